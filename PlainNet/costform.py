@@ -1,0 +1,80 @@
+"""The cost of a whole family of blocks as one formula in its channel numbers. See `template.py`, used by `cost.py`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+
+from PlainNet.blocktype import Options, argument
+from PlainNet.lowering import lower_block
+from PlainNet.ops import BatchNorm, Conv, Linear, Shape
+from PlainNet.template import Template, Width
+
+
+@dataclass(frozen=True, slots=True)
+class CostForm:
+    """Sums over the widths of a template and over pairs of them.
+
+    pairs: (params, flops, i, j): for each product of widths i and j, which is a convolution from i to j
+        channels, so many weights and so many multiply–accumulates.
+    singles: (params, activations, i): for each channel of width i, as biases, norms and output elements.
+    layers: the blocks' `sub_layers`; out, size: the width and the side of what they make.
+    """
+
+    widths: tuple[Width, ...]
+    pairs: tuple[tuple[int, int, int, int], ...]
+    singles: tuple[tuple[int, int, int], ...]
+    layers: int
+    out: int
+    size: int
+
+    def of(self, args: tuple[int, ...]) -> tuple[int, int, int, Shape]:
+        """Params, FLOPs, activations and output shape of the member with these arguments."""
+        known = (*args, 1)  # the last for widths that are constant
+        widths = [known[arg] * numerator // denominator for arg, numerator, denominator in self.widths]
+        params = flops = activations = 0
+        for weights, macs, i, j in self.pairs:
+            product = widths[i] * widths[j]
+            params += weights * product
+            flops += macs * product
+        for weights, elements, i in self.singles:
+            params += weights * widths[i]
+            activations += elements * widths[i]
+        return params, flops, activations, Shape(widths[self.out], self.size)
+
+
+@lru_cache(maxsize=None)
+def cost_form(template: Template, size: int, options: Options) -> CostForm:
+    """The formula of `template` on inputs of `size` × `size`."""
+    nodes, shape = lower_block(template.probe, size, options)
+    widths: dict[Width, int] = {}
+
+    def index(number: int) -> int:
+        return widths.setdefault(template.width(number), len(widths))
+
+    weights: Counter[tuple[int, int]] = Counter()
+    macs: Counter[tuple[int, int]] = Counter()
+    own: Counter[int] = Counter()
+    elements: Counter[int] = Counter()
+    for node in nodes:
+        match node.op:
+            case Conv() as conv:
+                i, j = index(conv.in_channels // conv.groups), index(conv.out_channels)
+                area, positions = conv.kernel**2, node.shape.size**2
+                weights[i, j] += area
+                macs[i, j] += area * positions
+                own[j] += int(conv.bias)
+                elements[j] += positions
+            case BatchNorm() as norm:
+                own[index(norm.channels)] += 2
+            case Linear():
+                raise TypeError(f"{template.probe.kind} has a linear layer and cannot promise to be linear in its widths")
+    return CostForm(
+        tuple(widths),
+        tuple((weights[pair], macs[pair], *pair) for pair in weights),
+        tuple((own[i], elements[i], i) for i in sorted(own.keys() | elements.keys())),
+        argument(template.probe, "sub_layers") or 0,
+        index(shape.channels),
+        shape.size,
+    )

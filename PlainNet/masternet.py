@@ -1,0 +1,103 @@
+"""The classifier network of a structure: its blocks, global average pooling, a linear layer.
+
+Also how checkpoints of Zen-NAS, whose modules are named differently, become ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from PlainNet.blocktype import Options
+from PlainNet.modules import BN_EPS, block_module
+from PlainNet.ir import Structure
+from PlainNet.lowering import lower
+from PlainNet.ops import FLAT, Linear
+
+# Modules take any resolution; lowering wants one. This one is divided by every usual total stride.
+_NOMINAL_RESOLUTION = 1024
+
+
+class MasterNet(nn.Module):
+    """A network for images of shape (N, C, H, W), giving logits (N, num_classes).
+
+    Attributes: `structure`, `num_classes`, `options`; `blocks`, one module a block; `fc_linear`.
+    """
+
+    def __init__(
+        self, structure: Structure, num_classes: int, options: Options = Options(), bn_eps: float = BN_EPS
+    ) -> None:
+        super().__init__()
+        graph = lower(structure, resolution=_NOMINAL_RESOLUTION, num_classes=num_classes, options=options)
+        self.structure = structure
+        self.num_classes = num_classes
+        self.options = options
+        self.blocks = nn.ModuleList(block_module(graph, i, bn_eps) for i in range(len(structure)))
+        head = graph.nodes[-1].op
+        assert isinstance(head, Linear)
+        self.fc_linear = nn.Linear(head.in_features, num_classes)
+        self._flat = graph.shape_of(graph.block_outputs[-1]).size == FLAT
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._classify(self.forward_pre_GAP(x))
+
+    def forward_pre_GAP(self, x: Tensor) -> Tensor:
+        """The features before global average pooling, (N, C', H', W'). The Zen-score is defined on them."""
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+    def extract_stage_features_and_logit(
+        self, x: Tensor, target_downsample_ratio: int | None = None
+    ) -> tuple[list[Tensor], Tensor]:
+        """Features for distillation, and the logits.
+
+        The first feature is the output of the first block whose down-sampling is
+        `target_downsample_ratio`, the next one of the first block at twice that, and so on.
+        """
+        features = []
+        wanted = target_downsample_ratio
+        image_size = x.shape[2]
+        for block in self.blocks:
+            x = block(x)
+            if wanted is not None and x.dim() == 4 and round(image_size / x.shape[2]) == wanted:
+                features.append(x)
+                wanted *= 2
+        return features, self._classify(x)
+
+    def _classify(self, x: Tensor) -> Tensor:
+        if not self._flat:
+            x = torch.flatten(F.adaptive_avg_pool2d(x, 1), 1)
+        return self.fc_linear(x)
+
+    def extra_repr(self) -> str:
+        return f"structure={self.structure}"
+
+
+def build(
+    structure: Structure, *, num_classes: int = 10, use_se: bool = False, no_reslink: bool = False
+) -> MasterNet:
+    """The network of `structure` with freshly initialised weights (torch's defaults). Raises StructureError."""
+    return MasterNet(structure, num_classes, Options(use_se, no_reslink))
+
+
+def from_zennas_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the tensors of a Zen-NAS checkpoint to this project's names.
+
+    Zen-NAS nests `module_list.1.module_list.0.module_list.3.netblock.weight` where we have
+    `blocks.1.0.3.weight`; a state that is in our names already comes back unchanged. A leading
+    `module.` of data-parallel training is dropped.
+    """
+    renamed = {}
+    for key, tensor in state.items():
+        key = key.removeprefix("module.")
+        if key.startswith("module_list."):
+            key = "blocks." + re.sub(r"(?:^|(?<=\.))(?:module_list|netblock)\.", "", key)
+        elif key.startswith("fc_linear.netblock."):
+            key = key.replace("netblock.", "")
+        renamed[key] = tensor
+    return renamed

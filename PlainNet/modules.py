@@ -1,0 +1,97 @@
+"""From op graph to `torch.nn.Module`s: one `torch.fx.GraphModule` for each block of a structure.
+
+`masternet.py` puts the blocks and the classifier together. Weights are named by the path of their
+node: the convolution at "1.0.3" is `blocks.1.0.3` of the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.nn import functional as F
+
+from PlainNet import ops
+from PlainNet.ops import OpGraph
+
+BN_EPS = 1e-3
+"""As in Zen-NAS's classifier networks."""
+
+
+def op_module(op: ops.Op, bn_eps: float = BN_EPS) -> nn.Module | None:
+    """The module that holds the operation's weights; None where it has none."""
+    match op:
+        case ops.Conv():
+            return nn.Conv2d(
+                op.in_channels,
+                op.out_channels,
+                op.kernel,
+                stride=op.stride,
+                padding=op.padding,
+                groups=op.groups,
+                bias=op.bias,
+            )
+        case ops.BatchNorm():
+            return nn.BatchNorm2d(op.channels, eps=bn_eps)
+        case ops.Linear():
+            return nn.Linear(op.in_features, op.out_features, bias=op.bias)
+        case _:
+            return None
+
+
+def op_function(op: ops.Op) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """The torch function of an operation without weights, and what follows its tensors in the call."""
+    match op:
+        case ops.Relu():
+            return F.relu, ()
+        case ops.Swish():
+            return F.silu, ()
+        case ops.Sigmoid():
+            return torch.sigmoid, ()
+        case ops.MaxPool():
+            return F.max_pool2d, (op.kernel, op.stride, op.padding)
+        case ops.AdaptiveAvgPool():
+            return F.adaptive_avg_pool2d, (op.size,)
+        case ops.Flatten():
+            return torch.flatten, (1,)
+        case ops.Add():
+            return torch.add, ()
+        case ops.Mul():
+            return torch.mul, ()
+    raise TypeError(f"{type(op).__name__} is no function of separate tensors")
+
+
+def block_module(graph: OpGraph, index: int, bn_eps: float = BN_EPS) -> fx.GraphModule:
+    """The top-level block `index` of `graph`, as a module from its input tensor to its output tensor."""
+    traced = fx.Graph()
+    entry = graph.block_outputs[index - 1] if index else 0
+    values = {entry: traced.placeholder("x")}
+    root = nn.Module()
+    for number, node in enumerate(graph.nodes, start=1):
+        if node.block != index:
+            continue
+        inputs = tuple(values[i] for i in node.inputs)
+        module = op_module(node.op, bn_eps)
+        if module is not None:
+            name = node.path.partition(".")[2] or "op"
+            _add_nested(root, name, module)
+            values[number] = traced.call_module(name, inputs)
+        elif isinstance(node.op, ops.Concat):
+            values[number] = traced.call_function(torch.cat, (inputs, 1))
+        else:
+            function, constants = op_function(node.op)
+            values[number] = traced.call_function(function, inputs + constants)
+    traced.output(values[graph.block_outputs[index]])
+    return fx.GraphModule(root, traced, class_name="Block")
+
+
+def _add_nested(root: nn.Module, name: str, module: nn.Module) -> None:
+    """Add `module` to `root` under a dotted name, making the modules in between."""
+    *parents, last = name.split(".")
+    for parent in parents:
+        if not hasattr(root, parent):
+            root.add_module(parent, nn.Module())
+        root = root.get_submodule(parent)
+    root.add_module(last, module)

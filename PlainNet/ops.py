@@ -1,0 +1,161 @@
+"""The primitive operations that blocks are made of, and the graph that holds them.
+
+`OpGraph` is in static single assignment form: value 0 is the input, node `i` makes value `i + 1`
+and names the values it reads. Residuals, branches and cells therefore need no special case.
+Graphs are made by `lowering.py` and read by `cost.py`, `modules.py` and the closed-form score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Conv:
+    """2-D convolution, square kernel, padding (kernel - 1) // 2; weight (out, in / groups, kernel, kernel)."""
+
+    in_channels: int
+    out_channels: int
+    kernel: int
+    stride: int = 1
+    groups: int = 1
+    bias: bool = False
+
+    @property
+    def padding(self) -> int:
+        return (self.kernel - 1) // 2
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNorm:
+    """Batch normalisation over (batch, height, width) with a learned scale and shift."""
+
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Fully connected layer on a flat value; weight (out, in)."""
+
+    in_features: int
+    out_features: int
+    bias: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Relu:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Swish:
+    """x * sigmoid(x)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sigmoid:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class MaxPool:
+    """Max pooling, padding (kernel - 1) // 2."""
+
+    kernel: int
+    stride: int
+
+    @property
+    def padding(self) -> int:
+        return (self.kernel - 1) // 2
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptiveAvgPool:
+    """Average pooling to a fixed output size."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flatten:
+    """(channels, size, size) to a flat vector of channels * size * size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Sum of two values of one shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mul:
+    """Product of an image-shaped value and a gate of shape (channels, 1, 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Concat:
+    """Concatenation along channels."""
+
+
+Op: TypeAlias = (
+    Conv | BatchNorm | Linear | Relu | Swish | Sigmoid | MaxPool | AdaptiveAvgPool | Flatten | Add | Mul | Concat
+)
+
+FLAT = 0
+"""The `size` of a value that has no height and width any more."""
+
+
+class Shape(NamedTuple):
+    """Channels and side of a square feature map; `size` is `FLAT` after `Flatten` (then `channels` is the length)."""
+
+    channels: int
+    size: int
+
+    @property
+    def elements(self) -> int:
+        """Number of elements for one image."""
+        return self.channels * self.size * self.size if self.size else self.channels
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """(C, H, W), or (features,) where flat."""
+        return (self.channels, self.size, self.size) if self.size else (self.channels,)
+
+    def __str__(self) -> str:
+        return "×".join(map(str, self.dims))
+
+
+class Node(NamedTuple):
+    """One operation: what it is, the values it reads, the shape it makes, and where in the structure it stands.
+
+    `path` is the dotted index of the block that made it ("1.0.3": second block, its first unit, fourth
+    layer there), which is also the name of its weights in the built module. `block` is the index of the
+    top-level block, or `HEAD`.
+    """
+
+    op: Op
+    inputs: tuple[int, ...]
+    shape: Shape
+    path: str
+    block: int
+
+
+HEAD = -1
+"""`Node.block` of the classifier: global average pooling, flatten, linear."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpGraph:
+    """A lowered network. `shape_of(0)` is the input; `output` and `block_outputs` are value numbers."""
+
+    input: Shape
+    nodes: tuple[Node, ...]
+    output: int
+    block_outputs: tuple[int, ...]
+
+    def shape_of(self, value: int) -> Shape:
+        return self.nodes[value - 1].shape if value else self.input
+
+    def producer(self, value: int) -> Op | None:
+        """The operation that makes `value`; None for the input."""
+        return self.nodes[value - 1].op if value else None

@@ -1,0 +1,102 @@
+"""Counting a block once for all channel numbers.
+
+A search meets a new block almost every time it mutates, but seldom a new *kind* of block: the operations
+of `SuperResK3K3(24,48,2,32,3)` are those of every stride-2, three-sub-layer `SuperResK3K3`, with other
+widths. A `Template` is such a family. Its `probe` is a member with channel numbers that cannot be
+confused; whoever interprets the probe's op graph asks `width` which argument a number comes from, and
+can then evaluate its own formulas for any member without lowering it. See `cost.py` for an example.
+
+Only blocks whose type promises it (`BlockType.linear`) have templates, and only where all channel
+arguments are multiples of 8; everything else is lowered and cached block by block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from operator import itemgetter
+from typing import NamedTuple
+
+from PlainNet.blocktype import block_type
+from PlainNet.ir import BlockSpec
+
+_CHANNEL_PARAMS = ("in_channels", "out_channels", "bottleneck_channels")
+_PRIMES = (11, 13, 17)
+_UNIT = 8
+_MAX_RATIO = 8  # below the primes, so that no number is a multiple of two arguments
+
+
+class Width(NamedTuple):
+    """A number of channels as a multiple of one argument of the block: `args[arg] * numerator // denominator`.
+
+    A constant has `arg` -1 and is its numerator.
+    """
+
+    arg: int
+    numerator: int
+    denominator: int
+
+    def of(self, args: tuple[int, ...]) -> int:
+        return self.numerator if self.arg < 0 else args[self.arg] * self.numerator // self.denominator
+
+
+@dataclass(frozen=True)
+class Template:
+    """A family of blocks; equal templates are the same object, so they are cheap dictionary keys."""
+
+    probe: BlockSpec
+    channel_args: tuple[int, ...]
+
+    def width(self, number: int) -> Width:
+        """Which argument `number`, found in the op graph of the probe, is a multiple of."""
+        for arg in self.channel_args:
+            ratio = Fraction(number, self.probe.args[arg])
+            if ratio.denominator <= 4 and ratio.numerator <= _MAX_RATIO:
+                return Width(arg, ratio.numerator, ratio.denominator)
+        return Width(-1, number, 1)
+
+
+def template_of(spec: BlockSpec) -> Template | None:
+    """The template that `spec` belongs to, or None where it has none."""
+    layout = _layout(spec.kind)
+    if layout is None:
+        return None
+    channels = layout.channels(spec.args)
+    for c in channels:
+        if c % 8:
+            return None
+    # A block may do something else where bottleneck and out channels are equal: leave out a projection.
+    return _template(spec.kind, layout.rest(spec.args), len(channels) > 2 and channels[1] == channels[2])
+
+
+class _Layout(NamedTuple):
+    """Where the arguments of a kind are: channels as (in, out, bottleneck if there is one), and the rest."""
+
+    channel_args: tuple[int, ...]
+    channels: Callable[[tuple[int, ...]], tuple[int, ...]]
+    rest: Callable[[tuple[int, ...]], tuple[int, ...]]
+
+
+@lru_cache(maxsize=None)
+def _layout(kind: str) -> _Layout | None:
+    found = block_type(kind)
+    if not found.linear:
+        return None
+    channels = tuple(i for name in _CHANNEL_PARAMS if (i := found.index(name)) is not None)
+    rest = tuple(i for i in range(len(found.params)) if i not in channels)
+    return _Layout(channels, itemgetter(*channels), itemgetter(*rest))
+
+
+@lru_cache(maxsize=None)
+def _template(kind: str, rest: tuple[int, ...], equal: bool) -> Template:
+    layout = _layout(kind)
+    assert layout is not None  # only called for kinds that have one
+    values = iter(rest)
+    args = [0 if i in layout.channel_args else next(values) for i in range(len(rest) + len(layout.channel_args))]
+    for position, prime in zip(layout.channel_args, _PRIMES, strict=False):
+        args[position] = _UNIT * prime
+    if equal:
+        args[layout.channel_args[2]] = args[layout.channel_args[1]]
+    return Template(BlockSpec(kind, tuple(args)), layout.channel_args)

@@ -1,0 +1,5 @@
+"""Which structures a search may reach. Start reading at `base.py`, then `search_space_XXBL.py`."""
+
+from SearchSpace.base import SPACES, SearchSpace, SearchSpaceError, load_space
+
+__all__ = ["SPACES", "SearchSpace", "SearchSpaceError", "load_space"]

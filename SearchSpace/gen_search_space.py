@@ -1,0 +1,176 @@
+"""A user's own search space: a `.py` file with `gen_search_space(block_list, block_id)`, as in Zen-NAS.
+
+The function gets the blocks of a network and an index, and returns lists of block strings that may
+stand there instead (an empty string removes the block). It reads blocks through `View`s: attributes
+`in_channels`, `out_channels`, `stride`, `sub_layers`, `bottleneck_channels`, `kernel_size`, …; their
+classes are named like the blocks. A file written for Zen-NAS works unchanged, as the modules that such
+files import (`PlainNet.super_blocks`, `global_utils`, …) are there while it runs: see `_zennas_modules`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+from types import ModuleType
+from typing import Any
+
+from PlainNet import BlockSpec, Structure, StructureError, parse
+from PlainNet.blocktype import BLOCKS, BlockType, block_type, in_channels, stride
+from PlainNet.edit import out_channels, rejoin, split
+from SearchSpace.base import SPACES, SearchSpaceError, random_walk
+
+
+class View:
+    """A block as `gen_search_space` sees it; subclasses are made in `view_class`."""
+
+    def __init__(self, spec: BlockSpec) -> None:
+        self.in_channels = in_channels(spec)
+        self.out_channels = out_channels(spec)
+        self.stride = stride(spec)
+        kind = block_type(spec.kind)
+        for param, value in zip(kind.params, spec.args, strict=True):
+            setattr(self, param.name, value)
+        for name, value in kind.attributes:
+            setattr(self, name, value)
+        self._spec = spec
+
+    def __str__(self) -> str:
+        return str(self._spec)
+
+
+@lru_cache(maxsize=None)
+def family_class(name: str) -> type[View]:
+    return type(name, (View,), {})
+
+
+def _family(kind: BlockType) -> str:
+    """Zen-NAS's base class: the kind with its numbers taken out, `SuperResK1K3K1` being a SuperResK1KXK1."""
+    if kind.kind.startswith("SuperConv"):
+        return "SuperConvKXBNRELU"
+    if kind.kind.startswith("SuperResIDW"):
+        return "SuperResIDWEXKX"
+    if kind.kind.startswith("SuperResK1"):
+        return "SuperResK1KXK1"
+    return "SuperResKXKX" if kind.kind.startswith("SuperRes") else "PlainNetBasicBlockClass"
+
+
+@lru_cache(maxsize=None)
+def view_class(name: str) -> type[View]:
+    return type(name, (family_class(_family(block_type(name))),), {})
+
+
+def _smart_round(x: float, base: int | None = None) -> int:
+    """Zen-NAS's rounding of channel numbers: to 8, 16 or 32 by size, or to `base`."""
+    step = base if base is not None else 32 if x > 256 else 16 if x > 128 else 8
+    return max(step, round(x / step) * step)
+
+
+@contextmanager
+def _zennas_modules() -> Iterator[None]:
+    """The modules that a search space written for Zen-NAS imports, for as long as one is loaded."""
+    modules = {"global_utils": ModuleType("global_utils")}
+    modules["global_utils"].smart_round = _smart_round  # type: ignore[attr-defined]
+    homes = {"SuperConvKXBNRELU": "super_blocks", "PlainNetBasicBlockClass": "basic_blocks"}
+    for kind in BLOCKS:
+        family = _family(kind)
+        home = "PlainNet." + homes.get(family, family)
+        module = modules.setdefault(home, ModuleType(home))
+        setattr(module, kind.kind, view_class(kind.kind))
+        setattr(module, family, family_class(family))
+    before = {name: sys.modules.get(name) for name in modules}
+    sys.modules.update(modules)
+    try:
+        yield
+    finally:
+        for name, module in before.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module
+
+
+def _execute(path: Path) -> Callable[[Sequence[View], int], Sequence[Sequence[str]]]:
+    namespace: dict[str, Any] = {"__name__": path.stem, "__file__": str(path)}
+    try:
+        code = compile(path.read_text(), str(path), "exec")
+        with _zennas_modules():
+            exec(code, namespace)
+    except OSError as error:
+        raise SearchSpaceError(f"search space {path} cannot be read: {error.strerror}") from None
+    except Exception as error:
+        raise SearchSpaceError(f"search space {path} fails: {type(error).__name__}: {error}") from error
+    function = namespace.get("gen_search_space")
+    if not callable(function):
+        raise SearchSpaceError(f"search space {path} has no function gen_search_space(block_list, block_id)")
+    return function  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class FileSpace:
+    """The space of a user's file."""
+
+    path: Path
+    generate: Callable[[Sequence[View], int], Sequence[Sequence[str]]]
+    start: Structure
+
+    @classmethod
+    def load(cls, path: Path, initial: Structure | None = None) -> FileSpace:
+        """Runs the file, which may do anything: load only your own. Starts from XXBL's structure by default."""
+        if not path.is_file():
+            raise SearchSpaceError(f"search space {path} is no file; by name there are {', '.join(SPACES.names())}")
+        start = initial if initial is not None else SPACES.get("XXBL")().initial()
+        return cls(path, _execute(path), start)
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    def initial(self) -> Structure:
+        return self.start
+
+    def sample(self, rng: Random) -> Structure:
+        return random_walk(self, rng)
+
+    def contains(self, structure: Structure) -> bool:
+        """Not decided by a file: true for all that are joined from the same number of input channels."""
+        return in_channels(structure.blocks[0]) == in_channels(self.start.blocks[0])
+
+    def mutate(self, structure: Structure, rng: Random, changes: int = 1) -> Structure:
+        blocks: list[list[BlockSpec]] = [[spec] for spec in structure.blocks]
+        for i in dict.fromkeys(int(rng.random() * len(blocks)) for _ in range(changes)):
+            blocks[i] = self._choose(structure, i, rng)
+        kept = [spec for parts in blocks for spec in parts]
+        if not kept:
+            return structure
+        joined = rejoin(kept, in_channels(structure.blocks[0]))
+        return Structure.of(part for spec in joined for part in split(spec))
+
+    def _choose(self, structure: Structure, i: int, rng: Random) -> list[BlockSpec]:
+        """What replaces block `i`: one block, or none."""
+        options = self._options(structure, i)
+        text = options[int(rng.random() * len(options))]
+        if not text:
+            return []
+        try:
+            found = parse(text)
+        except StructureError as error:
+            raise SearchSpaceError(f"search space {self.path} gives {text!r}: {error}") from None
+        if len(found) != 1:
+            raise SearchSpaceError(f"search space {self.path} gives {text!r}, expected one block")
+        return list(found.blocks)
+
+    def _options(self, structure: Structure, i: int) -> list[str]:
+        views = [view_class(spec.kind)(spec) for spec in structure.blocks]
+        try:
+            options = [text for group in self.generate(views, i) for text in group]
+        except Exception as error:
+            where = f"gen_search_space for block {i} ({structure.blocks[i]})"
+            raise SearchSpaceError(f"search space {self.path}: {where} fails: {type(error).__name__}: {error}") from error
+        if not options or not all(isinstance(text, str) for text in options):
+            raise SearchSpaceError(f"search space {self.path}: gen_search_space gives no block strings for block {i}")
+        return options

@@ -1,0 +1,129 @@
+"""Spaces of super-blocks: what Zen-NAS's two search spaces have in common.
+
+A structure is a stem convolution, residual super-blocks, and a last 1×1 convolution. A mutation
+replaces one block by one with scaled channels, more or fewer sub-layers, and any kind of the space;
+then blocks are joined and deep ones split.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from random import Random
+
+from PlainNet import BlockSpec, Structure, parse
+from PlainNet.blocktype import MAX_CHANNELS
+from PlainNet.edit import SPLIT_THRESHOLD, split
+from SearchSpace.base import SearchSpaceError, random_walk
+
+SCALES = (2.5, 2, 1.5, 1.25, 1, 1 / 1.25, 1 / 1.5, 1 / 2, 1 / 2.5)
+SUB_LAYER_STEPS = (-2, -1, 0, 1, 2)
+BASE = 8
+
+
+@lru_cache(maxsize=None)
+def channel_options(channels: int, most: int) -> tuple[int, ...]:
+    """`channels` by each of `SCALES`, as multiples of `BASE` from `BASE` to `most`."""
+    scaled = {round(min(most, max(BASE, channels * scale)) / BASE) * BASE for scale in SCALES}
+    return tuple(sorted(scaled))
+
+
+@lru_cache(maxsize=None)
+def sub_layer_options(sub_layers: int) -> tuple[int, ...]:
+    return tuple(sub_layers + step for step in SUB_LAYER_STEPS if sub_layers + step >= 1)
+
+
+@dataclass(frozen=True)
+class SuperBlockSpace:
+    """A space of residual super-blocks of the given `kinds`.
+
+    start: the initial structure. most: the largest number of channels. fixed_last: whether a 1×1
+    `SuperConvK1BNRELU` is never changed, which keeps the width of the classifier.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    start: Structure
+    most: int = MAX_CHANNELS // BASE * BASE
+    fixed_last: bool = False
+
+    def __post_init__(self) -> None:
+        for spec in self.start.blocks:
+            if spec.kind not in self.kinds and not spec.kind.startswith("SuperConv"):
+                raise SearchSpaceError(
+                    f"{spec} cannot be in search space {self.name}: expected SuperConvK*BNRELU or {', '.join(self.kinds)}"
+                )
+
+    def initial(self) -> Structure:
+        return self.start
+
+    def sample(self, rng: Random) -> Structure:
+        return random_walk(self, rng)
+
+    def contains(self, structure: Structure) -> bool:
+        own = self.start.blocks
+        blocks = structure.blocks
+        if len(blocks) < 2 or not all(map(self._allowed, blocks)):
+            return False
+        ends = [(a.kind, a.args[2]) == (b.kind, b.args[2]) for a, b in ((own[0], blocks[0]), (own[-1], blocks[-1]))]
+        last_kept = not self._is_fixed(own[-1]) or own[-1].args[1] == blocks[-1].args[1]
+        strides = [[b.args[2] for b in s if b.args[2] > 1] for s in (own, blocks)]
+        joined = all(a.args[1] == b.args[0] for a, b in zip(blocks, blocks[1:], strict=False))
+        return all(ends) and last_kept and joined and strides[0] == strides[1] and own[0].args[0] == blocks[0].args[0]
+
+    def mutate(self, structure: Structure, rng: Random, changes: int = 1) -> Structure:
+        blocks = list(structure.blocks)
+        changed: set[int] = set()
+        deep = False
+        for _ in range(changes):
+            i = int(rng.random() * len(blocks))
+            if i in changed:  # two draws of one block change it once, as in Zen-NAS
+                continue
+            changed.add(i)
+            before = blocks[i]
+            after = blocks[i] = self._replace(before, rng)
+            channels = after.args[1]
+            if channels != before.args[1] and i + 1 < len(blocks):
+                follower = blocks[i + 1]
+                blocks[i + 1] = BlockSpec(follower.kind, (channels, *follower.args[1:]))
+            deep = deep or after.args[-1] >= SPLIT_THRESHOLD
+        if deep:
+            blocks = [part for spec in blocks for part in (split(spec) if spec.args[-1] >= SPLIT_THRESHOLD else [spec])]
+        return Structure(tuple(blocks))
+
+    def _replace(self, spec: BlockSpec, rng: Random) -> BlockSpec:
+        random = rng.random  # the innermost loop of a search: rng.choice is four times slower
+        if len(spec.args) == 4:
+            if self._is_fixed(spec):
+                return spec
+            in_channels, out_channels, stride, _ = spec.args
+            outs = channel_options(out_channels, self.most)
+            return BlockSpec(spec.kind, (in_channels, outs[int(random() * len(outs))], stride, 1))
+        in_channels, out_channels, stride, bottleneck, sub_layers = spec.args
+        outs = channel_options(out_channels, self.most)
+        necks = channel_options(bottleneck, self.most)
+        depths = sub_layer_options(sub_layers)
+        args = (
+            in_channels,
+            outs[int(random() * len(outs))],
+            stride,
+            necks[int(random() * len(necks))],
+            depths[int(random() * len(depths))],
+        )
+        return BlockSpec(self.kinds[int(random() * len(self.kinds))], args)
+
+    def _is_fixed(self, spec: BlockSpec) -> bool:
+        return self.fixed_last and spec.kind == "SuperConvK1BNRELU"
+
+    def _allowed(self, spec: BlockSpec) -> bool:
+        if spec.kind.startswith("SuperConv"):
+            return spec.args[3] == 1 and spec.args[1] % BASE == 0
+        if spec.kind not in self.kinds:
+            return False
+        _, out_channels, _, bottleneck, sub_layers = spec.args
+        widths_fit = all(c % BASE == 0 and BASE <= c <= self.most for c in (out_channels, bottleneck))
+        return widths_fit and sub_layers < SPLIT_THRESHOLD
+
+
+def default_start(text: str, initial: Structure | None) -> Structure:
+    return initial if initial is not None else parse(text)

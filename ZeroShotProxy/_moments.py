@@ -1,0 +1,220 @@
+"""Closed forms behind the expected Zen-score: how a layer changes the statistics of its input. No torch.
+
+Equation numbers refer to docs/expected-zen.md. A `Signal` is what is known of a value: moments of its
+elements over channels, positions and images, and how far the two passes of the score (x and
+x + gamma * noise) have come apart. The latter is an array: one entry for each of the decorrelations
+that the network may start from, so that one walk over a block answers for all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+RELU_MEAN_SQUARED = 1 / (2 * math.pi)
+RELU_VARIANCE = 0.5 - RELU_MEAN_SQUARED
+RELU_KURTOSIS = 2.4076
+"""Squared mean, variance and excess kurtosis of relu(z), z ~ N(0, 1)."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Statistics of a value.
+
+    second: E[x²]; mean2: E[x]², averaged over channels.
+    decorrelation: 1 - correlation of the two passes (kept so, because it starts at 5e-5).
+    distance: E|x - x'| between the two passes.
+    kurtosis: excess kurtosis of the elements.
+    excess: half the logarithm of what that kurtosis adds to the variance behind the next ReLU (eq. 7).
+    rectified: no element is negative, so that a further ReLU does nothing.
+    """
+
+    second: float
+    mean2: float
+    decorrelation: Array
+    distance: Array
+    kurtosis: float = 0.0
+    excess: float = 0.0
+    rectified: bool = False
+
+    @property
+    def variance(self) -> float:
+        return self.second - self.mean2
+
+
+def gaussian(variance: float, decorrelation: Array, kurtosis: float = 0.0, excess: float = 0.0) -> Signal:
+    """A centred Gaussian value."""
+    distance = 2 * np.sqrt(variance * decorrelation / math.pi)
+    return Signal(variance, 0.0, decorrelation, distance, kurtosis, excess)
+
+
+def relu(x: Signal) -> Signal:
+    """Rectified Gaussian (eqs. 5 to 7); the arc-cosine kernel of degree 1 (Cho and Saul, NIPS 2009), centred."""
+    if x.rectified:
+        return x
+    if x.mean2 > 0:
+        return replace(pointwise(x, lambda u: np.maximum(u, 0.0)), rectified=True)
+    d = np.clip(x.decorrelation, 0, 2)
+    angle = 2 * np.arcsin(np.sqrt(d / 2))
+    half_minus_kernel = (math.pi * d - (np.sin(angle) - angle * (1 - d))) / (2 * math.pi)
+    return Signal(
+        second=x.second / 2,
+        mean2=x.second * RELU_MEAN_SQUARED,
+        decorrelation=half_minus_kernel / RELU_VARIANCE,
+        distance=x.distance / 2,  # |relu(u) - relu(v)| + |relu(-u) - relu(-v)| = |u - v|
+        kurtosis=RELU_KURTOSIS,
+        excess=x.excess + 0.5 * math.log1p(x.kurtosis * RELU_MEAN_SQUARED / (12 * RELU_VARIANCE)),
+        rectified=True,
+    )
+
+
+@lru_cache(maxsize=1)
+def _hermite() -> tuple[Array, Array, Array]:
+    """Nodes (p, q) and weights of a two-dimensional Gauss–Hermite rule for standard normals."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(48)
+    weights = weights / weights.sum()
+    p, q = np.meshgrid(nodes, nodes)
+    return p, q, np.outer(weights, weights)
+
+
+def pointwise(x: Signal, function: Callable[[Array], Array]) -> Signal:
+    """`function` of a Gaussian value, by quadrature; for the non-linearities without a closed form."""
+    p, q, weights = _hermite()
+    mean, sd = math.sqrt(x.mean2), math.sqrt(x.variance)
+    y = function(mean + sd * p)
+    first, second = float((weights * y).sum()), float((weights * y * y).sum())
+    moved, apart = np.empty_like(x.decorrelation), np.empty_like(x.decorrelation)
+    for i, d in enumerate(np.clip(x.decorrelation, 0, 2)):
+        common, own = sd * math.sqrt(1 - d / 2) * p, sd * math.sqrt(d / 2) * q
+        difference = function(mean + common + own) - function(mean + common - own)
+        moved[i] = (weights * difference**2).sum() / 2
+        apart[i] = (weights * np.abs(difference)).sum()
+    variance = second - first * first
+    return Signal(second, first * first, moved / variance, apart)
+
+
+def weighted_sum(x: Signal, fan_in: int, kernel_area: int, window: Window) -> Signal:
+    """Convolution with standard normal weights (eqs. 2 and 4); `fan_in` counts channels."""
+    centred = window.inside * x.second - window.means * x.mean2
+    lost = window.inside * x.variance / centred
+    return gaussian(fan_in * centred, lost * x.decorrelation, 3 * x.kurtosis / (fan_in * kernel_area), x.excess)
+
+
+def normalise(x: Signal, eps: float) -> Signal:
+    """Batch normalisation to variance v / (v + eps)."""
+    variance = x.variance / (x.variance + eps) if eps else 1.0
+    distance = x.distance * math.sqrt(variance / x.variance)
+    return replace(x, second=variance, mean2=0.0, distance=distance, excess=0.0, rectified=False)
+
+
+def add(x: Signal, y: Signal) -> Signal:
+    """Sum of values that are independent but for their means."""
+    variance = x.variance + y.variance
+    mean2 = (math.sqrt(x.mean2) + math.sqrt(y.mean2)) ** 2
+    d = (x.variance * x.decorrelation + y.variance * y.decorrelation) / variance
+    moved = gaussian(variance, d)
+    return replace(moved, second=variance + mean2, mean2=mean2, rectified=x.rectified and y.rectified)
+
+
+def multiply(x: Signal, gate: Signal) -> Signal:
+    """Product with an independent gate (eq. 9)."""
+    second, mean2 = x.second * gate.second, x.mean2 * gate.mean2
+    moved_x, moved_gate = x.variance * x.decorrelation, gate.variance * gate.decorrelation
+    moved = x.second * moved_gate + gate.second * moved_x - moved_x * moved_gate
+    distance = x.distance * math.sqrt(gate.second)
+    return replace(x, second=second, mean2=mean2, decorrelation=moved / (second - mean2), distance=distance)
+
+
+def average(x: Signal, area: float) -> Signal:
+    """Mean over `area` positions, taken as independent (eq. 8)."""
+    moved = gaussian(x.variance / area, x.decorrelation)
+    return replace(moved, second=moved.second + x.mean2, mean2=x.mean2, rectified=x.rectified)
+
+
+def maximum(x: Signal, area: int) -> Signal:
+    """Maximum over `area` positions, taken as independent; the decorrelation is left as it is (an approximation)."""
+    from scipy.special import ndtri  # scipy takes long to import and max pooling is rare
+
+    quantiles = ndtri(((np.arange(2048) + 0.5) / 2048) ** (1 / area))
+    if x.rectified:
+        values = np.maximum(math.sqrt(2 * x.second) * quantiles, 0.0)
+    else:
+        values = math.sqrt(x.mean2) + math.sqrt(x.variance) * quantiles
+    second, first = float((values**2).mean()), float(values.mean())
+    scale = math.sqrt((second - first**2) / x.variance)
+    return replace(x, second=second, mean2=first**2, distance=x.distance * scale, kurtosis=0.0, excess=0.0)
+
+
+def mixture(signals: Sequence[Signal], channels: Sequence[int]) -> Signal:
+    """Concatenation along channels: what a convolution sees is the average over them."""
+    share = np.array(channels) / sum(channels)
+
+    def mean(values: Sequence[float]) -> float:
+        return float(np.dot(share, values))
+
+    second, mean2 = mean([s.second for s in signals]), mean([s.mean2 for s in signals])
+    moved = sum(w * s.variance * s.decorrelation for w, s in zip(share, signals, strict=True))
+    return Signal(
+        second,
+        mean2,
+        np.asarray(moved) / (second - mean2),
+        np.asarray(sum(w * s.distance for w, s in zip(share, signals, strict=True))),
+        mean([s.kurtosis for s in signals]),
+        rectified=all(s.rectified for s in signals),
+    )
+
+
+class Window(NamedTuple):
+    """What zero padding leaves of a convolution window of k × k taps (eq. 3).
+
+    inside: sum over taps of the mean over positions of q, the profile of the input where the tap is inside.
+    means: sum over taps of the squared mean over positions of sqrt(q), likewise.
+    Without padding both are k².
+    """
+
+    inside: float
+    means: float
+
+
+@lru_cache(maxsize=None)
+def window(kernel: int, stride: int, size: int, context: int) -> Window:
+    """The window of a convolution on `size` × `size`, after many convolutions of kernel `context`."""
+    taps, means = _taps(_profile(context, size), kernel, stride)
+    return Window(sum(float(t.mean()) for t in taps), sum(m * m for m in means))
+
+
+_SETTLED = 8
+
+
+@lru_cache(maxsize=None)
+def _profile(kernel: int, size: int) -> Array:
+    """Second moment of pre-activations by position, mean 1, after `_SETTLED` convolutions with padding (eq. 3)."""
+    profile = np.ones((size, size))
+    if kernel == 1 or size == 1:
+        return profile
+    for _ in range(_SETTLED):
+        taps, means = _taps(profile, kernel, 1)
+        roots, _ = _taps(np.sqrt(profile), kernel, 1)
+        second = sum(taps) / 2
+        crossed = sum(m * r for m, r in zip(means, roots, strict=True)) * RELU_MEAN_SQUARED
+        moment = second - 2 * crossed + RELU_MEAN_SQUARED * sum(m * m for m in means)
+        profile = moment / moment.mean()
+    return profile
+
+
+def _taps(profile: Array, kernel: int, stride: int) -> tuple[list[Array], list[float]]:
+    """For each tap of the kernel: the profile that it sees at each output position (0 in the padding),
+    and the mean of that profile's square root."""
+    pad, out = (kernel - 1) // 2, (profile.shape[0] - 1) // stride + 1
+    padded = np.pad(profile, pad)
+    last = stride * (out - 1) + 1
+    views = [padded[y : y + last : stride, x : x + last : stride] for y in range(kernel) for x in range(kernel)]
+    return views, [float(np.sqrt(view).mean()) for view in views]

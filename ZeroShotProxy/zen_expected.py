@@ -1,0 +1,253 @@
+"""The expected Zen-score: what the Monte-Carlo score of `zen.py` converges to, in closed form. No torch.
+
+For Gaussian weights the statistics of a layer's output follow from those of its input, so the score is
+a walk over the op graph of the plain network (`_moments.py` has the steps, docs/expected-zen.md the
+derivation and how well it does). What a block adds depends on the rest of the network only through the
+statistics that enter it, so blocks are computed once and cached; `BlockTerms` is that cache's entry, and
+a search scores a mutated network by adding up its blocks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from PlainNet import BlockSpec, Options, Structure, StructureError, ops
+from PlainNet.lowering import lower_block
+from PlainNet.ops import Node, Shape
+from PlainNet.template import Template, Width, template_of
+from ZeroShotProxy import _moments as moments
+from ZeroShotProxy._moments import Signal
+
+GAMMA = 0.01
+BN_EPS = 1e-3
+
+# The two passes of Zen-NAS move a running variance from 1 to 0.81 + 0.19 v (momentum 0.1).
+_KEPT, _NEW = 0.81, 0.19
+
+# Decorrelations are tabulated by their logarithm; below the table they grow by constant factors.
+_LOWEST, _STEP = -14.0, 1 / 16
+_GRID = np.arange(_LOWEST, _STEP / 2, _STEP)
+
+
+class Entry(NamedTuple):
+    """What enters a block: all of a `Signal` that is a number."""
+
+    second: float
+    mean2: float
+    kurtosis: float
+    rectified: bool
+
+
+IMAGE = Entry(second=1.0, mean2=0.0, kurtosis=0.0, rectified=False)
+
+
+class BlockTerms(NamedTuple):
+    """What a block adds to the expected score.
+
+    logs: half the logarithms of its running variances, summed.
+    tail: what its last layer adds to the logs of the block behind it (see `Signal.excess`).
+    decorrelation: by ingoing log decorrelation, on the grid, how much is added to it.
+    distance: likewise the logarithm of E|x - x'| at the output, less half the ingoing log decorrelation.
+    exit, shape: what leaves the block.
+    """
+
+    logs: float
+    tail: float
+    decorrelation: tuple[float, ...]
+    distance: tuple[float, ...]
+    exit: Entry
+    shape: Shape
+
+
+def block_terms(spec: BlockSpec, size: int, entry: Entry, options: Options) -> BlockTerms:
+    """The terms of one block on an input of `size` × `size`. Raises StructureError. `ExpectedZen` caches them."""
+    template = template_of(spec)
+    chain = _chain(template, size, entry, options) if template is not None else None
+    if chain is not None:
+        return chain.of(spec.args)
+    nodes, shape = lower_block(spec, size, options)
+    logs, values = _walk(nodes, size, entry)
+    return _terms(logs, values[-1], shape)
+
+
+def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[Signal]]:
+    """Carry `entry` through the operations of a block: the logs of its batch-norms, and all values."""
+    context = max((node.op.kernel for node in nodes if isinstance(node.op, ops.Conv)), default=1)
+    start = np.exp(_GRID)
+    # Of the ingoing distance only its ratio to the root of the decorrelation is used, see `_terms`.
+    ingoing = Signal(entry.second, entry.mean2, start, np.sqrt(start), entry.kurtosis, rectified=entry.rectified)
+    values, sizes = [ingoing], [size]
+    logs = 0.0
+    for node in nodes:
+        x, x_size = values[node.inputs[0]], sizes[node.inputs[0]]
+        match node.op:
+            case ops.Conv() as conv:
+                window = moments.window(conv.kernel, conv.stride, x_size, context)
+                y = moments.weighted_sum(x, conv.in_channels // conv.groups, conv.kernel**2, window)
+            case ops.Linear() as linear:
+                y = moments.weighted_sum(x, linear.in_features, 1, moments.Window(1.0, 1.0))
+            case ops.BatchNorm():
+                logs += _log_running_deviation(x.variance) + x.excess
+                # Behind pooling variances are small and eps counts; elsewhere it is below a thousandth.
+                y = moments.normalise(x, BN_EPS if x_size == 1 else 0.0)
+            case ops.Relu():
+                y = moments.relu(x)
+            case ops.Swish():
+                y = moments.pointwise(x, lambda u: u / (1 + np.exp(-u)))
+            case ops.Sigmoid():
+                y = moments.pointwise(x, lambda u: 1 / (1 + np.exp(-u)))
+            case ops.AdaptiveAvgPool() as pool:
+                y = moments.average(x, (x_size / pool.size) ** 2)
+            case ops.MaxPool() as pool:
+                y = moments.maximum(x, pool.kernel**2)
+            case ops.Add():
+                y = moments.add(x, values[node.inputs[1]])
+            case ops.Mul():
+                y = moments.multiply(x, values[node.inputs[1]])
+            case ops.Concat():
+                channels = [nodes[i - 1].shape.channels for i in node.inputs]
+                y = moments.mixture([values[i] for i in node.inputs], channels)
+            case ops.Flatten():
+                y = x
+        values.append(y)
+        sizes.append(node.shape.size)
+    return logs, values
+
+
+def _log_running_deviation(variance: float) -> float:
+    """log sqrt(running variance) after both passes (eq. 1)."""
+    return 0.5 * math.log(_KEPT + _NEW * variance)
+
+
+def _terms(logs: float, out: Signal, shape: Shape) -> BlockTerms:
+    outgoing = np.log(np.clip(out.decorrelation, 1e-12, 1.0))
+    distance = np.log(np.maximum(out.distance, 1e-12))
+    return BlockTerms(
+        logs,
+        out.excess,
+        tuple((outgoing - _GRID).tolist()),
+        tuple((distance - _GRID / 2).tolist()),
+        Entry(out.second, out.mean2, out.kurtosis, out.rectified),
+        shape,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """`block_terms` of a template that is a chain of convolution, batch-norm, ReLU: widths enter the logs only.
+
+    convolutions: (times, channels, variance): half of log(kept + new * variance * channels) each.
+    excesses: (times, channels, factor): half of log(1 + factor / channels) each; tail: the last layer's.
+    Channels are those of the fan-in, as indices into `widths`.
+    """
+
+    widths: tuple[Width, ...]
+    convolutions: tuple[tuple[int, int, float], ...]
+    excesses: tuple[tuple[int, int, float], ...]
+    tail: tuple[int, float]
+    out: int
+    probe: BlockTerms
+
+    def of(self, args: tuple[int, ...]) -> BlockTerms:
+        log = math.log
+        known = (*args, 1)  # the last for widths that are constant
+        widths = [known[arg] * numerator // denominator for arg, numerator, denominator in self.widths]
+        logs = 0.0
+        for times, i, variance in self.convolutions:
+            logs += times * log(_KEPT + _NEW * variance * widths[i])
+        for times, i, factor in self.excesses:
+            logs += times * log(1 + factor / widths[i])
+        i, factor = self.tail
+        tail = 0.5 * log(1 + factor / widths[i])
+        _, _, decorrelation, distance, leaving, shape = self.probe
+        return BlockTerms(logs / 2, tail, decorrelation, distance, leaving, Shape(widths[self.out], shape.size))
+
+
+@lru_cache(maxsize=None)
+def _chain(template: Template, size: int, entry: Entry, options: Options) -> _Chain | None:
+    """The form of a template's terms; None where its plain network is more than a chain."""
+    nodes, shape = lower_block(template.probe, size, options)
+    layers = len(nodes) // 3
+    if [type(node.op) for node in nodes] != [ops.Conv, ops.BatchNorm, ops.Relu] * layers or shape.size < 2:
+        return None
+    logs, values = _walk(nodes, size, entry)
+    widths: dict[Width, int] = {}
+    convolutions: Counter[tuple[int, float]] = Counter()
+    excesses: list[tuple[int, float]] = []
+    for layer in range(layers):
+        conv, made, rectified = nodes[3 * layer].op, values[3 * layer + 1], values[3 * layer + 3]
+        assert isinstance(conv, ops.Conv)  # by the test above
+        fan_in = conv.in_channels // conv.groups
+        i = widths.setdefault(template.width(fan_in), len(widths))
+        convolutions[i, made.variance / fan_in] += 1
+        excesses.append((i, math.expm1(2 * rectified.excess) * fan_in))
+    out = widths.setdefault(template.width(shape.channels), len(widths))
+    return _Chain(
+        tuple(widths),
+        tuple((times, *key) for key, times in convolutions.items()),
+        tuple((times, *key) for key, times in Counter(excesses[:-1]).items()),
+        excesses[-1],
+        out,
+        _terms(logs, values[-1], shape),
+    )
+
+
+def _interpolate(table: tuple[float, ...], log_decorrelation: float) -> float:
+    position = (log_decorrelation - _LOWEST) / _STEP
+    if position <= 0:
+        return table[0]
+    i = min(int(position), len(table) - 2)
+    return table[i] + (table[i + 1] - table[i]) * (position - i)
+
+
+class ExpectedZen:
+    """Scores structures at one resolution, remembering each block: a mutated network costs a block or two."""
+
+    _CAPACITY = 250_000  # blocks; a hundred megabytes
+
+    def __init__(self, resolution: int, gamma: float = GAMMA, use_se: bool = False) -> None:
+        self.resolution = resolution
+        self.gamma = gamma
+        self.options = Options(use_se=use_se, no_reslink=True)
+        # log(1 - correlation) of x and x + gamma * noise
+        self._start = math.log(-math.expm1(-0.5 * math.log1p(gamma * gamma)))
+        self._known: defaultdict[tuple[int, Entry], dict[BlockSpec, BlockTerms]] = defaultdict(dict)
+        self._count = 0
+
+    def __call__(self, structure: Structure) -> float:
+        """The expected Zen-score. Raises StructureError."""
+        if not structure.blocks:
+            raise StructureError("a structure has at least one block")
+        score, entered, moved = 0.0, self._start, self._start
+        size, entry = self.resolution, IMAGE
+        for spec in structure.blocks:
+            block = self._known[size, entry].get(spec)
+            if block is None:
+                block = self._add(spec, size, entry)
+            logs, tail, decorrelation, distance, entry, shape = block
+            score += logs + tail
+            entered, moved = moved, moved + _interpolate(decorrelation, moved)
+            size = shape.size
+        # Behind the last layer there is none that its tail could count in.
+        return score - tail + math.log(shape.elements) + entered / 2 + _interpolate(distance, entered)
+
+    def _add(self, spec: BlockSpec, size: int, entry: Entry) -> BlockTerms:
+        block = block_terms(spec, size, entry, self.options)
+        if self._count >= self._CAPACITY:
+            self._known.clear()
+            self._count = 0
+        self._count += 1
+        self._known[size, entry][spec] = block
+        return block
+
+
+def expected_zen(structure: Structure, *, resolution: int = 32, gamma: float = GAMMA, use_se: bool = False) -> float:
+    """The expected Zen-score of `structure` on images of `resolution` × `resolution`. Raises StructureError."""
+    return ExpectedZen(resolution, gamma, use_se)(structure)
