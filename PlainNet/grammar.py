@@ -81,16 +81,26 @@ def parse(text: str) -> Structure:
         raise TypeError(f"a structure is parsed from text, not from {type(text).__name__}")
     if len(text) > MAX_TEXT:
         raise ParseError(f"the text has {len(text)} characters, more than {MAX_TEXT}", text, MAX_TEXT)
-    reader = _Reader(text)
-    parsed = reader.branch(depth=0)
-    if not reader.at_end():
-        raise reader.error("expected a block or the end of the text")
+    parsed = _read(text)
     structure = Structure.of(p.spec for p in parsed)
     try:
         lower(structure, resolution=PROBE_RESOLUTION)
     except StructureError as error:
         raise ParseError(error.message, text, _position(parsed, error.path)) from None
     return structure
+
+
+def read(text: str) -> Structure:
+    """`parse` without the check that the blocks make a network: ten times faster, for text that was checked before."""
+    return Structure.of(p.spec for p in _read(text))
+
+
+def _read(text: str) -> tuple[_Parsed, ...]:
+    reader = _Reader(text)
+    parsed = reader.branch(depth=0)
+    if not reader.at_end():
+        raise reader.error("expected a block or the end of the text")
+    return parsed
 
 
 def _position(parsed: tuple[_Parsed, ...], path: str) -> int:

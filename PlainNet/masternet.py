@@ -1,12 +1,6 @@
-"""The classifier network of a structure: its blocks, global average pooling, a linear layer.
-
-Also how checkpoints of Zen-NAS, whose modules are named differently, become ours.
-"""
+"""The classifier network of a structure: its blocks, global average pooling, a linear layer. Imports torch."""
 
 from __future__ import annotations
-
-import re
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -83,21 +77,3 @@ def build(
 ) -> MasterNet:
     """The network of `structure` with freshly initialised weights (torch's defaults). Raises StructureError."""
     return MasterNet(structure, num_classes, Options(use_se, no_reslink))
-
-
-def from_zennas_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the tensors of a Zen-NAS checkpoint to this project's names.
-
-    Zen-NAS nests `module_list.1.module_list.0.module_list.3.netblock.weight` where we have
-    `blocks.1.0.3.weight`; a state that is in our names already comes back unchanged. A leading
-    `module.` of data-parallel training is dropped.
-    """
-    renamed = {}
-    for key, tensor in state.items():
-        key = key.removeprefix("module.")
-        if key.startswith("module_list."):
-            key = "blocks." + re.sub(r"(?:^|(?<=\.))(?:module_list|netblock)\.", "", key)
-        elif key.startswith("fc_linear.netblock."):
-            key = key.replace("netblock.", "")
-        renamed[key] = tensor
-    return renamed

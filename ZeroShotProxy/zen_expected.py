@@ -24,6 +24,7 @@ from PlainNet.ops import Node, Shape
 from PlainNet.template import Template, Width, template_of
 from ZeroShotProxy import _moments as moments
 from ZeroShotProxy._moments import Signal
+from ZeroShotProxy.base import ProxyInfo, Score, ScoreSettings, Target, register, structure_of
 
 GAMMA = 0.01
 BN_EPS = 1e-3
@@ -250,4 +251,27 @@ class ExpectedZen:
 
 def expected_zen(structure: Structure, *, resolution: int = 32, gamma: float = GAMMA, use_se: bool = False) -> float:
     """The expected Zen-score of `structure` on images of `resolution` × `resolution`. Raises StructureError."""
-    return ExpectedZen(resolution, gamma, use_se)(structure)
+    return _scorer(resolution, gamma, use_se)(structure)
+
+
+@lru_cache(maxsize=16)
+def _scorer(resolution: int, gamma: float, use_se: bool) -> ExpectedZen:
+    return ExpectedZen(resolution, gamma, use_se)
+
+
+def _score(target: Target, settings: ScoreSettings) -> Score:
+    structure = structure_of(target, "zen_expected")
+    return Score(
+        expected_zen(structure, resolution=settings.resolution, gamma=settings.gamma, use_se=settings.use_se)
+    )
+
+
+register(
+    ProxyInfo(
+        name="zen_expected",
+        summary="the Zen-score in closed form, microseconds a network",
+        source="this project, docs/expected-zen.md",
+        aliases=("ZenExpected",),
+    ),
+    _score,
+)

@@ -1,0 +1,29 @@
+"""The passes behind the Monte-Carlo Zen-score of `zen.py`. Imports torch."""
+
+from __future__ import annotations
+
+import torch
+
+from PlainNet.device import device_of
+from PlainNet.ops import OpGraph
+from ZeroShotProxy._gaussian_torch import run
+from ZeroShotProxy.base import ScoreSettings
+
+_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+@torch.no_grad()
+def zen_scores(graph: OpGraph, settings: ScoreSettings) -> list[float]:
+    """One Zen-score for each repeat, all from one generator seeded with `settings.seed`."""
+    device = device_of(settings.device)
+    generator = torch.Generator(device).manual_seed(settings.seed)
+    shape = (settings.batch_size, *graph.input.dims)
+    scores = []
+    for _ in range(settings.repeats):
+        x = torch.randn(shape, generator=generator, device=device)
+        moved = x + settings.gamma * torch.randn(shape, generator=generator, device=device)
+        passes = run(graph, [x.to(_TYPES[settings.precision]), moved.to(_TYPES[settings.precision])], generator)
+        first, second = passes.outputs
+        distance = (first.float() - second.float()).abs().flatten(1).sum(1).mean()
+        scores.append(float(distance.log() + passes.mean_running_variances.log().sum() / 2))
+    return scores

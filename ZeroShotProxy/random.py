@@ -1,0 +1,17 @@
+"""A random number as score: what a search makes of its budget alone. No torch."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from random import Random
+
+from ZeroShotProxy.base import ProxyInfo, Score, ScoreSettings, Target, register, structure_of
+
+
+def random(target: Target, settings: ScoreSettings) -> Score:
+    """A standard normal number, the same for the same structure and seed."""
+    text = f"{settings.seed} {structure_of(target, 'random')}"
+    return Score(Random(blake2b(text.encode(), digest_size=8).digest()).gauss())
+
+
+register(ProxyInfo("random", "a standard normal number", source="the baseline of every search"), random)

@@ -1,0 +1,1 @@
+"""Data of the model zoo: `zoo.json`, read by `ZenNet.py`."""

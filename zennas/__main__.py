@@ -1,0 +1,5 @@
+"""`python -m zennas` is `zennas`."""
+
+from zennas.cli.app import main
+
+main()

@@ -1,0 +1,82 @@
+"""The functions that scripts and notebooks call, and that the command line calls too."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zennas.budget import Budget
+from zennas.numbers import parse_count
+from zennas.search.result import SearchResult, read_result
+from zennas.search.runner import NoWatcher, Watcher, resume, start
+from zennas.search.settings import SearchSettings, SettingsError
+
+if TYPE_CHECKING:
+    from zennas.train.runner import TrainResult
+
+RUNS = Path("runs")
+
+
+def search(
+    *,
+    search_space: str = "XXBL",
+    budget_params: int | str | None = None,
+    budget_flops: int | str | None = None,
+    max_layers: int | None = None,
+    save_dir: str | Path | None = None,
+    watcher: Watcher = NoWatcher(),
+    **settings: Any,
+) -> SearchResult:
+    """Search for the best structure within the budget.
+
+    Budgets are numbers or text like "1M" and "4e8"; at least one is needed. `settings` are the further
+    fields of `SearchSettings`. The run is kept in `save_dir`, or in a new folder in `runs/`.
+    Raises BudgetError where nothing fits, and what `runner.start` raises.
+    """
+    budget = Budget(_count(budget_params), _count(budget_flops), max_layers)
+    if not budget.limits():
+        raise SettingsError("a search needs a budget: params, flops or layers (--budget-params, --budget-flops, --max-layers)")
+    chosen = SearchSettings(search_space=search_space, budget=budget, **settings)
+    folder = Path(save_dir) if save_dir is not None else new_folder(Path(search_space).stem)
+    start(folder, chosen, watcher)
+    return read_result(folder)
+
+
+def continue_search(folder: str | Path, watcher: Watcher = NoWatcher()) -> SearchResult:
+    """Carry on with a search that was cut short; a finished one is only read. Raises what `runner.resume` raises."""
+    resume(Path(folder), watcher)
+    return read_result(Path(folder))
+
+
+def train(target: str | Path, *, dataset: str = "digits", save_dir: str | Path | None = None, **settings: Any) -> TrainResult:
+    """Train a network: a run's best structure, a structure string, a file with one, or a published name.
+
+    The outcome is kept in `save_dir`, else in the run's folder or a new one in `runs/`. `settings` are
+    fields of `Recipe` and further arguments of `train.runner.train_structure`.
+    """
+    from zennas.targets import resolve
+    from zennas.train.recipe import Recipe
+    from zennas.train.runner import train_structure
+
+    found = resolve(str(target))
+    recipe = Recipe(**{field.name: settings.pop(field.name) for field in fields(Recipe) if field.name in settings})
+    label = f"train-{Path(dataset).name}"
+    folder = Path(save_dir) if save_dir is not None else found.run / label if found.run is not None else new_folder(label)
+    defaults = {"resolution": found.resolution or 32, "use_se": bool(found.use_se)}
+    given = {name: value for name, value in settings.items() if value is not None}
+    return train_structure(found.structure, folder, dataset=dataset, recipe=recipe, **{**defaults, **given})
+
+
+def new_folder(label: str, parent: Path = RUNS) -> Path:
+    """A folder name in `parent` that is not taken: label, date and time."""
+    stem = f"{label}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder, number = parent / stem, 2
+    while folder.exists():
+        folder, number = parent / f"{stem}-{number}", number + 1
+    return folder
+
+
+def _count(value: int | str | None) -> int | None:
+    return parse_count(value) if isinstance(value, str) else None if value is None else int(value)

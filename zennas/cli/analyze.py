@@ -1,0 +1,39 @@
+"""`zennas analyze`: what a network is made of and costs, block by block."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from zennas.cli import options as opt
+
+
+def analyze(
+    network: opt.Target,
+    resolution: opt.Resolution = None,
+    num_classes: opt.NumClasses = None,
+    use_se: opt.UseSe = None,
+    check: Annotated[bool, typer.Option("--check/--no-check", help="Build the network and count it with fvcore too.")] = True,
+    as_json: opt.Json = False,
+) -> None:
+    """Parameters, FLOPs and activations of a network, block by block, checked against fvcore.
+
+    Example: zennas analyze zennet_imagenet1k_flops400M_SE_res224
+    """
+    from zennas.cli.render import OUT, print_json
+    from zennas.report import analysis_table, analyze_network
+    from zennas.targets import resolve
+
+    target = resolve(network)
+    analysis = analyze_network(
+        target.structure,
+        resolution=resolution or target.resolution or 32,
+        num_classes=num_classes or target.num_classes or 10,
+        use_se=bool(target.use_se) if use_se is None else use_se,
+        check=check,
+    )
+    if as_json:
+        print_json(analysis.to_json())
+    else:
+        OUT.print(analysis_table(analysis))

@@ -1,0 +1,34 @@
+"""The program `zennas`: puts the commands together. `errors.py` has the exit codes."""
+
+from __future__ import annotations
+
+import typer
+
+from zennas.cli import analyze, doctor, runs, score, search, train
+from zennas.cli.errors import guarded
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Design convolutional networks from a budget, without training a candidate.",
+    epilog="Every command has its own --help. Exit codes: 1 error, 2 usage, 3 nothing fits the budget, 4 run in use.",
+)
+app.command()(search.search)
+app.command()(analyze.analyze)
+app.command()(score.score)
+app.command()(train.train)
+app.command()(runs.runs)
+app.command()(doctor.doctor)
+
+
+@app.callback()
+def options(
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error; may stand anywhere."),
+) -> None:
+    del debug  # taken out of the arguments by `guarded`; declared here for --help
+
+
+def main() -> None:
+    """Run the program on the command line."""
+    guarded(lambda arguments: app(arguments, prog_name="zennas"))

@@ -1,0 +1,25 @@
+"""`zennas doctor`: whether this machine has what it takes."""
+
+from __future__ import annotations
+
+import typer
+
+from zennas.cli import options as opt
+
+
+def doctor(as_json: opt.Json = False) -> None:
+    """Check the installation: versions, devices, and a network built, scored and counted.
+
+    Exits with 1 where something does not work.
+    """
+    from zennas.cli.render import OUT, print_json
+    from zennas.doctor import examine
+
+    findings = examine()
+    if as_json:
+        print_json([{"what": f.what, "ok": f.ok, "found": f.found} for f in findings])
+    else:
+        for finding in findings:
+            OUT.print(f"{'ok  ' if finding.ok else 'FAIL'} {finding.what}: {finding.found}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)

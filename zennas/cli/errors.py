@@ -1,0 +1,38 @@
+"""How errors reach the user: one line on standard error and an exit code that scripts can use.
+
+Exit codes: 0 done; 1 an error; 2 wrong usage; 3 no structure fits the budget; 4 the run is in use by
+another process; 130 interrupted. `--debug`, anywhere on the command line, shows the traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from zennas.budget import BudgetError
+from zennas.store import RunInUseError
+
+_CODES: tuple[tuple[type[BaseException], int], ...] = ((BudgetError, 3), (RunInUseError, 4), (KeyboardInterrupt, 130))
+
+
+def guarded(program: Callable[[list[str]], object]) -> None:
+    """Run `program` on the command line's arguments and leave with its exit code."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        program(arguments)
+    except (Exception, KeyboardInterrupt) as error:
+        if "--debug" in sys.argv[1:]:
+            raise
+        print(f"error: {message(error)}", file=sys.stderr)
+        sys.exit(next((code for kind, code in _CODES if isinstance(error, kind)), 1))
+
+
+def message(error: BaseException) -> str:
+    """The error in one line; a parse error has the place below it."""
+    if isinstance(error, KeyboardInterrupt):
+        return str(error) or "interrupted"
+    # Ours speak for themselves, and so do the system's about files; of others, the kind says most.
+    known = isinstance(error, (ValueError, RuntimeError, OSError)) and type(error).__module__ != "builtins"
+    if known or isinstance(error, OSError):
+        return str(error)
+    return f"{type(error).__name__}: {error} (run again with --debug to see where)"

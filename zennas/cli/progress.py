@@ -1,0 +1,89 @@
+"""Progress bars on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from zennas.search.evolution import Evolution
+from zennas.search.runner import Watcher
+from zennas.search.settings import SearchSettings
+
+if TYPE_CHECKING:
+    from zennas.train.loop import Epoch
+    from zennas.train.loop import Watcher as TrainingWatcher
+
+_ERRORS = Console(stderr=True)
+
+
+def bar() -> Progress:
+    """A bar with a text field `note`; nothing is drawn where standard error is no terminal."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=_ERRORS,
+        disable=not _ERRORS.is_terminal,
+    )
+
+
+class _SearchBar:
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._evolving = progress.add_task("searching", total=None, note="")
+        self._confirming = progress.add_task("confirming", total=None, note="", visible=False)
+
+    def searching(self, search: Evolution, settings: SearchSettings) -> None:
+        best = max((c.fitness or 0.0 for c in search.population), default=0.0)
+        note = f"best {best:.4g}, {len(search.population)} kept"
+        self._progress.update(self._evolving, completed=search.tried, total=settings.iterations, note=note)
+
+    def confirming(self, done: int, total: int) -> None:
+        self._progress.update(self._confirming, completed=done, total=total, note="by Monte Carlo", visible=True)
+
+
+@contextmanager
+def search_progress(folder: Path | None) -> Iterator[Watcher]:
+    """A watcher that draws; an interruption says how to carry on."""
+    try:
+        with bar() as progress:
+            yield _SearchBar(progress)
+    except KeyboardInterrupt:
+        again = f"; continue with: zennas search --resume {folder}" if folder is not None else "; see: zennas runs"
+        raise KeyboardInterrupt(f"interrupted{again}") from None
+
+
+class _TrainingBar:
+    def __init__(self, progress: Progress, epochs: int, quiet: bool) -> None:
+        self._progress = progress
+        self._epochs = epochs
+        self._quiet = quiet
+        self._task = progress.add_task("training", total=None, note="")
+
+    def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
+        done = (epoch - 1) * steps + step
+        note = f"epoch {epoch}, loss {loss:.3f}"
+        self._progress.update(self._task, completed=done, total=self._epochs * steps, note=note)
+
+    def epoch(self, done: Epoch) -> None:
+        if not self._quiet:
+            _ERRORS.print(
+                f"epoch {done.epoch}/{self._epochs}: loss {done.train_loss:.4f}, test top-1 {done.test_top1:.2f} %, "
+                f"{done.images_per_second:.0f} images/s",
+                highlight=False,
+            )
+
+
+@contextmanager
+def training_progress(epochs: int, quiet: bool) -> Iterator[TrainingWatcher]:
+    """A watcher that draws, and prints a line an epoch unless `quiet`."""
+    with bar() as progress:
+        yield _TrainingBar(progress, epochs, quiet)

@@ -1,0 +1,86 @@
+"""Results as tables on standard output, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from zennas.candidate import Measure
+from zennas.numbers import format_count
+from zennas.search.result import SearchResult
+from zennas.search.runner import BEST_FILE
+
+if TYPE_CHECKING:
+    from zennas.train.runner import TrainResult
+
+OUT = Console(soft_wrap=True, highlight=False)
+
+
+def print_json(content: Any) -> None:
+    print(json.dumps(content, indent=2, allow_nan=False))
+
+
+def measure_text(measure: Measure) -> str:
+    if measure.low is None or measure.high is None:
+        return f"{measure.value:.6g}"
+    return f"{measure.value:.2f} ± {(measure.high - measure.low) / 2:.2f}"
+
+
+def print_search(result: SearchResult) -> None:
+    """The best structure with its cost and scores, what happened on the way, and where it all is."""
+    best = result.best
+    if best is None:
+        OUT.print("no structure was scored")
+        return
+    cost, counts = best.cost, result.counts
+    OUT.print(Text("best structure: ", style="bold").append(str(best.structure), style=""))
+    OUT.print(
+        f"  {cost.params:,} parameters, {format_count(cost.flops)} FLOPs (multiply–accumulates), {cost.layers} layers"
+        f"  (budget: {result.settings.budget})"
+    )
+    for name, measure in best.measures.items():
+        note = f"  (95 % interval of {result.settings.repeats} repetitions)" if measure.low is not None else ""
+        OUT.print(f"  {name} {measure_text(measure)}{note}")
+    rejected = ", ".join(f"{reason} {number:,}" for reason, number in sorted(counts["rejected"].items()))
+    OUT.print(f"tried {counts['tried']:,} in {result.seconds:.1f} s; scored {counts['scored']:,}; rejected: {rejected}")
+    OUT.print(f"files: {result.folder / BEST_FILE}, {result.folder / 'run.sqlite'}")
+
+
+def print_run_list(results: list[SearchResult]) -> None:
+    rows = table("run", "status", "space", "budget", "tried", "best score", "params")
+    for result in results:
+        best, settings = result.best, result.settings
+        measures = list(best.measures.values()) if best is not None else []
+        score = measure_text(measures[0]) if measures else f"{best.fitness:.6g}" if best is not None else "–"
+        rows.add_row(
+            str(result.folder),
+            result.status,
+            settings.search_space,
+            str(settings.budget),
+            f"{result.counts['tried']:,}",
+            score,
+            f"{best.cost.params:,}" if best is not None else "–",
+        )
+    OUT.print(rows)
+
+
+def print_training(result: TrainResult) -> None:
+    """The accuracy, and where the weights are."""
+    last = result.history[-1]
+    OUT.print(
+        f"top-1 {result.top1:.2f} % on the test images after {len(result.history)} epochs "
+        f"({result.seconds:.0f} s, {last.images_per_second:.0f} images/s)"
+    )
+    OUT.print(f"files: {result.folder / 'weights.pt'}, {result.folder / 'train.json'}, {result.folder / 'history.csv'}")
+
+
+def table(*columns: str, title: str | None = None) -> Table:
+    """A plain table whose columns but the first are aligned right."""
+    made = Table(title=title, box=None, pad_edge=False, title_justify="left")
+    for i, column in enumerate(columns):
+        made.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
+    return made

@@ -1,0 +1,39 @@
+"""`zennas runs`: the runs there are, or one of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zennas.cli import options as opt
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(help="A run's folder, or a folder with runs in it.", show_default=True)] = Path("runs"),
+    as_json: opt.Json = False,
+) -> None:
+    """List the runs in a folder, or show one run.
+
+    Example: zennas runs runs/mine
+    """
+    from zennas.cli.render import OUT, print_json, print_run_list, print_search
+    from zennas.search.result import find_runs, read_result
+    from zennas.store import FILE
+
+    if (folder / FILE).is_file():
+        result = read_result(folder)
+        if as_json:
+            print_json(result.to_json())
+        else:
+            OUT.print(f"{folder}: {result.status}, search space {result.settings.search_space}, proxy {result.settings.proxy}")
+            print_search(result)
+        return
+    found = [read_result(place) for place in find_runs(folder)]
+    if as_json:
+        print_json([result.to_json() for result in found])
+    elif found:
+        print_run_list(found)
+    else:
+        OUT.print(f"no runs in {folder}; make one with: zennas search --budget-params 1M")

@@ -1,0 +1,65 @@
+"""`zennas score`: score a network with proxies."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from zennas.cli import options as opt
+
+
+def score(
+    network: opt.Target,
+    proxy: Annotated[list[str], typer.Option(help="Name of a proxy; may be given several times. 'all' for every one.")] = [
+        "zen",
+        "zen_expected",
+    ],
+    resolution: opt.Resolution = None,
+    num_classes: opt.NumClasses = None,
+    use_se: opt.UseSe = None,
+    batch_size: opt.BatchSize = 16,
+    repeats: opt.Repeats = 8,
+    gamma: Annotated[float, typer.Option(help="Size of the perturbation of the Zen-score.", min=1e-6, max=1.0)] = 0.01,
+    seed: opt.Seed = 0,
+    device: opt.Device = "cpu",
+    gpu: opt.Gpu = None,
+    precision: opt.Precision = "fp32",
+    as_json: opt.Json = False,
+) -> None:
+    """Score a network without training it.
+
+    Example: zennas score zennet_cifar10_model_size1M_res32 --proxy zen --proxy zen_expected
+    """
+    from zennas.cli.render import OUT, measure_text, print_json, table
+    from zennas.scoring import measure
+    from zennas.search.result import measure_json
+    from zennas.targets import resolve
+    from ZeroShotProxy import PROXIES, ScoreSettings
+    from ZeroShotProxy import score as run_proxies
+
+    target = resolve(network)
+    settings = ScoreSettings(
+        resolution=resolution or target.resolution or 32,
+        num_classes=num_classes or target.num_classes or 10,
+        use_se=bool(target.use_se) if use_se is None else use_se,
+        batch_size=batch_size,
+        repeats=repeats,
+        gamma=gamma,
+        seed=seed,
+        device=opt.device_name(device, gpu),
+        precision=precision,
+    )
+    names = [p.info.name for p in PROXIES] if proxy == ["all"] else proxy
+    measures = {name: measure(found) for name, found in run_proxies(target.structure, names, settings).items()}
+    if as_json:
+        print_json({name: measure_json(m) for name, m in measures.items()})
+        return
+    rows = table("proxy", "score", "what it is")
+    for name, found in measures.items():
+        rows.add_row(name, measure_text(found), PROXIES.get(name).info.summary)
+    OUT.print(rows)
+    OUT.print(
+        f"{settings.resolution}×{settings.resolution} pixels, batch {settings.batch_size}, {settings.repeats} repetitions, "
+        f"seed {settings.seed}, {settings.precision} on {settings.device}; ± is the 95 % interval of the mean"
+    )

@@ -1,0 +1,96 @@
+"""What came of a search, read from its run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zennas.candidate import Candidate, Measure
+from zennas.search.settings import SearchSettings
+from zennas.store import FILE, Store
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """A finished run, or one under way (then `best` is the best so far, None before the first checkpoint).
+
+    confirmed: the candidates whose scores were confirmed, best first. seconds: spent searching.
+    """
+
+    folder: Path
+    status: str
+    settings: SearchSettings
+    best: Candidate | None
+    confirmed: tuple[Candidate, ...]
+    counts: dict[str, Any]
+    seconds: float
+    created: float
+    environment: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        best = None if self.best is None else candidate_json(self.best, self.settings)
+        return {
+            "best_structure": None if self.best is None else str(self.best.structure),
+            **({} if best is None else {"cost": best["cost"], "scores": best["scores"]}),
+            "budget": self.settings.budget.limits(),
+            "counts": self.counts,
+            "seconds": round(self.seconds, 3),
+            "status": self.status,
+            "run": str(self.folder),
+            "confirmed": [candidate_json(candidate, self.settings) for candidate in self.confirmed],
+        }
+
+
+def candidate_json(candidate: Candidate, settings: SearchSettings) -> dict[str, Any]:
+    cost = candidate.cost
+    scores = {name: measure_json(m) for name, m in candidate.measures.items()}
+    if not scores and candidate.fitness is not None:
+        scores = {settings.proxy: {"value": candidate.fitness}}
+    return {
+        "structure": str(candidate.structure),
+        "cost": {"params": cost.params, "flops": cost.flops, "activations": cost.activations, "layers": cost.layers},
+        "scores": scores,
+    }
+
+
+def measure_json(measure: Measure) -> dict[str, Any]:
+    if measure.low is None:
+        return {"value": measure.value}
+    return {"value": measure.value, "interval": [measure.low, measure.high]}
+
+
+def read_result(folder: Path) -> SearchResult:
+    """Raises StoreError where there is no run, SettingsError where it is of another version."""
+    with Store.read(folder) as store:
+        settings = SearchSettings.from_json(store.get("settings") or {"budget": {}})
+        state = store.get("state") or {}
+        candidates = store.candidates()
+        members = [c for c in candidates if c.fitness is not None]
+        confirmed = sorted((c for c in members if "zen" in c.measures), key=lambda c: -c.measures["zen"].value)
+        chosen = store.get("best")
+        best = max(members, key=lambda c: (c.fitness or 0.0, -c.id), default=None)
+        best = next((c for c in members if c.id == chosen), best)
+        counts = {
+            "tried": state.get("tried", 0),
+            "scored": state.get("scored", 0),
+            "members": len(members),
+            "rejected": state.get("rejected", {}),
+        }
+        return SearchResult(
+            folder,
+            store.get("status"),
+            settings,
+            best,
+            tuple(confirmed),
+            counts,
+            store.get("seconds") or 0.0,
+            store.get("created") or 0.0,
+            store.get("environment") or {},
+        )
+
+
+def find_runs(folder: Path) -> list[Path]:
+    """The runs in and directly below `folder`, oldest first."""
+    places = [folder, *(sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else [])]
+    return sorted((p for p in places if (p / FILE).is_file()), key=lambda p: (p / FILE).stat().st_mtime)

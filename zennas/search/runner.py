@@ -1,0 +1,180 @@
+"""Running a search: score what it asks for, save as it goes, confirm the best, write the result.
+
+`start` makes a run in a folder and carries it out, `resume` continues one; `result.py` reads what came out.
+A run that is killed loses at most `CHECKPOINT_SECONDS` of work, and nothing else: what was not saved
+is done again from the saved state of the random generator.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+from PlainNet import Options, parse
+from PlainNet.cost import CostModel
+from SearchSpace import SearchSpace, load_space
+from ZeroShotProxy import ProxyError
+from zennas.candidate import Candidate
+from zennas.environment import environment
+from zennas.files import write_text
+from zennas.scoring import Fitness, confirmations, evaluate, final_measures, fitness, is_confirmed
+from zennas.search.evolution import Evolution
+from zennas.search.settings import SearchSettings, SettingsError
+from zennas.store import Store
+
+CHECKPOINT_SECONDS = 2.0
+WATCH_SECONDS = 0.2
+HOPELESS = 20
+"""So many failures to score without one success end a search."""
+BEST_FILE = "best_structure.txt"
+
+
+class Watcher(Protocol):
+    """Who wants to know how a search is going, see `zennas/cli/progress.py`."""
+
+    def searching(self, search: Evolution, settings: SearchSettings) -> None:
+        """Called a few times a second."""
+
+    def confirming(self, done: int, total: int) -> None:
+        """Called before each of the best is confirmed, and at the end."""
+
+
+class NoWatcher:
+    def searching(self, search: Evolution, settings: SearchSettings) -> None:
+        pass
+
+    def confirming(self, done: int, total: int) -> None:
+        pass
+
+
+def start(folder: Path, settings: SearchSettings, watcher: Watcher = NoWatcher()) -> None:
+    """Make a run in `folder` and carry it out.
+
+    Raises BudgetError where nothing fits, StoreError where the folder holds a run or is in use, and
+    UnknownNameError, SearchSpaceError, ProxyError or StructureError for settings that cannot be.
+    Wrong settings leave no folder behind.
+    """
+    search, function = _prepare(settings)
+    first = search.ask(1)
+    with Store.create(folder) as store:
+        facts = {
+            "settings": settings.to_json(),
+            "space_digest": _digest(settings),
+            "environment": environment(),
+            "created": time.time(),
+            "seconds": 0.0,
+            "status": "searching",
+        }
+        store.put(facts)
+        _tell(search, first, function)
+        _carry_out(store, settings, search, function, watcher)
+
+
+def resume(folder: Path, watcher: Watcher = NoWatcher()) -> SearchSettings:
+    """Continue the run in `folder` to its end; a finished run is left as it is.
+
+    Raises StoreError, RunInUseError, or SettingsError where the run cannot be continued by this version.
+    """
+    with Store.open(folder) as store:
+        stored = store.get("settings")
+        if stored is None:
+            raise SettingsError(f"the run in {folder} ended before it began; remove the folder and start again")
+        settings = SearchSettings.from_json(stored)
+        if store.get("space_digest") != _digest(settings):
+            raise SettingsError(f"the search space {settings.search_space} has changed since the run in {folder} began")
+        search, function = _prepare(settings)
+        state = store.get("state")
+        if state is not None:
+            search.restore(state, store.candidates())
+        if store.get("status") != "finished":
+            _carry_out(store, settings, search, function, watcher)
+        return settings
+
+
+def _prepare(settings: SearchSettings) -> tuple[Evolution, Fitness]:
+    initial = None if settings.initial is None else parse(settings.initial)
+    space: SearchSpace = load_space(settings.search_space, initial)
+    model = CostModel(settings.resolution, settings.num_classes, Options(use_se=settings.use_se))
+    search = Evolution(
+        space,
+        model,
+        settings.budget,
+        iterations=settings.iterations,
+        population_size=settings.population_size,
+        seed=settings.seed,
+    )
+    return search, fitness(settings)
+
+
+def _digest(settings: SearchSettings) -> str | None:
+    """A fingerprint of the user's search space; None for a space of this project."""
+    path = Path(settings.search_space)
+    return sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def _carry_out(store: Store, settings: SearchSettings, search: Evolution, function: Fitness, watcher: Watcher) -> None:
+    if not search.done:
+        with _unhurried_collector():
+            _search(store, settings, search, function, watcher)
+    store.put({"status": "confirming"})
+    ranked = sorted(search.population, key=lambda c: (-(c.fitness or 0.0), c.id))
+    best = _confirm(store, settings, ranked, watcher)
+    write_text(store.folder / BEST_FILE, f"{best.structure}\n")
+    store.put({"status": "finished", "best": best.id, "finished": time.time()})
+
+
+def _search(store: Store, settings: SearchSettings, search: Evolution, function: Fitness, watcher: Watcher) -> None:
+    began = time.monotonic() - (store.get("seconds") or 0.0)
+    saved = watched = time.monotonic()
+    while not search.done:
+        _tell(search, search.ask(1), function)
+        now = time.monotonic()
+        if now - watched > WATCH_SECONDS:
+            watched = now
+            watcher.searching(search, settings)
+            if now - saved > CHECKPOINT_SECONDS:
+                saved = now
+                store.checkpoint(search.state(), search.take_changes(), {"seconds": now - began})
+    store.checkpoint(search.state(), search.take_changes(), {"seconds": time.monotonic() - began})
+    watcher.searching(search, settings)
+
+
+def _tell(search: Evolution, asked: list[Candidate], function: Fitness) -> None:
+    scored = [evaluate(candidate, function) for candidate in asked]
+    search.tell(scored)
+    if not search.scored and search.rejected["failed"] >= HOPELESS:
+        raise ProxyError(f"none of the first {HOPELESS} structures could be scored; the last: {scored[-1].error}")
+
+
+def _confirm(store: Store, settings: SearchSettings, ranked: list[Candidate], watcher: Watcher) -> Candidate:
+    """The best of the population: by fitness, or by the Monte-Carlo scores of the best by fitness."""
+    if not ranked:
+        raise ProxyError("no structure could be scored; see the errors with: zennas runs FOLDER")
+    if not is_confirmed(settings):
+        store.add_measures(ranked[0].id, final_measures(ranked[0], settings))
+        return ranked[0]
+    top = ranked[: settings.top]
+    known = {candidate.id: candidate.measures for candidate in store.candidates(c.id for c in top)}
+    for i, candidate in enumerate(top):
+        watcher.confirming(i, len(top))
+        if not known[candidate.id]:
+            known[candidate.id] = confirmations(candidate, settings)
+            store.add_measures(candidate.id, known[candidate.id])
+    watcher.confirming(len(top), len(top))
+    return max(top, key=lambda c: known[c.id]["zen"].value)
+
+
+@contextmanager
+def _unhurried_collector() -> Iterator[None]:
+    """Let Python look for reference cycles seldom: the caches are large, tuples all the way, and have none."""
+    before = gc.get_threshold()
+    gc.set_threshold(200_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

@@ -1,0 +1,228 @@
+"""The record of a run: one SQLite file, safe against being killed at any moment.
+
+Tables: `facts` (settings, environment, status and the search's state, as JSON), `candidates` (every
+member the population ever had, and every failure), `measures` (confirmed scores). One transaction
+saves a checkpoint, so that the file always holds one consistent moment of the search.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from PlainNet import Cost
+from PlainNet.grammar import read
+from zennas.candidate import Candidate, Measure
+
+FILE = "run.sqlite"
+_FORMAT = 1
+
+_SCHEMA = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE candidates (
+    id INTEGER PRIMARY KEY, structure TEXT NOT NULL, parent INTEGER, iteration INTEGER NOT NULL, seed INTEGER NOT NULL,
+    params INTEGER NOT NULL, flops INTEGER NOT NULL, activations INTEGER NOT NULL, layers INTEGER NOT NULL,
+    status TEXT NOT NULL, fitness REAL, error TEXT);
+CREATE TABLE measures (
+    candidate INTEGER NOT NULL, name TEXT NOT NULL, value REAL NOT NULL, low REAL, high REAL,
+    PRIMARY KEY (candidate, name));
+"""
+
+
+class StoreError(RuntimeError):
+    """A run that is not there, is there already, is in use, or cannot be read."""
+
+
+class RunInUseError(StoreError):
+    """Another process works on the run."""
+
+
+class Store:
+    """One run's file, opened for reading, or for writing by one process at a time.
+
+    `Store.create` and `Store.open` take the lock; `Store.read` does not and must not be written to.
+    """
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection, lock: IO[str] | None) -> None:
+        self.folder = folder
+        self._db = connection
+        self._lock = lock
+
+    # -- opening -----------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, folder: Path) -> Store:
+        """A new run in `folder`, which is made if need be. Raises StoreError where a run is there already."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot make the folder {folder}: {error.strerror}") from None
+        lock = _take_lock(folder)
+        if (folder / FILE).exists():
+            lock.close()
+            raise StoreError(f"{folder} holds a run already: continue it with --resume {folder}, or choose another folder")
+        # Made under another name, so that a run whose creation is cut short is no run.
+        draft = folder / f".{FILE}.new"
+        draft.unlink(missing_ok=True)
+        connection = _connect(draft)
+        connection.executescript(_SCHEMA)
+        connection.close()
+        draft.rename(folder / FILE)
+        store = cls(folder, _connect(folder / FILE), lock)
+        store.put({"format": _FORMAT, "status": "new"})
+        return store
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """The run in `folder`, to continue it. Raises StoreError where there is none, RunInUseError where it is in use."""
+        _require(folder)
+        lock = _take_lock(folder)
+        return cls(folder, _connect(folder / FILE), lock)._checked()
+
+    @classmethod
+    def read(cls, folder: Path) -> Store:
+        """The run in `folder`, to look at; possible also while another process writes it."""
+        _require(folder)
+        return cls(folder, _connect(folder / FILE), None)._checked()
+
+    def close(self) -> None:
+        self._db.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # -- facts -------------------------------------------------------------------------------
+
+    def get(self, name: str) -> Any:
+        """A fact, or None."""
+        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def put(self, facts: dict[str, Any]) -> None:
+        """Set facts, all of them or none."""
+        with self._db:
+            self._put(facts)
+
+    def _put(self, facts: dict[str, Any]) -> None:
+        rows = [(name, json.dumps(value)) for name, value in facts.items()]
+        self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
+
+    # -- candidates --------------------------------------------------------------------------
+
+    def checkpoint(self, state: dict[str, Any], changes: Iterable[Candidate], facts: dict[str, Any]) -> None:
+        """Save the search's state with the candidates that changed since the last time, in one transaction."""
+        rows = [
+            (
+                c.id,
+                str(c.structure),
+                c.parent,
+                c.iteration,
+                c.seed,
+                c.cost.params,
+                c.cost.flops,
+                c.cost.activations,
+                c.cost.layers,
+                c.status,
+                c.fitness,
+                c.error,
+            )
+            for c in changes
+        ]
+        with self._db:
+            self._db.executemany("INSERT OR REPLACE INTO candidates VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+            self._put({"state": state, **facts})
+
+    def candidates(self, ids: Iterable[int] | None = None) -> list[Candidate]:
+        """The stored candidates, all or those of the given ids, in the order of their ids."""
+        wanted = None if ids is None else set(ids)
+        measures: dict[int, dict[str, Measure]] = {}
+        for number, name, value, low, high in self._db.execute("SELECT * FROM measures"):
+            measures.setdefault(number, {})[name] = Measure(value, low, high)
+        found = []
+        for row in self._db.execute("SELECT * FROM candidates ORDER BY id"):
+            number, structure, parent, iteration, seed, params, flops, activations, layers, status, fitness, error = row
+            if wanted is None or number in wanted:
+                cost = Cost(params, flops, activations, layers)
+                found.append(
+                    Candidate(
+                        number,
+                        read(structure),
+                        parent,
+                        cost,
+                        iteration,
+                        seed,
+                        status,
+                        fitness,
+                        error,
+                        measures.get(number, {}),
+                    )
+                )
+        return found
+
+    def add_measures(self, number: int, measures: dict[str, Measure]) -> None:
+        """Store scores of the candidate with that id."""
+        with self._db:
+            self._db.executemany(
+                "INSERT OR REPLACE INTO measures VALUES (?,?,?,?,?)",
+                [(number, name, m.value, m.low, m.high) for name, m in measures.items()],
+            )
+
+    def _checked(self) -> Store:
+        try:
+            found = self.get("format")
+        except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
+            self.close()
+            raise StoreError(f"{self.folder / FILE} is no run of zennas: {error}") from None
+        if found != _FORMAT:
+            self.close()
+            raise StoreError(f"{self.folder / FILE} has format {found}, this version reads {_FORMAT}")
+        return self
+
+
+def _require(folder: Path) -> None:
+    if not (folder / FILE).is_file():
+        raise StoreError(f"{folder} holds no run ({FILE} is not there)")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(path, timeout=10)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may lose the last checkpoint, not the file
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be opened: {error}") from None
+    return connection
+
+
+def _take_lock(folder: Path) -> IO[str]:
+    """Hold the folder for this process; the system lets go when the process ends, however it ends."""
+    import fcntl
+
+    path = folder / ".lock"
+    try:
+        lock = path.open("a+")
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be written to: {error.strerror}") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        owner = lock.read().strip() or "unknown"
+        lock.close()
+        raise RunInUseError(f"the run in {folder} is in use by process {owner}; wait for it, or end it first") from None
+    lock.seek(0)
+    lock.truncate()
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock

@@ -1,0 +1,70 @@
+"""What a command works on: a structure, a file with one, a run, or a published network, all as text."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+from PlainNet import Structure, parse
+from zennas.search.result import read_result
+from zennas.store import FILE
+
+
+class TargetError(ValueError):
+    """Text that names nothing to work on."""
+
+
+@dataclass(frozen=True)
+class NetworkTarget:
+    """A structure with what is known of how it is meant to be used; None where nothing is known."""
+
+    structure: Structure
+    source: str
+    resolution: int | None = None
+    num_classes: int | None = None
+    use_se: bool | None = None
+    run: Path | None = None
+
+
+def resolve(text: str) -> NetworkTarget:
+    """Find out what `text` is.
+
+    In this order: a folder with a run (its best structure), a file with a structure in its first line,
+    the name of a published network, a structure string. Raises TargetError, ParseError or StoreError.
+    """
+    path = Path(text) if len(text) < 1000 and "\n" not in text else None
+    if path is not None and path.is_dir():
+        return _run(path)
+    if path is not None and path.is_file():
+        return _run(path.parent) if path.name == FILE else NetworkTarget(parse(_first_line(path)), text)
+    if "(" in text:
+        return NetworkTarget(parse(text), "text")
+    import ZenNet
+
+    if text in ZenNet.list_models():
+        info = ZenNet.model_info(text)
+        return NetworkTarget(parse(info["structure"]), text, info["resolution"], info["num_classes"], info["use_se"])
+    near = difflib.get_close_matches(text, ZenNet.list_models(), n=2)
+    hint = f"did you mean {' or '.join(near)}?" if near else "expected a structure, a file, a run's folder, or a model's name"
+    raise TargetError(f"{text[:80]!r} is nothing to work on: {hint}")
+
+
+def _run(folder: Path) -> NetworkTarget:
+    result = read_result(folder)
+    if result.best is None:
+        raise TargetError(f"the run in {folder} has no result yet")
+    settings = result.settings
+    return NetworkTarget(
+        result.best.structure, str(folder), settings.resolution, settings.num_classes, settings.use_se, folder
+    )
+
+
+def _first_line(path: Path) -> str:
+    try:
+        lines = path.read_text(encoding="utf-8").strip().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TargetError(f"{path} cannot be read as text: {error}") from None
+    if not lines:
+        raise TargetError(f"{path} is empty, expected a structure")
+    return lines[0]

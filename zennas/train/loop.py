@@ -1,0 +1,98 @@
+"""The training loop, and evaluation. Imports torch."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from zennas.train.data import Batches, Data
+from zennas.train.recipe import Recipe, TrainingError
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to: mean loss and share of right answers in training, top-1 on the test images in per cent."""
+
+    epoch: int
+    lr: float
+    train_loss: float
+    train_top1: float
+    test_top1: float
+    seconds: float
+    images_per_second: float
+
+
+class Watcher(Protocol):
+    """Who wants to know how a training is going."""
+
+    def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
+        """Called after each step; counts from 1."""
+
+    def epoch(self, done: Epoch) -> None:
+        """Called after each epoch."""
+
+
+class NoWatcher:
+    def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
+        pass
+
+    def epoch(self, done: Epoch) -> None:
+        pass
+
+
+def train_network(
+    model: nn.Module, data: Data, recipe: Recipe, device: torch.device, watcher: Watcher = NoWatcher()
+) -> list[Epoch]:
+    """Train `model`, which has its initial weights, in place. Raises TrainingError where the loss is not finite."""
+    model.to(device=device, memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=recipe.lr_at(0), momentum=recipe.momentum, weight_decay=recipe.weight_decay, nesterov=True
+    )
+    steps = len(data.train)
+    history = []
+    for epoch in range(recipe.epochs):
+        model.train()
+        began, images = time.monotonic(), 0
+        losses, right = 0.0, 0
+        for step, (x, y) in enumerate(data.train):
+            lr = recipe.lr_at((epoch + (step + 1) / steps) / recipe.epochs)
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+            x, y = x.to(device, memory_format=torch.channels_last), y.to(device)
+            logits = model(x)
+            loss = F.cross_entropy(logits, y, label_smoothing=recipe.label_smoothing)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            value = loss.item()
+            if not math.isfinite(value):
+                raise TrainingError(f"the loss is {value} in epoch {epoch + 1}, step {step + 1}: try a lower --lr than {recipe.lr}")
+            losses += value * len(y)
+            right += int((logits.argmax(1) == y).sum())
+            images += len(y)
+            watcher.step(epoch + 1, step + 1, steps, value)
+        seconds = time.monotonic() - began
+        top1 = evaluate(model, data.test, device)
+        history.append(
+            Epoch(epoch + 1, lr, losses / images, 100 * right / images, top1, seconds, images / max(seconds, 1e-9))
+        )
+        watcher.epoch(history[-1])
+    return history
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, batches: Batches, device: torch.device) -> float:
+    """Top-1 accuracy in per cent."""
+    model.eval()
+    right = images = 0
+    for x, y in batches:
+        answers = model(x.to(device, memory_format=torch.channels_last)).argmax(1)
+        right += int((answers == y.to(device)).sum())
+        images += len(y)
+    return 100 * right / max(images, 1)
