@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from PlainNet.ir import BlockSpec, StructureError
@@ -124,13 +124,14 @@ def register(block_type: BlockType) -> None:
     BLOCKS.add(block_type.kind, block_type)
 
 
-@lru_cache(maxsize=None)
+@cache
 def block_type(kind: str) -> BlockType:
-    """The type of that exact name (text is case-sensitive); raises UnknownNameError or StructureError."""
-    found = BLOCKS.get(kind)
-    if found.kind != kind:
-        raise StructureError(f"unknown block {kind!r} (did you mean {found.kind}?)")
-    return found
+    """The type of exactly that name (text is case-sensitive). Raises StructureError naming the nearest ones."""
+    if kind in BLOCKS and BLOCKS.get(kind).kind == kind:
+        return BLOCKS.get(kind)
+    near = BLOCKS.nearest(kind)
+    hint = f"did you mean {' or '.join(near)}?" if near else "docs/structures.md lists them all"
+    raise StructureError(f"unknown block {kind[:80]!r}, {hint}")
 
 
 def argument(spec: BlockSpec, name: str) -> int | None:
@@ -139,13 +140,14 @@ def argument(spec: BlockSpec, name: str) -> int | None:
     return None if i is None else spec.args[i]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _position(kind: str, name: str) -> int | None:
     return block_type(kind).index(name)
 
 
 def in_channels(spec: BlockSpec) -> int:
-    """Channels that the block takes."""
+    """Channels that the block takes. Raises StructureError where its arguments are not allowed."""
+    block_type(spec.kind).check(spec)
     for name in ("in_channels", "channels"):
         value = argument(spec, name)
         if value is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from PlainNet.blocktype import Options, argument
 from PlainNet.lowering import lower_block
@@ -44,7 +44,7 @@ class CostForm:
         return params, flops, activations, Shape(widths[self.out], self.size)
 
 
-@lru_cache(maxsize=None)
+@cache
 def cost_form(template: Template, size: int, options: Options) -> CostForm:
     """The formula of `template` on inputs of `size` × `size`."""
     nodes, shape = lower_block(template.probe, size, options)
@@ -69,7 +69,9 @@ def cost_form(template: Template, size: int, options: Options) -> CostForm:
             case BatchNorm() as norm:
                 own[index(norm.channels)] += 2
             case Linear():
-                raise TypeError(f"{template.probe.kind} has a linear layer and cannot promise to be linear in its widths")
+                raise TypeError(
+                    f"{template.probe.kind} has a linear layer and cannot promise to be linear in its widths"
+                )
     return CostForm(
         tuple(widths),
         tuple((weights[pair], macs[pair], *pair) for pair in weights),

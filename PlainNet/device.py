@@ -10,11 +10,15 @@ class DeviceError(ValueError):
 
 
 def device_of(name: str) -> torch.device:
-    """The device called `cpu`, `cuda` or `cuda:N`; raises DeviceError where it is not there."""
+    """The device called `cpu`, `cuda`, `cuda:N`, or `auto`, which is CUDA where there is one. Raises DeviceError."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise DeviceError(f"unknown device {name!r}, expected cpu, cuda or cuda:N") from None
+        raise DeviceError(f"unknown device {name!r}, expected auto, cpu, cuda or cuda:N") from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise DeviceError(f"device {name} is not there: this machine has {torch.cuda.device_count()} CUDA devices; use cpu")
+        raise DeviceError(
+            f"device {name} is not there: this machine has {torch.cuda.device_count()} CUDA devices; use cpu"
+        )
     return device

@@ -14,10 +14,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from PlainNet.blocktype import BLOCKS, BlockType, block_type
+from PlainNet.blocktype import BlockType, block_type
 from PlainNet.ir import BlockSpec, Structure, StructureError
 from PlainNet.lowering import lower
-from PlainNet.registry import UnknownNameError
 
 MAX_TEXT = 100_000
 MAX_DEPTH = 32
@@ -167,10 +166,6 @@ class _Reader:
             raise self.error("expected the name of a block, like SuperResK3K3")
         try:
             kind = block_type(name)
-        except UnknownNameError:
-            near = BLOCKS.nearest(name)
-            hint = f"did you mean {' or '.join(near)}?" if near else "see the block list in docs/structures.md"
-            raise self.error(f"unknown block {name[:80]!r}, {hint}") from None
         except StructureError as error:
             raise self.error(error.message) from None
         self.position = found.end()

@@ -111,8 +111,12 @@ class Builder:
         return self._emit(AdaptiveAvgPool(size), (x,), Shape(channels, size))
 
     def flatten(self, x: Value) -> Value:
-        self._image(x, "Flatten")
-        return self._emit(Flatten(), (x,), Shape(x.shape.elements, FLAT))
+        channels, size = self._image(x, "Flatten")
+        if size != 1:  # its length would depend on the resolution, and so would the weights behind it
+            raise self.fail(
+                f"Flatten takes 1×1 features and gets {x.shape}: put AdaptiveAvgPool({channels},1) before it"
+            )
+        return self._emit(Flatten(), (x,), Shape(channels, FLAT))
 
     def linear(self, x: Value, out_features: int, bias: bool = True) -> Value:
         if x.shape.size != FLAT:
@@ -142,11 +146,9 @@ class Builder:
     def block(self, x: Value, spec: BlockSpec) -> Value:
         """Lower one block at the current path."""
         try:
-            kind = block_type(spec.kind)
-            kind.check(spec)
+            kind, takes = block_type(spec.kind), in_channels(spec)
         except StructureError as error:
             raise self.fail(error.message) from None
-        takes = in_channels(spec)
         if takes != x.shape.channels:
             raise self.fail(f"{spec.kind} takes {takes} channels, what comes before it gives {x.shape.channels}")
         if kind.expand is not None:
@@ -214,11 +216,7 @@ def lower(
         raise StructureError(f"the resolution is {resolution}, expected at least 1")
     if num_classes is not None and num_classes < 1:
         raise StructureError(f"the number of classes is {num_classes}, expected at least 1")
-    try:
-        channels = in_channels(structure.blocks[0])
-    except (IndexError, StructureError) as error:
-        raise StructureError(f"broken block: {error}", "0") from None
-    builder = Builder(Shape(channels, resolution), options)
+    builder = Builder(Shape(in_channels(structure.blocks[0]), resolution), options)
     outputs = list(builder.top_level(builder.input, structure.blocks))
     last = outputs[-1] if num_classes is None else builder.head(outputs[-1], num_classes)
     return OpGraph(builder.input.shape, tuple(builder.nodes), last.number, tuple(x.number for x in outputs))

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from PlainNet.blocktype import Options
-from PlainNet.modules import BN_EPS, block_module
 from PlainNet.ir import Structure
 from PlainNet.lowering import lower
+from PlainNet.modules import BN_EPS, block_module
 from PlainNet.ops import FLAT, Linear
 
 # Modules take any resolution; lowering wants one. This one is divided by every usual total stride.
@@ -66,14 +66,13 @@ class MasterNet(nn.Module):
     def _classify(self, x: Tensor) -> Tensor:
         if not self._flat:
             x = torch.flatten(F.adaptive_avg_pool2d(x, 1), 1)
-        return self.fc_linear(x)
+        logits: Tensor = self.fc_linear(x)
+        return logits
 
     def extra_repr(self) -> str:
         return f"structure={self.structure}"
 
 
-def build(
-    structure: Structure, *, num_classes: int = 10, use_se: bool = False, no_reslink: bool = False
-) -> MasterNet:
+def build(structure: Structure, *, num_classes: int = 10, use_se: bool = False, no_reslink: bool = False) -> MasterNet:
     """The network of `structure` with freshly initialised weights (torch's defaults). Raises StructureError."""
     return MasterNet(structure, num_classes, Options(use_se, no_reslink))

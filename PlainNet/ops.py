@@ -79,7 +79,7 @@ class AdaptiveAvgPool:
 
 @dataclass(frozen=True, slots=True)
 class Flatten:
-    """(channels, size, size) to a flat vector of channels * size * size."""
+    """(channels, 1, 1) to a flat vector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ FLAT = 0
 
 
 class Shape(NamedTuple):
-    """Channels and side of a square feature map; `size` is `FLAT` after `Flatten` (then `channels` is the length)."""
+    """Channels and side of a square feature map; `size` is `FLAT` for a vector, after `Flatten`."""
 
     channels: int
     size: int

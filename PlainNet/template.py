@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -79,7 +79,7 @@ class _Layout(NamedTuple):
     rest: Callable[[tuple[int, ...]], tuple[int, ...]]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _layout(kind: str) -> _Layout | None:
     found = block_type(kind)
     if not found.linear:
@@ -89,7 +89,7 @@ def _layout(kind: str) -> _Layout | None:
     return _Layout(channels, itemgetter(*channels), itemgetter(*rest))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _template(kind: str, rest: tuple[int, ...], equal: bool) -> Template:
     layout = _layout(kind)
     assert layout is not None  # only called for kinds that have one

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -43,7 +43,7 @@ class View:
         return str(self._spec)
 
 
-@lru_cache(maxsize=None)
+@cache
 def family_class(name: str) -> type[View]:
     return type(name, (View,), {})
 
@@ -59,7 +59,7 @@ def _family(kind: BlockType) -> str:
     return "SuperResKXKX" if kind.kind.startswith("SuperRes") else "PlainNetBasicBlockClass"
 
 
-@lru_cache(maxsize=None)
+@cache
 def view_class(name: str) -> type[View]:
     return type(name, (family_class(_family(block_type(name))),), {})
 
@@ -82,16 +82,14 @@ def _zennas_modules() -> Iterator[None]:
         module = modules.setdefault(home, ModuleType(home))
         setattr(module, kind.kind, view_class(kind.kind))
         setattr(module, family, family_class(family))
-    before = {name: sys.modules.get(name) for name in modules}
+    before = {name: sys.modules[name] for name in modules if name in sys.modules}
     sys.modules.update(modules)
     try:
         yield
     finally:
-        for name, module in before.items():
-            if module is None:
-                del sys.modules[name]
-            else:
-                sys.modules[name] = module
+        for name in modules:
+            del sys.modules[name]
+        sys.modules.update(before)
 
 
 def _execute(path: Path) -> Callable[[Sequence[View], int], Sequence[Sequence[str]]]:
@@ -170,7 +168,9 @@ class FileSpace:
             options = [text for group in self.generate(views, i) for text in group]
         except Exception as error:
             where = f"gen_search_space for block {i} ({structure.blocks[i]})"
-            raise SearchSpaceError(f"search space {self.path}: {where} fails: {type(error).__name__}: {error}") from error
+            raise SearchSpaceError(
+                f"search space {self.path}: {where} fails: {type(error).__name__}: {error}"
+            ) from error
         if not options or not all(isinstance(text, str) for text in options):
             raise SearchSpaceError(f"search space {self.path}: gen_search_space gives no block strings for block {i}")
         return options

@@ -8,7 +8,8 @@ then blocks are joined and deep ones split.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
+from itertools import pairwise
 from random import Random
 
 from PlainNet import BlockSpec, Structure, parse
@@ -21,14 +22,14 @@ SUB_LAYER_STEPS = (-2, -1, 0, 1, 2)
 BASE = 8
 
 
-@lru_cache(maxsize=None)
+@cache
 def channel_options(channels: int, most: int) -> tuple[int, ...]:
     """`channels` by each of `SCALES`, as multiples of `BASE` from `BASE` to `most`."""
     scaled = {round(min(most, max(BASE, channels * scale)) / BASE) * BASE for scale in SCALES}
     return tuple(sorted(scaled))
 
 
-@lru_cache(maxsize=None)
+@cache
 def sub_layer_options(sub_layers: int) -> tuple[int, ...]:
     return tuple(sub_layers + step for step in SUB_LAYER_STEPS if sub_layers + step >= 1)
 
@@ -51,7 +52,8 @@ class SuperBlockSpace:
         for spec in self.start.blocks:
             if spec.kind not in self.kinds and not spec.kind.startswith("SuperConv"):
                 raise SearchSpaceError(
-                    f"{spec} cannot be in search space {self.name}: expected SuperConvK*BNRELU or {', '.join(self.kinds)}"
+                    f"{spec} cannot be in search space {self.name}: "
+                    f"expected SuperConvK*BNRELU or {', '.join(self.kinds)}"
                 )
 
     def initial(self) -> Structure:
@@ -68,7 +70,7 @@ class SuperBlockSpace:
         ends = [(a.kind, a.args[2]) == (b.kind, b.args[2]) for a, b in ((own[0], blocks[0]), (own[-1], blocks[-1]))]
         last_kept = not self._is_fixed(own[-1]) or own[-1].args[1] == blocks[-1].args[1]
         strides = [[b.args[2] for b in s if b.args[2] > 1] for s in (own, blocks)]
-        joined = all(a.args[1] == b.args[0] for a, b in zip(blocks, blocks[1:], strict=False))
+        joined = all(a.args[1] == b.args[0] for a, b in pairwise(blocks))
         return all(ends) and last_kept and joined and strides[0] == strides[1] and own[0].args[0] == blocks[0].args[0]
 
     def mutate(self, structure: Structure, rng: Random, changes: int = 1) -> Structure:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -184,7 +184,7 @@ class Window(NamedTuple):
     means: float
 
 
-@lru_cache(maxsize=None)
+@cache
 def window(kernel: int, stride: int, size: int, context: int) -> Window:
     """The window of a convolution on `size` × `size`, after many convolutions of kernel `context`."""
     taps, means = _taps(_profile(context, size), kernel, stride)
@@ -194,7 +194,7 @@ def window(kernel: int, stride: int, size: int, context: int) -> Window:
 _SETTLED = 8
 
 
-@lru_cache(maxsize=None)
+@cache
 def _profile(kernel: int, size: int) -> Array:
     """Second moment of pre-activations by position, mean 1, after `_SETTLED` convolutions with padding (eq. 3)."""
     profile = np.ones((size, size))
@@ -203,7 +203,7 @@ def _profile(kernel: int, size: int) -> Array:
     for _ in range(_SETTLED):
         taps, means = _taps(profile, kernel, 1)
         roots, _ = _taps(np.sqrt(profile), kernel, 1)
-        second = sum(taps) / 2
+        second = np.sum(taps, axis=0) / 2
         crossed = sum(m * r for m, r in zip(means, roots, strict=True)) * RELU_MEAN_SQUARED
         moment = second - 2 * crossed + RELU_MEAN_SQUARED * sum(m * m for m in means)
         profile = moment / moment.mean()

@@ -22,7 +22,7 @@ def zen_scores(graph: OpGraph, settings: ScoreSettings) -> list[float]:
     for _ in range(settings.repeats):
         x = torch.randn(shape, generator=generator, device=device)
         moved = x + settings.gamma * torch.randn(shape, generator=generator, device=device)
-        passes = run(graph, [x.to(_TYPES[settings.precision]), moved.to(_TYPES[settings.precision])], generator)
+        passes = run(graph, [x, moved], generator, _TYPES[settings.precision])
         first, second = passes.outputs
         distance = (first.float() - second.float()).abs().flatten(1).sum(1).mean()
         scores.append(float(distance.log() + passes.mean_running_variances.log().sum() / 2))

@@ -46,7 +46,8 @@ class ScoreSettings:
 
     resolution: side of the square input. batch_size: images in a batch. repeats: independent
     repetitions of a random score. gamma: size of the perturbation of the Zen-score.
-    seed: of all randomness. device: "cpu", "cuda", "cuda:1". precision: "fp32" or "bf16".
+    seed: of all randomness. device: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1".
+    precision: "fp32" or "bf16".
     """
 
     resolution: int = 32
@@ -56,7 +57,7 @@ class ScoreSettings:
     repeats: int = 8
     gamma: float = 0.01
     seed: int = 0
-    device: str = "cpu"
+    device: str = "auto"
     precision: str = "fp32"
 
     def __post_init__(self) -> None:

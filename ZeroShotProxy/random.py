@@ -11,7 +11,7 @@ from ZeroShotProxy.base import ProxyInfo, Score, ScoreSettings, Target, register
 def random(target: Target, settings: ScoreSettings) -> Score:
     """A standard normal number, the same for the same structure and seed."""
     text = f"{settings.seed} {structure_of(target, 'random')}"
-    return Score(Random(blake2b(text.encode(), digest_size=8).digest()).gauss())
+    return Score(Random(blake2b(text.encode(), digest_size=8).digest()).gauss(0, 1))
 
 
 register(ProxyInfo("random", "a standard normal number", source="the baseline of every search"), random)

@@ -8,10 +8,9 @@ with f the features before global pooling. Every repeat starts from fresh runnin
 original they leak from one repeat into the next). `_gaussian_torch.py` runs the passes,
 `zen_expected.py` has the same quantity in closed form.
 
-Precision: "fp32", or "bf16" for activations and weights in bfloat16 with statistics in single
-precision. A perturbation of 1 % is only a few roundings of bfloat16, which adds a few per cent to the
-difference of the two passes where a network is shallow; benchmarks/zen_precision.py measures what it
-does to the score (it stays well within the spread between seeds).
+Precision: "fp32", or "bf16" for activations and weights in bfloat16 behind the first layers, with
+statistics in single precision. benchmarks/zen_monte_carlo.py measures what that does to the score: it
+stays within the spread between seeds.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +47,8 @@ class Entry(NamedTuple):
 
 
 IMAGE = Entry(second=1.0, mean2=0.0, kurtosis=0.0, rectified=False)
+FEATURES = Entry(0.5, moments.RELU_MEAN_SQUARED, moments.RELU_KURTOSIS, True)
+"""A normalised, rectified value: what super-blocks make."""
 
 
 class BlockTerms(NamedTuple):
@@ -171,7 +173,7 @@ class _Chain:
         return BlockTerms(logs / 2, tail, decorrelation, distance, leaving, Shape(widths[self.out], shape.size))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _chain(template: Template, size: int, entry: Entry, options: Options) -> _Chain | None:
     """The form of a template's terms; None where its plain network is more than a chain."""
     nodes, shape = lower_block(template.probe, size, options)
@@ -261,9 +263,7 @@ def _scorer(resolution: int, gamma: float, use_se: bool) -> ExpectedZen:
 
 def _score(target: Target, settings: ScoreSettings) -> Score:
     structure = structure_of(target, "zen_expected")
-    return Score(
-        expected_zen(structure, resolution=settings.resolution, gamma=settings.gamma, use_se=settings.use_se)
-    )
+    return Score(expected_zen(structure, resolution=settings.resolution, gamma=settings.gamma, use_se=settings.use_se))
 
 
 register(

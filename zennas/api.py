@@ -37,7 +37,9 @@ def search(
     """
     budget = Budget(_count(budget_params), _count(budget_flops), max_layers)
     if not budget.limits():
-        raise SettingsError("a search needs a budget: params, flops or layers (--budget-params, --budget-flops, --max-layers)")
+        raise SettingsError(
+            "a search needs a budget: params, flops or layers (--budget-params, --budget-flops, --max-layers)"
+        )
     chosen = SearchSettings(search_space=search_space, budget=budget, **settings)
     folder = Path(save_dir) if save_dir is not None else new_folder(Path(search_space).stem)
     start(folder, chosen, watcher)
@@ -50,7 +52,9 @@ def continue_search(folder: str | Path, watcher: Watcher = NoWatcher()) -> Searc
     return read_result(Path(folder))
 
 
-def train(target: str | Path, *, dataset: str = "digits", save_dir: str | Path | None = None, **settings: Any) -> TrainResult:
+def train(
+    target: str | Path, *, dataset: str = "digits", save_dir: str | Path | None = None, **settings: Any
+) -> TrainResult:
     """Train a network: a run's best structure, a structure string, a file with one, or a published name.
 
     The outcome is kept in `save_dir`, else in the run's folder or a new one in `runs/`. `settings` are
@@ -63,7 +67,9 @@ def train(target: str | Path, *, dataset: str = "digits", save_dir: str | Path |
     found = resolve(str(target))
     recipe = Recipe(**{field.name: settings.pop(field.name) for field in fields(Recipe) if field.name in settings})
     label = f"train-{Path(dataset).name}"
-    folder = Path(save_dir) if save_dir is not None else found.run / label if found.run is not None else new_folder(label)
+    folder = (
+        Path(save_dir) if save_dir is not None else found.run / label if found.run is not None else new_folder(label)
+    )
     defaults = {"resolution": found.resolution or 32, "use_se": bool(found.use_se)}
     given = {name: value for name, value in settings.items() if value is not None}
     return train_structure(found.structure, folder, dataset=dataset, recipe=recipe, **{**defaults, **given})

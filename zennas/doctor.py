@@ -64,11 +64,10 @@ def _torch() -> tuple[bool, str]:
 
 
 def _torchvision() -> tuple[bool, str]:
-    import torchvision
-    from torchvision import ops
-
     # Fails where torchvision was built for another torch, as with a CPU-only torch beside it.
     import torch
+    import torchvision
+    from torchvision import ops
 
     ops.nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
     return True, f"{torchvision.__version__}, fits torch"

@@ -25,7 +25,7 @@ def environment() -> dict[str, object]:
         "processor": processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "packages": {name: version_of(name) for name in PACKAGES},
-        "command": " ".join(sys.argv[:1] + ["…"] if len(sys.argv) > 40 else sys.argv),
+        "command": " ".join(sys.argv),
     }
 
 

@@ -101,7 +101,9 @@ def fvcore_count(structure: Structure, resolution: int, num_classes: int, use_se
         network = build(structure, num_classes=num_classes, use_se=use_se).eval()
         image = torch.zeros(1, in_channels(structure.blocks[0]), resolution, resolution)
         flops = FlopCountAnalysis(network, image).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-        active = ActivationCountAnalysis(network, image).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        active = (
+            ActivationCountAnalysis(network, image).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        )
         operators = flops.by_operator()
         return FvcoreCount(
             params=sum(p.numel() for p in network.parameters()),
@@ -140,7 +142,8 @@ def analysis_table(analysis: Analysis) -> Group:
     )
     notes = [
         f"{analysis.resolution}×{analysis.resolution} pixels, {analysis.num_classes} classes, "
-        f"squeeze-and-excitation {'on' if analysis.use_se else 'off'}; FLOPs are multiply–accumulates of conv and linear layers"
+        f"squeeze-and-excitation {'on' if analysis.use_se else 'off'}; "
+        "FLOPs are multiply–accumulates of conv and linear layers"
     ]
     if analysis.fvcore is not None:
         verdict = "agrees" if analysis.fvcore.agrees(total) else "DISAGREES"

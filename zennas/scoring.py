@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from PlainNet.ir import StructureError
-from ZeroShotProxy import PROXIES, ProxyError, Score
-from ZeroShotProxy.zen_expected import ExpectedZen
 from zennas.candidate import Candidate, Measure
 from zennas.search.settings import SearchSettings
+from ZeroShotProxy import PROXIES, ProxyError, Score
+from ZeroShotProxy.zen_expected import ExpectedZen
 
 Fitness: TypeAlias = Callable[[Candidate], float]
 
@@ -38,8 +38,8 @@ def fitness(settings: SearchSettings) -> Fitness:
 
 
 def check_device(settings: SearchSettings) -> None:
-    """Raises DeviceError where a device other than the CPU is asked for and not there."""
-    if settings.device != "cpu":
+    """Raises DeviceError where a device is asked for by name that is not there."""
+    if settings.device not in ("auto", "cpu"):
         from PlainNet.device import device_of  # torch takes seconds to import
 
         device_of(settings.device)

@@ -56,7 +56,7 @@ class Store:
     # -- opening -----------------------------------------------------------------------------
 
     @classmethod
-    def create(cls, folder: Path) -> Store:
+    def create(cls, folder: Path, facts: dict[str, Any]) -> Store:
         """A new run in `folder`, which is made if need be. Raises StoreError where a run is there already."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -65,21 +65,21 @@ class Store:
         lock = _take_lock(folder)
         if (folder / FILE).exists():
             lock.close()
-            raise StoreError(f"{folder} holds a run already: continue it with --resume {folder}, or choose another folder")
+            raise StoreError(
+                f"{folder} holds a run already: continue it with --resume {folder}, or choose another folder"
+            )
         # Made under another name, so that a run whose creation is cut short is no run.
         draft = folder / f".{FILE}.new"
         draft.unlink(missing_ok=True)
-        connection = _connect(draft)
-        connection.executescript(_SCHEMA)
-        connection.close()
+        with cls(folder, _connect(draft), None) as made:
+            made._db.executescript(_SCHEMA)
+            made.put({"format": _FORMAT, **facts})
         draft.rename(folder / FILE)
-        store = cls(folder, _connect(folder / FILE), lock)
-        store.put({"format": _FORMAT, "status": "new"})
-        return store
+        return cls(folder, _connect(folder / FILE), lock)
 
     @classmethod
     def open(cls, folder: Path) -> Store:
-        """The run in `folder`, to continue it. Raises StoreError where there is none, RunInUseError where it is in use."""
+        """The run in `folder`, to continue it. Raises StoreError where there is none, RunInUseError if it is in use."""
         _require(folder)
         lock = _take_lock(folder)
         return cls(folder, _connect(folder / FILE), lock)._checked()
@@ -99,7 +99,9 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     # -- facts -------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +34,11 @@ def resolve(text: str) -> NetworkTarget:
     In this order: a folder with a run (its best structure), a file with a structure in its first line,
     the name of a published network, a structure string. Raises TargetError, ParseError or StoreError.
     """
-    path = Path(text) if len(text) < 1000 and "\n" not in text else None
-    if path is not None and path.is_dir():
-        return _run(path)
-    if path is not None and path.is_file():
+    # os.path and not Path: a long structure is no file name, and Path would raise where os.path says no.
+    if os.path.isdir(text):
+        return _run(Path(text))
+    if os.path.isfile(text):
+        path = Path(text)
         return _run(path.parent) if path.name == FILE else NetworkTarget(parse(_first_line(path)), text)
     if "(" in text:
         return NetworkTarget(parse(text), "text")
@@ -46,7 +48,11 @@ def resolve(text: str) -> NetworkTarget:
         info = ZenNet.model_info(text)
         return NetworkTarget(parse(info["structure"]), text, info["resolution"], info["num_classes"], info["use_se"])
     near = difflib.get_close_matches(text, ZenNet.list_models(), n=2)
-    hint = f"did you mean {' or '.join(near)}?" if near else "expected a structure, a file, a run's folder, or a model's name"
+    hint = (
+        f"did you mean {' or '.join(near)}?"
+        if near
+        else "expected a structure, a file, a run's folder, or a model's name"
+    )
     raise TargetError(f"{text[:80]!r} is nothing to work on: {hint}")
 
 

@@ -52,7 +52,14 @@ def swish(b: Builder, x: Value, spec: BlockSpec) -> Value:
     return b.swish(x)
 
 
-for name, groups in {"ConvKX": 1, "ConvKXG2": 2, "ConvKXG4": 4, "ConvKXG8": 8, "ConvKXG16": 16, "ConvKXG32": 32}.items():
+for name, groups in {
+    "ConvKX": 1,
+    "ConvKXG2": 2,
+    "ConvKXG4": 4,
+    "ConvKXG8": 8,
+    "ConvKXG16": 16,
+    "ConvKXG32": 32,
+}.items():
     register(BlockType(name, (IN, OUT, KERNEL, STRIDE), lower=partial(conv_kx, groups=groups)))
 register(BlockType("ConvDW", (CHANNELS, KERNEL, STRIDE), lower=conv_dw))
 register(BlockType("BN", (CHANNELS,), lower=batch_norm))

@@ -17,7 +17,9 @@ def squeeze(channels: int, options: Options) -> tuple[BlockSpec, ...]:
     return (BlockSpec("SE", (channels,)),) if options.use_se else ()
 
 
-def unit(layers: tuple[BlockSpec, ...], in_channels: int, out_channels: int, stride: int, project: bool) -> tuple[BlockSpec, ...]:
+def unit(
+    layers: tuple[BlockSpec, ...], in_channels: int, out_channels: int, stride: int, project: bool
+) -> tuple[BlockSpec, ...]:
     """A residual block around `layers`, and the ReLU that follows every unit."""
     kind = "ResBlockProj" if project else "ResBlock"
     return BlockSpec(kind, (in_channels, stride), (layers,)), relu(out_channels)

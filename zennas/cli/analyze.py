@@ -14,7 +14,9 @@ def analyze(
     resolution: opt.Resolution = None,
     num_classes: opt.NumClasses = None,
     use_se: opt.UseSe = None,
-    check: Annotated[bool, typer.Option("--check/--no-check", help="Build the network and count it with fvcore too.")] = True,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Build the network and count it with fvcore too.")
+    ] = True,
     as_json: opt.Json = False,
 ) -> None:
     """Parameters, FLOPs and activations of a network, block by block, checked against fvcore.

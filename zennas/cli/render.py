@@ -51,7 +51,9 @@ def print_search(result: SearchResult) -> None:
 
 
 def print_run_list(results: list[SearchResult]) -> None:
-    rows = table("run", "status", "space", "budget", "tried", "best score", "params")
+    rows = table(
+        "run", "status", "space", "budget", "tried", "best score", "params", right=("tried", "best score", "params")
+    )
     for result in results:
         best, settings = result.best, result.settings
         measures = list(best.measures.values()) if best is not None else []
@@ -78,9 +80,9 @@ def print_training(result: TrainResult) -> None:
     OUT.print(f"files: {result.folder / 'weights.pt'}, {result.folder / 'train.json'}, {result.folder / 'history.csv'}")
 
 
-def table(*columns: str, title: str | None = None) -> Table:
-    """A plain table whose columns but the first are aligned right."""
-    made = Table(title=title, box=None, pad_edge=False, title_justify="left")
-    for i, column in enumerate(columns):
-        made.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
+def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
+    """A plain table; the columns named in `right` are numbers."""
+    made = Table(box=None, pad_edge=False)
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return made

@@ -11,7 +11,9 @@ from zennas.cli import options as opt
 
 
 def runs(
-    folder: Annotated[Path, typer.Argument(help="A run's folder, or a folder with runs in it.", show_default=True)] = Path("runs"),
+    folder: Annotated[
+        Path, typer.Argument(help="A run's folder, or a folder with runs in it.", show_default=True)
+    ] = Path("runs"),
     as_json: opt.Json = False,
 ) -> None:
     """List the runs in a folder, or show one run.
@@ -27,7 +29,9 @@ def runs(
         if as_json:
             print_json(result.to_json())
         else:
-            OUT.print(f"{folder}: {result.status}, search space {result.settings.search_space}, proxy {result.settings.proxy}")
+            OUT.print(
+                f"{folder}: {result.status}, search space {result.settings.search_space}, proxy {result.settings.proxy}"
+            )
             print_search(result)
         return
     found = [read_result(place) for place in find_runs(folder)]

@@ -11,7 +11,9 @@ from zennas.cli import options as opt
 
 def score(
     network: opt.Target,
-    proxy: Annotated[list[str], typer.Option(help="Name of a proxy; may be given several times. 'all' for every one.")] = [
+    proxy: Annotated[
+        list[str], typer.Option(help="Name of a proxy; may be given several times. 'all' for every one.")
+    ] = [
         "zen",
         "zen_expected",
     ],
@@ -22,7 +24,7 @@ def score(
     repeats: opt.Repeats = 8,
     gamma: Annotated[float, typer.Option(help="Size of the perturbation of the Zen-score.", min=1e-6, max=1.0)] = 0.01,
     seed: opt.Seed = 0,
-    device: opt.Device = "cpu",
+    device: opt.Device = "auto",
     gpu: opt.Gpu = None,
     precision: opt.Precision = "fp32",
     as_json: opt.Json = False,
@@ -55,11 +57,12 @@ def score(
     if as_json:
         print_json({name: measure_json(m) for name, m in measures.items()})
         return
-    rows = table("proxy", "score", "what it is")
+    rows = table("proxy", "score", "what it is", right=("score",))
     for name, found in measures.items():
         rows.add_row(name, measure_text(found), PROXIES.get(name).info.summary)
     OUT.print(rows)
     OUT.print(
-        f"{settings.resolution}×{settings.resolution} pixels, batch {settings.batch_size}, {settings.repeats} repetitions, "
-        f"seed {settings.seed}, {settings.precision} on {settings.device}; ± is the 95 % interval of the mean"
+        f"{settings.resolution}×{settings.resolution} pixels, batch {settings.batch_size}, "
+        f"{settings.repeats} repetitions, seed {settings.seed}, {settings.precision} on {settings.device}; "
+        "± is the 95 % interval of the mean"
     )

@@ -14,24 +14,30 @@ def search(
     context: typer.Context,
     search_space: Annotated[str, typer.Option(help="XXBL, IDW_fixfc, or a .py file with gen_search_space.")] = "XXBL",
     initial: Annotated[
-        Optional[str], typer.Option(metavar="NETWORK", help="Structure (or file) to start from.  [default: the space's]")
+        Optional[str],
+        typer.Option(metavar="NETWORK", help="Structure (or file) to start from.  [default: the space's]"),
     ] = None,
     budget_params: Annotated[
-        Optional[int], typer.Option(parser=opt.count, metavar="NUMBER", help="At most so many parameters, like 1M or 1e6.")
+        Optional[int],
+        typer.Option(parser=opt.count, metavar="NUMBER", help="At most so many parameters, like 1M or 1e6."),
     ] = None,
     budget_flops: Annotated[
         Optional[int],
-        typer.Option(parser=opt.count, metavar="NUMBER", help="At most so many multiply–accumulates an image, like 400M."),
+        typer.Option(
+            parser=opt.count, metavar="NUMBER", help="At most so many multiply–accumulates an image, like 400M."
+        ),
     ] = None,
-    max_layers: Annotated[Optional[int], typer.Option(help="At most so many layers (sum of sub_layers).", min=1)] = None,
+    max_layers: Annotated[
+        Optional[int], typer.Option(help="At most so many layers (sum of sub_layers).", min=1)
+    ] = None,
     resolution: Annotated[int, typer.Option(help="Side of the square input image.", min=1)] = 32,
     num_classes: Annotated[int, typer.Option(help="Classes that the network tells apart.", min=1)] = 10,
     use_se: Annotated[bool, typer.Option("--use-se", help="Squeeze-and-excitation in the super-blocks.")] = False,
     proxy: Annotated[
         str,
         typer.Option(
-            help="What to maximise: zen (expected Zen-score, the best confirmed by Monte Carlo), zenmc (Monte Carlo for "
-            "every candidate), zen_expected, flops, params, random."
+            help="What to maximise: zen (expected Zen-score, the best confirmed by Monte Carlo), zenmc (Monte Carlo "
+            "for every candidate), zen_expected, flops, params, random."
         ),
     ] = "zen",
     iterations: Annotated[
@@ -42,7 +48,7 @@ def search(
     batch_size: opt.BatchSize = 16,
     repeats: Annotated[int, typer.Option(help="Repetitions with which the best are confirmed.", min=1)] = 8,
     top: Annotated[int, typer.Option(help="How many of the best are confirmed.", min=1)] = 8,
-    device: opt.Device = "cpu",
+    device: opt.Device = "auto",
     gpu: opt.Gpu = None,
     precision: opt.Precision = "fp32",
     save_dir: opt.SaveDir = None,

@@ -20,19 +20,24 @@ def train(
     ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training images.", min=1)] = 10,
     batch_size: Annotated[int, typer.Option(help="Images in a step.", min=2)] = 64,
-    lr: Annotated[float, typer.Option(help="Peak learning rate for 256 images; scaled with the batch size.", min=0)] = 0.2,
+    lr: Annotated[
+        float, typer.Option(help="Peak learning rate for 256 images; scaled with the batch size.", min=0)
+    ] = 0.2,
     weight_decay: Annotated[float, typer.Option(min=0)] = 5e-4,
     warmup: Annotated[float, typer.Option(help="Epochs of rising learning rate.", min=0)] = 1.0,
     label_smoothing: Annotated[float, typer.Option(min=0, max=1)] = 0.0,
-    augment: Annotated[bool, typer.Option("--augment/--no-augment", help="Shift, and mirror where that keeps the class.")] = True,
+    augment: Annotated[
+        bool, typer.Option("--augment/--no-augment", help="Shift, and mirror where that keeps the class.")
+    ] = True,
     resolution: opt.Resolution = None,
     use_se: opt.UseSe = None,
     seed: opt.Seed = 0,
-    device: opt.Device = "cpu",
+    device: opt.Device = "auto",
     gpu: opt.Gpu = None,
     workers: Annotated[int, typer.Option(help="Processes that load images from a folder.", min=0)] = 0,
     save_dir: Annotated[
-        Optional[Path], typer.Option(help="Folder for the weights.  [default: in the run's folder, or a new one in runs/]")
+        Optional[Path],
+        typer.Option(help="Folder for the weights.  [default: in the run's folder, or a new one in runs/]"),
     ] = None,
     as_json: opt.Json = False,
 ) -> None:

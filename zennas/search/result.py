@@ -63,7 +63,7 @@ def measure_json(measure: Measure) -> dict[str, Any]:
 def read_result(folder: Path) -> SearchResult:
     """Raises StoreError where there is no run, SettingsError where it is of another version."""
     with Store.read(folder) as store:
-        settings = SearchSettings.from_json(store.get("settings") or {"budget": {}})
+        settings = SearchSettings.from_json(store.get("settings"))
         state = store.get("state") or {}
         candidates = store.candidates()
         members = [c for c in candidates if c.fitness is not None]

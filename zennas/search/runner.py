@@ -18,7 +18,6 @@ from typing import Protocol
 from PlainNet import Options, parse
 from PlainNet.cost import CostModel
 from SearchSpace import SearchSpace, load_space
-from ZeroShotProxy import ProxyError
 from zennas.candidate import Candidate
 from zennas.environment import environment
 from zennas.files import write_text
@@ -26,6 +25,7 @@ from zennas.scoring import Fitness, confirmations, evaluate, final_measures, fit
 from zennas.search.evolution import Evolution
 from zennas.search.settings import SearchSettings, SettingsError
 from zennas.store import Store
+from ZeroShotProxy import ProxyError
 
 CHECKPOINT_SECONDS = 2.0
 WATCH_SECONDS = 0.2
@@ -61,16 +61,15 @@ def start(folder: Path, settings: SearchSettings, watcher: Watcher = NoWatcher()
     """
     search, function = _prepare(settings)
     first = search.ask(1)
-    with Store.create(folder) as store:
-        facts = {
-            "settings": settings.to_json(),
-            "space_digest": _digest(settings),
-            "environment": environment(),
-            "created": time.time(),
-            "seconds": 0.0,
-            "status": "searching",
-        }
-        store.put(facts)
+    facts = {
+        "settings": settings.to_json(),
+        "space_digest": _digest(settings),
+        "environment": environment(),
+        "created": time.time(),
+        "seconds": 0.0,
+        "status": "searching",
+    }
+    with Store.create(folder, facts) as store:
         _tell(search, first, function)
         _carry_out(store, settings, search, function, watcher)
 
@@ -81,10 +80,7 @@ def resume(folder: Path, watcher: Watcher = NoWatcher()) -> SearchSettings:
     Raises StoreError, RunInUseError, or SettingsError where the run cannot be continued by this version.
     """
     with Store.open(folder) as store:
-        stored = store.get("settings")
-        if stored is None:
-            raise SettingsError(f"the run in {folder} ended before it began; remove the folder and start again")
-        settings = SearchSettings.from_json(stored)
+        settings = SearchSettings.from_json(store.get("settings"))
         if store.get("space_digest") != _digest(settings):
             raise SettingsError(f"the search space {settings.search_space} has changed since the run in {folder} began")
         search, function = _prepare(settings)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from ZeroShotProxy import ScoreSettings
 from zennas.budget import Budget
+from ZeroShotProxy import ScoreSettings
 
 
 class SettingsError(ValueError):
@@ -25,7 +25,7 @@ class SearchSettings:
 
     search_space: str = "XXBL"
     initial: str | None = None
-    budget: Budget = Budget()
+    budget: Budget = field(default_factory=Budget)
     resolution: int = 32
     num_classes: int = 10
     use_se: bool = False
@@ -37,7 +37,7 @@ class SearchSettings:
     repeats: int = 8
     top: int = 8
     gamma: float = 0.01
-    device: str = "cpu"
+    device: str = "auto"
     precision: str = "fp32"
 
     def __post_init__(self) -> None:
@@ -48,7 +48,7 @@ class SearchSettings:
 
     def scoring(self) -> ScoreSettings:
         """The part that proxies look at. Raises ProxyError."""
-        shared = {field.name: getattr(self, field.name) for field in fields(ScoreSettings)}
+        shared = {f.name: getattr(self, f.name) for f in fields(ScoreSettings)}
         return ScoreSettings(**shared)
 
     def to_json(self) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class SearchSettings:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> SearchSettings:
         """Raises SettingsError where the settings are of another version."""
-        unknown = stored.keys() - {field.name for field in fields(cls)}
+        unknown = stored.keys() - {f.name for f in fields(cls)}
         if unknown:
             raise SettingsError(f"the run was made by another version, with settings {', '.join(sorted(unknown))}")
         return cls(**{**stored, "budget": Budget(**stored["budget"])})

@@ -175,7 +175,9 @@ def _image_folder(folder: Path, recipe: Recipe, resolution: int, workers: int) -
     missing = [str(folder / part) for part in ("train", "val") if not (folder / part).is_dir()]
     if missing:
         known = ", ".join(BUILT_IN)
-        raise TrainingError(f"{folder} is no data set: {' and '.join(missing)} not there; expected a folder with both, or {known}")
+        raise TrainingError(
+            f"{folder} is no data set: {' and '.join(missing)} not there; expected a folder with both, or {known}"
+        )
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
     tail = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)]
     crop = [v2.RandomResizedCrop(resolution), v2.RandomHorizontalFlip()]

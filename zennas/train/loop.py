@@ -17,7 +17,7 @@ from zennas.train.recipe import Recipe, TrainingError
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to: mean loss and share of right answers in training, top-1 on the test images in per cent."""
+    """What one epoch came to: mean training loss, top-1 on training and test images in per cent, and speed."""
 
     epoch: int
     lr: float
@@ -50,9 +50,13 @@ def train_network(
     model: nn.Module, data: Data, recipe: Recipe, device: torch.device, watcher: Watcher = NoWatcher()
 ) -> list[Epoch]:
     """Train `model`, which has its initial weights, in place. Raises TrainingError where the loss is not finite."""
-    model.to(device=device, memory_format=torch.channels_last)
+    model.to(device).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(
-        model.parameters(), lr=recipe.lr_at(0), momentum=recipe.momentum, weight_decay=recipe.weight_decay, nesterov=True
+        model.parameters(),
+        lr=recipe.lr_at(0),
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        nesterov=True,
     )
     steps = len(data.train)
     history = []
@@ -72,7 +76,9 @@ def train_network(
             optimizer.step()
             value = loss.item()
             if not math.isfinite(value):
-                raise TrainingError(f"the loss is {value} in epoch {epoch + 1}, step {step + 1}: try a lower --lr than {recipe.lr}")
+                raise TrainingError(
+                    f"the loss is {value} in epoch {epoch + 1}, step {step + 1}: try a lower --lr than {recipe.lr}"
+                )
             losses += value * len(y)
             right += int((logits.argmax(1) == y).sum())
             images += len(y)

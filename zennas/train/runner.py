@@ -53,7 +53,7 @@ def train_structure(
     recipe: Recipe = Recipe(),
     resolution: int = 32,
     use_se: bool = False,
-    device: str = "cpu",
+    device: str = "auto",
     data_folder: Path | None = None,
     workers: int = 0,
     watcher: Watcher = NoWatcher(),

@@ -1,0 +1,47 @@
+"""Zen-NAS's `analyze_model.py`: its flags, on `zennas.report`. See `zennas analyze --help` for all there is."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from zennas.cli.errors import guarded
+
+ARCH = "Masternet.py:MasterNet"
+
+
+def arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    add = parser.add_argument
+    add("--input_image_size", type=int, default=32)
+    add("--num_classes", type=int, default=10)
+    add("--arch", default=ARCH, help=f"{ARCH}, with a structure, or the name of a published network")
+    add("--plainnet_struct", help="structure")
+    add("--plainnet_struct_txt", type=Path, help="file with the structure")
+    add("--use_se", action="store_true")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    options = arguments(argv)
+    from zennas.cli.render import OUT
+    from zennas.report import analysis_table, analyze_network
+    from zennas.targets import TargetError, resolve
+
+    given = options.plainnet_struct or options.plainnet_struct_txt
+    if given is None and options.arch == ARCH:
+        raise TargetError("nothing to analyze: give --plainnet_struct_txt FILE, --plainnet_struct TEXT, or --arch NAME")
+    target = resolve(str(given if given is not None else options.arch))
+    analysis = analyze_network(
+        target.structure,
+        resolution=options.input_image_size,
+        num_classes=options.num_classes,
+        use_se=options.use_se or bool(target.use_se),
+    )
+    OUT.print(analysis_table(analysis))
+    print(f"Flops:  {analysis.total.flops:4g}")
+    print(f"Params: {analysis.total.params:4g}")
+
+
+if __name__ == "__main__":
+    guarded(main)

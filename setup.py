@@ -1,0 +1,52 @@
+"""Packages and dependencies. Tool settings are in pyproject.toml, the versions tested in constraints.txt."""
+
+from pathlib import Path
+
+from setuptools import setup
+
+here = Path(__file__).parent
+version = next(
+    line.split('"')[1]
+    for line in (here / "zennas/__init__.py").read_text().splitlines()
+    if line.startswith("__version__")
+)
+
+setup(
+    name="zennas",
+    version=version,
+    description="Design convolutional networks from a budget, without training a candidate",
+    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.14",
+    packages=[
+        "PlainNet",
+        "PlainNet.blocks",
+        "SearchSpace",
+        "ZeroShotProxy",
+        "pretrained",
+        "zennas",
+        "zennas.cli",
+        "zennas.search",
+        "zennas.train",
+    ],
+    py_modules=["ZenNet"],
+    package_data={"pretrained": ["zoo.json"]},
+    # torch and torchvision have to come from one place: a torchvision from the registry does not load
+    # beside a CPU-only torch. Left to pip, they fit each other, and work without a GPU.
+    install_requires=[
+        "torch>=2.11",
+        "torchvision>=0.26",
+        "numpy>=1.26",
+        "scipy>=1.12",
+        "scikit-learn>=1.4",
+        "fvcore>=0.1.5",
+        "typer>=0.12",
+        "rich>=13",
+    ],
+    extras_require={
+        "plot": ["matplotlib>=3.8"],
+        "dev": ["ruff", "mypy", "pytest>=8", "hypothesis>=6.100", "setuptools>=77"],
+    },
+    entry_points={"console_scripts": ["zennas = zennas.cli.app:main"]},
+)
