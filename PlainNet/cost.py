@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
-from PlainNet.blocktype import Options, argument, in_channels
+from PlainNet.blocktype import Options, argument, block_type, in_channels
 from PlainNet.costform import cost_form
 from PlainNet.ir import BlockSpec, Structure, StructureError
 from PlainNet.lowering import lower_block
@@ -77,6 +77,20 @@ def block_layers(spec: BlockSpec) -> int:
     if spec.branches:
         return max(sum(map(block_layers, branch)) for branch in spec.branches)
     return 1 if spec.kind.startswith("Conv") or spec.kind == "Linear" else 0
+
+
+def count_layers(structure: Structure) -> int:
+    """`cost(structure).layers`, at a tenth of the price: a search asks for it first."""
+    total = 0
+    for spec in structure.blocks:
+        position = _sub_layers_position(spec.kind)
+        total += spec.args[position] if position is not None else block_layers(spec)
+    return total
+
+
+@cache
+def _sub_layers_position(kind: str) -> int | None:
+    return block_type(kind).index("sub_layers")
 
 
 class BlockCost(NamedTuple):

@@ -49,6 +49,11 @@ class BlockSpec(NamedTuple):
         return f"{self.kind}({label}{numbers}{comma}{inner})"
 
 
+def super_block(kind: str, args: tuple[int, ...]) -> BlockSpec:
+    """`BlockSpec(kind, args)`, three times faster: for the inner loop of a search."""
+    return tuple.__new__(BlockSpec, (kind, args, (), ""))
+
+
 @dataclass(frozen=True, slots=True)
 class Structure:
     """A network without its classifier head, as a tuple of blocks.

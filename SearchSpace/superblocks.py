@@ -15,6 +15,7 @@ from random import Random
 from PlainNet import BlockSpec, Structure, parse
 from PlainNet.blocktype import MAX_CHANNELS
 from PlainNet.edit import SPLIT_THRESHOLD, split
+from PlainNet.ir import super_block
 from SearchSpace.base import SearchSpaceError, random_walk
 
 SCALES = (2.5, 2, 1.5, 1.25, 1, 1 / 1.25, 1 / 1.5, 1 / 2, 1 / 2.5)
@@ -87,7 +88,7 @@ class SuperBlockSpace:
             channels = after.args[1]
             if channels != before.args[1] and i + 1 < len(blocks):
                 follower = blocks[i + 1]
-                blocks[i + 1] = BlockSpec(follower.kind, (channels, *follower.args[1:]))
+                blocks[i + 1] = super_block(follower.kind, (channels, *follower.args[1:]))
             deep = deep or after.args[-1] >= SPLIT_THRESHOLD
         if deep:
             blocks = [part for spec in blocks for part in (split(spec) if spec.args[-1] >= SPLIT_THRESHOLD else [spec])]
@@ -100,7 +101,7 @@ class SuperBlockSpace:
                 return spec
             in_channels, out_channels, stride, _ = spec.args
             outs = channel_options(out_channels, self.most)
-            return BlockSpec(spec.kind, (in_channels, outs[int(random() * len(outs))], stride, 1))
+            return super_block(spec.kind, (in_channels, outs[int(random() * len(outs))], stride, 1))
         in_channels, out_channels, stride, bottleneck, sub_layers = spec.args
         outs = channel_options(out_channels, self.most)
         necks = channel_options(bottleneck, self.most)
@@ -112,7 +113,7 @@ class SuperBlockSpace:
             necks[int(random() * len(necks))],
             depths[int(random() * len(depths))],
         )
-        return BlockSpec(self.kinds[int(random() * len(self.kinds))], args)
+        return super_block(self.kinds[int(random() * len(self.kinds))], args)
 
     def _is_fixed(self, spec: BlockSpec) -> bool:
         return self.fixed_last and spec.kind == "SuperConvK1BNRELU"

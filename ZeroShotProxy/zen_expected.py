@@ -12,13 +12,14 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from PlainNet import BlockSpec, Options, Structure, StructureError, ops
+from PlainNet import BlockSpec, Options, Structure, StructureError, lower, ops
+from PlainNet.blocktype import block_type
 from PlainNet.lowering import lower_block
 from PlainNet.ops import Node, Shape
 from PlainNet.template import Template, Width, template_of
@@ -32,8 +33,8 @@ BN_EPS = 1e-3
 # The two passes of Zen-NAS move a running variance from 1 to 0.81 + 0.19 v (momentum 0.1).
 _KEPT, _NEW = 0.81, 0.19
 
-# Decorrelations are tabulated by their logarithm; below the table they grow by constant factors.
-_LOWEST, _STEP = -14.0, 1 / 16
+# Decorrelations are tabulated by their logarithm, down to that of gamma = 1e-6.
+_LOWEST, _STEP = -30.0, 1 / 16
 _GRID = np.arange(_LOWEST, _STEP / 2, _STEP)
 
 
@@ -81,14 +82,14 @@ def block_terms(spec: BlockSpec, size: int, entry: Entry, options: Options) -> B
 
 
 def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[Signal]]:
-    """Carry `entry` through the operations of a block: the logs of its batch-norms, and all values."""
-    context = max((node.op.kernel for node in nodes if isinstance(node.op, ops.Conv)), default=1)
+    """Carry `entry` through operations: the logs of the batch-norms, and all values."""
+    contexts = _contexts(nodes)
     start = np.exp(_GRID)
-    # Of the ingoing distance only its ratio to the root of the decorrelation is used, see `_terms`.
-    ingoing = Signal(entry.second, entry.mean2, start, np.sqrt(start), entry.kurtosis, rectified=entry.rectified)
-    values, sizes = [ingoing], [size]
+    # The distance at the entry is right for an image; behind the first layer of a super-block it is forgotten.
+    ingoing = replace(moments.gaussian(1.0, start), second=entry.second, mean2=entry.mean2)
+    values, sizes = [replace(ingoing, kurtosis=entry.kurtosis, rectified=entry.rectified)], [size]
     logs = 0.0
-    for node in nodes:
+    for node, context in zip(nodes, contexts, strict=True):
         x, x_size = values[node.inputs[0]], sizes[node.inputs[0]]
         match node.op:
             case ops.Conv() as conv:
@@ -124,14 +125,31 @@ def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[S
     return logs, values
 
 
+def _contexts(nodes: Sequence[Node]) -> list[int]:
+    """For each operation the kernel whose zero padding has shaped its input (`_moments._profile`).
+
+    That is the largest kernel of the block, or of the last block that had one above 1.
+    """
+    largest: dict[int, int] = {}
+    for node in nodes:
+        if isinstance(node.op, ops.Conv):
+            largest[node.block] = max(largest.get(node.block, 1), node.op.kernel)
+    found, last = [], 1
+    for node in nodes:
+        own = largest.get(node.block, 1)
+        last = own if own > 1 else last
+        found.append(last)
+    return found
+
+
 def _log_running_deviation(variance: float) -> float:
     """log sqrt(running variance) after both passes (eq. 1)."""
     return 0.5 * math.log(_KEPT + _NEW * variance)
 
 
 def _terms(logs: float, out: Signal, shape: Shape) -> BlockTerms:
-    outgoing = np.log(np.clip(out.decorrelation, 1e-12, 1.0))
-    distance = np.log(np.maximum(out.distance, 1e-12))
+    outgoing = np.log(np.clip(out.decorrelation, 1e-15, 1.0))
+    distance = np.log(np.maximum(out.distance, 1e-15))
     return BlockTerms(
         logs,
         out.excess,
@@ -233,6 +251,8 @@ class ExpectedZen:
         for spec in structure.blocks:
             block = self._known[size, entry].get(spec)
             if block is None:
+                if block_type(spec.kind).expand is None:
+                    return self._walk(structure)
                 block = self._add(spec, size, entry)
             logs, tail, decorrelation, distance, entry, shape = block
             score += logs + tail
@@ -240,6 +260,13 @@ class ExpectedZen:
             size = shape.size
         # Behind the last layer there is none that its tail could count in.
         return score - tail + math.log(shape.elements) + entered / 2 + _interpolate(distance, entered)
+
+    def _walk(self, structure: Structure) -> float:
+        """The score of a network that is not made of super-blocks alone, in one walk: slower, nothing is remembered."""
+        graph = lower(structure, resolution=self.resolution, options=self.options)
+        logs, values = _walk(graph.nodes, self.resolution, IMAGE)
+        distance = float(np.interp(self._start, _GRID, np.log(values[-1].distance)))
+        return logs + distance + math.log(graph.shape_of(graph.output).elements)
 
     def _add(self, spec: BlockSpec, size: int, entry: Entry) -> BlockTerms:
         block = block_terms(spec, size, entry, self.options)

@@ -71,18 +71,26 @@ class Store:
         # Made under another name, so that a run whose creation is cut short is no run.
         draft = folder / f".{FILE}.new"
         draft.unlink(missing_ok=True)
-        with cls(folder, _connect(draft), None) as made:
-            made._db.executescript(_SCHEMA)
-            made.put({"format": _FORMAT, **facts})
-        draft.rename(folder / FILE)
-        return cls(folder, _connect(folder / FILE), lock)
+        try:
+            with cls(folder, _connect(draft), None) as made:
+                made._db.executescript(_SCHEMA)
+                made.put({"format": _FORMAT, **facts})
+            draft.rename(folder / FILE)
+            return cls(folder, _connect(folder / FILE), lock)
+        except (sqlite3.Error, OSError, StoreError) as error:
+            lock.close()
+            raise StoreError(f"{folder / FILE} cannot be made: {error}") from None
 
     @classmethod
     def open(cls, folder: Path) -> Store:
         """The run in `folder`, to continue it. Raises StoreError where there is none, RunInUseError if it is in use."""
         _require(folder)
         lock = _take_lock(folder)
-        return cls(folder, _connect(folder / FILE), lock)._checked()
+        try:
+            return cls(folder, _connect(folder / FILE), lock)._checked()
+        except StoreError:
+            lock.close()
+            raise
 
     @classmethod
     def read(cls, folder: Path) -> Store:
@@ -147,30 +155,36 @@ class Store:
 
     def candidates(self, ids: Iterable[int] | None = None) -> list[Candidate]:
         """The stored candidates, all or those of the given ids, in the order of their ids."""
-        wanted = None if ids is None else set(ids)
         measures: dict[int, dict[str, Measure]] = {}
         for number, name, value, low, high in self._db.execute("SELECT * FROM measures"):
             measures.setdefault(number, {})[name] = Measure(value, low, high)
-        found = []
-        for row in self._db.execute("SELECT * FROM candidates ORDER BY id"):
-            number, structure, parent, iteration, seed, params, flops, activations, layers, status, fitness, error = row
-            if wanted is None or number in wanted:
-                cost = Cost(params, flops, activations, layers)
-                found.append(
-                    Candidate(
-                        number,
-                        read(structure),
-                        parent,
-                        cost,
-                        iteration,
-                        seed,
-                        status,
-                        fitness,
-                        error,
-                        measures.get(number, {}),
-                    )
-                )
-        return found
+        if ids is None:
+            rows = self._db.execute("SELECT * FROM candidates ORDER BY id")
+        else:
+            chosen = json.dumps(list(ids))  # one parameter, however many ids there are
+            wanted = "SELECT value FROM json_each(?)"
+            rows = self._db.execute(f"SELECT * FROM candidates WHERE id IN ({wanted}) ORDER BY id", (chosen,))
+        return [_candidate(row, measures) for row in rows]
+
+    def best(self) -> int | None:
+        """The id of the member with the highest fitness, the earliest of several; None where there is none."""
+        row = self._db.execute("SELECT id FROM candidates WHERE fitness IS NOT NULL ORDER BY fitness DESC, id LIMIT 1")
+        found = row.fetchone()
+        return None if found is None else int(found[0])
+
+    def measured(self, name: str) -> list[int]:
+        """The ids of the candidates that have the measure `name`, highest first."""
+        rows = self._db.execute("SELECT candidate FROM measures WHERE name = ? ORDER BY value DESC, candidate", (name,))
+        return [number for (number,) in rows]
+
+    def count_members(self) -> int:
+        """How many candidates ever were members of the population."""
+        return int(self._db.execute("SELECT COUNT(*) FROM candidates WHERE fitness IS NOT NULL").fetchone()[0])
+
+    def failures(self) -> dict[str, int]:
+        """How often candidates failed with which error."""
+        rows = self._db.execute("SELECT error, COUNT(*) FROM candidates WHERE error IS NOT NULL GROUP BY error")
+        return dict(rows.fetchall())
 
     def add_measures(self, number: int, measures: dict[str, Measure]) -> None:
         """Store scores of the candidate with that id."""
@@ -190,6 +204,22 @@ class Store:
             self.close()
             raise StoreError(f"{self.folder / FILE} has format {found}, this version reads {_FORMAT}")
         return self
+
+
+def _candidate(row: tuple[Any, ...], measures: dict[int, dict[str, Measure]]) -> Candidate:
+    number, structure, parent, iteration, seed, params, flops, activations, layers, status, fitness, error = row
+    return Candidate(
+        id=number,
+        structure=read(structure),
+        parent=parent,
+        cost=Cost(params, flops, activations, layers),
+        iteration=iteration,
+        seed=seed,
+        status=status,
+        fitness=fitness,
+        error=error,
+        measures=measures.get(number, {}),
+    )
 
 
 def _require(folder: Path) -> None:

@@ -12,7 +12,12 @@ from collections.abc import Callable
 from zennas.budget import BudgetError
 from zennas.store import RunInUseError
 
-_CODES: tuple[tuple[type[BaseException], int], ...] = ((BudgetError, 3), (RunInUseError, 4), (KeyboardInterrupt, 130))
+
+class InterruptedRun(RuntimeError):
+    """Ctrl-C, with what to do about it. Not a KeyboardInterrupt, of which typer would make its own message."""
+
+
+_CODES: tuple[tuple[type[BaseException], int], ...] = ((BudgetError, 3), (RunInUseError, 4), (InterruptedRun, 130))
 
 
 def guarded(program: Callable[[list[str]], object]) -> None:
@@ -20,17 +25,15 @@ def guarded(program: Callable[[list[str]], object]) -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
         program(arguments)
-    except (Exception, KeyboardInterrupt) as error:
+    except Exception as error:
         if "--debug" in sys.argv[1:]:
             raise
         print(f"error: {message(error)}", file=sys.stderr)
         sys.exit(next((code for kind, code in _CODES if isinstance(error, kind)), 1))
 
 
-def message(error: BaseException) -> str:
+def message(error: Exception) -> str:
     """The error in one line; a parse error has the place below it."""
-    if isinstance(error, KeyboardInterrupt):
-        return str(error) or "interrupted"
     # Ours speak for themselves, and so do the system's about files; of others, the kind says most.
     known = isinstance(error, (ValueError, RuntimeError, OSError)) and type(error).__module__ != "builtins"
     if known or isinstance(error, OSError):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from zennas.cli.errors import InterruptedRun
 from zennas.search.evolution import Evolution
 from zennas.search.runner import Watcher
 from zennas.search.settings import SearchSettings
@@ -58,7 +59,7 @@ def search_progress(folder: Path | None) -> Iterator[Watcher]:
             yield _SearchBar(progress)
     except KeyboardInterrupt:
         again = f"; continue with: zennas search --resume {folder}" if folder is not None else "; see: zennas runs"
-        raise KeyboardInterrupt(f"interrupted{again}") from None
+        raise InterruptedRun(f"interrupted{again}") from None
 
 
 class _TrainingBar:
@@ -85,5 +86,8 @@ class _TrainingBar:
 @contextmanager
 def training_progress(epochs: int, quiet: bool) -> Iterator[TrainingWatcher]:
     """A watcher that draws, and prints a line an epoch unless `quiet`."""
-    with bar() as progress:
-        yield _TrainingBar(progress, epochs, quiet)
+    try:
+        with bar() as progress:
+            yield _TrainingBar(progress, epochs, quiet)
+    except KeyboardInterrupt:
+        raise InterruptedRun("interrupted; weights are written at the end only, so there are none") from None

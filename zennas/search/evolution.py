@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from PlainNet import Cost, Structure, StructureError
-from PlainNet.cost import CostModel
+from PlainNet.cost import CostModel, count_layers
 from PlainNet.grammar import read
 from SearchSpace import SearchSpace
 from zennas.budget import Budget
@@ -73,6 +73,7 @@ class Evolution:
         if self._first is None:
             self._first, tried = within_budget(self._space, self._model, self._budget, self._rng)
             self._tried = min(tried, self._iterations)
+            self.rejected["start"] = self._tried  # spent on the way down to the budget
             return [self._candidate(self._first, None, self._model(self._first))]
         asked: list[Candidate] = []
         refused = 0
@@ -149,6 +150,10 @@ class Evolution:
         else:
             chosen = population[int(rng.random() * len(population))]
             parent, structure = chosen.id, self._space.mutate(chosen.structure, rng, changes=2)
+        deepest = self._budget.layers
+        if deepest is not None and count_layers(structure) > deepest:  # half of all children, and cheap to tell
+            self.rejected["layers"] += 1
+            return None
         try:
             cost = self._model(structure)
         except StructureError:

@@ -15,7 +15,8 @@ from zennas.store import FILE, Store
 class SearchResult:
     """A finished run, or one under way (then `best` is the best so far, None before the first checkpoint).
 
-    confirmed: the candidates whose scores were confirmed, best first. seconds: spent searching.
+    confirmed: the candidates whose scores were confirmed, best first. failures: how often scoring
+    failed with which error. seconds: spent searching.
     """
 
     folder: Path
@@ -24,6 +25,7 @@ class SearchResult:
     best: Candidate | None
     confirmed: tuple[Candidate, ...]
     counts: dict[str, Any]
+    failures: dict[str, int]
     seconds: float
     created: float
     environment: dict[str, Any]
@@ -35,6 +37,7 @@ class SearchResult:
             **({} if best is None else {"cost": best["cost"], "scores": best["scores"]}),
             "budget": self.settings.budget.limits(),
             "counts": self.counts,
+            "failures": self.failures,
             "seconds": round(self.seconds, 3),
             "status": self.status,
             "run": str(self.folder),
@@ -65,25 +68,23 @@ def read_result(folder: Path) -> SearchResult:
     with Store.read(folder) as store:
         settings = SearchSettings.from_json(store.get("settings"))
         state = store.get("state") or {}
-        candidates = store.candidates()
-        members = [c for c in candidates if c.fitness is not None]
-        confirmed = sorted((c for c in members if "zen" in c.measures), key=lambda c: -c.measures["zen"].value)
-        chosen = store.get("best")
-        best = max(members, key=lambda c: (c.fitness or 0.0, -c.id), default=None)
-        best = next((c for c in members if c.id == chosen), best)
+        confirmed = store.measured("zen")
+        chosen = store.get("best") or store.best()
+        found = {c.id: c for c in store.candidates([*confirmed, *([] if chosen is None else [chosen])])}
         counts = {
             "tried": state.get("tried", 0),
             "scored": state.get("scored", 0),
-            "members": len(members),
+            "members": store.count_members(),
             "rejected": state.get("rejected", {}),
         }
         return SearchResult(
             folder,
             store.get("status"),
             settings,
-            best,
-            tuple(confirmed),
+            None if chosen is None else found[chosen],
+            tuple(found[number] for number in confirmed),
             counts,
+            store.failures(),
             store.get("seconds") or 0.0,
             store.get("created") or 0.0,
             store.get("environment") or {},

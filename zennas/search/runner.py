@@ -87,7 +87,7 @@ def resume(folder: Path, watcher: Watcher = NoWatcher()) -> SearchSettings:
         state = store.get("state")
         if state is not None:
             search.restore(state, store.candidates())
-        if store.get("status") != "finished":
+        if store.get("status") != "finished" or not (folder / BEST_FILE).is_file():
             _carry_out(store, settings, search, function, watcher)
         return settings
 

@@ -1,0 +1,171 @@
+"""The closed form against the Monte-Carlo score, and its pieces against simulation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from PlainNet import Structure, StructureError, parse
+from PlainNet.cost import CostModel
+from SearchSpace import load_space
+from tests.conftest import SMALL
+from ZeroShotProxy import ScoreSettings, score
+from ZeroShotProxy import _moments as moments
+from ZeroShotProxy.zen_expected import ExpectedZen, expected_zen
+
+SETTINGS = ScoreSettings(resolution=16, batch_size=16, repeats=6, device="cpu")
+
+
+def monte_carlo(structure: Structure, settings: ScoreSettings) -> float:
+    return score(structure, ["zen"], settings)["zen"].value
+
+
+def in_budget(space_name: str, count: int, resolution: int, params: int) -> list[Structure]:
+    space, model, rng = load_space(space_name), CostModel(resolution, 10), Random(3)
+    found = []
+    while len(found) < count:
+        structure = space.sample(rng)
+        if model(structure).params <= params:
+            found.append(structure)
+    return found
+
+
+@pytest.mark.parametrize("space", ["XXBL", "IDW_fixfc"])
+def test_tracks_the_monte_carlo_score(space: str) -> None:
+    structures = in_budget(space, 16, 16, 700_000)
+    expected = np.array([expected_zen(s, resolution=16) for s in structures])
+    measured = np.array([monte_carlo(s, SETTINGS) for s in structures])
+    assert np.abs(expected / measured - 1).mean() < 0.015
+    assert spearmanr(expected, measured).statistic > 0.98
+
+
+@pytest.mark.parametrize("use_se", [False, True])
+def test_squeeze_and_excitation(use_se: bool) -> None:
+    measured = monte_carlo(parse(SMALL), replace(SETTINGS, use_se=use_se, repeats=16))
+    assert expected_zen(parse(SMALL), resolution=16, use_se=use_se) == pytest.approx(measured, rel=0.03)
+
+
+BASIC = [
+    "ConvKX(3,16,3,1)",
+    "ConvKX(3,16,3,1)BN(16)",
+    "ConvKX(3,16,3,1)BN(16)RELU(16)RELU(16)",
+    "ConvKX(3,16,3,1)BN(16)RELU(16)MultiSumBlock(ConvKX(16,16,3,1)BN(16);ConvKX(16,16,1,1)BN(16))RELU(16)",
+    "ConvKX(3,16,3,1)BN(16)RELU(16)MultiCatBlock(ConvKX(16,8,3,1)BN(8);ConvKX(16,24,1,1)BN(24))RELU(32)ConvKX(32,8,1,1)BN(8)",
+    "ConvKX(3,16,3,1)BN(16)Swish(16)ConvKX(16,16,3,1)BN(16)Swish(16)",
+    "ConvKX(3,16,3,2)BN(16)RELU(16)ConvDW(16,5,1)BN(16)RELU(16)ConvKXG4(16,16,3,2)BN(16)RELU(16)",
+    "ConvKX(3,16,3,1)BN(16)RELU(16)MaxPool(16,2,2)ConvKX(16,16,3,1)BN(16)RELU(16)",
+    "ConvKX(3,16,3,1)BN(16)RELU(16)AdaptiveAvgPool(16,4)ConvKX(16,16,3,1)BN(16)RELU(16)",
+    "ConvKX(3,16,3,1)BN(16)RELU(16)AdaptiveAvgPool(16,1)Flatten(16)Linear(16,32,1)RELU(32)",
+]
+
+
+@pytest.mark.parametrize("text", BASIC)
+def test_basic_blocks(text: str) -> None:
+    """Sums, concatenations, pooling and other non-linearities are approximated; the score stays near."""
+    measured = monte_carlo(parse(text), replace(SETTINGS, repeats=16))
+    assert expected_zen(parse(text), resolution=16) == pytest.approx(measured, abs=0.35)
+
+
+def test_published_networks(published: dict[str, str]) -> None:
+    settings = replace(SETTINGS, resolution=32, repeats=4)
+    structure = parse(published["zennet_cifar_model_size05M_res32"])
+    assert expected_zen(structure, resolution=32) == pytest.approx(monte_carlo(structure, settings), rel=0.03)
+
+
+def test_gamma_reaches_the_score() -> None:
+    text = "ConvKX(3,16,3,1)BN(16)RELU(16)"
+    small = expected_zen(parse(text), resolution=16, gamma=0.001)
+    # Far from saturation the distance grows with the perturbation.
+    assert expected_zen(parse(text), resolution=16, gamma=0.01) - small == pytest.approx(math.log(10), abs=0.01)
+
+
+def test_known_blocks_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ZeroShotProxy.zen_expected as module
+
+    computed: list[str] = []
+    original = module.block_terms
+    monkeypatch.setattr(module, "block_terms", lambda spec, *rest: computed.append(spec.kind) or original(spec, *rest))
+    scorer = ExpectedZen(32)
+    before = scorer(parse(SMALL))
+    assert scorer(parse(SMALL)) == before
+    assert len(computed) == len(parse(SMALL))
+    monkeypatch.setattr(ExpectedZen, "_CAPACITY", 1)
+    assert scorer(parse(SMALL.replace("K5", "K7"))) != before
+    assert scorer(parse(SMALL)) == before
+
+
+def test_broken_structures_are_refused() -> None:
+    with pytest.raises(StructureError):
+        ExpectedZen(32)(Structure(()))
+    with pytest.raises(StructureError):
+        ExpectedZen(1)(parse("MaxPool(3,2,2)"))
+
+
+# -- the pieces, by simulation --------------------------------------------------------------------
+
+
+def pair(c: float, count: int = 400_000) -> tuple[np.ndarray, np.ndarray]:
+    """Standard normals with correlation c."""
+    u, e = np.random.default_rng(0).standard_normal((2, count))
+    return u, c * u + math.sqrt(1 - c * c) * e
+
+
+def gaussian(c: float) -> moments.Signal:
+    return moments.gaussian(1.0, np.array([1 - c]))
+
+
+def check(signal: moments.Signal, a: np.ndarray, b: np.ndarray, tolerance: float = 0.01) -> None:
+    assert signal.second == pytest.approx((a**2).mean(), rel=tolerance)
+    assert signal.mean2 == pytest.approx(a.mean() ** 2, abs=tolerance)
+    assert 1 - signal.decorrelation[0] == pytest.approx(np.corrcoef(a, b)[0, 1], abs=tolerance)
+    assert signal.distance[0] == pytest.approx(np.abs(a - b).mean(), rel=tolerance)
+
+
+@pytest.mark.parametrize("c", [0.9999, 0.9, 0.5, 0.0])
+def test_relu_of_correlated_gaussians(c: float) -> None:
+    u, v = pair(c)
+    check(moments.relu(gaussian(c)), np.maximum(u, 0), np.maximum(v, 0))
+
+
+@pytest.mark.parametrize("c", [0.9, 0.3])
+def test_other_functions(c: float) -> None:
+    u, v = pair(c)
+
+    def swish(x: np.ndarray) -> np.ndarray:
+        return x / (1 + np.exp(-x))
+
+    check(moments.pointwise(gaussian(c), swish), swish(u), swish(v))
+    rectified = moments.pointwise(gaussian(c), lambda x: np.maximum(x, 0))
+    exact = moments.relu(gaussian(c))
+    assert rectified.second == pytest.approx(exact.second, abs=0.01)
+    assert rectified.decorrelation == pytest.approx(exact.decorrelation, rel=0.03)
+
+
+def test_relu_kurtosis() -> None:
+    from scipy.stats import kurtosis
+
+    u, _ = pair(0.0, 4_000_000)
+    assert pytest.approx(kurtosis(np.maximum(u, 0)), rel=0.01) == moments.RELU_KURTOSIS
+
+
+def test_small_angles_do_not_drown_in_rounding() -> None:
+    d = np.array([1e-12, 1e-10, 1e-8])
+    ratio = moments.relu(moments.gaussian(1.0, d)).decorrelation / d
+    assert ratio == pytest.approx(0.5 / (0.5 - 1 / (2 * math.pi)), rel=1e-3)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "size"), [(3, 1, 4), (5, 2, 7), (7, 1, 8), (1, 2, 5)])
+def test_windows_count_the_taps_inside(kernel: int, stride: int, size: int) -> None:
+    """On a flat profile (context 1): taps inside the picture, averaged over output positions."""
+    window = moments.window(kernel, stride, size, 1)
+    pad = (kernel - 1) // 2
+    image = np.pad(np.ones((size, size)), pad)
+    starts = range(0, size, stride)
+    inside = np.mean([image[y : y + kernel, x : x + kernel].sum() for y in starts for x in starts])
+    assert window.inside == pytest.approx(inside)
+    assert window.means <= window.inside

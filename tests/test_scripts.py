@@ -1,0 +1,112 @@
+"""Zen-NAS's command names and per-budget scripts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PROXIES = ["Flops", "GradNorm", "NASWOT", "Params", "Random", "Syncflow", "TE_NAS", "Zen"]
+NAMES = {
+    *(f"{'TE' if p == 'TE_NAS' else p}_NAS_cifar_params1M" for p in PROXIES),
+    "Zen_NAS_cifar_params2M",
+    *(f"Zen_NAS_ImageNet_flops{f}M" for f in (400, 600, 800)),
+    *(f"Zen_NAS_ImageNet_latency{ms}ms" for ms in (0.1, 0.2, 0.3, 0.5, 0.8, 1.2)),
+}
+
+
+def execute(command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHON": sys.executable, **variables}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_all_of_zen_nas_s_scripts_are_there() -> None:
+    found = {path.stem for path in (ROOT / "scripts").glob("*_NAS_*.sh")}
+    assert found == NAMES
+    assert all(os.access(ROOT / "scripts" / f"{name}.sh", os.X_OK) for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    "name", sorted(n for n in NAMES if any(w in n for w in ("Grad", "NASWOT", "Sync", "TE_", "latency")))
+)
+def test_what_belongs_to_later_says_so(name: str) -> None:
+    result = execute([f"scripts/{name}.sh"])
+    assert result.returncode != 0
+    assert result.stderr == result.stderr.splitlines()[0] + "\n"
+    assert "comes with a later version" in result.stderr
+
+
+def test_a_script_designs_and_analyses(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    result = execute(
+        ["scripts/Params_NAS_cifar_params1M.sh"], ITERATIONS="300", POPULATION="20", EPOCHS="0", SAVE_DIR=str(folder)
+    )
+    assert result.returncode == 0, result.stderr
+    assert (folder / "best_structure.txt").is_file()
+    params = float(next(line for line in result.stdout.splitlines() if line.startswith("Params:")).split()[1])
+    assert 0 < params <= 1e6
+    again = execute(
+        ["scripts/Params_NAS_cifar_params1M.sh"], ITERATIONS="300", POPULATION="20", EPOCHS="0", SAVE_DIR=str(folder)
+    )
+    assert again.stdout.startswith(f"skip {folder}/best_structure.txt")
+
+
+@pytest.mark.slow
+def test_the_imagenet_script_stops_before_distillation(tmp_path: Path) -> None:
+    result = execute(
+        ["scripts/Zen_NAS_ImageNet_flops400M.sh"], ITERATIONS="60", POPULATION="10", SAVE_DIR=str(tmp_path / "run")
+    )
+    assert result.returncode == 1
+    assert "Flops:" in result.stdout
+    assert "training by distillation comes with a later version" in result.stderr
+
+
+def test_evolution_search_resumes_what_was_cut_short(tmp_path: Path) -> None:
+    from zennas.search.result import read_result
+
+    command = [sys.executable, "evolution_search.py", "--zero_shot_score", "Params", "--budget_model_size", "1e5"]
+    command += [
+        "--max_layers",
+        "9",
+        "--evolution_max_iter",
+        "3e2",
+        "--population_size",
+        "20",
+        "--save_dir",
+        str(tmp_path / "run"),
+    ]
+    assert execute(command).returncode == 0
+    first = read_result(tmp_path / "run")
+    (tmp_path / "run" / "best_structure.txt").unlink()
+    assert execute(command).returncode == 0
+    assert read_result(tmp_path / "run").best == first.best
+    assert (tmp_path / "run" / "best_structure.txt").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["evolution_search.py", "--save_dir", "X", "--budget_latency", "1e-4"],
+            "latency budgets come with a later version",
+        ),
+        (["evolution_search.py", "--save_dir", "X"], "needs a budget"),
+        (
+            ["evolution_search.py", "--save_dir", "X", "--budget_model_size", "1e6", "--zero_shot_score", "GradNorm"],
+            "unknown proxy",
+        ),
+        (["analyze_model.py"], "nothing to analyze"),
+        (["analyze_model.py", "--plainnet_struct", "ConvKX(3,8,4,1)"], "kernel_size of ConvKX is 4"),
+    ],
+)
+def test_wrong_use_is_told_in_a_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+    arguments = [str(tmp_path / "run") if a == "X" else a for a in arguments]
+    result = execute([sys.executable, *arguments])
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "run").exists()

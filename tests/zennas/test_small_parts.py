@@ -1,0 +1,110 @@
+"""Numbers, budgets, files, targets, settings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from PlainNet import Cost, ParseError
+from tests.conftest import SMALL
+from zennas.budget import Budget, BudgetError
+from zennas.files import write_text
+from zennas.numbers import format_count, parse_count
+from zennas.search.settings import SearchSettings, SettingsError
+from zennas.store import StoreError
+from zennas.targets import TargetError, resolve
+from ZeroShotProxy import ProxyError
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1000000", 10**6),
+        ("1e6", 10**6),
+        ("1M", 10**6),
+        ("1m", 10**6),
+        ("1.5G", 1_500_000_000),
+        ("2,000", 2000),
+        (" 10 k ", 10_000),
+    ],
+)
+def test_counts_are_read(text: str, value: int) -> None:
+    assert parse_count(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "M", "1X", "-1", "0", "0.2", "1e99", "nan", "inf", "1 2", "1e", "0x10"])
+def test_what_is_no_count_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"expected"):
+        parse_count(text)
+
+
+@given(st.integers(1, 10**15))
+def test_counts_survive_formatting(value: int) -> None:
+    assert parse_count(format_count(value)) == pytest.approx(value, rel=0.006)
+
+
+def test_budget_names_what_is_exceeded() -> None:
+    budget = Budget(params=100, flops=1000, layers=5)
+    assert budget.violation(Cost(100, 1000, 0, 5)) is None
+    assert budget.violation(Cost(101, 1000, 0, 5)) == "params"
+    assert budget.violation(Cost(100, 1001, 0, 5)) == "flops"
+    assert budget.violation(Cost(100, 1000, 0, 6)) == "layers"
+    assert budget.excess(Cost(150, 1000, 0, 5)) == 1.5
+    assert Budget().violation(Cost(10**9, 10**12, 0, 10**3)) is None
+    assert str(budget) == "params ≤ 100, flops ≤ 1k, layers ≤ 5"
+    with pytest.raises(BudgetError, match="expected at least 1"):
+        Budget(params=0)
+
+
+def test_files_are_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "deep" / "file.txt"
+    write_text(path, "one")
+    write_text(path, "two")
+    assert path.read_text() == "two"
+
+    def full(*args: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="disk full"):
+        write_text(path, "three")
+    assert path.read_text() == "two"
+    assert [p.name for p in path.parent.iterdir()] == ["file.txt"]
+
+
+def test_targets(tmp_path: Path) -> None:
+    file = tmp_path / "structure.txt"
+    file.write_text(f"{SMALL}\nsecond line\n")
+    assert str(resolve(str(file)).structure) == str(resolve(SMALL).structure) == SMALL
+    published = resolve("zennet_imagenet1k_flops400M_SE_res224")
+    assert (published.resolution, published.num_classes, published.use_se) == (224, 1000, True)
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    for text, message in {
+        "zennet_cifar10_model_size1M": "did you mean",
+        "nonsense": "nothing to work on",
+        "": "nothing to work on",
+        str(tmp_path / "empty.txt"): "is empty",
+        str(tmp_path / "binary"): "cannot be read",
+    }.items():
+        with pytest.raises(TargetError, match=message):
+            resolve(text)
+    with pytest.raises(ParseError):
+        resolve("ConvKX(3,8,4,1)" * 200)
+    with pytest.raises(StoreError, match="holds no run"):
+        resolve(str(tmp_path))
+
+
+def test_settings_round_trip_and_are_checked() -> None:
+    settings = SearchSettings(budget=Budget(params=10), seed=3)
+    assert SearchSettings.from_json(settings.to_json()) == settings
+    with pytest.raises(SettingsError, match="another version"):
+        SearchSettings.from_json({**settings.to_json(), "novelty": 1})
+    with pytest.raises(SettingsError, match="population_size is 1"):
+        SearchSettings(population_size=1)
+    with pytest.raises(ProxyError, match="precision"):
+        SearchSettings(precision="fp1")
