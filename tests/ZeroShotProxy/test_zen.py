@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from benchmarks._baseline import zen_by_definition
 from PlainNet import Options, lower, parse
 from PlainNet.device import DeviceError
 from PlainNet.masternet import build
@@ -20,28 +21,10 @@ from ZeroShotProxy.zen import mean_score
 SETTINGS = ScoreSettings(resolution=16, batch_size=16, repeats=16, device="cpu")
 
 
-@torch.no_grad()
-def zen_by_definition(text: str, batch: int, resolution: int, gamma: float = 0.01, use_se: bool = False) -> float:
-    """Algorithm 1 of the paper, word by word: build, initialise, two passes in training mode."""
-    network = build(parse(text), no_reslink=True, use_se=use_se).train()
-    for module in network.modules():
-        if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
-            torch.nn.init.normal_(module.weight)
-    x = torch.randn(batch, 3, resolution, resolution)
-    first = network.forward_pre_GAP(x)
-    second = network.forward_pre_GAP(x + gamma * torch.randn_like(x))
-    total = (first - second).abs().flatten(1).sum(1).mean().log()
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            assert module.running_var is not None
-            total += module.running_var.mean().sqrt().log()
-    return total.item()
-
-
 @pytest.mark.parametrize("use_se", [False, True])
 def test_agrees_with_the_definition(use_se: bool) -> None:
     torch.manual_seed(0)
-    slow = [zen_by_definition(SMALL, 16, 16, use_se=use_se) for _ in range(24)]
+    slow = [zen_by_definition(parse(SMALL), 16, 16, use_se=use_se) for _ in range(24)]
     fast = score(parse(SMALL), ["zen"], replace(SETTINGS, repeats=24, use_se=use_se))["zen"].repeats
     error = math.sqrt((statistics.variance(slow) + statistics.variance(fast)) / 24)
     assert abs(statistics.fmean(slow) - statistics.fmean(fast)) < 4 * error
@@ -86,7 +69,7 @@ EXOTIC = [
 @pytest.mark.parametrize("text", EXOTIC)
 def test_any_network_has_a_score(text: str) -> None:
     torch.manual_seed(0)
-    slow = statistics.fmean(zen_by_definition(text, 16, 16) for _ in range(16))
+    slow = statistics.fmean(zen_by_definition(parse(text), 16, 16) for _ in range(16))
     assert score(parse(text), ["zen"], SETTINGS)["zen"].value == pytest.approx(slow, abs=0.6)
 
 

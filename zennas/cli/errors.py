@@ -13,11 +13,11 @@ from zennas.budget import BudgetError
 from zennas.store import RunInUseError
 
 
-class InterruptedRun(RuntimeError):
+class InterruptionError(RuntimeError):
     """Ctrl-C, with what to do about it. Not a KeyboardInterrupt, of which typer would make its own message."""
 
 
-_CODES: tuple[tuple[type[BaseException], int], ...] = ((BudgetError, 3), (RunInUseError, 4), (InterruptedRun, 130))
+_CODES: tuple[tuple[type[BaseException], int], ...] = ((BudgetError, 3), (RunInUseError, 4), (InterruptionError, 130))
 
 
 def guarded(program: Callable[[list[str]], object]) -> None:

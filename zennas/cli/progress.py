@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from zennas.cli.errors import InterruptedRun
+from zennas.cli.errors import InterruptionError
 from zennas.search.evolution import Evolution
 from zennas.search.runner import Watcher
 from zennas.search.settings import SearchSettings
@@ -59,7 +59,7 @@ def search_progress(folder: Path | None) -> Iterator[Watcher]:
             yield _SearchBar(progress)
     except KeyboardInterrupt:
         again = f"; continue with: zennas search --resume {folder}" if folder is not None else "; see: zennas runs"
-        raise InterruptedRun(f"interrupted{again}") from None
+        raise InterruptionError(f"interrupted{again}") from None
 
 
 class _TrainingBar:
@@ -90,4 +90,4 @@ def training_progress(epochs: int, quiet: bool) -> Iterator[TrainingWatcher]:
         with bar() as progress:
             yield _TrainingBar(progress, epochs, quiet)
     except KeyboardInterrupt:
-        raise InterruptedRun("interrupted; weights are written at the end only, so there are none") from None
+        raise InterruptionError("interrupted; weights are written at the end only, so there are none") from None

@@ -1,0 +1,57 @@
+"""What the benchmarks share: the machine's line, timing, random structures, the published networks."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from random import Random
+
+import ZenNet
+from PlainNet import Options, Structure, parse
+from PlainNet.cost import CostModel
+from SearchSpace import load_space
+from zennas.budget import Budget
+from zennas.environment import processor, version_of
+
+
+def print_machine() -> None:
+    """Which machine and versions the figures below are from."""
+    cores = len(os.sched_getaffinity(0))
+    print(f"{processor()}, {cores} cores, Python {platform.python_version()}, torch {version_of('torch')}")
+
+
+def seconds(function: Callable[[], object], repeats: int = 7, warmup: int = 1) -> tuple[float, float, float]:
+    """Median, smallest and largest time of a call, in seconds."""
+    for _ in range(warmup):
+        function()
+    found = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        function()
+        found.append(time.perf_counter() - began)
+    return statistics.median(found), min(found), max(found)
+
+
+def random_in_budget(space_name: str, budget: Budget, resolution: int, count: int, seed: int = 0) -> list[Structure]:
+    """Structures at the end of random walks that never leave the budget; small ones and ones that fill it."""
+    space, rng = load_space(space_name), Random(seed)
+    model = CostModel(resolution, 10 if resolution < 100 else 1000, Options())
+    found: list[Structure] = []
+    while len(found) < count:
+        structure = space.initial()
+        for _ in range(rng.randint(5, 80)):
+            child = space.mutate(structure, rng)
+            if budget.violation(model(child)) is None:
+                structure = child
+        if structure not in found:
+            found.append(structure)
+    return found
+
+
+def published() -> dict[str, Structure]:
+    """The twelve published structures by name; CIFAR-10's and CIFAR-100's are the same three."""
+    names = [name for name in ZenNet.list_models() if "cifar100" not in name]
+    return {name: parse(ZenNet.model_info(name)["structure"]) for name in names}

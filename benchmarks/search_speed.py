@@ -1,0 +1,95 @@
+"""Candidates a second of a closed-form search, and a whole search of 480,000 iterations."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from benchmarks.common import print_machine, random_in_budget
+from PlainNet import Options
+from PlainNet.cost import CostModel, count_layers
+from SearchSpace import load_space
+from zennas.budget import Budget
+from zennas.search.result import read_result
+from zennas.search.runner import start
+from zennas.search.settings import SearchSettings
+from ZeroShotProxy.zen_expected import ExpectedZen
+
+BUDGET = Budget(params=10**6, layers=18)
+CANDIDATES = 480_000
+
+
+def loop() -> None:
+    """Mutate, count, check, score: what `zennas.search.evolution` does to a candidate, and nothing besides."""
+    space, model, score, rng = load_space("XXBL"), CostModel(32, 100), ExpectedZen(32), Random(0)
+    best = [(0.0, space.initial())] * 64
+    scored = 0
+    began = time.perf_counter()
+    for done in range(1, CANDIDATES + 1):
+        child = space.mutate(best[int(rng.random() * len(best))][1], rng, changes=2)
+        if count_layers(child) <= 18 and BUDGET.violation(model(child)) is None:
+            scored += 1
+            value, position = score(child), int(rng.random() * len(best))
+            if value > best[position][0]:
+                best[position] = (value, child)
+        if done in (50_000, 100_000, CANDIDATES):
+            rate = done / (time.perf_counter() - began)
+            what = f"{rate:,.0f} candidates/s over the first {done:,} ({scored:,} of them scored)"
+            print(f"mutate + cost + budget + expected Zen: {what}")
+
+
+def plainly() -> None:
+    """The same decisions with modules: build, count parameters; and the Zen-score by its definition."""
+    import torch
+
+    from benchmarks._baseline import zen_by_definition
+    from PlainNet.masternet import MasterNet
+
+    torch.set_num_threads(2)
+    structures = random_in_budget("XXBL", BUDGET, 32, 60)
+    for label, use in (
+        (
+            "build the module, count its parameters",
+            lambda s: sum(p.numel() for p in MasterNet(s, 100, Options()).parameters()),
+        ),
+        ("build, initialise, two passes at batch 16", lambda s: zen_by_definition(s, 16, 32)),
+    ):
+        began = time.perf_counter()
+        for structure in structures:
+            use(structure)
+        print(f"baseline, {label}: {len(structures) / (time.perf_counter() - began):,.1f} candidates/s")
+
+
+def whole_search() -> None:
+    """`zennas search --proxy zen_expected`, its store included."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = SearchSettings(budget=BUDGET, num_classes=100, proxy="zen_expected", iterations=CANDIDATES)
+        began = time.perf_counter()
+        start(Path(folder) / "run", settings)
+        took = time.perf_counter() - began
+        best = read_result(Path(folder) / "run").best
+    assert best is not None
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"whole search, {CANDIDATES:,} iterations, population 512, one core, everything stored: {took:.1f} s, "
+        f"{memory:.0f} MB, best expected Zen {best.fitness:.2f}"
+    )
+
+
+def apart(function: Callable[[], None]) -> None:
+    """Run in a process of its own, so that memory is its own."""
+    process = multiprocessing.get_context("spawn").Process(target=function)
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
+if __name__ == "__main__":
+    print_machine()
+    for part in (loop, whole_search, plainly):
+        apart(part)
