@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
+from typing import NamedTuple
 
 from PlainNet.blocktype import argument, block_type, in_channels
 from PlainNet.ir import BlockSpec
@@ -52,11 +54,30 @@ def rejoin(blocks: Iterable[BlockSpec], channels: int) -> list[BlockSpec]:
 
 
 def split(spec: BlockSpec, threshold: int = SPLIT_THRESHOLD) -> list[BlockSpec]:
-    """A residual super-block with `threshold` sub-layers or more as two of the same depth; others as they are."""
-    sub_layers = argument(spec, "sub_layers")
-    if sub_layers is None or argument(spec, "bottleneck_channels") is None or sub_layers < threshold:
+    """A residual super-block with `threshold` sub-layers or more as several of the same depth; others as they are."""
+    positions = _split_positions(spec.kind)
+    if positions is None or spec.args[positions.sub_layers] < threshold:
         return [spec]
-    first = threshold // 2
-    head = with_argument(spec, "sub_layers", first)
-    rest = with_argument(with_in_channels(spec, out_channels(spec)), "stride", 1)
-    return [head, *split(with_argument(rest, "sub_layers", sub_layers - first), threshold)]
+    head, rest = list(spec.args), list(spec.args)
+    head[positions.sub_layers] = threshold // 2
+    rest[positions.sub_layers] -= threshold // 2
+    rest[positions.in_channels] = rest[positions.out_channels]
+    rest[positions.stride] = 1
+    return [spec._replace(args=tuple(head)), *split(spec._replace(args=tuple(rest)), threshold)]
+
+
+class _SplitPositions(NamedTuple):
+    in_channels: int
+    out_channels: int
+    stride: int
+    sub_layers: int
+
+
+@cache
+def _split_positions(kind: str) -> _SplitPositions | None:
+    """Where a residual super-block has the arguments that a split changes; None for other blocks."""
+    found = block_type(kind)
+    positions = [found.index(name) for name in _SplitPositions._fields]
+    if found.index("bottleneck_channels") is None or None in positions:
+        return None
+    return _SplitPositions(*(i for i in positions if i is not None))

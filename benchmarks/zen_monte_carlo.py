@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import statistics
+import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 
 from benchmarks._baseline import zen_by_definition
-from benchmarks.common import print_machine, published, random_in_budget, seconds
+from benchmarks.common import print_machine, published, random_in_budget
 from PlainNet import Structure
 from zennas.budget import Budget
 from ZeroShotProxy import ScoreSettings, score
@@ -39,16 +41,26 @@ def reference(networks: dict[str, Structure]) -> None:
 
 
 def speed(structure: Structure) -> None:
+    """Baseline and ours in turn, so that both see the same moods of the machine."""
     once = ScoreSettings(resolution=32, batch_size=64, repeats=1, device="cpu")
-    base, *_ = seconds(lambda: zen_by_definition(structure, 64, 32))
-    print(f"{SPEED}, 32×32, batch 64, {torch.get_num_threads()} threads")
-    print(f"  baseline: build with default weights, initialise again, two plain fp32 passes: {base:.3f} s")
-    for precision in ("fp32", "bf16"):
-        settings = replace(once, precision=precision)
-        middle, low, high = seconds(lambda settings=settings: values(structure, settings), repeats=9)  # type: ignore[misc]
-        print(f"  ours, {precision}: {middle:.3f} s ({low:.3f} to {high:.3f}), {base / middle:.2f} times as fast")
-    again, *_ = seconds(lambda: zen_by_definition(structure, 64, 32))
-    print(f"  the baseline once more, to see the machine's drift: {again:.3f} s")
+    contestants: dict[str, Callable[[], object]] = {
+        "baseline (build with default weights, initialise again, two plain fp32 passes)": lambda: zen_by_definition(
+            structure, 64, 32
+        ),
+        "ours, fp32": lambda: values(structure, once),
+        "ours, bf16": lambda: values(structure, replace(once, precision="bf16")),
+    }
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(16):
+        for name, call in contestants.items():
+            began = time.perf_counter()
+            call()
+            times[name].append(time.perf_counter() - began)
+    print(f"{SPEED}, 32×32, batch 64, {torch.get_num_threads()} threads, 15 rounds in turn")
+    base, *_ = (statistics.median(found[1:]) for found in times.values())
+    for name, found in times.items():
+        middle, low, high = statistics.median(found[1:]), min(found[1:]), max(found[1:])
+        print(f"  {name}: {middle:.3f} s ({low:.3f} to {high:.3f}), {base / middle:.2f} times the baseline's speed")
 
 
 def precision(networks: dict[str, Structure]) -> None:

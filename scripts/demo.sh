@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The main job on a small budget: search, analyse, train for real. Under five minutes on two cores.
-#   SAVE_DIR=runs/demo-…  where everything is kept     ITERATIONS=100000     EPOCHS=8
+#   SAVE_DIR=runs/demo-…  where everything is kept     ITERATIONS=100000     EPOCHS=12
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ZENNAS=${ZENNAS:-$([ -x .venv/bin/zennas ] && echo .venv/bin/zennas || echo zennas)}
@@ -11,7 +11,7 @@ step() { printf '\n== %s\n$ zennas %s\n' "$1" "${*:2}" && "$ZENNAS" "${@:2}"; }
 step "1. Design a network with at most 200k parameters, 30M multiply-accumulates, 12 layers" \
     search --budget-params 200k --budget-flops 30M --max-layers 12 --iterations "${ITERATIONS:-100000}" --save-dir "$SAVE_DIR"
 step "2. What it is made of" analyze "$SAVE_DIR"
-step "3. Train it on handwritten digits" train "$SAVE_DIR" --dataset digits --epochs "${EPOCHS:-8}"
+step "3. Train it on handwritten digits" train "$SAVE_DIR" --dataset digits --epochs "${EPOCHS:-12}"
 
 printf '\n== Done. Everything is in %s:\n' "$SAVE_DIR"
 printf '  %-28s %s\n' best_structure.txt "$(cat "$SAVE_DIR/best_structure.txt")" run.sqlite "every network of the search" \
