@@ -81,8 +81,8 @@ def run(code: str) -> str:
 
 def test_a_closed_form_search_never_imports_torch(tmp_path: Path) -> None:
     code = f"""
-import sys, zennas.api
-zennas.api.search(budget_params="50k", max_layers=8, iterations=300, proxy="zen_expected", save_dir={str(tmp_path)!r})
+import sys, zennas
+zennas.search(budget_params="50k", max_layers=8, iterations=300, proxy="zen_expected", save_dir={str(tmp_path)!r})
 print("torch" in sys.modules)
 """
     assert run(code) == "False"

@@ -6,5 +6,14 @@
 `zennas --help` is the same from the shell. Start reading at `api.py`, then `search/runner.py`.
 """
 
-# The packages `zennas.search` and `zennas.train` can be called, see their __init__.py.
+from importlib import import_module
+from typing import Any
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # Packages that can be called, see their __init__.py; imported when they are asked for.
+    if name in ("search", "train"):
+        return import_module(f"zennas.{name}")
+    raise AttributeError(f"module 'zennas' has no attribute {name!r}")

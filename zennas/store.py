@@ -72,11 +72,11 @@ class Store:
         draft = folder / f".{FILE}.new"
         draft.unlink(missing_ok=True)
         try:
-            with cls(folder, _connect(draft), None) as made:
+            with cls(folder, _for_writing(draft), None) as made:
                 made._db.executescript(_SCHEMA)
                 made.put({"format": _FORMAT, **facts})
             draft.rename(folder / FILE)
-            return cls(folder, _connect(folder / FILE), lock)
+            return cls(folder, _for_writing(folder / FILE), lock)
         except (sqlite3.Error, OSError, StoreError) as error:
             lock.close()
             raise StoreError(f"{folder / FILE} cannot be made: {error}") from None
@@ -87,7 +87,7 @@ class Store:
         _require(folder)
         lock = _take_lock(folder)
         try:
-            return cls(folder, _connect(folder / FILE), lock)._checked()
+            return cls(folder, _for_writing(folder / FILE), lock)._checked()
         except StoreError:
             lock.close()
             raise
@@ -229,11 +229,19 @@ def _require(folder: Path) -> None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     try:
-        connection = sqlite3.connect(path, timeout=10)
+        return sqlite3.connect(path, timeout=10)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be opened: {error}") from None
+
+
+def _for_writing(path: Path) -> sqlite3.Connection:
+    connection = _connect(path)
+    try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may lose the last checkpoint, not the file
     except sqlite3.Error as error:
-        raise StoreError(f"{path} cannot be opened: {error}") from None
+        connection.close()
+        raise StoreError(f"{path} cannot be written to: {error}") from None
     return connection
 
 

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ SETTINGS = SearchSettings(
 
 
 def rows(folder: Path) -> list[tuple[object, ...]]:
-    with sqlite3.connect(folder / FILE) as db:
+    with closing(sqlite3.connect(folder / FILE)) as db:
         return db.execute(
             "SELECT id, structure, parent, iteration, seed, params, flops, layers, status, fitness "
             "FROM candidates ORDER BY id"
@@ -184,7 +185,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
         Store.open(tmp_path)
     (tmp_path / FILE).write_text("this is no database, whatever its name")
     for opening in (Store.open, Store.read):
-        with pytest.raises(StoreError, match=r"is no run of zennas|cannot be opened"):
+        with pytest.raises(StoreError, match=r"is no run of zennas|cannot be written to"):
             opening(tmp_path)
     other = tmp_path / "other"
     with Store.create(other, {}) as store:
