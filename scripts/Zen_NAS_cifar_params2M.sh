@@ -1,13 +1,4 @@
 #!/usr/bin/env bash
 # CIFAR, at most 2M parameters and 20 layers, by Zen-score.
-set -euo pipefail
-NAME=Zen_NAS_cifar_params2M
-SCORE=Zen
-SPACE=SearchSpace/search_space_XXBL.py
-BUDGET="--budget_model_size 2e6"
-LAYERS=20 RESOLUTION=32 CLASSES=100
-INIT="SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,1,8,1)SuperResK3K3(16,32,2,16,1)SuperResK3K3(32,64,2,32,1)SuperResK3K3(64,64,2,32,1)SuperConvK1BNRELU(64,128,1,1)"
 source "$(dirname "$0")/common.sh"
-search
-analyze
-train
+cifar Zen 2e6 20

@@ -1,36 +1,56 @@
-# What the per-budget scripts share: search → analyze → train. Each sets a few variables and sources this.
+# What the per-budget scripts share: search → analyse → train. Each is one call of a function below.
 #
-# From the script: NAME (of the run), SCORE, SPACE, BUDGET (flags), LAYERS, RESOLUTION, CLASSES, INIT (structure).
-# From you, with their defaults:
-#   ITERATIONS=480000  mutations to try          POPULATION=512  networks kept       SEED=0
-#   SAVE_DIR=runs/$NAME                          DATASET=cifar10 EPOCHS=10           DATA= where CIFAR is
-# EPOCHS=0 leaves the training out.
+# Read from the environment, with their defaults:
+#   ITERATIONS=480000  mutations to try      POPULATION=512  networks kept      SEED=0
+#   SAVE_DIR=runs/NAME of the script         PYTHON=.venv/bin/python, else python3
+#   DATASET=cifar10    see zennas train      DATA=           where CIFAR is     EPOCHS=10, 0 for no training
 
+set -euo pipefail
+NAME=$(basename "$0" .sh)
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PYTHON=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)}
 SAVE_DIR=${SAVE_DIR:-runs/$NAME}
 
-later() {
-    echo "$NAME: $1 comes with a later version" >&2
-    exit 1
+XXBL_START="SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,1,8,1)SuperResK3K3(16,32,2,16,1)\
+SuperResK3K3(32,64,2,32,1)SuperResK3K3(64,64,2,32,1)SuperConvK1BNRELU(64,128,1,1)"
+IDW_START="SuperConvK3BNRELU(3,8,2,1)SuperResIDWE6K3(8,32,2,8,1)SuperResIDWE6K3(32,48,2,32,1)\
+SuperResIDWE6K3(48,96,2,48,1)SuperResIDWE6K3(96,128,2,96,1)SuperConvK1BNRELU(128,2048,1,1)"
+
+# cifar SCORE PARAMETERS LAYERS
+cifar() {
+    design "$XXBL_START" 32 100 --zero_shot_score "$1" --search_space SearchSpace/search_space_XXBL.py \
+        --budget_model_size "$2" --max_layers "$3"
+    train cifar10
 }
 
-search() {
+# imagenet FLOPS LAYERS: trains only where DATASET names a folder with train/ and val/
+imagenet() {
+    design "$IDW_START" 224 1000 --zero_shot_score Zen --search_space SearchSpace/search_space_IDW_fixfc.py \
+        --budget_flops "$1" --max_layers "$2"
+    [ -n "${DATASET:-}" ] || [ "${EPOCHS:-}" = 0 ] || later "training by distillation"
+    train "${DATASET:-}"
+}
+
+# design START RESOLUTION CLASSES FLAGS…
+design() {
     mkdir -p "$SAVE_DIR"
-    echo "$INIT" >"$SAVE_DIR/init_plainnet.txt"
-    # shellcheck disable=SC2086 # BUDGET is several words
-    "$PYTHON" evolution_search.py --zero_shot_score "$SCORE" --search_space "$SPACE" $BUDGET --max_layers "$LAYERS" \
-        --input_image_size "$RESOLUTION" --num_classes "$CLASSES" --plainnet_struct_txt "$SAVE_DIR/init_plainnet.txt" \
-        --evolution_max_iter "${ITERATIONS:-480000}" --population_size "${POPULATION:-512}" --seed "${SEED:-0}" \
-        --save_dir "$SAVE_DIR"
-}
-
-analyze() {
-    "$PYTHON" analyze_model.py --input_image_size "$RESOLUTION" --num_classes "$CLASSES" \
+    echo "$1" >"$SAVE_DIR/init_plainnet.txt"
+    "$PYTHON" evolution_search.py "${@:4}" --input_image_size "$2" --num_classes "$3" \
+        --plainnet_struct_txt "$SAVE_DIR/init_plainnet.txt" --evolution_max_iter "${ITERATIONS:-480000}" \
+        --population_size "${POPULATION:-512}" --seed "${SEED:-0}" --save_dir "$SAVE_DIR"
+    "$PYTHON" analyze_model.py --input_image_size "$2" --num_classes "$3" \
         --plainnet_struct_txt "$SAVE_DIR/best_structure.txt"
 }
 
+# train DEFAULT_DATASET
 train() {
-    [ "${EPOCHS:-10}" = 0 ] || "$PYTHON" -m zennas train "$SAVE_DIR" --dataset "${DATASET:-cifar10}" --epochs "${EPOCHS:-10}" \
-        ${DATA:+--data "$DATA"} --save-dir "$SAVE_DIR/${DATASET:-cifar10}_${EPOCHS:-10}epochs"
+    local dataset=${DATASET:-$1} epochs=${EPOCHS:-10}
+    [ "$epochs" = 0 ] || "$PYTHON" -m zennas train "$SAVE_DIR" --dataset "$dataset" --epochs "$epochs" \
+        ${DATA:+--data "$DATA"} --save-dir "$SAVE_DIR/$(basename "$dataset")_${epochs}epochs"
+}
+
+# later WHAT
+later() {
+    echo "$NAME: $1 comes with a later version" >&2
+    exit 1
 }
