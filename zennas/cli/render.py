@@ -47,6 +47,8 @@ def print_search(result: SearchResult) -> None:
         OUT.print(f"  {name} {measure_text(measure)}{note}")
     rejected = ", ".join(f"{reason} {number:,}" for reason, number in sorted(counts["rejected"].items()))
     OUT.print(f"tried {counts['tried']:,} in {result.seconds:.1f} s; scored {counts['scored']:,}; rejected: {rejected}")
+    for message, number in result.failures.items():
+        OUT.print(f"scoring failed {number:,} times: {message}")
     OUT.print(f"files: {result.folder / BEST_FILE}, {result.folder / 'run.sqlite'}")
 
 

@@ -122,9 +122,12 @@ def _cifar(name: str, recipe: Recipe, resolution: int, folder: Path) -> Data:
     from torchvision import datasets
 
     kind = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[name]
+    existed = folder.exists()
     try:
         parts = [kind(folder, train=train, download=True) for train in (True, False)]
     except (OSError, RuntimeError) as error:
+        if not existed and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
         raise TrainingError(
             f"{name} is not in {folder} and could not be downloaded ({error}); "
             f"put the archive's folder {kind.base_folder} there, or say where it is with --data"
