@@ -68,15 +68,16 @@ def op_cost(op: Op, shape: Shape) -> Cost:
 def block_layers(spec: BlockSpec) -> int:
     """The block's share of Zen-NAS's depth.
 
-    `sub_layers` for a super-block; 1 for a basic convolution or linear block, the longest branch of a
-    container, 0 for the rest.
+    `sub_layers` for a super-block, the longest branch of a container, for others what their type says
+    (1 for a basic convolution or linear block) or 0.
     """
     own = argument(spec, "sub_layers")
     if own is not None:
         return own
     if spec.branches:
         return max(sum(map(block_layers, branch)) for branch in spec.branches)
-    return 1 if spec.kind.startswith("Conv") or spec.kind == "Linear" else 0
+    depth = block_type(spec.kind).depth
+    return depth(spec) if depth is not None else 0
 
 
 def count_layers(structure: Structure) -> int:

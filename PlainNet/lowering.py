@@ -17,6 +17,7 @@ from PlainNet.ops import (
     HEAD,
     AdaptiveAvgPool,
     Add,
+    AvgPool,
     BatchNorm,
     Concat,
     Conv,
@@ -31,6 +32,7 @@ from PlainNet.ops import (
     Shape,
     Sigmoid,
     Swish,
+    Zero,
 )
 
 # More than this is a mistake in the text; lowering stops there, before a machine runs out of memory.
@@ -100,8 +102,14 @@ class Builder:
         return self._emit(Sigmoid(), (x,), x.shape)
 
     def max_pool(self, x: Value, kernel: int, stride: int) -> Value:
-        channels, size = self._image(x, "max pooling")
-        op = MaxPool(kernel, stride)
+        return self._pool(x, MaxPool(kernel, stride))
+
+    def avg_pool(self, x: Value, kernel: int, stride: int, ceil: bool = False) -> Value:
+        return self._pool(x, AvgPool(kernel, stride, ceil))
+
+    def _pool(self, x: Value, op: MaxPool | AvgPool) -> Value:
+        channels, size = self._image(x, "pooling")
+        kernel = op.kernel
         if size + 2 * op.padding < kernel:
             raise self.fail(f"a {kernel}×{kernel} pooling window does not fit an input of {size}×{size}")
         return self._emit(op, (x,), Shape(channels, self._window(op, size)))
@@ -123,6 +131,9 @@ class Builder:
             raise self.fail(f"Linear needs a flat input and gets {x.shape}: put AdaptiveAvgPool and Flatten before it")
         self._count(x.shape.channels * out_features)
         return self._emit(Linear(x.shape.channels, out_features, bias), (x,), Shape(out_features, FLAT))
+
+    def zero(self, x: Value) -> Value:
+        return self._emit(Zero(), (x,), x.shape)
 
     def add(self, x: Value, y: Value) -> Value:
         if x.shape != y.shape:
@@ -198,8 +209,10 @@ class Builder:
         return x.shape
 
     @staticmethod
-    def _window(op: Conv | MaxPool, size: int) -> int:
-        return (size + 2 * op.padding - op.kernel) // op.stride + 1
+    def _window(op: Conv | MaxPool | AvgPool, size: int) -> int:
+        free = size + 2 * op.padding - op.kernel
+        steps = -(-free // op.stride) if isinstance(op, AvgPool) and op.ceil else free // op.stride
+        return steps + 1
 
 
 def lower(

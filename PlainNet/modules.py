@@ -52,10 +52,14 @@ def op_function(op: ops.Op) -> tuple[Callable[..., Any], tuple[Any, ...]]:
             return torch.sigmoid, ()
         case ops.MaxPool():
             return F.max_pool2d, (op.kernel, op.stride, op.padding)
+        case ops.AvgPool():
+            return F.avg_pool2d, (op.kernel, op.stride, op.padding, op.ceil, False)
         case ops.AdaptiveAvgPool():
             return F.adaptive_avg_pool2d, (op.size,)
         case ops.Flatten():
             return torch.flatten, (1,)
+        case ops.Zero():
+            return torch.zeros_like, ()
         case ops.Add():
             return torch.add, ()
         case ops.Mul():

@@ -71,6 +71,22 @@ class MaxPool:
 
 
 @dataclass(frozen=True, slots=True)
+class AvgPool:
+    """Average pooling, padding (kernel - 1) // 2; the mean is over what lies inside the border.
+
+    ceil: whether a last window that is only partly inside counts.
+    """
+
+    kernel: int
+    stride: int
+    ceil: bool = False
+
+    @property
+    def padding(self) -> int:
+        return (self.kernel - 1) // 2
+
+
+@dataclass(frozen=True, slots=True)
 class AdaptiveAvgPool:
     """Average pooling to a fixed output size."""
 
@@ -80,6 +96,11 @@ class AdaptiveAvgPool:
 @dataclass(frozen=True, slots=True)
 class Flatten:
     """(channels, 1, 1) to a flat vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Zero:
+    """Zeros of the input's shape: what cells call `none`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +119,20 @@ class Concat:
 
 
 Op: TypeAlias = (
-    Conv | BatchNorm | Linear | Relu | Swish | Sigmoid | MaxPool | AdaptiveAvgPool | Flatten | Add | Mul | Concat
+    Conv
+    | BatchNorm
+    | Linear
+    | Relu
+    | Swish
+    | Sigmoid
+    | MaxPool
+    | AvgPool
+    | AdaptiveAvgPool
+    | Flatten
+    | Zero
+    | Add
+    | Mul
+    | Concat
 )
 
 FLAT = 0

@@ -109,6 +109,8 @@ def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[S
                 y = moments.pointwise(x, lambda u: 1 / (1 + np.exp(-u)))
             case ops.AdaptiveAvgPool() as pool:
                 y = moments.average(x, (x_size / pool.size) ** 2)
+            case ops.AvgPool() as pool:
+                y = moments.average(x, pool.kernel**2)
             case ops.MaxPool() as pool:
                 y = moments.maximum(x, pool.kernel**2)
             case ops.Add():

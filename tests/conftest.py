@@ -56,7 +56,8 @@ def random_block(kind: BlockType, rng: Random, in_channels: int, multiple: int =
         "bias": rng.randint(0, 1),
     }
     if kind.inner == "none":
-        return BlockSpec(kind.kind, tuple(values[param.name] for param in kind.params))
+        given = [values.get(param.name, rng.randint(param.minimum, param.maximum)) for param in kind.params]
+        return BlockSpec(kind.kind, tuple(given))
     stride = values["stride"]
     branch = (
         BlockSpec("ConvKX", (in_channels, width, 3, stride)),
@@ -76,3 +77,11 @@ def network_around(block: BlockSpec, in_channels: int) -> Structure:
     if block.kind == "Linear":
         blocks.append(BlockSpec("Flatten", (in_channels,)))
     return Structure.of([*blocks, block])
+
+
+def data_folder() -> Path:
+    """The folder of measurements made by others; the calling test is skipped where it is absent."""
+    folder = REFERENCE.parent / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no data: {folder} is not there")
+    return folder

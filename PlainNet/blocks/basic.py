@@ -31,9 +31,22 @@ def adaptive_avg_pool(b: Builder, x: Value, spec: BlockSpec) -> Value:
     return b.adaptive_avg_pool(x, spec.args[1])
 
 
+def avg_pool(b: Builder, x: Value, spec: BlockSpec) -> Value:
+    _, kernel, stride = spec.args
+    return b.avg_pool(x, kernel, stride)
+
+
 def max_pool(b: Builder, x: Value, spec: BlockSpec) -> Value:
     _, kernel, stride = spec.args
     return b.max_pool(x, kernel, stride)
+
+
+def zero(b: Builder, x: Value, spec: BlockSpec) -> Value:
+    return b.zero(x)
+
+
+def one_layer(spec: BlockSpec) -> int:
+    return 1
 
 
 def flatten(b: Builder, x: Value, spec: BlockSpec) -> Value:
@@ -60,12 +73,14 @@ for name, groups in {
     "ConvKXG16": 16,
     "ConvKXG32": 32,
 }.items():
-    register(BlockType(name, (IN, OUT, KERNEL, STRIDE), lower=partial(conv_kx, groups=groups)))
-register(BlockType("ConvDW", (CHANNELS, KERNEL, STRIDE), lower=conv_dw))
+    register(BlockType(name, (IN, OUT, KERNEL, STRIDE), lower=partial(conv_kx, groups=groups), depth=one_layer))
+register(BlockType("ConvDW", (CHANNELS, KERNEL, STRIDE), lower=conv_dw, depth=one_layer))
 register(BlockType("BN", (CHANNELS,), lower=batch_norm))
 register(BlockType("RELU", (CHANNELS,), lower=relu))
 register(BlockType("Swish", (CHANNELS,), lower=swish))
 register(BlockType("MaxPool", (CHANNELS, WINDOW, STRIDE), lower=max_pool))
+register(BlockType("AvgPool", (CHANNELS, WINDOW, STRIDE), lower=avg_pool))
+register(BlockType("Zero", (CHANNELS,), lower=zero))
 register(BlockType("AdaptiveAvgPool", (CHANNELS, SIZE), lower=adaptive_avg_pool))
 register(BlockType("Flatten", (CHANNELS,), lower=flatten))
-register(BlockType("Linear", (IN, OUT, BIAS), lower=linear))
+register(BlockType("Linear", (IN, OUT, BIAS), lower=linear, depth=one_layer))

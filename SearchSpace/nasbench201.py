@@ -1,0 +1,172 @@
+"""NAS-Bench-201 (Dong and Yang, ICLR 2020): 15,625 cells of 5 operations on 6 edges, each a whole network.
+
+A cell is written `|nor_conv_3x3~0|+|none~0|skip_connect~1|+|…|`: nodes separated by `+`, each with its edges as
+`operation~source`. `network(cell)` is the benchmark's network as a structure like any other, so that its cost,
+module and features follow; `cell_of` is the way back. `canonical` names all cells that compute the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from random import Random
+
+from PlainNet import BlockSpec, Structure, ops
+from PlainNet.blocks.nasbench201 import EDGES, OPERATIONS
+from PlainNet.cost import op_cost
+from PlainNet.ops import OpGraph
+from SearchSpace.base import SPACES, SearchSpaceError
+
+CHANNELS = 16
+CELLS_A_STAGE = 5
+STAGES = 3
+
+_EDGE = re.compile(r"([a-z0-9_]+)~([0-9]+)")
+
+
+@dataclass(frozen=True)
+class Cell201:
+    """The operation on each edge, as indices into `OPERATIONS`, in the order of `EDGES`."""
+
+    edges: tuple[int, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Cell201:
+        """Read `|nor_conv_3x3~0|+|…|+|…|`; raises SearchSpaceError saying what was expected where."""
+        nodes = text.strip().split("+")
+        if len(nodes) != 3:
+            raise SearchSpaceError(f"{text[:120]!r} has {len(nodes)} nodes, expected 3 separated by +")
+        found = []
+        for number, node in enumerate(nodes, start=1):
+            parts = node.strip().split("|")
+            if len(parts) != number + 2 or parts[0] or parts[-1]:
+                raise SearchSpaceError(
+                    f"node {number} is {node[:80]!r}, expected {number} edges between bars: |op~0|…|"
+                )
+            found += [_read_edge(part, source) for source, part in enumerate(parts[1:-1])]
+        return cls(tuple(found))
+
+    def __str__(self) -> str:
+        return "+".join(
+            "".join(f"|{OPERATIONS[e]}~{j}" for (to, j), e in zip(EDGES, self.edges, strict=True) if to == i) + "|"
+            for i in (1, 2, 3)
+        )
+
+
+def _read_edge(text: str, source: int) -> int:
+    match = _EDGE.fullmatch(text.strip())
+    if match is None or match[1] not in OPERATIONS or int(match[2]) != source:
+        raise SearchSpaceError(f"edge {text[:80]!r}: expected one of {', '.join(OPERATIONS)}, then ~{source}")
+    return OPERATIONS.index(match[1])
+
+
+def all_cells() -> Iterator[Cell201]:
+    """All 15,625 of them."""
+    return (Cell201(edges) for edges in product(range(len(OPERATIONS)), repeat=len(EDGES)))
+
+
+def network(cell: Cell201, channels: int = CHANNELS, cells: int = CELLS_A_STAGE) -> Structure:
+    """The benchmark's network: stem, three stages of `cells` cells with reductions between them, BN and ReLU."""
+    blocks = [BlockSpec("ConvKX", (3, channels, 3, 1)), BlockSpec("BN", (channels,))]
+    width = channels
+    for stage in range(STAGES):
+        if stage:
+            blocks.append(BlockSpec("NB201Reduction", (width, 2 * width)))
+            width *= 2
+        blocks += cells * [BlockSpec("NB201Cell", (width, *cell.edges))]
+    return Structure((*blocks, BlockSpec("BN", (width,)), BlockSpec("RELU", (width,))))
+
+
+def cell_of(structure: Structure) -> Cell201:
+    """The cell of a network that `network` made. Raises SearchSpaceError for any other structure."""
+    for spec in structure.blocks:
+        if spec.kind == "NB201Cell":
+            cell = Cell201(spec.args[1:])
+            if network(cell) == structure:
+                return cell
+    raise SearchSpaceError(f"{str(structure)[:120]} is no network of NAS-Bench-201")
+
+
+@cache
+def canonical(cell: Cell201) -> str:
+    """A name that two cells share if they compute the same function of their weights.
+
+    `skip_connect` passes its input on, `none` gives nothing, sums have no order, edges that start from
+    nothing, or lead nowhere, do not count. That leaves 5,773 classes; the paper's 6,466 keep zeros in sums.
+    """
+    nodes: list[str] = ["x"]
+    for node in (1, 2, 3):
+        terms = []
+        for (to, source), chosen in zip(EDGES, cell.edges, strict=True):
+            operation = OPERATIONS[chosen]
+            if to == node and operation != "none" and nodes[source]:
+                terms.append(nodes[source] if operation == "skip_connect" else f"{operation}({nodes[source]})")
+        nodes.append(_sum(terms))
+    return nodes[-1]
+
+
+def _sum(terms: list[str]) -> str:
+    return terms[0] if len(terms) == 1 else f"[{'+'.join(sorted(terms))}]" if terms else ""
+
+
+def published_flops(graph: OpGraph) -> int:
+    """FLOPs as NAS-Bench-201 publishes them: multiply–accumulates, and the element-wise operations too.
+
+    Batch-norm counts 2 and ReLU 1 an element, pooling its window; global pooling (size + 1)². Everywhere else
+    in this project FLOPs are those of convolution and linear layers alone.
+    """
+    total = 0
+    for node in graph.nodes:
+        match node.op:
+            case ops.BatchNorm():
+                total += 2 * node.shape.elements
+            case ops.Relu():
+                total += node.shape.elements
+            case ops.AvgPool() as pool:
+                total += pool.kernel**2 * node.shape.elements
+            case ops.AdaptiveAvgPool():
+                total += (graph.shape_of(node.inputs[0]).size + 1) ** 2 * node.shape.elements
+            case other:
+                total += op_cost(other, node.shape).flops
+    return total
+
+
+@dataclass(frozen=True)
+class NASBench201:
+    """The space as networks, for a search: a mutation puts another operation on a random edge."""
+
+    start: Cell201
+    name: str = "nasbench201"
+
+    def initial(self) -> Structure:
+        return network(self.start)
+
+    def sample(self, rng: Random) -> Structure:
+        """A cell drawn uniformly."""
+        return network(Cell201(tuple(rng.randrange(len(OPERATIONS)) for _ in EDGES)))
+
+    def mutate(self, structure: Structure, rng: Random, changes: int = 1) -> Structure:
+        edges = list(cell_of(structure).edges)
+        for i in rng.sample(range(len(edges)), min(changes, len(edges))):
+            others = [operation for operation in range(len(OPERATIONS)) if operation != edges[i]]
+            edges[i] = rng.choice(others)
+        return network(Cell201(tuple(edges)))
+
+    def contains(self, structure: Structure) -> bool:
+        try:
+            cell_of(structure)
+        except SearchSpaceError:
+            return False
+        return True
+
+
+def nasbench201(initial: Structure | None = None) -> NASBench201:
+    """Starts from convolutions everywhere, or from the cell of `initial`."""
+    everywhere = Cell201(len(EDGES) * (OPERATIONS.index("nor_conv_3x3"),))
+    return NASBench201(everywhere if initial is None else cell_of(initial))
+
+
+SPACES.add("nasbench201", nasbench201)
