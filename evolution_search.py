@@ -34,12 +34,11 @@ def arguments(argv: list[str]) -> argparse.Namespace:
 
 def main(argv: list[str]) -> None:
     options = arguments(argv)
-    from zennas.api import continue_search, search
+    from zennas.api import search
     from zennas.cli.progress import search_progress
     from zennas.cli.render import print_search
     from zennas.search.runner import BEST_FILE
     from zennas.search.settings import SettingsError
-    from zennas.store import FILE
     from zennas.targets import resolve
 
     if options.budget_latency is not None:
@@ -50,28 +49,26 @@ def main(argv: list[str]) -> None:
         return
     initial = options.plainnet_struct or options.plainnet_struct_txt
     with search_progress(options.save_dir) as watcher:
-        if (options.save_dir / FILE).is_file():  # cut short: Zen-NAS would begin again
-            result = continue_search(options.save_dir, watcher)
-        else:
-            result = search(
-                search_space=options.search_space,
-                initial=None if initial is None else str(resolve(str(initial)).structure),
-                budget_params=None if options.budget_model_size is None else round(options.budget_model_size),
-                budget_flops=None if options.budget_flops is None else round(options.budget_flops),
-                max_layers=options.max_layers,
-                resolution=options.input_image_size,
-                num_classes=options.num_classes,
-                use_se=options.use_se,
-                proxy=options.zero_shot_score,
-                iterations=options.evolution_max_iter,
-                population_size=options.population_size,
-                batch_size=options.batch_size,
-                gamma=options.gamma,
-                seed=options.seed,
-                device="auto" if options.gpu is None else f"cuda:{options.gpu}",
-                save_dir=options.save_dir,
-                watcher=watcher,
-            )
+        result = search(
+            search_space=options.search_space,
+            initial=None if initial is None else str(resolve(str(initial)).structure),
+            budget_params=None if options.budget_model_size is None else round(options.budget_model_size),
+            budget_flops=None if options.budget_flops is None else round(options.budget_flops),
+            max_layers=options.max_layers,
+            resolution=options.input_image_size,
+            num_classes=options.num_classes,
+            use_se=options.use_se,
+            proxy=options.zero_shot_score,
+            iterations=options.evolution_max_iter,
+            population_size=options.population_size,
+            batch_size=options.batch_size,
+            gamma=options.gamma,
+            seed=options.seed,
+            device="auto" if options.gpu is None else f"cuda:{options.gpu}",
+            save_dir=options.save_dir,
+            go_on=True,  # a search that was cut short; Zen-NAS would begin again
+            watcher=watcher,
+        )
     print_search(result)
 
 

@@ -18,7 +18,7 @@ from PlainNet.blocktype import Options, argument, block_type, in_channels
 from PlainNet.costform import cost_form
 from PlainNet.ir import BlockSpec, Structure, StructureError
 from PlainNet.lowering import lower_block
-from PlainNet.ops import FLAT, BatchNorm, Conv, Linear, Op, Shape
+from PlainNet.ops import FLAT, WITHOUT_WEIGHTS, BatchNorm, Conv, Linear, Op, Shape, UnknownOperationError
 from PlainNet.template import template_of
 
 
@@ -61,8 +61,9 @@ def op_cost(op: Op, shape: Shape) -> Cost:
             return Cost(weights + (op.out_features if op.bias else 0), weights, op.out_features, 0)
         case BatchNorm():
             return Cost(2 * op.channels, 0, 0, 0)
-        case _:
+        case other if isinstance(other, WITHOUT_WEIGHTS):
             return FREE
+    raise UnknownOperationError(op, "op_cost")
 
 
 def block_layers(spec: BlockSpec) -> int:
@@ -111,6 +112,7 @@ class BlockCost(NamedTuple):
 
 def block_cost(spec: BlockSpec, size: int, options: Options = Options()) -> BlockCost:
     """Cost of one block on an input of `size` × `size`. Raises StructureError. `CostModel` caches it."""
+    block_type(spec.kind).check(spec)
     template = template_of(spec)
     if template is not None:
         form = cost_form(template, size, options)
@@ -150,11 +152,11 @@ class CostModel:
 
     def blocks(self, structure: Structure) -> list[BlockCost]:
         """Cost and output shape of each block, in order, without the classifier. Raises StructureError."""
-        self(structure)  # counts them all, and checks that they join
+        self(structure)  # checks that they join
         found: list[BlockCost] = []
         for spec in structure.blocks:
             size = found[-1].shape.size if found else self.resolution
-            found.append(self._known[size][spec])
+            found.append(self._known[size].get(spec) or self._add(structure, spec, size))
         return found
 
     def __call__(self, structure: Structure) -> Cost:

@@ -8,7 +8,7 @@ from functools import cache
 
 from PlainNet.blocktype import Options, argument
 from PlainNet.lowering import lower_block
-from PlainNet.ops import BatchNorm, Conv, Linear, Shape
+from PlainNet.ops import WITHOUT_WEIGHTS, BatchNorm, Conv, Linear, Shape, UnknownOperationError
 from PlainNet.template import Template, Width
 
 
@@ -72,6 +72,8 @@ def cost_form(template: Template, size: int, options: Options) -> CostForm:
                 raise TypeError(
                     f"{template.probe.kind} has a linear layer and cannot promise to be linear in its widths"
                 )
+            case other if not isinstance(other, WITHOUT_WEIGHTS):
+                raise UnknownOperationError(other, "cost_form")
     return CostForm(
         tuple(widths),
         tuple((weights[pair], macs[pair], *pair) for pair in weights),

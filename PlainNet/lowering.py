@@ -57,6 +57,7 @@ class Builder:
         self._path: list[str] = []
         self._block = 0
         self._weights = 0
+        self._weighted: set[str] = set()
 
     # -- where we are ------------------------------------------------------------------------
 
@@ -195,6 +196,12 @@ class Builder:
     def _emit(self, op: Op, inputs: tuple[Value, ...], shape: Shape) -> Value:
         if len(self.nodes) >= MAX_NODES:
             raise self.fail(f"the structure has more than {MAX_NODES} operations")
+        if isinstance(op, (Conv, BatchNorm, Linear)):
+            if self.path in self._weighted:
+                raise ValueError(
+                    f"two layers with weights stand at {self.path!r}: give each a place with builder.at(...)"
+                )
+            self._weighted.add(self.path)
         self.nodes.append(Node(op, tuple(v.number for v in inputs), shape, self.path, self._block))
         return Value(len(self.nodes), shape)
 

@@ -14,7 +14,7 @@ from torch import fx, nn
 from torch.nn import functional as F
 
 from PlainNet import ops
-from PlainNet.ops import OpGraph
+from PlainNet.ops import OpGraph, UnknownOperationError
 
 BN_EPS = 1e-3
 """As in Zen-NAS's classifier networks."""
@@ -64,7 +64,7 @@ def op_function(op: ops.Op) -> tuple[Callable[..., Any], tuple[Any, ...]]:
             return torch.add, ()
         case ops.Mul():
             return torch.mul, ()
-    raise TypeError(f"{type(op).__name__} is no function of separate tensors")
+    raise UnknownOperationError(op, "op_function")
 
 
 def block_module(graph: OpGraph, index: int, bn_eps: float = BN_EPS) -> fx.GraphModule:

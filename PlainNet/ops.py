@@ -134,6 +134,17 @@ Op: TypeAlias = (
     | Mul
     | Concat
 )
+"""Whoever interprets operations raises `UnknownOperationError` for one that it does not know."""
+
+WITHOUT_WEIGHTS = (Relu, Swish, Sigmoid, MaxPool, AvgPool, AdaptiveAvgPool, Flatten, Zero, Add, Mul, Concat)
+
+
+class UnknownOperationError(TypeError):
+    """An operation that an interpreter of op graphs does not know yet."""
+
+    def __init__(self, op: object, where: str) -> None:
+        super().__init__(f"{where} does not know the operation {type(op).__name__}: add it there")
+
 
 FLAT = 0
 """The `size` of a value that has no height and width any more."""

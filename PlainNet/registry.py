@@ -52,6 +52,11 @@ class Registry(Generic[T]):
         except KeyError:
             raise UnknownNameError(self.miss(name)) from None
 
+    def spelling(self, name: str) -> str:
+        """The name as it was registered; raises UnknownNameError."""
+        self.get(name)
+        return self._items[name.casefold()][0]
+
     def __contains__(self, name: str) -> bool:
         self._load()
         return name.casefold() in self._items

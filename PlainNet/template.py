@@ -86,7 +86,14 @@ def _layout(kind: str) -> _Layout | None:
         return None
     channels = tuple(i for name in _CHANNEL_PARAMS if (i := found.index(name)) is not None)
     rest = tuple(i for i in range(len(found.params)) if i not in channels)
-    return _Layout(channels, itemgetter(*channels), itemgetter(*rest))
+    return _Layout(channels, _getter(channels), _getter(rest))
+
+
+def _getter(positions: tuple[int, ...]) -> Callable[[tuple[int, ...]], tuple[int, ...]]:
+    """The arguments at `positions`, always as a tuple."""
+    if len(positions) > 1:
+        return itemgetter(*positions)
+    return lambda args: tuple(args[i] for i in positions)
 
 
 @cache

@@ -56,16 +56,27 @@ def load_space(name_or_path: str, initial: Structure | None = None) -> SearchSpa
 
     Raises UnknownNameError, or SearchSpaceError where the file is no search space.
     """
-    path = Path(name_or_path)
-    name = path.stem if path.suffix == ".py" else name_or_path
-    own = name.removeprefix(_PREFIX)
-    shipped = path.suffix != ".py" or not path.exists() or path.resolve().parent == Path(__file__).resolve().parent
-    if shipped and own in SPACES:
-        return SPACES.get(own)(initial)
-    if path.suffix == ".py":
-        from SearchSpace.gen_search_space import FileSpace
+    name = full_name(name_or_path)
+    if name in SPACES:
+        return SPACES.get(name)(initial)
+    from SearchSpace.gen_search_space import FileSpace
 
-        return FileSpace.load(path, initial)
+    return FileSpace.load(Path(name), initial)
+
+
+def full_name(name_or_path: str) -> str:
+    """What `load_space` understands in every folder: the registered name, or the absolute path of a user's file.
+
+    Raises UnknownNameError.
+    """
+    path = Path(name_or_path)
+    is_file = path.suffix == ".py"
+    own = (path.stem if is_file else name_or_path).removeprefix(_PREFIX)
+    shipped = not is_file or not path.exists() or path.resolve().parent == Path(__file__).resolve().parent
+    if shipped and own in SPACES:
+        return SPACES.spelling(own)
+    if is_file:
+        return str(path.resolve())
     raise UnknownNameError(SPACES.miss(name_or_path) + ", or the path of a .py file with gen_search_space")
 
 

@@ -19,9 +19,10 @@ from random import Random
 from types import ModuleType
 from typing import Any
 
-from PlainNet import BlockSpec, Structure, StructureError, parse
+from PlainNet import BlockSpec, Structure, StructureError
 from PlainNet.blocktype import BLOCKS, BlockType, block_type, in_channels, stride
 from PlainNet.edit import out_channels, rejoin, split
+from PlainNet.grammar import read
 from SearchSpace.base import SPACES, SearchSpaceError, random_walk
 
 
@@ -155,7 +156,7 @@ class FileSpace:
         if not text:
             return []
         try:
-            found = parse(text)
+            found = read(text)  # whether it is a network is for the whole structure to say
         except StructureError as error:
             raise SearchSpaceError(f"search space {self.path} gives {text!r}: {error}") from None
         if len(found) != 1:
@@ -173,4 +174,5 @@ class FileSpace:
             ) from error
         if not options or not all(isinstance(text, str) for text in options):
             raise SearchSpaceError(f"search space {self.path}: gen_search_space gives no block strings for block {i}")
-        return options
+        # As in Zen-NAS: each option once, and in an order that does not hang on how a set was built.
+        return sorted(set(options))

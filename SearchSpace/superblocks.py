@@ -50,6 +50,7 @@ class SuperBlockSpace:
     fixed_last: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "start", Structure.of(part for spec in self.start.blocks for part in split(spec)))
         for spec in self.start.blocks:
             if spec.kind not in self.kinds and not spec.kind.startswith("SuperConv"):
                 raise SearchSpaceError(

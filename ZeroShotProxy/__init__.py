@@ -1,10 +1,33 @@
-"""Scoring networks without training them. Start reading at `base.py`, then `zen.py`.
+"""Scoring networks without training them. Start reading at `base.py`, then `scores.py` and a proxy like `snip.py`.
 
     ZeroShotProxy.score(structure, ["zen", "zen_expected"], ScoreSettings(resolution=32))["zen"].value
+    ZeroShotProxy.score(network, (images, labels), ["snip", "naswot"])
+    ZeroShotProxy.find_measures(network, loader, ("random", 1, 10), device)
 
 Importing this package does not import torch; proxies that run networks import it when they are called.
 """
 
-from ZeroShotProxy.base import PROXIES, Proxy, ProxyError, ProxyInfo, Score, ScoreSettings, score
+from typing import Any
 
-__all__ = ["PROXIES", "Proxy", "ProxyError", "ProxyInfo", "Score", "ScoreSettings", "score"]
+from ZeroShotProxy.base import PROXIES, Proxy, ProxyError, ProxyInfo, Score, ScoreSettings
+from ZeroShotProxy.scores import score
+
+__all__ = [
+    "PROXIES",
+    "Proxy",
+    "ProxyError",
+    "ProxyInfo",
+    "Score",
+    "ScoreSettings",
+    "find_measures",
+    "find_measures_arrays",
+    "score",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("find_measures", "find_measures_arrays"):
+        from ZeroShotProxy import _measures  # torch takes seconds to import
+
+        return getattr(_measures, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

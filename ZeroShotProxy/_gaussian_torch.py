@@ -72,7 +72,9 @@ def run(graph: OpGraph, inputs: Sequence[Tensor], generator: torch.Generator, dt
             case ops.BatchNorm():
                 made, variance = _batch_norm(given[0], in_place=bool(dying))
                 running.append(variance.mean())
-            case ops.Relu() if dying:
+            case ops.Relu() if dying and not isinstance(
+                graph.producer(node.inputs[0]), ops.Flatten
+            ):  # a view of others
                 made = [x.relu_() for x in given[0]]
             case ops.Concat():
                 made = [torch.cat(parts, dim=1) for parts in zip(*given, strict=True)]

@@ -76,6 +76,11 @@ def relu(x: Signal) -> Signal:
     )
 
 
+def zero(x: Signal) -> Signal:
+    """Zeros in the place of `x`."""
+    return Signal(0.0, 0.0, x.decorrelation, np.zeros_like(x.decorrelation), rectified=True)
+
+
 @lru_cache(maxsize=1)
 def _hermite() -> tuple[Array, Array, Array]:
     """Nodes (p, q) and weights of a two-dimensional Gauss–Hermite rule for standard normals."""
@@ -117,6 +122,8 @@ def normalise(x: Signal, eps: float) -> Signal:
 
 def add(x: Signal, y: Signal) -> Signal:
     """Sum of values that are independent but for their means."""
+    if not x.second or not y.second:
+        return x if x.second else y
     variance = x.variance + y.variance
     mean2 = (math.sqrt(x.mean2) + math.sqrt(y.mean2)) ** 2
     d = (x.variance * x.decorrelation + y.variance * y.decorrelation) / variance
@@ -126,6 +133,8 @@ def add(x: Signal, y: Signal) -> Signal:
 
 def multiply(x: Signal, gate: Signal) -> Signal:
     """Product with an independent gate (eq. 9)."""
+    if not x.second or not gate.second:
+        return zero(x)
     second, mean2 = x.second * gate.second, x.mean2 * gate.mean2
     moved_x, moved_gate = x.variance * x.decorrelation, gate.variance * gate.decorrelation
     moved = x.second * moved_gate + gate.second * moved_x - moved_x * moved_gate
@@ -161,6 +170,8 @@ def mixture(signals: Sequence[Signal], channels: Sequence[int]) -> Signal:
         return float(np.dot(share, values))
 
     second, mean2 = mean([s.second for s in signals]), mean([s.mean2 for s in signals])
+    if not second:
+        return signals[0]
     moved = sum(w * s.variance * s.decorrelation for w, s in zip(share, signals, strict=True))
     return Signal(
         second,

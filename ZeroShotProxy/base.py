@@ -1,20 +1,27 @@
 """What a proxy is: a function from a network to a score, with what it needs and where it comes from.
 
-A file in this package registers its proxy in `PROXIES`; `score` below is the one way to call them.
+A file in this package registers its proxy in `PROXIES`, by one of three functions:
+  register            scores a structure: closed forms, and scores that build nothing (`flops.py`, `zen.py`)
+  register_measure    measures a network on a batch, through a `Probe` that shares passes (`snip.py`)
+  register_ranking    ranks the members of a population by the scores of other proxies (`vote.py`)
+`scores.py` has the functions that call them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from PlainNet import Structure
 from PlainNet.registry import Registry
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
+    from ZeroShotProxy._probe import Probe
+
+Use: TypeAlias = Literal["gradients", "fisher", "hessian", "jacobian", "relu_codes"]
 Need: TypeAlias = Literal["cost", "structure", "module", "batch", "labels", "population"]
 
 
@@ -26,8 +33,11 @@ class ProxyError(ValueError):
 class ProxyInfo:
     """What is known of a proxy without running it.
 
-    needs: the most that it looks at, from the cost of a structure to a batch with labels.
-    torch: whether it runs the network, which takes milliseconds and not microseconds.
+    needs: the most that it looks at, from the cost of a structure to a batch with labels, or a population.
+    random: whether a structure's score depends on the seed.
+    uses: the shared passes that a measure reads, see `_probe.Passes`.
+    initialisation: "own" weights of the network, or the name of a rule of `_initialise.py` that the proxy is
+    defined with.
     source: paper, and equation where there is one.
     """
 
@@ -36,8 +46,11 @@ class ProxyInfo:
     source: str
     needs: Need = "structure"
     torch: bool = False
+    random: bool = False
     higher_is_better: bool = True
     aliases: tuple[str, ...] = ()
+    uses: tuple[Use, ...] = ()
+    initialisation: str = "own"
 
 
 @dataclass(frozen=True)
@@ -78,25 +91,53 @@ class Score:
     interval: tuple[float, float] | None = None
     repeats: tuple[float, ...] = field(default=(), repr=False)
 
+    def __float__(self) -> float:
+        return self.value
+
 
 Target: TypeAlias = "Structure | nn.Module"
+Measured: TypeAlias = "float | list[Tensor]"
+"""What a measure gives: a number, or a tensor for each layer, whose sum is the score."""
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """A registered proxy: `proxy.score(structure, settings)`; raises ProxyError or StructureError."""
+    """A registered proxy: what it is, and one of three functions.
+
+    structure: scores a structure or MasterNet; measure: measures a network on a batch; ranking: higher is better
+    for each member of a population, from the scores of the proxies in `parts`, whose directions it is given.
+    """
 
     info: ProxyInfo
-    score: Callable[[Target, ScoreSettings], Score]
+    structure: Callable[[Target, ScoreSettings], Score] | None = None
+    measure: Callable[[Probe], Measured] | None = None
+    ranking: Callable[[Sequence[Sequence[float]]], list[float]] | None = None
+    parts: tuple[str, ...] = ()
 
 
 PROXIES: Registry[Proxy] = Registry("proxy", "ZeroShotProxy")
 
 
 def register(info: ProxyInfo, score: Callable[[Target, ScoreSettings], Score]) -> None:
-    """Register a proxy under its name and aliases."""
-    proxy = Proxy(info, score)
-    for name in (info.name, *info.aliases):
+    """Register a proxy that scores structures, under its name and aliases."""
+    _add(Proxy(info, structure=score))
+
+
+def register_measure(info: ProxyInfo, measure: Callable[[Probe], Measured]) -> None:
+    """Register a proxy that measures a network on a batch, under its name and aliases."""
+    _add(Proxy(replace(info, torch=True, random=True), measure=measure))
+
+
+def register_ranking(
+    info: ProxyInfo, parts: tuple[str, ...], ranking: Callable[[Sequence[Sequence[float]]], list[float]]
+) -> None:
+    """Register a proxy of populations. `ranking` gets, for each of `parts`, the scores of all members, turned so
+    that higher is better; it gives a score for each member."""
+    _add(Proxy(replace(info, needs="population"), ranking=ranking, parts=parts))
+
+
+def _add(proxy: Proxy) -> None:
+    for name in (proxy.info.name, *proxy.info.aliases):
         PROXIES.add(name, proxy)
 
 
@@ -106,12 +147,3 @@ def structure_of(target: Target, name: str) -> Structure:
     if not isinstance(structure, Structure):
         raise ProxyError(f"proxy {name} scores structures and MasterNets, not a {type(target).__name__}")
     return structure
-
-
-def score(target: Target, names: Iterable[str], settings: ScoreSettings = ScoreSettings()) -> dict[str, Score]:
-    """Scores of a structure or model, by the registered names of the proxies (not the aliases asked for).
-
-    Raises UnknownNameError, ProxyError, StructureError.
-    """
-    proxies = [PROXIES.get(name) for name in names]
-    return {proxy.info.name: proxy.score(target, settings) for proxy in proxies}

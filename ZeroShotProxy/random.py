@@ -14,4 +14,4 @@ def random(target: Target, settings: ScoreSettings) -> Score:
     return Score(Random(blake2b(text.encode(), digest_size=8).digest()).gauss(0, 1))
 
 
-register(ProxyInfo("random", "a standard normal number", source="the baseline of every search"), random)
+register(ProxyInfo("random", "a standard normal number", source="the baseline of every search", random=True), random)

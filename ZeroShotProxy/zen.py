@@ -16,10 +16,10 @@ stays within the spread between seeds.
 from __future__ import annotations
 
 import math
-import statistics
 
 from PlainNet import Options, lower
 from ZeroShotProxy.base import ProxyError, ProxyInfo, Score, ScoreSettings, Target, register, structure_of
+from ZeroShotProxy.interval import mean_score
 
 
 def zen(target: Target, settings: ScoreSettings) -> Score:
@@ -39,23 +39,13 @@ def zen(target: Target, settings: ScoreSettings) -> Score:
     return mean_score(scores)
 
 
-def mean_score(scores: list[float]) -> Score:
-    """Mean and Student's 95 % interval."""
-    mean = statistics.fmean(scores)
-    if len(scores) < 2:
-        return Score(mean, None, tuple(scores))
-    from scipy.special import stdtrit
-
-    half = float(stdtrit(len(scores) - 1, 0.975)) * statistics.stdev(scores) / math.sqrt(len(scores))
-    return Score(mean, (mean - half, mean + half), tuple(scores))
-
-
 register(
     ProxyInfo(
         name="zen",
         summary="Zen-score by Monte Carlo: how strongly the random plain network reacts to its input",
         source="Lin et al., Zen-NAS, ICCV 2021, algorithm 1",
         torch=True,
+        random=True,
         aliases=("ZenMC",),
     ),
     zen,

@@ -19,13 +19,13 @@ from typing import NamedTuple
 import numpy as np
 
 from PlainNet import BlockSpec, Options, Structure, StructureError, lower, ops
-from PlainNet.blocktype import block_type
+from PlainNet.blocktype import block_type, in_channels
 from PlainNet.lowering import lower_block
 from PlainNet.ops import Node, Shape
 from PlainNet.template import Template, Width, template_of
 from ZeroShotProxy import _moments as moments
 from ZeroShotProxy._moments import Signal
-from ZeroShotProxy.base import ProxyInfo, Score, ScoreSettings, Target, register, structure_of
+from ZeroShotProxy.base import ProxyError, ProxyInfo, Score, ScoreSettings, Target, register, structure_of
 
 GAMMA = 0.01
 BN_EPS = 1e-3
@@ -36,6 +36,10 @@ _KEPT, _NEW = 0.81, 0.19
 # Decorrelations are tabulated by their logarithm, down to that of gamma = 1e-6.
 _LOWEST, _STEP = -30.0, 1 / 16
 _GRID = np.arange(_LOWEST, _STEP / 2, _STEP)
+
+
+_MORE_THAN_ZERO = (ops.Sigmoid, ops.Add, ops.Concat)
+"""Operations that may make something of an input of zeros."""
 
 
 class Entry(NamedTuple):
@@ -72,6 +76,7 @@ class BlockTerms(NamedTuple):
 
 def block_terms(spec: BlockSpec, size: int, entry: Entry, options: Options) -> BlockTerms:
     """The terms of one block on an input of `size` × `size`. Raises StructureError. `ExpectedZen` caches them."""
+    block_type(spec.kind).check(spec)
     template = template_of(spec)
     chain = _chain(template, size, entry, options) if template is not None else None
     if chain is not None:
@@ -92,6 +97,10 @@ def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[S
     for node, context in zip(nodes, contexts, strict=True):
         x, x_size = values[node.inputs[0]], sizes[node.inputs[0]]
         match node.op:
+            case _ if not x.second and not isinstance(node.op, _MORE_THAN_ZERO):
+                # Zeros stay zeros; a batch-norm sees variance 0.
+                logs += _log_running_deviation(0.0) if isinstance(node.op, ops.BatchNorm) else 0.0
+                y = x
             case ops.Conv() as conv:
                 window = moments.window(conv.kernel, conv.stride, x_size, context)
                 y = moments.weighted_sum(x, conv.in_channels // conv.groups, conv.kernel**2, window)
@@ -108,7 +117,7 @@ def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[S
             case ops.Sigmoid():
                 y = moments.pointwise(x, lambda u: 1 / (1 + np.exp(-u)))
             case ops.AdaptiveAvgPool() as pool:
-                y = moments.average(x, (x_size / pool.size) ** 2)
+                y = moments.average(x, max(1.0, (x_size / pool.size) ** 2))
             case ops.AvgPool() as pool:
                 y = moments.average(x, pool.kernel**2)
             case ops.MaxPool() as pool:
@@ -120,8 +129,12 @@ def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[S
             case ops.Concat():
                 channels = [nodes[i - 1].shape.channels for i in node.inputs]
                 y = moments.mixture([values[i] for i in node.inputs], channels)
+            case ops.Zero():
+                y = moments.zero(x)
             case ops.Flatten():
                 y = x
+            case other:
+                raise ops.UnknownOperationError(other, "the expected Zen-score")
         values.append(y)
         sizes.append(node.shape.size)
     return logs, values
@@ -249,14 +262,19 @@ class ExpectedZen:
         if not structure.blocks:
             raise StructureError("a structure has at least one block")
         score, entered, moved = 0.0, self._start, self._start
-        size, entry = self.resolution, IMAGE
+        size, entry, channels = self.resolution, IMAGE, in_channels(structure.blocks[0])
         for spec in structure.blocks:
             block = self._known[size, entry].get(spec)
             if block is None:
                 if block_type(spec.kind).expand is None:
                     return self._walk(structure)
                 block = self._add(spec, size, entry)
+            if spec.args[0] != channels:
+                raise StructureError(
+                    f"{spec.kind} takes {spec.args[0]} channels, what comes before it gives {channels}"
+                )
             logs, tail, decorrelation, distance, entry, shape = block
+            channels = shape.channels
             score += logs + tail
             entered, moved = moved, moved + _interpolate(decorrelation, moved)
             size = shape.size
@@ -267,6 +285,8 @@ class ExpectedZen:
         """The score of a network that is not made of super-blocks alone, in one walk: slower, nothing is remembered."""
         graph = lower(structure, resolution=self.resolution, options=self.options)
         logs, values = _walk(graph.nodes, self.resolution, IMAGE)
+        if not values[-1].second:
+            raise ProxyError("proxy zen_expected: nothing of the input reaches the output")
         distance = float(np.interp(self._start, _GRID, np.log(values[-1].distance)))
         return logs + distance + math.log(graph.shape_of(graph.output).elements)
 

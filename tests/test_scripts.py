@@ -30,9 +30,7 @@ def test_all_of_zen_nas_s_scripts_are_there() -> None:
     assert all(os.access(ROOT / "scripts" / f"{name}.sh", os.X_OK) for name in NAMES)
 
 
-@pytest.mark.parametrize(
-    "name", sorted(n for n in NAMES if any(w in n for w in ("Grad", "NASWOT", "Sync", "TE_", "latency")))
-)
+@pytest.mark.parametrize("name", sorted(n for n in NAMES if "TE_" in n or "latency" in n))
 def test_what_belongs_to_later_says_so(name: str) -> None:
     result = execute([f"scripts/{name}.sh"])
     assert result.returncode != 0
@@ -96,7 +94,7 @@ def test_evolution_search_resumes_what_was_cut_short(tmp_path: Path) -> None:
         ),
         (["evolution_search.py", "--save_dir", "X"], "needs a budget"),
         (
-            ["evolution_search.py", "--save_dir", "X", "--budget_model_size", "1e6", "--zero_shot_score", "GradNorm"],
+            ["evolution_search.py", "--save_dir", "X", "--budget_model_size", "1e6", "--zero_shot_score", "Nonsense"],
             "unknown proxy",
         ),
         (["analyze_model.py"], "nothing to analyze"),

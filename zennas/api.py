@@ -12,6 +12,7 @@ from zennas.numbers import parse_count
 from zennas.search.result import SearchResult, read_result
 from zennas.search.runner import NoWatcher, Watcher, resume, start
 from zennas.search.settings import SearchSettings, SettingsError
+from zennas.store import FILE
 
 if TYPE_CHECKING:
     from zennas.train.runner import TrainResult
@@ -26,13 +27,15 @@ def search(
     budget_flops: int | str | None = None,
     max_layers: int | None = None,
     save_dir: str | Path | None = None,
+    go_on: bool = False,
     watcher: Watcher = NoWatcher(),
     **settings: Any,
 ) -> SearchResult:
     """Search for the best structure within the budget.
 
     Budgets are numbers or text like "1M" and "4e8"; at least one is needed. `settings` are the further
-    fields of `SearchSettings`. The run is kept in `save_dir`, or in a new folder in `runs/`.
+    fields of `SearchSettings`. The run is kept in `save_dir`, or in a new folder in `runs/`; with `go_on` a
+    run of the same settings that is there already is continued.
     Raises BudgetError where nothing fits, and what `runner.start` raises.
     """
     budget = Budget(_count(budget_params), _count(budget_flops), max_layers)
@@ -42,7 +45,10 @@ def search(
         )
     chosen = SearchSettings(search_space=search_space, budget=budget, **settings)
     folder = Path(save_dir) if save_dir is not None else new_folder(Path(search_space).stem)
-    start(folder, chosen, watcher)
+    if go_on and (folder / FILE).is_file():
+        resume(folder, watcher, expected=chosen)
+    else:
+        start(folder, chosen, watcher)
     return read_result(folder)
 
 

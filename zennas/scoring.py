@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from PlainNet.ir import StructureError
 from zennas.candidate import Candidate, Measure
-from zennas.search.settings import SearchSettings
-from ZeroShotProxy import PROXIES, ProxyError, Score
+from zennas.search.settings import SearchSettings, SettingsError
+from ZeroShotProxy import PROXIES, ProxyError, ProxyInfo, Score, score
 from ZeroShotProxy.zen_expected import ExpectedZen
 
 Fitness: TypeAlias = Callable[[Candidate], float]
@@ -19,30 +19,38 @@ CONFIRMED = "zen"
 """The proxy whose name means: evolve on the expected Zen-score, then confirm by Monte Carlo."""
 
 
+def evolved_on(settings: SearchSettings) -> ProxyInfo:
+    """The proxy that the search itself maximises. Raises UnknownNameError."""
+    return PROXIES.get("zen_expected" if is_confirmed(settings) else settings.proxy).info
+
+
 def fitness(settings: SearchSettings) -> Fitness:
     """What to maximise under `settings`; the function raises ProxyError or StructureError where it cannot score.
 
-    Raises UnknownNameError for an unknown proxy, DeviceError where the device is missing.
+    Raises UnknownNameError for an unknown proxy, SettingsError for one that has no score of its own for a network.
     """
-    check_device(settings)
-    if settings.proxy.casefold() in (CONFIRMED, "zen_expected"):
+    info = evolved_on(settings)
+    name = info.name
+    if name == "zen_expected":
         expected = ExpectedZen(settings.resolution, settings.gamma, settings.use_se)
         return lambda candidate: expected(candidate.structure)
-    proxy = PROXIES.get(settings.proxy)
-    if proxy.info.name in ("params", "flops"):  # known already
-        return lambda candidate: float(getattr(candidate.cost, proxy.info.name))
-    sign = 1.0 if proxy.info.higher_is_better else -1.0
+    sign = 1.0 if info.higher_is_better else -1.0
+    if info.needs == "cost":  # known already
+        return lambda candidate: sign * float(getattr(candidate.cost, name))
+    if info.needs == "population":
+        raise SettingsError(f"proxy {name} ranks populations, a search needs one that scores a network by itself")
     # One repetition a candidate, as in Zen-NAS; its random numbers are the candidate's own.
     once = replace(settings.scoring(), repeats=1)
-    return lambda candidate: sign * proxy.score(candidate.structure, replace(once, seed=candidate.seed)).value
+
+    def fit(candidate: Candidate) -> float:
+        return sign * score(candidate.structure, [name], replace(once, seed=candidate.seed))[name].value
+
+    return fit
 
 
-def check_device(settings: SearchSettings) -> None:
-    """Raises DeviceError where a device is asked for by name that is not there."""
-    if settings.device not in ("auto", "cpu"):
-        from PlainNet.device import device_of  # torch takes seconds to import
-
-        device_of(settings.device)
+def runs_networks(settings: SearchSettings) -> bool:
+    """Whether the search or its confirmation needs torch and a device."""
+    return is_confirmed(settings) or evolved_on(settings).torch
 
 
 def evaluate(candidate: Candidate, function: Fitness) -> Candidate:
@@ -66,15 +74,15 @@ def is_confirmed(settings: SearchSettings) -> bool:
     return settings.proxy.casefold() == CONFIRMED
 
 
-def final_measures(candidate: Candidate, settings: SearchSettings) -> dict[str, Measure]:
-    """What is recorded of the best where nothing is confirmed: its score, and the expected Zen-score beside it."""
-    expected = PROXIES.get("zen_expected")
-    own = PROXIES.get(settings.proxy).info
-    value = (candidate.fitness or 0.0) * (1.0 if own.higher_is_better else -1.0)
-    return {"zen_expected": measure(expected.score(candidate.structure, settings.scoring())), own.name: Measure(value)}
+def own_measure(candidate: Candidate, settings: SearchSettings) -> dict[str, Measure]:
+    """The score that the search maximised, under its proxy's name and in its direction."""
+    info = evolved_on(settings)
+    if candidate.fitness is None:
+        return {}
+    return {info.name: Measure(candidate.fitness if info.higher_is_better else -candidate.fitness)}
 
 
 def confirmations(candidate: Candidate, settings: SearchSettings) -> dict[str, Measure]:
-    """The Monte-Carlo and the expected Zen-score of one of the best."""
-    chosen = replace(settings.scoring(), seed=candidate.seed)
-    return {name: measure(PROXIES.get(name).score(candidate.structure, chosen)) for name in ("zen", "zen_expected")}
+    """The Monte-Carlo and the expected Zen-score of one of the best. Raises ProxyError."""
+    found = score(candidate.structure, [CONFIRMED, "zen_expected"], replace(settings.scoring(), seed=candidate.seed))
+    return {name: measure(one) for name, one in found.items()}

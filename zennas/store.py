@@ -194,6 +194,11 @@ class Store:
                 [(number, name, m.value, m.low, m.high) for name, m in measures.items()],
             )
 
+    def add_failure(self, number: int, error: str) -> None:
+        """Store why the candidate with that id could not be scored again."""
+        with self._db:
+            self._db.execute("UPDATE candidates SET error = ? WHERE id = ?", (error, number))
+
     def _checked(self) -> Store:
         try:
             found = self.get("format")

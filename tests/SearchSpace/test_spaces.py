@@ -84,7 +84,7 @@ def test_spaces_by_name_and_path() -> None:
         str(root / "SearchSpace/search_space_XXBL.py"),
     ]
     assert {load_space(name).name for name in names} == {"XXBL"}
-    with pytest.raises(UnknownNameError, match="known: IDW_fixfc, XXBL"):
+    with pytest.raises(UnknownNameError, match=r"known: .*XXBL"):
         load_space("nowhere")
     with pytest.raises(SearchSpaceError, match="is no file"):
         load_space("nowhere.py")

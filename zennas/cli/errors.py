@@ -38,4 +38,4 @@ def message(error: Exception) -> str:
     known = isinstance(error, (ValueError, RuntimeError, OSError)) and type(error).__module__ != "builtins"
     if known or isinstance(error, OSError):
         return str(error)
-    return f"{type(error).__name__}: {error} (run again with --debug to see where)"
+    return f"{type(error).__name__}: {' '.join(str(error).split())} (run again with --debug to see where)"

@@ -23,7 +23,8 @@ from zennas.candidate import Candidate
 from zennas.search.start import within_budget
 
 FOUNDERS = 10
-"""As long as the population is no larger, children are mutations of the first structure."""
+"""As long as the population is no larger, children are mutations of the first structure. A population that
+can hold no more evolves once it is full."""
 
 _PATIENCE = 2000
 """Rejected proposals in a row after which `ask` comes back empty, so that progress is seen and saved."""
@@ -144,7 +145,7 @@ class Evolution:
     def _propose(self, asked: Sequence[Candidate]) -> Candidate | None:
         """A mutated structure, or None where it was rejected."""
         rng, population = self._rng, self._population
-        if len(population) <= FOUNDERS:
+        if len(population) <= min(FOUNDERS, self._population_size - 1):
             assert self._first is not None  # the first ask sets it
             parent, structure = 1, self._space.mutate(self._first, rng)
         else:

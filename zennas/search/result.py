@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zennas.candidate import Candidate, Measure
+from zennas.scoring import own_measure
 from zennas.search.settings import SearchSettings
 from zennas.store import FILE, Store
 
@@ -47,9 +48,8 @@ class SearchResult:
 
 def candidate_json(candidate: Candidate, settings: SearchSettings) -> dict[str, Any]:
     cost = candidate.cost
-    scores = {name: measure_json(m) for name, m in candidate.measures.items()}
-    if not scores and candidate.fitness is not None:
-        scores = {settings.proxy: {"value": candidate.fitness}}
+    measures = candidate.measures or own_measure(candidate, settings)
+    scores = {name: measure_json(m) for name, m in measures.items()}
     return {
         "structure": str(candidate.structure),
         "cost": {"params": cost.params, "flops": cost.flops, "activations": cost.activations, "layers": cost.layers},

@@ -10,18 +10,29 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
 from PlainNet import Options, parse
 from PlainNet.cost import CostModel
-from SearchSpace import SearchSpace, load_space
+from SearchSpace import SPACES, SearchSpace, full_name, load_space
 from zennas.candidate import Candidate
 from zennas.environment import environment
 from zennas.files import write_text
-from zennas.scoring import Fitness, confirmations, evaluate, final_measures, fitness, is_confirmed
+from zennas.scoring import (
+    CONFIRMED,
+    Fitness,
+    confirmations,
+    evaluate,
+    evolved_on,
+    fitness,
+    is_confirmed,
+    own_measure,
+    runs_networks,
+)
 from zennas.search.evolution import Evolution
 from zennas.search.settings import SearchSettings, SettingsError
 from zennas.store import Store
@@ -59,6 +70,7 @@ def start(folder: Path, settings: SearchSettings, watcher: Watcher = NoWatcher()
     UnknownNameError, SearchSpaceError, ProxyError or StructureError for settings that cannot be.
     Wrong settings leave no folder behind.
     """
+    settings = _settled(settings)
     search, function = _prepare(settings)
     first = search.ask(1)
     facts = {
@@ -71,16 +83,20 @@ def start(folder: Path, settings: SearchSettings, watcher: Watcher = NoWatcher()
     }
     with Store.create(folder, facts) as store:
         _tell(search, first, function)
+        store.checkpoint(search.state(), search.take_changes(), {})
         _carry_out(store, settings, search, function, watcher)
 
 
-def resume(folder: Path, watcher: Watcher = NoWatcher()) -> SearchSettings:
+def resume(folder: Path, watcher: Watcher = NoWatcher(), expected: SearchSettings | None = None) -> SearchSettings:
     """Continue the run in `folder` to its end; a finished run is left as it is.
 
-    Raises StoreError, RunInUseError, or SettingsError where the run cannot be continued by this version.
+    Raises SettingsError where `expected` is not what the run was started with, or the run cannot be continued
+    by this version; StoreError, RunInUseError.
     """
     with Store.open(folder) as store:
         settings = SearchSettings.from_json(store.get("settings"))
+        if expected is not None:
+            _refuse_other(folder, settings, _settled(expected))
         if store.get("space_digest") != _digest(settings):
             raise SettingsError(f"the search space {settings.search_space} has changed since the run in {folder} began")
         search, function = _prepare(settings)
@@ -90,6 +106,24 @@ def resume(folder: Path, watcher: Watcher = NoWatcher()) -> SearchSettings:
         if store.get("status") != "finished" or not (folder / BEST_FILE).is_file():
             _carry_out(store, settings, search, function, watcher)
         return settings
+
+
+def _refuse_other(folder: Path, ours: SearchSettings, wanted: SearchSettings) -> None:
+    """Raises SettingsError naming the settings that differ."""
+    stored, asked = ours.to_json(), wanted.to_json()
+    different = [f"{name} {stored[name]}, not {asked[name]}" for name in stored if stored[name] != asked[name]]
+    if different:
+        raise SettingsError(f"the run in {folder} was begun with {'; '.join(different)}: choose another folder")
+
+
+def _settled(settings: SearchSettings) -> SearchSettings:
+    """The settings that say the same from another folder and on another machine: full paths, one device."""
+    device = settings.device
+    if runs_networks(settings):
+        from PlainNet.device import device_of  # torch takes seconds to import
+
+        device = str(device_of(settings.device))
+    return replace(settings, search_space=full_name(settings.search_space), device=device)
 
 
 def _prepare(settings: SearchSettings) -> tuple[Evolution, Fitness]:
@@ -108,14 +142,18 @@ def _prepare(settings: SearchSettings) -> tuple[Evolution, Fitness]:
 
 
 def _digest(settings: SearchSettings) -> str | None:
-    """A fingerprint of the user's search space; None for a space of this project."""
-    path = Path(settings.search_space)
-    return sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    """A fingerprint of the user's search space; None for a space of this project. Raises SettingsError."""
+    if settings.search_space in SPACES:
+        return None
+    try:
+        return sha256(Path(settings.search_space).read_bytes()).hexdigest()
+    except OSError as error:
+        raise SettingsError(f"search space {settings.search_space} cannot be read: {error.strerror}") from None
 
 
 def _carry_out(store: Store, settings: SearchSettings, search: Evolution, function: Fitness, watcher: Watcher) -> None:
     if not search.done:
-        with _unhurried_collector():
+        with nullcontext() if evolved_on(settings).torch else _unhurried_collector():
             _search(store, settings, search, function, watcher)
     store.put({"status": "confirming"})
     ranked = sorted(search.population, key=lambda c: (-(c.fitness or 0.0), c.id))
@@ -152,17 +190,25 @@ def _confirm(store: Store, settings: SearchSettings, ranked: list[Candidate], wa
     if not ranked:
         raise ProxyError("no structure could be scored; see the errors with: zennas runs FOLDER")
     if not is_confirmed(settings):
-        store.add_measures(ranked[0].id, final_measures(ranked[0], settings))
+        store.add_measures(ranked[0].id, own_measure(ranked[0], settings))
         return ranked[0]
     top = ranked[: settings.top]
     known = {candidate.id: candidate.measures for candidate in store.candidates(c.id for c in top)}
+    failure: Exception | None = None
     for i, candidate in enumerate(top):
         watcher.confirming(i, len(top))
         if not known[candidate.id]:
-            known[candidate.id] = confirmations(candidate, settings)
+            try:
+                known[candidate.id] = confirmations(candidate, settings)
+            except ProxyError as error:
+                failure = error
+                store.add_failure(candidate.id, str(error))
             store.add_measures(candidate.id, known[candidate.id])
     watcher.confirming(len(top), len(top))
-    return max(top, key=lambda c: known[c.id]["zen"].value)
+    confirmed = [candidate for candidate in top if known[candidate.id]]
+    if not confirmed:
+        raise ProxyError(f"none of the best {len(top)} could be confirmed; the last: {failure}")
+    return max(confirmed, key=lambda c: known[c.id][CONFIRMED].value)
 
 
 @contextmanager

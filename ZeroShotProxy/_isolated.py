@@ -1,0 +1,144 @@
+"""Running somebody's network without leaving a trace in it. Imports torch.
+
+`Isolated` calls an `nn.Module` in training mode on aliases of its weights and copies of its buffers; modes,
+hooks, gradients and random generators are afterwards as they were. `ReluCodes` and `WithoutBatchNorm` watch or
+change functions on the way, whether a network calls them or has modules that do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from ZeroShotProxy._initialise import drawn
+
+Layer = nn.Conv2d | nn.Linear
+
+
+class ProbeError(RuntimeError):
+    """A network that cannot be measured; callers add which measure failed."""
+
+
+class Isolated:
+    """A network as a function of its weights, on `device`.
+
+    layers: the Conv2d and Linear modules by name, in order; weights: theirs, as leaves that require gradients.
+    initialisation: "own" for the network's weights, or a rule of `_initialise.py`, drawn with `seed`.
+    """
+
+    def __init__(self, network: nn.Module, device: torch.device, *, seed: int = 0, initialisation: str = "own") -> None:
+        self.module = network
+        self._device = device
+        self._seed = seed
+        fresh = {} if initialisation == "own" else drawn(network, initialisation, seed)
+        self.parameters = {
+            name: fresh.get(name, p.detach()).to(device).requires_grad_() for name, p in network.named_parameters()
+        }
+        self.buffers = {name: b.detach().to(device) for name, b in network.named_buffers()}
+        leaves = {id(p): self.parameters[name] for name, p in network.named_parameters()}
+        self.layers = {name: m for name, m in network.named_modules() if isinstance(m, Layer)}
+        self.weights: list[Tensor] = []
+        for name, layer in self.layers.items():
+            if id(layer.weight) not in leaves:
+                raise ProbeError(f"the weight of {name} is no parameter: remove its parametrisation first")
+            self.weights.append(leaves[id(layer.weight)])
+        if not self.layers:
+            raise ProbeError("the network has no Conv2d and no Linear layer")
+
+    def __call__(self, x: Tensor, values: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Logits (N, classes) of inputs (N, ...), in training mode; `values` replaces weights and buffers by name.
+
+        Every call starts from the network's own buffers, and from one seed where there is dropout.
+        """
+        if values is None:
+            values = {**self.parameters, **{name: b.clone() for name, b in self.buffers.items()}}
+        devices = [self._device] if self._device.type == "cuda" else []
+        with _training(self.module), torch.random.fork_rng(devices):
+            torch.manual_seed(self._seed)
+            logits = functional_call(self.module, dict(values), (x,))
+        if not isinstance(logits, Tensor) or logits.dim() != 2:
+            raise ProbeError(f"the network gives {_describe(logits)}, expected logits (N, classes): wrap it")
+        return logits
+
+    @contextmanager
+    def outputs(self) -> Iterator[list[tuple[int, Tensor]]]:
+        """A list that calls inside add (index of the layer, its output) to.
+
+        The rest of the network gets copies of them, which it may write into.
+        """
+        found: list[tuple[int, Tensor]] = []
+
+        def record(index: int) -> Callable[[nn.Module, Any, Tensor], Tensor]:
+            def hook(module: nn.Module, args: Any, output: Tensor) -> Tensor:
+                found.append((index, output))
+                return output.clone()
+
+            return hook
+
+        handles = [layer.register_forward_hook(record(i)) for i, layer in enumerate(self.layers.values())]
+        try:
+            yield found
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+@contextmanager
+def _training(network: nn.Module) -> Iterator[None]:
+    modes = {module: module.training for module in network.modules()}
+    network.train()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def _describe(value: object) -> str:
+    return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+
+
+_RECTIFIERS = {"relu", "relu_", "relu6", "leaky_relu", "leaky_relu_", "prelu"}
+
+
+class ReluCodes(TorchFunctionMode):
+    """Which inputs of each ReLU are positive: `codes` has a tensor (N, features) of bool for each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.codes: list[Tensor] = []
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if is_rectifier(func, args, kwargs):
+            x = args[0] if args else kwargs["input"]
+            self.codes.append((x.detach() > 0).flatten(1))
+        return func(*args, **kwargs)
+
+
+def is_rectifier(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a torch function is a ReLU: one of its names, or a hardtanh from 0, which is what ReLU6 calls."""
+    name = getattr(func, "__name__", "")
+    lowest = args[1] if len(args) > 1 else kwargs.get("min_val", -1.0)
+    return name in _RECTIFIERS or (name in ("hardtanh", "hardtanh_") and lowest == 0)
+
+
+class WithoutBatchNorm(TorchFunctionMode):
+    """Batch-norms pass their input on."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is F.batch_norm:
+            return args[0] if args else kwargs["input"]
+        return func(*args, **kwargs)

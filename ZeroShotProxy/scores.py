@@ -1,0 +1,122 @@
+"""Calling proxies: `score` for a structure or a network, with shared passes.
+
+Structures are built with fresh weights and shown random images, `settings.repeats` times over; a network is
+taken as it is and shown the batch that is passed in. `_measures.py` runs networks, and imports torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
+
+from PlainNet import Options, Structure
+from ZeroShotProxy.base import PROXIES, Proxy, ProxyError, Score, ScoreSettings, Target
+from ZeroShotProxy.interval import mean_score
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Batch: TypeAlias = "Tensor | tuple[Tensor, Tensor]"
+"""Images (N, C, H, W), or those and labels (N,)."""
+
+
+@overload
+def score(target: Target, names: Iterable[str], settings: ScoreSettings = ...) -> dict[str, Score]: ...
+
+
+@overload
+def score(target: Target, batch: Batch, names: Iterable[str], settings: ScoreSettings = ...) -> dict[str, Score]: ...
+
+
+def score(target: Target, *given: Any, **named: Any) -> dict[str, Score]:
+    """Scores by the registered names of the proxies (not the aliases asked for).
+
+    `score(structure, names, settings)`: with fresh weights and random images; a MasterNet counts as its structure.
+    `score(network, batch, names, settings)`: any `nn.Module` as it is, on that batch; structures and MasterNets
+    too, and then scores that are defined on structures alone are there as well.
+    Raises UnknownNameError, ProxyError naming the proxy, StructureError.
+    """
+    batch, names, settings = _arguments(given, named)
+    settings = _settings_of(target, settings)
+    proxies = list({proxy.info.name: proxy for proxy in (PROXIES.get(name) for name in names)}.values())
+    for proxy in proxies:
+        if proxy.ranking is not None:
+            raise ProxyError(f"proxy {proxy.info.name} ranks populations; it has no score for one network")
+    by_structure = [proxy for proxy in proxies if _scores_structure(proxy, target)]
+    measured = [proxy for proxy in proxies if proxy not in by_structure]
+    found = {proxy.info.name: _by_structure(proxy, target, settings) for proxy in by_structure}
+    if measured:
+        from ZeroShotProxy import _measures  # torch takes seconds to import
+
+        if batch is None:
+            found |= _repeated(target, measured, settings)
+        else:
+            network = _measures.network_of(target, settings)
+            values = _measures.measure(network, batch, measured, settings)
+            found |= {name: Score(value) for name, value in values.items()}
+    return {proxy.info.name: found[proxy.info.name] for proxy in proxies}
+
+
+def _arguments(given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Batch | None, Iterable[str], ScoreSettings]:
+    """Which of the two forms of the call it is: names are text, batches are not."""
+    found: dict[str, Any] = {name: named.pop(name) for name in ("batch", "names", "settings") if name in named}
+    for value in given:
+        name = "settings" if isinstance(value, ScoreSettings) else "names" if _is_names(value) else "batch"
+        if name in found:
+            raise TypeError(f"score() got two arguments for {name}")
+        found[name] = value
+    if named or "names" not in found:
+        raise TypeError("expected score(target, names[, settings]) or score(network, batch, names[, settings])")
+    names = found["names"]
+    return found.get("batch"), [names] if isinstance(names, str) else names, found.get("settings", ScoreSettings())
+
+
+def _settings_of(target: Target, settings: ScoreSettings) -> ScoreSettings:
+    """A MasterNet knows its classes and whether it has squeeze-and-excitation."""
+    options = getattr(target, "options", None)
+    if not isinstance(options, Options):
+        return settings
+    if options.no_reslink:
+        raise ProxyError("a MasterNet without residual links is scored as its structure")
+    return replace(settings, use_se=options.use_se, num_classes=getattr(target, "num_classes", settings.num_classes))
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, Collection) and all(isinstance(item, str) for item in value))
+
+
+def _scores_structure(proxy: Proxy, target: Target) -> bool:
+    has_structure = isinstance(target, Structure) or isinstance(getattr(target, "structure", None), Structure)
+    return proxy.structure is not None and (has_structure or proxy.measure is None)
+
+
+def _by_structure(proxy: Proxy, target: Target, settings: ScoreSettings) -> Score:
+    assert proxy.structure is not None  # `_scores_structure` says so
+    try:
+        return proxy.structure(target, settings)
+    except RuntimeError as error:  # torch's: out of memory, and whatever else a device may say
+        raise ProxyError(f"proxy {proxy.info.name} fails: {error}") from error
+
+
+def _repeated(target: Target, proxies: list[Proxy], settings: ScoreSettings) -> dict[str, Score]:
+    """Means over `settings.repeats` networks of one structure, each with weights and images of its own."""
+    from ZeroShotProxy import _measures
+    from ZeroShotProxy.base import structure_of
+
+    structure = structure_of(target, proxies[0].info.name)
+    found: dict[str, list[float]] = {proxy.info.name: [] for proxy in proxies}
+    for repeat in range(settings.repeats):
+        once = replace(settings, seed=settings.seed * settings.repeats + repeat)
+        network = _measures.network_of(structure, once)
+        for name, value in _measures.measure(network, _measures.noise(structure, once), proxies, once).items():
+            found[name].append(value)
+    return {name: mean_score(values) for name, values in found.items()}
+
+
+def finite(name: str, value: float) -> float:
+    """`value`; raises ProxyError naming the proxy where it is no number."""
+    if not math.isfinite(value):
+        raise ProxyError(f"proxy {name} gives {value}: not finite")
+    return value
