@@ -35,6 +35,7 @@ class Signal:
     kurtosis: excess kurtosis of the elements.
     excess: half the logarithm of what that kurtosis adds to the variance behind the next ReLU (eq. 7).
     rectified: no element is negative, so that a further ReLU does nothing.
+    shared: correlation of two positions of one image, over images; 0 for noise. Gates make it (eq. 9).
     """
 
     second: float
@@ -44,16 +45,19 @@ class Signal:
     kurtosis: float = 0.0
     excess: float = 0.0
     rectified: bool = False
+    shared: float = 0.0
 
     @property
     def variance(self) -> float:
         return self.second - self.mean2
 
 
-def gaussian(variance: float, decorrelation: Array, kurtosis: float = 0.0, excess: float = 0.0) -> Signal:
+def gaussian(
+    variance: float, decorrelation: Array, kurtosis: float = 0.0, excess: float = 0.0, shared: float = 0.0
+) -> Signal:
     """A centred Gaussian value."""
     distance = 2 * np.sqrt(variance * decorrelation / math.pi)
-    return Signal(variance, 0.0, decorrelation, distance, kurtosis, excess)
+    return Signal(variance, 0.0, decorrelation, distance, kurtosis, excess, shared=shared)
 
 
 def relu(x: Signal) -> Signal:
@@ -61,19 +65,25 @@ def relu(x: Signal) -> Signal:
     if x.rectified:
         return x
     if x.mean2 > 0:
-        return replace(pointwise(x, lambda u: np.maximum(u, 0.0)), rectified=True)
+        return replace(pointwise(x, rectifier), rectified=True)
     d = np.clip(x.decorrelation, 0, 2)
-    angle = 2 * np.arcsin(np.sqrt(d / 2))
-    half_minus_kernel = (math.pi * d - (np.sin(angle) - angle * (1 - d))) / (2 * math.pi)
     return Signal(
         second=x.second / 2,
         mean2=x.second * RELU_MEAN_SQUARED,
-        decorrelation=half_minus_kernel / RELU_VARIANCE,
+        decorrelation=_relu_decorrelation(d),
         distance=x.distance / 2,  # |relu(u) - relu(v)| + |relu(-u) - relu(-v)| = |u - v|
         kurtosis=RELU_KURTOSIS,
         excess=x.excess + 0.5 * math.log1p(x.kurtosis * RELU_MEAN_SQUARED / (12 * RELU_VARIANCE)),
         rectified=True,
+        shared=1 - float(_relu_decorrelation(np.array(1 - x.shared))) if x.shared else 0.0,
     )
+
+
+def _relu_decorrelation(d: Array) -> Array:
+    """1 - correlation behind a ReLU of Gaussians with correlation 1 - d (eq. 5)."""
+    angle = 2 * np.arcsin(np.sqrt(d / 2))
+    half_minus_kernel = (math.pi * d - (np.sin(angle) - angle * (1 - d))) / (2 * math.pi)
+    return np.asarray(half_minus_kernel / RELU_VARIANCE)
 
 
 def zero(x: Signal) -> Signal:
@@ -90,27 +100,67 @@ def _hermite() -> tuple[Array, Array, Array]:
     return p, q, np.outer(weights, weights)
 
 
-def pointwise(x: Signal, function: Callable[[Array], Array]) -> Signal:
-    """`function` of a Gaussian value, by quadrature; for the non-linearities without a closed form."""
+class _Table(NamedTuple):
+    """A function of N(mean, sd²) by quadrature: its moments, and for decorrelations by their logarithms the
+    logarithms of decorrelation behind it over decorrelation, and of E|y - y'| over its square root."""
+
+    first: float
+    second: float
+    logs: Array
+    moved: Array
+    apart: Array
+
+
+_POSITIONS = 64
+
+
+@lru_cache(maxsize=4096)
+def _table(function: Callable[[Array], Array], mean: float, sd: float) -> _Table:
     p, q, weights = _hermite()
-    mean, sd = math.sqrt(x.mean2), math.sqrt(x.variance)
     y = function(mean + sd * p)
     first, second = float((weights * y).sum()), float((weights * y * y).sum())
-    moved, apart = np.empty_like(x.decorrelation), np.empty_like(x.decorrelation)
-    for i, d in enumerate(np.clip(x.decorrelation, 0, 2)):
-        common, own = sd * math.sqrt(1 - d / 2) * p, sd * math.sqrt(d / 2) * q
+    logs = np.linspace(-30.0, math.log(2.0), _POSITIONS)
+    moved, apart = np.empty(_POSITIONS), np.empty(_POSITIONS)
+    for i, d in enumerate(np.exp(logs)):
+        common, own = sd * math.sqrt(max(0.0, 1 - d / 2)) * p, sd * math.sqrt(d / 2) * q
         difference = function(mean + common + own) - function(mean + common - own)
         moved[i] = (weights * difference**2).sum() / 2
         apart[i] = (weights * np.abs(difference)).sum()
-    variance = second - first * first
-    return Signal(second, first * first, moved / variance, apart)
+    return _Table(first, second, logs, np.log(moved / (second - first**2)) - logs, np.log(apart) - logs / 2)
+
+
+def pointwise(x: Signal, function: Callable[[Array], Array]) -> Signal:
+    """`function` of a Gaussian value, by quadrature; for the non-linearities without a closed form.
+
+    Quadratures are remembered by function, mean and deviation; the latter to a thousandth of themselves.
+    """
+    sd = float(f"{math.sqrt(x.variance):.3g}")
+    table = _table(function, float(f"{math.sqrt(x.mean2):.3g}"), sd)
+    logs = np.log(np.clip(x.decorrelation, math.exp(-30.0), 2.0))
+    moved = np.exp(np.interp(logs, table.logs, table.moved) + logs)
+    apart = np.exp(np.interp(logs, table.logs, table.apart) + logs / 2)
+    # A smooth function hardly changes the correlation of positions.
+    return Signal(table.second, table.first**2, moved, apart, shared=x.shared)
+
+
+def rectifier(u: Array) -> Array:
+    return np.maximum(u, 0.0)
+
+
+def swish(u: Array) -> Array:
+    return np.asarray(u / (1 + np.exp(-u)))
+
+
+def sigmoid(u: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-u)))
 
 
 def weighted_sum(x: Signal, fan_in: int, kernel_area: int, window: Window) -> Signal:
     """Convolution with standard normal weights (eqs. 2 and 4); `fan_in` counts channels."""
     centred = window.inside * x.second - window.means * x.mean2
     lost = window.inside * x.variance / centred
-    return gaussian(fan_in * centred, lost * x.decorrelation, 3 * x.kurtosis / (fan_in * kernel_area), x.excess)
+    kurtosis = 3 * x.kurtosis / (fan_in * kernel_area)
+    return gaussian(fan_in * centred, lost * x.decorrelation, kurtosis, x.excess, lost * x.shared)
 
 
 def normalise(x: Signal, eps: float) -> Signal:
@@ -127,24 +177,27 @@ def add(x: Signal, y: Signal) -> Signal:
     variance = x.variance + y.variance
     mean2 = (math.sqrt(x.mean2) + math.sqrt(y.mean2)) ** 2
     d = (x.variance * x.decorrelation + y.variance * y.decorrelation) / variance
-    moved = gaussian(variance, d)
+    moved = gaussian(variance, d, shared=(x.variance * x.shared + y.variance * y.shared) / variance)
     return replace(moved, second=variance + mean2, mean2=mean2, rectified=x.rectified and y.rectified)
 
 
 def multiply(x: Signal, gate: Signal) -> Signal:
-    """Product with an independent gate (eq. 9)."""
+    """Product with an independent gate, one for all positions (eq. 9)."""
     if not x.second or not gate.second:
         return zero(x)
     second, mean2 = x.second * gate.second, x.mean2 * gate.mean2
     moved_x, moved_gate = x.variance * x.decorrelation, gate.variance * gate.decorrelation
     moved = x.second * moved_gate + gate.second * moved_x - moved_x * moved_gate
     distance = x.distance * math.sqrt(gate.second)
-    return replace(x, second=second, mean2=mean2, decorrelation=moved / (second - mean2), distance=distance)
+    shared = ((x.variance * x.shared + x.mean2) * gate.second - mean2) / (second - mean2)
+    lost = moved / (second - mean2)
+    return replace(x, second=second, mean2=mean2, decorrelation=lost, distance=distance, shared=shared)
 
 
 def average(x: Signal, area: float) -> Signal:
-    """Mean over `area` positions, taken as independent (eq. 8)."""
-    moved = gaussian(x.variance / area, x.decorrelation)
+    """Mean over `area` positions, which have `x.shared` in common (eq. 8)."""
+    kept = (1 + (area - 1) * x.shared) / area
+    moved = gaussian(x.variance * kept, x.decorrelation, shared=x.shared / kept)
     return replace(moved, second=moved.second + x.mean2, mean2=x.mean2, rectified=x.rectified)
 
 
@@ -180,6 +233,7 @@ def mixture(signals: Sequence[Signal], channels: Sequence[int]) -> Signal:
         np.asarray(sum(w * s.distance for w, s in zip(share, signals, strict=True))),
         mean([s.kurtosis for s in signals]),
         rectified=all(s.rectified for s in signals),
+        shared=float(sum(w * s.variance * s.shared for w, s in zip(share, signals, strict=True))) / (second - mean2),
     )
 
 

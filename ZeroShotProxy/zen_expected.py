@@ -10,6 +10,7 @@ a search scores a mutated network by adding up its blocks.
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -49,11 +50,15 @@ class Entry(NamedTuple):
     mean2: float
     kurtosis: float
     rectified: bool
+    shared: float = 0.0
 
 
 IMAGE = Entry(second=1.0, mean2=0.0, kurtosis=0.0, rectified=False)
 FEATURES = Entry(0.5, moments.RELU_MEAN_SQUARED, moments.RELU_KURTOSIS, True)
 """A normalised, rectified value: what super-blocks make."""
+
+
+_SHARED_STEP = 0.01
 
 
 class BlockTerms(NamedTuple):
@@ -68,8 +73,8 @@ class BlockTerms(NamedTuple):
 
     logs: float
     tail: float
-    decorrelation: tuple[float, ...]
-    distance: tuple[float, ...]
+    decorrelation: array[float]
+    distance: array[float]
     exit: Entry
     shape: Shape
 
@@ -92,7 +97,8 @@ def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[S
     start = np.exp(_GRID)
     # The distance at the entry is right for an image; behind the first layer of a super-block it is forgotten.
     ingoing = replace(moments.gaussian(1.0, start), second=entry.second, mean2=entry.mean2)
-    values, sizes = [replace(ingoing, kurtosis=entry.kurtosis, rectified=entry.rectified)], [size]
+    known = replace(ingoing, kurtosis=entry.kurtosis, rectified=entry.rectified, shared=entry.shared)
+    values, sizes = [known], [size]
     logs = 0.0
     for node, context in zip(nodes, contexts, strict=True):
         x, x_size = values[node.inputs[0]], sizes[node.inputs[0]]
@@ -113,9 +119,9 @@ def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[S
             case ops.Relu():
                 y = moments.relu(x)
             case ops.Swish():
-                y = moments.pointwise(x, lambda u: u / (1 + np.exp(-u)))
+                y = moments.pointwise(x, moments.swish)
             case ops.Sigmoid():
-                y = moments.pointwise(x, lambda u: 1 / (1 + np.exp(-u)))
+                y = moments.pointwise(x, moments.sigmoid)
             case ops.AdaptiveAvgPool() as pool:
                 y = moments.average(x, max(1.0, (x_size / pool.size) ** 2))
             case ops.AvgPool() as pool:
@@ -168,9 +174,10 @@ def _terms(logs: float, out: Signal, shape: Shape) -> BlockTerms:
     return BlockTerms(
         logs,
         out.excess,
-        tuple((outgoing - _GRID).tolist()),
-        tuple((distance - _GRID / 2).tolist()),
-        Entry(out.second, out.mean2, out.kurtosis, out.rectified),
+        array("d", outgoing - _GRID),
+        array("d", distance - _GRID / 2),
+        # In steps, so that few things enter blocks and what is known of a block is found again.
+        Entry(out.second, out.mean2, out.kurtosis, out.rectified, round(out.shared / _SHARED_STEP) * _SHARED_STEP),
         shape,
     )
 
@@ -206,36 +213,54 @@ class _Chain:
         return BlockTerms(logs / 2, tail, decorrelation, distance, leaving, Shape(widths[self.out], shape.size))
 
 
+_CHAIN = (ops.Conv, ops.BatchNorm, ops.Relu)
+_GATE = (ops.AdaptiveAvgPool, ops.Sigmoid, ops.Mul)
+
+
 @cache
 def _chain(template: Template, size: int, entry: Entry, options: Options) -> _Chain | None:
-    """The form of a template's terms; None where its plain network is more than a chain."""
+    """The form of a template's terms; None where its plain network is more than a chain, with gates on it.
+
+    Behind a gate's pooling widths enter the variance through eps too, hardly, and are taken as the probe's.
+    """
     nodes, shape = lower_block(template.probe, size, options)
-    layers = len(nodes) // 3
-    if [type(node.op) for node in nodes] != [ops.Conv, ops.BatchNorm, ops.Relu] * layers or shape.size < 2:
+    kinds = [type(node.op) for node in nodes]
+    if not set(kinds) <= {*_CHAIN, *_GATE} or kinds[-1] is not ops.Relu or shape.size < 2:
         return None
     logs, values = _walk(nodes, size, entry)
     widths: dict[Width, int] = {}
     convolutions: Counter[tuple[int, float]] = Counter()
-    excesses: list[tuple[int, float]] = []
-    for layer in range(layers):
-        conv, made, rectified = nodes[3 * layer].op, values[3 * layer + 1], values[3 * layer + 3]
-        assert isinstance(conv, ops.Conv)  # by the test above
-        fan_in = conv.in_channels // conv.groups
-        i = widths.setdefault(template.width(fan_in), len(widths))
-        convolutions[i, made.variance / fan_in] += 1
-        excesses.append((i, math.expm1(2 * rectified.excess) * fan_in))
+    excesses: Counter[tuple[int, float]] = Counter()
+    behind: dict[int, tuple[int, float]] = {}  # by value: what its excess is, as (width, factor)
+    for number, node in enumerate(nodes, start=1):
+        source = node.inputs[0]
+        if isinstance(node.op, ops.BatchNorm):
+            conv = nodes[source - 1].op
+            if not isinstance(conv, ops.Conv):
+                return None
+            fan_in = conv.in_channels // conv.groups
+            i = widths.setdefault(template.width(fan_in), len(widths))
+            convolutions[i, values[source].variance / fan_in] += 1
+            if source in behind and values[source].excess:
+                excesses[behind[source]] += 1
+            behind[number] = (i, float(fan_in))
+        elif isinstance(node.op, ops.Relu) and source in behind:
+            i, channels = behind[source]
+            behind[number] = (i, math.expm1(2 * values[number].excess) * channels)
+        elif source in behind:
+            behind[number] = behind[source]
     out = widths.setdefault(template.width(shape.channels), len(widths))
     return _Chain(
         tuple(widths),
         tuple((times, *key) for key, times in convolutions.items()),
-        tuple((times, *key) for key, times in Counter(excesses[:-1]).items()),
-        excesses[-1],
+        tuple((times, *key) for key, times in excesses.items()),
+        behind[len(nodes)],
         out,
         _terms(logs, values[-1], shape),
     )
 
 
-def _interpolate(table: tuple[float, ...], log_decorrelation: float) -> float:
+def _interpolate(table: array[float], log_decorrelation: float) -> float:
     position = (log_decorrelation - _LOWEST) / _STEP
     if position <= 0:
         return table[0]
@@ -246,7 +271,8 @@ def _interpolate(table: tuple[float, ...], log_decorrelation: float) -> float:
 class ExpectedZen:
     """Scores structures at one resolution, remembering each block: a mutated network costs a block or two."""
 
-    _CAPACITY = 250_000  # blocks; a hundred megabytes
+    _CAPACITY = 250_000  # blocks that share their family's tables; a hundred megabytes
+    _OWN_TABLES = 20  # a block with tables of its own takes as much as so many
 
     def __init__(self, resolution: int, gamma: float = GAMMA, use_se: bool = False) -> None:
         self.resolution = resolution
@@ -295,7 +321,7 @@ class ExpectedZen:
         if self._count >= self._CAPACITY:
             self._known.clear()
             self._count = 0
-        self._count += 1
+        self._count += 1 if template_of(spec) is not None else self._OWN_TABLES
         self._known[size, entry][spec] = block
         return block
 

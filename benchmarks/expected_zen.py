@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from zennas.budget import Budget
 from ZeroShotProxy import ScoreSettings, score
 
 COUNT = 200
+COUNT_GATED = 60
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "expected-zen.png"
 
 
@@ -81,6 +83,11 @@ def main() -> None:
         change = 100 * (expected / measured - 1)
         print(f"  {name}: Monte Carlo {measured:.2f} ± {half:.2f}, expected {expected:.2f}, {change:+.2f} %")
     report("the published structures", np.array(rows))
+    gated = (replace(cifar, use_se=True), replace(imagenet, use_se=True))
+    rows_se = both(random_in_budget("XXBL", Budget(params=10**6, layers=18), 32, COUNT_GATED), gated[0])
+    report("with squeeze-and-excitation: XXBL, as above", rows_se)
+    rows_se = both(random_in_budget("IDW_fixfc", Budget(flops=400 * 10**6, layers=14), 224, COUNT_GATED), gated[1])
+    report("with squeeze-and-excitation: IDW, as above", rows_se)
     picture(panels)
 
 
