@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,9 @@ import torch
 from torch import Tensor
 
 from PlainNet.masternet import MasterNet
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+"""Colours, which torch puts into some of its messages."""
 
 
 class CheckpointError(ValueError):
@@ -29,14 +31,20 @@ def load_checkpoint(model: MasterNet, path: Path) -> None:
     missing = [name for name in wanted if name not in state]
     surplus = [name for name in state if name not in wanted]
     if missing or surplus:
-        what = [f"lacks {missing[0]} and {len(missing) - 1} more"] if missing else []
-        what += [f"has {surplus[0]} and {len(surplus) - 1} more, which the network has not"] if surplus else []
+        what = [f"lacks {_first(missing)}"] if missing else []
+        what += [f"has {_first(surplus)}, which the network has not"] if surplus else []
         raise CheckpointError(f"{path} does not fit the network: it {' and '.join(what)}")
     for name, tensor in state.items():
         if tensor.shape != wanted[name].shape:
             shapes = f"{tuple(tensor.shape)}, the network's is {tuple(wanted[name].shape)}"
             raise CheckpointError(f"{path} does not fit the network: its {name} has shape {shapes}")
+        if not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{path} holds broken weights: its {name} has values that are not finite")
     model.load_state_dict(state)
+
+
+def _first(names: list[str]) -> str:
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 def from_zennas_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -62,13 +70,16 @@ def _read(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"{path} is not there") from None
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except Exception as error:  # a broken file makes the unpickler raise anything at all
+        lines = _ANSI.sub("", str(error)).strip().splitlines()
+        reason = lines[0] if lines else type(error).__name__
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason[:200]}") from None
 
 
 def _state_dict(content: Any, path: Path) -> Mapping[str, Tensor]:
     state = content.get("state_dict", content) if isinstance(content, Mapping) else content
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    ):
         raise CheckpointError(f"{path} holds no state dict of tensors")
     return state

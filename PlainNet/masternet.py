@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from PlainNet.blocktype import Options
 from PlainNet.ir import Structure
 from PlainNet.lowering import lower
-from PlainNet.modules import BN_EPS, block_module
-from PlainNet.ops import FLAT, Linear
+from PlainNet.modules import block_module
+from PlainNet.ops import BN_EPS, FLAT, Linear
 
 # Modules take any resolution; lowering wants one. This one is divided by every usual total stride.
 _NOMINAL_RESOLUTION = 1024

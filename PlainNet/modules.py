@@ -14,10 +14,7 @@ from torch import fx, nn
 from torch.nn import functional as F
 
 from PlainNet import ops
-from PlainNet.ops import OpGraph, UnknownOperationError
-
-BN_EPS = 1e-3
-"""As in Zen-NAS's classifier networks."""
+from PlainNet.ops import BN_EPS, BN_MOMENTUM, OpGraph, UnknownOperationError
 
 
 def op_module(op: ops.Op, bn_eps: float = BN_EPS) -> nn.Module | None:
@@ -34,7 +31,7 @@ def op_module(op: ops.Op, bn_eps: float = BN_EPS) -> nn.Module | None:
                 bias=op.bias,
             )
         case ops.BatchNorm():
-            return nn.BatchNorm2d(op.channels, eps=bn_eps)
+            return nn.BatchNorm2d(op.channels, eps=bn_eps, momentum=BN_MOMENTUM)
         case ops.Linear():
             return nn.Linear(op.in_features, op.out_features, bias=op.bias)
         case _:

@@ -146,6 +146,11 @@ class UnknownOperationError(TypeError):
         super().__init__(f"{where} does not know the operation {type(op).__name__}: add it there")
 
 
+BN_EPS = 1e-3
+"""Of every batch-norm, as in Zen-NAS's classifier networks."""
+BN_MOMENTUM = 0.1
+"""How far a pass in training moves running statistics; torch's default."""
+
 FLAT = 0
 """The `size` of a value that has no height and width any more."""
 

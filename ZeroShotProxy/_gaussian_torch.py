@@ -17,10 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from PlainNet import ops
-from PlainNet.modules import BN_EPS, op_function
-from PlainNet.ops import OpGraph
-
-MOMENTUM = 0.1
+from PlainNet.modules import op_function
+from PlainNet.ops import BN_EPS, BN_MOMENTUM, OpGraph
 
 EXACT_LAYERS = 6
 """So many convolutions run in single precision also when the rest does not: at the input a perturbation
@@ -121,7 +119,7 @@ def _batch_norm(passes: Sequence[Tensor], in_place: bool) -> tuple[list[Tensor],
     running_variance = torch.ones_like(running_mean)
     made = []
     for x in passes:
-        mean, variance = torch.batch_norm_update_stats(x, running_mean, running_variance, MOMENTUM)
+        mean, variance = torch.batch_norm_update_stats(x, running_mean, running_variance, BN_MOMENTUM)
         if x.dtype == torch.float32 and in_place:
             # Channels are the innermost dimension: sweeps in place beat batch_norm's fresh output.
             x.permute(0, 2, 3, 1).sub_(mean).mul_(torch.rsqrt(variance + BN_EPS))
@@ -144,7 +142,7 @@ def _conv_batch_norm(passes: Sequence[Tensor], weight: Tensor) -> tuple[list[Ten
         mean = pixels.mean(0)
         covariance = pixels.T @ pixels / count - torch.outer(mean, mean)
         variance = ((matrix @ covariance) * matrix).sum(1)
-        running_variance.lerp_(variance * (count / (count - 1)), MOMENTUM)
+        running_variance.lerp_(variance * (count / (count - 1)), BN_MOMENTUM)
         scale = torch.rsqrt(variance + BN_EPS)
         bias = -(matrix @ mean) * scale
         made.append(F.conv2d(x, _like(weight * scale.view(-1, 1, 1, 1), x), bias.to(x.dtype)))

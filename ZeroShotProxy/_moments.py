@@ -268,7 +268,7 @@ def _profile(kernel: int, size: int) -> Array:
     for _ in range(_SETTLED):
         taps, means = _taps(profile, kernel, 1)
         roots, _ = _taps(np.sqrt(profile), kernel, 1)
-        second = np.sum(taps, axis=0) / 2
+        second = sum(taps[1:], start=taps[0]) / 2  # one at a time: all taps at once take k² as much memory
         crossed = sum(m * r for m, r in zip(means, roots, strict=True)) * RELU_MEAN_SQUARED
         moment = second - 2 * crossed + RELU_MEAN_SQUARED * sum(m * m for m in means)
         profile = moment / moment.mean()

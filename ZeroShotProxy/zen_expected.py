@@ -22,17 +22,17 @@ import numpy as np
 from PlainNet import BlockSpec, Options, Structure, StructureError, lower, ops
 from PlainNet.blocktype import block_type, in_channels
 from PlainNet.lowering import lower_block
-from PlainNet.ops import Node, Shape
+from PlainNet.ops import BN_EPS, BN_MOMENTUM, Node, Shape
 from PlainNet.template import Template, Width, template_of
 from ZeroShotProxy import _moments as moments
 from ZeroShotProxy._moments import Signal
 from ZeroShotProxy.base import ProxyError, ProxyInfo, Score, ScoreSettings, Target, register, structure_of
 
 GAMMA = 0.01
-BN_EPS = 1e-3
 
-# The two passes of Zen-NAS move a running variance from 1 to 0.81 + 0.19 v (momentum 0.1).
-_KEPT, _NEW = 0.81, 0.19
+# The two passes of Zen-NAS move a running variance from 1 to 0.81 + 0.19 v.
+_KEPT = (1 - BN_MOMENTUM) ** 2
+_NEW = 1 - _KEPT
 
 # Decorrelations are tabulated by their logarithm, down to that of gamma = 1e-6.
 _LOWEST, _STEP = -30.0, 1 / 16
@@ -108,7 +108,9 @@ def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[S
                 logs += _log_running_deviation(0.0) if isinstance(node.op, ops.BatchNorm) else 0.0
                 y = x
             case ops.Conv() as conv:
-                window = moments.window(conv.kernel, conv.stride, x_size, context)
+                # An image has no border that padding has shaped yet.
+                own = 1 if node.inputs[0] == 0 and entry == IMAGE else context
+                window = moments.window(conv.kernel, conv.stride, x_size, own)
                 y = moments.weighted_sum(x, conv.in_channels // conv.groups, conv.kernel**2, window)
             case ops.Linear() as linear:
                 y = moments.weighted_sum(x, linear.in_features, 1, moments.Window(1.0, 1.0))
@@ -149,7 +151,7 @@ def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[S
 def _contexts(nodes: Sequence[Node]) -> list[int]:
     """For each operation the kernel whose zero padding has shaped its input (`_moments._profile`).
 
-    That is the largest kernel of the block, or of the last block that had one above 1.
+    That is the largest kernel of the block, or, in a walk over several blocks, of the last that had one above 1.
     """
     largest: dict[int, int] = {}
     for node in nodes:
