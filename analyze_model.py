@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from zennas.cli.errors import guarded
+from zennas.cli.legacy import count
+from zennas.limits import MAX_RESOLUTION
 
 ARCH = "Masternet.py:MasterNet"
 
@@ -13,12 +16,14 @@ ARCH = "Masternet.py:MasterNet"
 def arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     add = parser.add_argument
-    add("--input_image_size", type=int, default=32)
-    add("--num_classes", type=int, default=10)
+    add("--input_image_size", type=count(1, MAX_RESOLUTION), default=32)
+    add("--num_classes", type=count(), default=10)
     add("--arch", default=ARCH, help=f"{ARCH}, with a structure, or the name of a published network")
     add("--plainnet_struct", help="structure")
     add("--plainnet_struct_txt", type=Path, help="file with the structure")
     add("--use_se", action="store_true")
+    add("--gpu", type=count(0), help="taken as in Zen-NAS; counting needs none")
+    add("--batch_size", type=count(), help="taken as in Zen-NAS; counts are for one image")
     return parser.parse_args(argv)
 
 
@@ -41,6 +46,8 @@ def main(argv: list[str]) -> None:
     OUT.print(analysis_table(analysis))
     print(f"Flops:  {analysis.total.flops:4g}")
     print(f"Params: {analysis.total.params:4g}")
+    if analysis.disagrees:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -96,17 +96,27 @@ def _zennas_modules() -> Iterator[None]:
 def _execute(path: Path) -> Callable[[Sequence[View], int], Sequence[Sequence[str]]]:
     namespace: dict[str, Any] = {"__name__": path.stem, "__file__": str(path)}
     try:
-        code = compile(path.read_text(), str(path), "exec")
-        with _zennas_modules():
-            exec(code, namespace)
+        source = path.read_bytes()
     except OSError as error:
         raise SearchSpaceError(f"search space {path} cannot be read: {error.strerror}") from None
-    except Exception as error:
-        raise SearchSpaceError(f"search space {path} fails: {type(error).__name__}: {error}") from error
+    try:
+        with _zennas_modules(), _told_apart():
+            exec(compile(source, str(path), "exec"), namespace)
+    except (Exception, SystemExit) as error:
+        raise SearchSpaceError(f"search space {path} fails: {_in_one_line(error)}") from error
     function = namespace.get("gen_search_space")
     if not callable(function):
         raise SearchSpaceError(f"search space {path} has no function gen_search_space(block_list, block_id)")
     return function  # type: ignore[no-any-return]
+
+
+def _told_apart() -> AbstractContextManager[object]:
+    """What a user's file prints goes to standard error: standard output is for results, one document with --json."""
+    return redirect_stdout(sys.stderr)
+
+
+def _in_one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 @dataclass(frozen=True)
@@ -158,7 +168,7 @@ class FileSpace:
         try:
             found = read(text)  # whether it is a network is for the whole structure to say
         except StructureError as error:
-            raise SearchSpaceError(f"search space {self.path} gives {text!r}: {error}") from None
+            raise SearchSpaceError(f"search space {self.path} gives {text!r}: {error.message}") from None
         if len(found) != 1:
             raise SearchSpaceError(f"search space {self.path} gives {text!r}, expected one block")
         return list(found.blocks)
@@ -166,12 +176,18 @@ class FileSpace:
     def _options(self, structure: Structure, i: int) -> list[str]:
         views = [view_class(spec.kind)(spec) for spec in structure.blocks]
         try:
-            options = [text for group in self.generate(views, i) for text in group]
-        except Exception as error:
+            with _told_apart():
+                groups = list(self.generate(views, i))
+                options = [text for group in groups for text in group]
+        except (Exception, SystemExit) as error:
             where = f"gen_search_space for block {i} ({structure.blocks[i]})"
+            raise SearchSpaceError(f"search space {self.path}: {where} fails: {_in_one_line(error)}") from error
+        flat = [group for group in groups if isinstance(group, str)]
+        if flat:
             raise SearchSpaceError(
-                f"search space {self.path}: {where} fails: {type(error).__name__}: {error}"
-            ) from error
+                f"search space {self.path}: gen_search_space gives a list with {flat[0][:80]!r} for block {i}, "
+                "expected a list of lists of block strings"
+            )
         if not options or not all(isinstance(text, str) for text in options):
             raise SearchSpaceError(f"search space {self.path}: gen_search_space gives no block strings for block {i}")
         # As in Zen-NAS: each option once, and in an order that does not hang on how a set was built.

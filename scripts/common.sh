@@ -4,9 +4,19 @@
 #   ITERATIONS=480000  mutations to try      POPULATION=512  networks kept      SEED=0
 #   SAVE_DIR=runs/NAME of the script         PYTHON=.venv/bin/python, else python3
 #   DATASET=cifar10    see zennas train      DATA=           where CIFAR is     EPOCHS=10, 0 for no training
+# Folders are relative to where the script is called.
 
 set -euo pipefail
 NAME=$(basename "$0" .sh)
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+[ -z "${SAVE_DIR:-}" ] || SAVE_DIR=$(absolute "$SAVE_DIR")
+[ -z "${DATA:-}" ] || DATA=$(absolute "$DATA")
+case ${DATASET:-} in
+digits | cifar10 | cifar100) ;;
+?*) [ ! -d "$DATASET" ] || DATASET=$(absolute "$DATASET") ;;
+esac
+count ITERATIONS "${ITERATIONS:-480000}" 1
+count EPOCHS "${EPOCHS:-10}" 0
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PYTHON=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)}
 SAVE_DIR=${SAVE_DIR:-runs/$NAME}

@@ -2,6 +2,10 @@
 # The main job on a small budget: search, analyse, train for real. Under five minutes on two cores.
 #   SAVE_DIR=runs/demo-…  where everything is kept     ITERATIONS=100000     EPOCHS=12
 set -euo pipefail
+source "$(dirname "$0")/environment.sh"
+[ -z "${SAVE_DIR:-}" ] || SAVE_DIR=$(absolute "$SAVE_DIR")
+count ITERATIONS "${ITERATIONS:-100000}" 1
+count EPOCHS "${EPOCHS:-12}" 1
 cd "$(dirname "$0")/.."
 ZENNAS=${ZENNAS:-$([ -x .venv/bin/zennas ] && echo .venv/bin/zennas || echo zennas)}
 SAVE_DIR=${SAVE_DIR:-runs/demo-$(date +%Y%m%d-%H%M%S)}

@@ -43,7 +43,8 @@ SMALL = (
 
 def random_block(kind: BlockType, rng: Random, in_channels: int, multiple: int = 8) -> BlockSpec:
     """A block of that kind with random arguments; containers hold a convolution, BN and a ReLU."""
-    width = multiple * rng.randint(1, 6)
+    # Equal widths often: blocks may do something else there.
+    width = in_channels if rng.random() < 0.3 else multiple * rng.randint(1, 6)
     values = {
         "in_channels": in_channels,
         "channels": in_channels,

@@ -19,9 +19,9 @@ NAMES = {
 }
 
 
-def execute(command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
+def execute(command: list[str], cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHON": sys.executable, **variables}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_all_of_zen_nas_s_scripts_are_there() -> None:
@@ -51,6 +51,27 @@ def test_a_script_designs_and_analyses(tmp_path: Path) -> None:
         ["scripts/Params_NAS_cifar_params1M.sh"], ITERATIONS="300", POPULATION="20", EPOCHS="0", SAVE_DIR=str(folder)
     )
     assert again.stdout.startswith(f"skip {folder}/best_structure.txt")
+    other = execute(["scripts/Params_NAS_cifar_params1M.sh"], ITERATIONS="400", EPOCHS="0", SAVE_DIR=str(folder))
+    assert other.returncode == 1
+    assert "was begun with iterations 300, not 400" in other.stderr
+
+
+def test_folders_are_relative_to_the_caller(tmp_path: Path) -> None:
+    script = str(ROOT / "scripts" / "Params_NAS_cifar_params1M.sh")
+    result = execute([script], cwd=tmp_path, ITERATIONS="100", POPULATION="10", EPOCHS="0", SAVE_DIR="mine")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "mine" / "best_structure.txt").is_file()
+
+
+@pytest.mark.parametrize("script", ["Params_NAS_cifar_params1M", "demo"])
+@pytest.mark.parametrize("variable", ["EPOCHS", "ITERATIONS"])
+def test_numbers_are_checked_before_anything_is_made(tmp_path: Path, script: str, variable: str) -> None:
+    folder = tmp_path / "run"
+    result = execute([f"scripts/{script}.sh"], **{variable: "1.5", "SAVE_DIR": str(folder)})
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"{variable} is '1.5', expected a whole number")
+    assert len(result.stderr.splitlines()) == 1
+    assert not folder.exists()
 
 
 @pytest.mark.slow
@@ -97,14 +118,16 @@ def test_evolution_search_resumes_what_was_cut_short(tmp_path: Path) -> None:
             ["evolution_search.py", "--save_dir", "X", "--budget_model_size", "1e6", "--zero_shot_score", "Nonsense"],
             "unknown proxy",
         ),
+        (["evolution_search.py", "--save_dir", "X", "--max_layers", "5", "--gpu", "7"], "7 is not there"),
         (["analyze_model.py"], "nothing to analyze"),
+        (["analyze_model.py", "--gpu", "0", "--batch_size", "64"], "nothing to analyze"),
         (["analyze_model.py", "--plainnet_struct", "ConvKX(3,8,4,1)"], "kernel_size of ConvKX is 4"),
     ],
 )
 def test_wrong_use_is_told_in_a_line(tmp_path: Path, arguments: list[str], message: str) -> None:
     arguments = [str(tmp_path / "run") if a == "X" else a for a in arguments]
     result = execute([sys.executable, *arguments])
-    assert result.returncode == 1
+    assert result.returncode == (1 if arguments[0] == "analyze_model.py" else 2)
     assert message in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "run").exists()

@@ -11,7 +11,7 @@ from zennas.budget import Budget
 from zennas.numbers import parse_count
 from zennas.search.result import SearchResult, read_result
 from zennas.search.runner import NoWatcher, Watcher, resume, start
-from zennas.search.settings import SearchSettings, SettingsError
+from zennas.search.settings import SearchSettings, WrongSettingError
 from zennas.store import FILE
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ RUNS = Path("runs")
 def search(
     *,
     search_space: str = "XXBL",
-    budget_params: int | str | None = None,
-    budget_flops: int | str | None = None,
-    max_layers: int | None = None,
+    budget_params: float | str | None = None,
+    budget_flops: float | str | None = None,
+    max_layers: float | str | None = None,
     save_dir: str | Path | None = None,
     go_on: bool = False,
     watcher: Watcher = NoWatcher(),
@@ -33,18 +33,20 @@ def search(
 ) -> SearchResult:
     """Search for the best structure within the budget.
 
-    Budgets are numbers or text like "1M" and "4e8"; at least one is needed. `settings` are the further
-    fields of `SearchSettings`. The run is kept in `save_dir`, or in a new folder in `runs/`; with `go_on` a
+    Budgets are whole numbers, 1e6 among them, or text like "1M"; at least one is needed. `settings` are the
+    further fields of `SearchSettings`. The run is kept in `save_dir`, or in a new folder in `runs/`; with `go_on` a
     run of the same settings that is there already is continued.
-    Raises BudgetError where nothing fits, and what `runner.start` raises.
+    Raises BudgetError where nothing fits, WrongSettingError, and what `runner.start` raises.
     """
-    budget = Budget(_count(budget_params), _count(budget_flops), max_layers)
+    budget = Budget(
+        _count("budget_params", budget_params), _count("budget_flops", budget_flops), _count("max_layers", max_layers)
+    )
     if not budget.limits():
-        raise SettingsError(
+        raise WrongSettingError(
             "a search needs a budget: params, flops or layers (--budget-params, --budget-flops, --max-layers)"
         )
     chosen = SearchSettings(search_space=search_space, budget=budget, **settings)
-    folder = Path(save_dir) if save_dir is not None else new_folder(Path(search_space).stem)
+    folder = _folder(save_dir) or new_folder(Path(search_space).stem)
     if go_on and (folder / FILE).is_file():
         resume(folder, watcher, expected=chosen)
     else:
@@ -73,9 +75,7 @@ def train(
     found = resolve(str(target))
     recipe = Recipe(**{field.name: settings.pop(field.name) for field in fields(Recipe) if field.name in settings})
     label = f"train-{Path(dataset).name}"
-    folder = (
-        Path(save_dir) if save_dir is not None else found.run / label if found.run is not None else new_folder(label)
-    )
+    folder = _folder(save_dir) or (found.run / label if found.run is not None else new_folder(label))
     defaults = {"resolution": found.resolution or 32, "use_se": bool(found.use_se)}
     given = {name: value for name, value in settings.items() if value is not None}
     return train_structure(found.structure, folder, dataset=dataset, recipe=recipe, **{**defaults, **given})
@@ -90,5 +90,20 @@ def new_folder(label: str, parent: Path = RUNS) -> Path:
     return folder
 
 
-def _count(value: int | str | None) -> int | None:
-    return parse_count(value) if isinstance(value, str) else None if value is None else int(value)
+def _folder(save_dir: str | Path | None) -> Path | None:
+    if save_dir == "":
+        raise WrongSettingError("save_dir is empty, expected a folder, or None for a new one in runs/")
+    return None if save_dir is None else Path(save_dir)
+
+
+def _count(name: str, value: float | str | None) -> int | None:
+    """A budget as people give it: 1000000, 1e6, "1M"."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise WrongSettingError(f"{name} is {value!r}, expected a whole number, or text like '1M'")
+    # repr of a float is the shortest text that says the same, 1e+16 and nan included.
+    try:
+        return parse_count(value if isinstance(value, str) else repr(value).removesuffix(".0"))
+    except ValueError as error:
+        raise WrongSettingError(f"{name}: {error}") from None

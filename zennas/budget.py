@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from PlainNet import Cost
+from zennas.limits import check_whole
 from zennas.numbers import format_count
 
 
@@ -22,8 +23,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         for name, limit in self.limits().items():
-            if limit < 1:
-                raise BudgetError(f"the budget of {name} is {limit}, expected at least 1")
+            check_whole(f"the budget of {name}", limit, BudgetError)
 
     def limits(self) -> dict[str, int]:
         """The maxima that are set, by name."""

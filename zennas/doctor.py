@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from zennas.environment import PACKAGES, processor, version_of
 
-_OLDEST_PYTHON = (3, 10)
+_OLDEST_PYTHON, _NEWEST_PYTHON = (3, 10), (3, 13)
 _OLDEST_TORCH = (2, 11)
 
 
@@ -44,8 +44,9 @@ def _finding(what: str, check: Callable[[], tuple[bool, str]]) -> Finding:
 
 
 def _python() -> tuple[bool, str]:
-    oldest = ".".join(map(str, _OLDEST_PYTHON))
-    return sys.version_info >= _OLDEST_PYTHON, f"{sys.version.split()[0]} on {processor()} (needs {oldest} or newer)"
+    oldest, newest = (".".join(map(str, version)) for version in (_OLDEST_PYTHON, _NEWEST_PYTHON))
+    fits = _OLDEST_PYTHON <= sys.version_info[:2] <= _NEWEST_PYTHON
+    return fits, f"{sys.version.split()[0]} on {processor()} (needs {oldest} to {newest})"
 
 
 def _packages() -> tuple[bool, str]:

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
-_SUFFIXES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
-_NUMBER = re.compile(r"([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*([kmgbt]?)", re.IGNORECASE)
+LARGEST = 2**63 - 1
+_SUFFIXES = {"": 0, "k": 3, "m": 6, "g": 9, "b": 9, "t": 12}
+_NUMBER = re.compile(r"([+-]?[0-9]*\.?[0-9]+)(?:e([+-]?[0-9]{1,6}))?\s*([kmgbt]?)", re.IGNORECASE)
+_NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+_BETWEEN_THOUSANDS = re.compile(r"(?<=[0-9])[,_](?=[0-9]{3}(?![0-9]))")  # not the comma of 1,5
 
 
-def parse_count(text: str) -> int:
-    """A positive whole number from `1000000`, `1e6`, `1M` or `1,000,000`; raises ValueError."""
-    found = _NUMBER.fullmatch(text.strip().replace(",", "").replace("_", ""))
+def parse_count(text: str, least: int = 1, most: int = LARGEST) -> int:
+    """The whole number from `least` to `most` that `1000000`, `1e6`, `1M` or `1,000,000` says; raises ValueError."""
+    expected = f"expected a whole number {range_text(least, most)}"
+    plain = _BETWEEN_THOUSANDS.sub("", text.strip())
+    found = _NUMBER.fullmatch(plain)
     if found is None:
-        raise ValueError(f"{text!r} is no number; expected something like 1e6, 1M or 1000000")
-    value = float(found.group(1)) * _SUFFIXES[found.group(2).lower()]
-    if not 1 <= value < 2**63:
-        raise ValueError(f"{text!r} is out of range; expected a number from 1 to 9e18")
-    return round(value)
+        if _NOT_FINITE.fullmatch(plain):
+            raise ValueError(f"{text[:80]!r} is out of range; {expected}")
+        raise ValueError(f"{text[:80]!r} is no number; {expected}, like 1000, 1e3 or 1k")
+    mantissa, exponent, suffix = found.groups()
+    value = Decimal(f"{mantissa}e{int(exponent or 0) + _SUFFIXES[suffix.lower()]}")  # exact, however many digits
+    if not least <= value <= most:
+        raise ValueError(f"{text[:80]!r} is out of range; {expected}")
+    if value != value.to_integral_value():
+        raise ValueError(f"{text[:80]!r} is not whole; {expected}")
+    return int(value)
+
+
+def range_text(least: int, most: int) -> str:
+    return f"of at least {least}" if most >= LARGEST else f"from {least} to {most}"
 
 
 def format_count(value: float) -> str:
@@ -25,3 +40,8 @@ def format_count(value: float) -> str:
         if value >= size * 0.9995:
             return f"{value / size:.3g}{suffix}"
     return f"{value:.3g}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 layer`, `18 layers`, `1,437 images`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -10,11 +10,16 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from PlainNet import Cost, Options, Structure
+from PlainNet import Cost, Options, Structure, StructureError
 from PlainNet.blocktype import in_channels
 from PlainNet.cost import CostModel, head_cost
 from PlainNet.ops import Shape
-from zennas.numbers import format_count
+from zennas.limits import check_resolution
+from zennas.numbers import counted, format_count
+
+
+class AnalysisError(RuntimeError):
+    """An analysis that this machine cannot carry out."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,11 @@ class Analysis:
     output: Shape
     fvcore: FvcoreCount | None
 
+    @property
+    def disagrees(self) -> bool:
+        """Whether fvcore was asked and came to other numbers."""
+        return self.fvcore is not None and not self.fvcore.agrees(self.total)
+
     def to_json(self) -> dict[str, Any]:
         checked = None
         if self.fvcore is not None:
@@ -76,15 +86,32 @@ def cost_json(cost: Cost) -> dict[str, int]:
 def analyze_network(
     structure: Structure, *, resolution: int, num_classes: int, use_se: bool = False, check: bool = True
 ) -> Analysis:
-    """Count a network block by block; with `check`, build it and let fvcore count it too. Raises StructureError."""
+    """Count a network block by block; with `check`, build it and let fvcore count it too.
+
+    Raises StructureError, and AnalysisError where there is not enough memory to build it.
+    """
+    check_resolution(resolution, StructureError)
     model = CostModel(resolution, num_classes, Options(use_se=use_se))
     blocks = model.blocks(structure)
     parts = [Part(str(spec), str(b.shape), b.cost) for spec, b in zip(structure.blocks, blocks, strict=True)]
     parts.append(Part("classifier", str(num_classes), head_cost(blocks[-1].shape.channels, num_classes)))
-    counted = fvcore_count(structure, resolution, num_classes, use_se) if check else None
+    checked = _checked(structure, resolution, num_classes, use_se) if check else None
     return Analysis(
-        structure, resolution, num_classes, use_se, tuple(parts), model(structure), blocks[-1].shape, counted
+        structure, resolution, num_classes, use_se, tuple(parts), model(structure), blocks[-1].shape, checked
     )
+
+
+def _checked(structure: Structure, resolution: int, num_classes: int, use_se: bool) -> FvcoreCount:
+    try:
+        return fvcore_count(structure, resolution, num_classes, use_se)
+    except (MemoryError, RuntimeError) as error:
+        # torch says so in a RuntimeError, of which there are others.
+        if not isinstance(error, MemoryError) and "memory" not in str(error):
+            raise
+        raise AnalysisError(
+            f"not enough memory to build the network at {resolution}×{resolution} pixels for fvcore to count: "
+            "leave that out with zennas analyze --no-check"
+        ) from None
 
 
 def fvcore_count(structure: Structure, resolution: int, num_classes: int, use_se: bool) -> FvcoreCount:
@@ -132,7 +159,7 @@ def analysis_table(analysis: Analysis) -> Group:
             format_count(cost.activations),
         )
     rows.add_row(
-        Text(f"total, {total.layers} layers", style="bold"),
+        Text(f"total, {counted(total.layers, 'layer')}", style="bold"),
         "",
         f"{total.params:,}",
         "",
@@ -146,7 +173,7 @@ def analysis_table(analysis: Analysis) -> Group:
         "FLOPs are multiply–accumulates of conv and linear layers"
     ]
     if analysis.fvcore is not None:
-        verdict = "agrees" if analysis.fvcore.agrees(total) else "DISAGREES"
+        verdict = "DISAGREES" if analysis.disagrees else "agrees"
         notes.append(
             f"fvcore on the built module {verdict}: {analysis.fvcore.params:,} parameters, "
             f"{analysis.fvcore.conv_linear:,} for conv and linear layers "

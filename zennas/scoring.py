@@ -49,8 +49,12 @@ def fitness(settings: SearchSettings) -> Fitness:
 
 
 def runs_networks(settings: SearchSettings) -> bool:
-    """Whether the search or its confirmation needs torch and a device."""
-    return is_confirmed(settings) or evolved_on(settings).torch
+    """Whether the search, its confirmation or its report needs torch and a device."""
+    return (
+        is_confirmed(settings)
+        or evolved_on(settings).torch
+        or any(PROXIES.get(name).info.torch for name in settings.report)
+    )
 
 
 def evaluate(candidate: Candidate, function: Fitness) -> Candidate:
@@ -80,6 +84,26 @@ def own_measure(candidate: Candidate, settings: SearchSettings) -> dict[str, Mea
     if candidate.fitness is None:
         return {}
     return {info.name: Measure(candidate.fitness if info.higher_is_better else -candidate.fitness)}
+
+
+def reported(settings: SearchSettings) -> list[str]:
+    """The registered names of the proxies in `settings.report`, each once.
+
+    Raises UnknownNameError, and SettingsError for one that has no score for a single network.
+    """
+    infos = [PROXIES.get(name).info for name in settings.report]
+    for info in infos:
+        if info.needs == "population":
+            raise SettingsError(
+                f"proxy {info.name} ranks populations, a report needs one that scores a network by itself"
+            )
+    return list(dict.fromkeys(info.name for info in infos))
+
+
+def report(best: Candidate, name: str, settings: SearchSettings) -> dict[str, Measure]:
+    """The winner's score by a further proxy. Raises ProxyError or StructureError."""
+    found = score(best.structure, [name], replace(settings.scoring(), seed=best.seed))
+    return {registered: measure(one) for registered, one in found.items()}
 
 
 def confirmations(candidate: Candidate, settings: SearchSettings) -> dict[str, Measure]:

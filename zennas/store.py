@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -70,14 +72,15 @@ class Store:
             )
         # Made under another name, so that a run whose creation is cut short is no run.
         draft = folder / f".{FILE}.new"
-        draft.unlink(missing_ok=True)
         try:
+            _remove(draft)
             with cls(folder, _for_writing(draft), None) as made:
                 made._db.executescript(_SCHEMA)
                 made.put({"format": _FORMAT, **facts})
             draft.rename(folder / FILE)
             return cls(folder, _for_writing(folder / FILE), lock)
         except (sqlite3.Error, OSError, StoreError) as error:
+            _remove(draft)
             lock.close()
             raise StoreError(f"{folder / FILE} cannot be made: {error}") from None
 
@@ -116,12 +119,15 @@ class Store:
 
     def get(self, name: str) -> Any:
         """A fact, or None."""
-        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        found = self._rows("SELECT value FROM facts WHERE name = ?", (name,))
+        try:
+            return json.loads(found[0][0]) if found else None
+        except (TypeError, ValueError) as error:
+            raise StoreError(f"{self.folder / FILE} is damaged: {name} is no JSON ({error})") from None
 
     def put(self, facts: dict[str, Any]) -> None:
         """Set facts, all of them or none."""
-        with self._db:
+        with self._transaction():
             self._put(facts)
 
     def _put(self, facts: dict[str, Any]) -> None:
@@ -149,46 +155,44 @@ class Store:
             )
             for c in changes
         ]
-        with self._db:
+        with self._transaction():
             self._db.executemany("INSERT OR REPLACE INTO candidates VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
             self._put({"state": state, **facts})
 
     def candidates(self, ids: Iterable[int] | None = None) -> list[Candidate]:
         """The stored candidates, all or those of the given ids, in the order of their ids."""
         measures: dict[int, dict[str, Measure]] = {}
-        for number, name, value, low, high in self._db.execute("SELECT * FROM measures"):
+        for number, name, value, low, high in self._rows("SELECT * FROM measures"):
             measures.setdefault(number, {})[name] = Measure(value, low, high)
         if ids is None:
-            rows = self._db.execute("SELECT * FROM candidates ORDER BY id")
+            rows = self._rows("SELECT * FROM candidates ORDER BY id")
         else:
             chosen = json.dumps(list(ids))  # one parameter, however many ids there are
             wanted = "SELECT value FROM json_each(?)"
-            rows = self._db.execute(f"SELECT * FROM candidates WHERE id IN ({wanted}) ORDER BY id", (chosen,))
+            rows = self._rows(f"SELECT * FROM candidates WHERE id IN ({wanted}) ORDER BY id", (chosen,))
         return [_candidate(row, measures) for row in rows]
 
     def best(self) -> int | None:
         """The id of the member with the highest fitness, the earliest of several; None where there is none."""
-        row = self._db.execute("SELECT id FROM candidates WHERE fitness IS NOT NULL ORDER BY fitness DESC, id LIMIT 1")
-        found = row.fetchone()
-        return None if found is None else int(found[0])
+        found = self._rows("SELECT id FROM candidates WHERE fitness IS NOT NULL ORDER BY fitness DESC, id LIMIT 1")
+        return int(found[0][0]) if found else None
 
     def measured(self, name: str) -> list[int]:
         """The ids of the candidates that have the measure `name`, highest first."""
-        rows = self._db.execute("SELECT candidate FROM measures WHERE name = ? ORDER BY value DESC, candidate", (name,))
+        rows = self._rows("SELECT candidate FROM measures WHERE name = ? ORDER BY value DESC, candidate", (name,))
         return [number for (number,) in rows]
 
     def count_members(self) -> int:
         """How many candidates ever were members of the population."""
-        return int(self._db.execute("SELECT COUNT(*) FROM candidates WHERE fitness IS NOT NULL").fetchone()[0])
+        return int(self._rows("SELECT COUNT(*) FROM candidates WHERE fitness IS NOT NULL")[0][0])
 
     def failures(self) -> dict[str, int]:
         """How often candidates failed with which error."""
-        rows = self._db.execute("SELECT error, COUNT(*) FROM candidates WHERE error IS NOT NULL GROUP BY error")
-        return dict(rows.fetchall())
+        return dict(self._rows("SELECT error, COUNT(*) FROM candidates WHERE error IS NOT NULL GROUP BY error"))
 
     def add_measures(self, number: int, measures: dict[str, Measure]) -> None:
         """Store scores of the candidate with that id."""
-        with self._db:
+        with self._transaction():
             self._db.executemany(
                 "INSERT OR REPLACE INTO measures VALUES (?,?,?,?,?)",
                 [(number, name, m.value, m.low, m.high) for name, m in measures.items()],
@@ -196,15 +200,33 @@ class Store:
 
     def add_failure(self, number: int, error: str) -> None:
         """Store why the candidate with that id could not be scored again."""
-        with self._db:
+        with self._transaction():
             self._db.execute("UPDATE candidates SET error = ? WHERE id = ?", (error, number))
+
+    # -- SQLite ------------------------------------------------------------------------------
+
+    def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[Any]:
+        """All rows at once, so that what is wrong with the file is found here."""
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.folder / FILE} is damaged, or no run of zennas: {error}") from None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """What is written inside is written whole or not at all; a failure says how to go on."""
+        try:
+            with self._db:
+                yield
+        except sqlite3.Error as error:
+            raise write_failure(self.folder / FILE, error) from None
 
     def _checked(self) -> Store:
         try:
             found = self.get("format")
-        except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
+        except StoreError:
             self.close()
-            raise StoreError(f"{self.folder / FILE} is no run of zennas: {error}") from None
+            raise
         if found != _FORMAT:
             self.close()
             raise StoreError(f"{self.folder / FILE} has format {found}, this version reads {_FORMAT}")
@@ -227,9 +249,36 @@ def _candidate(row: tuple[Any, ...], measures: dict[int, dict[str, Measure]]) ->
     )
 
 
+def write_failure(path: Path, error: Exception) -> StoreError:
+    """A file of a run could not be written in the middle of it: what happened, and how to go on. To be raised."""
+    what = getattr(error, "strerror", None) or error
+    again = f"free some space, then continue with: zennas search --resume {path.parent}"
+    return StoreError(f"{path} cannot be written to: {what}; {again}")
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a process works on the run in `folder`, as far as this one may know."""
+    import fcntl
+
+    try:
+        with (folder / ".lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
 def _require(folder: Path) -> None:
     if not (folder / FILE).is_file():
         raise StoreError(f"{folder} holds no run ({FILE} is not there)")
+
+
+def _remove(database: Path) -> None:
+    """Remove a database and what SQLite has put beside it."""
+    for end in ("", "-wal", "-shm"):
+        database.with_name(database.name + end).unlink(missing_ok=True)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -246,13 +295,15 @@ def _for_writing(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may lose the last checkpoint, not the file
     except sqlite3.Error as error:
         connection.close()
-        raise StoreError(f"{path} cannot be written to: {error}") from None
+        # What the system refuses is an OperationalError; a file that makes no sense is not.
+        refused = isinstance(error, sqlite3.OperationalError)
+        what = "cannot be written to" if refused else "is damaged, or no run of zennas"
+        raise StoreError(f"{path} {what}: {error}") from None
     return connection
 
 
 def _take_lock(folder: Path) -> IO[str]:
     """Hold the folder for this process; the system lets go when the process ends, however it ends."""
-    import fcntl
 
     path = folder / ".lock"
     try:
@@ -260,7 +311,7 @@ def _take_lock(folder: Path) -> IO[str]:
     except OSError as error:
         raise StoreError(f"{folder} cannot be written to: {error.strerror}") from None
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock_exclusively(lock)
     except OSError:
         lock.seek(0)
         owner = lock.read().strip() or "unknown"
@@ -271,3 +322,14 @@ def _take_lock(folder: Path) -> IO[str]:
     lock.write(str(os.getpid()))
     lock.flush()
     return lock
+
+
+def _lock_exclusively(lock: IO[str]) -> None:
+    """Raises OSError where another process has the lock, and not only looks whether it is free (see `in_use`)."""
+    import fcntl
+
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        time.sleep(0.05)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

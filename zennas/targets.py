@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from PlainNet import Structure, parse
+from PlainNet import ParseError, Structure, parse
 from zennas.search.result import read_result
 from zennas.store import FILE
 
@@ -31,7 +31,7 @@ class NetworkTarget:
 def resolve(text: str) -> NetworkTarget:
     """Find out what `text` is.
 
-    In this order: a folder with a run (its best structure), a file with a structure in its first line,
+    In this order: a folder with a run (its best structure), a file that holds a structure and nothing else,
     the name of a published network, a structure string. Raises TargetError, ParseError or StoreError.
     """
     # os.path and not Path: a long structure is no file name, and Path would raise where os.path says no.
@@ -39,7 +39,7 @@ def resolve(text: str) -> NetworkTarget:
         return _run(Path(text))
     if os.path.isfile(text):
         path = Path(text)
-        return _run(path.parent) if path.name == FILE else NetworkTarget(parse(_first_line(path)), text)
+        return _run(path.parent) if path.name == FILE else NetworkTarget(_written_in(path), text)
     if "(" in text:
         return NetworkTarget(parse(text), "text")
     import ZenNet
@@ -66,11 +66,15 @@ def _run(folder: Path) -> NetworkTarget:
     )
 
 
-def _first_line(path: Path) -> str:
+def _written_in(path: Path) -> Structure:
+    """The structure in a file; white space between its tokens and a byte-order mark do not count."""
     try:
-        lines = path.read_text(encoding="utf-8").strip().splitlines()
+        text = path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise TargetError(f"{path} cannot be read as text: {error}") from None
-    if not lines:
+    if not text:
         raise TargetError(f"{path} is empty, expected a structure")
-    return lines[0]
+    try:
+        return parse(text)
+    except ParseError as error:
+        raise TargetError(f"{path}, {error}") from None

@@ -65,3 +65,31 @@ def test_bad_files_change_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
             load_checkpoint(network, tmp_path / name)
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
     assert "was run" not in capsys.readouterr().out
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    network = build(parse(SMALL))
+    state = {**network.state_dict(), "fc_linear.bias": torch.full((10,), float("nan"))}
+    torch.save(state, tmp_path / "nan.pt")
+    with pytest.raises(CheckpointError, match=r"nan\.pt holds broken weights: its fc_linear\.bias"):
+        load_checkpoint(network, tmp_path / "nan.pt")
+
+
+@pytest.mark.parametrize("kind", [KeyError, IndexError, RecursionError, NotImplementedError, RuntimeError])
+def test_whatever_torch_raises_is_one_plain_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    def fail(*arguments: object, **named: object) -> None:
+        raise kind("\x1b[1mbroken\x1b[0m\nand much more")
+
+    monkeypatch.setattr(torch, "load", fail)
+    with pytest.raises(CheckpointError, match="cannot be read as a checkpoint") as caught:
+        load_checkpoint(build(parse(SMALL)), tmp_path / "x.pt")
+    assert not {"\x1b", "\n"} & set(str(caught.value))
+
+
+def test_one_missing_tensor_is_one(tmp_path: Path) -> None:
+    network = build(parse(SMALL))
+    torch.save({name: t for name, t in network.state_dict().items() if name != "fc_linear.bias"}, tmp_path / "w.pt")
+    with pytest.raises(CheckpointError, match=r"it lacks fc_linear\.bias$"):
+        load_checkpoint(network, tmp_path / "w.pt")

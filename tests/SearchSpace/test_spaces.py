@@ -148,6 +148,9 @@ BROKEN = {
     "x = 1": "has no function gen_search_space",
     "def gen_search_space(blocks, i): raise KeyError('oh')": "for block .* fails: KeyError",
     "def gen_search_space(blocks, i): return []": "gives no block strings",
+    "def gen_search_space(blocks, i): return ['BN(8)']": "expected a list of lists",
+    "def gen_search_space(blocks, i): raise SystemExit(3)": "fails: SystemExit: 3",
+    "raise SystemExit": "fails: SystemExit",
     "def gen_search_space(blocks, i): return [[3]]": "gives no block strings",
     "def gen_search_space(blocks, i): return [['Nonsense(1)']]": "unknown block",
     "def gen_search_space(blocks, i): return [['BN(8)BN(8)']]": "expected one block",
@@ -161,6 +164,7 @@ def test_broken_files_say_what_is_wrong(tmp_path: Path, source: str) -> None:
     with pytest.raises(SearchSpaceError, match=BROKEN[source]) as caught:
         load_space(str(path)).mutate(parse("BN(8)"), Random(0))
     assert "broken.py" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_file_may_remove_blocks_but_not_all(tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
         Store.open(tmp_path)
     (tmp_path / FILE).write_text("this is no database, whatever its name")
     for opening in (Store.open, Store.read):
-        with pytest.raises(StoreError, match=r"is no run of zennas|cannot be written to"):
+        with pytest.raises(StoreError, match="is damaged, or no run of zennas"):
             opening(tmp_path)
     other = tmp_path / "other"
     with Store.create(other, {}) as store:
@@ -249,3 +249,55 @@ def test_a_score_that_is_not_finite_is_a_failure(tmp_path: Path, monkeypatch: py
     assert result.failures == {"the score is nan": result.counts["rejected"]["failed"]}
     assert result.best is not None
     assert result.best.id % 2 == 0
+
+
+def small_disk(path: Path) -> sqlite3.Connection:
+    """A database that is full after a few pages."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA max_page_count = 12")
+    return connection
+
+
+def test_a_full_disk_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zennas.store._for_writing", small_disk)
+    folder = tmp_path / "run"
+    with pytest.raises(StoreError, match=rf"run\.sqlite cannot be written to: .*full; free some .*--resume {folder}$"):
+        start(folder, SETTINGS)
+    monkeypatch.undo()
+    resume(folder)
+    assert read_result(folder).status == "finished"
+
+
+def test_creation_that_fails_leaves_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zennas.store._SCHEMA", "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT); nonsense;")
+    with pytest.raises(StoreError, match=r"cannot be made: .*nonsense"):
+        start(tmp_path / "run", SETTINGS)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
+
+
+def test_a_truncated_run_is_called_damaged(tmp_path: Path) -> None:
+    start(tmp_path / "run", SETTINGS)
+    whole = (tmp_path / "run" / FILE).read_bytes()
+    for size in (50, 4096, 4097, len(whole) // 2):
+        (tmp_path / "run" / FILE).write_bytes(whole[:size])
+        with pytest.raises(StoreError, match="is damaged"):
+            resume(tmp_path / "run")
+
+
+def test_a_best_structure_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("zennas.search.runner.write_text", full)
+    with pytest.raises(StoreError, match=r"best_structure.txt cannot be written to: No space .*; free some space"):
+        start(tmp_path / "run", SETTINGS)
+
+
+def test_a_report_that_fails_costs_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> object:
+        raise ProxyError("not today")
+
+    monkeypatch.setattr("zennas.search.runner.report", fail)
+    start(tmp_path / "run", SearchSettings(**{**vars(SETTINGS), "proxy": "params", "report": ("flops",)}))
+    result = read_result(tmp_path / "run")
+    assert (result.status, result.failures) == ("finished", {"not today": 1})

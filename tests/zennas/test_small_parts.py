@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from PlainNet import Cost, ParseError
+from PlainNet import Cost, ParseError, StructureError, parse
 from tests.conftest import SMALL
+from zennas.api import search
 from zennas.budget import Budget, BudgetError
 from zennas.files import write_text
 from zennas.numbers import format_count, parse_count
-from zennas.search.settings import SearchSettings, SettingsError
+from zennas.report import analyze_network
+from zennas.search.settings import SearchSettings, SettingsError, WrongSettingError
 from zennas.store import StoreError
 from zennas.targets import TargetError, resolve
 from ZeroShotProxy import ProxyError
@@ -34,6 +36,24 @@ from ZeroShotProxy import ProxyError
 )
 def test_counts_are_read(text: str, value: int) -> None:
     assert parse_count(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("-5", "out of range"),
+        ("nan", "out of range"),
+        ("-inf", "out of range"),
+        ("1e99", "out of range; .* at least 1"),
+        ("1e999999", "out of range"),
+        ("1.5", "is not whole"),
+        ("1,5M", "is no number"),
+        ("3", "from 5 to 9"),
+    ],
+)
+def test_counts_that_are_refused_say_why(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_count(text, *((5, 9) if text == "3" else ()))
 
 
 @pytest.mark.parametrize("text", ["", "M", "1X", "-1", "0", "0.2", "1e99", "nan", "inf", "1 2", "1e", "0x10"])
@@ -78,11 +98,12 @@ def test_files_are_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_targets(tmp_path: Path) -> None:
     file = tmp_path / "structure.txt"
-    file.write_text(f"{SMALL}\nsecond line\n")
+    file.write_text("\ufeff" + SMALL.replace(")", ")\n").replace(",", ", "), encoding="utf-8")
     assert str(resolve(str(file)).structure) == str(resolve(SMALL).structure) == SMALL
     published = resolve("zennet_imagenet1k_flops400M_SE_res224")
     assert (published.resolution, published.num_classes, published.use_se) == (224, 1000, True)
     (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "more.txt").write_text(f"{SMALL}\nsecond line\n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     for text, message in {
         "zennet_cifar10_model_size1M": "did you mean",
@@ -90,6 +111,7 @@ def test_targets(tmp_path: Path) -> None:
         "": "nothing to work on",
         str(tmp_path / "empty.txt"): "is empty",
         str(tmp_path / "binary"): "cannot be read",
+        str(tmp_path / "more.txt"): r"more\.txt, column \d+: unknown block 'second'",
     }.items():
         with pytest.raises(TargetError, match=message):
             resolve(text)
@@ -100,7 +122,7 @@ def test_targets(tmp_path: Path) -> None:
 
 
 def test_settings_round_trip_and_are_checked() -> None:
-    settings = SearchSettings(budget=Budget(params=10), seed=3)
+    settings = SearchSettings(budget=Budget(params=10), seed=3, report=("flops", "params"))
     assert SearchSettings.from_json(settings.to_json()) == settings
     with pytest.raises(SettingsError, match="another version"):
         SearchSettings.from_json({**settings.to_json(), "novelty": 1})
@@ -108,3 +130,46 @@ def test_settings_round_trip_and_are_checked() -> None:
         SearchSettings(population_size=1)
     with pytest.raises(ProxyError, match="precision"):
         SearchSettings(precision="fp1")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"top": True},
+        {"iterations": 1e5},
+        {"seed": -1},
+        {"repeats": "8"},
+        {"resolution": 2049},
+        {"gamma": "0.01"},
+        {"use_se": 1},
+        {"proxy": None},
+        {"report": "flops"},
+        {"budget": {"params": 3}},
+        {"initial": 7},
+    ],
+)
+def test_settings_of_the_wrong_kind_are_named(change: dict[str, object]) -> None:
+    name = next(iter(change))
+    with pytest.raises(WrongSettingError, match=rf"^{name} is .*, expected"):
+        SearchSettings(**change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1.5, True, "1X", [1]])
+def test_budgets_that_are_no_numbers(value: object) -> None:
+    with pytest.raises(WrongSettingError, match=r"budget_params.*expected"):
+        search(budget_params=value)  # type: ignore[arg-type]
+
+
+def test_analysis_refuses_what_is_too_large() -> None:
+    with pytest.raises(StructureError, match="resolution is 4096, expected from 1 to 2048 pixels"):
+        analyze_network(parse(SMALL), resolution=4096, num_classes=10)
+
+
+def test_structures_may_be_text() -> None:
+    import PlainNet
+
+    counted = PlainNet.cost(SMALL)
+    assert counted == PlainNet.cost(parse(SMALL))
+    assert sum(p.numel() for p in PlainNet.build(SMALL).parameters()) == counted.params
+    with pytest.raises(ParseError):
+        PlainNet.cost("Nonsense")

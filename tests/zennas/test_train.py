@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -162,3 +164,17 @@ def test_cifar_from_its_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         x, y = next(iter(data.test))
         assert x.shape == (8, 3, resolution, resolution)
         assert y.tolist() == list(range(8))
+
+
+@pytest.mark.parametrize("change", [{"epochs": 1.0}, {"batch_size": True}, {"lr": "0.2"}, {"augment": 1}, {"seed": -1}])
+def test_recipes_of_the_wrong_kind(change: dict[str, object]) -> None:
+    with pytest.raises(TrainingError, match=r"^\S+ is .*, expected"):
+        Recipe(**change)  # type: ignore[arg-type]
+
+
+def test_odd_batches_train_on_the_cpu(tmp_path: Path) -> None:
+    # In a process of its own: in channels-last torch 2.15 writes out of bounds here, and dies.
+    network = "SuperConvK3BNRELU(3,8,2,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,32,1,1)"
+    code = f"import zennas; zennas.train({network!r}, epochs=1, batch_size=255, device='cpu', save_dir='out')"
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr

@@ -21,6 +21,8 @@ def analyze(
 ) -> None:
     """Parameters, FLOPs and activations of a network, block by block, checked against fvcore.
 
+    Exits with 1 where fvcore comes to other numbers.
+
     Example: zennas analyze zennet_imagenet1k_flops400M_SE_res224
     """
     from zennas.cli.render import OUT, print_json
@@ -39,3 +41,5 @@ def analyze(
         print_json(analysis.to_json())
     else:
         OUT.print(analysis_table(analysis))
+    if analysis.disagrees:
+        raise typer.Exit(1)

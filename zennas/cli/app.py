@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+import zennas
 from zennas.cli import analyze, doctor, runs, score, search, train
 from zennas.cli.errors import guarded
 
@@ -12,7 +13,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Design convolutional networks from a budget, without training a candidate.",
-    epilog="Every command has its own --help. Exit codes: 1 error, 2 usage, 3 nothing fits the budget, 4 run in use.",
+    epilog="Every command has its own --help. Exit codes: 1 error, 2 usage, 3 nothing fits the budget, 4 run in use, "
+    "130 interrupted, 143 ended by SIGTERM.",
 )
 app.command()(search.search)
 app.command()(analyze.analyze)
@@ -22,10 +24,18 @@ app.command()(runs.runs)
 app.command()(doctor.doctor)
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"zennas {zennas.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
+    version: bool = typer.Option(False, "--version", help="Show the version.", callback=_version, is_eager=True),
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error; may stand anywhere."),
 ) -> None:
+    del version  # `_version` has shown it
     del debug  # taken out of the arguments by `guarded`; declared here for --help
 
 

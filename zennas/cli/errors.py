@@ -1,15 +1,21 @@
 """How errors reach the user: one line on standard error and an exit code that scripts can use.
 
-Exit codes: 0 done; 1 an error; 2 wrong usage; 3 no structure fits the budget; 4 the run is in use by
-another process; 130 interrupted. `--debug`, anywhere on the command line, shows the traceback.
+Exit codes: 0 done; 1 an error; 2 wrong usage, unknown names among it; 3 no structure fits the budget; 4 the run
+is in use by another process; 130 interrupted; 143 told to end (SIGTERM). `--debug`, anywhere on the command
+line, shows the traceback.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
+from PlainNet.registry import UnknownNameError
 from zennas.budget import BudgetError
+from zennas.search.settings import WrongSettingError
 from zennas.store import RunInUseError
 
 
@@ -17,7 +23,18 @@ class InterruptionError(RuntimeError):
     """Ctrl-C, with what to do about it. Not a KeyboardInterrupt, of which typer would make its own message."""
 
 
-_CODES: tuple[tuple[type[BaseException], int], ...] = ((BudgetError, 3), (RunInUseError, 4), (InterruptionError, 130))
+class TerminationError(InterruptionError):
+    """The same for SIGTERM."""
+
+
+_CODES: tuple[tuple[type[BaseException], int], ...] = (
+    (UnknownNameError, 2),
+    (WrongSettingError, 2),
+    (BudgetError, 3),
+    (RunInUseError, 4),
+    (TerminationError, 143),
+    (InterruptionError, 130),
+)
 
 
 def guarded(program: Callable[[list[str]], object]) -> None:
@@ -29,7 +46,13 @@ def guarded(program: Callable[[list[str]], object]) -> None:
         if "--debug" in sys.argv[1:]:
             raise
         print(f"error: {message(error)}", file=sys.stderr)
-        sys.exit(next((code for kind, code in _CODES if isinstance(error, kind)), 1))
+        sys.exit(_code(error))
+
+
+def _code(error: Exception) -> int:
+    if type(error).__name__ == "DeviceError":  # by name: importing PlainNet.device imports torch
+        return 2
+    return next((code for kind, code in _CODES if isinstance(error, kind)), 1)
 
 
 def message(error: Exception) -> str:
@@ -39,3 +62,25 @@ def message(error: Exception) -> str:
     if known or isinstance(error, OSError):
         return str(error)
     return f"{type(error).__name__}: {' '.join(str(error).split())} (run again with --debug to see where)"
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, where Python would end without a word."""
+
+
+@contextmanager
+def interruptible(advice: Callable[[], str]) -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM inside into errors that say `advice()`."""
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except _Terminated:
+        raise TerminationError(f"ended by SIGTERM{advice()}") from None
+    except KeyboardInterrupt:
+        raise InterruptionError(f"interrupted{advice()}") from None
+    finally:
+        signal.signal(signal.SIGTERM, before)

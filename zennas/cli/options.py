@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
-from zennas.numbers import parse_count
+from zennas.limits import MAX_RESOLUTION
+from zennas.numbers import LARGEST, parse_count
 
 
-def count(text: str | int) -> int:
-    """A number of things, for typer, which also hands over defaults: what does not parse is wrong usage."""
-    try:
-        return parse_count(str(text))
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+def count(least: int = 1, most: int = LARGEST) -> Callable[[str], int]:
+    """A parser, for typer, of whole numbers like 480000, 1e6 and 1M; what does not parse is wrong usage."""
+
+    def number(text: str) -> int:  # defaults come in here too, as the numbers that they are
+        try:
+            return parse_count(str(text), least, most)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return number
+
+
+def folder(text: str) -> Path:
+    """A folder's name, for typer: there or not, but no file."""
+    # Path("") would be the folder one is in.
+    if not str(text):
+        raise typer.BadParameter("the name is empty, expected a folder")
+    if Path(text).is_file():
+        raise typer.BadParameter(f"{text} is a file, expected a folder")
+    return Path(text)
+
+
+def precision(text: str) -> str:
+    if text not in ("fp32", "bf16"):
+        raise typer.BadParameter(f"{text!r} is unknown, expected fp32 or bf16")
+    return text
+
+
+def number_option(help: str, *, least: int = 1, most: int = LARGEST, default: str | bool = True) -> Any:
+    """An option that is a count; `default` is shown where None means something."""
+    return typer.Option(help=help, parser=count(least, most), metavar="NUMBER", show_default=default)
 
 
 Target = Annotated[
@@ -27,29 +55,43 @@ Target = Annotated[
     ),
 ]
 Resolution = Annotated[
-    Optional[int], typer.Option(help="Side of the square input image.  [default: the network's own, else 32]", min=1)
+    Optional[int],
+    number_option("Side of the square input image.", most=MAX_RESOLUTION, default="the network's own, else 32"),
 ]
 NumClasses = Annotated[
-    Optional[int],
-    typer.Option(help="Classes that the network tells apart.  [default: the network's own, else 10]", min=1),
+    Optional[int], number_option("Classes that the network tells apart.", default="the network's own, else 10")
 ]
 UseSe = Annotated[
     Optional[bool],
     typer.Option(
-        "--use-se/--no-use-se", help="Squeeze-and-excitation in the super-blocks.  [default: the network's own]"
+        "--use-se/--no-use-se",
+        help="Squeeze and excitation (SE) in the super-blocks.",
+        show_default="the network's own",
     ),
 ]
-BatchSize = Annotated[int, typer.Option(help="Images in a batch, for proxies that run networks.", min=2)]
-Repeats = Annotated[int, typer.Option(help="Repetitions of a random score.", min=1)]
-Seed = Annotated[int, typer.Option(help="Seed of all randomness.", min=0)]
+BatchSize = Annotated[int, number_option("Images in a batch, for proxies that run networks.", least=2)]
+Repeats = Annotated[int, number_option("Repetitions of a random score.")]
+Seed = Annotated[int, number_option("Seed of all randomness.", least=0)]
 Device = Annotated[str, typer.Option(help="Where networks run: auto (CUDA where there is one), cpu, cuda, cuda:1.")]
-Gpu = Annotated[Optional[int], typer.Option(help="Short for --device cuda:N.", min=0)]
-Precision = Annotated[str, typer.Option(help="fp32, or bf16 where scores may be a little coarser and are faster.")]
+Gpu = Annotated[Optional[int], typer.Option(help="Short for --device cuda:N.", min=0, metavar="N")]
+Precision = Annotated[
+    str,
+    typer.Option(help="fp32, or bf16: faster, scores a little coarser.", parser=precision, metavar="NAME"),
+]
 SaveDir = Annotated[
-    Optional[Path], typer.Option(help="Folder of the run.  [default: a new one in runs/]", file_okay=False)
+    Optional[Path],
+    typer.Option(help="Folder of the run.", parser=folder, metavar="FOLDER", show_default="a new one in runs/"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else.")]
 
 
-def device_name(device: str, gpu: int | None) -> str:
-    return device if gpu is None else f"cuda:{gpu}"
+@contextmanager
+def chosen_device(gpu: int | None, device: str = "auto", way_out: str = "leave out --gpu") -> Iterator[str]:
+    """The name of the device; where it is not there, the error speaks of the flag that was given."""
+    try:
+        yield device if gpu is None else f"cuda:{gpu}"
+    except ValueError as error:
+        # By name: importing PlainNet.device imports torch, which a closed-form search never needs.
+        if gpu is None or type(error).__name__ != "DeviceError":
+            raise
+        raise type(error)(f"--gpu {gpu}: {str(error).partition(';')[0]}; {way_out}") from None

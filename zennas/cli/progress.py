@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from zennas.cli.errors import InterruptionError
+from zennas.cli.errors import interruptible
 from zennas.search.evolution import Evolution
 from zennas.search.runner import Watcher
 from zennas.search.settings import SearchSettings
+from zennas.store import FILE
 
 if TYPE_CHECKING:
     from zennas.train.loop import Epoch
@@ -54,12 +55,16 @@ class _SearchBar:
 @contextmanager
 def search_progress(folder: Path | None) -> Iterator[Watcher]:
     """A watcher that draws; an interruption says how to carry on."""
-    try:
-        with bar() as progress:
-            yield _SearchBar(progress)
-    except KeyboardInterrupt:
-        again = f"; continue with: zennas search --resume {folder}" if folder is not None else "; see: zennas runs"
-        raise InterruptionError(f"interrupted{again}") from None
+
+    def advice() -> str:
+        if folder is None:
+            return "; see: zennas runs"
+        if not (folder / FILE).is_file():
+            return " before the run began; nothing was written"
+        return f"; continue with: zennas search --resume {folder}"
+
+    with interruptible(advice), bar() as progress:
+        yield _SearchBar(progress)
 
 
 class _TrainingBar:
@@ -86,8 +91,5 @@ class _TrainingBar:
 @contextmanager
 def training_progress(epochs: int, quiet: bool) -> Iterator[TrainingWatcher]:
     """A watcher that draws, and prints a line an epoch unless `quiet`."""
-    try:
-        with bar() as progress:
-            yield _TrainingBar(progress, epochs, quiet)
-    except KeyboardInterrupt:
-        raise InterruptionError("interrupted; weights are written at the end only, so there are none") from None
+    with interruptible(lambda: "; weights are written at the end only, so there are none"), bar() as progress:
+        yield _TrainingBar(progress, epochs, quiet)

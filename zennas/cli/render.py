@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from zennas.candidate import Measure
-from zennas.numbers import format_count
-from zennas.search.result import SearchResult
+from zennas.numbers import counted, format_count
+from zennas.search.result import DamagedRun, SearchResult
 from zennas.search.runner import BEST_FILE
 
 if TYPE_CHECKING:
@@ -39,24 +39,29 @@ def print_search(result: SearchResult) -> None:
     cost, counts = best.cost, result.counts
     OUT.print(Text("best structure: ", style="bold").append(str(best.structure), style=""))
     OUT.print(
-        f"  {cost.params:,} parameters, {format_count(cost.flops)} FLOPs (multiply–accumulates), {cost.layers} layers"
-        f"  (budget: {result.settings.budget})"
+        f"  {cost.params:,} parameters, {format_count(cost.flops)} FLOPs (multiply–accumulates), "
+        f"{counted(cost.layers, 'layer')}  (budget: {result.settings.budget})"
     )
     for name, measure in best.measures.items():
-        note = f"  (95 % interval of {result.settings.repeats} repetitions)" if measure.low is not None else ""
+        note = (
+            f"  (95 % interval of {counted(result.settings.repeats, 'repetition')})" if measure.low is not None else ""
+        )
         OUT.print(f"  {name} {measure_text(measure)}{note}")
     rejected = ", ".join(f"{reason} {number:,}" for reason, number in sorted(counts["rejected"].items()))
     OUT.print(f"tried {counts['tried']:,} in {result.seconds:.1f} s; scored {counts['scored']:,}; rejected: {rejected}")
     for message, number in result.failures.items():
-        OUT.print(f"scoring failed {number:,} times: {message}")
+        OUT.print(f"scoring failed {counted(number, 'time')}: {message}")
     OUT.print(f"files: {result.folder / BEST_FILE}, {result.folder / 'run.sqlite'}")
 
 
-def print_run_list(results: list[SearchResult]) -> None:
+def print_run_list(results: list[SearchResult | DamagedRun]) -> None:
     rows = table(
         "run", "status", "space", "budget", "tried", "best score", "params", right=("tried", "best score", "params")
     )
     for result in results:
+        if isinstance(result, DamagedRun):
+            rows.add_row(str(result.folder), f"damaged: {result.error}", *["–"] * 5)
+            continue
         best, settings = result.best, result.settings
         measures = list(best.measures.values()) if best is not None else []
         score = measure_text(measures[0]) if measures else f"{best.fitness:.6g}" if best is not None else "–"
@@ -76,7 +81,7 @@ def print_training(result: TrainResult) -> None:
     """The accuracy, and where the weights are."""
     last = result.history[-1]
     OUT.print(
-        f"top-1 {result.top1:.2f} % on the test images after {len(result.history)} epochs "
+        f"top-1 {result.top1:.2f} % on the test images after {counted(len(result.history), 'epoch')} "
         f"({result.seconds:.0f} s, {last.images_per_second:.0f} images/s)"
     )
     OUT.print(f"files: {result.folder / 'weights.pt'}, {result.folder / 'train.json'}, {result.folder / 'history.csv'}")

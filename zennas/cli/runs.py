@@ -20,8 +20,9 @@ def runs(
 
     Example: zennas runs runs/mine
     """
+    from zennas.api import RUNS
     from zennas.cli.render import OUT, print_json, print_run_list, print_search
-    from zennas.search.result import find_runs, read_result
+    from zennas.search.result import list_runs, read_result
     from zennas.store import FILE
 
     if (folder / FILE).is_file():
@@ -34,7 +35,8 @@ def runs(
             )
             print_search(result)
         return
-    found = [read_result(place) for place in find_runs(folder)]
+    # The folder that searches make need not be there yet; any other that is named should be.
+    found = [] if folder == RUNS and not folder.exists() else list_runs(folder)
     if as_json:
         print_json([result.to_json() for result in found])
     elif found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -22,7 +23,7 @@ def score(
     use_se: opt.UseSe = None,
     batch_size: opt.BatchSize = 16,
     repeats: opt.Repeats = 8,
-    gamma: Annotated[float, typer.Option(help="Size of the perturbation of the Zen-score.", min=1e-6, max=1.0)] = 0.01,
+    gamma: Annotated[float, typer.Option(help="Size of the Zen-score's perturbation.", min=1e-6, max=1.0)] = 0.01,
     seed: opt.Seed = 0,
     device: opt.Device = "auto",
     gpu: opt.Gpu = None,
@@ -34,6 +35,7 @@ def score(
     Example: zennas score zennet_cifar10_model_size1M_res32 --proxy zen --proxy zen_expected
     """
     from zennas.cli.render import OUT, measure_text, print_json, table
+    from zennas.numbers import counted
     from zennas.scoring import measure
     from zennas.search.result import measure_json
     from zennas.targets import resolve
@@ -49,11 +51,19 @@ def score(
         repeats=repeats,
         gamma=gamma,
         seed=seed,
-        device=opt.device_name(device, gpu),
+        device="auto",
         precision=precision,
     )
     names = [p.info.name for p in PROXIES] if proxy == ["all"] else proxy
-    measures = {name: measure(found) for name, found in run_proxies(target.structure, names, settings).items()}
+    where = ""
+    with opt.chosen_device(gpu, device, "leave out --gpu, or use --device cpu") as device_name:
+        if any(PROXIES.get(name).info.torch for name in names):
+            from PlainNet.device import device_of  # torch takes seconds to import
+
+            settings = replace(settings, device=str(device_of(device_name)))
+            where = f" on {settings.device}"
+        found_scores = run_proxies(target.structure, names, settings)
+    measures = {name: measure(found) for name, found in found_scores.items()}
     if as_json:
         print_json({name: measure_json(m) for name, m in measures.items()})
         return
@@ -63,6 +73,6 @@ def score(
     OUT.print(rows)
     OUT.print(
         f"{settings.resolution}×{settings.resolution} pixels, batch {settings.batch_size}, "
-        f"{settings.repeats} repetitions, seed {settings.seed}, {settings.precision} on {settings.device}; "
+        f"{counted(settings.repeats, 'repetition')}, seed {settings.seed}, {settings.precision}{where}; "
         "± is the 95 % interval of the mean"
     )

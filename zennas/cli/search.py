@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from zennas.cli import options as opt
+from zennas.limits import MAX_RESOLUTION
 
 
 def search(
@@ -15,45 +17,45 @@ def search(
     search_space: Annotated[str, typer.Option(help="XXBL, IDW_fixfc, or a .py file with gen_search_space.")] = "XXBL",
     initial: Annotated[
         Optional[str],
-        typer.Option(metavar="NETWORK", help="Structure (or file) to start from.  [default: the space's]"),
+        typer.Option(metavar="NETWORK", help="Structure (or file) to start from.", show_default="the space's"),
     ] = None,
-    budget_params: Annotated[
-        Optional[int],
-        typer.Option(parser=opt.count, metavar="NUMBER", help="At most so many parameters, like 1M or 1e6."),
-    ] = None,
+    budget_params: Annotated[Optional[int], opt.number_option("At most so many parameters, like 1M or 1e6.")] = None,
     budget_flops: Annotated[
-        Optional[int],
-        typer.Option(
-            parser=opt.count, metavar="NUMBER", help="At most so many multiply–accumulates an image, like 400M."
-        ),
+        Optional[int], opt.number_option("At most so many multiply-accumulates an image, like 400M.")
     ] = None,
     max_layers: Annotated[
-        Optional[int], typer.Option(help="At most so many layers (sum of sub_layers).", min=1)
+        Optional[int],
+        opt.number_option(
+            "At most so many layers (sum of sub_layers). Set it: depth raises the score, and without a limit "
+            "networks become too deep to train.",
+            default="no limit",
+        ),
     ] = None,
-    resolution: Annotated[int, typer.Option(help="Side of the square input image.", min=1)] = 32,
-    num_classes: Annotated[int, typer.Option(help="Classes that the network tells apart.", min=1)] = 10,
-    use_se: Annotated[bool, typer.Option("--use-se", help="Squeeze-and-excitation in the super-blocks.")] = False,
+    resolution: Annotated[int, opt.number_option("Side of the square input image.", most=MAX_RESOLUTION)] = 32,
+    num_classes: Annotated[int, opt.number_option("Classes that the network tells apart.")] = 10,
+    use_se: Annotated[
+        bool, typer.Option("--use-se/--no-use-se", help="Squeeze and excitation (SE) in the super-blocks.")
+    ] = False,
     proxy: Annotated[
-        str,
+        list[str],
         typer.Option(
             help="What to maximise: zen (expected Zen-score, the best confirmed by Monte Carlo), zenmc (Monte Carlo "
-            "for every candidate), zen_expected, flops, params, random."
+            "for every candidate), zen_expected, flops, params, random. Given again: reported for the winner."
         ),
-    ] = "zen",
-    iterations: Annotated[
-        int, typer.Option(parser=opt.count, metavar="NUMBER", help="Mutations to try, like 480k.")
-    ] = 480_000,
-    population_size: Annotated[int, typer.Option(help="Networks kept.", min=2)] = 512,
+    ] = ["zen"],
+    iterations: Annotated[int, opt.number_option("Mutations to try, like 480k.")] = 480_000,
+    population_size: Annotated[int, opt.number_option("Networks kept.", least=2)] = 512,
     seed: opt.Seed = 0,
     batch_size: opt.BatchSize = 16,
-    repeats: Annotated[int, typer.Option(help="Repetitions with which the best are confirmed.", min=1)] = 8,
-    top: Annotated[int, typer.Option(help="How many of the best are confirmed.", min=1)] = 8,
+    repeats: Annotated[int, opt.number_option("Repetitions with which the best are confirmed.")] = 8,
+    top: Annotated[int, opt.number_option("How many of the best are confirmed.")] = 8,
     device: opt.Device = "auto",
     gpu: opt.Gpu = None,
     precision: opt.Precision = "fp32",
     save_dir: opt.SaveDir = None,
     resume: Annotated[
-        Optional[Path], typer.Option(metavar="RUN", help="Continue the run in that folder, with its own settings.")
+        Optional[Path],
+        typer.Option(parser=opt.folder, metavar="RUN", help="Continue the run in that folder, with its own settings."),
     ] = None,
     as_json: opt.Json = False,
 ) -> None:
@@ -67,9 +69,11 @@ def search(
     from zennas.cli.render import print_json, print_search
     from zennas.targets import resolve
 
-    with search_progress(resume or save_dir) as watcher:
+    device_named = opt.chosen_device(gpu, device, "leave out --gpu, or use --device cpu")
+    with search_progress(resume or save_dir) as watcher, device_named as device_name:
         if resume is not None:
             _refuse_settings(context)
+            _tell_if_finished(resume)
             result = continue_search(resume, watcher)
         else:
             result = run_search(
@@ -81,14 +85,15 @@ def search(
                 resolution=resolution,
                 num_classes=num_classes,
                 use_se=use_se,
-                proxy=proxy,
+                proxy=proxy[0],
+                report=tuple(proxy[1:]),
                 iterations=iterations,
                 population_size=population_size,
                 seed=seed,
                 batch_size=batch_size,
                 repeats=repeats,
                 top=top,
-                device=opt.device_name(device, gpu),
+                device=device_name,
                 precision=precision,
                 save_dir=save_dir,
                 watcher=watcher,
@@ -97,6 +102,13 @@ def search(
         print_json(result.to_json())
     else:
         print_search(result)
+
+
+def _tell_if_finished(run: Path) -> None:
+    from zennas.search.result import FINISHED, read_result
+
+    if read_result(run).status == FINISHED:
+        print(f"the run in {run} was finished already: nothing is searched", file=sys.stderr)
 
 
 def _refuse_settings(context: typer.Context) -> None:

@@ -16,10 +16,16 @@ def train(
         str, typer.Option(help="digits (bundled, no download), cifar10, cifar100, or a folder with train/ and val/.")
     ] = "digits",
     data: Annotated[
-        Optional[Path], typer.Option(help="Where CIFAR is.  [default: ~/data/pytorch_cifar10 or …100]", file_okay=False)
+        Optional[Path],
+        typer.Option(
+            help="Where CIFAR is.",
+            parser=opt.folder,
+            metavar="FOLDER",
+            show_default="in ~/data",
+        ),
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Passes over the training images.", min=1)] = 10,
-    batch_size: Annotated[int, typer.Option(help="Images in a step.", min=2)] = 64,
+    epochs: Annotated[int, opt.number_option("Passes over the training images.")] = 10,
+    batch_size: Annotated[int, opt.number_option("Images in a step.", least=2)] = 64,
     lr: Annotated[
         float, typer.Option(help="Peak learning rate for 256 images; scaled with the batch size.", min=0)
     ] = 0.2,
@@ -34,10 +40,15 @@ def train(
     seed: opt.Seed = 0,
     device: opt.Device = "auto",
     gpu: opt.Gpu = None,
-    workers: Annotated[int, typer.Option(help="Processes that load images from a folder.", min=0)] = 0,
+    workers: Annotated[int, opt.number_option("Processes that load images from a folder.", least=0)] = 0,
     save_dir: Annotated[
         Optional[Path],
-        typer.Option(help="Folder for the weights.  [default: in the run's folder, or a new one in runs/]"),
+        typer.Option(
+            help="Folder for the weights.",
+            parser=opt.folder,
+            metavar="FOLDER",
+            show_default="in the run's folder, or a new one in runs/",
+        ),
     ] = None,
     as_json: opt.Json = False,
 ) -> None:
@@ -49,7 +60,8 @@ def train(
     from zennas.cli.progress import training_progress
     from zennas.cli.render import print_json, print_training
 
-    with training_progress(epochs, quiet=as_json) as watcher:
+    device_named = opt.chosen_device(gpu, device, "leave out --gpu, or use --device cpu")
+    with training_progress(epochs, quiet=as_json) as watcher, device_named as device_name:
         result = run_training(
             network,
             dataset=dataset,
@@ -64,7 +76,7 @@ def train(
             resolution=resolution,
             use_se=use_se,
             seed=seed,
-            device=opt.device_name(device, gpu),
+            device=device_name,
             workers=workers,
             save_dir=save_dir,
             watcher=watcher,

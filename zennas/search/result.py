@@ -8,14 +8,17 @@ from typing import Any
 
 from zennas.candidate import Candidate, Measure
 from zennas.scoring import own_measure
-from zennas.search.settings import SearchSettings
-from zennas.store import FILE, Store
+from zennas.search.settings import SearchSettings, SettingsError
+from zennas.store import FILE, Store, StoreError, in_use
+
+FINISHED = "finished"
 
 
 @dataclass(frozen=True)
 class SearchResult:
     """A finished run, or one under way (then `best` is the best so far, None before the first checkpoint).
 
+    status: "searching" or "confirming" while a process works on it, "finished", or "interrupted".
     confirmed: the candidates whose scores were confirmed, best first. failures: how often scoring
     failed with which error. seconds: spent searching.
     """
@@ -64,34 +67,70 @@ def measure_json(measure: Measure) -> dict[str, Any]:
 
 
 def read_result(folder: Path) -> SearchResult:
-    """Raises StoreError where there is no run, SettingsError where it is of another version."""
+    """Raises StoreError where there is no run or a damaged one, SettingsError where it is of another version."""
     with Store.read(folder) as store:
-        settings = SearchSettings.from_json(store.get("settings"))
-        state = store.get("state") or {}
-        confirmed = store.measured("zen")
-        chosen = store.get("best") or store.best()
-        found = {c.id: c for c in store.candidates([*confirmed, *([] if chosen is None else [chosen])])}
-        counts = {
-            "tried": state.get("tried", 0),
-            "scored": state.get("scored", 0),
-            "members": store.count_members(),
-            "rejected": state.get("rejected", {}),
-        }
-        return SearchResult(
-            folder,
-            store.get("status"),
-            settings,
-            None if chosen is None else found[chosen],
-            tuple(found[number] for number in confirmed),
-            counts,
-            store.failures(),
-            store.get("seconds") or 0.0,
-            store.get("created") or 0.0,
-            store.get("environment") or {},
-        )
+        try:
+            return _result(folder, store)
+        except (SettingsError, StoreError):
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"{folder / FILE} is damaged: {type(error).__name__}: {error}") from None
+
+
+def _result(folder: Path, store: Store) -> SearchResult:
+    settings = SearchSettings.from_json(store.get("settings"))
+    state = store.get("state") or {}
+    confirmed = store.measured("zen")
+    chosen = store.get("best") or store.best()
+    found = {c.id: c for c in store.candidates([*confirmed, *([] if chosen is None else [chosen])])}
+    counts = {
+        "tried": state.get("tried", 0),
+        "scored": state.get("scored", 0),
+        "members": store.count_members(),
+        "rejected": state.get("rejected", {}),
+    }
+    status = store.get("status")
+    return SearchResult(
+        folder,
+        status if status == FINISHED or in_use(folder) else "interrupted",
+        settings,
+        None if chosen is None else found[chosen],
+        tuple(found[number] for number in confirmed),
+        counts,
+        store.failures(),
+        store.get("seconds") or 0.0,
+        store.get("created") or 0.0,
+        store.get("environment") or {},
+    )
+
+
+@dataclass(frozen=True)
+class DamagedRun:
+    """A run that cannot be read, and why."""
+
+    folder: Path
+    error: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"run": str(self.folder), "status": "damaged", "error": self.error}
+
+
+def list_runs(folder: Path) -> list[SearchResult | DamagedRun]:
+    """The runs in and directly below `folder`, oldest first. Raises StoreError where it is no folder."""
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "is not there"
+        raise StoreError(f"{folder} {what}, expected a folder with runs in it")
+    return [_readable(place) for place in find_runs(folder)]
+
+
+def _readable(folder: Path) -> SearchResult | DamagedRun:
+    try:
+        return read_result(folder)
+    except (SettingsError, StoreError) as error:
+        return DamagedRun(folder, str(error))
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """The runs in and directly below `folder`, oldest first."""
+    """The folders of runs in and directly below `folder`, oldest first."""
     places = [folder, *(sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else [])]
     return sorted((p for p in places if (p / FILE).is_file()), key=lambda p: (p / FILE).stat().st_mtime)

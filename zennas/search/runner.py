@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
-from PlainNet import Options, parse
+from PlainNet import Options, StructureError, parse
 from PlainNet.cost import CostModel
 from SearchSpace import SPACES, SearchSpace, full_name, load_space
 from zennas.candidate import Candidate
@@ -31,11 +31,14 @@ from zennas.scoring import (
     fitness,
     is_confirmed,
     own_measure,
+    report,
+    reported,
     runs_networks,
 )
 from zennas.search.evolution import Evolution
+from zennas.search.result import FINISHED
 from zennas.search.settings import SearchSettings, SettingsError
-from zennas.store import Store
+from zennas.store import Store, write_failure
 from ZeroShotProxy import ProxyError
 
 CHECKPOINT_SECONDS = 2.0
@@ -103,7 +106,7 @@ def resume(folder: Path, watcher: Watcher = NoWatcher(), expected: SearchSetting
         state = store.get("state")
         if state is not None:
             search.restore(state, store.candidates())
-        if store.get("status") != "finished" or not (folder / BEST_FILE).is_file():
+        if store.get("status") != FINISHED or not (folder / BEST_FILE).is_file():
             _carry_out(store, settings, search, function, watcher)
         return settings
 
@@ -119,6 +122,7 @@ def _refuse_other(folder: Path, ours: SearchSettings, wanted: SearchSettings) ->
 def _settled(settings: SearchSettings) -> SearchSettings:
     """The settings that say the same from another folder and on another machine: full paths, one device."""
     device = settings.device
+    reported(settings)  # raises where there is no such proxy
     if runs_networks(settings):
         from PlainNet.device import device_of  # torch takes seconds to import
 
@@ -158,8 +162,28 @@ def _carry_out(store: Store, settings: SearchSettings, search: Evolution, functi
     store.put({"status": "confirming"})
     ranked = sorted(search.population, key=lambda c: (-(c.fitness or 0.0), c.id))
     best = _confirm(store, settings, ranked, watcher)
-    write_text(store.folder / BEST_FILE, f"{best.structure}\n")
-    store.put({"status": "finished", "best": best.id, "finished": time.time()})
+    _report(store, settings, best)
+    _write_best(store.folder / BEST_FILE, best)
+    store.put({"status": FINISHED, "best": best.id, "finished": time.time()})
+
+
+def _report(store: Store, settings: SearchSettings, best: Candidate) -> None:
+    """Score the winner with the proxies that rank nothing; one that fails is noted and costs no result."""
+    known = store.candidates([best.id])[0].measures
+    for name in reported(settings):
+        if name in known:
+            continue
+        try:
+            store.add_measures(best.id, report(best, name, settings))
+        except (ProxyError, StructureError) as error:
+            store.add_failure(best.id, str(error))
+
+
+def _write_best(path: Path, best: Candidate) -> None:
+    try:
+        write_text(path, f"{best.structure}\n")
+    except OSError as error:
+        raise write_failure(path, error) from None
 
 
 def _search(store: Store, settings: SearchSettings, search: Evolution, function: Fitness, watcher: Watcher) -> None:

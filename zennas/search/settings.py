@@ -6,11 +6,27 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from zennas.budget import Budget
+from zennas.limits import check_kind, check_number, check_resolution, check_whole
 from ZeroShotProxy import ScoreSettings
 
 
 class SettingsError(ValueError):
     """Settings that contradict each other or cannot be read."""
+
+
+class WrongSettingError(SettingsError):
+    """A setting of the wrong kind or out of its range, or one that is missing."""
+
+
+_LEAST = {
+    "num_classes": 1,
+    "iterations": 1,
+    "population_size": 2,
+    "seed": 0,
+    "batch_size": 2,
+    "repeats": 1,
+    "top": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -19,7 +35,8 @@ class SearchSettings:
 
     search_space: name or path. initial: structure to start from instead of the space's own.
     proxy: what ranks candidates; "zen" evolves on the expected Zen-score and confirms the `top`
-    best by Monte Carlo with `repeats` repetitions. batch_size, repeats, gamma, device, precision:
+    best by Monte Carlo with `repeats` repetitions. report: proxies that the winner is scored with too,
+    which decide nothing. batch_size, repeats, gamma, device, precision:
     for proxies that run networks. iterations: mutations tried, over budget or not.
     """
 
@@ -30,6 +47,7 @@ class SearchSettings:
     num_classes: int = 10
     use_se: bool = False
     proxy: str = "zen"
+    report: tuple[str, ...] = ()
     iterations: int = 480_000
     population_size: int = 512
     seed: int = 0
@@ -41,10 +59,24 @@ class SearchSettings:
     precision: str = "fp32"
 
     def __post_init__(self) -> None:
-        for name, least in {"iterations": 1, "population_size": 2, "top": 1}.items():
-            if getattr(self, name) < least:
-                raise SettingsError(f"{name} is {getattr(self, name)}, expected at least {least}")
+        self._check_kinds()
+        for name, least in _LEAST.items():
+            check_whole(name, getattr(self, name), WrongSettingError, least=least)
+        check_resolution(self.resolution, WrongSettingError)
         self.scoring()  # raises where those are wrong
+
+    def _check_kinds(self) -> None:
+        for name in ("search_space", "proxy", "device", "precision"):
+            check_kind(name, getattr(self, name), str, WrongSettingError)
+        check_kind("use_se", self.use_se, bool, WrongSettingError)
+        check_number("gamma", self.gamma, WrongSettingError, most=1)
+        if self.initial is not None:
+            check_kind("initial", self.initial, str, WrongSettingError)
+        if not isinstance(self.budget, Budget):
+            raise WrongSettingError(f"budget is {self.budget!r}, expected a Budget")
+        if not isinstance(self.report, (tuple, list)) or not all(isinstance(name, str) for name in self.report):
+            raise WrongSettingError(f"report is {self.report!r}, expected a tuple of names of proxies")
+        object.__setattr__(self, "report", tuple(self.report))  # a list where it comes from JSON
 
     def scoring(self) -> ScoreSettings:
         """The part that proxies look at. Raises ProxyError."""
@@ -52,12 +84,17 @@ class SearchSettings:
         return ScoreSettings(**shared)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "report": list(self.report)}
 
     @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> SearchSettings:
+    def from_json(cls, stored: Any) -> SearchSettings:
         """Raises SettingsError where the settings are of another version."""
+        if not isinstance(stored, dict):
+            raise SettingsError("the run has no settings")
         unknown = stored.keys() - {f.name for f in fields(cls)}
         if unknown:
             raise SettingsError(f"the run was made by another version, with settings {', '.join(sorted(unknown))}")
-        return cls(**{**stored, "budget": Budget(**stored["budget"])})
+        try:
+            return cls(**{**stored, "budget": Budget(**stored["budget"])})
+        except (KeyError, TypeError) as error:
+            raise SettingsError(f"the settings of the run cannot be read: {error}") from None

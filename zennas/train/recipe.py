@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from zennas.limits import check_kind, check_number, check_whole
+
 
 class TrainingError(RuntimeError):
     """A training that cannot begin or cannot go on."""
@@ -29,9 +31,12 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in {"epochs": 1, "batch_size": 2, "lr": 0.0, "weight_decay": 0.0, "warmup": 0.0}.items():
-            if not least <= getattr(self, name) < math.inf:
-                raise TrainingError(f"{name.replace('_', '-')} is {getattr(self, name)}, expected at least {least}")
+        for name, least in {"epochs": 1, "batch_size": 2, "seed": 0}.items():
+            check_whole(name.replace("_", "-"), getattr(self, name), TrainingError, least=least)
+        for name, most in {"lr": math.inf, "weight_decay": math.inf, "warmup": math.inf, "momentum": 1}.items():
+            check_number(name.replace("_", "-"), getattr(self, name), TrainingError, most=most)
+        check_number("label-smoothing", self.label_smoothing, TrainingError, most=1)
+        check_kind("augment", self.augment, bool, TrainingError)
 
     def lr_at(self, progress: float) -> float:
         """Learning rate when a share `progress`, from 0 to 1, of all steps is done."""

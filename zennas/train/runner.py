@@ -17,7 +17,8 @@ from PlainNet import Structure
 from PlainNet.device import device_of
 from PlainNet.masternet import build
 from zennas.environment import environment
-from zennas.files import write_text
+from zennas.files import check_writable, write_text
+from zennas.limits import check_resolution
 from zennas.train.data import load_data
 from zennas.train.loop import Epoch, NoWatcher, Watcher, train_network
 from zennas.train.recipe import Recipe, TrainingError
@@ -66,7 +67,12 @@ def train_structure(
     """
     if (folder / WEIGHTS_FILE).exists():
         raise TrainingError(f"{folder} holds trained weights already: choose another --save-dir")
+    check_resolution(resolution, TrainingError)
     where = device_of(device)
+    try:
+        check_writable(folder)
+    except OSError as error:
+        raise TrainingError(str(error)) from None
     data = load_data(dataset, recipe, resolution, data_folder, workers)
     torch.manual_seed(recipe.seed)
     model = build(structure, num_classes=data.num_classes, use_se=use_se)
@@ -88,10 +94,15 @@ def train_structure(
         "seconds": round(result.seconds, 1),
         "environment": environment(),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / HISTORY_FILE, _csv(history))
-    write_text(folder / CARD_FILE, json.dumps(card, indent=2) + "\n")
-    _save(folder / WEIGHTS_FILE, {"state_dict": {name: t.cpu() for name, t in model.state_dict().items()}})
+    state = {name: t.cpu() for name, t in model.state_dict().items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / HISTORY_FILE, _csv(history))
+        write_text(folder / CARD_FILE, json.dumps(card, indent=2) + "\n")
+        _save(folder / WEIGHTS_FILE, {"state_dict": state})
+    except (OSError, RuntimeError) as error:  # torch.save raises the latter where the disk is full
+        what = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise TrainingError(f"the outcome cannot be written to {folder}: {what}") from None
     return result
 
 
@@ -106,5 +117,9 @@ def _csv(history: tuple[Epoch, ...]) -> str:
 def _save(path: Path, content: Any) -> None:
     """torch.save, whole or not at all."""
     draft = path.with_name(f".{path.name}.new")
-    torch.save(content, draft)
-    os.replace(draft, path)
+    try:
+        torch.save(content, draft)
+        os.replace(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
