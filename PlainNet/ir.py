@@ -27,7 +27,7 @@ class StructureError(ValueError):
 class BlockSpec(NamedTuple):
     """One block as written: `SuperResK3K3(8,16,1,8,1)` is `BlockSpec("SuperResK3K3", (8, 16, 1, 8, 1))`.
 
-    `args` are the integers in the order of the grammar (`registry.BlockType.params` names them).
+    `args` are the integers in the order of the grammar (`blocktype.BlockType.params` names them).
     `branches` are the inner blocks: one branch for `Sequential` and the residual blocks, one for
     each parallel path of `MultiSumBlock` and `MultiCatBlock`, none otherwise.
     `name` is the optional label of `Block(name|...)`; it is part of the text, hence of the identity.

@@ -55,7 +55,7 @@ class ProxyInfo:
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """How networks are scored. Not every proxy looks at every setting; `zennas proxies` says which does.
+    """How networks are scored. Not every proxy looks at every setting.
 
     resolution: side of the square input. batch_size: images in a batch. repeats: independent
     repetitions of a random score. gamma: size of the perturbation of the Zen-score.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from random import Random
 
 import pytest
 
-from PlainNet import parse
+from PlainNet import Structure, parse
 from PlainNet.cost import CostModel
 from SearchSpace import load_space
 from zennas.budget import Budget, BudgetError
@@ -127,19 +128,55 @@ def test_an_impossible_budget_says_how_far_it_is(budget: Budget, message: str) -
     assert "mutations tried" in str(caught.value)
 
 
+class Two:
+    """A space of two structures: one with few parameters and many FLOPs, one the other way round."""
+
+    name = "two"
+    thrifty = parse("ConvKX(3,8,1,1)BN(8)RELU(8)")
+    quick = parse("ConvKX(3,64,3,16)BN(64)RELU(64)")
+
+    def initial(self) -> Structure:
+        return self.thrifty
+
+    def sample(self, rng: Random) -> Structure:
+        return rng.choice([self.thrifty, self.quick])
+
+    def mutate(self, structure: Structure, rng: Random, changes: int = 1) -> Structure:
+        return self.quick if structure == self.thrifty else self.thrifty
+
+    def contains(self, structure: Structure) -> bool:
+        return structure in (self.thrifty, self.quick)
+
+
+def two(budget: Budget) -> Evolution:
+    return Evolution(Two(), CostModel(32, 10), budget, iterations=10_000, population_size=8, seed=0)
+
+
 def test_budgets_that_exclude_each_other() -> None:
-    """Each alone can be met: the fixed last layer takes parameters where FLOPs are few, and the other way round."""
-    space = load_space("IDW_fixfc")
-    model = CostModel(32, 10)
-    smallest = Budget(params=60_000)
-    search = Evolution(space, model, smallest, iterations=10, population_size=8, seed=0)
-    least = search.ask(1)[0].cost
-    with pytest.raises(BudgetError, match="nothing in search space IDW_fixfc"):
-        Evolution(space, model, Budget(params=least.params // 2), iterations=10, population_size=8, seed=0).ask(1)
+    thrifty, quick = (CostModel(32, 10)(structure) for structure in (Two.thrifty, Two.quick))
+    assert thrifty.params < quick.params
+    assert quick.flops < thrifty.flops
+    assert two(Budget(params=thrifty.params)).ask(1)[0].structure == Two.thrifty
+    assert two(Budget(flops=quick.flops)).ask(1)[0].structure == Two.quick
+    with pytest.raises(BudgetError, match="together, though each alone can be met"):
+        two(Budget(params=thrifty.params, flops=quick.flops)).ask(1)
+    with pytest.raises(BudgetError, match=f"the smallest found has {thrifty.params:,}"):
+        two(Budget(params=thrifty.params // 2)).ask(1)
 
 
 def test_asking_comes_back_though_everything_is_refused() -> None:
-    search = make(budget=Budget(params=5_490), iterations=10_000)
+    search = two(Budget(layers=100))
     search.tell(scored(search.ask(1)))
-    assert search.ask(1) == [] or len(search.population) >= 1
-    assert search.tried > 0
+    search.tell(scored(search.ask(1)))
+    assert {candidate.structure for candidate in search.population} == {Two.thrifty, Two.quick}
+    before = search.tried
+    assert search.ask(1) == []
+    assert before < search.tried < 10_000
+    assert search.rejected["duplicate"] == search.tried - before
+
+
+def test_a_small_population_evolves() -> None:
+    """Also one that is no larger than the number of founders: children have other parents than the first."""
+    search = run(make(population=4, iterations=400))
+    parents = {candidate.parent for candidate in search.population}
+    assert parents - {None, 1}

@@ -77,7 +77,7 @@ def train_network(
         began, images = time.monotonic(), 0
         losses, right = 0.0, 0
         for step, (x, y) in enumerate(data.train):
-            lr = recipe.lr_at((epoch + (step + 1) / steps) / recipe.epochs)
+            lr = recipe.lr_at((epoch + (step + 0.5) / steps) / recipe.epochs)
             for group in optimizer.param_groups:
                 group["lr"] = lr
             x, y = x.to(device, memory_format=layout), y.to(device)

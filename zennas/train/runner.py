@@ -62,7 +62,8 @@ def train_structure(
     """Train the network of `structure` on a data set (see `data.load_data`) and keep the outcome in `folder`.
 
     Written there: the weights (a state dict, loadable with `weights_only`), the history as CSV, and a card
-    with everything that decided it. The same arguments on the same machine give the same weights.
+    with everything that decided it. On a CPU the same arguments give the same weights; cuDNN adds up in an
+    order of its own.
     Raises TrainingError, DeviceError, StructureError.
     """
     if (folder / WEIGHTS_FILE).exists():

@@ -1,0 +1,28 @@
+"""What CONTRIBUTING tells a newcomer to write works as it stands."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CHECK = """
+from PlainNet import build, cost, parse
+from ZeroShotProxy import score
+s = parse("ConvKX(3,8,3,1)ConvBNRELU(8)")
+assert cost(s).params == sum(p.numel() for p in build(s).parameters())
+assert cost(s).layers == 2
+found = score(s, ["mine", "mine_too"])
+assert found["mine"].value == 2
+assert found["mine_too"].value > 0
+"""
+
+
+def test_the_recipes_work() -> None:
+    recipes = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    assert len(recipes) == 3
+    program = "\n".join([*recipes, CHECK])
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
