@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Literal
 
 from PlainNet.ir import BlockSpec, StructureError
@@ -100,6 +100,10 @@ class BlockType:
         if (self.lower is None) == (self.expand is None):
             raise ValueError(f"{self.kind}: a block type has either lower or expand")
 
+    @cached_property
+    def _ranges(self) -> tuple[tuple[int, int, bool], ...]:
+        return tuple((param.minimum, param.maximum, param.odd) for param in self.params)
+
     def index(self, name: str) -> int | None:
         """Position of the argument `name`, or None."""
         for i, param in enumerate(self.params):
@@ -109,6 +113,13 @@ class BlockType:
 
     def check(self, spec: BlockSpec) -> None:
         """Raises StructureError where the arguments or inner blocks of `spec` are not allowed."""
+        if not spec.branches and self.inner == "none" and len(spec.args) == len(self.params):
+            # The usual case, in one sweep: a search checks every block that it has not met before.
+            for value, (least, most, odd) in zip(spec.args, self._ranges, strict=True):
+                if not least <= value <= most or (odd and value % 2 == 0):
+                    break
+            else:
+                return
         if len(spec.args) != len(self.params):
             names = ",".join(param.name for param in self.params)
             raise StructureError(f"{self.kind} has {len(spec.args)} arguments, expected {self.kind}({names})")

@@ -112,7 +112,6 @@ class BlockCost(NamedTuple):
 
 def block_cost(spec: BlockSpec, size: int, options: Options = Options()) -> BlockCost:
     """Cost of one block on an input of `size` × `size`. Raises StructureError. `CostModel` caches it."""
-    block_type(spec.kind).check(spec)
     template = template_of(spec)
     if template is not None:
         form = cost_form(template, size, options)

@@ -19,7 +19,7 @@ from functools import cache
 from operator import itemgetter
 from typing import NamedTuple
 
-from PlainNet.blocktype import block_type
+from PlainNet.blocktype import MAX_CHANNELS, block_type
 from PlainNet.ir import BlockSpec
 
 _CHANNEL_PARAMS = ("in_channels", "out_channels", "bottleneck_channels")
@@ -59,13 +59,16 @@ class Template:
 
 
 def template_of(spec: BlockSpec) -> Template | None:
-    """The template that `spec` belongs to, or None where it has none."""
+    """The template that `spec` belongs to, or None where it has none, as where its arguments are not allowed.
+
+    Raises StructureError for a wrong argument that is no number of channels.
+    """
     layout = _layout(spec.kind)
-    if layout is None:
+    if layout is None or len(spec.args) != layout.arguments:
         return None
     channels = layout.channels(spec.args)
     for c in channels:
-        if c % 8:
+        if c % _UNIT or not 0 < c <= MAX_CHANNELS:
             return None
     # A block may do something else where bottleneck and out channels are equal: leave out a projection.
     return _template(spec.kind, layout.rest(spec.args), len(channels) > 2 and channels[1] == channels[2])
@@ -74,6 +77,7 @@ def template_of(spec: BlockSpec) -> Template | None:
 class _Layout(NamedTuple):
     """Where the arguments of a kind are: channels as (in, out, bottleneck if there is one), and the rest."""
 
+    arguments: int
     channel_args: tuple[int, ...]
     channels: Callable[[tuple[int, ...]], tuple[int, ...]]
     rest: Callable[[tuple[int, ...]], tuple[int, ...]]
@@ -86,7 +90,7 @@ def _layout(kind: str) -> _Layout | None:
         return None
     channels = tuple(i for name in _CHANNEL_PARAMS if (i := found.index(name)) is not None)
     rest = tuple(i for i in range(len(found.params)) if i not in channels)
-    return _Layout(channels, _getter(channels), _getter(rest))
+    return _Layout(len(found.params), channels, _getter(channels), _getter(rest))
 
 
 def _getter(positions: tuple[int, ...]) -> Callable[[tuple[int, ...]], tuple[int, ...]]:
@@ -106,4 +110,5 @@ def _template(kind: str, rest: tuple[int, ...], equal: bool) -> Template:
         args[position] = _UNIT * prime
     if equal:
         args[layout.channel_args[2]] = args[layout.channel_args[1]]
+    block_type(kind).check(BlockSpec(kind, tuple(args)))
     return Template(BlockSpec(kind, tuple(args)), layout.channel_args)

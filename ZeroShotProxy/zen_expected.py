@@ -81,7 +81,6 @@ class BlockTerms(NamedTuple):
 
 def block_terms(spec: BlockSpec, size: int, entry: Entry, options: Options) -> BlockTerms:
     """The terms of one block on an input of `size` × `size`. Raises StructureError. `ExpectedZen` caches them."""
-    block_type(spec.kind).check(spec)
     template = template_of(spec)
     chain = _chain(template, size, entry, options) if template is not None else None
     if chain is not None:

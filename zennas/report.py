@@ -150,7 +150,7 @@ def analysis_table(analysis: Analysis) -> Group:
     for part in analysis.parts:
         cost = part.cost
         rows.add_row(
-            part.name,
+            part.name.replace(",", ", "),  # so that narrow terminals break between arguments
             part.output,
             format_count(cost.params),
             _share(cost.params, total.params),
