@@ -148,7 +148,7 @@ class Probe:
         """The loss of part of the batch, as its share of the whole."""
         loss = self.loss_fn(logits, y)
         if not bool(torch.isfinite(loss)):
-            raise ProbeError(f"the loss is {float(loss)}")
+            raise ProbeError(f"the loss is {loss.item()}")
         return loss if len(y) == len(self.labels) else loss * (len(y) / len(self.labels))
 
     def _hessian_product(self, x: Tensor, y: Tensor, vector: list[Tensor]) -> list[Tensor]:

@@ -175,6 +175,9 @@ def test_recipes_of_the_wrong_kind(change: dict[str, object]) -> None:
 def test_odd_batches_train_on_the_cpu(tmp_path: Path) -> None:
     # In a process of its own: in channels-last torch 2.15 writes out of bounds here, and dies.
     network = "SuperConvK3BNRELU(3,8,2,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,32,1,1)"
-    code = f"import zennas; zennas.train({network!r}, epochs=1, batch_size=255, device='cpu', save_dir='out')"
-    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    folder = str(tmp_path / "out")
+    code = f"import zennas; zennas.train({network!r}, epochs=1, batch_size=255, device='cpu', save_dir={folder!r})"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stderr
