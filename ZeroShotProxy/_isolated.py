@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -68,17 +68,17 @@ class Isolated:
         return logits
 
     @contextmanager
-    def outputs(self) -> Iterator[list[tuple[int, Tensor]]]:
-        """A list that calls inside add (index of the layer, its output) to.
+    def outputs(self, copied: bool) -> Iterator[list[Output]]:
+        """A list that calls inside add the outputs of the layers to.
 
-        The rest of the network gets copies of them, which it may write into.
+        With `copied` the rest of the network gets copies of them, which it may write into.
         """
-        found: list[tuple[int, Tensor]] = []
+        found: list[Output] = []
 
         def record(index: int) -> Callable[[nn.Module, Any, Tensor], Tensor]:
             def hook(module: nn.Module, args: Any, output: Tensor) -> Tensor:
-                found.append((index, output))
-                return output.clone()
+                found.append(Output(index, output, output._version))
+                return output.clone() if copied else output
 
             return hook
 
@@ -88,6 +88,18 @@ class Isolated:
         finally:
             for handle in handles:
                 handle.remove()
+
+
+class Output(NamedTuple):
+    """What a layer gave: the index of the layer, the tensor, and the tensor's version then."""
+
+    layer: int
+    value: Tensor
+    version: int
+
+    @property
+    def overwritten(self) -> bool:
+        return self.value._version != self.version
 
 
 @contextmanager

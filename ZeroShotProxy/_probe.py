@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ZeroShotProxy._isolated import Isolated, ProbeError, ReluCodes
+from ZeroShotProxy._isolated import Isolated, Output, ProbeError, ReluCodes
 from ZeroShotProxy.base import Use
 
 LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -121,11 +121,9 @@ class Probe:
         uses, needs_loss = self.uses, self._needs_loss
         hessian = whole and "hessian" in uses
         x = x.clone().requires_grad_("jacobian" in uses)
-        with ExitStack() as watching:
-            outputs = watching.enter_context(self.network.outputs()) if "fisher" in uses else []
-            recorder = watching.enter_context(ReluCodes()) if "relu_codes" in uses else None
-            watching.enter_context(torch.set_grad_enabled(bool(uses - {"relu_codes"})))
-            logits = self.network(x)
+        logits, outputs, codes = self._forward(x, copied=False)
+        if any(output.overwritten for output in outputs):  # by an in-place ReLU right behind a layer
+            logits, outputs, codes = self._forward(x, copied=True)
         jacobian = x.new_empty(0)
         if "jacobian" in uses:
             (jacobian,) = torch.autograd.grad(logits.sum(), x, retain_graph=needs_loss)
@@ -135,14 +133,23 @@ class Probe:
         if needs_loss:
             loss = self._loss(logits, y)
             weights = self.network.weights
-            activations = [output for _, output in outputs]
+            activations = [output.value for output in outputs]
             found = torch.autograd.grad(loss, [*weights, *activations], allow_unused=True, create_graph=hessian)
             connected = _or_zero(found[: len(weights)], weights)
             gradients = [g.detach() for g in connected]
             fisher = self._fisher(outputs, found[len(weights) :])
             if hessian:
                 product = _product(connected, gradients, weights)
-        return Passes(gradients, fisher, product, jacobian, recorder.codes if recorder is not None else [])
+        return Passes(gradients, fisher, product, jacobian, codes)
+
+    def _forward(self, x: Tensor, copied: bool) -> tuple[Tensor, list[Output], list[Tensor]]:
+        """Logits, outputs of the layers and codes of the ReLUs, as far as they are used."""
+        with ExitStack() as watching:
+            outputs = watching.enter_context(self.network.outputs(copied)) if "fisher" in self.uses else []
+            recorder = watching.enter_context(ReluCodes()) if "relu_codes" in self.uses else None
+            watching.enter_context(torch.set_grad_enabled(bool(self.uses - {"relu_codes"})))
+            logits = self.network(x)
+        return logits, outputs, recorder.codes if recorder is not None else []
 
     def _loss(self, logits: Tensor, y: Tensor) -> Tensor:
         """The loss of part of the batch, as its share of the whole."""
@@ -156,15 +163,15 @@ class Probe:
         found = torch.autograd.grad(loss, self.network.weights, allow_unused=True, create_graph=True)
         return _product(_or_zero(found, self.network.weights), vector, self.network.weights)
 
-    def _fisher(self, outputs: list[tuple[int, Tensor]], gradients: tuple[Tensor | None, ...]) -> list[Tensor]:
+    def _fisher(self, outputs: list[Output], gradients: tuple[Tensor | None, ...]) -> list[Tensor]:
         if not outputs:
             return []
         found = [weight.new_zeros(weight.shape[0]) for weight in self.weights]
-        for (index, output), gradient in zip(outputs, gradients, strict=True):
+        for output, gradient in zip(outputs, gradients, strict=True):
             if gradient is not None:
-                product = output.detach() * gradient.detach()
-                by_image = product.flatten(2).sum(2) if product.dim() > 2 else product
-                found[index] += by_image.square().sum(0) / (2 * len(self.labels))
+                shape = (*output.value.shape[:2], -1)
+                by_image = (output.value.detach().reshape(shape) * gradient.detach().reshape(shape)).sum(2)
+                found[output.layer] += by_image.square().sum(0) / (2 * len(self.labels))
         return found
 
 

@@ -103,6 +103,17 @@ def test_memory_that_does_not_do_for_one_image() -> None:
         score(Greedy(small(), most=0), reference_batch(), ["snip"], CPU)
 
 
+def test_a_relu_that_writes_over_a_convolution_s_output() -> None:
+    """Fisher looks at what the convolution gave, whatever comes of that tensor."""
+    network = small()
+    expected = score(network, reference_batch(), ["fisher", "snip"], CPU)
+    network[1] = nn.ReLU(inplace=True)
+    found = score(network, reference_batch(), ["fisher", "snip"], CPU)
+    assert {name: one.value for name, one in found.items()} == {
+        name: pytest.approx(one.value, rel=1e-5) for name, one in expected.items()
+    }
+
+
 def test_passes_are_shared() -> None:
     """Seven measures of the eight need one forward pass together, synflow has its own."""
     network = Greedy(small(), most=64)
