@@ -1,8 +1,11 @@
-"""Torch devices by name. Imports torch."""
+"""Torch devices by name. Imports torch when it is asked for one, so that the error can be caught without."""
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 
 class DeviceError(ValueError):
@@ -11,6 +14,8 @@ class DeviceError(ValueError):
 
 def device_of(name: str) -> torch.device:
     """The device called `cpu`, `cuda`, `cuda:N`, or `auto`, which is CUDA where there is one. Raises DeviceError."""
+    import torch
+
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -23,7 +23,6 @@ IMPORTS_TORCH = {
     "PlainNet/modules.py",
     "PlainNet/masternet.py",
     "PlainNet/checkpoint.py",
-    "PlainNet/device.py",
     "ZeroShotProxy/_gaussian_torch.py",
     "ZeroShotProxy/_initialise.py",
     "ZeroShotProxy/_isolated.py",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -17,6 +17,8 @@ Fitness: TypeAlias = Callable[[Candidate], float]
 
 CONFIRMED = "zen"
 """The proxy whose name means: evolve on the expected Zen-score, then confirm by Monte Carlo."""
+CONFIRMATION = (CONFIRMED, "zen_expected")
+"""What the best are scored with then."""
 
 
 def evolved_on(settings: SearchSettings) -> ProxyInfo:
@@ -29,7 +31,7 @@ def fitness(settings: SearchSettings) -> Fitness:
 
     Raises UnknownNameError for an unknown proxy, SettingsError for one that has no score of its own for a network.
     """
-    info = evolved_on(settings)
+    info = _of_single_networks(evolved_on(settings))
     name = info.name
     if name == "zen_expected":
         expected = ExpectedZen(settings.resolution, settings.gamma, settings.use_se)
@@ -37,8 +39,6 @@ def fitness(settings: SearchSettings) -> Fitness:
     sign = 1.0 if info.higher_is_better else -1.0
     if info.needs == "cost":  # known already
         return lambda candidate: sign * float(getattr(candidate.cost, name))
-    if info.needs == "population":
-        raise SettingsError(f"proxy {name} ranks populations, a search needs one that scores a network by itself")
     # One repetition a candidate, as in Zen-NAS; its random numbers are the candidate's own.
     once = replace(settings.scoring(), repeats=1)
 
@@ -46,6 +46,13 @@ def fitness(settings: SearchSettings) -> Fitness:
         return sign * score(candidate.structure, [name], replace(once, seed=candidate.seed))[name].value
 
     return fit
+
+
+def _of_single_networks(info: ProxyInfo) -> ProxyInfo:
+    """`info`; raises SettingsError for a proxy that has no score for a single network."""
+    if info.needs == "population":
+        raise SettingsError(f"proxy {info.name} ranks populations, a search needs one that scores a network by itself")
+    return info
 
 
 def runs_networks(settings: SearchSettings) -> bool:
@@ -91,22 +98,11 @@ def reported(settings: SearchSettings) -> list[str]:
 
     Raises UnknownNameError, and SettingsError for one that has no score for a single network.
     """
-    infos = [PROXIES.get(name).info for name in settings.report]
-    for info in infos:
-        if info.needs == "population":
-            raise SettingsError(
-                f"proxy {info.name} ranks populations, a report needs one that scores a network by itself"
-            )
+    infos = [_of_single_networks(PROXIES.get(name).info) for name in settings.report]
     return list(dict.fromkeys(info.name for info in infos))
 
 
-def report(best: Candidate, name: str, settings: SearchSettings) -> dict[str, Measure]:
-    """The winner's score by a further proxy. Raises ProxyError or StructureError."""
-    found = score(best.structure, [name], replace(settings.scoring(), seed=best.seed))
-    return {registered: measure(one) for registered, one in found.items()}
-
-
-def confirmations(candidate: Candidate, settings: SearchSettings) -> dict[str, Measure]:
-    """The Monte-Carlo and the expected Zen-score of one of the best. Raises ProxyError."""
-    found = score(candidate.structure, [CONFIRMED, "zen_expected"], replace(settings.scoring(), seed=candidate.seed))
+def scores_of(candidate: Candidate, names: Iterable[str], settings: SearchSettings) -> dict[str, Measure]:
+    """A candidate's scores by the named proxies, with intervals. Raises ProxyError or StructureError."""
+    found = score(candidate.structure, list(names), replace(settings.scoring(), seed=candidate.seed))
     return {name: measure(one) for name, one in found.items()}

@@ -160,10 +160,11 @@ def test_a_network_of_nothing_but_zeros_is_an_error_or_a_number(measuring: Proxy
 
 
 def test_structures_are_asked_for_where_they_are_needed(scoring: Proxy) -> None:
+    if scoring.measure is not None:
+        pytest.skip(f"{scoring.info.name} measures any network")
     network, batch = foreign()
-    if scoring.measure is None:
-        with pytest.raises(ProxyError, match=scoring.info.name):
-            score(network, batch, [scoring.info.name], SETTINGS)
+    with pytest.raises(ProxyError, match=scoring.info.name):
+        score(network, batch, [scoring.info.name], SETTINGS)
 
 
 def test_it_says_where_it_comes_from(proxy: Proxy) -> None:

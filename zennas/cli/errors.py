@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from PlainNet.device import DeviceError
 from PlainNet.registry import UnknownNameError
 from zennas.budget import BudgetError
 from zennas.search.settings import WrongSettingError
@@ -30,6 +31,7 @@ class TerminationError(InterruptionError):
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (UnknownNameError, 2),
     (WrongSettingError, 2),
+    (DeviceError, 2),
     (BudgetError, 3),
     (RunInUseError, 4),
     (TerminationError, 143),
@@ -46,13 +48,7 @@ def guarded(program: Callable[[list[str]], object]) -> None:
         if "--debug" in sys.argv[1:]:
             raise
         print(f"error: {message(error)}", file=sys.stderr)
-        sys.exit(_code(error))
-
-
-def _code(error: Exception) -> int:
-    if type(error).__name__ == "DeviceError":  # by name: importing PlainNet.device imports torch
-        return 2
-    return next((code for kind, code in _CODES if isinstance(error, kind)), 1)
+        sys.exit(next((code for kind, code in _CODES if isinstance(error, kind)), 1))
 
 
 def message(error: Exception) -> str:

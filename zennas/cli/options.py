@@ -9,6 +9,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from PlainNet.device import DeviceError
 from zennas.limits import MAX_RESOLUTION
 from zennas.numbers import LARGEST, parse_count
 
@@ -90,8 +91,7 @@ def chosen_device(gpu: int | None, device: str = "auto", way_out: str = "leave o
     """The name of the device; where it is not there, the error speaks of the flag that was given."""
     try:
         yield device if gpu is None else f"cuda:{gpu}"
-    except ValueError as error:
-        # By name: importing PlainNet.device imports torch, which a closed-form search never needs.
-        if gpu is None or type(error).__name__ != "DeviceError":
+    except DeviceError as error:
+        if gpu is None:
             raise
-        raise type(error)(f"--gpu {gpu}: {str(error).partition(';')[0]}; {way_out}") from None
+        raise DeviceError(f"--gpu {gpu}: {str(error).partition(';')[0]}; {way_out}") from None

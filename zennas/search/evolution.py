@@ -44,6 +44,7 @@ class Evolution:
         self._budget = budget
         self._iterations = iterations
         self._population_size = population_size
+        self._founders = min(FOUNDERS, population_size - 1)
         self._seed = seed
         self._rng = Random(seed)
         self._first: Structure | None = None
@@ -145,7 +146,7 @@ class Evolution:
     def _propose(self, asked: Sequence[Candidate]) -> Candidate | None:
         """A mutated structure, or None where it was rejected."""
         rng, population = self._rng, self._population
-        if len(population) <= min(FOUNDERS, self._population_size - 1):
+        if len(population) <= self._founders:
             assert self._first is not None  # the first ask sets it
             parent, structure = 1, self._space.mutate(self._first, rng)
         else:

@@ -23,17 +23,17 @@ from zennas.candidate import Candidate
 from zennas.environment import environment
 from zennas.files import write_text
 from zennas.scoring import (
+    CONFIRMATION,
     CONFIRMED,
     Fitness,
-    confirmations,
     evaluate,
     evolved_on,
     fitness,
     is_confirmed,
     own_measure,
-    report,
     reported,
     runs_networks,
+    scores_of,
 )
 from zennas.search.evolution import Evolution
 from zennas.search.result import FINISHED
@@ -174,7 +174,7 @@ def _report(store: Store, settings: SearchSettings, best: Candidate) -> None:
         if name in known:
             continue
         try:
-            store.add_measures(best.id, report(best, name, settings))
+            store.add_measures(best.id, scores_of(best, [name], settings))
         except (ProxyError, StructureError) as error:
             store.add_failure(best.id, str(error))
 
@@ -223,7 +223,7 @@ def _confirm(store: Store, settings: SearchSettings, ranked: list[Candidate], wa
         watcher.confirming(i, len(top))
         if not known[candidate.id]:
             try:
-                known[candidate.id] = confirmations(candidate, settings)
+                known[candidate.id] = scores_of(candidate, CONFIRMATION, settings)
             except ProxyError as error:
                 failure = error
                 store.add_failure(candidate.id, str(error))
