@@ -7,7 +7,7 @@ change functions on the way, whether a network calls them or has modules that do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -35,7 +35,7 @@ class Isolated:
 
     def __init__(self, network: nn.Module, device: torch.device, *, seed: int = 0, initialisation: str = "own") -> None:
         self.module = network
-        self._device = device
+        self.device = device
         self._seed = seed
         fresh = {} if initialisation == "own" else drawn(network, initialisation, seed)
         self.parameters = {
@@ -59,7 +59,7 @@ class Isolated:
         """
         if values is None:
             values = {**self.parameters, **{name: b.clone() for name, b in self.buffers.items()}}
-        devices = [self._device] if self._device.type == "cuda" else []
+        devices = [self.device] if self.device.type == "cuda" else []
         with _training(self.module), torch.random.fork_rng(devices):
             torch.manual_seed(self._seed)
             logits = functional_call(self.module, dict(values), (x,))
@@ -68,8 +68,8 @@ class Isolated:
         return logits
 
     @contextmanager
-    def outputs(self, copied: bool) -> Iterator[list[Output]]:
-        """A list that calls inside add the outputs of the layers to.
+    def outputs(self, modules: Sequence[nn.Module], copied: bool) -> Iterator[list[Output]]:
+        """A list that calls inside add the outputs of `modules` to, in the order of the calls.
 
         With `copied` the rest of the network gets copies of them, which it may write into.
         """
@@ -82,7 +82,7 @@ class Isolated:
 
             return hook
 
-        handles = [layer.register_forward_hook(record(i)) for i, layer in enumerate(self.layers.values())]
+        handles = [module.register_forward_hook(record(i)) for i, module in enumerate(modules)]
         try:
             yield found
         finally:
@@ -91,9 +91,9 @@ class Isolated:
 
 
 class Output(NamedTuple):
-    """What a layer gave: the index of the layer, the tensor, and the tensor's version then."""
+    """What a module gave: the index of the module, the tensor, and the tensor's version then."""
 
-    layer: int
+    module: int
     value: Tensor
     version: int
 

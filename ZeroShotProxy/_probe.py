@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from ZeroShotProxy._isolated import Isolated, Output, ProbeError, ReluCodes
 from ZeroShotProxy.base import Use
 
+T = TypeVar("T")
 LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -64,6 +65,20 @@ class Probe:
         self.loss_fn = loss_fn
         self.uses = frozenset(uses)
         self.seed = seed
+        self._shared: dict[Callable[[Probe], Any], Any] = {}
+
+    def shared(self, function: Callable[[Probe], T]) -> T:
+        """`function(self)`, called once however many proxies ask for it."""
+        if function not in self._shared:
+            self._shared[function] = function(self)
+        found: T = self._shared[function]
+        return found
+
+    @property
+    def noise(self) -> Tensor:
+        """Images from N(0, 1) of the batch's shape, drawn from `seed`: for proxies that are defined on noise."""
+        generator = torch.Generator().manual_seed(self.seed)
+        return torch.randn(self.inputs.shape, generator=generator).to(self.inputs.device)
 
     @property
     def labels(self) -> Tensor:
@@ -76,6 +91,16 @@ class Probe:
     def weights(self) -> list[Tensor]:
         """The weights of convolution and linear layers, in the order of the network's modules."""
         return [weight.detach() for weight in self.network.weights]
+
+    def gradients(self, x: Tensor, y: Tensor) -> list[Tensor]:
+        """Of the mean loss over images `x` with labels `y` alone, by each of `weights`; raises ProbeError."""
+        loss = self.loss_fn(self.network(x), y)
+        if not bool(torch.isfinite(loss)):
+            raise ProbeError(f"the loss is {loss.item()}")
+        weights = self.network.weights
+        found = [g.detach() for g in _or_zero(torch.autograd.grad(loss, weights, allow_unused=True), weights)]
+        _refuse_zeros(found)
+        return found
 
     @cached_property
     def passes(self) -> Passes:
@@ -98,8 +123,8 @@ class Probe:
         batches = list(zip(images, self.labels.chunk(pieces) if self._needs_loss else images, strict=True))
         found = [self._piece(x, y, whole=len(batches) == 1) for x, y in batches]
         gradients = [_total(parts) for parts in zip(*(passes.gradients for passes in found), strict=True)]
-        if gradients and not any(bool(g.any()) for g in gradients):
-            raise ProbeError("the gradient of the loss is zero everywhere")
+        if gradients:
+            _refuse_zeros(gradients)
         hessian_gradient = found[0].hessian_gradient
         if "hessian" in self.uses and len(batches) > 1:
             products = [self._hessian_product(x, y, gradients) for x, y in batches]
@@ -145,7 +170,8 @@ class Probe:
     def _forward(self, x: Tensor, copied: bool) -> tuple[Tensor, list[Output], list[Tensor]]:
         """Logits, outputs of the layers and codes of the ReLUs, as far as they are used."""
         with ExitStack() as watching:
-            outputs = watching.enter_context(self.network.outputs(copied)) if "fisher" in self.uses else []
+            layers = list(self.network.layers.values())
+            outputs = watching.enter_context(self.network.outputs(layers, copied)) if "fisher" in self.uses else []
             recorder = watching.enter_context(ReluCodes()) if "relu_codes" in self.uses else None
             watching.enter_context(torch.set_grad_enabled(bool(self.uses - {"relu_codes"})))
             logits = self.network(x)
@@ -171,7 +197,7 @@ class Probe:
             if gradient is not None:
                 shape = (*output.value.shape[:2], -1)
                 by_image = (output.value.detach().reshape(shape) * gradient.detach().reshape(shape)).sum(2)
-                found[output.layer] += by_image.square().sum(0) / (2 * len(self.labels))
+                found[output.module] += by_image.square().sum(0) / (2 * len(self.labels))
         return found
 
 
@@ -184,6 +210,11 @@ def _product(gradients: list[Tensor], vector: list[Tensor], weights: list[Tensor
 def _or_zero(found: tuple[Tensor | None, ...], like: list[Tensor]) -> list[Tensor]:
     """Layers that the output does not depend on have gradient zero."""
     return [torch.zeros_like(w) if g is None else g for g, w in zip(found, like, strict=True)]
+
+
+def _refuse_zeros(gradients: list[Tensor]) -> None:
+    if not any(bool(g.any()) for g in gradients):
+        raise ProbeError("the gradient of the loss is zero everywhere")
 
 
 def _total(parts: tuple[Tensor, ...]) -> Tensor:

@@ -118,9 +118,13 @@ class Proxy:
 PROXIES: Registry[Proxy] = Registry("proxy", "ZeroShotProxy")
 
 
-def register(info: ProxyInfo, score: Callable[[Target, ScoreSettings], Score]) -> None:
-    """Register a proxy that scores structures, under its name and aliases."""
-    _add(Proxy(info, structure=score))
+def register(
+    info: ProxyInfo,
+    score: Callable[[Target, ScoreSettings], Score],
+    measure: Callable[[Probe], Measured] | None = None,
+) -> None:
+    """Register a proxy that scores structures, under its name and aliases; with `measure`, other networks too."""
+    _add(Proxy(info, structure=score, measure=measure))
 
 
 def register_measure(info: ProxyInfo, measure: Callable[[Probe], Measured]) -> None:

@@ -14,6 +14,16 @@ if TYPE_CHECKING:
 
 
 def synflow(probe: Probe) -> list[Tensor]:
+    """What flows through each weight, see `_flow`."""
+    return probe.shared(_flow)
+
+
+def log_synflow(probe: Probe) -> float:
+    """Natural logarithm of `synflow`, whose values reach 1e61."""
+    return math.log(sum(float(part.sum()) for part in probe.shared(_flow)))
+
+
+def _flow(probe: Probe) -> list[Tensor]:
     """|weight × gradient of the summed logits|, for each weight, on an image of ones, in double precision,
     with every parameter and buffer replaced by its absolute value and batch-norms left out."""
     import torch
@@ -37,11 +47,6 @@ def synflow(probe: Probe) -> list[Tensor]:
     if not any(bool(product.any()) for product in products):
         raise ProxyError("nothing flows from the input to the output")
     return products
-
-
-def log_synflow(probe: Probe) -> float:
-    """Natural logarithm of `synflow`, whose values reach 1e61."""
-    return math.log(sum(float(part.sum()) for part in synflow(probe)))
 
 
 _SOURCE = "Tanaka et al., SynFlow, NeurIPS 2020, equation 1; as in Abdelfattah et al., ICLR 2021"

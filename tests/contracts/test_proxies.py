@@ -14,7 +14,7 @@ from tests.conftest import SMALL
 from ZeroShotProxy import PROXIES, Proxy, ProxyError, Score, ScoreSettings, score
 from ZeroShotProxy.base import Target
 
-SETTINGS = ScoreSettings(resolution=16, batch_size=4, repeats=3, device="cpu")
+SETTINGS = ScoreSettings(resolution=16, batch_size=12, repeats=3, device="cpu")  # 4: counts of patterns are all 2⁴
 STRUCTURE = parse(SMALL)
 
 

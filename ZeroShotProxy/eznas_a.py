@@ -1,0 +1,90 @@
+"""EZNAS-A: a program that genetic programming found, on the gradients of ReLU–convolution–batch-norm units.
+
+    |sigmoid(logdet(sign(X)))|_F, averaged over the units
+
+What X is, paper and released code say differently. `eznas_a` is the release, whose figures are the published ones:
+the gradient at the ReLU's input, of the batch. `eznas_a_weight` is the paper's text: the gradient of the
+convolution's weight, under Gaussian noise. Gradients are those of the sum of all logits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ZeroShotProxy.base import ProxyError, ProxyInfo, register_measure
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ZeroShotProxy._probe import Probe
+    from ZeroShotProxy._units import Unit
+
+_SOURCE = "Akhauri et al., EZNAS, NeurIPS 2022, table 5"
+
+
+def eznas_a(probe: Probe) -> float:
+    """X is the gradient (N, C, H, W) at the ReLU's input: that at its output, where the ReLU lets it through."""
+    import torch
+
+    units, total = _units(probe, probe.inputs)
+    read = [unit.rectified for unit in units]
+    # What does not depend on any weight, such as the ReLU of a zero, has gradient zero.
+    found = iter(torch.autograd.grad(total, [x for x in read if x.requires_grad], allow_unused=True))
+    gradients = [next(found) if x.requires_grad else None for x in read]
+    return _mean([torch.zeros_like(x) if g is None else g * (x > 0) for g, x in zip(gradients, read, strict=True)])
+
+
+def eznas_a_weight(probe: Probe) -> float:
+    """X is the gradient (C', C, K, K) of the convolution's weight."""
+    import torch
+
+    units, total = _units(probe, probe.noise)
+    found = torch.autograd.grad(total, [unit.weight for unit in units], allow_unused=True)
+    return _mean([torch.zeros_like(u.weight) if g is None else g for g, u in zip(found, units, strict=True)])
+
+
+def _units(probe: Probe, x: Tensor) -> tuple[list[Unit], Tensor]:
+    """The units of the network and the sum of the logits of images `x`."""
+    import torch
+
+    from ZeroShotProxy._units import Units
+
+    with Units() as units, torch.enable_grad():
+        total = probe.network(x).sum()
+    if not units.found:
+        raise ProxyError("the network has no convolution between a ReLU and a batch-norm")
+    return units.found, total
+
+
+def _mean(gradients: list[Tensor]) -> float:
+    return sum(_program(gradient) for gradient in gradients) / len(gradients)
+
+
+def _program(x: Tensor) -> float:
+    """|sigmoid(logdet(sign(x)))|_F over the square matrices in the last two dimensions of x.
+
+    A negative determinant has no logarithm, and counts like one of 1, sigmoid 0.5; a singular matrix gives 0.
+    """
+    import torch
+
+    if x.shape[-1] != x.shape[-2]:
+        raise ProxyError(f"it takes determinants, and a gradient has {x.shape[-2]} × {x.shape[-1]} elements")
+    sign, logarithm = torch.linalg.slogdet(x.sign())
+    logdet = torch.where(sign < 0, torch.zeros_like(logarithm), logarithm)
+    return float(torch.sigmoid(logdet).norm())
+
+
+def _info(name: str, summary: str, needs: str) -> ProxyInfo:
+    return ProxyInfo(
+        name,
+        summary,
+        source=_SOURCE,
+        needs="batch" if needs == "batch" else "module",
+        initialisation="kaiming_fan_out",
+    )
+
+
+register_measure(_info("eznas_a", "EZNAS-A of the gradient at the ReLUs (as released)", "batch"), eznas_a)
+register_measure(
+    _info("eznas_a_weight", "EZNAS-A of the weights' gradient under noise (as printed)", "module"), eznas_a_weight
+)

@@ -1,0 +1,78 @@
+"""The neural tangent kernel: its condition number (trainability), the error of regression with it (generalisation)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ZeroShotProxy.base import ProxyError, ProxyInfo, register_measure
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ZeroShotProxy._probe import Probe
+
+
+def ntk(probe: Probe) -> float:
+    """Largest over smallest eigenvalue of the kernel of the batch."""
+    import torch
+
+    eigenvalues = torch.linalg.eigvalsh(_kernel(probe))
+    smallest, largest = float(eigenvalues[0]), float(eigenvalues[-1])
+    if not smallest > 0:
+        raise ProxyError(f"the kernel of {len(probe.inputs)} images is singular (smallest eigenvalue {smallest:.3g})")
+    return largest / smallest
+
+
+def ntk_regression(probe: Probe) -> float:
+    """Mean over the second half of the batch of |K' K⁻¹ Y - Y'|²: the error of kernel regression from the first.
+
+    K is the kernel of the first half, K' that between the halves, Y are one-hot labels less their mean.
+    """
+    import torch
+    from torch.nn import functional as F
+
+    found, labels = _kernel(probe), probe.labels
+    half = len(labels) // 2
+    classes = int(labels.max()) + 1
+    known, held_out = (_centred(F.one_hot(part, classes)) for part in (labels[:half], labels[half:]))
+    try:
+        predicted = found[half:, :half] @ torch.linalg.solve(found[:half, :half], known)
+    except RuntimeError as error:
+        raise ProxyError(f"the kernel of {half} images is singular") from error
+    return float((predicted - held_out).square().sum(1).mean())
+
+
+def _kernel(probe: Probe) -> Tensor:
+    from ZeroShotProxy._ntk import kernel
+
+    return probe.shared(kernel)
+
+
+def _centred(targets: Tensor) -> Tensor:
+    targets = targets.double()
+    return targets - targets.mean(0)
+
+
+register_measure(
+    ProxyInfo(
+        "ntk",
+        "condition number of the neural tangent kernel: low is easy to train",
+        source="Chen et al., TE-NAS, ICLR 2021",
+        needs="batch",
+        higher_is_better=False,
+        aliases=("TE-NAS", "TE_NAS"),
+        initialisation="kaiming_fan_in",
+    ),
+    ntk,
+)
+register_measure(
+    ProxyInfo(
+        "ntk_regression",
+        "error on held-out images of kernel regression with the neural tangent kernel",
+        source="Chen et al., Understanding and Accelerating NAS (TEG-NAS), 2021",
+        needs="labels",
+        higher_is_better=False,
+        initialisation="kaiming_fan_in",
+    ),
+    ntk_regression,
+)
