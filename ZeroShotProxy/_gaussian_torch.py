@@ -24,6 +24,9 @@ EXACT_LAYERS = 6
 """So many convolutions run in single precision also when the rest does not: at the input a perturbation
 of 1 % is only a few roundings of bfloat16, behind six layers it has grown tenfold (in variance)."""
 
+_VIEWS = (ops.Flatten, ops.Truncate)
+"""Operations that may give a view of their input, which others may still read."""
+
 
 @dataclass(frozen=True)
 class Passes:
@@ -50,6 +53,7 @@ def run(graph: OpGraph, inputs: Sequence[Tensor], generator: torch.Generator, dt
     for number, node in enumerate(graph.nodes, start=1):
         given = [values[i] for i in node.inputs]
         dying = [i for i in set(node.inputs) if last_use[i] == number]
+        writable = bool(dying) and not isinstance(graph.producer(node.inputs[0]), _VIEWS)
         match node.op:
             case ops.Conv() as conv:
                 layers += 1
@@ -61,18 +65,19 @@ def run(graph: OpGraph, inputs: Sequence[Tensor], generator: torch.Generator, dt
                     made, variance = _conv_batch_norm(xs, weight)
                     running.append(variance.mean())
                 else:
-                    made = [F.conv2d(x, _like(weight, x), None, conv.stride, conv.padding, 1, conv.groups) for x in xs]
+                    made = [
+                        F.conv2d(x, _like(weight, x), None, conv.stride, conv.padding, conv.dilation, conv.groups)
+                        for x in xs
+                    ]
             case ops.Linear() as linear:
                 weight = _gaussian((linear.out_features, linear.in_features), given[0][0], generator)
                 made = [F.linear(x, weight.to(x.dtype)) for x in given[0]]
             case ops.BatchNorm() if node.inputs[0] in normalised:
                 made = given[0]
             case ops.BatchNorm():
-                made, variance = _batch_norm(given[0], in_place=bool(dying))
+                made, variance = _batch_norm(given[0], in_place=writable)
                 running.append(variance.mean())
-            case ops.Relu() if dying and not isinstance(
-                graph.producer(node.inputs[0]), ops.Flatten
-            ):  # a view of others
+            case ops.Relu() if writable:
                 made = [x.relu_() for x in given[0]]
             case ops.Concat():
                 made = [torch.cat(parts, dim=1) for parts in zip(*given, strict=True)]

@@ -250,9 +250,9 @@ class Window(NamedTuple):
 
 
 @cache
-def window(kernel: int, stride: int, size: int, context: int) -> Window:
+def window(kernel: int, stride: int, size: int, context: int, dilation: int = 1) -> Window:
     """The window of a convolution on `size` × `size`, after many convolutions of kernel `context`."""
-    taps, means = _taps(_profile(context, size), kernel, stride)
+    taps, means = _taps(_profile(context, size), kernel, stride, dilation)
     return Window(sum(float(t.mean()) for t in taps), sum(m * m for m in means))
 
 
@@ -275,11 +275,12 @@ def _profile(kernel: int, size: int) -> Array:
     return profile
 
 
-def _taps(profile: Array, kernel: int, stride: int) -> tuple[list[Array], list[float]]:
+def _taps(profile: Array, kernel: int, stride: int, dilation: int = 1) -> tuple[list[Array], list[float]]:
     """For each tap of the kernel: the profile that it sees at each output position (0 in the padding),
     and the mean of that profile's square root."""
-    pad, out = (kernel - 1) // 2, (profile.shape[0] - 1) // stride + 1
+    pad, out = dilation * (kernel - 1) // 2, (profile.shape[0] - 1) // stride + 1
     padded = np.pad(profile, pad)
     last = stride * (out - 1) + 1
-    views = [padded[y : y + last : stride, x : x + last : stride] for y in range(kernel) for x in range(kernel)]
+    offsets = [dilation * i for i in range(kernel)]
+    views = [padded[y : y + last : stride, x : x + last : stride] for y in offsets for x in offsets]
     return views, [float(np.sqrt(view).mean()) for view in views]

@@ -69,9 +69,16 @@ def _program(x: Tensor) -> float:
 
     if x.shape[-1] != x.shape[-2]:
         raise ProxyError(f"it takes determinants, and a gradient has {x.shape[-2]} × {x.shape[-1]} elements")
-    sign, logarithm = torch.linalg.slogdet(x.sign())
-    logdet = torch.where(sign < 0, torch.zeros_like(logarithm), logarithm)
-    return float(torch.sigmoid(logdet).norm())
+    factors, order, _ = torch.linalg.lu_factor_ex(x.sign())
+    pivots = factors.diagonal(dim1=-2, dim2=-1)
+    size = pivots.abs()
+    # Rounding makes a singular matrix's last pivots tiny; their product with the others is anything but tiny.
+    singular = size.amin(-1) <= x.shape[-1] * torch.finfo(x.dtype).eps * size.amax(-1)
+    exchanges = (order != torch.arange(1, x.shape[-1] + 1, device=x.device)).sum(-1)
+    negative = ((pivots < 0).sum(-1) + exchanges) % 2 == 1
+    found = torch.sigmoid(size.log().sum(-1))
+    found = torch.where(negative, torch.full_like(found, 0.5), found)
+    return float(torch.where(singular, torch.zeros_like(found), found).norm())
 
 
 def _info(name: str, summary: str, needs: str) -> ProxyInfo:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from PlainNet import BlockSpec, Options, Structure, StructureError, lower, ops
+from PlainNet import BlockSpec, Options, Structure, StructureError, ops
 from PlainNet.blocktype import block_type, in_channels
 from PlainNet.lowering import lower_block
 from PlainNet.ops import BN_EPS, BN_MOMENTUM, Node, Shape
@@ -92,14 +92,23 @@ def block_terms(spec: BlockSpec, size: int, entry: Entry, options: Options) -> B
 
 def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[Signal]]:
     """Carry `entry` through operations: the logs of the batch-norms, and all values."""
-    contexts = _contexts(nodes)
-    start = np.exp(_GRID)
+    return _carry(nodes, size, _entering(entry, np.exp(_GRID)), entry == IMAGE, _largest_kernel(nodes, 1))
+
+
+def _entering(entry: Entry, decorrelation: moments.Array) -> Signal:
     # The distance at the entry is right for an image; behind the first layer of a super-block it is forgotten.
-    ingoing = replace(moments.gaussian(1.0, start), second=entry.second, mean2=entry.mean2)
-    known = replace(ingoing, kurtosis=entry.kurtosis, rectified=entry.rectified, shared=entry.shared)
+    ingoing = replace(moments.gaussian(1.0, decorrelation), second=entry.second, mean2=entry.mean2)
+    return replace(ingoing, kurtosis=entry.kurtosis, rectified=entry.rectified, shared=entry.shared)
+
+
+def _carry(nodes: Sequence[Node], size: int, known: Signal, is_image: bool, context: int) -> tuple[float, list[Signal]]:
+    """Carry `known` through the operations of a block: the logs of the batch-norms, and all values.
+
+    context: the kernel whose zero padding has shaped the block's values (`_moments._profile`).
+    """
     values, sizes = [known], [size]
     logs = 0.0
-    for node, context in zip(nodes, contexts, strict=True):
+    for node in nodes:
         x, x_size = values[node.inputs[0]], sizes[node.inputs[0]]
         match node.op:
             case _ if not x.second and not isinstance(node.op, _MORE_THAN_ZERO):
@@ -108,8 +117,8 @@ def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[S
                 y = x
             case ops.Conv() as conv:
                 # An image has no border that padding has shaped yet.
-                own = 1 if node.inputs[0] == 0 and entry == IMAGE else context
-                window = moments.window(conv.kernel, conv.stride, x_size, own)
+                own = 1 if node.inputs[0] == 0 and is_image else context
+                window = moments.window(conv.kernel, conv.stride, x_size, own, conv.dilation)
                 y = moments.weighted_sum(x, conv.in_channels // conv.groups, conv.kernel**2, window)
             case ops.Linear() as linear:
                 y = moments.weighted_sum(x, linear.in_features, 1, moments.Window(1.0, 1.0))
@@ -138,7 +147,7 @@ def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[S
                 y = moments.mixture([values[i] for i in node.inputs], channels)
             case ops.Zero():
                 y = moments.zero(x)
-            case ops.Flatten():
+            case ops.Flatten() | ops.Shift() | ops.Truncate():
                 y = x
             case other:
                 raise ops.UnknownOperationError(other, "the expected Zen-score")
@@ -147,21 +156,10 @@ def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[S
     return logs, values
 
 
-def _contexts(nodes: Sequence[Node]) -> list[int]:
-    """For each operation the kernel whose zero padding has shaped its input (`_moments._profile`).
-
-    That is the largest kernel of the block, or, in a walk over several blocks, of the last that had one above 1.
-    """
-    largest: dict[int, int] = {}
-    for node in nodes:
-        if isinstance(node.op, ops.Conv):
-            largest[node.block] = max(largest.get(node.block, 1), node.op.kernel)
-    found, last = [], 1
-    for node in nodes:
-        own = largest.get(node.block, 1)
-        last = own if own > 1 else last
-        found.append(last)
-    return found
+def _largest_kernel(nodes: Sequence[Node], before: int) -> int:
+    """Of the convolutions of a block; that of the block before where it has none above 1."""
+    largest = max((node.op.kernel for node in nodes if isinstance(node.op, ops.Conv)), default=1)
+    return largest if largest > 1 else before
 
 
 def _log_running_deviation(variance: float) -> float:
@@ -269,6 +267,11 @@ def _interpolate(table: array[float], log_decorrelation: float) -> float:
     return table[i] + (table[i + 1] - table[i]) * (position - i)
 
 
+@lru_cache(maxsize=256)
+def _lowered(spec: BlockSpec, size: int, options: Options) -> tuple[list[Node], Shape]:
+    return lower_block(spec, size, options)
+
+
 class ExpectedZen:
     """Scores structures at one resolution, remembering each block: a mutated network costs a block or two."""
 
@@ -309,13 +312,22 @@ class ExpectedZen:
         return score - tail + math.log(shape.elements) + entered / 2 + _interpolate(distance, entered)
 
     def _walk(self, structure: Structure) -> float:
-        """The score of a network that is not made of super-blocks alone, in one walk: slower, nothing is remembered."""
-        graph = lower(structure, resolution=self.resolution, options=self.options)
-        logs, values = _walk(graph.nodes, self.resolution, IMAGE)
-        if not values[-1].second:
+        """The score of a network that is not made of super-blocks alone, block after block: no terms are remembered."""
+        signal = _entering(IMAGE, np.array([math.exp(self._start)]))
+        score, context = 0.0, 1
+        size, channels, is_image = self.resolution, in_channels(structure.blocks[0]), True
+        for i, spec in enumerate(structure.blocks):
+            if in_channels(spec) != channels:
+                given = f"takes {in_channels(spec)} channels, what comes before it gives {channels}"
+                raise StructureError(f"{spec.kind} {given}", str(i))
+            nodes, shape = _lowered(spec, size, self.options)
+            context = _largest_kernel(nodes, context)
+            logs, values = _carry(nodes, size, signal, is_image, context)
+            score += logs
+            signal, size, channels, is_image = values[-1], shape.size, shape.channels, False
+        if not signal.second:
             raise ProxyError("proxy zen_expected: nothing of the input reaches the output")
-        distance = float(np.interp(self._start, _GRID, np.log(values[-1].distance)))
-        return logs + distance + math.log(graph.shape_of(graph.output).elements)
+        return score + math.log(float(signal.distance[0])) + math.log(shape.elements)
 
     def _add(self, spec: BlockSpec, size: int, entry: Entry) -> BlockTerms:
         block = block_terms(spec, size, entry, self.options)

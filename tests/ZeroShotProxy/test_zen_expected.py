@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 from PlainNet import Structure, StructureError, parse
 from PlainNet.cost import CostModel
 from SearchSpace import load_space
+from SearchSpace.darts import read
 from tests.conftest import SMALL
 from ZeroShotProxy import ScoreSettings, score
 from ZeroShotProxy import _moments as moments
@@ -75,6 +76,16 @@ def test_published_networks(published: dict[str, str]) -> None:
     settings = replace(SETTINGS, resolution=32, repeats=4)
     structure = parse(published["zennet_cifar_model_size05M_res32"])
     assert expected_zen(structure, resolution=32) == pytest.approx(monte_carlo(structure, settings), rel=0.03)
+
+
+@pytest.mark.parametrize(("start", "resolution"), [("DARTS_V2 @ cifar(16, 5)", 16), ("DARTS_V1 @ imagenet(16, 5)", 64)])
+def test_stacks_of_cells(start: str, resolution: int) -> None:
+    """Random cells stacked like these; sums of paths with layers in common are taken as independent."""
+    space, rng = load_space("darts", read(start)), Random(0)
+    settings = replace(SETTINGS, resolution=resolution, batch_size=8, repeats=4)
+    for structure in (space.initial(), space.sample(rng), space.sample(rng)):
+        measured = monte_carlo(structure, settings)
+        assert expected_zen(structure, resolution=resolution) == pytest.approx(measured, rel=0.03)
 
 
 def test_gamma_reaches_the_score() -> None:
@@ -159,13 +170,16 @@ def test_small_angles_do_not_drown_in_rounding() -> None:
     assert ratio == pytest.approx(0.5 / (0.5 - 1 / (2 * math.pi)), rel=1e-3)
 
 
-@pytest.mark.parametrize(("kernel", "stride", "size"), [(3, 1, 4), (5, 2, 7), (7, 1, 8), (1, 2, 5)])
-def test_windows_count_the_taps_inside(kernel: int, stride: int, size: int) -> None:
+@pytest.mark.parametrize(
+    ("kernel", "stride", "size", "dilation"),
+    [(3, 1, 4, 1), (5, 2, 7, 1), (7, 1, 8, 1), (1, 2, 5, 1), (3, 1, 4, 2), (5, 2, 7, 2), (5, 1, 2, 3)],
+)
+def test_windows_count_the_taps_inside(kernel: int, stride: int, size: int, dilation: int) -> None:
     """On a flat profile (context 1): taps inside the picture, averaged over output positions."""
-    window = moments.window(kernel, stride, size, 1)
-    pad = (kernel - 1) // 2
+    window = moments.window(kernel, stride, size, 1, dilation)
+    pad, last = dilation * (kernel - 1) // 2, dilation * (kernel - 1) + 1
     image = np.pad(np.ones((size, size)), pad)
     starts = range(0, size, stride)
-    inside = np.mean([image[y : y + kernel, x : x + kernel].sum() for y in starts for x in starts])
+    inside = np.mean([image[y : y + last : dilation, x : x + last : dilation].sum() for y in starts for x in starts])
     assert window.inside == pytest.approx(inside)
     assert window.means <= window.inside
