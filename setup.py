@@ -27,7 +27,9 @@ setup(
         "pretrained",
         "zennas",
         "zennas.cli",
+        "zennas.correlate",
         "zennas.search",
+        "zennas.tables",
         "zennas.train",
     ],
     py_modules=["ZenNet"],
@@ -46,6 +48,7 @@ setup(
     ],
     extras_require={
         "plot": ["matplotlib>=3.8"],
+        "nats-bench": ["nats_bench>=1.8"],
         "dev": ["ruff", "mypy", "pytest>=8", "hypothesis>=6.100", "setuptools>=77"],
     },
     entry_points={"console_scripts": ["zennas = zennas.cli.app:main"]},

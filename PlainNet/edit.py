@@ -7,7 +7,9 @@ from functools import cache
 from typing import NamedTuple
 
 from PlainNet.blocktype import argument, block_type, in_channels
+from PlainNet.grammar import PROBE_RESOLUTION
 from PlainNet.ir import BlockSpec
+from PlainNet.lowering import lower_block
 
 SPLIT_THRESHOLD = 6
 """Zen-NAS splits super-blocks with so many sub-layers."""
@@ -19,6 +21,8 @@ def out_channels(spec: BlockSpec) -> int:
         value = argument(spec, name)
         if value is not None:
             return value
+    if not spec.branches:  # neither an argument nor inner blocks tell
+        return lower_block(spec, PROBE_RESOLUTION)[1].channels
     ends = [out_channels(branch[-1]) for branch in spec.branches]
     return sum(ends) if spec.kind == "MultiCatBlock" else ends[0]
 

@@ -30,8 +30,10 @@ from PlainNet.ops import (
     OpGraph,
     Relu,
     Shape,
+    Shift,
     Sigmoid,
     Swish,
+    Truncate,
     Zero,
 )
 
@@ -80,13 +82,20 @@ class Builder:
     # -- operations --------------------------------------------------------------------------
 
     def conv(
-        self, x: Value, out_channels: int, kernel: int, stride: int = 1, groups: int = 1, bias: bool = False
+        self,
+        x: Value,
+        out_channels: int,
+        kernel: int,
+        stride: int = 1,
+        groups: int = 1,
+        bias: bool = False,
+        dilation: int = 1,
     ) -> Value:
         channels, size = self._image(x, "a convolution")
         if channels % groups or out_channels % groups:
             raise self.fail(f"{groups} groups do not divide {channels} input and {out_channels} output channels")
         self._count(out_channels * (channels // groups) * kernel * kernel)
-        op = Conv(channels, out_channels, kernel, stride, groups, bias)
+        op = Conv(channels, out_channels, kernel, stride, groups, bias, dilation)
         return self._emit(op, (x,), Shape(out_channels, self._window(op, size)))
 
     def batch_norm(self, x: Value) -> Value:
@@ -135,6 +144,18 @@ class Builder:
 
     def zero(self, x: Value) -> Value:
         return self._emit(Zero(), (x,), x.shape)
+
+    def shift(self, x: Value) -> Value:
+        self._image(x, "a shift")
+        return self._emit(Shift(), (x,), x.shape)
+
+    def truncate(self, x: Value, channels: int) -> Value:
+        """The first `channels` channels of `x`; `x` itself where it has no more."""
+        if channels > x.shape.channels:
+            raise self.fail(f"{x.shape} has no {channels} channels to keep")
+        if channels == x.shape.channels:
+            return x
+        return self._emit(Truncate(channels), (x,), Shape(channels, x.shape.size))
 
     def add(self, x: Value, y: Value) -> Value:
         if x.shape != y.shape:
@@ -217,7 +238,8 @@ class Builder:
 
     @staticmethod
     def _window(op: Conv | MaxPool | AvgPool, size: int) -> int:
-        free = size + 2 * op.padding - op.kernel
+        extent = op.extent if isinstance(op, Conv) else op.kernel
+        free = size + 2 * op.padding - extent
         steps = -(-free // op.stride) if isinstance(op, AvgPool) and op.ceil else free // op.stride
         return steps + 1
 

@@ -27,6 +27,7 @@ def op_module(op: ops.Op, bn_eps: float = BN_EPS) -> nn.Module | None:
                 op.kernel,
                 stride=op.stride,
                 padding=op.padding,
+                dilation=op.dilation,
                 groups=op.groups,
                 bias=op.bias,
             )
@@ -57,6 +58,10 @@ def op_function(op: ops.Op) -> tuple[Callable[..., Any], tuple[Any, ...]]:
             return torch.flatten, (1,)
         case ops.Zero():
             return torch.zeros_like, ()
+        case ops.Shift():
+            return F.pad, ((-1, 1, -1, 1),)
+        case ops.Truncate():
+            return torch.narrow, (1, 0, op.channels)
         case ops.Add():
             return torch.add, ()
         case ops.Mul():

@@ -13,7 +13,10 @@ from typing import NamedTuple, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """2-D convolution, square kernel, padding (kernel - 1) // 2; weight (out, in / groups, kernel, kernel)."""
+    """2-D convolution, square kernel, padding (extent - 1) // 2; weight (out, in / groups, kernel, kernel).
+
+    dilation: the distance between taps; `extent` is the side of the window that they span.
+    """
 
     in_channels: int
     out_channels: int
@@ -21,10 +24,15 @@ class Conv:
     stride: int = 1
     groups: int = 1
     bias: bool = False
+    dilation: int = 1
+
+    @property
+    def extent(self) -> int:
+        return self.dilation * (self.kernel - 1) + 1
 
     @property
     def padding(self) -> int:
-        return (self.kernel - 1) // 2
+        return (self.extent - 1) // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +112,18 @@ class Zero:
 
 
 @dataclass(frozen=True, slots=True)
+class Shift:
+    """One position up and to the left; zeros enter at the bottom and at the right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """The first so many channels."""
+
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
 class Add:
     """Sum of two values of one shape."""
 
@@ -130,13 +150,29 @@ Op: TypeAlias = (
     | AdaptiveAvgPool
     | Flatten
     | Zero
+    | Shift
+    | Truncate
     | Add
     | Mul
     | Concat
 )
 """Whoever interprets operations raises `UnknownOperationError` for one that it does not know."""
 
-WITHOUT_WEIGHTS = (Relu, Swish, Sigmoid, MaxPool, AvgPool, AdaptiveAvgPool, Flatten, Zero, Add, Mul, Concat)
+WITHOUT_WEIGHTS = (
+    Relu,
+    Swish,
+    Sigmoid,
+    MaxPool,
+    AvgPool,
+    AdaptiveAvgPool,
+    Flatten,
+    Zero,
+    Shift,
+    Truncate,
+    Add,
+    Mul,
+    Concat,
+)
 
 
 class UnknownOperationError(TypeError):

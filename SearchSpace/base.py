@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from random import Random
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from PlainNet import Structure
 from PlainNet.registry import Registry, UnknownNameError
@@ -38,6 +38,24 @@ class SearchSpace(Protocol):
 
     def contains(self, structure: Structure) -> bool:
         """Whether mutations can lead to `structure`."""
+
+
+@runtime_checkable
+class CellSpace(SearchSpace, Protocol):
+    """A space whose networks have a notation of their own: that of a benchmark or a paper.
+
+    The methods raise SearchSpaceError, in one line, for text that is no architecture and for a structure that is not
+    in the space. `read(write(s)) == s`.
+    """
+
+    def read(self, text: str) -> Structure:
+        """The network of an architecture in the space's notation."""
+
+    def write(self, structure: Structure) -> str:
+        """The architecture of a network, in the space's notation."""
+
+    def canonical(self, structure: Structure) -> str:
+        """A name that networks share if they are known to compute the same function of their weights."""
 
 
 class SpaceFactory(Protocol):

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
+from itertools import permutations, product
 from random import Random
+from typing import NamedTuple, TypeAlias
 
 from PlainNet import BlockSpec, Structure, ops
 from PlainNet.blocks.nasbench201 import EDGES, OPERATIONS
@@ -23,6 +24,8 @@ from SearchSpace.base import SPACES, SearchSpaceError
 CHANNELS = 16
 CELLS_A_STAGE = 5
 STAGES = 3
+
+CONVOLUTIONS = ("nor_conv_1x1", "nor_conv_3x3")
 
 _EDGE = re.compile(r"([a-z0-9_]+)~([0-9]+)")
 
@@ -94,22 +97,69 @@ def cell_of(structure: Structure) -> Cell201:
 def canonical(cell: Cell201) -> str:
     """A name that two cells share if they compute the same function of their weights.
 
-    `skip_connect` passes its input on, `none` gives nothing, sums have no order, edges that start from
-    nothing, or lead nowhere, do not count. That leaves 5,773 classes; the paper's 6,466 keep zeros in sums.
+    `skip_connect` passes its input on, `none` gives nothing, sums have no order and no brackets, edges that start
+    from nothing, or lead nowhere, do not count; one convolution used twice is another thing than two. That leaves
+    5,260 classes; the paper's 6,466 keep zeros in sums. (A batch-norm behind nothing may learn to shift; that is
+    overlooked.)
     """
-    nodes: list[str] = ["x"]
+    nodes: list[_Sum] = [("x",)]
     for node in (1, 2, 3):
-        terms = []
-        for (to, source), chosen in zip(EDGES, cell.edges, strict=True):
-            operation = OPERATIONS[chosen]
-            if to == node and operation != "none" and nodes[source]:
-                terms.append(nodes[source] if operation == "skip_connect" else f"{operation}({nodes[source]})")
-        nodes.append(_sum(terms))
-    return nodes[-1]
+        terms: list[_Term] = []
+        for edge, (to, source) in enumerate(EDGES):
+            operation = OPERATIONS[cell.edges[edge]]
+            if to != node or operation == "none" or not nodes[source]:
+                continue
+            if operation == "skip_connect":
+                terms += nodes[source]
+            else:
+                # Pooling has no weights: wherever it is done, it is the same.
+                terms.append(_Operation(operation, nodes[source], edge if operation in CONVOLUTIONS else None))
+        nodes.append(tuple(terms))
+    return _name(nodes[-1])
 
 
-def _sum(terms: list[str]) -> str:
-    return terms[0] if len(terms) == 1 else f"[{'+'.join(sorted(terms))}]" if terms else ""
+class _Operation(NamedTuple):
+    """An operation on a sum; `edge` tells convolutions apart."""
+
+    kind: str
+    of: _Sum
+    edge: int | None
+
+
+_Term: TypeAlias = "str | _Operation"
+_Sum: TypeAlias = "tuple[_Term, ...]"
+
+
+def _name(value: _Sum) -> str:
+    """The smallest way to write `value`, over the ways to number convolutions that look the same."""
+    alike: dict[str, set[int]] = {}
+    for term in _operations(value):
+        if term.edge is not None:
+            alike.setdefault(_written((term,), {}), set()).add(term.edge)
+    groups = [sorted(edges) for edges in alike.values() if len(edges) > 1]
+    names = []
+    for orders in product(*(permutations(range(len(edges))) for edges in groups)):
+        numbers = {e: i for edges, order in zip(groups, orders, strict=True) for e, i in zip(edges, order, strict=True)}
+        names.append(_written(value, numbers))
+    return min(names)
+
+
+def _operations(value: _Sum) -> Iterator[_Operation]:
+    for term in value:
+        if isinstance(term, _Operation):
+            yield term
+            yield from _operations(term.of)
+
+
+def _written(value: _Sum, numbers: dict[int, int]) -> str:
+    terms = []
+    for term in value:
+        if isinstance(term, _Operation):
+            number = "" if term.edge is None or term.edge not in numbers else f"#{numbers[term.edge] + 1}"
+            terms.append(f"{term.kind}{number}({_written(term.of, numbers)})")
+        else:
+            terms.append(term)
+    return "+".join(sorted(terms))
 
 
 def published_flops(graph: OpGraph) -> int:
@@ -161,6 +211,15 @@ class NASBench201:
         except SearchSpaceError:
             return False
         return True
+
+    def read(self, text: str) -> Structure:
+        return network(Cell201.parse(text))
+
+    def write(self, structure: Structure) -> str:
+        return str(cell_of(structure))
+
+    def canonical(self, structure: Structure) -> str:
+        return canonical(cell_of(structure))
 
 
 def nasbench201(initial: Structure | None = None) -> NASBench201:

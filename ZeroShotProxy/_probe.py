@@ -151,7 +151,8 @@ class Probe:
             logits, outputs, codes = self._forward(x, copied=True)
         jacobian = x.new_empty(0)
         if "jacobian" in uses:
-            (jacobian,) = torch.autograd.grad(logits.sum(), x, retain_graph=needs_loss)
+            found = torch.autograd.grad(logits.sum(), x, retain_graph=needs_loss, allow_unused=True)
+            (jacobian,) = _or_zero(found, [x])
         gradients: list[Tensor] = []
         fisher: list[Tensor] = []
         product: list[Tensor] = []
@@ -159,10 +160,10 @@ class Probe:
             loss = self._loss(logits, y)
             weights = self.network.weights
             activations = [output.value for output in outputs]
-            found = torch.autograd.grad(loss, [*weights, *activations], allow_unused=True, create_graph=hessian)
-            connected = _or_zero(found[: len(weights)], weights)
+            by_each = torch.autograd.grad(loss, [*weights, *activations], allow_unused=True, create_graph=hessian)
+            connected = _or_zero(by_each[: len(weights)], weights)
             gradients = [g.detach() for g in connected]
-            fisher = self._fisher(outputs, found[len(weights) :])
+            fisher = self._fisher(outputs, by_each[len(weights) :])
             if hessian:
                 product = _product(connected, gradients, weights)
         return Passes(gradients, fisher, product, jacobian, codes)

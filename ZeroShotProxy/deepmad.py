@@ -47,8 +47,8 @@ def deepmad(target: Target, settings: ScoreSettings) -> Score:
     weights = [1.0] * (len(entropies) - 1) + [_LAST_STAGE]
     mean = sum(depths) / len(depths)
     variance = sum((depth - mean) ** 2 for depth in depths) / len(depths)
-    value = sum(w * h for w, h in zip(weights, entropies, strict=True)) - _UNEVENNESS * math.exp(variance)
-    return Score(value)
+    entropy = sum(w * h for w, h in zip(weights, entropies, strict=True))
+    return Score(entropy - _UNEVENNESS * math.exp(variance))
 
 
 def effectiveness(target: Target, settings: ScoreSettings) -> Score:

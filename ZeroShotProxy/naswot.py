@@ -21,7 +21,9 @@ def naswot(probe: Probe) -> float:
     for code in codes:
         signs = code.float().mul_(2).sub_(1)
         kernel += (signs @ signs.T + signs.shape[1]) / 2  # agreements less disagreements are 2 × agreements - all
-    _, logarithm = torch.linalg.slogdet(kernel)
+    sign, logarithm = torch.linalg.slogdet(kernel)
+    if not float(sign):
+        raise ProxyError("all ReLUs agree on some images: the determinant is 0")
     return float(logarithm)
 
 

@@ -35,7 +35,7 @@ def zen(target: Target, settings: ScoreSettings) -> Score:
     graph = lower(structure, resolution=settings.resolution, options=options)
     scores = _zen_torch.zen_scores(graph, settings)
     if not all(map(math.isfinite, scores)):
-        raise ProxyError(f"proxy zen gives {scores} for {structure}: not finite")
+        raise ProxyError(f"proxy zen gives {scores[0]}: nothing of the input reaches the output, or numbers overflow")
     return mean_score(scores)
 
 

@@ -55,6 +55,9 @@ def random_block(kind: BlockType, rng: Random, in_channels: int, multiple: int =
         "sub_layers": rng.randint(1, 3),
         "output_size": rng.randint(1, 3),
         "bias": rng.randint(0, 1),
+        "width": multiple,
+        "cells": rng.randint(1, 3),
+        "matrix": rng.getrandbits(21) | 1 << 15,  # with the edge from the input to the output of an NB101Cell
     }
     if kind.inner == "none":
         given = [values.get(param.name, rng.randint(param.minimum, param.maximum)) for param in kind.params]

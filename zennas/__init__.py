@@ -14,6 +14,6 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> Any:
     # Packages that can be called, see their __init__.py; imported when they are asked for.
-    if name in ("search", "train"):
+    if name in ("correlate", "search", "train"):
         return import_module(f"zennas.{name}")
     raise AttributeError(f"module 'zennas' has no attribute {name!r}")

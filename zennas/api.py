@@ -15,6 +15,8 @@ from zennas.search.settings import SearchSettings, WrongSettingError
 from zennas.store import FILE
 
 if TYPE_CHECKING:
+    from zennas.correlate.result import CorrelateResult
+    from zennas.correlate.runner import Watcher as CorrelateWatcher
     from zennas.train.runner import TrainResult
 
 RUNS = Path("runs")
@@ -79,6 +81,46 @@ def train(
     defaults = {"resolution": found.resolution or 32, "use_se": bool(found.use_se)}
     given = {name: value for name, value in settings.items() if value is not None}
     return train_structure(found.structure, folder, dataset=dataset, recipe=recipe, **{**defaults, **given})
+
+
+def correlate(
+    *,
+    table: str | Path,
+    save_dir: str | Path | None = None,
+    go_on: bool = False,
+    workers: int | None = None,
+    watcher: CorrelateWatcher | None = None,
+    **settings: Any,
+) -> CorrelateResult:
+    """How well proxies rank the architectures of a table of accuracies, with intervals, beside FLOPs, params and depth.
+
+    `settings` are the further fields of `CorrelateSettings`. workers: processes, None for as many as there are cores.
+    The run is kept in `save_dir`, or in a new folder in `runs/`; with `go_on` a run of the same settings that is there
+    already is continued. Raises WrongSettingError, and what `correlate.runner.start` raises.
+    """
+    from zennas.correlate import runner
+    from zennas.correlate.result import read_result
+    from zennas.correlate.settings import CorrelateSettings
+
+    chosen = CorrelateSettings(table=str(table), **settings)
+    folder = _folder(save_dir) or new_folder(f"correlate-{Path(chosen.space).stem}")
+    watching = watcher or runner.NoWatcher()
+    if go_on and (folder / FILE).is_file():
+        runner.resume(folder, workers, watching, expected=chosen)
+    else:
+        runner.start(folder, chosen, workers, watching)
+    return read_result(folder)
+
+
+def continue_correlate(
+    folder: str | Path, workers: int | None = None, watcher: CorrelateWatcher | None = None
+) -> CorrelateResult:
+    """Carry on with a correlation that was cut short; a finished one is only read. Raises what `resume` raises."""
+    from zennas.correlate import runner
+    from zennas.correlate.result import read_result
+
+    runner.resume(Path(folder), workers, watcher or runner.NoWatcher())
+    return read_result(Path(folder))
 
 
 def new_folder(label: str, parent: Path = RUNS) -> Path:

@@ -1,8 +1,9 @@
 """The record of a run: one SQLite file, safe against being killed at any moment.
 
 Tables: `facts` (settings, environment, status and the search's state, as JSON), `candidates` (every
-member the population ever had, and every failure), `measures` (confirmed scores). One transaction
-saves a checkpoint, so that the file always holds one consistent moment of the search.
+member the population ever had, and every failure; or a correlation's sample), `measures` (confirmed scores),
+`scores` (a correlation's: one scoring a row, with its value or its error). One transaction saves a checkpoint,
+so that the file always holds one consistent moment of the search.
 """
 
 from __future__ import annotations
@@ -15,14 +16,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from PlainNet import Cost
 from PlainNet.grammar import read
 from zennas.candidate import Candidate, Measure
 
 FILE = "run.sqlite"
-_FORMAT = 1
+SEARCH = "search"
+"""The kind of a run that says nothing else."""
+
+_FORMAT = 2
+_READABLE = (1, 2)
+"""Format 1 has searches only, and no table `scores`."""
 
 _SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -33,7 +39,20 @@ CREATE TABLE candidates (
 CREATE TABLE measures (
     candidate INTEGER NOT NULL, name TEXT NOT NULL, value REAL NOT NULL, low REAL, high REAL,
     PRIMARY KEY (candidate, name));
+CREATE TABLE scores (
+    candidate INTEGER NOT NULL, name TEXT NOT NULL, repeat INTEGER NOT NULL, value REAL, error TEXT,
+    PRIMARY KEY (candidate, name, repeat));
 """
+
+
+class Scoring(NamedTuple):
+    """One scoring of a candidate by a proxy, the `repeat`-th: its value, or the error that it failed with."""
+
+    candidate: int
+    name: str
+    repeat: int
+    value: float | None
+    error: str | None
 
 
 class StoreError(RuntimeError):
@@ -54,6 +73,7 @@ class Store:
         self.folder = folder
         self._db = connection
         self._lock = lock
+        self._kind: str | None = None  # remembered, for when the file cannot be asked any more
 
     # -- opening -----------------------------------------------------------------------------
 
@@ -117,6 +137,18 @@ class Store:
 
     # -- facts -------------------------------------------------------------------------------
 
+    @property
+    def kind(self) -> str:
+        """Which command made the run: "search", or "correlate"."""
+        if self._kind is None:
+            self._kind = str(self.get("kind") or SEARCH)
+        return self._kind
+
+    def require_kind(self, kind: str) -> None:
+        """Raises StoreError where the run is one of another command."""
+        if self.kind != kind:
+            raise StoreError(f"{self.folder} holds a run of zennas {self.kind}, not one of zennas {kind}")
+
     def get(self, name: str) -> Any:
         """A fact, or None."""
         found = self._rows("SELECT value FROM facts WHERE name = ?", (name,))
@@ -138,6 +170,10 @@ class Store:
 
     def checkpoint(self, state: dict[str, Any], changes: Iterable[Candidate], facts: dict[str, Any]) -> None:
         """Save the search's state with the candidates that changed since the last time, in one transaction."""
+        self.put_candidates(changes, {"state": state, **facts})
+
+    def put_candidates(self, candidates: Iterable[Candidate], facts: dict[str, Any]) -> None:
+        """Save candidates and facts in one transaction."""
         rows = [
             (
                 c.id,
@@ -153,11 +189,11 @@ class Store:
                 c.fitness,
                 c.error,
             )
-            for c in changes
+            for c in candidates
         ]
         with self._transaction():
             self._db.executemany("INSERT OR REPLACE INTO candidates VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
-            self._put({"state": state, **facts})
+            self._put(facts)
 
     def candidates(self, ids: Iterable[int] | None = None) -> list[Candidate]:
         """The stored candidates, all or those of the given ids, in the order of their ids."""
@@ -203,6 +239,27 @@ class Store:
         with self._transaction():
             self._db.execute("UPDATE candidates SET error = ? WHERE id = ?", (error, number))
 
+    def costs(self) -> list[Cost]:
+        """The costs of all candidates, in the order of their ids; quicker than to read the candidates."""
+        return [
+            Cost(*row) for row in self._rows("SELECT params, flops, activations, layers FROM candidates ORDER BY id")
+        ]
+
+    # -- scores ------------------------------------------------------------------------------
+
+    def add_scores(self, scores: Iterable[Scoring], facts: dict[str, Any]) -> None:
+        """Store scorings and facts in one transaction."""
+        with self._transaction():
+            self._db.executemany("INSERT OR REPLACE INTO scores VALUES (?,?,?,?,?)", scores)
+            self._put(facts)
+
+    def count_scores(self) -> int:
+        return int(self._rows("SELECT COUNT(*) FROM scores")[0][0])
+
+    def scores(self) -> list[Scoring]:
+        """All scorings, in no order."""
+        return [Scoring(*row) for row in self._rows("SELECT candidate, name, repeat, value, error FROM scores")]
+
     # -- SQLite ------------------------------------------------------------------------------
 
     def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[Any]:
@@ -219,7 +276,7 @@ class Store:
             with self._db:
                 yield
         except sqlite3.Error as error:
-            raise write_failure(self.folder / FILE, error) from None
+            raise write_failure(self.folder / FILE, error, self._kind or SEARCH) from None
 
     def _checked(self) -> Store:
         try:
@@ -227,9 +284,10 @@ class Store:
         except StoreError:
             self.close()
             raise
-        if found != _FORMAT:
+        if found not in _READABLE:
             self.close()
-            raise StoreError(f"{self.folder / FILE} has format {found}, this version reads {_FORMAT}")
+            known = " and ".join(map(str, _READABLE))
+            raise StoreError(f"{self.folder / FILE} has format {found}, this version reads {known}")
         return self
 
 
@@ -249,10 +307,10 @@ def _candidate(row: tuple[Any, ...], measures: dict[int, dict[str, Measure]]) ->
     )
 
 
-def write_failure(path: Path, error: Exception) -> StoreError:
+def write_failure(path: Path, error: Exception, kind: str = SEARCH) -> StoreError:
     """A file of a run could not be written in the middle of it: what happened, and how to go on. To be raised."""
     what = getattr(error, "strerror", None) or error
-    again = f"free some space, then continue with: zennas search --resume {path.parent}"
+    again = f"free some space, then continue with: zennas {kind} --resume {path.parent}"
     return StoreError(f"{path} cannot be written to: {what}; {again}")
 
 

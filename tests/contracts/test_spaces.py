@@ -8,7 +8,7 @@ import pytest
 
 from PlainNet import parse
 from PlainNet.cost import CostModel
-from SearchSpace import SPACES, SearchSpace, load_space
+from SearchSpace import SPACES, CellSpace, SearchSpace, SearchSpaceError, load_space
 
 MODEL = CostModel(32, 10)
 
@@ -41,6 +41,26 @@ def test_mutations_stay_and_move(space: SearchSpace) -> None:
 def test_the_generator_decides(space: SearchSpace) -> None:
     a, b = Random(2), Random(2)
     assert [space.sample(a) for _ in range(5)] == [space.sample(b) for _ in range(5)]
+
+
+def test_notations_are_read_and_written(space: SearchSpace) -> None:
+    if not isinstance(space, CellSpace):
+        pytest.skip("the space has no notation of its own")
+    rng = Random(3)
+    for _ in range(30):
+        structure = space.sample(rng)
+        again = space.read(space.write(structure))
+        assert again == structure
+        assert space.canonical(again) == space.canonical(structure)
+    for refused in (
+        lambda: space.read("SuperConvK3BNRELU(3,8,1,1)"),
+        lambda: space.read(""),
+        lambda: space.write(parse("ConvKX(3,8,3,1)")),
+        lambda: space.canonical(parse("ConvKX(3,8,3,1)")),
+    ):
+        with pytest.raises(SearchSpaceError) as caught:
+            refused()
+        assert "\n" not in str(caught.value)
 
 
 def test_foreign_structures_are_not_contained(space: SearchSpace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import zennas
-from zennas.cli import analyze, doctor, runs, score, search, train
+from zennas.cli import analyze, correlate, doctor, runs, score, search, train
 from zennas.cli.errors import guarded
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.command()(search.search)
 app.command()(analyze.analyze)
 app.command()(score.score)
+app.command()(correlate.correlate)
 app.command()(train.train)
 app.command()(runs.runs)
 app.command()(doctor.doctor)

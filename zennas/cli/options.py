@@ -83,6 +83,10 @@ SaveDir = Annotated[
     Optional[Path],
     typer.Option(help="Folder of the run.", parser=folder, metavar="FOLDER", show_default="a new one in runs/"),
 ]
+Resume = Annotated[
+    Optional[Path],
+    typer.Option(parser=folder, metavar="RUN", help="Continue the run in that folder, with its own settings."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else.")]
 
 
@@ -95,3 +99,19 @@ def chosen_device(gpu: int | None, device: str = "auto", way_out: str = "leave o
         if gpu is None:
             raise
         raise DeviceError(f"--gpu {gpu}: {str(error).partition(';')[0]}; {way_out}") from None
+
+
+def refuse_settings(context: typer.Context, *, also: tuple[str, ...] = ()) -> None:
+    """With --resume the settings are the run's; any other on the command line is a misunderstanding.
+
+    also: parameters that decide nothing and may be given again.
+    """
+    given = [
+        parameter
+        for parameter in context.params
+        if parameter not in ("resume", "as_json", *also)
+        and getattr(context.get_parameter_source(parameter), "name", "") == "COMMANDLINE"
+    ]
+    if given:
+        names = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise typer.BadParameter(f"the run keeps its own settings; leave out {names}", param_hint="--resume")

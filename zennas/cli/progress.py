@@ -11,12 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from zennas.cli.errors import interruptible
+from zennas.numbers import counted
 from zennas.search.evolution import Evolution
 from zennas.search.runner import Watcher
 from zennas.search.settings import SearchSettings
 from zennas.store import FILE
 
 if TYPE_CHECKING:
+    from zennas.correlate.runner import Watcher as CorrelateWatcher
     from zennas.train.loop import Epoch
     from zennas.train.loop import Watcher as TrainingWatcher
 
@@ -55,16 +57,37 @@ class _SearchBar:
 @contextmanager
 def search_progress(folder: Path | None) -> Iterator[Watcher]:
     """A watcher that draws; an interruption says how to carry on."""
-
-    def advice() -> str:
-        if folder is None:
-            return "; see: zennas runs"
-        if not (folder / FILE).is_file():
-            return " before the run began; nothing was written"
-        return f"; continue with: zennas search --resume {folder}"
-
-    with interruptible(advice), bar() as progress:
+    with interruptible(lambda: _how_to_go_on("search", folder)), bar() as progress:
         yield _SearchBar(progress)
+
+
+def _how_to_go_on(command: str, folder: Path | None) -> str:
+    if folder is None:
+        return "; see: zennas runs"
+    if not (folder / FILE).is_file():
+        return " before the run began; nothing was written"
+    return f"; continue with: zennas {command} --resume {folder}"
+
+
+class _CorrelateBar:
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._scoring = progress.add_task("scoring", total=None, note="")
+        self._comparing = progress.add_task("comparing", total=None, note="", visible=False)
+
+    def scoring(self, done: int, total: int, failed: int) -> None:
+        note = f"{counted(failed, 'value')} failed" if failed else ""
+        self._progress.update(self._scoring, completed=done, total=total, note=note)
+
+    def comparing(self, done: int, total: int) -> None:
+        self._progress.update(self._comparing, completed=done, total=total, visible=True)
+
+
+@contextmanager
+def correlate_progress(folder: Path | None) -> Iterator[CorrelateWatcher]:
+    """The same for `zennas correlate`."""
+    with interruptible(lambda: _how_to_go_on("correlate", folder)), bar() as progress:
+        yield _CorrelateBar(progress)
 
 
 class _TrainingBar:

@@ -10,14 +10,19 @@ from rich.table import Table
 from rich.text import Text
 
 from zennas.candidate import Measure
+from zennas.correlate.overview import Overview
 from zennas.numbers import counted, format_count
-from zennas.search.result import DamagedRun, SearchResult
+from zennas.runs import DamagedRun, Run
+from zennas.search.result import SearchResult
 from zennas.search.runner import BEST_FILE
 
 if TYPE_CHECKING:
+    from zennas.correlate.result import CorrelateResult
     from zennas.train.runner import TrainResult
 
 OUT = Console(soft_wrap=True, highlight=False)
+WIDE = 200
+"""Columns of a wide table where there is no terminal to fit it into."""
 
 
 def print_json(content: Any) -> None:
@@ -54,13 +59,18 @@ def print_search(result: SearchResult) -> None:
     OUT.print(f"files: {result.folder / BEST_FILE}, {result.folder / 'run.sqlite'}")
 
 
-def print_run_list(results: list[SearchResult | DamagedRun]) -> None:
+def print_run_list(results: list[Run]) -> None:
     rows = table(
         "run", "status", "space", "budget", "tried", "best score", "params", right=("tried", "best score", "params")
     )
     for result in results:
         if isinstance(result, DamagedRun):
             rows.add_row(str(result.folder), f"damaged: {result.error}", *["–"] * 5)
+            continue
+        if isinstance(result, Overview):
+            what = f"correlate: {counted(result.settings.sample, 'architecture')}, {result.settings.dataset}"
+            scorings = f"{result.scorings:,}"
+            rows.add_row(str(result.folder), result.status, result.settings.space, what, scorings, *["–"] * 2)
             continue
         best, settings = result.best, result.settings
         measures = list(best.measures.values()) if best is not None else []
@@ -75,6 +85,25 @@ def print_run_list(results: list[SearchResult | DamagedRun]) -> None:
             f"{best.cost.params:,}" if best is not None else "–",
         )
     OUT.print(rows)
+
+
+def print_correlation(result: CorrelateResult) -> None:
+    """Each proxy against the accuracies, how that came about, and where it all is."""
+    from zennas.correlate import report
+
+    rows = table(*report.COLUMNS, right=report.NUMBERS)
+    for row in result.rows:
+        rows.add_row(*report.cells(row))
+    (OUT if OUT.is_terminal else Console(width=WIDE, highlight=False)).print(rows)
+    for line in (*report.notes(result), *report.protocol(result)):
+        OUT.print(Text(line))
+    files = [report.TEXT_FILE, report.JSON_FILE, report.SCORES_FILE]
+    if (result.folder / report.PICTURES).is_dir():
+        files.append(report.PICTURES)
+    elif not report.can_draw():
+        OUT.print("no pictures: matplotlib is not installed; pip install 'zennas[plot]'", markup=False)
+    if result.status == "finished":
+        OUT.print(f"files: {', '.join(str(result.folder / name) for name in files)}")
 
 
 def print_training(result: TrainResult) -> None:

@@ -21,19 +21,12 @@ def runs(
     Example: zennas runs runs/mine
     """
     from zennas.api import RUNS
-    from zennas.cli.render import OUT, print_json, print_run_list, print_search
-    from zennas.search.result import list_runs, read_result
+    from zennas.cli.render import OUT, print_json, print_run_list
+    from zennas.runs import list_runs
     from zennas.store import FILE
 
     if (folder / FILE).is_file():
-        result = read_result(folder)
-        if as_json:
-            print_json(result.to_json())
-        else:
-            OUT.print(
-                f"{folder}: {result.status}, search space {result.settings.search_space}, proxy {result.settings.proxy}"
-            )
-            print_search(result)
+        _show(folder, as_json)
         return
     # The folder that searches make need not be there yet; any other that is named should be.
     found = [] if folder == RUNS and not folder.exists() else list_runs(folder)
@@ -43,3 +36,21 @@ def runs(
         print_run_list(found)
     else:
         OUT.print(f"no runs in {folder}; make one with: zennas search --budget-params 1M")
+
+
+def _show(folder: Path, as_json: bool) -> None:
+    from zennas.cli.render import OUT, print_correlation, print_json, print_search
+    from zennas.runs import read_run
+    from zennas.search.result import SearchResult
+
+    result = read_run(folder)
+    if as_json:
+        print_json(result.to_json())
+    elif isinstance(result, SearchResult):
+        OUT.print(
+            f"{folder}: {result.status}, search space {result.settings.search_space}, proxy {result.settings.proxy}"
+        )
+        print_search(result)
+    else:
+        OUT.print(f"{folder}: {result.status}, proxies on search space {result.settings.space}")
+        print_correlation(result)

@@ -53,10 +53,7 @@ def search(
     gpu: opt.Gpu = None,
     precision: opt.Precision = "fp32",
     save_dir: opt.SaveDir = None,
-    resume: Annotated[
-        Optional[Path],
-        typer.Option(parser=opt.folder, metavar="RUN", help="Continue the run in that folder, with its own settings."),
-    ] = None,
+    resume: opt.Resume = None,
     as_json: opt.Json = False,
 ) -> None:
     """Design a network for a budget: evolve structures, confirm the best, write best_structure.txt.
@@ -72,7 +69,7 @@ def search(
     device_named = opt.chosen_device(gpu, device, "leave out --gpu, or use --device cpu")
     with search_progress(resume or save_dir) as watcher, device_named as device_name:
         if resume is not None:
-            _refuse_settings(context)
+            opt.refuse_settings(context)
             _tell_if_finished(resume)
             result = continue_search(resume, watcher)
         else:
@@ -109,16 +106,3 @@ def _tell_if_finished(run: Path) -> None:
 
     if read_result(run).status == FINISHED:
         print(f"the run in {run} was finished already: nothing is searched", file=sys.stderr)
-
-
-def _refuse_settings(context: typer.Context) -> None:
-    """With --resume the settings are the run's; any other on the command line is a misunderstanding."""
-    given = [
-        parameter
-        for parameter in context.params
-        if parameter not in ("resume", "as_json")
-        and getattr(context.get_parameter_source(parameter), "name", "") == "COMMANDLINE"
-    ]
-    if given:
-        names = ", ".join("--" + name.replace("_", "-") for name in given)
-        raise typer.BadParameter(f"the run keeps its own settings; leave out {names}", param_hint="--resume")

@@ -9,7 +9,7 @@ from typing import Any
 from zennas.candidate import Candidate, Measure
 from zennas.scoring import own_measure
 from zennas.search.settings import SearchSettings, SettingsError
-from zennas.store import FILE, Store, StoreError, in_use
+from zennas.store import FILE, SEARCH, Store, StoreError, in_use
 
 FINISHED = "finished"
 
@@ -69,6 +69,7 @@ def measure_json(measure: Measure) -> dict[str, Any]:
 def read_result(folder: Path) -> SearchResult:
     """Raises StoreError where there is no run or a damaged one, SettingsError where it is of another version."""
     with Store.read(folder) as store:
+        store.require_kind(SEARCH)
         try:
             return _result(folder, store)
         except (SettingsError, StoreError):
@@ -102,32 +103,6 @@ def _result(folder: Path, store: Store) -> SearchResult:
         store.get("created") or 0.0,
         store.get("environment") or {},
     )
-
-
-@dataclass(frozen=True)
-class DamagedRun:
-    """A run that cannot be read, and why."""
-
-    folder: Path
-    error: str
-
-    def to_json(self) -> dict[str, Any]:
-        return {"run": str(self.folder), "status": "damaged", "error": self.error}
-
-
-def list_runs(folder: Path) -> list[SearchResult | DamagedRun]:
-    """The runs in and directly below `folder`, oldest first. Raises StoreError where it is no folder."""
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "is not there"
-        raise StoreError(f"{folder} {what}, expected a folder with runs in it")
-    return [_readable(place) for place in find_runs(folder)]
-
-
-def _readable(folder: Path) -> SearchResult | DamagedRun:
-    try:
-        return read_result(folder)
-    except (SettingsError, StoreError) as error:
-        return DamagedRun(folder, str(error))
 
 
 def find_runs(folder: Path) -> list[Path]:

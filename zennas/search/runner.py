@@ -38,7 +38,7 @@ from zennas.scoring import (
 from zennas.search.evolution import Evolution
 from zennas.search.result import FINISHED
 from zennas.search.settings import SearchSettings, SettingsError
-from zennas.store import Store, write_failure
+from zennas.store import SEARCH, Store, write_failure
 from ZeroShotProxy import ProxyError
 
 CHECKPOINT_SECONDS = 2.0
@@ -97,6 +97,7 @@ def resume(folder: Path, watcher: Watcher = NoWatcher(), expected: SearchSetting
     by this version; StoreError, RunInUseError.
     """
     with Store.open(folder) as store:
+        store.require_kind(SEARCH)
         settings = SearchSettings.from_json(store.get("settings"))
         if expected is not None:
             _refuse_other(folder, settings, _settled(expected))

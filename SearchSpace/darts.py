@@ -1,0 +1,264 @@
+"""DARTS (Liu et al., ICLR 2019): cells of four nodes, found once and stacked, as networks for CIFAR and ImageNet.
+
+An architecture is a genotype (`genotype.py`) and, where it is not the paper's network for CIFAR, how it is stacked:
+`Genotype(…) @ imagenet(48, 14)` has 48 channels in the first of 14 cells. `network` makes the structure, `genotype_of`
+and `stacking_of` are the way back. Networks of NDS (Radosavovic et al., ICCV 2019) are read too, as entries of its
+files: `{"genotype": {"normal": …}, "width": 16, "depth": 20}`, with `"image": "imagenet"` put in for those on ImageNet.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import permutations
+from random import Random
+from typing import Literal, NamedTuple, get_args
+
+from PlainNet import BlockSpec, Structure, StructureError
+from PlainNet.blocks.darts import KINDS, OPERATIONS, Cell, Stack
+from PlainNet.blocktype import block_type
+from SearchSpace.base import SPACES, SearchSpaceError
+from SearchSpace.genotype import PUBLISHED, Edge, Genotype, from_lists, from_syntax, literal, read_json, read_syntax
+
+Image = Literal["cifar", "imagenet"]
+SEARCHED = (
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+)
+"""What an edge may be in the search space. The supernet of DARTS has `none` too, but no genotype is left with it."""
+
+NODES = 4
+
+
+class Stacking(NamedTuple):
+    """What becomes of a genotype: a network for small or large images, its width in the first cell, its cells."""
+
+    image: Image = "cifar"
+    channels: int = 36
+    layers: int = 20
+
+    def __str__(self) -> str:
+        return f"{self.image}({self.channels}, {self.layers})"
+
+
+def network(genotype: Genotype, channels: int = 36, layers: int = 20, image: Image = "cifar") -> Structure:
+    """The network that DARTS trains, without auxiliary head: by default the paper's for CIFAR; (48, 14) on ImageNet."""
+    cells = _cell(genotype.normal, genotype.normal_concat), _cell(genotype.reduce, genotype.reduce_concat)
+    spec = Stack(3, channels, layers, image == "imagenet", *cells).spec()
+    try:
+        block_type(spec.kind).check(spec)
+    except StructureError as error:
+        raise SearchSpaceError(error.message) from None
+    return Structure((spec,))
+
+
+def _cell(edges: tuple[Edge, ...], concat: tuple[int, ...]) -> Cell:
+    return Cell(tuple((OPERATIONS.index(operation), source) for operation, source in edges), concat)
+
+
+def genotype_of(structure: Structure) -> Genotype:
+    """The genotype of a network that `network` made. Raises SearchSpaceError for any other structure."""
+    stack = _stack(structure)
+    return Genotype(*_edges(stack.normal), *_edges(stack.reduction))
+
+
+def _edges(cell: Cell) -> tuple[tuple[Edge, ...], tuple[int, ...]]:
+    return tuple((OPERATIONS[chosen], source) for chosen, source in cell.edges), cell.concat
+
+
+def stacking_of(structure: Structure) -> Stacking:
+    """How the genotype of such a network is stacked. Raises SearchSpaceError."""
+    stack = _stack(structure)
+    return Stacking("imagenet" if stack.large_images else "cifar", stack.width, stack.cells)
+
+
+def _stack(structure: Structure) -> Stack:
+    spec: BlockSpec | None = structure.blocks[0] if len(structure.blocks) == 1 else None
+    if spec is None or spec.kind not in KINDS.values() or spec.name:
+        raise SearchSpaceError(f"{str(structure)[:120]} is no network of DARTS cells")
+    try:
+        block_type(spec.kind).check(spec)
+    except StructureError as error:
+        raise SearchSpaceError(error.message) from None
+    stack = Stack.of_spec(spec)
+    if stack.in_channels != 3:
+        raise SearchSpaceError(f"{spec.kind} takes {stack.in_channels} channels, expected the 3 of an image")
+    return stack
+
+
+# -- notation --------------------------------------------------------------------------------
+
+
+def read(text: str) -> Structure:
+    """The network of a genotype, with or without stacking, or of an entry of NDS. Raises SearchSpaceError."""
+    if text.lstrip().startswith("{"):
+        return _read_entry(text)
+    tree = read_syntax(text)
+    stacking = Stacking()
+    if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.MatMult):
+        stacking = _stacking(tree.right)
+        tree = tree.left
+    return network(from_syntax(tree), stacking.channels, stacking.layers, stacking.image)
+
+
+def _stacking(tree: ast.expr) -> Stacking:
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and not tree.keywords and len(tree.args) == 2:
+        channels, layers = (literal(arg, "stacking") for arg in tree.args)
+        if type(channels) is int and type(layers) is int and tree.func.id in get_args(Image):
+            return Stacking("imagenet" if tree.func.id == "imagenet" else "cifar", channels, layers)
+    raise SearchSpaceError(f"{ast.unparse(tree)[:80]!r} is no stacking, expected cifar(36, 20) or imagenet(48, 14)")
+
+
+def _read_entry(text: str) -> Structure:
+    entry = read_json(text)
+    entry = entry.get("net", entry)  # of a whole line of NDS's files
+    if not isinstance(entry, dict) or "genotype" not in entry:
+        return network(from_lists(entry))
+    default = Stacking()
+    channels, layers = entry.get("width", default.channels), entry.get("depth", default.layers)
+    image = entry.get("image", default.image)
+    for name, value in (("width", channels), ("depth", layers)):
+        if type(value) is not int:
+            raise SearchSpaceError(f"{name} is {str(value)[:80]!r}, expected a number")
+    if image not in get_args(Image):
+        raise SearchSpaceError(f"image is {str(image)[:80]!r}, expected cifar or imagenet")
+    return network(from_lists(entry["genotype"]), channels, layers, image)
+
+
+def write(structure: Structure) -> str:
+    """`Genotype(…)`, and ` @ imagenet(48, 14)` behind it unless it is stacked as in the paper for CIFAR."""
+    genotype, stacking = genotype_of(structure), stacking_of(structure)
+    return str(genotype) if stacking == Stacking() else f"{genotype} @ {stacking}"
+
+
+@lru_cache(maxsize=1 << 16)
+def canonical(structure: Structure) -> str:
+    """A name that two networks share if they compute the same function of their weights, up to the order of channels.
+
+    The two edges of a node have no order, nodes have no names, `none` adds nothing, and nodes that lead nowhere
+    do not count.
+    """
+    genotype, stacking = genotype_of(structure), stacking_of(structure)
+    normal = _canonical_cell(genotype.normal, genotype.normal_concat)
+    return f"{normal} / {_canonical_cell(genotype.reduce, genotype.reduce_concat)} @ {stacking}"
+
+
+@lru_cache(maxsize=1 << 16)
+def _canonical_cell(edges: tuple[Edge, ...], concat: tuple[int, ...]) -> str:
+    """The least text over all orders of the nodes that count."""
+    arriving = {i // 2 + 2: [edge for edge in edges[i : i + 2] if edge[0] != "none"] for i in range(0, len(edges), 2)}
+    counted = set(concat)
+    for node in sorted(arriving, reverse=True):
+        if node in counted:
+            counted |= {source for _, source in arriving[node]}
+    nodes = [node for node in arriving if node in counted]
+    texts = []
+    for order in permutations(nodes):
+        names = {0: 0, 1: 1, **{node: place for place, node in enumerate(order, start=2)}}
+        if all(names[source] < names[node] for node in nodes for _, source in arriving[node]):
+            sums = [
+                "+".join(sorted(f"{operation}~{names[source]}" for operation, source in arriving[n])) for n in order
+            ]
+            texts.append(f"{'|'.join(sums)}={','.join(map(str, sorted(names[node] for node in concat)))}")
+    return min(texts)
+
+
+# -- the space -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Darts:
+    """The space as networks, for a search: a mutation gives a random edge another operation or another source.
+
+    The two edges of a node come from different sources, and every node is part of the output. How the cells are
+    stacked stays as in `start`. Genotypes outside the space are read and written all the same.
+    """
+
+    start: Structure
+    name: str = "darts"
+
+    def initial(self) -> Structure:
+        return self.start
+
+    def sample(self, rng: Random) -> Structure:
+        """Sources and operations drawn uniformly."""
+        return self._network(_random_cell(rng), _random_cell(rng))
+
+    def mutate(self, structure: Structure, rng: Random, changes: int = 1) -> Structure:
+        genotype = genotype_of(structure)
+        cells = [list(genotype.normal), list(genotype.reduce)]
+        for i in rng.sample(range(4 * NODES), min(changes, 4 * NODES)):
+            edges = cells[i // (2 * NODES)]
+            edges[i % (2 * NODES)] = _mutated(edges, i % (2 * NODES), rng)
+        return self._network(tuple(cells[0]), tuple(cells[1]))
+
+    def contains(self, structure: Structure) -> bool:
+        try:
+            genotype = genotype_of(structure)
+        except SearchSpaceError:
+            return False
+        return why_not(genotype) is None and stacking_of(structure) == stacking_of(self.start)
+
+    def read(self, text: str) -> Structure:
+        return read(text)
+
+    def write(self, structure: Structure) -> str:
+        return write(structure)
+
+    def canonical(self, structure: Structure) -> str:
+        return canonical(structure)
+
+    def _network(self, normal: tuple[Edge, ...], reduce: tuple[Edge, ...]) -> Structure:
+        everything = tuple(range(2, NODES + 2))
+        image, channels, layers = stacking_of(self.start)
+        return network(Genotype(normal, everything, reduce, everything), channels, layers, image)
+
+
+def _random_cell(rng: Random) -> tuple[Edge, ...]:
+    sources = [source for node in range(NODES) for source in rng.sample(range(node + 2), 2)]
+    return tuple((rng.choice(SEARCHED), source) for source in sources)
+
+
+def _mutated(edges: list[Edge], i: int, rng: Random) -> Edge:
+    """What replaces edge `i`. The first node has no sources to choose from, its edges change their operations."""
+    operation, source = edges[i]
+    sources = [other for other in range(i // 2 + 2) if other not in (source, edges[i ^ 1][1])]
+    if sources and rng.random() < 0.5:
+        return operation, rng.choice(sources)
+    return rng.choice([other for other in SEARCHED if other != operation]), source
+
+
+def why_not(genotype: Genotype) -> str | None:
+    """Why a genotype is not in the search space; None where it is."""
+    everything = tuple(range(2, NODES + 2))
+    if genotype.nodes != NODES:
+        return f"its cells have {genotype.nodes} nodes, expected {NODES}"
+    if (genotype.normal_concat, genotype.reduce_concat) != (everything, everything):
+        return "a node is not part of the output"
+    for edges in (genotype.normal, genotype.reduce):
+        for first, second in zip(edges[::2], edges[1::2], strict=True):
+            if first[1] == second[1]:
+                return f"both edges of a node come from {first[1]}"
+            for operation, _ in (first, second):
+                if operation not in SEARCHED:
+                    return f"it has {operation}, expected {', '.join(SEARCHED)}"
+    return None
+
+
+def darts(initial: Structure | None = None) -> Darts:
+    """Starts from the second cell of the paper on CIFAR, or from `initial`, whose stacking it keeps."""
+    if initial is None:
+        return Darts(network(PUBLISHED["DARTS_V2"]))
+    reason = why_not(genotype_of(initial))
+    if reason is not None:
+        raise SearchSpaceError(f"the search space darts does not hold the initial network: {reason}")
+    return Darts(initial)
+
+
+SPACES.add("darts", darts)

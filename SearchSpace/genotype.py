@@ -1,0 +1,237 @@
+"""The notation of DARTS and its kin: `Genotype(normal=[('sep_conv_3x3', 0), …], normal_concat=range(2, 6), reduce=…)`.
+
+Two edges a node, as (operation, source): sources 0 and 1 are the outputs of the two cells before, 2 the first node.
+`concat` lists what the cell's output is made of. Text is read as data, nothing in it is run. `darts.py` makes
+networks of genotypes.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from PlainNet.blocks.darts import NODES, OPERATIONS
+from SearchSpace.base import SearchSpaceError
+
+Edge = tuple[str, int]
+
+MAX_TEXT = 10_000
+_MAX_DEPTH = 16
+_FORM = "Genotype(normal=[('sep_conv_3x3', 0), …], normal_concat=range(2, 6), reduce=[…], reduce_concat=range(2, 6))"
+_RECTANGULAR = ("conv_7x1_1x7", "conv_3x1_1x3")
+
+
+@dataclass(frozen=True)
+class Genotype:
+    """A normal and a reduction cell. However it is made, it is checked, and concats are sorted; SearchSpaceError."""
+
+    normal: tuple[Edge, ...]
+    normal_concat: tuple[int, ...]
+    reduce: tuple[Edge, ...]
+    reduce_concat: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        _check_edges("normal", self.normal)
+        _check_edges("reduce", self.reduce)
+        if len(self.normal) != len(self.reduce):
+            raise SearchSpaceError(
+                f"normal has {len(self.normal)} edges and reduce {len(self.reduce)}, expected as many"
+            )
+        for name in ("normal_concat", "reduce_concat"):
+            object.__setattr__(self, name, _checked_concat(name, getattr(self, name), self.nodes))
+
+    @property
+    def nodes(self) -> int:
+        return len(self.normal) // 2
+
+    @classmethod
+    def parse(cls, text: str) -> Genotype:
+        """Read the notation, a dictionary of the four lists as JSON, or one of the names in `PUBLISHED`."""
+        if text.lstrip().startswith("{"):
+            return from_lists(read_json(text))
+        return from_syntax(read_syntax(text))
+
+    def __str__(self) -> str:
+        return (
+            f"Genotype(normal={list(self.normal)}, normal_concat={_concat_text(self.normal_concat)}, "
+            f"reduce={list(self.reduce)}, reduce_concat={_concat_text(self.reduce_concat)})"
+        )
+
+
+_FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
+
+
+def from_lists(found: Any) -> Genotype:
+    """The genotype of a dictionary of its four lists, as files of NDS have it."""
+    if not isinstance(found, dict) or not set(_FIELDS) <= set(found):
+        raise SearchSpaceError(f"expected an object with {', '.join(_FIELDS)}, got {_short(found)}")
+    return _made(lambda name: found[name])
+
+
+def from_syntax(node: ast.expr) -> Genotype:
+    """The genotype that a syntax tree writes down."""
+    if isinstance(node, ast.Name) and node.id in PUBLISHED:
+        return PUBLISHED[node.id]
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Genotype"):
+        raise SearchSpaceError(f"expected {_FORM}, or {' or '.join(PUBLISHED)}, got {_short(ast.unparse(node))}")
+    given = {keyword.arg: keyword.value for keyword in node.keywords}
+    if node.args or len(given) != len(node.keywords) or set(given) != set(_FIELDS):
+        raise SearchSpaceError(f"Genotype takes {', '.join(_FIELDS)}, each once and by name, as {_FORM}")
+    return _made(lambda name: literal(given[name], name))
+
+
+def _made(value: Callable[[str], Any]) -> Genotype:
+    normal, reduce = (_edges(name, value(name)) for name in ("normal", "reduce"))
+    normal_concat, reduce_concat = (_numbers(name, value(name)) for name in ("normal_concat", "reduce_concat"))
+    return Genotype(normal, normal_concat, reduce, reduce_concat)
+
+
+# -- text to values --------------------------------------------------------------------------
+
+
+def read_json(text: str) -> Any:
+    _limit(text)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SearchSpaceError(f"no JSON: {error}, in {_short(text)}") from None
+
+
+def read_syntax(text: str) -> ast.expr:
+    """The syntax tree of one expression, unevaluated."""
+    _limit(text)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the compiler, about odd literals in the text
+            tree: ast.expr = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else str(error) or "nested too deep"
+        raise SearchSpaceError(f"{_short(text)} cannot be read ({reason}), expected {_FORM}") from None
+    level: list[ast.AST] = [tree]
+    for _ in range(_MAX_DEPTH):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    if level:
+        raise SearchSpaceError(f"{_short(text)} is nested more than {_MAX_DEPTH} deep, expected {_FORM}")
+    return tree
+
+
+def literal(node: ast.expr, name: str) -> Any:
+    """The list, number or range that a syntax tree writes down."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range" and not node.keywords:
+        bounds = [literal(bound, name) for bound in node.args]
+        if len(bounds) in (1, 2) and all(type(bound) is int and abs(bound) < 100 for bound in bounds):
+            return list(range(*bounds))
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        raise SearchSpaceError(f"{name} is {_short(ast.unparse(node))}, expected a list or range(2, 6)") from None
+
+
+def _limit(text: str) -> None:
+    if len(text) > MAX_TEXT:
+        raise SearchSpaceError(f"the architecture has {len(text)} characters, more than {MAX_TEXT}")
+
+
+def _short(value: object) -> str:
+    return repr(" ".join((value if isinstance(value, str) else repr(value)).split())[:80])
+
+
+# -- values to cells -------------------------------------------------------------------------
+
+
+def _edges(name: str, value: Any) -> tuple[Edge, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise SearchSpaceError(f"{name} is {_short(value)}, expected a list of (operation, source)")
+    for edge in value:
+        if not isinstance(edge, (list, tuple)) or len(edge) != 2:
+            raise SearchSpaceError(f"{name} has {_short(edge)}, expected (operation, source)")
+    return tuple((edge[0], edge[1]) for edge in value)
+
+
+def _numbers(name: str, value: Any) -> tuple[int, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise SearchSpaceError(f"{name} is {_short(value)}, expected a list or range(2, 6)")
+    return tuple(value)
+
+
+def _check_edges(name: str, edges: tuple[Edge, ...]) -> None:
+    if len(edges) % 2 or len(edges) // 2 not in NODES:
+        counts = ", ".join(str(2 * nodes) for nodes in NODES)
+        raise SearchSpaceError(f"{name} has {len(edges)} edges, expected two for each node: {counts}")
+    for i, (operation, source) in enumerate(edges):
+        if operation in _RECTANGULAR:
+            raise SearchSpaceError(
+                f"edge {i} of {name} is {operation}, which halves height and width one after the other; "
+                f"maps are square here: choose another operation"
+            )
+        if operation not in OPERATIONS:
+            near = get_close_matches(str(operation), OPERATIONS, n=2) or OPERATIONS
+            raise SearchSpaceError(f"edge {i} of {name} is {_short(operation)}, expected {' or '.join(near)}")
+        if type(source) is not int or not 0 <= source < i // 2 + 2:
+            raise SearchSpaceError(f"source of edge {i} of {name} is {_short(source)}, expected 0 to {i // 2 + 1}")
+
+
+def _checked_concat(name: str, states: Iterable[int], nodes: int) -> tuple[int, ...]:
+    found = tuple(states)
+    if not found or any(type(state) is not int or not 2 <= state < nodes + 2 for state in found):
+        raise SearchSpaceError(f"{name} is {_short(list(found))}, expected numbers from 2 to {nodes + 1}")
+    if len(set(found)) != len(found):
+        raise SearchSpaceError(f"{name} is {_short(list(found))}, expected each number once")
+    return tuple(sorted(found))  # another order is another order of channels, no more
+
+
+def _concat_text(states: tuple[int, ...]) -> str:
+    run = range(states[0], states[-1] + 1)
+    return repr(run) if tuple(run) == states and len(run) > 1 else repr(list(states))
+
+
+_REDUCE_1 = (
+    ("max_pool_3x3", 0),
+    ("max_pool_3x3", 1),
+    ("skip_connect", 2),
+    ("max_pool_3x3", 0),
+    ("max_pool_3x3", 0),
+    ("skip_connect", 2),
+    ("skip_connect", 2),
+    ("avg_pool_3x3", 0),
+)
+_REDUCE_2 = (
+    ("max_pool_3x3", 0),
+    ("max_pool_3x3", 1),
+    ("skip_connect", 2),
+    ("max_pool_3x3", 1),
+    ("max_pool_3x3", 0),
+    ("skip_connect", 2),
+    ("skip_connect", 2),
+    ("max_pool_3x3", 1),
+)
+_NORMAL_1 = (
+    ("sep_conv_3x3", 1),
+    ("sep_conv_3x3", 0),
+    ("skip_connect", 0),
+    ("sep_conv_3x3", 1),
+    ("skip_connect", 0),
+    ("sep_conv_3x3", 1),
+    ("sep_conv_3x3", 0),
+    ("skip_connect", 2),
+)
+_NORMAL_2 = (
+    ("sep_conv_3x3", 0),
+    ("sep_conv_3x3", 1),
+    ("sep_conv_3x3", 0),
+    ("sep_conv_3x3", 1),
+    ("sep_conv_3x3", 1),
+    ("skip_connect", 0),
+    ("skip_connect", 0),
+    ("dil_conv_3x3", 2),
+)
+PUBLISHED = {
+    "DARTS_V1": Genotype(_NORMAL_1, (2, 3, 4, 5), _REDUCE_1, (2, 3, 4, 5)),
+    "DARTS_V2": Genotype(_NORMAL_2, (2, 3, 4, 5), _REDUCE_2, (2, 3, 4, 5)),
+}
+"""The cells that DARTS found with first and second order gradients."""

@@ -1,0 +1,57 @@
+"""What the NAS-Bench-201 benchmarks share: where the tables are, and where their runs are kept.
+
+The tables are measurements made by others, in ../shared/data beside this repository or wherever NB201_DATA says.
+Runs take long and can be killed: run the program again and it goes on. NB201_RUNS: their folder, runs/ by default.
+NB201_SAMPLE: how many architectures. NB201_WORKERS: processes, by default as many as there are cores.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from zennas.api import correlate
+from zennas.correlate.result import CorrelateResult
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = Path(os.environ.get("NB201_DATA", ROOT.parent / "shared" / "data"))
+RUNS = Path(os.environ.get("NB201_RUNS", ROOT / "runs"))
+ACCURACIES, IMAGES = "nb201_accuracy.csv.gz", "cifar10_jpeg_train.npz"
+
+
+def data_or_leave(*names: str) -> list[Path]:
+    """The paths of the files in the data folder; says what is missing and ends the program where one is not there."""
+    paths = [DATA / name for name in names]
+    missing = [str(path) for path in paths if not path.is_file()]
+    if missing:
+        print(f"skipped: {', '.join(missing)} not there (NB201_DATA names the folder)")
+        sys.exit(0)
+    return paths
+
+
+def sample_size(default: int) -> int:
+    return int(os.environ.get("NB201_SAMPLE", default))
+
+
+class Lines:
+    """Says on standard error, once a minute, how far it is."""
+
+    def __init__(self) -> None:
+        self._said = time.monotonic()
+
+    def scoring(self, done: int, total: int, failed: int) -> None:
+        if time.monotonic() - self._said > 60 or done == total:
+            self._said = time.monotonic()
+            print(f"scored {done:,} of {total:,} networks, {failed:,} values failed", file=sys.stderr, flush=True)
+
+    def comparing(self, done: int, total: int) -> None:
+        pass
+
+
+def run(name: str, **settings: Any) -> CorrelateResult:
+    """Carry out a correlation in `RUNS`/`name`, or go on with it."""
+    workers = int(os.environ["NB201_WORKERS"]) if "NB201_WORKERS" in os.environ else None
+    return correlate(save_dir=RUNS / name, go_on=True, workers=workers, watcher=Lines(), **settings)

@@ -1,0 +1,63 @@
+"""All 15,625 networks of NAS-Bench-201 by closed forms: how long it takes, and how much memory."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks._nb201 import ACCURACIES, DATA
+from benchmarks.common import print_machine
+from PlainNet import Options, Structure
+from PlainNet.cost import CostModel
+from SearchSpace.nasbench201 import all_cells, network
+from zennas.api import correlate
+from ZeroShotProxy import ProxyError, ScoreSettings, score
+
+LIMIT = 10.0
+
+
+def peak() -> str:
+    """The largest memory that this process has had."""
+    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB at most"
+
+
+def expected_zen(structure: Structure) -> float | None:
+    try:
+        return score(structure, ["zen_expected"], ScoreSettings())["zen_expected"].value
+    except ProxyError:  # nothing of the input reaches the output
+        return None
+
+
+def say(what: str, began: float) -> None:
+    seconds = time.perf_counter() - began
+    verdict = "" if seconds < LIMIT else f"; MISSED: at most {LIMIT:.0f} s"
+    print(f"{what}: {seconds:.1f} s, {peak()}{verdict}", flush=True)
+
+
+def main() -> None:
+    print_machine()
+    began = time.perf_counter()
+    model = CostModel(32, 10, Options())
+    costs = [model(network(cell)) for cell in all_cells()]
+    say(f"params and flops of {len(costs):,} networks, from cells to numbers", began)
+    began = time.perf_counter()
+    found = [expected_zen(network(cell)) for cell in all_cells()]
+    failed = found.count(None)
+    say(f"zen_expected of {len(found):,} networks ({failed:,} have none), from cells to numbers", began)
+    table = DATA / ACCURACIES
+    if not table.is_file():
+        print(f"skipped zennas correlate: {table} not there")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        correlate(table=table, proxies=("params", "flops"), sample=15_625, save_dir=Path(folder) / "run", resamples=100)
+        say("zennas correlate with params and flops: table, scores, statistics, report, pictures", began)
+    print("torch was" + ("" if "torch" in sys.modules else " not") + f" imported; {os.cpu_count()} cores")
+
+
+if __name__ == "__main__":
+    main()
