@@ -2,6 +2,7 @@
 
     ZeroShotProxy.score(structure, ["zen", "zen_expected"], ScoreSettings(resolution=32))["zen"].value
     ZeroShotProxy.score(network, (images, labels), ["snip", "naswot"])
+    ZeroShotProxy.score_population(structures, ["az_nas", "vote(zico+naswot+flops)"])
     ZeroShotProxy.find_measures(network, loader, ("random", 1, 10), device)
 
 Importing this package does not import torch; proxies that run networks import it when they are called.
@@ -10,7 +11,7 @@ Importing this package does not import torch; proxies that run networks import i
 from typing import Any
 
 from ZeroShotProxy.base import PROXIES, Proxy, ProxyError, ProxyInfo, Score, ScoreSettings
-from ZeroShotProxy.scores import score
+from ZeroShotProxy.scores import score, score_population
 
 __all__ = [
     "PROXIES",
@@ -22,6 +23,7 @@ __all__ = [
     "find_measures",
     "find_measures_arrays",
     "score",
+    "score_population",
 ]
 
 

@@ -16,7 +16,7 @@ from PlainNet.device import device_of
 from PlainNet.masternet import MasterNet
 from ZeroShotProxy._probe import LossFunction, Probe
 from ZeroShotProxy.base import PROXIES, Measured, Proxy, ProxyError, ScoreSettings, Target
-from ZeroShotProxy.scores import Batch, finite
+from ZeroShotProxy.scores import NO_SCORE_ALONE, Batch, finite
 
 T = TypeVar("T")
 
@@ -84,6 +84,8 @@ def _naming(proxy: Proxy, function: Callable[[], T]) -> T:
 
 
 def _call(proxy: Proxy, probe: Probe) -> Measured:
+    if proxy.ranking is not None:
+        raise ProxyError(f"it {NO_SCORE_ALONE}")
     if proxy.measure is None:
         raise ProxyError("it scores structures and MasterNets, not networks of other kinds")
     return proxy.measure(probe)

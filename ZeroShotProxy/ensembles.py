@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from ZeroShotProxy.base import PROXIES, Proxy, ProxyError, ProxyInfo
+
+if TYPE_CHECKING:
+    import numpy as np  # wherever a program starts, this module is imported
 
 Aggregation = Callable[[Sequence[Sequence[float]]], list[float]]
 """From the scores of all members by several proxies, higher is better, to a score for each member."""
@@ -29,6 +31,8 @@ def log_rank(scores: Sequence[Sequence[float]]) -> list[float]:
 
     The non-linear aggregation of Lee and Ham, AZ-NAS, CVPR 2024, equation 12.
     """
+    import numpy as np
+
     return [float(value) for value in np.log(_ranks(scores)).sum(0)]
 
 
@@ -37,6 +41,8 @@ def vote(scores: Sequence[Sequence[float]]) -> list[float]:
 
     Abdelfattah et al., Zero-Cost Proxies for Lightweight NAS, ICLR 2021, section 4.
     """
+    import numpy as np
+
     values = np.asarray(scores, dtype=float)
     _, members = values.shape
     found = []
@@ -49,6 +55,7 @@ def vote(scores: Sequence[Sequence[float]]) -> list[float]:
 
 def _ranks(scores: Sequence[Sequence[float]]) -> np.ndarray:
     """Rank / members of every member by every proxy, (proxies, members), 1 for the best."""
+    import numpy as np
     from scipy.stats import rankdata  # takes longer to import than all of this package
 
     values = np.asarray(scores, dtype=float)

@@ -7,12 +7,13 @@ taken as it is and shown the batch that is passed in. `_measures.py` runs networ
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
-from PlainNet import Options, Structure
+from PlainNet import Options, Structure, StructureError
 from ZeroShotProxy.base import PROXIES, Proxy, ProxyError, Score, ScoreSettings, Target
+from ZeroShotProxy.ensembles import find, parts_of, rankings
 from ZeroShotProxy.interval import mean_score
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 Batch: TypeAlias = "Tensor | tuple[Tensor, Tensor]"
 """Images (N, C, H, W), or those and labels (N,)."""
+
+
+NO_SCORE_ALONE = "ranks populations, it has no score for one network: score several together"
 
 
 @overload
@@ -43,7 +47,7 @@ def score(target: Target, *given: Any, **named: Any) -> dict[str, Score]:
     proxies = list({proxy.info.name: proxy for proxy in (PROXIES.get(name) for name in names)}.values())
     for proxy in proxies:
         if proxy.ranking is not None:
-            raise ProxyError(f"proxy {proxy.info.name} ranks populations; it has no score for one network")
+            raise ProxyError(f"proxy {proxy.info.name} {NO_SCORE_ALONE}")
     by_structure = [proxy for proxy in proxies if _scores_structure(proxy, target)]
     measured = [proxy for proxy in proxies if proxy not in by_structure]
     found = {proxy.info.name: _by_structure(proxy, target, settings) for proxy in by_structure}
@@ -57,6 +61,39 @@ def score(target: Target, *given: Any, **named: Any) -> dict[str, Score]:
             values = _measures.measure(network, batch, measured, settings)
             found |= {name: Score(value) for name, value in values.items()}
     return {proxy.info.name: found[proxy.info.name] for proxy in proxies}
+
+
+def score_population(
+    targets: Sequence[Target], names: Iterable[str], settings: ScoreSettings | Sequence[ScoreSettings] = ScoreSettings()
+) -> list[dict[str, Score]]:
+    """Scores of several structures, rank aggregations among them included; see `ensembles.py`.
+
+    settings: for all, or for each its own. Raises UnknownNameError, ProxyError naming the proxy, StructureError.
+    """
+    names = list(names)
+    parts = parts_of(names)
+    own = [settings] * len(targets) if isinstance(settings, ScoreSettings) else list(settings)
+    found = [score(target, parts, each) for target, each in zip(targets, own, strict=True)]
+    ranked = rankings(names, {part: [scores[part].value for scores in found] for part in parts})
+    wanted = list(dict.fromkeys(find(name).info.name for name in names))
+    return [
+        {name: Score(ranked[name][i]) if name in ranked else scores[name] for name in wanted}
+        for i, scores in enumerate(found)
+    ]
+
+
+def score_each(names: Iterable[str], scores: Callable[[list[str]], dict[str, Score]]) -> dict[str, Score | str]:
+    """`scores(names)`; where that fails, each proxy's score or what it fails with.
+
+    All are asked at once first, so that they share passes. Raises UnknownNameError.
+    """
+    names = list(dict.fromkeys(PROXIES.get(name).info.name for name in names))
+    try:
+        return {**scores(names)}
+    except (ProxyError, StructureError) as error:
+        if len(names) == 1:
+            return {names[0]: " ".join(str(error).split())}
+        return {name: found for one in names for name, found in score_each([one], scores).items()}
 
 
 def _arguments(given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Batch | None, Iterable[str], ScoreSettings]:
@@ -95,9 +132,11 @@ def _scores_structure(proxy: Proxy, target: Target) -> bool:
 def _by_structure(proxy: Proxy, target: Target, settings: ScoreSettings) -> Score:
     assert proxy.structure is not None  # `_scores_structure` says so
     try:
-        return proxy.structure(target, settings)
+        found = proxy.structure(target, settings)
     except RuntimeError as error:  # torch's: out of memory, and whatever else a device may say
         raise ProxyError(f"proxy {proxy.info.name} fails: {error}") from error
+    finite(proxy.info.name, found.value)
+    return found
 
 
 def _repeated(target: Target, proxies: list[Proxy], settings: ScoreSettings) -> dict[str, Score]:

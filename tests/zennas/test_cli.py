@@ -111,7 +111,24 @@ def test_score_of_everything(run: Run) -> None:
         "score", SMALL, "--proxy", "all", "--resolution", "16", "--batch-size", "2", "--repeats", "1", "--json"
     )
     assert code == 0
-    assert {"zen", "zen_expected", "flops", "params", "random"} <= set(json.loads(out))
+    found = json.loads(out)
+    assert {"zen", "zen_expected", "flops", "params", "random", "ntk", "vkdnw_single"} <= set(found)
+    assert "az_nas" not in found
+    assert "a batch of 2, expected at least 4" in found["zico"]["error"]
+
+
+def test_several_networks_are_ranked(run: Run) -> None:
+    larger = SMALL.replace("(3,8,", "(3,16,").replace("(8,", "(16,")
+    options = ["--proxy", "mean_rank(flops+params)", "--proxy", "flops", "--json"]
+    code, out, _ = run("score", SMALL, larger, *options)
+    assert code == 0
+    rows = json.loads(out)
+    assert [row["network"] for row in rows] == [SMALL, larger]
+    assert [row["scores"]["mean_rank(flops+params)"]["value"] for row in rows] == [0.5, 1.0]
+    assert list(rows[0]["scores"]) == ["mean_rank(flops+params)", "flops"]
+    code, out, error = run("score", SMALL, "--proxy", "vote")
+    assert code == 1
+    assert "score several together" in error
 
 
 def test_doctor_is_content(run: Run) -> None:

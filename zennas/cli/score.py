@@ -1,19 +1,35 @@
-"""`zennas score`: score a network with proxies."""
+"""`zennas score`: score a network with proxies, or several with those that rank them too."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zennas.cli import options as opt
 
+if TYPE_CHECKING:
+    from zennas.targets import NetworkTarget
+    from ZeroShotProxy import Score, ScoreSettings
+
 
 def score(
-    network: opt.Target,
+    networks: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NETWORK...",
+            help="Each a structure string, a file with one, the folder of a run, or the name of a published network.",
+            show_default=False,
+        ),
+    ],
     proxy: Annotated[
-        list[str], typer.Option(help="Name of a proxy; may be given several times. 'all' for every one.")
+        list[str],
+        typer.Option(
+            help="Name of a proxy; may be given several times. 'all' for every one. For several networks also those "
+            "that rank them: az_nas, vkdnw, vote, or one of your own like log_rank(a+b), mean_rank or vote."
+        ),
     ] = [
         "zen",
         "zen_expected",
@@ -30,49 +46,88 @@ def score(
     precision: opt.Precision = "fp32",
     as_json: opt.Json = False,
 ) -> None:
-    """Score a network without training it.
+    """Score a network without training it, or several beside each other.
 
     Example: zennas score zennet_cifar10_model_size1M_res32 --proxy zen --proxy zen_expected
     """
-    from zennas.cli.render import OUT, measure_text, print_json, table
-    from zennas.numbers import counted
+    from zennas.cli.render import print_json
     from zennas.scoring import measure
     from zennas.search.result import measure_json
     from zennas.targets import resolve
-    from ZeroShotProxy import PROXIES, ScoreSettings
+    from ZeroShotProxy import PROXIES, ScoreSettings, ensembles, score_population
     from ZeroShotProxy import score as run_proxies
+    from ZeroShotProxy.scores import score_each
 
-    target = resolve(network)
-    settings = ScoreSettings(
-        resolution=resolution or target.resolution or 32,
-        num_classes=num_classes or target.num_classes or 10,
-        use_se=bool(target.use_se) if use_se is None else use_se,
-        batch_size=batch_size,
-        repeats=repeats,
-        gamma=gamma,
-        seed=seed,
-        device="auto",
-        precision=precision,
-    )
-    names = [p.info.name for p in PROXIES] if proxy == ["all"] else proxy
-    where = ""
+    targets = [resolve(network) for network in networks]
+    settings = [
+        ScoreSettings(
+            resolution=resolution or target.resolution or 32,
+            num_classes=num_classes or target.num_classes or 10,
+            use_se=bool(target.use_se) if use_se is None else use_se,
+            batch_size=batch_size,
+            repeats=repeats,
+            gamma=gamma,
+            seed=seed,
+            device="auto",
+            precision=precision,
+        )
+        for target in targets
+    ]
+    everything = proxy == ["all"]
+    names = [p.info.name for p in PROXIES if p.ranking is None] if everything else proxy
     with opt.chosen_device(gpu, device, "leave out --gpu, or use --device cpu") as device_name:
-        if any(PROXIES.get(name).info.torch for name in names):
+        if any(PROXIES.get(name).info.torch for name in ensembles.parts_of(names)):
             from PlainNet.device import device_of  # torch takes seconds to import
 
-            settings = replace(settings, device=str(device_of(device_name)))
-            where = f" on {settings.device}"
-        found_scores = run_proxies(target.structure, names, settings)
-    measures = {name: measure(found) for name, found in found_scores.items()}
+            settings = [replace(each, device=str(device_of(device_name))) for each in settings]
+        found: list[dict[str, Score | str]]
+        if everything:
+            pairs = zip(targets, settings, strict=True)
+            found = [score_each(names, partial(run_proxies, t.structure, settings=s)) for t, s in pairs]
+        elif len(targets) == 1:
+            found = [{**run_proxies(targets[0].structure, names, settings[0])}]
+        else:
+            found = [{**row} for row in score_population([t.structure for t in targets], names, settings)]
     if as_json:
-        print_json({name: measure_json(m) for name, m in measures.items()})
+        rows = [
+            {name: {"error": one} if isinstance(one, str) else measure_json(measure(one)) for name, one in row.items()}
+            for row in found
+        ]
+        print_json(
+            rows[0] if len(rows) == 1 else [{"network": n, "scores": r} for n, r in zip(networks, rows, strict=True)]
+        )
         return
-    rows = table("proxy", "score", "what it is", right=("score",))
-    for name, found in measures.items():
-        rows.add_row(name, measure_text(found), PROXIES.get(name).info.summary)
+    _print(targets, settings, found)
+
+
+def _print(targets: list[NetworkTarget], settings: list[ScoreSettings], found: list[dict[str, Score | str]]) -> None:
+    """One network: a row a proxy. Several: a column a network."""
+    from zennas.cli.render import OUT, table
+    from zennas.numbers import counted
+    from ZeroShotProxy import ensembles
+
+    several = len(targets) > 1
+    columns = [f"({i})" for i in range(1, len(targets) + 1)] if several else ["score"]
+    rows = table("proxy", *columns, "what it is", right=tuple(columns))
+    for name in found[0]:
+        info = ensembles.find(name).info
+        failures = [one for one in (row[name] for row in found) if isinstance(one, str)]
+        rows.add_row(name, *(_text(row[name]) for row in found), failures[0] if failures else info.summary)
     OUT.print(rows)
+    if several:
+        for column, target in zip(columns, targets, strict=True):
+            OUT.print(f"{column} {target.source if target.source != 'text' else target.structure}")
+    sides = sorted({each.resolution for each in settings})
+    where = f" on {settings[0].device}" if settings[0].device != "auto" else ""
     OUT.print(
-        f"{settings.resolution}×{settings.resolution} pixels, batch {settings.batch_size}, "
-        f"{counted(settings.repeats, 'repetition')}, seed {settings.seed}, {settings.precision}{where}; "
+        f"{', '.join(f'{side}×{side}' for side in sides)} pixels, batch {settings[0].batch_size}, "
+        f"{counted(settings[0].repeats, 'repetition')}, seed {settings[0].seed}, {settings[0].precision}{where}; "
         "± is the 95 % interval of the mean"
     )
+
+
+def _text(found: Score | str) -> str:
+    from zennas.cli.render import measure_text
+    from zennas.scoring import measure
+
+    return "fails" if isinstance(found, str) else measure_text(measure(found))

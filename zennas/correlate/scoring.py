@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from PlainNet import Structure, StructureError
+from PlainNet import Structure
 from zennas.store import Scoring
-from ZeroShotProxy import PROXIES, ProxyError, ScoreSettings, score
-from ZeroShotProxy.scores import finite
+from ZeroShotProxy import PROXIES, Score, ScoreSettings, score
+from ZeroShotProxy.scores import score_each
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,32 +43,27 @@ class Job:
 
 
 def carry_out(job: Job, task: Task) -> list[Scoring]:
-    """A scoring by each of `task.names`: its value, or the error that it failed with.
-
-    All proxies are asked at once, so that they share passes. Where one of them fails they are asked one by one.
-    """
-    try:
-        values = _values(job, task)
-    except (ProxyError, StructureError) as error:
-        if len(task.names) == 1:
-            return [Scoring(task.candidate, task.names[0], task.repeat, None, " ".join(str(error).split()))]
-        return [row for name in task.names for row in carry_out(job, replace(task, names=(name,)))]
-    return [Scoring(task.candidate, name, task.repeat, values[name], None) for name in task.names]
+    """A scoring by each of `task.names`: its value, or the error that it failed with."""
+    found = score_each(task.names, partial(_scores, job, task))
+    return [
+        Scoring(task.candidate, name, task.repeat, None, score)
+        if isinstance(score, str)
+        else Scoring(task.candidate, name, task.repeat, score.value, None)
+        for name, score in found.items()
+    ]
 
 
-def _values(job: Job, task: Task) -> dict[str, float]:
+def _scores(job: Job, task: Task, names: list[str]) -> dict[str, Score]:
     settings = job.settings[task.repeat]
-    if not needs_batch(task.names):
-        found = score(task.structure, task.names, settings)
-    else:
-        import torch
+    if not needs_batch(names):
+        return score(task.structure, names, settings)
+    import torch
 
-        from ZeroShotProxy._measures import network_of
+    from ZeroShotProxy._measures import network_of
 
-        given = job.batches[task.repeat]
-        batch = torch.from_numpy(given.images), torch.from_numpy(given.labels)
-        found = score(network_of(task.structure, settings), batch, task.names, settings)
-    return {name: finite(name, found[name].value) for name in task.names}
+    given = job.batches[task.repeat]
+    batch = torch.from_numpy(given.images), torch.from_numpy(given.labels)
+    return score(network_of(task.structure, settings), batch, names, settings)
 
 
 def needs_batch(names: Sequence[str]) -> bool:
