@@ -15,9 +15,10 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from PlainNet.ops import AvgPool
+from ZeroShotProxy import _dependence as dependence
+from ZeroShotProxy._dependence import Array, Part, Texture
 
 RELU_MEAN_SQUARED = 1 / (2 * math.pi)
 RELU_VARIANCE = 0.5 - RELU_MEAN_SQUARED
@@ -36,6 +37,8 @@ class Signal:
     excess: half the logarithm of what that kurtosis adds to the variance behind the next ReLU (eq. 7).
     rectified: no element is negative, so that a further ReLU does nothing.
     shared: correlation of two positions of one image, over images; 0 for noise. Gates make it (eq. 9).
+    texture: correlation of neighbouring positions, which pooling makes; None where there is none.
+    parts: what the value is a sum of, where that is known; empty for a source of its own (`_dependence.py`).
     """
 
     second: float
@@ -46,6 +49,8 @@ class Signal:
     excess: float = 0.0
     rectified: bool = False
     shared: float = 0.0
+    texture: Texture | None = None
+    parts: tuple[Part, ...] = ()
 
     @property
     def variance(self) -> float:
@@ -53,11 +58,16 @@ class Signal:
 
 
 def gaussian(
-    variance: float, decorrelation: Array, kurtosis: float = 0.0, excess: float = 0.0, shared: float = 0.0
+    variance: float,
+    decorrelation: Array,
+    kurtosis: float = 0.0,
+    excess: float = 0.0,
+    shared: float = 0.0,
+    texture: Texture | None = None,
 ) -> Signal:
     """A centred Gaussian value."""
     distance = 2 * np.sqrt(variance * decorrelation / math.pi)
-    return Signal(variance, 0.0, decorrelation, distance, kurtosis, excess, shared=shared)
+    return Signal(variance, 0.0, decorrelation, distance, kurtosis, excess, shared=shared, texture=texture)
 
 
 def relu(x: Signal) -> Signal:
@@ -66,7 +76,7 @@ def relu(x: Signal) -> Signal:
         return x
     if x.mean2 > 0:
         return replace(pointwise(x, rectifier), rectified=True)
-    d = np.clip(x.decorrelation, 0, 2)
+    d = np.minimum(np.maximum(x.decorrelation, 0.0), 2.0)
     return Signal(
         second=x.second / 2,
         mean2=x.second * RELU_MEAN_SQUARED,
@@ -76,7 +86,21 @@ def relu(x: Signal) -> Signal:
         excess=x.excess + 0.5 * math.log1p(x.kurtosis * RELU_MEAN_SQUARED / (12 * RELU_VARIANCE)),
         rectified=True,
         shared=1 - float(_relu_decorrelation(np.array(1 - x.shared))) if x.shared else 0.0,
+        texture=_rectified(x.texture),
     )
+
+
+def _rectified(texture: Texture | None) -> Texture | None:
+    """Correlations behind a ReLU: those of positions like those of passes."""
+    if texture is None:
+        return None
+
+    def make() -> Array:
+        deviation = np.sqrt(texture.matrix.diagonal())
+        correlations = np.clip(texture.matrix / np.outer(deviation, deviation), -1, 1)
+        return 1 - _relu_decorrelation(1 - correlations)
+
+    return Texture(make)
 
 
 def _relu_decorrelation(d: Array) -> Array:
@@ -140,7 +164,7 @@ def pointwise(x: Signal, function: Callable[[Array], Array]) -> Signal:
     moved = np.exp(np.interp(logs, table.logs, table.moved) + logs)
     apart = np.exp(np.interp(logs, table.logs, table.apart) + logs / 2)
     # A smooth function hardly changes the correlation of positions.
-    return Signal(table.second, table.first**2, moved, apart, shared=x.shared)
+    return Signal(table.second, table.first**2, moved, apart, shared=x.shared, texture=x.texture)
 
 
 def rectifier(u: Array) -> Array:
@@ -155,30 +179,53 @@ def sigmoid(u: Array) -> Array:
     return np.asarray(1 / (1 + np.exp(-u)))
 
 
-def weighted_sum(x: Signal, fan_in: int, kernel_area: int, window: Window) -> Signal:
+def weighted_sum(x: Signal, fan_in: int, kernel_area: int, window: Window, stride: int = 1) -> Signal:
     """Convolution with standard normal weights (eqs. 2 and 4); `fan_in` counts channels."""
     centred = window.inside * x.second - window.means * x.mean2
     lost = window.inside * x.variance / centred
     kurtosis = 3 * x.kurtosis / (fan_in * kernel_area)
-    return gaussian(fan_in * centred, lost * x.decorrelation, kurtosis, x.excess, lost * x.shared)
+    # Each tap sees the same correlations of neighbours, and weights are independent.
+    texture = None if x.texture is None else dependence.strided(x.texture, stride)
+    return gaussian(fan_in * centred, lost * x.decorrelation, kurtosis, x.excess, lost * x.shared, texture)
 
 
 def normalise(x: Signal, eps: float) -> Signal:
     """Batch normalisation to variance v / (v + eps)."""
     variance = x.variance / (x.variance + eps) if eps else 1.0
     distance = x.distance * math.sqrt(variance / x.variance)
-    return replace(x, second=variance, mean2=0.0, distance=distance, excess=0.0, rectified=False)
+    # Spelled out, as this is called often and `replace` is slow.
+    return Signal(variance, 0.0, x.decorrelation, distance, x.kurtosis, shared=x.shared, texture=x.texture)
 
 
-def add(x: Signal, y: Signal) -> Signal:
-    """Sum of values that are independent but for their means."""
+def add(x: Signal, y: Signal, size: int) -> Signal:
+    """Sum of values of `size` × `size` positions, independent or not (eq. 10)."""
     if not x.second or not y.second:
         return x if x.second else y
-    variance = x.variance + y.variance
-    mean2 = (math.sqrt(x.mean2) + math.sqrt(y.mean2)) ** 2
-    d = (x.variance * x.decorrelation + y.variance * y.decorrelation) / variance
-    moved = gaussian(variance, d, shared=(x.variance * x.shared + y.variance * y.shared) / variance)
-    return replace(moved, second=variance + mean2, mean2=mean2, rectified=x.rectified and y.rectified)
+    return _of_parts(dependence.merged(parts_of(x, size) + parts_of(y, size)), x.rectified and y.rectified)
+
+
+def pool(x: Signal, how: AvgPool, size: int) -> Signal:
+    """Average pooling of a value of `size` × `size` positions (eq. 10)."""
+    return _of_parts(dependence.pooled(parts_of(x, size), how), x.rectified)
+
+
+def parts_of(x: Signal, size: int) -> tuple[Part, ...]:
+    return x.parts or (Part(x, size, (), 1.0),)
+
+
+def _of_parts(parts: tuple[Part, ...], rectified: bool) -> Signal:
+    found = dependence.total(parts)
+    mean2 = found.mean**2
+    return Signal(
+        second=found.variance + mean2,
+        mean2=mean2,
+        decorrelation=found.moved / found.variance,
+        distance=2 * np.sqrt(found.moved / math.pi),
+        rectified=rectified,
+        shared=found.shared,
+        texture=dependence.texture(parts),
+        parts=parts,
+    )
 
 
 def multiply(x: Signal, gate: Signal) -> Signal:
@@ -191,7 +238,7 @@ def multiply(x: Signal, gate: Signal) -> Signal:
     distance = x.distance * math.sqrt(gate.second)
     shared = ((x.variance * x.shared + x.mean2) * gate.second - mean2) / (second - mean2)
     lost = moved / (second - mean2)
-    return replace(x, second=second, mean2=mean2, decorrelation=lost, distance=distance, shared=shared)
+    return replace(x, second=second, mean2=mean2, decorrelation=lost, distance=distance, shared=shared, parts=())
 
 
 def average(x: Signal, area: float) -> Signal:
@@ -212,7 +259,9 @@ def maximum(x: Signal, area: int) -> Signal:
         values = math.sqrt(x.mean2) + math.sqrt(x.variance) * quantiles
     second, first = float((values**2).mean()), float(values.mean())
     scale = math.sqrt((second - first**2) / x.variance)
-    return replace(x, second=second, mean2=first**2, distance=x.distance * scale, kurtosis=0.0, excess=0.0)
+    return replace(
+        x, second=second, mean2=first**2, distance=x.distance * scale, kurtosis=0.0, excess=0.0, texture=None, parts=()
+    )
 
 
 def mixture(signals: Sequence[Signal], channels: Sequence[int]) -> Signal:
@@ -234,6 +283,9 @@ def mixture(signals: Sequence[Signal], channels: Sequence[int]) -> Signal:
         mean([s.kurtosis for s in signals]),
         rectified=all(s.rectified for s in signals),
         shared=float(sum(w * s.variance * s.shared for w, s in zip(share, signals, strict=True))) / (second - mean2),
+        texture=dependence.mixed(
+            [s.texture for s in signals], [w * s.variance for w, s in zip(share, signals, strict=True)]
+        ),
     )
 
 

@@ -25,6 +25,7 @@ from PlainNet.lowering import lower_block
 from PlainNet.ops import BN_EPS, BN_MOMENTUM, Node, Shape
 from PlainNet.template import Template, Width, template_of
 from ZeroShotProxy import _moments as moments
+from ZeroShotProxy._dependence import Array
 from ZeroShotProxy._moments import Signal
 from ZeroShotProxy.base import ProxyError, ProxyInfo, Score, ScoreSettings, Target, register, structure_of
 
@@ -95,7 +96,7 @@ def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[S
     return _carry(nodes, size, _entering(entry, np.exp(_GRID)), entry == IMAGE, _largest_kernel(nodes, 1))
 
 
-def _entering(entry: Entry, decorrelation: moments.Array) -> Signal:
+def _entering(entry: Entry, decorrelation: Array) -> Signal:
     # The distance at the entry is right for an image; behind the first layer of a super-block it is forgotten.
     ingoing = replace(moments.gaussian(1.0, decorrelation), second=entry.second, mean2=entry.mean2)
     return replace(ingoing, kurtosis=entry.kurtosis, rectified=entry.rectified, shared=entry.shared)
@@ -119,7 +120,7 @@ def _carry(nodes: Sequence[Node], size: int, known: Signal, is_image: bool, cont
                 # An image has no border that padding has shaped yet.
                 own = 1 if node.inputs[0] == 0 and is_image else context
                 window = moments.window(conv.kernel, conv.stride, x_size, own, conv.dilation)
-                y = moments.weighted_sum(x, conv.in_channels // conv.groups, conv.kernel**2, window)
+                y = moments.weighted_sum(x, conv.in_channels // conv.groups, conv.kernel**2, window, conv.stride)
             case ops.Linear() as linear:
                 y = moments.weighted_sum(x, linear.in_features, 1, moments.Window(1.0, 1.0))
             case ops.BatchNorm():
@@ -135,11 +136,11 @@ def _carry(nodes: Sequence[Node], size: int, known: Signal, is_image: bool, cont
             case ops.AdaptiveAvgPool() as pool:
                 y = moments.average(x, max(1.0, (x_size / pool.size) ** 2))
             case ops.AvgPool() as pool:
-                y = moments.average(x, pool.kernel**2)
+                y = moments.pool(x, pool, x_size)
             case ops.MaxPool() as pool:
                 y = moments.maximum(x, pool.kernel**2)
             case ops.Add():
-                y = moments.add(x, values[node.inputs[1]])
+                y = moments.add(x, values[node.inputs[1]], x_size)
             case ops.Mul():
                 y = moments.multiply(x, values[node.inputs[1]])
             case ops.Concat():
@@ -324,7 +325,8 @@ class ExpectedZen:
             context = _largest_kernel(nodes, context)
             logs, values = _carry(nodes, size, signal, is_image, context)
             score += logs
-            signal, size, channels, is_image = values[-1], shape.size, shape.channels, False
+            # Blocks know of each other through what leaves one and enters the next: it is one source there.
+            signal, size, channels, is_image = replace(values[-1], parts=()), shape.size, shape.channels, False
         if not signal.second:
             raise ProxyError("proxy zen_expected: nothing of the input reaches the output")
         return score + math.log(float(signal.distance[0])) + math.log(shape.elements)

@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("NB201_DATA", ROOT.parent / "shared" / "data"))
 RUNS = Path(os.environ.get("NB201_RUNS", ROOT / "runs"))
 ACCURACIES, IMAGES = "nb201_accuracy.csv.gz", "cifar10_jpeg_train.npz"
+VALUES = "nb201_proxies_naslib_cifar10.csv.gz"
+"""NAS-Bench-Suite-Zero's values of proxies."""
 
 
 def data_or_leave(*names: str) -> list[Path]:

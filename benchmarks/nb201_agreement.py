@@ -8,14 +8,13 @@ import gzip
 import numpy as np
 from scipy.stats import spearmanr
 
-from benchmarks._nb201 import ACCURACIES, IMAGES, RUNS, data_or_leave, run, sample_size
+from benchmarks._nb201 import ACCURACIES, IMAGES, RUNS, VALUES, data_or_leave, run, sample_size
 from benchmarks.common import print_machine
 from zennas.correlate.report import protocol
 from zennas.tables import AccuracyTable, read
 from zennas.tables.csvfile import write_csv
 
 SAMPLE = 550
-VALUES = "nb201_proxies_naslib_cifar10.csv.gz"
 OURS = {
     "synflow": "synflow",
     "l2_norm": "l2_norm",

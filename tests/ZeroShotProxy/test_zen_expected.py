@@ -8,14 +8,19 @@ from random import Random
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import spearmanr
+from torch.nn import functional as F
 
 from PlainNet import Structure, StructureError, parse
 from PlainNet.cost import CostModel
+from PlainNet.ops import AvgPool
 from SearchSpace import load_space
 from SearchSpace.darts import read
+from SearchSpace.nasbench201 import Cell201, network
 from tests.conftest import SMALL
 from ZeroShotProxy import ScoreSettings, score
+from ZeroShotProxy import _dependence as dependence
 from ZeroShotProxy import _moments as moments
 from ZeroShotProxy.zen_expected import ExpectedZen, expected_zen
 
@@ -80,12 +85,44 @@ def test_published_networks(published: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(("start", "resolution"), [("DARTS_V2 @ cifar(16, 5)", 16), ("DARTS_V1 @ imagenet(16, 5)", 64)])
 def test_stacks_of_cells(start: str, resolution: int) -> None:
-    """Random cells stacked like these; sums of paths with layers in common are taken as independent."""
+    """Random cells stacked like these."""
     space, rng = load_space("darts", read(start)), Random(0)
     settings = replace(SETTINGS, resolution=resolution, batch_size=8, repeats=4)
     for structure in (space.initial(), space.sample(rng), space.sample(rng)):
         measured = monte_carlo(structure, settings)
         assert expected_zen(structure, resolution=resolution) == pytest.approx(measured, rel=0.03)
+
+
+DEPENDENT = [
+    "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|nor_conv_1x1~1|skip_connect~2|",
+    "|avg_pool_3x3~0|+|skip_connect~0|none~1|+|avg_pool_3x3~0|skip_connect~1|nor_conv_1x1~2|",
+    "|avg_pool_3x3~0|+|none~0|avg_pool_3x3~1|+|skip_connect~0|none~1|avg_pool_3x3~2|",
+    "|nor_conv_3x3~0|+|avg_pool_3x3~0|none~1|+|avg_pool_3x3~0|nor_conv_1x1~1|avg_pool_3x3~2|",
+]
+
+
+@pytest.mark.parametrize("cell", DEPENDENT)
+def test_sums_of_values_that_depend_on_each_other(cell: str) -> None:
+    """x + x is not two independent values, and an average of averages is not one over more positions."""
+    structure = network(Cell201.parse(cell), channels=16, cells=3)
+    measured = monte_carlo(structure, replace(SETTINGS, repeats=4))
+    assert expected_zen(structure, resolution=16) == pytest.approx(measured, rel=0.08)
+
+
+@pytest.mark.parametrize("pools", [(), (3,), (3, 3), (3, 2)])
+@pytest.mark.parametrize("others", [(3,), (3, 3, 3)])
+def test_overlaps_are_those_of_pooled_noise(pools: tuple[int, ...], others: tuple[int, ...]) -> None:
+    def pooled(x: torch.Tensor, kernels: tuple[int, ...]) -> torch.Tensor:
+        for kernel in kernels:
+            x = F.avg_pool2d(x, kernel, 1 if kernel == 3 else 2, (kernel - 1) // 2, count_include_pad=False)
+        return x
+
+    others = (*others, 2) if 2 in pools else others
+    ways = [tuple(AvgPool(kernel, 1 if kernel == 3 else 2) for kernel in way) for way in (pools, others)]
+    noise = torch.randn(3000, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    measured = float((pooled(noise, pools) * pooled(noise, others)).mean())
+    source = moments.gaussian(1.0, np.array([1e-4]))
+    assert dependence.overlap(source, 8, *ways) == pytest.approx(measured, abs=0.01)
 
 
 def test_gamma_reaches_the_score() -> None:
