@@ -81,6 +81,8 @@ def _naming(proxy: Proxy, function: Callable[[], T]) -> T:
         return function()
     except (RuntimeError, ValueError) as error:
         raise ProxyError(f"proxy {proxy.info.name} fails: {error}") from error
+    except Exception as error:  # a network is somebody's code, and may raise anything
+        raise ProxyError(f"proxy {proxy.info.name} fails: {type(error).__name__}: {error}") from error
 
 
 def _call(proxy: Proxy, probe: Probe) -> Measured:

@@ -43,24 +43,27 @@ def first_weights_jacobian(probe: Probe, x: Tensor) -> tuple[Tensor, Tensor]:
 def _hook(shifts: list[Tensor]) -> Callable[[nn.Module, Any, Tensor], Tensor]:
     def hook(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
         (x,) = args
-        change = torch.zeros_like(output[:, :1])
-        for multiplied in _multiplied(module, x.detach(), output.detach()):
+        channels = -1 if isinstance(module, nn.Linear) else 1
+        first = output.narrow(channels, 0, 1)
+        for multiplied in _multiplied(module, x.detach().narrow(channels, 0, 1), output.detach(), first):
             e = output.new_zeros(len(output), requires_grad=True)
             shifts.append(e)
-            change = change + e.view(-1, *(1,) * (output.dim() - 1)) * multiplied
-        return torch.cat([output[:, :1] + change, output[:, 1:]], 1)
+            first = first + e.view(-1, *(1,) * (output.dim() - 1)) * multiplied
+        return torch.cat([first, output.narrow(channels, 1, output.shape[channels] - 1)], channels)
 
     return hook
 
 
-def _multiplied(module: nn.Module, x: Tensor, output: Tensor) -> list[Tensor]:
-    """What the first weight, and the first bias where there is one, are multiplied by in the output's first channel."""
-    first = x[:, :1]
+def _multiplied(module: nn.Module, x: Tensor, output: Tensor, first: Tensor) -> list[Tensor]:
+    """What the first weight, and the first bias where there is one, are multiplied by in the output's first channel.
+
+    x: the first channel of the input; first: that of the output.
+    """
     if isinstance(module, nn.Conv2d):
-        first = _corner(module, first, output)
+        x = _corner(module, x, output)
     has_bias = module.bias is not None
     has_weight = module.weight is not None
-    return has_weight * [first] + has_bias * [torch.ones_like(output[:, :1])]
+    return has_weight * [x] + has_bias * [torch.ones_like(first)]
 
 
 def _corner(conv: nn.Conv2d, x: Tensor, output: Tensor) -> Tensor:

@@ -196,8 +196,10 @@ class Probe:
         found = [weight.new_zeros(weight.shape[0]) for weight in self.weights]
         for output, gradient in zip(outputs, gradients, strict=True):
             if gradient is not None:
-                shape = (*output.value.shape[:2], -1)
-                by_image = (output.value.detach().reshape(shape) * gradient.detach().reshape(shape)).sum(2)
+                product = output.value.detach() * gradient.detach()
+                if self.weights[output.module].dim() == 2:  # a linear layer has its channels last
+                    product = product.movedim(-1, 1)
+                by_image = product.reshape(*product.shape[:2], -1).sum(2)
                 found[output.module] += by_image.square().sum(0) / (2 * len(self.labels))
         return found
 

@@ -75,6 +75,9 @@ def _ways(graph: OpGraph) -> list[Way]:
             case ops.Conv() as conv:
                 width = conv.in_channels // conv.groups * conv.kernel**2
                 ways.append(Way(before.depth + 1, before.log_widths + math.log(width)))
+            case ops.RowColumnConv() as pair:
+                log_widths = sum(math.log(factor.in_channels * pair.kernel) for factor in pair.factors)
+                ways.append(Way(before.depth + len(pair.factors), before.log_widths + log_widths))
             case ops.Zero():
                 ways.append(Way())
             case _:

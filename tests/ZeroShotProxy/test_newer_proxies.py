@@ -13,6 +13,8 @@ from torch.func import functional_call, jacrev, vmap
 from torch.nn import functional as F
 
 from PlainNet import build, parse
+from SearchSpace.darts import network as cells
+from SearchSpace.genotype import Genotype
 from SearchSpace.nasbench201 import Cell201, network
 from ZeroShotProxy import ProxyError, ScoreSettings, score
 from ZeroShotProxy._features import block_ends, features
@@ -330,6 +332,14 @@ def test_deepmad_of_a_chain() -> None:
     assert found["deepmad_effectiveness"].value == pytest.approx(3 / mean)
 
 
+def test_deepmad_counts_rows_and_columns() -> None:
+    edges = (("conv_7x1_1x7", 0), ("none", 1)) * 2
+    structure = cells(Genotype(edges, (2,), edges, (2,)), channels=4, layers=1)
+    widths = [3 * 9, 12, 8 * 7, 8 * 7]  # the stem, the 1×1 before the reduction cell, and the pair
+    found = score(structure, ["deepmad_effectiveness"], ScoreSettings(resolution=8))
+    assert found["deepmad_effectiveness"].value == pytest.approx(4 / math.prod(widths) ** (1 / 4))
+
+
 def test_thin_networks_keep_each_kind_of_block_once() -> None:
     cell = Cell201.parse("|nor_conv_3x3~0|+|none~0|none~1|+|nor_conv_1x1~0|none~1|none~2|")
     assert str(thin(network(cell), CPU)) == "NB201Cell(1,3,0,0,2,0,0)NB201Reduction(1,1)"
@@ -344,3 +354,50 @@ def test_params_and_flops_of_any_module_are_those_of_its_structure() -> None:
     expected = score(structure, ["params", "flops"], settings)
     x = torch.randn(2, 3, 16, 16)
     assert score(nn.Sequential(net), x, ["params", "flops"], settings) == expected
+
+
+# -- networks of others ----------------------------------------------------------------------
+
+
+def test_whatever_a_network_raises_names_the_proxy() -> None:
+    class Broken(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            raise AssertionError("wrong image height")
+
+    with pytest.raises(ProxyError, match="proxy meco fails: AssertionError: wrong image height"):
+        score(Broken(), batch(), ["meco"], CPU)
+
+
+def test_linear_layers_may_have_their_channels_last() -> None:
+    class Last(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.head = nn.Linear(3, 6), nn.Linear(6, 5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            logits: Tensor = self.head(torch.relu(self.inner(x.movedim(1, -1))).mean((1, 2)))
+            return logits
+
+    class First(nn.Module):
+        """The same with a convolution."""
+
+        def __init__(self, last: Last) -> None:
+            super().__init__()
+            self.inner, self.head = nn.Conv2d(3, 6, 1), last.head
+            self.inner.weight = nn.Parameter(last.inner.weight.detach()[:, :, None, None].clone())
+            self.inner.bias = nn.Parameter(last.inner.bias.detach().clone())
+
+        def forward(self, x: Tensor) -> Tensor:
+            logits: Tensor = self.head(torch.relu(self.inner(x)).mean((2, 3)))
+            return logits
+
+    torch.manual_seed(0)
+    last = Last()
+    names = ["fisher", "vkdnw_entropy", "snip", "zico"]
+    ours, theirs = score(last, batch(), names, CPU), score(First(last), batch(), names, CPU)
+    for name in names:
+        assert ours[name].value == pytest.approx(theirs[name].value, rel=1e-4), name

@@ -16,7 +16,9 @@ from PlainNet import Structure, StructureError, parse
 from PlainNet.cost import CostModel
 from PlainNet.ops import AvgPool
 from SearchSpace import load_space
+from SearchSpace.darts import network as cells
 from SearchSpace.darts import read
+from SearchSpace.genotype import Genotype
 from SearchSpace.nasbench201 import Cell201, network
 from tests.conftest import SMALL
 from ZeroShotProxy import ScoreSettings, score
@@ -91,6 +93,16 @@ def test_stacks_of_cells(start: str, resolution: int) -> None:
     for structure in (space.initial(), space.sample(rng), space.sample(rng)):
         measured = monte_carlo(structure, settings)
         assert expected_zen(structure, resolution=resolution) == pytest.approx(measured, rel=0.03)
+
+
+@pytest.mark.parametrize("operation", ["conv_7x1_1x7", "conv_3x1_1x3"])
+@pytest.mark.parametrize(("width", "resolution"), [(8, 8), (16, 15)])
+def test_rows_and_columns(operation: str, width: int, resolution: int) -> None:
+    """Two convolutions with nothing in between score as one, of kernel × kernel (eq. 11), also where maps are small."""
+    edges = ((operation, 0), (operation, 1), (operation, 2), (operation, 1))
+    structure = cells(Genotype(edges, (2, 3), edges, (2, 3)), width, 3)
+    measured = monte_carlo(structure, replace(SETTINGS, resolution=resolution))
+    assert expected_zen(structure, resolution=resolution) == pytest.approx(measured, rel=0.03)
 
 
 DEPENDENT = [

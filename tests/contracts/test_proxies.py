@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -170,6 +171,12 @@ def test_structures_are_asked_for_where_they_are_needed(scoring: Proxy) -> None:
 def test_it_says_where_it_comes_from(proxy: Proxy) -> None:
     assert proxy.info.summary
     assert proxy.info.source
+
+
+def test_it_is_in_the_documentation(proxy: Proxy) -> None:
+    """docs/proxies.md lists what there is."""
+    text = (Path(__file__).parents[2] / "docs/proxies.md").read_text()
+    assert f"`{proxy.info.name}`" in text
 
 
 def test_names_ignore_case_and_results_carry_the_registered_name() -> None:
