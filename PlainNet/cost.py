@@ -18,7 +18,17 @@ from PlainNet.blocktype import Options, argument, block_type, in_channels
 from PlainNet.costform import cost_form
 from PlainNet.ir import BlockSpec, Structure, StructureError
 from PlainNet.lowering import lower_block
-from PlainNet.ops import FLAT, WITHOUT_WEIGHTS, BatchNorm, Conv, Linear, Op, Shape, UnknownOperationError
+from PlainNet.ops import (
+    FLAT,
+    WITHOUT_WEIGHTS,
+    BatchNorm,
+    Conv,
+    Linear,
+    Op,
+    RowColumnConv,
+    Shape,
+    UnknownOperationError,
+)
 from PlainNet.template import template_of
 
 
@@ -56,6 +66,13 @@ def op_cost(op: Op, shape: Shape) -> Cost:
             positions = shape.size**2
             bias = op.out_channels if op.bias else 0
             return Cost(weights + bias, weights * positions, op.out_channels * positions, 0)
+        case RowColumnConv():
+            total = FREE
+            # In between the value is as high as the input and as wide as the output.
+            for conv, positions in zip(op.factors, (op.size * shape.size, shape.size**2), strict=True):
+                weights = conv.in_channels * conv.out_channels * op.kernel
+                total += Cost(weights, weights * positions, conv.out_channels * positions, 0)
+            return total
         case Linear():
             weights = op.in_features * op.out_features
             return Cost(weights + (op.out_features if op.bias else 0), weights, op.out_features, 0)

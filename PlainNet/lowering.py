@@ -29,6 +29,7 @@ from PlainNet.ops import (
     Op,
     OpGraph,
     Relu,
+    RowColumnConv,
     Shape,
     Shift,
     Sigmoid,
@@ -96,6 +97,13 @@ class Builder:
             raise self.fail(f"{groups} groups do not divide {channels} input and {out_channels} output channels")
         self._count(out_channels * (channels // groups) * kernel * kernel)
         op = Conv(channels, out_channels, kernel, stride, groups, bias, dilation)
+        return self._emit(op, (x,), Shape(out_channels, self._window(op, size)))
+
+    def row_column_conv(self, x: Value, out_channels: int, kernel: int, stride: int = 1) -> Value:
+        """A convolution of 1 × kernel, then one of kernel × 1."""
+        channels, size = self._image(x, "a convolution")
+        self._count((channels + out_channels) * out_channels * kernel)
+        op = RowColumnConv(channels, out_channels, kernel, stride, size)
         return self._emit(op, (x,), Shape(out_channels, self._window(op, size)))
 
     def batch_norm(self, x: Value) -> Value:
@@ -217,7 +225,7 @@ class Builder:
     def _emit(self, op: Op, inputs: tuple[Value, ...], shape: Shape) -> Value:
         if len(self.nodes) >= MAX_NODES:
             raise self.fail(f"the structure has more than {MAX_NODES} operations")
-        if isinstance(op, (Conv, BatchNorm, Linear)):
+        if isinstance(op, (Conv, RowColumnConv, BatchNorm, Linear)):
             if self.path in self._weighted:
                 raise ValueError(
                     f"two layers with weights stand at {self.path!r}: give each a place with builder.at(...)"
@@ -237,7 +245,7 @@ class Builder:
         return x.shape
 
     @staticmethod
-    def _window(op: Conv | MaxPool | AvgPool, size: int) -> int:
+    def _window(op: Conv | RowColumnConv | MaxPool | AvgPool, size: int) -> int:
         extent = op.extent if isinstance(op, Conv) else op.kernel
         free = size + 2 * op.padding - extent
         steps = -(-free // op.stride) if isinstance(op, AvgPool) and op.ceil else free // op.stride

@@ -6,6 +6,7 @@ node: the convolution at "1.0.3" is `blocks.1.0.3` of the network.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -31,12 +32,25 @@ def op_module(op: ops.Op, bn_eps: float = BN_EPS) -> nn.Module | None:
                 groups=op.groups,
                 bias=op.bias,
             )
+        case ops.RowColumnConv():
+            return nn.Sequential(OrderedDict((factor.name, _factor_module(factor)) for factor in op.factors))
         case ops.BatchNorm():
             return nn.BatchNorm2d(op.channels, eps=bn_eps, momentum=BN_MOMENTUM)
         case ops.Linear():
             return nn.Linear(op.in_features, op.out_features, bias=op.bias)
         case _:
             return None
+
+
+def _factor_module(factor: ops.Factor) -> nn.Conv2d:
+    return nn.Conv2d(
+        factor.in_channels,
+        factor.out_channels,
+        factor.kernel,
+        stride=factor.stride,
+        padding=factor.padding,
+        bias=False,
+    )
 
 
 def op_function(op: ops.Op) -> tuple[Callable[..., Any], tuple[Any, ...]]:

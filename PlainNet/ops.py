@@ -35,6 +35,45 @@ class Conv:
         return (self.extent - 1) // 2
 
 
+class Factor(NamedTuple):
+    """One of the two convolutions of a `RowColumnConv`: its name, its channels, and pairs of (height, width)."""
+
+    name: str
+    in_channels: int
+    out_channels: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RowColumnConv:
+    """A convolution of 1 × kernel and, right behind it, one of kernel × 1; padding (kernel - 1) // 2, no bias.
+
+    One operation, as the value in between is not square where there is a stride: the first convolution makes it
+    narrower, the second lower. size: the side of the input, which says how high it is in between.
+    """
+
+    in_channels: int
+    out_channels: int
+    kernel: int
+    stride: int
+    size: int
+
+    @property
+    def padding(self) -> int:
+        return (self.kernel - 1) // 2
+
+    @property
+    def factors(self) -> tuple[Factor, Factor]:
+        """Along rows, then along columns; weights (out, in, 1, kernel) and (out, out, kernel, 1)."""
+        row = Factor("row", self.in_channels, self.out_channels, (1, self.kernel), (1, self.stride), (0, self.padding))
+        column = Factor(
+            "column", self.out_channels, self.out_channels, (self.kernel, 1), (self.stride, 1), (self.padding, 0)
+        )
+        return row, column
+
+
 @dataclass(frozen=True, slots=True)
 class BatchNorm:
     """Batch normalisation over (batch, height, width) with a learned scale and shift."""
@@ -140,6 +179,7 @@ class Concat:
 
 Op: TypeAlias = (
     Conv
+    | RowColumnConv
     | BatchNorm
     | Linear
     | Relu

@@ -23,7 +23,6 @@ Edge = tuple[str, int]
 MAX_TEXT = 10_000
 _MAX_DEPTH = 16
 _FORM = "Genotype(normal=[('sep_conv_3x3', 0), …], normal_concat=range(2, 6), reduce=[…], reduce_concat=range(2, 6))"
-_RECTANGULAR = ("conv_7x1_1x7", "conv_3x1_1x3")
 
 
 @dataclass(frozen=True)
@@ -164,11 +163,6 @@ def _check_edges(name: str, edges: tuple[Edge, ...]) -> None:
         counts = ", ".join(str(2 * nodes) for nodes in NODES)
         raise SearchSpaceError(f"{name} has {len(edges)} edges, expected two for each node: {counts}")
     for i, (operation, source) in enumerate(edges):
-        if operation in _RECTANGULAR:
-            raise SearchSpaceError(
-                f"edge {i} of {name} is {operation}, which halves height and width one after the other; "
-                f"maps are square here: choose another operation"
-            )
         if operation not in OPERATIONS:
             near = get_close_matches(str(operation), OPERATIONS, n=2) or OPERATIONS
             raise SearchSpaceError(f"edge {i} of {name} is {_short(operation)}, expected {' or '.join(near)}")

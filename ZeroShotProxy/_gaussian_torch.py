@@ -69,6 +69,13 @@ def run(graph: OpGraph, inputs: Sequence[Tensor], generator: torch.Generator, dt
                         F.conv2d(x, _like(weight, x), None, conv.stride, conv.padding, conv.dilation, conv.groups)
                         for x in xs
                     ]
+            case ops.RowColumnConv() as pair:
+                made = given[0]
+                for factor in pair.factors:
+                    layers += 1
+                    xs = [x.to(dtype) for x in made] if layers > EXACT_LAYERS else made
+                    weight = _gaussian((factor.out_channels, factor.in_channels, *factor.kernel), xs[0], generator)
+                    made = [F.conv2d(x, _like(weight, x), None, factor.stride, factor.padding) for x in xs]
             case ops.Linear() as linear:
                 weight = _gaussian((linear.out_features, linear.in_features), given[0][0], generator)
                 made = [F.linear(x, weight.to(x.dtype)) for x in given[0]]

@@ -179,14 +179,17 @@ def sigmoid(u: Array) -> Array:
     return np.asarray(1 / (1 + np.exp(-u)))
 
 
-def weighted_sum(x: Signal, fan_in: int, kernel_area: int, window: Window, stride: int = 1) -> Signal:
-    """Convolution with standard normal weights (eqs. 2 and 4); `fan_in` counts channels."""
+def weighted_sum(x: Signal, fan_in: int, kernel_area: int, window: Window, stride: int = 1, between: int = 1) -> Signal:
+    """Convolution with standard normal weights (eqs. 2 and 4); `fan_in` counts channels.
+
+    between: the channels in the middle, where each weight is a sum over them of products of two (eq. 11).
+    """
     centred = window.inside * x.second - window.means * x.mean2
     lost = window.inside * x.variance / centred
     kurtosis = 3 * x.kurtosis / (fan_in * kernel_area)
     # Each tap sees the same correlations of neighbours, and weights are independent.
     texture = None if x.texture is None else dependence.strided(x.texture, stride)
-    return gaussian(fan_in * centred, lost * x.decorrelation, kurtosis, x.excess, lost * x.shared, texture)
+    return gaussian(fan_in * between * centred, lost * x.decorrelation, kurtosis, x.excess, lost * x.shared, texture)
 
 
 def normalise(x: Signal, eps: float) -> Signal:

@@ -121,6 +121,12 @@ def _carry(nodes: Sequence[Node], size: int, known: Signal, is_image: bool, cont
                 own = 1 if node.inputs[0] == 0 and is_image else context
                 window = moments.window(conv.kernel, conv.stride, x_size, own, conv.dilation)
                 y = moments.weighted_sum(x, conv.in_channels // conv.groups, conv.kernel**2, window, conv.stride)
+            case ops.RowColumnConv() as pair:
+                # Linear from end to end: one convolution of kernel × kernel (eq. 11), which sees and shapes borders so.
+                own = 1 if node.inputs[0] == 0 and is_image else context
+                window = moments.window(pair.kernel, pair.stride, x_size, own)
+                between = pair.out_channels
+                y = moments.weighted_sum(x, pair.in_channels, pair.kernel**2, window, pair.stride, between)
             case ops.Linear() as linear:
                 y = moments.weighted_sum(x, linear.in_features, 1, moments.Window(1.0, 1.0))
             case ops.BatchNorm():
@@ -159,7 +165,8 @@ def _carry(nodes: Sequence[Node], size: int, known: Signal, is_image: bool, cont
 
 def _largest_kernel(nodes: Sequence[Node], before: int) -> int:
     """Of the convolutions of a block; that of the block before where it has none above 1."""
-    largest = max((node.op.kernel for node in nodes if isinstance(node.op, ops.Conv)), default=1)
+    convolutions = (node.op for node in nodes if isinstance(node.op, (ops.Conv, ops.RowColumnConv)))
+    largest = max((conv.kernel for conv in convolutions), default=1)
     return largest if largest > 1 else before
 
 

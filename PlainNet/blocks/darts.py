@@ -32,8 +32,11 @@ OPERATIONS = (
     "max_pool_5x5",
     "max_pool_7x7",
     "avg_pool_5x5",
+    "conv_7x1_1x7",
+    "conv_3x1_1x3",
 )
-"""The first eight are those of DARTS, in its order; then those of the other spaces of NDS."""
+"""The first eight are those of DARTS, in its order; then those of the other spaces of NDS. New ones come last, as
+structures name operations by their place here."""
 
 NODES = (2, 3, 4, 5)
 """How many nodes a cell may have: 4 in DARTS, 5 in NASNet, AmoebaNet, PNAS and ENAS."""
@@ -50,6 +53,7 @@ _SEPARABLE = {  # name: kernel, dilation, how often
     "dil_sep_conv_3x3": (3, 2, 2),
 }
 _CONVOLUTIONS = {"conv_1x1": 1, "conv_3x3": 3}
+_ROW_COLUMN = {"conv_7x1_1x7": 7, "conv_3x1_1x3": 3}
 _MAX_POOLS = {"max_pool_3x3": 3, "max_pool_5x5": 5, "max_pool_7x7": 7}
 _AVG_POOLS = {"avg_pool_3x3": 3, "avg_pool_5x5": 5}
 
@@ -127,11 +131,22 @@ def separable(b: Builder, x: Value, stride: int, kernel: int, dilation: int, tim
     return x
 
 
+def row_column(b: Builder, x: Value, stride: int, kernel: int) -> Value:
+    """ReLU, a convolution along rows and one along columns, BN; the first halves the width, the second the height."""
+    x = b.relu(x)
+    with b.at("conv"):
+        x = b.row_column_conv(x, x.shape.channels, kernel, stride)
+    with b.at("bn"):
+        return b.batch_norm(x)
+
+
 def edge(b: Builder, x: Value, operation: str, stride: int) -> Value:
     if operation in _SEPARABLE:
         return separable(b, x, stride, *_SEPARABLE[operation])
     if operation in _CONVOLUTIONS:
         return relu_conv_bn(b, x, x.shape.channels, _CONVOLUTIONS[operation], stride)
+    if operation in _ROW_COLUMN:
+        return row_column(b, x, stride, _ROW_COLUMN[operation])
     if operation in _MAX_POOLS:
         return b.max_pool(x, _MAX_POOLS[operation], stride)
     if operation in _AVG_POOLS:
@@ -217,6 +232,8 @@ def cell_stack_depth(spec: BlockSpec) -> int:
 def _edge_depth(operation: str, reduces: bool) -> int:
     if operation in _SEPARABLE:
         return 2 * _SEPARABLE[operation][2]
+    if operation in _ROW_COLUMN:
+        return 2
     return int(operation in _CONVOLUTIONS or (operation == "skip_connect" and reduces))
 
 

@@ -1,17 +1,19 @@
-"""The operations that cells brought: dilation, shifts, truncation; and what other parts ask of their blocks."""
+"""The operations that cells brought: dilation, rows and columns, shifts, truncation; what others ask of blocks."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from PlainNet import Options, StructureError, build, parse
 from PlainNet.blocks.darts import Cell, Stack
+from PlainNet.cost import op_cost
 from PlainNet.edit import out_channels
 from PlainNet.lowering import Builder
 from PlainNet.modules import block_module, op_function
-from PlainNet.ops import Conv, OpGraph, Shape, Shift, Truncate
+from PlainNet.ops import Conv, OpGraph, RowColumnConv, Shape, Shift, Truncate
 from SearchSpace.gen_search_space import view_class
 from ZeroShotProxy._gaussian_torch import run
 
@@ -35,6 +37,75 @@ def test_dilated_convolutions_keep_the_size(kernel: int, stride: int, dilation: 
     made = block_module(graph_of(builder, y.number), 0)(torch.randn(1, 2, size, size))
     assert tuple(made.shape[1:]) == y.shape.dims
     assert Conv(2, 3, kernel, dilation=dilation).extent == dilation * (kernel - 1) + 1
+
+
+def row_column(kernel: int, stride: int, size: int) -> OpGraph:
+    """One such pair, of 2 to 3 channels."""
+    builder = Builder(Shape(2, size), Options())
+    with builder.at(0), builder.at("conv"):
+        y = builder.row_column_conv(builder.input, 3, kernel, stride)
+    return graph_of(builder, y.number)
+
+
+ROW_COLUMN = [(7, 1, 8), (7, 1, 7), (7, 2, 8), (7, 2, 7), (3, 1, 5), (3, 2, 6), (3, 2, 5), (7, 2, 2), (3, 2, 1)]
+
+
+@pytest.mark.parametrize(("kernel", "stride", "size"), ROW_COLUMN)
+def test_rows_then_columns(kernel: int, stride: int, size: int) -> None:
+    """Against plain torch, and against the one square convolution that the two are."""
+    graph = row_column(kernel, stride, size)
+    module = block_module(graph, 0)
+    weights = module.state_dict()
+    row, column = weights["conv.row.weight"], weights["conv.column.weight"]
+    assert [tuple(weight.shape) for weight in weights.values()] == [(3, 2, 1, kernel), (3, 3, kernel, 1)]
+    x, pad = torch.randn(2, 2, size, size), kernel // 2
+    y = module(x)
+    assert tuple(y.shape[1:]) == graph.shape_of(1).dims
+    between = F.conv2d(x, row, stride=(1, stride), padding=(0, pad))
+    torch.testing.assert_close(y, F.conv2d(between, column, stride=(stride, 1), padding=(pad, 0)))
+    square = torch.einsum("omh,miw->oihw", column[..., 0], row[:, :, 0])
+    torch.testing.assert_close(y, F.conv2d(x, square, stride=stride, padding=pad), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "size"), ROW_COLUMN)
+def test_rows_and_columns_cost_what_they_do(kernel: int, stride: int, size: int) -> None:
+    graph = row_column(kernel, stride, size)
+    counted = op_cost(graph.nodes[0].op, graph.shape_of(1))
+    module = block_module(graph, 0)
+    made: list[int] = []
+    for factor in module.get_submodule("conv").children():
+        factor.register_forward_hook(lambda _, __, y: made.append(y[0].numel()))
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        module(torch.randn(1, 2, size, size))
+    assert counted.params == sum(p.numel() for p in module.parameters())
+    assert 2 * counted.flops == counter.get_total_flops()
+    assert counted.activations == sum(made)
+
+
+def test_rows_and_columns_cost_by_hand() -> None:
+    """7 × 7 positions, 7 × 4 in between, 4 × 4 behind."""
+    found = op_cost(RowColumnConv(2, 3, kernel=7, stride=2, size=7), Shape(3, 4))
+    assert found.params == 2 * 3 * 7 + 3 * 3 * 7
+    assert found.flops == 2 * 3 * 7 * (7 * 4) + 3 * 3 * 7 * (4 * 4)
+    assert found.activations == 3 * (7 * 4) + 3 * (4 * 4)
+
+
+def test_rows_and_columns_have_a_limit() -> None:
+    builder = Builder(Shape(2**15, 8), Options())
+    with pytest.raises(StructureError, match="weights"):
+        builder.row_column_conv(builder.input, 2**15, 7)
+
+
+def test_the_scorer_draws_both_weights() -> None:
+    """And gives what the module gives with them."""
+    graph = row_column(7, 2, 9)
+    x = torch.randn(2, 2, 9, 9)
+    (output,) = run(graph, [x], torch.Generator().manual_seed(0), torch.float32).outputs
+    module, generator = block_module(graph, 0), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight.copy_(torch.randn(weight.shape, generator=generator))
+        torch.testing.assert_close(output, module(x), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])

@@ -31,6 +31,16 @@ P_DARTS = (
     "('dil_conv_3x3', 1), ('dil_conv_3x3', 1), ('dil_conv_5x5', 3)], reduce_concat=range(2, 6))"
 )
 
+# Real et al., AAAI 2019, as in genotypes.py of quark0/darts.
+AMOEBANET = (
+    "Genotype(normal=[('avg_pool_3x3', 0), ('max_pool_3x3', 1), ('sep_conv_3x3', 0), ('sep_conv_5x5', 2), "
+    "('sep_conv_3x3', 0), ('avg_pool_3x3', 3), ('sep_conv_3x3', 1), ('skip_connect', 1), ('skip_connect', 0), "
+    "('avg_pool_3x3', 1)], normal_concat=range(4, 7), "
+    "reduce=[('avg_pool_3x3', 0), ('sep_conv_3x3', 1), ('max_pool_3x3', 0), ('sep_conv_7x7', 2), ('sep_conv_7x7', 0), "
+    "('avg_pool_3x3', 1), ('max_pool_3x3', 0), ('max_pool_3x3', 1), ('conv_7x1_1x7', 0), ('sep_conv_3x3', 5)], "
+    "reduce_concat=[3, 4, 6])"
+)
+
 
 def random_genotype(rng: Random, nodes: int) -> Genotype:
     """Any that can be written down, `none` and equal sources included."""
@@ -102,7 +112,7 @@ def test_entries_of_nds_are_read() -> None:
         (str(V2).replace("range(2, 6)", "[]"), "numbers from 2 to 5"),
         (str(V2).replace("range(2, 6)", "open('x')"), "expected a list"),
         (str(V2).replace("dil_conv_3x3", "dil_conv_3x4"), "expected dil_conv_3x3"),
-        (str(V2).replace("dil_conv_3x3", "conv_7x1_1x7"), "square"),
+        (str(V2).replace("dil_conv_3x3", "max_pool_2x2"), "is 'max_pool_2x2', expected max_pool"),
         (str(V2).replace("('dil_conv_3x3', 2)", "('dil_conv_3x3', 5)"), "edge 7 of normal is '5', expected 0 to 4"),
         (str(V2).replace("('dil_conv_3x3', 2)", "('dil_conv_3x3', True)"), "expected 0 to 4"),
         (str(V2).replace("('dil_conv_3x3', 2)", "'dil_conv_3x3'"), r"expected \(operation, source\)"),
@@ -178,6 +188,8 @@ def test_convolutions_on_the_longest_path_count_as_layers() -> None:
     chain = Genotype((("sep_conv_3x3", 1), ("none", 0)) * 2, (3,), (("skip_connect", 1), ("none", 0)) * 2, (3,))
     # Stem 1; a normal cell has 1 + 4 convolutions on its way, a reduction cell 1 + 1.
     assert cost(network(chain, 8, 4)).layers == 1 + 5 + 2 + 2 + 5
+    pairs = Genotype((("conv_7x1_1x7", 1), ("none", 0)) * 2, (3,), chain.reduce, (3,))
+    assert cost(network(pairs, 8, 4)).layers == 1 + 3 + 2 + 2 + 3
 
 
 class Reduce(nn.Module):
@@ -210,6 +222,62 @@ def test_the_reduction_sees_other_positions_with_its_other_half() -> None:
         parts = [block.get_submodule(f"cell0.node0.0.{name}") for name in ("conv_1", "conv_2", "bn")]
         expected = Reduce(*parts)(s0) + nn.functional.max_pool2d(s1, 3, 2, 1)  # type: ignore[arg-type]
         torch.testing.assert_close(block(x), expected)
+
+
+def test_rows_and_columns_are_those_of_plain_layers() -> None:
+    """A reduction cell with both operations, at odd and even sizes, against layers put together here."""
+    edges = (("conv_7x1_1x7", 0), ("conv_3x1_1x3", 1), ("conv_3x1_1x3", 2), ("conv_7x1_1x7", 2))
+    model = build(network(Genotype(edges, (2, 3), edges, (2, 3)), 4, 1)).eval()
+    block = model.blocks[0]
+    for parameter in block.parameters():  # scales and shifts too
+        nn.init.normal_(parameter)
+
+    def edge(name: str, x: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
+        width, pad = x.shape[1], kernel // 2
+        row = nn.Conv2d(width, width, (1, kernel), stride=(1, stride), padding=(0, pad), bias=False)
+        column = nn.Conv2d(width, width, (kernel, 1), stride=(stride, 1), padding=(pad, 0), bias=False)
+        row.weight = block.get_parameter(f"{name}.conv.row.weight")
+        column.weight = block.get_parameter(f"{name}.conv.column.weight")
+        y: torch.Tensor = block.get_submodule(f"{name}.bn")(column(row(x.relu())))
+        return y
+
+    for size in (7, 8):
+        x = torch.randn(2, 3, size, size)
+        with torch.no_grad():
+            image = block.get_submodule("stem.0.bn")(block.get_submodule("stem.0.conv")(x))
+            s0, s1 = (
+                block.get_submodule(f"cell0.preprocess{i}.bn")(
+                    block.get_submodule(f"cell0.preprocess{i}.conv")(image.relu())
+                )
+                for i in (0, 1)
+            )
+            s2 = edge("cell0.node0.0", s0, 7, 2) + edge("cell0.node0.1", s1, 3, 2)
+            s3 = edge("cell0.node1.0", s2, 3, 1) + edge("cell0.node1.1", s2, 7, 1)
+            torch.testing.assert_close(block(x), torch.cat([s2, s3], 1), atol=1e-3, rtol=1e-4)
+
+
+def test_amoebanet_is_read_and_built() -> None:
+    genotype = Genotype.parse(AMOEBANET)
+    assert str(genotype) == AMOEBANET
+    structure = network(genotype, 4, 5)
+    assert genotype_of(structure) == genotype
+    assert read(write(structure)) == structure == parse(str(structure))
+    model = build(structure)
+    assert model(torch.randn(2, 3, 15, 15)).shape == (2, 10)
+    assert cost(structure, resolution=15).params == sum(p.numel() for p in model.parameters())
+    # Against 9 weights for a pair of channels, 7 + 7: width 8 in the first reduction cell and 16 in the second.
+    square = read(write(structure).replace("conv_7x1_1x7", "conv_3x3"))
+    assert cost(structure).params - cost(square).params == (14 - 9) * (8 * 8 + 16 * 16)
+
+
+def test_operations_keep_their_numbers() -> None:
+    """Structures name operations by number: those of a release stay where they were."""
+    assert OPERATIONS[:15] == (
+        *("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect"),
+        *("sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5", "sep_conv_7x7", "dil_sep_conv_3x3"),
+        *("conv_1x1", "conv_3x3", "max_pool_5x5", "max_pool_7x7", "avg_pool_5x5"),
+    )
+    assert OPERATIONS[15:17] == ("conv_7x1_1x7", "conv_3x1_1x3")
 
 
 # -- canonical forms -------------------------------------------------------------------------
