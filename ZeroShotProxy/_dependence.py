@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,10 +30,19 @@ class Texture:
     """Correlations between positions of a row, (size, size) with mean diagonal 1; made when they are asked for."""
 
     make: Callable[[], Array]
+    _known: dict[Pools, Array] = field(default_factory=dict, repr=False)
 
     @cached_property
     def matrix(self) -> Array:
         return self.make()
+
+    def pooled(self, pools: Pools) -> Array:
+        """Covariances of what is pooled with what is not: (positions after, size)."""
+        if not pools:
+            return self.matrix
+        if pools not in self._known:
+            self._known[pools] = pooling(pools, len(self.matrix)) @ self.matrix
+        return self._known[pools]
 
 
 class Part(NamedTuple):
@@ -73,8 +82,7 @@ def overlap(source: Signal, size: int, one: Pools, other: Pools) -> float:
     if source.texture is None:
         own = _white_overlap(one, other, size)
     else:
-        across = pooling(one, size) @ source.texture.matrix
-        own = float((across * pooling(other, size)).sum(1).mean()) ** 2
+        own = float(np.vdot(source.texture.pooled(one), pooling(other, size)) / len(pooling(other, size))) ** 2
     return source.shared + (1 - source.shared) * own
 
 
@@ -164,10 +172,9 @@ def _correlations(parts: Sequence[Part]) -> Array:
 
 def _across(a: Part, b: Part) -> Array:
     """Covariances of two parts of one source between positions of a row, over its variance."""
-    inner = pooling((), a.size) if a.source.texture is None else a.source.texture.matrix
-    if a.pools or b.pools:
-        inner = pooling(a.pools, a.size) @ inner @ pooling(b.pools, b.size).T
-    return inner
+    texture = a.source.texture
+    inner = pooling(a.pools, a.size) if texture is None else texture.pooled(a.pools)
+    return inner @ pooling(b.pools, b.size).T if b.pools else inner
 
 
 def _by_source(parts: Sequence[Part]) -> list[list[Part]]:

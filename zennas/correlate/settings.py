@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from zennas.limits import check_kind, check_resolution, check_whole
-from zennas.search.settings import SettingsError, WrongSettingError
+from zennas.search.settings import WrongSettingError, restored
 from ZeroShotProxy import ScoreSettings
 
 NOISE = "noise"
@@ -86,12 +86,4 @@ class CorrelateSettings:
     @classmethod
     def from_json(cls, stored: Any) -> CorrelateSettings:
         """Raises SettingsError where the settings are of another version."""
-        if not isinstance(stored, dict):
-            raise SettingsError("the run has no settings")
-        unknown = stored.keys() - {f.name for f in fields(cls)}
-        if unknown:
-            raise SettingsError(f"the run was made by another version, with settings {', '.join(sorted(unknown))}")
-        try:
-            return cls(**stored)
-        except TypeError as error:
-            raise SettingsError(f"the settings of the run cannot be read: {error}") from None
+        return restored(lambda values: cls(**values), cls, stored)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from zennas.budget import Budget
 from zennas.limits import check_kind, check_number, check_resolution, check_whole
 from ZeroShotProxy import ScoreSettings
+
+T = TypeVar("T")
 
 
 class SettingsError(ValueError):
@@ -89,12 +92,17 @@ class SearchSettings:
     @classmethod
     def from_json(cls, stored: Any) -> SearchSettings:
         """Raises SettingsError where the settings are of another version."""
-        if not isinstance(stored, dict):
-            raise SettingsError("the run has no settings")
-        unknown = stored.keys() - {f.name for f in fields(cls)}
-        if unknown:
-            raise SettingsError(f"the run was made by another version, with settings {', '.join(sorted(unknown))}")
-        try:
-            return cls(**{**stored, "budget": Budget(**stored["budget"])})
-        except (KeyError, TypeError) as error:
-            raise SettingsError(f"the settings of the run cannot be read: {error}") from None
+        return restored(lambda values: cls(**{**values, "budget": Budget(**values["budget"])}), cls, stored)
+
+
+def restored(make: Callable[[dict[str, Any]], T], kind: type[T], stored: Any) -> T:
+    """Settings of that dataclass, made from a run's JSON. Raises SettingsError where they are of another version."""
+    if not isinstance(stored, dict):
+        raise SettingsError("the run has no settings")
+    unknown = stored.keys() - {f.name for f in fields(cast(Any, kind))}
+    if unknown:
+        raise SettingsError(f"the run was made by another version, with settings {', '.join(sorted(unknown))}")
+    try:
+        return make(stored)
+    except (KeyError, TypeError) as error:
+        raise SettingsError(f"the settings of the run cannot be read: {error}") from None
