@@ -40,6 +40,20 @@ EXPECTED = dict.fromkeys(("synflow", "l2_norm", "params", "flops"), 0.99) | {
 }
 
 
+def say_ceiling(published: dict[str, dict[str, str]]) -> None:
+    """The norm of random weights says how many convolutions there are, and no more: within one number it is noise."""
+    counts = np.array([notation.count("nor_conv") for notation in published])
+    norms = np.array([float(row["l2_norm"]) for row in published.values()])
+    best = float(spearmanr(counts, norms).statistic)
+    rng = np.random.default_rng(0)
+    again = np.array([rng.choice(norms[counts == count]) for count in counts])
+    redrawn = float(spearmanr(again, norms).statistic)
+    print(
+        f"l2_norm: the published values against the number of convolutions {best:.4f}, against published norms of as "
+        f"many convolutions drawn at random {redrawn:.4f}; more agreement is not to be had"
+    )
+
+
 def main() -> None:
     table_path, images, values_path = data_or_leave(ACCURACIES, IMAGES, VALUES)
     print_machine()
@@ -65,6 +79,7 @@ def main() -> None:
         least = EXPECTED.get(theirs)
         verdict = "" if least is None else f"≥ {least}" + ("" if found >= least else " MISSED")
         print(f"{theirs:10} {ours:10} {found:8.4f}  {verdict:8}  {both.sum():,}")
+    say_ceiling(published)
     for line in protocol(result):
         print(line)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,18 +57,20 @@ def show(result: CorrelateResult, table: AccuracyTable) -> None:
     print(f"{result.seconds:,.0f} s of scoring; the run is in {result.folder.name}/")
     on_100 = against(result, table, "cifar100")
     print(
-        f"{'':22} {'CIFAR-10':44} {'published':14} {'CIFAR-100'}\n"
-        f"{'proxy':22} {'Spearman':22} {'Kendall':21} {'Spearman':14} {'Spearman':22} {'Kendall':21} failed"
+        f"{'':22} {'CIFAR-10':55} {'published':14} {'CIFAR-100'}\n"
+        f"{'proxy':22} {'Spearman':22} {'Kendall':21} {'all':10} {'Spearman':14} {'Spearman':22} {'Kendall':21} failed"
     )
     for row in result.rows:
         here, there = row.statistics, on_100[row.name]
+        everyone = "" if row.failures_last is None else f"{row.failures_last:.3f}"
         print(
-            f"{row.name:22} {estimate_text(here.spearman):22} {estimate_text(here.kendall):21} "
+            f"{row.name:22} {estimate_text(here.spearman):22} {estimate_text(here.kendall):21} {everyone:10} "
             f"{verdict(row):14} {estimate_text(there.spearman):22} {estimate_text(there.kendall):21} "
             f"{row.failures or ''}"
         )
     for line in protocol(result):
         print(line)
+    print("all: Spearman with the architectures that failed ranked last, as public code does")
     print("CIFAR-100: the same scores, of networks with 10 classes on CIFAR-10 images, against CIFAR-100 accuracy")
     for line in notes(result):
         print(line)
@@ -101,8 +104,11 @@ def verdict(row: Row) -> str:
     """The published figure, and whether ours is at least that."""
     if row.name not in PUBLISHED:
         return "0.10–0.36" if row.name == "zen" else ""
-    found = row.statistics.spearman
-    reached = found is not None and round(found.value, 2) >= PUBLISHED[row.name]
+    if row.failures_last is not None:
+        found = row.failures_last  # as public code counts
+    else:
+        found = math.nan if row.statistics.spearman is None else row.statistics.spearman.value
+    reached = round(found, 2) >= PUBLISHED[row.name]
     return f"{PUBLISHED[row.name]:.2f} {'reached' if reached else 'MISSED'}"
 
 

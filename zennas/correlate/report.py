@@ -99,7 +99,10 @@ def notes(result: CorrelateResult) -> list[str]:
             each = ", ".join(f"{value:.3f}" for value in row.by_seed)
             found.append(f"{row.name}: Spearman of each seed alone {each}")
         if row.failures:
-            found.append(f"{row.name}: {counted(row.failures, 'architecture')} without a score, mostly: {row.error}")
+            last = "" if row.failures_last is None else f"; ranked last, Spearman {row.failures_last:.3f}"
+            found.append(
+                f"{row.name}: {counted(row.failures, 'architecture')} without a score{last}; mostly: {row.error}"
+            )
     return found
 
 

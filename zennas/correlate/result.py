@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,9 @@ class Row:
     """One proxy or baseline against the accuracies.
 
     count: how many architectures have a score. failures: how many have none because scoring failed, error: the most
-    frequent reason. by_seed: Spearman of each seed's scores alone, where there are several. initialisation: of the
-    weights, where networks are run: "own", which are those that the network is made with, or a rule's name.
+    frequent reason, failures_last: Spearman with those ranked last, as public code does. by_seed: Spearman of each
+    seed's scores alone, where there are several. initialisation: of the weights, where networks are run: "own", which
+    are those that the network is made with, or a rule's name.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Row:
     count: int
     failures: int
     error: str | None
+    failures_last: float | None
     by_seed: tuple[float, ...]
     initialisation: str | None
     source: str
@@ -52,6 +54,7 @@ class Row:
             "count": self.count,
             "failures": self.failures,
             "error": self.error,
+            "spearman_failures_last": self.failures_last,
             "spearman_by_seed": list(self.by_seed),
             "initialisation": self.initialisation,
             "source": self.source,
@@ -233,10 +236,20 @@ def _row(
         int(there.sum()),
         len(errors),
         Counter(errors.values()).most_common(1)[0][0] if errors else None,
+        _failures_last(sign * scores, accuracies, list(errors)) if errors else None,
         _by_seed(sign, collected.values.get(name), accuracies, there),
         info.initialisation if info is not None and info.torch else None,
         "" if info is None else info.source,
     )
+
+
+def _failures_last(scores: NDArray[np.float64], accuracies: NDArray[np.float64], failed: Sequence[int]) -> float | None:
+    """Spearman of all that were scored, those that failed sharing the last place."""
+    filled = scores.copy()
+    filled[list(failed)] = -math.inf
+    there = ~np.isnan(filled)
+    found = float(spearman_rows(filled[None, there], accuracies[None, there])[0])
+    return None if math.isnan(found) else found
 
 
 def _by_seed(
