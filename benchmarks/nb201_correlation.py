@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +19,14 @@ from ZeroShotProxy import PROXIES, ensembles
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "nb201-worth.png"
 SAMPLE = 1000
-SLOW = ("ntk", "ntk_regression")
+NTK = ("ntk", "ntk_regression")
 """They run backward once an image: fewer architectures, and fewer images, in a run of their own."""
-SLOW_SAMPLE, SLOW_BATCH = 300, 16
+OTHERS: dict[str, dict[str, Any]] = {
+    "nb201-ntk": {"proxies": NTK, "sample": 300, "batch_size": 16},
+    "nb201-eznas": {"proxies": ("eznas_a",), "batch_size": 16, "seeds": 3},
+    "nb201-zico": {"proxies": ("zico",), "batch_size": 256},
+}
+"""Runs of their own, with the batches of their papers: 16 images for EZNAS-A, two mini-batches of 128 for ZiCo."""
 PUBLISHED = {
     "eznas_a": 0.80,
     "synflow": 0.74,
@@ -116,14 +122,17 @@ def main() -> None:
     table_path, images = data_or_leave(ACCURACIES, IMAGES)
     print_machine()
     table, sample = read(table_path), sample_size(SAMPLE)
-    quick = tuple(dict.fromkeys(proxy.info.name for proxy in PROXIES if proxy.info.name not in SLOW))
-    most = run("nb201-correlation", table=table_path, proxies=quick, sample=sample, data=str(images), seed=0)
+    proxies = tuple(dict.fromkeys(proxy.info.name for proxy in PROXIES if proxy.info.name not in NTK))
+    most = run("nb201-correlation", table=table_path, proxies=proxies, sample=sample, data=str(images), seed=0)
     show(most, table)
-    print()
-    few = min(sample, SLOW_SAMPLE)
-    slow = run("nb201-ntk", table=table_path, proxies=SLOW, sample=few, data=str(images), batch_size=SLOW_BATCH, seed=0)
-    show(slow, table)
-    picture([*most.rows, *(row for row in slow.rows if row.name in SLOW)])
+    rows = list(most.rows)
+    for name, settings in OTHERS.items():
+        print()
+        own = {**settings, "sample": min(sample, settings.get("sample", sample))}
+        result = run(name, table=table_path, data=str(images), seed=0, **own)
+        show(result, table)
+        rows += [row for row in result.rows if row.name in NTK]
+    picture(rows)
 
 
 if __name__ == "__main__":

@@ -269,6 +269,8 @@ def scorings(folder: Path) -> list[tuple[object, ...]]:
 
 
 def test_a_run_from_beginning_to_end(table: Path, tmp_path: Path) -> None:
+    from scipy.stats import spearmanr
+
     folder = tmp_path / "run"
     start(folder, tiny(table), workers=1)
     result = read_result(folder)
@@ -283,6 +285,9 @@ def test_a_run_from_beginning_to_end(table: Path, tmp_path: Path) -> None:
         assert (row.count, row.failures) == (5, 1)
         assert row.error is not None
         assert np.flatnonzero(np.isnan(result.scores[name])).tolist() == [lost]
+        last = np.nan_to_num(result.scores[name], nan=-np.inf)
+        assert row.failures_last == pytest.approx(spearmanr(last, result.sample.accuracies).statistic)
+    assert result.row("params").failures_last is None
     assert "the gradient of the loss is zero everywhere" in str(result.row("snip").error)
     # Cells that compute the same have the same scores; costs are each one's own.
     twins = [result.sample.notations.index(cell) for cell in CELLS[1:3]]
