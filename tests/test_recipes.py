@@ -10,19 +10,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CHECK = """
 from PlainNet import build, cost, parse
-from ZeroShotProxy import score
+from ZeroShotProxy import score, score_population
 s = parse("ConvKX(3,8,3,1)ConvBNRELU(8)")
 assert cost(s).params == sum(p.numel() for p in build(s).parameters())
 assert cost(s).layers == 2
 found = score(s, ["mine", "mine_too"])
 assert found["mine"].value == 2
 assert found["mine_too"].value > 0
+ranks = score_population([s, parse("ConvKX(3,8,3,1)")], ["ours", "mine"])
+assert ranks[0]["ours"].value > ranks[1]["ours"].value
 """
 
 
 def test_the_recipes_work() -> None:
     recipes = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
-    assert len(recipes) == 3
+    assert len(recipes) == 4
     program = "\n".join([*recipes, CHECK])
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
