@@ -19,20 +19,19 @@ _SINGLE_OPERATION = 3
 """Nodes of a traced block with one operation: its input, the operation, its output."""
 
 
-def block_ends(network: nn.Module) -> list[nn.Module]:
-    """The modules whose outputs are the features between blocks, in the order of the network's modules."""
-    ends: list[nn.Module] = []
+def blocks_of(network: nn.Module) -> list[list[nn.Module]]:
+    """The modules of each block, in the order of the network's modules: one, or single layers in a row."""
+    blocks: list[list[nn.Module]] = []
     row: list[nn.Module] = []  # single layers since the last convolution
     for module in _parts(network):
         single = _is_single(module)
-        if row and (not single or _convolves(module)):
-            ends.append(row[-1])
-            row = []
-        if not single:
-            ends.append(module)
-        elif row or _convolves(module):
+        if not single or _convolves(module):
+            row = [module]
+            blocks.append(row)
+            row = row if single else []
+        elif row:
             row.append(module)
-    return ends + row[-1:]
+    return blocks
 
 
 def features(probe: Probe, x: Tensor) -> list[Tensor]:
@@ -40,20 +39,31 @@ def features(probe: Probe, x: Tensor) -> list[Tensor]:
 
     Raises ProbeError where there are fewer than two.
     """
-    ends = block_ends(probe.network.module)
-    found = _run(probe, x, ends, copied=False)
+    blocks = blocks_of(probe.network.module)
+    found = _run(probe, x, blocks, copied=False)
     if any(output.overwritten for output in found):  # by an in-place ReLU at the start of the next block
-        found = _run(probe, x, ends, copied=True)
-    maps = [output.value for output in found if output.value.dim() == 4]
-    if len(maps) < 2:
-        raise ProbeError(f"the network has {len(maps)} blocks with feature maps, expected two or more")
-    return maps
+        found = _run(probe, x, blocks, copied=True)
+    if len(found) < 2:
+        raise ProbeError(f"it compares blocks, and the network has {len(found)} with feature maps, expected 2 or more")
+    return [output.value for output in found]
 
 
-def _run(probe: Probe, x: Tensor, ends: list[nn.Module], copied: bool) -> list[Output]:
-    with probe.network.outputs(ends, copied) as found, torch.enable_grad():
+def _run(probe: Probe, x: Tensor, blocks: list[list[nn.Module]], copied: bool) -> list[Output]:
+    """The last feature map of each block, in the order of the calls."""
+    modules = [module for block in blocks for module in block]
+    block_of = [i for i, block in enumerate(blocks) for _ in block]
+    with probe.network.outputs(modules, copied) as outputs, torch.enable_grad():
         probe.network(x)
-    return found
+    last: dict[int, Output] = {}
+    for output in outputs:
+        if _is_map(output.value):
+            last[block_of[output.module]] = output
+    return list(last.values())
+
+
+def _is_map(value: object) -> bool:
+    """Whether it has channels and positions: behind global pooling there is one position, which says nothing."""
+    return isinstance(value, Tensor) and value.dim() == 4 and value.shape[2] * value.shape[3] > 1
 
 
 def _parts(network: nn.Module) -> Iterator[nn.Module]:

@@ -60,7 +60,8 @@ def drawn(network: nn.Module, rule: str, seed: int) -> dict[str, Tensor]:
         for name, parameter in module.named_parameters(prefix, recurse=False):
             if isinstance(module, (nn.Conv2d, nn.Linear)):
                 is_weight = parameter is module.weight
-                values[name] = RULES[rule](module, parameter, generator) if is_weight else torch.zeros_like(parameter)
+                fresh = RULES[rule](module, parameter, generator) if is_weight else torch.zeros_like(parameter)
+                values[name] = fresh.to(parameter.dtype)
             elif isinstance(module, nn.modules.batchnorm._BatchNorm):
                 values[name] = torch.full_like(parameter, 1.0 if parameter is module.weight else 0.0)
     return values

@@ -7,10 +7,12 @@ change functions on the way, whether a network calls them or has modules that do
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -34,23 +36,37 @@ class Isolated:
     """
 
     def __init__(self, network: nn.Module, device: torch.device, *, seed: int = 0, initialisation: str = "own") -> None:
+        if isinstance(network, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            network = network.module
         self.module = network
         self.device = device
         self._seed = seed
-        fresh = {} if initialisation == "own" else drawn(network, initialisation, seed)
-        self.parameters = {
-            name: fresh.get(name, p.detach()).to(device).requires_grad_() for name, p in network.named_parameters()
-        }
-        self.buffers = {name: b.detach().to(device) for name, b in network.named_buffers()}
-        leaves = {id(p): self.parameters[name] for name, p in network.named_parameters()}
         self.layers = {name: m for name, m in network.named_modules() if isinstance(m, Layer)}
-        self.weights: list[Tensor] = []
-        for name, layer in self.layers.items():
-            if id(layer.weight) not in leaves:
-                raise ProbeError(f"the weight of {name} is no parameter: remove its parametrisation first")
-            self.weights.append(leaves[id(layer.weight)])
         if not self.layers:
             raise ProbeError("the network has no Conv2d and no Linear layer")
+        for name, layer in self.layers.items():
+            # Not `layer.weight`: a parametrisation would compute it, and some change their buffers then.
+            if "weight" not in dict(layer.named_parameters(recurse=False)):
+                raise ProbeError(f"the weight of {name} is no parameter: remove its parametrisation first")
+        fresh = {} if initialisation == "own" else drawn(network, initialisation, seed)
+        self.parameters = {
+            name: _wide(fresh.get(name, p.detach()).to(device)).requires_grad_()
+            for name, p in network.named_parameters()
+        }
+        self.buffers = {name: _wide(b.detach().to(device)) for name, b in network.named_buffers()}
+        first = {id(tensor): name for name, tensor in (*network.named_parameters(), *network.named_buffers())}
+        # Each place of a tensor once: a module may stand in several places, and tensors may be shared by modules.
+        self._places = {
+            f"{prefix}.{name}" if prefix else name: first[id(tensor)]
+            for prefix, module in network.named_modules()
+            for name, tensor in _own_tensors(module)
+        }
+        self.weights = [self.parameters[first[id(layer.weight)]] for layer in self.layers.values()]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the images have to be."""
+        return self.weights[0].dtype
 
     def __call__(self, x: Tensor, values: Mapping[str, Tensor] | None = None) -> Tensor:
         """Logits (N, classes) of inputs (N, ...), in training mode; `values` replaces weights and buffers by name.
@@ -59,12 +75,15 @@ class Isolated:
         """
         if values is None:
             values = {**self.parameters, **{name: b.clone() for name, b in self.buffers.items()}}
+        placed = {place: values[name] for place, name in self._places.items()}
         devices = [self.device] if self.device.type == "cuda" else []
-        with _training(self.module), torch.random.fork_rng(devices):
+        with _training(self.module), torch.random.fork_rng(devices), _other_generators():
             torch.manual_seed(self._seed)
-            logits = functional_call(self.module, dict(values), (x,))
+            logits = functional_call(self.module, placed, (x,), tie_weights=False)
         if not isinstance(logits, Tensor) or logits.dim() != 2:
             raise ProbeError(f"the network gives {_describe(logits)}, expected logits (N, classes): wrap it")
+        if not bool(torch.isfinite(logits.detach()).all()):
+            raise ProbeError("the network's output is not finite")
         return logits
 
     @contextmanager
@@ -75,8 +94,10 @@ class Isolated:
         """
         found: list[Output] = []
 
-        def record(index: int) -> Callable[[nn.Module, Any, Tensor], Tensor]:
-            def hook(module: nn.Module, args: Any, output: Tensor) -> Tensor:
+        def record(index: int) -> Callable[[nn.Module, Any, Any], Any]:
+            def hook(module: nn.Module, args: Any, output: Any) -> Any:
+                if not isinstance(output, Tensor):
+                    return output
                 found.append(Output(index, output, output._version))
                 return output.clone() if copied else output
 
@@ -111,6 +132,27 @@ def _training(network: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes.items():
             module.training = training
+
+
+@contextmanager
+def _other_generators() -> Iterator[None]:
+    """Python's and numpy's, which a network may draw from."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def _own_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from module.named_parameters(recurse=False, remove_duplicate=False)
+    yield from module.named_buffers(recurse=False, remove_duplicate=False)
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    """Half precision becomes single: decompositions want it, and scores are of networks, not of roundings."""
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
 def _describe(value: object) -> str:

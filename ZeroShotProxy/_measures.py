@@ -61,9 +61,37 @@ def measure_arrays(
     loss_fn: LossFunction = F.cross_entropy,
 ) -> dict[str, Measured]:
     """What each proxy gives before it is summed over layers."""
-    inputs, labels = batch if isinstance(batch, (tuple, list)) else (batch, None)
     device = device_of(settings.device)
-    inputs, labels = inputs.to(device), None if labels is None else labels.to(device)
+    # Whatever the caller has switched off: gradients are needed, and precision is the network's own.
+    with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device.type, enabled=False):
+        return _measured(network, *_on_device(batch, device), proxies, settings, loss_fn)
+
+
+def _on_device(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor | None]:
+    """Images and labels, or None; raises ProxyError for what is neither."""
+    parts: tuple[Any, ...] = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
+    kinds = [part is None or isinstance(part, Tensor) for part in parts]
+    if len(parts) not in (1, 2) or not all(kinds) or parts[0] is None:
+        given = ", ".join(type(part).__name__ for part in parts)
+        raise ProxyError(f"the batch is {given}, expected images as a tensor (N, C, H, W), or those and labels (N,)")
+    inputs, labels = parts[0], parts[1] if len(parts) == 2 else None
+    if not len(inputs):
+        raise ProxyError("the batch has no images")
+    if labels is not None and labels.shape != inputs.shape[:1]:
+        raise ProxyError(f"the batch has {len(inputs)} images and labels of shape {tuple(labels.shape)}")
+    inputs = inputs.clone() if inputs.is_inference() else inputs
+    labels = labels.clone() if labels is not None and labels.is_inference() else labels
+    return inputs.to(device), None if labels is None else labels.to(device)
+
+
+def _measured(
+    network: nn.Module,
+    inputs: Tensor,
+    labels: Tensor | None,
+    proxies: Sequence[Proxy],
+    settings: ScoreSettings,
+    loss_fn: LossFunction,
+) -> dict[str, Measured]:
     found: dict[str, Measured] = {}
     for rule in dict.fromkeys(proxy.info.initialisation for proxy in proxies):
         group = [proxy for proxy in proxies if proxy.info.initialisation == rule]
@@ -96,6 +124,8 @@ def _call(proxy: Proxy, probe: Probe) -> Measured:
 def total(measured: Measured) -> float:
     """A number as it is, tensors summed over all layers."""
     if isinstance(measured, list):
+        if not measured:
+            raise ProxyError("the measure has no layers to be summed")
         return float(torch.stack([part.sum() for part in measured]).sum())
     return float(measured)
 
@@ -133,9 +163,7 @@ def find_measures_arrays(
     """Like `find_measures`, with a tensor for each layer where the measure has them."""
     names = list(ZERO_COST_NAS if measure_names is None else measure_names)
     proxies = {name: PROXIES.get(name) for name in names}
-    how, count, classes = dataload_info
-    if how not in ("random", "grasp"):
-        raise ProxyError(f"dataload_info starts with {how!r}, expected 'random' or 'grasp'")
+    how, count, classes = _checked_info(dataload_info)
     batch = _first(dataloader, count) if how == "random" else _balanced(dataloader, count, classes)
     settings = ScoreSettings(device=str(device), num_classes=classes)
     unique = list({proxy.info.name: proxy for proxy in proxies.values()}.values())
@@ -143,11 +171,26 @@ def find_measures_arrays(
     return {name: found[proxy.info.name] for name, proxy in proxies.items()}
 
 
+def _checked_info(info: Any) -> tuple[str, int, int]:
+    """Raises ProxyError for what is no (how, count, classes)."""
+    match info:
+        case ("random" | "grasp" as how, int(count), int(classes)):
+            return how, count, classes
+    raise ProxyError(f"dataload_info is {info!r}, expected ('random' or 'grasp', a number, the number of classes)")
+
+
+def _pair(batch: Any) -> tuple[Tensor, Tensor]:
+    """Images and labels of a batch that a loader gives."""
+    if isinstance(batch, (tuple, list)) and len(batch) > 1 and all(isinstance(part, Tensor) for part in batch[:2]):
+        return batch[0], batch[1]
+    raise ProxyError(f"the data loader gives a {type(batch).__name__}, expected images and labels as tensors")
+
+
 def _first(dataloader: Iterable[Sequence[Tensor]], batches: int) -> tuple[Tensor, Tensor]:
-    taken: list[Sequence[Any]] = []
+    taken: list[tuple[Tensor, Tensor]] = []
     if batches > 0:
         for batch in dataloader:
-            taken.append(batch)
+            taken.append(_pair(batch))
             if len(taken) == batches:
                 break
     if not taken or len(taken) < batches:
@@ -158,7 +201,7 @@ def _first(dataloader: Iterable[Sequence[Tensor]], batches: int) -> tuple[Tensor
 def _balanced(dataloader: Iterable[Sequence[Tensor]], images: int, classes: int) -> tuple[Tensor, Tensor]:
     """The first `images` images of each class, classes in order."""
     taken: dict[int, list[Tensor]] = {label: [] for label in range(classes)}
-    for inputs, labels, *_ in dataloader:
+    for inputs, labels in map(_pair, dataloader):
         for image, label in zip(inputs, labels.tolist(), strict=True):
             if len(taken.get(label, ())) < images and label in taken:
                 taken[label].append(image)

@@ -60,7 +60,7 @@ class Probe:
         initialisation: str = "own",
     ) -> None:
         self.network = Isolated(network, inputs.device, seed=seed, initialisation=initialisation)
-        self.inputs = inputs.detach()
+        self.inputs = inputs.detach().to(self.network.dtype)
         self._labels = labels
         self.loss_fn = loss_fn
         self.uses = frozenset(uses)
@@ -78,7 +78,7 @@ class Probe:
     def noise(self) -> Tensor:
         """Images from N(0, 1) of the batch's shape, drawn from `seed`: for proxies that are defined on noise."""
         generator = torch.Generator().manual_seed(self.seed)
-        return torch.randn(self.inputs.shape, generator=generator).to(self.inputs.device)
+        return torch.randn(self.inputs.shape, generator=generator).to(self.inputs)
 
     @property
     def labels(self) -> Tensor:

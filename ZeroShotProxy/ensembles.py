@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from PlainNet.registry import UnknownNameError
 from ZeroShotProxy.base import PROXIES, Proxy, ProxyError, ProxyInfo
 
 if TYPE_CHECKING:
@@ -74,8 +75,9 @@ def find(name: str) -> Proxy:
     match = _EXPRESSION.fullmatch(name)
     if match is None:
         return PROXIES.get(name)
-    if match[1] not in AGGREGATIONS:
-        raise ProxyError(f"{match[1]!r} is no rank aggregation, expected {', '.join(AGGREGATIONS)}")
+    how = match[1].casefold()
+    if how not in AGGREGATIONS:
+        raise UnknownNameError(f"unknown rank aggregation {match[1][:80]!r} (known: {', '.join(AGGREGATIONS)})")
     members = [PROXIES.get(part.strip()) for part in match[2].split("+")]
     for member in members:
         if member.ranking is not None:
@@ -86,12 +88,12 @@ def find(name: str) -> Proxy:
     if len(parts) < 2:
         raise ProxyError(f"{name} has {len(parts)} proxy, expected two or more with + between them")
     info = ProxyInfo(
-        f"{match[1]}({'+'.join(parts)})",
-        f"{match[1]} of {', '.join(parts)}",
+        f"{how}({'+'.join(parts)})",
+        f"{how} of {', '.join(parts)}",
         source="this expression",
         needs="population",
     )
-    return Proxy(info, ranking=AGGREGATIONS[match[1]], parts=parts)
+    return Proxy(info, ranking=AGGREGATIONS[how], parts=parts)
 
 
 def parts_of(names: Iterable[str]) -> tuple[str, ...]:

@@ -22,12 +22,13 @@ def epe_nas(probe: Probe) -> float:
     if not jacobian.std(axis=1).all():
         raise ProxyError("the output does not depend on some of the images")
     labels = probe.labels.cpu().numpy()
-    present = np.unique(labels)
+    present, counts = np.unique(labels, return_counts=True)
+    if counts.max() < 2:
+        raise ProxyError("it compares images of one class, and the batch has no two")
     sums = np.array([_class_sum(jacobian[labels == label]) for label in present])
     if len(present) <= _MANY_CLASSES:
         return float(np.abs(sums).sum())
-    sizes = np.array([(labels == label).sum() for label in present])
-    means = sums / sizes
+    means = sums / counts
     return float(np.abs(means[:, None] - means[None, :]).sum() / len(present))
 
 

@@ -57,6 +57,8 @@ def _units(probe: Probe, x: Tensor) -> tuple[list[Unit], Tensor]:
 
 
 def _mean(gradients: list[Tensor]) -> float:
+    if not any(bool(gradient.any()) for gradient in gradients):
+        raise ProxyError("the gradient of the logits is zero everywhere")
     return sum(_program(gradient) for gradient in gradients) / len(gradients)
 
 

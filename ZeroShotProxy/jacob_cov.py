@@ -27,7 +27,7 @@ def jacob_cov(probe: Probe) -> float:
 register_measure(
     ProxyInfo(
         "jacob_cov",
-        "correlation between images of the gradient of the summed logits: low is good",
+        "how little images correlate in the gradient of the summed logits",
         source="Mellor et al., Neural Architecture Search without Training, arXiv 2006.04647v1, equation 5",
         needs="batch",
         uses=("jacobian",),

@@ -74,7 +74,7 @@ def count(probe: Probe) -> float:
     generator = torch.Generator().manual_seed(probe.seed)
     seen: set[bytes] = set()
     for _ in range(_BATCHES):
-        x = torch.randn(_IMAGES, probe.inputs.shape[1], _SIDE, _SIDE, generator=generator).to(probe.inputs.device)
+        x = torch.randn(_IMAGES, probe.inputs.shape[1], _SIDE, _SIDE, generator=generator).to(probe.inputs)
         with ReluCodes() as recorder, torch.no_grad():
             probe.network(x)
         if not recorder.codes:

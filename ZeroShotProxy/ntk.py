@@ -16,10 +16,11 @@ def ntk(probe: Probe) -> float:
     """Largest over smallest eigenvalue of the kernel of the batch."""
     import torch
 
+    if len(probe.inputs) < 2:
+        raise ProxyError("a batch of one image, expected at least 2")
     eigenvalues = torch.linalg.eigvalsh(_kernel(probe))
     smallest, largest = float(eigenvalues[0]), float(eigenvalues[-1])
-    if not smallest > 0:
-        raise ProxyError(f"the kernel of {len(probe.inputs)} images is singular (smallest eigenvalue {smallest:.3g})")
+    _refuse_singular(smallest, largest, len(probe.inputs))
     return largest / smallest
 
 
@@ -31,14 +32,18 @@ def ntk_regression(probe: Probe) -> float:
     import torch
     from torch.nn import functional as F
 
-    found, labels = _kernel(probe), probe.labels
+    labels = probe.labels
     half = len(labels) // 2
+    if half < 2:
+        raise ProxyError(f"a batch of {len(labels)} images, expected at least 4")
+    found = _kernel(probe)
     classes = int(labels.max()) + 1
     known, held_out = (_centred(F.one_hot(part, classes)) for part in (labels[:half], labels[half:]))
-    try:
-        predicted = found[half:, :half] @ torch.linalg.solve(found[:half, :half], known)
-    except RuntimeError as error:
-        raise ProxyError(f"the kernel of {half} images is singular") from error
+    if not bool(known.any()) or not bool(held_out.any()):
+        raise ProxyError("half of the batch is of one class: there is nothing to tell apart")
+    eigenvalues = torch.linalg.eigvalsh(found[:half, :half])
+    _refuse_singular(float(eigenvalues[0]), float(eigenvalues[-1]), half)
+    predicted = found[half:, :half] @ torch.linalg.solve(found[:half, :half], known)
     return float((predicted - held_out).square().sum(1).mean())
 
 
@@ -46,6 +51,14 @@ def _kernel(probe: Probe) -> Tensor:
     from ZeroShotProxy._ntk import kernel
 
     return probe.shared(kernel)
+
+
+def _refuse_singular(smallest: float, largest: float, images: int) -> None:
+    """Gradients are single precision: what is smaller than their rounding is none."""
+    import torch
+
+    if not smallest > images * torch.finfo(torch.float32).eps * largest:
+        raise ProxyError(f"the kernel of {images} images is singular: eigenvalues from {smallest:.3g} to {largest:.3g}")
 
 
 def _centred(targets: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ taken as it is and shown the batch that is passed in. `_measures.py` runs networ
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
@@ -44,7 +45,9 @@ def score(target: Target, *given: Any, **named: Any) -> dict[str, Score]:
     """
     batch, names, settings = _arguments(given, named)
     settings = _settings_of(target, settings)
-    proxies = list({proxy.info.name: proxy for proxy in (PROXIES.get(name) for name in names)}.values())
+    if batch is not None:
+        settings = replace(settings, resolution=_side(batch) or settings.resolution)
+    proxies = list({proxy.info.name: proxy for proxy in map(find, names)}.values())
     for proxy in proxies:
         if proxy.ranking is not None:
             raise ProxyError(f"proxy {proxy.info.name} {NO_SCORE_ALONE}")
@@ -70,16 +73,27 @@ def score_population(
 
     settings: for all, or for each its own. Raises UnknownNameError, ProxyError naming the proxy, StructureError.
     """
-    names = list(names)
+    names = [names] if isinstance(names, str) else list(names)
     parts = parts_of(names)
     own = [settings] * len(targets) if isinstance(settings, ScoreSettings) else list(settings)
-    found = [score(target, parts, each) for target, each in zip(targets, own, strict=True)]
+    found = [
+        _numbered(i, len(targets), target, parts, each)
+        for i, (target, each) in enumerate(zip(targets, own, strict=True), start=1)
+    ]
     ranked = rankings(names, {part: [scores[part].value for scores in found] for part in parts})
     wanted = list(dict.fromkeys(find(name).info.name for name in names))
     return [
         {name: Score(ranked[name][i]) if name in ranked else scores[name] for name in wanted}
         for i, scores in enumerate(found)
     ]
+
+
+def _numbered(i: int, count: int, target: Target, names: tuple[str, ...], settings: ScoreSettings) -> dict[str, Score]:
+    """`score`, whose errors say which network it was."""
+    try:
+        return score(target, names, settings)
+    except ProxyError as error:
+        raise ProxyError(f"network {i} of {count}: {error}") from error
 
 
 def score_each(names: Iterable[str], scores: Callable[[list[str]], dict[str, Score]]) -> dict[str, Score | str]:
@@ -100,6 +114,7 @@ def _arguments(given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Batch | N
     """Which of the two forms of the call it is: names are text, batches are not."""
     found: dict[str, Any] = {name: named.pop(name) for name in ("batch", "names", "settings") if name in named}
     for value in given:
+        value = list(value) if isinstance(value, Iterator) else value
         name = "settings" if isinstance(value, ScoreSettings) else "names" if _is_names(value) else "batch"
         if name in found:
             raise TypeError(f"score() got two arguments for {name}")
@@ -120,8 +135,16 @@ def _settings_of(target: Target, settings: ScoreSettings) -> ScoreSettings:
     return replace(settings, use_se=options.use_se, num_classes=getattr(target, "num_classes", settings.num_classes))
 
 
+def _side(batch: Batch) -> int | None:
+    """The side of the batch's images, where they are square."""
+    images = batch[0] if isinstance(batch, (tuple, list)) and batch else batch
+    shape = tuple(getattr(images, "shape", ()))
+    return int(shape[-1]) if len(shape) == 4 and shape[-1] == shape[-2] else None
+
+
 def _is_names(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, Collection) and all(isinstance(item, str) for item in value))
+    listed = isinstance(value, (list, tuple, AbstractSet))
+    return isinstance(value, str) or (listed and all(isinstance(item, str) for item in value))
 
 
 def _scores_structure(proxy: Proxy, target: Target) -> bool:
@@ -144,6 +167,10 @@ def _repeated(target: Target, proxies: list[Proxy], settings: ScoreSettings) -> 
     from ZeroShotProxy import _measures
     from ZeroShotProxy.base import structure_of
 
+    if not isinstance(target, Structure) and not isinstance(getattr(target, "structure", None), Structure):
+        for proxy in proxies:
+            if proxy.measure is not None:
+                raise ProxyError(f"proxy {proxy.info.name} needs images for a {type(target).__name__}: pass a batch")
     structure = structure_of(target, proxies[0].info.name)
     found: dict[str, list[float]] = {proxy.info.name: [] for proxy in proxies}
     for repeat in range(settings.repeats):

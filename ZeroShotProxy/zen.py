@@ -47,6 +47,7 @@ register(
         torch=True,
         random=True,
         aliases=("ZenMC",),
+        initialisation="gaussian",
     ),
     zen,
 )

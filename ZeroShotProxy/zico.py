@@ -26,14 +26,17 @@ def zico(probe: Probe) -> float:
         probe.gradients(x, y)
         for x, y in zip(probe.inputs.chunk(_MINI_BATCHES), probe.labels.chunk(_MINI_BATCHES), strict=True)
     ]
-    score = 0.0
+    score, differ = 0.0, False
     for gradients in zip(*found, strict=True):
         stacked = torch.stack(gradients).double()
         deviation = stacked.std(0, correction=0)
         varies = deviation > 0
+        differ = differ or bool(varies.any())
         ratio = float((stacked.abs().mean(0)[varies] / deviation[varies]).sum())
         if ratio > 0:  # a layer that the loss does not depend on adds nothing
             score += math.log(ratio)
+    if not differ:
+        raise ProxyError("the two mini-batches have the same gradients")
     return score
 
 

@@ -54,7 +54,7 @@ def test_vote_counts_majorities() -> None:
 
 
 def test_expressions_name_their_parts() -> None:
-    found = find("log_rank(ZiCo + naswot+nwot+flops)")
+    found = find("Log_Rank(ZiCo + naswot+nwot+flops)")
     assert found.info.name == "log_rank(zico+naswot+flops)"
     assert found.info.needs == "population"
     assert find("zico").info.name == "zico"
@@ -76,7 +76,7 @@ def test_low_is_turned_where_low_is_good() -> None:
 @pytest.mark.parametrize(
     ("name", "error", "says"),
     [
-        ("median(zico+flops)", ProxyError, "expected mean_rank, log_rank, vote"),
+        ("median(zico+flops)", UnknownNameError, "known: mean_rank, log_rank, vote"),
         ("vote(zico)", ProxyError, "has 1 proxy"),
         ("vote(zico+)", UnknownNameError, "unknown proxy ''"),
         ("vote(az_nas+flops)", ProxyError, "rank aggregation itself"),

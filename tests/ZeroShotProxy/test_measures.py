@@ -123,8 +123,11 @@ def test_passes_are_shared() -> None:
 
 def test_a_loss_that_is_no_number() -> None:
     x, y = reference_batch()
-    with pytest.raises(ProxyError, match="grad_norm fails: the loss is nan"):
+    with pytest.raises(ProxyError, match="grad_norm fails: the network's output is not finite"):
         score(small(), (x * float("nan"), y), ["grad_norm"], CPU)
+    info = ("random", 1, 10)
+    with pytest.raises(ProxyError, match="grad_norm fails: the loss is nan"):
+        find_measures(small(), [(x, y)], info, "cpu", lambda logits, labels: logits.sum() * float("nan"), ["grad_norm"])
 
 
 def test_gradients_that_are_zero() -> None:

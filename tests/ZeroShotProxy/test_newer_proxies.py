@@ -17,7 +17,7 @@ from SearchSpace.darts import network as cells
 from SearchSpace.genotype import Genotype
 from SearchSpace.nasbench201 import Cell201, network
 from ZeroShotProxy import ProxyError, ScoreSettings, score
-from ZeroShotProxy._features import block_ends, features
+from ZeroShotProxy._features import blocks_of, features
 from ZeroShotProxy._initialise import drawn
 from ZeroShotProxy._per_image import first_weights_jacobian
 from ZeroShotProxy._probe import Probe
@@ -149,11 +149,16 @@ def test_meco() -> None:
 
 def test_blocks_are_what_has_parts_and_rows_that_start_with_a_convolution() -> None:
     net = small()
-    assert [type(end) for end in block_ends(net)] == [nn.BatchNorm2d, Block, Block, Block]
+    assert [[type(part) for part in block] for block in blocks_of(net)] == [
+        [nn.Conv2d, nn.BatchNorm2d],
+        [Block],
+        [Block],
+        [Block],
+    ]
     chain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
-    assert block_ends(chain) == [chain[1], chain[4]]
+    assert blocks_of(chain) == [list(chain[:2]), list(chain[2:])]
     cells = build(network(Cell201.parse("|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|")))
-    assert len(block_ends(cells)) == 18  # the stem, fifteen cells, two reductions; not the last batch-norm and ReLU
+    assert len(blocks_of(cells)) == 18  # the stem, fifteen cells, two reductions; not the last batch-norm and ReLU
 
 
 def test_az_nas_views() -> None:
@@ -209,7 +214,8 @@ def test_features_are_those_before_an_in_place_relu() -> None:
     net = nn.Sequential(
         nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), Rectify(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)
     )
-    first, _ = features(Probe(net, batch()[0], None), batch()[0])
+    first, last = features(Probe(net, batch()[0], None), batch()[0])
+    assert tuple(last.shape[1:]) == (4, 6, 6)
     assert float(first.detach().min()) < 0
 
 
