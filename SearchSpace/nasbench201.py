@@ -27,7 +27,7 @@ STAGES = 3
 
 CONVOLUTIONS = ("nor_conv_1x1", "nor_conv_3x3")
 
-_EDGE = re.compile(r"([a-z0-9_]+)~([0-9]+)")
+_EDGE = re.compile(r"([a-z0-9_]+)~([0-9])")
 
 
 @dataclass(frozen=True)

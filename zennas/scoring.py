@@ -10,7 +10,7 @@ from typing import TypeAlias
 from PlainNet.ir import StructureError
 from zennas.candidate import Candidate, Measure
 from zennas.search.settings import SearchSettings, SettingsError
-from ZeroShotProxy import PROXIES, ProxyError, ProxyInfo, Score, score
+from ZeroShotProxy import ProxyError, ProxyInfo, Score, ensembles, score
 from ZeroShotProxy.zen_expected import ExpectedZen
 
 Fitness: TypeAlias = Callable[[Candidate], float]
@@ -23,7 +23,7 @@ CONFIRMATION = (CONFIRMED, "zen_expected")
 
 def evolved_on(settings: SearchSettings) -> ProxyInfo:
     """The proxy that the search itself maximises. Raises UnknownNameError."""
-    return PROXIES.get("zen_expected" if is_confirmed(settings) else settings.proxy).info
+    return ensembles.find("zen_expected" if is_confirmed(settings) else settings.proxy).info
 
 
 def fitness(settings: SearchSettings) -> Fitness:
@@ -60,7 +60,7 @@ def runs_networks(settings: SearchSettings) -> bool:
     return (
         is_confirmed(settings)
         or evolved_on(settings).torch
-        or any(PROXIES.get(name).info.torch for name in settings.report)
+        or any(ensembles.find(name).info.torch for name in settings.report)
     )
 
 
@@ -98,7 +98,7 @@ def reported(settings: SearchSettings) -> list[str]:
 
     Raises UnknownNameError, and SettingsError for one that has no score for a single network.
     """
-    infos = [_of_single_networks(PROXIES.get(name).info) for name in settings.report]
+    infos = [_of_single_networks(ensembles.find(name).info) for name in settings.report]
     return list(dict.fromkeys(info.name for info in infos))
 
 

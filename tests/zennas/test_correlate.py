@@ -374,7 +374,9 @@ def test_a_worker_that_fails_or_dies_is_told_of(table: Path) -> None:
         assert next(outcomes)[0].error is None
         for process in active_children():
             process.kill()
-        with pytest.raises(CorrelateError, match=r"a worker process ended with exit code -9 at SuperConv.*; use fewer"):
+        with pytest.raises(
+            CorrelateError, match=r"a worker process ended with exit code -9 at SuperConv.*with fewer workers"
+        ):
             list(outcomes)
     assert not active_children()
     # Settings that are not there: a fault of this program, not of a network.
@@ -428,8 +430,51 @@ def test_hopeless_runs_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     cells = [str(cell) for cell in all_cells() if set(cell.edges[3:]) == {0}][:4]
     table = AccuracyTable("", tuple(cells), {Column("cifar10"): np.arange(4.0)})
     write_csv(table, tmp_path / "t.csv")
-    with pytest.raises(ValueError, match="none of the first 2 networks could be scored; the last: proxy snip"):
+    with pytest.raises(ValueError, match="none of 2 networks could be scored; the last: proxy snip"):
         start(tmp_path / "run", tiny(tmp_path / "t.csv", sample=4, proxies=("snip",)), workers=1)
+
+
+def test_a_few_networks_that_all_fail_are_an_error_too(tmp_path: Path) -> None:
+    cells = [str(cell) for cell in all_cells() if set(cell.edges[3:]) == {0}][:3]
+    write_csv(AccuracyTable("", tuple(cells), {Column("cifar10"): np.arange(3.0)}), tmp_path / "t.csv")
+    with pytest.raises(ValueError, match="none of 2 networks could be scored; the last: proxy snip"):
+        start(tmp_path / "run", tiny(tmp_path / "t.csv", sample=3, proxies=("snip",)), workers=1)
+    assert len(scorings(tmp_path / "run")) == 2  # two of the three cost the same; why they fail can be read
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "cannot be read as an .npz file"),
+        (b"PK nonsense", "cannot be read as an .npz file"),
+        ({"jpeg": np.zeros(3, np.uint8), "offsets": np.array(1)}, "has no labels"),
+        ({"jpeg": np.zeros(3, np.uint8), "offsets": np.array(1), "labels": np.zeros(1, int)}, "offsets of .* of shape"),
+        (
+            {"jpeg": np.zeros(3, np.uint8), "offsets": np.array([0.0, 3.0]), "labels": np.zeros(1, int)},
+            "offsets of .* float64",
+        ),
+        (
+            {"jpeg": np.zeros(3, np.uint8), "offsets": np.array([0, 3]), "labels": np.array(["a"])},
+            "labels of .* expected whole",
+        ),
+        ({"jpeg": np.zeros(3, np.uint8), "offsets": np.array([0, 3]), "labels": np.array([-1])}, "label -1"),
+        ({"jpeg": np.zeros(3, np.uint8), "offsets": np.array([0, 9]), "labels": np.array([0])}, "is damaged"),
+        (
+            {"jpeg": np.zeros(3, np.uint8), "offsets": np.array([0, 3]), "labels": np.array([0])},
+            "image 0 of .* is no JPEG",
+        ),
+    ],
+)
+def test_image_files_that_are_none(tmp_path: Path, content: bytes | dict[str, np.ndarray], says: str) -> None:
+    path = tmp_path / "images.npz"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        np.savez(path, **content)
+    settings = CorrelateSettings(table="t.csv", data=str(path), batch_size=2, resolution=8)
+    with pytest.raises(DataError, match=says) as caught:
+        draw_batches(settings)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_api(table: Path, tmp_path: Path) -> None:
@@ -483,7 +528,7 @@ def test_the_command(table: Path, run: Run) -> None:
         (["--table", "none.csv"], 1, "none.csv cannot be read: No such file or directory"),
         (["--dataset", "cifar100"], 1, "it has (data set, split, epochs): cifar10 test 200"),
         (["--proxy", "snap"], 2, "unknown proxy 'snap' (did you mean"),
-        (["--proxy", "snap(a+b)"], 1, "'snap' is no rank aggregation"),
+        (["--proxy", "snap(a+b)"], 2, "unknown rank aggregation 'snap'"),
         (["--sample", "9"], 2, "sample is 9, expected from 2 to 6"),
         (["--data", "nowhere", "--sample", "6"], 1, "there is no data "),
         (["--space", "nasbench999"], 2, "unknown search space 'nasbench999'"),

@@ -77,7 +77,11 @@ Device = Annotated[str, typer.Option(help="Where networks run: auto (CUDA where 
 Gpu = Annotated[Optional[int], typer.Option(help="Short for --device cuda:N.", min=0, metavar="N")]
 Precision = Annotated[
     str,
-    typer.Option(help="fp32, or bf16: faster, scores a little coarser.", parser=precision, metavar="NAME"),
+    typer.Option(
+        help="Of the Zen-score by Monte Carlo: fp32, or bf16, faster and a little coarser.",
+        parser=precision,
+        metavar="NAME",
+    ),
 ]
 SaveDir = Annotated[
     Optional[Path],

@@ -27,8 +27,9 @@ def score(
     proxy: Annotated[
         list[str],
         typer.Option(
-            help="Name of a proxy; may be given several times. 'all' for every one. For several networks also those "
-            "that rank them: az_nas, vkdnw, vote, or one of your own like log_rank(a+b), mean_rank or vote."
+            help="Name of a proxy; may be given several times. 'all' for every one that scores a network by itself. "
+            "For several networks also those that rank them: az_nas, vkdnw, vote, or one of your own like "
+            "log_rank(a+b), mean_rank or vote."
         ),
     ] = [
         "zen",
@@ -39,7 +40,7 @@ def score(
     use_se: opt.UseSe = None,
     batch_size: opt.BatchSize = 16,
     repeats: opt.Repeats = 8,
-    gamma: Annotated[float, typer.Option(help="Size of the Zen-score's perturbation.", min=1e-6, max=1.0)] = 0.01,
+    gamma: Annotated[float, typer.Option(help="Size of the Zen-score's perturbation.", min=1e-6, max=0.99)] = 0.01,
     seed: opt.Seed = 0,
     device: opt.Device = "auto",
     gpu: opt.Gpu = None,
@@ -73,7 +74,7 @@ def score(
         )
         for target in targets
     ]
-    everything = proxy == ["all"]
+    everything = any(name.casefold() == "all" for name in proxy)
     names = [p.info.name for p in PROXIES if p.ranking is None] if everything else proxy
     with opt.chosen_device(gpu, device, "leave out --gpu, or use --device cpu") as device_name:
         if any(PROXIES.get(name).info.torch for name in ensembles.parts_of(names)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,18 +156,15 @@ def _folder(folder: Path, resolution: int) -> Images:
 
 def _npz(path: Path, resolution: int) -> Images:
     """JPEG files joined in `jpeg`, uint8, from `offsets`[i] to `offsets`[i + 1], and `labels`."""
-    try:
-        with np.load(path) as stored:  # no pickles: numpy refuses them unless told otherwise
-            missing = [name for name in ARRAYS if name not in stored]
-            if missing:
-                raise DataError(f"{path} has no {' and no '.join(missing)}, expected arrays {', '.join(ARRAYS)}")
-            jpeg, offsets, labels = (stored[name] for name in ARRAYS)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} cannot be read as an .npz file: {error}") from None
+    jpeg, offsets, labels = _arrays(path)
     count = len(labels)
-    fits = len(offsets) == count + 1 and (np.diff(offsets.astype(np.int64)) > 0).all() and offsets[-1] <= len(jpeg)
-    if not count or not fits or jpeg.dtype != np.uint8:
-        raise DataError(f"{path} is damaged: expected bytes in jpeg, and an offset more than labels, in order")
+    in_order = (
+        len(offsets) == count + 1 and (np.diff(offsets) > 0).all() and offsets[0] >= 0 and offsets[-1] <= len(jpeg)
+    )
+    if not count or not in_order:
+        raise DataError(f"{path} is damaged: expected one offset more than labels, in order and inside jpeg")
+    if labels.min() < 0:
+        raise DataError(f"{path} has label {labels.min()}, expected numbers from 0")
 
     def decoded(chosen: Sequence[int]) -> Tensor:
         parts = [_decoded(path, i, jpeg[offsets[i] : offsets[i + 1]].tobytes()) for i in chosen]
@@ -179,7 +177,27 @@ def _npz(path: Path, resolution: int) -> Images:
     def read(chosen: Sequence[int]) -> NDArray[np.float32]:
         return _array((decoded(chosen) - mean) / deviation)
 
-    return Images(path.name, labels.astype(np.int64), len(np.unique(labels)), read)
+    return Images(path.name, labels, int(labels.max()) + 1, read)
+
+
+def _arrays(path: Path) -> list[NDArray[Any]]:
+    """`ARRAYS` of the file: bytes, and whole numbers in int64. Raises DataError."""
+    try:
+        stored = np.load(path)  # no pickles: numpy refuses them unless told otherwise
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            raise DataError(f"{path} holds one array, expected an .npz file with {', '.join(ARRAYS)}")
+        with stored:
+            missing = [name for name in ARRAYS if name not in stored]
+            if missing:
+                raise DataError(f"{path} has no {' and no '.join(missing)}, expected arrays {', '.join(ARRAYS)}")
+            found = [stored[name] for name in ARRAYS]
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path} cannot be read as an .npz file: {error}") from None
+    for name, array, kinds in zip(ARRAYS, found, ("u", "iu", "iu"), strict=True):
+        if array.ndim != 1 or array.dtype.kind not in kinds or (name == "jpeg" and array.dtype != np.uint8):
+            wanted = "bytes (uint8)" if name == "jpeg" else "whole numbers"
+            raise DataError(f"{name} of {path} is {array.dtype} of shape {array.shape}, expected {wanted} in a row")
+    return [found[0], *(array.astype(np.int64) for array in found[1:])]
 
 
 def _decoded(path: Path, number: int, content: bytes) -> NDArray[np.uint8]:
@@ -188,8 +206,8 @@ def _decoded(path: Path, number: int, content: bytes) -> NDArray[np.uint8]:
     try:
         with Image.open(io.BytesIO(content)) as image:
             return np.asarray(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError) as error:
-        raise DataError(f"image {number} of {path} cannot be decoded: {error}") from None
+    except (OSError, UnidentifiedImageError):
+        raise DataError(f"image {number} of {path} cannot be decoded: {content[:8]!r}… is no JPEG") from None
 
 
 def _resized(images: Sequence[NDArray[np.uint8]], resolution: int) -> Tensor:

@@ -98,8 +98,8 @@ def _handed_out(started: dict[Connection, BaseProcess], tasks: Iterator[Task]) -
 def _death(process: BaseProcess, task: Task) -> CorrelateError:
     process.join(5)
     return CorrelateError(
-        f"a worker process ended with exit code {process.exitcode} at {str(task.structure)[:120]}; use fewer workers "
-        "if memory ran out, and in a script call this below if __name__ == '__main__': — then resume the run"
+        f"a worker process ended with exit code {process.exitcode} at {str(task.structure)[:120]}: resume the run, "
+        "with fewer workers if memory ran out; scripts have to call this under if __name__ == '__main__'"
     )
 
 

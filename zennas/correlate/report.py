@@ -60,9 +60,11 @@ def _scoring_line(result: CorrelateResult) -> str:
     seeds = f"seed {settings.seed}"
     if settings.seeds > 1:
         seeds = f"seeds {settings.seed} to {settings.seed + settings.seeds - 1}, scores averaged"
+    # Only the Zen-score knows of other precisions.
+    precision = settings.precision if settings.precision == "fp32" else f"fp32, zen in {settings.precision},"
     return (
         f"scoring: {shown}{settings.resolution}×{settings.resolution} pixels, {settings.num_classes} classes, weights "
-        f'and batch from {seeds}, {settings.precision} on {settings.device}; weights "own" are PyTorch\'s default'
+        f'and batch from {seeds}, {precision} on {settings.device}; weights "own" are PyTorch\'s default'
     )
 
 

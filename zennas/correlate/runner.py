@@ -26,6 +26,7 @@ from zennas.correlate.scoring import Job, Task, needs_batch, needs_torch
 from zennas.correlate.settings import CorrelateSettings
 from zennas.environment import environment
 from zennas.limits import check_whole
+from zennas.numbers import counted
 from zennas.search.settings import SettingsError, WrongSettingError
 from zennas.store import Scoring, Store, write_failure
 from zennas.tables import read as read_table
@@ -135,7 +136,8 @@ def _check_workers(workers: int | None) -> None:
 
 def _settled(settings: CorrelateSettings) -> CorrelateSettings:
     """The settings that say the same from another folder and on another machine: full paths and names, one device."""
-    names = [p.info.name for p in PROXIES] if settings.proxies == ("all",) else settings.proxies
+    everything = any(name.casefold() == "all" for name in settings.proxies)
+    names = [p.info.name for p in PROXIES] if everything else settings.proxies
     proxies = tuple(dict.fromkeys(ensembles.find(name).info.name for name in names))
     device = settings.device
     if needs_torch(ensembles.parts_of(proxies)):
@@ -217,7 +219,8 @@ def _score(store: Store, job: Job, tasks: list[Task], workers: int, watcher: Wat
     """Carry out the tasks, and save what comes of them every `SAVE_SECONDS`."""
     before = store.get("seconds") or 0.0
     began = saved = watched = time.monotonic()
-    done, failed, succeeded = 0, 0, False
+    done, failed = 0, 0
+    succeeded = any(row.error is None for row in store.scores())
     unsaved: list[Scoring] = []
     watcher.scoring(0, len(tasks), 0)
     with closing(scored(job, tasks, workers)) as outcomes:
@@ -235,6 +238,8 @@ def _score(store: Store, job: Job, tasks: list[Task], workers: int, watcher: Wat
                 watched = now
                 watcher.scoring(done, len(tasks), failed)
             if not succeeded and done >= HOPELESS:
-                raise ProxyError(f"none of the first {HOPELESS} networks could be scored; the last: {rows[-1].error}")
+                break
     store.add_scores(unsaved, {"seconds": before + time.monotonic() - began})
+    if not succeeded:
+        raise ProxyError(f"none of {counted(done, 'network')} could be scored; the last: {rows[-1].error}")
     watcher.scoring(done, len(tasks), failed)

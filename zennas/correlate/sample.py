@@ -72,9 +72,12 @@ def draw(
         try:
             structure = read(notation)
             cost = model(structure)
-        except (SearchSpaceError, StructureError, ParseError) as error:
+        except (SearchSpaceError, ParseError) as error:
             what = str(error).partition("\n")[0]  # a parse error goes on with a picture of the place
             raise TableError(f"{table.name}: {what}; is {space.name} the space of this table?") from None
+        except StructureError as error:
+            what = f"{notation[:120]} at {settings.resolution}×{settings.resolution} pixels"
+            raise TableError(f"{table.name}: {what}: {error}") from None
         structures.append(structure)
         costs.append(cost)
         # Costs have to be equal too: operations that lead nowhere have weights and ReLUs that some proxies count.

@@ -141,7 +141,9 @@ def ndcg_rows(x: Floats, y: Floats) -> Floats:
     found = (means[group].reshape(rows, n) * discounts).sum(1)
     best = (-np.sort(-gains, axis=1) * discounts).sum(1)
     varied = (np.ptp(y, axis=1) > 0) & (np.ptp(x, axis=1) > 0)
-    return np.where(varied, _ratio(found, best), np.nan)
+    return np.where(
+        varied, np.minimum(_ratio(found, best), 1.0), np.nan
+    )  # sums of one order may round above those of another
 
 
 def _among_the_best(statistic: Rows) -> Rows:
