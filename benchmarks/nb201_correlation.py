@@ -13,7 +13,7 @@ from benchmarks._nb201 import ACCURACIES, IMAGES, data_or_leave, run, sample_siz
 from benchmarks.common import print_machine
 from zennas.correlate.report import can_draw, estimate_text, notes, protocol
 from zennas.correlate.result import BASELINES, CorrelateResult, Row
-from zennas.correlate.statistics import Statistics, statistics_of
+from zennas.correlate.statistics import Estimate, Statistics, spearman_rows, statistics_of
 from zennas.tables import AccuracyTable, read
 from ZeroShotProxy import PROXIES, ensembles
 
@@ -42,44 +42,54 @@ PUBLISHED = {
 Zen-scores are known to be weak here: 0.10 to 0.36 in the same sources."""
 
 
-def against(result: CorrelateResult, table: AccuracyTable, dataset: str) -> dict[str, Statistics]:
-    """The run's scores against another column of the table."""
-    accuracies = np.array([table.accuracy(notation, dataset) for notation in result.sample.notations])
+def against(
+    result: CorrelateResult, table: AccuracyTable, dataset: str, split: str = "test"
+) -> dict[str, tuple[Statistics, float]]:
+    """The run's scores against another column of the table; and Spearman with failures ranked last."""
+    accuracies = np.array([table.accuracy(notation, dataset, split) for notation in result.sample.notations])
     found = {}
     for name, scores in result.scores.items():
-        known = ~np.isnan(scores)
         # A cost's direction is that of its baseline: more is better.
-        lower = name not in ("flops", "params", "depth") and not ensembles.find(name).info.higher_is_better
-        found[name] = statistics_of(
-            (-scores if lower else scores)[known],
-            accuracies[known],
-            resamples=result.settings.resamples,
-            seed=result.settings.seed,
+        lower = name not in BASELINES and not ensembles.find(name).info.higher_is_better
+        higher = -scores if lower else scores
+        known = ~np.isnan(higher)
+        statistics = statistics_of(
+            higher[known], accuracies[known], resamples=result.settings.resamples, seed=result.settings.seed
         )
+        last = np.where(known, higher, -math.inf)
+        found[name] = statistics, float(spearman_rows(last[None], accuracies[None])[0])
     return found
 
 
 def show(result: CorrelateResult, table: AccuracyTable) -> None:
     print(f"{result.seconds:,.0f} s of scoring; the run is in {result.folder.name}/")
+    test, val = against(result, table, "cifar10"), against(result, table, "cifar10", "val")
     on_100 = against(result, table, "cifar100")
     print(
-        f"{'':22} {'CIFAR-10':55} {'published':14} {'CIFAR-100'}\n"
-        f"{'proxy':22} {'Spearman':22} {'Kendall':21} {'all':10} {'Spearman':14} {'Spearman':22} {'Kendall':21} failed"
+        f"{'':22} {'CIFAR-10 test':50} {'validation':20} {'published':14} {'CIFAR-100 test'}\n"
+        f"{'proxy':22} {'Spearman':21} {'Kendall':21} {'all':6} {'Spearman':13} {'all':6} {'Spearman':14} "
+        f"{'Spearman':21} {'Kendall':21} failed"
     )
     for row in result.rows:
-        here, there = row.statistics, on_100[row.name]
-        everyone = "" if row.failures_last is None else f"{row.failures_last:.3f}"
+        (here, here_all), (there, there_all), (other, _) = test[row.name], val[row.name], on_100[row.name]
         print(
-            f"{row.name:22} {estimate_text(here.spearman):22} {estimate_text(here.kendall):21} {everyone:10} "
-            f"{verdict(row):14} {estimate_text(there.spearman):22} {estimate_text(there.kendall):21} "
-            f"{row.failures or ''}"
+            f"{row.name:22} {estimate_text(here.spearman):21} {estimate_text(here.kendall):21} {here_all:<6.3f} "
+            f"{value_text(there.spearman):13} {there_all:<6.3f} {verdict(row.name, here_all, there_all):14} "
+            f"{estimate_text(other.spearman):21} {estimate_text(other.kendall):21} {row.failures or ''}"
         )
     for line in protocol(result):
         print(line)
-    print("all: Spearman with the architectures that failed ranked last, as public code does")
-    print("CIFAR-100: the same scores, of networks with 10 classes on CIFAR-10 images, against CIFAR-100 accuracy")
+    print("all: Spearman with the architectures that failed ranked last, as public code does; published against that")
+    print(
+        "validation: after training on half of the images. CIFAR-100: the same scores, of networks with 10 classes on"
+    )
+    print("CIFAR-10 images, against CIFAR-100 accuracy")
     for line in notes(result):
         print(line)
+
+
+def value_text(estimate: Estimate | None) -> str:
+    return "–" if estimate is None else f"{estimate.value:.3f}"
 
 
 def picture(rows: Sequence[Row]) -> None:
@@ -106,16 +116,13 @@ def picture(rows: Sequence[Row]) -> None:
     print(f"picture: {PICTURE.relative_to(PICTURE.parents[2])}")
 
 
-def verdict(row: Row) -> str:
-    """The published figure, and whether ours is at least that."""
-    if row.name not in PUBLISHED:
-        return "0.10–0.36" if row.name == "zen" else ""
-    if row.failures_last is not None:
-        found = row.failures_last  # as public code counts
-    else:
-        found = math.nan if row.statistics.spearman is None else row.statistics.spearman.value
-    reached = round(found, 2) >= PUBLISHED[row.name]
-    return f"{PUBLISHED[row.name]:.2f} {'reached' if reached else 'MISSED'}"
+def verdict(name: str, test: float, validation: float) -> str:
+    """The published figure, and on which accuracy ours is at least that."""
+    if name not in PUBLISHED:
+        return "0.10–0.36" if name == "zen" else ""
+    least = PUBLISHED[name]
+    where = "test" if round(test, 2) >= least else "validation" if round(validation, 2) >= least else "MISSED"
+    return f"{least:.2f} {where}"
 
 
 def main() -> None:
