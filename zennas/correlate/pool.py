@@ -19,6 +19,9 @@ from zennas.correlate.scoring import Job, Task, carry_out
 from zennas.correlate.settings import CorrelateError
 from zennas.store import Scoring
 
+MANY = 2000
+"""Closed forms take milliseconds: that many are worth the start of a process."""
+
 
 def cores() -> int:
     """How many processes this machine can run at once."""
@@ -28,10 +31,10 @@ def cores() -> int:
 def scored(job: Job, tasks: list[Task], workers: int) -> Generator[list[Scoring], None, None]:
     """The scorings of each task, in the order in which they are done. Close it to end the processes.
 
-    Processes are started where it pays: several are asked for and networks have to be run. Raises CorrelateError
-    where one of them dies.
+    Processes are started where it pays: several are asked for, and networks have to be run or there are many
+    structures. Raises CorrelateError where one of them dies.
     """
-    if workers > 1 and job.torch and len(tasks) > 1:
+    if workers > 1 and len(tasks) > (1 if job.torch else MANY):
         yield from _in_processes(job, tasks, min(workers, len(tasks)))
         return
     with _one_thread() if job.torch else nullcontext():
