@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ZeroShotProxy._moments import Signal
 
 Array = NDArray[np.float64]
+Numbers: TypeAlias = "Array | float"
 Pools = tuple[AvgPool, ...]
 
 
@@ -91,13 +92,13 @@ class Total(NamedTuple):
 
     variance: float
     mean: float
-    moved: Array
+    moved: Numbers
     shared: float
 
 
 def total(parts: Sequence[Part]) -> Total:
     variance, common, mean = 0.0, 0.0, 0.0
-    moved: Array = np.zeros_like(parts[0].source.decorrelation)
+    moved: Numbers = 0.0
     for own in _by_source(parts):
         source = own[0].source
         weight = 0.0

@@ -3,14 +3,14 @@
 Equation numbers refer to docs/expected-zen.md. A `Signal` is what is known of a value: moments of its
 elements over channels, positions and images, and how far the two passes of the score (x and
 x + gamma * noise) have come apart. The latter is an array: one entry for each of the decorrelations
-that the network may start from, so that one walk over a block answers for all of them.
+that the network may start from, so that one walk over a block answers for all of them. Or it is one number,
+for a walk over a whole network, which is then several times as fast.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from PlainNet.ops import AvgPool
 from ZeroShotProxy import _dependence as dependence
-from ZeroShotProxy._dependence import Array, Part, Texture
+from ZeroShotProxy._dependence import Array, Numbers, Part, Texture
 
 RELU_MEAN_SQUARED = 1 / (2 * math.pi)
 RELU_VARIANCE = 0.5 - RELU_MEAN_SQUARED
@@ -26,8 +26,7 @@ RELU_KURTOSIS = 2.4076
 """Squared mean, variance and excess kurtosis of relu(z), z ~ N(0, 1)."""
 
 
-@dataclass(frozen=True)
-class Signal:
+class Signal(NamedTuple):
     """Statistics of a value.
 
     second: E[x²]; mean2: E[x]², averaged over channels.
@@ -43,8 +42,8 @@ class Signal:
 
     second: float
     mean2: float
-    decorrelation: Array
-    distance: Array
+    decorrelation: Numbers
+    distance: Numbers
     kurtosis: float = 0.0
     excess: float = 0.0
     rectified: bool = False
@@ -59,15 +58,19 @@ class Signal:
 
 def gaussian(
     variance: float,
-    decorrelation: Array,
+    decorrelation: Numbers,
     kurtosis: float = 0.0,
     excess: float = 0.0,
     shared: float = 0.0,
     texture: Texture | None = None,
 ) -> Signal:
     """A centred Gaussian value."""
-    distance = 2 * np.sqrt(variance * decorrelation / math.pi)
+    distance = 2 * _root(variance * decorrelation / math.pi)
     return Signal(variance, 0.0, decorrelation, distance, kurtosis, excess, shared=shared, texture=texture)
+
+
+def _root(x: Numbers) -> Numbers:
+    return math.sqrt(x) if isinstance(x, float) else np.sqrt(x)
 
 
 def relu(x: Signal) -> Signal:
@@ -75,8 +78,9 @@ def relu(x: Signal) -> Signal:
     if x.rectified:
         return x
     if x.mean2 > 0:
-        return replace(pointwise(x, rectifier), rectified=True)
-    d = np.minimum(np.maximum(x.decorrelation, 0.0), 2.0)
+        return pointwise(x, rectifier)._replace(rectified=True)
+    d = x.decorrelation
+    d = min(max(d, 0.0), 2.0) if isinstance(d, float) else np.minimum(np.maximum(d, 0.0), 2.0)
     return Signal(
         second=x.second / 2,
         mean2=x.second * RELU_MEAN_SQUARED,
@@ -85,7 +89,7 @@ def relu(x: Signal) -> Signal:
         kurtosis=RELU_KURTOSIS,
         excess=x.excess + 0.5 * math.log1p(x.kurtosis * RELU_MEAN_SQUARED / (12 * RELU_VARIANCE)),
         rectified=True,
-        shared=1 - float(_relu_decorrelation(np.array(1 - x.shared))) if x.shared else 0.0,
+        shared=1 - float(_relu_decorrelation(1 - x.shared)) if x.shared else 0.0,
         texture=_rectified(x.texture),
     )
 
@@ -98,13 +102,16 @@ def _rectified(texture: Texture | None) -> Texture | None:
     def make() -> Array:
         deviation = np.sqrt(texture.matrix.diagonal())
         correlations = np.clip(texture.matrix / np.outer(deviation, deviation), -1, 1)
-        return 1 - _relu_decorrelation(1 - correlations)
+        return np.asarray(1 - _relu_decorrelation(1 - correlations))
 
     return Texture(make)
 
 
-def _relu_decorrelation(d: Array) -> Array:
+def _relu_decorrelation(d: Numbers) -> Numbers:
     """1 - correlation behind a ReLU of Gaussians with correlation 1 - d (eq. 5)."""
+    if isinstance(d, float):
+        wide = 2 * math.asin(math.sqrt(d / 2))
+        return (math.pi * d - (math.sin(wide) - wide * (1 - d))) / (2 * math.pi * RELU_VARIANCE)
     angle = 2 * np.arcsin(np.sqrt(d / 2))
     half_minus_kernel = (math.pi * d - (np.sin(angle) - angle * (1 - d))) / (2 * math.pi)
     return np.asarray(half_minus_kernel / RELU_VARIANCE)
@@ -112,7 +119,7 @@ def _relu_decorrelation(d: Array) -> Array:
 
 def zero(x: Signal) -> Signal:
     """Zeros in the place of `x`."""
-    return Signal(0.0, 0.0, x.decorrelation, np.zeros_like(x.decorrelation), rectified=True)
+    return Signal(0.0, 0.0, x.decorrelation, 0.0 * x.decorrelation, rectified=True)
 
 
 @lru_cache(maxsize=1)
@@ -196,7 +203,6 @@ def normalise(x: Signal, eps: float) -> Signal:
     """Batch normalisation to variance v / (v + eps)."""
     variance = x.variance / (x.variance + eps) if eps else 1.0
     distance = x.distance * math.sqrt(variance / x.variance)
-    # Spelled out, as this is called often and `replace` is slow.
     return Signal(variance, 0.0, x.decorrelation, distance, x.kurtosis, shared=x.shared, texture=x.texture)
 
 
@@ -223,7 +229,7 @@ def _of_parts(parts: tuple[Part, ...], rectified: bool) -> Signal:
         second=found.variance + mean2,
         mean2=mean2,
         decorrelation=found.moved / found.variance,
-        distance=2 * np.sqrt(found.moved / math.pi),
+        distance=2 * _root(found.moved / math.pi),
         rectified=rectified,
         shared=found.shared,
         texture=dependence.texture(parts),
@@ -241,14 +247,14 @@ def multiply(x: Signal, gate: Signal) -> Signal:
     distance = x.distance * math.sqrt(gate.second)
     shared = ((x.variance * x.shared + x.mean2) * gate.second - mean2) / (second - mean2)
     lost = moved / (second - mean2)
-    return replace(x, second=second, mean2=mean2, decorrelation=lost, distance=distance, shared=shared, parts=())
+    return x._replace(second=second, mean2=mean2, decorrelation=lost, distance=distance, shared=shared, parts=())
 
 
 def average(x: Signal, area: float) -> Signal:
     """Mean over `area` positions, which have `x.shared` in common (eq. 8)."""
     kept = (1 + (area - 1) * x.shared) / area
     moved = gaussian(x.variance * kept, x.decorrelation, shared=x.shared / kept)
-    return replace(moved, second=moved.second + x.mean2, mean2=x.mean2, rectified=x.rectified)
+    return moved._replace(second=moved.second + x.mean2, mean2=x.mean2, rectified=x.rectified)
 
 
 def maximum(x: Signal, area: int) -> Signal:
@@ -262,8 +268,9 @@ def maximum(x: Signal, area: int) -> Signal:
         values = math.sqrt(x.mean2) + math.sqrt(x.variance) * quantiles
     second, first = float((values**2).mean()), float(values.mean())
     scale = math.sqrt((second - first**2) / x.variance)
-    return replace(
-        x, second=second, mean2=first**2, distance=x.distance * scale, kurtosis=0.0, excess=0.0, texture=None, parts=()
+    distance = x.distance * scale
+    return x._replace(
+        second=second, mean2=first**2, distance=distance, kurtosis=0.0, excess=0.0, texture=None, parts=()
     )
 
 

@@ -13,7 +13,7 @@ import math
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from PlainNet.lowering import lower_block
 from PlainNet.ops import BN_EPS, BN_MOMENTUM, Node, Shape
 from PlainNet.template import Template, Width, template_of
 from ZeroShotProxy import _moments as moments
-from ZeroShotProxy._dependence import Array
+from ZeroShotProxy._dependence import Numbers
 from ZeroShotProxy._moments import Signal
 from ZeroShotProxy.base import ProxyError, ProxyInfo, Score, ScoreSettings, Target, register, structure_of
 
@@ -96,10 +96,10 @@ def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[S
     return _carry(nodes, size, _entering(entry, np.exp(_GRID)), entry == IMAGE, _largest_kernel(nodes, 1))
 
 
-def _entering(entry: Entry, decorrelation: Array) -> Signal:
+def _entering(entry: Entry, decorrelation: Numbers) -> Signal:
     # The distance at the entry is right for an image; behind the first layer of a super-block it is forgotten.
-    ingoing = replace(moments.gaussian(1.0, decorrelation), second=entry.second, mean2=entry.mean2)
-    return replace(ingoing, kurtosis=entry.kurtosis, rectified=entry.rectified, shared=entry.shared)
+    ingoing = moments.gaussian(1.0, decorrelation)._replace(second=entry.second, mean2=entry.mean2)
+    return ingoing._replace(kurtosis=entry.kurtosis, rectified=entry.rectified, shared=entry.shared)
 
 
 def _carry(nodes: Sequence[Node], size: int, known: Signal, is_image: bool, context: int) -> tuple[float, list[Signal]]:
@@ -321,7 +321,7 @@ class ExpectedZen:
 
     def _walk(self, structure: Structure) -> float:
         """The score of a network that is not made of super-blocks alone, block after block: no terms are remembered."""
-        signal = _entering(IMAGE, np.array([math.exp(self._start)]))
+        signal = _entering(IMAGE, math.exp(self._start))
         score, context = 0.0, 1
         size, channels, is_image = self.resolution, in_channels(structure.blocks[0]), True
         for i, spec in enumerate(structure.blocks):
@@ -333,10 +333,10 @@ class ExpectedZen:
             logs, values = _carry(nodes, size, signal, is_image, context)
             score += logs
             # Blocks know of each other through what leaves one and enters the next: it is one source there.
-            signal, size, channels, is_image = replace(values[-1], parts=()), shape.size, shape.channels, False
+            signal, size, channels, is_image = values[-1]._replace(parts=()), shape.size, shape.channels, False
         if not signal.second:
             raise ProxyError("proxy zen_expected: nothing of the input reaches the output")
-        return score + math.log(float(signal.distance[0])) + math.log(shape.elements)
+        return score + math.log(float(signal.distance)) + math.log(shape.elements)
 
     def _add(self, spec: BlockSpec, size: int, entry: Entry) -> BlockTerms:
         block = block_terms(spec, size, entry, self.options)
