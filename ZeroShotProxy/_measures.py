@@ -93,8 +93,12 @@ def _measured(
     loss_fn: LossFunction,
 ) -> dict[str, Measured]:
     found: dict[str, Measured] = {}
-    for rule in dict.fromkeys(proxy.info.initialisation for proxy in proxies):
-        group = [proxy for proxy in proxies if proxy.info.initialisation == rule]
+    rules = {
+        proxy.info.name: settings.initialisation if proxy.info.initialisation == "own" else proxy.info.initialisation
+        for proxy in proxies
+    }
+    for rule in dict.fromkeys(rules.values()):
+        group = [proxy for proxy in proxies if rules[proxy.info.name] == rule]
         uses = {use for proxy in group for use in proxy.info.uses}
         make = partial(Probe, uses=uses, loss_fn=loss_fn, seed=settings.seed, initialisation=rule)
         probe = _naming(group[0], partial(make, network, inputs, labels))

@@ -25,6 +25,10 @@ Use: TypeAlias = Literal["gradients", "fisher", "hessian", "jacobian", "relu_cod
 Need: TypeAlias = Literal["cost", "structure", "module", "batch", "labels", "population"]
 
 
+INITIALISATIONS = ("own", "kaiming_fan_in", "kaiming_fan_out", "gaussian")
+"""The network's own weights, and the rules of `_initialise.py`."""
+
+
 class ProxyError(ValueError):
     """A proxy that cannot score this network; the message names the proxy."""
 
@@ -60,7 +64,8 @@ class ScoreSettings:
     resolution: side of the square input. batch_size: images in a batch. repeats: independent
     repetitions of a random score. gamma: size of the perturbation of the Zen-score.
     seed: of all randomness. device: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1".
-    precision: "fp32" or "bf16".
+    precision: "fp32" or "bf16". initialisation: of the weights, for proxies that have no rule of their own: "own" for
+    those that the network has, or a rule's name.
     """
 
     resolution: int = 32
@@ -72,6 +77,7 @@ class ScoreSettings:
     seed: int = 0
     device: str = "auto"
     precision: str = "fp32"
+    initialisation: str = "own"
 
     def __post_init__(self) -> None:
         for name, least in {"resolution": 1, "num_classes": 1, "batch_size": 2, "repeats": 1}.items():
@@ -79,6 +85,9 @@ class ScoreSettings:
                 raise ProxyError(f"{name} is {getattr(self, name)}, expected at least {least}")
         if self.precision not in ("fp32", "bf16"):
             raise ProxyError(f"precision is {self.precision!r}, expected fp32 or bf16")
+        if self.initialisation not in INITIALISATIONS:
+            known = ", ".join(INITIALISATIONS)
+            raise ProxyError(f"initialisation is {self.initialisation!r}, expected one of {known}")
         if not 0 < self.gamma < 1:
             raise ProxyError(f"gamma is {self.gamma}, expected a number between 0 and 1")
 

@@ -25,8 +25,10 @@ OTHERS: dict[str, dict[str, Any]] = {
     "nb201-ntk": {"proxies": NTK, "sample": 300, "batch_size": 16},
     "nb201-eznas": {"proxies": ("eznas_a",), "batch_size": 16, "seeds": 3},
     "nb201-zico": {"proxies": ("zico",), "batch_size": 256},
+    "nb201-kaiming": {"proxies": ("zico", "jacob_cov"), "initialisation": "kaiming_fan_in"},
 }
-"""Runs of their own, with the batches of their papers: 16 images for EZNAS-A, two mini-batches of 128 for ZiCo."""
+"""Runs of their own: with the batches of their papers, 16 images for EZNAS-A, two mini-batches of 128 for ZiCo; and
+with the weights with which AZ-NAS's and VKDNW's authors compare proxies."""
 PUBLISHED = {
     "eznas_a": 0.80,
     "synflow": 0.74,

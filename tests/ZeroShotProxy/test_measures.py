@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,22 @@ def test_passes_are_shared() -> None:
     network = Greedy(small(), most=64)
     score(network, reference_batch(), ZERO_COST_NAS, CPU)
     assert network.calls == [32, 1]
+
+
+def test_weights_may_be_drawn_by_a_rule() -> None:
+    """For measures that have none of their own; the network's weights do not count then."""
+    networks = [small(), small()]
+    with torch.no_grad():
+        networks[1][0].weight.mul_(2)
+    drawn = replace(CPU, initialisation="kaiming_fan_in")
+    own, same = (
+        [score(network, reference_batch(), ["snip", "zico"], settings) for network in networks]
+        for settings in (CPU, drawn)
+    )
+    assert own[0] != own[1]
+    assert same[0] == same[1]
+    with pytest.raises(ProxyError, match="initialisation is 'ones', expected one of own, kaiming_fan_in"):
+        ScoreSettings(initialisation="ones")
 
 
 def test_a_loss_that_is_no_number() -> None:

@@ -60,6 +60,13 @@ def correlate(
     device: opt.Device = "auto",
     gpu: opt.Gpu = None,
     precision: opt.Precision = "fp32",
+    initialisation: Annotated[
+        str,
+        typer.Option(
+            help="Weights, for proxies that have no rule of their own: own (PyTorch's default), kaiming_fan_in, "
+            "kaiming_fan_out, gaussian."
+        ),
+    ] = "own",
     save_dir: opt.SaveDir = None,
     resume: opt.Resume = None,
     as_json: opt.Json = False,
@@ -98,6 +105,7 @@ def correlate(
                 resamples=resamples,
                 device=device_name,
                 precision=precision,
+                initialisation=initialisation,
                 save_dir=save_dir,
                 workers=workers,
                 watcher=watcher,

@@ -19,7 +19,7 @@ from zennas.correlate.settings import CorrelateSettings
 from zennas.correlate.statistics import Statistics, spearman_rows, statistics_of
 from zennas.search.settings import SettingsError
 from zennas.store import FILE, Scoring, Store, StoreError
-from ZeroShotProxy import PROXIES, ensembles
+from ZeroShotProxy import PROXIES, ProxyInfo, ensembles
 
 BASELINES = ("flops", "params", "depth")
 """What every proxy has to be better than: multiply–accumulates, parameters, layers."""
@@ -238,9 +238,13 @@ def _row(
         Counter(errors.values()).most_common(1)[0][0] if errors else None,
         _failures_last(sign * scores, accuracies, list(errors)) if errors else None,
         _by_seed(sign, collected.values.get(name), accuracies, there),
-        info.initialisation if info is not None and info.torch else None,
+        _initialisation(info, settings) if info is not None and info.torch else None,
         "" if info is None else info.source,
     )
+
+
+def _initialisation(info: ProxyInfo, settings: CorrelateSettings) -> str:
+    return settings.initialisation if info.initialisation == "own" else info.initialisation
 
 
 def _failures_last(scores: NDArray[np.float64], accuracies: NDArray[np.float64], failed: Sequence[int]) -> float | None:

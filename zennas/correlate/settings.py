@@ -30,7 +30,8 @@ class CorrelateSettings:
     the batches, the weights and the intervals. seeds: how often each network is scored, each time with other
     weights and another batch, from seeds `seed`, `seed` + 1, ….
     data: "noise", "cifar10", "cifar100", a folder of images, or an .npz file of JPEGs. num_classes: of the networks;
-    None for as many as `dataset` has. resamples: of the bootstrap.
+    None for as many as `dataset` has. resamples: of the bootstrap. initialisation: of the weights, for proxies that
+    have no rule of their own.
     """
 
     table: str
@@ -49,9 +50,10 @@ class CorrelateSettings:
     resamples: int = 1000
     device: str = "auto"
     precision: str = "fp32"
+    initialisation: str = "own"
 
     def __post_init__(self) -> None:
-        for name in ("table", "space", "dataset", "split", "data", "device", "precision"):
+        for name in ("table", "space", "dataset", "split", "data", "device", "precision", "initialisation"):
             check_kind(name, getattr(self, name), str, WrongSettingError)
             if not getattr(self, name):
                 raise WrongSettingError(f"{name} is empty, expected a name")
@@ -78,6 +80,7 @@ class CorrelateSettings:
             seed=self.seed + repeat,
             device=self.device,
             precision=self.precision,
+            initialisation=self.initialisation,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class SearchSettings:
     search_space: name or path. initial: structure to start from instead of the space's own.
     proxy: what ranks candidates; "zen" evolves on the expected Zen-score and confirms the `top`
     best by Monte Carlo with `repeats` repetitions. report: proxies that the winner is scored with too,
-    which decide nothing. batch_size, repeats, gamma, device, precision:
+    which decide nothing. batch_size, repeats, gamma, device, precision, initialisation:
     for proxies that run networks. iterations: mutations tried, over budget or not.
     """
 
@@ -60,6 +60,7 @@ class SearchSettings:
     gamma: float = 0.01
     device: str = "auto"
     precision: str = "fp32"
+    initialisation: str = "own"
 
     def __post_init__(self) -> None:
         self._check_kinds()
@@ -69,7 +70,7 @@ class SearchSettings:
         self.scoring()  # raises where those are wrong
 
     def _check_kinds(self) -> None:
-        for name in ("search_space", "proxy", "device", "precision"):
+        for name in ("search_space", "proxy", "device", "precision", "initialisation"):
             check_kind(name, getattr(self, name), str, WrongSettingError)
         check_kind("use_se", self.use_se, bool, WrongSettingError)
         check_number("gamma", self.gamma, WrongSettingError, most=1)
