@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from PlainNet.blocktype import Options, argument, block_type, in_channels
 from PlainNet.costform import cost_form
-from PlainNet.ir import BlockSpec, Structure, StructureError
+from PlainNet.ir import BlockSpec, Structure, StructureError, does_not_join
 from PlainNet.lowering import lower_block
 from PlainNet.ops import (
     FLAT,
@@ -185,7 +185,7 @@ class CostModel:
             if block is None:
                 block = self._add(structure, spec, size)
             if block[4] != channels and channels:
-                message = f"{spec.kind} takes {block[4]} channels, what comes before it gives {channels}"
+                message = does_not_join(spec.kind, block[4], channels)
                 raise StructureError(message, str(structure.blocks.index(spec)))
             params += block[0]
             flops += block[1]

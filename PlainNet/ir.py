@@ -24,6 +24,11 @@ class StructureError(ValueError):
         self.path = path
 
 
+def does_not_join(kind: str, takes: int, given: int) -> str:
+    """The message for a block that takes other channels than there are."""
+    return f"{kind} takes {takes} channels, what comes before it gives {given}"
+
+
 class BlockSpec(NamedTuple):
     """One block as written: `SuperResK3K3(8,16,1,8,1)` is `BlockSpec("SuperResK3K3", (8, 16, 1, 8, 1))`.
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from PlainNet.blocktype import Options, block_type, in_channels
-from PlainNet.ir import BlockSpec, Structure, StructureError
+from PlainNet.ir import BlockSpec, Structure, StructureError, does_not_join
 from PlainNet.ops import (
     FLAT,
     HEAD,
@@ -36,6 +36,7 @@ from PlainNet.ops import (
     Swish,
     Truncate,
     Zero,
+    positions,
 )
 
 # More than this is a mistake in the text; lowering stops there, before a machine runs out of memory.
@@ -97,14 +98,14 @@ class Builder:
             raise self.fail(f"{groups} groups do not divide {channels} input and {out_channels} output channels")
         self._count(out_channels * (channels // groups) * kernel * kernel)
         op = Conv(channels, out_channels, kernel, stride, groups, bias, dilation)
-        return self._emit(op, (x,), Shape(out_channels, self._window(op, size)))
+        return self._emit(op, (x,), Shape(out_channels, positions(op, size)))
 
     def row_column_conv(self, x: Value, out_channels: int, kernel: int, stride: int = 1) -> Value:
         """A convolution of 1 × kernel, then one of kernel × 1."""
         channels, size = self._image(x, "a convolution")
         self._count((channels + out_channels) * out_channels * kernel)
         op = RowColumnConv(channels, out_channels, kernel, stride, size)
-        return self._emit(op, (x,), Shape(out_channels, self._window(op, size)))
+        return self._emit(op, (x,), Shape(out_channels, positions(op, size)))
 
     def batch_norm(self, x: Value) -> Value:
         self._image(x, "batch normalisation")
@@ -130,7 +131,7 @@ class Builder:
         kernel = op.kernel
         if size + 2 * op.padding < kernel:
             raise self.fail(f"a {kernel}×{kernel} pooling window does not fit an input of {size}×{size}")
-        return self._emit(op, (x,), Shape(channels, self._window(op, size)))
+        return self._emit(op, (x,), Shape(channels, positions(op, size)))
 
     def adaptive_avg_pool(self, x: Value, size: int) -> Value:
         channels, _ = self._image(x, "pooling")
@@ -191,7 +192,7 @@ class Builder:
         except StructureError as error:
             raise self.fail(error.message) from None
         if takes != x.shape.channels:
-            raise self.fail(f"{spec.kind} takes {takes} channels, what comes before it gives {x.shape.channels}")
+            raise self.fail(does_not_join(spec.kind, takes, x.shape.channels))
         if kind.expand is not None:
             return self.sequence(x, kind.expand(spec, self.options))
         assert kind.lower is not None  # a BlockType has one of the two
@@ -243,13 +244,6 @@ class Builder:
         if x.shape.size == FLAT:
             raise self.fail(f"{what} needs height and width, its input is flat ({x.shape})")
         return x.shape
-
-    @staticmethod
-    def _window(op: Conv | RowColumnConv | MaxPool | AvgPool, size: int) -> int:
-        extent = op.extent if isinstance(op, Conv) else op.kernel
-        free = size + 2 * op.padding - extent
-        steps = -(-free // op.stride) if isinstance(op, AvgPool) and op.ceil else free // op.stride
-        return steps + 1
 
 
 def lower(

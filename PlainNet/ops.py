@@ -215,6 +215,14 @@ WITHOUT_WEIGHTS = (
 )
 
 
+def positions(op: Conv | RowColumnConv | MaxPool | AvgPool, size: int) -> int:
+    """How many positions the operation's window takes along a side of `size`."""
+    extent = op.extent if isinstance(op, Conv) else op.kernel
+    free = size + 2 * op.padding - extent
+    steps = -(-free // op.stride) if isinstance(op, AvgPool) and op.ceil else free // op.stride
+    return steps + 1
+
+
 class UnknownOperationError(TypeError):
     """An operation that an interpreter of op graphs does not know yet."""
 

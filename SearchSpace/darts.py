@@ -22,15 +22,7 @@ from SearchSpace.base import SPACES, SearchSpaceError
 from SearchSpace.genotype import PUBLISHED, Edge, Genotype, from_lists, from_syntax, literal, read_json, read_syntax
 
 Image = Literal["cifar", "imagenet"]
-SEARCHED = (
-    "max_pool_3x3",
-    "avg_pool_3x3",
-    "skip_connect",
-    "sep_conv_3x3",
-    "sep_conv_5x5",
-    "dil_conv_3x3",
-    "dil_conv_5x5",
-)
+SEARCHED = OPERATIONS[1:8]
 """What an edge may be in the search space. The supernet of DARTS has `none` too, but no genotype is left with it."""
 
 NODES = 4

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from PlainNet.ops import AvgPool
+from PlainNet.ops import AvgPool, positions
 
 if TYPE_CHECKING:
     from ZeroShotProxy._moments import Signal
@@ -61,8 +61,7 @@ def pooling(pools: Pools, size: int) -> Array:
     found: Array = np.eye(size)
     for pool in pools:
         before = len(found)
-        free = before + 2 * pool.padding - pool.kernel
-        after = (-(-free // pool.stride) if pool.ceil else free // pool.stride) + 1
+        after = positions(pool, before)
         one = np.zeros((after, before))
         for i in range(after):
             start = i * pool.stride - pool.padding

@@ -93,10 +93,7 @@ def _measured(
     loss_fn: LossFunction,
 ) -> dict[str, Measured]:
     found: dict[str, Measured] = {}
-    rules = {
-        proxy.info.name: settings.initialisation if proxy.info.initialisation == "own" else proxy.info.initialisation
-        for proxy in proxies
-    }
+    rules = {proxy.info.name: proxy.info.weights(settings.initialisation) for proxy in proxies}
     for rule in dict.fromkeys(rules.values()):
         group = [proxy for proxy in proxies if rules[proxy.info.name] == rule]
         uses = {use for proxy in group for use in proxy.info.uses}

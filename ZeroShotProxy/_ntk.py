@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ZeroShotProxy._probe import Probe
+from ZeroShotProxy._probe import Probe, or_zero
 
 
 def gradient_rows(probe: Probe) -> Tensor:
@@ -19,11 +19,7 @@ def gradient_rows(probe: Probe) -> Tensor:
     rows = []
     for i in range(len(by_image)):
         found = torch.autograd.grad(by_image[i], weights, retain_graph=i + 1 < len(by_image), allow_unused=True)
-        rows.append(
-            torch.cat(
-                [torch.zeros_like(w).ravel() if g is None else g.ravel() for g, w in zip(found, weights, strict=True)]
-            )
-        )
+        rows.append(torch.cat([g.ravel() for g in or_zero(found, weights)]))
     return torch.stack(rows)
 
 

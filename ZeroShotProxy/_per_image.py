@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ZeroShotProxy._isolated import ProbeError, WithoutBatchNorm
-from ZeroShotProxy._probe import Probe
+from ZeroShotProxy._probe import Probe, or_zero
 
 _BatchNorm = nn.modules.batchnorm._BatchNorm
 
@@ -34,9 +34,7 @@ def first_weights_jacobian(probe: Probe, x: Tensor) -> tuple[Tensor, Tensor]:
     rows = []
     for c in range(logits.shape[1]):
         found = torch.autograd.grad(logits[:, c].sum(), shifts, retain_graph=c + 1 < logits.shape[1], allow_unused=True)
-        rows.append(
-            torch.stack([torch.zeros_like(e) if g is None else g for g, e in zip(found, shifts, strict=True)], 1)
-        )
+        rows.append(torch.stack(or_zero(found, shifts), 1))
     return logits.detach(), torch.stack(rows, 1)
 
 

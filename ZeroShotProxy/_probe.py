@@ -7,7 +7,7 @@ runs out the batch is split and the pieces are added up; batch-norms then see pi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
@@ -94,13 +94,18 @@ class Probe:
 
     def gradients(self, x: Tensor, y: Tensor) -> list[Tensor]:
         """Of the mean loss over images `x` with labels `y` alone, by each of `weights`; raises ProbeError."""
-        loss = self.loss_fn(self.network(x), y)
-        if not bool(torch.isfinite(loss)):
-            raise ProbeError(f"the loss is {loss.item()}")
+        loss = self._finite_loss(self.network(x), y)
         weights = self.network.weights
-        found = [g.detach() for g in _or_zero(torch.autograd.grad(loss, weights, allow_unused=True), weights)]
+        found = [g.detach() for g in or_zero(torch.autograd.grad(loss, weights, allow_unused=True), weights)]
         _refuse_zeros(found)
         return found
+
+    @property
+    def relu_codes(self) -> list[Tensor]:
+        """Those of `passes`; raises ProbeError where the network has no ReLU."""
+        if not self.passes.relu_codes:
+            raise ProbeError("the network has no ReLU")
+        return self.passes.relu_codes
 
     @cached_property
     def passes(self) -> Passes:
@@ -152,7 +157,7 @@ class Probe:
         jacobian = x.new_empty(0)
         if "jacobian" in uses:
             found = torch.autograd.grad(logits.sum(), x, retain_graph=needs_loss, allow_unused=True)
-            (jacobian,) = _or_zero(found, [x])
+            (jacobian,) = or_zero(found, [x])
         gradients: list[Tensor] = []
         fisher: list[Tensor] = []
         product: list[Tensor] = []
@@ -161,7 +166,7 @@ class Probe:
             weights = self.network.weights
             activations = [output.value for output in outputs]
             by_each = torch.autograd.grad(loss, [*weights, *activations], allow_unused=True, create_graph=hessian)
-            connected = _or_zero(by_each[: len(weights)], weights)
+            connected = or_zero(by_each[: len(weights)], weights)
             gradients = [g.detach() for g in connected]
             fisher = self._fisher(outputs, by_each[len(weights) :])
             if hessian:
@@ -178,17 +183,21 @@ class Probe:
             logits = self.network(x)
         return logits, outputs, recorder.codes if recorder is not None else []
 
-    def _loss(self, logits: Tensor, y: Tensor) -> Tensor:
-        """The loss of part of the batch, as its share of the whole."""
+    def _finite_loss(self, logits: Tensor, y: Tensor) -> Tensor:
         loss = self.loss_fn(logits, y)
         if not bool(torch.isfinite(loss)):
             raise ProbeError(f"the loss is {loss.item()}")
+        return loss
+
+    def _loss(self, logits: Tensor, y: Tensor) -> Tensor:
+        """The loss of part of the batch, as its share of the whole."""
+        loss = self._finite_loss(logits, y)
         return loss if len(y) == len(self.labels) else loss * (len(y) / len(self.labels))
 
     def _hessian_product(self, x: Tensor, y: Tensor, vector: list[Tensor]) -> list[Tensor]:
         loss = self._loss(self.network(x), y)
         found = torch.autograd.grad(loss, self.network.weights, allow_unused=True, create_graph=True)
-        return _product(_or_zero(found, self.network.weights), vector, self.network.weights)
+        return _product(or_zero(found, self.network.weights), vector, self.network.weights)
 
     def _fisher(self, outputs: list[Output], gradients: tuple[Tensor | None, ...]) -> list[Tensor]:
         if not outputs:
@@ -207,10 +216,10 @@ class Probe:
 def _product(gradients: list[Tensor], vector: list[Tensor], weights: list[Tensor]) -> list[Tensor]:
     """The Hessian times `vector`, from gradients that have a graph."""
     along = torch.stack([(v * g).sum() for v, g in zip(vector, gradients, strict=True)]).sum()
-    return [g.detach() for g in _or_zero(torch.autograd.grad(along, weights, allow_unused=True), weights)]
+    return [g.detach() for g in or_zero(torch.autograd.grad(along, weights, allow_unused=True), weights)]
 
 
-def _or_zero(found: tuple[Tensor | None, ...], like: list[Tensor]) -> list[Tensor]:
+def or_zero(found: Sequence[Tensor | None], like: Sequence[Tensor]) -> list[Tensor]:
     """Layers that the output does not depend on have gradient zero."""
     return [torch.zeros_like(w) if g is None else g for g, w in zip(found, like, strict=True)]
 

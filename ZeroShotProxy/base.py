@@ -56,6 +56,15 @@ class ProxyInfo:
     uses: tuple[Use, ...] = ()
     initialisation: str = "own"
 
+    @property
+    def sign(self) -> float:
+        """What to multiply scores by, so that higher is better."""
+        return 1.0 if self.higher_is_better else -1.0
+
+    def weights(self, asked: str) -> str:
+        """The rule that weights are drawn by, or "own", where settings ask for `asked`."""
+        return asked if self.initialisation == "own" else self.initialisation
+
 
 @dataclass(frozen=True)
 class ScoreSettings:
@@ -90,6 +99,10 @@ class ScoreSettings:
             raise ProxyError(f"initialisation is {self.initialisation!r}, expected one of {known}")
         if not 0 < self.gamma < 1:
             raise ProxyError(f"gamma is {self.gamma}, expected a number between 0 and 1")
+
+    def repetition(self, number: int) -> ScoreSettings:
+        """The same with the seed of one of `repeats` repetitions."""
+        return replace(self, seed=self.seed * self.repeats + number)
 
 
 @dataclass(frozen=True)
@@ -154,9 +167,15 @@ def _add(proxy: Proxy) -> None:
         PROXIES.add(name, proxy)
 
 
-def structure_of(target: Target, name: str) -> Structure:
-    """The structure of what is to be scored: itself, or that of a MasterNet. Raises ProxyError."""
+def known_structure(target: Target) -> Structure | None:
+    """The structure of what is to be scored, itself or that of a MasterNet; None for other networks."""
     structure = target if isinstance(target, Structure) else getattr(target, "structure", None)
-    if not isinstance(structure, Structure):
+    return structure if isinstance(structure, Structure) else None
+
+
+def structure_of(target: Target, name: str) -> Structure:
+    """The same; raises ProxyError where there is none."""
+    structure = known_structure(target)
+    if structure is None:
         raise ProxyError(f"proxy {name} scores structures and MasterNets, not a {type(target).__name__}")
     return structure

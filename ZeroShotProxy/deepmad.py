@@ -30,8 +30,7 @@ class Way:
 
 def deepmad(target: Target, settings: ScoreSettings) -> Score:
     """Sum over stages of weight × entropy, less 10 exp(variance of the stages' depths); a stage is a resolution."""
-    graph = _graph(target, "deepmad", settings)
-    ways = _ways(graph)
+    graph, ways = _graph_and_ways(target, "deepmad", settings)
     ends: dict[int, int] = {}
     for value in graph.block_outputs:
         ends[graph.shape_of(value).size] = value  # the last block at each resolution
@@ -53,17 +52,18 @@ def deepmad(target: Target, settings: ScoreSettings) -> Score:
 
 def effectiveness(target: Target, settings: ScoreSettings) -> Score:
     """Depth over the geometric mean of the widths: small is easy to train, in a large one gradients get lost."""
-    graph = _graph(target, "deepmad_effectiveness", settings)
-    way = _ways(graph)[graph.block_outputs[-1]]
+    graph, ways = _graph_and_ways(target, "deepmad_effectiveness", settings)
+    way = ways[graph.block_outputs[-1]]
     return Score(way.depth / math.exp(way.log_widths / way.depth))
 
 
-def _graph(target: Target, name: str, settings: ScoreSettings) -> OpGraph:
+def _graph_and_ways(target: Target, name: str, settings: ScoreSettings) -> tuple[OpGraph, list[Way]]:
     options = Options(use_se=settings.use_se)
     graph = lower(structure_of(target, name), resolution=settings.resolution, options=options)
-    if not _ways(graph)[graph.block_outputs[-1]].depth:
+    ways = _ways(graph)
+    if not ways[graph.block_outputs[-1]].depth:
         raise ProxyError(f"proxy {name} looks at convolutions, and none leads to the output")
-    return graph
+    return graph, ways
 
 
 def _ways(graph: OpGraph) -> list[Way]:

@@ -118,7 +118,7 @@ def rankings(names: Iterable[str], scores: Mapping[str, Sequence[float]]) -> dic
         for part in proxy.parts:
             if part not in scores:
                 raise ProxyError(f"proxy {proxy.info.name} needs the scores of {part}")
-            sign = 1.0 if PROXIES.get(part).info.higher_is_better else -1.0
+            sign = PROXIES.get(part).info.sign
             rows.append([sign * float(value) for value in scores[part]])
         if len({len(row) for row in rows}) > 1:
             raise ProxyError(f"proxy {proxy.info.name} needs as many scores of each of {', '.join(proxy.parts)}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ZeroShotProxy.base import ProxyError, ProxyInfo, register_measure
+from ZeroShotProxy.base import Need, ProxyError, ProxyInfo, register_measure
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,21 +26,25 @@ def eznas_a(probe: Probe) -> float:
     """X is the gradient (N, C, H, W) at the ReLU's input: that at its output, where the ReLU lets it through."""
     import torch
 
+    from ZeroShotProxy._probe import or_zero
+
     units, total = _units(probe, probe.inputs)
     read = [unit.rectified for unit in units]
     # What does not depend on any weight, such as the ReLU of a zero, has gradient zero.
     found = iter(torch.autograd.grad(total, [x for x in read if x.requires_grad], allow_unused=True))
     gradients = [next(found) if x.requires_grad else None for x in read]
-    return _mean([torch.zeros_like(x) if g is None else g * (x > 0) for g, x in zip(gradients, read, strict=True)])
+    return _mean([g * (x > 0) for g, x in zip(or_zero(gradients, read), read, strict=True)])
 
 
 def eznas_a_weight(probe: Probe) -> float:
     """X is the gradient (C', C, K, K) of the convolution's weight."""
     import torch
 
+    from ZeroShotProxy._probe import or_zero
+
     units, total = _units(probe, probe.noise)
-    found = torch.autograd.grad(total, [unit.weight for unit in units], allow_unused=True)
-    return _mean([torch.zeros_like(u.weight) if g is None else g for g, u in zip(found, units, strict=True)])
+    weights = [unit.weight for unit in units]
+    return _mean(or_zero(torch.autograd.grad(total, weights, allow_unused=True), weights))
 
 
 def _units(probe: Probe, x: Tensor) -> tuple[list[Unit], Tensor]:
@@ -83,14 +87,8 @@ def _program(x: Tensor) -> float:
     return float(torch.where(singular, torch.zeros_like(found), found).norm())
 
 
-def _info(name: str, summary: str, needs: str) -> ProxyInfo:
-    return ProxyInfo(
-        name,
-        summary,
-        source=_SOURCE,
-        needs="batch" if needs == "batch" else "module",
-        initialisation="kaiming_fan_out",
-    )
+def _info(name: str, summary: str, needs: Need) -> ProxyInfo:
+    return ProxyInfo(name, summary, source=_SOURCE, needs=needs, initialisation="kaiming_fan_out")
 
 
 register_measure(_info("eznas_a", "EZNAS-A of the gradient at the ReLUs (as released)", "batch"), eznas_a)

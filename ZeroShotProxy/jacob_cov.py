@@ -14,11 +14,17 @@ if TYPE_CHECKING:
 _OFFSET = 1e-5
 
 
-def jacob_cov(probe: Probe) -> float:
-    """-sum of log(v + k) + 1 / (v + k) over the eigenvalues v of the correlations between images, k = 1e-5."""
-    jacobian = probe.passes.jacobian.flatten(1).cpu().numpy()
+def image_gradients(probe: Probe) -> np.ndarray:
+    """The gradient of the summed logits at each image, (N, C × H × W). Raises ProxyError where one is constant."""
+    jacobian: np.ndarray = probe.passes.jacobian.flatten(1).cpu().numpy()
     if not jacobian.std(axis=1).all():
         raise ProxyError("the output does not depend on some of the images")
+    return jacobian
+
+
+def jacob_cov(probe: Probe) -> float:
+    """-sum of log(v + k) + 1 / (v + k) over the eigenvalues v of the correlations between images, k = 1e-5."""
+    jacobian = image_gradients(probe)
     # A correlation matrix has no negative eigenvalues; rounding gives some that are -1e-8.
     values = np.linalg.eigvalsh(np.corrcoef(jacobian)).clip(min=0) + _OFFSET
     return -float(np.sum(np.log(values) + 1 / values))

@@ -7,7 +7,6 @@ channel wide. In a whole network every image has a piece of its own, and the cou
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,9 +57,9 @@ def linear_regions(target: Target, settings: ScoreSettings) -> Score:
     blank = torch.zeros(1, 1, _SIDE, _SIDE, device=device_of(settings.device))
     counts = []
     for repeat in range(settings.repeats):
-        seed = settings.seed * settings.repeats + repeat
-        network = network_of(structure, replace(settings, seed=seed))
-        counts.append(count(Probe(network, blank, None, seed=seed, initialisation="kaiming_fan_in")))
+        once = settings.repetition(repeat)
+        network = network_of(structure, once)
+        counts.append(count(Probe(network, blank, None, seed=once.seed, initialisation="kaiming_fan_in")))
     return mean_score(counts)
 
 

@@ -12,8 +12,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
-from PlainNet import Options, Structure, StructureError
-from ZeroShotProxy.base import PROXIES, Proxy, ProxyError, Score, ScoreSettings, Target
+from PlainNet import Options, StructureError
+from ZeroShotProxy.base import PROXIES, Proxy, ProxyError, Score, ScoreSettings, Target, known_structure
 from ZeroShotProxy.ensembles import find, parts_of, rankings
 from ZeroShotProxy.interval import mean_score
 
@@ -148,8 +148,7 @@ def _is_names(value: Any) -> bool:
 
 
 def _scores_structure(proxy: Proxy, target: Target) -> bool:
-    has_structure = isinstance(target, Structure) or isinstance(getattr(target, "structure", None), Structure)
-    return proxy.structure is not None and (has_structure or proxy.measure is None)
+    return proxy.structure is not None and (known_structure(target) is not None or proxy.measure is None)
 
 
 def _by_structure(proxy: Proxy, target: Target, settings: ScoreSettings) -> Score:
@@ -167,14 +166,14 @@ def _repeated(target: Target, proxies: list[Proxy], settings: ScoreSettings) -> 
     from ZeroShotProxy import _measures
     from ZeroShotProxy.base import structure_of
 
-    if not isinstance(target, Structure) and not isinstance(getattr(target, "structure", None), Structure):
+    if known_structure(target) is None:
         for proxy in proxies:
             if proxy.measure is not None:
                 raise ProxyError(f"proxy {proxy.info.name} needs images for a {type(target).__name__}: pass a batch")
     structure = structure_of(target, proxies[0].info.name)
     found: dict[str, list[float]] = {proxy.info.name: [] for proxy in proxies}
     for repeat in range(settings.repeats):
-        once = replace(settings, seed=settings.seed * settings.repeats + repeat)
+        once = settings.repetition(repeat)
         network = _measures.network_of(structure, once)
         for name, value in _measures.measure(network, _measures.noise(structure, once), proxies, once).items():
             found[name].append(value)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ZeroShotProxy.base import ProxyError, ProxyInfo, register_measure
+from ZeroShotProxy.base import ProxyInfo, register_measure
 
 if TYPE_CHECKING:
     from ZeroShotProxy._probe import Probe
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 def swap(probe: Probe) -> float:
     """Number of different sample-wise activation patterns: for which images of the batch a ReLU's input is positive,
     counted over all ReLU inputs of the network."""
-    codes = probe.passes.relu_codes
-    if not codes:
-        raise ProxyError("the network has no ReLU")
+    codes = probe.relu_codes
     # One row of bits a ReLU input, packed into bytes that are compared as one piece of memory.
     rows = [np.ascontiguousarray(np.packbits(code.T.cpu().numpy(), axis=1)) for code in codes]
     patterns = np.concatenate([row.view(f"V{row.shape[1]}").ravel() for row in rows])

@@ -29,6 +29,7 @@ def _flow(probe: Probe) -> list[Tensor]:
     import torch
 
     from ZeroShotProxy._isolated import WithoutBatchNorm
+    from ZeroShotProxy._probe import or_zero
 
     network = probe.network
     values = {
@@ -41,9 +42,7 @@ def _flow(probe: Probe) -> list[Tensor]:
     with WithoutBatchNorm():
         flow = network(x, values).sum()
     found = torch.autograd.grad(flow, weights, allow_unused=True)
-    products = [
-        torch.zeros_like(w) if g is None else (w * g).abs().detach() for w, g in zip(weights, found, strict=True)
-    ]
+    products = [(w * g).abs().detach() for w, g in zip(weights, or_zero(found, weights), strict=True)]
     if not any(bool(product.any()) for product in products):
         raise ProxyError("nothing flows from the input to the output")
     return products

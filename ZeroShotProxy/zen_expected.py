@@ -21,6 +21,7 @@ import numpy as np
 
 from PlainNet import BlockSpec, Options, Structure, StructureError, ops
 from PlainNet.blocktype import block_type, in_channels
+from PlainNet.ir import does_not_join
 from PlainNet.lowering import lower_block
 from PlainNet.ops import BN_EPS, BN_MOMENTUM, Node, Shape
 from PlainNet.template import Template, Width, template_of
@@ -308,9 +309,7 @@ class ExpectedZen:
                     return self._walk(structure)
                 block = self._add(spec, size, entry)
             if spec.args[0] != channels:
-                raise StructureError(
-                    f"{spec.kind} takes {spec.args[0]} channels, what comes before it gives {channels}"
-                )
+                raise StructureError(does_not_join(spec.kind, spec.args[0], channels))
             logs, tail, decorrelation, distance, entry, shape = block
             channels = shape.channels
             score += logs + tail
@@ -326,8 +325,7 @@ class ExpectedZen:
         size, channels, is_image = self.resolution, in_channels(structure.blocks[0]), True
         for i, spec in enumerate(structure.blocks):
             if in_channels(spec) != channels:
-                given = f"takes {in_channels(spec)} channels, what comes before it gives {channels}"
-                raise StructureError(f"{spec.kind} {given}", str(i))
+                raise StructureError(does_not_join(spec.kind, in_channels(spec), channels), str(i))
             nodes, shape = _lowered(spec, size, self.options)
             context = _largest_kernel(nodes, context)
             logs, values = _carry(nodes, size, signal, is_image, context)

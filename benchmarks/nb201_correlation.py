@@ -12,10 +12,10 @@ import numpy as np
 from benchmarks._nb201 import ACCURACIES, IMAGES, data_or_leave, run, sample_size
 from benchmarks.common import print_machine
 from zennas.correlate.report import can_draw, estimate_text, notes, protocol
-from zennas.correlate.result import BASELINES, CorrelateResult, Row
-from zennas.correlate.statistics import Estimate, Statistics, spearman_rows, statistics_of
+from zennas.correlate.result import BASELINES, CorrelateResult, Row, direction, failures_last
+from zennas.correlate.statistics import Estimate, Statistics, statistics_of
 from zennas.tables import AccuracyTable, read
-from ZeroShotProxy import PROXIES, ensembles
+from ZeroShotProxy import PROXIES
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "nb201-worth.png"
 SAMPLE = 1000
@@ -51,15 +51,13 @@ def against(
     accuracies = np.array([table.accuracy(notation, dataset, split) for notation in result.sample.notations])
     found = {}
     for name, scores in result.scores.items():
-        # A cost's direction is that of its baseline: more is better.
-        lower = name not in BASELINES and not ensembles.find(name).info.higher_is_better
-        higher = -scores if lower else scores
+        higher = direction(name) * scores
         known = ~np.isnan(higher)
         statistics = statistics_of(
             higher[known], accuracies[known], resamples=result.settings.resamples, seed=result.settings.seed
         )
-        last = np.where(known, higher, -math.inf)
-        found[name] = statistics, float(spearman_rows(last[None], accuracies[None])[0])
+        last = failures_last(higher, accuracies, np.flatnonzero(~known).tolist())
+        found[name] = statistics, math.nan if last is None else last
     return found
 
 

@@ -36,7 +36,7 @@ def fitness(settings: SearchSettings) -> Fitness:
     if name == "zen_expected":
         expected = ExpectedZen(settings.resolution, settings.gamma, settings.use_se)
         return lambda candidate: expected(candidate.structure)
-    sign = 1.0 if info.higher_is_better else -1.0
+    sign = info.sign
     if info.needs == "cost":  # known already
         return lambda candidate: sign * float(getattr(candidate.cost, name))
     # One repetition a candidate, as in Zen-NAS; its random numbers are the candidate's own.

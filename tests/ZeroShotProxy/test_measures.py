@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from tests.conftest import load_json
 from ZeroShotProxy import ProxyError, ScoreSettings, find_measures, find_measures_arrays, score
+from ZeroShotProxy._initialise import RULES
 from ZeroShotProxy._measures import ZERO_COST_NAS
 from ZeroShotProxy._probe import Probe
+from ZeroShotProxy.base import INITIALISATIONS
 
 CPU = ScoreSettings(device="cpu")
 
@@ -136,6 +138,10 @@ def test_weights_may_be_drawn_by_a_rule() -> None:
     assert same[0] == same[1]
     with pytest.raises(ProxyError, match="initialisation is 'ones', expected one of own, kaiming_fan_in"):
         ScoreSettings(initialisation="ones")
+
+
+def test_the_rules_are_those_that_settings_take() -> None:
+    assert set(INITIALISATIONS) == {"own", *RULES}
 
 
 def test_a_loss_that_is_no_number() -> None:

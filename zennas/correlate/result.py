@@ -19,7 +19,7 @@ from zennas.correlate.settings import CorrelateSettings
 from zennas.correlate.statistics import Statistics, spearman_rows, statistics_of
 from zennas.search.settings import SettingsError
 from zennas.store import FILE, Scoring, Store, StoreError
-from ZeroShotProxy import PROXIES, ProxyInfo, ensembles
+from ZeroShotProxy import PROXIES, ensembles
 
 BASELINES = ("flops", "params", "depth")
 """What every proxy has to be better than: multiply–accumulates, parameters, layers."""
@@ -220,7 +220,7 @@ def _row(
 ) -> Row:
     info = None if name in COSTS else ensembles.find(name).info
     parts = (name,) if info is None else ensembles.parts_of([name])
-    sign = 1.0 if info is None or info.higher_is_better else -1.0
+    sign = direction(name)
     accuracies = np.asarray(sample.accuracies)
     there = ~np.isnan(scores)
     if known is not None:
@@ -236,18 +236,19 @@ def _row(
         int(there.sum()),
         len(errors),
         Counter(errors.values()).most_common(1)[0][0] if errors else None,
-        _failures_last(sign * scores, accuracies, list(errors)) if errors else None,
+        failures_last(sign * scores, accuracies, list(errors)) if errors else None,
         _by_seed(sign, collected.values.get(name), accuracies, there),
-        _initialisation(info, settings) if info is not None and info.torch else None,
+        info.weights(settings.initialisation) if info is not None and info.torch else None,
         "" if info is None else info.source,
     )
 
 
-def _initialisation(info: ProxyInfo, settings: CorrelateSettings) -> str:
-    return settings.initialisation if info.initialisation == "own" else info.initialisation
+def direction(name: str) -> float:
+    """What to multiply a row's scores by, so that higher is better; more of a cost counts as better."""
+    return 1.0 if name in COSTS else ensembles.find(name).info.sign
 
 
-def _failures_last(scores: NDArray[np.float64], accuracies: NDArray[np.float64], failed: Sequence[int]) -> float | None:
+def failures_last(scores: NDArray[np.float64], accuracies: NDArray[np.float64], failed: Sequence[int]) -> float | None:
     """Spearman of all that were scored, those that failed sharing the last place."""
     filled = scores.copy()
     filled[list(failed)] = -math.inf
