@@ -266,8 +266,14 @@ def lower(
     return OpGraph(builder.input.shape, tuple(builder.nodes), last.number, tuple(x.number for x in outputs))
 
 
-def lower_block(spec: BlockSpec, size: int, options: Options = Options()) -> tuple[list[Node], Shape]:
-    """The operations of one block on an input of `size` × `size` (`FLAT` for a vector), and the shape they make."""
+def block_graph(spec: BlockSpec, size: int, options: Options = Options()) -> OpGraph:
+    """The op graph of one block on an input of `size` × `size`, `FLAT` for a vector. Raises StructureError."""
     builder = Builder(Shape(in_channels(spec), size), options)
     (out,) = builder.top_level(builder.input, [spec])
-    return builder.nodes, out.shape
+    return OpGraph(builder.input.shape, tuple(builder.nodes), out.number, (out.number,))
+
+
+def lower_block(spec: BlockSpec, size: int, options: Options = Options()) -> tuple[Sequence[Node], Shape]:
+    """The operations of one block on an input of `size` × `size`, and the shape they make."""
+    graph = block_graph(spec, size, options)
+    return graph.nodes, graph.shape_of(graph.output)

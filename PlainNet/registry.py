@@ -9,11 +9,16 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+
+def nearest_names(name: str, known: Iterable[str]) -> list[str]:
+    """At most three of the known names that look like `name`, best first."""
+    return difflib.get_close_matches(name[:80], list(known), n=3, cutoff=0.5)
 
 
 class UnknownNameError(ValueError):
@@ -72,8 +77,7 @@ class Registry(Generic[T]):
     def nearest(self, name: str) -> list[str]:
         """At most three registered names that look like `name`, best first."""
         self._load()
-        keys = difflib.get_close_matches(name.casefold()[:80], self._items, n=3, cutoff=0.5)
-        return [self._items[key][0] for key in keys]
+        return [self._items[key][0] for key in nearest_names(name.casefold(), self._items)]
 
     def miss(self, name: str) -> str:
         """The message for a name that is not here."""

@@ -1,0 +1,154 @@
+"""onnxruntime on CPUs, float32 and INT8: the path of servers without a GPU and of phones."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latency.base import BACKENDS, LatencyError, LayerTime, MeasureSettings, Subject
+from latency.conditions import cores, versions_of
+from latency.layers import attributed
+from latency.onnx_files import INPUT, export, nodes_of, value_of, why_not
+from latency.quantise import calibration_batches, quantised
+from latency.timing import middle_mean
+
+if TYPE_CHECKING:
+    import numpy as np
+    import onnx
+    from numpy.typing import NDArray
+
+# Names of kernels that move data only, whatever tensor they are named after.
+_MOVES = {"QuantizeLinear", "DequantizeLinear", "ReorderInput", "ReorderOutput", "Transpose", "Cast"}
+
+
+class OnnxRuntime:
+    """The CPU execution provider, operations one after another."""
+
+    name = "onnxruntime"
+    precisions = ("fp32", "int8")
+    tolerance = {"fp32": 1e-3, "int8": 0.5}
+    options: tuple[str, ...] = ()
+
+    def available(self, precision: str = "fp32", device: str = "cpu") -> str | None:
+        try:
+            import onnxruntime  # noqa: F401
+        except ImportError:
+            return "onnxruntime is not installed: pip install 'zennas[onnx]'"
+        if device != "cpu":
+            return f"the onnxruntime back end runs on the cpu, not on {device}: use torch or tensorrt"
+        return why_not()
+
+    @contextmanager
+    def prepare(
+        self, subject: Subject, settings: MeasureSettings, batch: NDArray[np.float32]
+    ) -> Iterator[OnnxRuntimeSession]:
+        model = export(subject, len(batch))
+        if settings.precision == "int8":
+            model = quantised(model, calibration_batches(batch, settings.seed))
+        yield OnnxRuntimeSession(subject, settings, model, batch)
+
+    def versions(self) -> dict[str, str]:
+        return versions_of("onnxruntime", "onnx", "torch")
+
+
+class OnnxRuntimeSession:
+    """A model with its input bound, so that runs copy nothing."""
+
+    clock = "cpu"
+
+    def __init__(
+        self, subject: Subject, settings: MeasureSettings, model: onnx.ModelProto, batch: NDArray[np.float32]
+    ) -> None:
+        self._graph = subject.graph
+        self._threads = settings.threads
+        self._content = model.SerializeToString()
+        self._batch = batch
+        self._session = self._open(self._options())
+        self._binding = self._session.io_binding()
+        self._binding.bind_cpu_input(INPUT, batch)
+        self._binding.bind_output(model.graph.output[0].name, "cpu")
+
+    def run(self) -> None:
+        self._session.run_with_iobinding(self._binding)
+
+    def output(self) -> NDArray[np.float32]:
+        self.run()
+        found: NDArray[np.float32] = self._binding.copy_outputs_to_cpu()[0]
+        return found
+
+    def layers(self, repeats: int) -> list[LayerTime]:
+        """By onnxruntime's profiler, which counts whole microseconds and adds some to each kernel."""
+        with tempfile.TemporaryDirectory(prefix="zennas-") as folder:
+            options = self._options()
+            options.enable_profiling = True
+            options.profile_file_prefix = str(Path(folder) / "profile")
+            session = self._open(options)
+            for _ in range(_WARM_UP + repeats):
+                session.run(None, {INPUT: self._batch})
+            events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+        return _layers(self._graph, events)
+
+    def _options(self) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.log_severity_level = 3  # errors
+        # Workers that spin take the core from the thread that they wait for, where there is no core to spare.
+        options.add_session_config_entry("session.intra_op.allow_spinning", str(int(1 < self._threads < cores())))
+        return options
+
+    def _open(self, options: Any) -> Any:
+        import onnxruntime
+
+        try:
+            return onnxruntime.InferenceSession(self._content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's exceptions have no common class of their own
+            raise LatencyError(f"onnxruntime does not take the network: {str(error).splitlines()[0][:200]}") from error
+
+
+_WARM_UP = 3
+
+
+def _layers(graph: Any, events: list[dict[str, Any]]) -> list[LayerTime]:
+    """The kernels by their order in a run, each with the middle of its times."""
+    times: defaultdict[int, list[float]] = defaultdict(list)
+    names: dict[int, tuple[str, str]] = {}
+    for event in events:
+        name = event.get("name", "")
+        if event.get("cat") == "Node" and name.endswith("_kernel_time"):
+            key = int(event["args"]["node_index"])
+            times[key].append(float(event["dur"]))
+            names[key] = name.removesuffix("_kernel_time"), event["args"].get("op_name", "")
+    # Kernels come in the order of execution; their numbers are those of the graph before it was sorted.
+    order = list(names)
+    anchors = [_anchors(*names[key]) for key in order]
+    found = attributed(graph, anchors)
+    return [
+        LayerTime(f"{names[key][0]} ({names[key][1]})", nodes, middle_mean(times[key][_WARM_UP:]) / 1000)
+        for key, nodes in zip(order, found, strict=True)
+    ]
+
+
+def _anchors(name: str, kind: str) -> tuple[int, ...]:
+    """What a kernel's name says that it computes."""
+    if kind in _MOVES:
+        return ()
+    nodes = nodes_of(name)
+    if nodes:
+        return nodes
+    # In the blocked layout kernels are named after what they made before anything was fused behind them.
+    value = value_of(name) if re.search(r"_nchwc", name) else None
+    return (value - 1,) if value else ()
+
+
+BACKENDS.add("onnxruntime", OnnxRuntime())

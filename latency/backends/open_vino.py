@@ -1,0 +1,133 @@
+"""OpenVINO on CPUs, float32 and INT8, from the same ONNX files as onnxruntime: the fastest INT8 on x86."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from latency.base import BACKENDS, LatencyError, LayerTime, MeasureSettings, Subject
+from latency.conditions import versions_of
+from latency.layers import attributed
+from latency.onnx_files import INPUT, export, nodes_of, value_of, why_not
+from latency.quantise import calibration_batches, quantised
+from latency.quantise import why_not as why_not_quantised
+from latency.timing import middle_mean
+
+if TYPE_CHECKING:
+    import numpy as np
+    import onnx
+    from numpy.typing import NDArray
+
+_WARM_UP = 3
+
+
+class OpenVino:
+    """The CPU plugin, one stream, for latency."""
+
+    name = "openvino"
+    precisions = ("fp32", "int8")
+    tolerance = {"fp32": 1e-3, "int8": 0.5}
+    options: tuple[str, ...] = ()
+
+    def available(self, precision: str = "fp32", device: str = "cpu") -> str | None:
+        try:
+            import openvino  # noqa: F401
+        except ImportError:
+            return "openvino is not installed: pip install 'zennas[openvino]'"
+        if device != "cpu":
+            return f"the openvino back end runs on the cpu, not on {device}: use torch or tensorrt"
+        return why_not() or (why_not_quantised() if precision == "int8" else None)
+
+    @contextmanager
+    def prepare(
+        self, subject: Subject, settings: MeasureSettings, batch: NDArray[np.float32]
+    ) -> Iterator[OpenVinoSession]:
+        model = export(subject, len(batch))
+        if settings.precision == "int8":
+            model = quantised(model, calibration_batches(batch, settings.seed))
+        yield OpenVinoSession(subject, settings, model, batch)
+
+    def versions(self) -> dict[str, str]:
+        return versions_of("openvino", "onnx", "onnxruntime", "torch")
+
+
+class OpenVinoSession:
+    """A compiled model with one request, its input in place."""
+
+    clock = "cpu"
+
+    def __init__(
+        self, subject: Subject, settings: MeasureSettings, model: onnx.ModelProto, batch: NDArray[np.float32]
+    ) -> None:
+        self._graph = subject.graph
+        self._threads = settings.threads
+        self._content = model.SerializeToString()
+        self._batch = batch
+        self._request = self._open(profiled=False)
+
+    def run(self) -> None:
+        self._request.infer()
+
+    def output(self) -> NDArray[np.float32]:
+        self.run()
+        found: NDArray[np.float32] = self._request.get_output_tensor(0).data.copy()
+        return found
+
+    def layers(self, repeats: int) -> list[LayerTime]:
+        """By OpenVINO's own counters."""
+        request = self._open(profiled=True)
+        times: defaultdict[str, list[float]] = defaultdict(list)
+        kinds: dict[str, str] = {}
+        for _ in range(_WARM_UP + repeats):
+            request.infer()
+            for info in request.profiling_info:
+                if info.exec_type != "undef" and info.node_type not in _NO_WORK:  # "undef" was fused into another
+                    times[info.node_name].append(info.real_time.total_seconds() * 1000)
+                    kinds[info.node_name] = str(info.node_type)
+        names = list(times)
+        found = attributed(self._graph, [_anchors(name, kinds[name]) for name in names])
+        return [
+            LayerTime(f"{name} ({kinds[name]})", nodes, middle_mean(times[name][_WARM_UP:]))
+            for name, nodes in zip(names, found, strict=True)
+        ]
+
+    def _open(self, profiled: bool) -> Any:
+        import openvino
+        from openvino import properties as at
+        from openvino.properties import hint
+
+        core = openvino.Core()
+        options = {
+            hint.performance_mode: hint.PerformanceMode.LATENCY,
+            # Left to itself the plugin computes in bfloat16 where the processor can.
+            hint.inference_precision: openvino.Type.f32,
+            at.inference_num_threads: self._threads,
+            at.num_streams: 1,
+            at.enable_profiling: profiled,
+        }
+        try:
+            compiled = core.compile_model(core.read_model(self._content, b""), "CPU", options)
+        except Exception as error:  # openvino raises bare RuntimeErrors, and others for bad options
+            raise LatencyError(f"openvino does not take the network: {str(error).splitlines()[0][:200]}") from error
+        request = compiled.create_infer_request()
+        request.set_tensor(INPUT, openvino.Tensor(self._batch, shared_memory=True))
+        return request
+
+
+_NO_WORK = {"Parameter", "Result", "Const", "Constant"}
+_MOVES = {"Reorder", "Convert", "FakeQuantize", "Transpose"}
+
+
+def _anchors(name: str, kind: str) -> tuple[int, ...]:
+    if kind in _MOVES:
+        return ()
+    nodes = nodes_of(name)
+    if nodes:
+        return nodes
+    value = value_of(name)
+    return (value - 1,) if value else ()
+
+
+BACKENDS.add("openvino", OpenVino())

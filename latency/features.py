@@ -1,0 +1,237 @@
+"""A kernel in numbers: its work, its traffic, and how both fit the device. No torch.
+
+`baseline` is a roofline (Williams et al., CACM 2009): the longer of computing at peak and moving every byte once, and a launch.
+A learned predictor only has to say by what factor a kernel misses it; `features` are what that factor depends on: logarithms of
+shapes, how full the tiles of a matrix multiplication are, and in how many waves they run over the device's units.
+
+Both are written once, for a `Kernel` with plain numbers and `SCALAR`, or with columns of arrays and `COLUMNS`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+from latency.kernels import ADD, CONV, LINEAR, MUL, WEIGHTED, Kernel
+
+Number: TypeAlias = Any
+"""A float, or an array of them."""
+
+
+class Maths(NamedTuple):
+    """The functions that a formula uses, for one kernel or for columns of them."""
+
+    log: Callable[[Number], Number]
+    ceil: Callable[[Number], Number]
+    sin: Callable[[Number], Number]
+    cos: Callable[[Number], Number]
+    smaller: Callable[[Number, Number], Number]
+    larger: Callable[[Number, Number], Number]
+
+
+def _smaller(a: float, b: float) -> float:
+    return a if a < b else b
+
+
+def _larger(a: float, b: float) -> float:
+    return a if a > b else b
+
+
+SCALAR = Maths(math.log, math.ceil, math.sin, math.cos, _smaller, _larger)
+
+
+def columns() -> Maths:
+    """The same for arrays."""
+    import numpy as np
+
+    return Maths(np.log, np.ceil, np.sin, np.cos, np.minimum, np.maximum)
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What is known of a device before anything is measured. The figures need not be exact: what is learned is relative to them.
+
+    macs_per_ms: multiply–accumulates at peak; depthwise_macs_per_ms: where matrix units cannot be used.
+    bytes_per_ms: of memory. element_bytes: of a number. channel_multiple: to which channels are padded.
+    units: multiprocessors, or threads. tiles: (positions, channels) that one of them computes at a time. launch_ms: of an empty
+    kernel.
+    """
+
+    macs_per_ms: float
+    depthwise_macs_per_ms: float
+    bytes_per_ms: float
+    element_bytes: int
+    channel_multiple: int
+    units: int
+    tiles: tuple[tuple[int, int], ...]
+    launch_ms: float
+
+
+class Work(NamedTuple):
+    """What a kernel does: out positions × out channels sums of `length` products, and the bytes it moves."""
+
+    positions: Number
+    channels: Number
+    length: Number
+    macs: Number
+    in_bytes: Number
+    out_bytes: Number
+    weight_bytes: Number
+    bytes: Number
+
+
+def work(kernel: Kernel, hardware: Hardware) -> Work:
+    """The work of a kernel; of columns of kernels of one kind likewise."""
+    width, kind = hardware.element_bytes, kernel.kind
+    positions = kernel.batch * kernel.out_size * kernel.out_size
+    area = kernel.kernel * kernel.kernel
+    if kind in WEIGHTED:
+        length = area * (kernel.in_channels // kernel.groups)
+        weights = length * kernel.out_channels * width
+    else:
+        length, weights = area, 0
+    outputs = positions * kernel.out_channels
+    in_bytes = kernel.batch * kernel.in_channels * kernel.size * kernel.size * width
+    out_bytes = outputs * width
+    moved = in_bytes + out_bytes * (1 + kernel.added) + weights + (in_bytes if kind in (ADD, MUL) else 0)
+    return Work(positions, kernel.out_channels, length, outputs * length, in_bytes, out_bytes, weights, moved)
+
+
+def _up(value: Number, multiple: int) -> Number:
+    return -(-value // multiple) * multiple
+
+
+def baseline(kernel: Kernel, hardware: Hardware, m: Maths = SCALAR) -> Number:
+    """Roofline time of the kernel in ms."""
+    return _baseline(kernel, work(kernel, hardware), hardware, m)
+
+
+def _baseline(kernel: Kernel, done: Work, hardware: Hardware, m: Maths) -> Number:
+    return m.larger(done.macs / _peak(kernel.kind, hardware), done.bytes / hardware.bytes_per_ms) + hardware.launch_ms
+
+
+def _peak(kind: str, hardware: Hardware) -> float:
+    return hardware.macs_per_ms if kind in (CONV, LINEAR) else hardware.depthwise_macs_per_ms
+
+
+PERIODS = (16, 32, 64, 128)
+"""Multiples of channels that kernels are written for."""
+WAVES = 40.0
+"""Beyond so many waves the last, partly filled one no longer matters."""
+
+
+def features(
+    kernel: Kernel, hardware: Hardware, kinds: Sequence[str], m: Maths = SCALAR
+) -> tuple[Number, list[Number]]:
+    """The baseline in ms, and what the factor over it depends on; `kinds` are those that are told apart.
+
+    The order is that of `names`.
+    """
+    kind, n = kernel.kind, kernel.batch
+    ci, co, h, o, k = kernel.in_channels, kernel.out_channels, kernel.size, kernel.out_size, kernel.kernel
+    done = work(kernel, hardware)
+    base = _baseline(kernel, done, hardware, m)
+    peak, multiple = _peak(kind, hardware), hardware.channel_multiple
+    moving, computing = done.bytes / hardware.bytes_per_ms, done.macs / peak
+    dense = kind in (CONV, LINEAR)
+    padded = _up(ci, multiple) * _up(co, multiple) / (ci * co) if dense else _up(co, multiple) / co
+    plane = o * o
+    log_positions, log_channels, log_length = m.log(done.positions), m.log(co), m.log(done.length)
+    log_moving, log_computing = m.log(moving), m.log(computing)
+    zero = 0 * n
+    found: list[Number] = [
+        n,
+        m.log(n),
+        (n == 1) * 1.0,
+        m.log(h),
+        m.log(ci),
+        log_channels,
+        log_channels - m.log(ci),
+        log_positions,
+        log_length,
+        log_positions + log_channels,
+        log_positions + log_channels + log_length,
+        m.log(plane),
+        m.log(done.in_bytes),
+        m.log(done.out_bytes),
+        m.log(done.weight_bytes + 1),
+        log_moving,
+        log_computing,
+        log_computing - log_moving,
+        m.log(base),
+        padded,
+        kernel.added * 1.0 + zero,
+        m.log(kernel.stride) + zero,
+        (k == 1) * 1.0 + zero,
+        (k == 3) * 1.0 + zero,
+        (k == 5) * 1.0 + zero,
+        h % 2,
+        o % 2,
+        o % 4,
+        m.ceil(o / 4) ** 2 * 16 / plane,
+        m.ceil(o / 2) ** 2 * 4 / plane,
+        (ci % 32) / 32,
+        (co % 32) / 32,
+        (co % 64) / 64,
+        (done.positions % 128) / 128,
+    ]
+    for tile_positions, tile_channels in hardware.tiles:
+        blocks = m.ceil(done.positions / tile_positions) * m.ceil(co / tile_channels)
+        tile = tile_positions * tile_channels
+        waves = blocks / hardware.units
+        found += [
+            m.log(blocks * tile / (done.positions * co)),
+            m.smaller(waves, WAVES),
+            m.log(m.ceil(waves) * hardware.units * tile / (done.positions * co)) if dense else zero,
+        ]
+    for count in (ci, co):
+        for period in PERIODS:
+            angle = count * (2 * math.pi / period)
+            found += [m.sin(angle), m.cos(angle)]
+    found += [(kind == known) * 1.0 + zero for known in kinds[1:]]
+    return base, found
+
+
+def names(hardware: Hardware, kinds: Sequence[str]) -> list[str]:
+    """Of the features, for the profile's file."""
+    shapes = [
+        "batch",
+        "log batch",
+        "batch is 1",
+        "log size",
+        "log in",
+        "log out",
+        "log out/in",
+        "log positions",
+        "log length",
+        "log outputs",
+        "log macs",
+        "log plane",
+        "log in bytes",
+        "log out bytes",
+        "log weight bytes",
+        "log moving",
+        "log computing",
+        "log computing/moving",
+        "log baseline",
+        "padding of channels",
+        "added",
+        "log stride",
+        "kernel is 1",
+        "kernel is 3",
+        "kernel is 5",
+        "odd size",
+        "odd out size",
+        "out size mod 4",
+        "padding of 4×4 tiles",
+        "padding of 2×2 tiles",
+        "in mod 32",
+        "out mod 32",
+        "out mod 64",
+        "positions mod 128",
+    ]
+    tiles = [f"{what} {p}×{c}" for p, c in hardware.tiles for what in ("padding of", "waves of", "wave padding of")]
+    residues = [f"{f} 2π {c}/{p}" for c in ("in", "out") for p in PERIODS for f in ("sin", "cos")]
+    return [*shapes, *tiles, *residues, *(f"is {kind}" for kind in kinds[1:])]

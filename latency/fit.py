@@ -1,0 +1,187 @@
+"""Fitting a profile to measured kernels: `zennas latency fit`. Imports torch when it trains.
+
+Kernels with weights share one learned model, those that only move memory another; kinds with too few measurements get rates by
+non-negative least squares. `measured_on` networks then scale the sum of kernels to what whole networks take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latency.base import LatencyError
+from latency.errors import Errors, errors
+from latency.features import Hardware, columns, features, work
+from latency.kernels import KINDS, WEIGHTED, Fusion, Kernel
+from latency.models import Learned, Linear, Model
+from latency.profile import Profile
+from latency.table import KernelTable, by_kind, held_out, predict_kernels
+
+LEAST_LEARNED = 300
+"""Fewer rows than this teach a perceptron nothing."""
+_RANGED = ("batch", "in_channels", "out_channels", "size", "kernel", "stride")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a perceptron is trained, see `train.py`.
+
+    steps: of AdamW on `batch` kernels; the rate rises for a twentieth of them and falls to nothing (one cycle).
+    """
+
+    width: int = 256
+    hidden: int = 3
+    steps: int = 40_000
+    batch: int = 256
+    rate: float = 2e-3
+    decay: float = 1e-2
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a profile is of; fields as in `Profile`."""
+
+    name: str
+    device: str
+    backend: str
+    precision: str
+    batch: int
+    hardware: Hardware
+    fusion: Fusion
+
+
+Told = Callable[[str, int, int], None]
+"""Hears what is being fitted, and how many steps of how many are done."""
+
+
+def fit(
+    table: KernelTable,
+    target: Target,
+    recipe: Recipe = Recipe(),
+    told: Told = lambda what, done, total: None,
+    share: float = 0.1,
+) -> tuple[Profile, dict[str, Errors]]:
+    """A profile fitted to all but a `share` of the shapes of `table`, and its errors on those, by kind and for all.
+
+    Raises LatencyError for a table that is too small.
+    """
+    if table.ms is None:
+        raise LatencyError("the table has no measured latencies")
+    known = table.where(lambda kernel: not held_out(kernel, share))
+    kinds = [kind for kind in KINDS if any(kernel.kind == kind for kernel in known.kernels)]
+    if len(known) < 10 or not kinds:
+        raise LatencyError(f"{len(known)} kernels are too few to fit: measure more")
+    models: list[Model] = []
+    for among in (WEIGHTED, tuple(kind for kind in KINDS if kind not in WEIGHTED)):
+        here = tuple(kind for kind in kinds if kind in among)
+        if here:
+            models.append(
+                _model(known.where(lambda kernel, here=here: kernel.kind in here), here, target, recipe, told)
+            )
+    profile = Profile(
+        target.name,
+        target.device,
+        target.backend,
+        target.precision,
+        target.batch,
+        target.hardware,
+        target.fusion,
+        tuple(models),
+        ranges=ranges(known.kernels),
+    )
+    return profile, held_out_errors(profile, table, share)
+
+
+def _is_of(kernel: Kernel, kinds: tuple[str, ...]) -> bool:
+    return kernel.kind in kinds
+
+
+def held_out_errors(profile: Profile, table: KernelTable, share: float = 0.1) -> dict[str, Errors]:
+    """Errors on the shapes that `fit` left out, under "all" and by kind."""
+    held = table.where(lambda kernel: held_out(kernel, share))
+    if held.ms is None or not held.kernels:
+        return {}
+    predicted = predict_kernels(profile, held.kernels)
+    found = {"all": errors(predicted, held.ms)}
+    for kind in dict.fromkeys(kernel.kind for kernel in held.kernels):
+        rows = [i for i, kernel in enumerate(held.kernels) if kernel.kind == kind]
+        found[kind] = errors([predicted[i] for i in rows], [held.ms[i] for i in rows])
+    return found
+
+
+def ranges(kernels: Sequence[Kernel]) -> dict[str, dict[str, list[int]]]:
+    """By kind and field, the smallest and the largest value."""
+    found: dict[str, dict[str, list[int]]] = {}
+    for _, kernel in by_kind(kernels):
+        found[kernel.kind] = {
+            name: [int(np.min(getattr(kernel, name))), int(np.max(getattr(kernel, name)))] for name in _RANGED
+        }
+    return found
+
+
+def _model(table: KernelTable, kinds: tuple[str, ...], target: Target, recipe: Recipe, told: Told) -> Model:
+    assert table.ms is not None
+    if len(table) < LEAST_LEARNED:
+        return rates(table, target.hardware)
+    from latency.train import train  # imports torch
+
+    inputs, base = _inputs(table.kernels, kinds, target.hardware)
+    targets = np.log(np.array(table.ms) / base)
+    what = "kernels with weights" if kinds[0] in WEIGHTED else "other kernels"
+    return Learned(kinds, train(inputs, targets, recipe, lambda done: told(what, done, recipe.steps)))
+
+
+def _inputs(
+    kernels: Sequence[Kernel], kinds: tuple[str, ...], hardware: Hardware
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Features (N, features) and baselines (N,) in the order of the kernels."""
+    base = np.empty(len(kernels))
+    inputs: Any = None
+    for chosen, kernel in by_kind(kernels):
+        base[chosen], found = features(kernel, hardware, kinds, columns())
+        block = np.stack([np.broadcast_to(one, len(chosen)) for one in found], axis=1)
+        inputs = np.empty((len(kernels), block.shape[1])) if inputs is None else inputs
+        inputs[chosen] = block
+    return inputs, base
+
+
+def rates(table: KernelTable, hardware: Hardware) -> Linear:
+    """Non-negative ms a kernel, a MAC and a byte, by kind and kernel size, least squares of the relative error."""
+    assert table.ms is not None
+    rows: dict[tuple[str, int], list[int]] = {}
+    for i, kernel in enumerate(table.kernels):
+        rows.setdefault((kernel.kind, kernel.kernel if kernel.kind in WEIGHTED else 0), []).append(i)
+    found = []
+    for (kind, size), chosen in rows.items():
+        done = [work(table.kernels[i], hardware) for i in chosen]
+        terms = np.array([[1.0, one.macs, one.bytes] for one in done])
+        if kind not in WEIGHTED:
+            terms[:, 1] = 0
+        each, mac, byte = non_negative(terms, np.array([table.ms[i] for i in chosen]))
+        found.append((kind, size, each, mac, byte))
+    return Linear(tuple(found))
+
+
+def non_negative(terms: NDArray[np.float64], ms: NDArray[np.float64]) -> tuple[float, ...]:
+    """Coefficients of the columns of `terms` (N, K), at least 0, that bring their sum near `ms` (N,), in relative terms."""
+    from scipy.optimize import nnls
+
+    relative = terms / ms[:, None]
+    size = np.linalg.norm(relative, axis=0)
+    size[size == 0] = 1
+    solution, _ = nnls(relative / size, np.ones(len(ms)))
+    return tuple((solution / size).tolist())
+
+
+def scaled(profile: Profile, kernels: Sequence[Sequence[Kernel]], ms: Sequence[float]) -> Profile:
+    """`profile` with the `scale` and `overhead_ms` that fit whole networks best, of which `ms` were measured for a batch."""
+    sums = np.array([sum(profile.kernel_ms(kernel) for kernel in network) for network in kernels])
+    terms = np.stack([sums, np.ones(len(sums))], axis=1)
+    scale, overhead = non_negative(terms, np.array(ms))
+    return replace(profile, scale=scale, overhead_ms=overhead)

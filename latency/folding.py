@@ -1,0 +1,112 @@
+"""Networks as deployments run them: batch-norm folded into convolutions, zeros left out. Imports torch.
+
+PyTorch's `torch.fx.experimental.optimization.fuse` folds as well, and is experimental.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+
+def traced(network: nn.Module) -> fx.GraphModule:
+    """A copy of `network` in evaluation mode, as a list of operations. Raises what torch.fx raises."""
+    return fx.symbolic_trace(copy.deepcopy(network).eval()).requires_grad_(False)
+
+
+def folded(network: nn.Module) -> fx.GraphModule:
+    """A copy of `network` in evaluation mode without the batch-norms that follow a convolution of their own.
+
+    Layers keep their names. Sums with zeros, the edges `none` of cells, are left out, and what is made of zeros is a
+    constant: quantisers cannot scale it. Raises what torch.fx raises for a network that it cannot trace.
+    """
+    whole = traced(network)
+    _fold_batch_norm(whole)
+    _fold_zeros(whole)
+    whole.graph.eliminate_dead_code()
+    whole.delete_all_unused_submodules()
+    whole.recompile()
+    return whole
+
+
+def _fold_batch_norm(whole: fx.GraphModule) -> None:
+    modules = dict(whole.named_modules())
+    for node in list(whole.graph.nodes):
+        norm = modules.get(str(node.target)) if node.op == "call_module" else None
+        if not isinstance(norm, nn.BatchNorm2d) or norm.running_var is None:
+            continue
+        before = node.args[0]
+        if not isinstance(before, fx.Node) or before.op != "call_module" or len(before.users) > 1:
+            continue
+        conv = modules[str(before.target)]
+        if not isinstance(conv, nn.Conv2d) or _calls(whole, before.target) > 1:
+            continue
+        fused = fuse_conv_bn_eval(conv, norm)
+        _replace(whole, str(before.target), fused)
+        modules[str(before.target)] = fused
+        node.replace_all_uses_with(before)
+        whole.graph.erase_node(node)
+
+
+def _fold_zeros(whole: fx.GraphModule) -> None:
+    """Follow zeros as far as each channel has one value everywhere; sums with zeros become the other summand."""
+    modules = dict(whole.named_modules())
+    constants: dict[fx.Node, Tensor] = {}
+    for node in list(whole.graph.nodes):
+        known = [x for x in node.all_input_nodes if x in constants]
+        value = _constant(node, known, constants, modules)
+        if value is not None:
+            constants[node] = value
+        elif len(known) == 1 and node.target is torch.add and not constants[known[0]].any():
+            node.replace_all_uses_with(next(x for x in node.all_input_nodes if x is not known[0]))
+        else:
+            for x in known:
+                node.replace_input_with(x, _spelled_out(whole, x, constants[x]))
+
+
+def _constant(
+    node: fx.Node, known: list[fx.Node], constants: dict[fx.Node, Tensor], modules: dict[str, nn.Module]
+) -> Tensor | None:
+    """The value of each channel, (1, C, 1, 1), (1, 1, 1, 1) for zeros, where a node gives that; else None."""
+    if node.op == "call_function" and node.target is torch.zeros_like:
+        return torch.zeros(1, 1, 1, 1)
+    if not known or len(known) < len(node.all_input_nodes):
+        return None
+    values = [constants[x] for x in known]
+    if node.target is torch.add:
+        return values[0] + values[-1]
+    if node.target in (F.relu, F.silu, torch.sigmoid):
+        return cast("Callable[[Tensor], Tensor]", node.target)(values[0])
+    if node.target in (F.max_pool2d, F.avg_pool2d):
+        return values[0]  # means are over what lies inside the border
+    layer = modules.get(str(node.target))
+    if isinstance(layer, nn.Conv2d) and not values[0].any():
+        return torch.zeros(1, 1, 1, 1) if layer.bias is None else layer.bias.detach().view(1, -1, 1, 1)
+    return None
+
+
+def _spelled_out(whole: fx.GraphModule, node: fx.Node, value: Tensor) -> fx.Node:
+    """A node that gives `value` in the shape of `node`, which compilers see to be constant."""
+    name = f"constant_{node.name}"
+    whole.register_buffer(name, value)
+    with whole.graph.inserting_after(node):
+        zeros = whole.graph.call_function(torch.zeros_like, (node,))
+    with whole.graph.inserting_after(zeros):
+        held = whole.graph.get_attr(name)
+    with whole.graph.inserting_after(held):
+        return whole.graph.call_function(torch.add, (zeros, held))
+
+
+def _calls(whole: fx.GraphModule, target: object) -> int:
+    return sum(node.op == "call_module" and node.target == target for node in whole.graph.nodes)
+
+
+def _replace(root: nn.Module, name: str, module: nn.Module) -> None:
+    parent, _, last = name.rpartition(".")
+    setattr(root.get_submodule(parent), last, module)

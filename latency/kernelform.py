@@ -1,0 +1,70 @@
+"""The kernels of a whole family of blocks at once, their channels as multiples of arguments. See `PlainNet/template.py`.
+
+A search meets a new block almost every time, but seldom a new family; `predictor.py` asks a form instead of lowering the block.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+from latency.kernels import DEPTHWISE, Fusion, Kernel, group
+from PlainNet.blocktype import Options
+from PlainNet.lowering import block_graph
+from PlainNet.template import Template, Width
+
+
+class Family(NamedTuple):
+    """All of a `Kernel` but its channels; depthwise ones have `groups` 0."""
+
+    kind: str
+    batch: int
+    size: int
+    out_size: int
+    kernel: int
+    stride: int
+    groups: int
+    added: bool
+
+    def member(self, in_channels: int, out_channels: int) -> Kernel:
+        kind, batch, size, out_size, kernel, stride, groups, added = self
+        return Kernel(
+            kind, batch, in_channels, out_channels, size, out_size, kernel, stride, groups or in_channels, added
+        )
+
+
+def family_of(kernel: Kernel) -> Family:
+    groups = 0 if kernel.kind == DEPTHWISE else kernel.groups
+    return Family(
+        kernel.kind, kernel.batch, kernel.size, kernel.out_size, kernel.kernel, kernel.stride, groups, kernel.added
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KernelForm:
+    """widths: what channels are. kernels: (count, family, index of the in width, of the out width). size: of the output."""
+
+    widths: tuple[Width, ...]
+    kernels: tuple[tuple[int, Family, int, int], ...]
+    out: int
+    size: int
+
+
+@cache
+def kernel_form(template: Template, size: int, options: Options, fusion: Fusion, batch: int) -> KernelForm:
+    """The kernels of `template` on inputs of `size` × `size`."""
+    graph = block_graph(template.probe, size, options)
+    widths: dict[Width, int] = {}
+    found: Counter[tuple[Family, int, int]] = Counter()
+    for kernel, _ in group(graph, fusion, batch):
+        i, j = (
+            widths.setdefault(template.width(number), len(widths))
+            for number in (kernel.in_channels, kernel.out_channels)
+        )
+        found[family_of(kernel), i, j] += 1
+    kernels = tuple((count, *key) for key, count in found.items())
+    made = graph.shape_of(graph.output)
+    out = widths.setdefault(template.width(made.channels), len(widths))
+    return KernelForm(tuple(widths), kernels, out, made.size)

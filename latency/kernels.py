@@ -1,0 +1,227 @@
+"""What a device runs: the operations of a network, put together as its back end fuses them. No torch.
+
+A `Kernel` says all that a predictor looks at; equal kernels take the same time, which is what makes prediction fast.
+`group` finds the kernels of an op graph under a back end's `Fusion`; `features.py` describes them in numbers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from PlainNet import ops
+from PlainNet.ops import FLAT, Node, OpGraph, Shape, UnknownOperationError
+
+CONV, DEPTHWISE, GROUPED, LINEAR = "conv", "depthwise", "grouped", "linear"
+MAX_POOL, AVG_POOL, GLOBAL_POOL = "max_pool", "avg_pool", "global_pool"
+ADD, MUL, NORM, ACTIVATION, COPY = "add", "mul", "norm", "activation", "copy"
+
+WEIGHTED = (CONV, DEPTHWISE, GROUPED, LINEAR)
+"""Kinds that multiply with weights; the others move memory."""
+KINDS = (*WEIGHTED, MAX_POOL, AVG_POOL, GLOBAL_POOL, ADD, MUL, NORM, ACTIVATION, COPY)
+
+
+class Kernel(NamedTuple):
+    """One kernel on a batch of square feature maps: `in_channels` × `size`² in, `out_channels` × `out_size`² out.
+
+    A vector has size 1. added: whether an elementwise addition is fused in, whose second operand is read as well.
+    """
+
+    kind: str
+    batch: int
+    in_channels: int
+    out_channels: int
+    size: int
+    out_size: int
+    kernel: int = 1
+    stride: int = 1
+    groups: int = 1
+    added: bool = False
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """What a back end fuses into the convolution, linear layer or addition before it.
+
+    norm: batch-norms are folded into weights. activation: ReLU, swish and sigmoid cost nothing of their own.
+    addition: so does the sum with a value that is there already. zeros: what becomes of the operation `none`: it is a
+    "constant", what it would have read is not computed for it; or sums with it are "removed" as well; or it is "run", as a
+    product with 0.
+    """
+
+    norm: bool = True
+    activation: bool = True
+    addition: bool = True
+    zeros: Literal["constant", "removed", "run"] = "constant"
+
+
+UNFUSED = Fusion(norm=False, activation=False, addition=False)
+
+
+class Group(NamedTuple):
+    """A kernel, and the indices of the nodes that it computes."""
+
+    kernel: Kernel
+    nodes: tuple[int, ...]
+
+
+@dataclass
+class _Open:
+    """A kernel under construction; `last` is the value that it makes so far."""
+
+    kind: str
+    op: ops.Op
+    takes: Shape
+    makes: Shape
+    block: int
+    last: int
+    nodes: list[int]
+    added: bool = False
+    activated: bool = False
+
+
+def group(graph: OpGraph, fusion: Fusion, batch: int = 1) -> list[Group]:
+    """The kernels that run `graph`, in order.
+
+    Operations that lead nowhere are not run, as every exporter prunes them. Nothing is fused across the border of two
+    top-level blocks, unless one of them is but one operation, as in `ConvKX(…)BN(…)RELU(…)`: a block then has the same kernels
+    wherever it stands. Raises UnknownOperationError.
+    """
+    nodes: Sequence[Node] = graph.nodes
+    output = graph.output
+    if fusion.zeros == "removed":
+        nodes, output = _without_zeros(nodes, output)
+    used = _used(nodes, output, fusion)
+    lone = {block for block, count in Counter(node.block for node in nodes).items() if count == 1}
+    readers = Counter(number for i in used for number in nodes[i].inputs)
+    making: dict[int, _Open] = {}  # by the value that it makes
+    found: list[_Open] = []
+    for i in sorted(used):
+        node, number = nodes[i], i + 1
+        near = {number: making[number] for number in node.inputs if number in making and readers[number] == 1}
+        hosts = [h for h in near.values() if h.block == node.block or lone & {h.block, node.block}]
+        host = _host(node, hosts, fusion)
+        if host is not None:
+            host.nodes.append(i)
+            host.added |= isinstance(node.op, ops.Add)
+            host.activated |= isinstance(node.op, (ops.Relu, ops.Swish, ops.Sigmoid))
+            del making[host.last]
+            host.last = number
+            making[number] = host
+            continue
+        kind = _kind(node.op)
+        if kind is None or (isinstance(node.op, ops.Zero) and fusion.zeros != "run"):
+            continue
+        opened = _Open(kind, node.op, graph.shape_of(node.inputs[0]), node.shape, node.block, number, [i])
+        making[number] = opened
+        found.append(opened)
+    return [Group(kernel, tuple(one.nodes)) for one in found for kernel in _kernels(one, batch)]
+
+
+def _used(nodes: Sequence[Node], output: int, fusion: Fusion) -> set[int]:
+    """Indices of the nodes that value `output` needs."""
+    used: set[int] = set()
+    todo = [output - 1] if output else []
+    while todo:
+        i = todo.pop()
+        if i in used:
+            continue
+        used.add(i)
+        if fusion.zeros == "run" or not isinstance(nodes[i].op, ops.Zero):
+            todo += [number - 1 for number in nodes[i].inputs if number]
+    return used
+
+
+def _without_zeros(nodes: Sequence[Node], output: int) -> tuple[list[Node], int]:
+    """The nodes with sums that have a zero read past: whoever reads such a sum reads its other term. And the output."""
+    same = list(range(len(nodes) + 1))  # the value that each value is
+    zero: set[int] = set()
+    kept = []
+    for number, node in enumerate(nodes, start=1):
+        inputs = tuple(same[i] for i in node.inputs)
+        kept.append(node._replace(inputs=inputs))
+        if isinstance(node.op, ops.Zero):
+            zero.add(number)
+        elif isinstance(node.op, ops.Add):
+            terms = [i for i in inputs if i not in zero]
+            if not terms:
+                zero.add(number)
+            elif len(terms) == 1:
+                same[number] = terms[0]
+    return kept, same[output]
+
+
+def _host(node: Node, hosts: Sequence[_Open], fusion: Fusion) -> _Open | None:
+    """Which of the kernels that end in the node's inputs takes it in, or None where it is a kernel of its own."""
+    weighted = [host for host in hosts if host.kind in WEIGHTED]
+    match node.op:
+        case ops.BatchNorm():
+            fits = [h for h in weighted if fusion.norm and not (h.added or h.activated)]
+        case ops.Relu() | ops.Swish() | ops.Sigmoid():
+            fits = [h for h in hosts if fusion.activation and not h.activated and h.kind in (*WEIGHTED, ADD, NORM)]
+        case ops.Add():
+            fits = [h for h in weighted if fusion.addition and not (h.added or h.activated)]
+        case _:
+            return None
+    return max(fits, key=lambda host: host.last) if fits else None  # the one that runs last has the others at hand
+
+
+def _kind(op: ops.Op) -> str | None:
+    """The kind of kernel that the operation is by itself; None where nothing is run for it."""
+    match op:
+        case ops.Conv():
+            if op.groups == 1:
+                return CONV
+            return DEPTHWISE if op.groups == op.in_channels == op.out_channels else GROUPED
+        case ops.RowColumnConv():
+            return CONV
+        case ops.Linear():
+            return LINEAR
+        case ops.MaxPool():
+            return MAX_POOL
+        case ops.AvgPool():
+            return AVG_POOL
+        case ops.AdaptiveAvgPool():
+            return GLOBAL_POOL
+        case ops.Add():
+            return ADD
+        case ops.Mul():
+            return MUL
+        case ops.BatchNorm():
+            return NORM
+        case ops.Relu() | ops.Swish() | ops.Sigmoid():
+            return ACTIVATION
+        case ops.Concat() | ops.Shift() | ops.Truncate():
+            return COPY
+        case ops.Zero():
+            return MUL
+        case ops.Flatten():
+            return None
+    raise UnknownOperationError(op, "kernels.group")
+
+
+def _kernels(one: _Open, batch: int) -> list[Kernel]:
+    op, takes, makes = one.op, one.takes, one.makes
+    sizes = (takes.size or 1, makes.size or 1) if takes.size != FLAT else (1, 1)
+    match op:
+        case ops.RowColumnConv():  # a window of k × 1 multiplies as often as one of k × k in k groups
+            return [
+                Kernel(CONV, batch, f.in_channels, f.out_channels, *sizes, max(f.kernel), 1, max(f.kernel))
+                for f in op.factors
+            ]
+        case ops.Conv():
+            return [
+                Kernel(
+                    one.kind, batch, op.in_channels, op.out_channels, *sizes, op.kernel, op.stride, op.groups, one.added
+                )
+            ]
+        case ops.MaxPool() | ops.AvgPool():
+            return [Kernel(one.kind, batch, takes.channels, makes.channels, *sizes, op.kernel, op.stride)]
+        case ops.AdaptiveAvgPool():
+            return [Kernel(one.kind, batch, takes.channels, makes.channels, *sizes, sizes[0])]
+        case ops.Concat() | ops.Truncate():
+            return [Kernel(one.kind, batch, makes.channels, makes.channels, *sizes)]
+        case _:
+            return [Kernel(one.kind, batch, takes.channels, makes.channels, *sizes, added=one.added)]

@@ -1,0 +1,196 @@
+"""Whose time it is: from the steps that a runtime executes to the nodes of an op graph.
+
+`matched` finds the nodes that the steps of an exported or traced network compute. `attributed` assigns all nodes to the
+kernels of a runtime, which fuses operations and names the kernel after one or some of them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from PlainNet.ops import (
+    AdaptiveAvgPool,
+    Add,
+    AvgPool,
+    BatchNorm,
+    Concat,
+    Conv,
+    Flatten,
+    Linear,
+    MaxPool,
+    Mul,
+    Op,
+    OpGraph,
+    Relu,
+    RowColumnConv,
+    Shift,
+    Sigmoid,
+    Swish,
+    Truncate,
+    Zero,
+)
+
+
+class Step(NamedTuple):
+    """One step of an exported network: its kind in ONNX, the tensors it reads and makes, which of those are weights."""
+
+    kind: str
+    inputs: tuple[str, ...]
+    output: str
+    weights: tuple[str, ...] = ()
+
+
+class Match(NamedTuple):
+    """The node that a step computes; whole: or a first part of it, that another step completes."""
+
+    index: int
+    whole: bool
+
+
+def matched(graph: OpGraph, steps: Sequence[Step], image: str) -> list[Match | None]:
+    """The node of `graph` that each step computes, None for none; `image` is the name of the input.
+
+    Layers with weights are recognised by the names of those, others by what they do and read: order alone would mistake
+    branches, and exporters merge equal operations, fold batch-norms, and leave out sums with zeros.
+    """
+    matcher = _Matcher(graph, image)
+    return [matcher.step(step) for step in steps]
+
+
+_NOTHING = -1
+"""The number of values that the image does not decide: zeros, and what is made of them."""
+
+_KINDS: dict[str, tuple[type[Op], ...]] = {
+    "Conv": (Conv, RowColumnConv),
+    "Gemm": (Linear,),
+    "MatMul": (Linear,),
+    "BatchNormalization": (BatchNorm,),
+    "Relu": (Relu,),
+    "Clip": (Relu,),
+    "Sigmoid": (Sigmoid, Swish),
+    "Swish": (Swish,),
+    "MaxPool": (MaxPool,),
+    "AveragePool": (AvgPool, AdaptiveAvgPool),
+    "GlobalAveragePool": (AdaptiveAvgPool,),
+    "ReduceMean": (AdaptiveAvgPool,),
+    "Reshape": (Flatten,),
+    "Flatten": (Flatten,),
+    "Squeeze": (Flatten,),
+    "Pad": (Shift,),
+    "Slice": (Shift, Truncate),
+    "Add": (Add,),
+    "Mul": (Mul, Swish),
+    "Concat": (Concat,),
+}
+_SAME_VALUE = ("Reshape", "Cast", "Identity", "Expand")
+
+
+class _Matcher:
+    """Values of the graph, equal ones under one number, and the tensors that hold them as far as was read."""
+
+    def __init__(self, graph: OpGraph, image: str) -> None:
+        self.graph = graph
+        self.numbers = [0]
+        self.makers: defaultdict[tuple[type[Op], tuple[int, ...]], list[int]] = defaultdict(list)
+        self.weighted: defaultdict[str, list[int]] = defaultdict(list)
+        self.tensors = {image: 0}
+        self.unfinished: dict[str, int] = {}  # tensors between the steps that make up one node, and its index
+        self.used: set[int] = set()
+        seen: dict[tuple[Op, tuple[int, ...]], int] = {}
+        for index, node in enumerate(graph.nodes):
+            reads = tuple(sorted(self.numbers[value] for value in node.inputs))
+            number = index + 1
+            if isinstance(node.op, (Conv, RowColumnConv, Linear, BatchNorm)):
+                self.weighted[node.path].append(index)
+            else:
+                self.makers[type(node.op), reads].append(index)
+                number = seen.setdefault((node.op, reads), number)
+            self.numbers.append(_number(node.op, number, reads))
+
+    def step(self, step: Step) -> Match | None:
+        match = self._which(step)
+        if match is not None:
+            self.used.add(match.index)
+            self.tensors[step.output] = self.numbers[match.index + 1]
+            if not match.whole:
+                self.unfinished[step.output] = match.index
+        elif all(x not in self.tensors for x in step.inputs):
+            self.tensors[step.output] = _NOTHING
+        elif step.kind in _SAME_VALUE:
+            self.tensors[step.output] = next(self.tensors[x] for x in step.inputs if x in self.tensors)
+        return match
+
+    def _which(self, step: Step) -> Match | None:
+        kinds = _KINDS.get(step.kind, ())
+        for name in step.weights:
+            found = [i for i in self._with_weights(name) if isinstance(self.graph.nodes[i].op, kinds)]
+            if found:
+                index = self._first_free(found)
+                first_of_two = isinstance(self.graph.nodes[index].op, RowColumnConv) and ".row." in f".{name}"
+                return Match(index, not first_of_two)
+        begun = [self.unfinished[x] for x in step.inputs if x in self.unfinished]
+        if begun:  # the rest of a swish, of a factorised convolution
+            return Match(begun[0], whole=True)
+        several = step.kind in ("Add", "Concat")  # what they read besides weights may be constant
+        reads = tuple(sorted(self.tensors.get(x, _NOTHING) for x in step.inputs if several or x in self.tensors))
+        for kind in kinds:
+            if self.makers.get((kind, reads)):
+                index = self._first_free(self.makers[kind, reads])
+                return Match(index, whole=not (kind is Swish and step.kind == "Sigmoid"))
+        return None
+
+    def _with_weights(self, name: str) -> list[int]:
+        """The nodes whose weights have that name in the module."""
+        path = name.rpartition(".")[0]
+        inner = path.removeprefix("blocks.")
+        factored = inner.removesuffix(".row").removesuffix(".column")
+        for candidate in (path, inner, inner.removesuffix(".op"), factored, factored.removesuffix(".op")):
+            if candidate in self.weighted:
+                return self.weighted[candidate]
+        return []
+
+    def _first_free(self, candidates: list[int]) -> int:
+        return next((i for i in candidates if i not in self.used), candidates[-1])
+
+
+def _number(op: Op, number: int, reads: tuple[int, ...]) -> int:
+    """The number of a value whose node reads those: its own, unless exporters leave the node out."""
+    useful = [x for x in reads if x != _NOTHING]
+    if isinstance(op, Zero) or not useful:
+        return _NOTHING
+    left_out = isinstance(op, BatchNorm) or (isinstance(op, Add) and len(useful) == 1)
+    return useful[0] if left_out else number
+
+
+def attributed(graph: OpGraph, anchors: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+    """The nodes that each kernel computes, kernels in order of execution; `anchors` are those that its name tells.
+
+    A convolution or linear layer that no kernel names belongs to the first one named behind it, with what is in between:
+    it was named after its end. Every other node without a kernel was fused into the one that makes its input, the
+    later one where it has two. Kernels without anchors get nothing.
+    """
+    owner: dict[int, int] = {}
+    for kernel, named in enumerate(anchors):
+        for index in named:
+            owner[index] = kernel
+    readers: defaultdict[int, list[int]] = defaultdict(list)
+    for index, node in enumerate(graph.nodes):
+        for value in node.inputs:
+            readers[value].append(index)
+    for index, node in enumerate(graph.nodes):
+        if isinstance(node.op, (Conv, RowColumnConv, Linear)) and index not in owner:
+            chain = [index]
+            while chain[-1] not in owner and len(readers[chain[-1] + 1]) == 1:
+                chain.append(readers[chain[-1] + 1][0])
+            if chain[-1] in owner:
+                owner.update(dict.fromkeys(chain, owner[chain[-1]]))
+    for index, node in enumerate(graph.nodes):
+        before = [owner[value - 1] for value in node.inputs if value and value - 1 in owner]
+        if index not in owner and before:
+            owner[index] = max(before)
+    nodes: list[set[int]] = [set(named) for named in anchors]
+    for index, kernel in owner.items():
+        nodes[kernel].add(index)
+    return [tuple(sorted(of_kernel)) for of_kernel in nodes]

@@ -1,0 +1,88 @@
+"""A small multi-layer perceptron evaluated in numpy: what a learned latency model is. No torch; `fit.py` trains it with torch.
+
+It was chosen over boosted trees because it is more accurate on latencies and faster for one kernel: see docs/adr/0008.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Perceptron:
+    """Layers of x ↦ silu(x W + b), the last one without silu; a scalar comes out.
+
+    low, high: (features,), the range that inputs had in the fit; inputs are clipped to it, so that nothing is extrapolated.
+    mean, scale: (features,) that inputs are normalised with. layers: weights (in, out) and biases (out,).
+    """
+
+    low: Array
+    high: Array
+    mean: Array
+    scale: Array
+    layers: tuple[tuple[Array, Array], ...]
+
+    def __call__(self, inputs: Array) -> Array:
+        """(features,) or (N, features) to a scalar or (N,)."""
+        x = np.minimum(np.maximum(inputs, self.low), self.high)
+        x -= self.mean
+        x *= self.scale
+        for weights, bias in self.layers[:-1]:
+            x = x @ weights
+            x += bias
+            gate = np.exp(-x)
+            gate += 1
+            x /= gate
+        weights, bias = self.layers[-1]
+        out: Array = (x @ weights + bias)[..., 0]
+        return out
+
+    def to_json(self) -> dict[str, Any]:
+        """The arrays as text: little-endian float32 in base64, with their shapes."""
+        return {
+            "low": _text(self.low),
+            "high": _text(self.high),
+            "mean": _text(self.mean),
+            "scale": _text(self.scale),
+            "layers": [[_text(weights), _text(bias)] for weights, bias in self.layers],
+        }
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Perceptron:
+        """Raises ValueError or KeyError for what `to_json` cannot have written."""
+        ends = [_array(stored[name]) for name in ("low", "high", "mean", "scale")]
+        layers = tuple((_array(weights), _array(bias)) for weights, bias in stored["layers"])
+        width = len(ends[0])
+        for array in ends:
+            _expect(array.shape == (width,), "ranges of different lengths")
+        for weights, bias in layers:
+            _expect(weights.ndim == 2 and weights.shape == (width, len(bias)), "layers that do not join")
+            width = len(bias)
+        _expect(width == 1, f"{width} outputs, expected 1")
+        _expect(
+            all(np.isfinite(a).all() for a in (*ends, *(a for pair in layers for a in pair))),
+            "numbers that are not finite",
+        )
+        low, high, mean, scale = ends
+        return cls(low, high, mean, scale, layers)
+
+
+def _expect(holds: bool, message: str) -> None:
+    if not holds:
+        raise ValueError(f"a perceptron with {message}")
+
+
+def _text(array: Array) -> dict[str, Any]:
+    return {"shape": list(array.shape), "float32": base64.b64encode(array.astype("<f4").tobytes()).decode()}
+
+
+def _array(stored: dict[str, Any]) -> Array:
+    content = np.frombuffer(base64.b64decode(stored["float32"], validate=True), dtype="<f4")
+    return np.ascontiguousarray(content.reshape(stored["shape"]), dtype=np.float32)

@@ -1,0 +1,125 @@
+"""The latency of a structure from a profile: the times of its kernels, summed, each computed once. No torch.
+
+A mutated network costs a block or two, and a block the kernels that no block had before: microseconds. `profile.py` has what
+is asked, `zennas/search` who asks.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from latency.kernelform import Family, family_of, kernel_form
+from latency.kernels import Kernel, group
+from latency.profile import Profile
+from PlainNet import BlockSpec, Options, Structure
+from PlainNet.lowering import Builder, block_graph, lower
+from PlainNet.ops import OpGraph, Shape
+from PlainNet.template import Template, template_of
+
+FUSED_ACROSS = ("BN", "RELU", "Swish", "Sigmoid")
+"""Blocks of one operation that may be fused with what stands before them: a structure with such blocks is taken as a whole."""
+
+
+class Predictor:
+    """Milliseconds for one image under a profile, at a batch size and resolution.
+
+    `num_classes=None` leaves the classifier out. Raises ProfileError for a network with kernels that the profile does not know.
+    """
+
+    _CAPACITY = 250_000  # blocks
+
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        resolution: int,
+        num_classes: int | None,
+        options: Options = Options(),
+        batch_size: int | None = None,
+    ) -> None:
+        self.profile = profile
+        self.resolution = resolution
+        self.num_classes = num_classes
+        self.options = options
+        self.batch_size = batch_size or profile.batch
+        self._times: defaultdict[Family, dict[tuple[int, int], float]] = defaultdict(dict)
+        self._blocks: defaultdict[int, dict[BlockSpec, tuple[float, int, int]]] = defaultdict(dict)
+        self._heads: dict[tuple[int, int], float] = {}
+        self._count = 0
+
+    def __call__(self, structure: Structure) -> float:
+        """Raises StructureError where the structure is no network at this resolution."""
+        total, channels, size = 0.0, 0, self.resolution
+        for spec in structure.blocks:
+            known = self._blocks[size].get(spec)
+            if known is None:
+                if spec.kind in FUSED_ACROSS:
+                    return self.graph_ms(self.lowered(structure))
+                known = self._add(spec, size)
+            ms, channels, size = known
+            total += ms
+        if self.num_classes is not None:
+            total += self._head(channels, size)
+        return self._whole(total)
+
+    def graph_ms(self, graph: OpGraph) -> float:
+        """The same for any op graph, which need not have blocks."""
+        return self._whole(sum(map(self._kernel_ms, self.kernels(graph))))
+
+    def kernels(self, graph: OpGraph) -> list[Kernel]:
+        """What of a graph is run."""
+        return [kernel for kernel, _ in group(graph, self.profile.fusion, self.batch_size)]
+
+    def lowered(self, structure: Structure) -> OpGraph:
+        """The op graph that is predicted. Raises StructureError."""
+        return lower(structure, resolution=self.resolution, num_classes=self.num_classes, options=self.options)
+
+    def _whole(self, kernels_ms: float) -> float:
+        profile = self.profile
+        return (profile.scale * kernels_ms + profile.overhead_ms) / self.batch_size
+
+    def _add(self, spec: BlockSpec, size: int) -> tuple[float, int, int]:
+        template = template_of(spec)
+        found = self._of_graph(spec, size) if template is None else self._of_form(template, spec, size)
+        if self._count >= self._CAPACITY:
+            self._blocks.clear()
+            self._count = 0
+        self._count += 1
+        self._blocks[size][spec] = found
+        return found
+
+    def _of_graph(self, spec: BlockSpec, size: int) -> tuple[float, int, int]:
+        graph = block_graph(spec, size, self.options)
+        return sum(map(self._kernel_ms, self.kernels(graph))), *graph.shape_of(graph.output)
+
+    def _of_form(self, template: Template, spec: BlockSpec, size: int) -> tuple[float, int, int]:
+        form = kernel_form(template, size, self.options, self.profile.fusion, self.batch_size)
+        widths = [width.of(spec.args) for width in form.widths]
+        total = 0.0
+        for count, family, i, j in form.kernels:
+            known = self._times[family]
+            channels = widths[i], widths[j]
+            ms = known.get(channels)
+            if ms is None:
+                ms = known[channels] = self.profile.kernel_ms(family.member(*channels))
+            total += count * ms
+        return total, widths[form.out], form.size
+
+    def _kernel_ms(self, kernel: Kernel) -> float:
+        known = self._times[family_of(kernel)]
+        channels = kernel.in_channels, kernel.out_channels
+        ms = known.get(channels)
+        if ms is None:
+            ms = known[channels] = self.profile.kernel_ms(kernel)
+        return ms
+
+    def _head(self, channels: int, size: int) -> float:
+        """The classifier: pooling, unless the features are flat, and a linear layer."""
+        known = self._heads.get((channels, size))
+        if known is None:
+            assert self.num_classes is not None
+            builder = Builder(Shape(channels, size), self.options)
+            out = builder.head(builder.input, self.num_classes)
+            graph = OpGraph(builder.input.shape, tuple(builder.nodes), out.number, ())
+            known = self._heads[channels, size] = sum(map(self._kernel_ms, self.kernels(graph)))
+        return known

@@ -1,0 +1,1 @@
+"""Predictors that come with the project: `NAME.json`, and `NAME.md`, which says from what it was fitted and how well it does."""

@@ -1,0 +1,168 @@
+"""Tables of single kernels as CSV: what is fitted to, and what `zennas latency predict --ops` takes. No torch.
+
+Columns: kind (regular or conv, depthwise, linear, add, … see `kernels.KINDS`), batch, in_channels, in_height, in_width, out_channels,
+kernel, stride, fused_add; and where they are known groups, out_height and latency_ms, for the whole batch. `.gz` is read too.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import math
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from latency.base import LatencyError
+from latency.kernels import CONV, DEPTHWISE, GLOBAL_POOL, GROUPED, KINDS, Kernel
+from latency.profile import Profile
+
+COLUMNS = ("kind", "batch", "in_channels", "in_height", "in_width", "out_channels", "kernel", "stride", "fused_add")
+LATENCY = "latency_ms"
+_NAMES = {"regular": CONV, **{kind: kind for kind in KINDS}}
+_LARGEST = 1 << 20
+
+
+class TableError(LatencyError):
+    """A table that cannot be read; the message names file and line."""
+
+
+@dataclass(frozen=True)
+class KernelTable:
+    """Kernels in the order of the file, and their measured times in ms, for whole batches, where there are any."""
+
+    kernels: tuple[Kernel, ...]
+    ms: tuple[float, ...] | None
+
+    def __len__(self) -> int:
+        return len(self.kernels)
+
+    def where(self, holds: Callable[[Kernel], bool]) -> KernelTable:
+        """The rows whose kernel is so."""
+        chosen = [i for i, kernel in enumerate(self.kernels) if holds(kernel)]
+        ms = None if self.ms is None else tuple(self.ms[i] for i in chosen)
+        return KernelTable(tuple(self.kernels[i] for i in chosen), ms)
+
+
+def read_table(path: Path, *, measured: bool = False) -> KernelTable:
+    """Raises TableError; also where times are needed, `measured`, and there are none."""
+    try:
+        with _opened(path) as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                raise TableError(f"{path} has no column {missing[0]}, expected {', '.join(COLUMNS)}")
+            timed = LATENCY in (reader.fieldnames or ())
+            if measured and not timed:
+                raise TableError(f"{path} has no column {LATENCY}, which a fit needs")
+            rows = [_row(row, timed, f"{path}, line {line}") for line, row in enumerate(reader, start=2)]
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        raise TableError(f"{path} cannot be read as a table of kernels: {error}") from None
+    if not rows:
+        raise TableError(f"{path} has no rows")
+    return KernelTable(tuple(kernel for kernel, _ in rows), tuple(ms for _, ms in rows) if timed else None)
+
+
+def _opened(path: Path) -> IO[str]:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _row(row: dict[str, Any], timed: bool, place: str) -> tuple[Kernel, float]:
+    kind = _NAMES.get(row["kind"] or "")
+    if kind is None:
+        raise TableError(f"{place}: unknown kind {row['kind']!r}, expected {', '.join(_NAMES)}")
+    numbers = {name: _whole(row[name], name, place) for name in COLUMNS[1:-1]}
+    added = _whole(row["fused_add"], "fused_add", place, least=0)
+    if added > 1:
+        raise TableError(f"{place}: fused_add is {added}, expected 0 or 1")
+    size, kernel, stride = numbers["in_height"], numbers["kernel"], numbers["stride"]
+    if size != numbers["in_width"]:
+        raise TableError(f"{place}: the input is {size}×{numbers['in_width']}, only square ones can be predicted")
+    given = row.get("out_height")
+    out = _whole(given, "out_height", place) if given else (size + 2 * ((kernel - 1) // 2) - kernel) // stride + 1
+    if kind == GLOBAL_POOL:
+        out = 1
+    if out < 1:
+        raise TableError(f"{place}: a window of {kernel}×{kernel} does not fit an input of {size}×{size}")
+    channels, makes = numbers["in_channels"], numbers["out_channels"]
+    groups = _whole(row["groups"], "groups", place) if row.get("groups") else channels if kind == DEPTHWISE else 1
+    if channels % groups or makes % groups:
+        raise TableError(f"{place}: {groups} groups do not divide {channels} input and {makes} output channels")
+    if kind == DEPTHWISE and not groups == channels == makes:
+        kind = GROUPED
+    return Kernel(kind, numbers["batch"], channels, makes, size, out, kernel, stride, groups, bool(added)), (
+        _time(row[LATENCY], place) if timed else math.nan
+    )
+
+
+def _whole(text: Any, name: str, place: str, least: int = 1) -> int:
+    try:
+        value = int(text)
+    except (TypeError, ValueError):
+        raise TableError(f"{place}: {name} is {text!r}, expected a whole number") from None
+    if not least <= value <= _LARGEST:
+        raise TableError(f"{place}: {name} is {value}, expected {least} to {_LARGEST}")
+    return value
+
+
+def _time(text: Any, place: str) -> float:
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise TableError(f"{place}: {LATENCY} is {text!r}, expected milliseconds above 0")
+    return value
+
+
+def row_of(kernel: Kernel, ms: float) -> dict[str, Any]:
+    """The kernel as a line of a table."""
+    return {
+        "kind": kernel.kind,
+        "batch": kernel.batch,
+        "in_channels": kernel.in_channels,
+        "in_height": kernel.size,
+        "in_width": kernel.size,
+        "out_channels": kernel.out_channels,
+        "kernel": kernel.kernel,
+        "stride": kernel.stride,
+        "fused_add": int(kernel.added),
+        "groups": kernel.groups,
+        "out_height": kernel.out_size,
+        LATENCY: ms,
+    }
+
+
+def by_kind(kernels: Sequence[Kernel]) -> Iterator[tuple[list[int], Kernel]]:
+    """For each kind the rows that are of it, and their kernels as one, with columns (N,) for fields."""
+    import numpy as np
+
+    rows: dict[str, list[int]] = {}
+    for i, kernel in enumerate(kernels):
+        rows.setdefault(kernel.kind, []).append(i)
+    for kind, chosen in rows.items():
+        columns = np.array([kernels[i][1:] for i in chosen], dtype=np.int64).T
+        yield chosen, Kernel(kind, *columns)
+
+
+def predict_kernels(profile: Profile, kernels: Sequence[Kernel]) -> list[float]:
+    """Milliseconds for the whole batch of each kernel. Raises ProfileError for a kind that the profile does not know."""
+    found = [math.nan] * len(kernels)
+    for chosen, kernel in by_kind([profile.measured_as(kernel) for kernel in kernels]):
+        times = profile.model_of(kernel.kind).many(kernel, profile.hardware)
+        for i, ms in zip(chosen, times.tolist(), strict=True):
+            found[i] = ms
+    return found
+
+
+def held_out(kernel: Kernel, share: float = 0.1) -> bool:
+    """Whether a kernel is kept from fits to measure their error: all batch sizes of a shape are or none, with an addition or without.
+
+    By a checksum of the shape, so that the order of a table does not matter.
+    """
+    shape = kernel._replace(batch=0, added=False)
+    return zlib.crc32(repr(tuple(shape)).encode()) % 10_000 < share * 10_000
