@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from zennas.budget import DEFAULT_SOURCE
 from zennas.cli.errors import guarded
-from zennas.cli.legacy import count, folder
+from zennas.cli.legacy import above_zero, count, folder
 from zennas.limits import MAX_RESOLUTION
+from zennas.numbers import in_milliseconds
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:
@@ -19,7 +21,12 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     add("--evolution_max_iter", type=count(), default=480_000)
     add("--budget_model_size", type=count(), help="parameters, like 1e6")
     add("--budget_flops", type=count(), help="multiply-accumulates, like 4e8")
-    add("--budget_latency", type=float, help="seconds an image; not in this version")
+    add("--budget_latency", type=above_zero, action="append", help="seconds an image, like 1e-4; once for each device")
+    add(
+        "--latency_backend",
+        action="append",
+        help=f"predictor:PROFILE, or a back end that measures; default: {DEFAULT_SOURCE}",
+    )
     add("--max_layers", type=count())
     add("--batch_size", type=count(2), default=16)
     add("--input_image_size", type=count(1, MAX_RESOLUTION), default=32)
@@ -41,13 +48,9 @@ def main(argv: list[str]) -> None:
     from zennas.cli.progress import search_progress
     from zennas.cli.render import print_search
     from zennas.search.runner import BEST_FILE
-    from zennas.search.settings import WrongSettingError
     from zennas.store import FILE
     from zennas.targets import resolve
 
-    if options.budget_latency is not None:
-        there = "--budget_model_size, --budget_flops and --max_layers"
-        raise WrongSettingError(f"latency budgets come with a later version; there are {there}")
     done = (options.save_dir / BEST_FILE).is_file()
     if done and not (options.save_dir / FILE).is_file():  # of another program: nothing to compare with
         print(f"skip {options.save_dir / BEST_FILE}")
@@ -60,6 +63,8 @@ def main(argv: list[str]) -> None:
             budget_params=options.budget_model_size,
             budget_flops=options.budget_flops,
             max_layers=options.max_layers,
+            budget_latency_ms=[in_milliseconds(seconds) for seconds in options.budget_latency or ()],
+            latency_backend=options.latency_backend,
             resolution=options.input_image_size,
             num_classes=options.num_classes,
             use_se=options.use_se,

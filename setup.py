@@ -24,16 +24,20 @@ setup(
         "PlainNet.blocks",
         "SearchSpace",
         "ZeroShotProxy",
+        "latency",
+        "latency.backends",
+        "latency.profiles",
         "pretrained",
         "zennas",
         "zennas.cli",
+        "zennas.cli.latency",
         "zennas.correlate",
         "zennas.search",
         "zennas.tables",
         "zennas.train",
     ],
     py_modules=["ZenNet"],
-    package_data={"pretrained": ["zoo.json"]},
+    package_data={"latency.profiles": ["*.json", "*.md"], "pretrained": ["zoo.json"]},
     # torch and torchvision have to come from one place: a torchvision from the registry does not load
     # beside a CPU-only torch. Left to pip, they fit each other, and work without a GPU.
     install_requires=[
@@ -48,6 +52,10 @@ setup(
     ],
     extras_require={
         "plot": ["matplotlib>=3.8"],
+        "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5"],
+        "openvino": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5", "openvino>=2025.0"],
+        "tensorrt": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5", "tensorrt>=10.0"],
+        "executorch": ["executorch>=1.0"],
         "nats-bench": ["nats_bench>=1.8"],
         "dev": ["ruff", "mypy", "pytest>=8", "hypothesis>=6.100", "setuptools>=77"],
     },

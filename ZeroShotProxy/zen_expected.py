@@ -277,7 +277,7 @@ def _interpolate(table: array[float], log_decorrelation: float) -> float:
 
 
 @lru_cache(maxsize=256)
-def _lowered(spec: BlockSpec, size: int, options: Options) -> tuple[list[Node], Shape]:
+def _lowered(spec: BlockSpec, size: int, options: Options) -> tuple[Sequence[Node], Shape]:
     return lower_block(spec, size, options)
 
 

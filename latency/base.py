@@ -6,11 +6,12 @@ network once a call. `measure.py` checks the session against PyTorch, times it w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from latency.kernels import Fusion
 from latency.timing import median_interval, percentile
 from PlainNet.ops import OpGraph
 from PlainNet.registry import Registry
@@ -29,12 +30,17 @@ class UnavailableError(LatencyError):
     """A back end, or a device of it, that this machine has not."""
 
 
+def first_line(error: object) -> str:
+    """What an error says first, or its name: libraries say a lot."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
 @dataclass(frozen=True)
 class Subject:
     """A network to time: its operations, and how to make the module.
 
-    graph: for one image, classifier included. build: a fresh module in evaluation mode, on the CPU, in float32, with the
-    same weights each time.
+    graph: for one image, classifier included. build: a fresh module in evaluation mode, on the CPU, in float32, with
+    the same weights each time.
     """
 
     name: str
@@ -46,9 +52,9 @@ class Subject:
 class MeasureSettings:
     """How to measure. A latency says little without all of these.
 
-    threads: of the CPU, inside one operation; GPUs ignore it. relative_error: half the 95 % interval of the median, as a
-    share of it, at which enough was measured. seconds: at most so long for one network, warm-up included. seed: of the input.
-    options: what else a back end can be told, such as "compile"; each lists what it knows.
+    threads: of the CPU, inside one operation; GPUs ignore it. relative_error: half the 95 % interval of the median, as
+    a share of it, at which enough was measured. seconds: at most so long for one network, warm-up included. seed: of
+    the input. options: what else a back end can be told, such as "compile"; each lists what it knows.
     """
 
     backend: str = "torch"
@@ -66,7 +72,9 @@ class MeasureSettings:
             if getattr(self, name) < 1:
                 raise LatencyError(f"{name} is {getattr(self, name)}, expected at least 1")
         if not 0 < self.relative_error < 1:
-            raise LatencyError(f"relative_error is {self.relative_error}, expected a share between 0 and 1, such as 0.01")
+            raise LatencyError(
+                f"relative_error is {self.relative_error}, expected a share between 0 and 1, such as 0.01"
+            )
         if not self.seconds > 0:
             raise LatencyError(f"seconds is {self.seconds}, expected more than 0")
 
@@ -74,9 +82,9 @@ class MeasureSettings:
 class LayerTime(NamedTuple):
     """One kernel of a network as the back end ran it.
 
-    nodes: indices into `OpGraph.nodes` of what it computes, as far as the back end tells: at least the one that names it;
-    empty for what the back end added by itself, such as a change of layout. ms: mean of the middle half of the repeats,
-    for the whole batch.
+    nodes: indices into `OpGraph.nodes` of what it computes, as `layers.attributed` finds it from the kernel's name;
+    empty for what the back end added by itself, such as a change of layout. ms: mean of the middle half of the
+    repeats, for the whole batch.
     """
 
     name: str
@@ -105,10 +113,12 @@ class LatencyBackend(Protocol):
 
     name: str
     precisions: tuple[str, ...]
-    tolerance: dict[str, float]
+    tolerance: Mapping[str, float]
     """By precision: how far logits may be from PyTorch's in float32, root mean square over root mean square."""
     options: tuple[str, ...]
     """What `MeasureSettings.options` may hold."""
+    fusion: Fusion
+    """Which operations run as one kernel, as a rule, without options."""
 
     def available(self, precision: str = "fp32", device: str = "cpu") -> str | None:
         """None where it can run here; else why not, and what to install."""
@@ -128,7 +138,7 @@ BACKENDS: Registry[LatencyBackend] = Registry("latency back end", "latency.backe
 
 @dataclass(frozen=True)
 class LatencyStats:
-    """A measured latency with all that it depends on. Times are in milliseconds for the whole batch, `latency_ms` for one image.
+    """A measured latency with all that it depends on, in milliseconds for the whole batch, `latency_ms` for one image.
 
     samples: of every repetition, for the whole batch, in order. settled: whether `relative_error` was reached.
     difference: from PyTorch's logits, root mean square over root mean square.

@@ -1,4 +1,4 @@
-"""Under which conditions a latency was measured, for the record; and how much memory there is. No torch of its own accord.
+"""Under which conditions a latency was measured, for the record; and how much memory there is. Imports no torch.
 
 What cannot be read is None and never an error.
 """

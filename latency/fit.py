@@ -60,11 +60,15 @@ Told = Callable[[str, int, int], None]
 """Hears what is being fitted, and how many steps of how many are done."""
 
 
+def _silent(what: str, done: int, total: int) -> None:
+    pass
+
+
 def fit(
     table: KernelTable,
     target: Target,
     recipe: Recipe = Recipe(),
-    told: Told = lambda what, done, total: None,
+    told: Told = _silent,
     share: float = 0.1,
 ) -> tuple[Profile, dict[str, Errors]]:
     """A profile fitted to all but a `share` of the shapes of `table`, and its errors on those, by kind and for all.
@@ -78,12 +82,9 @@ def fit(
     if len(known) < 10 or not kinds:
         raise LatencyError(f"{len(known)} kernels are too few to fit: measure more")
     models: list[Model] = []
-    for among in (WEIGHTED, tuple(kind for kind in KINDS if kind not in WEIGHTED)):
-        here = tuple(kind for kind in kinds if kind in among)
+    for here in (tuple(k for k in kinds if k in WEIGHTED), tuple(k for k in kinds if k not in WEIGHTED)):
         if here:
-            models.append(
-                _model(known.where(lambda kernel, here=here: kernel.kind in here), here, target, recipe, told)
-            )
+            models.append(_model(known.where(partial(_is_of, kinds=here)), here, target, recipe, told))
     profile = Profile(
         target.name,
         target.device,

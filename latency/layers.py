@@ -45,7 +45,7 @@ class Step(NamedTuple):
 class Match(NamedTuple):
     """The node that a step computes; whole: or a first part of it, that another step completes."""
 
-    index: int
+    node: int
     whole: bool
 
 
@@ -112,10 +112,10 @@ class _Matcher:
     def step(self, step: Step) -> Match | None:
         match = self._which(step)
         if match is not None:
-            self.used.add(match.index)
-            self.tensors[step.output] = self.numbers[match.index + 1]
+            self.used.add(match.node)
+            self.tensors[step.output] = self.numbers[match.node + 1]
             if not match.whole:
-                self.unfinished[step.output] = match.index
+                self.unfinished[step.output] = match.node
         elif all(x not in self.tensors for x in step.inputs):
             self.tensors[step.output] = _NOTHING
         elif step.kind in _SAME_VALUE:
@@ -167,9 +167,9 @@ def _number(op: Op, number: int, reads: tuple[int, ...]) -> int:
 def attributed(graph: OpGraph, anchors: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
     """The nodes that each kernel computes, kernels in order of execution; `anchors` are those that its name tells.
 
-    A convolution or linear layer that no kernel names belongs to the first one named behind it, with what is in between:
-    it was named after its end. Every other node without a kernel was fused into the one that makes its input, the
-    later one where it has two. Kernels without anchors get nothing.
+    A convolution or linear layer that no kernel names belongs to the first one named behind it, with what is in
+    between: it was named after its end. Every other node without a kernel was fused into the one that makes its input,
+    the later one where it has two. Kernels without anchors get nothing.
     """
     owner: dict[int, int] = {}
     for kernel, named in enumerate(anchors):

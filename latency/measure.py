@@ -3,16 +3,19 @@
     stats = measure(subject, MeasureSettings("onnxruntime", precision="int8"))
     stats.latency_ms, stats.interval, stats.settled
 
-Whatever the back end, its logits are compared with those of PyTorch in float32 on the CPU before a time is reported.
+Whatever the back end, its logits are compared with PyTorch's in float32 on the CPU before a time is reported.
+`latency.measure(…)`, which calls this module, takes structures and modules (a module that can be called: ADR 2).
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from latency.base import (
@@ -27,13 +30,16 @@ from latency.base import (
     UnavailableError,
 )
 from latency.conditions import available_memory, conditions, load
+from latency.subject import subject_of
 from latency.timing import Sampler, clock_of, take_turns
 from PlainNet.cost import op_cost
+from PlainNet.ir import Structure
 from PlainNet.ops import HEAD, OpGraph
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import nn
 
 COMPARED_IMAGES = 8
 """Logits are compared for the first so many images of a batch: images do not mix in evaluation."""
@@ -42,7 +48,7 @@ LAYER_REPEATS = 50
 
 @dataclass(frozen=True)
 class BlockTime:
-    """A block of a network, by its index (`HEAD`: the classifier), and the milliseconds of its kernels for the whole batch."""
+    """A block, by its index (`HEAD`: the classifier), and the milliseconds of its kernels for the whole batch."""
 
     block: int
     path: str
@@ -54,8 +60,8 @@ class BlockTime:
 class Breakdown:
     """Where the time of a network goes.
 
-    blocks: in order. rest_ms: kernels that belong to no node, such as changes of layout. The kernels are timed one by one,
-    with what a profiler adds: their sum is not `whole.median`, and shares of it say more than they do themselves.
+    blocks: in order. rest_ms: kernels that belong to no node, such as changes of layout. The kernels are timed one by
+    one, with what a profiler adds: their sum is not `whole.median`, and shares of it say more than they do themselves.
     """
 
     whole: LatencyStats
@@ -138,7 +144,7 @@ def reference(subject: Subject, batch: NDArray[np.float32]) -> NDArray[np.float3
 
 
 def difference(logits: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """How far logits are from those expected, root mean square over root mean square; infinite where they are not numbers."""
+    """How far logits are from those expected, root mean square over root mean square; infinite where one is no number."""
     import numpy as np
 
     if logits.shape != expected.shape or not np.isfinite(logits).all():
@@ -253,9 +259,7 @@ def _by_block(graph: OpGraph, layers: Sequence[LayerTime]) -> tuple[tuple[BlockT
     order: dict[int, str] = {}
     for node in graph.nodes:
         order.setdefault(node.block, "head" if node.block == HEAD else node.path)
-    blocks = tuple(
-        BlockTime(block, path, math.fsum(times[block]), len(times[block])) for block, path in order.items()
-    )
+    blocks = tuple(BlockTime(block, path, math.fsum(times[block]), len(times[block])) for block, path in order.items())
     return blocks, rest
 
 
@@ -287,3 +291,24 @@ def _too_big(subject: Subject, settings: MeasureSettings, what: str) -> LatencyE
         f"{subject.name} {what} at batch size {settings.batch_size} and resolution {subject.graph.input.size} "
         f"on {settings.device}: take a smaller batch"
     )
+
+
+class _Callable(ModuleType):
+    """Lets `latency.measure(target, …)` be called, although it is a module."""
+
+    def __call__(
+        self,
+        target: Structure | str | nn.Module,
+        *,
+        resolution: int = 32,
+        num_classes: int = 10,
+        use_se: bool = False,
+        name: str | None = None,
+        **settings: Any,
+    ) -> LatencyStats:
+        """`measure` of a structure, its text, or a module on RGB images; `settings` are those of `MeasureSettings`."""
+        subject = subject_of(target, resolution=resolution, num_classes=num_classes, use_se=use_se, name=name)
+        return measure(subject, MeasureSettings(**settings))
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -100,6 +100,7 @@ def _known(kinds: Sequence[str]) -> tuple[str, ...]:
     return tuple(kinds)
 
 
-def traffic(bytes_per_ms: float, launch_ms: float) -> Linear:
-    """Kernels without weights by the bytes that they move."""
-    return Linear(tuple((kind, 0, launch_ms, 0.0, 1 / bytes_per_ms) for kind in KINDS if kind not in WEIGHTED))
+def traffic(bytes_per_ms: float, launch_ms: float, without: Collection[str] = ()) -> Linear:
+    """Kernels without weights by the bytes that they move; `without` are kinds that something else predicts."""
+    kinds = [kind for kind in KINDS if kind not in WEIGHTED and kind not in without]
+    return Linear(tuple((kind, 0, launch_ms, 0.0, 1 / bytes_per_ms) for kind in kinds))

@@ -9,14 +9,12 @@ torch and onnx are imported when a network is exported.
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 import warnings
-from pathlib import Path
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from latency.base import LatencyError, Subject, UnavailableError
+from latency.base import LatencyError, Subject, UnavailableError, first_line
 from latency.layers import Step, matched
 from PlainNet.cost import op_cost
 from PlainNet.ops import OpGraph
@@ -60,19 +58,15 @@ def value_of(name: str) -> int | None:
 
 def why_not() -> str | None:
     """None where ONNX files can be made; else what is missing."""
-    for package in ("onnx", "onnxscript"):
-        try:
-            __import__(package)
-        except ImportError:
-            return f"{package} is not installed: pip install 'zennas[onnx]'"
-    return None
+    missing = [package for package in ("onnx", "onnxscript") if find_spec(package) is None]
+    return f"{missing[0]} is not installed: pip install 'zennas[onnx]'" if missing else None
 
 
-def export(subject: Subject, batch_size: int) -> onnx.ModelProto:
+def export(subject: Subject, batch_size: int, half: bool = False) -> onnx.ModelProto:
     """The network for batches of `batch_size`, batch-norm folded, as one model with its weights inside.
 
-    Input `INPUT`, (batch_size, C, H, W), output `OUTPUT`, float32. Raises LatencyError: nothing to export with, an
-    operation that has no ONNX, weights beyond what one file holds.
+    Input `INPUT`, (batch_size, C, H, W), output `OUTPUT`, float32; float16 with `half`, as are weights and all values.
+    Raises LatencyError: nothing to export with, an operation that has no ONNX, weights beyond what one file holds.
     """
     missing = why_not()
     if missing is not None:
@@ -83,41 +77,26 @@ def export(subject: Subject, batch_size: int) -> onnx.ModelProto:
             f"{subject.name} has {weights / 1e9:.2f} GB of weights, an ONNX file holds {MOST_BYTES / 1e9:.2f} GB: "
             "time it on the torch back end"
         )
-    model = _exported(subject, batch_size)
+    model = _exported(subject, batch_size, half)
     _pool_globally(model.graph)
     _name_nodes(model.graph, subject.graph)
     return model
 
 
-def write_model(path: Path, model: onnx.ModelProto) -> None:
-    """Write under a temporary name and rename, so that there is a whole file or none."""
-    write_bytes(path, model.SerializeToString())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """The same for any content."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
-
-
-def _exported(subject: Subject, batch_size: int) -> onnx.ModelProto:
+def _exported(subject: Subject, batch_size: int, half: bool) -> onnx.ModelProto:
     import torch
 
     from latency.folding import folded
 
+    network = folded(subject.build())
     images = torch.zeros(batch_size, *subject.graph.input.dims)
+    if half:
+        network, images = network.half(), images.half()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter, about itself
         try:
             program = torch.onnx.export(
-                folded(subject.build()),
+                network,
                 (images,),
                 input_names=[INPUT],
                 output_names=[OUTPUT],
@@ -131,6 +110,8 @@ def _exported(subject: Subject, batch_size: int) -> onnx.ModelProto:
             raise LatencyError(f"{subject.name} cannot be exported to ONNX: {_reason(error)}") from error
     assert program is not None
     model: onnx.ModelProto = program.model_proto
+    for node in model.graph.node:  # where in the code it stood, which differs from one export to the next
+        del node.metadata_props[:]
     return model
 
 
@@ -143,7 +124,7 @@ def _reason(error: BaseException) -> str:
     unsupported = re.search(r"No ONNX function found for <OpOverload\(op='([^']+)'", text)
     if unsupported:
         return f"the operation {unsupported.group(1)} has no ONNX function in opset {OPSET}"
-    return (str(chain[-1]).strip() or type(chain[-1]).__name__).splitlines()[0][:200]
+    return first_line(chain[-1])
 
 
 def _pool_globally(onnx_graph: Any) -> None:
@@ -166,7 +147,10 @@ def _pool_globally(onnx_graph: Any) -> None:
 
 
 def _name_nodes(onnx_graph: Any, graph: OpGraph) -> None:
-    """Name ONNX nodes after the node of `graph` that they compute, tensors after values; what the exporter added has no token."""
+    """Name ONNX nodes after the node of `graph` that they compute, tensors after values.
+
+    What the exporter added gets a name that speaks of no node.
+    """
     weights = {tensor.name for tensor in onnx_graph.initializer}
     results = {tensor.name for tensor in onnx_graph.output}
     steps = [
@@ -180,9 +164,9 @@ def _name_nodes(onnx_graph: Any, graph: OpGraph) -> None:
             node.name = f"x{position}_{node.op_type}"
             continue
         result = node.output[0]
-        if match.whole and result not in results and tensor_name(match.index + 1) not in renamed.values():
-            renamed[result] = tensor_name(match.index + 1)
-        name = token(match.index, node.op_type)
+        if match.whole and result not in results and tensor_name(match.node + 1) not in renamed.values():
+            renamed[result] = tensor_name(match.node + 1)
+        name = token(match.node, node.op_type)
         while name in names:
             name += "_"
         names.add(name)

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
+_NOTHING = np.float32(-80)
+"""silu is 0 from here on down; below, its exponential would overflow."""
+
 
 @dataclass(frozen=True)
 class Perceptron:
@@ -37,6 +40,7 @@ class Perceptron:
         for weights, bias in self.layers[:-1]:
             x = x @ weights
             x += bias
+            np.maximum(x, _NOTHING, out=x)
             gate = np.exp(-x)
             gate += 1
             x /= gate

@@ -66,6 +66,14 @@ class Predictor:
         """The same for any op graph, which need not have blocks."""
         return self._whole(sum(map(self._kernel_ms, self.kernels(graph))))
 
+    def blocks_ms(self, graph: OpGraph) -> dict[int, float]:
+        """By top-level block, what its kernels take of `graph_ms`; the overhead of the whole network is nobody's."""
+        found: dict[int, float] = {}
+        for kernel, nodes in group(graph, self.profile.fusion, self.batch_size):
+            block = graph.nodes[nodes[0]].block
+            found[block] = found.get(block, 0.0) + self.profile.scale * self._kernel_ms(kernel) / self.batch_size
+        return found
+
     def kernels(self, graph: OpGraph) -> list[Kernel]:
         """What of a graph is run."""
         return [kernel for kernel, _ in group(graph, self.profile.fusion, self.batch_size)]

@@ -81,22 +81,30 @@ class Profile:
             ) from None
 
     def outside(self, kernels: Iterable[Kernel]) -> list[str]:
-        """What in these kernels lies outside of what was fitted, one line for each kind and field."""
+        """What in these kernels lies outside of what was measured, in a few lines. Raises ProfileError."""
         found: dict[tuple[str, str], list[int]] = {}
-        for kernel in kernels:
-            known = self.ranges.get(kernel.kind)
-            if known is None:
+        by_bytes: list[str] = []
+        for kernel in dict.fromkeys(kernels):
+            kind = self.measured_as(kernel).kind
+            self.model_of(kind)
+            known = self.ranges.get(kind)
+            if kind != kernel.kind:
                 found.setdefault((kernel.kind, ""), [])
-                continue
-            for name in _RANGED:
-                value, (low, high) = getattr(kernel, name), known[name]
-                if not low <= value <= high:
-                    found.setdefault((kernel.kind, name), []).append(value)
-        return [self._outside(kind, name, values) for (kind, name), values in found.items()]
+            elif known is None:
+                by_bytes.append(kind)
+            else:
+                for name in _RANGED:
+                    value, (low, high) = getattr(kernel, name), known[name]
+                    if not low <= value <= high:
+                        found.setdefault((kind, name), []).append(value)
+        lines = [self._outside(kind, name, values) for (kind, name), values in found.items()]
+        if by_bytes:
+            lines.append(f"{', '.join(dict.fromkeys(by_bytes))}: not measured, taken from the bytes that they move")
+        return lines
 
     def _outside(self, kind: str, name: str, values: list[int]) -> str:
         if not name:
-            return f"{kind}: none was measured for this profile"
+            return f"{kind}: not measured, taken for a convolution"
         low, high = self.ranges[kind][name]
         return f"{kind} with {name.replace('_', ' ')} {_span(values)}, measured were {_span([low, high])}"
 

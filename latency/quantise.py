@@ -1,4 +1,4 @@
-"""Networks in INT8: static quantisation with explicit Q/DQ, per-channel weights. onnxruntime is imported when it is called.
+"""Networks in INT8: static quantisation with explicit Q/DQ, per-channel weights. Imports onnxruntime when called.
 
 Activations are unsigned for CPUs: with signed ones onnxruntime is slower than in float32 on x86. TensorRT wants
 everything symmetric and signed.
@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latency.base import LatencyError, UnavailableError
-from latency.onnx_files import INPUT
+from latency.base import LatencyError, MeasureSettings, Subject, UnavailableError, first_line
+from latency.onnx_files import INPUT, export
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,8 +33,16 @@ def why_not() -> str | None:
     return None
 
 
+def onnx_network(subject: Subject, settings: MeasureSettings, batch: NDArray[np.float32]) -> onnx.ModelProto:
+    """The network as ONNX for CPUs, in float32 or INT8, for batches of the size of `batch`. Raises LatencyError."""
+    model = export(subject, len(batch))
+    if settings.precision == "fp32":
+        return model
+    return quantised(model, calibration_batches(batch, settings.seed))
+
+
 def calibration_batches(batch: NDArray[np.float32], seed: int) -> list[NDArray[np.float32]]:
-    """`batch` itself, and noise of its mean and spread until there are `CALIBRATION_IMAGES` images, in batches of its size."""
+    """`batch`, and batches of its size, of noise of its mean and spread, for `CALIBRATION_IMAGES` images in all."""
     import numpy as np
 
     rng = np.random.default_rng([seed, 1])
@@ -50,7 +58,8 @@ def quantised(
 ) -> onnx.ModelProto:
     """`model` in INT8, calibrated by the extremes that `batches` of images cause. `model` is left as it was.
 
-    symmetric: signed activations around zero, and biases left in float32, as TensorRT wants it; unsigned ones otherwise.
+    symmetric: signed activations around zero, Q/DQ at inputs only, biases left in float32, as TensorRT wants it;
+    otherwise unsigned activations.
     Raises LatencyError.
     """
     missing = why_not()
@@ -61,7 +70,12 @@ def quantised(
 
     options: dict[str, Any] = {}
     if symmetric:
-        options = {"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False}
+        options = {
+            "ActivationSymmetric": True,
+            "WeightSymmetric": True,
+            "QuantizeBias": False,
+            "OpTypesToExcludeOutputQuantization": _FUSED_TYPES,
+        }
     # By way of files: the quantiser moves the weights of a model that it is handed to a side file.
     with tempfile.TemporaryDirectory(prefix="zennas-") as folder, _quiet():
         source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
@@ -72,18 +86,19 @@ def quantised(
                 target,
                 _reader(batches),
                 quant_format=QuantFormat.QDQ,
-                op_types_to_quantize=_SYMMETRIC_TYPES if symmetric else None,
+                op_types_to_quantize=_FUSED_TYPES if symmetric else None,
                 per_channel=True,
                 activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 extra_options=options,
             )
         except Exception as error:  # whatever the quantiser and the calibrating session raise
-            raise LatencyError(f"quantisation failed: {str(error).splitlines()[0][:200]}") from error
+            raise LatencyError(f"quantisation failed: {first_line(error)}") from error
         return onnx.load(target)
 
 
-_SYMMETRIC_TYPES = ["Conv", "Gemm", "MatMul", "Add", "MaxPool", "AveragePool", "GlobalAveragePool"]
+_FUSED_TYPES = ["Conv", "Gemm", "MatMul", "Add"]
+"""What TensorRT computes in INT8 with what follows fused: it wants Q/DQ before them, none between them and a ReLU."""
 
 
 def _reader(batches: Sequence[NDArray[np.float32]]) -> Any:

@@ -3,8 +3,8 @@
     subject = of_structure(PlainNet.parse(text), 32, 10)
     subject = of_module("resnet18", torchvision.models.resnet18(), (3, 224, 224))
 
-A network that nobody trained gets the batch-norm statistics of a seeded batch, so that its activations neither explode nor
-vanish, in half precision neither, and that folding batch-norm has something to get wrong.
+A network that nobody trained gets the batch-norm statistics of a seeded batch, so that its activations neither explode
+nor vanish, in half precision neither, and that folding batch-norm has something to get wrong.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from latency.base import LatencyError, Subject
 from PlainNet.blocktype import Options
+from PlainNet.grammar import parse
 from PlainNet.ir import Structure
 from PlainNet.lowering import lower
 from PlainNet.ops import Shape
@@ -46,7 +47,7 @@ def of_structure(
 
 
 def of_module(name: str, module: nn.Module, input_shape: tuple[int, int, int]) -> Subject:
-    """Anybody's convolutional network on images of `input_shape`, (C, H, W). Raises LatencyError where it cannot be read.
+    """Anybody's convolutional network on images of `input_shape`, (C, H, W). Raises LatencyError if it cannot be read.
 
     It is copied, with its weights; batch-norms that never saw an image get the statistics of a seeded batch.
     """
@@ -64,6 +65,25 @@ def of_module(name: str, module: nn.Module, input_shape: tuple[int, int, int]) -
         return fresh
 
     return Subject(name, graph, _remembered(make, seed=0))
+
+
+def subject_of(
+    target: Structure | str | nn.Module,
+    *,
+    resolution: int = 32,
+    num_classes: int = 10,
+    use_se: bool = False,
+    name: str | None = None,
+) -> Subject:
+    """A structure, its text, or a module, which has its own classes and takes RGB images.
+
+    Raises StructureError, ParseError among them, and LatencyError.
+    """
+    if isinstance(target, str):
+        target = parse(target)
+    if isinstance(target, Structure):
+        return of_structure(target, resolution, num_classes, use_se, name)
+    return of_module(name or type(target).__name__, target, (3, resolution, resolution))
 
 
 def _remembered(make: Callable[[], nn.Module], seed: int) -> Callable[[], nn.Module]:

@@ -1,4 +1,4 @@
-"""The one timer: warm-up until stable, synchronised, repeated until the median is known. No torch unless a GPU is timed.
+"""The one timer: warm-up until stable, synchronised, repeated until the median is known. Imports torch for GPUs only.
 
     sampler = Sampler(session.run, clock_of(session.clock, "cpu"), relative_error=0.01)
     timing = take_turns([sampler], seconds=10.0)[0]
@@ -64,7 +64,7 @@ class CpuClock:
 
 
 class CudaClock:
-    """Events on the current stream of a CUDA device, an own pair each repeat; the work is queued and waited for at the end."""
+    """Events on the current stream of a CUDA device, a pair a repeat; work is queued, and waited for at the end."""
 
     resolution_ms = 5e-4  # of cudaEventElapsedTime, by its documentation
 
@@ -135,7 +135,8 @@ class Sampler:
     def warm_up(self, seconds: float) -> None:
         """Run until two windows in a row are no faster than the best before by more than the relative error.
 
-        At least twice, and for no longer than `seconds` otherwise. Finds how many runs make a sample long enough for the clock.
+        At least twice, and for no longer than `seconds` otherwise. Finds how many runs make a sample that the clock can
+        tell from others.
         """
         end = self.clock.now() + seconds
         self._untimed(1)  # the first run allocates, compiles and chooses kernels

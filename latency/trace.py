@@ -7,16 +7,14 @@ has no operation in `PlainNet.ops` is refused by name. Node paths are the names 
 from __future__ import annotations
 
 import copy
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
-from torch.nn import functional as F
 
-from latency.base import LatencyError
+from latency.base import LatencyError, first_line
 from PlainNet.ops import (
     FLAT,
     HEAD,
@@ -54,14 +52,12 @@ def read_graph(name: str, module: nn.Module, channels: int, size: int) -> OpGrap
     try:
         traced = fx.symbolic_trace(copy.deepcopy(module).eval())
     except Exception as error:  # fx passes on whatever the module's code raises on a symbolic value
-        raise LatencyError(f"{name} cannot be traced by torch.fx: {_first_line(error)}") from error
+        raise LatencyError(f"{name} cannot be traced by torch.fx: {first_line(error)}") from error
     try:
         # ShapeProp sets tensor_meta; no number is computed on the meta device.
         ShapeProp(traced.to("meta")).propagate(torch.empty(1, channels, size, size, device="meta"))
     except Exception as error:
-        raise LatencyError(
-            f"{name} does not run on images of {channels}×{size}×{size}: {_first_line(error)}"
-        ) from error
+        raise LatencyError(f"{name} does not run on images of {channels}×{size}×{size}: {first_line(error)}") from error
     containers = {path for path, part in module.named_modules() if type(part) in (nn.Sequential, nn.ModuleList)}
     reader = _Reader(name, traced, Shape(channels, size), containers)
     for node in traced.graph.nodes:
@@ -163,7 +159,9 @@ class _Reader:
             self.emit(node, self.max_pool(node, *x))
         elif name == "avg_pool2d":
             x = _arguments(
-                node, ("input", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"), (None, 0, False, True)
+                node,
+                ("input", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"),
+                (None, 0, False, True),
             )
             self.emit(node, self.avg_pool(node, *x))
         elif name in ("flatten", "view", "reshape"):
@@ -180,9 +178,7 @@ class _Reader:
     def conv(self, node: fx.Node, layer: nn.Conv2d) -> Conv:
         kernel, stride = self.square(node, layer.kernel_size), self.square(node, layer.stride)
         dilation = self.square(node, layer.dilation)
-        op = Conv(
-            layer.in_channels, layer.out_channels, kernel, stride, layer.groups, layer.bias is not None, dilation
-        )
+        op = Conv(layer.in_channels, layer.out_channels, kernel, stride, layer.groups, layer.bias is not None, dilation)
         if isinstance(layer.padding, str):
             padding = op.padding if layer.padding == "same" and op.extent % 2 else 0
         else:
@@ -343,7 +339,3 @@ def _arguments(node: fx.Node, names: tuple[str, ...], defaults: tuple[Any, ...])
     given = dict(zip(names, node.args, strict=False)) | node.kwargs
     late = names[len(names) - len(defaults) :]
     return tuple(given.get(name, dict(zip(late, defaults, strict=True)).get(name)) for name in names[1:])
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

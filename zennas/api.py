@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from zennas.numbers import parse_count
 from zennas.search.result import SearchResult, read_result
 from zennas.search.runner import NoWatcher, Watcher, resume, start
 from zennas.search.settings import SearchSettings, WrongSettingError
+from zennas.sources import latency_limits
 from zennas.store import FILE
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ def search(
     budget_params: float | str | None = None,
     budget_flops: float | str | None = None,
     max_layers: float | str | None = None,
+    budget_latency_ms: float | Sequence[float] | None = None,
+    latency_backend: str | Sequence[str] | None = None,
+    latency_batch_size: int | None = None,
     save_dir: str | Path | None = None,
     go_on: bool = False,
     watcher: Watcher = NoWatcher(),
@@ -35,17 +40,23 @@ def search(
 ) -> SearchResult:
     """Search for the best structure within the budget.
 
-    Budgets are whole numbers, 1e6 among them, or text like "1M"; at least one is needed. `settings` are the
-    further fields of `SearchSettings`. The run is kept in `save_dir`, or in a new folder in `runs/`; with `go_on` a
-    run of the same settings that is there already is continued.
+    Budgets are whole numbers, 1e6 among them, or text like "1M"; at least one is needed. budget_latency_ms:
+    milliseconds an image on the device of `latency_backend`, "predictor:PROFILE" or a back end that measures every
+    candidate; for several devices both are lists. latency_batch_size: images at a time, None for the profile's own,
+    or 1. `settings` are the further fields of `SearchSettings`. The run is kept in `save_dir`, or in a new folder in
+    `runs/`; with `go_on` a run of the same settings that is there already is continued.
     Raises BudgetError where nothing fits, WrongSettingError, and what `runner.start` raises.
     """
     budget = Budget(
-        _count("budget_params", budget_params), _count("budget_flops", budget_flops), _count("max_layers", max_layers)
+        _count("budget_params", budget_params),
+        _count("budget_flops", budget_flops),
+        _count("max_layers", max_layers),
+        latency_limits(budget_latency_ms, latency_backend, latency_batch_size),
     )
-    if not budget.limits():
+    if not budget:
         raise WrongSettingError(
-            "a search needs a budget: params, flops or layers (--budget-params, --budget-flops, --max-layers)"
+            "a search needs a budget: params, flops, layers or latency "
+            "(--budget-params, --budget-flops, --max-layers, --budget-latency-ms)"
         )
     chosen = SearchSettings(search_space=search_space, budget=budget, **settings)
     folder = _folder(save_dir) or new_folder(Path(search_space).stem)

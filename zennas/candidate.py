@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -20,6 +21,28 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds an image on one device, as predicted, as measured, or both.
+
+    low, high: 95 % interval of the measured median, where there were samples enough. p90: of the samples.
+    settled: whether the measurement became as exact as it should.
+    """
+
+    predicted: float | None = None
+    measured: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p90: float | None = None
+    settled: bool = True
+
+    @property
+    def ms(self) -> float:
+        """The measured one, else the predicted one; infinite where there is none."""
+        known = self.predicted if self.measured is None else self.measured
+        return math.inf if known is None else known
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One network of a search.
 
@@ -27,6 +50,7 @@ class Candidate:
     iteration: how many mutations had been tried. seed: for scores that are random.
     fitness: what the search maximises, set when it was scored. error: why scoring failed.
     measures: scores by the name of their proxy, for those that were confirmed.
+    latency: by the source of the budget's limits (`budget.LatencyLimit`), where it has some.
     """
 
     id: int
@@ -39,3 +63,4 @@ class Candidate:
     fitness: float | None = None
     error: str | None = None
     measures: dict[str, Measure] = field(default_factory=dict)
+    latency: dict[str, Latency] = field(default_factory=dict)

@@ -1,8 +1,7 @@
-"""Writing files whole or not at all."""
+"""Where results may be written. `PlainNet/files.py` writes them."""
 
 from __future__ import annotations
 
-import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -30,22 +29,3 @@ def _remove(folders: list[Path]) -> None:
     for place in folders:
         with suppress(OSError):
             place.rmdir()
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` under a temporary name, then rename: a reader sees the old file or the new one."""
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """The same for a file that is no text."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(draft, 0o644)
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise

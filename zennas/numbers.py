@@ -45,3 +45,8 @@ def format_count(value: float) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 layer`, `18 layers`, `1,437 images`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def in_milliseconds(seconds: float) -> float:
+    """As people write it: 1.2e-3 s is 1.2 ms, not 1.1999999999999997."""
+    return float(f"{seconds * 1000:.12g}")

@@ -2,6 +2,7 @@
 
 Tables: `facts` (settings, environment, status and the search's state, as JSON), `candidates` (every
 member the population ever had, and every failure; or a correlation's sample), `measures` (confirmed scores),
+`latencies` (a row for each candidate and device of the budget),
 `scores` (a correlation's: one scoring a row, with its value or its error). One transaction saves a checkpoint,
 so that the file always holds one consistent moment of the search.
 """
@@ -14,21 +15,23 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple
 
 from PlainNet import Cost
 from PlainNet.grammar import read
-from zennas.candidate import Candidate, Measure
+from zennas.candidate import Candidate, Latency, Measure
 
 FILE = "run.sqlite"
 SEARCH = "search"
 """The kind of a run that says nothing else."""
 
-_FORMAT = 2
-_READABLE = (1, 2)
-"""Format 1 has searches only, and no table `scores`."""
+_FORMAT = 3
+_READABLE = (1, 2, 3)
+"""Format 1 has searches only, and no table `scores`; before 3 there is no table `latencies`."""
+_WITH_LATENCIES = 3
 
 _SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -39,6 +42,9 @@ CREATE TABLE candidates (
 CREATE TABLE measures (
     candidate INTEGER NOT NULL, name TEXT NOT NULL, value REAL NOT NULL, low REAL, high REAL,
     PRIMARY KEY (candidate, name));
+CREATE TABLE latencies (
+    candidate INTEGER NOT NULL, source TEXT NOT NULL, predicted REAL, measured REAL, low REAL, high REAL, p90 REAL,
+    settled INTEGER NOT NULL, PRIMARY KEY (candidate, source));
 CREATE TABLE scores (
     candidate INTEGER NOT NULL, name TEXT NOT NULL, repeat INTEGER NOT NULL, value REAL, error TEXT,
     PRIMARY KEY (candidate, name, repeat));
@@ -74,6 +80,7 @@ class Store:
         self._db = connection
         self._lock = lock
         self._kind: str | None = None  # remembered, for when the file cannot be asked any more
+        self._format = _FORMAT
 
     # -- opening -----------------------------------------------------------------------------
 
@@ -174,6 +181,7 @@ class Store:
 
     def put_candidates(self, candidates: Iterable[Candidate], facts: dict[str, Any]) -> None:
         """Save candidates and facts in one transaction."""
+        candidates = list(candidates)
         rows = [
             (
                 c.id,
@@ -193,20 +201,42 @@ class Store:
         ]
         with self._transaction():
             self._db.executemany("INSERT OR REPLACE INTO candidates VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+            for candidate in candidates:
+                self._put_latencies(candidate.id, candidate.latency)
             self._put(facts)
+
+    def add_latencies(self, number: int, latencies: dict[str, Latency], facts: dict[str, Any]) -> None:
+        """Store latencies of the candidate with that id, by source, and facts, in one transaction."""
+        with self._transaction():
+            self._put_latencies(number, latencies)
+            self._put(facts)
+
+    def _put_latencies(self, number: int, latencies: dict[str, Latency]) -> None:
+        if latencies:
+            self._db.executemany(
+                "INSERT OR REPLACE INTO latencies VALUES (?,?,?,?,?,?,?,?)",
+                [(number, source, *astuple(latency)) for source, latency in latencies.items()],
+            )
 
     def candidates(self, ids: Iterable[int] | None = None) -> list[Candidate]:
         """The stored candidates, all or those of the given ids, in the order of their ids."""
         measures: dict[int, dict[str, Measure]] = {}
         for number, name, value, low, high in self._rows("SELECT * FROM measures"):
             measures.setdefault(number, {})[name] = Measure(value, low, high)
+        latencies: dict[int, dict[str, Latency]] = {}
+        for number, source, predicted, measured, low, high, p90, settled in self._latency_rows():
+            found = Latency(predicted, measured, low, high, p90, bool(settled))
+            latencies.setdefault(number, {})[source] = found
         if ids is None:
             rows = self._rows("SELECT * FROM candidates ORDER BY id")
         else:
             chosen = json.dumps(list(ids))  # one parameter, however many ids there are
             wanted = "SELECT value FROM json_each(?)"
             rows = self._rows(f"SELECT * FROM candidates WHERE id IN ({wanted}) ORDER BY id", (chosen,))
-        return [_candidate(row, measures) for row in rows]
+        return [_candidate(row, measures, latencies) for row in rows]
+
+    def _latency_rows(self) -> list[Any]:
+        return self._rows("SELECT * FROM latencies") if self._format >= _WITH_LATENCIES else []
 
     def best(self) -> int | None:
         """The id of the member with the highest fitness, the earliest of several; None where there is none."""
@@ -286,12 +316,15 @@ class Store:
             raise
         if found not in _READABLE:
             self.close()
-            known = " and ".join(map(str, _READABLE))
+            known = ", ".join(map(str, _READABLE))
             raise StoreError(f"{self.folder / FILE} has format {found}, this version reads {known}")
+        self._format = found
         return self
 
 
-def _candidate(row: tuple[Any, ...], measures: dict[int, dict[str, Measure]]) -> Candidate:
+def _candidate(
+    row: tuple[Any, ...], measures: dict[int, dict[str, Measure]], latencies: dict[int, dict[str, Latency]]
+) -> Candidate:
     number, structure, parent, iteration, seed, params, flops, activations, layers, status, fitness, error = row
     return Candidate(
         id=number,
@@ -304,6 +337,7 @@ def _candidate(row: tuple[Any, ...], measures: dict[int, dict[str, Measure]]) ->
         fitness=fitness,
         error=error,
         measures=measures.get(number, {}),
+        latency=latencies.get(number, {}),
     )
 
 

@@ -1,1 +1,1 @@
-"""The back ends: one file each, found by `latency.base.BACKENDS`. File names are not the libraries', which they import."""
+"""The back ends: one file each, found by `latency.base.BACKENDS`. No file is named like the library that it imports."""

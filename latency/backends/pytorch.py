@@ -1,18 +1,19 @@
 """PyTorch itself: CPU in float32 and bfloat16, CUDA in float32, float16 and bfloat16. CUDA is unrun so far.
 
-Options: "compile" (torch.compile), "cuda-graphs" (one launch for all kernels), "no-fold" (batch-norm as in training code),
-"channels-first" (the default is channels-last).
+Options: "compile" (torch.compile), "cuda-graphs" (one launch for all kernels), "no-fold" (batch-norm as in training
+code), "channels-first" (the default is channels-last).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from latency.base import BACKENDS, LatencyError, LayerTime, MeasureSettings, Subject
+from latency.base import BACKENDS, LatencyError, LayerTime, MeasureSettings, Subject, first_line
 from latency.conditions import versions_of
+from latency.kernels import Fusion
 from latency.layers import Match, Step, attributed, matched
 from latency.timing import clock_of, middle_mean
 
@@ -30,9 +31,10 @@ class PyTorch:
     """The module, called eagerly unless options say otherwise."""
 
     name = "torch"
-    precisions = ("fp32", "fp16", "bf16")
-    tolerance = {"fp32": 1e-3, "fp16": 0.05, "bf16": 0.35}
-    options = (COMPILE, CUDA_GRAPHS, NO_FOLD, CHANNELS_FIRST)
+    precisions: tuple[str, ...] = ("fp32", "fp16", "bf16")
+    tolerance: Mapping[str, float] = {"fp32": 1e-3, "fp16": 0.05, "bf16": 0.35}
+    options: tuple[str, ...] = (COMPILE, CUDA_GRAPHS, NO_FOLD, CHANNELS_FIRST)
+    fusion = Fusion(activation=False, addition=False, zeros="removed")
 
     def available(self, precision: str = "fp32", device: str = "cpu") -> str | None:
         import torch
@@ -113,7 +115,7 @@ class PyTorchSession:
             raise LatencyError(f"the layers cannot be told apart under {hidden[0]}: leave the option out")
         timed = _timed_nodes(self._network, self._input, repeats, self.clock, self._settings.device)
         nodes = [node for node, _ in timed]
-        found = attributed(self._graph, [(match.index,) if match else () for match in self._matches(nodes)])
+        found = attributed(self._graph, [(match.node,) if match else () for match in self._matches(nodes)])
         return [
             LayerTime(f"{node.name} ({_kind(self._network, node)})", of_node, ms)
             for (node, ms), of_node in zip(timed, found, strict=True)
@@ -139,8 +141,7 @@ class PyTorchSession:
         try:
             compiled(self._input)
         except Exception as error:  # the compiler's own, or those of the C++ compiler that it calls
-            line = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise LatencyError(f"torch.compile failed: {line[:200]}; leave out the option {COMPILE}") from error
+            raise LatencyError(f"torch.compile failed: {first_line(error)}; leave out the option {COMPILE}") from error
         return compiled
 
     def _captured(self) -> Callable[[], None]:
@@ -180,7 +181,8 @@ def _exact(device: str) -> Iterator[None]:
     if not device.startswith("cuda"):
         yield
         return
-    convolutions, products = torch.backends.cudnn.conv, torch.backends.cuda.matmul
+    convolutions: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]  # a submodule made at run time
+    products: Any = torch.backends.cuda.matmul
     before = torch.backends.cudnn.benchmark, convolutions.fp32_precision, products.fp32_precision
     torch.backends.cudnn.benchmark = True
     convolutions.fp32_precision = products.fp32_precision = "ieee"

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from PlainNet import Cost, ParseError, StructureError, parse
+from PlainNet.files import write_text
 from tests.conftest import SMALL
 from zennas.api import search
 from zennas.budget import Budget, BudgetError
-from zennas.files import write_text
 from zennas.numbers import format_count, parse_count
 from zennas.report import analyze_network
 from zennas.search.settings import SearchSettings, SettingsError, WrongSettingError

@@ -6,6 +6,7 @@ import typer
 
 import zennas
 from zennas.cli import analyze, correlate, doctor, runs, score, search, train
+from zennas.cli import latency as latency_commands
 from zennas.cli.errors import guarded
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app.command()(search.search)
 app.command()(analyze.analyze)
 app.command()(score.score)
 app.command()(correlate.correlate)
+app.add_typer(latency_commands.app, name="latency")
 app.command()(train.train)
 app.command()(runs.runs)
 app.command()(doctor.doctor)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from latency.base import UnavailableError
 from PlainNet.device import DeviceError
 from PlainNet.registry import UnknownNameError
 from zennas.budget import BudgetError
@@ -32,6 +33,7 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (UnknownNameError, 2),
     (WrongSettingError, 2),
     (DeviceError, 2),
+    (UnavailableError, 2),
     (BudgetError, 3),
     (RunInUseError, 4),
     (TerminationError, 143),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
@@ -26,3 +27,14 @@ def folder(text: str) -> Path:
     if not text:
         raise ArgumentTypeError("the name is empty, expected a folder")
     return Path(text)
+
+
+def above_zero(text: str) -> float:
+    """A finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no number, expected one above 0") from None
+    if not 0 < value < math.inf:
+        raise ArgumentTypeError(f"{text} is out of range, expected a number above 0")
+    return value

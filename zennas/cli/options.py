@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from PlainNet.device import DeviceError
 from zennas.limits import MAX_RESOLUTION
-from zennas.numbers import LARGEST, parse_count
+from zennas.numbers import LARGEST, in_milliseconds, parse_count
 
 
 def count(least: int = 1, most: int = LARGEST) -> Callable[[str], int]:
@@ -45,6 +46,29 @@ def precision(text: str) -> str:
 def number_option(help: str, *, least: int = 1, most: int = LARGEST, default: str | bool = True) -> Any:
     """An option that is a count; `default` is shown where None means something."""
     return typer.Option(help=help, parser=count(least, most), metavar="NUMBER", show_default=default)
+
+
+def above_zero(text: str) -> float:
+    """A time, for typer: a finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no number, expected one above 0") from None
+    if not 0 < value < math.inf:
+        raise typer.BadParameter(f"{text} is out of range, expected a number above 0")
+    return value
+
+
+def latency_option(help: str) -> Any:
+    """A budget of latency, which may be given several times."""
+    return typer.Option(help=help, parser=above_zero, metavar="NUMBER", show_default="no limit")
+
+
+def one_unit(milliseconds: list[float], seconds: list[float]) -> list[float]:
+    """Budgets of latency in milliseconds, given in one unit or the other."""
+    if milliseconds and seconds:
+        raise typer.BadParameter("both units are given, expected one of them", param_hint="--budget-latency-ms")
+    return milliseconds or list(map(in_milliseconds, seconds))
 
 
 Target = Annotated[

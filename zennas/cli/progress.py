@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +44,7 @@ class _SearchBar:
         self._progress = progress
         self._evolving = progress.add_task("searching", total=None, note="")
         self._confirming = progress.add_task("confirming", total=None, note="", visible=False)
+        self._measuring = progress.add_task("measuring", total=None, note="", visible=False)
 
     def searching(self, search: Evolution, settings: SearchSettings) -> None:
         best = max((c.fitness or 0.0 for c in search.population), default=0.0)
@@ -52,6 +53,9 @@ class _SearchBar:
 
     def confirming(self, done: int, total: int) -> None:
         self._progress.update(self._confirming, completed=done, total=total, note="by Monte Carlo", visible=True)
+
+    def measuring(self, done: int, total: int) -> None:
+        self._progress.update(self._measuring, completed=done, total=total, note="their latency", visible=True)
 
 
 @contextmanager
@@ -116,3 +120,15 @@ def training_progress(epochs: int, quiet: bool) -> Iterator[TrainingWatcher]:
     """A watcher that draws, and prints a line an epoch unless `quiet`."""
     with interruptible(lambda: "; weights are written at the end only, so there are none"), bar() as progress:
         yield _TrainingBar(progress, epochs, quiet)
+
+
+@contextmanager
+def counting_progress(what: str, advice: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar for so many of so many, with a note; an interruption says `advice`."""
+    with interruptible(lambda: advice), bar() as progress:
+        task = progress.add_task(what, total=None, note="")
+
+        def told(done: int, total: int, note: str) -> None:
+            progress.update(task, completed=done, total=total, note=note[:60])
+
+        yield told

@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from zennas.candidate import Measure
+from zennas.candidate import Latency, Measure
 from zennas.correlate.overview import Overview
 from zennas.numbers import counted, format_count
 from zennas.runs import DamagedRun, Run
+from zennas.search.latency_report import LatencyReport
 from zennas.search.result import SearchResult
 from zennas.search.runner import BEST_FILE
 
@@ -52,11 +53,47 @@ def print_search(result: SearchResult) -> None:
             f"  (95 % interval of {counted(result.settings.repeats, 'repetition')})" if measure.low is not None else ""
         )
         OUT.print(f"  {name} {measure_text(measure)}{note}")
+    for report in result.latency:
+        OUT.print(Text(f"  {latency_text(report)}"))
+        for note in report.notes:
+            OUT.print(Text(f"    {note}"))
+    if result.measured:
+        _print_measured(result)
     rejected = ", ".join(f"{reason} {number:,}" for reason, number in sorted(counts["rejected"].items()))
     OUT.print(f"tried {counts['tried']:,} in {result.seconds:.1f} s; scored {counts['scored']:,}; rejected: {rejected}")
     for message, number in result.failures.items():
         OUT.print(f"scoring failed {counted(number, 'time')}: {message}")
     OUT.print(f"files: {result.folder / BEST_FILE}, {result.folder / 'run.sqlite'}")
+
+
+def latency_text(report: LatencyReport) -> str:
+    """What was predicted beside what was measured, and the budget."""
+    limit, found = report.limit, report.found
+    parts = [] if found.predicted is None else [f"{found.predicted:.4g} ms predicted"]
+    if found.measured is not None:
+        spread = "" if found.low is None else f" (95 % interval {found.low:.4g}–{found.high:.4g}, p90 {found.p90:.4g})"
+        parts.append(f"{found.measured:.4g} ms measured{spread}")
+    batch = f" at batch {limit.batch_size}" if limit.batch_size is not None else ""
+    return f"latency {limit.label}: {', '.join(parts) or 'unknown'}  (budget: {limit.ms:g} ms an image{batch})"
+
+
+def _print_measured(result: SearchResult) -> None:
+    """The best with their latencies, as predicted and as measured."""
+    limits = result.settings.budget.latency
+    titles = [f"{limit.label} {what}" for limit in limits for what in ("predicted", "measured")]
+    rows = table("measured", "score", *titles, right=("score", *titles))
+    for place, candidate in enumerate(result.measured, start=1):
+        measures = list(candidate.measures.values())
+        score = measure_text(measures[0]) if measures else f"{candidate.fitness:.6g}"
+        cells = [
+            "–" if ms is None else f"{ms:.4g} ms{'' if ms <= limit.ms else ' over'}"
+            for limit in limits
+            for found in [candidate.latency.get(limit.source, Latency())]
+            for ms in (found.predicted, found.measured)
+        ]
+        chosen = " (best)" if result.best is not None and candidate.id == result.best.id else ""
+        rows.add_row(f"{place}{chosen}", score, *cells)
+    OUT.print(rows)
 
 
 def print_run_list(results: list[Run]) -> None:
@@ -94,7 +131,7 @@ def print_correlation(result: CorrelateResult) -> None:
     rows = table(*report.COLUMNS, right=report.NUMBERS)
     for row in result.rows:
         rows.add_row(*report.cells(row))
-    (OUT if OUT.is_terminal else Console(width=WIDE, highlight=False)).print(rows)
+    print_wide(rows)
     for line in (*report.notes(result), *report.protocol(result)):
         OUT.print(Text(line))
     files = [report.TEXT_FILE, report.JSON_FILE, report.SCORES_FILE]
@@ -114,6 +151,11 @@ def print_training(result: TrainResult) -> None:
         f"({result.seconds:.0f} s, {last.images_per_second:.0f} images/s)"
     )
     OUT.print(f"files: {result.folder / 'weights.pt'}, {result.folder / 'train.json'}, {result.folder / 'history.csv'}")
+
+
+def print_wide(rows: Table) -> None:
+    """A table with long cells; where there is no terminal to fit it into, as wide as it likes to be."""
+    (OUT if OUT.is_terminal else Console(width=WIDE, highlight=False)).print(rows)
 
 
 def table(*columns: str, right: tuple[str, ...] = ()) -> Table:

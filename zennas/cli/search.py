@@ -31,6 +31,23 @@ def search(
             default="no limit",
         ),
     ] = None,
+    budget_latency_ms: Annotated[
+        list[float],
+        opt.latency_option("At most so many milliseconds an image, like 0.3. Give it again for another device."),
+    ] = [],
+    budget_latency: Annotated[list[float], opt.latency_option("The same in seconds, like 3e-4: Zen-NAS's flag.")] = [],
+    latency_backend: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            help="Whose latency that is, once for each budget: predictor:PROFILE (a name or a file), or a back end "
+            "that measures every candidate here, which is slow: torch, onnxruntime:int8, torch:fp16:cuda.",
+            show_default="predictor:v100-pytorch-fp16",
+        ),
+    ] = [],
+    latency_batch_size: Annotated[
+        Optional[int], opt.number_option("Images at a time, for the latency.", default="the profile's, else 1")
+    ] = None,
     resolution: Annotated[int, opt.number_option("Side of the square input image.", most=MAX_RESOLUTION)] = 32,
     num_classes: Annotated[int, opt.number_option("Classes that the network tells apart.")] = 10,
     use_se: Annotated[
@@ -48,7 +65,10 @@ def search(
     seed: opt.Seed = 0,
     batch_size: opt.BatchSize = 16,
     repeats: Annotated[int, opt.number_option("Repetitions with which the best are confirmed.")] = 8,
-    top: Annotated[int, opt.number_option("How many of the best are confirmed.")] = 8,
+    top: Annotated[
+        int,
+        opt.number_option("How many of the best are confirmed, and measured where the budget's devices are here."),
+    ] = 8,
     device: opt.Device = "auto",
     gpu: opt.Gpu = None,
     precision: opt.Precision = "fp32",
@@ -59,6 +79,8 @@ def search(
     """Design a network for a budget: evolve structures, confirm the best, write best_structure.txt.
 
     Example: zennas search --budget-params 1M --max-layers 18 --save-dir runs/mine
+
+    Example: zennas search --budget-latency-ms 0.3 --latency-backend predictor:v100-pytorch-fp16 --resolution 224
     """
     from zennas.api import continue_search
     from zennas.api import search as run_search
@@ -79,6 +101,9 @@ def search(
                 budget_params=budget_params,
                 budget_flops=budget_flops,
                 max_layers=max_layers,
+                budget_latency_ms=opt.one_unit(budget_latency_ms, budget_latency),
+                latency_backend=latency_backend,
+                latency_batch_size=latency_batch_size,
                 resolution=resolution,
                 num_classes=num_classes,
                 use_se=use_se,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from PlainNet.files import write_bytes
 from zennas.correlate.report import estimate_text
 from zennas.correlate.result import CorrelateResult, Row
-from zennas.files import write_bytes
 
 WIDE = 1000.0
 """Positive scores that span more than this factor are drawn on a logarithmic axis."""

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from PlainNet.files import write_text
 from zennas.correlate.result import CorrelateResult, Row
 from zennas.correlate.sample import Sample
 from zennas.correlate.settings import CorrelateSettings
 from zennas.correlate.statistics import Estimate, resamples_for, top_count
-from zennas.files import write_text
 from zennas.numbers import counted
 
 SCORES_FILE = "scores.csv"

@@ -2,7 +2,7 @@
 
 Differences to Zen-NAS: the structure that the search starts from is a member itself and need not fit
 the budget (the search walks down from it first), and a structure that has been a member is not
-scored again.
+scored again. Latencies are asked for last, of structures that fit otherwise and are new.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+from latency.base import LatencyError
 from PlainNet import Cost, Structure, StructureError
 from PlainNet.cost import CostModel, count_layers
 from PlainNet.grammar import read
 from SearchSpace import SearchSpace
 from zennas.budget import Budget
-from zennas.candidate import Candidate
+from zennas.candidate import Candidate, Latency
+from zennas.devices import Device
 from zennas.search.start import within_budget
 
 FOUNDERS = 10
@@ -28,20 +30,35 @@ can hold no more evolves once it is full."""
 
 _PATIENCE = 2000
 """Rejected proposals in a row after which `ask` comes back empty, so that progress is seen and saved."""
+_MEASURED_PATIENCE = 3
+"""The same where each may take seconds, because its latency is measured."""
+_HOPELESS = 20
+"""So many structures in a row without a latency end a search."""
 
 
 class Evolution:
     """A steady-state population of at most `population_size`, see the module's first lines.
 
-    All random choices come from one generator seeded with `seed`.
+    All random choices come from one generator seeded with `seed`. devices: tell the latencies that the budget limits.
     """
 
     def __init__(
-        self, space: SearchSpace, model: CostModel, budget: Budget, *, iterations: int, population_size: int, seed: int
+        self,
+        space: SearchSpace,
+        model: CostModel,
+        budget: Budget,
+        devices: Sequence[Device] = (),
+        *,
+        iterations: int,
+        population_size: int,
+        seed: int,
     ) -> None:
         self._space = space
         self._model = model
         self._budget = budget
+        self._devices = devices
+        self._patience = _PATIENCE if all(device.limit.predicted for device in devices) else _MEASURED_PATIENCE
+        self._without_latency = 0
         self._iterations = iterations
         self._population_size = population_size
         self._founders = min(FOUNDERS, population_size - 1)
@@ -73,13 +90,14 @@ class Evolution:
 
     def ask(self, n: int) -> list[Candidate]:
         if self._first is None:
-            self._first, tried = within_budget(self._space, self._model, self._budget, self._rng)
+            self._first, tried = within_budget(self._space, self._model, self._budget, self._rng, self._devices)
             self._tried = min(tried, self._iterations)
             self.rejected["start"] = self._tried  # spent on the way down to the budget
-            return [self._candidate(self._first, None, self._model(self._first))]
+            latency = {device.limit.source: device(self._first) for device in self._devices}
+            return [self._candidate(self._first, None, self._model(self._first), latency)]
         asked: list[Candidate] = []
         refused = 0
-        while len(asked) < n and self._tried < self._iterations and refused < _PATIENCE:
+        while len(asked) < n and self._tried < self._iterations and refused < self._patience:
             self._tried += 1
             candidate = self._propose(asked)
             if candidate is None:
@@ -168,10 +186,36 @@ class Evolution:
         if structure in self._members or any(structure == other.structure for other in asked):
             self.rejected["duplicate"] += 1
             return None
-        return self._candidate(structure, parent, cost)
+        latency = self._latency(structure) if self._devices else {}
+        return None if latency is None else self._candidate(structure, parent, cost, latency)
 
-    def _candidate(self, structure: Structure, parent: int | None, cost: Cost) -> Candidate:
+    def _latency(self, structure: Structure) -> dict[str, Latency] | None:
+        """By source; None where one is over the budget, or not to be had. Raises LatencyError where none ever is."""
+        found: dict[str, Latency] = {}
+        for device in self._devices:
+            limit = device.limit
+            try:
+                latency = device(structure)
+            except StructureError:
+                self.rejected["broken"] += 1
+                return None
+            except LatencyError:
+                self._without_latency += 1
+                if self._without_latency >= _HOPELESS:
+                    raise
+                self.rejected[f"no latency {limit.label}"] += 1
+                return None
+            if latency.ms > limit.ms:
+                self.rejected[f"latency {limit.label}"] += 1
+                return None
+            found[limit.source] = latency
+        self._without_latency = 0
+        return found
+
+    def _candidate(
+        self, structure: Structure, parent: int | None, cost: Cost, latency: dict[str, Latency]
+    ) -> Candidate:
         self._last_id += 1
         # Random scores depend on the run's seed and the candidate's number only, not on who computes them when.
         seed = (self._seed * 1_000_003 + self._last_id) % 2**63
-        return Candidate(self._last_id, structure, parent, cost, self._tried, seed)
+        return Candidate(self._last_id, structure, parent, cost, self._tried, seed, latency=latency)

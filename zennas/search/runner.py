@@ -1,4 +1,4 @@
-"""Running a search: score what it asks for, save as it goes, confirm the best, write the result.
+"""Running a search: score what it asks for, save as it goes, confirm and measure the best, write the result.
 
 `start` makes a run in a folder and carries it out, `resume` continues one; `result.py` reads what came out.
 A run that is killed loses at most `CHECKPOINT_SECONDS` of work, and nothing else: what was not saved
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from hashlib import sha256
@@ -18,10 +18,11 @@ from typing import Protocol
 
 from PlainNet import Options, StructureError, parse
 from PlainNet.cost import CostModel
+from PlainNet.files import write_text
 from SearchSpace import SPACES, SearchSpace, full_name, load_space
 from zennas.candidate import Candidate
+from zennas.devices import Device, devices, digests, settled_latency
 from zennas.environment import environment
-from zennas.files import write_text
 from zennas.scoring import (
     CONFIRMATION,
     CONFIRMED,
@@ -36,6 +37,7 @@ from zennas.scoring import (
     scores_of,
 )
 from zennas.search.evolution import Evolution
+from zennas.search.finals import hold
 from zennas.search.result import FINISHED
 from zennas.search.settings import SearchSettings, SettingsError
 from zennas.store import SEARCH, Store, write_failure
@@ -57,6 +59,9 @@ class Watcher(Protocol):
     def confirming(self, done: int, total: int) -> None:
         """Called before each of the best is confirmed, and at the end."""
 
+    def measuring(self, done: int, total: int) -> None:
+        """The same where the best are measured on the devices of the budget."""
+
 
 class NoWatcher:
     def searching(self, search: Evolution, settings: SearchSettings) -> None:
@@ -65,20 +70,24 @@ class NoWatcher:
     def confirming(self, done: int, total: int) -> None:
         pass
 
+    def measuring(self, done: int, total: int) -> None:
+        pass
+
 
 def start(folder: Path, settings: SearchSettings, watcher: Watcher = NoWatcher()) -> None:
     """Make a run in `folder` and carry it out.
 
     Raises BudgetError where nothing fits, StoreError where the folder holds a run or is in use, and
-    UnknownNameError, SearchSpaceError, ProxyError or StructureError for settings that cannot be.
+    UnknownNameError, SearchSpaceError, ProxyError, LatencyError or StructureError for settings that cannot be.
     Wrong settings leave no folder behind.
     """
     settings = _settled(settings)
-    search, function = _prepare(settings)
+    search, function, meters = _prepare(settings)
     first = search.ask(1)
     facts = {
         "settings": settings.to_json(),
         "space_digest": _digest(settings),
+        "profile_digests": digests(settings),
         "environment": environment(),
         "created": time.time(),
         "seconds": 0.0,
@@ -87,7 +96,7 @@ def start(folder: Path, settings: SearchSettings, watcher: Watcher = NoWatcher()
     with Store.create(folder, facts) as store:
         _tell(search, first, function)
         store.checkpoint(search.state(), search.take_changes(), {})
-        _carry_out(store, settings, search, function, watcher)
+        _carry_out(store, settings, search, function, meters, watcher)
 
 
 def resume(folder: Path, watcher: Watcher = NoWatcher(), expected: SearchSettings | None = None) -> SearchSettings:
@@ -103,12 +112,16 @@ def resume(folder: Path, watcher: Watcher = NoWatcher(), expected: SearchSetting
             _refuse_other(folder, settings, _settled(expected))
         if store.get("space_digest") != _digest(settings):
             raise SettingsError(f"the search space {settings.search_space} has changed since the run in {folder} began")
-        search, function = _prepare(settings)
+        profiles: dict[str, str] = store.get("profile_digests") or {}
+        for source, digest in digests(settings).items():
+            if profiles.get(source) != digest:
+                raise SettingsError(f"the latency profile of {source} has changed since the run in {folder} began")
+        search, function, meters = _prepare(settings)
         state = store.get("state")
         if state is not None:
             search.restore(state, store.candidates())
         if store.get("status") != FINISHED or not (folder / BEST_FILE).is_file():
-            _carry_out(store, settings, search, function, watcher)
+            _carry_out(store, settings, search, function, meters, watcher)
         return settings
 
 
@@ -128,22 +141,24 @@ def _settled(settings: SearchSettings) -> SearchSettings:
         from PlainNet.device import device_of  # torch takes seconds to import
 
         device = str(device_of(settings.device))
-    return replace(settings, search_space=full_name(settings.search_space), device=device)
+    return replace(settled_latency(settings), search_space=full_name(settings.search_space), device=device)
 
 
-def _prepare(settings: SearchSettings) -> tuple[Evolution, Fitness]:
+def _prepare(settings: SearchSettings) -> tuple[Evolution, Fitness, list[Device]]:
     initial = None if settings.initial is None else parse(settings.initial)
     space: SearchSpace = load_space(settings.search_space, initial)
     model = CostModel(settings.resolution, settings.num_classes, Options(use_se=settings.use_se))
+    meters = devices(settings)
     search = Evolution(
         space,
         model,
         settings.budget,
+        meters,
         iterations=settings.iterations,
         population_size=settings.population_size,
         seed=settings.seed,
     )
-    return search, fitness(settings)
+    return search, fitness(settings), meters
 
 
 def _digest(settings: SearchSettings) -> str | None:
@@ -156,13 +171,23 @@ def _digest(settings: SearchSettings) -> str | None:
         raise SettingsError(f"search space {settings.search_space} cannot be read: {error.strerror}") from None
 
 
-def _carry_out(store: Store, settings: SearchSettings, search: Evolution, function: Fitness, watcher: Watcher) -> None:
+def _carry_out(
+    store: Store,
+    settings: SearchSettings,
+    search: Evolution,
+    function: Fitness,
+    meters: Sequence[Device],
+    watcher: Watcher,
+) -> None:
     if not search.done:
         with nullcontext() if evolved_on(settings).torch else _unhurried_collector():
             _search(store, settings, search, function, watcher)
     store.put({"status": "confirming"})
     ranked = sorted(search.population, key=lambda c: (-(c.fitness or 0.0), c.id))
-    best = _confirm(store, settings, ranked, watcher)
+    ranked = _confirm(store, settings, ranked, watcher)
+    best = hold(store, settings, meters, ranked, watcher.measuring) if meters else ranked[0]
+    if not is_confirmed(settings):
+        store.add_measures(best.id, own_measure(best, settings))
     _report(store, settings, best)
     _write_best(store.folder / BEST_FILE, best)
     store.put({"status": FINISHED, "best": best.id, "finished": time.time()})
@@ -210,14 +235,13 @@ def _tell(search: Evolution, asked: list[Candidate], function: Fitness) -> None:
         raise ProxyError(f"none of the first {HOPELESS} structures could be scored; the last: {scored[-1].error}")
 
 
-def _confirm(store: Store, settings: SearchSettings, ranked: list[Candidate], watcher: Watcher) -> Candidate:
-    """The best of the population: by fitness, or by the Monte-Carlo scores of the best by fitness."""
+def _confirm(store: Store, settings: SearchSettings, ranked: list[Candidate], watcher: Watcher) -> list[Candidate]:
+    """The `top` best by fitness, best first: by fitness, or by their Monte-Carlo scores."""
     if not ranked:
         raise ProxyError("no structure could be scored; see the errors with: zennas runs FOLDER")
-    if not is_confirmed(settings):
-        store.add_measures(ranked[0].id, own_measure(ranked[0], settings))
-        return ranked[0]
     top = ranked[: settings.top]
+    if not is_confirmed(settings):
+        return top
     known = {candidate.id: candidate.measures for candidate in store.candidates(c.id for c in top)}
     failure: Exception | None = None
     for i, candidate in enumerate(top):
@@ -233,7 +257,7 @@ def _confirm(store: Store, settings: SearchSettings, ranked: list[Candidate], wa
     confirmed = [candidate for candidate in top if known[candidate.id]]
     if not confirmed:
         raise ProxyError(f"none of the best {len(top)} could be confirmed; the last: {failure}")
-    return max(confirmed, key=lambda c: known[c.id][CONFIRMED].value)
+    return sorted(confirmed, key=lambda c: -known[c.id][CONFIRMED].value)
 
 
 @contextmanager

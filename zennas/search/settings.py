@@ -38,7 +38,8 @@ class SearchSettings:
 
     search_space: name or path. initial: structure to start from instead of the space's own.
     proxy: what ranks candidates; "zen" evolves on the expected Zen-score and confirms the `top`
-    best by Monte Carlo with `repeats` repetitions. report: proxies that the winner is scored with too,
+    best by Monte Carlo with `repeats` repetitions. top: also how many are measured on the budget's devices that
+    are here. report: proxies that the winner is scored with too,
     which decide nothing. batch_size, repeats, gamma, device, precision, initialisation:
     for proxies that run networks. iterations: mutations tried, over budget or not.
     """
@@ -88,12 +89,12 @@ class SearchSettings:
         return ScoreSettings(**shared)
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "report": list(self.report)}
+        return {**asdict(self), "budget": self.budget.to_json(), "report": list(self.report)}
 
     @classmethod
     def from_json(cls, stored: Any) -> SearchSettings:
         """Raises SettingsError where the settings are of another version."""
-        return restored(lambda values: cls(**{**values, "budget": Budget(**values["budget"])}), cls, stored)
+        return restored(lambda values: cls(**{**values, "budget": Budget.from_json(values["budget"])}), cls, stored)
 
 
 def restored(make: Callable[[dict[str, Any]], T], kind: type[T], stored: Any) -> T:

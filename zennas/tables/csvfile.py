@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zennas.files import write_bytes
+from PlainNet.files import write_bytes
 from zennas.tables.base import AccuracyTable, Column, Floats, TableError
 
 ARCHITECTURE_COLUMNS = ("arch", "arch_str", "architecture", "structure", "notation")

@@ -15,9 +15,10 @@ import torch
 
 from PlainNet import Structure
 from PlainNet.device import device_of
+from PlainNet.files import write_text
 from PlainNet.masternet import build
 from zennas.environment import environment
-from zennas.files import check_writable, write_text
+from zennas.files import check_writable
 from zennas.limits import check_resolution
 from zennas.train.data import load_data
 from zennas.train.loop import Epoch, NoWatcher, Watcher, train_network

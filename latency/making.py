@@ -1,0 +1,110 @@
+"""From measurements to a profile's file and card: what `zennas latency fit` does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from latency.base import BACKENDS, LatencyError
+from latency.campaign import read_campaign, read_sample
+from latency.card import card, method
+from latency.errors import Errors, errors
+from latency.fit import Recipe, Target, fit, scaled
+from latency.hardware import named, processor
+from latency.kernels import Fusion
+from latency.models import traffic
+from latency.profile import Profile
+from latency.table import read_table
+from PlainNet.files import write_text
+
+Told = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Described:
+    """What is said of a profile; for a folder of measurements, device, back end, precision and batch are known by it."""
+
+    name: str
+    device: str
+    backend: str
+    precision: str
+    batch: int
+    source: str
+
+
+def fit_table(
+    path: Path, described: Described, hardware: str, steps: int, seed: int, told: Told, *, memory: bool = True
+) -> Profile:
+    """A profile from a CSV file of kernels. Raises LatencyError, UnknownNameError.
+
+    memory: kinds without weights that the table lacks are predicted from the bytes that they move.
+    """
+    sheet = named(hardware, described.precision, 1)
+    target = Target(
+        described.name, described.device, described.backend, described.precision, described.batch, sheet, Fusion()
+    )
+    made, held = fit(read_table(path, measured=True), target, Recipe(steps=steps, seed=seed), _relay(told))
+    if memory:
+        known = {kind for model in made.models for kind in model.kinds}
+        rest = traffic(sheet.bytes_per_ms, 0.0, without=known)
+        made = replace(made, models=(*made.models, rest)) if rest.rates else made
+    return _described(made, described.source, held)
+
+
+def fit_folder(folder: Path, described: Described, steps: int, seed: int, told: Told) -> Profile:
+    """A profile from the folder of `zennas latency profile`. Raises LatencyError."""
+    campaign = read_campaign(folder)
+    table, networks, conditions = read_sample(folder)
+    settings = campaign.measure
+    gpu = conditions.get("gpu") or {}
+    device = gpu.get("name") or conditions.get("processor") or described.device
+    sheet = processor(settings.precision, settings.threads)
+    if settings.device != "cpu":
+        sheet = named("h200", settings.precision, settings.threads)
+    target = Target(
+        described.name,
+        str(device),
+        settings.backend,
+        settings.precision,
+        settings.batch_size,
+        sheet,
+        BACKENDS.get(settings.backend).fusion,
+    )
+    made, held = fit(table, target, Recipe(steps=steps, seed=seed), _relay(told))
+    made = scaled(made, [network.kernels for network in networks], [network.ms for network in networks])
+    own = [
+        made.scale * sum(made.kernel_ms(kernel) for kernel in network.kernels) + made.overhead_ms
+        for network in networks
+    ]
+    held["the sample's networks, which were fitted"] = errors(own, [network.ms for network in networks])
+    versions = ", ".join(f"{name} {version}" for name, version in conditions.get("versions", {}).items())
+    source = (
+        f"{len(table):,} kernels of {len(networks)} random networks (seed {campaign.seed}), measured by this project on "
+        f"{device}, {settings.threads} thread{'s' if settings.threads > 1 else ''}, batch {settings.batch_size}, with {versions}."
+    )
+    return _described(made, f"{source} {described.source}".strip(), held)
+
+
+def _relay(told: Told) -> Callable[[str, int, int], None]:
+    return lambda what, done, total: told(done, total, what)
+
+
+def _described(made: Profile, source: str, held: dict[str, Errors]) -> Profile:
+    about = {
+        "source": source or "Not stated.",
+        "method": method(made),
+        "held_out": {name: one.to_json() for name, one in held.items()},
+    }
+    return replace(made, about=about)
+
+
+def write_profile(path: Path, profile: Profile) -> Path:
+    """Write the profile and, beside it, its card. Raises LatencyError where that cannot be."""
+    try:
+        write_text(path, json.dumps(profile.to_json(), ensure_ascii=False, indent=1) + "\n")
+        write_text(path.with_suffix(".md"), card(profile))
+    except OSError as error:
+        raise LatencyError(f"{path} cannot be written: {error.strerror}") from None
+    return path

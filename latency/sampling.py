@@ -1,0 +1,123 @@
+"""Random networks whose kernels cover what designs are made of: what `zennas latency profile` measures. No torch.
+
+Half of them are made of Zen-NAS's residual super-blocks, with or without squeeze and excitation, a quarter of inverted
+depthwise ones, and the rest of the plain blocks of older networks and of NAS-Bench-201's cells, for large kernels, pooling,
+and sums and activations that stand alone.
+"""
+
+from __future__ import annotations
+
+import math
+from random import Random
+from typing import NamedTuple
+
+from PlainNet import Structure, parse
+from PlainNet.cost import cost
+from PlainNet.ir import StructureError
+
+RESOLUTIONS = (32, 64, 96, 128, 160, 192, 224)
+CLASSES = (10, 100, 1000)
+FLOPS = (2e6, 2e9)
+"""Smallest and largest network, multiply–accumulates an image."""
+
+
+class Sampled(NamedTuple):
+    """A network to measure."""
+
+    structure: Structure
+    resolution: int
+    num_classes: int
+    use_se: bool
+
+
+def sampled(seed: int, index: int) -> Sampled:
+    """Network `index` of the sample `seed`; the same whenever it is asked for."""
+    rng = Random(f"{seed}-{index}")
+    while True:
+        one = _network(rng)
+        try:
+            flops = cost(one.structure, resolution=one.resolution, num_classes=one.num_classes, use_se=one.use_se).flops
+        except StructureError:
+            continue  # a window that does not fit: draw again
+        if FLOPS[0] <= flops <= FLOPS[1]:
+            return one
+
+
+def _network(rng: Random) -> Sampled:
+    family = rng.choices((_residual, _depthwise, _plain, _cells), (0.48, 0.27, 0.17, 0.08))[0]
+    resolution = rng.choice(RESOLUTIONS)
+    return Sampled(parse(family(rng, resolution)), resolution, rng.choice(CLASSES), rng.random() < 0.25)
+
+
+def _channels(rng: Random, low: int, high: int) -> int:
+    """A multiple of 8, each octave as likely as another."""
+    return max(8, round(math.exp(rng.uniform(math.log(low), math.log(high))) / 8) * 8)
+
+
+def _strides(rng: Random, resolution: int, blocks: int) -> list[int]:
+    """So many strides, of which as many are 2 as leave an image of at least 4 pixels."""
+    most = max(0, int(math.log2(resolution / 4)))
+    halvings = min(blocks, rng.randint(max(1, most - 2), most))
+    places = set(rng.sample(range(blocks), halvings))
+    return [2 if i in places else 1 for i in range(blocks)]
+
+
+def _super_blocks(rng: Random, resolution: int, kinds: tuple[str, ...], stem_kernels: tuple[int, ...]) -> str:
+    count = rng.randint(3, 6)
+    strides = _strides(rng, resolution, count + 1)
+    channels = _channels(rng, 8, 96)
+    text = f"SuperConvK{rng.choice(stem_kernels)}BNRELU(3,{channels},{strides[0]},1)"
+    for stride in strides[1:]:
+        out = _channels(rng, max(8, channels // 2), min(1024, channels * 4))
+        bottleneck = _channels(rng, 8, min(512, 2 * out))
+        text += f"{rng.choice(kinds)}({channels},{out},{stride},{bottleneck},{rng.choice((1, 1, 2))})"
+        channels = out
+    return text + f"SuperConvK1BNRELU({channels},{_channels(rng, 64, 2560)},1,1)"
+
+
+def _residual(rng: Random, resolution: int) -> str:
+    kinds = tuple(f"SuperRes{form.format(k)}" for form in ("K{0}K{0}", "K1K{0}K1") for k in (3, 5, 7))
+    return _super_blocks(rng, resolution, kinds, (3, 3, 5, 7))
+
+
+def _depthwise(rng: Random, resolution: int) -> str:
+    kinds = tuple(f"SuperResIDWE{e}K{k}" for e in (1, 2, 4, 6) for k in (3, 5, 7))
+    return _super_blocks(rng, resolution, kinds, (3,))
+
+
+def _plain(rng: Random, resolution: int) -> str:
+    """Convolutions with batch-norm and ReLU, some pooling, some depthwise layers, one residual stage."""
+    channels = _channels(rng, 16, 96)
+    text = f"ConvKX(3,{channels},{rng.choice((3, 5, 7))},2)BN({channels})RELU({channels})"
+    if resolution >= 64:
+        text += f"{rng.choice(('MaxPool', 'AvgPool'))}({channels},{rng.choice((2, 3))},2)"
+    for _ in range(rng.randint(2, 5)):
+        out = _channels(rng, max(8, channels // 2), min(1024, channels * 3))
+        match rng.randrange(4):
+            case 0:
+                stride = rng.choice((1, 2))
+                text += f"ConvDW({channels},{rng.choice((3, 5, 7))},{stride})BN({channels})RELU({channels})"
+                text += f"ConvKX({channels},{out},1,1)BN({out})"
+            case 1:
+                text += f"ConvKX({channels},{out},{rng.choice((1, 3, 5))},{rng.choice((1, 2))})BN({out})RELU({out})"
+            case 2:
+                text += f"MaxPool({channels},3,1)ConvKX({channels},{out},3,1)BN({out})RELU({out})"
+            case _:
+                text += (
+                    f"ResBlockProj({channels},2,ConvKX({channels},{out},3,2)BN({out})RELU({out})"
+                    f"ConvKX({out},{out},3,1)BN({out}))RELU({out})"
+                )
+        channels = out
+    return text
+
+
+def _cells(rng: Random, resolution: int) -> str:
+    """NAS-Bench-201's cells and reductions, with any operations."""
+    channels = _channels(rng, 16, 64)
+    text = f"ConvKX(3,{channels},3,{2 if resolution > 64 else 1})BN({channels})"
+    for _ in range(rng.randint(2, 3)):
+        for _ in range(rng.randint(1, 2)):
+            text += f"NB201Cell({channels},{','.join(str(rng.randint(1, 4)) for _ in range(6))})"
+        text += f"NB201Reduction({channels},{2 * channels})"
+        channels *= 2
+    return f"{text}BN({channels})RELU({channels})"

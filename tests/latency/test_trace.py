@@ -1,0 +1,127 @@
+"""Operations read off modules: costs agree with fvcore, structures are found again, the rest is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torchvision
+from fvcore.nn import FlopCountAnalysis
+from torch import Tensor, nn
+
+from latency.base import LatencyError
+from latency.trace import read_graph
+from PlainNet import build, lower, parse
+from PlainNet.blocktype import Options
+from PlainNet.cost import op_cost
+from PlainNet.ops import HEAD, AdaptiveAvgPool, Add, Conv, Flatten, Mul, OpGraph, Shape
+from tests.conftest import SMALL
+
+
+def test_a_structure_is_found_again_in_its_network() -> None:
+    for use_se in (False, True):
+        lowered = lower(parse(SMALL), resolution=32, num_classes=10, options=Options(use_se=use_se))
+        read = read_graph("small", build(SMALL, use_se=use_se), 3, 32)
+        assert [(n.op, n.inputs, n.shape) for n in read.nodes] == [(n.op, n.inputs, n.shape) for n in lowered.nodes]
+        assert read.input == lowered.input
+        assert read.output == lowered.output
+        assert [n.block == HEAD for n in read.nodes] == [n.block == HEAD for n in lowered.nodes]
+
+
+def totals(graph: OpGraph) -> tuple[int, int]:
+    costs = [op_cost(node.op, node.shape) for node in graph.nodes]
+    return sum(cost.flops for cost in costs), sum(cost.params for cost in costs)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "efficientnet_b0"])
+def test_costs_are_those_that_others_count(name: str) -> None:
+    network = getattr(torchvision.models, name)(weights=None).eval()
+    flops, params = totals(read_graph(name, network, 3, 64))
+    assert params == sum(p.numel() for p in network.parameters())
+    counted = FlopCountAnalysis(network, torch.zeros(1, 3, 64, 64)).unsupported_ops_warnings(False)
+    counted.uncalled_modules_warnings(False)
+    by_operator = counted.by_operator()
+    assert flops == by_operator["conv"] + by_operator["linear"]
+
+
+def test_blocks_are_those_of_the_module() -> None:
+    graph = read_graph("resnet18", torchvision.models.resnet18(weights=None), 3, 64)
+    paths = {node.block: node.path for node in reversed(graph.nodes)}
+    assert [paths[block].rpartition(".")[0] for block in range(1, 9)] == [
+        f"layer{stage}.{block}" for stage in range(1, 5) for block in range(2)
+    ]
+    assert len(graph.block_outputs) == 9
+    assert [type(node.op).__name__ for node in graph.nodes if node.block == HEAD] == [
+        "AdaptiveAvgPool",
+        "Flatten",
+        "Linear",
+    ]
+
+
+class Given(nn.Module):
+    """A network of one function, behind a convolution named `stem`."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor], *layers: nn.Module) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3, padding=1)
+        self.layers = nn.Sequential(*layers)
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(self.layers(self.stem(x)))
+
+
+def same(x: Tensor) -> Tensor:
+    return x
+
+
+def last(function: Callable[[Tensor], Tensor], *layers: nn.Module) -> OpGraph:
+    return read_graph("given", Given(function, *layers), 3, 8)
+
+
+def test_gates_come_second_and_means_are_pooling() -> None:
+    graph = last(lambda x: x.mean((2, 3), keepdim=True).sigmoid() * x)
+    assert [type(node.op) for node in graph.nodes[-1:]] == [Mul]
+    assert graph.nodes[-1].inputs == (1, 3)
+    graph = last(lambda x: torch.mean(x, [-1, -2]))
+    assert [node.op for node in graph.nodes[1:]] == [AdaptiveAvgPool(1), Flatten()]
+    assert graph.shape_of(graph.output) == Shape(4, 0)
+
+
+def test_what_does_nothing_is_left_out() -> None:
+    graph = last(lambda x: x + x.contiguous(), nn.Dropout(), nn.Identity())
+    assert [type(node.op) for node in graph.nodes] == [Conv, Add]
+    assert graph.nodes[1].inputs == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (Given(same, nn.Hardswish()), r"net: Hardswish at layers\.0 has no operation here; known: Conv2d"),
+        (Given(same, nn.Conv2d(4, 4, 3)), r"padding 0 with a window of 3, expected 1, at layers\.0"),
+        (Given(same, nn.Conv2d(4, 4, (1, 3), padding=(0, 1))), r"window of \(1, 3\) at layers\.0"),
+        (Given(same, nn.Conv2d(4, 4, 3, padding=1, padding_mode="reflect")), r"padding with reflect"),
+        (Given(same, nn.MaxPool2d(2, 2, ceil_mode=True), nn.MaxPool2d(3, 2, 1, ceil_mode=True)), "rounds up"),
+        (Given(same, nn.AvgPool2d(3, 1, 1)), "counts the border"),
+        (Given(lambda x: x + 1), "with a number"),
+        (Given(lambda x: x * x), "other than a gate"),
+        (Given(lambda x: torch.cat([x, x], 2)), "along other than channels"),
+        (Given(lambda x: x.permute(0, 2, 3, 1)), "permute"),
+        (Given(lambda x: x.mean(1, keepdim=True)), "mean over other than height and width"),
+        (Given(lambda x: torch.cumsum(x, 1)), "cumsum"),
+        (Given(lambda x: x if x.sum() > 0 else -x), "cannot be traced by torch.fx"),
+        (Given(same, nn.Linear(5, 5)), r"does not run on images of 3×8×8"),
+    ],
+)
+def test_the_rest_is_refused_by_name(network: nn.Module, message: str) -> None:
+    with pytest.raises(LatencyError, match=message) as caught:
+        read_graph("net", network, 3, 8)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_module_is_left_as_it_was() -> None:
+    network = build(SMALL).train()
+    read_graph("small", network, 3, 32)
+    assert network.training
+    assert next(network.parameters()).device.type == "cpu"

@@ -1,0 +1,15 @@
+"""`zennas latency`: measure and predict how long networks take."""
+
+from __future__ import annotations
+
+import typer
+
+from zennas.cli.latency import evaluate, fit, measure, predict, profile
+
+app = typer.Typer(no_args_is_help=True, help="Measure and predict how long networks take on a device.")
+app.command()(measure.measure)
+app.command()(predict.predict)
+app.command()(profile.profile)
+app.command()(fit.fit)
+app.command()(evaluate.evaluate)
+app.command()(predict.profiles)

@@ -1,0 +1,65 @@
+"""`zennas latency evaluate`: whole networks, predicted and measured."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from zennas.cli import options as opt
+from zennas.cli.latency import common
+
+
+def evaluate(
+    networks: Annotated[
+        Optional[list[str]],
+        typer.Argument(
+            metavar="[NETWORK...]",
+            help="As for zennas latency measure; without any the published networks, random ones of two spaces, and two "
+            "of torchvision's.",
+            show_default=False,
+        ),
+    ] = None,
+    profile: Annotated[str, typer.Option(help="Name of a shipped profile, or a file.", show_default=False)] = "",
+    batch_size: Annotated[Optional[int], opt.number_option("Images in a batch.", default="the profile's own")] = None,
+    resolution: common.Resolution = None,
+    num_classes: opt.NumClasses = None,
+    use_se: opt.UseSe = None,
+    seconds: common.Seconds = 5.0,
+    out: common.Out = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Measure whole networks with a profile's back end, and say how far its predictions are off.
+
+    Example: zennas latency evaluate --profile mine.json torchvision:resnet18
+    """
+    from latency.profile import load_profile
+    from zennas import evaluation
+    from zennas.cli.progress import counting_progress
+    from zennas.cli.render import OUT, print_json, print_wide, table
+    from zennas.networks import network
+
+    if not profile:
+        raise typer.BadParameter(
+            "which profile? A name from zennas latency profiles, or a file", param_hint="--profile"
+        )
+    chosen = load_profile(profile)
+    named = [network(text, resolution, num_classes, use_se) for text in networks or ()]
+    settings = evaluation.measured_as(chosen, batch_size, seconds)
+    with counting_progress("measuring", "; nothing was written") as told:
+        rows, errors = evaluation.evaluate(chosen, named or evaluation.usual_networks(), settings, told)
+    listed = [row.to_json() for row in rows]
+    common.write_rows(out, listed)
+    if as_json:
+        print_json({"profile": chosen.name, **errors.to_json(), "networks": listed})
+        return
+    numbers = ("measured ms", "predicted ms", "off")
+    shown = table("network", *numbers, right=numbers)
+    for row in rows:
+        mark = "" if row.settled else " (measurement not settled)"
+        shown.add_row(
+            row.network + mark, f"{row.measured_ms:.4g}", f"{row.predicted_ms:.4g}", f"{100 * row.error:+.1f} %"
+        )
+    print_wide(shown)
+    OUT.print(str(errors))
+    OUT.print(common.protocol(settings))

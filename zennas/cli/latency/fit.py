@@ -1,0 +1,65 @@
+"""`zennas latency fit`: make a profile from measured kernels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from zennas.cli import options as opt
+
+
+def fit(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="The folder of zennas latency profile, or a CSV file of kernels with latency_ms, for the whole batch.",
+            show_default=False,
+        ),
+    ],
+    name: Annotated[str, typer.Option(help="Name of the profile.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The profile's file, NAME.json; its card is NAME.md.", metavar="FILE")],
+    hardware: Annotated[
+        str, typer.Option(help="For a CSV file: data sheet to be relative to, cpu, v100 or h200.")
+    ] = "cpu",
+    device: Annotated[Optional[str], typer.Option(help="For a CSV file: what it was measured on.")] = None,
+    backend: Annotated[str, typer.Option(help="For a CSV file: through which library.")] = "unknown",
+    precision: Annotated[str, typer.Option(help="For a CSV file.")] = "fp32",
+    batch_size: Annotated[int, opt.number_option("For a CSV file: batch size that predictions assume.")] = 1,
+    source_text: Annotated[str, typer.Option("--source", help="For the card: where the measurements are from.")] = "",
+    memory: Annotated[
+        bool,
+        typer.Option(
+            "--memory/--no-memory",
+            help="For a CSV file: kernels that it lacks are taken from the bytes that they move.",
+        ),
+    ] = True,
+    steps: Annotated[int, opt.number_option("Steps of training.")] = 40_000,
+    seed: opt.Seed = 0,
+    as_json: opt.Json = False,
+) -> None:
+    """Fit a profile, and say how well it does on the tenth of all shapes that it does not see.
+
+    Example: zennas latency fit runs/my-machine --name mine --out mine.json
+    """
+    from latency.making import Described, fit_folder, fit_table, write_profile
+    from zennas.cli.progress import counting_progress
+    from zennas.cli.render import OUT, print_json
+
+    described = Described(name, device or "unknown device", backend, precision, batch_size, source_text)
+    with counting_progress("fitting", "; nothing was written") as told:
+        if source.is_dir():
+            made = fit_folder(source, described, steps, seed, told)
+        else:
+            made = fit_table(source, described, hardware, steps, seed, told, memory=memory)
+        written = write_profile(out, made)
+    if as_json:
+        print_json({"name": made.name, "file": str(written), **made.about})
+        return
+    from latency.errors import Errors
+
+    for what, values in made.about["held_out"].items():
+        OUT.print(f"{what}: {Errors(**values)}")
+    OUT.print(f"files: {written}, {written.with_suffix('.md')}")

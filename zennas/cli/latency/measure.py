@@ -1,0 +1,138 @@
+"""`zennas latency measure`: time networks on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zennas.cli import options as opt
+from zennas.cli.latency import common
+
+if TYPE_CHECKING:
+    from latency.base import LatencyStats
+    from latency.measure import Breakdown
+
+
+def measure(
+    networks: common.Networks,
+    backend: common.Backend = "torch",
+    precision: common.Precision = "fp32",
+    device: common.Device = "cpu",
+    threads: common.Threads = 1,
+    batch_size: common.BatchSize = 1,
+    resolution: common.Resolution = None,
+    num_classes: opt.NumClasses = None,
+    use_se: opt.UseSe = None,
+    by_block: Annotated[bool, typer.Option("--by-block", help="Where the time goes, block by block.")] = False,
+    option: common.Options = [],
+    seconds: common.Seconds = 10.0,
+    relative_error: common.RelativeError = 0.01,
+    seed: opt.Seed = 0,
+    out: common.Out = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Measure how long networks take, in one run where there are several, with spread and conditions.
+
+    Example: zennas latency measure torchvision:resnet18 --backend onnxruntime --precision int8 --resolution 224
+    """
+    from latency.measure import compare, measure_blocks
+    from zennas.cli.render import OUT, print_json
+    from zennas.networks import network
+
+    chosen = common.settings(backend, precision, device, threads, batch_size, option, seconds, relative_error, seed)
+    named = [network(text, resolution, num_classes, use_se) for text in networks]
+    subjects = [one.subject() for one in named]
+    parts: list[Breakdown] = []
+    if by_block:
+        parts = [measure_blocks(subject, chosen) for subject in subjects]
+        stats = [part.whole for part in parts]
+        rows = [part.to_json() for part in parts]
+    else:
+        stats = compare(subjects, chosen)
+        rows = [each.to_json() for each in stats]
+    if out is not None:
+        common.write_rows(out, rows if out.suffix == ".json" else [_flat(each) for each in stats])
+    if as_json:
+        print_json(rows[0] if len(rows) == 1 else rows)
+        return
+    _print(stats)
+    for part in parts:
+        _print_blocks(part)
+    OUT.print(_conditions(stats[0]))
+    for each in stats:
+        if not each.settled:
+            OUT.print(f"{each.network} has not settled: let it take longer with --seconds, or free the machine")
+
+
+def _flat(stats: LatencyStats) -> dict[str, object]:
+    """A measurement as a line of a CSV file."""
+    batch = stats.settings.batch_size
+    low, high = stats.interval or (None, None)
+    return {
+        "network": stats.network,
+        "backend": stats.settings.backend,
+        "precision": stats.settings.precision,
+        "device": stats.settings.device,
+        "threads": stats.settings.threads,
+        "batch_size": batch,
+        "latency_ms": stats.latency_ms,
+        "low_ms": None if low is None else low / batch,
+        "high_ms": None if high is None else high / batch,
+        "p90_ms": stats.p90 / batch,
+        "p99_ms": stats.p99 / batch,
+        "mean_ms": stats.mean / batch,
+        "samples": len(stats.samples),
+        "settled": stats.settled,
+    }
+
+
+def _interval(stats: LatencyStats) -> str:
+    if stats.interval is None:
+        return "–"
+    low, high = (ms / stats.settings.batch_size for ms in stats.interval)
+    return f"{low:.4g} to {high:.4g}"
+
+
+def _print(stats: list[LatencyStats]) -> None:
+    from zennas.cli.render import print_wide, table
+
+    numbers = ("ms/image", "95 % interval", "p90", "p99", "images/s", "relative", "samples")
+    rows = table("network", *numbers, right=numbers)
+    for each in stats:
+        batch = each.settings.batch_size
+        rows.add_row(
+            each.network,
+            f"{each.latency_ms:.4g}",
+            _interval(each),
+            f"{each.p90 / batch:.4g}",
+            f"{each.p99 / batch:.4g}",
+            f"{1000 / each.latency_ms:.4g}",
+            f"{each.latency_ms / stats[0].latency_ms:.2f}",
+            str(len(each.samples)),
+        )
+    print_wide(rows)
+
+
+def _print_blocks(part: Breakdown) -> None:
+    from zennas.cli.render import OUT, print_wide, table
+
+    rows = table("block", "ms", "share", "kernels", right=("ms", "share", "kernels"))
+    for block in part.blocks:
+        rows.add_row(block.path, f"{block.ms:.4g}", f"{100 * part.share(block):.1f} %", str(block.kernels))
+    if part.rest_ms:
+        share = 100 * part.rest_ms / part.sum_ms if part.sum_ms else 0
+        rows.add_row("changes of layout and the like", f"{part.rest_ms:.4g}", f"{share:.1f} %", "")
+    OUT.print(f"{part.whole.network}, kernels timed one by one, with what the profiler adds:")
+    print_wide(rows)
+
+
+def _conditions(stats: LatencyStats) -> str:
+    found = stats.conditions
+    versions = ", ".join(f"{name} {version}" for name, version in found.get("versions", {}).items())
+    load = found.get("load")
+    return (
+        f"{common.protocol(stats.settings)}; medians; {found.get('processor')}; {versions}"
+        + (f"; load {load:.1f}" if isinstance(load, float) else "")
+        + f"; logits within {stats.difference:.1e} of PyTorch's"
+    )

@@ -1,0 +1,131 @@
+"""`zennas latency predict` and `profiles`: latencies from a profile, without the device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from zennas.cli import options as opt
+from zennas.cli.latency import common
+
+if TYPE_CHECKING:
+    from zennas.prediction import Prediction
+
+
+def predict(
+    networks: Annotated[
+        Optional[list[str]],
+        typer.Argument(
+            metavar="[NETWORK...]",
+            help="Each a structure string, a file with one, the folder of a run, the name of a published network, or "
+            "torchvision:NAME.",
+            show_default=False,
+        ),
+    ] = None,
+    profile: Annotated[str, typer.Option(help="Name of a shipped profile, or a file; see zennas latency profiles.")] = (
+        "v100-pytorch-fp16"
+    ),
+    batch_size: Annotated[Optional[int], opt.number_option("Images in a batch.", default="the profile's own")] = None,
+    resolution: common.Resolution = None,
+    num_classes: opt.NumClasses = None,
+    use_se: opt.UseSe = None,
+    by_block: Annotated[bool, typer.Option("--by-block", help="Where the time goes, block by block.")] = False,
+    ops: Annotated[
+        Optional[Path],
+        typer.Option(
+            metavar="FILE", help="A CSV file of single kernels instead of networks: kind, batch, in_channels, …"
+        ),
+    ] = None,
+    space: Annotated[str, typer.Option(help="Space that the architectures of --archs are of.")] = "nasbench201",
+    archs: Annotated[
+        Optional[Path],
+        typer.Option(metavar="FILE", help="Many architectures: one a line, or a CSV file with a column arch."),
+    ] = None,
+    out: common.Out = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Predict the latency of networks, of the architectures of a space, or of single kernels, in ms.
+
+    Example: zennas latency predict zennet_imagenet1k_latency02ms_res224 --profile v100-pytorch-fp16
+    """
+    from latency.profile import load_profile
+    from zennas import prediction
+    from zennas.cli.render import print_json
+    from zennas.networks import network
+
+    if sum(map(bool, (networks, ops, archs))) != 1:
+        raise typer.BadParameter("give networks, or --ops FILE, or --archs FILE", param_hint="NETWORK")
+    chosen = load_profile(profile)
+    if networks:
+        found = [
+            prediction.predict(network(text, resolution, num_classes, use_se), chosen, batch_size) for text in networks
+        ]
+        rows = [one.to_json(by_block) for one in found]
+        flat = [{key: value for key, value in one.to_json().items() if key != "notes"} for one in found]
+        common.write_rows(out, rows if out is not None and out.suffix == ".json" else flat)
+        if as_json:
+            print_json(rows[0] if len(rows) == 1 else rows)
+        elif out is None:
+            _print(found, chosen.device, chosen.precision, by_block)
+        return
+    if ops is not None:
+        rows = prediction.predict_operations(ops, chosen)
+    else:
+        assert archs is not None
+        rows = prediction.predict_architectures(
+            space, prediction.read_architectures(archs), chosen, resolution or 32, num_classes or 10, batch_size
+        )
+    common.write_rows(out, rows)
+    if as_json:
+        print_json(rows)
+    elif out is None:
+        print(prediction.as_csv(rows), end="")
+
+
+def profiles(as_json: opt.Json = False) -> None:
+    """List the profiles that come with the project."""
+    from latency.profile import load_profile, profile_names
+    from zennas.cli.render import print_json, print_wide, table
+
+    found = [load_profile(name) for name in profile_names()]
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": p.name,
+                    "device": p.device,
+                    "backend": p.backend,
+                    "precision": p.precision,
+                    "batch_size": p.batch,
+                    **p.about,
+                }
+                for p in found
+            ]
+        )
+        return
+    rows = table("profile", "device", "back end", "precision", "batch", "held out, within ±10 %", right=("batch",))
+    for each in found:
+        what, values = next(iter(each.about.get("held_out", {}).items()), ("nothing", {"within10": 0.0, "count": 0}))
+        shown = f"{values['within10']:.1f} % of {values['count']:,} ({what})"
+        rows.add_row(each.name, each.device, each.backend, each.precision, str(each.batch), shown)
+    print_wide(rows)
+
+
+def _print(found: list[Prediction], device: str, precision: str, by_block: bool) -> None:
+    from zennas.cli.render import OUT, print_wide, table
+
+    rows = table("network", "ms/image", "images/s", right=("ms/image", "images/s"))
+    for one in found:
+        rows.add_row(one.network.name, f"{one.latency_ms:.4g}", f"{1000 / one.latency_ms:.4g}")
+    print_wide(rows)
+    for one in found if by_block else ():
+        parts = table("block", "ms/image", "share", right=("ms/image", "share"))
+        for name, ms in one.blocks:
+            parts.add_row(name, f"{ms:.4g}", f"{100 * ms / one.latency_ms:.1f} %")
+        print_wide(parts)
+    first = found[0]
+    OUT.print(f"predicted by {first.profile} for {device} in {precision}, batch {first.batch_size}", highlight=False)
+    for note in dict.fromkeys(note for one in found for note in one.notes):
+        OUT.print(f"extrapolated: {note}", highlight=False)

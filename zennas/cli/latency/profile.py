@@ -1,0 +1,48 @@
+"""`zennas latency profile`: measure kernels on this machine, for a predictor of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from zennas.cli import options as opt
+from zennas.cli.latency import common
+
+
+def profile(
+    context: typer.Context,
+    backend: common.Backend = "onnxruntime",
+    precision: common.Precision = "fp32",
+    device: common.Device = "cpu",
+    threads: common.Threads = 1,
+    batch_size: common.BatchSize = 1,
+    option: common.Options = [],
+    networks: Annotated[int, opt.number_option("Random networks whose kernels are measured.", least=2)] = 150,
+    seconds: common.Seconds = 3.0,
+    seed: opt.Seed = 0,
+    save_dir: opt.SaveDir = None,
+    resume: Annotated[
+        Optional[Path], typer.Option(parser=opt.folder, metavar="FOLDER", help="Continue what is in that folder.")
+    ] = None,
+) -> None:
+    """Measure the kernels of random networks as they occur fused, for zennas latency fit. Minutes; may be interrupted.
+
+    Example: zennas latency profile --backend onnxruntime --threads 1 --save-dir runs/my-machine
+    """
+    from latency.campaign import Campaign, measure_sample, read_campaign
+    from zennas.api import new_folder
+    from zennas.cli.progress import counting_progress
+
+    if resume is not None:
+        opt.refuse_settings(context)
+        folder, campaign = resume, read_campaign(resume)
+    else:
+        chosen = common.settings(backend, precision, device, threads, batch_size, option, seconds, 0.01, seed)
+        campaign = Campaign(chosen, networks, seed)
+        folder = save_dir or new_folder(f"latency-{chosen.backend}-{precision}")
+    advice = f"; continue with: zennas latency profile --resume {folder}"
+    with counting_progress("measuring", advice) as told:
+        measure_sample(folder, campaign, told)
+    print(f"kernels of {campaign.networks} networks: {folder}; now: zennas latency fit {folder} --name NAME --out FILE")

@@ -1,0 +1,96 @@
+"""How well a profile predicts whole networks: each is measured here and predicted, and the errors are summed up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from latency.base import MeasureSettings
+from latency.errors import Errors, errors
+from latency.measure import measure
+from latency.profile import Profile
+from PlainNet.cost import cost
+from SearchSpace import load_space
+from zennas.networks import Network, network
+from zennas.prediction import predict
+
+TORCHVISION_NETWORKS = ("torchvision:resnet18", "torchvision:mobilenet_v2")
+RANDOM = 5
+"""Networks drawn from each space where none are named."""
+_FLOPS = (2e7, 2e9)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A network's latency for one image in ms, measured and predicted. settled: whether the measurement was."""
+
+    network: str
+    measured_ms: float
+    predicted_ms: float
+    settled: bool
+
+    @property
+    def error(self) -> float:
+        return self.predicted_ms / self.measured_ms - 1
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "measured_ms": self.measured_ms,
+            "predicted_ms": self.predicted_ms,
+            "error_percent": 100 * self.error,
+            "settled": self.settled,
+        }
+
+
+def measured_as(profile: Profile, batch_size: int | None = None, seconds: float = 5.0) -> MeasureSettings:
+    """How the profile's device is measured: its back end and precision, on the CPU with as many threads as it had."""
+    on_gpu = profile.backend == "tensorrt" or profile.about.get("device") == "cuda"
+    return MeasureSettings(
+        backend=profile.backend,
+        precision=profile.precision,
+        device="cuda" if on_gpu else "cpu",
+        batch_size=batch_size or profile.batch,
+        threads=1 if on_gpu else profile.hardware.units,
+        seconds=seconds,
+    )
+
+
+def evaluate(
+    profile: Profile,
+    networks: Sequence[Network],
+    settings: MeasureSettings,
+    told: Callable[[int, int, str], None] = lambda done, total, name: None,
+) -> tuple[list[Row], Errors]:
+    """Measure and predict each network. Raises LatencyError."""
+    rows = []
+    for i, one in enumerate(networks):
+        told(i, len(networks), one.name)
+        stats = measure(one.subject(), settings)
+        predicted = predict(one, profile, settings.batch_size).latency_ms
+        rows.append(Row(one.name, stats.latency_ms, predicted, stats.settled))
+    told(len(networks), len(networks), "")
+    return rows, errors([row.predicted_ms for row in rows], [row.measured_ms for row in rows])
+
+
+def usual_networks(seed: int = 1) -> list[Network]:
+    """The published networks, random ones of XXBL and IDW_fixfc, and two of torchvision's."""
+    import ZenNet
+
+    published = [network(name) for name in ZenNet.list_models() if "cifar100" not in name]
+    return [*published, *random_networks(seed), *map(network, TORCHVISION_NETWORKS)]
+
+
+def random_networks(seed: int) -> list[Network]:
+    """`RANDOM` ends of random walks in each of the two spaces, at 224 pixels, neither tiny nor huge."""
+    found: list[Network] = []
+    for name in ("XXBL", "IDW_fixfc"):
+        space, rng = load_space(name), Random(f"{seed}-{name}")
+        while sum(one.name.startswith(f"{name} ") for one in found) < RANDOM:
+            structure = space.sample(rng)
+            flops = cost(structure, resolution=224, num_classes=1000).flops
+            if _FLOPS[0] <= flops <= _FLOPS[1]:
+                found.append(Network(f"{name} {structure}", 224, 1000, False, structure))
+    return found
