@@ -28,7 +28,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
         help=f"predictor:PROFILE, or a back end that measures; default: {DEFAULT_SOURCE}",
     )
     add("--max_layers", type=count())
-    add("--batch_size", type=count(2), default=16)
+    add("--batch_size", type=count(2), help="images for scores that run networks, default 16; given, for latency too")
     add("--input_image_size", type=count(1, MAX_RESOLUTION), default=32)
     add("--population_size", type=count(2), default=512)
     add("--save_dir", type=folder, required=True)
@@ -65,13 +65,14 @@ def main(argv: list[str]) -> None:
             max_layers=options.max_layers,
             budget_latency_ms=[in_milliseconds(seconds) for seconds in options.budget_latency or ()],
             latency_backend=options.latency_backend,
+            latency_batch_size=options.batch_size if options.budget_latency else None,
             resolution=options.input_image_size,
             num_classes=options.num_classes,
             use_se=options.use_se,
             proxy=options.zero_shot_score,
             iterations=options.evolution_max_iter,
             population_size=options.population_size,
-            batch_size=options.batch_size,
+            batch_size=options.batch_size or 16,
             gamma=options.gamma,
             seed=options.seed,
             device=device,

@@ -48,15 +48,13 @@ class Fusion:
     norm: batch-norms are folded into weights. activation: ReLU, swish and sigmoid cost nothing of their own.
     addition: so does the sum with a value that is there already. zeros: what becomes of the operation `none`: it is a
     "constant", what it would have read is not computed for it; or sums with it are "removed" as well; or it is "run", as a
-    product with 0. sums: where additions are not taken in by what is before them, each is a kernel of its own ("pairs"), or
-    a + b + c + … is one kernel, however many terms it has ("whole").
+    product with 0.
     """
 
     norm: bool = True
     activation: bool = True
     addition: bool = True
     zeros: Literal["constant", "removed", "run"] = "constant"
-    sums: Literal["pairs", "whole"] = "pairs"
 
 
 UNFUSED = Fusion(norm=False, activation=False, addition=False)
@@ -165,8 +163,6 @@ def _host(node: Node, hosts: Sequence[_Open], fusion: Fusion) -> _Open | None:
             fits = [h for h in hosts if fusion.activation and not h.activated and h.kind in (*WEIGHTED, ADD, NORM)]
         case ops.Add():
             fits = [h for h in weighted if fusion.addition and not (h.added or h.activated)]
-            if not fits and fusion.sums == "whole":  # only what stands in front: a sum that is a term is one of its own
-                fits = [h for h in hosts if h.kind == ADD and h.last == node.inputs[0] and not h.activated]
         case _:
             return None
     return min(fits, key=lambda host: host.last) if fits else None  # the main branch: shortcuts are lowered after it

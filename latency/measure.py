@@ -144,7 +144,7 @@ def reference(subject: Subject, batch: NDArray[np.float32]) -> NDArray[np.float3
 
 
 def difference(logits: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """How far logits are from those expected, root mean square over root mean square; infinite where one is no number."""
+    """How far logits are from those expected, root mean square over root mean square; infinite if one is no number."""
     import numpy as np
 
     if logits.shape != expected.shape or not np.isfinite(logits).all():

@@ -48,10 +48,12 @@ class Linear:
     """Milliseconds for each kernel, multiply–accumulate and byte moved; some are 0.
 
     rates: (kind, kernel size or 0 for any, ms a kernel, ms a MAC, ms a byte). Where a size is not there, the next smaller
-    one of its kind stands for it.
+    one of its kind stands for it. large: (kind, kernel size, bytes, ms a MAC), what MACs cost on top where a kernel of that
+    very size reads so many bytes or more, as they do where a cache is too small.
     """
 
     rates: tuple[tuple[str, int, float, float, float], ...]
+    large: tuple[tuple[str, int, int, float], ...] = ()
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -60,6 +62,9 @@ class Linear:
     def ms(self, kernel: Kernel, hardware: Hardware) -> float:
         done = work(kernel, hardware)
         each, mac, byte = self._rate(kernel)
+        for kind, size, least, more in self.large:
+            if (kind, size) == (kernel.kind, kernel.kernel) and done.in_bytes >= least:
+                mac += more
         return float(each + mac * done.macs + byte * done.bytes)
 
     def many(self, kernel: Kernel, hardware: Hardware) -> Any:
@@ -74,7 +79,10 @@ class Linear:
         return each, mac, byte
 
     def to_json(self) -> dict[str, Any]:
-        return {"model": "linear", "rates": [list(rate) for rate in self.rates]}
+        stored: dict[str, Any] = {"model": "linear", "rates": [list(rate) for rate in self.rates]}
+        if self.large:
+            stored["large"] = [list(one) for one in self.large]
+        return stored
 
 
 Model: TypeAlias = Learned | Linear
@@ -88,8 +96,9 @@ def model_from_json(stored: dict[str, Any]) -> Model:
         rates = tuple(
             (str(k), int(s), float(each), float(mac), float(byte)) for k, s, each, mac, byte in stored["rates"]
         )
-        _known([rate[0] for rate in rates])
-        return Linear(rates)
+        large = tuple((str(k), int(s), int(least), float(more)) for k, s, least, more in stored.get("large", ()))
+        _known([one[0] for one in (*rates, *large)])
+        return Linear(rates, large)
     raise ValueError(f"unknown model {stored['model']!r}, expected learned or linear")
 
 

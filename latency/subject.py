@@ -127,28 +127,38 @@ _LEAST_VARIANCE = 0.1
 
 
 def _calibrate(network: nn.Module, image: Shape, only_untouched: bool = False) -> None:
-    """Set running statistics to those of a batch of noise; `only_untouched` leaves those of a trained network."""
+    """Set running statistics to those of a batch of noise; `only_untouched` leaves those of a trained network.
+
+    Where maps are pooled to 1×1, channels are scaled by their size instead of their variance: noise pooled is much the
+    same for all images, and dividing by how little it differs would blow up every other image.
+    """
     import torch
     from torch import nn
 
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d) and m.running_var is not None]
-    if only_untouched and any(m.num_batches_tracked is None or int(m.num_batches_tracked) for m in norms):
+    trained = any(m.num_batches_tracked is None or int(m.num_batches_tracked) for m in norms)
+    if not norms or (only_untouched and trained):
         return
-    if not norms:
-        return
-    before = [m.momentum for m in norms]
+    pooled: set[nn.Module] = set()
     network.eval()
+    before = [module.momentum for module in norms]
     for module in norms:
         module.train()
         module.momentum = None  # the statistics of the one batch
         module.reset_running_stats()
-    images = 8 if image.size <= 64 else 4
-    network(torch.randn(images, *image.dims))
-    for module, momentum in zip(norms, before, strict=True):
+    watches = [
+        m.register_forward_pre_hook(lambda m, x: pooled.add(m) if x[0][0, 0].numel() == 1 else None) for m in norms
+    ]
+    network(torch.randn(8 if image.size <= 64 else 4, *image.dims))
+    for module, momentum, watch in zip(norms, before, watches, strict=True):
+        watch.remove()
         module.momentum = momentum
-        variance = module.running_var
+        mean, variance = module.running_mean, module.running_var
+        assert mean is not None
         assert variance is not None
         variance.clamp_(min=_LEAST_VARIANCE * float(variance.mean()))
+        if module in pooled:
+            variance += mean.square()
 
 
 def _short(text: str) -> str:

@@ -35,6 +35,8 @@ class KernelTable:
 
     kernels: tuple[Kernel, ...]
     ms: tuple[float, ...] | None
+    rows: tuple[dict[str, str], ...] = ()
+    """As they stand in the file."""
 
     def __len__(self) -> int:
         return len(self.kernels)
@@ -57,12 +59,14 @@ def read_table(path: Path, *, measured: bool = False) -> KernelTable:
             timed = LATENCY in (reader.fieldnames or ())
             if measured and not timed:
                 raise TableError(f"{path} has no column {LATENCY}, which a fit needs")
-            rows = [_row(row, timed, f"{path}, line {line}") for line, row in enumerate(reader, start=2)]
+            rows = [dict(row) for row in reader]
+            found = [_row(row, timed, f"{path}, line {line}") for line, row in enumerate(rows, start=2)]
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise TableError(f"{path} cannot be read as a table of kernels: {error}") from None
     if not rows:
         raise TableError(f"{path} has no rows")
-    return KernelTable(tuple(kernel for kernel, _ in rows), tuple(ms for _, ms in rows) if timed else None)
+    ms = tuple(ms for _, ms in found) if timed else None
+    return KernelTable(tuple(kernel for kernel, _ in found), ms, tuple(rows))
 
 
 def _opened(path: Path) -> IO[str]:
@@ -72,6 +76,8 @@ def _opened(path: Path) -> IO[str]:
 
 
 def _row(row: dict[str, Any], timed: bool, place: str) -> tuple[Kernel, float]:
+    if None in row or None in row.values():
+        raise TableError(f"{place}: as many cells as there are columns were expected")
     kind = _NAMES.get(row["kind"] or "")
     if kind is None:
         raise TableError(f"{place}: unknown kind {row['kind']!r}, expected {', '.join(_NAMES)}")

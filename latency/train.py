@@ -47,7 +47,7 @@ def _train(x: torch.Tensor, y: torch.Tensor, recipe: Recipe, told: Callable[[int
         modules += [_linear(before, after, random), nn.SiLU()]
     network = nn.Sequential(*modules, _linear(widths[-1], 1, random))
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=recipe.steps, pct_start=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=recipe.steps, pct_start=max(0.05, 3 / recipe.steps))
     order, at = torch.randperm(len(x), generator=random), 0
     batch = min(recipe.batch, len(x))
     for step in range(1, recipe.steps + 1):
@@ -66,7 +66,7 @@ def _train(x: torch.Tensor, y: torch.Tensor, recipe: Recipe, told: Callable[[int
 
 def _linear(before: int, after: int, random: torch.Generator) -> nn.Linear:
     """A layer with torch's default initialisation, from a generator of its own."""
-    layer = nn.Linear(before, after)
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, before, after)
     bound = before**-0.5
     with torch.no_grad():
         for parameter in layer.parameters():

@@ -13,7 +13,7 @@ from typing import Any
 
 from latency.predictor import Predictor
 from latency.profile import Profile
-from latency.table import LATENCY, predict_kernels, read_table, row_of
+from latency.table import LATENCY, predict_kernels, read_table
 from PlainNet import Options
 from PlainNet.files import write_text
 from PlainNet.ir import StructureError
@@ -120,12 +120,12 @@ def predict_operations(path: Path, profile: Profile) -> list[dict[str, Any]]:
     What the table itself had in that column is `measured_ms` then. Raises TableError, ProfileError.
     """
     table = read_table(path)
-    rows = []
-    for i, (kernel, ms) in enumerate(zip(table.kernels, predict_kernels(profile, table.kernels), strict=True)):
-        row = {**row_of(kernel, ms), "latency_ms_per_image": ms / kernel.batch}
-        if table.ms is not None:
-            row["measured_ms"] = table.ms[i]
-        rows.append(row)
+    rows: list[dict[str, Any]] = []
+    predicted = predict_kernels(profile, table.kernels)
+    for row, kernel, ms in zip(table.rows, table.kernels, predicted, strict=True):
+        known = {name: value for name, value in row.items() if name != LATENCY}
+        measured = {"measured_ms": float(row[LATENCY])} if LATENCY in row else {}
+        rows.append({**known, LATENCY: ms, "latency_ms_per_image": ms / kernel.batch, **measured})
     return rows
 
 

@@ -36,7 +36,7 @@ def fit(
             help="For a CSV file: kernels that it lacks are taken from the bytes that they move.",
         ),
     ] = True,
-    steps: Annotated[int, opt.number_option("Steps of training.")] = 40_000,
+    steps: Annotated[int, opt.number_option("Steps of training.", least=100)] = 40_000,
     seed: opt.Seed = 0,
     as_json: opt.Json = False,
 ) -> None:
@@ -44,6 +44,8 @@ def fit(
 
     Example: zennas latency fit runs/my-machine --name mine --out mine.json
     """
+    if out.suffix != ".json":
+        raise typer.BadParameter(f"{out} does not end in .json", param_hint="--out")
     from latency.making import Described, fit_folder, fit_table, write_profile
     from zennas.cli.progress import counting_progress
     from zennas.cli.render import OUT, print_json

@@ -1,0 +1,43 @@
+"""Profiles of the machine that they were made on: whole networks that were not fitted, measured and predicted.
+
+The networks are the published ones, random ones of XXBL and IDW_fixfc, and torchvision's ResNet-18 and MobileNetV2.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks.common import print_machine
+from latency.base import BACKENDS
+from latency.profile import load_profile
+from zennas.evaluation import evaluate, measured_as, usual_networks
+
+WITHIN = 80
+"""Percent of networks within ±10 %, at least."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("profiles", nargs="*", default=["this-machine-fp32", "this-machine-int8"])
+    parser.add_argument("--seconds", type=float, default=5.0, help="at most so long for one network")
+    wanted = parser.parse_args()
+    print_machine()
+    for name in wanted.profiles:
+        profile = load_profile(name)
+        settings = measured_as(profile, seconds=wanted.seconds)
+        reason = BACKENDS.get(settings.backend).available(settings.precision, settings.device)
+        if reason is not None:
+            print(f"{name}: skipped, {reason}")
+            continue
+        rows, errors = evaluate(profile, usual_networks(), settings)
+        print(f"{name}: {settings.backend} {settings.precision}, threads {settings.threads}, batch {settings.batch_size}")
+        for row in rows:
+            note = "" if row.settled else "  (not settled)"
+            print(f"  {row.measured_ms:8.3f} ms  {row.predicted_ms:8.3f} ms  {100 * row.error:+6.1f} %  {row.network[:70]}{note}")
+        reached = errors.within10 >= WITHIN and errors.count >= 20
+        print(f"  {errors}")
+        print(f"  within ±10 % for at least {WITHIN} % of at least 20: {'reached' if reached else 'MISSED'}")
+
+
+if __name__ == "__main__":
+    main()

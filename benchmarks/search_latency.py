@@ -1,0 +1,121 @@
+"""A search of 480,000 iterations under a predicted latency, and the same without: seconds, and what a prediction costs.
+
+python -m benchmarks.search_latency [PROFILE]
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.common import print_machine
+from PlainNet import Structure
+from zennas.budget import DEFAULT_SOURCE, PREDICTOR, Budget, LatencyLimit
+from zennas.candidate import Latency
+from zennas.devices import Device
+from zennas.search import runner
+from zennas.search.result import SearchResult, read_result
+from zennas.search.settings import SearchSettings
+
+START = (
+    "SuperConvK3BNRELU(3,32,2,1)SuperResK3K3(32,64,2,32,1)SuperResK3K3(64,128,2,64,1)"
+    "SuperResK3K3(128,256,2,128,1)SuperResK3K3(256,512,2,256,1)SuperConvK1BNRELU(512,512,1,1)"
+)
+"""What scripts/Zen_NAS_ImageNet_latency0.3ms.sh starts from, with its settings."""
+LAYERS, MS, CANDIDATES = 16, 0.3, 480_000
+
+
+class Watched:
+    """A device whose every prediction is timed, hits and misses of its caches alike."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self.limit, self.how, self.outside = device.limit, device.how, device.outside
+        self.seconds = 0.0
+        self.calls = 0
+
+    def __call__(self, structure: Structure) -> Latency:
+        began = time.perf_counter()
+        try:
+            return self._device(structure)
+        finally:
+            self.seconds += time.perf_counter() - began
+            self.calls += 1
+
+
+def search(limits: tuple[LatencyLimit, ...]) -> tuple[SearchResult, float]:
+    """The result, and the seconds that all of it took, start and store included."""
+    settings = SearchSettings(
+        initial=START,
+        budget=Budget(layers=LAYERS, latency=limits),
+        resolution=224,
+        num_classes=1000,
+        proxy="zen_expected",
+        iterations=CANDIDATES,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        runner.start(Path(folder) / "run", settings)
+        took = time.perf_counter() - began
+        return read_result(Path(folder) / "run"), took
+
+
+def memory() -> str:
+    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"
+
+
+def without() -> None:
+    result, took = search(())
+    print(
+        f"without a latency: {took:.1f} s, {1e6 * took / CANDIDATES:.1f} µs an iteration, "
+        f"{result.counts['scored']:,} scored, {memory()}"
+    )
+
+
+def within() -> None:
+    source = f"{PREDICTOR}{sys.argv[1]}" if len(sys.argv) > 1 else DEFAULT_SOURCE
+    watched: list[Watched] = []
+    make = runner.devices
+
+    def watch(settings: SearchSettings) -> list[Device]:
+        watched.extend(map(Watched, make(settings)))
+        return [*watched]
+
+    runner.devices = watch  # type: ignore[assignment]
+    result, took = search((LatencyLimit(MS, source),))
+    (device,) = watched
+    assert result.best is not None
+    assert result.latency[0].found.predicted is not None
+    print(
+        f"at most {MS} ms by {device.limit.label}: {took:.1f} s, {1e6 * took / CANDIDATES:.1f} µs an iteration, "
+        f"{result.counts['scored']:,} scored, {memory()}"
+    )
+    print(
+        f"of that predicting {device.seconds:.1f} s ({100 * device.seconds / took:.0f} %): {device.calls:,} predictions "
+        f"of new networks, {1e6 * device.seconds / device.calls:.1f} µs each on average"
+    )
+    print(
+        f"the best: expected Zen {result.best.fitness:.2f}, {result.latency[0].found.predicted:.4f} ms predicted; "
+        f"Zen-NAS took 29 hours for 50,000 iterations of such a search on a V100"
+    )
+
+
+def apart(function: Callable[[], None]) -> None:
+    """Run in a process of its own, so that memory is its own."""
+    process = multiprocessing.get_context("spawn").Process(target=function)
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
+if __name__ == "__main__":
+    os.environ.update({name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")})  # one core
+    print_machine()
+    for part in (without, within):
+        apart(part)

@@ -1,0 +1,116 @@
+"""Measuring kernels for a profile: what is drawn, what kernels get of the back end's times, and carrying on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from latency import sampling
+from latency.base import LatencyError, LatencyStats, LayerTime, MeasureSettings
+from latency.campaign import Campaign, kernel_times, measure_sample, read_sample
+from latency.kernels import KINDS, WEIGHTED, Fusion, group
+from latency.making import Described, fit_folder
+from latency.measure import Breakdown
+from latency.sampling import sampled
+from PlainNet import Options, cost, lower, parse
+
+QUICK = Campaign(MeasureSettings("torch", seconds=0.2, relative_error=0.3), networks=3, repeats=3)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "FLOPS", (1e5, 2e7))
+
+
+def test_the_sample_is_the_same_whenever_asked_and_of_moderate_size() -> None:
+    for index in range(30):
+        one = sampled(3, index)
+        assert one == sampled(3, index)
+        flops = cost(one.structure, resolution=one.resolution, num_classes=one.num_classes, use_se=one.use_se).flops
+        assert sampling.FLOPS[0] <= flops <= sampling.FLOPS[1]
+    assert sampled(3, 0) != sampled(4, 0)
+
+
+def test_the_sample_covers_every_kind_of_kernel() -> None:
+    kinds = set()
+    for index in range(120):
+        one = sampled(0, index)
+        graph = lower(
+            one.structure, resolution=one.resolution, num_classes=one.num_classes, options=Options(one.use_se)
+        )
+        kinds |= {kernel.kind for kernel, _ in group(graph, Fusion())}
+    assert kinds >= set(KINDS) - {"grouped", "copy", "norm"}  # no back end of ours leaves a norm behind a convolution alone
+
+
+def breakdown(whole_ms: float, layers: list[LayerTime]) -> Breakdown:
+    stats = LatencyStats("n", MeasureSettings(), (whole_ms,) * 9, True, 0.0)
+    return Breakdown(stats, (), sum(layer.ms for layer in layers), tuple(layers))
+
+
+def test_kernels_get_the_times_of_their_nodes_less_what_the_profiler_adds() -> None:
+    graph = lower(parse("SuperConvK3BNRELU(3,8,2,1)SuperConvK1BNRELU(8,16,1,1)"), resolution=16, num_classes=10)
+    groups = group(graph, Fusion())
+    assert [one.kernel.kind for one in groups] == ["conv", "conv", "global_pool", "linear"]
+    first, second, pool, linear = (one.nodes for one in groups)
+    layers = [
+        LayerTime("reorder", (), 0.5),
+        LayerTime("conv", first, 3.0),
+        LayerTime("conv", second, 2.0),
+        LayerTime("pool", pool, 1.0),
+        LayerTime("layout", (), 0.5),
+        LayerTime("gemm", linear, 1.0),
+    ]
+    found = kernel_times(graph, Fusion(), MeasureSettings(), breakdown(8.0, layers))
+    assert [kernel for kernel, _ in found] == [one.kernel for one in groups]
+    assert [ms for _, ms in found] == [3.5, 2.0, 1.5, 1.0]  # layouts count to a neighbour, one without weights first
+    found = kernel_times(graph, Fusion(), MeasureSettings(), breakdown(7.4, layers))
+    assert sum(ms for _, ms in found) == pytest.approx(7.4)
+
+
+def test_kernels_that_the_back_end_did_not_run_are_left_out() -> None:
+    graph = lower(parse("SuperConvK3BNRELU(3,8,2,1)"), resolution=16, num_classes=None)
+    assert kernel_times(graph, Fusion(), MeasureSettings(), breakdown(1.0, [])) == []
+
+
+@pytest.mark.usefixtures("small")
+def test_a_sample_is_measured_carried_on_and_fitted(tmp_path: Path) -> None:
+    told: list[int] = []
+    measure_sample(tmp_path, replace(QUICK, networks=3), lambda done, total, name: told.append(done))
+    assert told == [0, 1, 2, 3]
+    files = sorted((tmp_path / "samples").iterdir())
+    before = [file.read_text() for file in files]
+    files[1].unlink()
+    measure_sample(tmp_path, QUICK, lambda done, total, name: told.append(done))
+    assert told[4:] == [1, 3]
+    assert [file.read_text() for file in files][::2] == before[::2]
+    table, networks, conditions = read_sample(tmp_path)
+    assert len(networks) == 3
+    assert table.ms is not None
+    assert min(table.ms) > 0
+    assert sum(kernel.kind in WEIGHTED for kernel in table.kernels) >= 3
+    assert conditions["processor"]
+    made = fit_folder(tmp_path, Described("t", "", "", "", 1, ""), 100, 0, lambda done, total, what: None)
+    assert (made.backend, made.precision, made.batch) == ("torch", "fp32", 1)
+    assert "3 random networks" in made.about["source"]
+
+
+@pytest.mark.usefixtures("small")
+def test_other_settings_are_refused_in_the_same_folder(tmp_path: Path) -> None:
+    measure_sample(tmp_path, replace(QUICK, networks=1))
+    with pytest.raises(LatencyError, match="other settings"):
+        measure_sample(tmp_path, replace(QUICK, networks=2))
+
+
+def test_folders_without_a_sample_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(LatencyError, match="holds no measured kernels"):
+        read_sample(tmp_path)
+    (tmp_path / "profile.json").write_text(json.dumps(QUICK.to_json()))
+    with pytest.raises(LatencyError, match="holds no measured kernels yet"):
+        read_sample(tmp_path)
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "0000.json").write_text("{")
+    with pytest.raises(LatencyError, match="delete it to measure it again"):
+        read_sample(tmp_path)
