@@ -129,7 +129,9 @@ def read(device: Device, data: DataSet, folder: Path) -> Measured:
     """
     with gzip.open(folder / data.file, "rt", newline="") as file:
         rows = list(csv.DictReader(file))
-    cells = tuple(Cell201.parse(row["arch_str"]) for row in rows if row.get("rep_arch_idx", row["index"]) == row["index"])
+    cells = tuple(
+        Cell201.parse(row["arch_str"]) for row in rows if row.get("rep_arch_idx", row["index"]) == row["index"]
+    )
     ms = [float(row[device.column] or 0) for row in rows if row.get("rep_arch_idx", row["index"]) == row["index"]]
     classes = tuple(canonical(cell) for cell in cells)
     counts, kernels = kernel_counts(cells, data, device.fusion)

@@ -1,4 +1,6 @@
-"""What the programs about NVIDIA's V100 share: the public tables, Zen-NAS's published latencies, and the profile of PyTorch."""
+"""What the programs about NVIDIA's V100 share: the public tables, Zen-NAS's published latencies, and the profile of
+PyTorch.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The shipped V100 profiles on single convolutions that they were not fitted to.
 
-A tenth of all layer shapes is held out of each fit, all batch sizes of a shape together, and with its fused addition too.
+A tenth of all layer shapes is held out of each fit, all batch sizes of a shape together, and with its fused addition
+too.
 """
 
 from __future__ import annotations

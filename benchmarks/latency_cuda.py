@@ -1,4 +1,6 @@
-"""Where there is a CUDA device: fp16 at batch 64 measured twice, and ResNet-50 beside what memory and arithmetic allow at least."""
+"""Where there is a CUDA device: fp16 at batch 64 measured twice, and ResNet-50 beside what memory and arithmetic allow
+at least.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +38,13 @@ def main() -> None:
             off = 100 * abs(second.latency_ms / first.latency_ms - 1)
             far = max(far, off)
             print(
-                f"{name} fp16 batch {BATCH} {' '.join(options) or 'eager'}: {first.latency_ms:.4f} and {second.latency_ms:.4f} ms an image, "
-                f"{off:.2f} % apart"
+                f"{name} fp16 batch {BATCH} {' '.join(options) or 'eager'}: {first.latency_ms:.4f} and "
+                f"{second.latency_ms:.4f} ms an image, {off:.2f} % apart"
             )
             if name.endswith("resnet50"):
                 memory, arithmetic = floors(one.graph)
                 print(
-                    f"  floors: {memory:.4f} ms to move every byte once with convolution, norm, activation and addition fused, "
+                    f"  floors: {memory:.4f} ms to move every byte once, norms, activations and additions fused, "
                     f"{arithmetic:.4f} ms of arithmetic at the data sheet's peak of an H200"
                 )
     print(f"measured twice within {CLOSE} %: {'reached' if far <= CLOSE else 'MISSED'} ({far:.2f} %)")

@@ -1,8 +1,9 @@
 """Zen-NAS's nine published V100 latencies, predicted; --write makes the profile v100-pytorch-fp16 of them.
 
-The convolutions are those of TensorRT (v100-tensorrt-fp16). PyTorch fuses nothing: batch-norm, ReLU, additions, pooling and
-squeeze-and-excitation are kernels of their own, which take as long as moving their bytes, times one constant for what the
-framework adds. The constant is calibrated on the published latencies; each is predicted with the constant of the other eight.
+The convolutions are those of TensorRT (v100-tensorrt-fp16). PyTorch fuses nothing: batch-norm, ReLU, additions, pooling
+and squeeze-and-excitation are kernels of their own, which take as long as moving their bytes, times one constant for
+what the framework adds. The constant is calibrated on the published latencies; each is predicted with the constant of
+the other eight.
 """
 
 from __future__ import annotations
@@ -21,6 +22,20 @@ from latency.models import traffic
 from latency.profile import FOLDER, load_profile
 
 NAME = "v100-pytorch-fp16"
+SOURCE = (
+    "Convolutions: v100-tensorrt-fp16, which is fitted to public measurements (see its card). The rest: the bytes that it moves "
+    "and the V100's 900 GB/s of HBM2 (NVIDIA's data sheet). One constant: the nine latencies in Zen-NAS's README (ms an image "
+    "on a V100, batch 64, FP16)."
+)
+METHOD = (
+    "Nothing is fused, as in eager PyTorch: batch-norm, ReLU, addition, pooling and squeeze-and-excitation are kernels of their "
+    "own. They take {constant:.2f} times what their bytes take at 900 GB/s: the one constant, which stands for launches, "
+    "layouts and memory that is not used fully. No changes of layout around convolutions are counted beside it."
+)
+LIMITS = (
+    "Nine published figures with two digits are little to calibrate on. Convolutions are assumed to be as fast as in TensorRT; "
+    "depthwise ones are probably slower in PyTorch. The published figures were timed without synchronising the GPU."
+)
 TARGET_MAPE, TARGET_SPEARMAN = 12, 0.98
 
 
@@ -64,22 +79,10 @@ def main() -> None:
             base, name=NAME, backend="torch", models=(*base.models[:-1], traffic(BANDWIDTH / constant, 0.0))
         )
         about = {
-            "source": (
-                "Convolutions: v100-tensorrt-fp16, which is fitted to public measurements (see its card). The rest: the bytes that it "
-                "moves and the V100's 900 GB/s of HBM2 (NVIDIA's data sheet). One constant: the nine latencies in Zen-NAS's README "
-                "(ms an image on a V100, batch 64, FP16)."
-            ),
-            "method": (
-                f"{method(made)} Nothing is fused, as in eager PyTorch: batch-norm, ReLU, addition, pooling and squeeze-and-excitation "
-                f"are kernels of their own. They take {constant:.2f} times what their bytes take at 900 GB/s: the one constant, "
-                "which stands for launches, layouts and memory that is not used fully. No layout changes around convolutions and "
-                "no launch overhead are counted beside it."
-            ),
+            "source": SOURCE,
+            "method": f"{method(made)} {METHOD.format(constant=constant)}",
             "held_out": {"published latencies, each with the constant of the other eight": found.to_json()},
-            "limits": (
-                "Nine published figures with two digits are little to calibrate on. Convolutions are assumed to be as fast as in TensorRT; "
-                "depthwise ones are probably slower in PyTorch. The published figures were timed without synchronising the GPU."
-            ),
+            "limits": LIMITS,
         }
         print(f"wrote {write_profile(FOLDER / f'{NAME}.json', dataclasses.replace(made, about=about))}")
 

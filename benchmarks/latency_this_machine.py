@@ -30,10 +30,13 @@ def main() -> None:
             print(f"{name}: skipped, {reason}")
             continue
         rows, errors = evaluate(profile, usual_networks(), settings)
-        print(f"{name}: {settings.backend} {settings.precision}, threads {settings.threads}, batch {settings.batch_size}")
+        print(
+            f"{name}: {settings.backend} {settings.precision}, threads {settings.threads}, batch {settings.batch_size}"
+        )
         for row in rows:
             note = "" if row.settled else "  (not settled)"
-            print(f"  {row.measured_ms:8.3f} ms  {row.predicted_ms:8.3f} ms  {100 * row.error:+6.1f} %  {row.network[:70]}{note}")
+            times = f"{row.measured_ms:8.3f} ms  {row.predicted_ms:8.3f} ms  {100 * row.error:+6.1f} %"
+            print(f"  {times}  {row.network[:70]}{note}")
         reached = errors.within10 >= WITHIN and errors.count >= 20
         print(f"  {errors}")
         print(f"  within ±10 % for at least {WITHIN} % of at least 20: {'reached' if reached else 'MISSED'}")

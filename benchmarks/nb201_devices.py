@@ -49,7 +49,9 @@ def main() -> None:
     wanted = parser.parse_args()
     data_or_leave(*FILES)
     print_machine()
-    print(f"{HELD_OUT:.0%} of the classes of isomorphic cells are held out; networks with a constant output are left out")
+    print(
+        f"{HELD_OUT:.0%} of the classes of isomorphic cells are held out; networks with a constant output are left out"
+    )
     for device in DEVICES:
         print(f"\n{device.name}: {device.title}, {device.backend}, {device.precision}")
         parts = [read(device, data, DATA) for data in device.data]
@@ -71,7 +73,9 @@ def main() -> None:
 def _print(device: Device, part: Measured, one: Scores) -> None:
     reached = ""
     if device.target is not None:
-        reached = f": at least {device.target:.0f} % {'reached' if one.networks.within10 >= device.target else 'MISSED'}"
+        reached = (
+            f": at least {device.target:.0f} % {'reached' if one.networks.within10 >= device.target else 'MISSED'}"
+        )
     print(f"  {part.data.name:15} held out  {one.networks}{reached}")
     print(f"  {'':15} noise     {one.noise or 'isomorphic networks share one measurement'}")
     if one.medians is not None:
@@ -105,7 +109,8 @@ def _about(
     sizes = ", ".join(f"{part.data.name} {len(part.cells):,}" for part in training)
     return {
         "source": f"{theirs}: latencies of whole NAS-Bench-201 networks, ms for one image ({device.setting}).",
-        "method": method(profile) + " Nothing but whole networks was measured: how their time divides among kernels is inferred.",
+        "method": method(profile)
+        + " Nothing but whole networks was measured: how their time divides among kernels is inferred.",
         "fitted_on": f"Networks of each data set: {sizes}; {HELD_OUT:.0%} of the classes of isomorphic cells are held out.",
         "held_out": errors,
         "noise": {name: one.noise.to_json() for name, one in zip(names, found, strict=True) if one.noise is not None},
@@ -114,7 +119,9 @@ def _about(
 
 
 def _limits(device: Device, names: Sequence[str], found: Sequence[Scores], elsewhere: float | None) -> list[str]:
-    noise = [f"{name} {one.noise.within10:.0f} %" for name, one in zip(names, found, strict=True) if one.noise is not None]
+    noise = [
+        f"{name} {one.noise.within10:.0f} %" for name, one in zip(names, found, strict=True) if one.noise is not None
+    ]
     sizes = " and ".join(f"{size} × {size}" for size in sorted({data.resolution for data in device.data}, reverse=True))
     said = [
         "Only trustworthy for NAS-Bench-201's networks: convolutions 1×1 and 3×3, average pooling, ReLU and additions on 16, 32 and "
@@ -136,7 +143,9 @@ def _limits(device: Device, names: Sequence[str], found: Sequence[Scores], elsew
         said.append("Isomorphic cells share a measurement, so that how noisy it is cannot be told.")
     if device.target is not None:
         low = min(one.networks.within10 for one in found)
-        verdict = "reached" if low >= device.target else "missed, and not within reach of any predictor where noise is larger"
+        verdict = (
+            "reached" if low >= device.target else "missed, and not within reach of any predictor where noise is larger"
+        )
         said.append(f"This project aimed at ±10 % for {device.target:.0f} %: {verdict}.")
     return said
 

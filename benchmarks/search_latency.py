@@ -97,8 +97,8 @@ def within() -> None:
         f"{result.counts['scored']:,} scored, {memory()}"
     )
     print(
-        f"of that predicting {device.seconds:.1f} s ({100 * device.seconds / took:.0f} %): {device.calls:,} predictions "
-        f"of new networks, {1e6 * device.seconds / device.calls:.1f} µs each on average"
+        f"of that predicting {device.seconds:.1f} s ({100 * device.seconds / took:.0f} %): {device.calls:,} "
+        f"predictions of new networks, {1e6 * device.seconds / device.calls:.1f} µs each on average"
     )
     print(
         f"the best: expected Zen {result.best.fitness:.2f}, {result.latency[0].found.predicted:.4f} ms predicted; "
@@ -115,7 +115,7 @@ def apart(function: Callable[[], None]) -> None:
 
 
 if __name__ == "__main__":
-    os.environ.update({name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")})  # one core
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))  # one core
     print_machine()
     for part in (without, within):
         apart(part)

@@ -1,7 +1,8 @@
-"""Measuring kernels for a profile: `zennas latency profile`. Each network of the sample is a file of its own in a folder.
+"""Measuring kernels for a profile: `zennas latency profile`. Each network of the sample is a file of its own in a
+folder.
 
-    measure_sample(folder, Campaign(MeasureSettings("onnxruntime"), networks=150))   # may be interrupted and called again
-    table, networks = read_sample(folder)
+    measure_sample(folder, Campaign(MeasureSettings("onnxruntime"), networks=150))   # may be interrupted and called
+    again table, networks = read_sample(folder)
 
 `sampling.py` draws the networks, the back end times their kernels one by one, and `fit.py` learns from them.
 """
@@ -63,7 +64,9 @@ def _silent(done: int, total: int, name: str) -> None:
 
 
 def measure_sample(folder: Path, campaign: Campaign, told: Told = _silent) -> None:
-    """Measure what is not in `folder` yet. Raises LatencyError; also where the folder holds a sample of other settings."""
+    """Measure what is not in `folder` yet. Raises LatencyError; also where the folder holds a sample of other
+    settings.
+    """
     _begin(folder, campaign)
     fusion = BACKENDS.get(campaign.measure.backend).fusion
     for index in range(campaign.networks):
@@ -103,7 +106,9 @@ def read_campaign(folder: Path) -> Campaign:
 
 
 def read_sample(folder: Path) -> tuple[KernelTable, list[MeasuredNetwork], dict[str, Any]]:
-    """All kernels that were measured, the networks they are from, and the conditions of the last. Raises LatencyError."""
+    """All kernels that were measured, the networks they are from, and the conditions of the last. Raises
+    LatencyError.
+    """
     campaign = read_campaign(folder)
     networks, times, conditions = [], [], {}
     for index in range(campaign.networks):
@@ -130,8 +135,8 @@ def kernel_times(
 ) -> list[tuple[Kernel, float]]:
     """Each kernel of the graph with its ms, for the whole batch, after what the profiler added is taken off.
 
-    What the back end runs beside the network's operations, such as changes of layout, counts to a neighbour without weights.
-    Kernels that the back end did not run by themselves are left out.
+    What the back end runs beside the network's operations, such as changes of layout, counts to a neighbour without
+    weights. Kernels that the back end did not run by themselves are left out.
     """
     groups = group(graph, fusion, settings.batch_size)
     times = _assigned(groups, found.layers)

@@ -10,12 +10,14 @@ from latency.profile import Profile
 
 
 def card(profile: Profile) -> str:
-    """Markdown, from the profile alone; `about` may have `source`, `method`, `held_out` (errors by what) and `limits`."""
+    """Markdown, from the profile alone; `about` may have `source`, `method`, `held_out` (errors by what) and
+    `limits`.
+    """
     about = profile.about
     lines = [
         f"# {profile.name}",
         "",
-        f"Latency of {profile.device} through {profile.backend} in {profile.precision}; batch {profile.batch} where none is said.",
+        f"Latency of {profile.device} through {profile.backend} in {profile.precision}; batch {profile.batch} unless asked.",
         "",
         "## Data",
         about.get("source", "Not stated."),
@@ -56,8 +58,8 @@ def _model(model: Model) -> str:
         layers = model.perceptron.layers
         widths = "-".join(str(len(bias)) for _, bias in layers)
         return (
-            f"{kinds}: a roofline time times a factor that a perceptron ({len(model.perceptron.mean)}-{widths}) learned from "
-            "shapes, tile padding and wave counts."
+            f"{kinds}: a roofline time times a factor that a perceptron ({len(model.perceptron.mean)}-{widths}) learned "
+            "from shapes, tile padding and wave counts."
         )
     return f"{kinds}: milliseconds a kernel, a multiply–accumulate and a byte, fitted without negative rates."
 

@@ -12,7 +12,8 @@ from typing import Any
 class Errors:
     """All in percent but `spearman`, which is None for fewer than two values, and `count`.
 
-    mape: mean of |predicted / measured − 1|. rmspe: root of its mean square. within5, within10: how many are no further off.
+    mape: mean of |predicted / measured − 1|. rmspe: root of its mean square. within5, within10: how many are no further
+    off.
     """
 
     count: int

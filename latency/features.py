@@ -1,8 +1,9 @@
 """A kernel in numbers: its work, its traffic, and how both fit the device. No torch.
 
-`baseline` is a roofline (Williams et al., CACM 2009): the longer of computing at peak and moving every byte once, and a launch.
-A learned predictor only has to say by what factor a kernel misses it; `features` are what that factor depends on: logarithms of
-shapes, how full the tiles of a matrix multiplication are, and in how many waves they run over the device's units.
+`baseline` is a roofline (Williams et al., CACM 2009): the longer of computing at peak and moving every byte once, and a
+launch. A learned predictor only has to say by what factor a kernel misses it; `features` are what that factor depends
+on: logarithms of shapes, how full the tiles of a matrix multiplication are, and in how many waves they run over the
+device's units.
 
 Both are written once, for a `Kernel` with plain numbers and `SCALAR`, or with columns of arrays and `COLUMNS`.
 """
@@ -51,12 +52,13 @@ def columns() -> Maths:
 
 @dataclass(frozen=True)
 class Hardware:
-    """What is known of a device before anything is measured. The figures need not be exact: what is learned is relative to them.
+    """What is known of a device before anything is measured. The figures need not be exact: what is learned is relative
+    to them.
 
     macs_per_ms: multiply–accumulates at peak; depthwise_macs_per_ms: where matrix units cannot be used.
     bytes_per_ms: of memory. element_bytes: of a number. channel_multiple: to which channels are padded.
-    units: multiprocessors, or threads. tiles: (positions, channels) that one of them computes at a time. launch_ms: of an empty
-    kernel.
+    units: multiprocessors, or threads. tiles: (positions, channels) that one of them computes at a time. launch_ms: of
+    an empty kernel.
     """
 
     macs_per_ms: float

@@ -1,7 +1,7 @@
 """Fitting a profile to measured kernels: `zennas latency fit`. Imports torch when it trains.
 
-Kernels with weights share one learned model, those that only move memory another; kinds with too few measurements get rates by
-non-negative least squares. `measured_on` networks then scale the sum of kernels to what whole networks take.
+Kernels with weights share one learned model, those that only move memory another; kinds with too few measurements get
+rates by non-negative least squares. `measured_on` networks then scale the sum of kernels to what whole networks take.
 """
 
 from __future__ import annotations
@@ -81,10 +81,8 @@ def fit(
     kinds = [kind for kind in KINDS if any(kernel.kind == kind for kernel in known.kernels)]
     if len(known) < 10 or not kinds:
         raise LatencyError(f"{len(known)} kernels are too few to fit: measure more")
-    models: list[Model] = []
-    for here in (tuple(k for k in kinds if k in WEIGHTED), tuple(k for k in kinds if k not in WEIGHTED)):
-        if here:
-            models.append(_model(known.where(partial(_is_of, kinds=here)), here, target, recipe, told))
+    parts = (tuple(k for k in kinds if k in WEIGHTED), tuple(k for k in kinds if k not in WEIGHTED))
+    models = [_model(known.where(partial(_is_of, kinds=here)), here, target, recipe, told) for here in parts if here]
     profile = Profile(
         target.name,
         target.device,
@@ -170,7 +168,9 @@ def rates(table: KernelTable, hardware: Hardware) -> Linear:
 
 
 def non_negative(terms: NDArray[np.float64], ms: NDArray[np.float64]) -> tuple[float, ...]:
-    """Coefficients of the columns of `terms` (N, K), at least 0, that bring their sum near `ms` (N,), in relative terms."""
+    """Coefficients of the columns of `terms` (N, K), at least 0, that bring their sum near `ms` (N,), in relative
+    terms.
+    """
     from scipy.optimize import nnls
 
     relative = terms / ms[:, None]
@@ -181,7 +181,9 @@ def non_negative(terms: NDArray[np.float64], ms: NDArray[np.float64]) -> tuple[f
 
 
 def scaled(profile: Profile, kernels: Sequence[Sequence[Kernel]], ms: Sequence[float]) -> Profile:
-    """`profile` with the `scale` and `overhead_ms` that fit whole networks best, of which `ms` were measured for a batch."""
+    """`profile` with the `scale` and `overhead_ms` that fit whole networks best, of which `ms` were measured for a
+    batch.
+    """
     sums = np.array([sum(profile.kernel_ms(kernel) for kernel in network) for network in kernels])
     terms = np.stack([sums, np.ones(len(sums))], axis=1)
     scale, overhead = non_negative(terms, np.array(ms))

@@ -1,4 +1,6 @@
-"""Devices as `features.Hardware`: peaks and tile sizes from their data sheets, which learned models are relative to. No torch."""
+"""Devices as `features.Hardware`: peaks and tile sizes from their data sheets, which learned models are relative to. No
+torch.
+"""
 
 from __future__ import annotations
 

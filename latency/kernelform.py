@@ -1,6 +1,8 @@
-"""The kernels of a whole family of blocks at once, their channels as multiples of arguments. See `PlainNet/template.py`.
+"""The kernels of a whole family of blocks at once, their channels as multiples of arguments. See
+`PlainNet/template.py`.
 
-A search meets a new block almost every time, but seldom a new family; `predictor.py` asks a form instead of lowering the block.
+A search meets a new block almost every time, but seldom a new family; `predictor.py` asks a form instead of lowering
+the block.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ def family_of(kernel: Kernel) -> Family:
 
 @dataclass(frozen=True, slots=True)
 class KernelForm:
-    """widths: what channels are. kernels: (count, family, index of the in width, of the out width). size: of the output."""
+    """widths: what channels are. kernels: (count, family, index of the in width, of the out width). size: of the
+    output.
+    """
 
     widths: tuple[Width, ...]
     kernels: tuple[tuple[int, Family, int, int], ...]

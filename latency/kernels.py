@@ -47,14 +47,16 @@ class Fusion:
 
     norm: batch-norms are folded into weights. activation: ReLU, swish and sigmoid cost nothing of their own.
     addition: so does the sum with a value that is there already. zeros: what becomes of the operation `none`: it is a
-    "constant", what it would have read is not computed for it; or sums with it are "removed" as well; or it is "run", as a
-    product with 0.
+    "constant", what it would have read is not computed for it; or sums with it are "removed" as well; or it is "run",
+    as a product with 0. repeats: whether what has no weights is run again for each reader of one value within a block,
+    such as the ReLUs in front of two convolutions, or "once", as where common subexpressions are eliminated.
     """
 
     norm: bool = True
     activation: bool = True
     addition: bool = True
     zeros: Literal["constant", "removed", "run"] = "constant"
+    repeats: Literal["again", "once"] = "again"
 
 
 UNFUSED = Fusion(norm=False, activation=False, addition=False)
@@ -86,13 +88,15 @@ def group(graph: OpGraph, fusion: Fusion, batch: int = 1) -> list[Group]:
     """The kernels that run `graph`, in order.
 
     Operations that lead nowhere are not run, as every exporter prunes them. Nothing is fused across the border of two
-    top-level blocks, unless one of them is but one operation, as in `ConvKX(…)BN(…)RELU(…)`: a block then has the same kernels
-    wherever it stands. Raises UnknownOperationError.
+    top-level blocks, unless one of them is but one operation, as in `ConvKX(…)BN(…)RELU(…)`: a block then has the same
+    kernels wherever it stands. Raises UnknownOperationError.
     """
     nodes: Sequence[Node] = graph.nodes
     output = graph.output
     if fusion.zeros == "removed":
         nodes, output = _without_zeros(nodes, output)
+    if fusion.repeats == "once":
+        nodes, output = _without_repeats(nodes, output)
     used = _used(nodes, output, fusion)
     lone = {block for block, count in Counter(node.block for node in nodes).items() if count == 1}
     readers = Counter(number for i in used for number in nodes[i].inputs)
@@ -150,6 +154,20 @@ def _without_zeros(nodes: Sequence[Node], output: int) -> tuple[list[Node], int]
                 zero.add(number)
             elif len(terms) == 1:
                 same[number] = terms[0]
+    return kept, same[output]
+
+
+def _without_repeats(nodes: Sequence[Node], output: int) -> tuple[list[Node], int]:
+    """The nodes with later ones that do what an earlier one of their block does read past. And the output."""
+    same = list(range(len(nodes) + 1))  # the value that each value is
+    first: dict[tuple[int, ops.Op, tuple[int, ...]], int] = {}
+    kept = []
+    for number, node in enumerate(nodes, start=1):
+        inputs = tuple(same[i] for i in node.inputs)
+        kept.append(node._replace(inputs=inputs))
+        if isinstance(node.op, ops.WITHOUT_WEIGHTS):
+            terms = tuple(sorted(inputs)) if isinstance(node.op, ops.Add) else inputs
+            same[number] = first.setdefault((node.block, node.op, terms), number)
     return kept, same[output]
 
 

@@ -164,12 +164,16 @@ def _number(op: Op, number: int, reads: tuple[int, ...]) -> int:
     return useful[0] if left_out else number
 
 
+_WEIGHTED = (Conv, RowColumnConv, Linear)
+
+
 def attributed(graph: OpGraph, anchors: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
     """The nodes that each kernel computes, kernels in order of execution; `anchors` are those that its name tells.
 
     A convolution or linear layer that no kernel names belongs to the first one named behind it, with what is in
     between: it was named after its end. Every other node without a kernel was fused into the one that makes its input,
-    the later one where it has two. Kernels without anchors get nothing.
+    the later one where it has two. Kernels without anchors get nothing, and layers that nothing is named after were
+    not run: they are made of zeros.
     """
     owner: dict[int, int] = {}
     for kernel, named in enumerate(anchors):
@@ -180,7 +184,7 @@ def attributed(graph: OpGraph, anchors: Sequence[Sequence[int]]) -> list[tuple[i
         for value in node.inputs:
             readers[value].append(index)
     for index, node in enumerate(graph.nodes):
-        if isinstance(node.op, (Conv, RowColumnConv, Linear)) and index not in owner:
+        if isinstance(node.op, _WEIGHTED) and index not in owner:
             chain = [index]
             while chain[-1] not in owner and len(readers[chain[-1] + 1]) == 1:
                 chain.append(readers[chain[-1] + 1][0])
@@ -188,7 +192,7 @@ def attributed(graph: OpGraph, anchors: Sequence[Sequence[int]]) -> list[tuple[i
                 owner.update(dict.fromkeys(chain, owner[chain[-1]]))
     for index, node in enumerate(graph.nodes):
         before = [owner[value - 1] for value in node.inputs if value and value - 1 in owner]
-        if index not in owner and before:
+        if index not in owner and before and not isinstance(node.op, _WEIGHTED):
             owner[index] = max(before)
     nodes: list[set[int]] = [set(named) for named in anchors]
     for index, kernel in owner.items():

@@ -24,7 +24,9 @@ Told = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Described:
-    """What is said of a profile; for a folder of measurements, device, back end, precision and batch are known by it."""
+    """What is said of a profile; for a folder of measurements, device, back end, precision and batch are known by
+    it.
+    """
 
     name: str
     device: str
@@ -80,9 +82,10 @@ def fit_folder(folder: Path, described: Described, steps: int, seed: int, told: 
     ]
     held["the sample's networks, which were fitted"] = errors(own, [network.ms for network in networks])
     versions = ", ".join(f"{name} {version}" for name, version in conditions.get("versions", {}).items())
+    threads = f"{settings.threads} thread{'s' if settings.threads > 1 else ''}"
     source = (
-        f"{len(table):,} kernels of {len(networks)} random networks (seed {campaign.seed}), measured by this project on "
-        f"{device}, {settings.threads} thread{'s' if settings.threads > 1 else ''}, batch {settings.batch_size}, with {versions}."
+        f"{len(table):,} kernels of {len(networks)} random networks (seed {campaign.seed}), measured by this project "
+        f"on {device}, {threads}, batch {settings.batch_size}, with {versions}."
     )
     return _described(made, f"{source} {described.source}".strip(), held)
 

@@ -47,9 +47,9 @@ class Learned:
 class Linear:
     """Milliseconds for each kernel, multiply–accumulate and byte moved; some are 0.
 
-    rates: (kind, kernel size or 0 for any, ms a kernel, ms a MAC, ms a byte). Where a size is not there, the next smaller
-    one of its kind stands for it. large: (kind, kernel size, bytes, ms a MAC), what MACs cost on top where a kernel of that
-    very size reads so many bytes or more, as they do where a cache is too small.
+    rates: (kind, kernel size or 0 for any, ms a kernel, ms a MAC, ms a byte). Where a size is not there, the next
+    smaller one of its kind stands for it. large: (kind, kernel size, bytes, ms a MAC), what MACs cost on top where a
+    kernel of that very size reads so many bytes or more, as they do where a cache is too small.
     """
 
     rates: tuple[tuple[str, int, float, float, float], ...]
@@ -97,7 +97,7 @@ def model_from_json(stored: dict[str, Any]) -> Model:
             (str(k), int(s), float(each), float(mac), float(byte)) for k, s, each, mac, byte in stored["rates"]
         )
         large = tuple((str(k), int(s), int(least), float(more)) for k, s, least, more in stored.get("large", ()))
-        _known([one[0] for one in (*rates, *large)])
+        _known([*(one[0] for one in rates), *(one[0] for one in large)])
         return Linear(rates, large)
     raise ValueError(f"unknown model {stored['model']!r}, expected learned or linear")
 

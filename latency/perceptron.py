@@ -1,4 +1,5 @@
-"""A small multi-layer perceptron evaluated in numpy: what a learned latency model is. No torch; `fit.py` trains it with torch.
+"""A small multi-layer perceptron evaluated in numpy: what a learned latency model is. No torch; `fit.py` trains it with
+torch.
 
 It was chosen over boosted trees because it is more accurate on latencies and faster for one kernel: see docs/adr/0008.
 """
@@ -22,8 +23,8 @@ _NOTHING = np.float32(-80)
 class Perceptron:
     """Layers of x ↦ silu(x W + b), the last one without silu; a scalar comes out.
 
-    low, high: (features,), the range that inputs had in the fit; inputs are clipped to it, so that nothing is extrapolated.
-    mean, scale: (features,) that inputs are normalised with. layers: weights (in, out) and biases (out,).
+    low, high: (features,), the range that inputs had in the fit; inputs are clipped to it, so that nothing is
+    extrapolated. mean, scale: (features,) that inputs are normalised with. layers: weights (in, out) and biases (out,).
     """
 
     low: Array

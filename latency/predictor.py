@@ -1,29 +1,57 @@
 """The latency of a structure from a profile: the times of its kernels, summed, each computed once. No torch.
 
-A mutated network costs a block or two, and a block the kernels that no block had before: microseconds. `profile.py` has what
-is asked, `zennas/search` who asks.
+A mutated network costs a block or two, and a block the kernels that no block had before: microseconds. `profile.py` has
+what is asked, `zennas/search` who asks.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 
 from latency.kernelform import Family, family_of, kernel_form
 from latency.kernels import Kernel, group
-from latency.profile import Profile
-from PlainNet import BlockSpec, Options, Structure
+from latency.profile import Profile, load_profile
+from PlainNet import BlockSpec, Options, Structure, parse
 from PlainNet.lowering import Builder, block_graph, lower
 from PlainNet.ops import OpGraph, Shape
 from PlainNet.template import Template, template_of
 
 FUSED_ACROSS = ("BN", "RELU", "Swish", "Sigmoid")
-"""Blocks of one operation that may be fused with what stands before them: a structure with such blocks is taken as a whole."""
+"""Blocks of one operation that may be fused with what stands before them: a structure with such blocks is taken as a
+whole.
+"""
+
+
+def predict(
+    structure: Structure | str,
+    profile: Profile | str | Path = "v100-pytorch-fp16",
+    *,
+    resolution: int = 32,
+    num_classes: int | None = 10,
+    use_se: bool = False,
+    batch_size: int | None = None,
+) -> float:
+    """Milliseconds for one image of the network, from a shipped profile's name, or a file's. `Predictor` is for many
+    networks.
+
+    Raises StructureError, ParseError among them, and ProfileError.
+    """
+    predictor = Predictor(
+        profile if isinstance(profile, Profile) else load_profile(profile),
+        resolution=resolution,
+        num_classes=num_classes,
+        options=Options(use_se),
+        batch_size=batch_size,
+    )
+    return predictor(parse(structure) if isinstance(structure, str) else structure)
 
 
 class Predictor:
     """Milliseconds for one image under a profile, at a batch size and resolution.
 
-    `num_classes=None` leaves the classifier out. Raises ProfileError for a network with kernels that the profile does not know.
+    `num_classes=None` leaves the classifier out. Raises ProfileError for a network with kernels that the profile does
+    not know.
     """
 
     _CAPACITY = 250_000  # blocks

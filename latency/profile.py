@@ -35,9 +35,9 @@ class ProfileError(LatencyError):
 class Profile:
     """A predictor for one device, back end and precision.
 
-    batch: the batch size that `predict` assumes where none is asked for. scale, overhead_ms: a network takes `scale` times the sum of its kernels, and
-    `overhead_ms` more for a whole batch. ranges: by kind and by field of `Kernel`, what was fitted on. about: source, method and
-    held-out errors, as in the card.
+    batch: the batch size that `predict` assumes where none is asked for. scale, overhead_ms: a network takes `scale`
+    times the sum of its kernels, and `overhead_ms` more for a whole batch. ranges: by kind and by field of `Kernel`,
+    what was fitted on. about: source, method and held-out errors, as in the card.
     """
 
     name: str
@@ -77,7 +77,8 @@ class Profile:
         except KeyError:
             known = ", ".join(self._model)
             raise ProfileError(
-                f"profile {self.name} knows no kernels of kind {kind}, only {known}: use another profile, or fit one of your own"
+                f"profile {self.name} knows no kernels of kind {kind}, only {known}: use another profile, or fit one "
+                "of your own"
             ) from None
 
     def outside(self, kernels: Iterable[Kernel]) -> list[str]:

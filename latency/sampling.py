@@ -1,8 +1,8 @@
 """Random networks whose kernels cover what designs are made of: what `zennas latency profile` measures. No torch.
 
 Half of them are made of Zen-NAS's residual super-blocks, with or without squeeze and excitation, a quarter of inverted
-depthwise ones, and the rest of the plain blocks of older networks and of NAS-Bench-201's cells, for large kernels, pooling,
-and sums and activations that stand alone.
+depthwise ones, and the rest of the plain blocks of older networks and of NAS-Bench-201's cells, for large kernels,
+pooling, and sums and activations that stand alone.
 """
 
 from __future__ import annotations

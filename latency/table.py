@@ -1,7 +1,8 @@
 """Tables of single kernels as CSV: what is fitted to, and what `zennas latency predict --ops` takes. No torch.
 
-Columns: kind (regular or conv, depthwise, linear, add, … see `kernels.KINDS`), batch, in_channels, in_height, in_width, out_channels,
-kernel, stride, fused_add; and where they are known groups, out_height and latency_ms, for the whole batch. `.gz` is read too.
+Columns: kind (regular or conv, depthwise, linear, add, … see `kernels.KINDS`), batch, in_channels, in_height, in_width,
+out_channels, kernel, stride, fused_add; and where they are known groups, out_height and latency_ms, for the whole
+batch. `.gz` is read too.
 """
 
 from __future__ import annotations
@@ -156,7 +157,9 @@ def by_kind(kernels: Sequence[Kernel]) -> Iterator[tuple[list[int], Kernel]]:
 
 
 def predict_kernels(profile: Profile, kernels: Sequence[Kernel]) -> list[float]:
-    """Milliseconds for the whole batch of each kernel. Raises ProfileError for a kind that the profile does not know."""
+    """Milliseconds for the whole batch of each kernel. Raises ProfileError for a kind that the profile does not
+    know.
+    """
     found = [math.nan] * len(kernels)
     for chosen, kernel in by_kind([profile.measured_as(kernel) for kernel in kernels]):
         times = profile.model_of(kernel.kind).many(kernel, profile.hardware)
@@ -166,7 +169,8 @@ def predict_kernels(profile: Profile, kernels: Sequence[Kernel]) -> list[float]:
 
 
 def held_out(kernel: Kernel, share: float = 0.1) -> bool:
-    """Whether a kernel is kept from fits to measure their error: all batch sizes of a shape are or none, with an addition or without.
+    """Whether a kernel is kept from fits to measure their error: all batch sizes of a shape are or none, with an
+    addition or without.
 
     By a checksum of the shape, so that the order of a table does not matter.
     """

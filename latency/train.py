@@ -1,4 +1,6 @@
-"""Training the perceptron of a latency model. Imports torch; `fit.py` prepares the data, `perceptron.py` runs the result."""
+"""Training the perceptron of a latency model. Imports torch; `fit.py` prepares the data, `perceptron.py` runs the
+result.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def train(
     recipe: Recipe = Recipe(),
     told: Callable[[int], None] = lambda done: None,
 ) -> Perceptron:
-    """Fit `targets` (N,) from `inputs` (N, features), least absolute deviations. `told` hears how many steps are done."""
+    """Fit `targets` (N,) from `inputs` (N, features), least absolute deviations. `told` hears how many steps are
+    done.
+    """
     low, high = inputs.min(0), inputs.max(0)
     mean, deviation = inputs.mean(0), inputs.std(0)
     scale = np.where(deviation > 0, 1 / np.where(deviation > 0, deviation, 1), 0.0)  # a constant says nothing
@@ -47,7 +51,9 @@ def _train(x: torch.Tensor, y: torch.Tensor, recipe: Recipe, told: Callable[[int
         modules += [_linear(before, after, random), nn.SiLU()]
     network = nn.Sequential(*modules, _linear(widths[-1], 1, random))
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=recipe.steps, pct_start=max(0.05, 3 / recipe.steps))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, recipe.rate, total_steps=recipe.steps, pct_start=max(0.05, 3 / recipe.steps)
+    )
     order, at = torch.randperm(len(x), generator=random), 0
     batch = min(recipe.batch, len(x))
     for step in range(1, recipe.steps + 1):

@@ -50,7 +50,8 @@ class Network:
 def network(
     text: str, resolution: int | None = None, num_classes: int | None = None, use_se: bool | None = None
 ) -> Network:
-    """What `text` names; None is the network's own, else 32 pixels, 10 classes and no SE; 224 and 1000 for torchvision's.
+    """What `text` names; None is the network's own, else 32 pixels, 10 classes and no SE; 224 and 1000 for
+    torchvision's.
 
     Raises TargetError, ParseError or StoreError.
     """

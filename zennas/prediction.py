@@ -1,4 +1,6 @@
-"""Predicted latencies as rows: of networks, of the architectures of a space, of single kernels. No torch for structures."""
+"""Predicted latencies as rows: of networks, of the architectures of a space, of single kernels. No torch for
+structures.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,8 @@ from typing import Any
 from latency.predictor import Predictor
 from latency.profile import Profile
 from latency.table import LATENCY, predict_kernels, read_table
-from PlainNet import Options
+from PlainNet import Options, Structure, parse
 from PlainNet.files import write_text
-from PlainNet.ir import StructureError
 from SearchSpace import load_space
 from SearchSpace.base import CellSpace
 from zennas.networks import Network
@@ -98,24 +99,21 @@ def predict_architectures(
     """A row for each architecture, in the notation of the space. Raises what reading and predicting raise."""
     space = load_space(space_name)
     predictor = Predictor(profile, resolution=resolution, num_classes=num_classes, batch_size=batch_size)
-    rows = []
-    for line, text in enumerate(texts, start=1):
-        try:
-            structure = space.read(text) if isinstance(space, CellSpace) else _parsed(text)
-            rows.append({"arch": text, LATENCY: predictor(structure)})
-        except (StructureError, ValueError) as error:
-            raise TableError(f"architecture {line}, {text[:80]!r}: {error}") from None
-    return rows
+    read = space.read if isinstance(space, CellSpace) else parse
+    return [{"arch": text, LATENCY: _of(predictor, read, line, text)} for line, text in enumerate(texts, start=1)]
 
 
-def _parsed(text: str) -> Any:
-    from PlainNet import parse
-
-    return parse(text)
+def _of(predictor: Predictor, read: Callable[[str], Structure], line: int, text: str) -> float:
+    """One architecture's latency; an error says which one it is of."""
+    try:
+        return predictor(read(text))
+    except ValueError as error:  # no structure, or not one of the space
+        raise TableError(f"architecture {line}, {text[:80]!r}: {error}") from None
 
 
 def predict_operations(path: Path, profile: Profile) -> list[dict[str, Any]]:
-    """The rows of a table of kernels with `latency_ms` predicted, for the whole batch as in such tables, and for one image.
+    """The rows of a table of kernels with `latency_ms` predicted, for the whole batch as in such tables, and for one
+    image.
 
     What the table itself had in that column is `measured_ms` then. Raises TableError, ProfileError.
     """

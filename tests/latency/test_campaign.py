@@ -42,7 +42,11 @@ def test_the_sample_covers_every_kind_of_kernel() -> None:
             one.structure, resolution=one.resolution, num_classes=one.num_classes, options=Options(one.use_se)
         )
         kinds |= {kernel.kind for kernel, _ in group(graph, Fusion())}
-    assert kinds >= set(KINDS) - {"grouped", "copy", "norm"}  # no back end of ours leaves a norm behind a convolution alone
+    assert kinds >= set(KINDS) - {
+        "grouped",
+        "copy",
+        "norm",
+    }  # no back end of ours leaves a norm behind a convolution alone
 
 
 def breakdown(whole_ms: float, layers: list[LayerTime]) -> Breakdown:

@@ -41,6 +41,13 @@ def test_every_node_behind_a_kernel_has_one() -> None:
     assert sorted(node for nodes in found for node in nodes) == list(range(len(BRANCHED.nodes)))
 
 
+def test_a_convolution_that_was_not_run_has_no_kernel() -> None:
+    first, *_ = (i for i, kind in enumerate(BRANCHED_KINDS) if kind == "Conv")
+    (found,) = attributed(BRANCHED, [(first,)])
+    assert {BRANCHED_KINDS[i] for i in found} <= {"Conv", "BatchNorm", "Relu"}
+    assert [BRANCHED_KINDS[i] for i in found].count("Conv") == 1
+
+
 def test_layers_are_told_by_their_weights_whatever_the_order() -> None:
     graph = graph_of("ConvKX(3,4,3,1)RELU(4)ConvKX(4,4,3,1)")
     steps = [

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,9 @@ from tests.conftest import SMALL
 from zennas.cli.app import app
 from zennas.cli.errors import guarded
 
+from .conftest import Run
+
 ROOT = Path(__file__).resolve().parents[2]
-Run = Callable[..., tuple[int, str, str]]
 QUICK = [
     "--budget-params",
     "60k",
@@ -31,21 +31,6 @@ QUICK = [
     "--top",
     "2",
 ]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run `zennas` in this process, in an empty folder: exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["zennas", *arguments])
-        with pytest.raises(SystemExit) as left:
-            guarded(lambda argv: app(argv, prog_name="zennas"))
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return call
 
 
 def test_help_names_the_commands(run: Run) -> None:

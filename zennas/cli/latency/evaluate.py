@@ -15,8 +15,8 @@ def evaluate(
         Optional[list[str]],
         typer.Argument(
             metavar="[NETWORK...]",
-            help="As for zennas latency measure; without any the published networks, random ones of two spaces, and two "
-            "of torchvision's.",
+            help="As for zennas latency measure; without any the published networks, random ones of two spaces, and "
+            "two of torchvision's.",
             show_default=False,
         ),
     ] = None,

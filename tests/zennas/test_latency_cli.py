@@ -1,0 +1,149 @@
+"""`zennas latency` as a user meets it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+import latency
+from SearchSpace import load_space
+from SearchSpace.base import CellSpace
+from tests.conftest import SMALL
+from zennas.networks import network
+from zennas.targets import TargetError
+
+from .conftest import Run
+
+V100 = "v100-pytorch-fp16"
+OPS = """kind,batch,in_channels,in_height,in_width,out_channels,kernel,stride,fused_add,latency_ms
+regular,64,32,56,56,64,3,1,0,0.25
+depthwise,1,96,28,28,96,5,2,0,0.02
+"""
+
+
+def test_predictions_of_networks(run: Run) -> None:
+    code, out, _ = run("latency", "predict", "zennet_imagenet1k_latency02ms_res224", SMALL, "--by-block")
+    assert code == 0
+    assert "predicted by v100-pytorch-fp16 for NVIDIA V100 in fp16, batch 64" in out
+    assert "classifier" in out
+    assert "extrapolated: " in out
+
+
+def test_a_prediction_as_json_is_that_of_the_api(run: Run) -> None:
+    code, out, _ = run("latency", "predict", SMALL, "--profile", V100, "--resolution", "64", "--json", "--by-block")
+    found = json.loads(out)
+    assert code == 0
+    assert found["latency_ms"] == pytest.approx(latency.predict(SMALL, V100, resolution=64))
+    assert sum(block["latency_ms"] for block in found["blocks"]) == pytest.approx(found["latency_ms"])
+    assert (found["batch_size"], found["resolution"]) == (64, 64)
+
+
+def test_several_predictions_go_to_a_file(run: Run, tmp_path: Path) -> None:
+    for name in ("out.csv", "out.json"):
+        code, out, err = run("latency", "predict", SMALL, "SuperConvK3BNRELU(3,8,1,1)", "--out", name)
+        assert (code, out) == (0, "")
+        assert name in err
+    rows = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
+    listed = json.loads((tmp_path / "out.json").read_text())
+    assert [float(row["latency_ms"]) for row in rows] == [one["latency_ms"] for one in listed]
+    assert "notes" in listed[0]
+
+
+def test_predictions_of_single_kernels(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "ops.csv").write_text(OPS)
+    code, _, _ = run("latency", "predict", "--profile", "v100-tensorrt-fp16", "--ops", "ops.csv", "--out", "out.csv")
+    assert code == 0
+    rows = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
+    assert [row["kind"] for row in rows] == ["regular", "depthwise"]
+    assert [float(row["measured_ms"]) for row in rows] == [0.25, 0.02]
+    assert float(rows[0]["latency_ms_per_image"]) == pytest.approx(float(rows[0]["latency_ms"]) / 64)
+    code, out, _ = run("latency", "predict", "--profile", "v100-tensorrt-fp16", "--ops", "ops.csv", "--json")
+    assert [row["latency_ms"] for row in json.loads(out)] == pytest.approx([float(row["latency_ms"]) for row in rows])
+
+
+def test_predictions_of_architectures(run: Run, tmp_path: Path) -> None:
+    space = load_space("nasbench201")
+    assert isinstance(space, CellSpace)
+    cells = [
+        f"|{op}~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|nor_conv_1x1~2|"
+        for op in ("nor_conv_1x1", "avg_pool_3x3")
+    ]
+    assert [space.write(space.read(cell)) for cell in cells] == cells
+    (tmp_path / "archs.txt").write_text("\n".join(cells) + "\n")
+    (tmp_path / "archs.csv").write_text("index,arch_str\n" + "\n".join(f"{i},{c}" for i, c in enumerate(cells)) + "\n")
+    found = []
+    for name in ("archs.txt", "archs.csv"):
+        code, out, _ = run("latency", "predict", "--space", "nasbench201", "--archs", name, "--profile", V100)
+        assert code == 0
+        found.append(list(csv.DictReader(out.splitlines())))
+    assert found[0] == found[1]
+    assert [row["arch"] for row in found[0]] == cells
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "code"),
+    [
+        (["predict"], "give networks, or --ops FILE, or --archs FILE", 2),
+        (["predict", SMALL, "--ops", "x.csv"], "give networks, or --ops FILE, or --archs FILE", 2),
+        (["predict", SMALL, "--profile", "v100-pytroch-fp16"], "did you mean v100-pytorch-fp16", 1),
+        (["predict", "--ops", "none.csv"], "none.csv cannot be read", 1),
+        (["predict", "--archs", "none.txt"], "none.txt cannot be read", 1),
+        (["predict", "torchvision:resnet81"], "did you mean resnet", 1),
+        (["predict", "torchvision:vit_b_16"], "vit_b_16", 1),
+        (["measure", SMALL, "--backend", "torhc"], "did you mean torch", 2),
+        (["measure", SMALL, "--precision", "fp4"], "fp4", 1),
+        (["measure", SMALL, "--device", "cuda:7"], "CUDA", 2),
+        (["measure", SMALL, "--backend", "tensorrt", "--precision", "fp16", "--device", "cuda"], "tensorrt", 2),
+        (["measure", SMALL, "--option", "fast"], "fast", 1),
+        (["evaluate", SMALL], "which profile?", 2),
+        (["fit", "none", "--name", "x", "--out", "x.json"], "none cannot be read", 1),
+        (["fit", "none", "--name", "x", "--out", "x.bin"], "does not end in .json", 2),
+        (["profile", "--resume", "none"], "holds no measured kernels", 1),
+        (["profile", "--backend", "tensorrt", "--precision", "fp16", "--save-dir", "p"], "tensorrt", 1),
+    ],
+)
+def test_bad_input_is_an_error_in_a_line_and_leaves_nothing(
+    run: Run, tmp_path: Path, arguments: list[str], message: str, code: int
+) -> None:
+    left, out, err = run("latency", *arguments)
+    assert left == code, err
+    assert out == ""
+    assert message in " ".join(err.split())
+    assert "Traceback" not in err
+    assert "Usage:" in err or len(err.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_measurement_says_how_and_how_sure(run: Run, tmp_path: Path) -> None:
+    quick = ["--seconds", "0.3", "--relative-error", "0.2"]
+    code, out, _ = run("latency", "measure", SMALL, "SuperConvK3BNRELU(3,8,1,1)", *quick)
+    assert code == 0
+    for text in ("95 % interval", "torch fp32, 1 thread, batch 1", "of PyTorch's"):
+        assert text in out
+    more = ["--by-block", "--json", "--batch-size", "2", "--out", "m.csv"]
+    code, out, _ = run("latency", "measure", SMALL, *quick, *more)
+    found = json.loads(out)
+    assert code == 0
+    assert found["latency_ms"] > 0
+    assert len(found["blocks"]) == 6
+    (row,) = csv.DictReader((tmp_path / "m.csv").read_text().splitlines())
+    assert float(row["latency_ms"]) == pytest.approx(found["latency_ms"])
+
+
+def test_profiles_are_listed(run: Run) -> None:
+    code, out, _ = run("latency", "profiles")
+    assert code == 0
+    assert V100 in out
+    code, out, _ = run("latency", "profiles", "--json")
+    assert {"name", "device", "source", "held_out"} <= json.loads(out)[0].keys()
+
+
+def test_networks_by_name() -> None:
+    one = network("torchvision:resnet18")
+    assert (one.resolution, one.num_classes, one.structure) == (224, 1000, None)
+    assert sum(node.op.__class__.__name__ == "Conv" for node in one.graph.nodes) == 20
+    with pytest.raises(TargetError, match="torchvision has no model"):
+        network("torchvision:nothing")
