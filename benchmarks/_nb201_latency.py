@@ -1,7 +1,8 @@
 """Latency profiles from networks of NAS-Bench-201 that others measured: what was measured, and the fit.
 
-Whole networks were measured, not kernels. A profile is therefore the one sum over kernels that comes nearest to them: for each kind
-of kernel non-negative rates a kernel, a multiply–accumulate and a byte, fitted to all data sets of a device at once.
+Whole networks were measured, not kernels. A profile is therefore the one sum over kernels that comes nearest to them:
+for each kind of kernel non-negative rates a kernel, a multiply–accumulate and a byte, fitted to all data sets of a
+device at once.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import statistics
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,7 @@ from latency.kernels import ACTIVATION, AVG_POOL, CONV, GLOBAL_POOL, LINEAR, NOR
 from latency.models import Linear
 from latency.profile import Profile
 from PlainNet import lower
+from PlainNet.blocks.nasbench201 import EDGES, OPERATIONS
 from PlainNet.ops import OpGraph
 from SearchSpace.nasbench201 import CELLS_A_STAGE, Cell201, canonical, network
 
@@ -61,7 +64,8 @@ FILES = tuple(data.file for data in (*HW_NAS_BENCH, *HW_NAS_BENCH_360))
 class Device:
     """A device as it was measured. column: in the files. target: percent within ±10 % that issue 4 asks for.
 
-    setting: how it was run, for the card. large: whether large convolutions get a rate of their own, see `latency.models.Linear`.
+    setting, remark: how it was run, and what else there is to know, for the card. large: whether large convolutions get
+    a rate of their own, see `latency.models.Linear`.
     """
 
     name: str
@@ -74,6 +78,7 @@ class Device:
     data: tuple[DataSet, ...] = HW_NAS_BENCH
     large: bool = False
     target: float | None = None
+    remark: str = ""
 
 
 _TFLITE = Fusion(addition=False, zeros="removed")
@@ -82,26 +87,28 @@ DEVICES = (
     Device("pixel3", "Google Pixel 3", "TFLite", "fp32", _UNSAID, "pixel3_latency", _TFLITE, target=90),
     Device("raspi4", "Raspberry Pi 4", "TFLite", "fp32", _UNSAID, "raspi4_latency", _TFLITE, large=True, target=90),
     Device(
-        "edgegpu", "NVIDIA Jetson TX2", "TensorRT", "fp32", f"{_UNSAID}, nor is the precision, for which fp32 is a guess",
+        "edgegpu", "NVIDIA Jetson TX2", "TensorRT", "fp32", f"{_UNSAID}, nor is the precision: fp32 is a guess",
         "edgegpu_latency", Fusion(addition=False),
+        remark="Most of what is off is no noise: the networks that were measured seem to run a kernel for every node "
+        "of a cell, as their code adds its first term to 0; the networks here have no such additions.",
     ),
     Device("edgetpu", "Google Edge TPU", "TFLite", "int8", _UNSAID, "edgetpu_latency", _TFLITE),
     Device(
         "pi5-onnxruntime", "Raspberry Pi 5", "ONNX Runtime", "fp32", "one thread on one core, median of 40 runs",
-        "pi5_onnx_cifar100_lat_ms", Fusion(addition=False, zeros="run"), HW_NAS_BENCH_360,
+        "pi5_onnx_cifar100_lat_ms", Fusion(zeros="run", repeats="once"), HW_NAS_BENCH_360,
     ),
     Device(
         "pi5-litert", "Raspberry Pi 5", "LiteRT", "fp32", "one thread on one core, median of 40 runs",
-        "pi5_litert_cifar100_lat_ms", Fusion(addition=False), HW_NAS_BENCH_360,
+        "pi5_litert_cifar100_lat_ms", replace(_TFLITE, repeats="once"), HW_NAS_BENCH_360,
     ),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Networks of one data set on one device: cells, names of the classes that they are isomorphic in, and ms for one image.
+    """Networks of one data set on one device.
 
-    counts (N, K): how many of each of `kernels` a network runs.
+    classes: cells with one name are isomorphic. ms: for one image. counts (N, K): how many of `kernels` a network runs.
     """
 
     data: DataSet
@@ -118,7 +125,7 @@ class Measured:
 
     @property
     def held_out(self) -> NDArray[np.bool_]:
-        """By a checksum of the class, so that isomorphic networks are on one side, and the file's order does not matter."""
+        """By a checksum of the class: isomorphic networks are on one side, and the file's order does not matter."""
         return np.array([zlib.crc32(name.encode()) % 10_000 < HELD_OUT * 10_000 for name in self.classes])
 
 
@@ -147,10 +154,7 @@ def kernel_counts(cells: tuple[Cell201, ...], data: DataSet, fusion: Fusion) -> 
     for graph in _graphs(cells, data):
         row: Counter[int] = Counter()
         for kernel, nodes in group(graph, fusion):
-            # A stage's cells are all alike: one is lowered, and counted as often as there are of it.
-            row[numbers.setdefault(kernel, len(numbers))] += (
-                CELLS_A_STAGE if graph.nodes[nodes[0]].block in _CELLS else 1
-            )
+            row[numbers.setdefault(kernel, len(numbers))] += _TIMES.get(graph.nodes[nodes[0]].block, 1)
         rows.append(row)
     counts = np.zeros((len(rows), len(numbers)))
     for i, row in enumerate(rows):
@@ -158,12 +162,21 @@ def kernel_counts(cells: tuple[Cell201, ...], data: DataSet, fusion: Fusion) -> 
     return counts, tuple(numbers)
 
 
-_CELLS = [i for i, spec in enumerate(network(Cell201((0,) * 6), cells=1).blocks) if spec.kind == "NB201Cell"]
+_LOWERED = 2
+"""Cells a stage that are lowered; the others are like the second. What stands before the first may take in its ReLU."""
+_TIMES = {
+    i: CELLS_A_STAGE - _LOWERED + 1
+    for i, (before, spec) in enumerate(pairwise(network(Cell201((0,) * 6), cells=_LOWERED).blocks), start=1)
+    if before.kind == spec.kind == "NB201Cell"
+}
+"""By block, how often its kernels count."""
 
 
 @cache
 def _graphs(cells: tuple[Cell201, ...], data: DataSet) -> list[OpGraph]:
-    return [lower(network(cell, cells=1), resolution=data.resolution, num_classes=data.classes) for cell in cells]
+    return [
+        lower(network(cell, cells=_LOWERED), resolution=data.resolution, num_classes=data.classes) for cell in cells
+    ]
 
 
 _AS = {NORM: ACTIVATION, GLOBAL_POOL: AVG_POOL, LINEAR: CONV}
@@ -182,7 +195,7 @@ def fit(device: Device, parts: Sequence[Measured]) -> Profile:
     rates, large = [], []
     for i, (kind, size) in enumerate(keys):
         each, mac, byte, more = found[4 * i : 4 * i + 4]
-        rates += [(same, size, each, mac, byte) for same in (kind, *(k for k, of in _AS.items() if of == kind != CONV))]
+        rates += [(same, size, each, mac, byte) for same in (kind, *_sharing(kind, size))]
         large += [(kind, size, LARGE, more)] if more else []
     return Profile(
         device.name,
@@ -204,6 +217,11 @@ def _key(kernel: Kernel) -> tuple[str, int]:
     return kind, kernel.kernel if kind in WEIGHTED else 0
 
 
+def _sharing(kind: str, size: int) -> list[str]:
+    """The other kinds that have the rates of this one; linear layers are convolutions of 1×1."""
+    return [other for other, of in _AS.items() if of == kind and (other != LINEAR or size == 1)]
+
+
 def _terms(kernel: Kernel, keys: Sequence[tuple[str, int]], device: Device) -> list[float]:
     """One, MACs, bytes, and MACs where the input is large, in the places of the kernel's key."""
     done, key = work(kernel, processor(device.precision)), _key(kernel)
@@ -215,7 +233,7 @@ def _terms(kernel: Kernel, keys: Sequence[tuple[str, int]], device: Device) -> l
 def _relative(sums: Floats, ms: Floats, rounds: int = 30) -> list[float]:
     """Non-negative rates for which |sums @ rates / ms − 1| is least, by least squares with new weights each round.
 
-    Predictions that are too high count less, as they would otherwise pull everything down: errors are logarithms, nearly.
+    Predictions that are too high count less, or they would pull everything down: errors are logarithms, nearly.
     """
     from scipy.optimize import nnls
 
@@ -237,38 +255,47 @@ def predicted(profile: Profile, part: Measured) -> Floats:
     return found
 
 
-@dataclass(frozen=True)
-class Scores:
-    """How a profile does on networks. noise: how well others of its class predict a network, their median, or None where no two
-    of a class were measured. medians: the profile against the medians of classes of `LEAST` or more, or None.
-    """
-
-    networks: Errors
-    noise: Errors | None = field(default=None)
-    medians: Errors | None = field(default=None)
-
-
 LEAST = 3
+"""Networks of which a median is formed."""
 
 
-def scores(profile: Profile, part: Measured) -> Scores:
-    found = predicted(profile, part)
-    classes: defaultdict[str, list[int]] = defaultdict(list)
-    for i, name in enumerate(part.classes):
-        classes[name].append(i)
+def program(cell: Cell201) -> str:
+    """A name that cells share which are one program: alike but for the order of sums, and for what leads nowhere.
+
+    Finer than `canonical`: zeros in sums and nodes with a single edge stay, as some back ends run something for them.
+    """
+    nodes = ["x"]
+    for node in (1, 2, 3):
+        terms = []
+        for chosen, (to, source) in zip(cell.edges, EDGES, strict=True):
+            if to == node:
+                operation = OPERATIONS[chosen]
+                terms.append("0" if operation == "none" else f"{operation}{nodes[source]}")
+        nodes.append(f"[{' '.join(sorted(terms))}]")
+    return nodes[-1]
+
+
+def noise(part: Measured) -> Errors | None:
+    """A network against the median of the others that are one program with it; None where each was measured once."""
     theirs, own = [], []
-    for members in classes.values():
+    for members in _alike(part, [program(cell) for cell in part.cells]):
         for i in members if len(members) > 1 else ():
             theirs.append(statistics.median(part.ms[j] for j in members if j != i))
             own.append(float(part.ms[i]))
-    groups = [members for members in classes.values() if len(members) >= LEAST]
-    return Scores(
-        errors(found.tolist(), part.ms.tolist()),
-        errors(theirs, own) if own else None,
-        errors(
-            [statistics.median(found[members].tolist()) for members in groups],
-            [statistics.median(part.ms[members].tolist()) for members in groups],
-        )
-        if groups
-        else None,
-    )
+    return errors(theirs, own) if own else None
+
+
+def medians(profile: Profile, part: Measured) -> Errors | None:
+    """The profile against medians of `LEAST` or more isomorphic networks that run the same kernels, where there are."""
+    groups = [members for members in _alike(part, part.classes) if len(members) >= LEAST]
+    found = predicted(profile, part)
+    theirs = [statistics.median(part.ms[members].tolist()) for members in groups]
+    return errors([float(found[members[0]]) for members in groups], theirs) if groups else None
+
+
+def _alike(part: Measured, names: Sequence[str]) -> list[list[int]]:
+    """Networks with one name that run the same kernels, by which a value used twice differs from one made twice."""
+    found: defaultdict[tuple[str, bytes], list[int]] = defaultdict(list)
+    for i, name in enumerate(names):
+        found[name, part.counts[i].tobytes()].append(i)
+    return list(found.values())

@@ -41,6 +41,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+
+class TooBigError(LatencyError):
+    """A network or batch that the memory does not hold."""
+
+
 COMPARED_IMAGES = 8
 """Logits are compared for the first so many images of a batch: images do not mix in evaluation."""
 LAYER_REPEATS = 50
@@ -263,8 +268,12 @@ def _by_block(graph: OpGraph, layers: Sequence[LayerTime]) -> tuple[tuple[BlockT
     return blocks, rest
 
 
+_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1}
+
+
 def _check_memory(subject: Subject, settings: MeasureSettings) -> None:
-    needed, free = needed_memory(subject.graph, settings.batch_size), available_memory(settings.device)
+    needed = needed_memory(subject.graph, settings.batch_size, _BYTES.get(settings.precision, 4))
+    free = available_memory(settings.device)
     if free is not None and needed > free:
         raise _too_big(subject, settings, f"needs at least {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free")
 
@@ -276,9 +285,10 @@ def _memory_errors(subject: Subject, settings: MeasureSettings) -> Iterator[None
         yield
     except MemoryError:
         raise _too_big(subject, settings, "ran out of memory") from None
-    except RuntimeError as error:  # torch's, onnxruntime's and openvino's are RuntimeErrors that say so
-        text = str(error).lower()
-        if isinstance(error, LatencyError) or not any(word in text for word in _MEMORY_WORDS):
+    except TooBigError:  # of another network, measured beside this one
+        raise
+    except Exception as error:  # every library has its own, which says so in its text
+        if not any(word in str(error).lower() for word in _MEMORY_WORDS):
             raise
         raise _too_big(subject, settings, "ran out of memory") from error
 
@@ -286,8 +296,8 @@ def _memory_errors(subject: Subject, settings: MeasureSettings) -> Iterator[None
 _MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory", "failed to allocate", "bad allocation")
 
 
-def _too_big(subject: Subject, settings: MeasureSettings, what: str) -> LatencyError:
-    return LatencyError(
+def _too_big(subject: Subject, settings: MeasureSettings, what: str) -> TooBigError:
+    return TooBigError(
         f"{subject.name} {what} at batch size {settings.batch_size} and resolution {subject.graph.input.size} "
         f"on {settings.device}: take a smaller batch"
     )

@@ -1,7 +1,7 @@
 """A small multi-layer perceptron evaluated in numpy: what a learned latency model is. No torch; `fit.py` trains it with
 torch.
 
-It was chosen over boosted trees because it is more accurate on latencies and faster for one kernel: see docs/adr/0008.
+It was chosen over boosted trees because it is more accurate on latencies and faster for one kernel: see docs/adr/0007.
 """
 
 from __future__ import annotations

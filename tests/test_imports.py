@@ -33,6 +33,9 @@ IMPORTS_TORCH = {
     "ZeroShotProxy/_probe.py",
     "ZeroShotProxy/_units.py",
     "ZeroShotProxy/_zen_torch.py",
+    "latency/folding.py",
+    "latency/trace.py",
+    "latency/train.py",
     "zennas/train/data.py",
     "zennas/train/loop.py",
     "zennas/train/runner.py",
@@ -90,6 +93,15 @@ def test_a_closed_form_search_never_imports_torch(tmp_path: Path) -> None:
     code = f"""
 import sys, zennas
 zennas.search(budget_params="50k", max_layers=8, iterations=300, proxy="zen_expected", save_dir={str(tmp_path)!r})
+print("torch" in sys.modules)
+"""
+    assert run(code) == "False"
+
+
+def test_a_search_under_a_predicted_latency_never_imports_torch(tmp_path: Path) -> None:
+    code = f"""
+import sys, zennas
+zennas.search(budget_latency_ms=0.3, max_layers=8, iterations=50, proxy="zen_expected", save_dir={str(tmp_path)!r})
 print("torch" in sys.modules)
 """
     assert run(code) == "False"

@@ -19,12 +19,17 @@ assert found["mine"].value == 2
 assert found["mine_too"].value > 0
 ranks = score_population([s, parse("ConvKX(3,8,3,1)")], ["ours", "mine"])
 assert ranks[0]["ours"].value > ranks[1]["ours"].value
+from latency.base import MeasureSettings
+from latency.measure import measure
+from latency.subject import of_structure
+stats = measure(of_structure(s, 8, 10), MeasureSettings("mine", seconds=0.1, relative_error=0.5))
+assert stats.latency_ms > 0
 """
 
 
 def test_the_recipes_work() -> None:
     recipes = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
-    assert len(recipes) == 4
+    assert len(recipes) == 5
     program = "\n".join([*recipes, CHECK])
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

@@ -30,12 +30,59 @@ def test_all_of_zen_nas_s_scripts_are_there() -> None:
     assert all(os.access(ROOT / "scripts" / f"{name}.sh", os.X_OK) for name in NAMES)
 
 
-@pytest.mark.parametrize("name", sorted(n for n in NAMES if "latency" in n))
-def test_what_belongs_to_later_says_so(name: str) -> None:
-    result = execute([f"scripts/{name}.sh"])
-    assert result.returncode != 0
-    assert result.stderr == result.stderr.splitlines()[0] + "\n"
-    assert "comes with a later version" in result.stderr
+@pytest.mark.parametrize(
+    ("ms", "seconds", "layers"),
+    [(0.1, 1e-4, 10), (0.2, 2e-4, 13), (0.3, 3e-4, 16), (0.5, 5e-4, 20), (0.8, 8e-4, 25), (1.2, 1.2e-3, 30)],
+)
+def test_the_latency_scripts_have_zen_nas_s_settings(tmp_path: Path, ms: float, seconds: float, layers: int) -> None:
+    """They are called with a program for Python that says what it is asked."""
+    echo = tmp_path / "python"
+    echo.write_text('#!/bin/sh\necho "$@"\n')
+    echo.chmod(0o755)
+    script = [f"scripts/Zen_NAS_ImageNet_latency{ms}ms.sh"]
+    result = execute(script, PYTHON=str(echo), SAVE_DIR=str(tmp_path / "run"))
+    assert result.returncode == 0, result.stderr
+    search, analysis = result.stdout.splitlines()
+    flags = dict(zip(search.split()[1::2], search.split()[2::2], strict=True))
+    assert float(flags["--budget_latency"]) == seconds
+    assert flags["--latency_backend"] == "predictor:v100-pytorch-fp16"
+    assert flags["--max_layers"] == str(layers)
+    assert (flags["--batch_size"], flags["--input_image_size"], flags["--num_classes"]) == ("64", "224", "1000")
+    assert analysis.startswith("analyze_model.py")
+    assert "not trained; set DATASET" in result.stderr
+    result = execute(
+        script,
+        PYTHON=str(echo),
+        SAVE_DIR=str(tmp_path / "run"),
+        DATASET=str(tmp_path),
+        LATENCY_BACKEND="onnxruntime:int8",
+    )
+    assert "--latency_backend onnxruntime:int8" in result.stdout
+    assert f"zennas train {tmp_path}/run --dataset {tmp_path}" in result.stdout
+
+
+def test_a_search_under_latency_by_zen_nas_s_flags(tmp_path: Path) -> None:
+    from zennas.search.result import read_result
+
+    command = [sys.executable, "evolution_search.py", "--zero_shot_score", "Flops", "--max_layers", "9"]
+    command += ["--budget_latency", "1.2e-4", "--input_image_size", "64", "--evolution_max_iter", "200"]
+    command += ["--population_size", "10", "--save_dir", str(tmp_path / "run")]
+    result = execute(command)
+    assert result.returncode == 0, result.stderr
+    (latency,) = read_result(tmp_path / "run").latency
+    assert (latency.limit.ms, latency.limit.label, latency.limit.batch_size) == (0.12, "v100-pytorch-fp16", 64)
+    assert latency.within
+    assert "predicted only: NVIDIA V100 is not here" in result.stdout
+
+
+@pytest.mark.slow
+def test_a_latency_script_designs_and_analyses(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    script = ["scripts/Zen_NAS_ImageNet_latency0.1ms.sh"]
+    result = execute(script, ITERATIONS="200", POPULATION="2", SAVE_DIR=str(folder))
+    assert result.returncode == 0, result.stderr
+    assert "Flops:" in result.stdout
+    assert (folder / "best_structure.txt").is_file()
 
 
 def test_a_script_designs_and_analyses(tmp_path: Path) -> None:
@@ -120,9 +167,14 @@ def test_evolution_search_resumes_what_was_cut_short(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["evolution_search.py", "--save_dir", "X", "--budget_latency", "fast"], "'fast' is no number"),
         (
-            ["evolution_search.py", "--save_dir", "X", "--budget_latency", "1e-4"],
-            "latency budgets come with a later version",
+            ["evolution_search.py", "--save_dir", "X", "--budget_latency", "1e-4", "--budget_latency", "1e-3"],
+            "2 budgets of latency and 0 latency back ends",
+        ),
+        (
+            ["evolution_search.py", "--save_dir", "X", "--budget_latency", "1", "--latency_backend", "toch"],
+            "did you mean torch",
         ),
         (["evolution_search.py", "--save_dir", "X"], "needs a budget"),
         (

@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from zennas.environment import PACKAGES, processor, version_of
+from latency.conditions import processor, version_of
+from zennas.environment import PACKAGES
 
 _OLDEST_PYTHON, _NEWEST_PYTHON = (3, 10), (3, 13)
 _OLDEST_TORCH = (2, 11)

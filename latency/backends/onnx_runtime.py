@@ -6,17 +6,14 @@ import json
 import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from latency.backends._onnx_cpu import OnnxCpuBackend
 from latency.base import BACKENDS, LatencyError, LayerTime, MeasureSettings, Subject, first_line
-from latency.conditions import cores, versions_of
-from latency.kernels import Fusion
+from latency.conditions import cores
 from latency.layers import attributed
-from latency.onnx_files import INPUT, nodes_of, value_of, why_not
-from latency.quantise import onnx_network
+from latency.onnx_files import INPUT, nodes_of, value_of
 from latency.timing import middle_mean
 
 if TYPE_CHECKING:
@@ -26,35 +23,6 @@ if TYPE_CHECKING:
 
 # Names of kernels that move data only, whatever tensor they are named after.
 _MOVES = {"QuantizeLinear", "DequantizeLinear", "ReorderInput", "ReorderOutput", "Transpose", "Cast"}
-
-
-class OnnxRuntime:
-    """The CPU execution provider, operations one after another."""
-
-    name = "onnxruntime"
-    precisions: tuple[str, ...] = ("fp32", "int8")
-    tolerance: Mapping[str, float] = {"fp32": 1e-3, "int8": 0.7}
-    options: tuple[str, ...] = ()
-    fusion = Fusion(zeros="removed")
-
-    def available(self, precision: str = "fp32", device: str = "cpu") -> str | None:
-        try:
-            import onnxruntime  # noqa: F401
-        except ImportError:
-            return "onnxruntime is not installed: pip install 'zennas[onnx]'"
-        if device != "cpu":
-            return f"the onnxruntime back end runs on the cpu, not on {device}: use torch or tensorrt"
-        return why_not()
-
-    @contextmanager
-    def prepare(
-        self, subject: Subject, settings: MeasureSettings, batch: NDArray[np.float32]
-    ) -> Iterator[OnnxRuntimeSession]:
-        model = onnx_network(subject, settings, batch)
-        yield OnnxRuntimeSession(subject, settings, model, batch)
-
-    def versions(self) -> dict[str, str]:
-        return versions_of("onnxruntime", "onnx", "torch")
 
 
 class OnnxRuntimeSession:
@@ -151,4 +119,4 @@ def _anchors(name: str, kind: str) -> tuple[int, ...]:
     return (value - 1,) if value else ()
 
 
-BACKENDS.add("onnxruntime", OnnxRuntime())
+BACKENDS.add("onnxruntime", OnnxCpuBackend("onnxruntime", extra="onnx", open_session=OnnxRuntimeSession))

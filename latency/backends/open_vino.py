@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from latency.backends._onnx_cpu import OnnxCpuBackend
 from latency.base import BACKENDS, LatencyError, LayerTime, MeasureSettings, Subject, first_line
-from latency.conditions import versions_of
-from latency.kernels import Fusion
 from latency.layers import attributed
-from latency.onnx_files import INPUT, OUTPUT, nodes_of, value_of, why_not
-from latency.quantise import onnx_network
-from latency.quantise import why_not as why_not_quantised
+from latency.onnx_files import INPUT, OUTPUT, nodes_of, value_of
 from latency.timing import middle_mean
 from PlainNet.ops import OpGraph
 
@@ -23,35 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WARM_UP = 3
-
-
-class OpenVino:
-    """The CPU plugin, one stream, for latency."""
-
-    name = "openvino"
-    precisions: tuple[str, ...] = ("fp32", "int8")
-    tolerance: Mapping[str, float] = {"fp32": 1e-3, "int8": 0.7}
-    options: tuple[str, ...] = ()
-    fusion = Fusion(zeros="removed")
-
-    def available(self, precision: str = "fp32", device: str = "cpu") -> str | None:
-        try:
-            import openvino  # noqa: F401
-        except ImportError:
-            return "openvino is not installed: pip install 'zennas[openvino]'"
-        if device != "cpu":
-            return f"the openvino back end runs on the cpu, not on {device}: use torch or tensorrt"
-        return why_not() or (why_not_quantised() if precision == "int8" else None)
-
-    @contextmanager
-    def prepare(
-        self, subject: Subject, settings: MeasureSettings, batch: NDArray[np.float32]
-    ) -> Iterator[OpenVinoSession]:
-        model = onnx_network(subject, settings, batch)
-        yield OpenVinoSession(subject, settings, model, batch)
-
-    def versions(self) -> dict[str, str]:
-        return versions_of("openvino", "onnx", "onnxruntime", "torch")
 
 
 class OpenVinoSession:
@@ -132,4 +98,4 @@ def _anchors(graph: OpGraph, name: str, kind: str) -> tuple[int, ...]:
     return (value - 1,) if value else ()
 
 
-BACKENDS.add("openvino", OpenVino())
+BACKENDS.add("openvino", OnnxCpuBackend("openvino", extra="openvino", open_session=OpenVinoSession))

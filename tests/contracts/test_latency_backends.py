@@ -23,6 +23,7 @@ SUBJECTS = {
         name="cells",
     ),
 }
+ALL: list[LatencyBackend] = sorted(BACKENDS, key=lambda backend: backend.name)
 SLOW = {"executorch"}
 """Lowering takes ten seconds and more."""
 
@@ -30,8 +31,13 @@ SLOW = {"executorch"}
 def pairs() -> list[object]:
     """Back ends with each of their precisions."""
     return [
-        pytest.param(backend, precision, marks=[pytest.mark.slow] if backend.name in SLOW else [])
-        for backend in sorted(BACKENDS, key=lambda backend: backend.name)
+        pytest.param(
+            backend,
+            precision,
+            id=f"{backend.name}-{precision}",
+            marks=[pytest.mark.slow] if backend.name in SLOW else [],
+        )
+        for backend in ALL
         for precision in backend.precisions
     ]
 
@@ -70,7 +76,7 @@ def test_it_computes_what_pytorch_does(backend: LatencyBackend, precision: str, 
     assert found.sum_ms == pytest.approx(sum(layer.ms for layer in found.layers))
 
 
-@pytest.mark.parametrize("backend", sorted(BACKENDS, key=lambda backend: backend.name), ids=lambda b: b.name)
+@pytest.mark.parametrize("backend", ALL, ids=[backend.name for backend in ALL])
 def test_it_says_why_it_cannot_run(backend: LatencyBackend) -> None:
     subject = SUBJECTS["families"]
     for device in ("cpu", "cuda:99", "tpu"):
@@ -88,7 +94,7 @@ def test_it_says_why_it_cannot_run(backend: LatencyBackend) -> None:
     assert backend.available("fp32", "tpu") is not None
 
 
-@pytest.mark.parametrize("backend", sorted(BACKENDS, key=lambda backend: backend.name), ids=lambda b: b.name)
+@pytest.mark.parametrize("backend", ALL, ids=[backend.name for backend in ALL])
 def test_it_is_what_its_interface_says(backend: LatencyBackend) -> None:
     assert BACKENDS.get(backend.name) is backend
     assert set(backend.tolerance) == set(backend.precisions)

@@ -114,7 +114,10 @@ def test_an_engine_belongs_to_a_network_a_version_and_a_device() -> None:
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_tensorrt_files_compute_the_network(precision: str) -> None:
-    onnxruntime = pytest.importorskip("onnxruntime", reason="needs pip install 'zennas[onnx]'")
+    for extra in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(extra, reason="needs pip install 'zennas[onnx]'")
+    import onnxruntime
+
     settings = replace(QUICK, backend="tensorrt", precision=precision, batch_size=2)
     batch = images(SUBJECT, settings)
     content = tensor_rt.network_file(SUBJECT, settings, batch).SerializeToString()

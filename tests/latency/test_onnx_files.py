@@ -134,7 +134,8 @@ class Odd(nn.Module):
     """What no exporter knows, in a module whose graph was got by other means."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.special.airy_ai(x).flatten(1)
+        found: Tensor = torch.special.airy_ai(x).flatten(1)
+        return found
 
 
 def test_an_operation_without_onnx_is_named() -> None:
