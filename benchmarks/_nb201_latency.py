@@ -241,7 +241,9 @@ def _relative(sums: Floats, ms: Floats, rounds: int = 30) -> list[float]:
     size[size == 0] = 1
     weights = np.ones(len(ms))
     for _ in range(rounds):
-        rates = nnls(sums / size * (weights / ms)[:, None], weights, maxiter=2000)[0] / size
+        weighted = np.column_stack([sums / size * (weights / ms)[:, None], weights])
+        triangle: Floats = np.asarray(np.linalg.qr(weighted, mode="r"))  # the same problem in a few rows
+        rates = nnls(triangle[:, :-1], triangle[:, -1], maxiter=2000)[0] / size
         ratio = sums @ rates / ms
         high = np.maximum(ratio, 1)
         weights = 1 / np.sqrt(np.maximum(np.abs(ratio - 1) / high, 0.01)) / high

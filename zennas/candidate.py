@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from PlainNet import Cost, Structure
 
@@ -20,14 +20,14 @@ class Measure:
     high: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Latency:
+class Latency(NamedTuple):
     """Milliseconds an image on one device, as predicted, as measured, or both.
 
     low, high: 95 % interval of the measured median, where there were samples enough. p90: of the samples.
     settled: whether the measurement became as exact as it should.
     """
 
+    # A NamedTuple and not a dataclass: a search makes one for every candidate.
     predicted: float | None = None
     measured: float | None = None
     low: float | None = None

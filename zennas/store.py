@@ -15,7 +15,6 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple
@@ -215,7 +214,7 @@ class Store:
         if latencies:
             self._db.executemany(
                 "INSERT OR REPLACE INTO latencies VALUES (?,?,?,?,?,?,?,?)",
-                [(number, source, *astuple(latency)) for source, latency in latencies.items()],
+                [(number, source, *latency) for source, latency in latencies.items()],
             )
 
     def candidates(self, ids: Iterable[int] | None = None) -> list[Candidate]:

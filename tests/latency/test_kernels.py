@@ -149,14 +149,11 @@ def test_branches_that_lead_nowhere_cost_nothing(zeros: Zeros) -> None:
 
 def test_zeros_are_constants_removed_or_run() -> None:
     graph = cell_graph("-s-1-s")
-    adds = {
-        zeros: in_block(graph, Fusion(addition=False, zeros=zeros), 2)  # type: ignore[arg-type]
-        for zeros in ("constant", "removed", "run")
-    }
+    adds = {zeros: in_block(graph, Fusion(addition=False, zeros=zeros), 2) for zeros in ZEROS}
     assert adds["constant"][ADD] == 3
     assert adds["removed"][ADD] == 1
     assert adds["run"][ADD] == 3
-    assert [adds[zeros][MUL] for zeros in ("constant", "removed", "run")] == [0, 0, 3]
+    assert [adds[zeros][MUL] for zeros in ZEROS] == [0, 0, 3]
 
 
 def test_a_network_of_zeros_runs_its_head_alone() -> None:
@@ -166,7 +163,7 @@ def test_a_network_of_zeros_runs_its_head_alone() -> None:
 
 def test_repeats_are_run_once_where_that_is_said() -> None:
     graph = cell_graph("p3ppp1")  # three poolings and two rectifications of one value, two poolings of another
-    again, once = (in_block(graph, Fusion(repeats=repeats), 2) for repeats in ("again", "once"))  # type: ignore[arg-type]
+    again, once = (in_block(graph, Fusion(repeats=repeats), 2) for repeats in REPEATS)
     assert again[AVG_POOL] == 4
     assert once[AVG_POOL] == 2
     assert again[CONV] == once[CONV] == 2

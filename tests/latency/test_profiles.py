@@ -147,7 +147,7 @@ def test_devices_refuse_what_nobody_measured_on_them(name: str) -> None:
     profile = load_profile(name)
     with pytest.raises(ProfileError, match="knows no kernels of kind depthwise"):
         predictor(profile)(parse("SuperResIDWE2K3(3,16,2,8,1)"))
-    ask = predictor(profile)
+    ask = Predictor(profile, resolution=32, num_classes=100)
     assert not profile.outside(ask.kernels(ask.lowered(network(Cell201((3, 4, 0, 1, 2, 3))))))
     wide = ask.kernels(ask.lowered(network(Cell201((3, 4, 0, 1, 2, 3)), channels=128)))
     assert any("out channels" in line for line in profile.outside(wide))

@@ -42,7 +42,7 @@ def search(
             metavar="NAME",
             help="Whose latency that is, once for each budget: predictor:PROFILE (a name or a file), or a back end "
             "that measures every candidate here, which is slow: torch, onnxruntime:int8, torch:fp16:cuda.",
-            show_default="predictor:v100-pytorch-fp16",
+            show_default="Zen-NAS's V100: v100-pytorch-fp16",
         ),
     ] = [],
     latency_batch_size: Annotated[
