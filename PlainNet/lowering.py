@@ -266,14 +266,17 @@ def lower(
     return OpGraph(builder.input.shape, tuple(builder.nodes), last.number, tuple(x.number for x in outputs))
 
 
-def block_graph(spec: BlockSpec, size: int, options: Options = Options()) -> OpGraph:
-    """The op graph of one block on an input of `size` × `size`, `FLAT` for a vector. Raises StructureError."""
-    builder = Builder(Shape(in_channels(spec), size), options)
-    (out,) = builder.top_level(builder.input, [spec])
-    return OpGraph(builder.input.shape, tuple(builder.nodes), out.number, (out.number,))
+def part_graph(specs: Sequence[BlockSpec], size: int, options: Options = Options()) -> OpGraph:
+    """The op graph of some blocks, at least one, on an input of `size` × `size`, `FLAT` for a vector.
+
+    Raises StructureError.
+    """
+    builder = Builder(Shape(in_channels(specs[0]), size), options)
+    outputs = tuple(out.number for out in builder.top_level(builder.input, specs))
+    return OpGraph(builder.input.shape, tuple(builder.nodes), outputs[-1], outputs)
 
 
 def lower_block(spec: BlockSpec, size: int, options: Options = Options()) -> tuple[Sequence[Node], Shape]:
     """The operations of one block on an input of `size` × `size`, and the shape they make."""
-    graph = block_graph(spec, size, options)
+    graph = part_graph([spec], size, options)
     return graph.nodes, graph.shape_of(graph.output)

@@ -42,9 +42,9 @@ class Width(NamedTuple):
         return self.numerator if self.arg < 0 else args[self.arg] * self.numerator // self.denominator
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Template:
-    """A family of blocks; equal templates are the same object, so they are cheap dictionary keys."""
+    """A family of blocks; equal templates are the same object, compared by identity: cheap dictionary keys."""
 
     probe: BlockSpec
     channel_args: tuple[int, ...]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from latency.kernels import ADD, CONV, LINEAR, MUL, WEIGHTED, Kernel
@@ -179,21 +180,44 @@ def features(
         (co % 64) / 64,
         (done.positions % 128) / 128,
     ]
-    for tile_positions, tile_channels in hardware.tiles:
-        blocks = m.ceil(done.positions / tile_positions) * m.ceil(co / tile_channels)
-        tile = tile_positions * tile_channels
-        waves = blocks / hardware.units
-        found += [
-            m.log(blocks * tile / (done.positions * co)),
-            m.smaller(waves, WAVES),
-            m.log(m.ceil(waves) * hardware.units * tile / (done.positions * co)) if dense else zero,
-        ]
-    for count in (ci, co):
-        for period in PERIODS:
-            angle = count * (2 * math.pi / period)
-            found += [m.sin(angle), m.cos(angle)]
+    tiles, residues = (_tiles_once, _residues_once) if m is SCALAR else (_tiles, _residues)
+    found += tiles(done.positions, co, dense, hardware.units, hardware.tiles, m)
+    found += residues(ci, m)
+    found += residues(co, m)
     found += [(kind == known) * 1.0 + zero for known in kinds[1:]]
     return base, found
+
+
+def _tiles(
+    positions: Number, channels: Number, dense: bool, units: int, tiles: tuple[tuple[int, int], ...], m: Maths
+) -> list[Number]:
+    """How full tiles of outputs are, in how many waves they run, and how full those are."""
+    outputs = positions * channels
+    found: list[Number] = []
+    for tile_positions, tile_channels in tiles:
+        blocks = m.ceil(positions / tile_positions) * m.ceil(channels / tile_channels)
+        tile = tile_positions * tile_channels
+        waves = blocks / units
+        found += [
+            m.log(blocks * tile / outputs),
+            m.smaller(waves, WAVES),
+            m.log(m.ceil(waves) * units * tile / outputs) if dense else 0 * outputs,
+        ]
+    return found
+
+
+def _residues(count: Number, m: Maths) -> list[Number]:
+    """Where a number of channels stands between the multiples that kernels are written for."""
+    found: list[Number] = []
+    for period in PERIODS:
+        angle = count * (2 * math.pi / period)
+        found += [m.sin(angle), m.cos(angle)]
+    return found
+
+
+# A search asks for many kernels with the same few numbers of channels.
+_tiles_once = lru_cache(maxsize=1 << 16)(_tiles)
+_residues_once = lru_cache(maxsize=1 << 12)(_residues)
 
 
 def names(hardware: Hardware, kinds: Sequence[str]) -> list[str]:

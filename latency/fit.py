@@ -34,7 +34,7 @@ class Recipe:
     steps: of AdamW on `batch` kernels; the rate rises for a twentieth of them and falls to nothing (one cycle).
     """
 
-    width: int = 256
+    width: int = 128
     hidden: int = 3
     steps: int = 40_000
     batch: int = 256
@@ -70,9 +70,11 @@ def fit(
     recipe: Recipe = Recipe(),
     told: Told = _silent,
     share: float = 0.1,
+    unsure_ms: float = 0.0,
 ) -> tuple[Profile, dict[str, Errors]]:
     """A profile fitted to all but a `share` of the shapes of `table`, and its errors on those, by kind and for all.
 
+    unsure_ms: how far measured times may be off in absolute terms; much shorter kernels count less for it.
     Raises LatencyError for a table that is too small.
     """
     if table.ms is None:
@@ -82,7 +84,11 @@ def fit(
     if len(known) < 10 or not kinds:
         raise LatencyError(f"{len(known)} kernels are too few to fit: measure more")
     parts = (tuple(k for k in kinds if k in WEIGHTED), tuple(k for k in kinds if k not in WEIGHTED))
-    models = [_model(known.where(partial(_is_of, kinds=here)), here, target, recipe, told) for here in parts if here]
+    models = [
+        _model(known.where(partial(_is_of, kinds=here)), here, target, recipe, told, unsure_ms)
+        for here in parts
+        if here
+    ]
     profile = Profile(
         target.name,
         target.device,
@@ -124,16 +130,19 @@ def ranges(kernels: Sequence[Kernel]) -> dict[str, dict[str, list[int]]]:
     return found
 
 
-def _model(table: KernelTable, kinds: tuple[str, ...], target: Target, recipe: Recipe, told: Told) -> Model:
+def _model(
+    table: KernelTable, kinds: tuple[str, ...], target: Target, recipe: Recipe, told: Told, unsure_ms: float
+) -> Model:
     assert table.ms is not None
     if len(table) < LEAST_LEARNED:
         return rates(table, target.hardware)
     from latency.train import train  # imports torch
 
     inputs, base = _inputs(table.kernels, kinds, target.hardware)
-    targets = np.log(np.array(table.ms) / base)
+    ms = np.array(table.ms)
+    targets, weights = np.log(ms / base), ms / (ms + unsure_ms)
     what = "kernels with weights" if kinds[0] in WEIGHTED else "other kernels"
-    return Learned(kinds, train(inputs, targets, recipe, lambda done: told(what, done, recipe.steps)))
+    return Learned(kinds, train(inputs, targets, weights, recipe, lambda done: told(what, done, recipe.steps)))
 
 
 def _inputs(

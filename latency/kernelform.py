@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from latency.kernels import DEPTHWISE, Fusion, Kernel, group
 from PlainNet.blocktype import Options
-from PlainNet.lowering import block_graph
+from PlainNet.lowering import part_graph
 from PlainNet.template import Template, Width
 
 
@@ -59,7 +59,7 @@ class KernelForm:
 @cache
 def kernel_form(template: Template, size: int, options: Options, fusion: Fusion, batch: int) -> KernelForm:
     """The kernels of `template` on inputs of `size` × `size`."""
-    graph = block_graph(template.probe, size, options)
+    graph = part_graph([template.probe], size, options)
     widths: dict[Width, int] = {}
     found: Counter[tuple[Family, int, int]] = Counter()
     for kernel, _ in group(graph, fusion, batch):

@@ -88,8 +88,8 @@ def group(graph: OpGraph, fusion: Fusion, batch: int = 1) -> list[Group]:
     """The kernels that run `graph`, in order.
 
     Operations that lead nowhere are not run, as every exporter prunes them. Nothing is fused across the border of two
-    top-level blocks, unless one of them is but one operation, as in `ConvKX(…)BN(…)RELU(…)`: a block then has the same
-    kernels wherever it stands. Raises UnknownOperationError.
+    top-level blocks, unless the second is but one operation, as in `ConvKX(…)BN(…)RELU(…)`: blocks then have the same
+    kernels wherever they stand. Raises UnknownOperationError.
     """
     nodes: Sequence[Node] = graph.nodes
     output = graph.output
@@ -105,7 +105,7 @@ def group(graph: OpGraph, fusion: Fusion, batch: int = 1) -> list[Group]:
     for i in sorted(used):
         node, number = nodes[i], i + 1
         near = {number: making[number] for number in node.inputs if number in making and readers[number] == 1}
-        hosts = [h for h in near.values() if h.block == node.block or lone & {h.block, node.block}]
+        hosts = [h for h in near.values() if h.block == node.block or node.block in lone]
         host = _host(node, hosts, fusion)
         if host is not None:
             host.nodes.append(i)

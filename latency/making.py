@@ -16,8 +16,11 @@ from latency.hardware import named, processor
 from latency.kernels import Fusion
 from latency.models import traffic
 from latency.profile import Profile
-from latency.table import read_table
+from latency.table import merged, read_table
 from PlainNet.files import write_text
+
+UNSURE_MS = 0.02
+"""Profilers count whole microseconds, and add some to each kernel."""
 
 Told = Callable[[int, int, str], None]
 
@@ -74,7 +77,7 @@ def fit_folder(folder: Path, described: Described, steps: int, seed: int, told: 
         sheet,
         BACKENDS.get(settings.backend).fusion,
     )
-    made, held = fit(table, target, Recipe(steps=steps, seed=seed), _relay(told))
+    made, held = fit(merged(table), target, Recipe(steps=steps, seed=seed), _relay(told), unsure_ms=UNSURE_MS)
     made = scaled(made, [network.kernels for network in networks], [network.ms for network in networks])
     own = [
         made.scale * sum(made.kernel_ms(kernel) for kernel in network.kernels) + made.overhead_ms

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
-
-_NOTHING = np.float32(-80)
-"""silu is 0 from here on down; below, its exponential would overflow."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +31,25 @@ class Perceptron:
     scale: Array
     layers: tuple[tuple[Array, Array], ...]
 
+    @cached_property
+    def _folded(self) -> tuple[tuple[Array, Array], ...]:
+        """The layers with the normalisation in the first, and all halved for silu(2 h) = h + h tanh h, but the last."""
+        (weights, bias), *rest = self.layers
+        weights = self.scale[:, None] * weights
+        layers = [(weights, bias - self.mean @ weights), *rest]
+        half = np.float32(0.5)
+        return (*((half * w, half * b) for w, b in layers[:-1]), layers[-1])
+
     def __call__(self, inputs: Array) -> Array:
         """(features,) or (N, features) to a scalar or (N,)."""
         x = np.minimum(np.maximum(inputs, self.low), self.high)
-        x -= self.mean
-        x *= self.scale
-        for weights, bias in self.layers[:-1]:
-            x = x @ weights
-            x += bias
-            np.maximum(x, _NOTHING, out=x)
-            gate = np.exp(-x)
-            gate += 1
-            x /= gate
-        weights, bias = self.layers[-1]
+        for weights, bias in self._folded[:-1]:
+            half = x @ weights
+            half += bias
+            x = np.tanh(half)
+            x += 1
+            x *= half
+        weights, bias = self._folded[-1]
         out: Array = (x @ weights + bias)[..., 0]
         return out
 

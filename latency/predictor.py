@@ -7,13 +7,15 @@ what is asked, `zennas/search` who asks.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
-from latency.kernelform import Family, family_of, kernel_form
+from latency.kernelform import Family, KernelForm, family_of, kernel_form
 from latency.kernels import Kernel, group
 from latency.profile import Profile, load_profile
 from PlainNet import BlockSpec, Options, Structure, parse
-from PlainNet.lowering import Builder, block_graph, lower
+from PlainNet.lowering import Builder, lower, part_graph
 from PlainNet.ops import OpGraph, Shape
 from PlainNet.template import Template, template_of
 
@@ -44,7 +46,22 @@ def predict(
         options=Options(use_se),
         batch_size=batch_size,
     )
-    return predictor(parse(structure) if isinstance(structure, str) else structure)
+    return predictor.graph_ms(predictor.lowered(parse(structure) if isinstance(structure, str) else structure))
+
+
+def _chunks(blocks: Sequence[BlockSpec]) -> list[tuple[BlockSpec, ...]]:
+    """The blocks, each with those behind it that are fused into it."""
+    found: list[list[BlockSpec]] = []
+    for spec in blocks:
+        if spec.kind in FUSED_ACROSS and found:
+            found[-1].append(spec)
+        else:
+            found.append([spec])
+    return [tuple(chunk) for chunk in found]
+
+
+_Form: TypeAlias = tuple[KernelForm, tuple[tuple[int, Family, dict[tuple[int, int], float], int, int], ...]]
+"""A form, and its kernels: count, family, the family's times so far by channels, and the indices of both widths."""
 
 
 class Predictor:
@@ -71,19 +88,34 @@ class Predictor:
         self.options = options
         self.batch_size = batch_size or profile.batch
         self._times: defaultdict[Family, dict[tuple[int, int], float]] = defaultdict(dict)
+        self._forms: defaultdict[int, dict[Template, _Form]] = defaultdict(dict)
         self._blocks: defaultdict[int, dict[BlockSpec, tuple[float, int, int]]] = defaultdict(dict)
+        self._chunks: defaultdict[int, dict[tuple[BlockSpec, ...], tuple[float, int, int]]] = defaultdict(dict)
         self._heads: dict[tuple[int, int], float] = {}
         self._count = 0
 
     def __call__(self, structure: Structure) -> float:
-        """Raises StructureError where the structure is no network at this resolution."""
+        """Raises StructureError where a block is none at its resolution; that blocks join is not checked."""
         total, channels, size = 0.0, 0, self.resolution
         for spec in structure.blocks:
             known = self._blocks[size].get(spec)
             if known is None:
                 if spec.kind in FUSED_ACROSS:
-                    return self.graph_ms(self.lowered(structure))
+                    return self._in_chunks(structure)
                 known = self._add(spec, size)
+            ms, channels, size = known
+            total += ms
+        if self.num_classes is not None:
+            total += self._head(channels, size)
+        return self._whole(total)
+
+    def _in_chunks(self, structure: Structure) -> float:
+        """The same where blocks are fused with those before them: such runs of blocks are taken together."""
+        total, channels, size = 0.0, 0, self.resolution
+        for chunk in _chunks(structure.blocks):
+            known = self._chunks[size].get(chunk)
+            if known is None:
+                known = self._chunks[size][chunk] = self._of_graph(chunk, size)
             ms, channels, size = known
             total += ms
         if self.num_classes is not None:
@@ -116,7 +148,7 @@ class Predictor:
 
     def _add(self, spec: BlockSpec, size: int) -> tuple[float, int, int]:
         template = template_of(spec)
-        found = self._of_graph(spec, size) if template is None else self._of_form(template, spec, size)
+        found = self._of_graph((spec,), size) if template is None else self._of_form(template, spec, size)
         if self._count >= self._CAPACITY:
             self._blocks.clear()
             self._count = 0
@@ -124,22 +156,27 @@ class Predictor:
         self._blocks[size][spec] = found
         return found
 
-    def _of_graph(self, spec: BlockSpec, size: int) -> tuple[float, int, int]:
-        graph = block_graph(spec, size, self.options)
+    def _of_graph(self, specs: tuple[BlockSpec, ...], size: int) -> tuple[float, int, int]:
+        graph = part_graph(specs, size, self.options)
         return sum(map(self._kernel_ms, self.kernels(graph))), *graph.shape_of(graph.output)
 
     def _of_form(self, template: Template, spec: BlockSpec, size: int) -> tuple[float, int, int]:
-        form = kernel_form(template, size, self.options, self.profile.fusion, self.batch_size)
-        widths = [width.of(spec.args) for width in form.widths]
+        forms = self._forms[size]
+        form = forms.get(template)
+        if form is None:
+            made = kernel_form(template, size, self.options, self.profile.fusion, self.batch_size)
+            tables = tuple((count, family, self._times[family], i, j) for count, family, i, j in made.kernels)
+            form = forms[template] = (made, tables)
+        made, tables = form
+        widths = [width.of(spec.args) for width in made.widths]
         total = 0.0
-        for count, family, i, j in form.kernels:
-            known = self._times[family]
+        for count, family, known, i, j in tables:
             channels = widths[i], widths[j]
             ms = known.get(channels)
             if ms is None:
                 ms = known[channels] = self.profile.kernel_ms(family.member(*channels))
             total += count * ms
-        return total, widths[form.out], form.size
+        return total, widths[made.out], made.size
 
     def _kernel_ms(self, kernel: Kernel) -> float:
         known = self._times[family_of(kernel)]

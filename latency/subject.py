@@ -18,7 +18,7 @@ from PlainNet.blocktype import Options
 from PlainNet.grammar import parse
 from PlainNet.ir import Structure
 from PlainNet.lowering import lower
-from PlainNet.ops import Shape
+from PlainNet.ops import Add, BatchNorm, OpGraph, Shape
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,6 +40,7 @@ def of_structure(
 
         network = build(structure, num_classes=num_classes, use_se=use_se)
         _draw_weights(network)
+        _calm(network, graph)
         _calibrate(network, graph.input)
         return network
 
@@ -120,6 +121,20 @@ def _draw_weights(network: nn.Module) -> None:
             continue
         if module.bias is not None:
             nn.init.uniform_(module.bias, -0.1, 0.1)
+
+
+_BRANCH = 0.25
+"""Size of a residual branch beside its shortcut."""
+
+
+def _calm(network: nn.Module, graph: OpGraph) -> None:
+    """Make residual branches small, as training does: else deep networks of noise are chaotic, and rounding blows up."""
+    for node in graph.nodes:
+        if isinstance(node.op, Add):
+            ends = [i - 1 for i in node.inputs if i and isinstance(graph.nodes[i - 1].op, BatchNorm)]
+            if ends:  # the branch is lowered before a projection in its shortcut
+                norm = network.get_submodule(f"blocks.{graph.nodes[min(ends)].path}")
+                norm.get_parameter("weight").data.mul_(_BRANCH)
 
 
 _LEAST_VARIANCE = 0.1

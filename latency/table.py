@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import IO, Any
 
 from latency.base import LatencyError
@@ -166,6 +167,15 @@ def predict_kernels(profile: Profile, kernels: Sequence[Kernel]) -> list[float]:
         for i, ms in zip(chosen, times.tolist(), strict=True):
             found[i] = ms
     return found
+
+
+def merged(table: KernelTable) -> KernelTable:
+    """Each kernel once, with the median of its times."""
+    assert table.ms is not None
+    times: dict[Kernel, list[float]] = {}
+    for kernel, ms in zip(table.kernels, table.ms, strict=True):
+        times.setdefault(kernel, []).append(ms)
+    return KernelTable(tuple(times), tuple(median(found) for found in times.values()))
 
 
 def held_out(kernel: Kernel, share: float = 0.1) -> bool:

@@ -19,6 +19,7 @@ from latency.perceptron import Perceptron
 def train(
     inputs: NDArray[np.float64],
     targets: NDArray[np.float64],
+    weights: NDArray[np.float64] | None = None,
     recipe: Recipe = Recipe(),
     told: Callable[[int], None] = lambda done: None,
 ) -> Perceptron:
@@ -31,7 +32,8 @@ def train(
     centre, spread = targets.mean(), targets.std() or 1.0
     x = torch.tensor((inputs - mean) * scale, dtype=torch.float32)
     y = torch.tensor((targets - centre) / spread, dtype=torch.float32)
-    network = _train(x, y, recipe, told)
+    w = torch.ones(len(y)) if weights is None else torch.tensor(weights / weights.mean(), dtype=torch.float32)
+    network = _train(x, y, w, recipe, told)
     layers = [
         (module.weight.detach().numpy().T.copy(), module.bias.detach().numpy().copy())
         for module in network
@@ -43,7 +45,9 @@ def train(
     return Perceptron(low, high, mean, scale, tuple(layers))
 
 
-def _train(x: torch.Tensor, y: torch.Tensor, recipe: Recipe, told: Callable[[int], None]) -> nn.Sequential:
+def _train(
+    x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, recipe: Recipe, told: Callable[[int], None]
+) -> nn.Sequential:
     random = torch.Generator().manual_seed(recipe.seed)
     widths = [x.shape[1], *[recipe.width] * recipe.hidden]
     modules: list[nn.Module] = []
@@ -60,7 +64,7 @@ def _train(x: torch.Tensor, y: torch.Tensor, recipe: Recipe, told: Callable[[int
         if at + batch > len(x):
             order, at = torch.randperm(len(x), generator=random), 0
         chosen, at = order[at : at + batch], at + batch
-        loss = (network(x[chosen])[:, 0] - y[chosen]).abs().mean()
+        loss = (w[chosen] * (network(x[chosen])[:, 0] - y[chosen]).abs()).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -29,7 +29,7 @@ from latency.kernels import (
 from latency.predictor import FUSED_ACROSS
 from PlainNet import Options, Structure, lower, ops, parse
 from PlainNet.cost import cost
-from PlainNet.lowering import block_graph
+from PlainNet.lowering import part_graph
 from PlainNet.ops import HEAD, OpGraph
 from SearchSpace import SPACES, load_space
 from SearchSpace.nasbench201 import Cell201, network
@@ -122,7 +122,7 @@ def test_blocks_have_the_kernels_that_they_have_in_the_network(space_name: str, 
             by_block.setdefault(graph.nodes[nodes[0]].block, Counter())[kernel] += 1
         size, apart = 64, not any(spec.kind in FUSED_ACROSS for spec in structure.blocks)
         for i, spec in enumerate(structure.blocks):
-            alone = block_graph(spec, size, Options())
+            alone = part_graph([spec], size, Options())
             size = alone.shape_of(alone.output).size
             if apart:
                 assert by_block.get(i, Counter()) == kernels(alone, fusion)

@@ -20,7 +20,7 @@ def trained() -> tuple[Perceptron, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     inputs = np.column_stack([rng.uniform(-2, 2, (2000, 2)), np.full(2000, 3.0)])
     targets = np.abs(inputs[:, 0]) + inputs[:, 1]
-    return train(inputs, targets, QUICK), inputs, targets
+    return train(inputs, targets, recipe=QUICK), inputs, targets
 
 
 def test_it_learns(trained: tuple[Perceptron, np.ndarray, np.ndarray]) -> None:
@@ -43,7 +43,7 @@ def test_inputs_are_clipped_to_the_range_of_the_fit(trained: tuple[Perceptron, n
 def test_the_same_seed_gives_the_same_weights() -> None:
     inputs = np.random.default_rng(1).normal(size=(100, 3))
     state = torch.random.get_rng_state()
-    first, second = (train(inputs, inputs[:, 0], Recipe(width=4, hidden=1, steps=20)) for _ in range(2))
+    first, second = (train(inputs, inputs[:, 0], recipe=Recipe(width=4, hidden=1, steps=20)) for _ in range(2))
     assert first.to_json() == second.to_json()
     assert torch.equal(state, torch.random.get_rng_state())
 
