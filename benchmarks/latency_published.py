@@ -23,18 +23,19 @@ from latency.profile import FOLDER, load_profile
 
 NAME = "v100-pytorch-fp16"
 SOURCE = (
-    "Convolutions: v100-tensorrt-fp16, which is fitted to public measurements (see its card). The rest: the bytes that it moves "
-    "and the V100's 900 GB/s of HBM2 (NVIDIA's data sheet). One constant: the nine latencies in Zen-NAS's README (ms an image "
-    "on a V100, batch 64, FP16)."
+    "Convolutions: v100-tensorrt-fp16, which is fitted to public measurements (see its card). The rest: the bytes that "
+    "it moves and the V100's 900 GB/s of HBM2 (NVIDIA's data sheet). One constant: the nine latencies in Zen-NAS's "
+    "README (ms an image on a V100, batch 64, FP16)."
 )
 METHOD = (
-    "Nothing is fused, as in eager PyTorch: batch-norm, ReLU, addition, pooling and squeeze-and-excitation are kernels of their "
-    "own. They take {constant:.2f} times what their bytes take at 900 GB/s: the one constant, which stands for launches, "
-    "layouts and memory that is not used fully. No changes of layout around convolutions are counted beside it."
+    "Nothing is fused, as in eager PyTorch: batch-norm, ReLU, addition, pooling and squeeze-and-excitation are kernels "
+    "of their own. They take {constant:.2f} times what their bytes take at 900 GB/s: the one constant, which stands "
+    "for launches, layouts and memory that is not used fully. No changes of layout around convolutions are counted."
 )
 LIMITS = (
-    "Nine published figures with two digits are little to calibrate on. Convolutions are assumed to be as fast as in TensorRT; "
-    "depthwise ones are probably slower in PyTorch. The published figures were timed without synchronising the GPU."
+    "Nine published figures with two digits are little to calibrate on. Convolutions are assumed to be as fast as in "
+    "TensorRT; depthwise ones are probably slower in PyTorch. The published figures were timed without synchronising "
+    "the GPU."
 )
 TARGET_MAPE, TARGET_SPEARMAN = 12, 0.98
 

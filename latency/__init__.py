@@ -1,4 +1,6 @@
-"""Latencies: measured on this machine, or predicted for others. Start reading at `base.py`, then `measure.py` or `predictor.py`.
+"""Latencies: measured on this machine, or predicted for others.
+
+Start reading at `base.py`, then `measure.py` or `predictor.py`.
 
     latency.measure("SuperConvK3BNRELU(3,8,1,1)…", resolution=32, backend="onnxruntime", precision="int8").latency_ms
     latency.measure(torchvision.models.resnet18(), resolution=224, batch_size=8)

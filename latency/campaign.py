@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,9 @@ def _silent(done: int, total: int, name: str) -> None:
 
 
 def measure_sample(folder: Path, campaign: Campaign, told: Told = _silent) -> None:
-    """Measure what is not in `folder` yet. Raises LatencyError; also where the folder holds a sample of other
-    settings.
+    """Measure what is not in `folder` yet; a sample that is there may be made larger.
+
+    Raises LatencyError; also where the folder holds a sample of other settings.
     """
     _begin(folder, campaign)
     fusion = BACKENDS.get(campaign.measure.backend).fusion
@@ -176,11 +177,12 @@ def _begin(folder: Path, campaign: Campaign) -> None:
     path = folder / SETTINGS_FILE
     if path.is_file():
         known = read_campaign(folder)
-        if known != campaign:
+        if replace(known, networks=campaign.networks) != campaign:
             raise LatencyError(
                 f"{folder} holds kernels measured with other settings: choose another folder, or --resume it"
             )
-        return
+        if campaign.networks <= known.networks:
+            return
     backend = BACKENDS.get(campaign.measure.backend)
     reason = backend.available(campaign.measure.precision, campaign.measure.device)
     if reason is not None:

@@ -17,7 +17,8 @@ def card(profile: Profile) -> str:
     lines = [
         f"# {profile.name}",
         "",
-        f"Latency of {profile.device} through {profile.backend} in {profile.precision}; batch {profile.batch} unless asked.",
+        f"Latency of {profile.device} through {profile.backend} in {profile.precision}, "
+        f"batch {profile.batch} unless another is asked for.",
         "",
         "## Data",
         about.get("source", "Not stated."),
@@ -58,8 +59,8 @@ def _model(model: Model) -> str:
         layers = model.perceptron.layers
         widths = "-".join(str(len(bias)) for _, bias in layers)
         return (
-            f"{kinds}: a roofline time times a factor that a perceptron ({len(model.perceptron.mean)}-{widths}) learned "
-            "from shapes, tile padding and wave counts."
+            f"{kinds}: a roofline time times a factor that a perceptron ({len(model.perceptron.mean)}-{widths}) "
+            "learned from shapes, tile padding and wave counts."
         )
     return f"{kinds}: milliseconds a kernel, a multiply–accumulate and a byte, fitted without negative rates."
 

@@ -11,14 +11,15 @@ from latency.base import BACKENDS, LatencyError
 from latency.campaign import read_campaign, read_sample
 from latency.card import card, method
 from latency.errors import Errors, errors
-from latency.fit import Recipe, Target, fit, scaled
+from latency.fit import Recipe, Target, fit, held_out_errors, scaled
 from latency.hardware import named, processor
 from latency.kernels import Fusion
 from latency.models import traffic
 from latency.profile import Profile
-from latency.table import merged, read_table
+from latency.table import KernelTable, longer, merged, read_table
 from PlainNet.files import write_text
 
+LONG_MS = 0.1
 UNSURE_MS = 0.02
 """Profilers count whole microseconds, and add some to each kernel."""
 
@@ -77,7 +78,9 @@ def fit_folder(folder: Path, described: Described, steps: int, seed: int, told: 
         sheet,
         BACKENDS.get(settings.backend).fusion,
     )
-    made, held = fit(merged(table), target, Recipe(steps=steps, seed=seed), _relay(told), unsure_ms=UNSURE_MS)
+    table = merged(table)
+    made, found = fit(table, target, Recipe(steps=steps, seed=seed), _relay(told), unsure_ms=UNSURE_MS)
+    held = {**_of_long(made, table), **{f"{name}, of any length": one for name, one in found.items()}}
     made = scaled(made, [network.kernels for network in networks], [network.ms for network in networks])
     own = [
         made.scale * sum(made.kernel_ms(kernel) for kernel in network.kernels) + made.overhead_ms
@@ -87,10 +90,16 @@ def fit_folder(folder: Path, described: Described, steps: int, seed: int, told: 
     versions = ", ".join(f"{name} {version}" for name, version in conditions.get("versions", {}).items())
     threads = f"{settings.threads} thread{'s' if settings.threads > 1 else ''}"
     source = (
-        f"{len(table):,} kernels of {len(networks)} random networks (seed {campaign.seed}), measured by this project "
-        f"on {device}, {threads}, batch {settings.batch_size}, with {versions}."
+        f"{len(table):,} different kernels of {len(networks)} random networks (seed {campaign.seed}), measured by this "
+        f"project on {device}, {threads}, batch {settings.batch_size}, with {versions}."
     )
     return _described(made, f"{source} {described.source}".strip(), held)
+
+
+def _of_long(made: Profile, table: KernelTable) -> dict[str, Errors]:
+    """Errors on those held-out kernels that make up most of the time, and that profilers tell well."""
+    found = held_out_errors(made, longer(table, LONG_MS))
+    return {f"kernels of at least {LONG_MS} ms": found["all"]} if found else {}
 
 
 def _relay(told: Told) -> Callable[[str, int, int], None]:

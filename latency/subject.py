@@ -128,7 +128,7 @@ _BRANCH = 0.25
 
 
 def _calm(network: nn.Module, graph: OpGraph) -> None:
-    """Make residual branches small, as training does: else deep networks of noise are chaotic, and rounding blows up."""
+    """Make residual branches small, as training does: deep networks of noise are chaotic, and blow rounding up."""
     for node in graph.nodes:
         if isinstance(node.op, Add):
             ends = [i - 1 for i in node.inputs if i and isinstance(graph.nodes[i - 1].op, BatchNorm)]

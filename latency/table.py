@@ -50,6 +50,13 @@ class KernelTable:
         return KernelTable(tuple(self.kernels[i] for i in chosen), ms)
 
 
+def longer(table: KernelTable, ms: float) -> KernelTable:
+    """The kernels that took at least so long."""
+    assert table.ms is not None
+    chosen = [i for i, one in enumerate(table.ms) if one >= ms]
+    return KernelTable(tuple(table.kernels[i] for i in chosen), tuple(table.ms[i] for i in chosen))
+
+
 def read_table(path: Path, *, measured: bool = False) -> KernelTable:
     """Raises TableError; also where times are needed, `measured`, and there are none."""
     try:

@@ -22,7 +22,6 @@ from PlainNet import parse
 from SearchSpace import load_space
 from SearchSpace.nasbench201 import all_cells
 from tests.conftest import SMALL, data_folder
-from tests.zennas.test_cli import Run, run
 from zennas.correlate import statistics as stats
 from zennas.correlate.data import DataError, draw_batches
 from zennas.correlate.overview import FINISHED, read_overview
@@ -39,7 +38,7 @@ from zennas.store import FILE, Store, StoreError
 from zennas.tables import AccuracyTable, Column, TableError, read
 from zennas.tables.csvfile import write_csv
 
-__all__ = ["run"]  # the fixture
+from .conftest import Run
 
 NOTHING = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 CELLS = (

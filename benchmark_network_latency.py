@@ -1,0 +1,74 @@
+"""Zen-NAS's `benchmark_network_latency.py`: its flags, on `latency.measure`. See `zennas latency measure --help` for
+all there is.
+
+As there, the network runs in eager PyTorch, batch-norm by itself; unlike there, GPUs are waited for, and it repeats
+until the median is known.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from zennas.cli.errors import guarded
+from zennas.cli.legacy import count, folder
+from zennas.limits import MAX_RESOLUTION
+
+ARCH = "Masternet.py:MasterNet"
+FILE = "latency.json"
+
+
+def arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    add = parser.add_argument
+    add("--batch_size", type=count(), default=1)
+    add("--input_image_size", type=count(1, MAX_RESOLUTION), help="default: the network's own")
+    add("--save_dir", type=folder, help=f"folder to write {FILE} to, with all samples")
+    add("--repeat_times", type=count(), help="taken as in Zen-NAS; it repeats until the median is known")
+    add("--gpu", type=count(0), help="CUDA device; default: the CPU")
+    add("--fp16", action="store_true", help="half precision, on a GPU")
+    add("--num_classes", type=count(), help="default: the network's own")
+    add("--arch", default=ARCH, help=f"{ARCH}, with a structure, or the name of a published network")
+    add("--plainnet_struct", help="structure")
+    add("--plainnet_struct_txt", type=Path, help="file with the structure")
+    add("--use_se", action="store_true")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    options = arguments(argv)
+    from latency.base import MeasureSettings
+    from latency.measure import measure
+    from PlainNet.files import write_text
+    from zennas.networks import network
+    from zennas.targets import TargetError
+
+    given = options.plainnet_struct or options.plainnet_struct_txt
+    if given is None and options.arch == ARCH:
+        raise TargetError("nothing to time: give --plainnet_struct_txt FILE, --plainnet_struct TEXT, or --arch NAME")
+    named = network(
+        str(given if given is not None else options.arch),
+        options.input_image_size,
+        options.num_classes,
+        options.use_se or None,
+    )
+    settings = MeasureSettings(
+        backend="torch",
+        precision="fp16" if options.fp16 else "fp32",
+        device="cpu" if options.gpu is None else f"cuda:{options.gpu}",
+        batch_size=options.batch_size,
+        options=("no-fold", "channels-first"),
+    )
+    stats = measure(named.subject(), settings)
+    seconds = stats.latency_ms / 1000
+    print(f"{seconds:.4g} second(s) per image, or {1 / seconds:.4g} image(s) per second.")
+    if not stats.settled:
+        print("The measurement has not settled: free the machine, and measure again.")
+    if options.save_dir is not None:
+        write_text(options.save_dir / FILE, json.dumps(stats.to_json(), indent=1) + "\n")
+        print(f"wrote {options.save_dir / FILE}")
+
+
+if __name__ == "__main__":
+    guarded(main)
