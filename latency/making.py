@@ -52,11 +52,7 @@ def fit_table(
         described.name, described.device, described.backend, described.precision, described.batch, sheet, Fusion()
     )
     made, held = fit(read_table(path, measured=True), target, Recipe(steps=steps, seed=seed), _relay(told))
-    if memory:
-        known = {kind for model in made.models for kind in model.kinds}
-        rest = traffic(sheet.bytes_per_ms, 0.0, without=known)
-        made = replace(made, models=(*made.models, rest)) if rest.rates else made
-    return _described(made, described.source, held)
+    return _described(_with_traffic(made) if memory else made, described.source, held)
 
 
 def fit_folder(folder: Path, described: Described, steps: int, seed: int, told: Told) -> Profile:
@@ -81,7 +77,7 @@ def fit_folder(folder: Path, described: Described, steps: int, seed: int, told: 
     table = merged(table)
     made, found = fit(table, target, Recipe(steps=steps, seed=seed), _relay(told), unsure_ms=UNSURE_MS)
     held = {**_of_long(made, table), **{f"{name}, of any length": one for name, one in found.items()}}
-    made = scaled(made, [network.kernels for network in networks], [network.ms for network in networks])
+    made = scaled(_with_traffic(made), [network.kernels for network in networks], [network.ms for network in networks])
     own = [
         made.scale * sum(made.kernel_ms(kernel) for kernel in network.kernels) + made.overhead_ms
         for network in networks
@@ -94,6 +90,13 @@ def fit_folder(folder: Path, described: Described, steps: int, seed: int, told: 
         f"project on {device}, {threads}, batch {settings.batch_size}, with {versions}."
     )
     return _described(made, f"{source} {described.source}".strip(), held)
+
+
+def _with_traffic(made: Profile) -> Profile:
+    """The profile with kinds without weights that nobody measured taken from the bytes that they move."""
+    known = {kind for model in made.models for kind in model.kinds}
+    rest = traffic(made.hardware.bytes_per_ms, 0.0, without=known)
+    return replace(made, models=(*made.models, rest)) if rest.rates else made
 
 
 def _of_long(made: Profile, table: KernelTable) -> dict[str, Errors]:

@@ -132,8 +132,9 @@ def _calm(network: nn.Module, graph: OpGraph) -> None:
     for node in graph.nodes:
         if isinstance(node.op, Add):
             ends = [i - 1 for i in node.inputs if i and isinstance(graph.nodes[i - 1].op, BatchNorm)]
-            if ends:  # the branch is lowered before a projection in its shortcut
-                norm = network.get_submodule(f"blocks.{graph.nodes[min(ends)].path}")
+            if ends:  # residual blocks add the shortcut to the branch
+                path = graph.nodes[ends[0]].path
+                norm = network.get_submodule(f"blocks.{path}" if "." in path else f"blocks.{path}.op")
                 norm.get_parameter("weight").data.mul_(_BRANCH)
 
 
