@@ -24,6 +24,10 @@ from latency.table import KernelTable, by_kind, held_out, predict_kernels
 
 LEAST_LEARNED = 300
 """Fewer rows than this teach a perceptron nothing."""
+MANY = 30_000
+"""So many are a table that was measured by the rack."""
+PASSES = 100
+_REWEIGHTED, _SMALL = 30, 0.01
 _RANGED = ("batch", "in_channels", "out_channels", "size", "kernel", "stride")
 
 
@@ -54,6 +58,14 @@ class Target:
     batch: int
     hardware: Hardware
     fusion: Fusion
+
+
+def recipe_for(rows: int, steps: int | None = None, seed: int = 0) -> Recipe:
+    """How to train on so many kernels: few are soon learned by heart, so they get a hundred passes and much decay."""
+    if rows >= MANY:
+        return Recipe(steps=steps or Recipe.steps, seed=seed)
+    passes = max(100, PASSES * rows // Recipe.batch)
+    return Recipe(steps=steps or passes, rate=4e-3, decay=0.3, seed=seed)
 
 
 Told = Callable[[str, int, int], None]
@@ -176,24 +188,33 @@ def rates(table: KernelTable, hardware: Hardware) -> Linear:
     return Linear(tuple(found))
 
 
-def non_negative(terms: NDArray[np.float64], ms: NDArray[np.float64]) -> tuple[float, ...]:
-    """Coefficients of the columns of `terms` (N, K), at least 0, that bring their sum near `ms` (N,), in relative
-    terms.
+def non_negative(
+    terms: NDArray[np.float64], ms: NDArray[np.float64], weights: NDArray[np.float64] | None = None
+) -> tuple[float, ...]:
+    """Coefficients of the columns of `terms` (N, K), at least 0, that bring their sum near `ms` (N,), relatively.
+
+    weights: (N,), of the deviations; all alike if None.
     """
     from scipy.optimize import nnls
 
-    relative = terms / ms[:, None]
+    weights = np.ones(len(ms)) if weights is None else weights
+    relative = terms * (weights / ms)[:, None]
     size = np.linalg.norm(relative, axis=0)
     size[size == 0] = 1
-    solution, _ = nnls(relative / size, np.ones(len(ms)))
+    solution, _ = nnls(relative / size, weights)
     return tuple((solution / size).tolist())
 
 
 def scaled(profile: Profile, kernels: Sequence[Sequence[Kernel]], ms: Sequence[float]) -> Profile:
-    """`profile` with the `scale` and `overhead_ms` that fit whole networks best, of which `ms` were measured for a
-    batch.
+    """`profile` with the `scale` and `overhead_ms` that fit whole networks best, `ms` of which were measured, a batch.
+
+    Least absolute relative deviations, by reweighted least squares: networks that are predicted badly do not decide.
     """
     sums = np.array([sum(profile.kernel_ms(kernel) for kernel in network) for network in kernels])
-    terms = np.stack([sums, np.ones(len(sums))], axis=1)
-    scale, overhead = non_negative(terms, np.array(ms))
+    terms, measured = np.stack([sums, np.ones(len(sums))], axis=1), np.array(ms)
+    weights = np.ones(len(sums))
+    for _ in range(_REWEIGHTED):
+        scale, overhead = non_negative(terms, measured, weights)
+        off = np.abs((scale * sums + overhead) / measured - 1)
+        weights = 1 / np.sqrt(off + _SMALL)
     return replace(profile, scale=scale, overhead_ms=overhead)

@@ -11,7 +11,7 @@ from latency.base import BACKENDS, LatencyError
 from latency.campaign import read_campaign, read_sample
 from latency.card import card, method
 from latency.errors import Errors, errors
-from latency.fit import Recipe, Target, fit, held_out_errors, scaled
+from latency.fit import Target, fit, held_out_errors, recipe_for, scaled
 from latency.hardware import named, processor
 from latency.kernels import Fusion
 from latency.models import traffic
@@ -41,7 +41,7 @@ class Described:
 
 
 def fit_table(
-    path: Path, described: Described, hardware: str, steps: int, seed: int, told: Told, *, memory: bool = True
+    path: Path, described: Described, hardware: str, steps: int | None, seed: int, told: Told, *, memory: bool = True
 ) -> Profile:
     """A profile from a CSV file of kernels. Raises LatencyError, UnknownNameError.
 
@@ -51,11 +51,12 @@ def fit_table(
     target = Target(
         described.name, described.device, described.backend, described.precision, described.batch, sheet, Fusion()
     )
-    made, held = fit(read_table(path, measured=True), target, Recipe(steps=steps, seed=seed), _relay(told))
+    table = read_table(path, measured=True)
+    made, held = fit(table, target, recipe_for(len(table), steps, seed), _relay(told))
     return _described(_with_traffic(made) if memory else made, described.source, held)
 
 
-def fit_folder(folder: Path, described: Described, steps: int, seed: int, told: Told) -> Profile:
+def fit_folder(folder: Path, described: Described, steps: int | None, seed: int, told: Told) -> Profile:
     """A profile from the folder of `zennas latency profile`. Raises LatencyError."""
     campaign = read_campaign(folder)
     table, networks, conditions = read_sample(folder)
@@ -75,7 +76,7 @@ def fit_folder(folder: Path, described: Described, steps: int, seed: int, told: 
         BACKENDS.get(settings.backend).fusion,
     )
     table = merged(table)
-    made, found = fit(table, target, Recipe(steps=steps, seed=seed), _relay(told), unsure_ms=UNSURE_MS)
+    made, found = fit(table, target, recipe_for(len(table), steps, seed), _relay(told), unsure_ms=UNSURE_MS)
     held = {**_of_long(made, table), **{f"{name}, of any length": one for name, one in found.items()}}
     made = scaled(_with_traffic(made), [network.kernels for network in networks], [network.ms for network in networks])
     own = [

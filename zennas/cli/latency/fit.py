@@ -36,7 +36,9 @@ def fit(
             help="For a CSV file: kernels that it lacks are taken from the bytes that they move.",
         ),
     ] = True,
-    steps: Annotated[int, opt.number_option("Steps of training.", least=100)] = 40_000,
+    steps: Annotated[
+        Optional[int], opt.number_option("Steps of training.", least=100, default="by how many kernels there are")
+    ] = None,
     seed: opt.Seed = 0,
     as_json: opt.Json = False,
 ) -> None:
