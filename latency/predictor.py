@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
-from latency.kernelform import Family, KernelForm, family_of, kernel_form
+from latency.kernelform import Family, family_of, kernel_form
 from latency.kernels import Kernel, group
 from latency.profile import Profile, load_profile
 from PlainNet import BlockSpec, Options, Structure, parse
 from PlainNet.lowering import Builder, lower, part_graph
 from PlainNet.ops import OpGraph, Shape
-from PlainNet.template import Template, template_of
+from PlainNet.template import Template, Width, template_of
 
 FUSED_ACROSS = ("BN", "RELU", "Swish", "Sigmoid")
 """Blocks of one operation that may be fused with what stands before them: a structure with such blocks is taken as a
@@ -60,8 +60,19 @@ def _chunks(blocks: Sequence[BlockSpec]) -> list[tuple[BlockSpec, ...]]:
     return [tuple(chunk) for chunk in found]
 
 
-_Form: TypeAlias = tuple[KernelForm, tuple[tuple[int, Family, dict[tuple[int, int], float], int, int], ...]]
-"""A form, and its kernels: count, family, the family's times so far by channels, and the indices of both widths."""
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A `KernelForm` with its times: kernels without weights as a constant and ms a channel of a width, others by table.
+
+    tables: count, family, the times of the family so far by channels, and the indices of both widths.
+    """
+
+    widths: tuple[Width, ...]
+    out: int
+    size: int
+    constant: float
+    rates: tuple[tuple[int, float], ...]
+    tables: tuple[tuple[int, Family, dict[tuple[int, int], float], int, int], ...]
 
 
 class Predictor:
@@ -161,22 +172,35 @@ class Predictor:
         return sum(map(self._kernel_ms, self.kernels(graph))), *graph.shape_of(graph.output)
 
     def _of_form(self, template: Template, spec: BlockSpec, size: int) -> tuple[float, int, int]:
-        forms = self._forms[size]
-        form = forms.get(template)
+        form = self._forms[size].get(template)
         if form is None:
-            made = kernel_form(template, size, self.options, self.profile.fusion, self.batch_size)
-            tables = tuple((count, family, self._times[family], i, j) for count, family, i, j in made.kernels)
-            form = forms[template] = (made, tables)
-        made, tables = form
-        widths = [width.of(spec.args) for width in made.widths]
-        total = 0.0
-        for count, family, known, i, j in tables:
+            form = self._forms[size][template] = self._timed(template, size)
+        widths = [width.of(spec.args) for width in form.widths]
+        total = form.constant
+        for i, rate in form.rates:
+            total += rate * widths[i]
+        for count, family, known, i, j in form.tables:
             channels = widths[i], widths[j]
             ms = known.get(channels)
             if ms is None:
                 ms = known[channels] = self.profile.kernel_ms(family.member(*channels))
             total += count * ms
-        return total, widths[made.out], made.size
+        return total, widths[form.out], form.size
+
+    def _timed(self, template: Template, size: int) -> _Form:
+        made = kernel_form(template, size, self.options, self.profile.fusion, self.batch_size)
+        constant, rates = 0.0, [0.0] * len(made.widths)
+        tables = []
+        for count, family, i, j in made.kernels:
+            if not self.profile.is_affine(family.kind):
+                tables.append((count, family, self._times[family], i, j))
+                continue
+            least = self.profile.kernel_ms(family.member(0, 0))
+            constant += count * least
+            rates[i] += count * (self.profile.kernel_ms(family.member(1, 0)) - least)
+            rates[j] += count * (self.profile.kernel_ms(family.member(0, 1)) - least)
+        paid = tuple((i, rate) for i, rate in enumerate(rates) if rate)
+        return _Form(made.widths, made.out, made.size, constant, paid, tuple(tables))
 
     def _kernel_ms(self, kernel: Kernel) -> float:
         known = self._times[family_of(kernel)]

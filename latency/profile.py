@@ -14,8 +14,8 @@ from typing import Any
 
 from latency.base import LatencyError
 from latency.features import Hardware
-from latency.kernels import CONV, GROUPED, LINEAR, Fusion, Kernel
-from latency.models import Model, model_from_json
+from latency.kernels import CONV, GROUPED, LINEAR, WEIGHTED, Fusion, Kernel
+from latency.models import Linear, Model, model_from_json
 from PlainNet.registry import nearest_names
 
 FORMAT = "zennas latency profile"
@@ -64,6 +64,11 @@ class Profile:
             return model.ms(kernel, self.hardware)
         kernel = self.measured_as(kernel)
         return self.model_of(kernel.kind).ms(kernel, self.hardware)
+
+    def is_affine(self, kind: str) -> bool:
+        """Whether the time of such kernels is a constant and so much a channel."""
+        model = self._model.get(kind)
+        return kind not in WEIGHTED and isinstance(model, Linear) and all(one[0] != kind for one in model.large)
 
     def measured_as(self, kernel: Kernel) -> Kernel:
         """The kernel itself, or the convolution that stands for it where its kind was not measured."""

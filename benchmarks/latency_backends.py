@@ -1,0 +1,36 @@
+"""The same networks through every back end that is here: ms an image at batch 1 on one thread, beside PyTorch in float32."""
+
+from __future__ import annotations
+
+from benchmarks.common import print_machine
+from latency.base import BACKENDS, MeasureSettings
+from latency.measure import measure
+from zennas.networks import network
+
+NETWORKS = ("torchvision:resnet18", "torchvision:mobilenet_v2", "zennet_imagenet1k_flops400M_SE_res224")
+
+
+def main() -> None:
+    print_machine()
+    for name in NETWORKS:
+        subject = network(name).subject()
+        base = measure(subject, MeasureSettings("torch"))
+        print(f"{name}: PyTorch fp32 {base.latency_ms:.2f} ms")
+        for backend in BACKENDS:
+            for precision in backend.precisions:
+                if (backend.name, precision) == ("torch", "fp32"):
+                    continue
+                reason = backend.available(precision, "cpu")
+                if reason is not None:
+                    print(f"  {backend.name} {precision}: not here: {reason}")
+                    continue
+                found = measure(subject, MeasureSettings(backend.name, precision))
+                note = "" if found.settled else ", not settled"
+                print(
+                    f"  {backend.name} {precision}: {found.latency_ms:.2f} ms, {base.latency_ms / found.latency_ms:.2f} "
+                    f"times as fast, logits {found.difference:.1e} off{note}"
+                )
+
+
+if __name__ == "__main__":
+    main()
