@@ -1,8 +1,8 @@
 """Measuring kernels for a profile: `zennas latency profile`. Each network of the sample is a file of its own in a
 folder.
 
-    measure_sample(folder, Campaign(MeasureSettings("onnxruntime"), networks=150))   # may be interrupted and called
-    again table, networks = read_sample(folder)
+    measure_sample(folder, Campaign(MeasureSettings("onnxruntime"), networks=150))  # goes on where it was cut short
+    table, networks, conditions = read_sample(folder)
 
 `sampling.py` draws the networks, the back end times their kernels one by one, and `fit.py` learns from them.
 """
@@ -10,19 +10,21 @@ folder.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from latency.base import BACKENDS, LatencyError, LayerTime, MeasureSettings
-from latency.kernels import WEIGHTED, Fusion, Group, Kernel, group
+from latency.kernels import KINDS, WEIGHTED, Fusion, Group, Kernel, group
 from latency.measure import Breakdown, measure_blocks
 from latency.sampling import sampled
 from latency.subject import of_structure
 from latency.table import KernelTable
 from PlainNet.files import write_text
 from PlainNet.ops import OpGraph
+from PlainNet.registry import UnknownNameError
 
 SETTINGS_FILE = "profile.json"
 _LEAST_SHARE = 0.3
@@ -59,11 +61,7 @@ class MeasuredNetwork:
     ms: float
 
 
-def _silent(done: int, total: int, name: str) -> None:
-    pass
-
-
-def measure_sample(folder: Path, campaign: Campaign, told: Told = _silent) -> None:
+def measure_sample(folder: Path, campaign: Campaign, told: Told = lambda done, total, name: None) -> None:
     """Measure what is not in `folder` yet; a sample that is there may be made larger.
 
     Raises LatencyError; also where the folder holds a sample of other settings.
@@ -99,11 +97,15 @@ def read_campaign(folder: Path) -> Campaign:
     """The settings of the sample in `folder`. Raises LatencyError."""
     path = folder / SETTINGS_FILE
     try:
-        return Campaign.from_json(json.loads(path.read_text(encoding="utf-8")))
+        found = Campaign.from_json(json.loads(path.read_text(encoding="utf-8")))
+        known = BACKENDS.get(found.measure.backend).precisions
+        if found.measure.precision not in known:
+            raise ValueError(f"precision is {found.measure.precision!r}, expected {' or '.join(known)}")
     except FileNotFoundError:
         raise LatencyError(f"{folder} holds no measured kernels: make them with zennas latency profile") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LatencyError(f"{path} cannot be read: {error}") from None
+    except (OSError, ValueError, KeyError, TypeError, LatencyError, UnknownNameError) as error:
+        raise LatencyError(f"{path} cannot be read: {error}; measure again, into another folder") from None
+    return found
 
 
 def read_sample(folder: Path) -> tuple[KernelTable, list[MeasuredNetwork], dict[str, Any]]:
@@ -118,9 +120,9 @@ def read_sample(folder: Path) -> tuple[KernelTable, list[MeasuredNetwork], dict[
             continue
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
-            kernels = [Kernel(*fields) for *fields, _ in stored["kernels"]]
-            times += [ms for *_, ms in stored["kernels"]]
-            networks.append(MeasuredNetwork(tuple(kernels), stored["whole_ms"]))
+            kernels = [_kernel(fields) for *fields, _ in stored["kernels"]]
+            times += [_milliseconds(ms, "the time of a kernel") for *_, ms in stored["kernels"]]
+            networks.append(MeasuredNetwork(tuple(kernels), _milliseconds(stored["whole_ms"], "whole_ms")))
             conditions = stored["conditions"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LatencyError(f"{path} cannot be read: {error}; delete it to measure it again") from None
@@ -129,6 +131,22 @@ def read_sample(folder: Path) -> tuple[KernelTable, list[MeasuredNetwork], dict[
             f"{folder} holds no measured kernels yet: continue with zennas latency profile --resume {folder}"
         )
     return KernelTable(tuple(k for network in networks for k in network.kernels), tuple(times)), networks, conditions
+
+
+def _kernel(fields: list[Any]) -> Kernel:
+    """Raises ValueError, or TypeError for other than so many fields."""
+    found = Kernel(*fields)
+    if found.kind not in KINDS:
+        raise ValueError(f"the kind of a kernel is {found.kind!r}, expected {', '.join(KINDS)}")
+    if any(type(value) is not int or value < 1 for value in found[1:-1]) or not isinstance(found.added, bool):
+        raise ValueError(f"the shape of a kernel is {list(found[1:])}, expected whole numbers above 0 and true or false")
+    return found
+
+
+def _milliseconds(value: Any, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise ValueError(f"{what} is {value!r}, expected milliseconds above 0")
+    return float(value)
 
 
 def kernel_times(

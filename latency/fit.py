@@ -18,7 +18,7 @@ from latency.base import LatencyError
 from latency.errors import Errors, errors
 from latency.features import Hardware, columns, features, work
 from latency.kernels import KINDS, WEIGHTED, Fusion, Kernel
-from latency.models import Learned, Linear, Model
+from latency.models import Learned, Linear, Model, Widths
 from latency.profile import Profile
 from latency.table import KernelTable, by_kind, held_out, predict_kernels
 
@@ -28,6 +28,7 @@ MANY = 30_000
 """So many are a table that was measured by the rack."""
 PASSES = 100
 _REWEIGHTED, _SMALL = 30, 0.01
+_USUAL = 256
 _RANGED = ("batch", "in_channels", "out_channels", "size", "kernel", "stride")
 
 
@@ -154,7 +155,22 @@ def _model(
     ms = np.array(table.ms)
     targets, weights = np.log(ms / base), ms / (ms + unsure_ms)
     what = "kernels with weights" if kinds[0] in WEIGHTED else "other kernels"
-    return Learned(kinds, train(inputs, targets, weights, recipe, lambda done: told(what, done, recipe.steps)))
+    perceptron = train(inputs, targets, weights, recipe, lambda done: told(what, done, recipe.steps))
+    return Learned(kinds, perceptron, few_widths(table.kernels))
+
+
+def few_widths(kernels: Sequence[Kernel]) -> dict[str, Widths]:
+    """By kind, the numbers of channels that occur, where most of the multiples of 8 that searches use do not."""
+    found = {}
+    for kind in dict.fromkeys(kernel.kind for kernel in kernels if kernel.kind in WEIGHTED):
+        here = [kernel for kernel in kernels if kernel.kind == kind]
+        both = Widths(
+            tuple(sorted({kernel.in_channels for kernel in here})),
+            tuple(sorted({kernel.out_channels for kernel in here})),
+        )
+        if min(sum(c % 8 == 0 and c <= _USUAL for c in one) for one in both) < _USUAL // 8 / 2:
+            found[kind] = both
+    return found
 
 
 def _inputs(

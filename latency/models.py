@@ -2,45 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+import math
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
 
-from latency.features import Hardware, columns, features, work
-from latency.kernels import KINDS, WEIGHTED, Kernel
+from latency.features import Hardware, baseline, columns, features, work
+from latency.kernels import DEPTHWISE, KINDS, WEIGHTED, Kernel
 from latency.perceptron import Perceptron
+
+_REMEMBERED = 1 << 18
+
+
+class Widths(NamedTuple):
+    """Numbers of channels that were measured, in order."""
+
+    in_channels: tuple[int, ...]
+    out_channels: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Learned:
-    """A roofline time times a learned factor, see `features.py`. factor: a constant on top, 1 as fitted."""
+    """A roofline time times a learned factor, see `features.py`.
+
+    widths: by kind, the numbers of in and out channels that were measured, where those are few. What is said of other
+    residues of channels would be a guess, and searches live between the measured widths: there the factor is
+    interpolated, linear in the logarithms of channels and factor, and beyond them it is that of the last.
+    """
 
     kinds: tuple[str, ...]
     perceptron: Perceptron
-    factor: float = 1.0
+    widths: Mapping[str, Widths] = field(default_factory=dict)
+    _known: dict[Kernel, float] = field(default_factory=dict, compare=False, repr=False)
 
     def ms(self, kernel: Kernel, hardware: Hardware) -> float:
         """Time of the kernel for its whole batch."""
-        import numpy as np
+        log_factor = sum(share * self._log_factor(near, hardware) for share, near in self._around(kernel))
+        return float(baseline(kernel, hardware)) * math.exp(log_factor)
 
-        base, found = features(kernel, hardware, self.kinds)
-        return float(self.factor * base * np.exp(self.perceptron(np.array(found, dtype=np.float32))))
+    def _log_factor(self, kernel: Kernel, hardware: Hardware) -> float:
+        """Of a kernel of measured widths; those are few and come again and again."""
+        found = self._known.get(kernel)
+        if found is None:
+            import numpy as np
+
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            _, inputs = features(kernel, hardware, self.kinds)
+            found = self._known[kernel] = float(self.perceptron(np.array(inputs, dtype=np.float32)))
+        return found
+
+    def _around(self, kernel: Kernel) -> list[tuple[float, Kernel]]:
+        """The kernels of measured widths about `kernel`, with their shares, which sum up to 1."""
+        known = self.widths.get(kernel.kind)
+        if known is None or (kernel.groups > 1 and kernel.kind != DEPTHWISE):
+            return [(1.0, kernel)]
+        outs = _bracket(known.out_channels, kernel.out_channels)
+        if kernel.kind == DEPTHWISE:
+            return [(share, kernel._replace(in_channels=c, out_channels=c, groups=c)) for share, c in outs]
+        ins = _bracket(known.in_channels, kernel.in_channels)
+        return [(u * v, kernel._replace(in_channels=ci, out_channels=co)) for u, ci in ins for v, co in outs]
 
     def many(self, kernel: Kernel, hardware: Hardware) -> Any:
         """Times of many kernels of one kind, whose fields are arrays (N,)."""
         import numpy as np
 
-        base, found = features(kernel, hardware, self.kinds, columns())
-        inputs = np.stack([np.broadcast_to(f, base.shape) for f in found], axis=1).astype(np.float32)
-        return self.factor * base * np.exp(self.perceptron(inputs))
+        rows = zip(*(np.broadcast_to(one, np.shape(kernel.batch)).tolist() for one in kernel[1:]), strict=True)
+        around = [self._around(Kernel(kernel.kind, *row)) for row in rows]
+        distinct = list({near: None for parts in around for _, near in parts})
+        columns_of = Kernel(kernel.kind, *np.array([near[1:] for near in distinct], dtype=np.int64).T)
+        _, found = features(columns_of, hardware, self.kinds, columns())
+        inputs = np.stack([np.broadcast_to(one, len(distinct)) for one in found], axis=1).astype(np.float32)
+        factors = dict(zip(distinct, self.perceptron(inputs).tolist(), strict=True))
+        logs = [sum(share * factors[near] for share, near in parts) for parts in around]
+        return baseline(kernel, hardware, columns()) * np.exp(logs)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "model": "learned",
             "kinds": list(self.kinds),
-            "factor": self.factor,
+            "widths": {kind: [list(one) for one in widths] for kind, widths in self.widths.items()},
             "perceptron": self.perceptron.to_json(),
         }
+
+
+def _bracket(known: Sequence[int], value: int) -> list[tuple[float, int]]:
+    """The values of `known`, in order, on both sides of `value`, and how much each counts."""
+    at = bisect_left(known, value)
+    if at == len(known):
+        return [(1.0, known[-1])]
+    if at == 0 or known[at] == value:
+        return [(1.0, known[at])]
+    low, high = known[at - 1], known[at]
+    share = math.log(value / low) / math.log(high / low)
+    return [(1 - share, low), (share, high)]
 
 
 @dataclass(frozen=True)
@@ -91,7 +147,13 @@ Model: TypeAlias = Learned | Linear
 def model_from_json(stored: dict[str, Any]) -> Model:
     """Raises ValueError, KeyError or TypeError for what `to_json` cannot have written."""
     if stored["model"] == "learned":
-        return Learned(_known(stored["kinds"]), Perceptron.from_json(stored["perceptron"]), float(stored["factor"]))
+        widths = {
+            str(kind): Widths(*(tuple(int(c) for c in one) for one in found))
+            for kind, found in stored["widths"].items()
+        }
+        if any(min(one, default=0) < 1 or list(one) != sorted(set(one)) for two in widths.values() for one in two):
+            raise ValueError("measured widths that are not in order")
+        return Learned(_known(stored["kinds"]), Perceptron.from_json(stored["perceptron"]), widths)
     if stored["model"] == "linear":
         rates = tuple(
             (str(k), int(s), float(each), float(mac), float(byte)) for k, s, each, mac, byte in stored["rates"]

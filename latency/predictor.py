@@ -62,7 +62,7 @@ def _chunks(blocks: Sequence[BlockSpec]) -> list[tuple[BlockSpec, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """A `KernelForm` with its times: kernels without weights as a constant and ms a channel of a width, others by table.
+    """A `KernelForm` with its times: kernels without weights as a constant and ms a channel, others by table.
 
     tables: count, family, the times of the family so far by channels, and the indices of both widths.
     """

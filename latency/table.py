@@ -25,6 +25,8 @@ COLUMNS = ("kind", "batch", "in_channels", "in_height", "in_width", "out_channel
 LATENCY = "latency_ms"
 _NAMES = {"regular": CONV, **{kind: kind for kind in KINDS}}
 _LARGEST = 1 << 20
+_MOST = 1 << 50
+"""Of the products of a kernel, and of the numbers that it reads: they are counted in 64 bits, with their bytes."""
 
 
 class TableError(LatencyError):
@@ -109,9 +111,21 @@ def _row(row: dict[str, Any], timed: bool, place: str) -> tuple[Kernel, float]:
         raise TableError(f"{place}: {groups} groups do not divide {channels} input and {makes} output channels")
     if kind == DEPTHWISE and not groups == channels == makes:
         kind = GROUPED
-    return Kernel(kind, numbers["batch"], channels, makes, size, out, kernel, stride, groups, bool(added)), (
-        _time(row[LATENCY], place) if timed else math.nan
-    )
+    found = Kernel(kind, numbers["batch"], channels, makes, size, out, kernel, stride, groups, bool(added))
+    _check_size(found, place)
+    return found, _time(row[LATENCY], place) if timed else math.nan
+
+
+def _check_size(kernel: Kernel, place: str) -> None:
+    """Raises TableError for a kernel that no device runs, and whose work would not fit 64 bits."""
+    length = kernel.kernel**2 * (kernel.in_channels // kernel.groups)
+    products = kernel.batch * kernel.out_size**2 * kernel.out_channels * length
+    numbers = kernel.batch * kernel.size**2 * kernel.in_channels
+    if max(products, numbers) > _MOST:
+        raise TableError(
+            f"{place}: the kernel is too large, {products:.2g} products of {numbers:.2g} inputs, at most {_MOST:.2g} "
+            "can be predicted"
+        )
 
 
 def _whole(text: Any, name: str, place: str, least: int = 1) -> int:

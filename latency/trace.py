@@ -6,7 +6,9 @@ has no operation in `PlainNet.ops` is refused by name. Node paths are the names 
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -54,8 +56,9 @@ def read_graph(name: str, module: nn.Module, channels: int, size: int) -> OpGrap
     except Exception as error:  # fx passes on whatever the module's code raises on a symbolic value
         raise LatencyError(f"{name} cannot be traced by torch.fx: {first_line(error)}") from error
     try:
-        # ShapeProp sets tensor_meta; no number is computed on the meta device.
-        ShapeProp(traced.to("meta")).propagate(torch.empty(1, channels, size, size, device="meta"))
+        # ShapeProp sets tensor_meta; no number is computed on the meta device. What fails it prints, and raises too.
+        with contextlib.redirect_stderr(io.StringIO()):
+            ShapeProp(traced.to("meta")).propagate(torch.empty(1, channels, size, size, device="meta"))
     except Exception as error:
         raise LatencyError(f"{name} does not run on images of {channels}×{size}×{size}: {first_line(error)}") from error
     containers = {path for path, part in module.named_modules() if type(part) in (nn.Sequential, nn.ModuleList)}

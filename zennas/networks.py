@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PlainNet import Options, Structure, lower
-from PlainNet.ops import OpGraph
-from zennas.targets import TargetError, resolve
+from PlainNet.ops import HEAD, OpGraph
+from zennas.targets import UnknownModelError, resolve
 
 if TYPE_CHECKING:
     from latency.base import Subject
 
 TORCHVISION = "torchvision:"
+_SLOW_TO_DRAW = ("googlenet", "inception_v3")
+"""Models that warn unless they are told whether to draw their weights by a rule that takes a minute."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,15 @@ class Network:
             self.structure, resolution=self.resolution, num_classes=self.num_classes, options=Options(self.use_se)
         )
 
+    def block_name(self, block: int) -> str:
+        """How a top-level block is called: by its text; for a module, by what the paths of its nodes share."""
+        if block == HEAD:
+            return "classifier"
+        if self.structure is not None:
+            return str(self.structure.blocks[block])
+        paths = [node.path for node in self.graph.nodes if node.block == block]
+        return ".".join(os.path.commonprefix([path.split(".") for path in paths])) or paths[0]
+
     def subject(self) -> Subject:
         """What a back end times. Raises StructureError, or LatencyError."""
         from latency.subject import of_module, of_structure
@@ -43,7 +55,9 @@ class Network:
             return of_structure(self.structure, self.resolution, self.num_classes, self.use_se, name=self.name)
         from torchvision.models import get_model
 
-        module = get_model(self.name.removeprefix(TORCHVISION), weights=None, num_classes=self.num_classes)
+        name = self.name.removeprefix(TORCHVISION)
+        drawn = {"init_weights": False} if name in _SLOW_TO_DRAW else {}
+        module = get_model(name, weights=None, num_classes=self.num_classes, **drawn)
         return of_module(self.name, module, (3, self.resolution, self.resolution))
 
 
@@ -53,7 +67,7 @@ def network(
     """What `text` names; None is the network's own, else 32 pixels, 10 classes and no SE; 224 and 1000 for
     torchvision's.
 
-    Raises TargetError, ParseError or StoreError.
+    Raises TargetError, UnknownModelError among them, ParseError or StoreError.
     """
     if text.startswith(TORCHVISION):
         _check_torchvision(text)
@@ -69,12 +83,12 @@ def network(
 
 
 def _check_torchvision(text: str) -> None:
-    from torchvision.models import list_models
+    from torchvision import models
 
     from PlainNet.registry import nearest_names
 
-    name, known = text.removeprefix(TORCHVISION), list_models()
+    name, known = text.removeprefix(TORCHVISION), models.list_models(module=models)  # those that classify images
     if name not in known:
         near = nearest_names(name, known)
         hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known[:8])} …"
-        raise TargetError(f"torchvision has no model {name[:80]!r}: {hint}")
+        raise UnknownModelError(f"torchvision has no model {name[:80]!r}: {hint}")

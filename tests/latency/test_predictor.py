@@ -11,7 +11,7 @@ import pytest
 from latency.features import baseline
 from latency.hardware import V100
 from latency.kernels import KINDS, UNFUSED, Fusion, Kernel
-from latency.models import Linear, traffic
+from latency.models import Learned, Linear, traffic
 from latency.predictor import Predictor
 from latency.profile import Profile, ProfileError, load_profile, profile_names
 from latency.table import predict_kernels
@@ -118,3 +118,26 @@ def test_a_missing_profile_names_the_nearest(tmp_path: Path) -> None:
         load_profile("v100-pytorch-fp61")
     with pytest.raises(ProfileError, match="no latency profile"):
         load_profile(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("name", [name for name in profile_names() if name.startswith("v100-tensorrt")])
+def test_between_the_measured_widths_nothing_jumps(name: str) -> None:
+    found, rng = load_profile(name), Random(0)
+    for _ in range(40):
+        size, k, ci = rng.choice((7, 14, 28, 56)), rng.choice((1, 3, 5)), 8 * rng.randint(1, 32)
+        times = [found.kernel_ms(Kernel("conv", 64, ci, co, size, size, k)) for co in range(64, 400, 8)]
+        # Measured widths may jump: kernels are written for some of them. Those in between lie in between.
+        known = {64, 96, 128, 160, 192, 256, 384}
+        for i, co in enumerate(range(64, 392, 8)):
+            if co not in known and co + 8 not in known:
+                assert 0.85 < times[i + 1] / times[i] < 1.25
+
+
+def test_widths_that_were_measured_are_not_touched() -> None:
+    found = load_profile("v100-tensorrt-fp16")
+    (learned,) = (model for model in found.models if isinstance(model, Learned))
+    plain = dataclasses.replace(learned, widths={})
+    kernel = Kernel("conv", 64, 96, 128, 28, 28, 3)
+    assert learned.ms(kernel, found.hardware) == pytest.approx(plain.ms(kernel, found.hardware))
+    between = kernel._replace(out_channels=136)
+    assert learned.ms(between, found.hardware) != pytest.approx(plain.ms(between, found.hardware))

@@ -19,10 +19,15 @@ from PlainNet.registry import UnknownNameError
 from zennas.budget import BudgetError
 from zennas.search.settings import WrongSettingError
 from zennas.store import RunInUseError
+from zennas.targets import UnknownModelError
 
 
 class InterruptionError(RuntimeError):
     """Ctrl-C, with what to do about it. Not a KeyboardInterrupt, of which typer would make its own message."""
+
+
+class UnknownProfileError(RuntimeError):
+    """A latency profile that is neither shipped nor a file."""
 
 
 class TerminationError(InterruptionError):
@@ -31,6 +36,8 @@ class TerminationError(InterruptionError):
 
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (UnknownNameError, 2),
+    (UnknownModelError, 2),
+    (UnknownProfileError, 2),
     (WrongSettingError, 2),
     (DeviceError, 2),
     (UnavailableError, 2),

@@ -93,7 +93,7 @@ def _print_measured(result: SearchResult) -> None:
         ]
         chosen = " (best)" if result.best is not None and candidate.id == result.best.id else ""
         rows.add_row(f"{place}{chosen}", score, *cells)
-    OUT.print(rows)
+    print_wide(rows)
 
 
 def print_run_list(results: list[Run]) -> None:

@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
+from latency.base import LatencyError
 from PlainNet import Options, StructureError, parse
 from PlainNet.cost import CostModel
 from PlainNet.files import write_text
@@ -103,26 +104,38 @@ def resume(folder: Path, watcher: Watcher = NoWatcher(), expected: SearchSetting
     """Continue the run in `folder` to its end; a finished run is left as it is.
 
     Raises SettingsError where `expected` is not what the run was started with, or the run cannot be continued
-    by this version; StoreError, RunInUseError.
+    by this version: its space or a latency profile has changed; StoreError, RunInUseError.
     """
     with Store.open(folder) as store:
         store.require_kind(SEARCH)
         settings = SearchSettings.from_json(store.get("settings"))
         if expected is not None:
             _refuse_other(folder, settings, _settled(expected))
+        if store.get("status") == FINISHED and (folder / BEST_FILE).is_file():
+            return settings
         if store.get("space_digest") != _digest(settings):
             raise SettingsError(f"the search space {settings.search_space} has changed since the run in {folder} began")
-        profiles: dict[str, str] = store.get("profile_digests") or {}
-        for source, digest in digests(settings).items():
-            if profiles.get(source) != digest:
-                raise SettingsError(f"the latency profile of {source} has changed since the run in {folder} began")
+        _refuse_other_profiles(folder, settings, store.get("profile_digests") or {})
         search, function, meters = _prepare(settings)
         state = store.get("state")
         if state is not None:
             search.restore(state, store.candidates())
-        if store.get("status") != FINISHED or not (folder / BEST_FILE).is_file():
-            _carry_out(store, settings, search, function, meters, watcher)
+        _carry_out(store, settings, search, function, meters, watcher)
         return settings
+
+
+def _refuse_other_profiles(folder: Path, settings: SearchSettings, known: dict[str, str]) -> None:
+    """Raises SettingsError where a latency profile is no longer what the run began with."""
+    way_out = "restore the profile, or begin anew in another folder"
+    try:
+        now = digests(settings)
+    except LatencyError as error:
+        raise SettingsError(f"the run in {folder} cannot go on: {error}; {way_out}") from None
+    for source, digest in now.items():
+        if known.get(source) != digest:
+            raise SettingsError(
+                f"the latency profile of {source} has changed since the run in {folder} began: {way_out}"
+            )
 
 
 def _refuse_other(folder: Path, ours: SearchSettings, wanted: SearchSettings) -> None:
