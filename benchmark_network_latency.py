@@ -63,6 +63,9 @@ def main(argv: list[str]) -> None:
     stats = measure(named.subject(), settings)
     seconds = stats.latency_ms / 1000
     print(f"{seconds:.4g} second(s) per image, or {1 / seconds:.4g} image(s) per second.")
+    if stats.interval is not None:
+        low, high = (ms / 1000 / options.batch_size for ms in stats.interval)
+        print(f"95 % interval: {low:.4g} to {high:.4g} second(s) per image.")
     if not stats.settled:
         print("The measurement has not settled: free the machine, and measure again.")
     if options.save_dir is not None:

@@ -9,7 +9,7 @@ import argparse
 from dataclasses import replace
 
 from benchmarks.common import print_machine
-from latency.base import BACKENDS
+from latency.base import LatencyError
 from latency.making import write_profile
 from latency.profile import FOLDER, load_profile
 from zennas.evaluation import evaluate, measured_as, usual_networks
@@ -32,9 +32,9 @@ def main() -> None:
     print_machine()
     for name in wanted.profiles:
         profile = load_profile(name)
-        settings = measured_as(profile, seconds=wanted.seconds)
-        reason = BACKENDS.get(settings.backend).available(settings.precision, settings.device)
-        if reason is not None:
+        try:
+            settings = measured_as(profile, seconds=wanted.seconds)
+        except LatencyError as reason:
             print(f"{name}: skipped, {reason}")
             continue
         rows, errors = evaluate(profile, usual_networks(), settings)

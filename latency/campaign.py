@@ -139,7 +139,9 @@ def _kernel(fields: list[Any]) -> Kernel:
     if found.kind not in KINDS:
         raise ValueError(f"the kind of a kernel is {found.kind!r}, expected {', '.join(KINDS)}")
     if any(type(value) is not int or value < 1 for value in found[1:-1]) or not isinstance(found.added, bool):
-        raise ValueError(f"the shape of a kernel is {list(found[1:])}, expected whole numbers above 0 and true or false")
+        raise ValueError(
+            f"the shape of a kernel is {list(found[1:])}, expected whole numbers above 0 and true or false"
+        )
     return found
 
 

@@ -50,18 +50,22 @@ def method(profile: Profile) -> str:
     text = f"The sum of a network's kernels, {kernels}"
     if profile.scale != 1 or profile.overhead_ms:
         text += f", times {profile.scale:.3f}, plus {profile.overhead_ms:.4f} ms a batch"
-    return text + ". " + " ".join(_model(model) for model in profile.models)
+    return text + ". " + " ".join(_model(model, profile) for model in profile.models)
 
 
-def _model(model: Model) -> str:
+def _model(model: Model, profile: Profile) -> str:
     kinds = ", ".join(model.kinds)
     if isinstance(model, Learned):
         layers = model.perceptron.layers
         widths = "-".join(str(len(bias)) for _, bias in layers)
+        between = " Between the measured numbers of channels the factor is interpolated." if model.widths else ""
         return (
             f"{kinds}: a roofline time times a factor that a perceptron ({len(model.perceptron.mean)}-{widths}) "
-            "learned from shapes, tile padding and wave counts."
+            f"learned from shapes, tile padding and wave counts.{between}"
         )
+    if not profile.ranges.keys() & set(model.kinds):
+        speed = 1 / model.rates[0][4] / 1e6
+        return f"{kinds}: not measured; the bytes that they move, at {speed:.0f} GB/s."
     return f"{kinds}: milliseconds a kernel, a multiply–accumulate and a byte, fitted without negative rates."
 
 

@@ -19,7 +19,7 @@ from latency.errors import Errors, errors
 from latency.features import Hardware, columns, features, work
 from latency.kernels import KINDS, WEIGHTED, Fusion, Kernel
 from latency.models import Learned, Linear, Model, Widths
-from latency.profile import Profile
+from latency.profile import RANGED, Profile
 from latency.table import KernelTable, by_kind, held_out, predict_kernels
 
 LEAST_LEARNED = 300
@@ -29,7 +29,6 @@ MANY = 30_000
 PASSES = 100
 _REWEIGHTED, _SMALL = 30, 0.01
 _USUAL = 256
-_RANGED = ("batch", "in_channels", "out_channels", "size", "kernel", "stride")
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ def ranges(kernels: Sequence[Kernel]) -> dict[str, dict[str, list[int]]]:
     found: dict[str, dict[str, list[int]]] = {}
     for _, kernel in by_kind(kernels):
         found[kernel.kind] = {
-            name: [int(np.min(getattr(kernel, name))), int(np.max(getattr(kernel, name)))] for name in _RANGED
+            name: [int(np.min(getattr(kernel, name))), int(np.max(getattr(kernel, name)))] for name in RANGED
         }
     return found
 

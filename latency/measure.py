@@ -273,9 +273,11 @@ _BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1}
 
 def _check_memory(subject: Subject, settings: MeasureSettings) -> None:
     needed = needed_memory(subject.graph, settings.batch_size, _BYTES.get(settings.precision, 4))
+    if settings.precision == "int8" and settings.device == "cpu":  # calibration runs in float32 and keeps all values
+        needed = max(needed, 4 * settings.batch_size * sum(node.shape.elements for node in subject.graph.nodes))
     free = available_memory(settings.device)
     if free is not None and needed > free:
-        raise _too_big(subject, settings, f"needs at least {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free")
+        raise _too_big(subject, settings, f"needs at least {needed / 1e9:.1f} GB with {free / 1e9:.1f} GB free,")
 
 
 @contextmanager

@@ -16,13 +16,15 @@ from latency.base import LatencyError
 from latency.features import Hardware
 from latency.kernels import CONV, GROUPED, LINEAR, WEIGHTED, Fusion, Kernel
 from latency.models import Linear, Model, model_from_json
+from latency.profilecheck import check
 from PlainNet.registry import nearest_names
 
 FORMAT = "zennas latency profile"
 VERSION = 1
 FOLDER = Path(__file__).parent / "profiles"
 
-_RANGED = ("batch", "in_channels", "out_channels", "size", "kernel", "stride")
+RANGED = ("batch", "in_channels", "out_channels", "size", "kernel", "stride")
+"""Fields of a kernel whose measured ranges a profile notes."""
 _CONVOLUTIONS = (LINEAR, GROUPED)
 """Kinds that are convolutions too: a linear layer is one of 1×1 on a single position."""
 
@@ -99,7 +101,7 @@ class Profile:
             elif known is None:
                 by_bytes.append(kind)
             else:
-                for name in _RANGED:
+                for name in RANGED:
                     value, (low, high) = getattr(kernel, name), known[name]
                     if not low <= value <= high:
                         found.setdefault((kind, name), []).append(value)
@@ -142,24 +144,30 @@ class Profile:
                 f"{source} is of version {stored.get('version')!r}, this zennas reads {VERSION}: fit it again"
             )
         try:
-            hardware = dict(stored["hardware"])
-            hardware["tiles"] = tuple((int(p), int(c)) for p, c in hardware["tiles"])
-            return cls(
-                name=str(stored["name"]),
-                device=str(stored["device"]),
-                backend=str(stored["backend"]),
-                precision=str(stored["precision"]),
-                batch=int(stored["batch"]),
-                hardware=Hardware(**hardware),
-                fusion=Fusion(**stored["fusion"]),
-                models=tuple(model_from_json(model) for model in stored["models"]),
-                scale=float(stored["scale"]),
-                overhead_ms=float(stored["overhead_ms"]),
-                ranges=stored["ranges"],
-                about=stored["about"],
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            found = _read_fields(stored)
+            check(found)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ProfileError(f"{source} is damaged: {type(error).__name__}: {error}; fit it again") from None
+        return found
+
+
+def _read_fields(stored: dict[str, Any]) -> Profile:
+    hardware = dict(stored["hardware"])
+    hardware["tiles"] = tuple((int(p), int(c)) for p, c in hardware["tiles"])
+    return Profile(
+        name=stored["name"],
+        device=stored["device"],
+        backend=stored["backend"],
+        precision=stored["precision"],
+        batch=stored["batch"],
+        hardware=Hardware(**hardware),
+        fusion=Fusion(**stored["fusion"]),
+        models=tuple(model_from_json(model) for model in stored["models"]),
+        scale=float(stored["scale"]),
+        overhead_ms=float(stored["overhead_ms"]),
+        ranges={kind: {name: fields[name] for name in RANGED} for kind, fields in stored["ranges"].items()},
+        about=dict(stored["about"]),
+    )
 
 
 def _span(values: list[int]) -> str:
@@ -190,6 +198,6 @@ def load_profile(name: str | Path) -> Profile:
 def _read(path: Path, changed: int) -> Profile:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ProfileError(f"{path} cannot be read as a latency profile: {error}") from None
     return Profile.from_json(stored, str(path))

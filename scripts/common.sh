@@ -2,10 +2,10 @@
 #
 # Read from the environment, with their defaults:
 #   ITERATIONS=480000  mutations to try      POPULATION=512  networks kept      SEED=0
-#   SAVE_DIR=runs/NAME of the script         PYTHON=.venv/bin/python, else python3
+#   SAVE_DIR=runs/NAME, in the project       PYTHON=.venv/bin/python, else python3
 #   LATENCY_BACKEND=predictor:v100-pytorch-fp16   whose latency: a profile's, or that of a back end here
 #   DATASET=cifar10    see zennas train      DATA=           where CIFAR is     EPOCHS=10, 0 for no training
-# Folders are relative to where the script is called.
+# Folders that are given are relative to where the script is called.
 
 set -euo pipefail
 NAME=$(basename "$0" .sh)

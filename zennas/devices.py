@@ -7,6 +7,7 @@ measured as well, which `search/finals.py` does with the best.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
@@ -25,6 +26,9 @@ _QUICK = (0.02, 2.0)
 """Relative error and seconds of a measurement in a search's loop."""
 _CAREFUL = (0.01, 10.0)
 """The same of one of the best."""
+
+
+_MAKERS = {"nvidia", "tesla", "amd", "intel", "r", "tm"}
 
 
 class Device(Protocol):
@@ -145,11 +149,9 @@ def here(profile: Profile, batch_size: int) -> MeasureSettings | str:
 
 
 def _is(named: str, found: str) -> bool:
-    """Whether the device of that name is the one found: "NVIDIA V100" is "Tesla V100-SXM2-16GB"."""
-    if not found:
-        return False
-    words = [word for word in named.casefold().split() if word not in ("nvidia", "tesla")]
-    return found.casefold() in named.casefold() or (bool(words) and all(word in found.casefold() for word in words))
+    """Whether the device of that name is the one found: "NVIDIA V100" is "Tesla V100-SXM2-16GB", an A10 is no A100."""
+    ours, theirs = (set(re.findall(r"\w+", text.casefold())) - _MAKERS for text in (named, found))
+    return bool(ours) and ours <= theirs
 
 
 def measured(structure: Structure, settings: SearchSettings, how: MeasureSettings) -> LatencyStats:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from latency.base import MeasureSettings
+from latency.base import LatencyError, MeasureSettings
 from latency.errors import Errors, errors
 from latency.measure import measure
 from latency.profile import Profile
 from PlainNet.cost import cost
 from SearchSpace import load_space
+from zennas.devices import here
 from zennas.networks import Network, network
 from zennas.prediction import predict
 
@@ -45,17 +46,18 @@ class Row:
         }
 
 
-def measured_as(profile: Profile, batch_size: int | None = None, seconds: float = 5.0) -> MeasureSettings:
-    """How the profile's device is measured: its back end and precision, on the CPU with as many threads as it had."""
-    on_gpu = profile.backend == "tensorrt" or profile.about.get("device") == "cuda"
-    return MeasureSettings(
-        backend=profile.backend,
-        precision=profile.precision,
-        device="cuda" if on_gpu else "cpu",
-        batch_size=batch_size or profile.batch,
-        threads=1 if on_gpu else profile.hardware.units,
-        seconds=seconds,
-    )
+def measured_as(
+    profile: Profile, batch_size: int | None = None, seconds: float = 5.0, device: str | None = None
+) -> MeasureSettings:
+    """How the profile's device is measured here. Raises LatencyError where it is not here, unless `device` is named."""
+    batch = batch_size or profile.batch
+    if device is None:
+        how = here(profile, batch)
+        if isinstance(how, str):
+            raise LatencyError(f"{how}: evaluate profile {profile.name} there, or name a --device of this machine")
+        return replace(how, seconds=seconds)
+    threads = profile.hardware.units if device == "cpu" else 1
+    return MeasureSettings(profile.backend, profile.precision, device, batch, threads, seconds=seconds)
 
 
 def evaluate(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from PlainNet import Options, Structure, lower
@@ -45,7 +45,8 @@ class Network:
         if self.structure is not None:
             return str(self.structure.blocks[block])
         paths = [node.path for node in self.graph.nodes if node.block == block]
-        return ".".join(os.path.commonprefix([path.split(".") for path in paths])) or paths[0]
+        parts = zip(*(path.split(".") for path in paths), strict=False)
+        return ".".join(part[0] for part in takewhile(lambda part: len(set(part)) == 1, parts)) or paths[0]
 
     def subject(self) -> Subject:
         """What a back end times. Raises StructureError, or LatencyError."""

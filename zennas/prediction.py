@@ -8,6 +8,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 from latency.predictor import Predictor
 from latency.profile import Profile
-from latency.table import LATENCY, predict_kernels, read_table
+from latency.table import COLUMNS, LATENCY, predict_kernels, read_table
 from PlainNet import Options, Structure, parse
 from PlainNet.files import write_text
 from SearchSpace import load_space
@@ -23,12 +24,21 @@ from SearchSpace.base import CellSpace
 from zennas.networks import Network
 from zennas.tables.base import TableError
 
+OVERHEAD = "overhead"
+"""What a network takes once a batch, beside its kernels; shared by the images."""
+_WHOLE = (*COLUMNS[1:], "groups", "out_height")
+_NOTED = 1000
+"""Of so many architectures at most, evenly spread over a list, is told what is extrapolated: each is put together."""
 ARCHITECTURE_COLUMNS = ("arch", "arch_str", "architecture")
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A network's latency in ms for one image. notes: what of it lies outside of the profile's measurements."""
+    """A network's latency in ms for one image.
+
+    blocks: what of it each block takes, and `OVERHEAD`, which is no block's. notes: what lies outside of the profile's
+    measurements.
+    """
 
     network: Network
     profile: str
@@ -62,45 +72,75 @@ def predict(network: Network, profile: Profile, batch_size: int | None = None) -
         batch_size=batch_size,
     )
     graph = network.graph
+    blocks = [(network.block_name(block), ms) for block, ms in predictor.blocks_ms(graph).items()]
+    if profile.overhead_ms:
+        blocks.append((OVERHEAD, profile.overhead_ms / predictor.batch_size))
     return Prediction(
         network,
         profile.name,
         predictor.batch_size,
         predictor.graph_ms(graph),
-        tuple((_block_name(network, block), ms) for block, ms in predictor.blocks_ms(graph).items()),
+        tuple(blocks),
         tuple(profile.outside(predictor.kernels(graph))),
     )
 
 
-def _block_name(network: Network, block: int) -> str:
-    if block < 0 or network.structure is None:
-        return "classifier" if block < 0 else "network"
-    return str(network.structure.blocks[block])
+@dataclass(frozen=True)
+class Rows:
+    """Many predictions, for a table. notes: what of all of them lies outside of the profile's measurements."""
+
+    rows: list[dict[str, Any]]
+    notes: tuple[str, ...]
 
 
 def read_architectures(path: Path) -> list[str]:
     """One a line, or the column `arch` or `arch_str` of a CSV; `.gz` is read too. Raises TableError."""
     try:
-        text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text("utf-8-sig")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        stored = path.read_bytes()
+        text = (gzip.decompress(stored) if path.suffix == ".gz" else stored).decode("utf-8-sig")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise TableError(f"{path} cannot be read: {error}") from None
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    header = next(csv.reader(lines[:1]), [])
-    column = next((name for name in ARCHITECTURE_COLUMNS if name in header), None)
-    found = [row[column] for row in csv.DictReader(lines)] if column is not None else lines
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    header = _cells(path, *lines[0]) if lines else []
+    column = next((header.index(name) for name in ARCHITECTURE_COLUMNS if name in header), None)
+    if column is None:
+        found = [line for _, line in lines]
+    else:
+        found = [_cell(path, number, line, column, header) for number, line in lines[1:]]
     if not found:
         raise TableError(f"{path} has no architectures")
     return found
 
 
+def _cells(path: Path, number: int, line: str) -> list[str]:
+    try:
+        return next(csv.reader([line]))
+    except csv.Error as error:
+        raise TableError(f"{path}, line {number}: {error}") from None
+
+
+def _cell(path: Path, number: int, line: str, column: int, header: Sequence[str]) -> str:
+    cells = _cells(path, number, line)
+    if len(cells) != len(header) or not cells[column]:
+        raise TableError(
+            f"{path}, line {number}: {len(cells)} cells, expected {len(header)}, with an architecture in "
+            f"{header[column]}"
+        )
+    return cells[column]
+
+
 def predict_architectures(
     space_name: str, texts: Iterable[str], profile: Profile, resolution: int, num_classes: int, batch_size: int | None
-) -> list[dict[str, Any]]:
+) -> Rows:
     """A row for each architecture, in the notation of the space. Raises what reading and predicting raise."""
+    texts = list(texts)
     space = load_space(space_name)
     predictor = Predictor(profile, resolution=resolution, num_classes=num_classes, batch_size=batch_size)
     read = space.read if isinstance(space, CellSpace) else parse
-    return [{"arch": text, LATENCY: _of(predictor, read, line, text)} for line, text in enumerate(texts, start=1)]
+    rows = [{"arch": text, LATENCY: _of(predictor, read, line, text)} for line, text in enumerate(texts, start=1)]
+    some = texts[:: -(-len(texts) // _NOTED)] if texts else []
+    kernels = dict.fromkeys(kernel for text in some for kernel in predictor.kernels(predictor.lowered(read(text))))
+    return Rows(rows, tuple(profile.outside(kernels)))
 
 
 def _of(predictor: Predictor, read: Callable[[str], Structure], line: int, text: str) -> float:
@@ -111,7 +151,7 @@ def _of(predictor: Predictor, read: Callable[[str], Structure], line: int, text:
         raise TableError(f"architecture {line}, {text[:80]!r}: {error}") from None
 
 
-def predict_operations(path: Path, profile: Profile) -> list[dict[str, Any]]:
+def predict_operations(path: Path, profile: Profile) -> Rows:
     """The rows of a table of kernels with `latency_ms` predicted, for the whole batch as in such tables, and for one
     image.
 
@@ -121,10 +161,12 @@ def predict_operations(path: Path, profile: Profile) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     predicted = predict_kernels(profile, table.kernels)
     for row, kernel, ms in zip(table.rows, table.kernels, predicted, strict=True):
-        known = {name: value for name, value in row.items() if name != LATENCY}
+        known = {
+            name: int(value) if name in _WHOLE and value else value for name, value in row.items() if name != LATENCY
+        }
         measured = {"measured_ms": float(row[LATENCY])} if LATENCY in row else {}
         rows.append({**known, LATENCY: ms, "latency_ms_per_image": ms / kernel.batch, **measured})
-    return rows
+    return Rows(rows, tuple(profile.outside(table.kernels)))
 
 
 def as_csv(rows: Sequence[dict[str, Any]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,17 +111,60 @@ def test_a_table_becomes_a_file_with_a_card(tmp_path: Path) -> None:
     assert LATENCY not in text
 
 
-def test_damaged_files_are_refused_in_a_line(tmp_path: Path) -> None:
-    stored = load_profile("v100-pytorch-fp16").to_json()
-    for change in ({"format": "x"}, {"version": 99}, {"models": [{"model": "x"}]}, {"hardware": {}}, {"batch": "x"}):
-        path = tmp_path / "bad.json"
-        path.write_text(json.dumps({**stored, **change}))
-        with pytest.raises(ProfileError) as caught:
-            load_profile(path)
-        assert "\n" not in str(caught.value)
-        assert "bad.json" in str(caught.value)
-    path.write_text("{")
-    with pytest.raises(ProfileError, match="cannot be read"):
+def changed(stored: dict[str, Any], place: str, value: Any) -> dict[str, Any]:
+    """A copy with another value at a dotted place."""
+    made = json.loads(json.dumps(stored))
+    *parents, last = place.split(".")
+    inner = made
+    for parent in parents:
+        inner = inner[int(parent)] if isinstance(inner, list) else inner[parent]
+    inner[int(last) if isinstance(inner, list) else last] = value
+    return made  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("format", "x"),
+        ("version", 99),
+        ("name", None),
+        ("batch", 0),
+        ("batch", "x"),
+        ("scale", float("nan")),
+        ("scale", -1),
+        ("overhead_ms", float("inf")),
+        ("hardware", {}),
+        ("hardware.units", 0),
+        ("hardware.macs_per_ms", "fast"),
+        ("hardware.bytes_per_ms", -5),
+        ("hardware.tiles", []),
+        ("hardware.tiles.0", [0, 64]),
+        ("fusion.zeros", "zzz"),
+        ("fusion.norm", "yes"),
+        ("ranges", {"conv": {}}),
+        ("ranges.conv.batch", ["a", "b"]),
+        ("about", "x"),
+        ("models", []),
+        ("models", [{"model": "x"}]),
+        ("models.0.kinds", ["conv"]),
+        ("models.0.widths", {"conv": [[64, 8], [8]]}),
+        ("models.1.rates.0", ["add", 0, float("nan"), 0, 0]),
+    ],
+)
+def test_damaged_files_are_refused_in_a_line(tmp_path: Path, place: str, value: Any) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps(changed(load_profile("v100-pytorch-fp16").to_json(), place, value)))
+    with pytest.raises(ProfileError) as caught:
+        load_profile(path)
+    assert "\n" not in str(caught.value)
+    assert "bad.json" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 200_000, "", "[]", "\x00"])
+def test_what_is_no_profile_is_refused_in_a_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    with pytest.raises(ProfileError, match=r"bad\.json"):
         load_profile(path)
 
 

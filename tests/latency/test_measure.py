@@ -204,7 +204,7 @@ def test_memory_is_asked_for_first(use: Use, monkeypatch: pytest.MonkeyPatch) ->
     use()
     monkeypatch.setattr(measuring, "available_memory", lambda device: 10**9)
     with pytest.raises(
-        LatencyError, match=r"small needs at least .* GB, 1\.0 GB are free at batch size 100000000 .*smaller batch"
+        LatencyError, match=r"small needs at least .* GB with 1\.0 GB free, at batch size 100000000 .*smaller batch"
     ):
         measure(SUBJECT, replace(FAKE, batch_size=100_000_000))
 

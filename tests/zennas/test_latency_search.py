@@ -26,7 +26,7 @@ from zennas.budget import Budget, BudgetError, LatencyLimit
 from zennas.devices import Predicted, devices, here
 from zennas.search.evolution import Evolution
 from zennas.search.result import SearchResult, read_result
-from zennas.search.runner import resume, start
+from zennas.search.runner import BEST_FILE, resume, start
 from zennas.search.settings import SearchSettings, SettingsError, WrongSettingError
 from zennas.sources import latency_limits
 from zennas.store import FILE, Store
@@ -165,7 +165,13 @@ def test_an_interrupted_run_ends_like_an_undisturbed_one(
 def test_a_changed_profile_is_noticed(tmp_path: Path, abacus: str) -> None:
     start(tmp_path / "run", settings(LatencyLimit(0.05, abacus), iterations=50))
     written(tmp_path, profile("abacus", 2e8))
-    with pytest.raises(SettingsError, match=r"the latency profile of .* has changed since"):
+    before = read_result(tmp_path / "run").best
+    assert continue_search(tmp_path / "run").best == before  # finished: it is shown as it is
+    (tmp_path / "run" / BEST_FILE).unlink()
+    with pytest.raises(SettingsError, match=r"the latency profile of .* has changed since .*: restore the profile, or"):
+        resume(tmp_path / "run")
+    Path(abacus.partition(":")[2]).unlink()
+    with pytest.raises(SettingsError, match=r"cannot go on: no latency profile .*; restore the profile, or"):
         resume(tmp_path / "run")
 
 

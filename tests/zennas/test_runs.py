@@ -223,6 +223,8 @@ def test_a_changed_search_space_is_noticed(tmp_path: Path, monkeypatch: pytest.M
     )
     start(tmp_path / "run", settings)
     space.write_text("def gen_search_space(blocks, i): return [['RELU(3)']]\n")
+    resume(tmp_path / "run")  # finished: nothing of it is needed any more
+    (tmp_path / "run" / BEST_FILE).unlink()
     with pytest.raises(SettingsError, match="has changed since"):
         resume(tmp_path / "run")
 

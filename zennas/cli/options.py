@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Optional
@@ -134,12 +134,22 @@ def refuse_settings(context: typer.Context, *, also: tuple[str, ...] = ()) -> No
 
     also: parameters that decide nothing and may be given again.
     """
-    given = [
-        parameter
-        for parameter in context.params
-        if parameter not in ("resume", "as_json", *also)
-        and getattr(context.get_parameter_source(parameter), "name", "") == "COMMANDLINE"
-    ]
-    if given:
-        names = ", ".join("--" + name.replace("_", "-") for name in given)
-        raise typer.BadParameter(f"the run keeps its own settings; leave out {names}", param_hint="--resume")
+    refuse(
+        context,
+        [name for name in context.params if name not in ("resume", "as_json", *also)],
+        "--resume",
+        "the run keeps its own settings",
+    )
+
+
+def refuse(context: typer.Context, parameters: Sequence[str], hint: str, reason: str) -> None:
+    """Raises BadParameter where one of these parameters stands on the command line, as it would decide nothing."""
+    names = {one.name: one.opts[0] for one in context.command.params}
+    stray = [names.get(name, name) for name in parameters if given(context, name)]
+    if stray:
+        raise typer.BadParameter(f"{reason}; leave out {', '.join(stray)}", param_hint=hint)
+
+
+def given(context: typer.Context, parameter: str) -> bool:
+    """Whether it stands on the command line."""
+    return getattr(context.get_parameter_source(parameter), "name", "") == "COMMANDLINE"

@@ -205,7 +205,7 @@ class Evolution:
                     raise
                 self.rejected[f"no latency {limit.label}"] += 1
                 return None
-            if latency.ms > limit.ms:
+            if not latency.ms <= limit.ms:  # so that NaN fits nothing
                 self.rejected[f"latency {limit.label}"] += 1
                 return None
             found[limit.source] = latency

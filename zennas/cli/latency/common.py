@@ -13,6 +13,7 @@ from zennas.limits import MAX_RESOLUTION
 
 if TYPE_CHECKING:
     from latency.base import MeasureSettings
+    from latency.profile import Profile
 
 Networks = Annotated[
     list[str],
@@ -40,6 +41,7 @@ Seconds = Annotated[float, typer.Option(help="At most so long for one network.",
 RelativeError = Annotated[
     float, typer.Option(help="Measure until the median is known so well (half its 95 % interval).", min=1e-4, max=0.5)
 ]
+MOST_NOTES = 6
 Out = Annotated[
     Optional[Path], typer.Option(help="Write to that file: JSON where it ends in .json, else CSV.", metavar="FILE")
 ]
@@ -61,7 +63,7 @@ def settings(
 
     return MeasureSettings(
         backend=BACKENDS.spelling(backend),
-        precision=precision,
+        precision=precision.casefold(),
         device=device,
         batch_size=batch_size,
         threads=threads,
@@ -70,6 +72,30 @@ def settings(
         seed=seed,
         options=tuple(options),
     )
+
+
+def profile_named(name: str) -> Profile:
+    """The shipped profile, or that in a file. Raises UnknownProfileError where there is none, ProfileError."""
+    from latency.profile import ProfileError, load_profile, profile_names
+    from zennas.cli.errors import UnknownProfileError
+
+    try:
+        return load_profile(name)
+    except ProfileError as error:
+        if name in profile_names() or Path(name).is_file():
+            raise
+        raise UnknownProfileError(str(error)) from None
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """What of predictions is extrapolated, on standard error, each note once and in a few lines."""
+    import sys
+
+    lines = [f"extrapolated: {note}" for note in dict.fromkeys(notes)]
+    if len(lines) > MOST_NOTES:
+        lines[MOST_NOTES - 1 :] = [f"extrapolated: {len(lines) - MOST_NOTES + 1} things more"]
+    for line in lines:
+        print(line, file=sys.stderr)
 
 
 def protocol(chosen: MeasureSettings) -> str:

@@ -22,6 +22,10 @@ def evaluate(
     ] = None,
     profile: Annotated[str, typer.Option(help="Name of a shipped profile, or a file.", show_default=False)] = "",
     batch_size: Annotated[Optional[int], opt.number_option("Images in a batch.", default="the profile's own")] = None,
+    device: Annotated[
+        Optional[str],
+        typer.Option(help="cpu or cuda: measure though the device has another name.", show_default="the profile's"),
+    ] = None,
     resolution: common.Resolution = None,
     num_classes: opt.NumClasses = None,
     use_se: opt.UseSe = None,
@@ -33,7 +37,6 @@ def evaluate(
 
     Example: zennas latency evaluate --profile mine.json torchvision:resnet18
     """
-    from latency.profile import load_profile
     from zennas import evaluation
     from zennas.cli.progress import counting_progress
     from zennas.cli.render import OUT, print_json, print_wide, table
@@ -43,9 +46,9 @@ def evaluate(
         raise typer.BadParameter(
             "which profile? A name from zennas latency profiles, or a file", param_hint="--profile"
         )
-    chosen = load_profile(profile)
+    chosen = common.profile_named(profile)
     named = [network(text, resolution, num_classes, use_se) for text in networks or ()]
-    settings = evaluation.measured_as(chosen, batch_size, seconds)
+    settings = evaluation.measured_as(chosen, batch_size, seconds, device)
     with counting_progress("measuring", "; nothing was written") as told:
         rows, errors = evaluation.evaluate(chosen, named or evaluation.usual_networks(), settings, told)
     listed = [row.to_json() for row in rows]

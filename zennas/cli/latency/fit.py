@@ -9,8 +9,12 @@ import typer
 
 from zennas.cli import options as opt
 
+_OF_A_TABLE = ("hardware", "device", "backend", "precision", "batch_size", "memory")
+"""Parameters that only a CSV file needs."""
+
 
 def fit(
+    context: typer.Context,
     source: Annotated[
         Path,
         typer.Argument(
@@ -52,7 +56,9 @@ def fit(
     from zennas.cli.progress import counting_progress
     from zennas.cli.render import OUT, print_json
 
-    described = Described(name, device or "unknown device", backend, precision, batch_size, source_text)
+    if source.is_dir():
+        opt.refuse(context, _OF_A_TABLE, "SOURCE", "a folder says itself what was measured, and how")
+    described = Described(name, device or "unknown device", backend, precision.casefold(), batch_size, source_text)
     with counting_progress("fitting", "; nothing was written") as told:
         if source.is_dir():
             made = fit_folder(source, described, steps, seed, told)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,10 @@ from zennas.cli.latency import common
 if TYPE_CHECKING:
     from latency.base import LatencyStats
     from latency.measure import Breakdown
+    from zennas.networks import Network
+
+
+_BY_BLOCK = "Where the time goes, block by block; several networks are measured one after another then, not in turns."
 
 
 def measure(
@@ -24,7 +29,7 @@ def measure(
     resolution: common.Resolution = None,
     num_classes: opt.NumClasses = None,
     use_se: opt.UseSe = None,
-    by_block: Annotated[bool, typer.Option("--by-block", help="Where the time goes, block by block.")] = False,
+    by_block: Annotated[bool, typer.Option("--by-block", help=_BY_BLOCK)] = False,
     option: common.Options = [],
     seconds: common.Seconds = 10.0,
     relative_error: common.RelativeError = 0.01,
@@ -37,6 +42,7 @@ def measure(
     Example: zennas latency measure torchvision:resnet18 --backend onnxruntime --precision int8 --resolution 224
     """
     from latency.measure import compare, measure_blocks
+    from zennas.cli.errors import interruptible
     from zennas.cli.render import OUT, print_json
     from zennas.networks import network
 
@@ -44,25 +50,34 @@ def measure(
     named = [network(text, resolution, num_classes, use_se) for text in networks]
     subjects = [one.subject() for one in named]
     parts: list[Breakdown] = []
-    if by_block:
-        parts = [measure_blocks(subject, chosen) for subject in subjects]
-        stats = [part.whole for part in parts]
-        rows = [part.to_json() for part in parts]
-    else:
-        stats = compare(subjects, chosen)
-        rows = [each.to_json() for each in stats]
+    with interruptible(lambda: "; nothing was written"):
+        if by_block:
+            parts = [measure_blocks(subject, chosen) for subject in subjects]
+            stats = [part.whole for part in parts]
+            rows = [_with_blocks(of, part) for of, part in zip(named, parts, strict=True)]
+        else:
+            stats = compare(subjects, chosen)
+            rows = [each.to_json() for each in stats]
     if out is not None:
         common.write_rows(out, rows if out.suffix == ".json" else [_flat(each) for each in stats])
     if as_json:
         print_json(rows[0] if len(rows) == 1 else rows)
         return
     _print(stats)
-    for part in parts:
-        _print_blocks(part)
-    OUT.print(_conditions(stats[0]))
+    for of, part in zip(named, parts, strict=False):
+        _print_blocks(of, part)
+    OUT.print(_conditions(stats))
     for each in stats:
         if not each.settled:
             OUT.print(f"{each.network} has not settled: let it take longer with --seconds, or free the machine")
+
+
+def _with_blocks(of: Network, part: Breakdown) -> dict[str, Any]:
+    """The JSON of a breakdown, with each block's name, and its time for one image beside that for the batch."""
+    found = part.to_json()
+    for row, block in zip(found["blocks"], part.blocks, strict=True):
+        row.update(name=of.block_name(block.block), latency_ms=block.ms / part.whole.settings.batch_size)
+    return found
 
 
 def _flat(stats: LatencyStats) -> dict[str, object]:
@@ -114,25 +129,33 @@ def _print(stats: list[LatencyStats]) -> None:
     print_wide(rows)
 
 
-def _print_blocks(part: Breakdown) -> None:
+def _print_blocks(of: Network, part: Breakdown) -> None:
     from zennas.cli.render import OUT, print_wide, table
 
-    rows = table("block", "ms", "share", "kernels", right=("ms", "share", "kernels"))
+    batch = part.whole.settings.batch_size
+    rows = table("block", "ms/image", "share", "kernels", right=("ms/image", "share", "kernels"))
     for block in part.blocks:
-        rows.add_row(block.path, f"{block.ms:.4g}", f"{100 * part.share(block):.1f} %", str(block.kernels))
+        rows.add_row(
+            of.block_name(block.block),
+            f"{block.ms / batch:.4g}",
+            f"{100 * part.share(block):.1f} %",
+            str(block.kernels),
+        )
     if part.rest_ms:
         share = 100 * part.rest_ms / part.sum_ms if part.sum_ms else 0
-        rows.add_row("changes of layout and the like", f"{part.rest_ms:.4g}", f"{share:.1f} %", "")
+        rows.add_row("changes of layout and the like", f"{part.rest_ms / batch:.4g}", f"{share:.1f} %", "")
     OUT.print(f"{part.whole.network}, kernels timed one by one, with what the profiler adds:")
     print_wide(rows)
 
 
-def _conditions(stats: LatencyStats) -> str:
-    found = stats.conditions
+def _conditions(stats: Sequence[LatencyStats]) -> str:
+    found = stats[0].conditions
     versions = ", ".join(f"{name} {version}" for name, version in found.get("versions", {}).items())
-    load = found.get("load")
+    load = found.get("load") or {}
+    loads = ", ".join(f"{load[when]:.1f} {when}" for when in ("before", "after") if load.get(when) is not None)
+    off = max(each.difference for each in stats)
     return (
-        f"{common.protocol(stats.settings)}; medians; {found.get('processor')}; {versions}"
-        + (f"; load {load:.1f}" if isinstance(load, float) else "")
-        + f"; logits within {stats.difference:.1e} of PyTorch's"
+        f"{common.protocol(stats[0].settings)}; medians; {found.get('processor')}; {versions}"
+        + (f"; load {loads}" if loads else "")
+        + f"; logits within {off:.1e} of PyTorch's"
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def predict(
+    context: typer.Context,
     networks: Annotated[
         Optional[list[str]],
         typer.Argument(
@@ -50,14 +51,14 @@ def predict(
 
     Example: zennas latency predict zennet_imagenet1k_latency02ms_res224 --profile v100-pytorch-fp16
     """
-    from latency.profile import load_profile
     from zennas import prediction
     from zennas.cli.render import print_json
     from zennas.networks import network
 
     if sum(map(bool, (networks, ops, archs))) != 1:
         raise typer.BadParameter("give networks, or --ops FILE, or --archs FILE", param_hint="NETWORK")
-    chosen = load_profile(profile)
+    _refuse_stray(context, "NETWORK" if networks else "--ops" if ops is not None else "--archs")
+    chosen = common.profile_named(profile)
     if networks:
         found = [
             prediction.predict(network(text, resolution, num_classes, use_se), chosen, batch_size) for text in networks
@@ -69,19 +70,38 @@ def predict(
             print_json(rows[0] if len(rows) == 1 else rows)
         elif out is None:
             _print(found, chosen.device, chosen.precision, by_block)
+        if out is not None:
+            common.print_notes([note for one in found for note in one.notes])
         return
     if ops is not None:
-        rows = prediction.predict_operations(ops, chosen)
+        made = prediction.predict_operations(ops, chosen)
     else:
         assert archs is not None
-        rows = prediction.predict_architectures(
+        made = prediction.predict_architectures(
             space, prediction.read_architectures(archs), chosen, resolution or 32, num_classes or 10, batch_size
         )
-    common.write_rows(out, rows)
+    common.write_rows(out, made.rows)
     if as_json:
-        print_json(rows)
+        print_json(made.rows)
     elif out is None:
-        print(prediction.as_csv(rows), end="")
+        print(prediction.as_csv(made.rows), end="")
+    common.print_notes(made.notes)
+
+
+_STRAY = {
+    "NETWORK": (("space",), "networks are of no space"),
+    "--archs": (("use_se", "by_block"), "architectures have one row each, and no SE"),
+    "--ops": (
+        ("batch_size", "resolution", "num_classes", "use_se", "by_block", "space"),
+        "kernels say themselves what they are",
+    ),
+}
+"""By what is predicted, the parameters that would decide nothing, and why."""
+
+
+def _refuse_stray(context: typer.Context, what: str) -> None:
+    parameters, reason = _STRAY[what]
+    opt.refuse(context, parameters, what, reason)
 
 
 def profiles(as_json: opt.Json = False) -> None:
@@ -105,11 +125,15 @@ def profiles(as_json: opt.Json = False) -> None:
             ]
         )
         return
-    rows = table("profile", "device", "back end", "precision", "batch", "held out, within ±10 %", right=("batch",))
+    numbers = ("batch", "MAPE", "within ±10 %")
+    rows = table("profile", "device", "back end", "precision", *numbers, "of so many held out", right=numbers)
     for each in found:
-        what, values = next(iter(each.about.get("held_out", {}).items()), ("nothing", {"within10": 0.0, "count": 0}))
-        shown = f"{values['within10']:.1f} % of {values['count']:,} ({what})"
-        rows.add_row(each.name, each.device, each.backend, each.precision, str(each.batch), shown)
+        of = (each.name, each.device, each.backend, each.precision, str(each.batch))
+        what, values = next(iter(each.about.get("held_out", {}).items()), ("", None))
+        if values is None:
+            rows.add_row(*of, "–", "–", "none")
+            continue
+        rows.add_row(*of, f"{values['mape']:.1f} %", f"{values['within10']:.1f} %", f"{values['count']:,} ({what})")
     print_wide(rows)
 
 

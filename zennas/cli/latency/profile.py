@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -24,10 +25,16 @@ def profile(
     seed: opt.Seed = 0,
     save_dir: opt.SaveDir = None,
     resume: Annotated[
-        Optional[Path], typer.Option(parser=opt.folder, metavar="FOLDER", help="Continue what is in that folder.")
+        Optional[Path],
+        typer.Option(
+            parser=opt.folder,
+            metavar="FOLDER",
+            help="Continue what is in that folder, with more --networks if so given.",
+        ),
     ] = None,
 ) -> None:
-    """Measure the kernels of random networks as they occur fused, for zennas latency fit. Minutes; may be interrupted.
+    """Measure the kernels of random networks as they occur fused, for zennas latency fit. It takes ten to
+    twenty minutes, and may be interrupted.
 
     Example: zennas latency profile --backend onnxruntime --threads 1 --save-dir runs/my-machine
     """
@@ -36,8 +43,15 @@ def profile(
     from zennas.cli.progress import counting_progress
 
     if resume is not None:
-        opt.refuse_settings(context)
+        opt.refuse_settings(context, also=("networks",))
         folder, campaign = resume, read_campaign(resume)
+        if opt.given(context, "networks"):
+            if networks < campaign.networks:
+                raise typer.BadParameter(
+                    f"{networks} is less than the sample has, expected at least {campaign.networks}",
+                    param_hint="--networks",
+                )
+            campaign = replace(campaign, networks=networks)
     else:
         chosen = common.settings(backend, precision, device, threads, batch_size, option, seconds, 0.01, seed)
         campaign = Campaign(chosen, networks, seed)
