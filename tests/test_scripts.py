@@ -182,6 +182,7 @@ def test_a_network_is_timed_with_zen_nas_s_flags(tmp_path: Path) -> None:
     assert "second(s) per image, or " in result.stdout
     stored = json.loads((tmp_path / "run" / "latency.json").read_text())
     assert f"{stored['latency_ms'] / 1000:.4g} second" in result.stdout
+    assert f"95 % interval: {stored['interval_batch_ms'][0] / 2000:.4g} to " in result.stdout
 
 
 @pytest.mark.parametrize(

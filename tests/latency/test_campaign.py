@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -119,4 +120,36 @@ def test_folders_without_a_sample_are_refused(tmp_path: Path) -> None:
     (tmp_path / "samples").mkdir()
     (tmp_path / "samples" / "0000.json").write_text("{")
     with pytest.raises(LatencyError, match="delete it to measure it again"):
+        read_sample(tmp_path)
+
+
+GOOD = ["conv", 1, 8, 8, 4, 4, 3, 1, 1, False, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("whole_ms", "kernel", "message"),
+    [
+        (math.nan, GOOD, "whole_ms is nan, expected milliseconds above 0"),
+        ("a", GOOD, "whole_ms is 'a'"),
+        (0, GOOD, "whole_ms is 0"),
+        (1.0, [*GOOD[:-1], None], "the time of a kernel is None"),
+        (1.0, [*GOOD[:-1], -1.0], "the time of a kernel is -1.0"),
+        (1.0, ["convolution", *GOOD[1:]], "the kind of a kernel is 'convolution', expected conv, "),
+        (1.0, ["conv", 0, *GOOD[2:]], "the shape of a kernel is "),
+        (1.0, GOOD[5:], "the kind of a kernel is 4"),
+    ],
+)
+def test_bad_samples_are_refused_by_their_file(tmp_path: Path, whole_ms: object, kernel: object, message: str) -> None:
+    stored = {"whole_ms": whole_ms, "kernels": [GOOD, kernel], "conditions": {}}
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "0000.json").write_text(json.dumps(stored))
+    (tmp_path / "profile.json").write_text(json.dumps(QUICK.to_json()))
+    with pytest.raises(LatencyError, match=f"0000.json cannot be read: {message}.*; delete it to measure it again"):
+        read_sample(tmp_path)
+
+
+def test_settings_with_an_unknown_precision_are_refused(tmp_path: Path) -> None:
+    stored = replace(QUICK, measure=MeasureSettings("torch", precision="fp4")).to_json()
+    (tmp_path / "profile.json").write_text(json.dumps(stored))
+    with pytest.raises(LatencyError, match=r"profile.json cannot be read: precision is 'fp4', expected fp32 or"):
         read_sample(tmp_path)

@@ -114,10 +114,11 @@ def test_what_does_nothing_is_left_out() -> None:
         (Given(same, nn.Linear(5, 5)), r"does not run on images of 3×8×8"),
     ],
 )
-def test_the_rest_is_refused_by_name(network: nn.Module, message: str) -> None:
+def test_the_rest_is_refused_by_name(network: nn.Module, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(LatencyError, match=message) as caught:
         read_graph("net", network, 3, 8)
     assert "\n" not in str(caught.value)
+    assert capsys.readouterr().err == ""  # torch.fx prints tracebacks
 
 
 def test_the_module_is_left_as_it_was() -> None:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import latency
+from latency.base import LatencyStats, MeasureSettings
+from latency.profile import load_profile
+from PlainNet import parse
 from SearchSpace import load_space
 from SearchSpace.base import CellSpace
 from tests.conftest import SMALL
+from zennas.cli.latency.measure import _conditions
 from zennas.networks import network
+from zennas.prediction import predict, read_architectures
+from zennas.tables.base import TableError
 from zennas.targets import TargetError
 
 from .conftest import Run
@@ -41,11 +49,23 @@ def test_a_prediction_as_json_is_that_of_the_api(run: Run) -> None:
     assert (found["batch_size"], found["resolution"]) == (64, 64)
 
 
+def test_blocks_have_names_and_add_up_with_the_overhead() -> None:
+    made = replace(load_profile(V100), overhead_ms=0.5)
+    for text in (SMALL, "torchvision:resnet18"):
+        found = predict(network(text), made)
+        assert sum(ms for _, ms in found.blocks) == pytest.approx(found.latency_ms)
+        assert found.blocks[-1] == ("overhead", 0.5 / 64)
+        assert found.blocks[-2][0] == "classifier"
+    assert [name for name, _ in found.blocks[:3]] == ["conv1", "layer1.0", "layer1.1"]
+
+
 def test_several_predictions_go_to_a_file(run: Run, tmp_path: Path) -> None:
     for name in ("out.csv", "out.json"):
         code, out, err = run("latency", "predict", SMALL, "SuperConvK3BNRELU(3,8,1,1)", "--out", name)
         assert (code, out) == (0, "")
         assert name in err
+        assert err.count("extrapolated: ") == len(set(err.splitlines())) - 1
+        assert 1 <= err.count("extrapolated: ") <= 6
     rows = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
     listed = json.loads((tmp_path / "out.json").read_text())
     assert [float(row["latency_ms"]) for row in rows] == [one["latency_ms"] for one in listed]
@@ -60,7 +80,9 @@ def test_predictions_of_single_kernels(run: Run, tmp_path: Path) -> None:
     assert [row["kind"] for row in rows] == ["regular", "depthwise"]
     assert [float(row["measured_ms"]) for row in rows] == [0.25, 0.02]
     assert float(rows[0]["latency_ms_per_image"]) == pytest.approx(float(rows[0]["latency_ms"]) / 64)
-    code, out, _ = run("latency", "predict", "--profile", "v100-tensorrt-fp16", "--ops", "ops.csv", "--json")
+    code, out, err = run("latency", "predict", "--profile", "v100-tensorrt-fp16", "--ops", "ops.csv", "--json")
+    assert json.loads(out)[0]["in_channels"] == 32
+    assert "Warning" not in err
     assert [row["latency_ms"] for row in json.loads(out)] == pytest.approx([float(row["latency_ms"]) for row in rows])
 
 
@@ -84,15 +106,36 @@ def test_predictions_of_architectures(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv.gz", gzip.compress(b"arch\nx\n" * 50)[:12] + bytes(20), "a.csv.gz cannot be read"),
+        ("a.csv", b"index,arch\n1,x\n\n2\n", "a.csv, line 4: 1 cells, expected 2"),
+        ("a.csv", b"arch\n" + b"x" * 200_000 + b"\n", "a.csv, line 2: field larger than"),
+    ],
+)
+def test_bad_lists_of_architectures_are_refused(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(TableError, match=message):
+        read_architectures(tmp_path / name)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message", "code"),
     [
         (["predict"], "give networks, or --ops FILE, or --archs FILE", 2),
         (["predict", SMALL, "--ops", "x.csv"], "give networks, or --ops FILE, or --archs FILE", 2),
-        (["predict", SMALL, "--profile", "v100-pytroch-fp16"], "did you mean v100-pytorch-fp16", 1),
+        (["predict", SMALL, "--profile", "v100-pytroch-fp16"], "did you mean v100-pytorch-fp16", 2),
         (["predict", "--ops", "none.csv"], "none.csv cannot be read", 1),
         (["predict", "--archs", "none.txt"], "none.txt cannot be read", 1),
-        (["predict", "torchvision:resnet81"], "did you mean resnet", 1),
+        (["predict", "torchvision:resnet81"], "did you mean resnet", 2),
         (["predict", "torchvision:vit_b_16"], "vit_b_16", 1),
+        (["predict", "torchvision:r3d_18"], "torchvision has no model 'r3d_18'", 2),
+        (["predict", "torchvision:inception_v3", "--resolution", "32"], "inception_v3", 1),
+        (["predict", "torchvision:googlenet"], "googlenet", 1),
+        (["predict", SMALL, "--space", "darts"], "leave out --space", 2),
+        (["predict", "--ops", "x.csv", "--batch-size", "2", "--by-block"], "leave out --batch-size, --by-block", 2),
+        (["predict", "--archs", "x.csv", "--no-use-se"], "leave out --use-se", 2),
+        (["fit", ".", "--name", "x", "--out", "x.json", "--precision", "fp16"], "leave out --precision", 2),
         (["measure", SMALL, "--backend", "torhc"], "did you mean torch", 2),
         (["measure", SMALL, "--precision", "fp4"], "fp4", 1),
         (["measure", SMALL, "--device", "cuda:7"], "CUDA", 2),
@@ -123,20 +166,40 @@ def test_a_measurement_says_how_and_how_sure(run: Run, tmp_path: Path) -> None:
     assert code == 0
     for text in ("95 % interval", "torch fp32, 1 thread, batch 1", "of PyTorch's"):
         assert text in out
-    more = ["--by-block", "--json", "--batch-size", "2", "--out", "m.csv"]
+    more = ["--by-block", "--json", "--batch-size", "2", "--out", "m.csv", "--precision", "FP32"]
     code, out, _ = run("latency", "measure", SMALL, *quick, *more)
     found = json.loads(out)
     assert code == 0
     assert found["latency_ms"] > 0
     assert len(found["blocks"]) == 6
+    assert [found["blocks"][i]["name"] for i in (0, -1)] == [str(parse(SMALL).blocks[0]), "classifier"]
+    assert found["blocks"][0]["latency_ms"] == found["blocks"][0]["batch_ms"] / 2
     (row,) = csv.DictReader((tmp_path / "m.csv").read_text().splitlines())
     assert float(row["latency_ms"]) == pytest.approx(found["latency_ms"])
+
+
+def test_an_interrupted_measurement_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("latency.measure.compare", interrupt)
+    code, out, err = run("latency", "measure", SMALL)
+    assert (code, out) == (130, "")
+    assert err == "error: interrupted; nothing was written\n"
+
+
+def test_conditions_are_those_of_all_networks() -> None:
+    found = {"load": {"before": 0.5, "after": 0.71}, "processor": "abacus"}
+    stats = [LatencyStats("n", MeasureSettings(), (1.0,) * 6, True, off, found) for off in (1e-6, 3e-4)]
+    assert "; load 0.5 before, 0.7 after; logits within 3.0e-04 of" in _conditions(stats)
 
 
 def test_profiles_are_listed(run: Run) -> None:
     code, out, _ = run("latency", "profiles")
     assert code == 0
-    assert V100 in out
+    (line,) = (line for line in out.splitlines() if line.startswith(V100))
+    assert "10.1 %" in line
+    assert "55.6 %" in line
     code, out, _ = run("latency", "profiles", "--json")
     assert {"name", "device", "source", "held_out"} <= json.loads(out)[0].keys()
 

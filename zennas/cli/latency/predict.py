@@ -139,6 +139,7 @@ def profiles(as_json: opt.Json = False) -> None:
 
 def _print(found: list[Prediction], device: str, precision: str, by_block: bool) -> None:
     from zennas.cli.render import OUT, print_wide, table
+    from zennas.prediction import OVERHEAD
 
     rows = table("network", "ms/image", "images/s", right=("ms/image", "images/s"))
     for one in found:
@@ -147,7 +148,9 @@ def _print(found: list[Prediction], device: str, precision: str, by_block: bool)
     for one in found if by_block else ():
         parts = table("block", "ms/image", "share", right=("ms/image", "share"))
         for name, ms in one.blocks:
-            parts.add_row(name, f"{ms:.4g}", f"{100 * ms / one.latency_ms:.1f} %")
+            parts.add_row(
+                "once a batch" if name == OVERHEAD else name, f"{ms:.4g}", f"{100 * ms / one.latency_ms:.1f} %"
+            )
         print_wide(parts)
     first = found[0]
     OUT.print(f"predicted by {first.profile} for {device} in {precision}, batch {first.batch_size}", highlight=False)
