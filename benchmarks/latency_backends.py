@@ -1,4 +1,4 @@
-"""The same networks through every back end that is here: ms an image at batch 1 on one thread, beside PyTorch in float32."""
+"""The same networks through every back end here: ms an image at batch 1 on one thread, beside PyTorch in float32."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def main() -> None:
                     continue
                 found = measure(subject, MeasureSettings(backend.name, precision))
                 note = "" if found.settled else ", not settled"
+                times = base.latency_ms / found.latency_ms
                 print(
-                    f"  {backend.name} {precision}: {found.latency_ms:.2f} ms, {base.latency_ms / found.latency_ms:.2f} "
-                    f"times as fast, logits {found.difference:.1e} off{note}"
+                    f"  {backend.name} {precision}: {found.latency_ms:.2f} ms, {times:.2f} times as fast, "
+                    f"logits {found.difference:.1e} off{note}"
                 )
 
 

@@ -134,7 +134,9 @@ def read_sample(folder: Path) -> tuple[KernelTable, list[MeasuredNetwork], dict[
 
 
 def _kernel(fields: list[Any]) -> Kernel:
-    """Raises ValueError, or TypeError for other than so many fields."""
+    """Raises ValueError."""
+    if len(fields) != len(Kernel._fields):
+        raise ValueError(f"a kernel has {len(fields)} fields, expected {len(Kernel._fields)} and its time")
     found = Kernel(*fields)
     if found.kind not in KINDS:
         raise ValueError(f"the kind of a kernel is {found.kind!r}, expected {', '.join(KINDS)}")

@@ -18,7 +18,7 @@ from statistics import median
 from typing import IO, Any
 
 from latency.base import LatencyError
-from latency.kernels import CONV, DEPTHWISE, GLOBAL_POOL, GROUPED, KINDS, Kernel
+from latency.kernels import CONV, DEPTHWISE, GLOBAL_POOL, GROUPED, KINDS, WEIGHTED, Kernel
 from latency.profile import Profile
 
 COLUMNS = ("kind", "batch", "in_channels", "in_height", "in_width", "out_channels", "kernel", "stride", "fused_add")
@@ -118,7 +118,7 @@ def _row(row: dict[str, Any], timed: bool, place: str) -> tuple[Kernel, float]:
 
 def _check_size(kernel: Kernel, place: str) -> None:
     """Raises TableError for a kernel that no device runs, and whose work would not fit 64 bits."""
-    length = kernel.kernel**2 * (kernel.in_channels // kernel.groups)
+    length = kernel.kernel**2 * (kernel.in_channels // kernel.groups if kernel.kind in WEIGHTED else 1)
     products = kernel.batch * kernel.out_size**2 * kernel.out_channels * length
     numbers = kernel.batch * kernel.size**2 * kernel.in_channels
     if max(products, numbers) > _MOST:

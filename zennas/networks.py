@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from PlainNet import Options, Structure, lower
 from PlainNet.ops import HEAD, OpGraph
-from zennas.targets import UnknownModelError, resolve
+from PlainNet.registry import UnknownNameError, nearest_names
+from zennas.targets import TargetError, resolve
 
 if TYPE_CHECKING:
     from latency.base import Subject
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 TORCHVISION = "torchvision:"
 _SLOW_TO_DRAW = ("googlenet", "inception_v3")
 """Models that warn unless they are told whether to draw their weights by a rule that takes a minute."""
+
+
+class UnknownModelError(TargetError, UnknownNameError):
+    """The name of a model that torchvision has not."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,6 @@ def network(
 
 def _check_torchvision(text: str) -> None:
     from torchvision import models
-
-    from PlainNet.registry import nearest_names
 
     name, known = text.removeprefix(TORCHVISION), models.list_models(module=models)  # those that classify images
     if name not in known:

@@ -16,10 +16,6 @@ class TargetError(ValueError):
     """Text that names nothing to work on."""
 
 
-class UnknownModelError(TargetError):
-    """The name of a model that torchvision has not."""
-
-
 @dataclass(frozen=True)
 class NetworkTarget:
     """A structure with what is known of how it is meant to be used; None where nothing is known."""

@@ -111,6 +111,20 @@ def test_other_settings_are_refused_in_the_same_folder(tmp_path: Path) -> None:
     assert len(read_sample(tmp_path)[1]) == 2
 
 
+@pytest.mark.usefixtures("small")
+def test_a_resumed_sample_may_be_made_larger(tmp_path: Path) -> None:
+    from typer import BadParameter
+
+    from zennas.cli.app import app
+
+    measure_sample(tmp_path, replace(QUICK, networks=2))
+    resume = ["latency", "profile", "--resume", str(tmp_path), "--networks"]
+    app([*resume, "3"], standalone_mode=False)
+    assert len(read_sample(tmp_path)[1]) == 3
+    with pytest.raises(BadParameter, match="less than the sample has, expected at least 3"):
+        app([*resume, "2"], standalone_mode=False)
+
+
 def test_folders_without_a_sample_are_refused(tmp_path: Path) -> None:
     with pytest.raises(LatencyError, match="holds no measured kernels"):
         read_sample(tmp_path)
@@ -136,7 +150,7 @@ GOOD = ["conv", 1, 8, 8, 4, 4, 3, 1, 1, False, 0.5]
         (1.0, [*GOOD[:-1], -1.0], "the time of a kernel is -1.0"),
         (1.0, ["convolution", *GOOD[1:]], "the kind of a kernel is 'convolution', expected conv, "),
         (1.0, ["conv", 0, *GOOD[2:]], "the shape of a kernel is "),
-        (1.0, GOOD[5:], "the kind of a kernel is 4"),
+        (1.0, GOOD[5:], "a kernel has 5 fields, expected 10"),
     ],
 )
 def test_bad_samples_are_refused_by_their_file(tmp_path: Path, whole_ms: object, kernel: object, message: str) -> None:

@@ -19,7 +19,6 @@ from PlainNet.registry import UnknownNameError
 from zennas.budget import BudgetError
 from zennas.search.settings import WrongSettingError
 from zennas.store import RunInUseError
-from zennas.targets import UnknownModelError
 
 
 class InterruptionError(RuntimeError):
@@ -36,7 +35,6 @@ class TerminationError(InterruptionError):
 
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (UnknownNameError, 2),
-    (UnknownModelError, 2),
     (UnknownProfileError, 2),
     (WrongSettingError, 2),
     (DeviceError, 2),

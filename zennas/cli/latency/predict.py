@@ -148,9 +148,8 @@ def _print(found: list[Prediction], device: str, precision: str, by_block: bool)
     for one in found if by_block else ():
         parts = table("block", "ms/image", "share", right=("ms/image", "share"))
         for name, ms in one.blocks:
-            parts.add_row(
-                "once a batch" if name == OVERHEAD else name, f"{ms:.4g}", f"{100 * ms / one.latency_ms:.1f} %"
-            )
+            block = "once a batch" if name == OVERHEAD else name
+            parts.add_row(block, f"{ms:.4g}", f"{100 * ms / one.latency_ms:.1f} %")
         print_wide(parts)
     first = found[0]
     OUT.print(f"predicted by {first.profile} for {device} in {precision}, batch {first.batch_size}", highlight=False)
