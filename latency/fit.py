@@ -220,16 +220,20 @@ def non_negative(
     return tuple((solution / size).tolist())
 
 
-def scaled(profile: Profile, kernels: Sequence[Sequence[Kernel]], ms: Sequence[float]) -> Profile:
+def scaled(
+    profile: Profile, kernels: Sequence[Sequence[Kernel]], ms: Sequence[float], unsure_ms: float = 0.0
+) -> Profile:
     """`profile` with the `scale` and `overhead_ms` that fit whole networks best, `ms` of which were measured, a batch.
 
     Least absolute relative deviations, by reweighted least squares: networks that are predicted badly do not decide.
+    unsure_ms: how far a kernel's time may be off; networks of many short kernels count less for it.
     """
     sums = np.array([sum(profile.kernel_ms(kernel) for kernel in network) for network in kernels])
     terms, measured = np.stack([sums, np.ones(len(sums))], axis=1), np.array(ms)
-    weights = np.ones(len(sums))
+    certain = measured / (measured + unsure_ms * np.array([len(network) for network in kernels]))
+    weights = certain
     for _ in range(_REWEIGHTED):
         scale, overhead = non_negative(terms, measured, weights)
         off = np.abs((scale * sums + overhead) / measured - 1)
-        weights = 1 / np.sqrt(off + _SMALL)
+        weights = certain / np.sqrt(off + _SMALL)
     return replace(profile, scale=scale, overhead_ms=overhead)

@@ -78,7 +78,9 @@ def fit_folder(folder: Path, described: Described, steps: int | None, seed: int,
     table = merged(table)
     made, found = fit(table, target, recipe_for(len(table), steps, seed), _relay(told), unsure_ms=UNSURE_MS)
     held = {**_of_long(made, table), **{f"{name}, of any length": one for name, one in found.items()}}
-    made = scaled(_with_traffic(made), [network.kernels for network in networks], [network.ms for network in networks])
+    made = scaled(
+        _with_traffic(made), [network.kernels for network in networks], [network.ms for network in networks], UNSURE_MS
+    )
     own = [
         made.scale * sum(made.kernel_ms(kernel) for kernel in network.kernels) + made.overhead_ms
         for network in networks
