@@ -12,7 +12,7 @@ from benchmarks.common import print_machine
 from latency.base import LatencyError
 from latency.making import write_profile
 from latency.profile import FOLDER, load_profile
-from zennas.evaluation import evaluate, measured_as, usual_networks
+from zennas.evaluation import drift, drift_text, evaluate, measured_as, usual_networks
 
 WHOLE = "whole networks"
 LIMITS = (
@@ -37,6 +37,7 @@ def main() -> None:
         except LatencyError as reason:
             print(f"{name}: skipped, {reason}")
             continue
+        before = drift(profile, settings)
         rows, errors = evaluate(profile, usual_networks(), settings)
         print(
             f"{name}: {settings.backend} {settings.precision}, threads {settings.threads}, batch {settings.batch_size}"
@@ -47,6 +48,8 @@ def main() -> None:
             print(f"  {times}  {row.network[:70]}{note}")
         reached = errors.within10 >= WITHIN and errors.count >= 20
         print(f"  {errors}")
+        for line in drift_text(before, rows):
+            print(f"  {line}")
         if wanted.write:
             held = {WHOLE: errors.to_json(), **profile.about["held_out"]}
             made = replace(profile, about={**profile.about, "held_out": held, "limits": LIMITS})

@@ -26,6 +26,8 @@ from PlainNet.files import write_text
 from PlainNet.ops import OpGraph
 from PlainNet.registry import UnknownNameError
 
+REFERENCE_MS = (3.0, 50.0)
+_REFERENCE_FIELDS = ("structure", "resolution", "num_classes", "use_se", "whole_ms")
 SETTINGS_FILE = "profile.json"
 _LEAST_SHARE = 0.3
 """A kernel is taken for no less than this share of what the profiler says, whatever the profiler adds."""
@@ -151,6 +153,19 @@ def _milliseconds(value: Any, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
         raise ValueError(f"{what} is {value!r}, expected milliseconds above 0")
     return float(value)
+
+
+def references(folder: Path, count: int = 5) -> list[dict[str, Any]]:
+    """A few networks of the sample with their latencies, to tell later whether the machine is still as fast.
+
+    Settled ones of moderate length, evenly spread over the sample.
+    """
+    found = []
+    for path in sorted((folder / "samples").glob("*.json")):
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if stored["settled"] and REFERENCE_MS[0] <= stored["whole_ms"] <= REFERENCE_MS[1]:
+            found.append({name: stored[name] for name in _REFERENCE_FIELDS})
+    return found[:: max(1, len(found) // count)][:count]
 
 
 def kernel_times(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from latency.base import BACKENDS, LatencyError
-from latency.campaign import read_campaign, read_sample
+from latency.campaign import read_campaign, read_sample, references
 from latency.card import card, method
 from latency.errors import Errors, errors
 from latency.fit import Target, fit, held_out_errors, recipe_for, scaled
@@ -92,7 +92,8 @@ def fit_folder(folder: Path, described: Described, steps: int | None, seed: int,
         f"{len(table):,} different kernels of {len(networks)} random networks (seed {campaign.seed}), measured by this "
         f"project on {device}, {threads}, batch {settings.batch_size}, with {versions}."
     )
-    return _described(made, f"{source} {described.source}".strip(), held)
+    made = _described(made, f"{source} {described.source}".strip(), held)
+    return replace(made, about={**made.about, "reference": references(folder)})
 
 
 def _with_traffic(made: Profile) -> Profile:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
+from statistics import median
 from typing import Any
 
 from latency.base import LatencyError, MeasureSettings
 from latency.errors import Errors, errors
 from latency.measure import measure
 from latency.profile import Profile
+from PlainNet import parse
 from PlainNet.cost import cost
 from SearchSpace import load_space
 from zennas.devices import here
@@ -75,6 +77,30 @@ def evaluate(
         rows.append(Row(one.name, stats.latency_ms, predicted, stats.settled))
     told(len(networks), len(networks), "")
     return rows, errors([row.predicted_ms for row in rows], [row.measured_ms for row in rows])
+
+
+def drift(profile: Profile, settings: MeasureSettings) -> float | None:
+    """How many times as long as when it was profiled the machine takes now, by networks that were measured then.
+
+    The median of a few; None where the profile has none. Raises LatencyError.
+    """
+    ratios = []
+    for one in profile.about.get("reference", ()):
+        structure = parse(one["structure"])
+        again = Network("reference", one["resolution"], one["num_classes"], one["use_se"], structure)
+        ratios.append(measure(again.subject(), settings).median / one["whole_ms"])
+    return median(ratios) if ratios and settings.batch_size == profile.batch else None
+
+
+def drift_text(ratio: float | None, rows: Sequence[Row]) -> list[str]:
+    """What the drift is, and the errors with it taken out, as lines."""
+    if ratio is None:
+        return []
+    found = errors([row.predicted_ms * ratio for row in rows], [row.measured_ms for row in rows])
+    return [
+        f"networks of the profile's sample take {ratio:.2f} times as long now as when they were measured for it",
+        f"with that taken out: {found}",
+    ]
 
 
 def usual_networks(seed: int = 1) -> list[Network]:

@@ -65,4 +65,6 @@ def evaluate(
         )
     print_wide(shown)
     OUT.print(str(errors))
+    for line in evaluation.drift_text(evaluation.drift(chosen, settings), rows):
+        OUT.print(line)
     OUT.print(common.protocol(settings))
