@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from latency.base import LatencyError
 from latency.errors import Errors, errors
 from latency.features import Hardware, columns, features, work
-from latency.kernels import KINDS, WEIGHTED, Fusion, Kernel
+from latency.kernels import KINDS, WEIGHTED, Kernel
 from latency.models import Learned, Linear, Model, Widths
 from latency.profile import RANGED, Profile
 from latency.table import KernelTable, by_kind, held_out, predict_kernels
@@ -47,19 +47,6 @@ class Recipe:
     seed: int = 0
 
 
-@dataclass(frozen=True)
-class Target:
-    """What a profile is of; fields as in `Profile`."""
-
-    name: str
-    device: str
-    backend: str
-    precision: str
-    batch: int
-    hardware: Hardware
-    fusion: Fusion
-
-
 def recipe_for(rows: int, steps: int | None = None, seed: int = 0) -> Recipe:
     """How to train on so many kernels: few are soon learned by heart, so they get a hundred passes and much decay."""
     if rows >= MANY:
@@ -68,24 +55,25 @@ def recipe_for(rows: int, steps: int | None = None, seed: int = 0) -> Recipe:
     return Recipe(steps=steps or passes, rate=4e-3, decay=0.3, seed=seed)
 
 
-Told = Callable[[str, int, int], None]
-"""Hears what is being fitted, and how many steps of how many are done."""
+Told = Callable[[int, int, str], None]
+"""Hears how many steps of how many are done, and what is being fitted."""
 
 
-def _silent(what: str, done: int, total: int) -> None:
+def _silent(done: int, total: int, what: str) -> None:
     pass
 
 
 def fit(
     table: KernelTable,
-    target: Target,
+    blank: Profile,
     recipe: Recipe = Recipe(),
     told: Told = _silent,
     share: float = 0.1,
     unsure_ms: float = 0.0,
 ) -> tuple[Profile, dict[str, Errors]]:
-    """A profile fitted to all but a `share` of the shapes of `table`, and its errors on those, by kind and for all.
+    """`blank` with models fitted to all but a `share` of the shapes of `table`; its errors on those, by kind and all.
 
+    blank: says what the profile is of; its models do not matter.
     unsure_ms: how far measured times may be off in absolute terms; much shorter kernels count less for it.
     Raises LatencyError for a table that is too small.
     """
@@ -97,21 +85,11 @@ def fit(
         raise LatencyError(f"{len(known)} kernels are too few to fit: measure more")
     parts = (tuple(k for k in kinds if k in WEIGHTED), tuple(k for k in kinds if k not in WEIGHTED))
     models = [
-        _model(known.where(partial(_is_of, kinds=here)), here, target, recipe, told, unsure_ms)
+        _model(known.where(partial(_is_of, kinds=here)), here, blank.hardware, recipe, told, unsure_ms)
         for here in parts
         if here
     ]
-    profile = Profile(
-        target.name,
-        target.device,
-        target.backend,
-        target.precision,
-        target.batch,
-        target.hardware,
-        target.fusion,
-        tuple(models),
-        ranges=ranges(known.kernels),
-    )
+    profile = replace(blank, models=tuple(models), ranges=ranges(known.kernels))
     return profile, held_out_errors(profile, table, share)
 
 
@@ -143,18 +121,18 @@ def ranges(kernels: Sequence[Kernel]) -> dict[str, dict[str, list[int]]]:
 
 
 def _model(
-    table: KernelTable, kinds: tuple[str, ...], target: Target, recipe: Recipe, told: Told, unsure_ms: float
+    table: KernelTable, kinds: tuple[str, ...], hardware: Hardware, recipe: Recipe, told: Told, unsure_ms: float
 ) -> Model:
     assert table.ms is not None
     if len(table) < LEAST_LEARNED:
-        return rates(table, target.hardware)
+        return rates(table, hardware)
     from latency.train import train  # imports torch
 
-    inputs, base = _inputs(table.kernels, kinds, target.hardware)
+    inputs, base = _inputs(table.kernels, kinds, hardware)
     ms = np.array(table.ms)
     targets, weights = np.log(ms / base), ms / (ms + unsure_ms)
     what = "kernels with weights" if kinds[0] in WEIGHTED else "other kernels"
-    perceptron = train(inputs, targets, weights, recipe, lambda done: told(what, done, recipe.steps))
+    perceptron = train(inputs, targets, weights, recipe, lambda done: told(done, recipe.steps, what))
     return Learned(kinds, perceptron, few_widths(table.kernels))
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from latency.base import BACKENDS, LatencyError
 from latency.campaign import read_campaign, read_sample, references
 from latency.card import card, method
 from latency.errors import Errors, errors
-from latency.fit import Target, fit, held_out_errors, recipe_for, scaled
+from latency.fit import Told, fit, held_out_errors, recipe_for, scaled
 from latency.hardware import named, processor
-from latency.kernels import Fusion
 from latency.models import traffic
 from latency.profile import Profile
 from latency.table import KernelTable, longer, merged, read_table
@@ -23,60 +21,41 @@ LONG_MS = 0.1
 UNSURE_MS = 0.02
 """Profilers count whole microseconds, and add some to each kernel."""
 
-Told = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class Described:
-    """What is said of a profile; for a folder of measurements, device, back end, precision and batch are known by
-    it.
-    """
-
-    name: str
-    device: str
-    backend: str
-    precision: str
-    batch: int
-    source: str
-
 
 def fit_table(
-    path: Path, described: Described, hardware: str, steps: int | None, seed: int, told: Told, *, memory: bool = True
+    path: Path, blank: Profile, source: str, steps: int | None, seed: int, told: Told, *, memory: bool = True
 ) -> Profile:
-    """A profile from a CSV file of kernels. Raises LatencyError, UnknownNameError.
+    """`blank`, which says what a CSV file of kernels is of, fitted to it. Raises LatencyError.
 
-    memory: kinds without weights that the table lacks are predicted from the bytes that they move.
+    source: for the card. memory: kinds without weights that the table lacks are taken from the bytes that they move.
     """
-    sheet = named(hardware, described.precision, 1)
-    target = Target(
-        described.name, described.device, described.backend, described.precision, described.batch, sheet, Fusion()
-    )
     table = read_table(path, measured=True)
-    made, held = fit(table, target, recipe_for(len(table), steps, seed), _relay(told))
-    return _described(_with_traffic(made) if memory else made, described.source, held)
+    made, held = fit(table, blank, recipe_for(len(table), steps, seed), told)
+    return _described(_with_traffic(made) if memory else made, source, held)
 
 
-def fit_folder(folder: Path, described: Described, steps: int | None, seed: int, told: Told) -> Profile:
-    """A profile from the folder of `zennas latency profile`. Raises LatencyError."""
+def fit_folder(folder: Path, name: str, source: str, steps: int | None, seed: int, told: Told) -> Profile:
+    """A profile from the folder of `zennas latency profile`. source: more for the card. Raises LatencyError."""
     campaign = read_campaign(folder)
     table, networks, conditions = read_sample(folder)
     settings = campaign.measure
     gpu = conditions.get("gpu") or {}
-    device = gpu.get("name") or conditions.get("processor") or described.device
+    device = gpu.get("name") or conditions.get("processor") or "unknown device"
     sheet = processor(settings.precision, settings.threads)
     if settings.device != "cpu":
         sheet = named("h200", settings.precision, settings.threads)
-    target = Target(
-        described.name,
+    blank = Profile(
+        name,
         str(device),
         settings.backend,
         settings.precision,
         settings.batch_size,
         sheet,
         BACKENDS.get(settings.backend).fusion,
+        models=(),
     )
     table = merged(table)
-    made, found = fit(table, target, recipe_for(len(table), steps, seed), _relay(told), unsure_ms=UNSURE_MS)
+    made, found = fit(table, blank, recipe_for(len(table), steps, seed), told, unsure_ms=UNSURE_MS)
     held = {**_of_long(made, table), **{f"{name}, of any length": one for name, one in found.items()}}
     made = scaled(
         _with_traffic(made), [network.kernels for network in networks], [network.ms for network in networks], UNSURE_MS
@@ -88,11 +67,11 @@ def fit_folder(folder: Path, described: Described, steps: int | None, seed: int,
     held["the sample's networks, which were fitted"] = errors(own, [network.ms for network in networks])
     versions = ", ".join(f"{name} {version}" for name, version in conditions.get("versions", {}).items())
     threads = f"{settings.threads} thread{'s' if settings.threads > 1 else ''}"
-    source = (
+    own_source = (
         f"{len(table):,} different kernels of {len(networks)} random networks (seed {campaign.seed}), measured by this "
         f"project on {device}, {threads}, batch {settings.batch_size}, with {versions}."
     )
-    made = _described(made, f"{source} {described.source}".strip(), held)
+    made = _described(made, f"{own_source} {source}".strip(), held)
     return replace(made, about={**made.about, "reference": references(folder)})
 
 
@@ -107,10 +86,6 @@ def _of_long(made: Profile, table: KernelTable) -> dict[str, Errors]:
     """Errors on those held-out kernels that make up most of the time, and that profilers tell well."""
     found = held_out_errors(made, longer(table, LONG_MS))
     return {f"kernels of at least {LONG_MS} ms": found["all"]} if found else {}
-
-
-def _relay(told: Told) -> Callable[[str, int, int], None]:
-    return lambda what, done, total: told(done, total, what)
 
 
 def _described(made: Profile, source: str, held: dict[str, Errors]) -> Profile:

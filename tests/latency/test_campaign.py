@@ -13,7 +13,7 @@ from latency import sampling
 from latency.base import LatencyError, LatencyStats, LayerTime, MeasureSettings
 from latency.campaign import Campaign, kernel_times, measure_sample, read_sample
 from latency.kernels import KINDS, WEIGHTED, Fusion, group
-from latency.making import Described, fit_folder
+from latency.making import fit_folder
 from latency.measure import Breakdown
 from latency.sampling import sampled
 from PlainNet import Options, cost, lower, parse
@@ -97,7 +97,7 @@ def test_a_sample_is_measured_carried_on_and_fitted(tmp_path: Path) -> None:
     assert min(table.ms) > 0
     assert sum(kernel.kind in WEIGHTED for kernel in table.kernels) >= 3
     assert conditions["processor"]
-    made = fit_folder(tmp_path, Described("t", "", "", "", 1, ""), 100, 0, lambda done, total, what: None)
+    made = fit_folder(tmp_path, "t", "", 100, 0, lambda done, total, what: None)
     assert (made.backend, made.precision, made.batch) == ("torch", "fp32", 1)
     assert "3 random networks" in made.about["source"]
     assert made.about["reference"] == []  # all too quick to tell anything

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,16 +14,16 @@ import pytest
 from latency.base import LatencyError
 from latency.errors import errors
 from latency.features import baseline, work
-from latency.fit import Recipe, Target, fit, held_out_errors, non_negative, rates, scaled
+from latency.fit import Recipe, fit, held_out_errors, non_negative, rates, scaled
 from latency.hardware import processor
 from latency.kernels import Fusion, Kernel
-from latency.making import Described, fit_table, write_profile
+from latency.making import fit_table, write_profile
 from latency.models import Learned, Linear
-from latency.profile import ProfileError, load_profile
+from latency.profile import Profile, ProfileError, load_profile
 from latency.table import LATENCY, KernelTable, held_out, row_of
 
 SHEET = processor("fp32")
-TARGET = Target("test", "a law", "none", "fp32", 1, SHEET, Fusion())
+TARGET = Profile("test", "a law", "none", "fp32", 1, SHEET, Fusion(), models=())
 QUICK = Recipe(width=32, hidden=2, steps=1500, batch=128)
 
 
@@ -98,8 +99,8 @@ def test_a_table_becomes_a_file_with_a_card(tmp_path: Path) -> None:
     rows = [row_of(kernel, law(kernel)) for kernel in convolutions(60)]
     table = tmp_path / "k.csv"
     table.write_text("\n".join([",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]) + "\n")
-    described = Described("mine", "a law", "none", "fp32", 1, "This test.")
-    made = fit_table(table, described, "cpu", 100, 0, lambda done, total, what: None)
+    blank = replace(TARGET, name="mine")
+    made = fit_table(table, blank, "This test.", 100, 0, lambda done, total, what: None)
     path = write_profile(tmp_path / "mine.json", made)
     found = load_profile(path)
     kernel = Kernel("conv", 1, 64, 64, 14, 14, 3)

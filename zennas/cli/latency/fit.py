@@ -52,18 +52,25 @@ def fit(
     """
     if out.suffix != ".json":
         raise typer.BadParameter(f"{out} does not end in .json", param_hint="--out")
-    from latency.making import Described, fit_folder, fit_table, write_profile
+    from latency.hardware import named
+    from latency.kernels import Fusion
+    from latency.making import fit_folder, fit_table, write_profile
+    from latency.profile import Profile
     from zennas.cli.progress import counting_progress
     from zennas.cli.render import OUT, print_json
 
     if source.is_dir():
         opt.refuse(context, _OF_A_TABLE, "SOURCE", "a folder says itself what was measured, and how")
-    described = Described(name, device or "unknown device", backend, precision.casefold(), batch_size, source_text)
     with counting_progress("fitting", "; nothing was written") as told:
         if source.is_dir():
-            made = fit_folder(source, described, steps, seed, told)
+            made = fit_folder(source, name, source_text, steps, seed, told)
         else:
-            made = fit_table(source, described, hardware, steps, seed, told, memory=memory)
+            precision = precision.casefold()
+            sheet = named(hardware, precision, threads=1)
+            blank = Profile(
+                name, device or "unknown device", backend, precision, batch_size, sheet, Fusion(), models=()
+            )
+            made = fit_table(source, blank, source_text, steps, seed, told, memory=memory)
         written = write_profile(out, made)
     if as_json:
         print_json({"name": made.name, "file": str(written), **made.about})
