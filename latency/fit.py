@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from latency.base import LatencyError
 from latency.errors import Errors, errors
 from latency.features import Hardware, columns, features, work
-from latency.kernels import KINDS, WEIGHTED, Kernel
+from latency.kernels import KINDS, WEIGHTED, Kernel, by_kind
 from latency.models import Learned, Linear, Model, Widths
 from latency.profile import RANGED, Profile
-from latency.table import KernelTable, by_kind, held_out, predict_kernels
+from latency.table import KernelTable, held_out, predict_kernels
 
 LEAST_LEARNED = 300
 """Fewer rows than this teach a perceptron nothing."""

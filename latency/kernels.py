@@ -7,7 +7,7 @@ A `Kernel` says all that a predictor looks at; equal kernels take the same time,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -243,3 +243,15 @@ def _kernels(one: _Open, batch: int) -> list[Kernel]:
             return [Kernel(one.kind, batch, makes.channels, makes.channels, *sizes)]
         case _:
             return [Kernel(one.kind, batch, takes.channels, makes.channels, *sizes, added=one.added)]
+
+
+def by_kind(kernels: Sequence[Kernel]) -> Iterator[tuple[list[int], Kernel]]:
+    """For each kind the rows that are of it, and their kernels as one, with columns (N,) for fields."""
+    import numpy as np
+
+    rows: dict[str, list[int]] = {}
+    for i, kernel in enumerate(kernels):
+        rows.setdefault(kernel.kind, []).append(i)
+    for kind, chosen in rows.items():
+        columns = np.array([kernels[i][1:] for i in chosen], dtype=np.int64).T
+        yield chosen, Kernel(kind, *columns)

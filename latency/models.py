@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from latency.features import Hardware, baseline, columns, features, work
-from latency.kernels import DEPTHWISE, KINDS, WEIGHTED, Kernel
+from latency.kernels import DEPTHWISE, KINDS, WEIGHTED, Kernel, by_kind
 from latency.perceptron import Perceptron
 
 _REMEMBERED = 1 << 18
@@ -22,7 +22,7 @@ class Widths(NamedTuple):
     out_channels: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Learned:
     """A roofline time times a learned factor, see `features.py`.
 
@@ -64,19 +64,21 @@ class Learned:
         ins = _bracket(known.in_channels, kernel.in_channels)
         return [(u * v, kernel._replace(in_channels=ci, out_channels=co)) for u, ci in ins for v, co in outs]
 
-    def many(self, kernel: Kernel, hardware: Hardware) -> Any:
-        """Times of many kernels of one kind, whose fields are arrays (N,)."""
+    def many(self, kernels: Sequence[Kernel], hardware: Hardware) -> list[float]:
+        """Times of many kernels, of any of its kinds."""
         import numpy as np
 
-        rows = zip(*(np.broadcast_to(one, np.shape(kernel.batch)).tolist() for one in kernel[1:]), strict=True)
-        around = [self._around(Kernel(kernel.kind, *row)) for row in rows]
+        around = [self._around(kernel) for kernel in kernels]
         distinct = list({near: None for parts in around for _, near in parts})
-        columns_of = Kernel(kernel.kind, *np.array([near[1:] for near in distinct], dtype=np.int64).T)
-        _, found = features(columns_of, hardware, self.kinds, columns())
-        inputs = np.stack([np.broadcast_to(one, len(distinct)) for one in found], axis=1).astype(np.float32)
-        factors = dict(zip(distinct, self.perceptron(inputs).tolist(), strict=True))
-        logs = [sum(share * factors[near] for share, near in parts) for parts in around]
-        return baseline(kernel, hardware, columns()) * np.exp(logs)
+        factors: dict[Kernel, float] = {}
+        for rows, together in by_kind(distinct):
+            _, found = features(together, hardware, self.kinds, columns())
+            inputs = np.stack([np.broadcast_to(one, len(rows)) for one in found], axis=1).astype(np.float32)
+            factors.update(zip((distinct[i] for i in rows), self.perceptron(inputs).tolist(), strict=True))
+        return [
+            float(baseline(kernel, hardware)) * math.exp(sum(share * factors[near] for share, near in parts))
+            for kernel, parts in zip(kernels, around, strict=True)
+        ]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -123,11 +125,8 @@ class Linear:
                 mac += more
         return float(each + mac * done.macs + byte * done.bytes)
 
-    def many(self, kernel: Kernel, hardware: Hardware) -> Any:
-        import numpy as np
-
-        rows = zip(*(np.broadcast_to(field, np.shape(kernel.batch)).tolist() for field in kernel[1:]), strict=True)
-        return np.array([self.ms(Kernel(kernel.kind, *row), hardware) for row in rows])
+    def many(self, kernels: Sequence[Kernel], hardware: Hardware) -> list[float]:
+        return [self.ms(kernel, hardware) for kernel in kernels]
 
     def _rate(self, kernel: Kernel) -> tuple[float, float, float]:
         fitting = [rate for rate in self.rates if rate[0] == kernel.kind]

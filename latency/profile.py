@@ -17,7 +17,7 @@ from latency.features import Hardware
 from latency.kernels import CONV, GROUPED, LINEAR, WEIGHTED, Fusion, Kernel
 from latency.models import Linear, Model, model_from_json
 from latency.profilecheck import check
-from PlainNet.registry import nearest_names
+from PlainNet.registry import UnknownNameError, nearest_names
 
 FORMAT = "zennas latency profile"
 VERSION = 1
@@ -31,6 +31,10 @@ _CONVOLUTIONS = (LINEAR, GROUPED)
 
 class ProfileError(LatencyError):
     """A profile that is not there, cannot be read, or does not know an operation."""
+
+
+class UnknownProfileError(ProfileError, UnknownNameError):
+    """No shipped profile of that name, and no such file."""
 
 
 @dataclass(frozen=True)
@@ -181,16 +185,13 @@ def profile_names() -> list[str]:
 
 
 def load_profile(name: str | Path) -> Profile:
-    """The shipped profile of that name, or the one in a file. Raises ProfileError."""
+    """The shipped profile of that name, or the one in a file. Raises UnknownProfileError, ProfileError."""
     text = str(name)
-    path = FOLDER / f"{text}.json"
-    if text in profile_names():
-        return _read(path, path.stat().st_mtime_ns)
-    path = Path(text)
+    path = FOLDER / f"{text}.json" if text in profile_names() else Path(text)
     if not path.is_file():
         near = nearest_names(text, profile_names())
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(profile_names())}"
-        raise ProfileError(f"no latency profile {text[:80]!r}: no such file, and {hint}")
+        raise UnknownProfileError(f"no latency profile {text[:80]!r}: no such file, and {hint}")
     return _read(path, path.stat().st_mtime_ns)
 
 

@@ -11,7 +11,7 @@ import csv
 import gzip
 import math
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -19,7 +19,9 @@ from typing import IO, Any
 
 from latency.base import LatencyError
 from latency.kernels import CONV, DEPTHWISE, GLOBAL_POOL, GROUPED, KINDS, WEIGHTED, Kernel
+from latency.models import Model
 from latency.profile import Profile
+from PlainNet.ops import MaxPool, positions
 
 COLUMNS = ("kind", "batch", "in_channels", "in_height", "in_width", "out_channels", "kernel", "stride", "fused_add")
 LATENCY = "latency_ms"
@@ -100,7 +102,7 @@ def _row(row: dict[str, Any], timed: bool, place: str) -> tuple[Kernel, float]:
     if size != numbers["in_width"]:
         raise TableError(f"{place}: the input is {size}×{numbers['in_width']}, only square ones can be predicted")
     given = row.get("out_height")
-    out = _whole(given, "out_height", place) if given else (size + 2 * ((kernel - 1) // 2) - kernel) // stride + 1
+    out = _whole(given, "out_height", place) if given else positions(MaxPool(kernel, stride), size)
     if kind == GLOBAL_POOL:
         out = 1
     if out < 1:
@@ -166,26 +168,18 @@ def row_of(kernel: Kernel, ms: float) -> dict[str, Any]:
     }
 
 
-def by_kind(kernels: Sequence[Kernel]) -> Iterator[tuple[list[int], Kernel]]:
-    """For each kind the rows that are of it, and their kernels as one, with columns (N,) for fields."""
-    import numpy as np
-
-    rows: dict[str, list[int]] = {}
-    for i, kernel in enumerate(kernels):
-        rows.setdefault(kernel.kind, []).append(i)
-    for kind, chosen in rows.items():
-        columns = np.array([kernels[i][1:] for i in chosen], dtype=np.int64).T
-        yield chosen, Kernel(kind, *columns)
-
-
 def predict_kernels(profile: Profile, kernels: Sequence[Kernel]) -> list[float]:
     """Milliseconds for the whole batch of each kernel. Raises ProfileError for a kind that the profile does not
     know.
     """
+    measured = [profile.measured_as(kernel) for kernel in kernels]
+    rows: dict[Model, list[int]] = {}
+    for i, kernel in enumerate(measured):
+        rows.setdefault(profile.model_of(kernel.kind), []).append(i)
     found = [math.nan] * len(kernels)
-    for chosen, kernel in by_kind([profile.measured_as(kernel) for kernel in kernels]):
-        times = profile.model_of(kernel.kind).many(kernel, profile.hardware)
-        for i, ms in zip(chosen, times.tolist(), strict=True):
+    for model, chosen in rows.items():
+        times = model.many([measured[i] for i in chosen], profile.hardware)
+        for i, ms in zip(chosen, times, strict=True):
             found[i] = ms
     return found
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from latency.kernels import CONV, DEPTHWISE, GLOBAL_POOL, GROUPED, Kernel
-from latency.table import COLUMNS, TableError, by_kind, held_out, read_table, row_of
+from latency.kernels import CONV, DEPTHWISE, GLOBAL_POOL, GROUPED, Kernel, by_kind
+from latency.table import COLUMNS, TableError, held_out, read_table, row_of
 
 HEADER = ",".join(COLUMNS)
 GOOD = "regular,64,16,28,28,32,3,2,1"

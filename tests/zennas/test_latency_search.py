@@ -475,7 +475,7 @@ def test_wrong_use_is_told(run: Run, arguments: list[str], message: str) -> None
 
 def test_an_unknown_profile_is_told_in_a_line(run: Run) -> None:
     code, _, err = run("search", "--budget-latency-ms", "1", "--latency-backend", "predictor:v99", "--save-dir", "mine")
-    assert code == 1
+    assert code == 2
     assert err.startswith("error: no latency profile 'v99'")
     assert len(err.splitlines()) == 1
     assert not Path("mine").exists()

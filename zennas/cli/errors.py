@@ -25,17 +25,12 @@ class InterruptionError(RuntimeError):
     """Ctrl-C, with what to do about it. Not a KeyboardInterrupt, of which typer would make its own message."""
 
 
-class UnknownProfileError(RuntimeError):
-    """A latency profile that is neither shipped nor a file."""
-
-
 class TerminationError(InterruptionError):
     """The same for SIGTERM."""
 
 
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (UnknownNameError, 2),
-    (UnknownProfileError, 2),
     (WrongSettingError, 2),
     (DeviceError, 2),
     (UnavailableError, 2),

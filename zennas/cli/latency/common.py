@@ -13,7 +13,6 @@ from zennas.limits import MAX_RESOLUTION
 
 if TYPE_CHECKING:
     from latency.base import MeasureSettings
-    from latency.profile import Profile
 
 Networks = Annotated[
     list[str],
@@ -72,19 +71,6 @@ def settings(
         seed=seed,
         options=tuple(options),
     )
-
-
-def profile_named(name: str) -> Profile:
-    """The shipped profile, or that in a file. Raises UnknownProfileError where there is none, ProfileError."""
-    from latency.profile import ProfileError, load_profile, profile_names
-    from zennas.cli.errors import UnknownProfileError
-
-    try:
-        return load_profile(name)
-    except ProfileError as error:
-        if name in profile_names() or Path(name).is_file():
-            raise
-        raise UnknownProfileError(str(error)) from None
 
 
 def print_notes(notes: Sequence[str]) -> None:

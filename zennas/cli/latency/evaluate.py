@@ -37,6 +37,7 @@ def evaluate(
 
     Example: zennas latency evaluate --profile mine.json torchvision:resnet18
     """
+    from latency.profile import load_profile
     from zennas import evaluation
     from zennas.cli.progress import counting_progress
     from zennas.cli.render import OUT, print_json, print_wide, table
@@ -46,7 +47,7 @@ def evaluate(
         raise typer.BadParameter(
             "which profile? A name from zennas latency profiles, or a file", param_hint="--profile"
         )
-    chosen = common.profile_named(profile)
+    chosen = load_profile(profile)
     named = [network(text, resolution, num_classes, use_se) for text in networks or ()]
     settings = evaluation.measured_as(chosen, batch_size, seconds, device)
     with counting_progress("measuring", "; nothing was written") as told:

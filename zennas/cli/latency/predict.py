@@ -51,6 +51,7 @@ def predict(
 
     Example: zennas latency predict zennet_imagenet1k_latency02ms_res224 --profile v100-pytorch-fp16
     """
+    from latency.profile import load_profile
     from zennas import prediction
     from zennas.cli.render import print_json
     from zennas.networks import network
@@ -58,7 +59,7 @@ def predict(
     if sum(map(bool, (networks, ops, archs))) != 1:
         raise typer.BadParameter("give networks, or --ops FILE, or --archs FILE", param_hint="NETWORK")
     _refuse_stray(context, "NETWORK" if networks else "--ops" if ops is not None else "--archs")
-    chosen = common.profile_named(profile)
+    chosen = load_profile(profile)
     if networks:
         found = [
             prediction.predict(network(text, resolution, num_classes, use_se), chosen, batch_size) for text in networks
