@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from zennas.cli.errors import guarded
-from zennas.cli.legacy import count
+from zennas.cli.legacy import add_network, count, network_text
 from zennas.limits import MAX_RESOLUTION
-
-ARCH = "Masternet.py:MasterNet"
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:
@@ -18,10 +15,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("--input_image_size", type=count(1, MAX_RESOLUTION), default=32)
     add("--num_classes", type=count(), default=10)
-    add("--arch", default=ARCH, help=f"{ARCH}, with a structure, or the name of a published network")
-    add("--plainnet_struct", help="structure")
-    add("--plainnet_struct_txt", type=Path, help="file with the structure")
-    add("--use_se", action="store_true")
+    add_network(parser)
     add("--gpu", type=count(0), help="taken as in Zen-NAS; counting needs none")
     add("--batch_size", type=count(), help="taken as in Zen-NAS; counts are for one image")
     return parser.parse_args(argv)
@@ -31,12 +25,9 @@ def main(argv: list[str]) -> None:
     options = arguments(argv)
     from zennas.cli.render import OUT
     from zennas.report import analysis_table, analyze_network
-    from zennas.targets import TargetError, resolve
+    from zennas.targets import resolve
 
-    given = options.plainnet_struct or options.plainnet_struct_txt
-    if given is None and options.arch == ARCH:
-        raise TargetError("nothing to analyze: give --plainnet_struct_txt FILE, --plainnet_struct TEXT, or --arch NAME")
-    target = resolve(str(given if given is not None else options.arch))
+    target = resolve(network_text(options, "analyze"))
     analysis = analyze_network(
         target.structure,
         resolution=options.input_image_size,

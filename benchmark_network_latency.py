@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from zennas.cli.errors import guarded
-from zennas.cli.legacy import count, folder
+from zennas.cli.legacy import add_network, count, folder, network_text
 from zennas.limits import MAX_RESOLUTION
 
-ARCH = "Masternet.py:MasterNet"
 FILE = "latency.json"
 
 
@@ -29,10 +27,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     add("--gpu", type=count(0), help="CUDA device; default: the CPU")
     add("--fp16", action="store_true", help="half precision, on a GPU")
     add("--num_classes", type=count(), help="default: the network's own")
-    add("--arch", default=ARCH, help=f"{ARCH}, with a structure, or the name of a published network")
-    add("--plainnet_struct", help="structure")
-    add("--plainnet_struct_txt", type=Path, help="file with the structure")
-    add("--use_se", action="store_true")
+    add_network(parser)
     return parser.parse_args(argv)
 
 
@@ -42,13 +37,9 @@ def main(argv: list[str]) -> None:
     from latency.measure import measure
     from PlainNet.files import write_text
     from zennas.networks import network
-    from zennas.targets import TargetError
 
-    given = options.plainnet_struct or options.plainnet_struct_txt
-    if given is None and options.arch == ARCH:
-        raise TargetError("nothing to time: give --plainnet_struct_txt FILE, --plainnet_struct TEXT, or --arch NAME")
     named = network(
-        str(given if given is not None else options.arch),
+        network_text(options, "time"),
         options.input_image_size,
         options.num_classes,
         options.use_se or None,

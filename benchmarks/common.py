@@ -1,7 +1,8 @@
-"""What the benchmarks share: the machine's line, timing, random structures, the published networks."""
+"""What the benchmarks share: the machine's line, timing, processes, random structures, the published networks."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import platform
 import statistics
@@ -33,6 +34,14 @@ def seconds(function: Callable[[], object], repeats: int = 7, warmup: int = 1) -
         function()
         found.append(time.perf_counter() - began)
     return statistics.median(found), min(found), max(found)
+
+
+def apart(function: Callable[[], None]) -> None:
+    """Run in a process of its own, so that its memory is its own."""
+    process = multiprocessing.get_context("spawn").Process(target=function)
+    process.start()
+    process.join()
+    assert process.exitcode == 0
 
 
 def random_in_budget(space_name: str, budget: Budget, resolution: int, count: int, seed: int = 0) -> list[Structure]:

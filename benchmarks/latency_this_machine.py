@@ -12,7 +12,7 @@ from benchmarks.common import print_machine
 from latency.base import LatencyError
 from latency.making import write_profile
 from latency.profile import FOLDER, load_profile
-from zennas.evaluation import drift, drift_text, evaluate, measured_as, usual_networks
+from zennas.profile_errors import drift, drift_text, evaluate, measured_as, usual_networks
 
 WHOLE = "whole networks"
 LIMITS = (
@@ -38,17 +38,20 @@ def main() -> None:
             print(f"{name}: skipped, {reason}")
             continue
         before = drift(profile, settings)
-        rows, errors = evaluate(profile, usual_networks(), settings)
+        found = evaluate(profile, usual_networks(), settings)
+        errors = found.errors
         print(
             f"{name}: {settings.backend} {settings.precision}, threads {settings.threads}, batch {settings.batch_size}"
         )
-        for row in rows:
+        for row in found.rows:
             note = "" if row.settled else "  (not settled)"
             times = f"{row.measured_ms:8.3f} ms  {row.predicted_ms:8.3f} ms  {100 * row.error:+6.1f} %"
             print(f"  {times}  {row.network[:70]}{note}")
+        for line in found.refused_text():
+            print(f"  {line}")
         reached = errors.within10 >= WITHIN and errors.count >= 20
         print(f"  {errors}")
-        for line in drift_text(before, rows):
+        for line in drift_text(before, found.rows):
             print(f"  {line}")
         if wanted.write:
             held = {WHOLE: errors.to_json(), **profile.about["held_out"]}

@@ -5,16 +5,14 @@ python -m benchmarks.search_latency [PROFILE]
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.common import print_machine
+from benchmarks.common import apart, print_machine
 from PlainNet import Structure
 from zennas.budget import DEFAULT_SOURCE, PREDICTOR, Budget, LatencyLimit
 from zennas.candidate import Latency
@@ -104,14 +102,6 @@ def within() -> None:
         f"the best: expected Zen {result.best.fitness:.2f}, {result.latency[0].found.predicted:.4f} ms predicted; "
         f"Zen-NAS took 29 hours for 50,000 iterations of such a search on a V100"
     )
-
-
-def apart(function: Callable[[], None]) -> None:
-    """Run in a process of its own, so that memory is its own."""
-    process = multiprocessing.get_context("spawn").Process(target=function)
-    process.start()
-    process.join()
-    assert process.exitcode == 0
 
 
 if __name__ == "__main__":

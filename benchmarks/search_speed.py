@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import resource
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from benchmarks.common import print_machine, random_in_budget
+from benchmarks.common import apart, print_machine, random_in_budget
 from PlainNet import Options
 from PlainNet.cost import CostModel, count_layers
 from SearchSpace import load_space
@@ -79,14 +77,6 @@ def whole_search() -> None:
         f"whole search, {CANDIDATES:,} iterations, population 512, one core, everything stored: {took:.1f} s, "
         f"{memory:.0f} MB, best expected Zen {best.fitness:.2f}"
     )
-
-
-def apart(function: Callable[[], None]) -> None:
-    """Run in a process of its own, so that memory is its own."""
-    process = multiprocessing.get_context("spawn").Process(target=function)
-    process.start()
-    process.join()
-    assert process.exitcode == 0
 
 
 if __name__ == "__main__":

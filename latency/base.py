@@ -79,6 +79,10 @@ class MeasureSettings:
             raise LatencyError(f"seconds is {self.seconds}, expected more than 0")
 
 
+WARM_UP = 3
+"""Runs before those that `Session.layers` times, or a back end records: libraries choose and allocate in the first."""
+
+
 class LayerTime(NamedTuple):
     """One kernel of a network as the back end ran it.
 

@@ -5,7 +5,7 @@ launch. A learned predictor only has to say by what factor a kernel misses it; `
 on: logarithms of shapes, how full the tiles of a matrix multiplication are, and in how many waves they run over the
 device's units.
 
-Both are written once, for a `Kernel` with plain numbers and `SCALAR`, or with columns of arrays and `COLUMNS`.
+Both are written once, for a `Kernel` with plain numbers and `SCALAR`, or with columns of arrays and `columns()`.
 """
 
 from __future__ import annotations

@@ -150,24 +150,6 @@ def _time(text: Any, place: str) -> float:
     return value
 
 
-def row_of(kernel: Kernel, ms: float) -> dict[str, Any]:
-    """The kernel as a line of a table."""
-    return {
-        "kind": kernel.kind,
-        "batch": kernel.batch,
-        "in_channels": kernel.in_channels,
-        "in_height": kernel.size,
-        "in_width": kernel.size,
-        "out_channels": kernel.out_channels,
-        "kernel": kernel.kernel,
-        "stride": kernel.stride,
-        "fused_add": int(kernel.added),
-        "groups": kernel.groups,
-        "out_height": kernel.out_size,
-        LATENCY: ms,
-    }
-
-
 def predict_kernels(profile: Profile, kernels: Sequence[Kernel]) -> list[float]:
     """Milliseconds for the whole batch of each kernel. Raises ProfileError for a kind that the profile does not
     know.

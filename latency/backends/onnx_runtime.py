@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latency.backends._onnx_cpu import OnnxCpuBackend
-from latency.base import BACKENDS, LatencyError, LayerTime, MeasureSettings, Subject, first_line
+from latency.base import BACKENDS, WARM_UP, LatencyError, LayerTime, MeasureSettings, Subject, first_line
 from latency.conditions import cores
 from latency.layers import attributed
 from latency.onnx_files import INPUT, nodes_of, value_of
@@ -57,7 +57,7 @@ class OnnxRuntimeSession:
             options.enable_profiling = True
             options.profile_file_prefix = str(Path(folder) / "profile")
             session = self._open(options)
-            for _ in range(_WARM_UP + repeats):
+            for _ in range(WARM_UP + repeats):
                 session.run(None, {INPUT: self._batch})
             events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
         return _layers(self._graph, events)
@@ -84,9 +84,6 @@ class OnnxRuntimeSession:
             raise LatencyError(f"onnxruntime does not take the network: {first_line(error)}") from error
 
 
-_WARM_UP = 3
-
-
 def _layers(graph: Any, events: list[dict[str, Any]]) -> list[LayerTime]:
     """The kernels by their order in a run, each with the middle of its times."""
     times: defaultdict[int, list[float]] = defaultdict(list)
@@ -102,7 +99,7 @@ def _layers(graph: Any, events: list[dict[str, Any]]) -> list[LayerTime]:
     anchors = [_anchors(*names[key]) for key in order]
     found = attributed(graph, anchors)
     return [
-        LayerTime(f"{names[key][0]} ({names[key][1]})", nodes, middle_mean(times[key][_WARM_UP:]) / 1000)
+        LayerTime(f"{names[key][0]} ({names[key][1]})", nodes, middle_mean(times[key][WARM_UP:]) / 1000)
         for key, nodes in zip(order, found, strict=True)
     ]
 

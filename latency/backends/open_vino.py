@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from latency.backends._onnx_cpu import OnnxCpuBackend
-from latency.base import BACKENDS, LatencyError, LayerTime, MeasureSettings, Subject, first_line
+from latency.base import BACKENDS, WARM_UP, LatencyError, LayerTime, MeasureSettings, Subject, first_line
 from latency.layers import attributed
 from latency.onnx_files import INPUT, OUTPUT, nodes_of, value_of
 from latency.timing import middle_mean
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
     import onnx
     from numpy.typing import NDArray
-
-_WARM_UP = 3
 
 
 class OpenVinoSession:
@@ -47,7 +45,7 @@ class OpenVinoSession:
         request = self._open(profiled=True)
         times: defaultdict[str, list[float]] = defaultdict(list)
         kinds: dict[str, str] = {}
-        for _ in range(_WARM_UP + repeats):
+        for _ in range(WARM_UP + repeats):
             request.infer()
             for info in request.profiling_info:
                 if info.exec_type != "undef" and info.node_type not in _NO_WORK:  # "undef" was fused into another
@@ -56,7 +54,7 @@ class OpenVinoSession:
         names = list(times)
         found = attributed(self._graph, [_anchors(self._graph, name, kinds[name]) for name in names])
         return [
-            LayerTime(f"{name} ({kinds[name]})", nodes, middle_mean(times[name][_WARM_UP:]))
+            LayerTime(f"{name} ({kinds[name]})", nodes, middle_mean(times[name][WARM_UP:]))
             for name, nodes in zip(names, found, strict=True)
         ]
 

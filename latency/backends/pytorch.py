@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from latency.base import BACKENDS, LatencyError, LayerTime, MeasureSettings, Subject, first_line
+from latency.base import BACKENDS, WARM_UP, LatencyError, LayerTime, MeasureSettings, Subject, first_line
 from latency.conditions import versions_of
 from latency.kernels import Fusion
 from latency.layers import Match, Step, attributed, matched
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from torch import fx
 
 COMPILE, CUDA_GRAPHS, NO_FOLD, CHANNELS_FIRST = "compile", "cuda-graphs", "no-fold", "channels-first"
-_WARM_UP = 3
 
 
 class PyTorch:
@@ -151,7 +150,7 @@ class PyTorchSession:
         stream = torch.cuda.Stream(self._settings.device)
         stream.wait_stream(torch.cuda.current_stream(self._settings.device))
         with torch.cuda.stream(stream):  # kernels are chosen before the recording
-            for _ in range(_WARM_UP):
+            for _ in range(WARM_UP):
                 self._call(self._input)
         torch.cuda.current_stream(self._settings.device).wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
@@ -273,9 +272,9 @@ def _timed_nodes(
 
     with torch.inference_mode():
         interpreter = Timed(network)
-        for _ in range(_WARM_UP + repeats):
+        for _ in range(WARM_UP + repeats):
             interpreter.run(images)
-    return [(node, middle_mean(taken[_WARM_UP:])) for node, taken in times.items()]
+    return [(node, middle_mean(taken[WARM_UP:])) for node, taken in times.items()]
 
 
 BACKENDS.add("torch", PyTorch())

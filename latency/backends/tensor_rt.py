@@ -15,7 +15,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latency.base import BACKENDS, LatencyError, LayerTime, MeasureSettings, Subject, UnavailableError, first_line
+from latency.base import (
+    BACKENDS,
+    WARM_UP,
+    LatencyError,
+    LayerTime,
+    MeasureSettings,
+    Subject,
+    UnavailableError,
+    first_line,
+)
 from latency.conditions import versions_of
 from latency.kernels import Fusion
 from latency.layers import attributed
@@ -31,7 +40,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEAST_VERSION = 10
-_WARM_UP = 3
 
 
 def cache_folder() -> Path:
@@ -188,12 +196,12 @@ class TensorRTSession:
 
         context = self._new_context()
         context.profiler = Profiler()
-        for _ in range(_WARM_UP + repeats):
+        for _ in range(WARM_UP + repeats):
             context.execute_async_v3(self._stream.cuda_stream)
             self._stream.synchronize()
         found = attributed(self._graph, [anchors_of(name) for name in times])
         return [
-            LayerTime(name, nodes, middle_mean(taken[_WARM_UP:]))
+            LayerTime(name, nodes, middle_mean(taken[WARM_UP:]))
             for (name, taken), nodes in zip(times.items(), found, strict=True)
         ]
 

@@ -20,7 +20,7 @@ from latency.kernels import Fusion, Kernel
 from latency.making import fit_table, write_profile
 from latency.models import Learned, Linear
 from latency.profile import Profile, ProfileError, load_profile
-from latency.table import LATENCY, KernelTable, held_out, row_of
+from latency.table import LATENCY, KernelTable, held_out
 
 SHEET = processor("fp32")
 TARGET = Profile("test", "a law", "none", "fp32", 1, SHEET, Fusion(), models=())
@@ -93,6 +93,24 @@ def test_too_little_is_refused() -> None:
         fit(KernelTable(tuple(kernels), (1.0,) * 4), TARGET)
     with pytest.raises(LatencyError, match="no measured latencies"):
         fit(KernelTable(tuple(kernels), None), TARGET)
+
+
+def row_of(kernel: Kernel, ms: float) -> dict[str, Any]:
+    """The kernel as a line of a table."""
+    return {
+        "kind": kernel.kind,
+        "batch": kernel.batch,
+        "in_channels": kernel.in_channels,
+        "in_height": kernel.size,
+        "in_width": kernel.size,
+        "out_channels": kernel.out_channels,
+        "kernel": kernel.kernel,
+        "stride": kernel.stride,
+        "fused_add": int(kernel.added),
+        "groups": kernel.groups,
+        "out_height": kernel.out_size,
+        LATENCY: ms,
+    }
 
 
 def test_a_table_becomes_a_file_with_a_card(tmp_path: Path) -> None:

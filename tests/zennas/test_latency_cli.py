@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import latency
-from latency.base import LatencyStats, MeasureSettings
+from latency.base import LatencyError, LatencyStats, MeasureSettings, Subject, UnavailableError
 from latency.profile import load_profile
 from PlainNet import parse
 from SearchSpace import load_space
@@ -186,6 +186,57 @@ def test_an_interrupted_measurement_says_so(run: Run, monkeypatch: pytest.Monkey
     code, out, err = run("latency", "measure", SMALL)
     assert (code, out) == (130, "")
     assert err == "error: interrupted; nothing was written\n"
+
+
+class PickyStopwatch:
+    """Stands for `measure`: every network takes a millisecond a batch, but for those whose names are in `refuses`."""
+
+    def __init__(self, refuses: dict[str, LatencyError]) -> None:
+        self.refuses = refuses
+
+    def __call__(self, subject: Subject, how: MeasureSettings) -> LatencyStats:
+        if subject.name in self.refuses:
+            raise self.refuses[subject.name]
+        return LatencyStats(subject.name, how, (1.0,) * 9, True, 0.0)
+
+
+OTHER = "SuperConvK3BNRELU(3,8,1,1)"
+OFF = f"the logits of {SMALL} are off by 0.7, try a higher precision"
+EVALUATE = ("latency", "evaluate", "--profile", V100, "--device", "cpu", "--batch-size", "1")
+
+
+def test_a_network_that_is_refused_is_left_out_and_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    picky = PickyStopwatch({SMALL: LatencyError(OFF)})
+    monkeypatch.setattr("zennas.profile_errors.measure", picky)
+    code, out, err = run(*EVALUATE, SMALL, OTHER, "--out", "rows.csv")
+    assert (code, err) == (0, "wrote rows.csv\n")
+    table, below = out.split("left out: ")
+    assert SMALL not in table
+    assert OTHER in table
+    assert below.startswith(f"{OFF}\nwithin")
+    assert "(1)" in below.splitlines()[1]
+    (row,) = csv.DictReader((tmp_path / "rows.csv").read_text().splitlines())
+    assert (row["network"], float(row["measured_ms"])) == (OTHER, 1.0)
+    code, out, _ = run(*EVALUATE, OTHER, SMALL, "--json")
+    found = json.loads(out)
+    assert (code, found["count"], [one["network"] for one in found["networks"]]) == (0, 1, [OTHER])
+    assert found["refused"] == [{"network": SMALL, "reason": OFF}]
+    assert json.loads(run(*EVALUATE, OTHER, "--json")[1])["refused"] == []
+
+
+def test_an_evaluation_that_is_left_with_nothing_is_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    picky = PickyStopwatch({SMALL: LatencyError(OFF), OTHER: LatencyError("too large")})
+    monkeypatch.setattr("zennas.profile_errors.measure", picky)
+    code, out, err = run(*EVALUATE, OTHER, SMALL)
+    assert (code, out) == (1, "")
+    assert err == (
+        f"error: profile {V100} cannot be evaluated, refused networks: 2 of 2; the first: {OTHER}: too large\n"
+    )
+    picky.refuses = {SMALL: UnavailableError("there is no such back end here")}
+    code, out, err = run(*EVALUATE, OTHER, SMALL)
+    assert (code, out, err) == (2, "", "error: there is no such back end here\n")
 
 
 def test_conditions_are_those_of_all_networks() -> None:

@@ -14,15 +14,12 @@ from zennas.limits import MAX_RESOLUTION
 if TYPE_CHECKING:
     from latency.base import MeasureSettings
 
-Networks = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="NETWORK...",
-        help="Each a structure string, a file with one, the folder of a run, the name of a published network, or "
-        "torchvision:NAME.",
-        show_default=False,
-    ),
-]
+NETWORK = (
+    "Each a structure string, a file with one, the folder of a run, the name of a published network, or "
+    "torchvision:NAME."
+)
+"""How a network is named, for the help."""
+Networks = Annotated[list[str], typer.Argument(metavar="NETWORK...", help=NETWORK, show_default=False)]
 Backend = Annotated[str, typer.Option(help="torch, onnxruntime, openvino, tensorrt or executorch.")]
 Precision = Annotated[str, typer.Option(help="fp32, fp16, bf16 or int8, as the back end has them.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]

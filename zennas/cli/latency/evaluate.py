@@ -15,8 +15,8 @@ def evaluate(
         Optional[list[str]],
         typer.Argument(
             metavar="[NETWORK...]",
-            help="As for zennas latency measure; without any the published networks, random ones of two spaces, and "
-            "two of torchvision's.",
+            help=f"{common.NETWORK} Without any: the published networks, random ones of two spaces, and two of "
+            "torchvision's.",
             show_default=False,
         ),
     ] = None,
@@ -38,7 +38,7 @@ def evaluate(
     Example: zennas latency evaluate --profile mine.json torchvision:resnet18
     """
     from latency.profile import load_profile
-    from zennas import evaluation
+    from zennas import profile_errors
     from zennas.cli.progress import counting_progress
     from zennas.cli.render import OUT, print_json, print_wide, table
     from zennas.networks import network
@@ -49,23 +49,24 @@ def evaluate(
         )
     chosen = load_profile(profile)
     named = [network(text, resolution, num_classes, use_se) for text in networks or ()]
-    settings = evaluation.measured_as(chosen, batch_size, seconds, device)
+    settings = profile_errors.measured_as(chosen, batch_size, seconds, device)
     with counting_progress("measuring", "; nothing was written") as told:
-        rows, errors = evaluation.evaluate(chosen, named or evaluation.usual_networks(), settings, told)
-    listed = [row.to_json() for row in rows]
-    common.write_rows(out, listed)
+        found = profile_errors.evaluate(chosen, named or profile_errors.usual_networks(), settings, told)
+    common.write_rows(out, [row.to_json() for row in found.rows])
     if as_json:
-        print_json({"profile": chosen.name, **errors.to_json(), "networks": listed})
+        print_json({"profile": chosen.name, **found.to_json()})
         return
     numbers = ("measured ms", "predicted ms", "off")
     shown = table("network", *numbers, right=numbers)
-    for row in rows:
+    for row in found.rows:
         mark = "" if row.settled else " (measurement not settled)"
         shown.add_row(
             row.network + mark, f"{row.measured_ms:.4g}", f"{row.predicted_ms:.4g}", f"{100 * row.error:+.1f} %"
         )
     print_wide(shown)
-    OUT.print(str(errors))
-    for line in evaluation.drift_text(evaluation.drift(chosen, settings), rows):
+    for line in found.refused_text():
+        OUT.print(line, markup=False)
+    OUT.print(str(found.errors))
+    for line in profile_errors.drift_text(profile_errors.drift(chosen, settings), found.rows):
         OUT.print(line)
     OUT.print(common.protocol(settings))

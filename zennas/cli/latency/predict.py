@@ -18,12 +18,7 @@ def predict(
     context: typer.Context,
     networks: Annotated[
         Optional[list[str]],
-        typer.Argument(
-            metavar="[NETWORK...]",
-            help="Each a structure string, a file with one, the folder of a run, the name of a published network, or "
-            "torchvision:NAME.",
-            show_default=False,
-        ),
+        typer.Argument(metavar="[NETWORK...]", help=common.NETWORK, show_default=False),
     ] = None,
     profile: Annotated[str, typer.Option(help="Name of a shipped profile, or a file; see zennas latency profiles.")] = (
         "v100-pytorch-fp16"

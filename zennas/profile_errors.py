@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from random import Random
 from statistics import median
 from typing import Any
 
-from latency.base import LatencyError, MeasureSettings
+from latency.base import LatencyError, MeasureSettings, UnavailableError
 from latency.errors import Errors, errors
 from latency.measure import measure
 from latency.profile import Profile
@@ -48,6 +48,37 @@ class Row:
         }
 
 
+@dataclass(frozen=True)
+class Refused:
+    """A network that the back end does not run, or the profile does not predict, and why."""
+
+    network: str
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason if self.network in self.reason else f"{self.network}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How far predictions are off. errors: over `rows`, of which there is at least one; `refused` are in no figure."""
+
+    rows: tuple[Row, ...]
+    errors: Errors
+    refused: tuple[Refused, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **self.errors.to_json(),
+            "networks": [row.to_json() for row in self.rows],
+            "refused": [asdict(one) for one in self.refused],
+        }
+
+    def refused_text(self) -> list[str]:
+        """What was left out and why, as lines."""
+        return [f"left out: {one}" for one in self.refused]
+
+
 def measured_as(
     profile: Profile, batch_size: int | None = None, seconds: float = 5.0, device: str | None = None
 ) -> MeasureSettings:
@@ -67,16 +98,36 @@ def evaluate(
     networks: Sequence[Network],
     settings: MeasureSettings,
     told: Callable[[int, int, str], None] = lambda done, total, name: None,
-) -> tuple[list[Row], Errors]:
-    """Measure and predict each network. Raises LatencyError."""
-    rows = []
+) -> Evaluation:
+    """Measure and predict each network; one that is refused is left out, with the reason.
+
+    Raises LatencyError where all are refused, UnavailableError where the back end does not run here at all.
+    """
+    rows: list[Row] = []
+    refused: list[Refused] = []
     for i, one in enumerate(networks):
         told(i, len(networks), one.name)
-        stats = measure(one.subject(), settings)
-        predicted = predict(one, profile, settings.batch_size).latency_ms
-        rows.append(Row(one.name, stats.latency_ms, predicted, stats.settled))
+        try:
+            rows.append(_row(one, profile, settings))
+        except UnavailableError:  # says nothing of the network
+            raise
+        except LatencyError as reason:
+            refused.append(Refused(one.name, str(reason)))
     told(len(networks), len(networks), "")
-    return rows, errors([row.predicted_ms for row in rows], [row.measured_ms for row in rows])
+    if refused and not rows:
+        raise LatencyError(
+            f"profile {profile.name} cannot be evaluated, refused networks: {len(refused)} of {len(networks)}; "
+            f"the first: {refused[0]}"
+        )
+    found = errors([row.predicted_ms for row in rows], [row.measured_ms for row in rows])
+    return Evaluation(tuple(rows), found, tuple(refused))
+
+
+def _row(one: Network, profile: Profile, settings: MeasureSettings) -> Row:
+    """Raises LatencyError."""
+    predicted = predict(one, profile, settings.batch_size).latency_ms  # first: it takes no time, and may be refused
+    stats = measure(one.subject(), settings)
+    return Row(one.name, stats.latency_ms, predicted, stats.settled)
 
 
 def drift(profile: Profile, settings: MeasureSettings) -> float | None:
