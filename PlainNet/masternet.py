@@ -73,6 +73,16 @@ class MasterNet(nn.Module):
         return f"structure={self.structure}"
 
 
-def build(structure: Structure, *, num_classes: int = 10, use_se: bool = False, no_reslink: bool = False) -> MasterNet:
-    """The network of `structure` with freshly initialised weights (torch's defaults). Raises StructureError."""
-    return MasterNet(structure, num_classes, Options(use_se, no_reslink))
+def build(
+    structure: Structure,
+    *,
+    num_classes: int = 10,
+    use_se: bool = False,
+    no_reslink: bool = False,
+    bn_eps: float | None = None,
+) -> MasterNet:
+    """The network of `structure` with freshly initialised weights (torch's defaults). Raises StructureError.
+
+    bn_eps: of all batch-norms, None for Zen-NAS's, `BN_EPS`.
+    """
+    return MasterNet(structure, num_classes, Options(use_se, no_reslink), BN_EPS if bn_eps is None else bn_eps)

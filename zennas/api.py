@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import fields
@@ -19,6 +20,9 @@ from zennas.store import FILE
 if TYPE_CHECKING:
     from zennas.correlate.result import CorrelateResult
     from zennas.correlate.runner import Watcher as CorrelateWatcher
+    from zennas.targets import NetworkTarget
+    from zennas.train.loop import Watcher as TrainWatcher
+    from zennas.train.recipe import Distillation
     from zennas.train.runner import TrainResult
 
 RUNS = Path("runs")
@@ -74,24 +78,46 @@ def continue_search(folder: str | Path, watcher: Watcher = NoWatcher()) -> Searc
 
 
 def train(
-    target: str | Path, *, dataset: str = "digits", save_dir: str | Path | None = None, **settings: Any
+    target: str | Path,
+    *,
+    dataset: str = "digits",
+    save_dir: str | Path | None = None,
+    distillation: Distillation | None = None,
+    watcher: TrainWatcher | None = None,
+    **settings: Any,
 ) -> TrainResult:
     """Train a network: a run's best structure, a structure string, a file with one, or a published name.
 
-    The outcome is kept in `save_dir`, else in the run's folder or a new one in `runs/`. `settings` are
-    fields of `Recipe` and further arguments of `train.runner.train_structure`.
+    The outcome is kept in `save_dir`, else in the run's folder or a new one in `runs/`. `settings` are fields of
+    `train.recipe.Recipe`, `train.runner.Job` and `train.runner.Where`; None is the default.
+    Raises what `train.runner.train_structure` raises, TypeError for a setting that there is not.
     """
     from zennas.targets import resolve
+    from zennas.train.loop import NoWatcher as Silent
     from zennas.train.recipe import Recipe
-    from zennas.train.runner import train_structure
+    from zennas.train.runner import Job, Where, train_structure
 
     found = resolve(str(target))
-    recipe = Recipe(**{field.name: settings.pop(field.name) for field in fields(Recipe) if field.name in settings})
-    label = f"train-{Path(dataset).name}"
-    folder = _folder(save_dir) or (found.run / label if found.run is not None else new_folder(label))
-    defaults = {"resolution": found.resolution or 32, "use_se": bool(found.use_se)}
     given = {name: value for name, value in settings.items() if value is not None}
-    return train_structure(found.structure, folder, dataset=dataset, recipe=recipe, **{**defaults, **given})
+    recipe, where = Recipe(**_fields_of(Recipe, given)), Where(**_fields_of(Where, given))
+    defaults = {"resolution": found.resolution or 32, "use_se": bool(found.use_se)}
+    job = Job(found.structure, dataset, recipe, distillation, **{**defaults, **given})
+    return train_structure(job, _training_folder(save_dir, found, dataset), where, watcher or Silent())
+
+
+def _fields_of(kind: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """Take the settings that are fields of a dataclass out of all."""
+    return {field.name: settings.pop(field.name) for field in fields(kind) if field.name in settings}
+
+
+def _training_folder(save_dir: str | Path | None, found: NetworkTarget, dataset: str) -> Path:
+    label = f"train-{Path(dataset).stem}"
+    given = _folder(save_dir)
+    if given is not None or found.run is not None:
+        return given or found.run / label  # type: ignore[operator]  # one of them is there
+    if "RANK" in os.environ:
+        raise WrongSettingError("processes that share a training need one folder: say which with --save-dir")
+    return new_folder(label)
 
 
 def correlate(

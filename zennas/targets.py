@@ -1,4 +1,4 @@
-"""What a command works on: a structure, a file with one, a run, or a published network, all as text."""
+"""What a command works on: a structure, a file with one, a run, or a model of the zoo, all as text."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PlainNet import ParseError, Structure, parse
+from PlainNet.registry import UnknownNameError
 from zennas.search.result import read_result
 from zennas.store import FILE
 
@@ -31,8 +32,9 @@ class NetworkTarget:
 def resolve(text: str) -> NetworkTarget:
     """Find out what `text` is.
 
-    In this order: a folder with a run (its best structure), a file that holds a structure and nothing else,
-    the name of a published network, a structure string. Raises TargetError, ParseError or StoreError.
+    In this order: a folder with a run (its best structure), a file that holds a structure and nothing else, a structure
+    string, the name of a model of the zoo, one's own among them. Raises TargetError, ParseError, StoreError or, for
+    a damaged model of one's own, ZooError.
     """
     # os.path and not Path: a long structure is no file name, and Path would raise where os.path says no.
     if os.path.isdir(text):
@@ -44,16 +46,18 @@ def resolve(text: str) -> NetworkTarget:
         return NetworkTarget(parse(text), "text")
     import ZenNet
 
-    if text in ZenNet.list_models():
+    try:
         info = ZenNet.model_info(text)
-        return NetworkTarget(parse(info["structure"]), text, info["resolution"], info["num_classes"], info["use_se"])
-    near = difflib.get_close_matches(text, ZenNet.list_models(), n=2)
-    hint = (
-        f"did you mean {' or '.join(near)}?"
-        if near
-        else "expected a structure, a file, a run's folder, or a model's name"
-    )
-    raise TargetError(f"{text[:80]!r} is nothing to work on: {hint}")
+    except UnknownNameError:
+        raise TargetError(f"{text[:80]!r} is nothing to work on: {_hint(text, ZenNet.list_models())}") from None
+    return NetworkTarget(parse(info["structure"]), text, info["resolution"], info["num_classes"], info["use_se"])
+
+
+def _hint(text: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(text, names, n=2)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return "expected a structure, a file, a run's folder, or a model's name"
 
 
 def _run(folder: Path) -> NetworkTarget:

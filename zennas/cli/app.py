@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import zennas
-from zennas.cli import analyze, correlate, doctor, runs, score, search, train
+from zennas.cli import analyze, correlate, doctor, runs, score, search, train, zoo
 from zennas.cli import latency as latency_commands
 from zennas.cli.errors import guarded
 
@@ -23,7 +23,9 @@ app.command()(score.score)
 app.command()(correlate.correlate)
 app.add_typer(latency_commands.app, name="latency")
 app.command()(train.train)
+app.command("distill", help="Train a network from a teacher: zennas train with --teacher.")(train.train)
 app.command()(runs.runs)
+app.add_typer(zoo.app, name="zoo")
 app.command()(doctor.doctor)
 
 

@@ -19,8 +19,8 @@ from zennas.store import FILE
 
 if TYPE_CHECKING:
     from zennas.correlate.runner import Watcher as CorrelateWatcher
-    from zennas.train.loop import Epoch
     from zennas.train.loop import Watcher as TrainingWatcher
+    from zennas.train.state import Epoch
 
 _ERRORS = Console(stderr=True)
 

@@ -1,38 +1,34 @@
-"""The training loop, and evaluation. Imports torch."""
+"""The training loop. Imports torch."""
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any, Protocol
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
 
-from zennas.train.data import Batches, Data
+from zennas.evaluate import Accuracy, Evaluation, as_accuracy
+from zennas.train.distributed import Group
+from zennas.train.feed import Feed, Given
 from zennas.train.recipe import Recipe, TrainingError
+from zennas.train.schedule import lr_at
+from zennas.train.state import Epoch, State
 
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch came to: mean training loss, top-1 on training and test images in per cent, and speed."""
-
-    epoch: int
-    lr: float
-    train_loss: float
-    train_top1: float
-    test_top1: float
-    seconds: float
-    images_per_second: float
+# Looking at the loss waits for the device, which then has nothing to do until the next step is on its way.
+_LOOK_EVERY = {"cpu": 1, "cuda": 20}
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Watcher(Protocol):
     """Who wants to know how a training is going."""
 
     def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
-        """Called after each step; counts from 1."""
+        """Called after some steps; counts from 1. loss: mean since the last call."""
 
     def epoch(self, done: Epoch) -> None:
         """Called after each epoch."""
@@ -46,72 +42,134 @@ class NoWatcher:
         pass
 
 
-def _memory_format(device: torch.device) -> torch.memory_format:
-    """How images and weights lie in memory on `device`.
+def train_epochs(
+    state: State,
+    feed: Feed,
+    evaluation: Evaluation,
+    recipe: Recipe,
+    group: Group,
+    watcher: Watcher = NoWatcher(),
+    keep: Callable[[State, bool], None] = lambda state, whole: None,
+) -> None:
+    """Go on from `state` to the end of the recipe. keep: called after each step, and with True after each epoch.
 
-    On the CPU not channels-last: there torch 2.15's backward pass writes out of bounds with an odd number of images
-    and more than one thread, and the process dies (`tests/zennas/test_train.py` has such a batch). Even numbers were
-    not seen to fail, but memory that is silently overwritten would not show; safety costs 10 to 60 % of the time of
-    a step of 64 images on one thread.
+    Raises TrainingError where the loss is not finite, DataError for an image that cannot be read.
     """
-    return torch.contiguous_format if device.type == "cpu" else torch.channels_last
-
-
-def train_network(
-    model: nn.Module, data: Data, recipe: Recipe, device: torch.device, watcher: Watcher = NoWatcher()
-) -> list[Epoch]:
-    """Train `model`, which has its initial weights, in place. Raises TrainingError where the loss is not finite."""
-    layout = _memory_format(device)
-    model.to(device).to(memory_format=layout)
-    optimizer = torch.optim.SGD(
-        model.parameters(),
-        lr=recipe.lr_at(0),
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        nesterov=True,
-    )
-    steps = len(data.train)
-    history = []
-    for epoch in range(recipe.epochs):
-        model.train()
-        began, images = time.monotonic(), 0
-        losses, right = 0.0, 0
-        for step, (x, y) in enumerate(data.train):
-            lr = recipe.lr_at((epoch + (step + 0.5) / steps) / recipe.epochs)
-            for group in optimizer.param_groups:
-                group["lr"] = lr
-            x, y = x.to(device, memory_format=layout), y.to(device)
-            logits = model(x)
-            loss = F.cross_entropy(logits, y, label_smoothing=recipe.label_smoothing)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            value = loss.item()
-            if not math.isfinite(value):
-                raise TrainingError(
-                    f"the loss is {value} in epoch {epoch + 1}, step {step + 1}: try a lower --lr than {recipe.lr}"
-                )
-            losses += value * len(y)
-            right += int((logits.argmax(1) == y).sum())
-            images += len(y)
-            watcher.step(epoch + 1, step + 1, steps, value)
+    runner = _runner(state.objective, recipe, group)
+    while state.step < recipe.epochs * feed.steps:
+        epoch, first = divmod(state.step, feed.steps)
+        began = time.monotonic()
+        _train_epoch(state, runner, feed.epoch(epoch, first), recipe, group, feed.steps, watcher, keep)
         seconds = time.monotonic() - began
-        top1 = evaluate(model, data.test, device)
-        history.append(
-            Epoch(epoch + 1, lr, losses / images, 100 * right / images, top1, seconds, images / max(seconds, 1e-9))
+        tested = _tested(state, evaluation, group)
+        loss, right, images = group.summed(state.sums).tolist()
+        state.sums.zero_()
+        state.seconds += time.monotonic() - began
+        speed = images * (feed.steps - first) / feed.steps / max(seconds, 1e-9)
+        lr = lr_at(recipe, (state.step - 0.5) / feed.steps / recipe.epochs)
+        state.history.append(
+            Epoch(epoch + 1, lr, loss / images, 100 * right / images, tested.top1, tested.top5, seconds, speed)
         )
-        watcher.epoch(history[-1])
-    return history
+        keep(state, True)
+        watcher.epoch(state.history[-1])
 
 
-@torch.no_grad()
-def evaluate(model: nn.Module, batches: Batches, device: torch.device) -> float:
-    """Top-1 accuracy in per cent."""
-    model.eval()
-    layout = _memory_format(device)
-    right = images = 0
-    for x, y in batches:
-        answers = model(x.to(device, memory_format=layout)).argmax(1)
-        right += int((answers == y.to(device)).sum())
-        images += len(y)
-    return 100 * right / max(images, 1)
+def _train_epoch(
+    state: State,
+    runner: nn.Module,
+    batches: Any,
+    recipe: Recipe,
+    group: Group,
+    steps: int,
+    watcher: Watcher,
+    keep: Callable[[State, bool], None],
+) -> None:
+    state.objective.train()
+    look_every = _LOOK_EVERY.get(group.device.type, 1)
+    looked = group.summed(state.sums).tolist()
+    for given in batches:
+        for what in given.skipped:
+            state.skipped[what] = state.skipped.get(what, 0) + 1
+        lr = lr_at(recipe, (state.step + 0.5) / steps / recipe.epochs)
+        for parameters in state.optimizer.param_groups:
+            parameters["lr"] = lr
+        _one_step(state, runner, given, recipe, group)
+        state.step += 1
+        epoch, step = divmod(state.step - 1, steps)
+        if (step + 1) % look_every == 0 or step + 1 == steps:
+            sums = group.summed(state.sums).tolist()
+            loss = (sums[0] - looked[0]) / max(sums[2] - looked[2], 1)
+            _check_finite(loss, epoch, step, recipe)
+            watcher.step(epoch + 1, step + 1, steps, loss)
+            looked = sums
+            if step + 1 < steps:
+                keep(state, False)
+
+
+def _one_step(state: State, runner: nn.Module, given: Given, recipe: Recipe, group: Group) -> None:
+    state.optimizer.zero_grad(set_to_none=True)
+    pieces = [
+        piece for piece in zip(*(x.tensor_split(recipe.accumulate) for x in given[:3]), strict=True) if len(piece[2])
+    ]
+    for number, (images, targets, labels) in enumerate(pieces, 1):
+        last = number == len(pieces)
+        quiet = runner.no_sync() if isinstance(runner, DistributedDataParallel) and not last else nullcontext()
+        with quiet, _autocast(recipe, group):
+            losses = runner(images, targets)
+            share = losses.total * (len(labels) / len(given.labels))
+        with quiet:
+            state.scaler.scale(share).backward()
+        with torch.no_grad():
+            right = (losses.logits.argmax(1) == labels).sum()
+            found = (losses.total.detach() * len(labels), right, right.new_tensor(len(labels)))
+            state.sums += torch.stack([x.double() for x in found])
+    _clip(state, recipe)
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    if state.average is not None:
+        state.average.update_parameters(state.network)
+
+
+def _clip(state: State, recipe: Recipe) -> None:
+    if recipe.clip_norm is None and recipe.clip_value is None:
+        return
+    state.scaler.unscale_(state.optimizer)
+    weights = [p for group in state.optimizer.param_groups for p in group["params"]]
+    if recipe.clip_value is not None:
+        nn.utils.clip_grad_value_(weights, recipe.clip_value)
+    if recipe.clip_norm is not None:
+        nn.utils.clip_grad_norm_(weights, recipe.clip_norm)
+
+
+def _autocast(recipe: Recipe, group: Group) -> Any:
+    if recipe.precision == "fp32":
+        return nullcontext()
+    return torch.autocast(group.device.type, _DTYPES[recipe.precision])
+
+
+def _runner(objective: nn.Module, recipe: Recipe, group: Group) -> nn.Module:
+    """What is called in a step: the objective, compiled and shared with the other processes as is asked."""
+    if recipe.compile:
+        objective.compile()
+    if group.world == 1:
+        return objective
+    ids = [group.device.index] if group.device.type == "cuda" else None
+    return DistributedDataParallel(objective, device_ids=ids)
+
+
+def _tested(state: State, evaluation: Evaluation, group: Group) -> Accuracy:
+    began = time.monotonic()
+    group.spread(list(state.result.buffers()))  # batch-norm's statistics differ where it is not synchronised
+    counts, skipped = evaluation.count(state.result.eval())
+    for what in skipped:
+        state.skipped[what] = state.skipped.get(what, 0) + 1
+    total = group.summed(counts.to(group.device))
+    return as_accuracy(total.cpu(), skipped, time.monotonic() - began)
+
+
+def _check_finite(loss: float, epoch: int, step: int, recipe: Recipe) -> None:
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"the loss is {loss} in epoch {epoch + 1}, step {step + 1}: try a lower --lr than {recipe.lr}"
+            + (", or --precision bf16" if recipe.precision == "fp16" else "")
+        )

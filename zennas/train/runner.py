@@ -5,123 +5,300 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import time
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from PlainNet import Structure
-from PlainNet.device import device_of
-from PlainNet.files import write_text
-from PlainNet.masternet import build
+from PlainNet.checkpoint import load_checkpoint
+from PlainNet.files import write_bytes, write_text
+from PlainNet.masternet import MasterNet, build
+from zennas.data import DataError, ImageSet, measured_normalisation, open_set
 from zennas.environment import environment
+from zennas.evaluate import Evaluation, Shown, memory_format
 from zennas.files import check_writable
 from zennas.limits import check_resolution
-from zennas.train.data import load_data
-from zennas.train.loop import Epoch, NoWatcher, Watcher, train_network
-from zennas.train.recipe import Recipe, TrainingError
+from zennas.models import CARD_FILE, WEIGHTS_FILE
+from zennas.train.distil import distilling
+from zennas.train.distributed import Group, processes, with_synchronised_norms
+from zennas.train.feed import Feed, fingerprint
+from zennas.train.initialise import initialise
+from zennas.train.logs import watched
+from zennas.train.loop import NoWatcher, Watcher, train_epochs
+from zennas.train.objective import Plain
+from zennas.train.recipe import Distillation, Recipe, TrainingError
+from zennas.train.state import Epoch, State, new_state, restore, save
 
-WEIGHTS_FILE = "weights.pt"
 HISTORY_FILE = "history.csv"
-CARD_FILE = "train.json"
+CHECKPOINT_FILE = "checkpoint.pt"
+TEST_BATCH = 4
+"""Images of a batch when testing, in training's batches: no gradients are kept."""
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A finished training: its folder, the last epoch's top-1 on the test images in per cent, and all epochs."""
+    """A finished training: its folder, the last epoch's top-1 and top-5 on the test images in per cent, all epochs."""
 
     folder: Path
     top1: float
+    top5: float
     seconds: float
     history: tuple[Epoch, ...]
+    skipped: dict[str, int]
 
     def to_json(self) -> dict[str, Any]:
         return {
             "run": str(self.folder),
             "top1": self.top1,
+            "top5": self.top5,
             "seconds": round(self.seconds, 3),
             "epochs": [asdict(epoch) for epoch in self.history],
+            "skipped": self.skipped,
         }
 
 
-def train_structure(
-    structure: Structure,
-    folder: Path,
-    *,
-    dataset: str,
-    recipe: Recipe = Recipe(),
-    resolution: int = 32,
-    use_se: bool = False,
-    device: str = "auto",
-    data_folder: Path | None = None,
-    workers: int = 0,
-    watcher: Watcher = NoWatcher(),
-) -> TrainResult:
-    """Train the network of `structure` on a data set (see `data.load_data`) and keep the outcome in `folder`.
+@dataclass(frozen=True)
+class Job:
+    """What is trained on what.
 
-    Written there: the weights (a state dict, loadable with `weights_only`), the history as CSV, and a card
-    with everything that decided it. On a CPU the same arguments give the same weights; cuDNN adds up in an
-    order of its own.
-    Raises TrainingError, DeviceError, StructureError.
+    weights: a file to begin with instead of freshly drawn weights. data_folder: where CIFAR or ImageNet is.
+    crop: of the evaluation's protocol, for photographs, in pixels; None for `resolution`.
     """
-    if (folder / WEIGHTS_FILE).exists():
-        raise TrainingError(f"{folder} holds trained weights already: choose another --save-dir")
-    check_resolution(resolution, TrainingError)
-    where = device_of(device)
+
+    structure: Structure
+    dataset: str
+    recipe: Recipe = field(default_factory=Recipe)
+    distillation: Distillation | None = None
+    resolution: int = 32
+    crop: int | None = None
+    use_se: bool = False
+    data_folder: Path | None = None
+    weights: Path | None = None
+
+
+@dataclass(frozen=True)
+class Where:
+    """What does not change a training's outcome, or only in its last digits.
+
+    workers: processes that load images. skip_corrupt: go on without images that cannot be read. resume: "never";
+    "auto", go on from the folder's checkpoint if there is one; or a checkpoint's path. checkpoint_minutes: between
+    checkpoints within an epoch; there is one after each epoch too. keep_best: also keep the weights of the epoch that
+    was best on the test images, which flatters it.
+    """
+
+    device: str = "auto"
+    workers: int = 0
+    skip_corrupt: bool = False
+    resume: str = "never"
+    checkpoint_minutes: float = 10.0
+    keep_best: str | None = None
+    tensorboard: bool = False
+
+
+def train_structure(job: Job, folder: Path, where: Where = Where(), watcher: Watcher = NoWatcher()) -> TrainResult:
+    """Train a network and keep the outcome in `folder`.
+
+    Written there: the weights (a state dict, loadable with `weights_only`), the history as CSV, a card with everything
+    that decided it, and while it runs a checkpoint. On a CPU the same arguments give the same weights, also after a
+    kill and `resume`; cuDNN adds up in an order of its own.
+    Raises TrainingError, DataError, DeviceError, StructureError, CheckpointError.
+    """
+    check_resolution(job.resolution, TrainingError)
+    checkpoint = _to_resume(folder, where)
     try:
         check_writable(folder)
     except OSError as error:
         raise TrainingError(str(error)) from None
-    data = load_data(dataset, recipe, resolution, data_folder, workers)
-    torch.manual_seed(recipe.seed)
-    model = build(structure, num_classes=data.num_classes, use_se=use_se)
-    began = time.monotonic()
-    history = tuple(train_network(model, data, recipe, where, watcher))
-    result = TrainResult(folder, history[-1].test_top1, time.monotonic() - began, history)
-    card = {
-        "structure": str(structure),
-        "num_classes": data.num_classes,
-        "resolution": resolution,
-        "use_se": use_se,
-        "dataset": data.name,
-        "train_images": data.train_images,
-        "test_images": data.test_images,
-        "top1": result.top1,
-        "recipe": asdict(recipe),
-        "device": str(where),
-        "threads": torch.get_num_threads(),
-        "seconds": round(result.seconds, 1),
-        "environment": environment(),
-    }
-    state = {name: t.cpu() for name, t in model.state_dict().items()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / HISTORY_FILE, _csv(history))
-        write_text(folder / CARD_FILE, json.dumps(card, indent=2) + "\n")
-        _save(folder / WEIGHTS_FILE, {"state_dict": state})
-    except (OSError, RuntimeError) as error:  # torch.save raises the latter where the disk is full
-        what = " ".join(str(getattr(error, "strerror", None) or error).split())
-        raise TrainingError(f"the outcome cannot be written to {folder}: {what}") from None
+    with processes(where.device) as group:
+        if job.recipe.precision == "fp16" and group.device.type == "cpu":
+            raise TrainingError("precision is fp16, which is for CUDA: use bf16 or fp32 on the CPU")
+        train, test = (open_set(job.dataset, split, job.data_folder) for split in ("train", "test"))
+        _check_alike(train, test)
+        normalisation = train.usual.normalisation or measured_normalisation(train)
+        shown = Shown(normalisation, job.resolution, job.crop or job.resolution)
+        network = _network(job, len(train.classes))
+        state = _state(job, network, shown, group)
+        identity = _identity(job, train)
+        if checkpoint is not None:
+            restore(state, identity, checkpoint)
+        feed = Feed(train, job.recipe, shown, group, workers=where.workers, skip_corrupt=where.skip_corrupt)
+        evaluation = Evaluation(
+            test,
+            shown,
+            group.device,
+            batch_size=max(1, TEST_BATCH * job.recipe.batch_size // group.world),
+            workers=where.workers,
+            skip_corrupt=where.skip_corrupt,
+            rank=group.rank,
+            world=group.world,
+        )
+        keeper = _Keeper(folder, identity, where) if group.leads else _keep_nothing
+        try:
+            with watched(watcher if group.leads else NoWatcher(), folder, where.tensorboard and group.leads) as told:
+                train_epochs(state, feed, evaluation, job.recipe, group, told, keeper)
+        except TrainingError as error:
+            raise TrainingError(f"{error}{_last_good(folder, state)}") from None
+        result = _result(folder, state)
+        if group.leads:
+            _write(result, state, _card(job, train, test, shown, state, group))
+        group.wait()
     return result
 
 
-def _csv(history: tuple[Epoch, ...]) -> str:
+def _to_resume(folder: Path, where: Where) -> Path | None:
+    """The checkpoint to go on from. Raises TrainingError."""
+    here = folder / CHECKPOINT_FILE
+    if where.resume not in ("never", "auto"):
+        if not Path(where.resume).is_file():
+            raise TrainingError(f"there is no checkpoint {where.resume} to go on from")
+        return Path(where.resume)
+    if where.resume == "auto" and here.is_file():
+        return here
+    if (folder / WEIGHTS_FILE).exists():
+        raise TrainingError(f"{folder} holds trained weights already: choose another --save-dir")
+    if here.exists():
+        raise TrainingError(f"{folder} holds a training that was begun: go on with --resume auto, or choose another")
+    return None
+
+
+def _check_alike(train: ImageSet, test: ImageSet) -> None:
+    if train.classes != test.classes:
+        odd = sorted(set(train.classes) ^ set(test.classes)) or list(train.classes)
+        raise DataError(f"{train.name} and {test.name} have different classes: {', '.join(odd[:3])}")
+
+
+def _network(job: Job, num_classes: int) -> MasterNet:
+    torch.manual_seed(job.recipe.seed)
+    network = build(job.structure, num_classes=num_classes, use_se=job.use_se, bn_eps=job.recipe.bn_eps)
+    initialise(network, job.recipe.init)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d) and job.recipe.bn_momentum is not None:
+            module.momentum = job.recipe.bn_momentum
+    if job.weights is not None:
+        load_checkpoint(network, job.weights)
+    return network
+
+
+def _state(job: Job, network: MasterNet, shown: Shown, group: Group) -> State:
+    objective: nn.Module
+    if job.distillation is None:
+        objective = Plain(network, job.recipe.label_smoothing)
+    else:
+        objective = distilling(network, job.distillation, shown, job.recipe.label_smoothing)
+    if job.recipe.sync_bn:
+        objective = with_synchronised_norms(objective, group)
+    objective.to(group.device).to(memory_format=memory_format(group.device))
+    return new_state(objective, network, job.recipe, group)
+
+
+def _identity(job: Job, train: ImageSet) -> dict[str, Any]:
+    """What a checkpoint has to be of."""
+    identity = {
+        "structure": str(job.structure),
+        "use_se": job.use_se,
+        "resolution": job.resolution,
+        "images": fingerprint(train),
+        "recipe": asdict(job.recipe),
+        "distillation": None if job.distillation is None else asdict(job.distillation),
+    }
+    return dict(json.loads(json.dumps(identity)))
+
+
+def _keep_nothing(state: State, whole: bool) -> None:
+    pass
+
+
+class _Keeper:
+    """Writes checkpoints: after each epoch, and within one when some minutes have passed."""
+
+    def __init__(self, folder: Path, identity: dict[str, Any], where: Where) -> None:
+        self._folder, self._identity, self._best = folder, identity, where.keep_best
+        self._pause = 60 * where.checkpoint_minutes
+        self._written = time.monotonic()
+
+    def __call__(self, state: State, whole: bool) -> None:
+        if not whole and time.monotonic() - self._written < self._pause:
+            return
+        save_or_tell(lambda: save(state, self._identity, self._folder / CHECKPOINT_FILE), self._folder)
+        if whole:
+            save_or_tell(lambda: write_text(self._folder / HISTORY_FILE, _csv(state.history)), self._folder)
+        if whole and self._best and state.history[-1].test_top1 >= max(e.test_top1 for e in state.history):
+            save_or_tell(lambda: save_weights(state.result, self._folder / str(self._best)), self._folder)
+        self._written = time.monotonic()
+
+
+def save_or_tell(write: Callable[[], None], folder: Path) -> None:
+    """Raises TrainingError where a file cannot be written."""
+    try:
+        write()
+    except (OSError, RuntimeError) as error:  # torch.save raises the latter where the disk is full
+        what = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise TrainingError(f"the outcome cannot be written to {folder}: {what}") from None
+
+
+def save_weights(network: nn.Module, path: Path) -> None:
+    """The state dict, loadable with `weights_only`, whole or not at all."""
+    content = io.BytesIO()
+    torch.save({"state_dict": {name: t.cpu() for name, t in network.state_dict().items()}}, content)
+    write_bytes(path, content.getvalue())
+
+
+def _last_good(folder: Path, state: State) -> str:
+    if not (folder / CHECKPOINT_FILE).is_file():
+        return ""
+    return f"; {folder / CHECKPOINT_FILE} has the last good state, of epoch {len(state.history)}"
+
+
+def _result(folder: Path, state: State) -> TrainResult:
+    last = state.history[-1]
+    return TrainResult(folder, last.test_top1, last.test_top5, state.seconds, tuple(state.history), dict(state.skipped))
+
+
+def _write(result: TrainResult, state: State, card: dict[str, Any]) -> None:
+    folder = result.folder
+    save_or_tell(lambda: write_text(folder / HISTORY_FILE, _csv(list(result.history))), folder)
+    save_or_tell(lambda: write_text(folder / CARD_FILE, json.dumps(card, indent=2) + "\n"), folder)
+    save_or_tell(lambda: save_weights(state.result, folder / WEIGHTS_FILE), folder)
+    with suppress(FileNotFoundError):
+        (folder / CHECKPOINT_FILE).unlink()
+
+
+def _card(job: Job, train: ImageSet, test: ImageSet, shown: Shown, state: State, group: Group) -> dict[str, Any]:
+    last = state.history[-1]
+    return {
+        "structure": str(job.structure),
+        "num_classes": len(train.classes),
+        "resolution": job.resolution,
+        "crop_image_size": shown.crop,
+        "use_se": job.use_se,
+        "bn_eps": job.recipe.bn_eps,
+        "classes": list(train.classes),
+        "normalisation": shown.normalisation.to_json(),
+        "dataset": job.dataset,
+        "train_images": len(train),
+        "test_images": len(test),
+        "top1": last.test_top1,
+        "top5": last.test_top5,
+        "recipe": asdict(job.recipe),
+        "distillation": None if job.distillation is None else asdict(job.distillation),
+        "device": torch.cuda.get_device_name(group.device) if group.device.type == "cuda" else str(group.device),
+        "processes": group.world,
+        "threads": torch.get_num_threads(),
+        "seconds": round(state.seconds, 1),
+        "skipped": state.skipped,
+        "environment": environment(),
+    }
+
+
+def _csv(history: list[Epoch]) -> str:
     out = io.StringIO()
-    writer = csv.DictWriter(out, [field.name for field in fields(Epoch)], lineterminator="\n")
+    writer = csv.DictWriter(out, [one.name for one in fields(Epoch)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(epoch) for epoch in history)
     return out.getvalue()
-
-
-def _save(path: Path, content: Any) -> None:
-    """torch.save, whole or not at all."""
-    draft = path.with_name(f".{path.name}.new")
-    try:
-        torch.save(content, draft)
-        os.replace(draft, path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise

@@ -1,0 +1,28 @@
+"""Labelled images: `digits`, CIFAR, ImageNet, a folder, packed JPEG files.
+
+    images = open_set("cifar10", "test")       # an ImageSet, see base.py
+    images = open_set("runs/photos", "train")
+
+One file a kind of source; `loading.py` makes batches of any of them, the same in one process and in many.
+"""
+
+from zennas.data.base import (
+    CorruptImageError,
+    DataError,
+    ImageSet,
+    Normalisation,
+    Usual,
+    measured_normalisation,
+)
+from zennas.data.sources import KNOWN, open_set
+
+__all__ = [
+    "KNOWN",
+    "CorruptImageError",
+    "DataError",
+    "ImageSet",
+    "Normalisation",
+    "Usual",
+    "measured_normalisation",
+    "open_set",
+]

@@ -1,0 +1,25 @@
+"""Handwritten digits of 8 by 8 pixels that come with scikit-learn: 1,437 to train, 360 to test."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zennas.data.base import ImageSet, Split, Usual, in_memory
+
+TEST_SHARE = 0.2
+# Mirrored digits are other signs, and half a pixel of eight is far enough.
+USUAL = Usual(normalisation=None, crop="shift", flip=False, policy="svhn", shift=1 / 16)
+
+
+def digits(split: Split) -> ImageSet:
+    """One split for good, classes in proportion."""
+    import torch
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    values, labels = load_digits(return_X_y=True)
+    parts = train_test_split(np.arange(len(labels)), test_size=TEST_SHARE, random_state=0, stratify=labels)
+    chosen = parts[0] if split == "train" else parts[1]
+    grey = torch.from_numpy(values[chosen]).view(-1, 1, 8, 8).mul(255 / 16).round_().to(torch.uint8)
+    name = "digits, training images" if split == "train" else "digits, test images"
+    return in_memory(name, tuple("0123456789"), labels[chosen], grey.expand(-1, 3, -1, -1).contiguous(), USUAL)

@@ -1,0 +1,72 @@
+"""A folder with `train/CLASS/*` and `val/CLASS/*` images, as ImageNet's, or one part of it with `CLASS/*`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+import numpy as np
+
+from zennas.data.base import CorruptImageError, DataError, ImageSet, Normalisation, Split, Usual, check_classes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IMAGENET = Path("~/data/imagenet")
+"""Zen-NAS's."""
+USUAL = Usual(Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), "resized", flip=True, policy="imagenet")
+PARTS: dict[Split, tuple[str, ...]] = {"train": ("train",), "test": ("val", "test")}
+
+
+def image_folder(folder: Path, split: Split) -> ImageSet:
+    """Raises DataError saying what was looked for."""
+    from torchvision.datasets import ImageFolder
+
+    place = _part(folder, split)
+    try:
+        found = ImageFolder(str(place))
+    except (FileNotFoundError, OSError) as error:
+        raise DataError(f"{place} is no data set: {' '.join(str(error).split())}") from None
+    paths = [path for path, _ in found.samples]
+    labels = np.asarray(found.targets, dtype=np.int64)
+    check_classes(labels, tuple(found.classes), place)
+
+    names = "\n".join(str(Path(path).relative_to(place)) for path in paths)
+    fingerprint = f"{len(paths)}-{crc32(names.encode()):08x}"
+    return ImageSet(str(place), tuple(found.classes), labels, _Reader(tuple(paths)), USUAL, fingerprint)
+
+
+def _part(folder: Path, split: Split) -> Path:
+    """The folder of the classes of that part; a folder of classes is the part itself for a test."""
+    for name in PARTS[split]:
+        if (folder / name).is_dir():
+            return folder / name
+    wanted = " or ".join(str(folder / name) for name in PARTS[split])
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "is not there"
+        raise DataError(f"{folder} {what}, expected a folder with train/CLASS/*.jpg and val/CLASS/*.jpg")
+    if split == "train" or (folder / "train").is_dir() or not any(one.is_dir() for one in folder.iterdir()):
+        raise DataError(f"{folder} is no data set to {split} with: {wanted} is not there")
+    return folder
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Of files, and no function in a function, so that workers can be given it."""
+
+    paths: tuple[str, ...]
+
+    def __call__(self, index: int) -> Tensor:
+        from PIL import Image
+        from torchvision.transforms.v2 import functional as F
+
+        path = self.paths[index]
+        try:
+            with Image.open(path) as image:
+                found: Tensor = F.pil_to_tensor(image.convert("RGB"))
+        except (OSError, ValueError, SyntaxError) as error:  # PIL's, by kind of file
+            what = " ".join(str(error).split())[:200]
+            raise CorruptImageError(f"{path} cannot be read as an image: {what}") from None
+        return found

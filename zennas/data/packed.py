@@ -1,0 +1,162 @@
+"""JPEG files joined in an .npz archive: `jpeg`, uint8, image i from `offsets`[i] to `offsets`[i + 1], and `labels`.
+
+`classes`, if it is there, names them.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zennas.data.base import CorruptImageError, DataError, ImageSet, Split, Usual, check_classes, in_memory
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ARRAYS = ("jpeg", "offsets", "labels")
+SMALL = 64
+"""Side of images that are decoded once and kept."""
+USUAL = Usual(normalisation=None, crop="shift", flip=True, policy="cifar10")
+LARGE = Usual(normalisation=None, crop="resized", flip=True, policy="imagenet")
+TEST_WORDS = ("test", "val")
+
+
+def packed(path: Path, split: Split) -> ImageSet:
+    """The archive `path`, or for a folder the one in it whose name says `split`. Raises DataError.
+
+    Where `path` itself says that it is of the other part, its neighbour of the right one is taken.
+    """
+    place = _of_split(path, split)
+    jpeg, offsets, labels, classes = _arrays(place)
+    read = _Reader(place, jpeg, offsets)
+    sizes = Counter(_size(read.content(i)) for i in range(0, len(labels), max(1, len(labels) // 50)))
+    side = next(iter(sizes))
+    small = len(sizes) == 1 and side is not None and side[0] == side[1] <= SMALL
+    fingerprint = f"{len(labels)}-{zlib.crc32(jpeg.tobytes(), zlib.crc32(labels.tobytes())):08x}"
+    if small:
+        kept = _all_of_one_size(read, len(labels))
+        if kept is not None:
+            return in_memory(place.name, classes, labels, kept, USUAL)
+    return ImageSet(place.name, classes, labels, read, USUAL if small else LARGE, fingerprint)
+
+
+def is_packed(path: Path) -> bool:
+    return path.suffix == ".npz" or (path.is_dir() and any(path.glob("*.npz")))
+
+
+def _of_split(path: Path, split: Split) -> Path:
+    if path.is_dir():
+        found = sorted(one for one in path.glob("*.npz") if _split_of(one) == split)
+        if len(found) != 1:
+            listed = ", ".join(one.name for one in sorted(path.glob("*.npz")))
+            raise DataError(f"{path} has {len(found)} archives to {split} with among {listed}: name one")
+        return found[0]
+    if _split_of(path) in (split, None):
+        return path
+    words = ("train",) if split == "train" else TEST_WORDS
+    mine = next(word for word in ("train", *TEST_WORDS) if word in path.stem)
+    near = [path.with_name(path.name.replace(mine, word)) for word in words]
+    for one in near:
+        if one.is_file():
+            return one
+    raise DataError(f"{path} is the other part, and {' or '.join(map(str, near))} to {split} with is not there")
+
+
+def _split_of(path: Path) -> Split | None:
+    if "train" in path.stem:
+        return "train"
+    return "test" if any(word in path.stem for word in TEST_WORDS) else None
+
+
+def _arrays(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], tuple[str, ...]]:
+    """`jpeg`, `offsets`, `labels` and the names of the classes. Raises DataError."""
+    try:
+        stored = np.load(path)  # no pickles: numpy refuses them unless told otherwise
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            raise DataError(f"{path} holds one array, expected an .npz file with {', '.join(ARRAYS)}")
+        with stored:
+            missing = [name for name in ARRAYS if name not in stored]
+            if missing:
+                raise DataError(f"{path} has no {' and no '.join(missing)}, expected arrays {', '.join(ARRAYS)}")
+            found: list[Any] = [stored[name] for name in ARRAYS]
+            names = [str(one) for one in stored["classes"]] if "classes" in stored else None
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path} cannot be read as an .npz file: {' '.join(str(error).split())}") from None
+    for name, array, kinds in zip(ARRAYS, found, ("u", "iu", "iu"), strict=True):
+        if array.ndim != 1 or array.dtype.kind not in kinds or (name == "jpeg" and array.dtype != np.uint8):
+            wanted = "bytes (uint8)" if name == "jpeg" else "whole numbers"
+            raise DataError(f"{name} of {path} is {array.dtype} of shape {array.shape}, expected {wanted} in a row")
+    jpeg, offsets, labels = found[0], found[1].astype(np.int64), found[2].astype(np.int64)
+    in_order = (
+        len(offsets) == len(labels) + 1
+        and (np.diff(offsets) > 0).all()
+        and offsets[0] >= 0
+        and offsets[-1] <= len(jpeg)
+    )
+    if not len(labels) or not in_order:
+        raise DataError(f"{path} is damaged: expected one offset more than labels, in order and inside jpeg")
+    classes = tuple(names) if names else tuple(str(i) for i in range(int(labels.max()) + 1))
+    check_classes(labels, classes, path)
+    return jpeg, offsets, labels, classes
+
+
+def _size(content: bytes) -> tuple[int, int] | None:
+    """Width and height by its header; None where it has none."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            width, height = image.size
+            return width, height
+    except OSError:
+        return None  # it is named when it is read
+
+
+def _all_of_one_size(read: Callable[[int], Tensor], count: int) -> Tensor | None:
+    """All images, (N, 3, S, S); None where one cannot be read or has another size, so that readers meet it."""
+    import torch
+
+    first = read(0)
+    kept = torch.empty((count, *first.shape), dtype=torch.uint8)
+    for i in range(count):
+        try:
+            image = read(i)
+        except CorruptImageError:
+            return None
+        if image.shape != first.shape:
+            return None
+        kept[i] = image
+    return kept
+
+
+@dataclass(frozen=True, eq=False)
+class _Reader:
+    path: Path
+    jpeg: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+
+    def content(self, index: int) -> bytes:
+        return self.jpeg[self.offsets[index] : self.offsets[index + 1]].tobytes()
+
+    def __call__(self, index: int) -> Tensor:
+        from PIL import Image
+        from torchvision.transforms.v2 import functional as F
+
+        content = self.content(index)
+        try:
+            with Image.open(io.BytesIO(content)) as image:
+                found: Tensor = F.pil_to_tensor(image.convert("RGB"))
+        except (OSError, ValueError, SyntaxError):
+            raise CorruptImageError(
+                f"image {index} of {self.path} cannot be decoded: {content[:8]!r}… is no JPEG"
+            ) from None
+        return found

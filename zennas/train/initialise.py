@@ -1,0 +1,68 @@
+"""Weights before training: torch's own, or by one of Zen-NAS's rules. Imports torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from PlainNet import lower
+from PlainNet.masternet import MasterNet
+from PlainNet.ops import Add, BatchNorm, OpGraph
+
+GAIN = 3.26033
+"""Zen-NAS's of Xavier's normal distribution, for convolutions and linear layers."""
+_RESOLUTION = 1024
+
+
+@torch.no_grad()
+def initialise(network: MasterNet, rule: str) -> None:
+    """Draw the weights of `network` by `rule`, from torch's global generator.
+
+    "torch": leave them. "xavier", "msra": Xavier's normal distribution for convolutions, with gain √2 or `GAIN`, biases
+    zero; classifiers from N(0, GAIN² · 2 / (in + out)). "custom": as "msra", and the last batch-norm of each residual
+    unit begins at zero, so that the unit begins as its shortcut.
+    """
+    if rule == "torch":
+        return
+    gain = math.sqrt(2) if rule == "xavier" else GAIN
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.xavier_normal_(module.weight, gain=gain)
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, 0, GAIN * math.sqrt(2 / sum(module.weight.shape)))
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.ones_(module.weight)
+        else:
+            continue
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    if rule == "custom":
+        for path in last_norms(network):
+            nn.init.zeros_(network.get_submodule(f"blocks.{path}").weight)  # type: ignore[arg-type]  # a batch-norm's
+
+
+def last_norms(network: MasterNet) -> Iterator[str]:
+    """Paths of the last batch-norm in each residual unit's main branch."""
+    graph = lower(network.structure, resolution=_RESOLUTION, num_classes=network.num_classes, options=network.options)
+    for node in graph.nodes:
+        if isinstance(node.op, Add) and _is_residual(graph, node.inputs):
+            value = node.inputs[0]
+            while value and not isinstance(graph.nodes[value - 1].op, BatchNorm):
+                value = graph.nodes[value - 1].inputs[0]
+            if value:
+                yield graph.nodes[value - 1].path
+
+
+def _is_residual(graph: OpGraph, inputs: tuple[int, ...]) -> bool:
+    """Whether what is added is the main branch's own input, or a projection of it."""
+    main, shortcut = inputs
+    if shortcut and "proj" in graph.nodes[shortcut - 1].path.split("."):
+        return True
+    reached = {main}
+    for value in range(main, shortcut, -1):
+        if value in reached:
+            reached.update(graph.nodes[value - 1].inputs)
+    return shortcut in reached

@@ -1,0 +1,42 @@
+"""What a training minimises: a module around the network, from images and targets to losses. Imports torch.
+
+A recipe of another kind is another such module; `distil.py` has the one with a teacher.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from PlainNet.masternet import MasterNet
+
+
+class Losses(NamedTuple):
+    """total: what is minimised; logits: (n, classes) of the network that is trained."""
+
+    total: Tensor
+    logits: Tensor
+
+
+class Objective(Protocol):
+    """An nn.Module. network: what is trained and kept; weights beside it are trained and left behind."""
+
+    network: MasterNet
+
+    def __call__(self, images: Tensor, targets: Tensor) -> Losses:
+        """images: (n, 3, R, R), normalised; targets: labels (n,) or probabilities (n, classes)."""
+
+
+class Plain(nn.Module):
+    """Cross-entropy with the labels."""
+
+    def __init__(self, network: MasterNet, label_smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.network = network
+        self._label_smoothing = label_smoothing
+
+    def forward(self, images: Tensor, targets: Tensor) -> Losses:
+        logits = self.network(images)
+        return Losses(F.cross_entropy(logits, targets, label_smoothing=self._label_smoothing), logits)
