@@ -32,12 +32,15 @@ setup(
         "zennas.cli",
         "zennas.cli.latency",
         "zennas.correlate",
+        "zennas.data",
+        "zennas.export",
+        "zennas.export.formats",
         "zennas.search",
         "zennas.tables",
         "zennas.train",
     ],
     py_modules=["ZenNet"],
-    package_data={"latency.profiles": ["*.json", "*.md"], "pretrained": ["zoo.json"]},
+    package_data={"latency.profiles": ["*.json", "*.md"], "pretrained": ["*.json", "*.md", "*.pth", "*.txt"]},
     # torch and torchvision have to come from one place: a torchvision from the registry does not load
     # beside a CPU-only torch. Left to pip, they fit each other, and work without a GPU.
     install_requires=[
@@ -56,6 +59,8 @@ setup(
         "openvino": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5", "openvino>=2025.0"],
         "tensorrt": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5", "tensorrt>=10.0"],
         "executorch": ["executorch>=1.0"],
+        "tensorboard": ["tensorboard>=2.15"],
+        "timm": ["timm>=1.0"],
         "nats-bench": ["nats_bench>=1.8"],
         "dev": ["ruff", "mypy", "pytest>=8", "hypothesis>=6.100", "setuptools>=77"],
     },

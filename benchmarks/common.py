@@ -62,5 +62,5 @@ def random_in_budget(space_name: str, budget: Budget, resolution: int, count: in
 
 def published() -> dict[str, Structure]:
     """The twelve published structures by name; CIFAR-10's and CIFAR-100's are the same three."""
-    names = [name for name in ZenNet.list_models() if "cifar100" not in name]
+    names = [name for name in ZenNet.zennet_model_zoo if "cifar100" not in name]
     return {name: parse(ZenNet.model_info(name)["structure"]) for name in names}

@@ -1,6 +1,6 @@
 """Networks as ONNX: PyTorch's exporter, one self-contained model, its nodes named after those of the op graph.
 
-    model = export(subject, batch_size=1)      # an onnx.ModelProto; batch-norm folded, batch size fixed
+    model = export(subject, batch_size=1)      # an onnx.ModelProto; batch-norm folded, batch size fixed; None for any
     nodes_of("k17_Conv")                       # (17,): what it computes is node 17 of subject.graph
 
 Node names survive in what runtimes report of single layers, which is how their times find their way back (`layers.py`).
@@ -26,6 +26,8 @@ OPSET = 18
 """The one that PyTorch's exporter is written in, and that every runtime of today reads."""
 INPUT = "images"
 OUTPUT = "logits"
+BATCH = "batch"
+"""The name of the first dimension where it is free."""
 MOST_BYTES = 2**31 - 2**20
 """Of protobuf, in one message; less what is not weights."""
 
@@ -62,8 +64,8 @@ def why_not() -> str | None:
     return f"{missing[0]} is not installed: pip install 'zennas[onnx]'" if missing else None
 
 
-def export(subject: Subject, batch_size: int, half: bool = False) -> onnx.ModelProto:
-    """The network for batches of `batch_size`, batch-norm folded, as one model with its weights inside.
+def export(subject: Subject, batch_size: int | None, half: bool = False) -> onnx.ModelProto:
+    """The network for batches of `batch_size`, None for any, batch-norm folded, as one model with its weights inside.
 
     Input `INPUT`, (batch_size, C, H, W), output `OUTPUT`, float32; float16 with `half`, as are weights and all values.
     Raises LatencyError: nothing to export with, an operation that has no ONNX, weights beyond what one file holds.
@@ -83,13 +85,15 @@ def export(subject: Subject, batch_size: int, half: bool = False) -> onnx.ModelP
     return model
 
 
-def _exported(subject: Subject, batch_size: int, half: bool) -> onnx.ModelProto:
+def _exported(subject: Subject, batch_size: int | None, half: bool) -> onnx.ModelProto:
     import torch
 
     from latency.folding import folded
 
     network = folded(subject.build())
-    images = torch.zeros(batch_size, *subject.graph.input.dims)
+    # Two where any will do: exporters take a batch of one for a constant.
+    images = torch.zeros(batch_size or 2, *subject.graph.input.dims)
+    shapes = None if batch_size else ({0: torch.export.Dim(BATCH)},)
     if half:
         network, images = network.half(), images.half()
     with warnings.catch_warnings():
@@ -100,6 +104,7 @@ def _exported(subject: Subject, batch_size: int, half: bool) -> onnx.ModelProto:
                 (images,),
                 input_names=[INPUT],
                 output_names=[OUTPUT],
+                dynamic_shapes=shapes,
                 opset_version=OPSET,
                 dynamo=True,
                 external_data=False,

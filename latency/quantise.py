@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,12 +54,12 @@ def calibration_batches(batch: NDArray[np.float32], seed: int) -> list[NDArray[n
 
 
 def quantised(
-    model: onnx.ModelProto, batches: Sequence[NDArray[np.float32]], symmetric: bool = False
+    model: onnx.ModelProto, batches: Iterable[NDArray[np.float32]], symmetric: bool = False
 ) -> onnx.ModelProto:
     """`model` in INT8, calibrated by the extremes that `batches` of images cause. `model` is left as it was.
 
-    symmetric: signed activations around zero, Q/DQ at inputs only, biases left in float32, as TensorRT wants it;
-    otherwise unsigned activations.
+    batches: of the size that the model takes; gone through once. symmetric: signed activations around zero, Q/DQ at
+    inputs only, biases left in float32, as TensorRT wants it; otherwise unsigned activations.
     Raises LatencyError.
     """
     missing = why_not()
@@ -101,7 +101,7 @@ _FUSED_TYPES = ["Conv", "Gemm", "MatMul", "Add"]
 """What TensorRT computes in INT8 with what follows fused: it wants Q/DQ before them, none between them and a ReLU."""
 
 
-def _reader(batches: Sequence[NDArray[np.float32]]) -> Any:
+def _reader(batches: Iterable[NDArray[np.float32]]) -> Any:
     from onnxruntime.quantization import CalibrationDataReader
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]

@@ -1,29 +1,41 @@
-# What the per-budget scripts share: search → analyse → train. Each is one call of a function below.
+# What the per-budget scripts share: search → analyse → train → evaluate → export. Each is one call of a function below.
+# Called again, a script skips what is done, and goes on where it was cut short.
 #
 # Read from the environment, with their defaults:
-#   ITERATIONS=480000  mutations to try      POPULATION=512  networks kept      SEED=0
-#   SAVE_DIR=runs/NAME, in the project       PYTHON=.venv/bin/python, else python3
+#   SAVE_DIR=runs/NAME, in the project       PYTHON=.venv/bin/python, else python3       SEED=0
+#   ITERATIONS=480000  mutations to try      POPULATION=512  networks kept
 #   LATENCY_BACKEND=predictor:v100-pytorch-fp16   whose latency: a profile's, or that of a back end here
-#   DATASET=cifar10    see zennas train      DATA=           where CIFAR is     EPOCHS=10, 0 for no training
-# Folders that are given are relative to where the script is called.
+#   EPOCHS=10          of training, 0 for none. Zen-NAS's figures are of 1440 on CIFAR and 480 on ImageNet
+#   DATASET            what to train on, see zennas train: cifar10 for a CIFAR script; for an ImageNet script imagenet, and no
+#                      training where that is absent. digits needs no download
+#   DATA               where CIFAR or ImageNet is, else in ~/data
+#   RESOLUTION         side of the images in training: 32 for digits and CIFAR, else what the network was designed for, which
+#                      stays what the budget is for
+#   TEACHER            whom to learn from beside the labels: a training's folder, timm:NAME, torchvision:NAME, a name of the zoo, or
+#                      none. For an ImageNet script timm:tf_efficientnet_b3.ns_jft_in1k at 320 pixels, with its features;
+#                      none for digits and CIFAR
+#   RATIO              of another TEACHER: down-sampling from which on features are compared too, 0 for logits alone, the default
+# With DATASET=digits EPOCHS=1 ITERATIONS=300 a script takes a minute or two. Folders that are given are relative to where the script
+# is called.
 
 set -euo pipefail
 NAME=$(basename "$0" .sh)
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 [ -z "${SAVE_DIR:-}" ] || SAVE_DIR=$(absolute "$SAVE_DIR")
 [ -z "${DATA:-}" ] || DATA=$(absolute "$DATA")
-case ${DATASET:-} in
-digits | cifar10 | cifar100) ;;
-?*) [ ! -d "$DATASET" ] || DATASET=$(absolute "$DATASET") ;;
-esac
+[ ! -e "${DATASET:-}" ] || DATASET=$(absolute "$DATASET")
+[ ! -d "${TEACHER:-}" ] || TEACHER=$(absolute "$TEACHER")
 count ITERATIONS "${ITERATIONS:-480000}" 1
 count EPOCHS "${EPOCHS:-10}" 0
+[ -z "${RESOLUTION:-}" ] || count RESOLUTION "$RESOLUTION" 1
+count RATIO "${RATIO:-0}" 0
 case ${LATENCY_BACKEND:-} in
 predictor:*.json) LATENCY_BACKEND=predictor:$(absolute "${LATENCY_BACKEND#predictor:}") ;;
 esac
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PYTHON=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)}
 SAVE_DIR=${SAVE_DIR:-runs/$NAME}
+BEST_TEACHER=timm:tf_efficientnet_b3.ns_jft_in1k
 
 XXBL_START="SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,1,8,1)SuperResK3K3(16,32,2,16,1)\
 SuperResK3K3(32,64,2,32,1)SuperResK3K3(64,64,2,32,1)SuperConvK1BNRELU(64,128,1,1)"
@@ -36,15 +48,14 @@ SuperResK3K3(128,256,2,128,1)SuperResK3K3(256,512,2,256,1)SuperConvK1BNRELU(512,
 cifar() {
     design "$XXBL_START" 32 100 --zero_shot_score "$1" --search_space SearchSpace/search_space_XXBL.py \
         --budget_model_size "$2" --max_layers "$3"
-    train cifar10
+    finish "${DATASET:-cifar10}" 32 5e-4 none
 }
 
-# imagenet FLOPS LAYERS: trains only where DATASET names a folder with train/ and val/
+# imagenet FLOPS LAYERS
 imagenet() {
     design "$IDW_START" 224 1000 --zero_shot_score Zen --search_space SearchSpace/search_space_IDW_fixfc.py \
         --budget_flops "$1" --max_layers "$2"
-    [ -n "${DATASET:-}" ] || [ "${EPOCHS:-}" = 0 ] || later "training by distillation"
-    train "${DATASET:-}"
+    finish_imagenet
 }
 
 # imagenet_latency SECONDS LAYERS: the same under a latency, in seconds an image. Zen-NAS's batch of 64 is the profile's own; it is
@@ -53,11 +64,7 @@ imagenet_latency() {
     design "$LATENCY_START" 224 1000 --zero_shot_score Zen --search_space SearchSpace/search_space_XXBL.py \
         --budget_latency "$1" --latency_backend "${LATENCY_BACKEND:-predictor:v100-pytorch-fp16}" \
         --max_layers "$2" ${LATENCY_BACKEND:+--batch_size 64}
-    if [ -n "${DATASET:-}" ]; then
-        train "$DATASET"
-    else
-        echo "$NAME: not trained; set DATASET to a folder with train/ and val/, distillation comes with a later version" >&2
-    fi
+    finish_imagenet
 }
 
 # design START RESOLUTION CLASSES FLAGS…
@@ -71,15 +78,69 @@ design() {
         --plainnet_struct_txt "$SAVE_DIR/best_structure.txt"
 }
 
-# train DEFAULT_DATASET
-train() {
-    local dataset=${DATASET:-$1} epochs=${EPOCHS:-10}
-    [ "$epochs" = 0 ] || "$PYTHON" -m zennas train "$SAVE_DIR" --dataset "$dataset" --epochs "$epochs" \
-        ${DATA:+--data "$DATA"} --save-dir "$SAVE_DIR/$(basename "$dataset")_${epochs}epochs"
+# What an ImageNet script does with its design
+finish_imagenet() {
+    if [ -z "${DATASET:-}${DATA:-}" ] && [ ! -d ~/data/imagenet ]; then
+        [ "${EPOCHS:-}" = 0 ] || echo "$NAME: designed and analysed; not trained, evaluated and exported, as ~/data/imagenet is not" \
+            "there: unpack ILSVRC2012 to it as train/CLASS/*.JPEG and val/CLASS/*.JPEG (its makers give it on request), or set" \
+            "DATASET to another folder with train/ and val/, or to digits for a trial, and call this again" >&2
+        return
+    fi
+    case ${DATASET:-} in
+    digits | cifar*) finish "$DATASET" 32 4e-5 none ;;
+    *) finish "${DATASET:-imagenet}" 224 4e-5 $BEST_TEACHER ;;
+    esac
 }
 
-# later WHAT
-later() {
-    echo "$NAME: $1 comes with a later version" >&2
-    exit 1
+# finish DATASET RESOLUTION WEIGHT_DECAY TEACHER: train, evaluate, export
+finish() {
+    local dataset=$1 epochs=${EPOCHS:-10} teacher=${TEACHER:-$4} folder place=()
+    [ "$epochs" != 0 ] || return 0
+    folder=$(basename "$dataset" .npz)_${epochs}epochs
+    [ "$teacher" = none ] || folder=ts_$folder
+    folder=$SAVE_DIR/$folder
+    case $dataset in
+    cifar10 | cifar100 | imagenet) place=(${DATA:+--data "$DATA"}) ;;
+    esac
+    train "$dataset" "${RESOLUTION:-$2}" "$3" "$teacher" --epochs "$epochs" --save_dir "$folder" "${place[@]}"
+    if [ -f "$folder/eval.txt" ]; then
+        echo "skip $folder/eval.txt"
+    else
+        "$PYTHON" -m zennas eval "$folder" --dataset "$dataset" "${place[@]}" | tee "$folder/.eval.txt"
+        mv "$folder/.eval.txt" "$folder/eval.txt"
+    fi
+    write_onnx "$folder" "$folder/export/$NAME.onnx"
+}
+
+# train DATASET RESOLUTION WEIGHT_DECAY TEACHER FLAGS…: by Zen-NAS's recipe
+train() {
+    local program=train_image_classification.py taught=()
+    if [ "$4" != none ]; then
+        program=ts_$program
+        taught=(--teacher_arch "$4" --teacher_pretrained --teacher_feature_weight 1 --teacher_logit_weight 1
+            --ts_proj_no_bn --ts_proj_no_relu)
+        if [ "$4" = "$BEST_TEACHER" ]; then
+            taught+=(--teacher_input_image_size 320 --target_downsample_ratio 16)
+        elif [ "${RATIO:-0}" != 0 ]; then
+            taught+=(--target_downsample_ratio "$RATIO")
+        fi
+    fi
+    [ "$1" != digits ] || taught+=(--workers_per_gpu 0) # starting one takes longer than reading these
+    "$PYTHON" "$program" --dataset "$1" --input_image_size "$2" --wd "$3" "${taught[@]}" "${@:5}" \
+        --plainnet_struct_txt "$SAVE_DIR/best_structure.txt" --dist_mode auto --batch_size_per_gpu 64 --seed "${SEED:-0}" \
+        --optimizer sgd --nesterov --lr_per_256 0.1 --target_lr_per_256 0 --lr_mode cosine --warmup 5 --bn_momentum 0.01 \
+        --weight_init custom --label_smoothing --random_erase --mixup --auto_augment
+}
+
+# write_onnx TRAINING FILE
+write_onnx() {
+    if [ -f "$2" ]; then
+        echo "skip $2"
+        return
+    fi
+    local code=0
+    "$PYTHON" -m zennas export "$1" --format onnx --out "$2" || code=$?
+    [ $code != 0 ] || return 0
+    [ $code = 2 ] || exit $code
+    echo "$NAME: not exported, for what is said above; all else is done, in $1. Then call this again" >&2
 }

@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    # Packages that can be called, see their __init__.py; imported when they are asked for.
-    if name in ("correlate", "search", "train"):
+    # Modules that can be called, see docs/adr/0002; imported when they are asked for.
+    if name in ("correlate", "evaluate", "export", "search", "train"):
         return import_module(f"zennas.{name}")
     raise AttributeError(f"module 'zennas' has no attribute {name!r}")

@@ -20,7 +20,8 @@ from zennas.store import FILE
 if TYPE_CHECKING:
     from zennas.correlate.result import CorrelateResult
     from zennas.correlate.runner import Watcher as CorrelateWatcher
-    from zennas.targets import NetworkTarget
+    from zennas.evaluate import Told
+    from zennas.evaluating import EvaluationResult
     from zennas.train.loop import Watcher as TrainWatcher
     from zennas.train.recipe import Distillation
     from zennas.train.runner import TrainResult
@@ -102,7 +103,7 @@ def train(
     recipe, where = Recipe(**_fields_of(Recipe, given)), Where(**_fields_of(Where, given))
     defaults = {"resolution": found.resolution or 32, "use_se": bool(found.use_se)}
     job = Job(found.structure, dataset, recipe, distillation, **{**defaults, **given})
-    return train_structure(job, _training_folder(save_dir, found, dataset), where, watcher or Silent())
+    return train_structure(job, training_folder(target, dataset, save_dir), where, watcher or Silent())
 
 
 def _fields_of(kind: Any, settings: dict[str, Any]) -> dict[str, Any]:
@@ -110,14 +111,44 @@ def _fields_of(kind: Any, settings: dict[str, Any]) -> dict[str, Any]:
     return {field.name: settings.pop(field.name) for field in fields(kind) if field.name in settings}
 
 
-def _training_folder(save_dir: str | Path | None, found: NetworkTarget, dataset: str) -> Path:
-    label = f"train-{Path(dataset).stem}"
-    given = _folder(save_dir)
-    if given is not None or found.run is not None:
-        return given or found.run / label  # type: ignore[operator]  # one of them is there
+def training_folder(target: str | Path, dataset: str, save_dir: str | Path | None = None) -> Path:
+    """Where `train` keeps its outcome. Raises what `targets.resolve` raises, WrongSettingError."""
+    from zennas.targets import resolve
+
+    given, label = _folder(save_dir), f"train-{Path(dataset).stem}"
+    if given is not None:
+        return given
+    run = resolve(str(target)).run
+    if run is not None:
+        return run / label
     if "RANK" in os.environ:
         raise WrongSettingError("processes that share a training need one folder: say which with --save-dir")
     return new_folder(label)
+
+
+def evaluate(
+    model: str | Path,
+    *,
+    dataset: str | None = None,
+    data_folder: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    told: Told | None = None,
+    **settings: Any,
+) -> EvaluationResult:
+    """Accuracy of a trained model on the test images of a data set.
+
+    model: the folder of a training, that of a search with one training in it, or a name of the zoo. dataset: as
+    `zennas.data.open_set` takes it, None for the one that the model is for; data_folder: where CIFAR or ImageNet is.
+    checkpoint: a file with other weights. told: is called as it goes on. `settings` are the fields of
+    `evaluating.How`: batch_size, precision, device, workers, skip_corrupt, resolution.
+    Raises TargetError, UnknownNameError, CheckpointError, DataError, WrongSettingError, DeviceError, EvaluationError.
+    """
+    from zennas.evaluating import How, evaluate_model
+    from zennas.models import trained_model
+
+    how = How(**settings)
+    found = trained_model(str(model), None if checkpoint is None else Path(checkpoint))
+    return evaluate_model(found, dataset, None if data_folder is None else Path(data_folder), how, told)
 
 
 def correlate(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WEIGHTS_FILE = "weights.pt"
 CARD_FILE = "train.json"
+CHECKPOINT_FILE = "checkpoint.pt"
+"""Of a training that is not finished."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +89,8 @@ def _of_training(folder: Path, checkpoint: Path | None) -> TrainedModel:
     from PlainNet.masternet import build
 
     card = read_card(folder)
-    network = build(parse(card["structure"]), num_classes=card["num_classes"], use_se=card["use_se"], bn_eps=card.get("bn_eps"))
+    settings: dict[str, Any] = {name: card.get(name) for name in ("num_classes", "use_se", "bn_eps")}
+    network = build(parse(card["structure"]), **settings)
     load_checkpoint(network, checkpoint or folder / WEIGHTS_FILE)
     return _model(str(folder), network, card)
 

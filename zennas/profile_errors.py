@@ -158,7 +158,7 @@ def usual_networks(seed: int = 1) -> list[Network]:
     """The published networks, random ones of XXBL and IDW_fixfc, and two of torchvision's."""
     import ZenNet
 
-    published = [network(name) for name in ZenNet.list_models() if "cifar100" not in name]
+    published = [network(name) for name in ZenNet.zennet_model_zoo if "cifar100" not in name]
     return [*published, *random_networks(seed), *map(network, TORCHVISION_NETWORKS)]
 
 

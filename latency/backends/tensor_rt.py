@@ -126,8 +126,12 @@ def engine_of(model: onnx.ModelProto, settings: MeasureSettings) -> Any:
     return engine
 
 
-def build_engine(content: bytes) -> bytes:
-    """The serialised engine of an ONNX model. Raises LatencyError naming what TensorRT does not take."""
+def build_engine(content: bytes, batches: tuple[int, int, int] | None = None) -> bytes:
+    """The serialised engine of an ONNX model.
+
+    batches: where the model takes any number of images, how many the engine takes at least, as a rule, and at most.
+    Raises LatencyError naming what TensorRT does not take.
+    """
     import tensorrt
 
     logger = _logger()
@@ -144,6 +148,11 @@ def build_engine(content: bytes) -> bytes:
     config = builder.create_builder_config()
     config.clear_flag(tensorrt.BuilderFlag.TF32)  # float32 is float32
     config.profiling_verbosity = tensorrt.ProfilingVerbosity.DETAILED  # kernels keep the names of their layers
+    if batches is not None:
+        profile = builder.create_optimization_profile()
+        image = tuple(network.get_input(0).shape)[1:]
+        profile.set_shape(INPUT, *((number, *image) for number in batches))
+        config.add_optimization_profile(profile)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise LatencyError("TensorRT builds no engine for the network: its log says why")

@@ -157,7 +157,7 @@ ERRORS: list[tuple[list[str], int, str]] = [
     (["score", SMALL, "--proxy", "nothing"], 2, "unknown proxy"),
     (["score", "MaxPool(3,2,2)MaxPool(3,2,2)", "--resolution", "2"], 1, "does not fit"),
     (["score", SMALL, "--gamma", "7"], 2, ""),
-    (["train", SMALL, "--dataset", "nowhere"], 1, "is no data set"),
+    (["train", SMALL, "--dataset", "nowhere"], 1, "there are no images 'nowhere'"),
     (["train", SMALL, "--lr", "-1"], 2, ""),
     (["runs", "nowhere"], 1, "is not there"),
     (["runs", "--frobnicate"], 2, ""),
@@ -206,7 +206,7 @@ def test_an_unexpected_error_is_one_line_too(run: Run, monkeypatch: pytest.Monke
     assert err == "error: KeyError: 'oh' (run again with --debug to see where)\n"
 
 
-COMMANDS = ("search", "analyze", "score", "train", "runs", "doctor")
+COMMANDS = ("search", "analyze", "score", "train", "distill", "eval", "export", "zoo", "runs", "doctor")
 
 
 def test_help_fits_eighty_columns(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

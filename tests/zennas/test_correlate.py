@@ -23,7 +23,7 @@ from SearchSpace import load_space
 from SearchSpace.nasbench201 import all_cells
 from tests.conftest import SMALL, data_folder
 from zennas.correlate import statistics as stats
-from zennas.correlate.data import DataError, draw_batches
+from zennas.correlate.data import draw_batches
 from zennas.correlate.overview import FINISHED, read_overview
 from zennas.correlate.pool import scored
 from zennas.correlate.result import read_result
@@ -31,6 +31,7 @@ from zennas.correlate.runner import NoWatcher, resume, start
 from zennas.correlate.sample import draw
 from zennas.correlate.scoring import Job, Task
 from zennas.correlate.settings import CorrelateError, CorrelateSettings
+from zennas.data import DataError
 from zennas.runs import list_runs
 from zennas.search.result import read_result as read_search
 from zennas.search.settings import SettingsError, WrongSettingError

@@ -5,7 +5,8 @@ from __future__ import annotations
 import typer
 
 import zennas
-from zennas.cli import analyze, correlate, doctor, runs, score, search, train, zoo
+from zennas.cli import analyze, correlate, doctor, export, runs, score, search, train, zoo
+from zennas.cli import eval as evaluation
 from zennas.cli import latency as latency_commands
 from zennas.cli.errors import guarded
 
@@ -24,6 +25,8 @@ app.command()(correlate.correlate)
 app.add_typer(latency_commands.app, name="latency")
 app.command()(train.train)
 app.command("distill", help="Train a network from a teacher: zennas train with --teacher.")(train.train)
+app.command()(export.export)
+app.command("eval")(evaluation.evaluate)
 app.command()(runs.runs)
 app.add_typer(zoo.app, name="zoo")
 app.command()(doctor.doctor)

@@ -144,7 +144,7 @@ def refuse_settings(context: typer.Context, *, also: tuple[str, ...] = ()) -> No
 
 def refuse(context: typer.Context, parameters: Sequence[str], hint: str, reason: str) -> None:
     """Raises BadParameter where one of these parameters stands on the command line, as it would decide nothing."""
-    names = {one.name: one.opts[0] for one in context.command.params}
+    names = {one.name: (one.opts or one.secondary_opts)[0] for one in context.command.params}
     stray = [names.get(name, name) for name in parameters if given(context, name)]
     if stray:
         raise typer.BadParameter(f"{reason}; leave out {', '.join(stray)}", param_hint=hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from zennas.cli.errors import interruptible
+from zennas.models import CHECKPOINT_FILE
 from zennas.numbers import counted
 from zennas.search.evolution import Evolution
 from zennas.search.runner import Watcher
@@ -95,15 +97,20 @@ def correlate_progress(folder: Path | None) -> Iterator[CorrelateWatcher]:
 
 
 class _TrainingBar:
-    def __init__(self, progress: Progress, epochs: int, quiet: bool) -> None:
+    def __init__(self, progress: Progress, epochs: int, batch_size: int, quiet: bool) -> None:
         self._progress = progress
-        self._epochs = epochs
+        self._epochs, self._batch_size = epochs, batch_size
         self._quiet = quiet
         self._task = progress.add_task("training", total=None, note="")
+        self._looked: tuple[int, float] | None = None
 
     def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
-        done = (epoch - 1) * steps + step
+        done, now = (epoch - 1) * steps + step, time.monotonic()
         note = f"epoch {epoch}, loss {loss:.3f}"
+        if self._looked is not None:
+            speed = (done - self._looked[0]) * self._batch_size / max(now - self._looked[1], 1e-9)
+            note += f", {speed:.0f} images/s"
+        self._looked = done, now
         self._progress.update(self._task, completed=done, total=self._epochs * steps, note=note)
 
     def epoch(self, done: Epoch) -> None:
@@ -116,10 +123,16 @@ class _TrainingBar:
 
 
 @contextmanager
-def training_progress(epochs: int, quiet: bool) -> Iterator[TrainingWatcher]:
-    """A watcher that draws, and prints a line an epoch unless `quiet`."""
-    with interruptible(lambda: "; weights are written at the end only, so there are none"), bar() as progress:
-        yield _TrainingBar(progress, epochs, quiet)
+def training_progress(epochs: int, batch_size: int, folder: Path, quiet: bool) -> Iterator[TrainingWatcher]:
+    """A watcher that draws, and prints a line an epoch unless `quiet`; an interruption says how to go on."""
+
+    def advice() -> str:
+        if not (folder / CHECKPOINT_FILE).is_file():
+            return " before the first checkpoint; nothing was kept"
+        return f"; go on with the same command and --save-dir {folder} --resume auto"
+
+    with interruptible(advice), bar() as progress:
+        yield _TrainingBar(progress, epochs, batch_size, quiet)
 
 
 @contextmanager

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 _LEARNING, _IMAGES, _TEACHER, _MACHINE = "Learning", "Images", "Teacher", "Machine and files"
 
 
-def _option(help: str, panel: str, **settings: Any) -> Any:
-    return typer.Option(help=help, rich_help_panel=panel, **settings)
+def _option(help: str, panel: str, *flags: str, **settings: Any) -> Any:
+    return typer.Option(*flags, help=help, rich_help_panel=panel, **settings)
 
 
 def _count(help: str, panel: str, least: int = 1, default: str | bool = True) -> Any:
@@ -52,9 +52,13 @@ def train(
     decay: Annotated[float, _option("Of step: what the rate is multiplied by.", _LEARNING, min=0, max=1)] = 0.1,
     warmup: Annotated[float, _option("Epochs of rising learning rate.", _LEARNING, min=0)] = 1.0,
     momentum: Annotated[float, _option("Of sgd and rmsprop.", _LEARNING, min=0, max=1)] = 0.9,
-    nesterov: Annotated[bool, _option("Nesterov's momentum.", _LEARNING)] = True,
+    nesterov: Annotated[
+        bool, _option("Without Nesterov's momentum.", _LEARNING, " /--no-nesterov", show_default=False)
+    ] = True,
     weight_decay: Annotated[float, _option("L2 penalty; decoupled in adamw.", _LEARNING, min=0)] = 5e-4,
-    decay_norms: Annotated[bool, _option("Decay norms and biases too.", _LEARNING)] = True,
+    decay_norms: Annotated[
+        bool, _option("Without decay of norms and biases.", _LEARNING, " /--no-decay-norms", show_default=False)
+    ] = True,
     label_smoothing: Annotated[
         float, _option("Share of the target spread over all classes.", _LEARNING, min=0, max=1)
     ] = 0.0,
@@ -81,39 +85,46 @@ def train(
         bool,
         _option("Shift or crop, and mirror where that keeps the class.", _IMAGES),
     ] = True,
-    auto_augment: Annotated[bool, _option("AutoAugment.", _IMAGES)] = False,
+    auto_augment: Annotated[bool, _option("AutoAugment.", _IMAGES, "--auto-augment")] = False,
     erase: Annotated[float, _option("Probability of erasing a rectangle.", _IMAGES, min=0, max=1)] = 0.0,
     mixup: Annotated[float, _option("Parameter of mixup, 0 for none.", _IMAGES, min=0)] = 0.0,
     cutmix: Annotated[float, _option("Parameter of cutmix, 0 for none.", _IMAGES, min=0)] = 0.0,
-    skip_corrupt: Annotated[bool, _option("Go on without images that cannot be read.", _IMAGES)] = False,
+    skip_corrupt: Annotated[
+        bool, _option("Go on without images that cannot be read.", _IMAGES, "--skip-corrupt")
+    ] = False,
     resolution: opt.Resolution = None,
     use_se: opt.UseSe = None,
     teacher: Annotated[
         Optional[str],
         _option("timm:NAME, torchvision:NAME, a training's folder, or a model of the zoo.", _TEACHER, metavar="MODEL"),
     ] = None,
-    teacher_checkpoint: Annotated[
+    teacher_weights: Annotated[
         Optional[Path], _option("A file with the teacher's weights.", _TEACHER, exists=True, dir_okay=False)
     ] = None,
-    teacher_resolution: Annotated[
+    teacher_size: Annotated[
         Optional[int], _count("Side of the images it is shown.", _TEACHER, default="its own")
     ] = None,
     logit_weight: Annotated[float, _option("Weight of the loss between logits.", _TEACHER, min=0)] = 1.0,
     feature_weight: Annotated[float, _option("Weight of the loss between features.", _TEACHER, min=0)] = 1.0,
     temperature: Annotated[float, _option("Of the logits.", _TEACHER, min=1e-3)] = 1.0,
-    target_downsample_ratio: Annotated[
+    downsample_ratio: Annotated[
         Optional[int],
         _count("First stage whose features are compared, by its down-sampling.", _TEACHER, default="logits only"),
     ] = None,
-    proj_bn: Annotated[bool, _option("Batch-norm in the projections of features.", _TEACHER)] = True,
-    proj_relu: Annotated[bool, _option("ReLU in them.", _TEACHER)] = True,
+    proj_bn: Annotated[
+        bool,
+        _option("Without batch-norm in the projections of features.", _TEACHER, " /--no-proj-bn", show_default=False),
+    ] = True,
+    proj_relu: Annotated[
+        bool, _option("Without ReLU in them.", _TEACHER, " /--no-proj-relu", show_default=False)
+    ] = True,
     feature_clip: Annotated[
         Optional[float], _option("Clip the teacher's features to ± this.", _TEACHER, show_default="no limit")
     ] = None,
     accumulate: Annotated[int, _count("Parts that a batch is run in, to save memory.", _MACHINE)] = 1,
     precision: Annotated[str, _option("Of automatic mixed precision: fp32, bf16 or fp16.", _MACHINE)] = "fp32",
-    compile: Annotated[bool, _option("Use torch.compile.", _MACHINE)] = False,
-    sync_bn: Annotated[bool, _option("Batch-norm over all processes of torchrun.", _MACHINE)] = False,
+    compile: Annotated[bool, _option("Use torch.compile.", _MACHINE, "--compile")] = False,
+    sync_bn: Annotated[bool, _option("Batch-norm over all processes of torchrun.", _MACHINE, "--sync-bn")] = False,
     seed: opt.Seed = 0,
     device: opt.Device = "auto",
     gpu: opt.Gpu = None,
@@ -135,9 +146,12 @@ def train(
         float, _option("Between checkpoints within an epoch; there is one after each too.", _MACHINE, min=0)
     ] = 10.0,
     keep_best: Annotated[
-        bool, _option("Also keep best.pt, of the epoch with the best test accuracy, which flatters it.", _MACHINE)
+        bool,
+        _option(
+            "Also keep best.pt, of the epoch with the best test accuracy, which flatters it.", _MACHINE, "--keep-best"
+        ),
     ] = False,
-    tensorboard: Annotated[bool, _option("Write events for TensorBoard.", _MACHINE)] = False,
+    tensorboard: Annotated[bool, _option("Write events for TensorBoard.", _MACHINE, "--tensorboard")] = False,
     as_json: opt.Json = False,
 ) -> None:
     """Train a network, and measure its accuracy on images that it has not seen.
@@ -145,6 +159,7 @@ def train(
     Example: zennas train runs/mine --dataset digits --epochs 10
     """
     from zennas.api import train as run_training
+    from zennas.api import training_folder
     from zennas.cli.progress import training_progress
     from zennas.cli.render import print_json, print_training
     from zennas.train.distributed import ranks
@@ -152,19 +167,21 @@ def train(
     distillation = _distillation(
         context,
         teacher,
-        checkpoint=None if teacher_checkpoint is None else str(teacher_checkpoint),
-        resolution=teacher_resolution,
+        checkpoint=None if teacher_weights is None else str(teacher_weights),
+        resolution=teacher_size,
         logit_weight=logit_weight,
         feature_weight=feature_weight,
         temperature=temperature,
-        ratio=target_downsample_ratio,
+        ratio=downsample_ratio,
         proj_bn=proj_bn,
         proj_relu=proj_relu,
         clip=feature_clip,
     )
     leads = ranks()[0] == 0
+    folder = training_folder(network, dataset, save_dir)
+    progress = training_progress(epochs, batch_size, folder, quiet=as_json or not leads)
     device_named = opt.chosen_device(gpu, device, "leave out --gpu, or use --device cpu")
-    with training_progress(epochs, quiet=as_json or not leads) as watcher, device_named as device_name:
+    with progress as watcher, device_named as device_name:
         result = run_training(
             network,
             dataset=dataset,
@@ -206,7 +223,7 @@ def train(
             seed=seed,
             device=device_name,
             workers=workers,
-            save_dir=save_dir,
+            save_dir=folder,
             resume=resume,
             checkpoint_minutes=checkpoint_minutes,
             keep_best="best.pt" if keep_best else None,
@@ -236,12 +253,12 @@ def _distillation(context: typer.Context, teacher: str | None, **settings: Any) 
 
 
 _OF_TEACHERS = (
-    "teacher_checkpoint",
-    "teacher_resolution",
+    "teacher_weights",
+    "teacher_size",
     "logit_weight",
     "feature_weight",
     "temperature",
-    "target_downsample_ratio",
+    "downsample_ratio",
     "proj_bn",
     "proj_relu",
     "feature_clip",

@@ -14,7 +14,7 @@ from zennas.data.base import (
     Usual,
     measured_normalisation,
 )
-from zennas.data.sources import KNOWN, open_set
+from zennas.data.sources import KNOWN, open_any, open_set
 
 __all__ = [
     "KNOWN",
@@ -24,5 +24,6 @@ __all__ = [
     "Normalisation",
     "Usual",
     "measured_normalisation",
+    "open_any",
     "open_set",
 ]

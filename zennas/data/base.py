@@ -102,16 +102,26 @@ def in_memory(name: str, classes: tuple[str, ...], labels: Any, pixels: Tensor, 
 
 
 def measured_normalisation(images: ImageSet) -> Normalisation:
-    """Mean and deviation of at most `SAMPLE` images, evenly from the whole set."""
+    """Mean and deviation of at most `SAMPLE` images, evenly from the whole set; corrupt ones are left out.
+
+    Raises DataError where no image can be read.
+    """
     import torch
 
     chosen = np.linspace(0, len(images) - 1, min(SAMPLE, len(images))).astype(int)
     sums, squares, count = torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64), 0
+    unread: CorruptImageError | None = None
     for i in chosen.tolist():
-        image = images.read(i).double().div_(255)
+        try:
+            image = images.read(i).double().div_(255)
+        except CorruptImageError as error:  # who shows the images tells of it, or may leave it out
+            unread = error
+            continue
         sums += image.sum((1, 2))
         squares += image.square().sum((1, 2))
         count += image[0].numel()
+    if unread is not None and not count:
+        raise DataError(f"no image of {images.name} can be read: {unread}")
     mean = sums / count
     std = (squares / count - mean.square()).clamp_(min=1e-6).sqrt_()
     rounded = [tuple(round(float(v), 6) for v in values) for values in (mean, std)]

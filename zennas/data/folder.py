@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from zennas.data.base import CorruptImageError, DataError, ImageSet, Normalisation, Split, Usual, check_classes
+from zennas.data.decoding import decoded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,9 +24,13 @@ PARTS: dict[Split, tuple[str, ...]] = {"train": ("train",), "test": ("val", "tes
 
 def image_folder(folder: Path, split: Split) -> ImageSet:
     """Raises DataError saying what was looked for."""
+    return class_folders(_part(folder, split))
+
+
+def class_folders(place: Path) -> ImageSet:
+    """The images of `place`, which has a folder for each class. Raises DataError."""
     from torchvision.datasets import ImageFolder
 
-    place = _part(folder, split)
     try:
         found = ImageFolder(str(place))
     except (FileNotFoundError, OSError) as error:
@@ -34,7 +40,7 @@ def image_folder(folder: Path, split: Split) -> ImageSet:
     check_classes(labels, tuple(found.classes), place)
 
     names = "\n".join(str(Path(path).relative_to(place)) for path in paths)
-    fingerprint = f"{len(paths)}-{crc32(names.encode()):08x}"
+    fingerprint = f"{len(paths)}-{crc32(os.fsencode(names)):08x}"
     return ImageSet(str(place), tuple(found.classes), labels, _Reader(tuple(paths)), USUAL, fingerprint)
 
 
@@ -59,14 +65,8 @@ class _Reader:
     paths: tuple[str, ...]
 
     def __call__(self, index: int) -> Tensor:
-        from PIL import Image
-        from torchvision.transforms.v2 import functional as F
-
         path = self.paths[index]
         try:
-            with Image.open(path) as image:
-                found: Tensor = F.pil_to_tensor(image.convert("RGB"))
-        except (OSError, ValueError, SyntaxError) as error:  # PIL's, by kind of file
-            what = " ".join(str(error).split())[:200]
-            raise CorruptImageError(f"{path} cannot be read as an image: {what}") from None
-        return found
+            return decoded(path)
+        except CorruptImageError as error:
+            raise CorruptImageError(f"{path} cannot be read as an image: {error}") from None

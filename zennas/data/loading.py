@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.context import BaseContext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,7 +53,13 @@ class _Views(Dataset[Any]):
     seed: int
     skip_corrupt: bool
 
-    def __getitems__(self, keys: Sequence[Key]) -> Batch:
+    def __getitems__(self, keys: Sequence[Key]) -> Batch | DataError:
+        try:
+            return self._batch(keys)
+        except DataError as error:
+            return error  # raised here, a worker's traceback would become its message
+
+    def _batch(self, keys: Sequence[Key]) -> Batch:
         shown, rows, skipped = [], [], []
         for key in keys:
             image = self._shown(key)
@@ -110,8 +118,8 @@ class Loader:
                 num_workers=workers,
                 persistent_workers=workers > 0,
                 pin_memory=device.type == "cuda",
-                # Forked workers would inherit locks that threads of this process may hold.
-                multiprocessing_context="forkserver" if workers else None,
+                generator=torch.Generator(),  # else it draws from the global one, and a training that goes on differs
+                multiprocessing_context=_processes() if workers else None,
             )
 
     def __call__(self, plan: Sequence[Sequence[Key]]) -> Iterator[Batch]:
@@ -123,9 +131,21 @@ class Loader:
                 yield Batch(self._pixels[rows.to(self._device)], labels[rows].to(self._device), rows)
             return
         self._plan[:] = [list(keys) for keys in plan]
-        for images, labels, rows, skipped in self._loader:
+        for found in self._loader:
+            if isinstance(found, DataError):
+                raise found
+            images, labels, rows, skipped = found
             there = [x.to(self._device, non_blocking=True) for x in (images, labels)]
             yield Batch(there[0], there[1], rows, skipped)
+
+
+def _processes() -> BaseContext:
+    """Forked from a server, which has imported once what takes each of them seconds; forked from here, they would
+    inherit locks that threads may hold.
+    """
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__, "torchvision.transforms.v2"])
+    return context
 
 
 class _Planned:

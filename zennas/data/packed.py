@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zennas.data.base import CorruptImageError, DataError, ImageSet, Split, Usual, check_classes, in_memory
+from zennas.data.decoding import decoded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 ARRAYS = ("jpeg", "offsets", "labels")
 SMALL = 64
 """Side of images that are decoded once and kept."""
+MOST_CLASSES = 1_000_000
+"""That numbers stand for; a larger label is none."""
 USUAL = Usual(normalisation=None, crop="shift", flip=True, policy="cifar10")
 LARGE = Usual(normalisation=None, crop="resized", flip=True, policy="imagenet")
 TEST_WORDS = ("test", "val")
@@ -35,18 +37,22 @@ def packed(path: Path, split: Split) -> ImageSet:
 
     Where `path` itself says that it is of the other part, its neighbour of the right one is taken.
     """
-    place = _of_split(path, split)
+    return archive(_of_split(path, split))
+
+
+def archive(place: Path, keep: bool = True) -> ImageSet:
+    """The images of that archive. keep: decode all that are small and of one size now. Raises DataError."""
     jpeg, offsets, labels, classes = _arrays(place)
     read = _Reader(place, jpeg, offsets)
-    sizes = Counter(_size(read.content(i)) for i in range(0, len(labels), max(1, len(labels) // 50)))
-    side = next(iter(sizes))
-    small = len(sizes) == 1 and side is not None and side[0] == side[1] <= SMALL
     fingerprint = f"{len(labels)}-{zlib.crc32(jpeg.tobytes(), zlib.crc32(labels.tobytes())):08x}"
-    if small:
-        kept = _all_of_one_size(read, len(labels))
-        if kept is not None:
-            return in_memory(place.name, classes, labels, kept, USUAL)
-    return ImageSet(place.name, classes, labels, read, USUAL if small else LARGE, fingerprint)
+    side = _small_side(read, len(labels)) if keep else None
+    kept = None if side is None else _all_of_one_size(read, len(labels), side)
+    if kept is None:
+        return ImageSet(place.name, classes, labels, read, LARGE, fingerprint)
+    pixels, all_there = kept
+    if not all_there:  # readers meet the corrupt ones, and skip them or say so
+        return ImageSet(place.name, classes, labels, read, USUAL, fingerprint)
+    return in_memory(place.name, classes, labels, pixels, USUAL)
 
 
 def is_packed(path: Path) -> bool:
@@ -88,7 +94,7 @@ def _arrays(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[n
             if missing:
                 raise DataError(f"{path} has no {' and no '.join(missing)}, expected arrays {', '.join(ARRAYS)}")
             found: list[Any] = [stored[name] for name in ARRAYS]
-            names = [str(one) for one in stored["classes"]] if "classes" in stored else None
+            names = [str(one) for one in np.atleast_1d(stored["classes"])] if "classes" in stored else None
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} cannot be read as an .npz file: {' '.join(str(error).split())}") from None
     for name, array, kinds in zip(ARRAYS, found, ("u", "iu", "iu"), strict=True):
@@ -104,7 +110,9 @@ def _arrays(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[n
     )
     if not len(labels) or not in_order:
         raise DataError(f"{path} is damaged: expected one offset more than labels, in order and inside jpeg")
-    classes = tuple(names) if names else tuple(str(i) for i in range(int(labels.max()) + 1))
+    if names is None and labels.max() >= MOST_CLASSES:
+        raise DataError(f"{path} has label {labels.max()}, expected at most {MOST_CLASSES - 1} without named classes")
+    classes = tuple(str(i) for i in range(int(labels.max()) + 1)) if names is None else tuple(names)
     check_classes(labels, classes, path)
     return jpeg, offsets, labels, classes
 
@@ -121,21 +129,30 @@ def _size(content: bytes) -> tuple[int, int] | None:
         return None  # it is named when it is read
 
 
-def _all_of_one_size(read: Callable[[int], Tensor], count: int) -> Tensor | None:
-    """All images, (N, 3, S, S); None where one cannot be read or has another size, so that readers meet it."""
+def _small_side(read: _Reader, count: int) -> int | None:
+    """The side of the images, by some of them; None where they are large, or not all squares of one size."""
+    found = (_size(read.content(i)) for i in range(0, count, max(1, count // 50)))
+    sizes = {size for size in found if size is not None}
+    width, height = next(iter(sizes)) if len(sizes) == 1 else (0, SMALL)
+    return width if width == height <= SMALL else None
+
+
+def _all_of_one_size(read: Callable[[int], Tensor], count: int, side: int) -> tuple[Tensor, bool] | None:
+    """All images, (N, 3, S, S), and whether all could be read; None where one has another size."""
     import torch
 
-    first = read(0)
-    kept = torch.empty((count, *first.shape), dtype=torch.uint8)
+    kept = torch.empty((count, 3, side, side), dtype=torch.uint8)
+    all_there = True
     for i in range(count):
         try:
             image = read(i)
         except CorruptImageError:
-            return None
-        if image.shape != first.shape:
+            all_there = False
+            continue
+        if image.shape[1:] != (side, side):
             return None
         kept[i] = image
-    return kept
+    return kept, all_there
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,15 +165,10 @@ class _Reader:
         return self.jpeg[self.offsets[index] : self.offsets[index + 1]].tobytes()
 
     def __call__(self, index: int) -> Tensor:
-        from PIL import Image
-        from torchvision.transforms.v2 import functional as F
-
         content = self.content(index)
         try:
-            with Image.open(io.BytesIO(content)) as image:
-                found: Tensor = F.pil_to_tensor(image.convert("RGB"))
-        except (OSError, ValueError, SyntaxError):
+            return decoded(io.BytesIO(content))
+        except CorruptImageError:
             raise CorruptImageError(
                 f"image {index} of {self.path} cannot be decoded: {content[:8]!r}… is no JPEG"
             ) from None
-        return found

@@ -7,8 +7,8 @@ from pathlib import Path
 from zennas.data.base import DataError, ImageSet, Split
 from zennas.data.cifar import FOLDERS, cifar
 from zennas.data.digits import digits
-from zennas.data.folder import IMAGENET, image_folder
-from zennas.data.packed import is_packed, packed
+from zennas.data.folder import IMAGENET, class_folders, image_folder
+from zennas.data.packed import archive, is_packed, packed
 
 KNOWN = ("digits", "cifar10", "cifar100", "imagenet")
 
@@ -37,6 +37,17 @@ def open_set(name: str, split: Split, folder: Path | None = None) -> ImageSet:
             ".npz archive of JPEG files"
         )
     return image_folder(path, split)
+
+
+def open_any(path: Path) -> ImageSet:
+    """Images to look at, of whichever part: an archive as it is; of a folder what there is to train with, or the
+    folder of classes itself. Raises DataError.
+    """
+    if path.is_file():
+        return archive(path, keep=False)
+    if is_packed(path):
+        return packed(path, "train")
+    return class_folders(path / "train" if (path / "train").is_dir() else path)
 
 
 def _imagenet(split: Split, folder: Path) -> ImageSet:

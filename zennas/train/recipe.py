@@ -7,10 +7,15 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from zennas.limits import check_kind, check_number, check_resolution, check_whole
+from zennas.search.settings import WrongSettingError
 
 
 class TrainingError(RuntimeError):
     """A training that cannot begin or cannot go on."""
+
+
+class RecipeError(TrainingError, WrongSettingError):
+    """A recipe that is none."""
 
 
 CHOICES = {
@@ -73,32 +78,32 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name, least in {"epochs": 1, "batch_size": 2, "accumulate": 1, "seed": 0}.items():
-            check_whole(_flag(name), getattr(self, name), TrainingError, least=least)
+            check_whole(_flag(name), getattr(self, name), RecipeError, least=least)
         most = {"momentum": 1, "label_smoothing": 1, "erase": 1, "ema": 1, "decay": 1, "bn_momentum": 1, "bn_eps": 1}
         for field in fields(self):
             value = getattr(self, field.name)
             if field.type == "bool":
-                check_kind(_flag(field.name), value, bool, TrainingError)
+                check_kind(_flag(field.name), value, bool, RecipeError)
             elif "float" in str(field.type) and value is not None:
-                check_number(_flag(field.name), value, TrainingError, most=most.get(field.name, math.inf))
+                check_number(_flag(field.name), value, RecipeError, most=most.get(field.name, math.inf))
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
-                raise TrainingError(f"{_flag(name)} is {getattr(self, name)!r}, expected {' or '.join(known)}")
+                raise RecipeError(f"{_flag(name)} is {getattr(self, name)!r}, expected {' or '.join(known)}")
         self._check_together()
 
     def _check_together(self) -> None:
         if self.accumulate > self.batch_size // 2:
-            raise TrainingError(
+            raise RecipeError(
                 f"accumulate is {self.accumulate}, expected at most {self.batch_size // 2}: parts of a batch of "
                 f"{self.batch_size} need two images"
             )
         object.__setattr__(self, "milestones", tuple(self.milestones))  # JSON has lists
         for epoch in self.milestones:
-            check_whole("milestones", epoch, TrainingError, most=self.epochs)
+            check_whole("milestones", epoch, RecipeError, most=self.epochs)
         if self.milestones and self.schedule != "step":
-            raise TrainingError(f"milestones are for the schedule step, which is {self.schedule}")
+            raise RecipeError(f"milestones are for the schedule step, which is {self.schedule}")
         if self.schedule == "step" and not self.milestones:
-            raise TrainingError("the schedule step needs milestones: epochs after which the learning rate falls")
+            raise RecipeError("the schedule step needs milestones: epochs after which the learning rate falls")
 
 
 def _flag(name: str) -> str:
@@ -128,21 +133,21 @@ class Distillation:
 
     def __post_init__(self) -> None:
         for name in ("logit_weight", "feature_weight"):
-            check_number(_flag(name), getattr(self, name), TrainingError)
+            check_number(_flag(name), getattr(self, name), RecipeError)
         for name in ("temperature", "clip"):
             value = getattr(self, name)
             if value is not None:
-                check_number(name, value, TrainingError, least=1e-3)
+                check_number(name, value, RecipeError, least=1e-3)
         if self.resolution is not None:
-            check_resolution(self.resolution, TrainingError)
+            check_resolution(self.resolution, RecipeError)
         if self.ratio is not None:
-            check_whole("target-downsample-ratio", self.ratio, TrainingError)
+            check_whole("downsample-ratio", self.ratio, RecipeError)
 
 
 def read_recipe(found: dict[str, Any]) -> Recipe:
-    """A recipe as a card has it. Raises TrainingError."""
+    """A recipe as a card has it. Raises RecipeError."""
     known = {field.name for field in fields(Recipe)}
     surplus = sorted(set(found) - known)
     if surplus:
-        raise TrainingError(f"the recipe has {', '.join(surplus)}, which this version does not know")
+        raise RecipeError(f"the recipe has {', '.join(surplus)}, which this version does not know")
     return Recipe(**found)

@@ -24,7 +24,7 @@ from zennas.environment import environment
 from zennas.evaluate import Evaluation, Shown, memory_format
 from zennas.files import check_writable
 from zennas.limits import check_resolution
-from zennas.models import CARD_FILE, WEIGHTS_FILE
+from zennas.models import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE
 from zennas.train.distil import distilling
 from zennas.train.distributed import Group, processes, with_synchronised_norms
 from zennas.train.feed import Feed, fingerprint
@@ -36,7 +36,6 @@ from zennas.train.recipe import Distillation, Recipe, TrainingError
 from zennas.train.state import Epoch, State, new_state, restore, save
 
 HISTORY_FILE = "history.csv"
-CHECKPOINT_FILE = "checkpoint.pt"
 TEST_BATCH = 4
 """Images of a batch when testing, in training's batches: no gradients are kept."""
 

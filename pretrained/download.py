@@ -1,0 +1,149 @@
+"""Weights from their address to their place: whole, checked, or not at all. Imports torch, with CheckpointError."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
+from pathlib import Path
+from typing import IO, Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from PlainNet.checkpoint import CheckpointError
+from pretrained.hashes import record
+
+TIMEOUT = 30.0
+"""Seconds without a sign of life after which an address is given up."""
+_CHUNK = 1 << 18
+
+
+class DownloadError(CheckpointError):
+    """Weights that could not be had from their address."""
+
+
+def download(name: str, url: str, path: Path, sha256: str | None, accept: Callable[[Path], None]) -> None:
+    """Bring the weights of model `name` from `url` to `path`, and record their SHA-256 beside them.
+
+    accept: is given the whole file before it is at `path`, and raises CheckpointError where it is not the weights.
+    Raises DownloadError; then nothing is left of the file.
+    """
+    try:
+        _download(name, url, path, sha256, accept)
+    except _FailureError as error:
+        raise DownloadError(
+            f"the weights of {name} could not be had from {url}: {error}; "
+            f"get the file elsewhere and put it at {path}, or name it with checkpoint=PATH"
+        ) from None
+
+
+class _FailureError(Exception):
+    """Why it did not work."""
+
+
+def _download(name: str, url: str, path: Path, sha256: str | None, accept: Callable[[Path], None]) -> None:
+    with _opened(url) as answer, _draft(path) as (file, draft):
+        found = hashlib.sha256()
+        for chunk in _chunks(answer, name):
+            found.update(chunk)
+            _write(file, chunk, path)
+        digest = found.hexdigest()
+        if sha256 not in (None, digest):
+            raise _FailureError(f"its SHA-256 is {digest}, expected {sha256}")
+        try:
+            accept(draft)
+        except CheckpointError as error:
+            raise _FailureError(str(error).replace(str(draft), "what came")) from None
+        try:
+            os.chmod(draft, 0o644)
+            record(path, None)  # of a file that is gone
+            os.replace(draft, path)
+            record(path, digest)
+        except OSError as error:
+            raise _unwritable(path, error) from None
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Any]:
+    try:
+        answer = urlopen(Request(url, headers={"User-Agent": "zennas"}), timeout=TIMEOUT)
+    except (OSError, HTTPException) as error:  # URLError among them
+        raise _FailureError(_reason(error)) from None
+    with answer:
+        yield answer
+
+
+def _chunks(answer: Any, name: str) -> Iterator[bytes]:
+    """What the address sends, to the end. Raises _FailureError where it breaks off."""
+    length = answer.headers.get("Content-Length", "")
+    total = int(length) if length.isdecimal() else None
+    done = 0
+    with _bar(name, total) as told:
+        while True:
+            try:
+                chunk = answer.read(_CHUNK)
+            except (OSError, HTTPException) as error:
+                raise _FailureError(f"{_reason(error)} after {done:,} bytes") from None
+            if not chunk:
+                break
+            done += len(chunk)
+            told(done)
+            yield chunk
+    if total is not None and done != total:
+        raise _FailureError(f"it broke off after {done:,} of {total:,} bytes")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, HTTPError):
+        error.close()
+        return f"HTTP {error.code} {error.reason}"
+    cause = getattr(error, "reason", error)  # an URLError carries it
+    if isinstance(cause, TimeoutError):
+        return f"no answer within {TIMEOUT:g} s"
+    text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    return " ".join(str(text).split())
+
+
+@contextmanager
+def _draft(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
+    """A file beside `path` that is gone afterwards, unless it has been renamed."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    try:
+        with os.fdopen(handle, "wb", buffering=0) as file:
+            yield file, Path(name)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+
+
+def _write(file: IO[bytes], chunk: bytes, path: Path) -> None:
+    rest = memoryview(chunk)
+    try:
+        while rest:  # without a buffer, a call may write a part
+            rest = rest[file.write(rest) :]
+    except OSError as error:  # the disk is full
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> _FailureError:
+    return _FailureError(f"{path} cannot be written: {error.strerror or error}")
+
+
+@contextmanager
+def _bar(name: str, total: int | None) -> Iterator[Callable[[int], object]]:
+    """A bar on standard error, in bytes, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(name, total=total)
+        yield lambda done: progress.update(task, completed=done)

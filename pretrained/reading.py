@@ -1,0 +1,148 @@
+"""A model's form in JSON, which is one in `zoo.json` and in the user's own zoo."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import PlainNet
+from pretrained.entry import PUBLISHED, SHIPPED, YOURS, Entry, Weights, ZooError
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+def read_json(path: Path) -> Any:
+    """Raises ZooError."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ZooError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, or endlessly nested
+        raise ZooError(f"{path} is no JSON: {error}") from None
+
+
+def read_entry(name: str, data: Any, folder: Path, origin: str | None = None) -> Entry:
+    """The entry that `data`, from JSON, describes. folder: where files that it names are.
+
+    origin: None for what the weights say. params and flops are counted where they are not given, and for models of
+    one's own. Raises ZooError that says what is wrong with which key.
+    """
+    if not isinstance(data, dict):
+        raise ZooError("it is no JSON object")
+    known = {key: _checked(data, key) for key in _KEYS}
+    weights = _weights(known.pop("weights"), folder)
+    classes, num_classes = known.pop("classes"), known.pop("num_classes")
+    if classes is not None and len(classes) != (num_classes or len(classes)):
+        raise ZooError(f"classes names {len(classes)}, and num_classes is {num_classes}")
+    if classes is None and num_classes is None:
+        raise ZooError("it lacks num_classes")
+    known["num_classes"] = num_classes or len(classes)
+    known["classes"] = None if classes is None else tuple(classes)
+    known["crop_image_size"] = known["crop_image_size"] or known["resolution"]
+    known["published"] = known["published"] or {}
+    known["card"] = None if known["card"] is None else folder / known["card"]
+    origin = origin or (PUBLISHED if weights.file is None else SHIPPED)
+    if origin == YOURS or known["params"] is None or known["flops"] is None:
+        known.update(_counts(known))
+    return Entry(name=name, origin=origin, weights=weights, **known)
+
+
+def _counts(known: Mapping[str, Any]) -> dict[str, int]:
+    try:
+        sizes = {key: known[key] for key in ("resolution", "num_classes", "use_se")}
+        cost = PlainNet.cost(known["structure"], **sizes)
+    except PlainNet.StructureError as error:
+        raise ZooError(f"its structure is none: {str(error).splitlines()[0]}") from None
+    return {"params": cost.params, "flops": cost.flops}
+
+
+def _weights(data: Mapping[str, Any], folder: Path) -> Weights:
+    file, url, path, sha256 = (data.get(key) for key in ("file", "url", "path", "sha256"))
+    if sha256 is not None and not (isinstance(sha256, str) and _HASH.fullmatch(sha256)):
+        raise ZooError(f"sha256 of its weights is {sha256!r}, expected 64 hexadecimal digits")
+    if isinstance(file, str) and _is_file_name(file) and url is None and path is None:
+        return Weights(folder / file, None, None, sha256)
+    if file is None and isinstance(url, str) and url.startswith(("http://", "https://")) and _is_below(path):
+        return Weights(None, url, path, sha256)
+    raise ZooError("its weights have neither a file (a name without folders) nor an url (http) with a path (relative)")
+
+
+def _is_file_name(value: Any) -> bool:
+    return isinstance(value, str) and value not in ("", "..") and PurePosixPath(value).name == value
+
+
+def _is_below(value: Any) -> bool:
+    path = PurePosixPath(value) if isinstance(value, str) else PurePosixPath("/")
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 1
+
+
+def _is_percentage(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= 100
+
+
+def _is_normalisation(value: Any) -> bool:
+    def of_three(key: str, least: float) -> bool:
+        found = value.get(key)
+        return (
+            isinstance(found, list)
+            and len(found) == 3
+            and all(type(v) in (int, float) and least <= v <= 1 for v in found)
+        )
+
+    return isinstance(value, dict) and set(value) == {"mean", "std"} and of_three("mean", 0) and of_three("std", 1e-6)
+
+
+def _is_published(value: Any) -> bool:
+    return isinstance(value, dict) and all(type(v) in (int, float) and 0 < v < math.inf for v in value.values())
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 0 and all(isinstance(v, str) for v in value)
+
+
+_COUNT = (_is_count, "a whole number of at least 1")
+_TEXT = (_is_text, "text")
+_PER_CENT = (_is_percentage, "a number from 0 to 100")
+_KEYS: dict[str, tuple[Callable[[Any], bool], str, bool]] = {
+    "structure": (*_TEXT, True),
+    "resolution": (*_COUNT, True),
+    "use_se": (lambda value: isinstance(value, bool), "true or false", True),
+    "normalisation": (_is_normalisation, "mean and std, three numbers each from 0 to 1", True),
+    "weights": (lambda value: isinstance(value, dict), "an object", True),
+    "num_classes": (*_COUNT, False),
+    "crop_image_size": (*_COUNT, False),
+    "dataset": (*_TEXT, False),
+    "classes": (_are_names, "a list of names", False),
+    "params": (*_COUNT, False),
+    "flops": (*_COUNT, False),
+    "top1": (*_PER_CENT, False),
+    "top5": (*_PER_CENT, False),
+    "published": (_is_published, "numbers above 0 by name", False),
+    "note": (*_TEXT, False),
+    "card": (_is_file_name, "a file's name", False),
+}
+"""What each key has to be, in words, and whether it has to be there."""
+
+
+def _checked(data: Mapping[str, Any], key: str) -> Any:
+    holds, expected, needed = _KEYS[key]
+    value = data.get(key)
+    if value is None:
+        if needed:
+            raise ZooError(f"it lacks {key}")
+        return None
+    if not holds(value):
+        raise ZooError(f"its {key} is {str(value)[:80]!r}, expected {expected}")
+    return value

@@ -1,0 +1,16 @@
+"""Zen-NAS's `train_image_classification.py`: its flags, on `zennas.api.train`. See `zennas train --help` for all there
+is.
+"""
+
+from __future__ import annotations
+
+from zennas.cli.errors import guarded
+from zennas.cli.legacy_train import run
+
+
+def main(argv: list[str]) -> None:
+    run(argv, __doc__, with_teacher=False)
+
+
+if __name__ == "__main__":
+    guarded(main)

@@ -1,0 +1,152 @@
+"""`zennas eval`: how accurate a trained model is. The programs with Zen-NAS's flags show its results with this too."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from zennas.cli import options as opt
+from zennas.limits import MAX_RESOLUTION
+
+if TYPE_CHECKING:
+    from zennas.evaluate import Told
+    from zennas.evaluating import EvaluationResult
+
+NAMED = 3
+"""So many of the images that were skipped are named."""
+
+
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="The folder of a training, of a search with one training in it, or the name of a model of the zoo.",
+            show_default=False,
+        ),
+    ],
+    dataset: Annotated[
+        Optional[str],
+        typer.Option(
+            help="digits, cifar10, cifar100, imagenet, a folder with val/CLASS/ or CLASS/, or an .npz archive of "
+            "JPEG files (jpeg, offsets, labels).",
+            show_default="the one that the model is for",
+        ),
+    ] = None,
+    data: Annotated[
+        Optional[Path],
+        typer.Option(help="Where CIFAR or ImageNet is.", parser=opt.folder, metavar="FOLDER", show_default="in ~/data"),
+    ] = None,
+    checkpoint: Annotated[
+        Optional[Path],
+        typer.Option(help="Weights to use.", metavar="FILE", show_default="the model's own"),
+    ] = None,
+    batch_size: Annotated[int, opt.number_option("Images at a time; decides nothing but time and memory.")] = 256,
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="fp32, bf16, fp16, or mixed: weights in fp32, and fp16 where that is safe.",
+            metavar="NAME",
+        ),
+    ] = "fp32",
+    device: opt.Device = "auto",
+    gpu: opt.Gpu = None,
+    workers: Annotated[
+        Optional[int],
+        opt.number_option("Processes that read images, one a core at most.", least=0, most=1024, default="what pays"),
+    ] = None,
+    skip_corrupt: Annotated[
+        bool, typer.Option("--skip-corrupt", help="Leave out images that cannot be read, and count them.")
+    ] = False,
+    resolution: Annotated[
+        Optional[int],
+        opt.number_option("Side of the network's input image.", most=MAX_RESOLUTION, default="the model's own"),
+    ] = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Measure the top-1 and top-5 accuracy of a trained model.
+
+    Photographs are shown as Zen-NAS does: the short side resized to crop / 0.875 (bicubic), the square in the middle
+    cut out and resized to the network's resolution (bilinear). Small images of one size are only resized.
+
+    Example: zennas eval runs/mine --precision bf16
+    """
+    from zennas.api import evaluate as run_evaluation
+    from zennas.cli.render import print_json
+
+    device_named = opt.chosen_device(gpu, device, "leave out --gpu, or use --device cpu")
+    with evaluation_progress() as told, device_named as device_name:
+        result = run_evaluation(
+            model,
+            dataset=dataset,
+            data_folder=data,
+            checkpoint=checkpoint,
+            told=told,
+            batch_size=batch_size,
+            precision=precision.casefold(),
+            device=device_name,
+            workers=workers,
+            skip_corrupt=skip_corrupt,
+            resolution=resolution,
+        )
+    if as_json:
+        print_json(result.to_json())
+    else:
+        print_evaluation(result)
+
+
+@contextmanager
+def evaluation_progress() -> Iterator[Told]:
+    """A bar with the images done, and top-1 so far."""
+    from zennas.cli.progress import counting_progress
+
+    with counting_progress("evaluating", "; an evaluation begins anew") as tell:
+        yield lambda done, total, top1: tell(done, total, f"top-1 {top1:.2f} %")
+
+
+def print_evaluation(result: EvaluationResult) -> None:
+    from rich.text import Text
+
+    from zennas.cli.render import print_wide, table
+    from zennas.evaluate import SHARE
+
+    side = result.resolution
+    shown = f"resized to {side}×{side}"
+    if result.crop is not None:
+        shown = f"short side resized to {math.ceil(result.crop / SHARE)}, the square in the middle {shown}"
+    rows = table("model", printable(result.model))
+    for name, text in (
+        ("data set", f"{printable(result.dataset)}: {result.images:,} images"),
+        ("shown", shown),
+        ("computed", f"in {result.precision} on {result.device}, {result.batch_size} images at a time"),
+        ("top-1", f"{result.top1:.2f} %"),
+        ("top-5", f"{result.top5:.2f} %"),
+        ("speed", f"{result.images_per_second:,.0f} images/s, {result.seconds:.1f} s"),
+    ):
+        rows.add_row(name, Text(text))
+    print_wide(rows)
+    for line in remarks(result):
+        print(line)
+
+
+def remarks(result: EvaluationResult) -> list[str]:
+    """What is doubtful, and the images that were left out."""
+    from zennas.numbers import counted
+
+    lines = [] if result.note is None else [f"note: {printable(result.note)}"]
+    if result.skipped:
+        lines.append(f"left out {counted(len(result.skipped), 'image')}:")
+        lines += [f"  {printable(one)}" for one in result.skipped[:NAMED]]
+        more = len(result.skipped) - NAMED
+        lines += [f"  and {more:,} more"] if more > 0 else []
+    return lines
+
+
+def printable(text: str) -> str:
+    """In one line; files may have names that are no text."""
+    return " ".join(text.encode(errors="backslashreplace").decode().split())

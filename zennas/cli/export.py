@@ -1,0 +1,142 @@
+"""`zennas export`: a trained network as a file for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from zennas.cli import options as opt
+
+if TYPE_CHECKING:
+    from zennas.export import Exported
+
+
+def file(text: str) -> Path:
+    """A file's name, for typer."""
+    if not str(text):
+        raise typer.BadParameter("the name is empty, expected a file")
+    return Path(text)
+
+
+def export(
+    network: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|NAME",
+            help="The folder of a training, or of a search with one in it; or a name of the zoo.",
+            show_default=False,
+        ),
+    ],
+    format: Annotated[
+        str, typer.Option(help="onnx, onnx-int8, torchscript, pt2 or tensorrt.", metavar="NAME")
+    ] = "onnx",
+    out: Annotated[
+        Optional[Path],
+        typer.Option(
+            help="The file; FILE.json is written beside it.",
+            parser=file,
+            metavar="FILE",
+            show_default="in RUN/export/; for the zoo, here",
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Optional[Path],
+        typer.Option(help="Weights instead of the network's own.", parser=file, metavar="FILE", show_default=False),
+    ] = None,
+    dataset: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Measure accuracies with its test images, calibrate with its training images: digits, cifar10, "
+            "cifar100, imagenet, a folder with train/ and val/, or an .npz archive of JPEG files.",
+            show_default="none; for INT8 the network's own, where it is here",
+            metavar="NAME",
+        ),
+    ] = None,
+    data: Annotated[
+        Optional[Path],
+        typer.Option(help="Where the data set is.", parser=opt.folder, metavar="FOLDER", show_default="in ~/data"),
+    ] = None,
+    calibration_images: Annotated[
+        Optional[int], opt.number_option("Training images that INT8 is calibrated with.", default="256")
+    ] = None,
+    target: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Of onnx-int8: x86, unsigned activations for CPUs; tensorrt, all symmetric and signed.",
+            metavar="NAME",
+            show_default="x86",
+        ),
+    ] = None,
+    precision: Annotated[
+        Optional[str],
+        typer.Option(help="Of tensorrt: fp16, fp32 or int8.", metavar="NAME", show_default="fp16"),
+    ] = None,
+    max_batch: Annotated[
+        Optional[int], opt.number_option("Of tensorrt: images that a batch may have.", default="32")
+    ] = None,
+    skip_corrupt: Annotated[bool, typer.Option("--skip-corrupt", help="Leave out images that cannot be read.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+    as_json: opt.Json = False,
+) -> None:
+    """Write a trained network as a file for other programs, batch-norm folded, for batches of any size.
+
+    The file is loaded back and compared with PyTorch before it is written; FILE.json beside it says how to use it.
+
+    Example: zennas export --format onnx-int8 runs/mine --dataset digits
+    """
+    from zennas.cli.progress import counting_progress
+    from zennas.cli.render import print_json
+    from zennas.export import export as run_export
+
+    with counting_progress("exporting", "; nothing was written") as told:
+        made = run_export(
+            network,
+            format,
+            out=out,
+            checkpoint=checkpoint,
+            dataset=dataset,
+            data_folder=data,
+            calibration_images=calibration_images,
+            skip_corrupt=skip_corrupt,
+            overwrite=overwrite,
+            told=told,
+            target=target,
+            precision=precision,
+            max_batch=max_batch,
+        )
+    if as_json:
+        print_json(made.to_json())
+    else:
+        _print(made)
+
+
+def _print(made: Exported) -> None:
+    from rich.text import Text
+
+    from zennas.cli.render import OUT
+
+    for line in lines(made.path, made.sidecar, made.usage):
+        OUT.print(Text(line))
+
+
+def lines(path: Path, sidecar: Any, usage: str) -> list[str]:
+    """The file, the check, the accuracy where it was measured, and how to load the file."""
+    check, accuracy, calibration = sidecar["check"], sidecar["accuracy"], sidecar["calibration"]
+    found = [
+        f"{path}: {sidecar['format']} in {sidecar['precision']}, {sidecar['bytes'] / 1e6:.2f} MB; "
+        f"how to use it: {path.name}.json",
+        f"checked against PyTorch: logits differ by {check['rms']:.1e} of their size (root mean square; largest "
+        f"{check['largest']:.1e}), {check['images']} images of {check['source']} in batches of "
+        f"{', '.join(map(str, check['batches']))}",
+    ]
+    if calibration is not None:
+        found.append(f"calibrated with {calibration['images']} images of {calibration['dataset']}")
+    if accuracy is not None:
+        before, after = accuracy["pytorch"]["top1"], accuracy["file"]["top1"]
+        found.append(
+            f"top-1 {after:.2f} % ({after - before:+.2f} points; PyTorch {before:.2f} %) on {accuracy['images']} "
+            f"images of {accuracy['dataset']}; the same class as PyTorch for {accuracy['same_class']:.2f} %"
+        )
+    return [*found, f"load it: {usage}"]

@@ -1,0 +1,191 @@
+"""What `train_image_classification.py` and `ts_train_image_classification.py` do: Zen-NAS's flags on `api.train`.
+
+Zen-NAS's files are written besides those of `zennas train`: weights of the best and of the last epoch, a log, and a
+mark that all is done, with which the folder is skipped. `legacy_train_settings.py` has what the flags stand for.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PlainNet.device import DeviceError
+from zennas.cli import legacy_train_settings as wanted
+from zennas.cli.legacy import network_text
+from zennas.cli.legacy_teacher import add_teacher
+from zennas.cli.legacy_train_flags import parser, refuse
+from zennas.cli.legacy_train_settings import BEST, LATEST
+from zennas.search.settings import WrongSettingError
+
+if TYPE_CHECKING:
+    from zennas.models import TrainedModel
+    from zennas.train.loop import Watcher
+    from zennas.train.state import Epoch
+
+STUDENT = "student_best-params_rank0.pth"
+DONE, LOG = "train_image_classification.done", "train_image_classification.log"
+"""Both programs call them so."""
+CLASSES = {"digits": 10, "cifar10": 10, "cifar100": 100}
+
+
+def run(argv: list[str], description: str | None, with_teacher: bool) -> None:
+    """Train, evaluate or skip, as the flags say."""
+    made = parser(description)
+    if with_teacher:
+        add_teacher(made)
+    options = made.parse_args(argv)
+    refuse(options)
+    if options.evaluate_only:
+        _evaluate(options)
+        return
+    if options.save_dir is None:
+        raise WrongSettingError("where to? give --save_dir FOLDER")
+    if (options.save_dir / DONE).is_file():
+        print(f"skip {options.save_dir / DONE}")
+    elif _only_to_finish(options.save_dir):
+        _finish(options.save_dir, with_teacher)
+        print(f"skip {options.save_dir / BEST}")
+    else:
+        _train(options, argv, with_teacher)
+
+
+def _check_classes(options: Namespace) -> None:
+    """Raises WrongSettingError unless --num_classes is what the data set has."""
+    if options.num_classes is None:
+        return
+    found = CLASSES.get(options.dataset)
+    if found is None:
+        from zennas.data import open_set
+
+        found = len(open_set(options.dataset, "test", options.data_dir).classes)
+    if options.num_classes != found:
+        raise WrongSettingError(
+            f"--num_classes is {options.num_classes}, and {options.dataset} has {found} classes: leave it out, or give "
+            f"{found}; a network that was designed for others is trained with {found}"
+        )
+
+
+def _train(options: Namespace, argv: list[str], with_teacher: bool) -> None:
+    network, chosen = network_text(options, "train"), wanted.settings(options, with_teacher)
+    _check_classes(options)
+    from zennas import api
+    from zennas.cli.progress import training_progress
+    from zennas.cli.render import print_training
+    from zennas.train.distributed import ranks
+
+    quiet = ranks()[0] > 0
+    with training_progress(options.epochs, chosen["batch_size"], options.save_dir, quiet) as drawing:
+        try:
+            result = api.train(network, **chosen, watcher=_Log(drawing, options.save_dir / LOG, argv))
+        except DeviceError as error:
+            raise DeviceError(f"{str(error).partition(';')[0]}; take --dist_mode auto or cpu, without --gpu") from None
+    if ranks()[0] == 0:
+        _finish(result.folder, with_teacher)
+        print_training(result)
+
+
+def _only_to_finish(folder: Path) -> bool:
+    """Whether a training of these programs was killed after its last epoch."""
+    from zennas.models import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE
+
+    there = all((folder / name).is_file() for name in (WEIGHTS_FILE, CARD_FILE, BEST))
+    return there and not (folder / CHECKPOINT_FILE).exists()
+
+
+def _finish(folder: Path, with_teacher: bool) -> None:
+    """Zen-NAS's files, the mark last."""
+    from PlainNet.files import write_text
+    from zennas.models import WEIGHTS_FILE, read_card
+    from zennas.train.runner import HISTORY_FILE
+
+    _copy(folder / WEIGHTS_FILE, folder / LATEST)
+    if with_teacher:
+        _copy(folder / BEST, folder / STUDENT)
+    card = read_card(folder)
+    rows = csv.DictReader((folder / HISTORY_FILE).read_text(encoding="utf-8").splitlines())
+    best, epoch = max((float(row["test_top1"]), int(row["epoch"])) for row in rows)
+    facts = {"top1_acc": card["top1"], "top5_acc": card["top5"], "best_acc1": best, "best_acc1_at_epoch": epoch}
+    write_text(folder / DONE, json.dumps(facts) + "\n")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Whole or not at all."""
+    draft = target.with_name(f".{target.name}.draft")
+    shutil.copyfile(source, draft)
+    os.replace(draft, target)
+
+
+class _Log:
+    """Watches a training for `watcher`, and writes a line an epoch into the log."""
+
+    def __init__(self, watcher: Watcher, path: Path, argv: list[str]) -> None:
+        self._watcher, self._path = watcher, path
+        self._begin: str | None = f"{Path(sys.argv[0]).name} {' '.join(argv)}"
+
+    def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
+        self._watcher.step(epoch, step, steps, loss)
+
+    def epoch(self, done: Epoch) -> None:
+        self._watcher.epoch(done)
+        line = (
+            f"epoch={done.epoch}, lr={done.lr:.4g}, loss={done.train_loss:.4f}, train_acc1={done.train_top1:.2f}%, "
+            f"acc1={done.test_top1:.2f}%, acc5={done.test_top5:.2f}%, {done.images_per_second:.0f} images/s"
+        )
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write("".join(f"{one}\n" for one in (self._begin, line) if one is not None))
+        self._begin = None
+
+
+def _evaluate(options: Namespace) -> None:
+    """Print the accuracy of the weights that the flags name, on the test images."""
+    _check_classes(options)
+    model = _model(options)
+    from zennas.evaluating import How, evaluate_model
+
+    how = How(
+        batch_size=options.batch_size_per_gpu or options.batch_size or 256,
+        precision="mixed" if wanted.precision(options) == "fp16" else "fp32",
+        device=wanted.device(options),
+        skip_corrupt=options.skip_corrupt,
+        resolution=options.input_image_size,
+    )
+    found = evaluate_model(model, options.dataset, options.data_dir, how)
+    print(f"Acc@1 {found.top1:.3f} Acc@5 {found.top5:.3f}, {found.images} images of {found.dataset}")
+
+
+def _model(options: Namespace) -> TrainedModel:
+    from zennas.models import TrainedModel, trained_model
+
+    text, weights = network_text(options, "evaluate"), wanted.weights(options)
+    if weights is None:
+        raise WrongSettingError("nothing to evaluate: give --load_parameters_from FILE")
+    if text == options.arch:
+        return trained_model(text, weights)
+    from PlainNet.checkpoint import load_checkpoint
+    from PlainNet.masternet import build
+    from zennas.data import measured_normalisation, open_set
+    from zennas.evaluate import Shown
+    from zennas.targets import resolve
+
+    target = resolve(text)
+    test = open_set(options.dataset, "test", options.data_dir)
+    network = build(
+        target.structure,
+        num_classes=len(test.classes),
+        use_se=options.use_se or bool(target.use_se),
+        bn_eps=options.bn_eps,
+    )
+    load_checkpoint(network, weights)
+    # As in training, where it is measured on the training images.
+    normalisation = test.usual.normalisation or measured_normalisation(
+        open_set(options.dataset, "train", options.data_dir)
+    )
+    size = options.input_image_size or wanted.SIZE
+    shown = Shown(normalisation, size, size)
+    return TrainedModel(str(weights), network.eval().requires_grad_(False), shown, test.classes, {})

@@ -1,0 +1,56 @@
+"""ONNX in INT8 with explicit Q/DQ, in the two forms that deployments need.
+
+target "x86": unsigned activations, for ONNX Runtime and OpenVINO on CPUs. target "tensorrt": everything symmetric and
+signed, which TensorRT builds engines of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from latency.onnx_files import OPSET, export, why_not
+from latency.quantise import quantised
+from latency.quantise import why_not as why_not_quantised
+from zennas.export.base import FORMATS, Answers, Job, Limit, Option, Options, Plan
+from zennas.export.formats._onnx_runtime import python_line, session_of
+
+ROUGH = Limit("rms", 0.8)
+"""INT8 is judged by its accuracy; this refuses what has nothing to do with the network (1: zeros, 1.4: another one)."""
+FORMS = {
+    "x86": {"activations": "uint8", "weights": "int8, per channel", "form": "Q/DQ"},
+    "tensorrt": {"activations": "int8, symmetric", "weights": "int8, per channel, symmetric", "form": "Q/DQ"},
+}
+
+
+class OnnxInt8:
+    name = "onnx-int8"
+    summary = "ONNX in INT8 (Q/DQ), calibrated with images"
+    options: Mapping[str, Option] = {"target": Option("x86", tuple(FORMS))}
+    packages: tuple[str, ...] = ("torch", "onnx", "onnxscript", "onnxruntime")
+
+    def plan(self, options: Options) -> Plan:
+        suffix = ".int8.onnx" if options["target"] == "x86" else ".int8-tensorrt.onnx"
+        return Plan(suffix, "int8", ROUGH, calibrated=True)
+
+    def available(self, plan: Plan) -> str | None:
+        return why_not() or why_not_quantised()
+
+    def make(self, job: Job) -> bytes:
+        model = quantised(export(job.subject, None), job.batches, symmetric=job.options["target"] == "tensorrt")
+        content: bytes = model.SerializeToString()
+        return content
+
+    def load(self, content: bytes) -> Answers:
+        return session_of(content)
+
+    def facts(self, content: bytes, job: Job) -> dict[str, Any]:
+        target = str(job.options["target"])
+        return {"opset": OPSET, "quantisation": {"target": target, **FORMS[target]}}
+
+    def usage(self, path: Path) -> str:
+        return python_line(path)
+
+
+FORMATS.add("onnx-int8", OnnxInt8())

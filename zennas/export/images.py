@@ -1,0 +1,117 @@
+"""Images to check, calibrate and measure with, as a model wants to be shown them. torch is imported when they are.
+
+Calibration sees training images only: the accuracy of what was calibrated is measured on the test images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zennas.data import DataError, ImageSet, open_set
+from zennas.data.cifar import FOLDERS
+from zennas.data.folder import IMAGENET
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from zennas.data.base import Split
+    from zennas.evaluate import Shown
+    from zennas.models import TrainedModel
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Sets:
+    """What an export looks at. test: to measure accuracies with; train: to calibrate with; None for not at all."""
+
+    test: ImageSet | None = None
+    train: ImageSet | None = None
+
+
+def needed(model: TrainedModel, calibrated: bool, dataset: str | None, folder: Path | None) -> Sets:
+    """The sets that were asked for; to calibrate with, else the model's own where it is on this machine.
+
+    Raises DataError: images that are not there or show other classes, and where there is nothing to calibrate with.
+    """
+    own = model.facts.get("dataset")
+    name = dataset if dataset is not None else own if folder is not None or (calibrated and _is_here(own)) else None
+    if name is None:
+        if calibrated or folder is not None:
+            raise DataError(
+                f"{model.name} is calibrated with images for INT8, and those that it was trained on are not here: "
+                "name a data set with --dataset, and with --data where it is"
+                if calibrated
+                else f"which data set {folder} holds is not known: name it with --dataset"
+            )
+        return Sets()
+    test = opened(name, "test", folder, model)
+    if not calibrated:
+        return Sets(test)
+    train = opened(name, "train", folder, model)
+    if train.fingerprint == test.fingerprint:
+        raise DataError(
+            f"{name} has the same images to train and to test with, and what is calibrated with images cannot be "
+            "measured with them: name a data set with a part for each"
+        )
+    return Sets(test, train)
+
+
+def _is_here(name: object) -> bool:
+    """Whether a data set can be opened without a download."""
+    places = {**FOLDERS, "imagenet": str(IMAGENET)}
+    return isinstance(name, str) and (name == "digits" or Path(places.get(name, name)).expanduser().exists())
+
+
+def opened(name: str, split: Split, folder: Path | None, model: TrainedModel) -> ImageSet:
+    """The images of one part. Raises DataError, also where they show other classes than the model tells apart."""
+    images = open_set(name, split, folder)
+    count = len(images.classes)
+    if count != model.num_classes:
+        raise DataError(
+            f"{images.name} has {count} classes, {model.name} tells {model.num_classes} apart: "
+            "name the data set that it was trained for with --dataset"
+        )
+    nameless = tuple(map(str, range(count)))
+    if model.classes is None or nameless in (images.classes, model.classes):
+        return images
+    for number, (theirs, ours) in enumerate(zip(images.classes, model.classes, strict=True)):
+        if theirs != ours:
+            raise DataError(
+                f"class {number} of {images.name} is {theirs!r}, that of {model.name} is {ours!r}: "
+                "name the data set that it was trained for with --dataset"
+            )
+    return images
+
+
+def spread(images: ImageSet, count: int) -> list[int]:
+    """The numbers of `count` images, or of all where there are fewer, evenly from the whole set."""
+    return list(np.linspace(0, len(images) - 1, min(count, len(images))).astype(int).tolist())
+
+
+def batches(
+    images: ImageSet, rows: list[int], shown: Shown, size: int = BATCH, skip_corrupt: bool = False
+) -> Iterator[NDArray[np.float32]]:
+    """Those images, normalised, (n, 3, R, R) with n at most `size`. Raises DataError."""
+    import torch
+
+    from zennas.data.loading import Key, Loader
+    from zennas.evaluate import Normaliser, photograph_view
+
+    device = torch.device("cpu")
+    view = photograph_view(shown.crop) if images.usual.crop == "resized" else None
+    show = Normaliser(shown.normalisation, shown.resolution, device)
+    plan = [[Key(0, row) for row in rows[i : i + size]] for i in range(0, len(rows), size)]
+    for batch in Loader(images, view, device, skip_corrupt=skip_corrupt)(plan):
+        if len(batch.labels):
+            yield np.ascontiguousarray(show(batch.images).numpy())
+
+
+def noise(count: int, resolution: int) -> NDArray[np.float32]:
+    """Where there are no images: numbers of the mean and spread that normalised ones have, (count, 3, R, R)."""
+    return np.random.default_rng(0).standard_normal((count, 3, resolution, resolution), dtype=np.float32)

@@ -1,0 +1,97 @@
+"""What any network thinks of images on its way: the features of its stages, and its logits. Imports torch.
+
+A stage ends where the maps become smaller. `PlainNet.masternet` knows its own; of other networks they are found by
+running them once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from PlainNet.masternet import MasterNet
+
+_Hook = Callable[[nn.Module, Any, Any], None]
+
+
+class Staged:
+    """Called with images (n, 3, R, R), gives the features of the stages, (n, C, H, W) each, and the logits.
+
+    The first feature is at a down-sampling of `ratio`, the next at twice that, and so on as far as there are any; None
+    for none at all. A MasterNet says its own (`extract_stage_features_and_logit`). Of others, it is the last output at
+    that down-sampling among the outermost modules that have any: with ResNets what `layer1` to `layer4` give, and not
+    what comes later within a block whose stride is in its middle. Maps of 1×1 are taken for pooled ones, and maps that
+    are not square are left out. `images` are those that the modules are found with.
+    """
+
+    def __init__(self, network: nn.Module, ratio: int | None, images: Tensor) -> None:
+        self._network, self._ratio = network, ratio
+        self._side = images.shape[-1]
+        self._found: dict[int, Tensor] = {}
+        self._stages = 0
+        if ratio is not None and not isinstance(network, MasterNet):
+            for stage, name in enumerate(_outermost(network, ratio, images)):
+                network.get_submodule(name).register_forward_hook(self._keeper(stage))
+                self._stages += 1
+
+    def __call__(self, images: Tensor) -> tuple[list[Tensor], Any]:
+        if isinstance(self._network, MasterNet):
+            return self._network.extract_stage_features_and_logit(images, self._ratio)
+        answer = self._network(images)
+        features = [self._found[stage] for stage in range(self._stages)]
+        self._found.clear()
+        return features, answer
+
+    def _keeper(self, stage: int) -> _Hook:
+        assert self._ratio is not None
+        ratio = self._ratio
+
+        def keep(module: nn.Module, given: Any, output: Any) -> None:
+            if stage_of(output, self._side, ratio) == stage:
+                self._found[stage] = output
+
+        return keep
+
+
+def stage_of(output: Any, side: int, ratio: int) -> int | None:
+    """Number of the stage that `output` belongs to, images being `side` wide; None where it belongs to none.
+
+    Stage k is nearest to a down-sampling of ratio · 2^k: networks without padding are a little off.
+    """
+    if not isinstance(output, Tensor) or output.dim() != 4 or not output.shape[2] == output.shape[3] > 1:
+        return None
+    stage = round(math.log2(side / (output.shape[2] * ratio)))
+    return stage if stage >= 0 else None
+
+
+def _outermost(network: nn.Module, ratio: int, images: Tensor) -> list[str]:
+    """Names of the modules whose outputs are the features, stage by stage."""
+    seen: dict[int, tuple[int, str]] = {}
+
+    def watch(name: str) -> _Hook:
+        depth = name.count(".")
+
+        def look(module: nn.Module, given: Any, output: Any) -> None:
+            stage = stage_of(output, images.shape[-1], ratio)
+            if stage is not None and (stage not in seen or depth <= seen[stage][0]):
+                seen[stage] = (depth, name)
+
+        return look
+
+    hooks: list[RemovableHandle] = []
+    try:
+        hooks += [module.register_forward_hook(watch(name)) for name, module in network.named_modules() if name]
+        with torch.no_grad():
+            network(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    names: list[str] = []
+    while len(names) in seen:
+        names.append(seen[len(names)][1])
+    return names
