@@ -75,7 +75,7 @@ def get_ZenNet(model_name: str, pretrained: bool = False, checkpoint: str | Path
     entry = _entry(model_name)
     from PlainNet.masternet import build  # torch takes seconds to import
 
-    network = build(parse(entry.structure), num_classes=entry.num_classes, use_se=entry.use_se)
+    network = build(parse(entry.structure), num_classes=entry.num_classes, use_se=entry.use_se, bn_eps=entry.bn_eps)
     if checkpoint is not None:
         from PlainNet.checkpoint import load_checkpoint
 

@@ -36,6 +36,21 @@ def seconds(function: Callable[[], object], repeats: int = 7, warmup: int = 1) -
     return statistics.median(found), min(found), max(found)
 
 
+def bf16_peak() -> float:
+    """FLOP/s of a large bf16 matrix product, the best of ten."""
+    import torch
+
+    a = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16)
+    best = float("inf")
+    for _ in range(13):
+        torch.cuda.synchronize()
+        began = time.perf_counter()
+        a @ a
+        torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - began)
+    return 2 * 8192**3 / best
+
+
 def apart(function: Callable[[], None]) -> None:
     """Run in a process of its own, so that its memory is its own."""
     process = multiprocessing.get_context("spawn").Process(target=function)

@@ -9,24 +9,11 @@ from dataclasses import replace
 
 import torch
 
-from benchmarks.common import print_machine, published
+from benchmarks.common import bf16_peak, print_machine, published
 from PlainNet import Structure, cost
 from ZeroShotProxy import ScoreSettings, score
 
 CASES = {"zennet_cifar10_model_size1M_res32": 32, "zennet_imagenet1k_flops400M_SE_res224": 224}
-
-
-def peak() -> float:
-    """FLOP/s of a large bf16 matrix product, the best of ten."""
-    a = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16)
-    best = float("inf")
-    for _ in range(13):
-        torch.cuda.synchronize()
-        began = time.perf_counter()
-        a @ a
-        torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - began)
-    return 2 * 8192**3 / best
 
 
 def rate(structure: Structure, settings: ScoreSettings) -> float:
@@ -44,7 +31,7 @@ def main() -> None:
         print("no CUDA device here: nothing was measured")
         sys.exit(0)
     print_machine()
-    top = peak()
+    top = bf16_peak()
     print(f"{torch.cuda.get_device_name()}: bf16 matrix product {top / 1e12:.0f} TFLOP/s")
     networks = published()
     for name, resolution in CASES.items():

@@ -31,9 +31,9 @@ class Entry:
 
     origin: PUBLISHED, SHIPPED or YOURS. resolution, crop_image_size: sides in pixels. normalisation: mean and std of
     red, green and blue, of values from 0 to 1. classes: their names. params, flops: exact, the latter
-    multiply–accumulates of convolution and linear layers. top1, top5: measured by this program, in per cent.
-    published: what others say: params, flops, top1 (per cent), v100_ms, t4_ms, pixel2_ms (an image). note: where that
-    differs from the exact counts. card: a text about the model.
+    multiply–accumulates of convolution and linear layers. bn_eps: of batch-norm, None for Zen-NAS's. top1, top5:
+    measured by this program, in per cent. published: what others say: params, flops, top1 (per cent), v100_ms, t4_ms,
+    pixel2_ms (an image). note: where that differs from the exact counts. card: a text about the model.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Entry:
     weights: Weights
     params: int
     flops: int
+    bn_eps: float | None = None
     dataset: str | None = None
     classes: tuple[str, ...] | None = None
     top1: float | None = None

@@ -123,6 +123,7 @@ _KEYS: dict[str, tuple[Callable[[Any], bool], str, bool]] = {
     "weights": (lambda value: isinstance(value, dict), "an object", True),
     "num_classes": (*_COUNT, False),
     "crop_image_size": (*_COUNT, False),
+    "bn_eps": (lambda value: type(value) in (int, float) and 0 < value <= 1, "a number above 0, at most 1", False),
     "dataset": (*_TEXT, False),
     "classes": (_are_names, "a list of names", False),
     "params": (*_COUNT, False),

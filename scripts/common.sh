@@ -23,8 +23,11 @@ NAME=$(basename "$0" .sh)
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 [ -z "${SAVE_DIR:-}" ] || SAVE_DIR=$(absolute "$SAVE_DIR")
 [ -z "${DATA:-}" ] || DATA=$(absolute "$DATA")
-[ ! -e "${DATASET:-}" ] || DATASET=$(absolute "$DATASET")
-[ ! -d "${TEACHER:-}" ] || TEACHER=$(absolute "$TEACHER")
+case ${DATASET:-} in
+digits | cifar10 | cifar100 | imagenet) ;;
+?*) [ ! -e "$DATASET" ] || DATASET=$(absolute "$DATASET") ;;
+esac
+[ "${TEACHER:-none}" = none ] || [ ! -d "$TEACHER" ] || TEACHER=$(absolute "$TEACHER")
 count ITERATIONS "${ITERATIONS:-480000}" 1
 count EPOCHS "${EPOCHS:-10}" 0
 [ -z "${RESOLUTION:-}" ] || count RESOLUTION "$RESOLUTION" 1

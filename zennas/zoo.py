@@ -16,6 +16,7 @@ _KEPT = (
     "resolution",
     "crop_image_size",
     "use_se",
+    "bn_eps",
     "classes",
     "normalisation",
     "dataset",

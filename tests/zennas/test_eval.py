@@ -129,7 +129,7 @@ def test_photographs_are_shown_as_zen_nas_shows_them(pets_model: Path, photograp
     labels = torch.tensor([PETS.index(path.parent.name) for path in paths])
     expected = plain_logits(pets_model, [Image.open(path).convert("RGB") for path in paths], crop=24)
     found, logits = answers(pets_model, str(photographs), batch_size=batch_size)
-    assert float((logits - expected).abs().max()) < 1e-2
+    assert float((logits - expected).abs().max()) < 1e-2 * float(expected.abs().max())
     assert len(set(expected.argmax(1).tolist())) == 3
     assert found.top1 == pytest.approx(per_cent(expected, labels, 1))
     assert (found.top5, found.images, found.crop, found.resolution) == (100, 24, 24, 16)
@@ -151,7 +151,7 @@ def test_small_images_are_only_resized(digits_model: Path) -> None:
     assert (found.images, found.crop, found.dataset) == (360, None, "digits, test images")
 
 
-@pytest.mark.parametrize(("precision", "error"), [("bf16", 0.05), ("fp16", 0.01), ("mixed", 0.01)])
+@pytest.mark.parametrize(("precision", "error"), [("bf16", 0.1), ("fp16", 0.01), ("mixed", 0.01)])
 def test_precisions_agree(digits_model: Path, precision: str, error: float) -> None:
     _, exact = answers(digits_model, "digits")
     found, logits = answers(digits_model, "digits", precision=precision)

@@ -56,7 +56,7 @@ def export(
     ] = None,
     data: Annotated[
         Optional[Path],
-        typer.Option(help="Where the data set is.", parser=opt.folder, metavar="FOLDER", show_default="in ~/data"),
+        typer.Option(help="Where CIFAR or ImageNet is.", parser=opt.folder, metavar="FOLDER", show_default="in ~/data"),
     ] = None,
     calibration_images: Annotated[
         Optional[int], opt.number_option("Training images that INT8 is calibrated with.", default="256")
@@ -115,10 +115,11 @@ def export(
 def _print(made: Exported) -> None:
     from rich.text import Text
 
+    from zennas.cli.eval import printable
     from zennas.cli.render import OUT
 
     for line in lines(made.path, made.sidecar, made.usage):
-        OUT.print(Text(line))
+        OUT.print(Text(printable(line)))
 
 
 def lines(path: Path, sidecar: Any, usage: str) -> list[str]:

@@ -32,13 +32,13 @@ def add_teacher(made: ArgumentParser) -> None:
     add = made.add_argument_group("teacher").add_argument
     add("--teacher_arch", help="timm:NAME, torchvision's NAME, geffnet_NAME, a training's folder, or a published name")
     add("--teacher_pretrained", action="store_true", help="with the weights that it is known for")
-    add("--teacher_load_parameters_from", "--teacher-checkpoint", metavar="FILE", help="with these weights")
-    add("--teacher_input_image_size", "--teacher-resolution", type=count(1, MAX_RESOLUTION), help="default: its own")
+    add("--teacher_load_parameters_from", "--teacher-weights", metavar="FILE", help="with these weights")
+    add("--teacher_input_image_size", "--teacher-size", type=count(1, MAX_RESOLUTION), help="default: its own")
     add("--teacher_feature_weight", "--feature-weight", type=float, default=1.0)
     add("--teacher_logit_weight", "--logit-weight", type=float, default=1.0)
     add(
         "--target_downsample_ratio",
-        "--target-downsample-ratio",
+        "--downsample-ratio",
         type=count(),
         help="first stage whose features are compared, by its down-sampling; default: logits only",
     )

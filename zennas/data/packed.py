@@ -93,7 +93,7 @@ def _arrays(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[n
             missing = [name for name in ARRAYS if name not in stored]
             if missing:
                 raise DataError(f"{path} has no {' and no '.join(missing)}, expected arrays {', '.join(ARRAYS)}")
-            found: list[Any] = [stored[name] for name in ARRAYS]
+            found: list[Any] = [np.asarray(stored[name]) for name in ARRAYS]  # bytes, where it is no array
             names = [str(one) for one in np.atleast_1d(stored["classes"])] if "classes" in stored else None
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} cannot be read as an .npz file: {' '.join(str(error).split())}") from None

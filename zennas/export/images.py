@@ -15,6 +15,8 @@ import numpy as np
 from zennas.data import DataError, ImageSet, open_set
 from zennas.data.cifar import FOLDERS
 from zennas.data.folder import IMAGENET
+from zennas.evaluating import IN_FOLDERS, usual_dataset
+from zennas.search.settings import WrongSettingError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,24 +39,28 @@ class Sets:
 def needed(model: TrainedModel, calibrated: bool, dataset: str | None, folder: Path | None) -> Sets:
     """The sets that were asked for; to calibrate with, else the model's own where it is on this machine.
 
-    Raises DataError: images that are not there or show other classes, and where there is nothing to calibrate with.
+    Raises DataError for images that are not there or show other classes, and where there is nothing to calibrate with;
+    WrongSettingError for a folder that no set is in.
     """
-    own = model.facts.get("dataset")
+    own = usual_dataset(model) if model.facts.get("dataset") else None
     name = dataset if dataset is not None else own if folder is not None or (calibrated and _is_here(own)) else None
+    if folder is not None and name not in IN_FOLDERS:
+        raise WrongSettingError(
+            f"--data is {folder}, which is for {', '.join(IN_FOLDERS)}, not {name}: leave it out, or name the folder "
+            "with --dataset"
+        )
+    if name is None and calibrated:
+        raise DataError(
+            f"{model.name} has to be shown images to be calibrated, and those that it was trained on are not here: "
+            "name a data set with --dataset, and with --data where it is"
+        )
     if name is None:
-        if calibrated or folder is not None:
-            raise DataError(
-                f"{model.name} is calibrated with images for INT8, and those that it was trained on are not here: "
-                "name a data set with --dataset, and with --data where it is"
-                if calibrated
-                else f"which data set {folder} holds is not known: name it with --dataset"
-            )
         return Sets()
     test = opened(name, "test", folder, model)
     if not calibrated:
         return Sets(test)
     train = opened(name, "train", folder, model)
-    if train.fingerprint == test.fingerprint:
+    if (train.name, train.fingerprint) == (test.name, test.fingerprint):
         raise DataError(
             f"{name} has the same images to train and to test with, and what is calibrated with images cannot be "
             "measured with them: name a data set with a part for each"
@@ -62,10 +68,12 @@ def needed(model: TrainedModel, calibrated: bool, dataset: str | None, folder: P
     return Sets(test, train)
 
 
-def _is_here(name: object) -> bool:
+def _is_here(name: str | None) -> bool:
     """Whether a data set can be opened without a download."""
+    if name is None:
+        return False
     places = {**FOLDERS, "imagenet": str(IMAGENET)}
-    return isinstance(name, str) and (name == "digits" or Path(places.get(name, name)).expanduser().exists())
+    return name == "digits" or Path(places.get(name, name)).expanduser().exists()
 
 
 def opened(name: str, split: Split, folder: Path | None, model: TrainedModel) -> ImageSet:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import zennas
 from latency.base import UnavailableError
 from tests.zennas.conftest import Run
 from zennas.data import DataError
+from zennas.evaluate import Evaluation
 from zennas.export import ExportError
 from zennas.export.check import checked
 from zennas.export.formats import onnx_int8, tensor_rt
-from zennas.export.images import needed, spread
+from zennas.export.images import batches, needed, spread
 from zennas.export.runner import _path
 from zennas.models import trained_model
 from zennas.search.settings import WrongSettingError
@@ -115,21 +119,32 @@ def test_the_number_of_calibration_images_is_told(model: Path, monkeypatch: pyte
 
 
 def test_images_to_test_with_are_not_calibrated_with(model: Path, tmp_path: Path) -> None:
-    from PIL import Image
-
-    folder = tmp_path / "photos"
-    rng = np.random.default_rng(0)
-    for part in ("train", "val"):
-        for digit in range(10):
-            place = folder / part / str(digit)
-            place.mkdir(parents=True)
-            Image.fromarray(rng.integers(0, 255, (20, 24, 3), dtype=np.uint8)).save(place / "one.png")
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 24)).save(buffer, "JPEG")
+    one = np.frombuffer(buffer.getvalue(), np.uint8)
+    archive = tmp_path / "all.npz"
+    np.savez(archive, jpeg=np.tile(one, 10), offsets=np.arange(11) * len(one), labels=np.arange(10))
     with pytest.raises(DataError, match="the same images to train and to test with"):
-        needed(trained_model(str(model)), True, str(folder), None)
-    found = zennas.export(model, "pt2", dataset=str(folder))
-    assert found.accuracy is not None
-    assert found.accuracy.images == 10
-    assert found.sidecar["check"]["source"] == str(folder / "val")
+        needed(trained_model(str(model)), True, str(archive), None)
+
+
+def test_photographs_are_shown_as_they_are_evaluated(model: Path, tmp_path: Path) -> None:
+    folder, rng = tmp_path / "photos", np.random.default_rng(0)
+    for part, digit in product(("train", "val"), range(10)):
+        place = folder / part / str(digit)
+        place.mkdir(parents=True)
+        Image.fromarray(rng.integers(0, 255, (20, 24, 3), dtype=np.uint8)).save(place / "one.png")
+    found = trained_model(str(model))
+    sets = needed(found, True, str(folder), None)
+    assert sets.test is not None
+    shown = np.concatenate(list(batches(sets.test, spread(sets.test, 10), found.shown, size=3)))
+    seen: list[torch.Tensor] = []
+    Evaluation(sets.test, found.shown, torch.device("cpu"))(lambda x: seen.append(x) or found.network(x))
+    assert np.array_equal(shown, torch.cat(seen).numpy())
+    made = zennas.export(model, "pt2", dataset=str(folder))
+    assert made.accuracy is not None
+    assert made.accuracy.images == 10
+    assert made.sidecar["check"]["source"] == str(folder / "val")
 
 
 def test_sidecars_are_written_with_files_or_not_at_all(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,6 +189,7 @@ MISUSE: dict[str, tuple[list[str], str, int]] = {
     "nothing to calibrate with": (["LOST", "--format", "onnx-int8"], "name a data set with --dataset", 1),
     "target": (["RUN", "--target", "x86"], "onnx has no target, only onnx-int8: leave out --target", 2),
     "unknown target": (["RUN", "--format", "onnx-int8", "--target", "arm"], "takes x86 or tensorrt", 2),
+    "folder of digits": (["RUN", "--data", "EMPTY"], "which is for cifar10, cifar100, imagenet, not digits", 2),
     "precision": (["RUN", "--format", "pt2", "--precision", "fp16"], "leave out --precision", 2),
     "batch": (["RUN", "--format", "tensorrt", "--max-batch", "5000"], "a number from 1 to 4096", 2),
     "calibration": (["RUN", "--calibration-images", "9"], "leave out --calibration-images", 2),
@@ -211,8 +227,6 @@ def test_misuse_is_told_in_a_line_and_nothing_is_written(case: str, run: Run, tr
 
 
 def _photo(path: Path) -> None:
-    from PIL import Image
-
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (8, 8)).save(path)
 
