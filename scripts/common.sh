@@ -15,7 +15,7 @@
 #                      none. For an ImageNet script timm:tf_efficientnet_b3.ns_jft_in1k at 320 pixels, with its features;
 #                      none for digits and CIFAR
 #   RATIO              of another TEACHER: down-sampling from which on features are compared too, 0 for logits alone, the default
-# With DATASET=digits EPOCHS=1 ITERATIONS=300 a script takes a minute or two. Folders that are given are relative to where the script
+# With DATASET=digits EPOCHS=1 ITERATIONS=300 a script takes minutes. Folders that are given are relative to where the script
 # is called.
 
 set -euo pipefail

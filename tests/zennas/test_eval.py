@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ from PlainNet.registry import UnknownNameError
 from tests.conftest import SMALL
 from zennas.api import evaluate
 from zennas.data import DataError, open_set
-from zennas.evaluating import EvaluationError, EvaluationResult, usual_dataset
+from zennas.evaluating import EvaluationError, EvaluationResult, _workers, usual_dataset
 from zennas.models import trained_model
 from zennas.search.settings import WrongSettingError
 from zennas.targets import TargetError
@@ -36,6 +38,15 @@ from .conftest import Run
 ROOT = Path(__file__).resolve().parents[2]
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 PETS = ("cat", "dog", "élan")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """On a busy machine the threads of small networks wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def trained(folder: Path, classes: Sequence[str], dataset: str, **facts: object) -> Path:
@@ -102,7 +113,7 @@ def plain_logits(model: Path, images: Sequence[Image.Image], crop: int | None) -
     view = transforms.Compose(steps)
     batch = [torch.nn.functional.interpolate(view(one)[None], 16, mode="bilinear") for one in images]
     with torch.no_grad():
-        return torch.cat([network(one) for one in batch])
+        return network(torch.cat(batch))  # type: ignore[no-any-return]
 
 
 def answers(model: Path, dataset: str, **settings: Any) -> tuple[EvaluationResult, Tensor]:
@@ -170,6 +181,15 @@ def test_processes_see_what_one_sees(pets_model: Path, monkeypatch: pytest.Monke
     alone = evaluate(pets_model, workers=0)
     several = evaluate(pets_model, workers=3)  # one at most, as there is one core
     assert (several.top1, several.images) == (alone.top1, alone.images)
+
+
+def test_processes_where_they_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zennas.evaluating.cores", lambda: 16)
+    digits = open_set("digits", "test")
+    assert _workers(digits, 6) == 0  # in memory
+    for images, wanted, expected in ((999, None, 0), (3000, None, 3), (50_000, None, 8), (10, 12, 12), (10, 99, 16)):
+        photographs = replace(digits, pixels=None, labels=np.zeros(images, np.int64))
+        assert _workers(photographs, wanted) == expected
 
 
 # -- the function --------------------------------------------------------------------------------
@@ -265,8 +285,6 @@ def test_classes_have_to_be_the_model_s(
 
 
 def test_images_that_cannot_be_read(pets_model: Path, photographs: Path, tmp_path: Path, run: Run) -> None:
-    import shutil
-
     folder = tmp_path / "some"
     shutil.copytree(photographs, folder)
     for name in ("a", "b", "c", "d", "e"):
@@ -388,9 +406,6 @@ def test_wrong_use(digits_model: Path, run: Run, arguments: list[str], code: int
 
 
 def test_names_that_are_no_text(pets_model: Path, photographs: Path, tmp_path: Path, run: Run) -> None:
-    import os
-    import shutil
-
     folder = tmp_path / "some"
     shutil.copytree(photographs, folder)
     with open(os.path.join(os.fsencode(folder), b"val", b"cat", b"\xff\n.jpg"), "wb") as file:
@@ -404,7 +419,9 @@ def test_names_that_are_no_text(pets_model: Path, photographs: Path, tmp_path: P
 
 
 def program(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
 def last_line(model: Path, result: EvaluationResult) -> str:

@@ -147,9 +147,12 @@ def print_training(result: TrainResult) -> None:
     """The accuracy, and where the weights are."""
     last = result.history[-1]
     OUT.print(
-        f"top-1 {result.top1:.2f} % on the test images after {counted(len(result.history), 'epoch')} "
-        f"({result.seconds:.0f} s, {last.images_per_second:.0f} images/s)"
+        f"top-1 {result.top1:.2f} %, top-5 {result.top5:.2f} % on the test images after "
+        f"{counted(len(result.history), 'epoch')} ({result.seconds:.0f} s, {last.images_per_second:.0f} images/s)"
     )
+    if result.skipped:
+        first = next(iter(result.skipped))
+        OUT.print(f"{counted(len(result.skipped), 'corrupt image')} left out, such as: {first}")
     OUT.print(f"files: {result.folder / 'weights.pt'}, {result.folder / 'train.json'}, {result.folder / 'history.csv'}")
 
 

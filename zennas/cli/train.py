@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -179,7 +180,7 @@ def train(
     )
     leads = ranks()[0] == 0
     folder = training_folder(network, dataset, save_dir)
-    progress = training_progress(epochs, batch_size, folder, quiet=as_json or not leads)
+    progress = training_progress(epochs, batch_size, folder, quiet=as_json) if leads else nullcontext(None)
     device_named = opt.chosen_device(gpu, device, "leave out --gpu, or use --device cpu")
     with progress as watcher, device_named as device_name:
         result = run_training(

@@ -86,10 +86,10 @@ def _split_of(path: Path) -> Split | None:
 def _arrays(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], tuple[str, ...]]:
     """`jpeg`, `offsets`, `labels` and the names of the classes. Raises DataError."""
     try:
-        stored = np.load(path)  # no pickles: numpy refuses them unless told otherwise
-        if not isinstance(stored, np.lib.npyio.NpzFile):
-            raise DataError(f"{path} holds one array, expected an .npz file with {', '.join(ARRAYS)}")
-        with stored:
+        with open(path, "rb") as file:
+            stored = np.load(file)  # no pickles: numpy refuses them unless told otherwise
+            if not isinstance(stored, np.lib.npyio.NpzFile):
+                raise DataError(f"{path} holds one array, expected an .npz file with {', '.join(ARRAYS)}")
             missing = [name for name in ARRAYS if name not in stored]
             if missing:
                 raise DataError(f"{path} has no {' and no '.join(missing)}, expected arrays {', '.join(ARRAYS)}")

@@ -24,7 +24,7 @@ from zennas.environment import environment
 from zennas.evaluate import Evaluation, Shown, memory_format
 from zennas.files import check_writable
 from zennas.limits import check_resolution
-from zennas.models import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE
+from zennas.models import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
 from zennas.train.distil import distilling
 from zennas.train.distributed import Group, processes, with_synchronised_norms
 from zennas.train.feed import Feed, fingerprint
@@ -33,7 +33,7 @@ from zennas.train.logs import watched
 from zennas.train.loop import NoWatcher, Watcher, train_epochs
 from zennas.train.objective import Plain
 from zennas.train.recipe import Distillation, Recipe, TrainingError
-from zennas.train.state import Epoch, State, new_state, restore, save
+from zennas.train.state import Epoch, State, difference, new_state, restore, save
 
 HISTORY_FILE = "history.csv"
 TEST_BATCH = 4
@@ -109,6 +109,8 @@ def train_structure(job: Job, folder: Path, where: Where = Where(), watcher: Wat
     Raises TrainingError, DataError, DeviceError, StructureError, CheckpointError.
     """
     check_resolution(job.resolution, TrainingError)
+    if where.resume == "auto" and (folder / WEIGHTS_FILE).is_file():
+        return finished(folder, job)
     checkpoint = _to_resume(folder, where)
     try:
         check_writable(folder)
@@ -123,7 +125,7 @@ def train_structure(job: Job, folder: Path, where: Where = Where(), watcher: Wat
         shown = Shown(normalisation, job.resolution, job.crop or job.resolution)
         network = _network(job, len(train.classes))
         state = _state(job, network, shown, group)
-        identity = _identity(job, train)
+        identity = {**settings_of(job), "images": fingerprint(train)}
         if checkpoint is not None:
             restore(state, identity, checkpoint)
         feed = Feed(train, job.recipe, shown, group, workers=where.workers, skip_corrupt=where.skip_corrupt)
@@ -143,11 +145,35 @@ def train_structure(job: Job, folder: Path, where: Where = Where(), watcher: Wat
                 train_epochs(state, feed, evaluation, job.recipe, group, told, keeper)
         except TrainingError as error:
             raise TrainingError(f"{error}{_last_good(folder, state)}") from None
+        except Exception as error:
+            if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                raise
+            what = " ".join(str(error).split())[:200]
+            raise TrainingError(
+                f"torch.compile cannot compile the network here: {what}; leave out --compile"
+            ) from error
         result = _result(folder, state)
         if group.leads:
             _write(result, state, _card(job, train, test, shown, state, group))
         group.wait()
     return result
+
+
+def finished(folder: Path, job: Job) -> TrainResult:
+    """The result of a training that is done. Raises TrainingError where it is not that of `job`, TargetError."""
+    card = read_card(folder)
+    found = {name: card.get(name) for name in ("structure", "use_se", "resolution", "recipe", "distillation")}
+    wanted = {name: value for name, value in settings_of(job).items() if name in found}
+    if found != wanted:
+        raise TrainingError(
+            f"{folder} holds a finished training with {difference(found, wanted)}: choose another folder"
+        )
+    try:
+        rows = list(csv.DictReader((folder / HISTORY_FILE).read_text(encoding="utf-8").splitlines()))
+        history = tuple(Epoch(int(row.pop("epoch")), *map(float, row.values())) for row in rows)
+    except (OSError, ValueError, TypeError) as error:
+        raise TrainingError(f"{folder / HISTORY_FILE} cannot be read: {' '.join(str(error).split())}") from None
+    return TrainResult(folder, card["top1"], card["top5"], card["seconds"], history, card["skipped"])
 
 
 def _to_resume(folder: Path, where: Where) -> Path | None:
@@ -196,17 +222,16 @@ def _state(job: Job, network: MasterNet, shown: Shown, group: Group) -> State:
     return new_state(objective, network, job.recipe, group)
 
 
-def _identity(job: Job, train: ImageSet) -> dict[str, Any]:
-    """What a checkpoint has to be of."""
-    identity = {
+def settings_of(job: Job) -> dict[str, Any]:
+    """What has to be the same for a training to be the same, of JSON's kinds."""
+    settings = {
         "structure": str(job.structure),
         "use_se": job.use_se,
         "resolution": job.resolution,
-        "images": fingerprint(train),
         "recipe": asdict(job.recipe),
         "distillation": None if job.distillation is None else asdict(job.distillation),
     }
-    return dict(json.loads(json.dumps(identity)))
+    return dict(json.loads(json.dumps(settings)))
 
 
 def _keep_nothing(state: State, whole: bool) -> None:

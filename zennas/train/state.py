@@ -102,7 +102,7 @@ def restore(state: State, identity: Mapping[str, Any], path: Path) -> None:
     """
     found = _read(path)
     if found["identity"] != dict(identity):
-        raise TrainingError(f"{path} is of a training with {_difference(found['identity'], identity)}")
+        raise TrainingError(f"{path} is of a training with {difference(found['identity'], identity)}")
     try:
         state.objective.load_state_dict(found["objective"])
         state.optimizer.load_state_dict(found["optimizer"])
@@ -132,7 +132,7 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """The first entries that differ, in words."""
     ours, theirs = _flat(wanted), _flat(found)
     names = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]

@@ -123,6 +123,17 @@ def test_a_training_goes_on_as_if_nothing_had_happened(tmp_path: Path, recipe: R
     assert not (tmp_path / "parts" / CHECKPOINT_FILE).exists()
 
 
+def test_a_finished_training_is_only_read(tmp_path: Path) -> None:
+    where = replace(CPU, resume="auto")
+    done = train_structure(job(), tmp_path, where)
+    before = (tmp_path / "weights.pt").stat().st_mtime_ns
+    again = train_structure(job(), tmp_path, where)
+    assert (again.top1, again.top5, again.history) == (done.top1, done.top5, done.history)
+    assert (tmp_path / "weights.pt").stat().st_mtime_ns == before
+    with pytest.raises(TrainingError, match=r"finished training with lr 0.05, not 0.1: choose another folder"):
+        train_structure(job(replace(QUICK, lr=0.1)), tmp_path, where)
+
+
 def test_a_checkpoint_of_another_training(tmp_path: Path) -> None:
     where = replace(CPU, resume="auto", checkpoint_minutes=0)
     with pytest.raises(StopError):
