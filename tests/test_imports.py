@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "ZeroShotProxy": {"ZeroShotProxy", "PlainNet"},
     "latency": {"latency", "PlainNet"},
     "zennas": {"zennas", "SearchSpace", "ZeroShotProxy", "latency", "PlainNet", "ZenNet"},
+    "pretrained": {"pretrained", "PlainNet"},
     "ZenNet.py": {"PlainNet", "pretrained"},
 }
 OURS = {"PlainNet", "SearchSpace", "ZeroShotProxy", "latency", "zennas", "ZenNet", "pretrained"}
@@ -36,9 +37,20 @@ IMPORTS_TORCH = {
     "latency/folding.py",
     "latency/trace.py",
     "latency/train.py",
-    "zennas/train/data.py",
+    "zennas/data/loading.py",
+    "zennas/evaluate.py",
+    "zennas/train/augment.py",
+    "zennas/train/distil.py",
+    "zennas/train/distributed.py",
+    "zennas/train/feed.py",
+    "zennas/train/initialise.py",
     "zennas/train/loop.py",
+    "zennas/train/objective.py",
+    "zennas/train/optimisers.py",
     "zennas/train/runner.py",
+    "zennas/train/stages.py",
+    "zennas/train/state.py",
+    "zennas/train/teacher.py",
 }
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zennas.correlate.pool import cores
+from latency.conditions import cores
 from zennas.data import KNOWN, DataError, ImageSet, open_set
 from zennas.limits import check_resolution, check_whole
 from zennas.search.settings import WrongSettingError
@@ -103,6 +103,8 @@ def evaluate_model(
     from zennas.evaluate import Evaluation, memory_format
 
     device = device_of(how.device)
+    if dataset is None and data_folder is None and model.facts.get("data_folder"):
+        data_folder = Path(model.facts["data_folder"])  # where its training found them
     images = _images(model, dataset, data_folder)
     note = _check_classes(model, images)
     shown = _shown(model, how.resolution)

@@ -19,7 +19,7 @@ BATCH, SIZE = 64, 224
 
 def settings(options: Namespace, with_teacher: bool) -> dict[str, Any]:
     """The arguments of `zennas.api.train` that the flags stand for. Raises WrongSettingError, TrainingError."""
-    from zennas.correlate.pool import cores
+    from latency.conditions import cores
 
     batch_size = _batch_size(options)
     steps = options.batches_per_allreduce

@@ -6,7 +6,6 @@ there are, and on small networks threads gain less than processes.
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Generator, Iterator
@@ -21,11 +20,6 @@ from zennas.store import Scoring
 
 MANY = 2000
 """Closed forms take milliseconds: that many are worth the start of a process."""
-
-
-def cores() -> int:
-    """How many processes this machine can run at once."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def scored(job: Job, tasks: list[Task], workers: int) -> Generator[list[Scoring], None, None]:

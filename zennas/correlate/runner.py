@@ -12,13 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from latency.conditions import cores
 from PlainNet import Cost, Structure
 from SearchSpace import full_name as full_space_name
 from SearchSpace import load_space
 from zennas.candidate import Candidate
 from zennas.correlate.data import Drawn, draw_batches, full_name
 from zennas.correlate.overview import FINISHED, KIND, SCORING
-from zennas.correlate.pool import cores, scored
+from zennas.correlate.pool import scored
 from zennas.correlate.report import write_report
 from zennas.correlate.result import compute, scored_names
 from zennas.correlate.sample import Sample, draw, reader

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from latency.conditions import cores
 from zennas.data.base import CorruptImageError, DataError, ImageSet
 
 View = Callable[[Tensor], Tensor]
@@ -107,6 +108,7 @@ class Loader:
     ) -> None:
         self.images = images
         self._device = device
+        workers = min(workers, cores())  # more are only in each other's way
         self._plan: list[list[Key]] = []
         self._pixels = images.pixels.to(device) if view is None and images.pixels is not None else None
         if self._pixels is None:

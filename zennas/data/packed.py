@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -69,8 +70,8 @@ def _of_split(path: Path, split: Split) -> Path:
     if _split_of(path) in (split, None):
         return path
     words = ("train",) if split == "train" else TEST_WORDS
-    mine = next(word for word in ("train", *TEST_WORDS) if word in path.stem)
-    near = [path.with_name(path.name.replace(mine, word)) for word in words]
+    mine = next(word for word in ("train", *TEST_WORDS) if word in _words(path))
+    near = [path.with_name(re.sub(rf"(?<![a-z]){mine}(?![a-z])", word, path.name)) for word in words]
     for one in near:
         if one.is_file():
             return one
@@ -78,9 +79,14 @@ def _of_split(path: Path, split: Split) -> Path:
 
 
 def _split_of(path: Path) -> Split | None:
-    if "train" in path.stem:
+    if "train" in _words(path):
         return "train"
-    return "test" if any(word in path.stem for word in TEST_WORDS) else None
+    return "test" if any(word in _words(path) for word in TEST_WORDS) else None
+
+
+def _words(path: Path) -> list[str]:
+    """Of its name; `latest` has no test in it."""
+    return re.split(r"[^a-z]+", path.stem)
 
 
 def _arrays(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], tuple[str, ...]]:

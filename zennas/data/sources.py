@@ -51,6 +51,8 @@ def open_any(path: Path) -> ImageSet:
 
 
 def _imagenet(split: Split, folder: Path) -> ImageSet:
+    if folder.is_dir() and is_packed(folder):
+        return packed(folder, split)
     if not folder.is_dir():
         raise DataError(
             f"imagenet is not in {folder}: unpack ILSVRC2012 there as train/CLASS/*.JPEG and val/CLASS/*.JPEG "
