@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import ZenNet
 import zennas
+import ZenNet
 from benchmarks.common import print_machine
 from latency.conditions import load, version_of
 from latency.subject import of_structure
@@ -46,17 +46,20 @@ def accuracy() -> None:
     runs = [folder for folder in os.environ.get("EXPORT_RUNS", "").split(":") if folder]
     if not shipped:
         print("no model is shipped with its weights yet")
-    lost = {}
-    for name in [*shipped, *runs]:
-        try:
-            lost[name] = _lost(name)
-        except DataError as error:
-            print(f"{name}: not measured: {error}")
-    ours = [lost[name] for name in shipped if name in lost]
+    lost = {name: _told_or_lost(name) for name in [*shipped, *runs]}
+    ours = [points for name, points in lost.items() if name in shipped and points is not None]
     if ours:
-        print(
-            f"shipped models lose at most {max(ours):.2f} points: target {MOST_LOST:g}, {_met(max(ours) <= MOST_LOST)}"
-        )
+        most = max(ours)
+        print(f"shipped models lose at most {most:.2f} points: target {MOST_LOST:g}, {_met(most <= MOST_LOST)}")
+
+
+def _told_or_lost(name: str) -> float | None:
+    """What `_lost` gives; where its images are not here, it is told."""
+    try:
+        return _lost(name)
+    except DataError as error:
+        print(f"{name}: not measured: {error}")
+        return None
 
 
 def _lost(name: str) -> float:
@@ -87,9 +90,8 @@ def _lost(name: str) -> float:
 
 
 def speed() -> None:
-    print(
-        f"{SIZE}x{SIZE}, batch 1, one thread, {ROUNDS} rounds in turns, load {load()}; median (10th to 90th percentile)"
-    )
+    print(f"{SIZE}x{SIZE}, batch 1, one thread, {ROUNDS} rounds in turns, load {load()}")
+    print("median (10th to 90th percentile) of the times")
     ratios = {}
     for name, text in NETWORKS.items():
         structure = parse(text or ZenNet.model_info(name)["structure"])

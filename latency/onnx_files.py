@@ -77,7 +77,7 @@ def export(subject: Subject, batch_size: int | None, half: bool = False) -> onnx
     if weights > MOST_BYTES:
         raise LatencyError(
             f"{subject.name} has {weights / 1e9:.2f} GB of weights, an ONNX file holds {MOST_BYTES / 1e9:.2f} GB: "
-            "time it on the torch back end"
+            "time it on the torch back end, export it as pt2"
         )
     model = _exported(subject, batch_size, half)
     _pool_globally(model.graph)

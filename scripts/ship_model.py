@@ -103,7 +103,7 @@ def text(
         if len(tops) > 1
         else ""
     )
-    half = "single precision" if rounded is None else "half precision, which changes no figure below"
+    half = "single precision" if rounded is None else "half precision, which changes no figure above"
     default = {"device": "", "threads": 0}
     where = {**default, **card}
     machine = f"{where['device']} ({card['environment']['processor']}, {where['threads']} thread(s))"

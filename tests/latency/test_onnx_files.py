@@ -121,6 +121,14 @@ def test_a_file_is_whole_and_the_same_each_time(tmp_path: Path, monkeypatch: pyt
     assert "BatchNormalization" not in {node.op_type for node in model.graph.node}
 
 
+def test_the_batch_may_be_left_open() -> None:
+    subject = of_structure(parse(SMALL), 16, 10)
+    model = export(subject, None)
+    for value in (*model.graph.input, *model.graph.output):
+        assert value.type.tensor_type.shape.dim[0].dim_param == "batch"
+    assert [node.name for node in model.graph.node] == [node.name for node in export(subject, 3).graph.node]
+
+
 def test_half_precision_is_in_all_of_the_file() -> None:
     model = export(of_structure(parse(SMALL), 16, 10, use_se=True), 1, half=True)
     kinds = {tensor.data_type for tensor in model.graph.initializer}

@@ -120,6 +120,20 @@ def batches(
             yield np.ascontiguousarray(show(batch.images).numpy())
 
 
+class Calibration:
+    """Images to calibrate with, in batches; `seen` is how many there were, when they have been gone through."""
+
+    def __init__(self, images: ImageSet, count: int, shown: Shown, size: int, skip_corrupt: bool) -> None:
+        self.name = images.name
+        self.seen = 0
+        self._batches = batches(images, spread(images, count), shown, size, skip_corrupt)
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        for batch in self._batches:
+            self.seen += len(batch)
+            yield batch
+
+
 def noise(count: int, resolution: int) -> NDArray[np.float32]:
     """Where there are no images: numbers of the mean and spread that normalised ones have, (count, 3, R, R)."""
     return np.random.default_rng(0).standard_normal((count, 3, resolution, resolution), dtype=np.float32)

@@ -13,7 +13,7 @@ from latency.base import UnavailableError
 from zennas.data import ImageSet
 from zennas.export.base import FORMATS, ExportError, Format, Job, Plan, settled
 from zennas.export.check import IMAGES, Accuracies, Check, Told, accuracies, checked
-from zennas.export.images import BATCH, batches, needed, noise, spread
+from zennas.export.images import BATCH, Calibration, batches, needed, noise, spread
 from zennas.export.sidecar import described
 from zennas.export.writing import check_free, sidecar_of, write_both
 from zennas.files import check_writable
@@ -79,10 +79,9 @@ def export(
 
     model = trained_model(str(network), _as_path(checkpoint))
     shown = needed(model, plan.calibrated, dataset, _as_path(data_folder))
-    rows = [] if shown.train is None else spread(shown.train, count)
     size = min(BATCH, plan.most or BATCH)
-    calibrating = () if shown.train is None else batches(shown.train, rows, model.shown, size, skip_corrupt)
-    job = Job(model, chosen, plan, calibrating)
+    calibration = None if shown.train is None else Calibration(shown.train, count, model.shown, size, skip_corrupt)
+    job = Job(model, chosen, plan, calibration or ())
 
     content = form.make(job)
     answers = form.load(content)
@@ -90,7 +89,6 @@ def export(
     accuracy = None
     if shown.test is not None:
         accuracy = accuracies(model, answers, shown.test, size, skip_corrupt, told)
-    calibration = None if shown.train is None else {"dataset": shown.train.name, "images": len(rows)}
     sidecar = described(form, job, content, check, accuracy, calibration)
     write_both(path, content, json.dumps(sidecar, indent=2, allow_nan=False) + "\n")
     return Exported(path, sidecar, check, accuracy, form.usage(path))

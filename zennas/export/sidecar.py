@@ -11,6 +11,7 @@ from latency.conditions import processor, versions_of
 from latency.onnx_files import BATCH, INPUT, OUTPUT
 from zennas.export.base import Format, Job
 from zennas.export.check import Accuracies, Check
+from zennas.export.images import Calibration
 
 if TYPE_CHECKING:
     from zennas.evaluate import Shown
@@ -25,7 +26,7 @@ def described(
     content: bytes,
     check: Check,
     accuracy: Accuracies | None,
-    calibration: dict[str, Any] | None,
+    calibration: Calibration | None,
 ) -> dict[str, Any]:
     """The sidecar, as JSON takes it. accuracy, calibration: None where there was none."""
     import zennas
@@ -50,7 +51,7 @@ def described(
         **form.facts(content, job),
         "check": check.to_json(),
         "accuracy": None if accuracy is None else accuracy.to_json(),
-        "calibration": calibration,
+        "calibration": None if calibration is None else {"dataset": calibration.name, "images": calibration.seen},
         "training": {key: model.facts.get(key) for key in ("dataset", "top1")},
         "versions": {
             "zennas": zennas.__version__,

@@ -147,6 +147,23 @@ def test_photographs_are_shown_as_they_are_evaluated(model: Path, tmp_path: Path
     assert made.sidecar["check"]["source"] == str(folder / "val")
 
 
+def test_corrupt_images_are_named_or_left_out(run: Run, model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="needs pip install 'zennas[onnx]'")
+    for part, digit in product(("train", "val"), range(10)):
+        _photo(tmp_path / "photos" / part / str(digit) / "one.png")
+    broken = tmp_path / "photos" / "train" / "3" / "one.png"
+    broken.write_bytes(b"nothing")
+    command = ["export", str(model), "--format", "onnx-int8", "--dataset", str(tmp_path / "photos")]
+    code, _, err = run(*command)
+    assert code == 1
+    assert err.startswith(f"error: {broken} cannot be read as an image")
+    assert err.endswith("leave such images out with --skip-corrupt\n")
+    assert not (model / "export").exists()
+    code, out, _ = run(*command, "--skip-corrupt", "--json")
+    assert code == 0
+    assert json.loads(out)["calibration"] == {"dataset": str(tmp_path / "photos" / "train"), "images": 9}
+
+
 def test_sidecars_are_written_with_files_or_not_at_all(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = entries(model)
     calls: list[str] = []

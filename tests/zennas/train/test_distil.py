@@ -115,7 +115,7 @@ def test_a_student_that_is_its_teacher_has_nothing_to_learn() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"proj_bn": False}, {"proj_bn": False, "proj_relu": False}])
-def test_projections_learn_the_features_of_an_equal_teacher(options: dict[str, bool]) -> None:
+def test_projections_learn_the_features_of_an_equal_teacher(options: dict[str, Any]) -> None:
     network, (images, labels) = student().requires_grad_(False), batch()
     objective = distilling(replace(FEATURES, **options), taught_by(copy.deepcopy(network)), network).train()
     network.eval()
@@ -131,7 +131,7 @@ def test_projections_learn_the_features_of_an_equal_teacher(options: dict[str, b
 
 
 def test_projections_are_built_as_asked() -> None:
-    def kinds(**options: bool) -> list[str]:
+    def kinds(**options: Any) -> list[str]:
         return [type(layer).__name__ for layer in distilling(replace(FEATURES, **options)).projections[0].children()]
 
     assert kinds() == ["Conv2d", "BatchNorm2d", "ReLU"]
@@ -239,7 +239,7 @@ def test_classes_have_to_be_the_same_for_logits() -> None:
 def test_stages_have_to_be_as_many() -> None:
     deeper = student(1, TEACHER + "SuperResK3K3(24,24,2,16,1)")
     with pytest.raises(
-        TrainingError, match=r"of 2 on, the student has 2 stages and the teacher mine 3, .*--target-downsample-ratio"
+        TrainingError, match=r"of 2 on, the student has 2 stages and the teacher mine 3, .*--downsample-ratio"
     ):
         distilling(FEATURES, taught_by(deeper))
     with pytest.raises(TrainingError, match=r"the student has 0 stages and the teacher mine 0"):
@@ -248,7 +248,7 @@ def test_stages_have_to_be_as_many() -> None:
 
 
 def test_teachers_that_cannot_answer_are_told() -> None:
-    with pytest.raises(TrainingError, match=r"mine cannot look at images of 16 pixels: .*--teacher-resolution"):
+    with pytest.raises(TrainingError, match=r"mine cannot look at images of 16 pixels: .*--teacher-size"):
         distilling(Distillation(""), taught_by(nn.Linear(3, 10)))
     with pytest.raises(TrainingError, match=r"mine answers with \(1, 3, 16, 16\), expected \(1, 10\)"):
         distilling(Distillation(""), taught_by(nn.Identity()))
@@ -322,10 +322,9 @@ class Stopping(NoWatcher):
         pass
 
 
-@pytest.mark.parametrize(
-    "recipe", [Recipe(epochs=2, batch_size=128), Recipe(2, 128, "adamw", 0.01, ema=0.9, mixup=0.2)]
-)
-def test_killed_and_resumed_it_gives_the_same(tmp_path: Path, teacher_folder: Path, recipe: Recipe) -> None:
+@pytest.mark.parametrize("more", [{}, {"optimizer": "adamw", "lr": 0.01, "ema": 0.9, "mixup": 0.2}])
+def test_killed_and_resumed_it_gives_the_same(tmp_path: Path, teacher_folder: Path, more: dict[str, Any]) -> None:
+    recipe = Recipe(epochs=2, batch_size=128, **more)
     job = Job(parse(STUDENT), "digits", recipe, Distillation(str(teacher_folder), ratio=2), resolution=8)
     train_structure(job, tmp_path / "whole", Where(device="cpu"))
     with pytest.raises(StoppedError):
@@ -341,7 +340,7 @@ def test_killed_and_resumed_it_gives_the_same(tmp_path: Path, teacher_folder: Pa
 def test_the_command(run: Run, teacher_folder: Path) -> None:
     teacher = str(teacher_folder)
     quick = ["distill", STUDENT, "--epochs", "2", "--resolution", "16", "--save-dir", "out", "--device", "cpu"]
-    code, out, err = run(*quick, "--teacher", teacher, "--temperature", "4", "--target-downsample-ratio", "2", "--json")
+    code, out, err = run(*quick, "--teacher", teacher, "--temperature", "4", "--downsample-ratio", "2", "--json")
     assert (code, err) == (0, "")
     assert json.loads(out)["top1"] > 30
     card = json.loads(Path("out/train.json").read_text())
@@ -356,10 +355,11 @@ def test_the_command(run: Run, teacher_folder: Path) -> None:
         assert not Path("wrong").exists()
         return err
 
-    assert "2 stages" in told("--teacher", teacher, "--target-downsample-ratio", "1")
-    assert "holds no trained weights" in told("--teacher", ".")
+    assert "has 0 stages" in told("--teacher", teacher, "--downsample-ratio", "1")
+    Path("empty").mkdir()
+    assert "holds no trained weights" in told("--teacher", "empty")
     assert "unknown model 'zennet_cifar'" in told("--teacher", "zennet_cifar")
-    assert "--teacher-checkpoint" in told("--teacher", STUDENT)
+    assert "--teacher-weights" in told("--teacher", STUDENT)
 
 
 def test_settings_of_the_wrong_kind() -> None:

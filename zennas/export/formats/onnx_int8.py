@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from latency.base import LatencyError
 from latency.onnx_files import OPSET, export, why_not
 from latency.quantise import quantised
 from latency.quantise import why_not as why_not_quantised
+from zennas.data import DataError
 from zennas.export.base import FORMATS, Answers, Job, Limit, Option, Options, Plan
 from zennas.export.formats._onnx_runtime import python_line, session_of
+
+if TYPE_CHECKING:
+    import onnx
 
 ROUGH = Limit("rms", 0.8)
 """INT8 is judged by its accuracy; this refuses what has nothing to do with the network (1: zeros, 1.4: another one)."""
@@ -38,8 +43,7 @@ class OnnxInt8:
         return why_not() or why_not_quantised()
 
     def make(self, job: Job) -> bytes:
-        model = quantised(export(job.subject, None), job.batches, symmetric=job.options["target"] == "tensorrt")
-        content: bytes = model.SerializeToString()
+        content: bytes = calibrated(job, symmetric=job.options["target"] == "tensorrt").SerializeToString()
         return content
 
     def load(self, content: bytes) -> Answers:
@@ -51,6 +55,16 @@ class OnnxInt8:
 
     def usage(self, path: Path) -> str:
         return python_line(path)
+
+
+def calibrated(job: Job, symmetric: bool) -> onnx.ModelProto:
+    """The network in INT8, for any batch. Raises LatencyError, DataError for images that cannot be read."""
+    try:
+        return quantised(export(job.subject, None), job.batches, symmetric)
+    except LatencyError as error:
+        if isinstance(error.__cause__, DataError):
+            raise error.__cause__ from None
+        raise
 
 
 FORMATS.add("onnx-int8", OnnxInt8())

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from latency.backends.tensor_rt import TensorRT, build_engine
 from latency.base import first_line
 from latency.onnx_files import INPUT, OPSET, OUTPUT, export
-from latency.quantise import quantised
 from zennas.export.base import FORMATS, Answers, ExportError, Job, Limit, Option, Options, Plan
-from zennas.export.formats.onnx_int8 import FORMS, ROUGH
+from zennas.export.formats.onnx_int8 import FORMS, ROUGH, calibrated
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,8 +70,7 @@ def network_file(job: Job) -> onnx.ModelProto:
         model = export(job.subject, None, half=True)
         _float_ends(model)
         return model
-    model = export(job.subject, None)
-    return quantised(model, job.batches, symmetric=True) if job.plan.calibrated else model
+    return calibrated(job, symmetric=True) if job.plan.calibrated else export(job.subject, None)
 
 
 def _float_ends(model: onnx.ModelProto) -> None:
