@@ -145,6 +145,7 @@ def __getattr__(name: str) -> Any:
     if name == "zennet_model_zoo":  # Zen-NAS's dictionary, with its keys
         return {
             name: {
+                "plainnet_str_txt": catalogue.structure_file(name),
                 "plainnet_str": entry.structure,
                 "pth_path": entry.weights.path,
                 "num_classes": entry.num_classes,

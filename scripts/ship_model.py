@@ -32,7 +32,6 @@ FOLDER = ROOT / "pretrained"
 LARGEST = 5_000_000
 """Bytes of a file: it travels with every installation."""
 KEPT = (
-    "structure",
     "num_classes",
     "resolution",
     "crop_image_size",
@@ -57,6 +56,7 @@ def main() -> None:
     if len(content) > LARGEST:
         raise SystemExit(f"{options.name} has {len(content):,} bytes of weights, expected at most {LARGEST:,}")
     write_bytes(FOLDER / f"{options.name}.pth", content)
+    write_text(FOLDER / f"{options.name}.txt", f"{card['structure']}\n")
     write_text(FOLDER / f"{options.name}.md", text(options.name, options.run, card, exact, rounded, options.seeds))
     register(options.name, card, rounded or exact, hashlib.sha256(content).hexdigest())
     print(f"{options.name}: top-1 {(rounded or exact).top1:.2f} %, {len(content):,} bytes")
@@ -150,7 +150,7 @@ def origin(run: Path) -> str:
 def register(name: str, card: dict[str, Any], found: Accuracy, sha256: str) -> None:
     path = FOLDER / "zoo.json"
     zoo = path.read_text(encoding="utf-8")
-    facts = {key: card[key] for key in KEPT if card.get(key) is not None}
+    facts = {"structure_file": f"{name}.txt", **{key: card[key] for key in KEPT if card.get(key) is not None}}
     cost = PlainNet.cost(
         PlainNet.parse(card["structure"]), **{key: card[key] for key in ("resolution", "num_classes", "use_se")}
     )

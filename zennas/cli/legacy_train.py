@@ -6,12 +6,12 @@ mark that all is done, with which the folder is skipped. `legacy_train_settings.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
 import sys
 from argparse import Namespace
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from zennas.search.settings import WrongSettingError
 if TYPE_CHECKING:
     from zennas.models import TrainedModel
     from zennas.train.loop import Watcher
+    from zennas.train.runner import TrainResult
     from zennas.train.state import Epoch
 
 STUDENT = "student_best-params_rank0.pth"
@@ -48,9 +49,6 @@ def run(argv: list[str], description: str | None, with_teacher: bool) -> None:
         raise WrongSettingError("where to? give --save_dir FOLDER")
     if (options.save_dir / DONE).is_file():
         print(f"skip {options.save_dir / DONE}")
-    elif _only_to_finish(options.save_dir):
-        _finish(options.save_dir, with_teacher)
-        print(f"skip {options.save_dir / BEST}")
     else:
         _train(options, argv, with_teacher)
 
@@ -79,38 +77,31 @@ def _train(options: Namespace, argv: list[str], with_teacher: bool) -> None:
     from zennas.cli.render import print_training
     from zennas.train.distributed import ranks
 
-    quiet = ranks()[0] > 0
-    with training_progress(options.epochs, chosen["batch_size"], options.save_dir, quiet) as drawing:
+    leads, folder = ranks()[0] == 0, options.save_dir
+    progress = training_progress(options.epochs, chosen["batch_size"], folder, quiet=False) if leads else nullcontext()
+    with progress as drawing:
+        watcher = None if drawing is None else _Log(drawing, folder / LOG, argv)
         try:
-            result = api.train(network, **chosen, watcher=_Log(drawing, options.save_dir / LOG, argv))
+            result = api.train(network, **chosen, watcher=watcher)
         except DeviceError as error:
             raise DeviceError(f"{str(error).partition(';')[0]}; take --dist_mode auto or cpu, without --gpu") from None
-    if ranks()[0] == 0:
-        _finish(result.folder, with_teacher)
+    if leads:
+        _finish(result, with_teacher)
         print_training(result)
 
 
-def _only_to_finish(folder: Path) -> bool:
-    """Whether a training of these programs was killed after its last epoch."""
-    from zennas.models import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE
-
-    there = all((folder / name).is_file() for name in (WEIGHTS_FILE, CARD_FILE, BEST))
-    return there and not (folder / CHECKPOINT_FILE).exists()
-
-
-def _finish(folder: Path, with_teacher: bool) -> None:
+def _finish(result: TrainResult, with_teacher: bool) -> None:
     """Zen-NAS's files, the mark last."""
     from PlainNet.files import write_text
-    from zennas.models import WEIGHTS_FILE, read_card
-    from zennas.train.runner import HISTORY_FILE
+    from zennas.models import WEIGHTS_FILE
 
+    folder = result.folder
     _copy(folder / WEIGHTS_FILE, folder / LATEST)
-    if with_teacher:
+    if with_teacher and (folder / BEST).is_file():  # `zennas train` has trained there where it is not
         _copy(folder / BEST, folder / STUDENT)
-    card = read_card(folder)
-    rows = csv.DictReader((folder / HISTORY_FILE).read_text(encoding="utf-8").splitlines())
-    best, epoch = max((float(row["test_top1"]), int(row["epoch"])) for row in rows)
-    facts = {"top1_acc": card["top1"], "top5_acc": card["top5"], "best_acc1": best, "best_acc1_at_epoch": epoch}
+    best = max(result.history, key=lambda epoch: (epoch.test_top1, epoch.epoch))
+    facts = {"top1_acc": result.top1, "top5_acc": result.top5}
+    facts |= {"best_acc1": best.test_top1, "best_acc1_at_epoch": best.epoch}
     write_text(folder / DONE, json.dumps(facts) + "\n")
 
 

@@ -114,10 +114,10 @@ def _one_step(state: State, runner: nn.Module, given: Given, recipe: Recipe, gro
     for number, (images, targets, labels) in enumerate(pieces, 1):
         last = number == len(pieces)
         quiet = runner.no_sync() if isinstance(runner, DistributedDataParallel) and not last else nullcontext()
-        with quiet, _autocast(recipe, group):
-            losses = runner(images, targets)
-            share = losses.total * (len(labels) / len(given.labels))
         with quiet:
+            with _autocast(recipe, group):
+                losses = runner(images, targets)
+                share = losses.total * (len(labels) / len(given.labels))
             state.scaler.scale(share).backward()
         with torch.no_grad():
             right = (losses.logits.argmax(1) == labels).sum()

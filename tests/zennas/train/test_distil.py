@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import csv
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,7 @@ from zennas.train.stages import Staged, stage_of
 from zennas.train.state import Epoch
 from zennas.train.teacher import Teacher
 
+ROOT = Path(__file__).resolve().parents[3]
 STUDENT = "SuperConvK3BNRELU(3,8,2,1)SuperResK3K3(8,16,2,8,1)"
 TEACHER = "SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,1)SuperResK3K3(16,24,2,16,1)"
 GREY = Normalisation((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
@@ -335,6 +339,22 @@ def test_killed_and_resumed_it_gives_the_same(tmp_path: Path, teacher_folder: Pa
     )
     assert whole.keys() == build(job.structure).state_dict().keys()
     assert all(torch.equal(value, parts[name]) for name, value in whole.items())
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_learns(tmp_path: Path, teacher_folder: Path) -> None:
+    """With synchronised batch-norm, in the projections too, and a batch in parts: the same curve, within rounding."""
+    given = f"--teacher {teacher_folder} --downsample-ratio 2 --epochs 2 --batch-size 128 --accumulate 2 --sync-bn"
+    losses = []
+    for name, start in (("one", []), ("two", ["-m", "torch.distributed.run", "--nproc_per_node", "2"])):
+        folder = tmp_path / name
+        command = [sys.executable, *start, "-m", "zennas", "distill", STUDENT, *given.split(), "--resolution", "16"]
+        subprocess.run(
+            [*command, "--device", "cpu", "--save-dir", str(folder)], cwd=ROOT, check=True, capture_output=True
+        )
+        rows = list(csv.DictReader((folder / "history.csv").read_text().splitlines()))
+        losses.append([float(row["train_loss"]) for row in rows])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
 def test_the_command(run: Run, teacher_folder: Path) -> None:
