@@ -285,7 +285,7 @@ def test_links_and_strays(tmp_path: Path, zoo: Path) -> None:
     (zoo / "mine").symlink_to(tmp_path / "elsewhere")
     (zoo / "notes.txt").write_text("no model")
     (zoo / ".mine.x1y2").mkdir()
-    assert ZenNet.list_models(pretrained=True) [-1:] == ["mine"]
+    assert ZenNet.list_models(pretrained=True)[-1:] == ["mine"]
     ZenNet.remove_model("mine")
     assert (tmp_path / "elsewhere" / "weights.pt").is_file()
     assert ZenNet.list_models("mine") == []

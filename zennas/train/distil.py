@@ -135,8 +135,7 @@ def _met(teacher: Teacher, ratio: int | None) -> tuple[Staged, list[int]]:
     except Exception as error:  # of anybody's module
         what = " ".join(str(error).split())[:200] or type(error).__name__
         raise TrainingError(
-            f"the teacher {teacher.name} cannot look at images of {side} pixels: {what}; choose another "
-            "--teacher-size"
+            f"the teacher {teacher.name} cannot look at images of {side} pixels: {what}; choose another --teacher-size"
         ) from None
     if not isinstance(answers, Tensor) or answers.shape != (1, teacher.num_classes):
         found = tuple(answers.shape) if isinstance(answers, Tensor) else type(answers).__name__
