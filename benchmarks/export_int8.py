@@ -24,7 +24,7 @@ from zennas.evaluate import Shown
 from zennas.export.base import FORMATS, Job, settled
 from zennas.export.check import checked
 from zennas.export.images import noise
-from zennas.models import TrainedModel
+from zennas.models import TrainedModel, trained_model
 
 CIFAR = Path(os.environ.get("CIFAR_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 MOST_LOST, LEAST_RATIO = 1.0, 2.0
@@ -64,7 +64,7 @@ def _told_or_lost(name: str) -> float | None:
 
 def _lost(name: str) -> float:
     """Points of top-1 between the exports in float32 and in INT8, both in ONNX Runtime; the larger of the two forms."""
-    model = zennas.models.trained_model(name)
+    model = trained_model(name)
     dataset = str(model.facts.get("dataset"))
     folder = CIFAR if dataset in ("cifar10", "cifar100") else None
     found = {}
