@@ -47,6 +47,7 @@ IMPORTS_TORCH = {
     "zennas/train/loop.py",
     "zennas/train/objective.py",
     "zennas/train/optimisers.py",
+    "zennas/train/outcome.py",
     "zennas/train/runner.py",
     "zennas/train/stages.py",
     "zennas/train/state.py",

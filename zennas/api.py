@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from zennas.evaluate import Told
     from zennas.evaluating import EvaluationResult
     from zennas.train.loop import Watcher as TrainWatcher
+    from zennas.train.outcome import TrainResult
     from zennas.train.recipe import Distillation
-    from zennas.train.runner import TrainResult
 
 RUNS = Path("runs")
 
@@ -90,13 +90,14 @@ def train(
     """Train a network: a run's best structure, a structure string, a file with one, or a published name.
 
     The outcome is kept in `save_dir`, else in the run's folder or a new one in `runs/`. `settings` are fields of
-    `train.recipe.Recipe`, `train.runner.Job` and `train.runner.Where`; None is the default.
+    `train.recipe.Recipe`, `train.job.Job` and `train.job.Where`; None is the default.
     Raises what `train.runner.train_structure` raises, TypeError for a setting that there is not.
     """
     from zennas.targets import resolve
+    from zennas.train.job import Job, Where
     from zennas.train.loop import NoWatcher as Silent
     from zennas.train.recipe import Recipe
-    from zennas.train.runner import Job, Where, train_structure
+    from zennas.train.runner import train_structure
 
     found = resolve(str(target))
     given = {name: value for name, value in settings.items() if value is not None}

@@ -26,7 +26,7 @@ from zennas.search.settings import WrongSettingError
 if TYPE_CHECKING:
     from zennas.models import TrainedModel
     from zennas.train.loop import Watcher
-    from zennas.train.runner import TrainResult
+    from zennas.train.outcome import TrainResult
     from zennas.train.state import Epoch
 
 STUDENT = "student_best-params_rank0.pth"

@@ -19,7 +19,7 @@ from zennas.search.runner import BEST_FILE
 
 if TYPE_CHECKING:
     from zennas.correlate.result import CorrelateResult
-    from zennas.train.runner import TrainResult
+    from zennas.train.outcome import TrainResult
 
 OUT = Console(soft_wrap=True, highlight=False)
 WIDE = 200

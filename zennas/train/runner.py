@@ -2,102 +2,45 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from PlainNet import Structure
 from PlainNet.checkpoint import load_checkpoint
-from PlainNet.files import write_bytes, write_text
+from PlainNet.files import write_text
 from PlainNet.masternet import MasterNet, build
 from zennas.data import DataError, ImageSet, measured_normalisation, open_set
-from zennas.environment import environment
 from zennas.evaluate import Evaluation, Shown, memory_format
 from zennas.files import check_writable
 from zennas.limits import check_resolution
-from zennas.models import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
+from zennas.models import CHECKPOINT_FILE, WEIGHTS_FILE
 from zennas.train.distil import distilling
 from zennas.train.distributed import Group, processes, with_synchronised_norms
 from zennas.train.feed import Feed, fingerprint
 from zennas.train.initialise import initialise
+from zennas.train.job import Job, Where, settings_of
 from zennas.train.logs import watched
 from zennas.train.loop import NoWatcher, Watcher, train_epochs
 from zennas.train.objective import Plain
-from zennas.train.recipe import Distillation, Recipe, TrainingError
-from zennas.train.state import Epoch, State, difference, new_state, restore, save
+from zennas.train.outcome import (
+    HISTORY_FILE,
+    TrainResult,
+    card_of,
+    finished,
+    history_text,
+    result_of,
+    save_or_tell,
+    save_weights,
+    write_outcome,
+)
+from zennas.train.recipe import TrainingError
+from zennas.train.state import State, new_state, restore, save
 
-HISTORY_FILE = "history.csv"
 TEST_BATCH = 4
 """Images of a batch when testing, in training's batches: no gradients are kept."""
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """A finished training: its folder, the last epoch's top-1 and top-5 on the test images in per cent, all epochs."""
-
-    folder: Path
-    top1: float
-    top5: float
-    seconds: float
-    history: tuple[Epoch, ...]
-    skipped: dict[str, int]
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "run": str(self.folder),
-            "top1": self.top1,
-            "top5": self.top5,
-            "seconds": round(self.seconds, 3),
-            "epochs": [asdict(epoch) for epoch in self.history],
-            "skipped": self.skipped,
-        }
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is trained on what.
-
-    weights: a file to begin with instead of freshly drawn weights. data_folder: where CIFAR or ImageNet is.
-    crop: of the evaluation's protocol, for photographs, in pixels; None for `resolution`.
-    """
-
-    structure: Structure
-    dataset: str
-    recipe: Recipe = field(default_factory=Recipe)
-    distillation: Distillation | None = None
-    resolution: int = 32
-    crop: int | None = None
-    use_se: bool = False
-    data_folder: Path | None = None
-    weights: Path | None = None
-
-
-@dataclass(frozen=True)
-class Where:
-    """What does not change a training's outcome, or only in its last digits.
-
-    workers: processes that load images. skip_corrupt: go on without images that cannot be read. resume: "never";
-    "auto", go on from the folder's checkpoint if there is one; or a checkpoint's path. checkpoint_minutes: between
-    checkpoints within an epoch; there is one after each epoch too. keep_best: also keep the weights of the epoch that
-    was best on the test images, which flatters it.
-    """
-
-    device: str = "auto"
-    workers: int = 0
-    skip_corrupt: bool = False
-    resume: str = "never"
-    checkpoint_minutes: float = 10.0
-    keep_best: str | None = None
-    tensorboard: bool = False
 
 
 def train_structure(job: Job, folder: Path, where: Where = Where(), watcher: Watcher = NoWatcher()) -> TrainResult:
@@ -152,28 +95,11 @@ def train_structure(job: Job, folder: Path, where: Where = Where(), watcher: Wat
             raise TrainingError(
                 f"torch.compile cannot compile the network here: {what}; leave out --compile"
             ) from error
-        result = _result(folder, state)
+        result = result_of(folder, state)
         if group.leads:
-            _write(result, state, _card(job, train, test, shown, state, group))
+            write_outcome(result, state, card_of(job, train, test, shown, state, group))
         group.wait()
     return result
-
-
-def finished(folder: Path, job: Job) -> TrainResult:
-    """The result of a training that is done. Raises TrainingError where it is not that of `job`, TargetError."""
-    card = read_card(folder)
-    found = {name: card.get(name) for name in ("structure", "use_se", "resolution", "recipe", "distillation")}
-    wanted = {name: value for name, value in settings_of(job).items() if name in found}
-    if found != wanted:
-        raise TrainingError(
-            f"{folder} holds a finished training with {difference(found, wanted)}: choose another folder"
-        )
-    try:
-        rows = list(csv.DictReader((folder / HISTORY_FILE).read_text(encoding="utf-8").splitlines()))
-        history = tuple(Epoch(int(row.pop("epoch")), *map(float, row.values())) for row in rows)
-    except (OSError, ValueError, TypeError) as error:
-        raise TrainingError(f"{folder / HISTORY_FILE} cannot be read: {' '.join(str(error).split())}") from None
-    return TrainResult(folder, card["top1"], card["top5"], card["seconds"], history, card["skipped"])
 
 
 def _to_resume(folder: Path, where: Where) -> Path | None:
@@ -222,18 +148,6 @@ def _state(job: Job, network: MasterNet, shown: Shown, group: Group) -> State:
     return new_state(objective, network, job.recipe, group)
 
 
-def settings_of(job: Job) -> dict[str, Any]:
-    """What has to be the same for a training to be the same, of JSON's kinds."""
-    settings = {
-        "structure": str(job.structure),
-        "use_se": job.use_se,
-        "resolution": job.resolution,
-        "recipe": asdict(job.recipe),
-        "distillation": None if job.distillation is None else asdict(job.distillation),
-    }
-    return dict(json.loads(json.dumps(settings)))
-
-
 def _keep_nothing(state: State, whole: bool) -> None:
     pass
 
@@ -251,79 +165,13 @@ class _Keeper:
             return
         save_or_tell(lambda: save(state, self._identity, self._folder / CHECKPOINT_FILE), self._folder)
         if whole:
-            save_or_tell(lambda: write_text(self._folder / HISTORY_FILE, _csv(state.history)), self._folder)
+            save_or_tell(lambda: write_text(self._folder / HISTORY_FILE, history_text(state.history)), self._folder)
         if whole and self._best and state.history[-1].test_top1 >= max(e.test_top1 for e in state.history):
             save_or_tell(lambda: save_weights(state.result, self._folder / str(self._best)), self._folder)
         self._written = time.monotonic()
-
-
-def save_or_tell(write: Callable[[], None], folder: Path) -> None:
-    """Raises TrainingError where a file cannot be written."""
-    try:
-        write()
-    except (OSError, RuntimeError) as error:  # torch.save raises the latter where the disk is full
-        what = " ".join(str(getattr(error, "strerror", None) or error).split())
-        raise TrainingError(f"the outcome cannot be written to {folder}: {what}") from None
-
-
-def save_weights(network: nn.Module, path: Path) -> None:
-    """The state dict, loadable with `weights_only`, whole or not at all."""
-    content = io.BytesIO()
-    torch.save({"state_dict": {name: t.cpu() for name, t in network.state_dict().items()}}, content)
-    write_bytes(path, content.getvalue())
 
 
 def _last_good(folder: Path, state: State) -> str:
     if not (folder / CHECKPOINT_FILE).is_file():
         return ""
     return f"; {folder / CHECKPOINT_FILE} has the last good state, of epoch {len(state.history)}"
-
-
-def _result(folder: Path, state: State) -> TrainResult:
-    last = state.history[-1]
-    return TrainResult(folder, last.test_top1, last.test_top5, state.seconds, tuple(state.history), dict(state.skipped))
-
-
-def _write(result: TrainResult, state: State, card: dict[str, Any]) -> None:
-    folder = result.folder
-    save_or_tell(lambda: write_text(folder / HISTORY_FILE, _csv(list(result.history))), folder)
-    save_or_tell(lambda: write_text(folder / CARD_FILE, json.dumps(card, indent=2) + "\n"), folder)
-    save_or_tell(lambda: save_weights(state.result, folder / WEIGHTS_FILE), folder)
-    with suppress(FileNotFoundError):
-        (folder / CHECKPOINT_FILE).unlink()
-
-
-def _card(job: Job, train: ImageSet, test: ImageSet, shown: Shown, state: State, group: Group) -> dict[str, Any]:
-    last = state.history[-1]
-    return {
-        "structure": str(job.structure),
-        "num_classes": len(train.classes),
-        "resolution": job.resolution,
-        "crop_image_size": shown.crop,
-        "use_se": job.use_se,
-        "bn_eps": job.recipe.bn_eps,
-        "classes": list(train.classes),
-        "normalisation": shown.normalisation.to_json(),
-        "dataset": str(Path(job.dataset).resolve()) if Path(job.dataset).exists() else job.dataset,
-        "data_folder": None if job.data_folder is None else str(job.data_folder.resolve()),
-        "train_images": len(train),
-        "test_images": len(test),
-        "top1": last.test_top1,
-        "top5": last.test_top5,
-        "recipe": asdict(job.recipe),
-        "distillation": None if job.distillation is None else asdict(job.distillation),
-        "device": torch.cuda.get_device_name(group.device) if group.device.type == "cuda" else str(group.device),
-        "processes": group.world,
-        "threads": torch.get_num_threads(),
-        "seconds": round(state.seconds, 1),
-        "skipped": state.skipped,
-        "environment": environment(),
-    }
-
-
-def _csv(history: list[Epoch]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, [one.name for one in fields(Epoch)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(epoch) for epoch in history)
-    return out.getvalue()

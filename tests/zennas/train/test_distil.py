@@ -25,10 +25,11 @@ from tests.zennas.conftest import Run
 from zennas.data import Normalisation
 from zennas.evaluate import Shown
 from zennas.train.distil import Distilling, distance, divergence
+from zennas.train.job import Job, Where
 from zennas.train.loop import NoWatcher
 from zennas.train.objective import Plain
 from zennas.train.recipe import Distillation, Recipe, TrainingError
-from zennas.train.runner import Job, Where, train_structure
+from zennas.train.runner import train_structure
 from zennas.train.stages import Staged, stage_of
 from zennas.train.state import Epoch
 from zennas.train.teacher import Teacher

@@ -22,8 +22,9 @@ from tests.conftest import SMALL
 from zennas.data import DataError, open_set
 from zennas.evaluate import Evaluation
 from zennas.models import CHECKPOINT_FILE, trained_model
+from zennas.train.job import Job, Where
 from zennas.train.recipe import Recipe, TrainingError
-from zennas.train.runner import Job, Where, train_structure
+from zennas.train.runner import train_structure
 from zennas.train.state import Epoch
 
 ROOT = Path(__file__).resolve().parents[3]
