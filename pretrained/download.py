@@ -36,7 +36,7 @@ def download(name: str, url: str, path: Path, sha256: str | None, accept: Callab
     except _FailureError as error:
         raise DownloadError(
             f"the weights of {name} could not be had from {url}: {error}; "
-            f"get the file elsewhere and put it at {path}, or name it with checkpoint=PATH"
+            f"get the file elsewhere and put it at {path}, or name it with checkpoint=PATH (--checkpoint PATH)"
         ) from None
 
 

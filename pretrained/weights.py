@@ -63,4 +63,4 @@ def _remedy(entry: Entry, path: Path) -> str:
         return f"delete it and {record_of(path)}, and it is downloaded again"
     if entry.origin == YOURS:
         return f"add the model again, or take it out with zennas zoo remove {entry.name}"
-    return "install zennas again, or name a file with checkpoint=PATH"
+    return "install zennas again, or name a file with checkpoint=PATH (--checkpoint PATH)"

@@ -154,7 +154,7 @@ def test_a_checkpoint_of_another_training(tmp_path: Path) -> None:
 
 def test_a_killed_process_goes_on(tmp_path: Path) -> None:
     """kill -9 where it happens to be."""
-    command = [sys.executable, "-m", "zennas", "train", TINY, "--resolution", "8", "--device", "cpu", "--epochs", "40"]
+    command = [sys.executable, "-m", "zennas", "train", TINY, "--resolution", "8", "--device", "cpu", "--epochs", "6"]
     command += ["--batch-size", "128", "--resume", "auto", "--checkpoint-minutes", "0", "--save-dir"]
     subprocess.run([*command, str(tmp_path / "whole")], cwd=ROOT, check=True, capture_output=True)
     process = subprocess.Popen([*command, str(tmp_path / "parts")], cwd=ROOT, stderr=subprocess.DEVNULL)
