@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ def load_checkpoint(model: MasterNet, path: Path) -> None:
     Takes a state dict in this project's names or in Zen-NAS's, bare or under "state_dict". No code in
     the file is run. Raises CheckpointError.
     """
-    state = from_zennas_keys(_state_dict(_read(path), path))
+    state = from_zennas_keys(_state_dict(read_tensors(path), path))
     wanted = model.state_dict()
     missing = [name for name in wanted if name not in state]
     surplus = [name for name in state if name not in wanted]
@@ -65,11 +67,18 @@ def from_zennas_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-def _read(path: Path) -> Any:
+def read_tensors(path: Path) -> Any:
+    """What a file of torch.save holds, of tensors and plain values; no code in it is run. Raises CheckpointError."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the unpickler, about what is then refused
+            return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"{path} is not there") from None
+    except pickle.UnpicklingError:  # whose message recommends to run the code
+        raise CheckpointError(
+            f"{path} cannot be read as a checkpoint: it is none of torch's, or holds code, which is not run"
+        ) from None
     except Exception as error:  # a broken file makes the unpickler raise anything at all
         lines = _ANSI.sub("", str(error)).strip().splitlines()
         reason = lines[0] if lines else type(error).__name__

@@ -21,9 +21,10 @@ import torch
 import PlainNet
 from PlainNet.checkpoint import load_checkpoint
 from PlainNet.files import write_bytes, write_text
+from zennas.card import read_card
 from zennas.data import open_set
 from zennas.evaluate import Accuracy, Evaluation
-from zennas.models import read_card, trained_model
+from zennas.models import trained_model
 from zennas.search.result import read_result
 from zennas.targets import TargetError
 

@@ -103,6 +103,9 @@ def train(
     given = {name: value for name, value in settings.items() if value is not None}
     recipe, where = Recipe(**_fields_of(Recipe, given)), Where(**_fields_of(Where, given))
     defaults = {"resolution": found.resolution or 32, "use_se": bool(found.use_se)}
+    unknown = sorted(set(given) - {field.name for field in fields(Job)})
+    if unknown:
+        raise TypeError(f"train() has no setting {', '.join(unknown)}")
     job = Job(found.structure, dataset, recipe, distillation, **{**defaults, **given})
     return train_structure(job, training_folder(target, dataset, save_dir), where, watcher or Silent())
 

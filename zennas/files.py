@@ -13,7 +13,7 @@ def check_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        _remove(made)
+        remove_empty(made)
         raise OSError(f"cannot make the folder {folder}: {error.strerror}") from None
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -21,10 +21,10 @@ def check_writable(folder: Path) -> None:
     except OSError as error:
         raise OSError(f"{folder} cannot be written to: {error.strerror}") from None
     finally:
-        _remove(made)
+        remove_empty(made)
 
 
-def _remove(folders: list[Path]) -> None:
+def remove_empty(folders: list[Path]) -> None:
     """Remove folders that are empty, innermost first."""
     for place in folders:
         with suppress(OSError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,17 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PlainNet import parse
+from zennas.card import CARD_FILE, WEIGHTS_FILE, read_card
 from zennas.data.base import Normalisation
 from zennas.targets import TargetError
 
 if TYPE_CHECKING:
     from PlainNet.masternet import MasterNet
     from zennas.evaluate import Shown
-
-WEIGHTS_FILE = "weights.pt"
-CARD_FILE = "train.json"
-CHECKPOINT_FILE = "checkpoint.pt"
-"""Of a training that is not finished."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +41,7 @@ def trained_model(text: str, checkpoint: Path | None = None) -> TrainedModel:
     """The model that `text` names: the folder of a training, that of a search with one training in it, or a name of
     the zoo.
 
-    checkpoint: a file with other weights. Raises TargetError, UnknownNameError for a name, CheckpointError.
+    checkpoint: a file with other weights. Raises TargetError, CardError, UnknownNameError for a name, CheckpointError.
     """
     if os.path.isdir(text):
         return _of_training(training_folder(Path(text)), checkpoint)
@@ -67,21 +62,6 @@ def training_folder(folder: Path) -> Path:
     if found:
         raise TargetError(f"{folder} has {len(found)} trainings, name one: {', '.join(map(str, found))}")
     raise TargetError(f"{folder} holds no trained weights ({WEIGHTS_FILE}, {CARD_FILE}): zennas train makes them")
-
-
-def read_card(folder: Path) -> dict[str, Any]:
-    """What is written beside the weights. Raises TargetError."""
-    path = folder / CARD_FILE
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        parse(found["structure"])
-        Normalisation.from_json(found["normalisation"])
-        _ = int(found["num_classes"]), int(found["resolution"]), bool(found["use_se"])
-    except KeyError as error:
-        raise TargetError(f"{path} has no {error.args[0]}: it is not of this version, train again") from None
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
-        raise TargetError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
-    return dict(found)
 
 
 def _of_training(folder: Path, checkpoint: Path | None) -> TrainedModel:

@@ -90,7 +90,7 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"cannot make the folder {folder}: {error.strerror}") from None
-        lock = _take_lock(folder)
+        lock = take_lock(folder)
         if (folder / FILE).exists():
             lock.close()
             raise StoreError(
@@ -114,7 +114,7 @@ class Store:
     def open(cls, folder: Path) -> Store:
         """The run in `folder`, to continue it. Raises StoreError where there is none, RunInUseError if it is in use."""
         _require(folder)
-        lock = _take_lock(folder)
+        lock = take_lock(folder)
         try:
             return cls(folder, _for_writing(folder / FILE), lock)._checked()
         except StoreError:
@@ -393,7 +393,7 @@ def _for_writing(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _take_lock(folder: Path) -> IO[str]:
+def take_lock(folder: Path) -> IO[str]:
     """Hold the folder for this process; the system lets go when the process ends, however it ends."""
 
     path = folder / ".lock"

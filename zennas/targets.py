@@ -17,6 +17,10 @@ class TargetError(ValueError):
     """Text that names nothing to work on."""
 
 
+class UnknownTargetError(TargetError, UnknownNameError):
+    """No file, no folder and no model of that name."""
+
+
 @dataclass(frozen=True)
 class NetworkTarget:
     """A structure with what is known of how it is meant to be used; None where nothing is known."""
@@ -32,8 +36,9 @@ class NetworkTarget:
 def resolve(text: str) -> NetworkTarget:
     """Find out what `text` is.
 
-    In this order: a folder with a run (its best structure), a file that holds a structure and nothing else, a structure
-    string, the name of a model of the zoo, one's own among them. Raises TargetError, ParseError, StoreError or, for
+    In this order: a folder with a run (its best structure) or with a training, a file that holds a structure and
+    nothing else, a structure string, the name of a model of the zoo, one's own among them. Raises TargetError,
+    UnknownTargetError among them, ParseError, StoreError, CardError or, for
     a damaged model of one's own, ZooError.
     """
     # os.path and not Path: a long structure is no file name, and Path would raise where os.path says no.
@@ -49,7 +54,8 @@ def resolve(text: str) -> NetworkTarget:
     try:
         info = ZenNet.model_info(text)
     except UnknownNameError:
-        raise TargetError(f"{text[:80]!r} is nothing to work on: {_hint(text, ZenNet.list_models())}") from None
+        hint = _hint(text, ZenNet.list_models())
+        raise UnknownTargetError(f"{text[:80]!r} is nothing to work on: {hint}") from None
     return NetworkTarget(parse(info["structure"]), text, info["resolution"], info["num_classes"], info["use_se"])
 
 
@@ -61,6 +67,13 @@ def _hint(text: str, names: list[str]) -> str:
 
 
 def _run(folder: Path) -> NetworkTarget:
+    from zennas.card import CARD_FILE, read_card  # has numpy in tow
+
+    if not (folder / FILE).is_file() and (folder / CARD_FILE).is_file():
+        card = read_card(folder)
+        return NetworkTarget(
+            parse(card["structure"]), str(folder), card["resolution"], card["num_classes"], card["use_se"]
+        )
     result = read_result(folder)
     if result.best is None:
         raise TargetError(f"the run in {folder} has no result yet")

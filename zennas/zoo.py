@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import ZenNet
-from zennas.models import WEIGHTS_FILE, read_card, training_folder
+from zennas.card import WEIGHTS_FILE, read_card
+from zennas.models import training_folder
 
 _KEPT = (
     "structure",

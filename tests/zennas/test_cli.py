@@ -152,7 +152,7 @@ ERRORS: list[tuple[list[str], int, str]] = [
     (["search", "--resume", "nowhere"], 1, "holds no run"),
     (["search", "--resume", "nowhere", "--seed", "3"], 2, "leave out --seed"),
     (["analyze", "SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(9,8,1,8,1)"], 1, "takes 9 channels"),
-    (["analyze", "nowhere"], 1, "is nothing to work on"),
+    (["analyze", "nowhere"], 2, "is nothing to work on"),
     (["analyze", SMALL, "--resolution", "0"], 2, ""),
     (["score", SMALL, "--proxy", "nothing"], 2, "unknown proxy"),
     (["score", "MaxPool(3,2,2)MaxPool(3,2,2)", "--resolution", "2"], 1, "does not fit"),

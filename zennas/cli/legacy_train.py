@@ -93,7 +93,7 @@ def _train(options: Namespace, argv: list[str], with_teacher: bool) -> None:
 def _finish(result: TrainResult, with_teacher: bool) -> None:
     """Zen-NAS's files, the mark last."""
     from PlainNet.files import write_text
-    from zennas.models import WEIGHTS_FILE
+    from zennas.card import WEIGHTS_FILE
 
     folder = result.folder
     _copy(folder / WEIGHTS_FILE, folder / LATEST)

@@ -96,7 +96,7 @@ def _milestones(options: Namespace) -> tuple[int, ...]:
 
 def _checkpoint(given: str | None) -> str:
     """Without --resume what was cut short goes on too, where Zen-NAS would begin again; so do searches."""
-    from zennas.models import CHECKPOINT_FILE
+    from zennas.card import CHECKPOINT_FILE
 
     if given is None:
         return "auto"

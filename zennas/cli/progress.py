@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from zennas.card import CHECKPOINT_FILE
 from zennas.cli.errors import interruptible
-from zennas.models import CHECKPOINT_FILE
 from zennas.numbers import counted
 from zennas.search.evolution import Evolution
 from zennas.search.runner import Watcher

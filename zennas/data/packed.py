@@ -102,7 +102,10 @@ def _arrays(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[n
             found: list[Any] = [np.asarray(stored[name]) for name in ARRAYS]  # bytes, where it is no array
             names = [str(one) for one in np.atleast_1d(stored["classes"])] if "classes" in stored else None
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} cannot be read as an .npz file: {' '.join(str(error).split())}") from None
+        what = " ".join(str(error).split())
+        if "pickle" in what:  # numpy's advice is to run the code in it
+            what = "it is none, or holds other things than arrays, which are not loaded"
+        raise DataError(f"{path} cannot be read as an .npz file: {what}") from None
     for name, array, kinds in zip(ARRAYS, found, ("u", "iu", "iu"), strict=True):
         if array.ndim != 1 or array.dtype.kind not in kinds or (name == "jpeg" and array.dtype != np.uint8):
             wanted = "bytes (uint8)" if name == "jpeg" else "whole numbers"

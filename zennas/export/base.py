@@ -136,6 +136,8 @@ def settled(form: Format, given: Mapping[str, str | int | None]) -> dict[str, st
         flag = name.replace("_", "-")
         if name not in form.options:
             fitting = [other.name for other in FORMATS if name in other.options]
+            if not fitting:
+                raise WrongSettingError(f"no export format has {flag}: leave it out")
             raise WrongSettingError(f"{form.name} has no {flag}, only {' and '.join(fitting)}: leave out --{flag}")
         if value not in form.options[name].allowed:
             raise WrongSettingError(f"{flag} is {value!r}, {form.name} takes {form.options[name].text}")

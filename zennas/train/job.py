@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from PlainNet import Structure
-from zennas.train.recipe import Distillation, Recipe
+from zennas.train.recipe import Distillation, Recipe, RecipeError
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,14 @@ class Job:
     use_se: bool = False
     data_folder: Path | None = None
     weights: Path | None = None
+
+    def __post_init__(self) -> None:
+        taught = self.distillation
+        if taught and not taught.logit_weight and (taught.ratio is None or not taught.feature_weight):
+            raise RecipeError(
+                f"the teacher {taught.teacher} has nothing to say: logit-weight is 0, and features are compared where a "
+                "downsample-ratio and a feature-weight above 0 are given"
+            )
 
 
 @dataclass(frozen=True)

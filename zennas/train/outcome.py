@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from PlainNet.files import write_bytes, write_text
+from zennas.card import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
 from zennas.data import ImageSet
 from zennas.environment import environment
-from zennas.models import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
 from zennas.train.job import Job, settings_of
 from zennas.train.recipe import TrainingError
 from zennas.train.state import Epoch, State, difference
@@ -71,7 +71,9 @@ def finished(folder: Path, job: Job) -> TrainResult:
 
 def result_of(folder: Path, state: State) -> TrainResult:
     last = state.history[-1]
-    return TrainResult(folder, last.test_top1, last.test_top5, state.seconds, tuple(state.history), dict(state.skipped))
+    return TrainResult(
+        folder, last.test_top1, last.test_top5, round(state.seconds, 1), tuple(state.history), dict(state.skipped)
+    )
 
 
 def write_outcome(result: TrainResult, state: State, card: dict[str, Any]) -> None:

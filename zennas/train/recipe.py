@@ -92,6 +92,11 @@ class Recipe:
         self._check_together()
 
     def _check_together(self) -> None:
+        for name in ("bn_eps", "clip_norm", "clip_value"):
+            if getattr(self, name) == 0:
+                raise RecipeError(f"{_flag(name)} is 0, expected a number above 0, or none at all")
+        if self.ema == 1:
+            raise RecipeError("ema is 1, which keeps the initial weights: expected a number below 1, such as 0.999")
         if self.accumulate > self.batch_size // 2:
             raise RecipeError(
                 f"accumulate is {self.accumulate}, expected at most {self.batch_size // 2}: parts of a batch of "
@@ -134,10 +139,9 @@ class Distillation:
     def __post_init__(self) -> None:
         for name in ("logit_weight", "feature_weight"):
             check_number(_flag(name), getattr(self, name), RecipeError)
-        for name in ("temperature", "clip"):
-            value = getattr(self, name)
-            if value is not None:
-                check_number(name, value, RecipeError, least=1e-3)
+        check_number("temperature", self.temperature, RecipeError, least=1e-3, most=1000)
+        if self.clip is not None:
+            check_number("feature-clip", self.clip, RecipeError, least=1e-3)
         if self.resolution is not None:
             check_resolution(self.resolution, RecipeError)
         if self.ratio is not None:

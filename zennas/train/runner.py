@@ -12,14 +12,14 @@ from torch import nn
 from PlainNet.checkpoint import load_checkpoint
 from PlainNet.files import write_text
 from PlainNet.masternet import MasterNet, build
+from zennas.card import CHECKPOINT_FILE, WEIGHTS_FILE
 from zennas.data import DataError, ImageSet, measured_normalisation, open_set
 from zennas.evaluate import Evaluation, Shown, memory_format
-from zennas.files import check_writable
 from zennas.limits import check_resolution
-from zennas.models import CHECKPOINT_FILE, WEIGHTS_FILE
 from zennas.train.distil import distilling
-from zennas.train.distributed import Group, processes, with_synchronised_norms
+from zennas.train.distributed import Group, processes, ranks, with_synchronised_norms
 from zennas.train.feed import Feed, fingerprint
+from zennas.train.held import held
 from zennas.train.initialise import initialise
 from zennas.train.job import Job, Where, settings_of
 from zennas.train.logs import watched
@@ -49,16 +49,17 @@ def train_structure(job: Job, folder: Path, where: Where = Where(), watcher: Wat
     Written there: the weights (a state dict, loadable with `weights_only`), the history as CSV, a card with everything
     that decided it, and while it runs a checkpoint. On a CPU the same arguments give the same weights, also after a
     kill and `resume`; cuDNN adds up in an order of its own.
-    Raises TrainingError, DataError, DeviceError, StructureError, CheckpointError.
+    Raises TrainingError, DataError, DeviceError, StructureError, CheckpointError, RunInUseError.
     """
     check_resolution(job.resolution, TrainingError)
-    if where.resume == "auto" and (folder / WEIGHTS_FILE).is_file():
-        return finished(folder, job)
-    checkpoint = _to_resume(folder, where)
-    try:
-        check_writable(folder)
-    except OSError as error:
-        raise TrainingError(str(error)) from None
+    with held(folder, leads=ranks()[0] == 0):
+        if where.resume == "auto" and (folder / WEIGHTS_FILE).is_file():
+            return finished(folder, job)
+        return _train(job, folder, where, watcher, _to_resume(folder, where))
+
+
+def _train(job: Job, folder: Path, where: Where, watcher: Watcher, checkpoint: Path | None) -> TrainResult:
+    """The same in a folder that is held. checkpoint: to go on from."""
     with processes(where.device) as group:
         if job.recipe.precision == "fp16" and group.device.type == "cpu":
             raise TrainingError("precision is fp16, which is for CUDA: use bf16 or fp32 on the CPU")
@@ -119,6 +120,8 @@ def _to_resume(folder: Path, where: Where) -> Path | None:
 
 
 def _check_alike(train: ImageSet, test: ImageSet) -> None:
+    if len(train.classes) < 2:
+        raise DataError(f"{train.name} has one class, {train.classes[0]!r}: there is nothing to tell apart")
     if train.classes != test.classes:
         odd = sorted(set(train.classes) ^ set(test.classes)) or list(train.classes)
         raise DataError(f"{train.name} and {test.name} have different classes: {', '.join(odd[:3])}")

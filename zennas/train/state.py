@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn, optim
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from PlainNet.checkpoint import CheckpointError, read_tensors
 from PlainNet.files import write_bytes
 from PlainNet.masternet import MasterNet
 from zennas.train.distributed import Group
@@ -121,10 +122,9 @@ def restore(state: State, identity: Mapping[str, Any], path: Path) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a broken file makes the unpickler raise anything at all
-        what = " ".join(str(error).split())[:200]
-        raise TrainingError(f"{path} cannot be read: {what}; remove it to begin again") from None
+        found = read_tensors(path)
+    except CheckpointError as error:
+        raise TrainingError(f"{error}; remove it to begin again") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT or "identity" not in found:
         raise TrainingError(f"{path} is no checkpoint of a training; weights alone cannot be gone on from")
     if found["version"] != VERSION:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from latency.base import UnavailableError
-from PlainNet.checkpoint import CheckpointError, from_zennas_keys, load_checkpoint
+from PlainNet.checkpoint import CheckpointError, from_zennas_keys, load_checkpoint, read_tensors
 from PlainNet.masternet import build
 from PlainNet.registry import nearest_names
 from zennas.data import Normalisation
@@ -132,7 +133,7 @@ def _of_structure(text: str, checkpoint: Path | None, student: Shown | None) -> 
 def _told(text: str, make: Callable[[], Any]) -> Any:
     """What `make` gives. Raises TrainingError where it gives nothing, mostly because weights cannot be downloaded."""
     try:
-        with _data_only():
+        with _data_only(), redirect_stdout(sys.stderr):  # where torch.hub says what it downloads
             return make()
     except Exception as error:  # of the network, the hub, the file, the library
         what = " ".join(str(error).split())[:200] or type(error).__name__
@@ -192,13 +193,11 @@ def _state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def _read(path: Path) -> Any:
-    try:
-        if path.suffix == ".safetensors":
+    if path.suffix == ".safetensors":
+        try:
             return import_module("safetensors.torch").load_file(path)
-        with torch.serialization.safe_globals([argparse.Namespace]):  # timm and torchvision put their flags beside
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path} is not there") from None
-    except Exception as error:  # a broken file makes the unpickler raise anything at all
-        what = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{path} cannot be read as a checkpoint: {what}") from None
+        except Exception as error:  # the library's kinds of it
+            what = " ".join(str(error).split())[:200]
+            raise CheckpointError(f"{path} cannot be read as a checkpoint: {what}") from None
+    with torch.serialization.safe_globals([argparse.Namespace]):  # timm and torchvision put their flags beside
+        return read_tensors(path)

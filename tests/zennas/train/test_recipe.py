@@ -10,6 +10,7 @@ from torch import nn
 
 from PlainNet import build, parse
 from tests.conftest import SMALL
+from zennas.train.job import Job
 from zennas.train.optimisers import optimiser, parameter_groups
 from zennas.train.recipe import CHOICES, Distillation, Recipe, TrainingError
 from zennas.train.schedule import lr_at
@@ -69,6 +70,12 @@ def test_settings_that_do_not_go_together() -> None:
         Recipe(milestones=(3,))
     with pytest.raises(TrainingError, match="accumulate is 33, expected at most 32"):
         Recipe(accumulate=33)
+    with pytest.raises(TrainingError, match="ema is 1, which keeps"):
+        Recipe(ema=1.0)
+    with pytest.raises(TrainingError, match="clip-norm is 0, expected a number above 0"):
+        Recipe(clip_norm=0.0)
+    with pytest.raises(TrainingError, match="the teacher x has nothing to say"):
+        Job(parse(SMALL), "digits", distillation=Distillation("x", logit_weight=0))
     with pytest.raises(TrainingError, match="temperature is 0"):
         Distillation("x", temperature=0)
     with pytest.raises(TrainingError, match="downsample-ratio is 0"):

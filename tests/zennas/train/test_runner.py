@@ -19,9 +19,12 @@ import zennas
 from PlainNet import build, parse
 from PlainNet.checkpoint import load_checkpoint
 from tests.conftest import SMALL
+from zennas.card import CHECKPOINT_FILE
 from zennas.data import DataError, open_set
 from zennas.evaluate import Evaluation
-from zennas.models import CHECKPOINT_FILE, trained_model
+from zennas.models import trained_model
+from zennas.store import RunInUseError
+from zennas.targets import resolve
 from zennas.train.job import Job, Where
 from zennas.train.recipe import Recipe, TrainingError
 from zennas.train.runner import train_structure
@@ -143,7 +146,7 @@ def test_a_checkpoint_of_another_training(tmp_path: Path) -> None:
         train_structure(job(replace(QUICK, lr=0.1)), tmp_path, where)
     content = (tmp_path / CHECKPOINT_FILE).read_bytes()
     (tmp_path / CHECKPOINT_FILE).write_bytes(content[: len(content) // 2])
-    with pytest.raises(TrainingError, match=r"cannot be read: .*remove it to begin again"):
+    with pytest.raises(TrainingError, match=r"cannot be read as a checkpoint: .*remove it to begin again"):
         train_structure(job(), tmp_path, where)
     with pytest.raises(TrainingError, match=r"there is no checkpoint"):
         train_structure(job(), tmp_path / "new", replace(CPU, resume=str(tmp_path / "none.pt")))
@@ -189,6 +192,27 @@ def test_two_processes_see_what_one_sees(tmp_path: Path) -> None:
     one, two = (weights(tmp_path / name) for name in ("one", "two"))
     assert max(float((one[k].double() - two[k].double()).abs().max()) for k in one) < 1e-4
     assert json.loads((tmp_path / "two" / "train.json").read_text())["processes"] == 2
+
+
+def test_a_folder_is_one_training_s(tmp_path: Path) -> None:
+    class Second:
+        def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
+            with pytest.raises(RunInUseError, match=rf"in use by process {os.getpid()}"):
+                train_structure(job(), tmp_path / "x", replace(CPU, resume="auto"))
+            raise StopError
+
+        def epoch(self, done: Epoch) -> None:
+            pass
+
+    with pytest.raises(StopError):
+        train_structure(job(), tmp_path / "x", CPU, Second())
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_training_s_folder_is_a_network(tmp_path: Path) -> None:
+    train_structure(job(replace(QUICK, epochs=1)), tmp_path / "a", CPU)
+    found = resolve(str(tmp_path / "a"))
+    assert (str(found.structure), found.resolution, found.num_classes, found.run) == (TINY, 8, 10, None)
 
 
 def test_a_loss_that_explodes_is_told(tmp_path: Path) -> None:
