@@ -33,8 +33,8 @@ class Job:
         taught = self.distillation
         if taught and not taught.logit_weight and (taught.ratio is None or not taught.feature_weight):
             raise RecipeError(
-                f"the teacher {taught.teacher} has nothing to say: logit-weight is 0, and features are compared where a "
-                "downsample-ratio and a feature-weight above 0 are given"
+                f"the teacher {taught.teacher} has nothing to say: logit-weight is 0, and features are compared where "
+                "a downsample-ratio and a feature-weight above 0 are given"
             )
 
 
