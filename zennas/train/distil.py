@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -71,6 +72,15 @@ class Distilling(nn.Module):
             mine = _own_stages(network, self._ratio, shown.resolution)
             _check_stages(mine, theirs, teacher.name, self._ratio)
             self.projections.extend(_projection(*widths, settings) for widths in zip(mine, theirs, strict=True))
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the teacher's weights."""
+        found = sha256()
+        for name, weights in self._teacher.module.state_dict().items():
+            found.update(name.encode())
+            found.update(weights.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return found.hexdigest()[:16]
 
     def forward(self, images: Tensor, targets: Tensor) -> Losses:
         features, logits = self.network.extract_stage_features_and_logit(images, self._ratio)

@@ -21,9 +21,13 @@ class Losses(NamedTuple):
 
 
 class Objective(Protocol):
-    """An nn.Module. network: what is trained and kept; weights beside it are trained and left behind."""
+    """An nn.Module. network: what is trained and kept; weights beside it are trained and left behind.
+
+    fingerprint: of what decides the loss besides settings and images; a training goes on with what it began with.
+    """
 
     network: MasterNet
+    fingerprint: str
 
     def __call__(self, images: Tensor, targets: Tensor) -> Losses:
         """images: (n, 3, R, R), normalised; targets: labels (n,) or probabilities (n, classes)."""
@@ -31,6 +35,8 @@ class Objective(Protocol):
 
 class Plain(nn.Module):
     """Cross-entropy with the labels."""
+
+    fingerprint = ""
 
     def __init__(self, network: MasterNet, label_smoothing: float = 0.0) -> None:
         super().__init__()

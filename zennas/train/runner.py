@@ -16,7 +16,7 @@ from zennas.card import CHECKPOINT_FILE, WEIGHTS_FILE
 from zennas.data import DataError, ImageSet, measured_normalisation, open_set
 from zennas.evaluate import Evaluation, Shown, memory_format
 from zennas.limits import check_resolution
-from zennas.train.distil import distilling
+from zennas.train.distil import Distilling, distilling
 from zennas.train.distributed import Group, processes, ranks, with_synchronised_norms
 from zennas.train.feed import Feed, fingerprint
 from zennas.train.held import held
@@ -68,8 +68,9 @@ def _train(job: Job, folder: Path, where: Where, watcher: Watcher, checkpoint: P
         normalisation = train.usual.normalisation or measured_normalisation(train)
         shown = Shown(normalisation, job.resolution, job.crop or job.resolution)
         network = _network(job, len(train.classes))
-        state = _state(job, network, shown, group)
-        identity = {**settings_of(job), "images": fingerprint(train)}
+        objective = _objective(job, network, shown)
+        identity = {**settings_of(job), "images": fingerprint(train), "teacher's weights": objective.fingerprint}
+        state = _state(job, objective, network, group)
         if checkpoint is not None:
             restore(state, identity, checkpoint)
         feed = Feed(train, job.recipe, shown, group, workers=where.workers, skip_corrupt=where.skip_corrupt)
@@ -139,12 +140,13 @@ def _network(job: Job, num_classes: int) -> MasterNet:
     return network
 
 
-def _state(job: Job, network: MasterNet, shown: Shown, group: Group) -> State:
-    objective: nn.Module
+def _objective(job: Job, network: MasterNet, shown: Shown) -> Plain | Distilling:
     if job.distillation is None:
-        objective = Plain(network, job.recipe.label_smoothing)
-    else:
-        objective = distilling(network, job.distillation, shown, job.recipe.label_smoothing)
+        return Plain(network, job.recipe.label_smoothing)
+    return distilling(network, job.distillation, shown, job.recipe.label_smoothing)
+
+
+def _state(job: Job, objective: nn.Module, network: MasterNet, group: Group) -> State:
     if job.recipe.sync_bn:
         objective = with_synchronised_norms(objective, group)
     objective.to(group.device).to(memory_format=memory_format(group.device))

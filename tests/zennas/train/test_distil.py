@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -325,6 +326,19 @@ class Stopping(NoWatcher):
 
     def epoch(self, done: Epoch) -> None:
         pass
+
+
+def test_another_teacher_of_the_same_name_is_refused(tmp_path: Path, teacher_folder: Path) -> None:
+    teacher = tmp_path / "teacher"
+    shutil.copytree(teacher_folder, teacher)
+    job = Job(parse(STUDENT), "digits", Recipe(epochs=2, batch_size=128), Distillation(str(teacher)), resolution=8)
+    with pytest.raises(StoppedError):
+        train_structure(job, tmp_path / "run", Where(device="cpu", checkpoint_minutes=0), Stopping())
+    state = torch.load(teacher / "weights.pt", weights_only=True)
+    state["state_dict"]["fc_linear.bias"] += 1
+    torch.save(state, teacher / "weights.pt")
+    with pytest.raises(TrainingError, match="is of a training with teacher's weights"):
+        train_structure(job, tmp_path / "run", Where(device="cpu", resume="auto"))
 
 
 @pytest.mark.parametrize("more", [{}, {"optimizer": "adamw", "lr": 0.01, "ema": 0.9, "mixup": 0.2}])
