@@ -14,7 +14,7 @@ from zennas.data.base import (
     Usual,
     measured_normalisation,
 )
-from zennas.data.sources import KNOWN, open_any, open_set
+from zennas.data.sources import KNOWN, full_name, open_any, open_set
 
 __all__ = [
     "KNOWN",
@@ -23,6 +23,7 @@ __all__ = [
     "ImageSet",
     "Normalisation",
     "Usual",
+    "full_name",
     "measured_normalisation",
     "open_any",
     "open_set",

@@ -39,6 +39,11 @@ def open_set(name: str, split: Split, folder: Path | None = None) -> ImageSet:
     return image_folder(path, split)
 
 
+def full_name(name: str) -> str:
+    """What `open_set` takes for the same images in every folder: a name of `KNOWN` as it is, else the whole path."""
+    return name if name in KNOWN else str(Path(name).resolve())
+
+
 def open_any(path: Path) -> ImageSet:
     """Images to look at, of whichever part: an archive as it is; of a folder what there is to train with, or the
     folder of classes itself. Raises DataError.

@@ -15,7 +15,7 @@ import torch
 
 from PlainNet.files import write_bytes, write_text
 from zennas.card import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
-from zennas.data import ImageSet
+from zennas.data import ImageSet, full_name
 from zennas.environment import environment
 from zennas.train.job import Job, settings_of
 from zennas.train.recipe import TrainingError
@@ -96,7 +96,7 @@ def card_of(job: Job, train: ImageSet, test: ImageSet, shown: Shown, state: Stat
         "bn_eps": job.recipe.bn_eps,
         "classes": list(train.classes),
         "normalisation": shown.normalisation.to_json(),
-        "dataset": str(Path(job.dataset).resolve()) if Path(job.dataset).exists() else job.dataset,
+        "dataset": full_name(job.dataset),
         "data_folder": None if job.data_folder is None else str(job.data_folder.resolve()),
         "train_images": len(train),
         "test_images": len(test),

@@ -228,6 +228,13 @@ def test_a_loss_that_explodes_is_told(tmp_path: Path) -> None:
     assert all(bool(x.isfinite().all()) for x in found["objective"].values())
 
 
+def test_a_folder_of_a_data_set_s_name_is_not_that_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "digits").mkdir()
+    monkeypatch.chdir(tmp_path)
+    train_structure(job(replace(QUICK, epochs=1)), tmp_path / "a", CPU)
+    assert json.loads((tmp_path / "a" / "train.json").read_text())["dataset"] == "digits"
+
+
 def test_an_average_of_weights_is_what_is_kept(tmp_path: Path) -> None:
     train_structure(job(), tmp_path / "plain", CPU)
     train_structure(job(replace(QUICK, ema=0.5)), tmp_path / "average", CPU)
