@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def load_checkpoint(model: MasterNet, path: Path) -> None:
     Takes a state dict in this project's names or in Zen-NAS's, bare or under "state_dict". No code in
     the file is run. Raises CheckpointError.
     """
-    state = from_zennas_keys(_state_dict(read_tensors(path), path))
+    state = from_zennas_keys(state_dict_of(read_tensors(path), path))
     wanted = model.state_dict()
     missing = [name for name in wanted if name not in state]
     surplus = [name for name in state if name not in wanted]
@@ -85,10 +86,19 @@ def read_tensors(path: Path) -> Any:
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason[:200]}") from None
 
 
-def _state_dict(content: Any, path: Path) -> Mapping[str, Tensor]:
-    state = content.get("state_dict", content) if isinstance(content, Mapping) else content
-    if not isinstance(state, Mapping) or not all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+def state_dict_of(content: Any, path: Path, names: Sequence[str] = ("state_dict",)) -> Mapping[str, Tensor]:
+    """The state dict in what `path` holds: bare, or under one of `names`. Raises CheckpointError."""
+    for name in names:
+        content = content.get(name, content) if isinstance(content, Mapping) else content
+    if not isinstance(content, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
     ):
         raise CheckpointError(f"{path} holds no state dict of tensors")
-    return state
+    return content
+
+
+def tensor_bytes(content: Any) -> bytes:
+    """What `read_tensors` reads from a file. content: tensors and plain values."""
+    out = io.BytesIO()
+    torch.save(content, out)
+    return out.getvalue()

@@ -7,13 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from PlainNet.blocktype import Options
+from PlainNet.grammar import PROBE_RESOLUTION
 from PlainNet.ir import Structure
 from PlainNet.lowering import lower
 from PlainNet.modules import block_module
 from PlainNet.ops import BN_EPS, FLAT, Linear
-
-# Modules take any resolution; lowering wants one. This one is divided by every usual total stride.
-_NOMINAL_RESOLUTION = 1024
 
 
 class MasterNet(nn.Module):
@@ -26,7 +24,8 @@ class MasterNet(nn.Module):
         self, structure: Structure, num_classes: int, options: Options = Options(), bn_eps: float = BN_EPS
     ) -> None:
         super().__init__()
-        graph = lower(structure, resolution=_NOMINAL_RESOLUTION, num_classes=num_classes, options=options)
+        # Modules take any resolution; lowering wants one, that every usual total stride divides.
+        graph = lower(structure, resolution=PROBE_RESOLUTION, num_classes=num_classes, options=options)
         self.structure = structure
         self.num_classes = num_classes
         self.options = options

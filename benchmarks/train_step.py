@@ -60,7 +60,7 @@ def our_loop(network: MasterNet, train: ImageSet, test: ImageSet) -> tuple[float
     """Seconds of an epoch of `STEPS` steps with shifts and mirroring, and those of its data alone."""
     group, recipe, shown = Group(CPU), Recipe(epochs=1, batch_size=BATCH, lr=0.01), Shown(USUAL.normalisation, 32, 32)  # type: ignore[arg-type]
     feed, evaluation = Feed(train, recipe, shown, group), Evaluation(test, shown, CPU)
-    state = new_state(Plain(network), network, recipe, group)
+    state = new_state(Plain(network), recipe, group)
     train_epochs(state, feed, evaluation, recipe, group)
     began = time.perf_counter()
     for _ in feed.epoch(1):

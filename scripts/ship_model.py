@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import io
 import json
 import statistics
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 import torch
 
 import PlainNet
-from PlainNet.checkpoint import load_checkpoint
+from PlainNet.checkpoint import load_checkpoint, tensor_bytes
 from PlainNet.files import write_bytes, write_text
 from zennas.card import read_card
 from zennas.data import open_set
@@ -76,19 +75,13 @@ def stored(run: Path, card: dict[str, Any], data: Path | None, exact: Accuracy) 
     half = {name: t.half() if t.is_floating_point() else t for name, t in state.items()}
     draft = run / "half.pt"
     try:
-        write_bytes(draft, as_bytes(half))
+        write_bytes(draft, tensor_bytes({"state_dict": half}))
         found = accuracy(run, card, data, draft)
     finally:
         draft.unlink(missing_ok=True)
     if found.top1 < exact.top1:
-        return as_bytes(state), None
-    return as_bytes(half), found
-
-
-def as_bytes(state: dict[str, torch.Tensor]) -> bytes:
-    out = io.BytesIO()
-    torch.save({"state_dict": state}, out)
-    return out.getvalue()
+        return tensor_bytes({"state_dict": state}), None
+    return tensor_bytes({"state_dict": half}), found
 
 
 def text(

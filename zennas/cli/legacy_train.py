@@ -7,8 +7,6 @@ mark that all is done, with which the folder is skipped. `legacy_train_settings.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sys
 from argparse import Namespace
 from contextlib import nullcontext
@@ -92,24 +90,17 @@ def _train(options: Namespace, argv: list[str], with_teacher: bool) -> None:
 
 def _finish(result: TrainResult, with_teacher: bool) -> None:
     """Zen-NAS's files, the mark last."""
-    from PlainNet.files import write_text
+    from PlainNet.files import write_bytes, write_text
     from zennas.card import WEIGHTS_FILE
 
     folder = result.folder
-    _copy(folder / WEIGHTS_FILE, folder / LATEST)
+    write_bytes(folder / LATEST, (folder / WEIGHTS_FILE).read_bytes())
     if with_teacher and (folder / BEST).is_file():  # `zennas train` has trained there where it is not
-        _copy(folder / BEST, folder / STUDENT)
+        write_bytes(folder / STUDENT, (folder / BEST).read_bytes())
     best = max(result.history, key=lambda epoch: (epoch.test_top1, epoch.epoch))
     facts = {"top1_acc": result.top1, "top5_acc": result.top5}
     facts |= {"best_acc1": best.test_top1, "best_acc1_at_epoch": best.epoch}
     write_text(folder / DONE, json.dumps(facts) + "\n")
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Whole or not at all."""
-    draft = target.with_name(f".{target.name}.draft")
-    shutil.copyfile(source, draft)
-    os.replace(draft, target)
 
 
 class _Log:
@@ -160,7 +151,7 @@ def _model(options: Namespace) -> TrainedModel:
         return trained_model(text, weights)
     from PlainNet.checkpoint import load_checkpoint
     from PlainNet.masternet import build
-    from zennas.data import measured_normalisation, open_set
+    from zennas.data import normalisation_of, open_set
     from zennas.evaluate import Shown
     from zennas.targets import resolve
 
@@ -173,10 +164,8 @@ def _model(options: Namespace) -> TrainedModel:
         bn_eps=options.bn_eps,
     )
     load_checkpoint(network, weights)
-    # As in training, where it is measured on the training images.
-    normalisation = test.usual.normalisation or measured_normalisation(
-        open_set(options.dataset, "train", options.data_dir)
-    )
+    # As in training, where it may be measured on the training images.
+    source = test if test.usual.normalisation else open_set(options.dataset, "train", options.data_dir)
     size = options.input_image_size or wanted.SIZE
-    shown = Shown(normalisation, size, size)
+    shown = Shown(normalisation_of(source), size, size)
     return TrainedModel(str(weights), network.eval().requires_grad_(False), shown, test.classes, {})

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from zennas.correlate.scoring import ImageBatch
 from zennas.correlate.settings import NOISE, CorrelateSettings
-from zennas.data import DataError, ImageSet, measured_normalisation, open_any, open_set
+from zennas.data import DataError, ImageSet, normalisation_of, open_any, open_set
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -102,13 +102,14 @@ def _shower(images: ImageSet, data: str, resolution: int) -> Callable[[Sequence[
     """What gives the images of such numbers as networks are shown them: normalised, (N, 3, R, R) in float32."""
     import torch
 
-    normalisation = images.usual.normalisation or measured_normalisation(images)
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (normalisation.mean, normalisation.std))
+    from zennas.evaluate import Normaliser
+
+    shower = Normaliser(normalisation_of(images), resolution, torch.device("cpu"))
     view = _middle if Path(data).is_dir() else _squashed
 
     def show(chosen: Sequence[int]) -> NDArray[np.float32]:
-        shown = torch.stack([(view(images.read(i), resolution) - mean) / std for i in chosen])
-        return np.asarray(shown.numpy(), dtype=np.float32)
+        shown = torch.stack([view(images.read(i), resolution) for i in chosen])
+        return np.asarray(shower.normalised(shown).numpy(), dtype=np.float32)
 
     return show
 

@@ -13,6 +13,7 @@ from zennas.data.base import (
     Normalisation,
     Usual,
     measured_normalisation,
+    normalisation_of,
 )
 from zennas.data.sources import KNOWN, full_name, open_any, open_set
 
@@ -25,6 +26,7 @@ __all__ = [
     "Usual",
     "full_name",
     "measured_normalisation",
+    "normalisation_of",
     "open_any",
     "open_set",
 ]

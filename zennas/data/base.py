@@ -101,6 +101,11 @@ def in_memory(name: str, classes: tuple[str, ...], labels: Any, pixels: Tensor, 
     return ImageSet(name, classes, numbers, pixels.__getitem__, usual, fingerprint, pixels)
 
 
+def normalisation_of(images: ImageSet) -> Normalisation:
+    """The usual one, else one that is measured on the images. Raises DataError."""
+    return images.usual.normalisation or measured_normalisation(images)
+
+
 def measured_normalisation(images: ImageSet) -> Normalisation:
     """Mean and deviation of at most `SAMPLE` images, evenly from the whole set; corrupt ones are left out.
 

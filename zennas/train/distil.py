@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from PlainNet.masternet import MasterNet
 from zennas.evaluate import Shown
-from zennas.train.objective import Losses
+from zennas.train.objective import Losses, Objective
 from zennas.train.recipe import Distillation, TrainingError
 from zennas.train.stages import Staged
 from zennas.train.teacher import Teacher, teacher_of
@@ -41,7 +41,7 @@ def distilling(network: MasterNet, settings: Distillation, shown: Shown, label_s
     return Distilling(network, teacher, settings, shown, label_smoothing)
 
 
-class Distilling(nn.Module):
+class Distilling(Objective):
     """network: the student. projections: of its stages, 1×1, trained with it and left behind.
 
     The teacher is no part of this module, so that it is neither trained, kept, nor shared among processes; it follows

@@ -77,17 +77,17 @@ def processes(device: str) -> Iterator[Group]:
         dist.destroy_process_group()
 
 
-def with_synchronised_norms(network: nn.Module, group: Group) -> nn.Module:
-    """The network with batch-norms that see the images of all processes; names of weights stay."""
+def synchronise_norms(network: nn.Module, group: Group) -> None:
+    """Give the network batch-norms that see the images of all processes; names of weights stay."""
     if group.world == 1:
-        return network
+        return
     if group.device.type == "cuda":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-any-return]
+        nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        return
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if type(child) is nn.BatchNorm2d:
                 setattr(parent, name, _SharedBatchNorm.like(child))
-    return network
 
 
 class _Sum(torch.autograd.Function):

@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from PlainNet import lower
+from PlainNet.grammar import PROBE_RESOLUTION
 from PlainNet.masternet import MasterNet
 from PlainNet.ops import Add, BatchNorm, OpGraph
 
 GAIN = 3.26033
 """Zen-NAS's of Xavier's normal distribution, for convolutions and linear layers."""
-_RESOLUTION = 1024
 
 
 @torch.no_grad()
@@ -46,7 +46,9 @@ def initialise(network: MasterNet, rule: str) -> None:
 
 def last_norms(network: MasterNet) -> Iterator[str]:
     """Paths of the last batch-norm in each residual unit's main branch."""
-    graph = lower(network.structure, resolution=_RESOLUTION, num_classes=network.num_classes, options=network.options)
+    graph = lower(
+        network.structure, resolution=PROBE_RESOLUTION, num_classes=network.num_classes, options=network.options
+    )
     for node in graph.nodes:
         if isinstance(node.op, Add) and _is_residual(graph, node.inputs):
             value = node.inputs[0]

@@ -88,8 +88,7 @@ def _train_epoch(
     look_every = _LOOK_EVERY.get(group.device.type, 1)
     looked = group.summed(state.sums).tolist()
     for given in batches:
-        for what in given.skipped:
-            state.skipped[what] = state.skipped.get(what, 0) + 1
+        state.skipped.update(given.skipped)
         lr = lr_at(recipe, (state.step + 0.5) / steps / recipe.epochs)
         for parameters in state.optimizer.param_groups:
             parameters["lr"] = lr
@@ -127,7 +126,7 @@ def _one_step(state: State, runner: nn.Module, given: Given, recipe: Recipe, gro
     state.scaler.step(state.optimizer)
     state.scaler.update()
     if state.average is not None:
-        state.average.update_parameters(state.network)
+        state.average.update_parameters(state.objective.network)
 
 
 def _clip(state: State, recipe: Recipe) -> None:
@@ -161,8 +160,7 @@ def _tested(state: State, evaluation: Evaluation, group: Group) -> Accuracy:
     began = time.monotonic()
     group.spread(list(state.result.buffers()))  # batch-norm's statistics differ where it is not synchronised
     counts, skipped = evaluation.count(state.result.eval())
-    for what in skipped:
-        state.skipped[what] = state.skipped.get(what, 0) + 1
+    state.skipped.update(skipped)
     total = group.summed(counts.to(group.device))
     return as_accuracy(total.cpu(), skipped, time.monotonic() - began)
 

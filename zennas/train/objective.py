@@ -5,7 +5,7 @@ A recipe of another kind is another such module; `distil.py` has the one with a 
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,23 +20,22 @@ class Losses(NamedTuple):
     logits: Tensor
 
 
-class Objective(Protocol):
-    """An nn.Module. network: what is trained and kept; weights beside it are trained and left behind.
+class Objective(nn.Module):
+    """From images (n, 3, R, R), normalised, and targets, labels (n,) or probabilities (n, classes), to `Losses`.
 
-    fingerprint: of what decides the loss besides settings and images; a training goes on with what it began with.
+    network: what is trained and kept; weights beside it are trained and left behind.
     """
 
     network: MasterNet
-    fingerprint: str
 
-    def __call__(self, images: Tensor, targets: Tensor) -> Losses:
-        """images: (n, 3, R, R), normalised; targets: labels (n,) or probabilities (n, classes)."""
+    @property
+    def fingerprint(self) -> str:
+        """Of what decides the loss besides settings and images; a training goes on with what it began with."""
+        return ""
 
 
-class Plain(nn.Module):
+class Plain(Objective):
     """Cross-entropy with the labels."""
-
-    fingerprint = ""
 
     def __init__(self, network: MasterNet, label_smoothing: float = 0.0) -> None:
         super().__init__()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from PlainNet.checkpoint import tensor_bytes
 from PlainNet.files import write_bytes, write_text
 from zennas.card import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
 from zennas.data import ImageSet, full_name
@@ -124,9 +125,7 @@ def save_or_tell(write: Callable[[], None], folder: Path) -> None:
 
 def save_weights(network: nn.Module, path: Path) -> None:
     """The state dict, loadable with `weights_only`, whole or not at all."""
-    content = io.BytesIO()
-    torch.save({"state_dict": {name: t.cpu() for name, t in network.state_dict().items()}}, content)
-    write_bytes(path, content.getvalue())
+    write_bytes(path, tensor_bytes({"state_dict": {name: t.cpu() for name, t in network.state_dict().items()}}))
 
 
 def history_text(history: list[Epoch]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any
 
 from zennas.limits import check_kind, check_number, check_resolution, check_whole
 from zennas.search.settings import WrongSettingError
@@ -146,12 +145,3 @@ class Distillation:
             check_resolution(self.resolution, RecipeError)
         if self.ratio is not None:
             check_whole("downsample-ratio", self.ratio, RecipeError)
-
-
-def read_recipe(found: dict[str, Any]) -> Recipe:
-    """A recipe as a card has it. Raises RecipeError."""
-    known = {field.name for field in fields(Recipe)}
-    surplus = sorted(set(found) - known)
-    if surplus:
-        raise RecipeError(f"the recipe has {', '.join(surplus)}, which this version does not know")
-    return Recipe(**found)

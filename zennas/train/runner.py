@@ -13,18 +13,18 @@ from PlainNet.checkpoint import load_checkpoint
 from PlainNet.files import write_text
 from PlainNet.masternet import MasterNet, build
 from zennas.card import CHECKPOINT_FILE, WEIGHTS_FILE
-from zennas.data import DataError, ImageSet, measured_normalisation, open_set
+from zennas.data import DataError, ImageSet, normalisation_of, open_set
 from zennas.evaluate import Evaluation, Shown, memory_format
 from zennas.limits import check_resolution
-from zennas.train.distil import Distilling, distilling
-from zennas.train.distributed import Group, processes, ranks, with_synchronised_norms
+from zennas.train.distil import distilling
+from zennas.train.distributed import Group, processes, ranks, synchronise_norms
 from zennas.train.feed import Feed, fingerprint
 from zennas.train.held import held
 from zennas.train.initialise import initialise
 from zennas.train.job import Job, Where, settings_of
 from zennas.train.logs import watched
 from zennas.train.loop import NoWatcher, Watcher, train_epochs
-from zennas.train.objective import Plain
+from zennas.train.objective import Objective, Plain
 from zennas.train.outcome import (
     HISTORY_FILE,
     TrainResult,
@@ -65,12 +65,10 @@ def _train(job: Job, folder: Path, where: Where, watcher: Watcher, checkpoint: P
             raise TrainingError("precision is fp16, which is for CUDA: use bf16 or fp32 on the CPU")
         train, test = (open_set(job.dataset, split, job.data_folder) for split in ("train", "test"))
         _check_alike(train, test)
-        normalisation = train.usual.normalisation or measured_normalisation(train)
-        shown = Shown(normalisation, job.resolution, job.crop or job.resolution)
-        network = _network(job, len(train.classes))
-        objective = _objective(job, network, shown)
+        shown = Shown(normalisation_of(train), job.resolution, job.crop or job.resolution)
+        objective = _objective(job, _network(job, len(train.classes)), shown)
         identity = {**settings_of(job), "images": fingerprint(train), "teacher's weights": objective.fingerprint}
-        state = _state(job, objective, network, group)
+        state = _state(job, objective, group)
         if checkpoint is not None:
             restore(state, identity, checkpoint)
         feed = Feed(train, job.recipe, shown, group, workers=where.workers, skip_corrupt=where.skip_corrupt)
@@ -140,17 +138,17 @@ def _network(job: Job, num_classes: int) -> MasterNet:
     return network
 
 
-def _objective(job: Job, network: MasterNet, shown: Shown) -> Plain | Distilling:
+def _objective(job: Job, network: MasterNet, shown: Shown) -> Objective:
     if job.distillation is None:
         return Plain(network, job.recipe.label_smoothing)
     return distilling(network, job.distillation, shown, job.recipe.label_smoothing)
 
 
-def _state(job: Job, objective: nn.Module, network: MasterNet, group: Group) -> State:
+def _state(job: Job, objective: Objective, group: Group) -> State:
     if job.recipe.sync_bn:
-        objective = with_synchronised_norms(objective, group)
+        synchronise_norms(objective, group)
     objective.to(group.device).to(memory_format=memory_format(group.device))
-    return new_state(objective, network, job.recipe, group)
+    return new_state(objective, job.recipe, group)
 
 
 def _keep_nothing(state: State, whole: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn, optim
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from PlainNet.checkpoint import CheckpointError, read_tensors
+from PlainNet.checkpoint import CheckpointError, read_tensors, tensor_bytes
 from PlainNet.files import write_bytes
-from PlainNet.masternet import MasterNet
 from zennas.train.distributed import Group
+from zennas.train.objective import Objective
 from zennas.train.optimisers import optimiser
 from zennas.train.recipe import Recipe, TrainingError
 
@@ -46,8 +46,7 @@ class State:
     skipped: corrupt images, by what is wrong with them, and how often they were met.
     """
 
-    objective: nn.Module
-    network: MasterNet
+    objective: Objective
     optimizer: optim.Optimizer
     scaler: torch.amp.GradScaler
     average: AveragedModel | None
@@ -55,45 +54,41 @@ class State:
     step: int = 0
     seconds: float = 0.0
     history: list[Epoch] = field(default_factory=list)
-    skipped: dict[str, int] = field(default_factory=dict)
+    skipped: Counter[str] = field(default_factory=Counter)
 
     @property
     def result(self) -> nn.Module:
         """The network that is evaluated and kept."""
-        return self.network if self.average is None else self.average.module
+        return self.objective.network if self.average is None else self.average.module
 
 
-def new_state(objective: nn.Module, network: MasterNet, recipe: Recipe, group: Group) -> State:
+def new_state(objective: Objective, recipe: Recipe, group: Group) -> State:
     average = None
     if recipe.ema:
-        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
+        average = AveragedModel(objective.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
     scaler = torch.amp.GradScaler(group.device.type, enabled=recipe.precision == "fp16")
     sums = torch.zeros(3, dtype=torch.float64, device=group.device)
-    return State(objective, network, optimiser(objective, recipe), scaler, average, sums)
+    return State(objective, optimiser(objective, recipe), scaler, average, sums)
 
 
 def save(state: State, identity: Mapping[str, Any], path: Path) -> None:
     """Write the state, whole or not at all. identity: what a state belongs to, of JSON's kinds. Raises OSError."""
-    content = io.BytesIO()
-    torch.save(
-        {
-            "format": FORMAT,
-            "version": VERSION,
-            "identity": dict(identity),
-            "objective": state.objective.state_dict(),
-            "optimizer": state.optimizer.state_dict(),
-            "scaler": state.scaler.state_dict(),
-            "average": None if state.average is None else state.average.state_dict(),
-            "sums": state.sums.cpu(),
-            "step": state.step,
-            "seconds": state.seconds,
-            "history": [asdict(epoch) for epoch in state.history],
-            "skipped": state.skipped,
-            "generator": torch.get_rng_state(),
-        },
-        content,
-    )
-    write_bytes(path, content.getvalue())
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "identity": dict(identity),
+        "objective": state.objective.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "scaler": state.scaler.state_dict(),
+        "average": None if state.average is None else state.average.state_dict(),
+        "sums": state.sums.cpu(),
+        "step": state.step,
+        "seconds": state.seconds,
+        "history": [asdict(epoch) for epoch in state.history],
+        "skipped": dict(state.skipped),
+        "generator": torch.get_rng_state(),
+    }
+    write_bytes(path, tensor_bytes(content))
 
 
 def restore(state: State, identity: Mapping[str, Any], path: Path) -> None:

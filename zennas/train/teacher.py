@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from latency.base import UnavailableError
-from PlainNet.checkpoint import CheckpointError, from_zennas_keys, load_checkpoint, read_tensors
+from PlainNet.checkpoint import CheckpointError, from_zennas_keys, load_checkpoint, read_tensors, state_dict_of
 from PlainNet.masternet import build
 from PlainNet.registry import nearest_names
 from zennas.data import Normalisation
@@ -183,13 +183,7 @@ def _classifier(module: nn.Module) -> tuple[str, int]:
 
 def _state_dict(path: Path) -> dict[str, Tensor]:
     """Bare, or under the names that zennas, timm and torchvision give it. Raises CheckpointError."""
-    content = _read(path)
-    for name in ("state_dict", "model"):
-        if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
-            content = content[name]
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise CheckpointError(f"{path} holds no state dict of tensors")
-    return content
+    return dict(state_dict_of(_read(path), path, ("state_dict", "model")))
 
 
 def _read(path: Path) -> Any:
