@@ -107,7 +107,7 @@ def train(
     if unknown:
         raise TypeError(f"train() has no setting {', '.join(unknown)}")
     job = Job(found.structure, dataset, recipe, distillation, **{**defaults, **given})
-    return train_structure(job, training_folder(target, dataset, save_dir), where, watcher or Silent())
+    return train_structure(job, _training_folder(found.run, dataset, save_dir), where, watcher or Silent())
 
 
 def _fields_of(kind: Any, settings: dict[str, Any]) -> dict[str, Any]:
@@ -119,10 +119,13 @@ def training_folder(target: str | Path, dataset: str, save_dir: str | Path | Non
     """Where `train` keeps its outcome. Raises what `targets.resolve` raises, WrongSettingError."""
     from zennas.targets import resolve
 
+    return _training_folder(None if save_dir is not None else resolve(str(target)).run, dataset, save_dir)
+
+
+def _training_folder(run: Path | None, dataset: str, save_dir: str | Path | None) -> Path:
     given, label = _folder(save_dir), f"train-{Path(dataset).stem}"
     if given is not None:
         return given
-    run = resolve(str(target)).run
     if run is not None:
         return run / label
     if "RANK" in os.environ:

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from torchvision.transforms import v2
 
 from zennas.data import DataError, ImageSet, Normalisation
-from zennas.data.loading import Key, Loader
+from zennas.data.loading import Loader, in_batches
 
 SHARE = 0.875
 """Of the resized image that a crop is thought to keep."""
@@ -84,12 +84,11 @@ class Evaluation:
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        view = photograph_view(shown.crop) if images.usual.crop == "resized" else None
-        self._loader = Loader(images, view, device, workers=workers, skip_corrupt=skip_corrupt)
+        self._loader = Loader(images, view_of(images, shown), device, workers=workers, skip_corrupt=skip_corrupt)
         self._show = Normaliser(shown.normalisation, shown.resolution, device, dtype)
         self._layout = memory_format(device)
         rows = list(range(len(images)))[rank::world]
-        self._plan = [[Key(0, row) for row in rows[i : i + batch_size]] for i in range(0, len(rows), batch_size)]
+        self._plan = in_batches(rows, batch_size)
         self._total = len(rows)
 
     @torch.no_grad()
@@ -121,6 +120,11 @@ def as_accuracy(counts: Tensor, skipped: tuple[str, ...], seconds: float) -> Acc
     if not seen:
         raise DataError(f"no image could be read: {skipped[0] if skipped else 'there are none'}")
     return Accuracy(100 * right / seen, 100 * among / seen, seen, seconds, seen / max(seconds, 1e-9), skipped)
+
+
+def view_of(images: ImageSet, shown: Shown) -> v2.Transform | None:
+    """How one of the images is cut before it is interpolated; None for not at all."""
+    return photograph_view(shown.crop) if images.usual.crop == "resized" else None
 
 
 def photograph_view(crop: int) -> v2.Transform:

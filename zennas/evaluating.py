@@ -146,13 +146,18 @@ def usual_dataset(model: TrainedModel) -> str:
     return found
 
 
-def _images(model: TrainedModel, dataset: str | None, data_folder: Path | None) -> ImageSet:
-    name = dataset or usual_dataset(model)
+def check_folder(name: str | None, data_folder: Path | None) -> None:
+    """Raises WrongSettingError for a folder that the data set of that name is not looked for in."""
     if data_folder is not None and name not in IN_FOLDERS:
         raise WrongSettingError(
             f"--data is {data_folder}, which is for {', '.join(IN_FOLDERS)}, not {name}: leave it out, or name the "
             "folder with --dataset"
         )
+
+
+def _images(model: TrainedModel, dataset: str | None, data_folder: Path | None) -> ImageSet:
+    name = dataset or usual_dataset(model)
+    check_folder(name, data_folder)
     try:
         return open_set(name, "test", data_folder)
     except DataError as error:
@@ -168,13 +173,22 @@ def _check_classes(model: TrainedModel, images: ImageSet) -> str | None:
             f"{model.name} tells {model.num_classes} classes apart, and {images.name} has {len(images.classes)}: "
             "name the data set that it is for with --dataset"
         )
-    numbers = tuple(map(str, range(model.num_classes)))  # what classes without names are called
-    if model.classes is None or images.classes == model.classes or numbers in (model.classes, images.classes):
+    differs = other_class(model, images)
+    if differs is None:
         return None
-    ours, theirs = next((a, b) for a, b in zip(model.classes, images.classes, strict=True) if a != b)
-    if set(model.classes) == set(images.classes):
+    _, ours, theirs = differs
+    if set(model.classes or ()) == set(images.classes):
         raise DataError(f"{images.name} has the classes of {model.name} in another order: {theirs} where it has {ours}")
     return f"classes have other names in {images.name}: {theirs} where the model has {ours}"
+
+
+def other_class(model: TrainedModel, images: ImageSet) -> tuple[int, str, str] | None:
+    """The first class that has another name in the data set than the model, of as many: its number and both names."""
+    numbers = tuple(map(str, range(model.num_classes)))  # what classes without names are called
+    if model.classes is None or numbers in (model.classes, images.classes):
+        return None
+    pairs = zip(model.classes, images.classes, strict=True)
+    return next(((i, ours, theirs) for i, (ours, theirs) in enumerate(pairs) if ours != theirs), None)
 
 
 def _shown(model: TrainedModel, resolution: int | None) -> Shown:

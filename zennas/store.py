@@ -23,6 +23,7 @@ from PlainNet import Cost
 from PlainNet.grammar import read
 from zennas.candidate import Candidate, Latency, Measure
 
+LOCK = ".lock"
 FILE = "run.sqlite"
 SEARCH = "search"
 """The kind of a run that says nothing else."""
@@ -352,7 +353,7 @@ def in_use(folder: Path) -> bool:
     import fcntl
 
     try:
-        with (folder / ".lock").open() as lock:
+        with (folder / LOCK).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
@@ -396,7 +397,7 @@ def _for_writing(path: Path) -> sqlite3.Connection:
 def take_lock(folder: Path) -> IO[str]:
     """Hold the folder for this process; the system lets go when the process ends, however it ends."""
 
-    path = folder / ".lock"
+    path = folder / LOCK
     try:
         lock = path.open("a+")
     except OSError as error:

@@ -19,8 +19,6 @@ BATCH, SIZE = 64, 224
 
 def settings(options: Namespace, with_teacher: bool) -> dict[str, Any]:
     """The arguments of `zennas.api.train` that the flags stand for. Raises WrongSettingError, TrainingError."""
-    from latency.conditions import cores
-
     batch_size = _batch_size(options)
     steps = options.batches_per_allreduce
     return {
@@ -57,7 +55,7 @@ def settings(options: Namespace, with_teacher: bool) -> dict[str, Any]:
         "resolution": options.input_image_size or SIZE,
         "use_se": options.use_se or None,
         "device": device(options),
-        "workers": min(options.workers_per_gpu, cores()),
+        "workers": options.workers_per_gpu,
         "skip_corrupt": options.skip_corrupt,
         "save_dir": options.save_dir,
         "resume": _checkpoint(options.resume),

@@ -38,6 +38,11 @@ class Key(NamedTuple):
     row: int
 
 
+def in_batches(rows: Sequence[int], size: int) -> list[list[Key]]:
+    """A plan of these images in their order, without an epoch."""
+    return [[Key(0, row) for row in rows[i : i + size]] for i in range(0, len(rows), size)]
+
+
 def generator(*key: int) -> torch.Generator:
     """A generator of its own for each key."""
     return torch.Generator().manual_seed(seed_of(*key))

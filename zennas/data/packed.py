@@ -45,15 +45,14 @@ def archive(place: Path, keep: bool = True) -> ImageSet:
     """The images of that archive. keep: decode all that are small and of one size now. Raises DataError."""
     jpeg, offsets, labels, classes = _arrays(place)
     read = _Reader(place, jpeg, offsets)
-    fingerprint = f"{len(labels)}-{zlib.crc32(jpeg.tobytes(), zlib.crc32(labels.tobytes())):08x}"
     side = _small_side(read, len(labels)) if keep else None
     kept = None if side is None else _all_of_one_size(read, len(labels), side)
-    if kept is None:
-        return ImageSet(place.name, classes, labels, read, LARGE, fingerprint)
-    pixels, all_there = kept
-    if not all_there:  # readers meet the corrupt ones, and skip them or say so
-        return ImageSet(place.name, classes, labels, read, USUAL, fingerprint)
-    return in_memory(place.name, classes, labels, pixels, USUAL)
+    if kept is not None and kept[1]:
+        return in_memory(place.name, classes, labels, kept[0], USUAL)
+    # Where some are corrupt, readers meet them, and skip them or say so.
+    usual = LARGE if kept is None else USUAL
+    fingerprint = f"{len(labels)}-{zlib.crc32(jpeg.data, zlib.crc32(labels.data)):08x}"
+    return ImageSet(place.name, classes, labels, read, usual, fingerprint)
 
 
 def is_packed(path: Path) -> bool:

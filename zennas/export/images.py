@@ -15,8 +15,7 @@ import numpy as np
 from zennas.data import DataError, ImageSet, open_set
 from zennas.data.cifar import FOLDERS
 from zennas.data.folder import IMAGENET
-from zennas.evaluating import IN_FOLDERS, usual_dataset
-from zennas.search.settings import WrongSettingError
+from zennas.evaluating import check_folder, other_class, usual_dataset
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,11 +43,7 @@ def needed(model: TrainedModel, calibrated: bool, dataset: str | None, folder: P
     """
     own = usual_dataset(model) if model.facts.get("dataset") else None
     name = dataset if dataset is not None else own if folder is not None or (calibrated and _is_here(own)) else None
-    if folder is not None and name not in IN_FOLDERS:
-        raise WrongSettingError(
-            f"--data is {folder}, which is for {', '.join(IN_FOLDERS)}, not {name}: leave it out, or name the folder "
-            "with --dataset"
-        )
+    check_folder(name, folder)
     if name is None and calibrated:
         raise DataError(
             f"{model.name} has to be shown images to be calibrated, and those that it was trained on are not here: "
@@ -85,15 +80,13 @@ def opened(name: str, split: Split, folder: Path | None, model: TrainedModel) ->
             f"{images.name} has {count} classes, {model.name} tells {model.num_classes} apart: "
             "name the data set that it was trained for with --dataset"
         )
-    nameless = tuple(map(str, range(count)))
-    if model.classes is None or nameless in (images.classes, model.classes):
-        return images
-    for number, (theirs, ours) in enumerate(zip(images.classes, model.classes, strict=True)):
-        if theirs != ours:
-            raise DataError(
-                f"class {number} of {images.name} is {theirs!r}, that of {model.name} is {ours!r}: "
-                "name the data set that it was trained for with --dataset"
-            )
+    differs = other_class(model, images)
+    if differs is not None:
+        number, ours, theirs = differs
+        raise DataError(
+            f"class {number} of {images.name} is {theirs!r}, that of {model.name} is {ours!r}: "
+            "name the data set that it was trained for with --dataset"
+        )
     return images
 
 
@@ -108,14 +101,13 @@ def batches(
     """Those images, normalised, (n, 3, R, R) with n at most `size`. Raises DataError."""
     import torch
 
-    from zennas.data.loading import Key, Loader
-    from zennas.evaluate import Normaliser, photograph_view
+    from zennas.data.loading import Loader, in_batches
+    from zennas.evaluate import Normaliser, view_of
 
     device = torch.device("cpu")
-    view = photograph_view(shown.crop) if images.usual.crop == "resized" else None
     show = Normaliser(shown.normalisation, shown.resolution, device)
-    plan = [[Key(0, row) for row in rows[i : i + size]] for i in range(0, len(rows), size)]
-    for batch in Loader(images, view, device, skip_corrupt=skip_corrupt)(plan):
+    plan = in_batches(rows, size)
+    for batch in Loader(images, view_of(images, shown), device, skip_corrupt=skip_corrupt)(plan):
         if len(batch.labels):
             yield np.ascontiguousarray(show(batch.images).numpy())
 

@@ -7,10 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zennas.files import check_writable, remove_empty
-from zennas.store import take_lock
+from zennas.store import LOCK, take_lock
 from zennas.train.recipe import TrainingError
-
-_LOCK = ".lock"
 
 
 @contextmanager
@@ -33,6 +31,6 @@ def held(folder: Path, leads: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        (folder / _LOCK).unlink(missing_ok=True)
+        (folder / LOCK).unlink(missing_ok=True)
         lock.close()
         remove_empty(made)
