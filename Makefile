@@ -12,7 +12,7 @@ demo: setup
 	@scripts/demo.sh
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 slow: setup
 	$(BIN)/python -m pytest -m slow

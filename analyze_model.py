@@ -1,4 +1,7 @@
-"""Zen-NAS's `analyze_model.py`: its flags, on `zennas.report`. See `zennas analyze --help` for all there is."""
+"""Zen-NAS's `analyze_model.py`: its flags, on `zennas.report.analysis`.
+
+`zennas analyze --help` shows everything that there is.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import argparse
 import sys
 
 from zennas.cli.errors import guarded
-from zennas.cli.legacy import add_network, count, network_text
-from zennas.limits import MAX_RESOLUTION
+from zennas.common.limits import MAX_RESOLUTION
+from zennas.legacy.arguments import add_network, count, network_text
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:
@@ -24,8 +27,8 @@ def arguments(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> None:
     options = arguments(argv)
     from zennas.cli.render import OUT
-    from zennas.report import analysis_table, analyze_network
-    from zennas.targets import resolve
+    from zennas.named.structures import resolve
+    from zennas.report.analysis import analysis_table, analyze_network
 
     target = resolve(network_text(options, "analyze"))
     analysis = analyze_network(

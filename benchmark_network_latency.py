@@ -1,5 +1,6 @@
-"""Zen-NAS's `benchmark_network_latency.py`: its flags, on `latency.measure`. See `zennas latency measure --help` for
-all there is.
+"""Zen-NAS's `benchmark_network_latency.py`: its flags, on `latency.measuring.measure`.
+
+`zennas latency measure --help` shows everything that there is.
 
 As there, the network runs in eager PyTorch, batch-norm by itself; unlike there, GPUs are waited for, and it repeats
 until the median is known.
@@ -11,8 +12,8 @@ import argparse
 import json
 
 from zennas.cli.errors import guarded
-from zennas.cli.legacy import add_network, count, folder, network_text
-from zennas.limits import MAX_RESOLUTION
+from zennas.common.limits import MAX_RESOLUTION
+from zennas.legacy.arguments import add_network, count, folder, network_text
 
 FILE = "latency.json"
 
@@ -34,9 +35,9 @@ def arguments(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> None:
     options = arguments(argv)
     from latency.base import MeasureSettings
-    from latency.measure import measure
+    from latency.measuring.measure import measure
     from PlainNet.files import write_text
-    from zennas.networks import network
+    from zennas.named.networks import network
 
     named = network(
         network_text(options, "time"),

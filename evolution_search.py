@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from zennas.budget import DEFAULT_SOURCE
+from zennas.budget.budgets import DEFAULT_SOURCE
 from zennas.cli.errors import guarded
-from zennas.cli.legacy import above_zero, count, folder
-from zennas.limits import MAX_RESOLUTION
-from zennas.numbers import in_milliseconds
+from zennas.common.limits import MAX_RESOLUTION
+from zennas.common.numbers import in_milliseconds
+from zennas.legacy.arguments import above_zero, count, folder
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:
@@ -47,9 +47,9 @@ def main(argv: list[str]) -> None:
     from zennas.cli.options import chosen_device
     from zennas.cli.progress import search_progress
     from zennas.cli.render import print_search
-    from zennas.search.runner import BEST_FILE
-    from zennas.store import FILE
-    from zennas.targets import resolve
+    from zennas.named.structures import resolve
+    from zennas.runs.store import FILE
+    from zennas.searching.runner import BEST_FILE
 
     done = (options.save_dir / BEST_FILE).is_file()
     if done and not (options.save_dir / FILE).is_file():  # of another program: nothing to compare with

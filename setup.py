@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 here = Path(__file__).parent
 version = next(
@@ -10,6 +10,8 @@ version = next(
     for line in (here / "zennas/__init__.py").read_text().splitlines()
     if line.startswith("__version__")
 )
+
+PACKAGES = ("PlainNet", "SearchSpace", "ZeroShotProxy", "latency", "pretrained", "zennas")
 
 setup(
     name="zennas",
@@ -19,26 +21,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
-    packages=[
-        "PlainNet",
-        "PlainNet.blocks",
-        "SearchSpace",
-        "ZeroShotProxy",
-        "latency",
-        "latency.backends",
-        "latency.profiles",
-        "pretrained",
-        "zennas",
-        "zennas.cli",
-        "zennas.cli.latency",
-        "zennas.correlate",
-        "zennas.data",
-        "zennas.export",
-        "zennas.export.formats",
-        "zennas.search",
-        "zennas.tables",
-        "zennas.train",
-    ],
+    packages=find_packages(include=[f"{name}*" for name in PACKAGES]),
     py_modules=["ZenNet"],
     package_data={"latency.profiles": ["*.json", "*.md"], "pretrained": ["*.json", "*.md", "*.pth", "*.txt"]},
     # torch and torchvision have to come from one place: a torchvision from the registry does not load
@@ -62,7 +45,7 @@ setup(
         "tensorboard": ["tensorboard>=2.15"],
         "timm": ["timm>=1.0"],
         "nats-bench": ["nats_bench>=1.8"],
-        "dev": ["ruff", "mypy", "pytest>=8", "hypothesis>=6.100", "setuptools>=77"],
+        "dev": ["ruff", "mypy", "pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100", "setuptools>=77"],
     },
     entry_points={"console_scripts": ["zennas = zennas.cli.app:main"]},
 )

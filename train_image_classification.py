@@ -5,7 +5,7 @@ is.
 from __future__ import annotations
 
 from zennas.cli.errors import guarded
-from zennas.cli.legacy_train import run
+from zennas.legacy.train import run
 
 
 def main(argv: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Zen-NAS's `val.py`: its flags, on `zennas.evaluating`: accuracy of a model on ImageNet's validation images.
+"""Zen-NAS's `val.py`: its flags, on `zennas.accuracy.evaluation`: accuracy of a model on ImageNet's validation images.
 
 See `zennas eval --help` for all there is.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 
 from zennas.cli.errors import guarded
-from zennas.cli.legacy_eval import add_data, add_flags, validate
+from zennas.legacy.eval import add_data, add_flags, validate
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:

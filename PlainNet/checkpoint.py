@@ -13,13 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from PlainNet.errors import ZennasError
 from PlainNet.masternet import MasterNet
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 """Colours, which torch puts into some of its messages."""
 
 
-class CheckpointError(ValueError):
+class CheckpointError(ZennasError, ValueError):
     """A file that holds no weights, or not those of the network."""
 
 

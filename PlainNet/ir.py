@@ -11,8 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from PlainNet.errors import ZennasError
 
-class StructureError(ValueError):
+
+class StructureError(ZennasError, ValueError):
     """A structure that is no network: channels that do not join, an input too small, a broken block.
 
     `path` says which block, as a dotted index: "2" is the third block, "2.0" the first inside it.

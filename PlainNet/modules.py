@@ -1,7 +1,7 @@
 """From op graph to `torch.nn.Module`s: one `torch.fx.GraphModule` for each block of a structure.
 
 `masternet.py` puts the blocks and the classifier together. Weights are named by the path of their
-node: the convolution at "1.0.3" is `blocks.1.0.3` of the network.
+node: the convolution at "1.0.3" is `blocks.1.0.3` of the network. Imports torch.
 """
 
 from __future__ import annotations

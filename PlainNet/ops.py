@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from PlainNet.errors import ZennasError
+
 
 @dataclass(frozen=True, slots=True)
 class Conv:
@@ -223,7 +225,7 @@ def positions(op: Conv | RowColumnConv | MaxPool | AvgPool, size: int) -> int:
     return steps + 1
 
 
-class UnknownOperationError(TypeError):
+class UnknownOperationError(ZennasError, TypeError):
     """An operation that an interpreter of op graphs does not know yet."""
 
     def __init__(self, op: object, where: str) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from PlainNet.errors import ZennasError
+
 T = TypeVar("T")
 
 
@@ -21,11 +23,11 @@ def nearest_names(name: str, known: Iterable[str]) -> list[str]:
     return difflib.get_close_matches(name[:80], list(known), n=3, cutoff=0.5)
 
 
-class UnknownNameError(ValueError):
+class UnknownNameError(ZennasError, ValueError):
     """No such name in a registry; the message lists the nearest ones."""
 
 
-class RegistryError(RuntimeError):
+class RegistryError(ZennasError, RuntimeError):
     """A registry that cannot be built: two parts of one name, or a module that fails to import."""
 
 

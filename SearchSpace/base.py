@@ -11,10 +11,11 @@ from random import Random
 from typing import Protocol, runtime_checkable
 
 from PlainNet import Structure
+from PlainNet.errors import ZennasError
 from PlainNet.registry import Registry, UnknownNameError
 
 
-class SearchSpaceError(ValueError):
+class SearchSpaceError(ZennasError, ValueError):
     """A search space that cannot be used, or a structure that is not in it."""
 
 

@@ -29,7 +29,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in ("find_measures", "find_measures_arrays"):
-        from ZeroShotProxy import _measures  # torch takes seconds to import
+        from ZeroShotProxy.engine import measures  # torch takes seconds to import
 
-        return getattr(_measures, name)
+        return getattr(measures, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,17 +9,19 @@ A file in this package registers its proxy in `PROXIES`, by one of three functio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from PlainNet import Structure
+from PlainNet.errors import ZennasError
 from PlainNet.registry import Registry
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from ZeroShotProxy._probe import Probe
+    from ZeroShotProxy.engine.probe import Probe
 
 Use: TypeAlias = Literal["gradients", "fisher", "hessian", "jacobian", "relu_codes"]
 Need: TypeAlias = Literal["cost", "structure", "module", "batch", "labels", "population"]
@@ -29,7 +31,7 @@ INITIALISATIONS = ("own", "kaiming_fan_in", "kaiming_fan_out", "gaussian")
 """The network's own weights, and the rules of `_initialise.py`."""
 
 
-class ProxyError(ValueError):
+class ProxyError(ZennasError, ValueError):
     """A proxy that cannot score this network; the message names the proxy."""
 
 
@@ -118,6 +120,8 @@ class Score:
 
 
 Target: TypeAlias = "Structure | nn.Module"
+Batch: TypeAlias = "Tensor | tuple[Tensor, Tensor]"
+"""Images (N, C, H, W), or those and labels (N,)."""
 Measured: TypeAlias = "float | list[Tensor]"
 """What a measure gives: a number, or a tensor for each layer, whose sum is the score."""
 
@@ -137,7 +141,9 @@ class Proxy:
     parts: tuple[str, ...] = ()
 
 
-PROXIES: Registry[Proxy] = Registry("proxy", "ZeroShotProxy")
+PROXIES: Registry[Proxy] = Registry("proxy", "ZeroShotProxy.proxies")
+
+NO_SCORE_ALONE = "ranks populations, it has no score for one network: score several together"
 
 
 def register(
@@ -171,6 +177,13 @@ def known_structure(target: Target) -> Structure | None:
     """The structure of what is to be scored, itself or that of a MasterNet; None for other networks."""
     structure = target if isinstance(target, Structure) else getattr(target, "structure", None)
     return structure if isinstance(structure, Structure) else None
+
+
+def finite(name: str, value: float) -> float:
+    """`value`; raises ProxyError naming the proxy where it is no number."""
+    if not math.isfinite(value):
+        raise ProxyError(f"proxy {name} gives {value}: not finite")
+    return value
 
 
 def structure_of(target: Target, name: str) -> Structure:

@@ -1,30 +1,34 @@
 """Calling proxies: `score` for a structure or a network, with shared passes.
 
 Structures are built with fresh weights and shown random images, `settings.repeats` times over; a network is
-taken as it is and shown the batch that is passed in. `_measures.py` runs networks, and imports torch.
+taken as it is and shown the batch that is passed in. `engine/measures.py` runs networks, and imports torch.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from PlainNet import Options, StructureError
-from ZeroShotProxy.base import PROXIES, Proxy, ProxyError, Score, ScoreSettings, Target, known_structure
+from ZeroShotProxy.base import (
+    NO_SCORE_ALONE,
+    PROXIES,
+    Batch,
+    Proxy,
+    ProxyError,
+    Score,
+    ScoreSettings,
+    Target,
+    finite,
+    known_structure,
+)
 from ZeroShotProxy.ensembles import find, parts_of, rankings
 from ZeroShotProxy.interval import mean_score
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-Batch: TypeAlias = "Tensor | tuple[Tensor, Tensor]"
-"""Images (N, C, H, W), or those and labels (N,)."""
-
-
-NO_SCORE_ALONE = "ranks populations, it has no score for one network: score several together"
+    pass
 
 
 @overload
@@ -55,13 +59,13 @@ def score(target: Target, *given: Any, **named: Any) -> dict[str, Score]:
     measured = [proxy for proxy in proxies if proxy not in by_structure]
     found = {proxy.info.name: _by_structure(proxy, target, settings) for proxy in by_structure}
     if measured:
-        from ZeroShotProxy import _measures  # torch takes seconds to import
+        from ZeroShotProxy.engine import measures  # torch takes seconds to import
 
         if batch is None:
             found |= _repeated(target, measured, settings)
         else:
-            network = _measures.network_of(target, settings)
-            values = _measures.measure(network, batch, measured, settings)
+            network = measures.network_of(target, settings)
+            values = measures.measure(network, batch, measured, settings)
             found |= {name: Score(value) for name, value in values.items()}
     return {proxy.info.name: found[proxy.info.name] for proxy in proxies}
 
@@ -163,8 +167,8 @@ def _by_structure(proxy: Proxy, target: Target, settings: ScoreSettings) -> Scor
 
 def _repeated(target: Target, proxies: list[Proxy], settings: ScoreSettings) -> dict[str, Score]:
     """Means over `settings.repeats` networks of one structure, each with weights and images of its own."""
-    from ZeroShotProxy import _measures
     from ZeroShotProxy.base import structure_of
+    from ZeroShotProxy.engine import measures
 
     if known_structure(target) is None:
         for proxy in proxies:
@@ -174,14 +178,7 @@ def _repeated(target: Target, proxies: list[Proxy], settings: ScoreSettings) -> 
     found: dict[str, list[float]] = {proxy.info.name: [] for proxy in proxies}
     for repeat in range(settings.repeats):
         once = settings.repetition(repeat)
-        network = _measures.network_of(structure, once)
-        for name, value in _measures.measure(network, _measures.noise(structure, once), proxies, once).items():
+        network = measures.network_of(structure, once)
+        for name, value in measures.measure(network, measures.noise(structure, once), proxies, once).items():
             found[name].append(value)
     return {name: mean_score(values) for name, values in found.items()}
-
-
-def finite(name: str, value: float) -> float:
-    """`value`; raises ProxyError naming the proxy where it is no number."""
-    if not math.isfinite(value):
-        raise ProxyError(f"proxy {name} gives {value}: not finite")
-    return value

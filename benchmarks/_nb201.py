@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from zennas.api import correlate
-from zennas.correlate.result import CorrelateResult
+from zennas.correlation.result import CorrelateResult
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("NB201_DATA", ROOT.parent / "shared" / "data"))

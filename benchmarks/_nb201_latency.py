@@ -21,13 +21,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from latency.errors import Errors, errors
-from latency.features import work
-from latency.fit import ranges
-from latency.hardware import processor
+from latency.fitting.errors import Errors, errors
+from latency.fitting.fit import ranges
 from latency.kernels import ACTIVATION, AVG_POOL, CONV, GLOBAL_POOL, LINEAR, NORM, WEIGHTED, Fusion, Kernel, group
-from latency.models import Linear
-from latency.profile import Profile
+from latency.predicting.features import work
+from latency.predicting.hardware import processor
+from latency.predicting.models import Linear
+from latency.predicting.profile import Profile
 from PlainNet import lower
 from PlainNet.blocks.nasbench201 import EDGES, OPERATIONS
 from PlainNet.ops import OpGraph
@@ -65,7 +65,7 @@ class Device:
     """A device as it was measured. column: in the files. target: percent within ±10 % that issue 4 asks for.
 
     setting, remark: how it was run, and what else there is to know, for the card. large: whether large convolutions get
-    a rate of their own, see `latency.models.Linear`.
+    a rate of their own, see `latency.predicting.models.Linear`.
     """
 
     name: str
@@ -251,7 +251,7 @@ def _relative(sums: Floats, ms: Floats, rounds: int = 30) -> list[float]:
 
 
 def predicted(profile: Profile, part: Measured) -> Floats:
-    """Milliseconds for one image; `latency.predictor.Predictor` says the same."""
+    """Milliseconds for one image; `latency.predicting.predictor.Predictor` says the same."""
     times = np.array([profile.kernel_ms(kernel) for kernel in part.kernels])
     found: Floats = profile.scale * (part.counts @ times) + profile.overhead_ms
     return found

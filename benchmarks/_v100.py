@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 import ZenNet
 from latency.kernels import UNFUSED, WEIGHTED, Kernel
-from latency.models import Learned, traffic
-from latency.predictor import Predictor
-from latency.profile import Profile
+from latency.predicting.models import Learned, traffic
+from latency.predicting.predictor import Predictor
+from latency.predicting.profile import Profile
 from PlainNet import Options, parse
 
 Floats = NDArray[np.float64]

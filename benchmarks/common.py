@@ -11,11 +11,11 @@ from collections.abc import Callable
 from random import Random
 
 import ZenNet
-from latency.conditions import processor, version_of
+from latency.measuring.conditions import processor, version_of
 from PlainNet import Options, Structure, parse
 from PlainNet.cost import CostModel
 from SearchSpace import load_space
-from zennas.budget import Budget
+from zennas.budget.budgets import Budget
 
 
 def print_machine() -> None:

@@ -17,9 +17,9 @@ from scipy.stats import t as student_t
 from benchmarks.common import print_machine
 from PlainNet import parse
 from PlainNet.masternet import build
-from zennas.train.job import Job, Where
-from zennas.train.recipe import Distillation, Recipe, TrainingError
-from zennas.train.runner import train_structure
+from zennas.training.job import Job, Where
+from zennas.training.recipe import Distillation, Recipe, TrainingError
+from zennas.training.runner import train_structure
 
 TEACHER = "SuperConvK3BNRELU(3,32,1,1)SuperResK3K3(32,48,2,48,1)SuperResK3K3(48,96,2,96,1)SuperConvK1BNRELU(96,128,1,1)"
 STUDENT = "SuperConvK3BNRELU(3,6,2,1)SuperResK3K3(6,12,2,12,1)"

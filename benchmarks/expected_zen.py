@@ -11,7 +11,7 @@ from scipy.stats import kendalltau, spearmanr
 import ZenNet
 from benchmarks.common import print_machine, published, random_in_budget
 from PlainNet import Structure
-from zennas.budget import Budget
+from zennas.budget.budgets import Budget
 from ZeroShotProxy import ScoreSettings, score
 
 COUNT = 200

@@ -16,15 +16,15 @@ from pathlib import Path
 import zennas
 import ZenNet
 from benchmarks.common import print_machine
-from latency.conditions import load, version_of
-from latency.subject import of_structure
+from latency.measuring.conditions import load, version_of
+from latency.measuring.subject import of_structure
 from PlainNet import parse
+from zennas.accuracy.comparison import checked
+from zennas.accuracy.images import noise
 from zennas.data import DataError, Normalisation
-from zennas.evaluate import Shown
-from zennas.export.base import FORMATS, Job, settled
-from zennas.export.check import checked
-from zennas.export.images import noise
-from zennas.models import TrainedModel, trained_model
+from zennas.data.base import Shown
+from zennas.exporting.base import FORMATS, Job, settled
+from zennas.named.models import TrainedModel, trained_model
 
 CIFAR = Path(os.environ.get("CIFAR_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 MOST_LOST, LEAST_RATIO = 1.0, 2.0

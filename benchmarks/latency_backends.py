@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from benchmarks.common import print_machine
 from latency.base import BACKENDS, MeasureSettings
-from latency.measure import measure
-from zennas.networks import network
+from latency.measuring.measure import measure
+from zennas.named.networks import network
 
 NETWORKS = ("torchvision:resnet18", "torchvision:mobilenet_v2", "zennet_imagenet1k_flops400M_SE_res224")
 

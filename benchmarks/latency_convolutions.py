@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from benchmarks._v100 import DATA
 from benchmarks.common import print_machine
-from latency.fit import held_out_errors
-from latency.profile import FOLDER, load_profile
-from latency.table import read_table
+from latency.fitting.fit import held_out_errors
+from latency.predicting.profile import FOLDER, load_profile
+from latency.predicting.table import read_table
 
 TARGETS = {"fp32": (94, 3.5), "fp16": (90, 5.0), "int8": (94, 3.5)}
 """Within ±10 %, at least; MAPE, at most; both in percent."""

@@ -8,12 +8,12 @@ import sys
 
 from benchmarks.common import print_machine
 from latency.base import MeasureSettings
-from latency.features import work
-from latency.hardware import H200
 from latency.kernels import Fusion, group
-from latency.measure import measure
+from latency.measuring.measure import measure
+from latency.predicting.features import work
+from latency.predicting.hardware import H200
 from PlainNet.ops import OpGraph
-from zennas.networks import network
+from zennas.named.networks import network
 
 BATCH = 64
 NETWORKS = ("zennet_imagenet1k_latency02ms_res224", "torchvision:mobilenet_v2", "torchvision:resnet50")

@@ -15,11 +15,11 @@ import numpy as np
 
 from benchmarks._v100 import BANDWIDTH, PUBLISHED_MS, Floats, shares, slowdown, unfused
 from benchmarks.common import print_machine
-from latency.card import method
-from latency.errors import errors
-from latency.making import write_profile
-from latency.models import traffic
-from latency.profile import FOLDER, load_profile
+from latency.fitting.card import method
+from latency.fitting.errors import errors
+from latency.fitting.making import write_profile
+from latency.predicting.models import traffic
+from latency.predicting.profile import FOLDER, load_profile
 
 NAME = "v100-pytorch-fp16"
 SOURCE = (

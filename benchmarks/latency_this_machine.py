@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from benchmarks.common import print_machine
 from latency.base import LatencyError
-from latency.making import write_profile
-from latency.profile import FOLDER, load_profile
-from zennas.profile_errors import drift, drift_text, evaluate, measured_as, usual_networks
+from latency.fitting.making import write_profile
+from latency.predicting.profile import FOLDER, load_profile
+from zennas.report.profile_errors import drift, drift_text, evaluate, measured_as, usual_networks
 
 WHOLE = "whole networks"
 LIMITS = (

@@ -10,9 +10,9 @@ from scipy.stats import spearmanr
 
 from benchmarks._nb201 import ACCURACIES, IMAGES, RUNS, VALUES, data_or_leave, run, sample_size
 from benchmarks.common import print_machine
-from zennas.correlate.report import protocol
-from zennas.tables import AccuracyTable, read
-from zennas.tables.csvfile import write_csv
+from zennas.accuracy.tables import AccuracyTable, read
+from zennas.accuracy.tables.csvfile import write_csv
+from zennas.correlation.summary import protocol
 
 SAMPLE = 550
 OURS = {

@@ -29,11 +29,11 @@ from benchmarks._nb201_latency import (
     read,
 )
 from benchmarks.common import print_machine
-from latency.card import method
-from latency.errors import Errors, errors
-from latency.making import write_profile
-from latency.predictor import Predictor
-from latency.profile import FOLDER, Profile, load_profile, profile_names
+from latency.fitting.card import method
+from latency.fitting.errors import Errors, errors
+from latency.fitting.making import write_profile
+from latency.predicting.predictor import Predictor
+from latency.predicting.profile import FOLDER, Profile, load_profile, profile_names
 from SearchSpace.nasbench201 import network
 
 CHECKED = 40

@@ -13,7 +13,7 @@ from benchmarks._nb201 import VALUES, data_or_leave
 from benchmarks.common import print_machine
 from SearchSpace.nasbench201 import Cell201, network
 from ZeroShotProxy import ProxyError
-from ZeroShotProxy.zen_expected import ExpectedZen
+from ZeroShotProxy.proxies.zen_expected import ExpectedZen
 
 
 def main() -> None:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from benchmarks.common import apart, print_machine
 from PlainNet import Structure
-from zennas.budget import DEFAULT_SOURCE, PREDICTOR, Budget, LatencyLimit
-from zennas.candidate import Latency
-from zennas.devices import Device
-from zennas.search import runner
-from zennas.search.result import SearchResult, read_result
-from zennas.search.settings import SearchSettings
+from zennas.budget.budgets import DEFAULT_SOURCE, PREDICTOR, Budget, LatencyLimit
+from zennas.budget.meters import Device
+from zennas.runs.candidate import Latency
+from zennas.searching import runner
+from zennas.searching.result import SearchResult, read_result
+from zennas.searching.settings import SearchSettings
 
 START = (
     "SuperConvK3BNRELU(3,32,2,1)SuperResK3K3(32,64,2,32,1)SuperResK3K3(64,128,2,64,1)"

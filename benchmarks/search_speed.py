@@ -12,18 +12,18 @@ from benchmarks.common import apart, print_machine, random_in_budget
 from PlainNet import Options
 from PlainNet.cost import CostModel, count_layers
 from SearchSpace import load_space
-from zennas.budget import Budget
-from zennas.search.result import read_result
-from zennas.search.runner import start
-from zennas.search.settings import SearchSettings
-from ZeroShotProxy.zen_expected import ExpectedZen
+from zennas.budget.budgets import Budget
+from zennas.searching.result import read_result
+from zennas.searching.runner import start
+from zennas.searching.settings import SearchSettings
+from ZeroShotProxy.proxies.zen_expected import ExpectedZen
 
 BUDGET = Budget(params=10**6, layers=18)
 CANDIDATES = 480_000
 
 
 def loop() -> None:
-    """Mutate, count, check, score: what `zennas.search.evolution` does to a candidate, and nothing besides."""
+    """Mutate, count, check, score: what the strategy `evolution` does to a candidate, and nothing besides."""
     space, model, score, rng = load_space("XXBL"), CostModel(32, 100), ExpectedZen(32), Random(0)
     best = [(0.0, space.initial())] * 64
     scored = 0

@@ -16,8 +16,8 @@ from benchmarks.common import print_machine
 from PlainNet import build
 from SearchSpace.nasbench201 import Cell201, network
 from ZeroShotProxy import ScoreSettings, score
-from ZeroShotProxy._isolated import WithoutBatchNorm
-from ZeroShotProxy._measures import ZERO_COST_NAS
+from ZeroShotProxy.engine.isolated import WithoutBatchNorm
+from ZeroShotProxy.engine.measures import ZERO_COST_NAS
 
 CELL = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|"
 BATCH = 64

@@ -14,16 +14,16 @@ import ZenNet
 from benchmarks.common import print_machine
 from PlainNet import parse
 from PlainNet.masternet import MasterNet, build
+from zennas.accuracy.protocol import Evaluation
 from zennas.data import ImageSet
-from zennas.data.base import in_memory
+from zennas.data.base import Shown, in_memory
 from zennas.data.cifar import USUAL
-from zennas.evaluate import Evaluation, Shown
-from zennas.train.distributed import Group
-from zennas.train.feed import Feed
-from zennas.train.loop import train_epochs
-from zennas.train.objective import Plain
-from zennas.train.recipe import Recipe
-from zennas.train.state import new_state
+from zennas.training.distributed import Group
+from zennas.training.feed import Feed
+from zennas.training.loop import train_epochs
+from zennas.training.objective import Plain
+from zennas.training.recipe import Recipe
+from zennas.training.state import new_state
 
 NAME = "zennet_cifar10_model_size1M_res32"
 BATCH, STEPS, ROUNDS = 64, 3, 9

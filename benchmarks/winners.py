@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.common import print_machine, published
-from zennas.budget import Budget
-from zennas.search.result import read_result
-from zennas.search.runner import start
-from zennas.search.settings import SearchSettings
+from zennas.budget.budgets import Budget
+from zennas.searching.result import read_result
+from zennas.searching.runner import start
+from zennas.searching.settings import SearchSettings
 from ZeroShotProxy import ScoreSettings, score
 
 CASES = (

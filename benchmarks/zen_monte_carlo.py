@@ -12,7 +12,7 @@ import torch
 from benchmarks._baseline import zen_by_definition
 from benchmarks.common import print_machine, published, random_in_budget
 from PlainNet import Structure
-from zennas.budget import Budget
+from zennas.budget.budgets import Budget
 from ZeroShotProxy import ScoreSettings, score
 
 # Means over seeds that were measured on a public implementation, with the standard deviation of one seed.

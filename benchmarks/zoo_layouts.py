@@ -11,7 +11,7 @@ import ZenNet
 from benchmarks._zennas_layout import layout, marked_state, marks_arrived, reference_logits
 from benchmarks.common import print_machine
 from PlainNet import cost
-from zennas.numbers import format_count
+from zennas.common.numbers import format_count
 
 
 def main() -> None:

@@ -1,22 +1,29 @@
 """Latencies: measured on this machine, or predicted for others.
 
-Start reading at `base.py`, then `measure.py` or `predictor.py`.
-
     latency.measure("SuperConvK3BNRELU(3,8,1,1)…", resolution=32, backend="onnxruntime", precision="int8").latency_ms
     latency.measure(torchvision.models.resnet18(), resolution=224, batch_size=8)
     latency.predict("SuperConvK3BNRELU(3,8,1,1)…", "v100-pytorch-fp16", resolution=224, num_classes=1000)
 
-Importing this package imports neither torch nor numpy; what runs networks imports them when it is called.
+Three wings: `measuring/` (timer, checks), `predicting/` (profiles, kernels to milliseconds), `fitting/` (making
+profiles), beside `backends/`, one file each, and `profiles/`. Start reading at `base.py`. Importing this package
+imports neither torch nor numpy.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from latency.api import measure, predict
+
+__all__ = ["measure", "predict"]
 
 
 def __getattr__(name: str) -> Any:
-    # A module that can be called, see measure.py; imported when it is asked for.
-    if name == "measure":
-        return import_module("latency.measure")
-    if name == "predict":
-        return import_module("latency.predictor").predict
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module("latency.api"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

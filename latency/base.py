@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from latency.kernels import Fusion
-from latency.timing import median_interval, percentile
+from latency.statistics import median_interval, percentile
+from PlainNet.errors import ZennasError
 from PlainNet.ops import OpGraph
 from PlainNet.registry import Registry
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class LatencyError(RuntimeError):
+class LatencyError(ZennasError, RuntimeError):
     """A latency that cannot be measured or predicted; the message names value, limit and way out."""
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from PlainNet.errors import ZennasError
+
 PUBLISHED, SHIPPED, YOURS = "published", "shipped", "yours"
 """Where a model is from: Zen-NAS's, this project's with its weights in the package, the user's own."""
 
 
-class ZooError(ValueError):
+class ZooError(ZennasError, ValueError):
     """A model that cannot be read from a zoo, or not be put into it."""
 
 

@@ -20,12 +20,12 @@ import torch
 import PlainNet
 from PlainNet.checkpoint import load_checkpoint, tensor_bytes
 from PlainNet.files import write_bytes, write_text
-from zennas.card import read_card
+from zennas.accuracy.protocol import Accuracy, Evaluation
 from zennas.data import open_set
-from zennas.evaluate import Accuracy, Evaluation
-from zennas.models import trained_model
-from zennas.search.result import read_result
-from zennas.targets import TargetError
+from zennas.named.card import read_card
+from zennas.named.models import trained_model
+from zennas.named.structures import TargetError
+from zennas.searching.result import read_result
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "pretrained"

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Before torch is imported: as many processes as cores, each with a pool of threads, would wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from PlainNet import BlockSpec, Structure
 from PlainNet.blocktype import BlockType

@@ -1,100 +1,118 @@
-"""Which part may know which: imports go downward only, and a closed-form search never imports torch."""
+"""Which part may know which: imports go downward only, and a closed-form search never imports torch.
+
+A new file needs no entry here: its folder says where it stands, and its first lines say whether it imports torch.
+"""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-MAY_IMPORT = {
-    "PlainNet": {"PlainNet"},
-    "SearchSpace": {"SearchSpace", "PlainNet"},
-    "ZeroShotProxy": {"ZeroShotProxy", "PlainNet"},
-    "latency": {"latency", "PlainNet"},
-    "zennas": {"zennas", "SearchSpace", "ZeroShotProxy", "latency", "PlainNet", "ZenNet"},
-    "pretrained": {"pretrained", "PlainNet"},
-    "ZenNet.py": {"PlainNet", "pretrained"},
-}
-OURS = {"PlainNet", "SearchSpace", "ZeroShotProxy", "latency", "zennas", "ZenNet", "pretrained"}
-IMPORTS_TORCH = {
-    "PlainNet/modules.py",
-    "PlainNet/masternet.py",
-    "PlainNet/checkpoint.py",
-    "ZeroShotProxy/_features.py",
-    "ZeroShotProxy/_gaussian_torch.py",
-    "ZeroShotProxy/_initialise.py",
-    "ZeroShotProxy/_isolated.py",
-    "ZeroShotProxy/_measures.py",
-    "ZeroShotProxy/_ntk.py",
-    "ZeroShotProxy/_per_image.py",
-    "ZeroShotProxy/_probe.py",
-    "ZeroShotProxy/_units.py",
-    "ZeroShotProxy/_zen_torch.py",
-    "latency/folding.py",
-    "latency/trace.py",
-    "latency/train.py",
-    "zennas/data/loading.py",
-    "zennas/evaluate.py",
-    "zennas/train/augment.py",
-    "zennas/train/distil.py",
-    "zennas/train/distributed.py",
-    "zennas/train/feed.py",
-    "zennas/train/initialise.py",
-    "zennas/train/loop.py",
-    "zennas/train/objective.py",
-    "zennas/train/optimisers.py",
-    "zennas/train/outcome.py",
-    "zennas/train/runner.py",
-    "zennas/train/stages.py",
-    "zennas/train/state.py",
-    "zennas/train/teacher.py",
-}
+FLOORS = (
+    ("PlainNet",),
+    ("SearchSpace", "ZeroShotProxy", "latency", "pretrained"),
+    ("ZenNet",),
+    ("zennas",),
+)
+"""The packages from the ground up; those of one floor do not import each other."""
+ROOMS = (
+    ("common",),
+    ("runs", "data"),
+    ("named",),
+    ("budget",),
+    ("accuracy",),
+    ("searching",),
+    ("correlation", "training", "exporting"),
+    ("report",),
+    ("api",),
+    ("cli",),
+    ("legacy", "__main__"),
+)
+"""The rooms of `zennas/`, likewise."""
+WINGS = (("kernels", "statistics"), ("base",), ("predicting",), ("measuring",), ("backends", "fitting"), ("api",))
+"""The wings of `latency/`, likewise."""
+HEAVY = {"torch", "torchvision", "sklearn", "fvcore"}
 
 
 def sources(part: str) -> list[Path]:
     path = ROOT / part
-    return [path] if path.is_file() else sorted(path.rglob("*.py"))
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
 
 
-def imports(path: Path, at_import_time: bool = False) -> set[str]:
-    """Top-level names of the modules that a file imports, anywhere or only when it is imported itself."""
-    tree = ast.parse(path.read_text())
-    found: set[str] = set()
-    todo: list[ast.AST] = list(tree.body)
+def imported(path: Path, at_import_time: bool = False) -> Iterator[str]:
+    """Full names of what a file imports, anywhere or only when it is imported itself."""
+    todo: list[ast.AST] = list(ast.parse(path.read_text()).body)
     while todo:
         node = todo.pop()
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            found.add((node.module or "").split(".")[0])
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif at_import_time and (
             isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
             or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
         ):
             continue
         todo += ast.iter_child_nodes(node)
+
+
+def floor_of(name: str, floors: tuple[tuple[str, ...], ...]) -> int:
+    return next(i for i, parts in enumerate(floors) if name in parts)
+
+
+def upward(parts: tuple[tuple[str, ...], ...], package: str = "") -> list[str]:
+    """Imports that do not go down, as text. package: whose parts these are; "" for the packages themselves."""
+    known = [name for floor in parts for name in floor]
+    found = []
+    for part in known:
+        for path in sources(f"{package}/{part}" if package else part):
+            for name in imported(path):
+                top, _, rest = name.partition(".")
+                other = rest.partition(".")[0] if package and top == package else "" if package else top
+                if other == part or other not in known:
+                    continue
+                if floor_of(other, parts) >= floor_of(part, parts):
+                    found.append(f"{path.relative_to(ROOT)} imports {name}")
     return found
 
 
-@pytest.mark.parametrize("part", MAY_IMPORT)
-def test_imports_go_downward(part: str) -> None:
-    for path in sources(part):
-        upward = (imports(path) & OURS) - MAY_IMPORT[part]
-        assert not upward, f"{path.relative_to(ROOT)} imports {', '.join(upward)}"
+def test_packages_import_downward() -> None:
+    assert upward(FLOORS) == []
 
 
-def test_torch_is_imported_where_it_is_needed_only() -> None:
-    found = {
-        str(path.relative_to(ROOT))
-        for part in MAY_IMPORT
-        for path in sources(part)
-        if {"torch", "torchvision", "sklearn", "fvcore"} & imports(path, at_import_time=True)
+def test_rooms_of_the_application_import_downward() -> None:
+    assert upward(ROOMS, "zennas") == []
+
+
+def test_wings_of_latency_import_downward() -> None:
+    assert upward(WINGS, "latency") == []
+
+
+def test_every_room_has_its_floor() -> None:
+    rooms = {
+        path.stem for path in (ROOT / "zennas").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
     }
-    assert found == IMPORTS_TORCH
+    assert rooms - {"__init__"} == {room for floor in ROOMS for room in floor}
+
+
+def test_a_module_that_imports_torch_says_so_in_its_first_lines() -> None:
+    for part in (name for floor in FLOORS for name in floor):
+        for path in sources(part):
+            imports = bool(HEAVY & {name.partition(".")[0] for name in imported(path, at_import_time=True)})
+            says = "Imports torch." in (ast.get_docstring(ast.parse(path.read_text())) or "")
+            assert imports == says, f"{path.relative_to(ROOT)} imports torch: {imports}; its docstring says so: {says}"
+
+
+@pytest.mark.parametrize("package", ["PlainNet.blocks", "SearchSpace", "ZeroShotProxy.proxies", "latency.backends"])
+def test_what_a_registry_loads_imports_nothing_heavy(package: str) -> None:
+    for path in sources(package.replace(".", "/")):
+        assert not HEAVY & {name.partition(".")[0] for name in imported(path, at_import_time=True)}, path
 
 
 def run(code: str) -> str:
@@ -123,3 +141,18 @@ print("torch" in sys.modules)
 def test_the_package_and_its_help_import_nothing_heavy() -> None:
     assert run("import sys, zennas; print({'torch', 'numpy', 'rich', 'typer'} & set(sys.modules))") == "set()"
     assert run("import sys, zennas.cli.app; print({'torch', 'numpy', 'scipy'} & set(sys.modules))") == "set()"
+
+
+def test_the_functions_of_the_package_are_found_and_explained() -> None:
+    code = """
+import inspect, latency, zennas
+for package in (zennas, latency):
+    for name in package.__all__:
+        function = getattr(package, name)
+        assert name in dir(package) and inspect.isfunction(function) and inspect.signature(function).parameters, name
+        assert function.__doc__, name
+import zennas.searching.runner, zennas.training.runner, zennas.correlation.runner, zennas.exporting.runner
+assert all(inspect.isfunction(getattr(zennas, name)) for name in zennas.__all__)
+print("found")
+"""
+    assert run(code) == "found"

@@ -20,8 +20,8 @@ assert found["mine_too"].value > 0
 ranks = score_population([s, parse("ConvKX(3,8,3,1)")], ["ours", "mine"])
 assert ranks[0]["ours"].value > ranks[1]["ours"].value
 from latency.base import MeasureSettings
-from latency.measure import measure
-from latency.subject import of_structure
+from latency.measuring.measure import measure
+from latency.measuring.subject import of_structure
 stats = measure(of_structure(s, 8, 10), MeasureSettings("mine", seconds=0.1, relative_error=0.5))
 assert stats.latency_ms > 0
 """

@@ -129,7 +129,7 @@ def test_an_export_that_cannot_be_is_told(tmp_path: Path) -> None:
 
 
 def test_a_search_under_latency_by_zen_nas_s_flags(tmp_path: Path) -> None:
-    from zennas.search.result import read_result
+    from zennas.searching.result import read_result
 
     command = [sys.executable, "evolution_search.py", "--zero_shot_score", "Flops", "--max_layers", "9"]
     command += ["--budget_latency", "1.2e-4", "--input_image_size", "64", "--evolution_max_iter", "200"]
@@ -221,7 +221,7 @@ def test_numbers_are_checked_before_anything_is_made(tmp_path: Path, script: str
 
 
 def test_evolution_search_resumes_what_was_cut_short(tmp_path: Path) -> None:
-    from zennas.search.result import read_result
+    from zennas.searching.result import read_result
 
     command = [sys.executable, "evolution_search.py", "--zero_shot_score", "Params", "--budget_model_size", "1e5"]
     command += [

@@ -3,17 +3,27 @@
     result = zennas.search(budget_params="1M", max_layers=18)
     zennas.train(result.folder, dataset="digits")
 
-`zennas --help` is the same from the shell. Start reading at `api.py`, then `search/runner.py`.
+`zennas --help` is the same from the shell. Start reading at `api.py`, then `searching/runner.py`.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zennas.api import continue_correlate, continue_search, correlate, evaluate, export, search, train
 
 __version__ = "0.1.0"
 
+__all__ = ["continue_correlate", "continue_search", "correlate", "evaluate", "export", "search", "train"]
+
 
 def __getattr__(name: str) -> Any:
-    # Modules that can be called, see docs/adr/0002; imported when they are asked for.
-    if name in ("correlate", "evaluate", "export", "search", "train"):
-        return import_module(f"zennas.{name}")
-    raise AttributeError(f"module 'zennas' has no attribute {name!r}")
+    # The functions of `api.py`, imported when one is asked for: `import zennas` alone is quick.
+    if name not in __all__:
+        raise AttributeError(f"module 'zennas' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module("zennas.api"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

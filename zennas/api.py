@@ -9,22 +9,25 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zennas.budget import Budget
-from zennas.numbers import parse_count
-from zennas.search.result import SearchResult, read_result
-from zennas.search.runner import NoWatcher, Watcher, resume, start
-from zennas.search.settings import SearchSettings, WrongSettingError
-from zennas.sources import latency_limits
-from zennas.store import FILE
+from zennas.budget.budgets import Budget
+from zennas.budget.sources import latency_limits
+from zennas.common.errors import WrongSettingError
+from zennas.common.numbers import parse_count
+from zennas.runs.store import FILE
+from zennas.searching.result import SearchResult, read_result
+from zennas.searching.runner import NoWatcher, Watcher, resume, start
+from zennas.searching.settings import SearchSettings
 
 if TYPE_CHECKING:
-    from zennas.correlate.result import CorrelateResult
-    from zennas.correlate.runner import Watcher as CorrelateWatcher
-    from zennas.evaluate import Told
-    from zennas.evaluating import EvaluationResult
-    from zennas.train.loop import Watcher as TrainWatcher
-    from zennas.train.outcome import TrainResult
-    from zennas.train.recipe import Distillation
+    from zennas.accuracy.comparison import Told as ExportTold
+    from zennas.accuracy.evaluation import EvaluationResult
+    from zennas.accuracy.protocol import Told
+    from zennas.correlation.result import CorrelateResult
+    from zennas.correlation.runner import Watcher as CorrelateWatcher
+    from zennas.exporting.runner import Exported
+    from zennas.training.loop import Watcher as TrainWatcher
+    from zennas.training.outcome import TrainResult
+    from zennas.training.recipe import Distillation
 
 RUNS = Path("runs")
 
@@ -93,11 +96,11 @@ def train(
     `train.recipe.Recipe`, `train.job.Job` and `train.job.Where`; None is the default.
     Raises what `train.runner.train_structure` raises, TypeError for a setting that there is not.
     """
-    from zennas.targets import resolve
-    from zennas.train.job import Job, Where
-    from zennas.train.loop import NoWatcher as Silent
-    from zennas.train.recipe import Recipe
-    from zennas.train.runner import train_structure
+    from zennas.named.structures import resolve
+    from zennas.training.job import Job, Where
+    from zennas.training.loop import NoWatcher as Silent
+    from zennas.training.recipe import Recipe
+    from zennas.training.runner import train_structure
 
     found = resolve(str(target))
     given = {name: value for name, value in settings.items() if value is not None}
@@ -117,7 +120,7 @@ def _fields_of(kind: Any, settings: dict[str, Any]) -> dict[str, Any]:
 
 def training_folder(target: str | Path, dataset: str, save_dir: str | Path | None = None) -> Path:
     """Where `train` keeps its outcome. Raises what `targets.resolve` raises, WrongSettingError."""
-    from zennas.targets import resolve
+    from zennas.named.structures import resolve
 
     return _training_folder(None if save_dir is not None else resolve(str(target)).run, dataset, save_dir)
 
@@ -150,12 +153,52 @@ def evaluate(
     `evaluating.How`: batch_size, precision, device, workers, skip_corrupt, resolution.
     Raises TargetError, UnknownNameError, CheckpointError, DataError, WrongSettingError, DeviceError, EvaluationError.
     """
-    from zennas.evaluating import How, evaluate_model
-    from zennas.models import trained_model
+    from zennas.accuracy.evaluation import How, evaluate_model
+    from zennas.named.models import trained_model
 
     how = How(**settings)
     found = trained_model(str(model), None if checkpoint is None else Path(checkpoint))
     return evaluate_model(found, dataset, None if data_folder is None else Path(data_folder), how, told)
+
+
+def export(
+    network: str | Path,
+    format: str = "onnx",
+    *,
+    out: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    dataset: str | None = None,
+    data_folder: str | Path | None = None,
+    calibration_images: int | None = None,
+    skip_corrupt: bool = False,
+    overwrite: bool = False,
+    told: ExportTold = lambda done, total, note: None,
+    **options: str | int | None,
+) -> Exported:
+    """Write a trained network as a file for other programs, after the file was checked against PyTorch.
+
+    network: the folder of a run or training, or a name of the zoo. format: see `zennas.exporting.FORMATS`. out: the
+    file; None for export/ in the run's folder, or this folder for a model of the zoo. checkpoint: a file with other
+    weights. dataset, data_folder: images as `zennas.data.open_set` names them; accuracy is measured on its test images,
+    and INT8 is calibrated with `calibration_images` of its training images (None: 256). options: of the format.
+    Raises ExportError, UnavailableError, WrongSettingError, LatencyError, TargetError, DataError; nothing is written
+    then.
+    """
+    from zennas.exporting import runner
+
+    return runner.export(
+        network,
+        format,
+        out=out,
+        checkpoint=checkpoint,
+        dataset=dataset,
+        data_folder=data_folder,
+        calibration_images=calibration_images,
+        skip_corrupt=skip_corrupt,
+        overwrite=overwrite,
+        told=told,
+        **options,
+    )
 
 
 def correlate(
@@ -173,9 +216,9 @@ def correlate(
     The run is kept in `save_dir`, or in a new folder in `runs/`; with `go_on` a run of the same settings that is there
     already is continued. Raises WrongSettingError, and what `correlate.runner.start` raises.
     """
-    from zennas.correlate import runner
-    from zennas.correlate.result import read_result
-    from zennas.correlate.settings import CorrelateSettings
+    from zennas.correlation import runner
+    from zennas.correlation.result import read_result
+    from zennas.correlation.settings import CorrelateSettings
 
     chosen = CorrelateSettings(table=str(table), **settings)
     folder = _folder(save_dir) or new_folder(f"correlate-{Path(chosen.space).stem}")
@@ -191,8 +234,8 @@ def continue_correlate(
     folder: str | Path, workers: int | None = None, watcher: CorrelateWatcher | None = None
 ) -> CorrelateResult:
     """Carry on with a correlation that was cut short; a finished one is only read. Raises what `resume` raises."""
-    from zennas.correlate import runner
-    from zennas.correlate.result import read_result
+    from zennas.correlation import runner
+    from zennas.correlation.result import read_result
 
     runner.resume(Path(folder), workers, watcher or runner.NoWatcher())
     return read_result(Path(folder))

@@ -8,11 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from latency.base import MeasureSettings, Session, Subject
-from latency.conditions import versions_of
 from latency.kernels import Fusion
-from latency.onnx_files import why_not
-from latency.quantise import onnx_network
-from latency.quantise import why_not as why_not_quantised
+from latency.measuring.conditions import versions_of
+from latency.measuring.onnx_files import why_not
+from latency.measuring.quantise import onnx_network
+from latency.measuring.quantise import why_not as why_not_quantised
 
 if TYPE_CHECKING:
     import numpy as np

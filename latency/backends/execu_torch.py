@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from latency.base import BACKENDS, LatencyError, LayerTime, MeasureSettings, Subject, first_line
-from latency.conditions import version_of, versions_of
 from latency.kernels import Fusion
-from latency.quantise import calibration_batches
+from latency.measuring.conditions import version_of, versions_of
+from latency.measuring.quantise import calibration_batches
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,7 +90,7 @@ def _lowered(subject: Subject, settings: MeasureSettings, batch: NDArray[np.floa
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
-    from latency.folding import folded
+    from latency.measuring.folding import folded
 
     network = folded(subject.build())
     images = (torch.from_numpy(batch),)

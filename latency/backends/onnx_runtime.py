@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from latency.backends._onnx_cpu import OnnxCpuBackend
 from latency.base import BACKENDS, WARM_UP, LatencyError, LayerTime, MeasureSettings, Subject, first_line
-from latency.conditions import cores
-from latency.layers import attributed
-from latency.onnx_files import INPUT, nodes_of, value_of
-from latency.timing import middle_mean
+from latency.measuring.conditions import cores
+from latency.measuring.layers import attributed
+from latency.measuring.onnx_files import INPUT, nodes_of, value_of
+from latency.statistics import middle_mean
 
 if TYPE_CHECKING:
     import numpy as np

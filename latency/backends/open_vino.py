@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from latency.backends._onnx_cpu import OnnxCpuBackend
 from latency.base import BACKENDS, WARM_UP, LatencyError, LayerTime, MeasureSettings, Subject, first_line
-from latency.layers import attributed
-from latency.onnx_files import INPUT, OUTPUT, nodes_of, value_of
-from latency.timing import middle_mean
+from latency.measuring.layers import attributed
+from latency.measuring.onnx_files import INPUT, OUTPUT, nodes_of, value_of
+from latency.statistics import middle_mean
 from PlainNet.ops import OpGraph
 
 if TYPE_CHECKING:

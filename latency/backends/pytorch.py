@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from latency.base import BACKENDS, WARM_UP, LatencyError, LayerTime, MeasureSettings, Subject, first_line
-from latency.conditions import versions_of
 from latency.kernels import Fusion
-from latency.layers import Match, Step, attributed, matched
-from latency.timing import clock_of, middle_mean
+from latency.measuring.conditions import versions_of
+from latency.measuring.layers import Match, Step, attributed, matched
+from latency.measuring.timing import clock_of
+from latency.statistics import middle_mean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,7 +80,7 @@ class PyTorchSession:
     def __init__(self, subject: Subject, settings: MeasureSettings, batch: NDArray[np.float32]) -> None:
         import torch
 
-        from latency.folding import folded, traced
+        from latency.measuring.folding import folded, traced
 
         self._settings = settings
         self._graph = subject.graph

@@ -25,13 +25,13 @@ from latency.base import (
     UnavailableError,
     first_line,
 )
-from latency.conditions import versions_of
 from latency.kernels import Fusion
-from latency.layers import attributed
-from latency.onnx_files import INPUT, OUTPUT, export, nodes_of, why_not
-from latency.quantise import calibration_batches, quantised
-from latency.quantise import why_not as why_not_quantised
-from latency.timing import middle_mean
+from latency.measuring.conditions import versions_of
+from latency.measuring.layers import attributed
+from latency.measuring.onnx_files import INPUT, OUTPUT, export, nodes_of, why_not
+from latency.measuring.quantise import calibration_batches, quantised
+from latency.measuring.quantise import why_not as why_not_quantised
+from latency.statistics import middle_mean
 from PlainNet.files import write_bytes
 
 if TYPE_CHECKING:

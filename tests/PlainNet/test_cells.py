@@ -15,7 +15,7 @@ from PlainNet.lowering import Builder
 from PlainNet.modules import block_module, op_function
 from PlainNet.ops import Conv, OpGraph, RowColumnConv, Shape, Shift, Truncate
 from SearchSpace.gen_search_space import view_class
-from ZeroShotProxy._gaussian_torch import run
+from ZeroShotProxy.engine.gaussian import run
 
 SMALL = Stack(
     3, 4, 3, False, Cell(((6, 0), (3, 1), (7, 2), (0, 0)), (2, 3)), Cell(((3, 0), (1, 1), (9, 2), (2, 1)), (3,))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from PlainNet import BlockSpec, Structure, StructureError, build, cost
-from ZeroShotProxy.zen_expected import expected_zen
+from ZeroShotProxy.proxies.zen_expected import expected_zen
 
 STEM = BlockSpec("SuperConvK3BNRELU", (3, 8, 1, 1))
 BROKEN = {

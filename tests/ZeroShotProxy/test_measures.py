@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from tests.conftest import load_json
 from ZeroShotProxy import ProxyError, ScoreSettings, find_measures, find_measures_arrays, score
-from ZeroShotProxy._initialise import RULES
-from ZeroShotProxy._measures import ZERO_COST_NAS
-from ZeroShotProxy._probe import Probe
 from ZeroShotProxy.base import INITIALISATIONS
+from ZeroShotProxy.engine.initialise import RULES
+from ZeroShotProxy.engine.measures import ZERO_COST_NAS
+from ZeroShotProxy.engine.probe import Probe
 
 CPU = ScoreSettings(device="cpu")
 

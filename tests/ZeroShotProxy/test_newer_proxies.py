@@ -17,12 +17,12 @@ from SearchSpace.darts import network as cells
 from SearchSpace.genotype import Genotype
 from SearchSpace.nasbench201 import Cell201, network
 from ZeroShotProxy import ProxyError, ScoreSettings, score
-from ZeroShotProxy._features import blocks_of, features
-from ZeroShotProxy._initialise import drawn
-from ZeroShotProxy._per_image import first_weights_jacobian
-from ZeroShotProxy._probe import Probe
-from ZeroShotProxy._units import Units
-from ZeroShotProxy.linear_regions import thin
+from ZeroShotProxy.engine.features import blocks_of, features
+from ZeroShotProxy.engine.initialise import drawn
+from ZeroShotProxy.engine.per_image import first_weights_jacobian
+from ZeroShotProxy.engine.probe import Probe
+from ZeroShotProxy.engine.units import Units
+from ZeroShotProxy.proxies.linear_regions import thin
 
 CPU = ScoreSettings(device="cpu")
 

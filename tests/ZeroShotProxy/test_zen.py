@@ -15,8 +15,8 @@ from PlainNet.device import DeviceError
 from PlainNet.masternet import build
 from tests.conftest import SMALL
 from ZeroShotProxy import ProxyError, ScoreSettings, score
-from ZeroShotProxy._gaussian_torch import run
-from ZeroShotProxy.zen import mean_score
+from ZeroShotProxy.engine.gaussian import run
+from ZeroShotProxy.proxies.zen import mean_score
 
 SETTINGS = ScoreSettings(resolution=16, batch_size=16, repeats=16, device="cpu")
 
@@ -40,7 +40,7 @@ def test_passes_equal_the_module_with_the_same_weights() -> None:
     inputs = [torch.randn(4, 3, 16, 16) for _ in range(2)]
     kept = [x.clone() for x in inputs]
 
-    import ZeroShotProxy._gaussian_torch as engine
+    import ZeroShotProxy.engine.gaussian as engine
 
     original = engine._gaussian
     engine._gaussian = lambda shape, like, generator: next(weights).detach()

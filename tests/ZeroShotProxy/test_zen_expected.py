@@ -22,9 +22,8 @@ from SearchSpace.genotype import Genotype
 from SearchSpace.nasbench201 import Cell201, network
 from tests.conftest import SMALL
 from ZeroShotProxy import ScoreSettings, score
-from ZeroShotProxy import _dependence as dependence
-from ZeroShotProxy import _moments as moments
-from ZeroShotProxy.zen_expected import ExpectedZen, expected_zen
+from ZeroShotProxy.engine import dependence, moments
+from ZeroShotProxy.proxies.zen_expected import ExpectedZen, expected_zen
 
 SETTINGS = ScoreSettings(resolution=16, batch_size=16, repeats=6, device="cpu")
 
@@ -145,7 +144,7 @@ def test_gamma_reaches_the_score() -> None:
 
 
 def test_known_blocks_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    import ZeroShotProxy.zen_expected as module
+    import ZeroShotProxy.proxies.zen_expected as module
 
     computed: list[str] = []
     original = module.block_terms

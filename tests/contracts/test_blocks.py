@@ -14,7 +14,7 @@ from PlainNet.cost import FREE, CostModel, block_cost, op_cost
 from PlainNet.lowering import lower_block
 from PlainNet.masternet import MasterNet
 from tests.conftest import network_around, random_block
-from ZeroShotProxy.zen_expected import FEATURES, _terms, _walk, block_terms
+from ZeroShotProxy.proxies.zen_expected import FEATURES, _terms, _walk, block_terms
 
 KINDS = list(BLOCKS)
 VARIANTS = [Options(), Options(use_se=True), Options(no_reslink=True), Options(use_se=True, no_reslink=True)]

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from latency.base import BACKENDS, LatencyBackend, LatencyError, MeasureSettings, Subject, UnavailableError
-from latency.measure import images, measure, measure_blocks
-from latency.subject import of_structure
+from latency.measuring.measure import images, measure, measure_blocks
+from latency.measuring.subject import of_structure
 from PlainNet import parse
 from PlainNet.ops import Conv
 from tests.conftest import SMALL

@@ -15,8 +15,8 @@ import torch
 
 from latency.backends import onnx_runtime, pytorch, tensor_rt
 from latency.base import BACKENDS, LatencyError, MeasureSettings, UnavailableError
-from latency.measure import difference, images, measure, measure_layers, reference
-from latency.subject import of_structure
+from latency.measuring.measure import difference, images, measure, measure_layers, reference
+from latency.measuring.subject import of_structure
 from PlainNet import parse
 from PlainNet.ops import BatchNorm, Relu
 from tests.conftest import SMALL

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from latency import sampling
 from latency.base import LatencyError, LatencyStats, LayerTime, MeasureSettings
-from latency.campaign import Campaign, kernel_times, measure_sample, read_sample
+from latency.fitting import sampling
+from latency.fitting.campaign import Campaign, kernel_times, measure_sample, read_sample
+from latency.fitting.making import fit_folder
+from latency.fitting.sampling import sampled
 from latency.kernels import KINDS, WEIGHTED, Fusion, group
-from latency.making import fit_folder
-from latency.measure import Breakdown
-from latency.sampling import sampled
+from latency.measuring.measure import Breakdown
 from PlainNet import Options, cost, lower, parse
 
 QUICK = Campaign(MeasureSettings("torch", seconds=0.2, relative_error=0.3), networks=3, repeats=3)

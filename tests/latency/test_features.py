@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latency.features import Hardware, baseline, columns, features, names, work
-from latency.hardware import V100, named, processor
 from latency.kernels import CONV, DEPTHWISE, KINDS, WEIGHTED, Kernel
+from latency.predicting.features import Hardware, baseline, columns, features, names, work
+from latency.predicting.hardware import V100, named, processor
 from PlainNet.cost import op_cost
 from PlainNet.ops import Conv, Shape
 from PlainNet.registry import UnknownNameError

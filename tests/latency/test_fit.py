@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 
 from latency.base import LatencyError
-from latency.errors import errors
-from latency.features import baseline, work
-from latency.fit import Recipe, fit, held_out_errors, non_negative, rates, scaled
-from latency.hardware import processor
+from latency.fitting.errors import errors
+from latency.fitting.fit import Recipe, fit, held_out_errors, non_negative, rates, scaled
+from latency.fitting.making import fit_table, write_profile
 from latency.kernels import Fusion, Kernel
-from latency.making import fit_table, write_profile
-from latency.models import Learned, Linear
-from latency.profile import Profile, ProfileError, load_profile
-from latency.table import LATENCY, KernelTable, held_out
+from latency.predicting.features import baseline, work
+from latency.predicting.hardware import processor
+from latency.predicting.models import Learned, Linear
+from latency.predicting.profile import Profile, ProfileError, load_profile
+from latency.predicting.table import LATENCY, KernelTable, held_out
 
 SHEET = processor("fp32")
 TARGET = Profile("test", "a law", "none", "fp32", 1, SHEET, Fusion(), models=())

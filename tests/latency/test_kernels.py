@@ -11,8 +11,6 @@ from typing import Literal, TypeAlias
 
 import pytest
 
-from latency.features import work
-from latency.hardware import processor
 from latency.kernels import (
     ACTIVATION,
     ADD,
@@ -26,7 +24,9 @@ from latency.kernels import (
     Kernel,
     group,
 )
-from latency.predictor import FUSED_ACROSS
+from latency.predicting.features import work
+from latency.predicting.hardware import processor
+from latency.predicting.predictor import FUSED_ACROSS
 from PlainNet import Options, Structure, lower, ops, parse
 from PlainNet.cost import cost
 from PlainNet.lowering import part_graph

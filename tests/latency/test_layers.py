@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from latency.layers import Step, attributed, matched
+from latency.measuring.layers import Step, attributed, matched
 from PlainNet import lower, parse
 from PlainNet.ops import OpGraph
 

@@ -16,10 +16,10 @@ import pytest
 from numpy.typing import NDArray
 
 import latency
-from latency import measure as measuring
 from latency.base import LatencyError, LatencyStats, LayerTime, MeasureSettings, Subject, UnavailableError
 from latency.kernels import Fusion
-from latency.measure import (
+from latency.measuring import measure as measuring
+from latency.measuring.measure import (
     compare,
     difference,
     images,
@@ -29,7 +29,7 @@ from latency.measure import (
     needed_memory,
     reference,
 )
-from latency.subject import of_structure
+from latency.measuring.subject import of_structure
 from PlainNet import lower, parse
 from PlainNet.registry import UnknownNameError
 from tests.conftest import SMALL
@@ -270,7 +270,7 @@ def test_the_package_measures_what_it_is_given() -> None:
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
     code = """
-import sys, latency, latency.base, latency.measure, latency.timing
+import sys, latency, latency.base, latency.measuring.measure, latency.measuring.timing
 latency.base.BACKENDS.names()
 print({"torch", "numpy", "onnx", "onnxruntime", "openvino"} & set(sys.modules))
 """

@@ -12,8 +12,8 @@ import torchvision
 from torch import Tensor, nn
 
 from latency.base import LatencyError, Subject, UnavailableError
-from latency.onnx_files import INPUT, OPSET, OUTPUT, export, nodes_of, tensor_name, value_of, why_not
-from latency.subject import of_module, of_structure
+from latency.measuring.onnx_files import INPUT, OPSET, OUTPUT, export, nodes_of, tensor_name, value_of, why_not
+from latency.measuring.subject import of_module, of_structure
 from PlainNet import lower, parse
 from PlainNet.ops import BatchNorm, Conv, Linear, RowColumnConv
 from SearchSpace import load_space
@@ -166,7 +166,7 @@ def test_weights_beyond_a_file_are_refused_before_they_are_made() -> None:
 
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert why_not() is None
-    monkeypatch.setattr("latency.onnx_files.find_spec", lambda package: None)
+    monkeypatch.setattr("latency.measuring.onnx_files.find_spec", lambda package: None)
     with pytest.raises(UnavailableError, match=r"onnx is not installed: pip install 'zennas\[onnx\]'"):
         export(of_structure(parse(SMALL), 16, 10), 1)
 

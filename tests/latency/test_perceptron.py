@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from latency.fit import Recipe
-from latency.perceptron import Perceptron
-from latency.train import train
+from latency.fitting.fit import Recipe
+from latency.fitting.train import train
+from latency.predicting.perceptron import Perceptron
 
 QUICK = Recipe(width=16, hidden=2, steps=1500, batch=64)
 

@@ -8,13 +8,13 @@ from random import Random
 
 import pytest
 
-from latency.features import baseline
-from latency.hardware import V100
 from latency.kernels import KINDS, UNFUSED, Fusion, Kernel
-from latency.models import Learned, Linear, traffic
-from latency.predictor import Predictor
-from latency.profile import Profile, ProfileError, load_profile, profile_names
-from latency.table import predict_kernels
+from latency.predicting.features import baseline
+from latency.predicting.hardware import V100
+from latency.predicting.models import Learned, Linear, traffic
+from latency.predicting.predictor import Predictor
+from latency.predicting.profile import Profile, ProfileError, load_profile, profile_names
+from latency.predicting.table import predict_kernels
 from PlainNet import Options, parse
 from SearchSpace import SPACES, load_space
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from latency.kernels import Fusion, Kernel
-from latency.models import Linear, model_from_json
-from latency.predictor import Predictor
-from latency.profile import FOLDER, Profile, ProfileError, load_profile, profile_names
-from latency.table import predict_kernels
+from latency.predicting.models import Linear, model_from_json
+from latency.predicting.predictor import Predictor
+from latency.predicting.profile import FOLDER, Profile, ProfileError, load_profile, profile_names
+from latency.predicting.table import predict_kernels
 from PlainNet import Structure, parse
 from SearchSpace import load_space
 from SearchSpace.nasbench201 import Cell201, network

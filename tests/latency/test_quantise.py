@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from latency.base import LatencyError, MeasureSettings
-from latency.measure import difference, images, reference
-from latency.onnx_files import export
-from latency.quantise import CALIBRATION_IMAGES, calibration_batches, quantised
-from latency.subject import of_structure
+from latency.measuring.measure import difference, images, reference
+from latency.measuring.onnx_files import export
+from latency.measuring.quantise import CALIBRATION_IMAGES, calibration_batches, quantised
+from latency.measuring.subject import of_structure
 from PlainNet import parse
 from tests.conftest import SMALL
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from latency.base import LatencyError
-from latency.subject import of_module, of_structure, subject_of
+from latency.measuring.subject import of_module, of_structure, subject_of
 from PlainNet import ParseError, parse
 from tests.conftest import SMALL
 

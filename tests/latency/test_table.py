@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from latency.kernels import CONV, DEPTHWISE, GLOBAL_POOL, GROUPED, Kernel, by_kind
-from latency.table import COLUMNS, TableError, held_out, read_table
+from latency.predicting.table import COLUMNS, TableError, held_out, read_table
 
 HEADER = ",".join(COLUMNS)
 GOOD = "regular,64,16,28,28,32,3,2,1"

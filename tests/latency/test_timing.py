@@ -12,21 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latency.timing import (
+from latency.measuring.timing import (
     LEAST_SAMPLES,
     CpuClock,
     Sampler,
     Timing,
-    certainty,
     clock_of,
-    drift,
-    median,
-    median_interval,
-    middle_mean,
-    percentile,
     take_turns,
     time_run,
 )
+from latency.statistics import certainty, drift, median, median_interval, middle_mean, percentile
 
 
 class FakeClock:

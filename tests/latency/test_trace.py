@@ -11,7 +11,7 @@ from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
 
 from latency.base import LatencyError
-from latency.trace import read_graph
+from latency.measuring.trace import read_graph
 from PlainNet import build, lower, parse
 from PlainNet.blocktype import Options
 from PlainNet.cost import op_cost

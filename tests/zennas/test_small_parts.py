@@ -13,12 +13,13 @@ from PlainNet import Cost, ParseError, StructureError, parse
 from PlainNet.files import write_text
 from tests.conftest import SMALL
 from zennas.api import search
-from zennas.budget import Budget, BudgetError
-from zennas.numbers import format_count, parse_count
-from zennas.report import analyze_network
-from zennas.search.settings import SearchSettings, SettingsError, WrongSettingError
-from zennas.store import StoreError
-from zennas.targets import TargetError, resolve
+from zennas.budget.budgets import Budget, BudgetError
+from zennas.common.errors import SettingsError, WrongSettingError
+from zennas.common.numbers import format_count, parse_count
+from zennas.named.structures import TargetError, resolve
+from zennas.report.analysis import analyze_network
+from zennas.runs.store import StoreError
+from zennas.searching.settings import SearchSettings
 from ZeroShotProxy import ProxyError
 
 

@@ -26,8 +26,8 @@ def analyze(
     Example: zennas analyze zennet_imagenet1k_flops400M_SE_res224
     """
     from zennas.cli.render import OUT, print_json
-    from zennas.report import analysis_table, analyze_network
-    from zennas.targets import resolve
+    from zennas.named.structures import resolve
+    from zennas.report.analysis import analysis_table, analyze_network
 
     target = resolve(network)
     analysis = analyze_network(

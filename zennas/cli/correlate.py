@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from zennas.cli import options as opt
-from zennas.limits import MAX_RESOLUTION
+from zennas.common.limits import MAX_RESOLUTION
 
 
 def correlate(

@@ -13,7 +13,7 @@ def doctor(as_json: opt.Json = False) -> None:
     Exits with 1 where something does not work.
     """
     from zennas.cli.render import OUT, print_json
-    from zennas.doctor import examine
+    from zennas.report.doctor import examine
 
     findings = examine()
     if as_json:

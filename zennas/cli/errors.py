@@ -16,12 +16,12 @@ from types import FrameType
 from latency.base import UnavailableError
 from PlainNet.device import DeviceError
 from PlainNet.registry import UnknownNameError
-from zennas.budget import BudgetError
-from zennas.search.settings import WrongSettingError
-from zennas.store import RunInUseError
+from zennas.budget.budgets import BudgetError
+from zennas.common.errors import WrongSettingError, ZennasError
+from zennas.runs.store import RunInUseError
 
 
-class InterruptionError(RuntimeError):
+class InterruptionError(ZennasError, RuntimeError):
     """Ctrl-C, with what to do about it. Not a KeyboardInterrupt, of which typer would make its own message."""
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from zennas.cli import options as opt
-from zennas.limits import MAX_RESOLUTION
+from zennas.common.limits import MAX_RESOLUTION
 
 if TYPE_CHECKING:
-    from zennas.evaluate import Told
-    from zennas.evaluating import EvaluationResult
+    from zennas.accuracy.evaluation import EvaluationResult
+    from zennas.accuracy.protocol import Told
 
 NAMED = 3
 """So many of the images that were skipped are named."""
@@ -113,7 +113,7 @@ def print_evaluation(result: EvaluationResult) -> None:
     from rich.text import Text
 
     from zennas.cli.render import print_wide, table
-    from zennas.evaluate import SHARE
+    from zennas.data.preparation import SHARE
 
     side = result.resolution
     shown = f"resized to {side}×{side}"
@@ -136,7 +136,7 @@ def print_evaluation(result: EvaluationResult) -> None:
 
 def remarks(result: EvaluationResult) -> list[str]:
     """What is doubtful, and the images that were left out."""
-    from zennas.numbers import counted
+    from zennas.common.numbers import counted
 
     lines = [] if result.note is None else [f"note: {printable(result.note)}"]
     if result.skipped:

@@ -10,7 +10,7 @@ import typer
 from zennas.cli import options as opt
 
 if TYPE_CHECKING:
-    from zennas.export import Exported
+    from zennas.exporting import Exported
 
 
 def file(text: str) -> Path:
@@ -86,9 +86,9 @@ def export(
 
     Example: zennas export --format onnx-int8 runs/mine --dataset digits
     """
+    from zennas.api import export as run_export
     from zennas.cli.progress import counting_progress
     from zennas.cli.render import print_json
-    from zennas.export import export as run_export
 
     with counting_progress("exporting", "; nothing was written") as told:
         made = run_export(

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Optional
 import typer
 
 from PlainNet.device import DeviceError
-from zennas.limits import MAX_RESOLUTION
-from zennas.numbers import LARGEST, in_milliseconds, parse_count
+from zennas.common.limits import MAX_RESOLUTION
+from zennas.common.numbers import LARGEST, in_milliseconds, parse_count
 
 
 def count(least: int = 1, most: int = LARGEST) -> Callable[[str], int]:

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from zennas.card import CHECKPOINT_FILE
 from zennas.cli.errors import interruptible
-from zennas.numbers import counted
-from zennas.search.evolution import Evolution
-from zennas.search.runner import Watcher
-from zennas.search.settings import SearchSettings
-from zennas.store import FILE
+from zennas.common.numbers import counted
+from zennas.named.card import CHECKPOINT_FILE
+from zennas.runs.store import FILE
+from zennas.searching.runner import Watcher
+from zennas.searching.settings import SearchSettings
+from zennas.searching.strategies.evolution import Evolution
 
 if TYPE_CHECKING:
-    from zennas.correlate.runner import Watcher as CorrelateWatcher
-    from zennas.train.loop import Watcher as TrainingWatcher
-    from zennas.train.state import Epoch
+    from zennas.correlation.runner import Watcher as CorrelateWatcher
+    from zennas.training.loop import Watcher as TrainingWatcher
+    from zennas.training.state import Epoch
 
 _ERRORS = Console(stderr=True)
 

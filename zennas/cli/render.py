@@ -9,17 +9,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from zennas.candidate import Latency, Measure
-from zennas.correlate.overview import Overview
-from zennas.numbers import counted, format_count
-from zennas.runs import DamagedRun, Run
-from zennas.search.latency_report import LatencyReport
-from zennas.search.result import SearchResult
-from zennas.search.runner import BEST_FILE
+from zennas.common.numbers import counted, format_count
+from zennas.correlation.overview import Overview
+from zennas.report.listing import DamagedRun, Run
+from zennas.runs.candidate import Latency, Measure
+from zennas.searching.latency_report import LatencyReport
+from zennas.searching.result import SearchResult
+from zennas.searching.runner import BEST_FILE
 
 if TYPE_CHECKING:
-    from zennas.correlate.result import CorrelateResult
-    from zennas.train.outcome import TrainResult
+    from zennas.correlation.result import CorrelateResult
+    from zennas.training.outcome import TrainResult
 
 OUT = Console(soft_wrap=True, highlight=False)
 WIDE = 200
@@ -126,7 +126,7 @@ def print_run_list(results: list[Run]) -> None:
 
 def print_correlation(result: CorrelateResult) -> None:
     """Each proxy against the accuracies, how that came about, and where it all is."""
-    from zennas.correlate import report
+    from zennas.correlation import summary as report
 
     rows = table(*report.COLUMNS, right=report.NUMBERS)
     for row in result.rows:

@@ -22,8 +22,8 @@ def runs(
     """
     from zennas.api import RUNS
     from zennas.cli.render import OUT, print_json, print_run_list
-    from zennas.runs import list_runs
-    from zennas.store import FILE
+    from zennas.report.listing import list_runs
+    from zennas.runs.store import FILE
 
     if (folder / FILE).is_file():
         _show(folder, as_json)
@@ -40,8 +40,8 @@ def runs(
 
 def _show(folder: Path, as_json: bool) -> None:
     from zennas.cli.render import OUT, print_correlation, print_json, print_search
-    from zennas.runs import read_run
-    from zennas.search.result import SearchResult
+    from zennas.report.listing import read_run
+    from zennas.searching.result import SearchResult
 
     result = read_run(folder)
     if as_json:

@@ -11,7 +11,7 @@ import typer
 from zennas.cli import options as opt
 
 if TYPE_CHECKING:
-    from zennas.targets import NetworkTarget
+    from zennas.named.structures import NetworkTarget
     from ZeroShotProxy import Score, ScoreSettings
 
 
@@ -52,9 +52,9 @@ def score(
     Example: zennas score zennet_cifar10_model_size1M_res32 --proxy zen --proxy zen_expected
     """
     from zennas.cli.render import print_json
-    from zennas.scoring import measure
-    from zennas.search.result import measure_json
-    from zennas.targets import resolve
+    from zennas.named.structures import resolve
+    from zennas.searching.objectives.proxy import measure
+    from zennas.searching.result import measure_json
     from ZeroShotProxy import PROXIES, ScoreSettings, ensembles, score_population
     from ZeroShotProxy import score as run_proxies
     from ZeroShotProxy.scores import score_each
@@ -104,7 +104,7 @@ def score(
 def _print(targets: list[NetworkTarget], settings: list[ScoreSettings], found: list[dict[str, Score | str]]) -> None:
     """One network: a row a proxy. Several: a column a network."""
     from zennas.cli.render import OUT, table
-    from zennas.numbers import counted
+    from zennas.common.numbers import counted
     from ZeroShotProxy import ensembles
 
     several = len(targets) > 1
@@ -129,6 +129,6 @@ def _print(targets: list[NetworkTarget], settings: list[ScoreSettings], found: l
 
 def _text(found: Score | str) -> str:
     from zennas.cli.render import measure_text
-    from zennas.scoring import measure
+    from zennas.searching.objectives.proxy import measure
 
     return "fails" if isinstance(found, str) else measure_text(measure(found))

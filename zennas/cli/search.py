@@ -9,7 +9,7 @@ from typing import Annotated, Optional
 import typer
 
 from zennas.cli import options as opt
-from zennas.limits import MAX_RESOLUTION
+from zennas.common.limits import MAX_RESOLUTION
 
 
 def search(
@@ -86,7 +86,7 @@ def search(
     from zennas.api import search as run_search
     from zennas.cli.progress import search_progress
     from zennas.cli.render import print_json, print_search
-    from zennas.targets import resolve
+    from zennas.named.structures import resolve
 
     device_named = opt.chosen_device(gpu, device, "leave out --gpu, or use --device cpu")
     with search_progress(resume or save_dir) as watcher, device_named as device_name:
@@ -127,7 +127,7 @@ def search(
 
 
 def _tell_if_finished(run: Path) -> None:
-    from zennas.search.result import FINISHED, read_result
+    from zennas.searching.result import FINISHED, read_result
 
     if read_result(run).status == FINISHED:
         print(f"the run in {run} was finished already: nothing is searched", file=sys.stderr)

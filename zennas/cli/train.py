@@ -11,7 +11,7 @@ import typer
 from zennas.cli import options as opt
 
 if TYPE_CHECKING:
-    from zennas.train.recipe import Distillation
+    from zennas.training.recipe import Distillation
 
 _LEARNING, _IMAGES, _TEACHER, _MACHINE = "Learning", "Images", "Teacher", "Machine and files"
 
@@ -163,7 +163,7 @@ def train(
     from zennas.api import training_folder
     from zennas.cli.progress import training_progress
     from zennas.cli.render import print_json, print_training
-    from zennas.train.distributed import ranks
+    from zennas.training.distributed import ranks
 
     distillation = _distillation(
         context,
@@ -240,7 +240,7 @@ def train(
 
 
 def _distillation(context: typer.Context, teacher: str | None, **settings: Any) -> Distillation | None:
-    from zennas.train.recipe import Distillation
+    from zennas.training.recipe import Distillation
 
     if teacher is not None:
         return Distillation(teacher, **settings)

@@ -10,7 +10,7 @@ import typer
 from zennas.cli import options as opt
 
 if TYPE_CHECKING:
-    from zennas.zoo import Zoo
+    from zennas.named.zoo import Zoo
 
 app = typer.Typer(no_args_is_help=True, help="The models that have names: published, shipped, and your own.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A model's name.", show_default=False)]
@@ -26,7 +26,7 @@ def list_models(
     Example: zennas zoo list '*imagenet*'
     """
     from zennas.cli.render import OUT, print_json
-    from zennas.zoo import read_zoo
+    from zennas.named.zoo import read_zoo
 
     zoo = read_zoo(pattern)
     if as_json:
@@ -75,7 +75,7 @@ def add(
     Example: zennas zoo add runs/mine --name mine
     """
     from zennas.cli.render import OUT, print_json
-    from zennas.zoo import add_training
+    from zennas.named.zoo import add_training
 
     info = add_training(run, name, replace)
     if as_json:
@@ -101,8 +101,8 @@ def _print_zoo(zoo: Zoo) -> None:
     from rich.text import Text
 
     from zennas.cli.render import OUT, print_wide, table
-    from zennas.numbers import format_count
-    from zennas.zoo import accuracy
+    from zennas.common.numbers import format_count
+    from zennas.named.zoo import accuracy
 
     numbers = ("params", "FLOPs", "resolution", "classes", "top-1")
     rows = table("name", *numbers, "weights", right=numbers)
@@ -134,7 +134,7 @@ def _print_model(info: dict[str, Any]) -> None:
     from rich.text import Text
 
     from zennas.cli.render import OUT
-    from zennas.numbers import format_count
+    from zennas.common.numbers import format_count
 
     weights, classes = info["weights"], info["classes"] or []
     names = f" ({', '.join(classes[:12])}{', …' if len(classes) > 12 else ''})" if classes else ""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from zennas.common.errors import ZennasError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -18,7 +20,7 @@ SAMPLE = 2000
 """From how many images mean and deviation are taken where nobody has published them."""
 
 
-class DataError(RuntimeError):
+class DataError(ZennasError, RuntimeError):
     """Images that are not there, or not what they are said to be."""
 
 
@@ -66,6 +68,18 @@ class Usual:
     flip: bool
     policy: Literal["cifar10", "imagenet", "svhn"]
     shift: float = 1 / 8
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How images are shown to a network.
+
+    resolution: of the network. crop: of the protocol, in pixels, for photographs.
+    """
+
+    normalisation: Normalisation
+    resolution: int
+    crop: int
 
 
 @dataclass(frozen=True, eq=False)

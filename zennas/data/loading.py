@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from latency.conditions import cores
+from latency.measuring.conditions import cores
 from zennas.data.base import CorruptImageError, DataError, ImageSet
 
 View = Callable[[Tensor], Tensor]

@@ -14,9 +14,11 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
+from zennas.accuracy.protocol import Evaluation
 from zennas.data import DataError, ImageSet, Normalisation, open_set
+from zennas.data.base import Shown
 from zennas.data.loading import Batch, Key, Loader
-from zennas.evaluate import Evaluation, Normaliser, Shown, photograph_view
+from zennas.data.preparation import Normaliser, photograph_view
 
 from .conftest import folders, picture
 

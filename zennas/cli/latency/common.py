@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from zennas.cli import options as opt
-from zennas.limits import MAX_RESOLUTION
+from zennas.common.limits import MAX_RESOLUTION
 
 if TYPE_CHECKING:
     from latency.base import MeasureSettings
@@ -94,7 +94,7 @@ def write_rows(path: Path | None, rows: Sequence[dict[str, Any]]) -> None:
         return
     import sys
 
-    from zennas.prediction import write_rows as write
+    from zennas.report.predictions import write_rows as write
 
     write(path, rows)
     print(f"wrote {path}", file=sys.stderr)

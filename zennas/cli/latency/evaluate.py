@@ -37,11 +37,11 @@ def evaluate(
 
     Example: zennas latency evaluate --profile mine.json torchvision:resnet18
     """
-    from latency.profile import load_profile
-    from zennas import profile_errors
+    from latency.predicting.profile import load_profile
     from zennas.cli.progress import counting_progress
     from zennas.cli.render import OUT, print_json, print_wide, table
-    from zennas.networks import network
+    from zennas.named.networks import network
+    from zennas.report import profile_errors
 
     if not profile:
         raise typer.BadParameter(

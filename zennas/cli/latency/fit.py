@@ -52,10 +52,10 @@ def fit(
     """
     if out.suffix != ".json":
         raise typer.BadParameter(f"{out} does not end in .json", param_hint="--out")
-    from latency.hardware import named
+    from latency.fitting.making import fit_folder, fit_table, write_profile
     from latency.kernels import Fusion
-    from latency.making import fit_folder, fit_table, write_profile
-    from latency.profile import Profile
+    from latency.predicting.hardware import named
+    from latency.predicting.profile import Profile
     from zennas.cli.progress import counting_progress
     from zennas.cli.render import OUT, print_json
 
@@ -75,7 +75,7 @@ def fit(
     if as_json:
         print_json({"name": made.name, "file": str(written), **made.about})
         return
-    from latency.errors import Errors
+    from latency.fitting.errors import Errors
 
     for what, values in made.about["held_out"].items():
         OUT.print(f"{what}: {Errors(**values)}")

@@ -12,8 +12,8 @@ from zennas.cli.latency import common
 
 if TYPE_CHECKING:
     from latency.base import LatencyStats
-    from latency.measure import Breakdown
-    from zennas.networks import Network
+    from latency.measuring.measure import Breakdown
+    from zennas.named.networks import Network
 
 
 _BY_BLOCK = "Where the time goes, block by block; several networks are measured one after another then, not in turns."
@@ -41,10 +41,10 @@ def measure(
 
     Example: zennas latency measure torchvision:resnet18 --backend onnxruntime --precision int8 --resolution 224
     """
-    from latency.measure import compare, measure_blocks
+    from latency.measuring.measure import compare, measure_blocks
     from zennas.cli.errors import interruptible
     from zennas.cli.render import OUT, print_json
-    from zennas.networks import network
+    from zennas.named.networks import network
 
     chosen = common.settings(backend, precision, device, threads, batch_size, option, seconds, relative_error, seed)
     named = [network(text, resolution, num_classes, use_se) for text in networks]

@@ -11,7 +11,7 @@ from zennas.cli import options as opt
 from zennas.cli.latency import common
 
 if TYPE_CHECKING:
-    from zennas.prediction import Prediction
+    from zennas.report.predictions import Prediction
 
 
 def predict(
@@ -46,10 +46,10 @@ def predict(
 
     Example: zennas latency predict zennet_imagenet1k_latency02ms_res224 --profile v100-pytorch-fp16
     """
-    from latency.profile import load_profile
-    from zennas import prediction
+    from latency.predicting.profile import load_profile
     from zennas.cli.render import print_json
-    from zennas.networks import network
+    from zennas.named.networks import network
+    from zennas.report import predictions as prediction
 
     if sum(map(bool, (networks, ops, archs))) != 1:
         raise typer.BadParameter("give networks, or --ops FILE, or --archs FILE", param_hint="NETWORK")
@@ -102,7 +102,7 @@ def _refuse_stray(context: typer.Context, what: str) -> None:
 
 def profiles(as_json: opt.Json = False) -> None:
     """List the profiles that come with the project."""
-    from latency.profile import load_profile, profile_names
+    from latency.predicting.profile import load_profile, profile_names
     from zennas.cli.render import print_json, print_wide, table
 
     found = [load_profile(name) for name in profile_names()]
@@ -135,7 +135,7 @@ def profiles(as_json: opt.Json = False) -> None:
 
 def _print(found: list[Prediction], device: str, precision: str, by_block: bool) -> None:
     from zennas.cli.render import OUT, print_wide, table
-    from zennas.prediction import OVERHEAD
+    from zennas.report.predictions import OVERHEAD
 
     rows = table("network", "ms/image", "images/s", right=("ms/image", "images/s"))
     for one in found:

@@ -38,7 +38,7 @@ def profile(
 
     Example: zennas latency profile --backend onnxruntime --threads 1 --save-dir runs/my-machine
     """
-    from latency.campaign import Campaign, measure_sample, read_campaign
+    from latency.fitting.campaign import Campaign, measure_sample, read_campaign
     from zennas.api import new_folder
     from zennas.cli.progress import counting_progress
 

@@ -1,0 +1,224 @@
+"""Measuring networks on a batch, with shared passes; zero-cost-nas's `find_measures`. Imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from PlainNet import Options, Structure
+from PlainNet.blocktype import in_channels
+from PlainNet.device import device_of
+from PlainNet.masternet import MasterNet
+from ZeroShotProxy.base import (
+    NO_SCORE_ALONE,
+    PROXIES,
+    Batch,
+    Measured,
+    Proxy,
+    ProxyError,
+    ScoreSettings,
+    Target,
+    finite,
+)
+from ZeroShotProxy.engine.probe import LossFunction, Probe
+
+T = TypeVar("T")
+
+ZERO_COST_NAS = ("grad_norm", "snip", "grasp", "fisher", "jacob_cov", "plain", "synflow", "l2_norm")
+"""The measures of Abdelfattah et al., ICLR 2021."""
+
+
+def network_of(target: Target, settings: ScoreSettings) -> nn.Module:
+    """The network itself, or the one of a structure, with weights drawn from `settings.seed`."""
+    if not isinstance(target, Structure):
+        return target
+    with torch.random.fork_rng([]):
+        torch.manual_seed(settings.seed)
+        return MasterNet(target, settings.num_classes, Options(use_se=settings.use_se))
+
+
+def noise(structure: Structure, settings: ScoreSettings) -> tuple[Tensor, Tensor]:
+    """A batch of images from N(0, 1) and random labels, drawn from `settings.seed`."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    side, count = settings.resolution, settings.batch_size
+    images = torch.randn(count, in_channels(structure.blocks[0]), side, side, generator=generator)
+    return images, torch.randint(settings.num_classes, (count,), generator=generator)
+
+
+def measure(
+    network: nn.Module,
+    batch: Batch,
+    proxies: Sequence[Proxy],
+    settings: ScoreSettings,
+    loss_fn: LossFunction = F.cross_entropy,
+) -> dict[str, float]:
+    """The value of each proxy. Raises ProxyError naming the one that fails."""
+    found = measure_arrays(network, batch, proxies, settings, loss_fn)
+    return {name: finite(name, total(measured)) for name, measured in found.items()}
+
+
+def measure_arrays(
+    network: nn.Module,
+    batch: Batch,
+    proxies: Sequence[Proxy],
+    settings: ScoreSettings,
+    loss_fn: LossFunction = F.cross_entropy,
+) -> dict[str, Measured]:
+    """What each proxy gives before it is summed over layers."""
+    device = device_of(settings.device)
+    # Whatever the caller has switched off: gradients are needed, and precision is the network's own.
+    with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device.type, enabled=False):
+        return _measured(network, *_on_device(batch, device), proxies, settings, loss_fn)
+
+
+def _on_device(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor | None]:
+    """Images and labels, or None; raises ProxyError for what is neither."""
+    parts: tuple[Any, ...] = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
+    kinds = [part is None or isinstance(part, Tensor) for part in parts]
+    if len(parts) not in (1, 2) or not all(kinds) or parts[0] is None:
+        given = ", ".join(type(part).__name__ for part in parts)
+        raise ProxyError(f"the batch is {given}, expected images as a tensor (N, C, H, W), or those and labels (N,)")
+    inputs, labels = parts[0], parts[1] if len(parts) == 2 else None
+    if not len(inputs):
+        raise ProxyError("the batch has no images")
+    if labels is not None and labels.shape != inputs.shape[:1]:
+        raise ProxyError(f"the batch has {len(inputs)} images and labels of shape {tuple(labels.shape)}")
+    inputs = inputs.clone() if inputs.is_inference() else inputs
+    labels = labels.clone() if labels is not None and labels.is_inference() else labels
+    return inputs.to(device), None if labels is None else labels.to(device)
+
+
+def _measured(
+    network: nn.Module,
+    inputs: Tensor,
+    labels: Tensor | None,
+    proxies: Sequence[Proxy],
+    settings: ScoreSettings,
+    loss_fn: LossFunction,
+) -> dict[str, Measured]:
+    found: dict[str, Measured] = {}
+    rules = {proxy.info.name: proxy.info.weights(settings.initialisation) for proxy in proxies}
+    for rule in dict.fromkeys(rules.values()):
+        group = [proxy for proxy in proxies if rules[proxy.info.name] == rule]
+        uses = {use for proxy in group for use in proxy.info.uses}
+        make = partial(Probe, uses=uses, loss_fn=loss_fn, seed=settings.seed, initialisation=rule)
+        probe = _naming(group[0], partial(make, network, inputs, labels))
+        for proxy in group:
+            found[proxy.info.name] = _naming(proxy, partial(_call, proxy, probe))
+    return {proxy.info.name: found[proxy.info.name] for proxy in proxies}
+
+
+def _naming(proxy: Proxy, function: Callable[[], T]) -> T:
+    """`function()`; its errors name the proxy."""
+    try:
+        return function()
+    except (RuntimeError, ValueError) as error:
+        raise ProxyError(f"proxy {proxy.info.name} fails: {error}") from error
+    except Exception as error:  # a network is somebody's code, and may raise anything
+        raise ProxyError(f"proxy {proxy.info.name} fails: {type(error).__name__}: {error}") from error
+
+
+def _call(proxy: Proxy, probe: Probe) -> Measured:
+    if proxy.ranking is not None:
+        raise ProxyError(f"it {NO_SCORE_ALONE}")
+    if proxy.measure is None:
+        raise ProxyError("it scores structures and MasterNets, not networks of other kinds")
+    return proxy.measure(probe)
+
+
+def total(measured: Measured) -> float:
+    """A number as it is, tensors summed over all layers."""
+    if isinstance(measured, list):
+        if not measured:
+            raise ProxyError("the measure has no layers to be summed")
+        return float(torch.stack([part.sum() for part in measured]).sum())
+    return float(measured)
+
+
+def find_measures(
+    net_orig: nn.Module,
+    dataloader: Iterable[Sequence[Tensor]],
+    dataload_info: tuple[str, int, int],
+    device: torch.device | str,
+    loss_fn: LossFunction = F.cross_entropy,
+    measure_names: Sequence[str] | None = None,
+    measures_arr: Mapping[str, Measured] | None = None,
+) -> dict[str, float]:
+    """Measures of any network, with zero-cost-nas's arguments and meaning, keyed by the names asked for.
+
+    dataload_info: ("random", number of batches, number of classes) for the first batches of the loader, or
+    ("grasp", images of each class, number of classes) for a balanced batch. measure_names: of registered
+    proxies that measure networks; zero-cost-nas's eight by default. measures_arr: what `find_measures_arrays`
+    gave, only to be summed. The network, its buffers, mode and hooks and the random generators are left alone.
+    Raises ProxyError naming the measure that fails, UnknownNameError.
+    """
+    if measures_arr is None:
+        measures_arr = find_measures_arrays(net_orig, dataloader, dataload_info, device, loss_fn, measure_names)
+    return {name: finite(name, total(measured)) for name, measured in measures_arr.items()}
+
+
+def find_measures_arrays(
+    net_orig: nn.Module,
+    dataloader: Iterable[Sequence[Tensor]],
+    dataload_info: tuple[str, int, int],
+    device: torch.device | str,
+    loss_fn: LossFunction = F.cross_entropy,
+    measure_names: Sequence[str] | None = None,
+) -> dict[str, Measured]:
+    """Like `find_measures`, with a tensor for each layer where the measure has them."""
+    names = list(ZERO_COST_NAS if measure_names is None else measure_names)
+    proxies = {name: PROXIES.get(name) for name in names}
+    how, count, classes = _checked_info(dataload_info)
+    batch = _first(dataloader, count) if how == "random" else _balanced(dataloader, count, classes)
+    settings = ScoreSettings(device=str(device), num_classes=classes)
+    unique = list({proxy.info.name: proxy for proxy in proxies.values()}.values())
+    found = measure_arrays(net_orig, batch, unique, settings, loss_fn)
+    return {name: found[proxy.info.name] for name, proxy in proxies.items()}
+
+
+def _checked_info(info: Any) -> tuple[str, int, int]:
+    """Raises ProxyError for what is no (how, count, classes)."""
+    match info:
+        case ("random" | "grasp" as how, int(count), int(classes)):
+            return how, count, classes
+    raise ProxyError(f"dataload_info is {info!r}, expected ('random' or 'grasp', a number, the number of classes)")
+
+
+def _pair(batch: Any) -> tuple[Tensor, Tensor]:
+    """Images and labels of a batch that a loader gives."""
+    if isinstance(batch, (tuple, list)) and len(batch) > 1 and all(isinstance(part, Tensor) for part in batch[:2]):
+        return batch[0], batch[1]
+    raise ProxyError(f"the data loader gives a {type(batch).__name__}, expected images and labels as tensors")
+
+
+def _first(dataloader: Iterable[Sequence[Tensor]], batches: int) -> tuple[Tensor, Tensor]:
+    taken: list[tuple[Tensor, Tensor]] = []
+    if batches > 0:
+        for batch in dataloader:
+            taken.append(_pair(batch))
+            if len(taken) == batches:
+                break
+    if not taken or len(taken) < batches:
+        raise ProxyError(f"the data loader gives {len(taken)} batches, asked for {batches}")
+    return torch.cat([batch[0] for batch in taken]), torch.cat([batch[1] for batch in taken])
+
+
+def _balanced(dataloader: Iterable[Sequence[Tensor]], images: int, classes: int) -> tuple[Tensor, Tensor]:
+    """The first `images` images of each class, classes in order."""
+    taken: dict[int, list[Tensor]] = {label: [] for label in range(classes)}
+    for inputs, labels in map(_pair, dataloader):
+        for image, label in zip(inputs, labels.tolist(), strict=True):
+            if len(taken.get(label, ())) < images and label in taken:
+                taken[label].append(image)
+        if all(len(found) == images for found in taken.values()):
+            break
+    missing = [label for label, found in taken.items() if len(found) < images]
+    if missing or not classes or not images:
+        raise ProxyError(f"the data loader has fewer than {images} images of classes {missing[:5]}")
+    labels = torch.arange(classes).repeat_interleave(images)
+    return torch.stack([image for found in taken.values() for image in found]), labels

@@ -1,0 +1,97 @@
+"""EZNAS-A: a program that genetic programming found, on the gradients of ReLU–convolution–batch-norm units.
+
+    |sigmoid(logdet(sign(X)))|_F, averaged over the units
+
+What X is, paper and released code say differently. `eznas_a` is the release, whose figures are the published ones:
+the gradient at the ReLU's input, of the batch. `eznas_a_weight` is the paper's text: the gradient of the
+convolution's weight, under Gaussian noise. Gradients are those of the sum of all logits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ZeroShotProxy.base import Need, ProxyError, ProxyInfo, register_measure
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ZeroShotProxy.engine.probe import Probe
+    from ZeroShotProxy.engine.units import Unit
+
+_SOURCE = "Akhauri et al., EZNAS, NeurIPS 2022, table 5"
+
+
+def eznas_a(probe: Probe) -> float:
+    """X is the gradient (N, C, H, W) at the ReLU's input: that at its output, where the ReLU lets it through."""
+    import torch
+
+    from ZeroShotProxy.engine.probe import or_zero
+
+    units, total = _units(probe, probe.inputs)
+    read = [unit.rectified for unit in units]
+    # What does not depend on any weight, such as the ReLU of a zero, has gradient zero.
+    found = iter(torch.autograd.grad(total, [x for x in read if x.requires_grad], allow_unused=True))
+    gradients = [next(found) if x.requires_grad else None for x in read]
+    return _mean([g * (x > 0) for g, x in zip(or_zero(gradients, read), read, strict=True)])
+
+
+def eznas_a_weight(probe: Probe) -> float:
+    """X is the gradient (C', C, K, K) of the convolution's weight."""
+    import torch
+
+    from ZeroShotProxy.engine.probe import or_zero
+
+    units, total = _units(probe, probe.noise)
+    weights = [unit.weight for unit in units]
+    return _mean(or_zero(torch.autograd.grad(total, weights, allow_unused=True), weights))
+
+
+def _units(probe: Probe, x: Tensor) -> tuple[list[Unit], Tensor]:
+    """The units of the network and the sum of the logits of images `x`."""
+    import torch
+
+    from ZeroShotProxy.engine.units import Units
+
+    with Units() as units, torch.enable_grad():
+        total = probe.network(x).sum()
+    if not units.found:
+        raise ProxyError("the network has no convolution between a ReLU and a batch-norm")
+    return units.found, total
+
+
+def _mean(gradients: list[Tensor]) -> float:
+    if not any(bool(gradient.any()) for gradient in gradients):
+        raise ProxyError("the gradient of the logits is zero everywhere")
+    return sum(_program(gradient) for gradient in gradients) / len(gradients)
+
+
+def _program(x: Tensor) -> float:
+    """|sigmoid(logdet(sign(x)))|_F over the square matrices in the last two dimensions of x.
+
+    A negative determinant has no logarithm, and counts like one of 1, sigmoid 0.5; a singular matrix gives 0.
+    """
+    import torch
+
+    if x.shape[-1] != x.shape[-2]:
+        raise ProxyError(f"it takes determinants, and a gradient has {x.shape[-2]} × {x.shape[-1]} elements")
+    factors, order, _ = torch.linalg.lu_factor_ex(x.sign())
+    pivots = factors.diagonal(dim1=-2, dim2=-1)
+    size = pivots.abs()
+    # Rounding makes a singular matrix's last pivots tiny; their product with the others is anything but tiny.
+    singular = size.amin(-1) <= x.shape[-1] * torch.finfo(x.dtype).eps * size.amax(-1)
+    exchanges = (order != torch.arange(1, x.shape[-1] + 1, device=x.device)).sum(-1)
+    negative = ((pivots < 0).sum(-1) + exchanges) % 2 == 1
+    found = torch.sigmoid(size.log().sum(-1))
+    found = torch.where(negative, torch.full_like(found, 0.5), found)
+    return float(torch.where(singular, torch.zeros_like(found), found).norm())
+
+
+def _info(name: str, summary: str, needs: Need) -> ProxyInfo:
+    return ProxyInfo(name, summary, source=_SOURCE, needs=needs, initialisation="kaiming_fan_out")
+
+
+register_measure(_info("eznas_a", "EZNAS-A of the gradient at the ReLUs (as released)", "batch"), eznas_a)
+register_measure(
+    _info("eznas_a_weight", "EZNAS-A of the weights' gradient under noise (as printed)", "module"), eznas_a_weight
+)

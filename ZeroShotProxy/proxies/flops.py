@@ -1,0 +1,53 @@
+"""FLOPs and parameters as scores: the baselines that every proxy has to beat. No torch for structures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PlainNet import Cost, cost
+from ZeroShotProxy.base import ProxyInfo, Score, ScoreSettings, Target, register, structure_of
+
+if TYPE_CHECKING:
+    from ZeroShotProxy.engine.probe import Probe
+
+
+def _cost(target: Target, name: str, settings: ScoreSettings) -> Cost:
+    structure = structure_of(target, name)
+    return cost(
+        structure,
+        resolution=settings.resolution,
+        num_classes=settings.num_classes,
+        use_se=settings.use_se,
+    )
+
+
+def flops(target: Target, settings: ScoreSettings) -> Score:
+    return Score(float(_cost(target, "flops", settings).flops))
+
+
+def params(target: Target, settings: ScoreSettings) -> Score:
+    return Score(float(_cost(target, "params", settings).params))
+
+
+def measured_flops(probe: Probe) -> float:
+    """Multiply-accumulates of the convolution and linear modules for one image, as they run."""
+    import math
+
+    import torch
+
+    layers = list(probe.network.layers.values())
+    with probe.network.outputs(layers, copied=False) as outputs, torch.no_grad():
+        probe.network(probe.inputs[:2])  # two: batch-norms cannot train on one value a channel
+    total = 0
+    for output in outputs:
+        # Each output element is a sum over one filter's weights.
+        total += output.value[0].numel() * math.prod(layers[output.module].weight.shape[1:])
+    return float(total)
+
+
+def measured_params(probe: Probe) -> float:
+    return float(sum(parameter.numel() for parameter in probe.network.module.parameters()))
+
+
+register(ProxyInfo("flops", "multiply-accumulates of an image", source="baseline", needs="cost"), flops, measured_flops)
+register(ProxyInfo("params", "number of parameters", source="baseline", needs="cost"), params, measured_params)

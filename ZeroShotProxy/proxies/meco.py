@@ -1,0 +1,43 @@
+"""MeCo: how independent the channels of the feature maps are, of one random image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ZeroShotProxy.base import ProxyError, ProxyInfo, register_measure
+
+if TYPE_CHECKING:
+    from ZeroShotProxy.engine.probe import Probe
+
+
+def meco(probe: Probe) -> float:
+    """Sum over the layers' feature maps of the smallest eigenvalue of the Pearson correlations (C, C) between channels.
+
+    Of the first image of a batch of noise. Channels that do not vary have correlation zero, with themselves too.
+    """
+    import torch
+
+    layers = [m for m in probe.network.module.modules() if next(m.children(), None) is None]
+    with probe.network.outputs(layers, copied=True) as outputs, torch.no_grad():
+        probe.network(probe.noise)
+    maps = [output.value[0].flatten(1) for output in outputs if output.value.dim() == 4]
+    if not maps:
+        raise ProxyError("the network has no feature maps")
+    total = 0.0
+    for found in maps:
+        centred = found - found.mean(1, keepdim=True)
+        lengths = centred.norm(dim=1, keepdim=True)
+        unit = torch.where(lengths > 0, centred / lengths.clamp(min=1e-30), torch.zeros_like(centred))
+        total += float(torch.linalg.eigvalsh(unit @ unit.T)[0])
+    return total
+
+
+register_measure(
+    ProxyInfo(
+        "meco",
+        "smallest eigenvalue of the correlations between channels, summed over layers",
+        source="Jiang et al., MeCo, NeurIPS 2023",
+        needs="module",
+    ),
+    meco,
+)

@@ -1,0 +1,29 @@
+"""SNIP: what removing each weight would do to the loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ZeroShotProxy.base import ProxyInfo, register_measure
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ZeroShotProxy.engine.probe import Probe
+
+
+def snip(probe: Probe) -> list[Tensor]:
+    """|weight × gradient|, for each weight: the gradient by a mask of ones, in absolute value."""
+    return [(w * g).abs() for w, g in zip(probe.weights, probe.passes.gradients, strict=True)]
+
+
+register_measure(
+    ProxyInfo(
+        "snip",
+        "sum of |weight × gradient of the loss|",
+        source="Lee et al., SNIP, ICLR 2019, equation 6 without normalisation; as in Abdelfattah et al., ICLR 2021",
+        needs="labels",
+        uses=("gradients",),
+    ),
+    snip,
+)

@@ -1,0 +1,372 @@
+"""The expected Zen-score: what the Monte-Carlo score of `zen.py` converges to, in closed form. No torch.
+
+For Gaussian weights the statistics of a layer's output follow from those of its input, so the score is
+a walk over the op graph of the plain network (`_moments.py` has the steps, docs/expected-zen.md the
+derivation and how well it does). What a block adds depends on the rest of the network only through the
+statistics that enter it, so blocks are computed once and cached; `BlockTerms` is that cache's entry, and
+a search scores a mutated network by adding up its blocks.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from PlainNet import BlockSpec, Options, Structure, StructureError, ops
+from PlainNet.blocktype import block_type, in_channels
+from PlainNet.ir import does_not_join
+from PlainNet.lowering import lower_block
+from PlainNet.ops import BN_EPS, BN_MOMENTUM, Node, Shape
+from PlainNet.template import Template, Width, template_of
+from ZeroShotProxy.base import ProxyError, ProxyInfo, Score, ScoreSettings, Target, register, structure_of
+from ZeroShotProxy.engine import moments
+from ZeroShotProxy.engine.dependence import Numbers
+from ZeroShotProxy.engine.moments import Signal
+
+GAMMA = 0.01
+
+# The two passes of Zen-NAS move a running variance from 1 to 0.81 + 0.19 v.
+_KEPT = (1 - BN_MOMENTUM) ** 2
+_NEW = 1 - _KEPT
+
+# Decorrelations are tabulated by their logarithm, down to that of gamma = 1e-6.
+_LOWEST, _STEP = -30.0, 1 / 16
+_GRID = np.arange(_LOWEST, _STEP / 2, _STEP)
+
+
+_MORE_THAN_ZERO = (ops.Sigmoid, ops.Add, ops.Concat)
+"""Operations that may make something of an input of zeros."""
+
+
+class Entry(NamedTuple):
+    """What enters a block: all of a `Signal` that is a number."""
+
+    second: float
+    mean2: float
+    kurtosis: float
+    rectified: bool
+    shared: float = 0.0
+
+
+IMAGE = Entry(second=1.0, mean2=0.0, kurtosis=0.0, rectified=False)
+FEATURES = Entry(0.5, moments.RELU_MEAN_SQUARED, moments.RELU_KURTOSIS, True)
+"""A normalised, rectified value: what super-blocks make."""
+
+
+_SHARED_STEP = 0.01
+
+
+class BlockTerms(NamedTuple):
+    """What a block adds to the expected score.
+
+    logs: half the logarithms of its running variances, summed.
+    tail: what its last layer adds to the logs of the block behind it (see `Signal.excess`).
+    decorrelation: by ingoing log decorrelation, on the grid, how much is added to it.
+    distance: likewise the logarithm of E|x - x'| at the output, less half the ingoing log decorrelation.
+    exit, shape: what leaves the block.
+    """
+
+    logs: float
+    tail: float
+    decorrelation: array[float]
+    distance: array[float]
+    exit: Entry
+    shape: Shape
+
+
+def block_terms(spec: BlockSpec, size: int, entry: Entry, options: Options) -> BlockTerms:
+    """The terms of one block on an input of `size` × `size`. Raises StructureError. `ExpectedZen` caches them."""
+    template = template_of(spec)
+    chain = _chain(template, size, entry, options) if template is not None else None
+    if chain is not None:
+        return chain.of(spec.args)
+    nodes, shape = lower_block(spec, size, options)
+    logs, values = _walk(nodes, size, entry)
+    return _terms(logs, values[-1], shape)
+
+
+def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[Signal]]:
+    """Carry `entry` through operations: the logs of the batch-norms, and all values."""
+    return _carry(nodes, size, _entering(entry, np.exp(_GRID)), entry == IMAGE, _largest_kernel(nodes, 1))
+
+
+def _entering(entry: Entry, decorrelation: Numbers) -> Signal:
+    # The distance at the entry is right for an image; behind the first layer of a super-block it is forgotten.
+    ingoing = moments.gaussian(1.0, decorrelation)._replace(second=entry.second, mean2=entry.mean2)
+    return ingoing._replace(kurtosis=entry.kurtosis, rectified=entry.rectified, shared=entry.shared)
+
+
+def _carry(nodes: Sequence[Node], size: int, known: Signal, is_image: bool, context: int) -> tuple[float, list[Signal]]:
+    """Carry `known` through the operations of a block: the logs of the batch-norms, and all values.
+
+    context: the kernel whose zero padding has shaped the block's values (`_moments._profile`).
+    """
+    values, sizes = [known], [size]
+    logs = 0.0
+    for node in nodes:
+        x, x_size = values[node.inputs[0]], sizes[node.inputs[0]]
+        match node.op:
+            case _ if not x.second and not isinstance(node.op, _MORE_THAN_ZERO):
+                # Zeros stay zeros; a batch-norm sees variance 0.
+                logs += _log_running_deviation(0.0) if isinstance(node.op, ops.BatchNorm) else 0.0
+                y = x
+            case ops.Conv() as conv:
+                # An image has no border that padding has shaped yet.
+                own = 1 if node.inputs[0] == 0 and is_image else context
+                window = moments.window(conv.kernel, conv.stride, x_size, own, conv.dilation)
+                y = moments.weighted_sum(x, conv.in_channels // conv.groups, conv.kernel**2, window, conv.stride)
+            case ops.RowColumnConv() as pair:
+                # Linear from end to end: one convolution of kernel × kernel (eq. 11), which sees and shapes borders so.
+                own = 1 if node.inputs[0] == 0 and is_image else context
+                window = moments.window(pair.kernel, pair.stride, x_size, own)
+                between = pair.out_channels
+                y = moments.weighted_sum(x, pair.in_channels, pair.kernel**2, window, pair.stride, between)
+            case ops.Linear() as linear:
+                y = moments.weighted_sum(x, linear.in_features, 1, moments.Window(1.0, 1.0))
+            case ops.BatchNorm():
+                logs += _log_running_deviation(x.variance) + x.excess
+                # Behind pooling variances are small and eps counts; elsewhere it is below a thousandth.
+                y = moments.normalise(x, BN_EPS if x_size == 1 else 0.0)
+            case ops.Relu():
+                y = moments.relu(x)
+            case ops.Swish():
+                y = moments.pointwise(x, moments.swish)
+            case ops.Sigmoid():
+                y = moments.pointwise(x, moments.sigmoid)
+            case ops.AdaptiveAvgPool() as pool:
+                y = moments.average(x, max(1.0, (x_size / pool.size) ** 2))
+            case ops.AvgPool() as pool:
+                y = moments.pool(x, pool, x_size)
+            case ops.MaxPool() as pool:
+                y = moments.maximum(x, pool.kernel**2)
+            case ops.Add():
+                y = moments.add(x, values[node.inputs[1]], x_size)
+            case ops.Mul():
+                y = moments.multiply(x, values[node.inputs[1]])
+            case ops.Concat():
+                channels = [nodes[i - 1].shape.channels for i in node.inputs]
+                y = moments.mixture([values[i] for i in node.inputs], channels)
+            case ops.Zero():
+                y = moments.zero(x)
+            case ops.Flatten() | ops.Shift() | ops.Truncate():
+                y = x
+            case other:
+                raise ops.UnknownOperationError(other, "the expected Zen-score")
+        values.append(y)
+        sizes.append(node.shape.size)
+    return logs, values
+
+
+def _largest_kernel(nodes: Sequence[Node], before: int) -> int:
+    """Of the convolutions of a block; that of the block before where it has none above 1."""
+    convolutions = (node.op for node in nodes if isinstance(node.op, (ops.Conv, ops.RowColumnConv)))
+    largest = max((conv.kernel for conv in convolutions), default=1)
+    return largest if largest > 1 else before
+
+
+def _log_running_deviation(variance: float) -> float:
+    """log sqrt(running variance) after both passes (eq. 1)."""
+    return 0.5 * math.log(_KEPT + _NEW * variance)
+
+
+def _terms(logs: float, out: Signal, shape: Shape) -> BlockTerms:
+    outgoing = np.log(np.clip(out.decorrelation, 1e-15, 1.0))
+    distance = np.log(np.maximum(out.distance, 1e-15))
+    return BlockTerms(
+        logs,
+        out.excess,
+        array("d", outgoing - _GRID),
+        array("d", distance - _GRID / 2),
+        # In steps, so that few things enter blocks and what is known of a block is found again.
+        Entry(out.second, out.mean2, out.kurtosis, out.rectified, round(out.shared / _SHARED_STEP) * _SHARED_STEP),
+        shape,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """`block_terms` of a template that is a chain of convolution, batch-norm, ReLU: widths enter the logs only.
+
+    convolutions: (times, channels, variance): half of log(kept + new * variance * channels) each.
+    excesses: (times, channels, factor): half of log(1 + factor / channels) each; tail: the last layer's.
+    Channels are those of the fan-in, as indices into `widths`.
+    """
+
+    widths: tuple[Width, ...]
+    convolutions: tuple[tuple[int, int, float], ...]
+    excesses: tuple[tuple[int, int, float], ...]
+    tail: tuple[int, float]
+    out: int
+    probe: BlockTerms
+
+    def of(self, args: tuple[int, ...]) -> BlockTerms:
+        log = math.log
+        known = (*args, 1)  # the last for widths that are constant
+        widths = [known[arg] * numerator // denominator for arg, numerator, denominator in self.widths]
+        logs = 0.0
+        for times, i, variance in self.convolutions:
+            logs += times * log(_KEPT + _NEW * variance * widths[i])
+        for times, i, factor in self.excesses:
+            logs += times * log(1 + factor / widths[i])
+        i, factor = self.tail
+        tail = 0.5 * log(1 + factor / widths[i])
+        _, _, decorrelation, distance, leaving, shape = self.probe
+        return BlockTerms(logs / 2, tail, decorrelation, distance, leaving, Shape(widths[self.out], shape.size))
+
+
+_CHAIN = (ops.Conv, ops.BatchNorm, ops.Relu)
+_GATE = (ops.AdaptiveAvgPool, ops.Sigmoid, ops.Mul)
+
+
+@cache
+def _chain(template: Template, size: int, entry: Entry, options: Options) -> _Chain | None:
+    """The form of a template's terms; None where its plain network is more than a chain, with gates on it.
+
+    Behind a gate's pooling widths enter the variance through eps too, hardly, and are taken as the probe's.
+    """
+    nodes, shape = lower_block(template.probe, size, options)
+    kinds = [type(node.op) for node in nodes]
+    if not set(kinds) <= {*_CHAIN, *_GATE} or kinds[-1] is not ops.Relu or shape.size < 2:
+        return None
+    logs, values = _walk(nodes, size, entry)
+    widths: dict[Width, int] = {}
+    convolutions: Counter[tuple[int, float]] = Counter()
+    excesses: Counter[tuple[int, float]] = Counter()
+    behind: dict[int, tuple[int, float]] = {}  # by value: what its excess is, as (width, factor)
+    for number, node in enumerate(nodes, start=1):
+        source = node.inputs[0]
+        if isinstance(node.op, ops.BatchNorm):
+            conv = nodes[source - 1].op
+            if not isinstance(conv, ops.Conv):
+                return None
+            fan_in = conv.in_channels // conv.groups
+            i = widths.setdefault(template.width(fan_in), len(widths))
+            convolutions[i, values[source].variance / fan_in] += 1
+            if source in behind and values[source].excess:
+                excesses[behind[source]] += 1
+            behind[number] = (i, float(fan_in))
+        elif isinstance(node.op, ops.Relu) and source in behind:
+            i, channels = behind[source]
+            behind[number] = (i, math.expm1(2 * values[number].excess) * channels)
+        elif source in behind:
+            behind[number] = behind[source]
+    out = widths.setdefault(template.width(shape.channels), len(widths))
+    return _Chain(
+        tuple(widths),
+        tuple((times, *key) for key, times in convolutions.items()),
+        tuple((times, *key) for key, times in excesses.items()),
+        behind[len(nodes)],
+        out,
+        _terms(logs, values[-1], shape),
+    )
+
+
+def _interpolate(table: array[float], log_decorrelation: float) -> float:
+    position = (log_decorrelation - _LOWEST) / _STEP
+    if position <= 0:
+        return table[0]
+    i = min(int(position), len(table) - 2)
+    return table[i] + (table[i + 1] - table[i]) * (position - i)
+
+
+@lru_cache(maxsize=256)
+def _lowered(spec: BlockSpec, size: int, options: Options) -> tuple[Sequence[Node], Shape]:
+    return lower_block(spec, size, options)
+
+
+class ExpectedZen:
+    """Scores structures at one resolution, remembering each block: a mutated network costs a block or two."""
+
+    _CAPACITY = 250_000  # blocks that share their family's tables; a hundred megabytes
+    _OWN_TABLES = 20  # a block with tables of its own takes as much as so many
+
+    def __init__(self, resolution: int, gamma: float = GAMMA, use_se: bool = False) -> None:
+        self.resolution = resolution
+        self.gamma = gamma
+        self.options = Options(use_se=use_se, no_reslink=True)
+        # log(1 - correlation) of x and x + gamma * noise
+        self._start = math.log(-math.expm1(-0.5 * math.log1p(gamma * gamma)))
+        self._known: defaultdict[tuple[int, Entry], dict[BlockSpec, BlockTerms]] = defaultdict(dict)
+        self._count = 0
+
+    def __call__(self, structure: Structure) -> float:
+        """The expected Zen-score. Raises StructureError."""
+        if not structure.blocks:
+            raise StructureError("a structure has at least one block")
+        score, entered, moved = 0.0, self._start, self._start
+        size, entry, channels = self.resolution, IMAGE, in_channels(structure.blocks[0])
+        for spec in structure.blocks:
+            block = self._known[size, entry].get(spec)
+            if block is None:
+                if block_type(spec.kind).expand is None:
+                    return self._walk(structure)
+                block = self._add(spec, size, entry)
+            if spec.args[0] != channels:
+                raise StructureError(does_not_join(spec.kind, spec.args[0], channels))
+            logs, tail, decorrelation, distance, entry, shape = block
+            channels = shape.channels
+            score += logs + tail
+            entered, moved = moved, moved + _interpolate(decorrelation, moved)
+            size = shape.size
+        # Behind the last layer there is none that its tail could count in.
+        return score - tail + math.log(shape.elements) + entered / 2 + _interpolate(distance, entered)
+
+    def _walk(self, structure: Structure) -> float:
+        """The score of a network that is not made of super-blocks alone, block after block: no terms are remembered."""
+        signal = _entering(IMAGE, math.exp(self._start))
+        score, context = 0.0, 1
+        size, channels, is_image = self.resolution, in_channels(structure.blocks[0]), True
+        for i, spec in enumerate(structure.blocks):
+            if in_channels(spec) != channels:
+                raise StructureError(does_not_join(spec.kind, in_channels(spec), channels), str(i))
+            nodes, shape = _lowered(spec, size, self.options)
+            context = _largest_kernel(nodes, context)
+            logs, values = _carry(nodes, size, signal, is_image, context)
+            score += logs
+            # Blocks know of each other through what leaves one and enters the next: it is one source there.
+            signal, size, channels, is_image = values[-1]._replace(parts=()), shape.size, shape.channels, False
+        if not signal.second:
+            raise ProxyError("proxy zen_expected: nothing of the input reaches the output")
+        return score + math.log(float(signal.distance)) + math.log(shape.elements)
+
+    def _add(self, spec: BlockSpec, size: int, entry: Entry) -> BlockTerms:
+        block = block_terms(spec, size, entry, self.options)
+        if self._count >= self._CAPACITY:
+            self._known.clear()
+            self._count = 0
+        self._count += 1 if template_of(spec) is not None else self._OWN_TABLES
+        self._known[size, entry][spec] = block
+        return block
+
+
+def expected_zen(structure: Structure, *, resolution: int = 32, gamma: float = GAMMA, use_se: bool = False) -> float:
+    """The expected Zen-score of `structure` on images of `resolution` × `resolution`. Raises StructureError."""
+    return _scorer(resolution, gamma, use_se)(structure)
+
+
+@lru_cache(maxsize=16)
+def _scorer(resolution: int, gamma: float, use_se: bool) -> ExpectedZen:
+    return ExpectedZen(resolution, gamma, use_se)
+
+
+def _score(target: Target, settings: ScoreSettings) -> Score:
+    structure = structure_of(target, "zen_expected")
+    return Score(expected_zen(structure, resolution=settings.resolution, gamma=settings.gamma, use_se=settings.use_se))
+
+
+register(
+    ProxyInfo(
+        name="zen_expected",
+        summary="the Zen-score in closed form, microseconds a network",
+        source="this project, docs/expected-zen.md",
+        aliases=("ZenExpected",),
+    ),
+    _score,
+)

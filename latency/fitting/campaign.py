@@ -1,0 +1,231 @@
+"""Measuring kernels for a profile: `zennas latency profile`. Each network of the sample is a file of its own in a
+folder.
+
+    measure_sample(folder, Campaign(MeasureSettings("onnxruntime"), networks=150))  # goes on where it was cut short
+    table, networks, conditions = read_sample(folder)
+
+`sampling.py` draws the networks, the back end times their kernels one by one, and `fit.py` learns from them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from latency.base import BACKENDS, LatencyError, LayerTime, MeasureSettings
+from latency.fitting.sampling import sampled
+from latency.kernels import KINDS, WEIGHTED, Fusion, Group, Kernel, group
+from latency.measuring.measure import Breakdown, measure_blocks
+from latency.measuring.subject import of_structure
+from latency.predicting.table import KernelTable
+from PlainNet.files import write_text
+from PlainNet.ops import OpGraph
+from PlainNet.registry import UnknownNameError
+
+REFERENCE_MS = (3.0, 50.0)
+_REFERENCE_FIELDS = ("structure", "resolution", "num_classes", "use_se", "whole_ms")
+SETTINGS_FILE = "profile.json"
+_LEAST_SHARE = 0.3
+"""A kernel is taken for no less than this share of what the profiler says, whatever the profiler adds."""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What a profile is measured with; the same settings draw the same networks."""
+
+    measure: MeasureSettings
+    networks: int = 150
+    seed: int = 0
+    repeats: int = 30
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "measure": {**asdict(self.measure), "options": list(self.measure.options)}}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Campaign:
+        measure = {**stored["measure"], "options": tuple(stored["measure"]["options"])}
+        return cls(**{**stored, "measure": MeasureSettings(**measure)})
+
+
+Told = Callable[[int, int, str], None]
+"""Hears how many networks of how many are done, and which one is next."""
+
+
+@dataclass(frozen=True)
+class MeasuredNetwork:
+    """The kernels of a network of the sample, and its median for the whole batch in ms."""
+
+    kernels: tuple[Kernel, ...]
+    ms: float
+
+
+def measure_sample(folder: Path, campaign: Campaign, told: Told = lambda done, total, name: None) -> None:
+    """Measure what is not in `folder` yet; a sample that is there may be made larger.
+
+    Raises LatencyError; also where the folder holds a sample of other settings.
+    """
+    _begin(folder, campaign)
+    fusion = BACKENDS.get(campaign.measure.backend).fusion
+    for index in range(campaign.networks):
+        path = _sample_path(folder, index)
+        if path.is_file():
+            continue
+        one = sampled(campaign.seed, index)
+        told(index, campaign.networks, str(one.structure))
+        subject = of_structure(one.structure, one.resolution, one.num_classes, one.use_se)
+        try:
+            found = measure_blocks(subject, campaign.measure, campaign.repeats)
+        except LatencyError as error:
+            raise LatencyError(f"network {index} of the sample, {one.structure}: {error}") from None
+        stored = {
+            "structure": str(one.structure),
+            "resolution": one.resolution,
+            "num_classes": one.num_classes,
+            "use_se": one.use_se,
+            "whole_ms": found.whole.median,
+            "settled": found.whole.settled,
+            "conditions": found.whole.conditions,
+            "kernels": [[*kernel, ms] for kernel, ms in kernel_times(subject.graph, fusion, campaign.measure, found)],
+        }
+        write_text(path, json.dumps(stored))
+    told(campaign.networks, campaign.networks, "")
+
+
+def read_campaign(folder: Path) -> Campaign:
+    """The settings of the sample in `folder`. Raises LatencyError."""
+    path = folder / SETTINGS_FILE
+    try:
+        found = Campaign.from_json(json.loads(path.read_text(encoding="utf-8")))
+        known = BACKENDS.get(found.measure.backend).precisions
+        if found.measure.precision not in known:
+            raise ValueError(f"precision is {found.measure.precision!r}, expected {' or '.join(known)}")
+    except FileNotFoundError:
+        raise LatencyError(f"{folder} holds no measured kernels: make them with zennas latency profile") from None
+    except (OSError, ValueError, KeyError, TypeError, LatencyError, UnknownNameError) as error:
+        raise LatencyError(f"{path} cannot be read: {error}; measure again, into another folder") from None
+    return found
+
+
+def read_sample(folder: Path) -> tuple[KernelTable, list[MeasuredNetwork], dict[str, Any]]:
+    """All kernels that were measured, the networks they are from, and the conditions of the last. Raises
+    LatencyError.
+    """
+    campaign = read_campaign(folder)
+    networks, times, conditions = [], [], {}
+    for index in range(campaign.networks):
+        path = _sample_path(folder, index)
+        if not path.is_file():
+            continue
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            kernels = [_kernel(fields) for *fields, _ in stored["kernels"]]
+            times += [_milliseconds(ms, "the time of a kernel") for *_, ms in stored["kernels"]]
+            networks.append(MeasuredNetwork(tuple(kernels), _milliseconds(stored["whole_ms"], "whole_ms")))
+            conditions = stored["conditions"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise LatencyError(f"{path} cannot be read: {error}; delete it to measure it again") from None
+    if not networks:
+        raise LatencyError(
+            f"{folder} holds no measured kernels yet: continue with zennas latency profile --resume {folder}"
+        )
+    return KernelTable(tuple(k for network in networks for k in network.kernels), tuple(times)), networks, conditions
+
+
+def _kernel(fields: list[Any]) -> Kernel:
+    """Raises ValueError."""
+    if len(fields) != len(Kernel._fields):
+        raise ValueError(f"a kernel has {len(fields)} fields, expected {len(Kernel._fields)} and its time")
+    found = Kernel(*fields)
+    if found.kind not in KINDS:
+        raise ValueError(f"the kind of a kernel is {found.kind!r}, expected {', '.join(KINDS)}")
+    if any(type(value) is not int or value < 1 for value in found[1:-1]) or not isinstance(found.added, bool):
+        raise ValueError(
+            f"the shape of a kernel is {list(found[1:])}, expected whole numbers above 0 and true or false"
+        )
+    return found
+
+
+def _milliseconds(value: Any, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise ValueError(f"{what} is {value!r}, expected milliseconds above 0")
+    return float(value)
+
+
+def references(folder: Path, count: int = 5) -> list[dict[str, Any]]:
+    """A few networks of the sample with their latencies, to tell later whether the machine is still as fast.
+
+    Settled ones of moderate length, evenly spread over the sample.
+    """
+    found = []
+    for path in sorted((folder / "samples").glob("*.json")):
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if stored["settled"] and REFERENCE_MS[0] <= stored["whole_ms"] <= REFERENCE_MS[1]:
+            found.append({name: stored[name] for name in _REFERENCE_FIELDS})
+    return found[:: max(1, len(found) // count)][:count]
+
+
+def kernel_times(
+    graph: OpGraph, fusion: Fusion, settings: MeasureSettings, found: Breakdown
+) -> list[tuple[Kernel, float]]:
+    """Each kernel of the graph with its ms, for the whole batch, after what the profiler added is taken off.
+
+    What the back end runs beside the network's operations, such as changes of layout, counts to a neighbour without
+    weights. Kernels that the back end did not run by themselves are left out.
+    """
+    groups = group(graph, fusion, settings.batch_size)
+    times = _assigned(groups, found.layers)
+    excess = max(0.0, found.sum_ms - found.whole.median) / max(1, len(found.layers))
+    counts = {i: len(layers) for i, layers in times.items()}
+    net = {i: sum(max(ms - excess, _LEAST_SHARE * ms) for ms in layers) for i, layers in times.items()}
+    return [(groups[i].kernel, net[i]) for i in sorted(net) if counts[i] and net[i] > 0]
+
+
+def _assigned(groups: Sequence[Group], layers: Sequence[LayerTime]) -> dict[int, list[float]]:
+    """By the index of a group, the times of the back end's kernels that belong to it."""
+    owner = {node: i for i, one in enumerate(groups) for node in one.nodes}
+    owners: list[int | None] = []
+    for layer in layers:
+        mine = [owner[node] for node in layer.nodes if node in owner]
+        weighted = [i for i in mine if groups[i].kernel.kind in WEIGHTED]
+        owners.append(next(iter(weighted or mine), None))
+    times: dict[int, list[float]] = {}
+    for at, layer in enumerate(layers):
+        own = owners[at]
+        index = _neighbour(owners, at, groups) if own is None else own
+        if index is not None:
+            times.setdefault(index, []).append(layer.ms)
+    return times
+
+
+def _neighbour(owners: Sequence[int | None], at: int, groups: Sequence[Group]) -> int | None:
+    """The group that a kernel without one counts to: the nearest before or behind it, one without weights first."""
+    before = next((i for i in reversed(owners[:at]) if i is not None), None)
+    behind = next((i for i in owners[at + 1 :] if i is not None), None)
+    near = [i for i in (before, behind) if i is not None]
+    light = [i for i in near if groups[i].kernel.kind not in WEIGHTED]
+    return next(iter(light or near), None)
+
+
+def _begin(folder: Path, campaign: Campaign) -> None:
+    path = folder / SETTINGS_FILE
+    if path.is_file():
+        known = read_campaign(folder)
+        if replace(known, networks=campaign.networks) != campaign:
+            raise LatencyError(
+                f"{folder} holds kernels measured with other settings: choose another folder, or --resume it"
+            )
+        if campaign.networks <= known.networks:
+            return
+    backend = BACKENDS.get(campaign.measure.backend)
+    reason = backend.available(campaign.measure.precision, campaign.measure.device)
+    if reason is not None:
+        raise LatencyError(f"back end {backend.name} cannot run here: {reason}")
+    write_text(path, json.dumps(campaign.to_json(), indent=1))
+
+
+def _sample_path(folder: Path, index: int) -> Path:
+    return folder / "samples" / f"{index:04d}.json"

@@ -1,0 +1,217 @@
+"""Fitting a profile to measured kernels: `zennas latency fit`. Imports torch when it trains.
+
+Kernels with weights share one learned model, those that only move memory another; kinds with too few measurements get
+rates by non-negative least squares. `measured_on` networks then scale the sum of kernels to what whole networks take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latency.base import LatencyError
+from latency.fitting.errors import Errors, errors
+from latency.kernels import KINDS, WEIGHTED, Kernel, by_kind
+from latency.predicting.features import Hardware, columns, features, work
+from latency.predicting.models import Learned, Linear, Model, Widths
+from latency.predicting.profile import RANGED, Profile
+from latency.predicting.table import KernelTable, held_out, predict_kernels
+
+LEAST_LEARNED = 300
+"""Fewer rows than this teach a perceptron nothing."""
+MANY = 30_000
+"""So many are a table that was measured by the rack."""
+PASSES = 100
+_REWEIGHTED, _SMALL = 30, 0.01
+_USUAL = 256
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a perceptron is trained, see `train.py`.
+
+    steps: of AdamW on `batch` kernels; the rate rises for a twentieth of them and falls to nothing (one cycle).
+    """
+
+    width: int = 128
+    hidden: int = 3
+    steps: int = 40_000
+    batch: int = 256
+    rate: float = 2e-3
+    decay: float = 1e-2
+    seed: int = 0
+
+
+def recipe_for(rows: int, steps: int | None = None, seed: int = 0) -> Recipe:
+    """How to train on so many kernels: few are soon learned by heart, so they get a hundred passes and much decay."""
+    if rows >= MANY:
+        return Recipe(steps=steps or Recipe.steps, seed=seed)
+    passes = max(100, PASSES * rows // Recipe.batch)
+    return Recipe(steps=steps or passes, rate=4e-3, decay=0.3, seed=seed)
+
+
+Told = Callable[[int, int, str], None]
+"""Hears how many steps of how many are done, and what is being fitted."""
+
+
+def _silent(done: int, total: int, what: str) -> None:
+    pass
+
+
+def fit(
+    table: KernelTable,
+    blank: Profile,
+    recipe: Recipe = Recipe(),
+    told: Told = _silent,
+    share: float = 0.1,
+    unsure_ms: float = 0.0,
+) -> tuple[Profile, dict[str, Errors]]:
+    """`blank` with models fitted to all but a `share` of the shapes of `table`; its errors on those, by kind and all.
+
+    blank: says what the profile is of; its models do not matter.
+    unsure_ms: how far measured times may be off in absolute terms; much shorter kernels count less for it.
+    Raises LatencyError for a table that is too small.
+    """
+    if table.ms is None:
+        raise LatencyError("the table has no measured latencies")
+    known = table.where(lambda kernel: not held_out(kernel, share))
+    kinds = [kind for kind in KINDS if any(kernel.kind == kind for kernel in known.kernels)]
+    if len(known) < 10 or not kinds:
+        raise LatencyError(f"{len(known)} kernels are too few to fit: measure more")
+    parts = (tuple(k for k in kinds if k in WEIGHTED), tuple(k for k in kinds if k not in WEIGHTED))
+    models = [
+        _model(known.where(partial(_is_of, kinds=here)), here, blank.hardware, recipe, told, unsure_ms)
+        for here in parts
+        if here
+    ]
+    profile = replace(blank, models=tuple(models), ranges=ranges(known.kernels))
+    return profile, held_out_errors(profile, table, share)
+
+
+def _is_of(kernel: Kernel, kinds: tuple[str, ...]) -> bool:
+    return kernel.kind in kinds
+
+
+def held_out_errors(profile: Profile, table: KernelTable, share: float = 0.1) -> dict[str, Errors]:
+    """Errors on the shapes that `fit` left out, under "all" and by kind."""
+    held = table.where(lambda kernel: held_out(kernel, share))
+    if held.ms is None or not held.kernels:
+        return {}
+    predicted = predict_kernels(profile, held.kernels)
+    found = {"all": errors(predicted, held.ms)}
+    for kind in dict.fromkeys(kernel.kind for kernel in held.kernels):
+        rows = [i for i, kernel in enumerate(held.kernels) if kernel.kind == kind]
+        found[kind] = errors([predicted[i] for i in rows], [held.ms[i] for i in rows])
+    return found
+
+
+def ranges(kernels: Sequence[Kernel]) -> dict[str, dict[str, list[int]]]:
+    """By kind and field, the smallest and the largest value."""
+    found: dict[str, dict[str, list[int]]] = {}
+    for _, kernel in by_kind(kernels):
+        found[kernel.kind] = {
+            name: [int(np.min(getattr(kernel, name))), int(np.max(getattr(kernel, name)))] for name in RANGED
+        }
+    return found
+
+
+def _model(
+    table: KernelTable, kinds: tuple[str, ...], hardware: Hardware, recipe: Recipe, told: Told, unsure_ms: float
+) -> Model:
+    assert table.ms is not None
+    if len(table) < LEAST_LEARNED:
+        return rates(table, hardware)
+    from latency.fitting.train import train  # imports torch
+
+    inputs, base = _inputs(table.kernels, kinds, hardware)
+    ms = np.array(table.ms)
+    targets, weights = np.log(ms / base), ms / (ms + unsure_ms)
+    what = "kernels with weights" if kinds[0] in WEIGHTED else "other kernels"
+    perceptron = train(inputs, targets, weights, recipe, lambda done: told(done, recipe.steps, what))
+    return Learned(kinds, perceptron, few_widths(table.kernels))
+
+
+def few_widths(kernels: Sequence[Kernel]) -> dict[str, Widths]:
+    """By kind, the numbers of channels that occur, where most of the multiples of 8 that searches use do not."""
+    found = {}
+    for kind in dict.fromkeys(kernel.kind for kernel in kernels if kernel.kind in WEIGHTED):
+        here = [kernel for kernel in kernels if kernel.kind == kind]
+        both = Widths(
+            tuple(sorted({kernel.in_channels for kernel in here})),
+            tuple(sorted({kernel.out_channels for kernel in here})),
+        )
+        if min(sum(c % 8 == 0 and c <= _USUAL for c in one) for one in both) < _USUAL // 8 / 2:
+            found[kind] = both
+    return found
+
+
+def _inputs(
+    kernels: Sequence[Kernel], kinds: tuple[str, ...], hardware: Hardware
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Features (N, features) and baselines (N,) in the order of the kernels."""
+    base = np.empty(len(kernels))
+    inputs: Any = None
+    for chosen, kernel in by_kind(kernels):
+        base[chosen], found = features(kernel, hardware, kinds, columns())
+        block = np.stack([np.broadcast_to(one, len(chosen)) for one in found], axis=1)
+        inputs = np.empty((len(kernels), block.shape[1])) if inputs is None else inputs
+        inputs[chosen] = block
+    return inputs, base
+
+
+def rates(table: KernelTable, hardware: Hardware) -> Linear:
+    """Non-negative ms a kernel, a MAC and a byte, by kind and kernel size, least squares of the relative error."""
+    assert table.ms is not None
+    rows: dict[tuple[str, int], list[int]] = {}
+    for i, kernel in enumerate(table.kernels):
+        rows.setdefault((kernel.kind, kernel.kernel if kernel.kind in WEIGHTED else 0), []).append(i)
+    found = []
+    for (kind, size), chosen in rows.items():
+        done = [work(table.kernels[i], hardware) for i in chosen]
+        terms = np.array([[1.0, one.macs, one.bytes] for one in done])
+        if kind not in WEIGHTED:
+            terms[:, 1] = 0
+        each, mac, byte = non_negative(terms, np.array([table.ms[i] for i in chosen]))
+        found.append((kind, size, each, mac, byte))
+    return Linear(tuple(found))
+
+
+def non_negative(
+    terms: NDArray[np.float64], ms: NDArray[np.float64], weights: NDArray[np.float64] | None = None
+) -> tuple[float, ...]:
+    """Coefficients of the columns of `terms` (N, K), at least 0, that bring their sum near `ms` (N,), relatively.
+
+    weights: (N,), of the deviations; all alike if None.
+    """
+    from scipy.optimize import nnls
+
+    weights = np.ones(len(ms)) if weights is None else weights
+    relative = terms * (weights / ms)[:, None]
+    size = np.linalg.norm(relative, axis=0)
+    size[size == 0] = 1
+    solution, _ = nnls(relative / size, weights)
+    return tuple((solution / size).tolist())
+
+
+def scaled(
+    profile: Profile, kernels: Sequence[Sequence[Kernel]], ms: Sequence[float], unsure_ms: float = 0.0
+) -> Profile:
+    """`profile` with the `scale` and `overhead_ms` that fit whole networks best, `ms` of which were measured, a batch.
+
+    Least absolute relative deviations, by reweighted least squares: networks that are predicted badly do not decide.
+    unsure_ms: how far a kernel's time may be off; networks of many short kernels count less for it.
+    """
+    sums = np.array([sum(profile.kernel_ms(kernel) for kernel in network) for network in kernels])
+    terms, measured = np.stack([sums, np.ones(len(sums))], axis=1), np.array(ms)
+    certain = measured / (measured + unsure_ms * np.array([len(network) for network in kernels]))
+    weights = certain
+    for _ in range(_REWEIGHTED):
+        scale, overhead = non_negative(terms, measured, weights)
+        off = np.abs((scale * sums + overhead) / measured - 1)
+        weights = certain / np.sqrt(off + _SMALL)
+    return replace(profile, scale=scale, overhead_ms=overhead)

@@ -1,0 +1,107 @@
+"""From measurements to a profile's file and card: what `zennas latency fit` does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from latency.base import BACKENDS, LatencyError
+from latency.fitting.campaign import read_campaign, read_sample, references
+from latency.fitting.card import card, method
+from latency.fitting.errors import Errors, errors
+from latency.fitting.fit import Told, fit, held_out_errors, recipe_for, scaled
+from latency.predicting.hardware import named, processor
+from latency.predicting.models import traffic
+from latency.predicting.profile import Profile
+from latency.predicting.table import KernelTable, longer, merged, read_table
+from PlainNet.files import write_text
+
+LONG_MS = 0.1
+UNSURE_MS = 0.02
+"""Profilers count whole microseconds, and add some to each kernel."""
+
+
+def fit_table(
+    path: Path, blank: Profile, source: str, steps: int | None, seed: int, told: Told, *, memory: bool = True
+) -> Profile:
+    """`blank`, which says what a CSV file of kernels is of, fitted to it. Raises LatencyError.
+
+    source: for the card. memory: kinds without weights that the table lacks are taken from the bytes that they move.
+    """
+    table = read_table(path, measured=True)
+    made, held = fit(table, blank, recipe_for(len(table), steps, seed), told)
+    return _described(_with_traffic(made) if memory else made, source, held)
+
+
+def fit_folder(folder: Path, name: str, source: str, steps: int | None, seed: int, told: Told) -> Profile:
+    """A profile from the folder of `zennas latency profile`. source: more for the card. Raises LatencyError."""
+    campaign = read_campaign(folder)
+    table, networks, conditions = read_sample(folder)
+    settings = campaign.measure
+    gpu = conditions.get("gpu") or {}
+    device = gpu.get("name") or conditions.get("processor") or "unknown device"
+    sheet = processor(settings.precision, settings.threads)
+    if settings.device != "cpu":
+        sheet = named("h200", settings.precision, settings.threads)
+    blank = Profile(
+        name,
+        str(device),
+        settings.backend,
+        settings.precision,
+        settings.batch_size,
+        sheet,
+        BACKENDS.get(settings.backend).fusion,
+        models=(),
+    )
+    table = merged(table)
+    made, found = fit(table, blank, recipe_for(len(table), steps, seed), told, unsure_ms=UNSURE_MS)
+    held = {**_of_long(made, table), **{f"{name}, of any length": one for name, one in found.items()}}
+    made = scaled(
+        _with_traffic(made), [network.kernels for network in networks], [network.ms for network in networks], UNSURE_MS
+    )
+    own = [
+        made.scale * sum(made.kernel_ms(kernel) for kernel in network.kernels) + made.overhead_ms
+        for network in networks
+    ]
+    held["the sample's networks, which were fitted"] = errors(own, [network.ms for network in networks])
+    versions = ", ".join(f"{name} {version}" for name, version in conditions.get("versions", {}).items())
+    threads = f"{settings.threads} thread{'s' if settings.threads > 1 else ''}"
+    own_source = (
+        f"{len(table):,} different kernels of {len(networks)} random networks (seed {campaign.seed}), measured by this "
+        f"project on {device}, {threads}, batch {settings.batch_size}, with {versions}."
+    )
+    made = _described(made, f"{own_source} {source}".strip(), held)
+    return replace(made, about={**made.about, "reference": references(folder)})
+
+
+def _with_traffic(made: Profile) -> Profile:
+    """The profile with kinds without weights that nobody measured taken from the bytes that they move."""
+    known = {kind for model in made.models for kind in model.kinds}
+    rest = traffic(made.hardware.bytes_per_ms, 0.0, without=known)
+    return replace(made, models=(*made.models, rest)) if rest.rates else made
+
+
+def _of_long(made: Profile, table: KernelTable) -> dict[str, Errors]:
+    """Errors on those held-out kernels that make up most of the time, and that profilers tell well."""
+    found = held_out_errors(made, longer(table, LONG_MS))
+    return {f"kernels of at least {LONG_MS} ms": found["all"]} if found else {}
+
+
+def _described(made: Profile, source: str, held: dict[str, Errors]) -> Profile:
+    about = {
+        "source": source or "Not stated.",
+        "method": method(made),
+        "held_out": {name: one.to_json() for name, one in held.items()},
+    }
+    return replace(made, about=about)
+
+
+def write_profile(path: Path, profile: Profile) -> Path:
+    """Write the profile and, beside it, its card. Raises LatencyError where that cannot be."""
+    try:
+        write_text(path, json.dumps(profile.to_json(), ensure_ascii=False, indent=1) + "\n")
+        write_text(path.with_suffix(".md"), card(profile))
+    except OSError as error:
+        raise LatencyError(f"{path} cannot be written: {error.strerror}") from None
+    return path

@@ -1,0 +1,300 @@
+"""Measuring a network: is it possible, does it compute the right thing, how long does it take.
+
+    stats = measure(subject, MeasureSettings("onnxruntime", precision="int8"))
+    stats.latency_ms, stats.interval, stats.settled
+
+Whatever the back end, its logits are compared with PyTorch's in float32 on the CPU before a time is reported.
+`latency.measure(…)`, which calls this module, takes structures and modules (a module that can be called: ADR 2).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from latency.base import (
+    BACKENDS,
+    LatencyBackend,
+    LatencyError,
+    LatencyStats,
+    LayerTime,
+    MeasureSettings,
+    Session,
+    Subject,
+    UnavailableError,
+)
+from latency.measuring.conditions import available_memory, conditions, load
+from latency.measuring.timing import Sampler, clock_of, take_turns
+from PlainNet.cost import op_cost
+from PlainNet.ops import HEAD, OpGraph
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class TooBigError(LatencyError):
+    """A network or batch that the memory does not hold."""
+
+
+COMPARED_IMAGES = 8
+"""Logits are compared for the first so many images of a batch: images do not mix in evaluation."""
+LAYER_REPEATS = 50
+
+
+@dataclass(frozen=True)
+class BlockTime:
+    """A block, by its index (`HEAD`: the classifier), and the milliseconds of its kernels for the whole batch."""
+
+    block: int
+    path: str
+    ms: float
+    kernels: int
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Where the time of a network goes.
+
+    blocks: in order. rest_ms: kernels that belong to no node, such as changes of layout. The kernels are timed one by
+    one, with what a profiler adds: their sum is not `whole.median`, and shares of it say more than they do themselves.
+    """
+
+    whole: LatencyStats
+    blocks: tuple[BlockTime, ...]
+    rest_ms: float
+    layers: tuple[LayerTime, ...]
+
+    @property
+    def sum_ms(self) -> float:
+        return self.rest_ms + sum(block.ms for block in self.blocks)
+
+    def share(self, block: BlockTime) -> float:
+        """Of the sum over all kernels."""
+        return block.ms / self.sum_ms if self.sum_ms else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON takes it, without the single kernels."""
+        blocks = [
+            {
+                "block": block.block,
+                "path": block.path,
+                "batch_ms": block.ms,
+                "share": self.share(block),
+                "kernels": block.kernels,
+            }
+            for block in self.blocks
+        ]
+        return {**self.whole.to_json(), "blocks": blocks, "rest_batch_ms": self.rest_ms, "sum_batch_ms": self.sum_ms}
+
+
+def measure(subject: Subject, settings: MeasureSettings) -> LatencyStats:
+    """The latency of one network. Raises LatencyError; UnavailableError says what to install."""
+    return compare([subject], settings)[0]
+
+
+def compare(subjects: Sequence[Subject], settings: MeasureSettings) -> list[LatencyStats]:
+    """The latencies of several networks, taking turns in one run, so that drift hits all alike. Raises LatencyError.
+
+    All are held in memory at once, and share `settings.seconds` times their number.
+    """
+    backend = _backend(settings)
+    with ExitStack() as stack:
+        prepared = [stack.enter_context(_prepared(backend, subject, settings)) for subject in subjects]
+        return _timed(backend, subjects, prepared, settings)
+
+
+def measure_blocks(subject: Subject, settings: MeasureSettings, repeats: int = LAYER_REPEATS) -> Breakdown:
+    """The latency of a network, and what each block takes of it. Raises LatencyError."""
+    backend = _backend(settings)
+    with _prepared(backend, subject, settings) as prepared:
+        whole = _timed(backend, [subject], [prepared], settings)[0]
+        layers = _layers(prepared.session, subject, repeats)
+    return Breakdown(whole, *_by_block(subject.graph, layers), tuple(layers))
+
+
+def measure_layers(subject: Subject, settings: MeasureSettings, repeats: int = LAYER_REPEATS) -> list[LayerTime]:
+    """The kernels of a network, checked but not timed as a whole: for whoever wants many. Raises LatencyError."""
+    backend = _backend(settings)
+    with _prepared(backend, subject, settings) as prepared:
+        return _layers(prepared.session, subject, repeats)
+
+
+def images(subject: Subject, settings: MeasureSettings) -> NDArray[np.float32]:
+    """The batch that a network is timed on: noise of unit variance, by the seed, (N, C, H, W)."""
+    import numpy as np
+
+    rng = np.random.default_rng(settings.seed)
+    shape = (settings.batch_size, *subject.graph.input.dims)
+    return rng.standard_normal(shape, dtype=np.float32)
+
+
+def reference(subject: Subject, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """PyTorch's logits in float32 on the CPU, of the first images of a batch."""
+    import torch
+
+    with torch.no_grad():
+        logits = subject.build()(torch.from_numpy(batch[:COMPARED_IMAGES]))
+    found: NDArray[np.float32] = logits.numpy()
+    return found
+
+
+def difference(logits: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    """How far logits are from those expected, root mean square over root mean square; infinite if one is no number."""
+    import numpy as np
+
+    if logits.shape != expected.shape or not np.isfinite(logits).all():
+        return math.inf
+    scale = float(np.sqrt(np.mean(np.square(expected, dtype=np.float64))))
+    error = float(np.sqrt(np.mean(np.square(logits.astype(np.float64) - expected))))
+    return error / scale if scale > 0 else (0.0 if error == 0 else math.inf)
+
+
+def needed_memory(graph: OpGraph, batch_size: int, bytes_each: int = 4) -> int:
+    """Bytes that running the network takes at least: weights, and the most values that are alive at once."""
+    last_read = {value: index for index, node in enumerate(graph.nodes) for value in node.inputs}
+    alive = {0: graph.input.elements}
+    most = graph.input.elements
+    for index, node in enumerate(graph.nodes):
+        alive[index + 1] = node.shape.elements
+        most = max(most, sum(alive.values()))
+        alive = {value: size for value, size in alive.items() if last_read.get(value, index) > index}
+    weights = sum(op_cost(node.op, node.shape).params for node in graph.nodes)
+    return bytes_each * (weights + batch_size * most)
+
+
+# -- steps -------------------------------------------------------------------------------------
+
+
+class _Prepared:
+    """A session, and how far its logits are off."""
+
+    def __init__(self, session: Session, off: float) -> None:
+        self.session = session
+        self.off = off
+
+
+def _backend(settings: MeasureSettings) -> LatencyBackend:
+    """The back end that the settings name, if it can do what they say."""
+    backend = BACKENDS.get(settings.backend)
+    if settings.precision not in backend.precisions:
+        raise LatencyError(
+            f"{backend.name} has no precision {settings.precision!r}, expected {' or '.join(backend.precisions)}"
+        )
+    unknown = [option for option in settings.options if option not in backend.options]
+    if unknown:
+        known = f"expected {' or '.join(backend.options)}" if backend.options else "it has none"
+        raise LatencyError(f"{backend.name} has no option {unknown[0]!r}, {known}")
+    reason = backend.available(settings.precision, settings.device)
+    if reason is not None:
+        raise UnavailableError(f"{backend.name} cannot run here: {reason}")
+    return backend
+
+
+@contextmanager
+def _prepared(backend: LatencyBackend, subject: Subject, settings: MeasureSettings) -> Iterator[_Prepared]:
+    """A session that computes what PyTorch does."""
+    _check_memory(subject, settings)
+    with _memory_errors(subject, settings):
+        batch = images(subject, settings)
+        with backend.prepare(subject, settings, batch) as session:
+            expected = reference(subject, batch)
+            off = difference(session.output()[: len(expected)], expected)
+            limit = backend.tolerance[settings.precision]
+            if not off <= limit:
+                raise LatencyError(
+                    f"{backend.name} in {settings.precision} computes another function than {subject.name}: "
+                    f"its logits are off by {off:.3g} of their size, at most {limit:g} is allowed; "
+                    "no time is reported, try a higher precision"
+                )
+            yield _Prepared(session, off)
+
+
+def _timed(
+    backend: LatencyBackend, subjects: Sequence[Subject], prepared: Sequence[_Prepared], settings: MeasureSettings
+) -> list[LatencyStats]:
+    if not prepared:
+        return []
+    clock = clock_of(prepared[0].session.clock, settings.device)
+    before = load()
+    samplers = [Sampler(one.session.run, clock, settings.relative_error) for one in prepared]
+    timings = take_turns(samplers, settings.seconds)
+    now = conditions(settings.device, settings.threads, backend.versions())
+    now["load"] = {"before": before, "after": now["load"]}
+    return [
+        LatencyStats(
+            subject.name,
+            settings,
+            timing.samples,
+            timing.settled,
+            one.off,
+            {**now, "runs_a_sample": timing.inner, "warm_up_runs": timing.warm_up},
+        )
+        for subject, one, timing in zip(subjects, prepared, timings, strict=True)
+    ]
+
+
+def _layers(session: Session, subject: Subject, repeats: int) -> list[LayerTime]:
+    if repeats < 1:
+        raise LatencyError(f"repeats is {repeats}, expected at least 1")
+    layers = session.layers(repeats)
+    if not layers:
+        raise LatencyError(f"the back end reports no kernels for {subject.name}")
+    return layers
+
+
+def _by_block(graph: OpGraph, layers: Sequence[LayerTime]) -> tuple[tuple[BlockTime, ...], float]:
+    """Times by block, in order, and what belongs to none; a kernel of several blocks counts for the first of them."""
+    times: defaultdict[int, list[float]] = defaultdict(list)
+    rest = 0.0
+    for layer in layers:
+        if layer.nodes:
+            times[graph.nodes[layer.nodes[0]].block].append(layer.ms)
+        else:
+            rest += layer.ms
+    order: dict[int, str] = {}
+    for node in graph.nodes:
+        order.setdefault(node.block, "head" if node.block == HEAD else node.path)
+    blocks = tuple(BlockTime(block, path, math.fsum(times[block]), len(times[block])) for block, path in order.items())
+    return blocks, rest
+
+
+_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1}
+
+
+def _check_memory(subject: Subject, settings: MeasureSettings) -> None:
+    needed = needed_memory(subject.graph, settings.batch_size, _BYTES.get(settings.precision, 4))
+    if settings.precision == "int8" and settings.device == "cpu":  # calibration runs in float32 and keeps all values
+        needed = max(needed, 4 * settings.batch_size * sum(node.shape.elements for node in subject.graph.nodes))
+    free = available_memory(settings.device)
+    if free is not None and needed > free:
+        raise _too_big(subject, settings, f"needs at least {needed / 1e9:.1f} GB with {free / 1e9:.1f} GB free,")
+
+
+@contextmanager
+def _memory_errors(subject: Subject, settings: MeasureSettings) -> Iterator[None]:
+    """Allocations that fail become LatencyErrors."""
+    try:
+        yield
+    except MemoryError:
+        raise _too_big(subject, settings, "ran out of memory") from None
+    except TooBigError:  # of another network, measured beside this one
+        raise
+    except Exception as error:  # every library has its own, which says so in its text
+        if not any(word in str(error).lower() for word in _MEMORY_WORDS):
+            raise
+        raise _too_big(subject, settings, "ran out of memory") from error
+
+
+_MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory", "failed to allocate", "bad allocation")
+
+
+def _too_big(subject: Subject, settings: MeasureSettings, what: str) -> TooBigError:
+    return TooBigError(
+        f"{subject.name} {what} at batch size {settings.batch_size} and resolution {subject.graph.input.size} "
+        f"on {settings.device}: take a smaller batch"
+    )

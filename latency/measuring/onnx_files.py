@@ -1,0 +1,182 @@
+"""Networks as ONNX: PyTorch's exporter, one self-contained model, its nodes named after those of the op graph.
+
+    model = export(subject, batch_size=1)      # an onnx.ModelProto; batch-norm folded, batch size fixed; None for any
+    nodes_of("k17_Conv")                       # (17,): what it computes is node 17 of subject.graph
+
+Node names survive in what runtimes report of single layers, which is how their times find their way back (`layers.py`).
+torch and onnx are imported when a network is exported.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from latency.base import LatencyError, Subject, UnavailableError, first_line
+from latency.measuring.layers import Step, matched
+from PlainNet.cost import op_cost
+from PlainNet.ops import OpGraph
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 18
+"""The one that PyTorch's exporter is written in, and that every runtime of today reads."""
+INPUT = "images"
+OUTPUT = "logits"
+BATCH = "batch"
+"""The name of the first dimension where it is free."""
+MOST_BYTES = 2**31 - 2**20
+"""Of protobuf, in one message; less what is not weights."""
+
+_TOKEN = re.compile(r"(?<![A-Za-z0-9])k(\d+)(?=_)")
+_TENSOR = re.compile(r"(?<![A-Za-z0-9])v(\d+)(?![0-9.])")
+
+
+def token(index: int, op_type: str) -> str:
+    """The name of an ONNX node that computes node `index` of the graph, or a part of it."""
+    return f"k{index}_{op_type}"
+
+
+def nodes_of(name: str) -> tuple[int, ...]:
+    """The nodes that a runtime's layer name speaks of, in ascending order; empty for none."""
+    return tuple(sorted({int(number) for number in _TOKEN.findall(name)}))
+
+
+def tensor_name(value: int) -> str:
+    """The name of the ONNX tensor that holds value `value` of the graph."""
+    return f"v{value}"
+
+
+def value_of(name: str) -> int | None:
+    """The value that a tensor holds by its name in a model or in what a runtime made of it; None for others."""
+    if name.startswith(INPUT):
+        return 0
+    found = _TENSOR.search(name)
+    return int(found.group(1)) if found else None
+
+
+def why_not() -> str | None:
+    """None where ONNX files can be made; else what is missing."""
+    missing = [package for package in ("onnx", "onnxscript") if find_spec(package) is None]
+    return f"{missing[0]} is not installed: pip install 'zennas[onnx]'" if missing else None
+
+
+def export(subject: Subject, batch_size: int | None, half: bool = False) -> onnx.ModelProto:
+    """The network for batches of `batch_size`, None for any, batch-norm folded, as one model with its weights inside.
+
+    Input `INPUT`, (batch_size, C, H, W), output `OUTPUT`, float32; float16 with `half`, as are weights and all values.
+    Raises LatencyError: nothing to export with, an operation that has no ONNX, weights beyond what one file holds.
+    """
+    missing = why_not()
+    if missing is not None:
+        raise UnavailableError(missing)
+    weights = 4 * sum(op_cost(node.op, node.shape).params for node in subject.graph.nodes)
+    if weights > MOST_BYTES:
+        raise LatencyError(
+            f"{subject.name} has {weights / 1e9:.2f} GB of weights, an ONNX file holds {MOST_BYTES / 1e9:.2f} GB: "
+            "time it on the torch back end, export it as pt2"
+        )
+    model = _exported(subject, batch_size, half)
+    _pool_globally(model.graph)
+    _name_nodes(model.graph, subject.graph)
+    return model
+
+
+def _exported(subject: Subject, batch_size: int | None, half: bool) -> onnx.ModelProto:
+    import torch
+
+    from latency.measuring.folding import folded
+
+    network = folded(subject.build())
+    # Two where any will do: exporters take a batch of one for a constant.
+    images = torch.zeros(batch_size or 2, *subject.graph.input.dims)
+    shapes = None if batch_size else ({0: torch.export.Dim(BATCH)},)
+    if half:
+        network, images = network.half(), images.half()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter, about itself
+        try:
+            program = torch.onnx.export(
+                network,
+                (images,),
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_shapes=shapes,
+                opset_version=OPSET,
+                dynamo=True,
+                external_data=False,
+                optimize=True,
+                verbose=False,
+            )
+        except Exception as error:
+            raise LatencyError(f"{subject.name} cannot be exported to ONNX: {_reason(error)}") from error
+    assert program is not None
+    model: onnx.ModelProto = program.model_proto
+    for node in model.graph.node:  # where in the code it stood, which differs from one export to the next
+        del node.metadata_props[:]
+    return model
+
+
+def _reason(error: BaseException) -> str:
+    """The operation that has no ONNX, or else what the exporter says first."""
+    chain: list[BaseException] = [error]
+    while chain[-1].__cause__ is not None:
+        chain.append(chain[-1].__cause__)
+    text = " ".join(str(link) for link in chain)
+    unsupported = re.search(r"No ONNX function found for <OpOverload\(op='([^']+)'", text)
+    if unsupported:
+        return f"the operation {unsupported.group(1)} has no ONNX function in opset {OPSET}"
+    return first_line(chain[-1])
+
+
+def _pool_globally(onnx_graph: Any) -> None:
+    """Means over height and width become global poolings, which runtimes know in every layout and precision."""
+    import onnx
+
+    constants = {tensor.name: tensor for tensor in onnx_graph.initializer}
+    for node in onnx_graph.node:
+        if node.op_type != "ReduceMean" or len(node.input) != 2 or node.input[1] not in constants:
+            continue
+        axes = onnx.numpy_helper.to_array(constants[node.input[1]]).tolist()
+        keeps = [attribute.i for attribute in node.attribute if attribute.name == "keepdims"]
+        if sorted(axis % 4 for axis in axes) == [2, 3] and keeps in ([], [1]):
+            node.op_type = "GlobalAveragePool"
+            del node.input[1]
+            del node.attribute[:]
+    read = {name for node in onnx_graph.node for name in node.input}
+    for tensor in [tensor for tensor in onnx_graph.initializer if tensor.name not in read]:
+        onnx_graph.initializer.remove(tensor)
+
+
+def _name_nodes(onnx_graph: Any, graph: OpGraph) -> None:
+    """Name ONNX nodes after the node of `graph` that they compute, tensors after values.
+
+    What the exporter added gets a name that speaks of no node.
+    """
+    weights = {tensor.name for tensor in onnx_graph.initializer}
+    results = {tensor.name for tensor in onnx_graph.output}
+    steps = [
+        Step(node.op_type, tuple(node.input), node.output[0], tuple(x for x in node.input if x in weights))
+        for node in onnx_graph.node
+    ]
+    names: set[str] = set()
+    renamed: dict[str, str] = {}
+    for position, (node, match) in enumerate(zip(onnx_graph.node, matched(graph, steps, INPUT), strict=True)):
+        if match is None:
+            node.name = f"x{position}_{node.op_type}"
+            continue
+        result = node.output[0]
+        if match.whole and result not in results and tensor_name(match.node + 1) not in renamed.values():
+            renamed[result] = tensor_name(match.node + 1)
+        name = token(match.node, node.op_type)
+        while name in names:
+            name += "_"
+        names.add(name)
+        node.name = name
+    for node in onnx_graph.node:
+        node.input[:] = [renamed.get(x, x) for x in node.input]
+        node.output[:] = [renamed.get(x, x) for x in node.output]
+    del onnx_graph.value_info[:]  # of tensors under their former names; whoever wants shapes infers them

@@ -1,0 +1,181 @@
+"""Networks to time: a structure with seeded weights, or anybody's module. torch is imported when one is built.
+
+    subject = of_structure(PlainNet.parse(text), 32, 10)
+    subject = of_module("resnet18", torchvision.models.resnet18(), (3, 224, 224))
+
+A network that nobody trained gets the batch-norm statistics of a seeded batch, so that its activations neither explode
+nor vanish, in half precision neither, and that folding batch-norm has something to get wrong.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from latency.base import LatencyError, Subject
+from PlainNet.blocktype import Options
+from PlainNet.grammar import parse
+from PlainNet.ir import Structure
+from PlainNet.lowering import lower
+from PlainNet.ops import Add, BatchNorm, OpGraph, Shape
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def of_structure(
+    structure: Structure,
+    resolution: int,
+    num_classes: int,
+    use_se: bool = False,
+    name: str | None = None,
+    seed: int = 0,
+) -> Subject:
+    """The classifier of `structure` on images of `resolution`, its weights drawn with `seed`. Raises StructureError."""
+    graph = lower(structure, resolution=resolution, num_classes=num_classes, options=Options(use_se))
+
+    def make() -> nn.Module:
+        from PlainNet.masternet import build
+
+        network = build(structure, num_classes=num_classes, use_se=use_se)
+        _draw_weights(network)
+        _calm(network, graph)
+        _calibrate(network, graph.input)
+        return network
+
+    return Subject(name or _short(str(structure)), graph, _remembered(make, seed))
+
+
+def of_module(name: str, module: nn.Module, input_shape: tuple[int, int, int]) -> Subject:
+    """Anybody's convolutional network on images of `input_shape`, (C, H, W). Raises LatencyError if it cannot be read.
+
+    It is copied, with its weights; batch-norms that never saw an image get the statistics of a seeded batch.
+    """
+    from latency.measuring.trace import read_graph
+
+    channels, height, width = input_shape
+    if height != width:
+        raise LatencyError(f"{name}: images of {height}×{width}, expected square ones")
+    graph = read_graph(name, module, channels, height)
+    mine = copy.deepcopy(module).cpu().float()
+
+    def make() -> nn.Module:
+        fresh = copy.deepcopy(mine)
+        _calibrate(fresh, graph.input, only_untouched=True)
+        return fresh
+
+    return Subject(name, graph, _remembered(make, seed=0))
+
+
+def subject_of(
+    target: Structure | str | nn.Module,
+    *,
+    resolution: int = 32,
+    num_classes: int = 10,
+    use_se: bool = False,
+    name: str | None = None,
+) -> Subject:
+    """A structure, its text, or a module, which has its own classes and takes RGB images.
+
+    Raises StructureError, ParseError among them, and LatencyError.
+    """
+    if isinstance(target, str):
+        target = parse(target)
+    if isinstance(target, Structure):
+        return of_structure(target, resolution, num_classes, use_se, name)
+    return of_module(name or type(target).__name__, target, (3, resolution, resolution))
+
+
+def _remembered(make: Callable[[], nn.Module], seed: int) -> Callable[[], nn.Module]:
+    """Copies of what `make` gives under `seed`, in evaluation mode; the caller's random generator is left alone."""
+    made: list[nn.Module] = []
+
+    def build() -> nn.Module:
+        import torch
+
+        with torch.inference_mode(False), torch.no_grad():  # callers may be in inference mode; copies outlive it
+            if not made:
+                with torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(seed)
+                    made.append(make().eval().requires_grad_(False))
+            return copy.deepcopy(made[0])
+
+    return build
+
+
+def _draw_weights(network: nn.Module) -> None:
+    """He's rule for convolutions (ICCV 2015), unit outputs for the classifier, and batch-norms off the identity."""
+    from torch import nn
+
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=module.in_features**-0.5)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.8, 1.2)
+            nn.init.uniform_(module.bias, -0.2, 0.2)
+            continue
+        else:
+            continue
+        if module.bias is not None:
+            nn.init.uniform_(module.bias, -0.1, 0.1)
+
+
+_BRANCH = 0.25
+"""Size of a residual branch beside its shortcut."""
+
+
+def _calm(network: nn.Module, graph: OpGraph) -> None:
+    """Make residual branches small, as training does: deep networks of noise are chaotic, and blow rounding up."""
+    for node in graph.nodes:
+        if isinstance(node.op, Add):
+            ends = [i - 1 for i in node.inputs if i and isinstance(graph.nodes[i - 1].op, BatchNorm)]
+            if ends:  # residual blocks add the shortcut to the branch
+                path = graph.nodes[ends[0]].path
+                norm = network.get_submodule(f"blocks.{path}" if "." in path else f"blocks.{path}.op")
+                norm.get_parameter("weight").data.mul_(_BRANCH)
+
+
+_LEAST_VARIANCE = 0.1
+"""Of a channel, as a share of the layer's mean: few positions may agree by chance, and would be blown up later."""
+
+
+def _calibrate(network: nn.Module, image: Shape, only_untouched: bool = False) -> None:
+    """Set running statistics to those of a batch of noise; `only_untouched` leaves those of a trained network.
+
+    Where maps are pooled to 1×1, channels are scaled by their size instead of their variance: noise pooled is much the
+    same for all images, and dividing by how little it differs would blow up every other image.
+    """
+    import torch
+    from torch import nn
+
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d) and m.running_var is not None]
+    trained = any(m.num_batches_tracked is None or int(m.num_batches_tracked) for m in norms)
+    if not norms or (only_untouched and trained):
+        return
+    pooled: set[nn.Module] = set()
+    network.eval()
+    before = [module.momentum for module in norms]
+    for module in norms:
+        module.train()
+        module.momentum = None  # the statistics of the one batch
+        module.reset_running_stats()
+    watches = [
+        m.register_forward_pre_hook(lambda m, x: pooled.add(m) if x[0][0, 0].numel() == 1 else None) for m in norms
+    ]
+    network(torch.randn(8 if image.size <= 64 else 4, *image.dims))
+    for module, momentum, watch in zip(norms, before, watches, strict=True):
+        watch.remove()
+        module.momentum = momentum
+        mean, variance = module.running_mean, module.running_var
+        assert mean is not None
+        assert variance is not None
+        variance.clamp_(min=_LEAST_VARIANCE * float(variance.mean()))
+        if module in pooled:
+            variance += mean.square()
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,0 +1,1 @@
+"""Latencies predicted from a profile. `predictor.py` is the entrance; nothing here imports torch."""

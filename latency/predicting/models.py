@@ -1,0 +1,176 @@
+"""From a kernel to milliseconds: the two kinds of model that a profile is made of. No torch."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from latency.kernels import DEPTHWISE, KINDS, WEIGHTED, Kernel, by_kind
+from latency.predicting.features import Hardware, baseline, columns, features, work
+from latency.predicting.perceptron import Perceptron
+
+_REMEMBERED = 1 << 18
+
+
+class Widths(NamedTuple):
+    """Numbers of channels that were measured, in order."""
+
+    in_channels: tuple[int, ...]
+    out_channels: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """A roofline time times a learned factor, see `features.py`.
+
+    widths: by kind, the numbers of in and out channels that were measured, where those are few. What is said of other
+    residues of channels would be a guess, and searches live between the measured widths: there the factor is
+    interpolated, linear in the logarithms of channels and factor, and beyond them it is that of the last.
+    """
+
+    kinds: tuple[str, ...]
+    perceptron: Perceptron
+    widths: Mapping[str, Widths] = field(default_factory=dict)
+    _known: dict[Kernel, float] = field(default_factory=dict, compare=False, repr=False)
+
+    def ms(self, kernel: Kernel, hardware: Hardware) -> float:
+        """Time of the kernel for its whole batch."""
+        log_factor = sum(share * self._log_factor(near, hardware) for share, near in self._around(kernel))
+        return float(baseline(kernel, hardware)) * math.exp(log_factor)
+
+    def _log_factor(self, kernel: Kernel, hardware: Hardware) -> float:
+        """Of a kernel of measured widths; those are few and come again and again."""
+        found = self._known.get(kernel)
+        if found is None:
+            import numpy as np
+
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            _, inputs = features(kernel, hardware, self.kinds)
+            found = self._known[kernel] = float(self.perceptron(np.array(inputs, dtype=np.float32)))
+        return found
+
+    def _around(self, kernel: Kernel) -> list[tuple[float, Kernel]]:
+        """The kernels of measured widths about `kernel`, with their shares, which sum up to 1."""
+        known = self.widths.get(kernel.kind)
+        if known is None or (kernel.groups > 1 and kernel.kind != DEPTHWISE):
+            return [(1.0, kernel)]
+        outs = _bracket(known.out_channels, kernel.out_channels)
+        if kernel.kind == DEPTHWISE:
+            return [(share, kernel._replace(in_channels=c, out_channels=c, groups=c)) for share, c in outs]
+        ins = _bracket(known.in_channels, kernel.in_channels)
+        return [(u * v, kernel._replace(in_channels=ci, out_channels=co)) for u, ci in ins for v, co in outs]
+
+    def many(self, kernels: Sequence[Kernel], hardware: Hardware) -> list[float]:
+        """Times of many kernels, of any of its kinds."""
+        import numpy as np
+
+        around = [self._around(kernel) for kernel in kernels]
+        distinct = list({near: None for parts in around for _, near in parts})
+        factors: dict[Kernel, float] = {}
+        for rows, together in by_kind(distinct):
+            _, found = features(together, hardware, self.kinds, columns())
+            inputs = np.stack([np.broadcast_to(one, len(rows)) for one in found], axis=1).astype(np.float32)
+            factors.update(zip((distinct[i] for i in rows), self.perceptron(inputs).tolist(), strict=True))
+        return [
+            float(baseline(kernel, hardware)) * math.exp(sum(share * factors[near] for share, near in parts))
+            for kernel, parts in zip(kernels, around, strict=True)
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "model": "learned",
+            "kinds": list(self.kinds),
+            "widths": {kind: [list(one) for one in widths] for kind, widths in self.widths.items()},
+            "perceptron": self.perceptron.to_json(),
+        }
+
+
+def _bracket(known: Sequence[int], value: int) -> list[tuple[float, int]]:
+    """The values of `known`, in order, on both sides of `value`, and how much each counts."""
+    at = bisect_left(known, value)
+    if at == len(known):
+        return [(1.0, known[-1])]
+    if at == 0 or known[at] == value:
+        return [(1.0, known[at])]
+    low, high = known[at - 1], known[at]
+    share = math.log(value / low) / math.log(high / low)
+    return [(1 - share, low), (share, high)]
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Milliseconds for each kernel, multiply–accumulate and byte moved; some are 0.
+
+    rates: (kind, kernel size or 0 for any, ms a kernel, ms a MAC, ms a byte). Where a size is not there, the next
+    smaller one of its kind stands for it. large: (kind, kernel size, bytes, ms a MAC), what MACs cost on top where a
+    kernel of that very size reads so many bytes or more, as they do where a cache is too small.
+    """
+
+    rates: tuple[tuple[str, int, float, float, float], ...]
+    large: tuple[tuple[str, int, int, float], ...] = ()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(rate[0] for rate in self.rates))
+
+    def ms(self, kernel: Kernel, hardware: Hardware) -> float:
+        done = work(kernel, hardware)
+        each, mac, byte = self._rate(kernel)
+        for kind, size, least, more in self.large:
+            if (kind, size) == (kernel.kind, kernel.kernel) and done.in_bytes >= least:
+                mac += more
+        return float(each + mac * done.macs + byte * done.bytes)
+
+    def many(self, kernels: Sequence[Kernel], hardware: Hardware) -> list[float]:
+        return [self.ms(kernel, hardware) for kernel in kernels]
+
+    def _rate(self, kernel: Kernel) -> tuple[float, float, float]:
+        fitting = [rate for rate in self.rates if rate[0] == kernel.kind]
+        _, _, each, mac, byte = max(fitting, key=lambda rate: (rate[1] <= kernel.kernel, rate[1]))
+        return each, mac, byte
+
+    def to_json(self) -> dict[str, Any]:
+        stored: dict[str, Any] = {"model": "linear", "rates": [list(rate) for rate in self.rates]}
+        if self.large:
+            stored["large"] = [list(one) for one in self.large]
+        return stored
+
+
+Model: TypeAlias = Learned | Linear
+
+
+def model_from_json(stored: dict[str, Any]) -> Model:
+    """Raises ValueError, KeyError or TypeError for what `to_json` cannot have written."""
+    if stored["model"] == "learned":
+        widths = {
+            str(kind): Widths(*(tuple(int(c) for c in one) for one in found))
+            for kind, found in stored["widths"].items()
+        }
+        if any(min(one, default=0) < 1 or list(one) != sorted(set(one)) for two in widths.values() for one in two):
+            raise ValueError("measured widths that are not in order")
+        return Learned(_known(stored["kinds"]), Perceptron.from_json(stored["perceptron"]), widths)
+    if stored["model"] == "linear":
+        rates = tuple(
+            (str(k), int(s), float(each), float(mac), float(byte)) for k, s, each, mac, byte in stored["rates"]
+        )
+        large = tuple((str(k), int(s), int(least), float(more)) for k, s, least, more in stored.get("large", ()))
+        _known([*(one[0] for one in rates), *(one[0] for one in large)])
+        return Linear(rates, large)
+    raise ValueError(f"unknown model {stored['model']!r}, expected learned or linear")
+
+
+def _known(kinds: Sequence[str]) -> tuple[str, ...]:
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ValueError(f"unknown kind of kernel {kind!r}")
+    return tuple(kinds)
+
+
+def traffic(bytes_per_ms: float, launch_ms: float, without: Collection[str] = ()) -> Linear:
+    """Kernels without weights by the bytes that they move; `without` are kinds that something else predicts."""
+    kinds = [kind for kind in KINDS if kind not in WEIGHTED and kind not in without]
+    return Linear(tuple((kind, 0, launch_ms, 0.0, 1 / bytes_per_ms) for kind in kinds))

@@ -1,0 +1,197 @@
+"""The latency of a structure from a profile: the times of its kernels, summed, each computed once. No torch.
+
+A mutated network costs a block or two, and a block the kernels that no block had before: microseconds. `profile.py` has
+what is asked, `zennas/search` who asks.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from latency.kernels import Kernel, group
+from latency.predicting.kernelform import Family, family_of, kernel_form
+from latency.predicting.profile import Profile
+from PlainNet import BlockSpec, Options, Structure
+from PlainNet.lowering import Builder, lower, part_graph
+from PlainNet.ops import OpGraph, Shape
+from PlainNet.template import Template, Width, template_of
+
+FUSED_ACROSS = ("BN", "RELU", "Swish", "Sigmoid")
+"""Blocks of one operation that may be fused with what stands before them: a structure with such blocks is taken as a
+whole.
+"""
+
+
+def _chunks(blocks: Sequence[BlockSpec]) -> list[tuple[BlockSpec, ...]]:
+    """The blocks, each with those behind it that are fused into it."""
+    found: list[list[BlockSpec]] = []
+    for spec in blocks:
+        if spec.kind in FUSED_ACROSS and found:
+            found[-1].append(spec)
+        else:
+            found.append([spec])
+    return [tuple(chunk) for chunk in found]
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A `KernelForm` with its times: kernels without weights as a constant and ms a channel, others by table.
+
+    tables: count, family, the times of the family so far by channels, and the indices of both widths.
+    """
+
+    widths: tuple[Width, ...]
+    out: int
+    size: int
+    constant: float
+    rates: tuple[tuple[int, float], ...]
+    tables: tuple[tuple[int, Family, dict[tuple[int, int], float], int, int], ...]
+
+
+class Predictor:
+    """Milliseconds for one image under a profile, at a batch size and resolution.
+
+    `num_classes=None` leaves the classifier out. Raises ProfileError for a network with kernels that the profile does
+    not know.
+    """
+
+    _CAPACITY = 250_000  # blocks
+
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        resolution: int,
+        num_classes: int | None,
+        options: Options = Options(),
+        batch_size: int | None = None,
+    ) -> None:
+        self.profile = profile
+        self.resolution = resolution
+        self.num_classes = num_classes
+        self.options = options
+        self.batch_size = batch_size or profile.batch
+        self._times: defaultdict[Family, dict[tuple[int, int], float]] = defaultdict(dict)
+        self._forms: defaultdict[int, dict[Template, _Form]] = defaultdict(dict)
+        self._blocks: defaultdict[int, dict[BlockSpec, tuple[float, int, int]]] = defaultdict(dict)
+        self._chunks: defaultdict[int, dict[tuple[BlockSpec, ...], tuple[float, int, int]]] = defaultdict(dict)
+        self._heads: dict[tuple[int, int], float] = {}
+        self._count = 0
+
+    def __call__(self, structure: Structure) -> float:
+        """Raises StructureError where a block is none at its resolution; that blocks join is not checked."""
+        total, channels, size = 0.0, 0, self.resolution
+        for spec in structure.blocks:
+            known = self._blocks[size].get(spec)
+            if known is None:
+                if spec.kind in FUSED_ACROSS:
+                    return self._in_chunks(structure)
+                known = self._add(spec, size)
+            ms, channels, size = known
+            total += ms
+        if self.num_classes is not None:
+            total += self._head(channels, size)
+        return self._whole(total)
+
+    def _in_chunks(self, structure: Structure) -> float:
+        """The same where blocks are fused with those before them: such runs of blocks are taken together."""
+        total, channels, size = 0.0, 0, self.resolution
+        for chunk in _chunks(structure.blocks):
+            known = self._chunks[size].get(chunk)
+            if known is None:
+                known = self._chunks[size][chunk] = self._of_graph(chunk, size)
+            ms, channels, size = known
+            total += ms
+        if self.num_classes is not None:
+            total += self._head(channels, size)
+        return self._whole(total)
+
+    def graph_ms(self, graph: OpGraph) -> float:
+        """The same for any op graph, which need not have blocks."""
+        return self._whole(sum(map(self._kernel_ms, self.kernels(graph))))
+
+    def blocks_ms(self, graph: OpGraph) -> dict[int, float]:
+        """By top-level block, what its kernels take of `graph_ms`; the overhead of the whole network is nobody's."""
+        found: dict[int, float] = {}
+        for kernel, nodes in group(graph, self.profile.fusion, self.batch_size):
+            block = graph.nodes[nodes[0]].block
+            found[block] = found.get(block, 0.0) + self.profile.scale * self._kernel_ms(kernel) / self.batch_size
+        return found
+
+    def kernels(self, graph: OpGraph) -> list[Kernel]:
+        """What of a graph is run."""
+        return [kernel for kernel, _ in group(graph, self.profile.fusion, self.batch_size)]
+
+    def lowered(self, structure: Structure) -> OpGraph:
+        """The op graph that is predicted. Raises StructureError."""
+        return lower(structure, resolution=self.resolution, num_classes=self.num_classes, options=self.options)
+
+    def _whole(self, kernels_ms: float) -> float:
+        profile = self.profile
+        return (profile.scale * kernels_ms + profile.overhead_ms) / self.batch_size
+
+    def _add(self, spec: BlockSpec, size: int) -> tuple[float, int, int]:
+        template = template_of(spec)
+        found = self._of_graph((spec,), size) if template is None else self._of_form(template, spec, size)
+        if self._count >= self._CAPACITY:
+            self._blocks.clear()
+            self._count = 0
+        self._count += 1
+        self._blocks[size][spec] = found
+        return found
+
+    def _of_graph(self, specs: tuple[BlockSpec, ...], size: int) -> tuple[float, int, int]:
+        graph = part_graph(specs, size, self.options)
+        return sum(map(self._kernel_ms, self.kernels(graph))), *graph.shape_of(graph.output)
+
+    def _of_form(self, template: Template, spec: BlockSpec, size: int) -> tuple[float, int, int]:
+        form = self._forms[size].get(template)
+        if form is None:
+            form = self._forms[size][template] = self._timed(template, size)
+        widths = [width.of(spec.args) for width in form.widths]
+        total = form.constant
+        for i, rate in form.rates:
+            total += rate * widths[i]
+        for count, family, known, i, j in form.tables:
+            channels = widths[i], widths[j]
+            ms = known.get(channels)
+            if ms is None:
+                ms = known[channels] = self.profile.kernel_ms(family.member(*channels))
+            total += count * ms
+        return total, widths[form.out], form.size
+
+    def _timed(self, template: Template, size: int) -> _Form:
+        made = kernel_form(template, size, self.options, self.profile.fusion, self.batch_size)
+        constant, rates = 0.0, [0.0] * len(made.widths)
+        tables = []
+        for count, family, i, j in made.kernels:
+            if not self.profile.is_affine(family.kind):
+                tables.append((count, family, self._times[family], i, j))
+                continue
+            least = self.profile.kernel_ms(family.member(0, 0))
+            constant += count * least
+            rates[i] += count * (self.profile.kernel_ms(family.member(1, 0)) - least)
+            rates[j] += count * (self.profile.kernel_ms(family.member(0, 1)) - least)
+        paid = tuple((i, rate) for i, rate in enumerate(rates) if rate)
+        return _Form(made.widths, made.out, made.size, constant, paid, tuple(tables))
+
+    def _kernel_ms(self, kernel: Kernel) -> float:
+        known = self._times[family_of(kernel)]
+        channels = kernel.in_channels, kernel.out_channels
+        ms = known.get(channels)
+        if ms is None:
+            ms = known[channels] = self.profile.kernel_ms(kernel)
+        return ms
+
+    def _head(self, channels: int, size: int) -> float:
+        """The classifier: pooling, unless the features are flat, and a linear layer."""
+        known = self._heads.get((channels, size))
+        if known is None:
+            assert self.num_classes is not None
+            builder = Builder(Shape(channels, size), self.options)
+            out = builder.head(builder.input, self.num_classes)
+            graph = OpGraph(builder.input.shape, tuple(builder.nodes), out.number, ())
+            known = self._heads[channels, size] = sum(map(self._kernel_ms, self.kernels(graph)))
+        return known

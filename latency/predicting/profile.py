@@ -1,0 +1,204 @@
+"""A fitted predictor as a file: what it is of, how kernels are made and timed, and how well it does. No torch.
+
+The file is JSON, stamped with `FORMAT` and `VERSION`; docs/latency.md describes it. Reading runs no code of the file's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from latency.base import LatencyError
+from latency.kernels import CONV, GROUPED, LINEAR, WEIGHTED, Fusion, Kernel
+from latency.predicting.features import Hardware
+from latency.predicting.models import Linear, Model, model_from_json
+from latency.predicting.profilecheck import check
+from PlainNet.registry import UnknownNameError, nearest_names
+
+FORMAT = "zennas latency profile"
+VERSION = 1
+FOLDER = Path(__file__).parents[1] / "profiles"
+
+RANGED = ("batch", "in_channels", "out_channels", "size", "kernel", "stride")
+"""Fields of a kernel whose measured ranges a profile notes."""
+_CONVOLUTIONS = (LINEAR, GROUPED)
+"""Kinds that are convolutions too: a linear layer is one of 1×1 on a single position."""
+
+
+class ProfileError(LatencyError):
+    """A profile that is not there, cannot be read, or does not know an operation."""
+
+
+class UnknownProfileError(ProfileError, UnknownNameError):
+    """No shipped profile of that name, and no such file."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A predictor for one device, back end and precision.
+
+    batch: the batch size that `predict` assumes where none is asked for. scale, overhead_ms: a network takes `scale`
+    times the sum of its kernels, and `overhead_ms` more for a whole batch. ranges: by kind and by field of `Kernel`,
+    what was fitted on. about: source, method and held-out errors, as in the card.
+    """
+
+    name: str
+    device: str
+    backend: str
+    precision: str
+    batch: int
+    hardware: Hardware
+    fusion: Fusion
+    models: tuple[Model, ...]
+    scale: float = 1.0
+    overhead_ms: float = 0.0
+    ranges: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def _model(self) -> dict[str, Model]:
+        return {kind: model for model in self.models for kind in model.kinds}
+
+    def kernel_ms(self, kernel: Kernel) -> float:
+        """Time of one kernel for its whole batch. Raises ProfileError for a kind that the profile does not know."""
+        model = self._model.get(kernel.kind)
+        if model is not None:
+            return model.ms(kernel, self.hardware)
+        kernel = self.measured_as(kernel)
+        return self.model_of(kernel.kind).ms(kernel, self.hardware)
+
+    def is_affine(self, kind: str) -> bool:
+        """Whether the time of such kernels is a constant and so much a channel."""
+        model = self._model.get(kind)
+        return kind not in WEIGHTED and isinstance(model, Linear) and all(one[0] != kind for one in model.large)
+
+    def measured_as(self, kernel: Kernel) -> Kernel:
+        """The kernel itself, or the convolution that stands for it where its kind was not measured."""
+        if kernel.kind in self._model or kernel.kind not in _CONVOLUTIONS:
+            return kernel
+        return kernel._replace(kind=CONV)
+
+    def model_of(self, kind: str) -> Model:
+        try:
+            return self._model[kind]
+        except KeyError:
+            known = ", ".join(self._model)
+            raise ProfileError(
+                f"profile {self.name} knows no kernels of kind {kind}, only {known}: use another profile, or fit one "
+                "of your own"
+            ) from None
+
+    def outside(self, kernels: Iterable[Kernel]) -> list[str]:
+        """What in these kernels lies outside of what was measured, in a few lines. Raises ProfileError."""
+        found: dict[tuple[str, str], list[int]] = {}
+        by_bytes: list[str] = []
+        for kernel in dict.fromkeys(kernels):
+            kind = self.measured_as(kernel).kind
+            self.model_of(kind)
+            known = self.ranges.get(kind)
+            if kind != kernel.kind:
+                found.setdefault((kernel.kind, ""), [])
+            elif known is None:
+                by_bytes.append(kind)
+            else:
+                for name in RANGED:
+                    value, (low, high) = getattr(kernel, name), known[name]
+                    if not low <= value <= high:
+                        found.setdefault((kind, name), []).append(value)
+        lines = [self._outside(kind, name, values) for (kind, name), values in found.items()]
+        if by_bytes:
+            lines.append(f"{', '.join(dict.fromkeys(by_bytes))}: not measured, taken from the bytes that they move")
+        return lines
+
+    def _outside(self, kind: str, name: str, values: list[int]) -> str:
+        if not name:
+            return f"{kind}: not measured, taken for a convolution"
+        low, high = self.ranges[kind][name]
+        return f"{kind} with {name.replace('_', ' ')} {_span(values)}, measured were {_span([low, high])}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "name": self.name,
+            "device": self.device,
+            "backend": self.backend,
+            "precision": self.precision,
+            "batch": self.batch,
+            "about": self.about,
+            "ranges": self.ranges,
+            "hardware": asdict(self.hardware),
+            "fusion": asdict(self.fusion),
+            "scale": self.scale,
+            "overhead_ms": self.overhead_ms,
+            "models": [model.to_json() for model in self.models],
+        }
+
+    @classmethod
+    def from_json(cls, stored: Any, source: str) -> Profile:
+        """Raises ProfileError naming `source`."""
+        if not isinstance(stored, dict) or stored.get("format") != FORMAT:
+            raise ProfileError(f"{source} is no latency profile: make one with zennas latency fit")
+        if stored.get("version") != VERSION:
+            raise ProfileError(
+                f"{source} is of version {stored.get('version')!r}, this zennas reads {VERSION}: fit it again"
+            )
+        try:
+            found = _read_fields(stored)
+            check(found)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise ProfileError(f"{source} is damaged: {type(error).__name__}: {error}; fit it again") from None
+        return found
+
+
+def _read_fields(stored: dict[str, Any]) -> Profile:
+    hardware = dict(stored["hardware"])
+    hardware["tiles"] = tuple((int(p), int(c)) for p, c in hardware["tiles"])
+    return Profile(
+        name=stored["name"],
+        device=stored["device"],
+        backend=stored["backend"],
+        precision=stored["precision"],
+        batch=stored["batch"],
+        hardware=Hardware(**hardware),
+        fusion=Fusion(**stored["fusion"]),
+        models=tuple(model_from_json(model) for model in stored["models"]),
+        scale=float(stored["scale"]),
+        overhead_ms=float(stored["overhead_ms"]),
+        ranges={kind: {name: fields[name] for name in RANGED} for kind, fields in stored["ranges"].items()},
+        about=dict(stored["about"]),
+    )
+
+
+def _span(values: list[int]) -> str:
+    low, high = min(values), max(values)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def profile_names() -> list[str]:
+    """The profiles that come with the project."""
+    return sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+def load_profile(name: str | Path) -> Profile:
+    """The shipped profile of that name, or the one in a file. Raises UnknownProfileError, ProfileError."""
+    text = str(name)
+    path = FOLDER / f"{text}.json" if text in profile_names() else Path(text)
+    if not path.is_file():
+        near = nearest_names(text, profile_names())
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(profile_names())}"
+        raise UnknownProfileError(f"no latency profile {text[:80]!r}: no such file, and {hint}")
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, changed: int) -> Profile:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ProfileError(f"{path} cannot be read as a latency profile: {error}") from None
+    return Profile.from_json(stored, str(path))

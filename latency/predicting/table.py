@@ -1,0 +1,185 @@
+"""Tables of single kernels as CSV: what is fitted to, and what `zennas latency predict --ops` takes. No torch.
+
+Columns: kind (regular or conv, depthwise, linear, add, … see `kernels.KINDS`), batch, in_channels, in_height, in_width,
+out_channels, kernel, stride, fused_add; and where they are known groups, out_height and latency_ms, for the whole
+batch. `.gz` is read too.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import math
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import IO, Any
+
+from latency.base import LatencyError
+from latency.kernels import CONV, DEPTHWISE, GLOBAL_POOL, GROUPED, KINDS, WEIGHTED, Kernel
+from latency.predicting.models import Model
+from latency.predicting.profile import Profile
+from PlainNet.ops import MaxPool, positions
+
+COLUMNS = ("kind", "batch", "in_channels", "in_height", "in_width", "out_channels", "kernel", "stride", "fused_add")
+LATENCY = "latency_ms"
+_NAMES = {"regular": CONV, **{kind: kind for kind in KINDS}}
+_LARGEST = 1 << 20
+_MOST = 1 << 50
+"""Of the products of a kernel, and of the numbers that it reads: they are counted in 64 bits, with their bytes."""
+
+
+class TableError(LatencyError):
+    """A table that cannot be read; the message names file and line."""
+
+
+@dataclass(frozen=True)
+class KernelTable:
+    """Kernels in the order of the file, and their measured times in ms, for whole batches, where there are any."""
+
+    kernels: tuple[Kernel, ...]
+    ms: tuple[float, ...] | None
+    rows: tuple[dict[str, str], ...] = ()
+    """As they stand in the file."""
+
+    def __len__(self) -> int:
+        return len(self.kernels)
+
+    def where(self, holds: Callable[[Kernel], bool]) -> KernelTable:
+        """The rows whose kernel is so."""
+        chosen = [i for i, kernel in enumerate(self.kernels) if holds(kernel)]
+        ms = None if self.ms is None else tuple(self.ms[i] for i in chosen)
+        return KernelTable(tuple(self.kernels[i] for i in chosen), ms)
+
+
+def longer(table: KernelTable, ms: float) -> KernelTable:
+    """The kernels that took at least so long."""
+    assert table.ms is not None
+    chosen = [i for i, one in enumerate(table.ms) if one >= ms]
+    return KernelTable(tuple(table.kernels[i] for i in chosen), tuple(table.ms[i] for i in chosen))
+
+
+def read_table(path: Path, *, measured: bool = False) -> KernelTable:
+    """Raises TableError; also where times are needed, `measured`, and there are none."""
+    try:
+        with _opened(path) as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                raise TableError(f"{path} has no column {missing[0]}, expected {', '.join(COLUMNS)}")
+            timed = LATENCY in (reader.fieldnames or ())
+            if measured and not timed:
+                raise TableError(f"{path} has no column {LATENCY}, which a fit needs")
+            rows = [dict(row) for row in reader]
+            found = [_row(row, timed, f"{path}, line {line}") for line, row in enumerate(rows, start=2)]
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        raise TableError(f"{path} cannot be read as a table of kernels: {error}") from None
+    if not rows:
+        raise TableError(f"{path} has no rows")
+    ms = tuple(ms for _, ms in found) if timed else None
+    return KernelTable(tuple(kernel for kernel, _ in found), ms, tuple(rows))
+
+
+def _opened(path: Path) -> IO[str]:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _row(row: dict[str, Any], timed: bool, place: str) -> tuple[Kernel, float]:
+    if None in row or None in row.values():
+        raise TableError(f"{place}: as many cells as there are columns were expected")
+    kind = _NAMES.get(row["kind"] or "")
+    if kind is None:
+        raise TableError(f"{place}: unknown kind {row['kind']!r}, expected {', '.join(_NAMES)}")
+    numbers = {name: _whole(row[name], name, place) for name in COLUMNS[1:-1]}
+    added = _whole(row["fused_add"], "fused_add", place, least=0)
+    if added > 1:
+        raise TableError(f"{place}: fused_add is {added}, expected 0 or 1")
+    size, kernel, stride = numbers["in_height"], numbers["kernel"], numbers["stride"]
+    if size != numbers["in_width"]:
+        raise TableError(f"{place}: the input is {size}×{numbers['in_width']}, only square ones can be predicted")
+    given = row.get("out_height")
+    out = _whole(given, "out_height", place) if given else positions(MaxPool(kernel, stride), size)
+    if kind == GLOBAL_POOL:
+        out = 1
+    if out < 1:
+        raise TableError(f"{place}: a window of {kernel}×{kernel} does not fit an input of {size}×{size}")
+    channels, makes = numbers["in_channels"], numbers["out_channels"]
+    groups = _whole(row["groups"], "groups", place) if row.get("groups") else channels if kind == DEPTHWISE else 1
+    if channels % groups or makes % groups:
+        raise TableError(f"{place}: {groups} groups do not divide {channels} input and {makes} output channels")
+    if kind == DEPTHWISE and not groups == channels == makes:
+        kind = GROUPED
+    found = Kernel(kind, numbers["batch"], channels, makes, size, out, kernel, stride, groups, bool(added))
+    _check_size(found, place)
+    return found, _time(row[LATENCY], place) if timed else math.nan
+
+
+def _check_size(kernel: Kernel, place: str) -> None:
+    """Raises TableError for a kernel that no device runs, and whose work would not fit 64 bits."""
+    length = kernel.kernel**2 * (kernel.in_channels // kernel.groups if kernel.kind in WEIGHTED else 1)
+    products = kernel.batch * kernel.out_size**2 * kernel.out_channels * length
+    numbers = kernel.batch * kernel.size**2 * kernel.in_channels
+    if max(products, numbers) > _MOST:
+        raise TableError(
+            f"{place}: the kernel is too large, {products:.2g} products of {numbers:.2g} inputs, at most {_MOST:.2g} "
+            "can be predicted"
+        )
+
+
+def _whole(text: Any, name: str, place: str, least: int = 1) -> int:
+    try:
+        value = int(text)
+    except (TypeError, ValueError):
+        raise TableError(f"{place}: {name} is {text!r}, expected a whole number") from None
+    if not least <= value <= _LARGEST:
+        raise TableError(f"{place}: {name} is {value}, expected {least} to {_LARGEST}")
+    return value
+
+
+def _time(text: Any, place: str) -> float:
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise TableError(f"{place}: {LATENCY} is {text!r}, expected milliseconds above 0")
+    return value
+
+
+def predict_kernels(profile: Profile, kernels: Sequence[Kernel]) -> list[float]:
+    """Milliseconds for the whole batch of each kernel. Raises ProfileError for a kind that the profile does not
+    know.
+    """
+    measured = [profile.measured_as(kernel) for kernel in kernels]
+    rows: dict[Model, list[int]] = {}
+    for i, kernel in enumerate(measured):
+        rows.setdefault(profile.model_of(kernel.kind), []).append(i)
+    found = [math.nan] * len(kernels)
+    for model, chosen in rows.items():
+        times = model.many([measured[i] for i in chosen], profile.hardware)
+        for i, ms in zip(chosen, times, strict=True):
+            found[i] = ms
+    return found
+
+
+def merged(table: KernelTable) -> KernelTable:
+    """Each kernel once, with the median of its times."""
+    assert table.ms is not None
+    times: dict[Kernel, list[float]] = {}
+    for kernel, ms in zip(table.kernels, table.ms, strict=True):
+        times.setdefault(kernel, []).append(ms)
+    return KernelTable(tuple(times), tuple(median(found) for found in times.values()))
+
+
+def held_out(kernel: Kernel, share: float = 0.1) -> bool:
+    """Whether a kernel is kept from fits to measure their error: all batch sizes of a shape are or none, with an
+    addition or without.
+
+    By a checksum of the shape, so that the order of a table does not matter.
+    """
+    shape = kernel._replace(batch=0, added=False)
+    return zlib.crc32(repr(tuple(shape)).encode()) % 10_000 < share * 10_000

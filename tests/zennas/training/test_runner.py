@@ -1,0 +1,283 @@
+"""Whole trainings: what they write, that they are determined, go on after a kill, and what goes wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import zennas
+from PlainNet import build, parse
+from PlainNet.checkpoint import load_checkpoint
+from tests.conftest import SMALL
+from zennas.accuracy.protocol import Evaluation
+from zennas.data import DataError, open_set
+from zennas.named.card import CHECKPOINT_FILE
+from zennas.named.models import trained_model
+from zennas.named.structures import resolve
+from zennas.runs.store import RunInUseError
+from zennas.training.job import Job, Where
+from zennas.training.recipe import Recipe, TrainingError
+from zennas.training.runner import train_structure
+from zennas.training.state import Epoch
+
+ROOT = Path(__file__).resolve().parents[3]
+TINY = "SuperConvK3BNRELU(3,8,2,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,16,1,1)"
+QUICK = Recipe(epochs=2, batch_size=256, lr=0.05)
+CPU = Where(device="cpu")
+
+
+def job(recipe: Recipe = QUICK) -> Job:
+    return Job(parse(TINY), "digits", recipe, resolution=8)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(torch.load(folder / "weights.pt", weights_only=True)["state_dict"])
+
+
+def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return list(a) == list(b) and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_training_learns_and_its_files_can_be_used(tmp_path: Path) -> None:
+    folder = tmp_path / "trained"
+    result = zennas.train(SMALL, dataset="digits", epochs=3, resolution=16, save_dir=folder, device="cpu")
+    assert result.top1 > 50
+    assert result.top5 >= result.top1
+    card = json.loads((folder / "train.json").read_text())
+    assert card["top1"] == result.top1
+    assert card["structure"] == SMALL
+    assert card["recipe"]["epochs"] == 3
+    assert len(list(csv.DictReader((folder / "history.csv").read_text().splitlines()))) == 3
+    assert sorted(path.name for path in folder.iterdir()) == ["history.csv", "train.json", "weights.pt"]
+    load_checkpoint(build(parse(SMALL), num_classes=10), folder / "weights.pt")
+    model = trained_model(str(folder))
+    assert model.classes == tuple("0123456789")
+    again = Evaluation(open_set("digits", "test"), model.shown, torch.device("cpu"))(model.network)
+    assert (again.top1, again.top5) == (result.top1, result.top5)
+    with pytest.raises(TrainingError, match="holds trained weights already"):
+        zennas.train(SMALL, epochs=1, save_dir=folder)
+
+
+def test_the_seed_decides_the_weights(tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        train_structure(job(replace(QUICK, epochs=1, seed=seed)), tmp_path / name, CPU)
+    assert equal(weights(tmp_path / "a"), weights(tmp_path / "b"))
+    assert not equal(weights(tmp_path / "a"), weights(tmp_path / "c"))
+
+
+class StopError(RuntimeError):
+    pass
+
+
+class Until:
+    """StopErrors a training after so many steps, as a kill would: nothing is tidied up."""
+
+    def __init__(self, steps: int) -> None:
+        self._left = steps
+
+    def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise StopError
+
+    def epoch(self, done: Epoch) -> None:
+        pass
+
+
+EVERYTHING = Recipe(
+    epochs=2,
+    batch_size=256,
+    optimizer="adamw",
+    lr=0.02,
+    mixup=0.2,
+    cutmix=1.0,
+    erase=0.5,
+    auto_augment=True,
+    ema=0.9,
+    clip_norm=1.0,
+    accumulate=2,
+    init="custom",
+    label_smoothing=0.1,
+)
+
+
+@pytest.mark.parametrize(("recipe", "steps"), [(EVERYTHING, 2), (EVERYTHING, 7), (QUICK, 5)])
+def test_a_training_goes_on_as_if_nothing_had_happened(tmp_path: Path, recipe: Recipe, steps: int) -> None:
+    where = replace(CPU, resume="auto", checkpoint_minutes=0)
+    whole = train_structure(job(recipe), tmp_path / "whole", where)
+    with pytest.raises(StopError):
+        train_structure(job(recipe), tmp_path / "parts", where, Until(steps))
+    assert (tmp_path / "parts" / CHECKPOINT_FILE).is_file()
+    with pytest.raises(TrainingError, match=r"was begun: go on with --resume auto"):
+        train_structure(job(recipe), tmp_path / "parts", CPU)
+    parts = train_structure(job(recipe), tmp_path / "parts", where)
+    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+    curve = [[(e.epoch, e.lr, e.train_loss, e.test_top1) for e in result.history] for result in (whole, parts)]
+    assert curve[0] == curve[1]
+    assert not (tmp_path / "parts" / CHECKPOINT_FILE).exists()
+
+
+def test_a_finished_training_is_only_read(tmp_path: Path) -> None:
+    where = replace(CPU, resume="auto")
+    done = train_structure(job(), tmp_path, where)
+    before = (tmp_path / "weights.pt").stat().st_mtime_ns
+    again = train_structure(job(), tmp_path, where)
+    assert (again.top1, again.top5, again.history) == (done.top1, done.top5, done.history)
+    assert (tmp_path / "weights.pt").stat().st_mtime_ns == before
+    with pytest.raises(TrainingError, match=r"finished training with lr 0.05, not 0.1: choose another folder"):
+        train_structure(job(replace(QUICK, lr=0.1)), tmp_path, where)
+
+
+def test_a_checkpoint_of_another_training(tmp_path: Path) -> None:
+    where = replace(CPU, resume="auto", checkpoint_minutes=0)
+    with pytest.raises(StopError):
+        train_structure(job(), tmp_path, where, Until(3))
+    with pytest.raises(TrainingError, match=r"is of a training with lr 0.05, not 0.1"):
+        train_structure(job(replace(QUICK, lr=0.1)), tmp_path, where)
+    content = (tmp_path / CHECKPOINT_FILE).read_bytes()
+    (tmp_path / CHECKPOINT_FILE).write_bytes(content[: len(content) // 2])
+    with pytest.raises(TrainingError, match=r"cannot be read as a checkpoint: .*remove it to begin again"):
+        train_structure(job(), tmp_path, where)
+    with pytest.raises(TrainingError, match=r"there is no checkpoint"):
+        train_structure(job(), tmp_path / "new", replace(CPU, resume=str(tmp_path / "none.pt")))
+    torch.save({"state_dict": {}}, tmp_path / "weights-only.pt")
+    with pytest.raises(TrainingError, match=r"is no checkpoint of a training"):
+        train_structure(job(), tmp_path / "new", replace(CPU, resume=str(tmp_path / "weights-only.pt")))
+
+
+def test_a_killed_process_goes_on(tmp_path: Path) -> None:
+    """kill -9 where it happens to be."""
+    command = [sys.executable, "-m", "zennas", "train", TINY, "--resolution", "8", "--device", "cpu", "--epochs", "6"]
+    command += ["--batch-size", "128", "--resume", "auto", "--checkpoint-minutes", "0", "--save-dir"]
+    subprocess.run([*command, str(tmp_path / "whole")], cwd=ROOT, check=True, capture_output=True)
+    process = subprocess.Popen([*command, str(tmp_path / "parts")], cwd=ROOT, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "parts" / CHECKPOINT_FILE).exists() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "parts" / "weights.pt").exists()
+    subprocess.run([*command, str(tmp_path / "parts")], cwd=ROOT, check=True, capture_output=True)
+    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+
+
+def test_two_processes_see_what_one_sees(tmp_path: Path) -> None:
+    """torchrun with two gloo processes: the same curve and the same weights, within rounding."""
+    arguments = [TINY, "--resolution", "8", "--device", "cpu", "--epochs", "2", "--batch-size", "128", "--sync-bn"]
+    arguments += ["--lr", "0.05", "--erase", "0.3", "--json"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for name, program in (
+        ("one", [sys.executable]),
+        ("two", [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]),
+    ):
+        command = [*program, "-m", "zennas", "train", *arguments, "--save-dir", str(tmp_path / name)]
+        result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+        assert json.loads(result.stdout)["epochs"][1]["epoch"] == 2
+    texts = [(tmp_path / name / "history.csv").read_text() for name in ("one", "two")]
+    curves = [list(csv.DictReader(text.splitlines())) for text in texts]
+    for alone, shared in zip(*curves, strict=True):
+        assert float(shared["train_loss"]) == pytest.approx(float(alone["train_loss"]), abs=1e-5)
+        assert shared["test_top1"] == alone["test_top1"]
+    one, two = (weights(tmp_path / name) for name in ("one", "two"))
+    assert max(float((one[k].double() - two[k].double()).abs().max()) for k in one) < 1e-4
+    assert json.loads((tmp_path / "two" / "train.json").read_text())["processes"] == 2
+
+
+def test_a_folder_is_one_training_s(tmp_path: Path) -> None:
+    class Second:
+        def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
+            with pytest.raises(RunInUseError, match=rf"in use by process {os.getpid()}"):
+                train_structure(job(), tmp_path / "x", replace(CPU, resume="auto"))
+            raise StopError
+
+        def epoch(self, done: Epoch) -> None:
+            pass
+
+    with pytest.raises(StopError):
+        train_structure(job(), tmp_path / "x", CPU, Second())
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_training_s_folder_is_a_network(tmp_path: Path) -> None:
+    train_structure(job(replace(QUICK, epochs=1)), tmp_path / "a", CPU)
+    found = resolve(str(tmp_path / "a"))
+    assert (str(found.structure), found.resolution, found.num_classes, found.run) == (TINY, 8, 10, None)
+
+
+def test_a_loss_that_explodes_is_told(tmp_path: Path) -> None:
+    recipe = Recipe(epochs=2, lr=1e30, warmup=0)
+    with pytest.raises(TrainingError, match="try a lower --lr"):
+        train_structure(job(recipe), tmp_path / "x", CPU)
+    assert not (tmp_path / "x").exists()
+    kept = Recipe(epochs=3, batch_size=256, lr=0.05, warmup=0, schedule="step", milestones=(1,), decay=0.0)
+    object.__setattr__(kept, "decay", 1e30)
+    with pytest.raises(TrainingError, match=rf"{CHECKPOINT_FILE} has the last good state, of epoch 1"):
+        train_structure(job(kept), tmp_path / "y", CPU)
+    found = torch.load(tmp_path / "y" / CHECKPOINT_FILE, weights_only=True)
+    assert all(bool(x.isfinite().all()) for x in found["objective"].values())
+
+
+def test_a_folder_of_a_data_set_s_name_is_not_that_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "digits").mkdir()
+    monkeypatch.chdir(tmp_path)
+    train_structure(job(replace(QUICK, epochs=1)), tmp_path / "a", CPU)
+    assert json.loads((tmp_path / "a" / "train.json").read_text())["dataset"] == "digits"
+
+
+def test_an_average_of_weights_is_what_is_kept(tmp_path: Path) -> None:
+    train_structure(job(), tmp_path / "plain", CPU)
+    train_structure(job(replace(QUICK, ema=0.5)), tmp_path / "average", CPU)
+    assert not equal(weights(tmp_path / "plain"), weights(tmp_path / "average"))
+    trained_model(str(tmp_path / "average"))
+
+
+def test_the_best_epoch_can_be_kept(tmp_path: Path) -> None:
+    train_structure(job(), tmp_path, replace(CPU, keep_best="best.pt"))
+    load_checkpoint(build(parse(TINY), num_classes=10), tmp_path / "best.pt")
+
+
+def test_a_training_begins_with_weights(tmp_path: Path) -> None:
+    train_structure(job(), tmp_path / "a", CPU)
+    begun = replace(job(replace(QUICK, epochs=1, lr=0.0)), weights=tmp_path / "a" / "weights.pt")
+    train_structure(begun, tmp_path / "b", CPU)
+    assert torch.equal(weights(tmp_path / "a")["fc_linear.weight"], weights(tmp_path / "b")["fc_linear.weight"])
+
+
+def test_batch_norm_s_settings_are_the_recipe_s(tmp_path: Path) -> None:
+    train_structure(job(replace(QUICK, epochs=1, bn_eps=0.1, bn_momentum=0.5)), tmp_path, CPU)
+    norms = [m for m in trained_model(str(tmp_path)).network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert {norm.eps for norm in norms} == {0.1}
+
+
+def test_mixed_precision_and_compilers(tmp_path: Path) -> None:
+    result = train_structure(job(replace(QUICK, precision="bf16")), tmp_path / "a", CPU)
+    assert len(result.history) == 2
+    with pytest.raises(TrainingError, match="fp16, which is for CUDA"):
+        train_structure(job(replace(QUICK, precision="fp16")), tmp_path / "b", CPU)
+
+
+def test_data_that_is_not_there(tmp_path: Path) -> None:
+    missing = replace(job(), dataset=str(tmp_path / "nowhere"))
+    with pytest.raises(DataError, match=r"there are no images .*expected digits, cifar10"):
+        train_structure(missing, tmp_path / "x", CPU)
+    assert not (tmp_path / "x").exists()
+
+
+def test_odd_batches_train_on_the_cpu(tmp_path: Path) -> None:
+    # In a process of its own: in channels-last torch 2.15 writes out of bounds here, and dies.
+    network = "SuperConvK3BNRELU(3,8,2,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,32,1,1)"
+    folder = str(tmp_path / "out")
+    code = f"import zennas; zennas.train({network!r}, epochs=1, batch_size=255, device='cpu', save_dir={folder!r})"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,173 @@
+"""Does a file compute what the network computes: logits of the same images, and accuracies of the same set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from latency.measuring.measure import difference
+from zennas.common.errors import ZennasError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from zennas.accuracy.protocol import Accuracy
+    from zennas.data import ImageSet
+    from zennas.named.models import TrainedModel
+
+    Network = Callable[[Tensor], Tensor]
+
+BATCHES = (1, 2, 5)
+"""The sizes of the batches that a file is checked with, each image in one of them."""
+IMAGES = sum(BATCHES)
+
+FileAnswers = Callable[["NDArray[np.float32]"], "NDArray[np.float32]"]
+"""From normalised images (n, 3, R, R) to logits (n, classes), as an exported file gives them."""
+Told = Callable[[int, int, str], None]
+"""Who wants to know how far it is: images done, of how many, and what with."""
+
+
+class ComparisonError(ZennasError, RuntimeError):
+    """A file that does not compute what its network computes."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How far logits may be from PyTorch's, as a share of the root mean square of those.
+
+    of: the "largest" difference of a logit, or the root mean square ("rms") of all.
+    """
+
+    of: Literal["largest", "rms"]
+    share: float
+
+
+@dataclass(frozen=True)
+class Check:
+    """How far logits are from PyTorch's, as shares of the root mean square of those.
+
+    largest: difference of one logit. rms: root mean square of all. source: of the images.
+    """
+
+    largest: float
+    rms: float
+    limit: Limit
+    images: int
+    batches: tuple[int, ...]
+    source: str
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Accuracies:
+    """In per cent of the same images: PyTorch's in float32, the file's, and how often both say the same class."""
+
+    dataset: str
+    images: int
+    pytorch: Accuracy
+    file: Accuracy
+    agreement: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "dataset": self.dataset,
+            "images": self.images,
+            "pytorch": {"top1": self.pytorch.top1, "top5": self.pytorch.top5},
+            "file": {"top1": self.file.top1, "top5": self.file.top5},
+            "same_class": self.agreement,
+            "skipped": len(self.file.skipped),
+        }
+
+
+def checked(
+    model: TrainedModel, answers: FileAnswers, images: NDArray[np.float32], source: str, limit: Limit, most: int | None
+) -> Check:
+    """Compare the file's logits with those of the network as it was trained, batch-norm unfolded.
+
+    images: (`IMAGES`, 3, R, R). most: images that the file takes at a time. Raises ComparisonError beyond the limit.
+    """
+    import torch
+
+    with torch.no_grad():
+        expected: NDArray[np.float32] = model.network(torch.from_numpy(images)).numpy()
+    if not np.isfinite(expected).all():
+        raise ComparisonError(
+            f"{model.name} answers images of {source} with logits that are not finite: nothing was written, "
+            "train it again or take other weights"
+        )
+    sizes = tuple(_sizes(len(images), most))
+    ends = np.cumsum(sizes).tolist()
+    found = [answers(images[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+    for size, logits in zip(sizes, found, strict=True):
+        if logits.shape != (size, model.num_classes):
+            raise ComparisonError(
+                f"the file answers {size} images with logits of shape {logits.shape}, expected "
+                f"{(size, model.num_classes)}; nothing was written"
+            )
+    logits = np.concatenate(found)
+    check = Check(_largest(logits, expected), difference(logits, expected), limit, len(images), sizes, source)
+    off = check.largest if limit.of == "largest" else check.rms
+    if not off <= limit.share:
+        what = "by up to" if limit.of == "largest" else "by, root mean square,"
+        raise ComparisonError(
+            f"the file computes another function than {model.name}: its logits are off {what} {off:.3g} of their size, "
+            f"at most {limit.share:g} is allowed; nothing was written, try another format"
+        )
+    return check
+
+
+def _sizes(count: int, most: int | None) -> Iterator[int]:
+    """`BATCHES`, as far as the images and the file allow, and what is left."""
+    for size in BATCHES:
+        while size > 0 and count > 0:
+            now = min(size, count, most or size)
+            yield now
+            size, count = size - now, count - now
+
+
+def _largest(logits: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    """The largest difference, by the root mean square of what is expected; infinite if one is no number."""
+    if not np.isfinite(logits).all():
+        return math.inf
+    most = float(np.abs(logits.astype(np.float64) - expected).max())
+    scale = float(np.sqrt(np.mean(np.square(expected, dtype=np.float64))))
+    return most / scale if scale > 0 else (0.0 if most == 0 else math.inf)
+
+
+def accuracies(
+    model: TrainedModel, answers: FileAnswers, images: ImageSet, batch_size: int, skip_corrupt: bool, told: Told
+) -> Accuracies:
+    """The network's accuracy and the file's. Raises DataError."""
+    import torch
+
+    from zennas.accuracy.protocol import Evaluation
+
+    measure = Evaluation(
+        images, model.shown, torch.device("cpu"), batch_size=batch_size, workers=0, skip_corrupt=skip_corrupt
+    )
+    network = _Remembering(model.network)
+    file = _Remembering(lambda batch: torch.from_numpy(answers(batch.numpy())))
+    before = measure(network, lambda done, total, top1: told(done, total, f"PyTorch: top-1 {top1:.2f} %"))
+    after = measure(file, lambda done, total, top1: told(done, total, f"the file: top-1 {top1:.2f} %"))
+    same = float((torch.cat(network.classes) == torch.cat(file.classes)).double().mean())
+    return Accuracies(images.name, after.images, before, after, 100 * same)
+
+
+class _Remembering:
+    """A network that keeps which class it said of each image."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self.classes: list[Tensor] = []
+
+    def __call__(self, images: Tensor) -> Tensor:
+        logits = self._network(images)
+        self.classes.append(logits.argmax(dim=1))
+        return logits

@@ -1,0 +1,235 @@
+"""Evaluating a trained model as people ask for it: `zennas eval`, val.py, `zennas.evaluate(…)`.
+
+Here is decided what on, in which precision and where; `evaluate.py` has the protocol and counts. Imports torch when
+something is evaluated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latency.measuring.conditions import cores
+from zennas.common.errors import WrongSettingError, ZennasError
+from zennas.common.limits import check_resolution, check_whole
+from zennas.data import KNOWN, DataError, ImageSet, open_set
+
+if TYPE_CHECKING:
+    import torch
+
+    from zennas.accuracy.protocol import Answers, Told
+    from zennas.data.base import Shown
+    from zennas.named.models import TrainedModel
+
+PRECISIONS = ("fp32", "bf16", "fp16", "mixed")
+"""Of weights and images; "mixed" keeps the weights in fp32 and computes in fp16 where that is safe, as Apex does."""
+IN_FOLDERS = ("cifar10", "cifar100", "imagenet")
+"""Of `KNOWN`, those that a folder of data has."""
+_SYNONYMS = {"imagenet1k": "imagenet"}
+_BY_CLASSES = {10: "cifar10", 100: "cifar100", 1000: "imagenet"}
+_IMAGES_A_WORKER = 1000
+"""Fewer do not pay for its start, which takes seconds."""
+
+
+class EvaluationError(ZennasError, RuntimeError):
+    """An evaluation that cannot go on."""
+
+
+@dataclass(frozen=True)
+class How:
+    """workers: processes that read images, at most one a core; None for as many as pay. skip_corrupt: leave out
+    images that cannot be read. resolution: of the network, None for its own. Raises WrongSettingError.
+    """
+
+    batch_size: int = 256
+    precision: str = "fp32"
+    device: str = "auto"
+    workers: int | None = None
+    skip_corrupt: bool = False
+    resolution: int | None = None
+
+    def __post_init__(self) -> None:
+        check_whole("batch_size", self.batch_size, WrongSettingError)
+        if self.precision not in PRECISIONS:
+            raise WrongSettingError(f"precision is {self.precision!r}, expected {', '.join(PRECISIONS)}")
+        if self.workers is not None:
+            check_whole("workers", self.workers, WrongSettingError, least=0, most=1024)
+        if self.resolution is not None:
+            check_resolution(self.resolution, WrongSettingError)
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """top1, top5: per cent of `images`. resolution: side of the network's input in pixels; crop: of the protocol for
+    photographs, None where images were only resized. skipped: what is wrong with the images that were left out.
+    note: what makes the figures doubtful.
+    """
+
+    model: str
+    dataset: str
+    top1: float
+    top5: float
+    images: int
+    seconds: float
+    images_per_second: float
+    device: str
+    precision: str
+    batch_size: int
+    resolution: int
+    crop: int | None
+    skipped: tuple[str, ...] = ()
+    note: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "skipped": list(self.skipped)}
+
+
+def evaluate_model(
+    model: TrainedModel,
+    dataset: str | None = None,
+    data_folder: Path | None = None,
+    how: How = How(),
+    told: Told | None = None,
+) -> EvaluationResult:
+    """Accuracy on the test images of a data set, see `zennas.data.open_set`; None for the one that the model is for.
+
+    The model's network is moved to the device. Raises DataError, WrongSettingError, DeviceError, EvaluationError.
+    """
+    import torch
+
+    from PlainNet.device import device_of
+    from zennas.accuracy.protocol import Evaluation
+    from zennas.data.preparation import memory_format
+
+    device = device_of(how.device)
+    if dataset is None and data_folder is None and model.facts.get("data_folder"):
+        data_folder = Path(model.facts["data_folder"])  # where its training found them
+    images = _images(model, dataset, data_folder)
+    note = _check_classes(model, images)
+    shown = _shown(model, how.resolution)
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(how.precision, torch.float32)
+    network = model.network.to(device, dtype).to(memory_format=memory_format(device))
+    evaluation = Evaluation(
+        images,
+        shown,
+        device,
+        batch_size=how.batch_size,
+        workers=_workers(images, how.workers),
+        skip_corrupt=how.skip_corrupt,
+        dtype=dtype,
+    )
+    with _memory_told(device, how.batch_size, shown.resolution):
+        found = evaluation(_checked(network, model.name, device, how.precision), told)
+    return EvaluationResult(
+        model=model.name,
+        dataset=images.name,
+        device=str(device),
+        precision=how.precision,
+        batch_size=how.batch_size,
+        resolution=shown.resolution,
+        crop=shown.crop if images.usual.crop == "resized" else None,
+        note=note,
+        **vars(found),
+    )
+
+
+def usual_dataset(model: TrainedModel) -> str:
+    """The data set that a model is for, by what is known of it. Raises WrongSettingError."""
+    named = model.facts.get("dataset")
+    if isinstance(named, str) and named:
+        return _SYNONYMS.get(named, named)
+    by_name = next((one for one in ("cifar100", "cifar10", "imagenet") if one in model.name), None)
+    found = by_name or _BY_CLASSES.get(model.num_classes)
+    if found is None:
+        raise WrongSettingError(f"it is not known what images {model.name} is for: say which with --dataset")
+    return found
+
+
+def check_folder(name: str | None, data_folder: Path | None) -> None:
+    """Raises WrongSettingError for a folder that the data set of that name is not looked for in."""
+    if data_folder is not None and name not in IN_FOLDERS:
+        raise WrongSettingError(
+            f"--data is {data_folder}, which is for {', '.join(IN_FOLDERS)}, not {name}: leave it out, or name the "
+            "folder with --dataset"
+        )
+
+
+def _images(model: TrainedModel, dataset: str | None, data_folder: Path | None) -> ImageSet:
+    name = dataset or usual_dataset(model)
+    check_folder(name, data_folder)
+    try:
+        return open_set(name, "test", data_folder)
+    except DataError as error:
+        if dataset or name in KNOWN:
+            raise
+        raise DataError(f"{error}; {model.name} was trained with them: say where they are with --dataset") from None
+
+
+def _check_classes(model: TrainedModel, images: ImageSet) -> str | None:
+    """What is doubtful of the data set's classes. Raises DataError where they are not the model's."""
+    if len(images.classes) != model.num_classes:
+        raise DataError(
+            f"{model.name} tells {model.num_classes} classes apart, and {images.name} has {len(images.classes)}: "
+            "name the data set that it is for with --dataset"
+        )
+    differs = other_class(model, images)
+    if differs is None:
+        return None
+    _, ours, theirs = differs
+    if set(model.classes or ()) == set(images.classes):
+        raise DataError(f"{images.name} has the classes of {model.name} in another order: {theirs} where it has {ours}")
+    return f"classes have other names in {images.name}: {theirs} where the model has {ours}"
+
+
+def other_class(model: TrainedModel, images: ImageSet) -> tuple[int, str, str] | None:
+    """The first class that has another name in the data set than the model, of as many: its number and both names."""
+    numbers = tuple(map(str, range(model.num_classes)))  # what classes without names are called
+    if model.classes is None or numbers in (model.classes, images.classes):
+        return None
+    pairs = zip(model.classes, images.classes, strict=True)
+    return next(((i, ours, theirs) for i, (ours, theirs) in enumerate(pairs) if ours != theirs), None)
+
+
+def _shown(model: TrainedModel, resolution: int | None) -> Shown:
+    own = model.shown
+    if resolution is None:
+        return own
+    return replace(own, resolution=resolution, crop=max(1, round(own.crop * resolution / own.resolution)))
+
+
+def _workers(images: ImageSet, wanted: int | None) -> int:
+    """At most one a core; none for images that are decoded already."""
+    if images.pixels is not None:
+        return 0
+    return min(cores(), min(8, len(images) // _IMAGES_A_WORKER) if wanted is None else wanted)
+
+
+def _checked(network: torch.nn.Module, name: str, device: torch.device, precision: str) -> Answers:
+    """The network's answers, which have to be numbers: of the largest of a NaN one class would be right."""
+    import torch
+
+    def answers(images: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(device.type, torch.float16, enabled=precision == "mixed"):
+            logits: torch.Tensor = network(images)
+        if not logits.isfinite().all():
+            way_out = "its weights are damaged" if precision == "fp32" else "evaluate it in fp32"
+            raise EvaluationError(f"{name} answers with values that are not finite in {precision}: {way_out}")
+        return logits
+
+    return answers
+
+
+@contextmanager
+def _memory_told(device: torch.device, batch_size: int, resolution: int) -> Iterator[None]:
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise EvaluationError(
+            f"{device} has no memory for a batch of {batch_size} images of {resolution}×{resolution}: "
+            "lower --batch-size"
+        ) from None

@@ -1,0 +1,130 @@
+"""Images to check, calibrate and measure with, as a model wants to be shown them. torch is imported when they are.
+
+Calibration sees training images only: the accuracy of what was calibrated is measured on the test images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zennas.accuracy.evaluation import check_folder, other_class, usual_dataset
+from zennas.data import DataError, ImageSet, open_set
+from zennas.data.cifar import FOLDERS
+from zennas.data.folder import IMAGENET
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from zennas.data.base import Shown, Split
+    from zennas.named.models import TrainedModel
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Sets:
+    """What an export looks at. test: to measure accuracies with; train: to calibrate with; None for not at all."""
+
+    test: ImageSet | None = None
+    train: ImageSet | None = None
+
+
+def needed(model: TrainedModel, calibrated: bool, dataset: str | None, folder: Path | None) -> Sets:
+    """The sets that were asked for; to calibrate with, else the model's own where it is on this machine.
+
+    Raises DataError for images that are not there or show other classes, and where there is nothing to calibrate with;
+    WrongSettingError for a folder that no set is in.
+    """
+    own = usual_dataset(model) if model.facts.get("dataset") else None
+    name = dataset if dataset is not None else own if folder is not None or (calibrated and _is_here(own)) else None
+    check_folder(name, folder)
+    if name is None and calibrated:
+        raise DataError(
+            f"{model.name} has to be shown images to be calibrated, and those that it was trained on are not here: "
+            "name a data set with --dataset, and with --data where it is"
+        )
+    if name is None:
+        return Sets()
+    test = opened(name, "test", folder, model)
+    if not calibrated:
+        return Sets(test)
+    train = opened(name, "train", folder, model)
+    if (train.name, train.fingerprint) == (test.name, test.fingerprint):
+        raise DataError(
+            f"{name} has the same images to train and to test with, and what is calibrated with images cannot be "
+            "measured with them: name a data set with a part for each"
+        )
+    return Sets(test, train)
+
+
+def _is_here(name: str | None) -> bool:
+    """Whether a data set can be opened without a download."""
+    if name is None:
+        return False
+    places = {**FOLDERS, "imagenet": str(IMAGENET)}
+    return name == "digits" or Path(places.get(name, name)).expanduser().exists()
+
+
+def opened(name: str, split: Split, folder: Path | None, model: TrainedModel) -> ImageSet:
+    """The images of one part. Raises DataError, also where they show other classes than the model tells apart."""
+    images = open_set(name, split, folder)
+    count = len(images.classes)
+    if count != model.num_classes:
+        raise DataError(
+            f"{images.name} has {count} classes, {model.name} tells {model.num_classes} apart: "
+            "name the data set that it was trained for with --dataset"
+        )
+    differs = other_class(model, images)
+    if differs is not None:
+        number, ours, theirs = differs
+        raise DataError(
+            f"class {number} of {images.name} is {theirs!r}, that of {model.name} is {ours!r}: "
+            "name the data set that it was trained for with --dataset"
+        )
+    return images
+
+
+def spread(images: ImageSet, count: int) -> list[int]:
+    """The numbers of `count` images, or of all where there are fewer, evenly from the whole set."""
+    return list(np.linspace(0, len(images) - 1, min(count, len(images))).astype(int).tolist())
+
+
+def batches(
+    images: ImageSet, rows: list[int], shown: Shown, size: int = BATCH, skip_corrupt: bool = False
+) -> Iterator[NDArray[np.float32]]:
+    """Those images, normalised, (n, 3, R, R) with n at most `size`. Raises DataError."""
+    import torch
+
+    from zennas.data.loading import Loader, in_batches
+    from zennas.data.preparation import Normaliser, view_of
+
+    device = torch.device("cpu")
+    show = Normaliser(shown.normalisation, shown.resolution, device)
+    plan = in_batches(rows, size)
+    for batch in Loader(images, view_of(images, shown), device, skip_corrupt=skip_corrupt)(plan):
+        if len(batch.labels):
+            yield np.ascontiguousarray(show(batch.images).numpy())
+
+
+class Calibration:
+    """Images to calibrate with, in batches; `seen` is how many there were, when they have been gone through."""
+
+    def __init__(self, images: ImageSet, count: int, shown: Shown, size: int, skip_corrupt: bool) -> None:
+        self.name = images.name
+        self.seen = 0
+        self._batches = batches(images, spread(images, count), shown, size, skip_corrupt)
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        for batch in self._batches:
+            self.seen += len(batch)
+            yield batch
+
+
+def noise(count: int, resolution: int) -> NDArray[np.float32]:
+    """Where there are no images: numbers of the mean and spread that normalised ones have, (count, 3, R, R)."""
+    return np.random.default_rng(0).standard_normal((count, 3, resolution, resolution), dtype=np.float32)

@@ -1,0 +1,101 @@
+"""Top-1 and top-5 accuracy of a network, or of anything else that answers with logits. Imports torch.
+
+The protocol is Zen-NAS's: photographs are resized so that the short side is crop / 0.875 (bicubic), a square of that
+size is cut from the centre, and it is interpolated to the network's resolution (bilinear); images of a set that are
+all of one small size are only interpolated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from zennas.data import DataError, ImageSet, Shown
+from zennas.data.loading import Loader, in_batches
+from zennas.data.preparation import Normaliser, memory_format, view_of
+
+Answers = Callable[[Tensor], Tensor]
+"""From normalised images (n, 3, R, R) to logits (n, classes): a module in evaluation mode, say."""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """In per cent of `images`. skipped: what is wrong with the images that were left out."""
+
+    top1: float
+    top5: float
+    images: int
+    seconds: float
+    images_per_second: float
+    skipped: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Told(Protocol):
+    """Who wants to know how far an evaluation is, and top-1 so far in per cent."""
+
+    def __call__(self, done: int, total: int, top1: float) -> None: ...
+
+
+class Evaluation:
+    """Measures networks on one set of images, again and again; workers stay.
+
+    rank, world: which share of the images is looked at here. dtype: of the images shown.
+    """
+
+    def __init__(
+        self,
+        images: ImageSet,
+        shown: Shown,
+        device: torch.device,
+        *,
+        batch_size: int = 256,
+        workers: int = 0,
+        skip_corrupt: bool = False,
+        dtype: torch.dtype = torch.float32,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self._loader = Loader(images, view_of(images, shown), device, workers=workers, skip_corrupt=skip_corrupt)
+        self._show = Normaliser(shown.normalisation, shown.resolution, device, dtype)
+        self._layout = memory_format(device)
+        rows = list(range(len(images)))[rank::world]
+        self._plan = in_batches(rows, batch_size)
+        self._total = len(rows)
+
+    @torch.no_grad()
+    def count(self, answers: Answers, told: Told | None = None) -> tuple[Tensor, tuple[str, ...]]:
+        """Images right at first, right among five, and seen, as a tensor (3,) in float64; and what was skipped."""
+        counts = torch.zeros(3, dtype=torch.float64)
+        skipped: list[str] = []
+        for batch in self._loader(self._plan):
+            skipped += batch.skipped
+            if len(batch.labels) == 0:
+                continue
+            logits = answers(self._show(batch.images).contiguous(memory_format=self._layout)).float()
+            best = logits.topk(min(5, logits.shape[1]), dim=1).indices == batch.labels[:, None]
+            found = [int(best[:, 0].sum()), int(best.any(dim=1).sum()), len(batch.labels)]
+            counts += torch.tensor(found, dtype=torch.float64)
+            if told is not None:
+                told(int(counts[2]) + len(skipped), self._total, 100 * float(counts[0] / counts[2]))
+        return counts, tuple(skipped)
+
+    def __call__(self, answers: Answers, told: Told | None = None) -> Accuracy:
+        """Raises DataError where no image could be read, or one is corrupt and must not be skipped."""
+        began = time.monotonic()
+        counts, skipped = self.count(answers, told)
+        return as_accuracy(counts, skipped, time.monotonic() - began)
+
+
+def as_accuracy(counts: Tensor, skipped: tuple[str, ...], seconds: float) -> Accuracy:
+    right, among, seen = (int(x) for x in counts)
+    if not seen:
+        raise DataError(f"no image could be read: {skipped[0] if skipped else 'there are none'}")
+    return Accuracy(100 * right / seen, 100 * among / seen, seen, seconds, seen / max(seconds, 1e-9), skipped)

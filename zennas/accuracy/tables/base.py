@@ -1,0 +1,81 @@
+"""A tabular benchmark: architectures, and the accuracies that they were trained to. No torch.
+
+`csvfile.py` reads and writes CSV files, `nats_bench.py` reads NATS-Bench's own files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zennas.common.errors import ZennasError
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+class TableError(ZennasError, ValueError):
+    """A table that cannot be read, or that does not have what it is asked for."""
+
+
+@dataclass(frozen=True, order=True)
+class Column:
+    """Which accuracy it is: after training on `dataset` for so many epochs, on "val" or "test" images."""
+
+    dataset: str
+    split: str = "test"
+    epochs: int = 200
+
+    def __str__(self) -> str:
+        return f"{self.dataset} {self.split} accuracy after {self.epochs} epochs"
+
+
+@dataclass(frozen=True, eq=False)
+class AccuracyTable:
+    """A benchmark's accuracies, in percent.
+
+    architectures: their notations, in the benchmark's order. columns: for each, an accuracy of every architecture,
+    NaN where it was not trained. params: as published, in millions, where the table has them.
+    """
+
+    name: str
+    architectures: tuple[str, ...]
+    columns: Mapping[Column, Floats]
+    params: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.architectures)
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(column.dataset for column in self.columns))
+
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        return tuple(sorted({column.epochs for column in self.columns}))
+
+    def column(self, dataset: str = "cifar10", split: str = "test", epochs: int = 200) -> Floats:
+        """The accuracies of all architectures, in their order. Raises TableError saying what there is."""
+        wanted = Column(dataset, split, epochs)
+        for column, values in self.columns.items():
+            if (column.dataset.casefold(), column.split, column.epochs) == (dataset.casefold(), split, epochs):
+                return values
+        there = ", ".join(f"{c.dataset} {c.split} {c.epochs}" for c in self.columns)
+        raise TableError(f"{self.name} has no {wanted}; it has (data set, split, epochs): {there}")
+
+    def accuracy(self, notation: str, dataset: str = "cifar10", split: str = "test", epochs: int = 200) -> float:
+        """The accuracy of one architecture in percent. Raises TableError."""
+        if notation not in self._positions:
+            raise TableError(f"{notation[:120]!r} is not among the {len(self):,} architectures of {self.name}")
+        value = float(self.column(dataset, split, epochs)[self._positions[notation]])
+        if np.isnan(value):
+            raise TableError(f"{self.name} has no {Column(dataset, split, epochs)} for {notation[:120]!r}")
+        return value
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {notation: i for i, notation in enumerate(self.architectures)}

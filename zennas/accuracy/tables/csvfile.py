@@ -1,0 +1,128 @@
+"""Tables as CSV files, plain or gzip: a row an architecture, a column an accuracy. No torch.
+
+Any file will do that has a column with the architectures, in the notation of their space or as structure strings,
+and columns of accuracies named `DATASET_SPLIT` or `DATASET_SPLIT_EPOCHS`, as in `c10_val`, `cifar100_test_12` and
+`c10_test12`, or `accuracy`. Without a number the epochs are NAS-Bench-201's full 200.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from PlainNet.files import write_bytes
+from zennas.accuracy.tables.base import AccuracyTable, Column, Floats, TableError
+
+ARCHITECTURE_COLUMNS = ("arch", "arch_str", "architecture", "structure", "notation")
+PARAMS_COLUMN = "params_M"
+FULL_EPOCHS = 200
+SHORT_NAMES = {"c10": "cifar10", "c100": "cifar100", "in16": "ImageNet16-120"}
+
+_ACCURACY = re.compile(r"(?P<dataset>.+)_(?P<split>val|valid|test)(?:_?(?P<epochs>[0-9]{1,6}))?")
+_PLAIN = re.compile(r"(acc|accuracy|top1)", re.IGNORECASE)
+
+
+def read_csv(path: str | Path) -> AccuracyTable:
+    """The table in a CSV file, gzip or plain. Raises TableError naming the line that is wrong."""
+    place = Path(path)
+    rows = csv.reader(io.StringIO(_text(place)))
+    try:
+        header = [name.strip() for name in next(rows, [])]
+        architecture = _architecture_column(place, header)
+        columns = {i: column for i, name in enumerate(header) if (column := column_named(name)) is not None}
+        if not columns:
+            raise TableError(
+                f"{place} has no column of accuracies, expected names like cifar10_test or accuracy; "
+                f"it has {', '.join(header)[:200]}"
+            )
+        if len(set(columns.values())) < len(columns):
+            raise TableError(f"{place} has two columns of one accuracy: {', '.join(header)[:200]}")
+        notations: dict[str, int] = {}
+        wanted = [*columns, *([header.index(PARAMS_COLUMN)] if PARAMS_COLUMN in header else [])]
+        values: list[list[float]] = []
+        for number, row in enumerate(rows, start=2):
+            if not row:
+                continue
+            if len(row) != len(header):
+                raise TableError(f"{place}, line {number} has {len(row)} cells, expected {len(header)}")
+            notation = row[architecture].strip()
+            if not notation or notation in notations:
+                what = f"{notation[:120]!r} again (line {notations[notation]})" if notation else "no architecture"
+                raise TableError(f"{place}, line {number} has {what}, expected one line an architecture")
+            notations[notation] = number
+            values.append([_number(place, number, header[i], row[i]) for i in wanted])
+    except csv.Error as error:
+        raise TableError(f"{place} is no CSV file: {error}") from None
+    if not values:
+        raise TableError(f"{place} has no architectures below its first line")
+    found = np.asarray(values, dtype=np.float64).T
+    accuracies: dict[Column, Floats] = dict(zip(columns.values(), found, strict=False))
+    return AccuracyTable(place.name, tuple(notations), accuracies, found[-1] if len(wanted) > len(columns) else None)
+
+
+def column_named(name: str) -> Column | None:
+    """The accuracy that a column's name means, None where it means something else."""
+    match = _ACCURACY.fullmatch(name)
+    if match is not None:
+        dataset = SHORT_NAMES.get(match["dataset"].casefold(), match["dataset"])
+        split = "val" if match["split"].startswith("val") else "test"
+        return Column(dataset, split, int(match["epochs"] or FULL_EPOCHS))
+    return Column(name) if _PLAIN.fullmatch(name) else None
+
+
+def write_csv(table: AccuracyTable, path: str | Path) -> None:
+    """Write a table so that `read_csv` gives it back; gzip where the name ends in .gz."""
+    place = Path(path)
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    names = [
+        f"{c.dataset}_{c.split}_{c.epochs}" if column_named(c.dataset) is None else c.dataset for c in table.columns
+    ]
+    more: Sequence[Floats] = [] if table.params is None else [table.params]
+    writer.writerow(["arch", *names, *([] if table.params is None else [PARAMS_COLUMN])])
+    for notation, *values in zip(table.architectures, *table.columns.values(), *more, strict=True):
+        writer.writerow([notation, *("" if np.isnan(value) else repr(float(value)) for value in values)])
+    content = lines.getvalue().encode()
+    write_bytes(place, gzip.compress(content, mtime=0) if place.suffix == ".gz" else content)
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.decompress(content)
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise TableError(f"table {path} cannot be read: {error.strerror or error}") from None
+    except (EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise TableError(f"{path} is no CSV file, plain or gzip: {error}") from None
+
+
+def _architecture_column(path: Path, header: list[str]) -> int:
+    for i, name in enumerate(header):
+        if name.casefold() in ARCHITECTURE_COLUMNS:
+            return i
+    raise TableError(
+        f"{path} has no column of architectures, expected one named {' or '.join(ARCHITECTURE_COLUMNS)}; "
+        f"it has {', '.join(header)[:200] or 'none at all'}"
+    )
+
+
+def _number(path: Path, line: int, column: str, text: str) -> float:
+    """A cell; nothing in it means that there is no number."""
+    if not text.strip():
+        return float("nan")
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("inf")
+    if np.isinf(value):
+        raise TableError(f"{path}, line {line}: {column} is {text[:80]!r}, expected a number")
+    return value

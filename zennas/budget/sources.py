@@ -1,0 +1,99 @@
+"""Where a latency is from, as people write it: `predictor:v100-pytorch-fp16`, `onnxruntime:int8`, `torch:fp16:cuda`.
+
+`latency_limits` pairs such names with budgets, `settled_limit` looks them up: a limit that is settled says all there
+is to say, the same from another folder. `devices.py` makes something of it that tells latencies.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from zennas.budget.budgets import DEFAULT_SOURCE, PREDICTOR, LatencyLimit
+from zennas.common.errors import WrongSettingError
+from zennas.common.limits import check_whole
+
+_DEVICES = {"tensorrt": "cuda"}
+"""Where back ends run that are not for the CPU."""
+
+
+class BackendSource(NamedTuple):
+    """A back end to measure with."""
+
+    backend: str
+    precision: str
+    device: str
+
+    def __str__(self) -> str:
+        return f"{self.backend}:{self.precision}:{self.device}"
+
+
+def latency_limits(
+    ms: float | Sequence[float] | None, sources: str | Sequence[str] | None, batch_size: int | None = None
+) -> tuple[LatencyLimit, ...]:
+    """Budgets in milliseconds an image, paired with where each is from. Raises WrongSettingError.
+
+    A single budget without a source is of the device of Zen-NAS's tables.
+    """
+    budgets = [] if ms is None else [ms] if isinstance(ms, (int, float)) else list(ms)
+    names = [] if sources is None else [sources] if isinstance(sources, str) else list(sources)
+    for budget in budgets:
+        if isinstance(budget, bool) or not isinstance(budget, (int, float)) or not 0 < budget < math.inf:
+            raise WrongSettingError(f"the budget of latency is {budget!r}, expected milliseconds above 0, such as 0.3")
+    if batch_size is not None:
+        check_whole("latency_batch_size", batch_size, WrongSettingError)
+        if not budgets:
+            raise WrongSettingError("latency_batch_size is for budgets of latency: give one with --budget-latency-ms")
+    if len(budgets) == 1 and not names:
+        names = [DEFAULT_SOURCE]
+    if len(budgets) != len(names):
+        raise WrongSettingError(
+            f"{len(budgets)} budgets of latency and {len(names)} latency back ends, expected as many of each: "
+            "repeat --budget-latency-ms MS --latency-backend NAME"
+        )
+    for name in names:
+        if not isinstance(name, str) or names.count(name) > 1:
+            raise WrongSettingError(f"latency back end {name!r}, expected different names such as {DEFAULT_SOURCE}")
+    return tuple(LatencyLimit(float(budget), name, batch_size) for budget, name in zip(budgets, names, strict=True))
+
+
+def backend_source(source: str) -> BackendSource:
+    """What the text of a back end to measure with says. Raises UnknownNameError, WrongSettingError."""
+    from latency.base import BACKENDS  # imports the back ends
+
+    name, _, rest = source.partition(":")
+    if name not in BACKENDS:
+        miss = BACKENDS.miss(name)
+        raise WrongSettingError(f"{miss}; for a prediction write {PREDICTOR}PROFILE, such as {DEFAULT_SOURCE}")
+    backend = BACKENDS.get(name)
+    precision, _, device = rest.partition(":")
+    precision = precision or backend.precisions[0]
+    if precision not in backend.precisions:
+        raise WrongSettingError(f"{source}: {name} has no {precision}, expected {' or '.join(backend.precisions)}")
+    return BackendSource(backend.name, precision, device or _DEVICES.get(backend.name, "cpu"))
+
+
+def settled_limit(limit: LatencyLimit) -> LatencyLimit:
+    """The limit with its source and batch size in full.
+
+    Raises ProfileError for a profile that cannot be read, UnavailableError for a back end that cannot run here,
+    UnknownNameError or WrongSettingError for none.
+    """
+    if not limit.predicted:
+        from latency.base import BACKENDS, UnavailableError
+
+        source = backend_source(limit.source)
+        reason = BACKENDS.get(source.backend).available(source.precision, source.device)
+        if reason is not None:
+            raise UnavailableError(f"{limit.source} cannot be measured here: {reason}")
+        return replace(limit, source=str(source), batch_size=limit.batch_size or 1)
+    from latency.predicting.profile import load_profile, profile_names  # has numpy in tow
+
+    name = limit.source.removeprefix(PREDICTOR)
+    profile = load_profile(name)
+    if name not in profile_names():
+        name = str(Path(name).resolve())
+    return replace(limit, source=f"{PREDICTOR}{name}", batch_size=limit.batch_size or profile.batch)

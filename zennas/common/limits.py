@@ -1,0 +1,41 @@
+"""What settings may be: kinds and ranges, checked before any work begins."""
+
+from __future__ import annotations
+
+import math
+
+from zennas.common.numbers import LARGEST, range_text
+
+MAX_RESOLUTION = 2048
+"""Side of the largest input image; beyond it activations take gigabytes, and counts mean little."""
+
+
+def check_whole(
+    name: str, value: object, error: type[Exception], *, least: int = 1, most: int = LARGEST, unit: str = ""
+) -> None:
+    """Raise `error` naming value and range unless `value` is an int in it; True and 3.0 are none."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise error(f"{name} is {value!r}, expected a whole number {range_text(least, most)}{unit}")
+    if not least <= value <= most:
+        raise error(f"{name} is {value}, expected {range_text(least, most).removeprefix('of ')}{unit}")
+
+
+def check_resolution(value: object, error: type[Exception]) -> None:
+    """Raise `error` unless `value` is a side that input images may have."""
+    check_whole("resolution", value, error, most=MAX_RESOLUTION, unit=" pixels")
+
+
+def check_number(name: str, value: object, error: type[Exception], *, least: float = 0, most: float = math.inf) -> None:
+    """Raise `error` naming value and range unless `value` is a finite int or float in it."""
+    bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise error(f"{name} is {value!r}, expected a number {bounds}")
+    if not least <= value <= most:
+        raise error(f"{name} is {value}, expected {bounds.removeprefix('of ')}")
+
+
+def check_kind(name: str, value: object, kind: type, error: type[Exception]) -> None:
+    """Raise `error` unless `value` is of that type: bool or str."""
+    if not isinstance(value, kind):
+        expected = {bool: "True or False", str: "text"}[kind]
+        raise error(f"{name} is {value!r}, expected {expected}")

@@ -1,0 +1,274 @@
+"""What came of a correlation, read from its run: also of one that is under way, from the scores that there are."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from PlainNet import Cost
+from zennas.common.errors import SettingsError
+from zennas.correlation.overview import KIND, status_of
+from zennas.correlation.sample import Sample
+from zennas.correlation.settings import CorrelateSettings
+from zennas.correlation.statistics import Statistics, spearman_rows, statistics_of
+from zennas.runs.store import FILE, Scoring, Store, StoreError
+from ZeroShotProxy import PROXIES, ensembles
+
+BASELINES = ("flops", "params", "depth")
+"""What every proxy has to be better than: multiply–accumulates, parameters, layers."""
+COSTS = (*BASELINES, "activations", "layers")
+"""Proxies that are known with an architecture's cost and need not be scored."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One proxy or baseline against the accuracies.
+
+    count: how many architectures have a score. failures: how many have none because scoring failed, error: the most
+    frequent reason, failures_last: Spearman with those ranked last, as public code does. by_seed: Spearman of each
+    seed's scores alone, where there are several. initialisation: of the weights, where networks are run: "own", which
+    are those that the network is made with, or a rule's name.
+    """
+
+    name: str
+    statistics: Statistics
+    count: int
+    failures: int
+    error: str | None
+    failures_last: float | None
+    by_seed: tuple[float, ...]
+    initialisation: str | None
+    source: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "proxy": self.name,
+            **self.statistics.to_json(),
+            "count": self.count,
+            "failures": self.failures,
+            "error": self.error,
+            "spearman_failures_last": self.failures_last,
+            "spearman_by_seed": list(self.by_seed),
+            "initialisation": self.initialisation,
+            "source": self.source,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class CorrelateResult:
+    """A finished run, or one under way.
+
+    status: "scoring" while a process works on it, "finished", or "interrupted". rows: baselines, then proxies, by
+    Spearman, best first. scores: by name, of each architecture of the sample, in the proxy's own direction, the mean
+    over seeds; NaN where there is none. images: what the batches are of, None where nothing was shown any.
+    """
+
+    folder: Path
+    status: str
+    settings: CorrelateSettings
+    sample: Sample
+    rows: tuple[Row, ...]
+    costs: tuple[Cost, ...]
+    scores: Mapping[str, NDArray[np.float64]]
+    done: int
+    images: str | None
+    seconds: float
+    created: float
+    environment: dict[str, Any]
+
+    def row(self, name: str) -> Row:
+        """Raises KeyError."""
+        return {row.name: row for row in self.rows}[name]
+
+    def statistics_json(self) -> dict[str, Any]:
+        return {row.name: row.statistics.to_json() for row in self.rows}
+
+    def to_json(self) -> dict[str, Any]:
+        from zennas.correlation.summary import protocol
+
+        return {
+            "run": str(self.folder),
+            "status": self.status,
+            "proxies": [row.to_json() for row in self.rows],
+            "protocol": protocol(self),
+            "settings": self.settings.to_json(),
+            "sampled": len(self.sample),
+            "distinct": len(self.sample.distinct),
+            "done": self.done,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def scored_names(settings: CorrelateSettings) -> tuple[str, ...]:
+    """The proxies that networks have to be scored with, so that all of `settings.proxies` can be had."""
+    return tuple(name for name in ensembles.parts_of(settings.proxies) if name not in COSTS)
+
+
+def read_result(folder: Path) -> CorrelateResult:
+    """Raises StoreError where there is no such run or a damaged one, SettingsError where it is of another version."""
+    with Store.read(folder) as store:
+        store.require_kind(KIND)
+        try:
+            return compute(store)
+        except (SettingsError, StoreError):
+            raise
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"{folder / FILE} is damaged: {type(error).__name__}: {error}") from None
+
+
+def compute(store: Store, comparing: Callable[[int, int], None] = lambda done, total: None) -> CorrelateResult:
+    """Compare what has been scored with the accuracies; a finished run knows its statistics already."""
+    settings = CorrelateSettings.from_json(store.get("settings"))
+    sample = Sample.from_json(store.get("sample"))
+    costs = store.costs()
+    collected = _collect(store.scores(), sample, settings)
+    scores = _all_scores(settings, sample, costs, collected)
+    known = store.get("statistics") or {}
+    rows = []
+    for i, name in enumerate(scores):
+        comparing(i, len(scores))
+        rows.append(_row(name, scores[name], sample, settings, collected, known.get(name)))
+    comparing(len(scores), len(scores))
+    rows.sort(key=lambda row: (row.name not in BASELINES, -_spearman(row)))
+    return CorrelateResult(
+        store.folder,
+        status_of(store),
+        settings,
+        sample,
+        tuple(rows),
+        tuple(costs),
+        scores,
+        collected.done,
+        (store.get("images") or {}).get("note"),
+        store.get("seconds") or 0.0,
+        store.get("created") or 0.0,
+        store.get("environment") or {},
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Collected:
+    """Scorings put in order. values: by proxy, (sample, seeds), NaN where there is none. errors: by proxy, of each
+    position in the sample whose scoring failed. done: how many networks have all of their scorings."""
+
+    values: dict[str, NDArray[np.float64]]
+    errors: dict[str, dict[int, str]]
+    done: int
+
+
+def _collect(rows: list[Scoring], sample: Sample, settings: CorrelateSettings) -> _Collected:
+    names = scored_names(settings)
+    values = {name: np.full((len(sample), settings.seeds), np.nan) for name in names}
+    errors: dict[str, dict[int, str]] = {name: {} for name in names}
+    answered = Counter[int]()
+    for row in rows:
+        if row.name not in values:  # of a proxy that was asked for before
+            continue
+        position = row.candidate - 1
+        answered[position] += 1
+        if row.error is not None:
+            errors[row.name][position] = row.error
+        elif PROXIES.get(row.name).info.random:
+            values[row.name][position, row.repeat] = row.value
+        else:
+            values[row.name][position] = row.value
+    wanted = sum(settings.seeds if PROXIES.get(name).info.random else 1 for name in names)
+    first = np.asarray(sample.same_as)
+    shared = {name: {i: found[j] for i, j in enumerate(sample.same_as) if j in found} for name, found in errors.items()}
+    done = sum(answered[i] >= wanted for i in sample.distinct)
+    return _Collected({name: found[first] for name, found in values.items()}, shared, done)
+
+
+def _all_scores(
+    settings: CorrelateSettings, sample: Sample, costs: list[Cost], collected: _Collected
+) -> dict[str, NDArray[np.float64]]:
+    """Means over seeds of baselines and proxies; then rankings, of the architectures that have all the parts."""
+    parts = ensembles.parts_of(settings.proxies)
+    scores = {name: np.array([getattr(cost, name) for cost in costs], dtype=np.float64) for name in BASELINES}
+    for name in parts:
+        if name in COSTS:
+            scores[name] = np.array([getattr(cost, name) for cost in costs], dtype=np.float64)
+        else:
+            scores[name] = collected.values[name].mean(1)
+    found = {name: scores[name] for name in BASELINES}
+    for name in settings.proxies:
+        proxy = ensembles.find(name)
+        if proxy.ranking is None:
+            found[name] = scores[name]
+            continue
+        complete = ~np.isnan([scores[part] for part in proxy.parts]).any(0)
+        ranks = ensembles.rankings([name], {part: scores[part][complete].tolist() for part in proxy.parts})
+        found[name] = np.full(len(sample), np.nan)
+        found[name][complete] = ranks[name]
+    return found
+
+
+def _row(
+    name: str,
+    scores: NDArray[np.float64],
+    sample: Sample,
+    settings: CorrelateSettings,
+    collected: _Collected,
+    known: Any,
+) -> Row:
+    info = None if name in COSTS else ensembles.find(name).info
+    parts = (name,) if info is None else ensembles.parts_of([name])
+    sign = direction(name)
+    accuracies = np.asarray(sample.accuracies)
+    there = ~np.isnan(scores)
+    if known is not None:
+        statistics = Statistics.from_json(known)
+    else:
+        statistics = statistics_of(
+            sign * scores[there], accuracies[there], resamples=settings.resamples, seed=settings.seed
+        )
+    errors = {i: error for part in parts for i, error in collected.errors.get(part, {}).items()}
+    return Row(
+        name,
+        statistics,
+        int(there.sum()),
+        len(errors),
+        Counter(errors.values()).most_common(1)[0][0] if errors else None,
+        failures_last(sign * scores, accuracies, list(errors)) if errors else None,
+        _by_seed(sign, collected.values.get(name), accuracies, there),
+        info.weights(settings.initialisation) if info is not None and info.torch else None,
+        "" if info is None else info.source,
+    )
+
+
+def direction(name: str) -> float:
+    """What to multiply a row's scores by, so that higher is better; more of a cost counts as better."""
+    return 1.0 if name in COSTS else ensembles.find(name).info.sign
+
+
+def failures_last(scores: NDArray[np.float64], accuracies: NDArray[np.float64], failed: Sequence[int]) -> float | None:
+    """Spearman of all that were scored, those that failed sharing the last place."""
+    filled = scores.copy()
+    filled[list(failed)] = -math.inf
+    there = ~np.isnan(filled)
+    found = float(spearman_rows(filled[None, there], accuracies[None, there])[0])
+    return None if math.isnan(found) else found
+
+
+def _by_seed(
+    sign: float, values: NDArray[np.float64] | None, accuracies: NDArray[np.float64], there: NDArray[np.bool_]
+) -> tuple[float, ...]:
+    """Spearman of each seed alone, where there are several and they differ."""
+    if values is None or values.shape[1] < 2 or there.sum() < 2:
+        return ()
+    each = sign * values[there].T
+    if (each == each[0]).all():
+        return ()
+    found = spearman_rows(each, np.broadcast_to(accuracies[there], each.shape))
+    return () if np.isnan(found).any() else tuple(float(value) for value in found)
+
+
+def _spearman(row: Row) -> float:
+    return -math.inf if row.statistics.spearman is None else row.statistics.spearman.value

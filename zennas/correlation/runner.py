@@ -1,0 +1,246 @@
+"""Running a correlation: draw the sample, score it, save as it goes, compare with the accuracies, write the report.
+
+`start` makes a run in a folder and carries it out, `resume` continues one; `result.py` reads what came out. A run
+that is killed loses at most `SAVE_SECONDS` of work: every scoring has its own seed and is done again the same.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from latency.measuring.conditions import cores
+from PlainNet import Cost, Structure
+from SearchSpace import full_name as full_space_name
+from SearchSpace import load_space
+from zennas.accuracy.tables import read as read_table
+from zennas.common.environment import environment
+from zennas.common.errors import SettingsError, WrongSettingError
+from zennas.common.limits import check_whole
+from zennas.common.numbers import counted
+from zennas.correlation.data import Drawn, draw_batches, full_name
+from zennas.correlation.overview import FINISHED, KIND, SCORING
+from zennas.correlation.pool import scored
+from zennas.correlation.result import compute, scored_names
+from zennas.correlation.sample import Sample, draw, reader
+from zennas.correlation.scoring import Job, Task, needs_batch, needs_torch
+from zennas.correlation.settings import CorrelateSettings
+from zennas.correlation.summary import write_report
+from zennas.runs.candidate import Candidate
+from zennas.runs.store import Scoring, Store, write_failure
+from ZeroShotProxy import PROXIES, ProxyError, ensembles
+
+Key: TypeAlias = tuple[int, str, int]
+"""Of a scoring: candidate, proxy, repetition."""
+
+SAVE_SECONDS = 1.0
+WATCH_SECONDS = 0.2
+HOPELESS = 20
+"""So many scorings that all fail, without one success, end a run."""
+
+
+class Watcher(Protocol):
+    """Who wants to know how a correlation is going, see `zennas/cli/progress.py`."""
+
+    def scoring(self, done: int, total: int, failed: int) -> None:
+        """Called a few times a second: networks scored, of how many, and how many of their values failed."""
+
+    def comparing(self, done: int, total: int) -> None:
+        """Called before each proxy is compared with the accuracies, and at the end."""
+
+
+class NoWatcher:
+    def scoring(self, done: int, total: int, failed: int) -> None:
+        pass
+
+    def comparing(self, done: int, total: int) -> None:
+        pass
+
+
+def start(
+    folder: Path, settings: CorrelateSettings, workers: int | None = None, watcher: Watcher = NoWatcher()
+) -> None:
+    """Make a run in `folder` and carry it out, in `workers` processes; None for as many as there are cores.
+
+    Raises TableError, DataError, UnknownNameError, SearchSpaceError, DeviceError or SettingsError for settings that
+    cannot be, StoreError where the folder holds a run or is in use. Wrong settings leave no folder behind.
+    """
+    _check_workers(workers)
+    settings = _settled(settings)
+    table = read_table(settings.table)
+    sample, structures, costs = draw(settings, table, load_space(settings.space))
+    drawn = _drawn(settings)
+    facts = {
+        "kind": KIND,
+        "settings": settings.to_json(),
+        "sample": sample.to_json(),
+        "images": None if drawn is None else drawn.to_json(),
+        "environment": environment(),
+        "created": time.time(),
+        "seconds": 0.0,
+        "status": SCORING,
+    }
+    with Store.create(folder, facts) as store:
+        store.put_candidates(_candidates(settings, structures, costs), {})
+        tasks = _tasks(settings, {i: structures[i] for i in sample.distinct}, set())
+        _carry_out(store, settings, tasks, drawn, workers, watcher)
+
+
+def resume(
+    folder: Path,
+    workers: int | None = None,
+    watcher: Watcher = NoWatcher(),
+    expected: CorrelateSettings | None = None,
+) -> CorrelateSettings:
+    """Continue the run in `folder` to its end; a finished run is left as it is.
+
+    With `expected`, the proxies may be others than before: what is known of them already is not scored again.
+    Raises SettingsError where anything else is not what the run was started with, or the images have changed;
+    StoreError, RunInUseError.
+    """
+    _check_workers(workers)
+    with Store.open(folder) as store:
+        store.require_kind(KIND)
+        settings = CorrelateSettings.from_json(store.get("settings"))
+        if expected is not None:
+            settings = _agreed(folder, settings, _settled(expected))
+            if settings.to_json() != store.get("settings"):
+                store.put({"settings": settings.to_json(), "status": SCORING})
+        if store.get("status") == FINISHED:
+            return settings
+        sample = Sample.from_json(store.get("sample"))
+        if len(store.costs()) < len(sample):  # killed between the two transactions that begin a run
+            again, structures, costs = draw(settings, read_table(settings.table), load_space(settings.space))
+            if again != sample:
+                raise SettingsError(f"the table {settings.table} has changed since the run in {folder} began")
+            store.put_candidates(_candidates(settings, structures, costs), {})
+        known = {(row.candidate, row.name, row.repeat) for row in store.scores()}
+        read = reader(load_space(settings.space))
+        tasks = _tasks(settings, {i: read(sample.notations[i]) for i in sample.distinct}, known)
+        drawn = _drawn(settings) if tasks else None
+        if drawn is not None:
+            before = store.get("images")
+            if before is not None and before["digest"] != drawn.digest:
+                raise SettingsError(f"the images of {settings.data} have changed since the run in {folder} began")
+            store.put({"images": drawn.to_json()})
+        _carry_out(store, settings, tasks, drawn, workers, watcher)
+        return settings
+
+
+def _check_workers(workers: int | None) -> None:
+    if workers is not None:
+        check_whole("workers", workers, WrongSettingError, most=1024)
+
+
+def _settled(settings: CorrelateSettings) -> CorrelateSettings:
+    """The settings that say the same from another folder and on another machine: full paths and names, one device."""
+    everything = any(name.casefold() == "all" for name in settings.proxies)
+    names = [p.info.name for p in PROXIES] if everything else settings.proxies
+    proxies = tuple(dict.fromkeys(ensembles.find(name).info.name for name in names))
+    device = settings.device
+    if needs_torch(ensembles.parts_of(proxies)):
+        from PlainNet.device import device_of  # torch takes seconds to import
+
+        device = str(device_of(device))
+    return replace(
+        settings,
+        proxies=proxies,
+        space=full_space_name(settings.space),
+        table=str(Path(settings.table).resolve()),
+        data=full_name(settings.data),
+        device=device,
+    )
+
+
+def _agreed(folder: Path, ours: CorrelateSettings, wanted: CorrelateSettings) -> CorrelateSettings:
+    """Those wanted, where only the proxies differ. Raises SettingsError naming the settings that differ otherwise."""
+    # A device is resolved where proxies need one, so that it follows from them.
+    ours = replace(ours, proxies=wanted.proxies, device=wanted.device if ours.device == "auto" else ours.device)
+    wanted = replace(wanted, device=ours.device if wanted.device == "auto" else wanted.device)
+    stored, asked = ours.to_json(), wanted.to_json()
+    different = [f"{name} {stored[name]}, not {asked[name]}" for name in stored if stored[name] != asked[name]]
+    if different:
+        raise SettingsError(f"the run in {folder} was begun with {'; '.join(different)}: choose another folder")
+    return wanted
+
+
+def _drawn(settings: CorrelateSettings) -> Drawn | None:
+    """The batches, where a proxy wants any. Raises DataError."""
+    return draw_batches(settings) if needs_batch(scored_names(settings)) else None
+
+
+def _candidates(settings: CorrelateSettings, structures: list[Structure], costs: list[Cost]) -> list[Candidate]:
+    pairs = enumerate(zip(structures, costs, strict=True), start=1)
+    return [Candidate(i, structure, None, cost, 0, settings.seed) for i, (structure, cost) in pairs]
+
+
+def _tasks(settings: CorrelateSettings, structures: dict[int, Structure], known: set[Key]) -> list[Task]:
+    """What is left to be scored of networks, by their position in the sample: once what is not random."""
+    names = scored_names(settings)
+    random = tuple(name for name in names if PROXIES.get(name).info.random)
+    tasks = []
+    for position, structure in structures.items():
+        for repeat in range(settings.seeds):
+            wanted = (name for name in (names if repeat == 0 else random) if (position + 1, name, repeat) not in known)
+            task = Task(position + 1, structure, repeat, tuple(wanted))
+            if task.names:
+                tasks.append(task)
+    return tasks
+
+
+def _carry_out(
+    store: Store,
+    settings: CorrelateSettings,
+    tasks: list[Task],
+    drawn: Drawn | None,
+    workers: int | None,
+    watcher: Watcher,
+) -> None:
+    if tasks:
+        names = scored_names(settings)
+        device_is_shared = settings.device.startswith("cuda")  # one process keeps it busy
+        job = Job(
+            tuple(settings.scoring(repeat) for repeat in range(settings.seeds)),
+            () if drawn is None else drawn.batches,
+            needs_torch(names),
+        )
+        _score(store, job, tasks, workers or (1 if device_is_shared else cores()), watcher)
+    result = replace(compute(store, watcher.comparing), status=FINISHED)
+    try:
+        write_report(result)
+    except OSError as error:
+        raise write_failure(store.folder, error, KIND) from None
+    store.put({"status": FINISHED, "statistics": result.statistics_json(), "finished": time.time()})
+
+
+def _score(store: Store, job: Job, tasks: list[Task], workers: int, watcher: Watcher) -> None:
+    """Carry out the tasks, and save what comes of them every `SAVE_SECONDS`."""
+    before = store.get("seconds") or 0.0
+    began = saved = watched = time.monotonic()
+    done, failed = 0, 0
+    succeeded = any(row.error is None for row in store.scores())
+    unsaved: list[Scoring] = []
+    watcher.scoring(0, len(tasks), 0)
+    with closing(scored(job, tasks, workers)) as outcomes:
+        for rows in outcomes:
+            unsaved += rows
+            done += 1
+            failed += sum(row.error is not None for row in rows)
+            succeeded = succeeded or any(row.error is None for row in rows)
+            now = time.monotonic()
+            if now - saved > SAVE_SECONDS:
+                saved = now
+                store.add_scores(unsaved, {"seconds": before + now - began})
+                unsaved = []
+            if now - watched > WATCH_SECONDS:
+                watched = now
+                watcher.scoring(done, len(tasks), failed)
+            if not succeeded and done >= HOPELESS:
+                break
+    store.add_scores(unsaved, {"seconds": before + time.monotonic() - began})
+    if not succeeded:
+        raise ProxyError(f"none of {counted(done, 'network')} could be scored; the last: {rows[-1].error}")
+    watcher.scoring(done, len(tasks), failed)

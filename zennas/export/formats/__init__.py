@@ -1,1 +1,0 @@
-"""One file a format; see `zennas/export/base.py` for what one is."""

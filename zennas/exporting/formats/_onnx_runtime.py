@@ -1,0 +1,45 @@
+"""What formats in ONNX have in common: onnxruntime loads the bytes back, on the CPU."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latency.base import first_line
+from latency.measuring.onnx_files import INPUT, OUTPUT
+from zennas.accuracy.comparison import FileAnswers
+from zennas.exporting.base import ExportError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def missing_runtime() -> str | None:
+    """None where onnxruntime is there; else how to get it."""
+    return None if find_spec("onnxruntime") else "onnxruntime is not installed: pip install 'zennas[onnx]'"
+
+
+def session_of(content: bytes) -> FileAnswers:
+    """What the model in `content` computes. Raises ExportError where onnxruntime does not take it."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors
+    # Workers that spin take cores from PyTorch's, which are asked in turn with them.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions have no common class of their own
+        raise ExportError(f"onnxruntime does not take the file: {first_line(error)}") from error
+
+    def answers(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = session.run([OUTPUT], {INPUT: images})[0]
+        return found
+
+    return answers
+
+
+def python_line(path: Path) -> str:
+    return f'onnxruntime.InferenceSession("{path}").run(None, {{"{INPUT}": batch}})'

@@ -1,0 +1,71 @@
+"""ONNX in INT8 with explicit Q/DQ, in the two forms that deployments need.
+
+target "x86": unsigned activations, for ONNX Runtime and OpenVINO on CPUs. target "tensorrt": everything symmetric and
+signed, which TensorRT builds engines of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latency.base import LatencyError
+from latency.measuring.onnx_files import OPSET, export, why_not
+from latency.measuring.quantise import quantised
+from latency.measuring.quantise import why_not as why_not_quantised
+from zennas.accuracy.comparison import FileAnswers, Limit
+from zennas.data import DataError
+from zennas.exporting.base import FORMATS, Job, Option, Options, Plan
+from zennas.exporting.formats._onnx_runtime import python_line, session_of
+
+if TYPE_CHECKING:
+    import onnx
+
+ROUGH = Limit("rms", 0.8)
+"""INT8 is judged by its accuracy; this refuses what has nothing to do with the network (1: zeros, 1.4: another one)."""
+FORMS = {
+    "x86": {"activations": "uint8", "weights": "int8, per channel", "form": "Q/DQ"},
+    "tensorrt": {"activations": "int8, symmetric", "weights": "int8, per channel, symmetric", "form": "Q/DQ"},
+}
+
+
+class OnnxInt8:
+    name = "onnx-int8"
+    summary = "ONNX in INT8 (Q/DQ), calibrated with images"
+    options: Mapping[str, Option] = {"target": Option("x86", tuple(FORMS))}
+    packages: tuple[str, ...] = ("torch", "onnx", "onnxscript", "onnxruntime")
+
+    def plan(self, options: Options) -> Plan:
+        suffix = ".int8.onnx" if options["target"] == "x86" else ".int8-tensorrt.onnx"
+        return Plan(suffix, "int8", ROUGH, calibrated=True)
+
+    def available(self, plan: Plan) -> str | None:
+        return why_not() or why_not_quantised()
+
+    def make(self, job: Job) -> bytes:
+        content: bytes = calibrated(job, symmetric=job.options["target"] == "tensorrt").SerializeToString()
+        return content
+
+    def load(self, content: bytes) -> FileAnswers:
+        return session_of(content)
+
+    def facts(self, content: bytes, job: Job) -> dict[str, Any]:
+        target = str(job.options["target"])
+        return {"opset": OPSET, "quantisation": {"target": target, **FORMS[target]}}
+
+    def usage(self, path: Path) -> str:
+        return python_line(path)
+
+
+def calibrated(job: Job, symmetric: bool) -> onnx.ModelProto:
+    """The network in INT8, for any batch. Raises LatencyError, DataError for images that cannot be read."""
+    try:
+        return quantised(export(job.subject, None), job.batches, symmetric)
+    except LatencyError as error:
+        if isinstance(error.__cause__, DataError):
+            raise error.__cause__ from None
+        raise
+
+
+FORMATS.add("onnx-int8", OnnxInt8())

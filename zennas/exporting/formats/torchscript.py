@@ -1,0 +1,65 @@
+"""TorchScript, traced: for programs in C++ and older PyTorch. PyTorch has declared it deprecated in favour of pt2."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from latency.base import first_line
+from zennas.accuracy.comparison import FileAnswers, Limit
+from zennas.exporting.base import FORMATS, ExportError, Job, Option, Options, Plan
+from zennas.exporting.formats._folded import example, folded_network, on_arrays
+
+
+class TorchScript:
+    name = "torchscript"
+    summary = "TorchScript in float32, for C++ and older PyTorch"
+    options: Mapping[str, Option] = {}
+    packages: tuple[str, ...] = ("torch",)
+
+    def plan(self, options: Options) -> Plan:
+        return Plan(".torchscript.pt", "fp32", Limit("largest", 1e-3))
+
+    def available(self, plan: Plan) -> str | None:
+        return None
+
+    def make(self, job: Job) -> bytes:
+        import torch
+
+        content = io.BytesIO()
+        with _deprecated():
+            try:
+                # The tracer's own check runs the same batch again; ours runs others.
+                traced = torch.jit.trace(folded_network(job), example(job), check_trace=False)
+            except Exception as error:  # whatever the tracer raises
+                raise ExportError(f"{job.model.name} cannot be traced: {first_line(error)}") from error
+            torch.jit.save(traced, content)
+        return content.getvalue()
+
+    def load(self, content: bytes) -> FileAnswers:
+        import torch
+
+        with _deprecated():
+            return on_arrays(torch.jit.load(io.BytesIO(content), map_location="cpu"))
+
+    def facts(self, content: bytes, job: Job) -> dict[str, Any]:
+        return {}
+
+    def usage(self, path: Path) -> str:
+        return f'torch.jit.load("{path}")(batch)'
+
+
+@contextmanager
+def _deprecated() -> Iterator[None]:
+    """Without PyTorch's warnings that all of torch.jit is deprecated, which the file's docstring passes on."""
+    with warnings.catch_warnings():
+        for category in (FutureWarning, DeprecationWarning):
+            warnings.filterwarnings("ignore", r".*torch\.jit\.", category)
+        yield
+
+
+FORMATS.add("torchscript", TorchScript())

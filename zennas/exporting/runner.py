@@ -1,0 +1,138 @@
+"""The steps of an export: open the network, make the file, load it back, compare, measure, write."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latency.base import UnavailableError
+from zennas.accuracy.comparison import IMAGES, Accuracies, Check, ComparisonError, Told, accuracies, checked
+from zennas.accuracy.images import BATCH, Calibration, batches, needed, noise, spread
+from zennas.common.errors import WrongSettingError
+from zennas.common.files import check_writable
+from zennas.data import ImageSet
+from zennas.exporting.base import FORMATS, ExportError, Format, Job, Plan, settled
+from zennas.exporting.sidecar import described
+from zennas.exporting.writing import check_free, sidecar_of, write_both
+
+if TYPE_CHECKING:
+    from zennas.named.models import TrainedModel
+
+CALIBRATION_IMAGES = 256
+MOST_CALIBRATION_IMAGES = 100_000
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written. sidecar: the content of that beside it. usage: how to load it, in one line."""
+
+    path: Path
+    sidecar: Mapping[str, Any]
+    check: Check
+    accuracy: Accuracies | None
+    usage: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"file": str(self.path), "sidecar_file": str(sidecar_of(self.path)), **self.sidecar}
+
+
+def export(
+    network: str | Path,
+    format: str = "onnx",
+    *,
+    out: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    dataset: str | None = None,
+    data_folder: str | Path | None = None,
+    calibration_images: int | None = None,
+    skip_corrupt: bool = False,
+    overwrite: bool = False,
+    told: Told = lambda done, total, note: None,
+    **options: str | int | None,
+) -> Exported:
+    """Write a trained network as a file for other programs, once it computes what PyTorch does.
+
+    network: the folder of a run, or a name of the zoo. out: None for export/ in the run's folder, or here for the zoo.
+    dataset, data_folder: images as `open_set` names them; accuracies are measured with its test images, and formats
+    that are calibrated see `calibration_images` of its training images (None: 256, or those that there are). Without
+    one, calibrated formats take the data set that the network was trained on, if it is on this machine.
+    options: of the format; see `FORMATS.get(format).options`.
+    Raises ExportError, UnavailableError, WrongSettingError, LatencyError, and what `trained_model` and `open_set` do.
+    Nothing is written then.
+    """
+    form = FORMATS.get(format)
+    chosen = settled(form, options)
+    plan = form.plan(chosen)
+    count = _calibration_count(form, plan, calibration_images)
+    missing = form.available(plan)
+    if missing is not None:
+        raise UnavailableError(f"{form.name} cannot be exported here: {missing}")
+    path = _path(str(network), plan, out)
+    check_free(path, overwrite)
+    check_writable(path.parent)
+
+    from zennas.named.models import trained_model  # which is where torch is imported
+
+    model = trained_model(str(network), _as_path(checkpoint))
+    shown = needed(model, plan.calibrated, dataset, _as_path(data_folder))
+    size = min(BATCH, plan.most or BATCH)
+    calibration = None if shown.train is None else Calibration(shown.train, count, model.shown, size, skip_corrupt)
+    job = Job(model, chosen, plan, calibration or ())
+
+    content = form.make(job)
+    answers = form.load(content)
+    try:
+        check = checked(model, answers, *_check_images(model, shown.test, skip_corrupt), plan.limit, plan.most)
+    except ComparisonError as error:
+        raise ExportError(str(error)) from None
+    accuracy = None
+    if shown.test is not None:
+        accuracy = accuracies(model, answers, shown.test, size, skip_corrupt, told)
+    sidecar = described(form, job, content, check, accuracy, calibration)
+    write_both(path, content, json.dumps(sidecar, indent=2, allow_nan=False) + "\n")
+    return Exported(path, sidecar, check, accuracy, form.usage(path))
+
+
+def _calibration_count(form: Format, plan: Plan, given: int | None) -> int:
+    """How many images to calibrate with. Raises WrongSettingError."""
+    if given is None:
+        return CALIBRATION_IMAGES
+    if not plan.calibrated:
+        raise WrongSettingError(
+            f"{form.name} in {plan.precision} is not calibrated with images: leave out --calibration-images"
+        )
+    if not 1 <= given <= MOST_CALIBRATION_IMAGES:
+        raise WrongSettingError(
+            f"calibration-images is {given}, expected a number from 1 to {MOST_CALIBRATION_IMAGES:,}"
+        )
+    return given
+
+
+def _as_path(given: str | Path | None) -> Path | None:
+    return None if given is None else Path(given)
+
+
+def _path(target: str, plan: Plan, out: str | Path | None) -> Path:
+    """Where the file goes. Raises ExportError."""
+    if out is not None:
+        if not str(out):
+            raise ExportError("--out is empty, expected the name of a file")
+        return Path(out)
+    if os.path.isdir(target):
+        folder = Path(target)
+        return folder / "export" / f"{folder.resolve().name or 'network'}{plan.suffix}"
+    return Path(f"{Path(target).name[:100]}{plan.suffix}")
+
+
+def _check_images(model: TrainedModel, test: ImageSet | None, skip_corrupt: bool) -> tuple[Any, str]:
+    """Images to compare logits of, and where they are from; noise where there are none."""
+    if test is not None:
+        rows = spread(test, IMAGES)
+        found = next(batches(test, rows, model.shown, IMAGES, skip_corrupt), None)
+        if found is not None:
+            return found, test.name
+    return noise(IMAGES, model.shown.resolution), "noise of mean 0 and deviation 1"

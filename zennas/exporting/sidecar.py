@@ -1,0 +1,92 @@
+"""What stands beside an exported file, FILE.json: all that is needed to use it without this project."""
+
+from __future__ import annotations
+
+import math
+import platform
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from latency.measuring.conditions import processor, versions_of
+from latency.measuring.onnx_files import BATCH, INPUT, OUTPUT
+from zennas.accuracy.comparison import Accuracies, Check
+from zennas.accuracy.images import Calibration
+from zennas.exporting.base import Format, Job
+
+if TYPE_CHECKING:
+    from zennas.data.base import Shown
+
+VERSION = 1
+"""Of the sidecar's keys."""
+
+
+def described(
+    form: Format,
+    job: Job,
+    content: bytes,
+    check: Check,
+    accuracy: Accuracies | None,
+    calibration: Calibration | None,
+) -> dict[str, Any]:
+    """The sidecar, as JSON takes it. accuracy, calibration: None where there was none."""
+    import zennas
+
+    model = job.model
+    network = model.network
+    return {
+        "sidecar": VERSION,
+        "format": form.name,
+        "precision": job.plan.precision,
+        "sha256": sha256(content).hexdigest(),
+        "bytes": len(content),
+        "name": model.name,
+        "structure": str(network.structure),
+        "use_se": network.options.use_se,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "num_classes": model.num_classes,
+        "classes": None if model.classes is None else list(model.classes),
+        "input": _input(model.shown, job.plan.most),
+        "output": {"name": OUTPUT, "shape": [BATCH, model.num_classes], "dtype": "float32", "meaning": "logits"},
+        "normalisation": model.shown.normalisation.to_json(),
+        **form.facts(content, job),
+        "check": check.to_json(),
+        "accuracy": None if accuracy is None else accuracy.to_json(),
+        "calibration": None if calibration is None else {"dataset": calibration.name, "images": calibration.seen},
+        "training": {key: model.facts.get(key) for key in ("dataset", "top1")},
+        "versions": {
+            "zennas": zennas.__version__,
+            "python": platform.python_version(),
+            **versions_of(*form.packages),
+        },
+        "processor": processor(),
+    }
+
+
+def _input(shown: Shown, most: int | None) -> dict[str, Any]:
+    from zennas.data.preparation import SHARE
+
+    size = shown.resolution
+    side = math.ceil(shown.crop / SHARE)
+    return {
+        "name": INPUT,
+        "shape": [BATCH, 3, size, size],
+        "largest_batch": most,
+        "dtype": "float32",
+        "channels": "red, green, blue",
+        "resolution": size,
+        "crop": shown.crop,
+        "preparation": {
+            "photographs": [
+                f"resize until the short side is {side} (bicubic, antialiased)",
+                f"cut {side} x {side} from the centre",
+                "divide by 255",
+                f"resize to {size} x {size} (bilinear, half-pixel centres, not antialiased)",
+                "subtract normalisation.mean, divide by normalisation.std",
+            ],
+            "small images of one size": [
+                "divide by 255",
+                f"resize to {size} x {size} (bilinear, half-pixel centres, not antialiased)",
+                "subtract normalisation.mean, divide by normalisation.std",
+            ],
+        },
+    }

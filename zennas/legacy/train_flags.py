@@ -1,0 +1,142 @@
+"""Zen-NAS's flags for training, for argparse. `legacy_train_settings.py` has what they stand for.
+
+Zen-NAS ignores flags that it does not know; here they are wrong usage, as are those that would change the outcome and
+cannot be followed.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any
+
+from zennas.common.errors import WrongSettingError
+from zennas.common.limits import MAX_RESOLUTION
+from zennas.legacy.arguments import add_network, count, folder
+
+ERASE, MIXUP, SMOOTHING = 0.5, 0.2, 0.1
+"""What Zen-NAS's flags --random_erase, --mixup and --label_smoothing stand for."""
+SCHEDULES = {"cosine": "cosine", "linear": "linear", "stagedecay": "step"}
+INITS = {"custom": "custom", "MSRAPrelu": "msra", "xavier": "xavier", "None": "torch"}
+CROP = 0.875
+
+_BY_TORCHRUN = "torchrun tells the processes how many they are"
+_NO_FOLDS = "put the folds into folders with train/ and val/, and name one of them with --dataset"
+_REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
+    "independent_training": ((False,), "start it once for each GPU, with --gpu N and a --save_dir of its own"),
+    "world-size": ((1,), _BY_TORCHRUN),
+    "rank": ((-1, 0), _BY_TORCHRUN),
+    "epoch_offset": ((0.0,), "set --lr and --warmup instead"),
+    "start_epoch": ((0,), "a training that was cut short goes on by itself, or from the checkpoint --resume FILE"),
+    "adadelta_rho": ((0.9,), "leave it out"),
+    "adadelta_eps": ((1e-9,), "leave it out"),
+    "input_image_crop": ((CROP,), f"images are tested at {CROP} of their short side"),
+    "num_cv_folds": ((None,), _NO_FOLDS),
+    "cv_id": ((None,), _NO_FOLDS),
+    "dataloader_testing": ((False,), "try things out with --dataset digits"),
+    "no_reslink": ((False,), "networks are trained with their residual links"),
+    "no_BN": ((False,), "networks are trained with batch-norm"),
+}
+"""Flags that cannot be followed: values that change nothing, and the way out."""
+
+
+def parser(description: str | None) -> ArgumentParser:
+    """All flags but the teacher's."""
+    made = ArgumentParser(
+        description=description,
+        allow_abbrev=False,
+        usage="%(prog)s --dataset NAME --save_dir FOLDER --plainnet_struct_txt FILE [flags; --help lists them]",
+    )
+    _add_learning(made)
+    _add_images(made)
+    _add_machine(made)
+    add_network(made)
+    made.add_argument("--pretrained", action="store_true", help="begin with the weights of the published network")
+    made.add_argument("--load_parameters_from", type=Path, metavar="FILE", help="begin with these weights; all fit")
+    made.add_argument("--evaluate_only", action="store_true", help="test the weights, train nothing")
+    _add_taken(made)
+    _add_refused(made)
+    return made
+
+
+def refuse(options: Namespace) -> None:
+    """Raises WrongSettingError for a flag that cannot be followed."""
+    for flag, (harmless, way_out) in _REFUSED.items():
+        value = getattr(options, flag.replace("-", "_"))
+        if value not in harmless:
+            said = f"--{flag}" if value is True else f"--{flag} {value}"
+            raise WrongSettingError(f"{said} is not supported: {way_out}")
+    if options.no_data_augment and (options.auto_augment or options.random_erase):
+        other = "auto_augment" if options.auto_augment else "random_erase"
+        raise WrongSettingError(f"--no_data_augment and --{other} contradict each other: leave one of them out")
+
+
+def _add_learning(made: ArgumentParser) -> None:
+    add = made.add_argument_group("learning").add_argument
+    add("--epochs", type=count(), default=90)
+    add("--batch_size_per_gpu", type=count(), help="images in a step of one process, default 64")
+    add("--batch_size", type=count(), help="the same over all processes")
+    add("--batches_per_allreduce", type=count(), default=1, help="steps that are put together into one")
+    add("--optimizer", choices=("sgd", "adadelta", "adam", "rmsprop"), default="sgd")
+    add("--lr", type=float, help="peak learning rate; default: by --lr_per_256")
+    add("--target_lr", type=float, help="learning rate at the end; default: by --target_lr_per_256")
+    add("--lr_per_256", type=float, default=0.1, help="peak learning rate for 256 images")
+    add("--target_lr_per_256", type=float, default=0.0)
+    add("--lr_mode", choices=tuple(SCHEDULES), default="cosine")
+    add("--lr_stage_list", help="of stagedecay: epochs such as 30,60")
+    add("--lr_stage_decay", type=float, default=0.1, help="of stagedecay: what the rate is multiplied by")
+    add("--warmup", type=float, default=0.0, help="epochs of rising learning rate")
+    add("--momentum", type=float, default=0.9)
+    add("--nesterov", action="store_true")
+    add("--wd", "--weight_decay", dest="weight_decay", type=float, default=4e-5, help="of all but norms and biases")
+    add("--grad_clip", type=float, help="largest value in the gradient")
+    add("--weight_init", choices=tuple(INITS), default="None")
+    add("--bn_momentum", type=float)
+    add("--bn_eps", type=float, help="default: 1e-3")
+    add("--label_smoothing", action="store_true", help=f"by {SMOOTHING}")
+    add("--seed", type=count(0), default=0)
+
+
+def _add_images(made: ArgumentParser) -> None:
+    add = made.add_argument_group("images").add_argument
+    add("--dataset", required=True, help="cifar10, cifar100, imagenet, digits, a folder with train/ and val/, an .npz")
+    add("--data_dir", "--data", type=folder, help="where CIFAR or ImageNet is; default: in ~/data")
+    add("--num_classes", type=count(), help="of the data set")
+    add("--input_image_size", type=count(1, MAX_RESOLUTION), help="default 224")
+    add("--mixup", action="store_true", help=f"with parameter {MIXUP}")
+    add("--random_erase", action="store_true", help=f"with probability {ERASE}")
+    add("--auto_augment", action="store_true")
+    add("--no_data_augment", action="store_true")
+    add("--skip_corrupt", "--skip-corrupt", action="store_true", help="go on without images that cannot be read")
+
+
+def _add_machine(made: ArgumentParser) -> None:
+    add = made.add_argument_group("machine and files").add_argument
+    add("--save_dir", "--save-dir", type=folder, help="folder for weights, log and mark; with the mark it is skipped")
+    add("--resume", metavar="FILE", help="go on from this checkpoint; default: the folder's, if there is one")
+    add(
+        "--dist_mode", choices=("cpu", "single", "auto", "horovod", "mpi"), help="default cpu; auto: CUDA if it is here"
+    )
+    add("--gpu", type=count(0), help="CUDA device")
+    add("--sync_bn", action="store_true", help="batch-norm over all processes of torchrun")
+    add("--apex", action="store_true", help="mixed precision, FP16, on CUDA")
+    add("--apex_opt_level", choices=("O0", "O1", "O2", "O3"), default="O1", help="O0: FP32 after all; the others alike")
+    add("--fp16", action="store_true", help="the same as --apex")
+    add("--workers_per_gpu", type=count(0), default=6, help="processes that load images, no more than there are cores")
+
+
+def _add_taken(made: ArgumentParser) -> None:
+    add = made.add_argument_group("taken as in Zen-NAS; they decide nothing here").add_argument
+    for flag in ("auto_resume", "strict_load", "auto_batch_size", "fp16_allreduce"):
+        add(f"--{flag}", action="store_true")
+    for flag in ("print_freq", "save_freq", "apex_loss_scale", "num_job_splits", "job_id"):
+        add(f"--{flag}")
+
+
+def _add_refused(made: ArgumentParser) -> None:
+    add = made.add_argument_group("not supported: taken with a value that changes nothing").add_argument
+    for flag, ((harmless, *_), way_out) in _REFUSED.items():
+        if harmless is False:
+            add(f"--{flag}", action="store_true", help=way_out)
+        else:
+            add(f"--{flag}", type=float if isinstance(harmless, float) else int, default=harmless, help=way_out)

@@ -1,0 +1,35 @@
+"""The files of a training's folder, and what its card says. No torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from PlainNet import parse
+from zennas.common.errors import ZennasError
+from zennas.data.base import Normalisation
+
+WEIGHTS_FILE = "weights.pt"
+CARD_FILE = "train.json"
+CHECKPOINT_FILE = "checkpoint.pt"
+"""Of a training that is not finished."""
+
+
+class CardError(ZennasError, ValueError):
+    """A card that is not there or cannot be read."""
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """What is written beside the weights. Raises CardError."""
+    path = folder / CARD_FILE
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        parse(found["structure"])
+        Normalisation.from_json(found["normalisation"])
+        _ = int(found["num_classes"]), int(found["resolution"]), bool(found["use_se"])
+    except KeyError as error:
+        raise CardError(f"{path} has no {error.args[0]}: it is not of this version, train again") from None
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        raise CardError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+    return dict(found)

@@ -1,0 +1,86 @@
+"""Networks with trained weights: of a training's folder, or of the zoo, by name. Imports torch when one is loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PlainNet import parse
+from zennas.data.base import Normalisation
+from zennas.named.card import CARD_FILE, WEIGHTS_FILE, read_card
+from zennas.named.structures import TargetError
+
+if TYPE_CHECKING:
+    from PlainNet.masternet import MasterNet
+    from zennas.data.base import Shown
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A network in evaluation mode, with all that is needed to use it.
+
+    classes: their names, None where they are not known. facts: the card of its training, or what the zoo knows of it:
+    dataset, top1 and the like.
+    """
+
+    name: str
+    network: MasterNet
+    shown: Shown
+    classes: tuple[str, ...] | None
+    facts: Mapping[str, Any]
+
+    @property
+    def num_classes(self) -> int:
+        return self.network.num_classes
+
+
+def trained_model(text: str, checkpoint: Path | None = None) -> TrainedModel:
+    """The model that `text` names: the folder of a training, that of a search with one training in it, or a name of
+    the zoo.
+
+    checkpoint: a file with other weights. Raises TargetError, CardError, UnknownNameError for a name, CheckpointError.
+    """
+    if os.path.isdir(text):
+        return _of_training(training_folder(Path(text)), checkpoint)
+    import ZenNet
+
+    info = ZenNet.model_info(text)
+    network = ZenNet.get_ZenNet(text, pretrained=checkpoint is None, checkpoint=checkpoint)
+    return _model(text, network, info)
+
+
+def training_folder(folder: Path) -> Path:
+    """`folder`, or the one in it, that holds trained weights. Raises TargetError."""
+    if (folder / WEIGHTS_FILE).is_file() and (folder / CARD_FILE).is_file():
+        return folder
+    found = sorted(one.parent for one in folder.glob(f"*/{WEIGHTS_FILE}") if (one.parent / CARD_FILE).is_file())
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise TargetError(f"{folder} has {len(found)} trainings, name one: {', '.join(map(str, found))}")
+    raise TargetError(f"{folder} holds no trained weights ({WEIGHTS_FILE}, {CARD_FILE}): zennas train makes them")
+
+
+def _of_training(folder: Path, checkpoint: Path | None) -> TrainedModel:
+    from PlainNet.checkpoint import load_checkpoint
+    from PlainNet.masternet import build
+
+    card = read_card(folder)
+    settings: dict[str, Any] = {name: card.get(name) for name in ("num_classes", "use_se", "bn_eps")}
+    network = build(parse(card["structure"]), **settings)
+    load_checkpoint(network, checkpoint or folder / WEIGHTS_FILE)
+    return _model(str(folder), network, card)
+
+
+def _model(name: str, network: MasterNet, facts: Mapping[str, Any]) -> TrainedModel:
+    from zennas.data.base import Shown
+
+    classes = facts.get("classes")
+    named = tuple(map(str, classes)) if isinstance(classes, list) and len(classes) == network.num_classes else None
+    resolution = int(facts["resolution"])
+    crop = int(facts.get("crop_image_size") or resolution)
+    shown = Shown(Normalisation.from_json(facts["normalisation"]), resolution, crop)
+    return TrainedModel(name, network.eval().requires_grad_(False), shown, named, facts)

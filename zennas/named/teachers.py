@@ -1,0 +1,201 @@
+"""Teachers: networks that are trained already, from timm, torchvision, a file, a training or the zoo. Imports torch."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
+
+from latency.base import UnavailableError
+from PlainNet.checkpoint import CheckpointError, from_zennas_keys, load_checkpoint, read_tensors, state_dict_of
+from PlainNet.masternet import build
+from PlainNet.registry import nearest_names
+from zennas.common.errors import ZennasError
+from zennas.data import Normalisation
+from zennas.data.base import Shown
+from zennas.named.models import trained_model
+from zennas.named.networks import UnknownModelError, network
+from zennas.named.structures import resolve
+
+_ALONE = ("googlenet", "inception_v3")
+"""torchvision's that warn unless they are told how to draw weights, and whose published ones want other images."""
+_PUBLISHED_CLASSES = 1000
+
+
+class TeacherError(ZennasError, RuntimeError):
+    """A teacher that cannot be had: no weights, or a library that does not give them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Teacher:
+    """A network that answers and is not trained: in evaluation mode, its weights without gradients.
+
+    shown: the images that it wants. name: for people.
+    """
+
+    module: nn.Module
+    shown: Shown
+    name: str
+    num_classes: int
+
+
+def teacher_of(
+    text: str, checkpoint: Path | None = None, resolution: int | None = None, student: Shown | None = None
+) -> Teacher:
+    """The teacher that `text` names.
+
+    "timm:NAME" or "torchvision:NAME", with the weights that these publish; a training's folder; a model of the zoo; and
+    with a checkpoint a structure or a file with one, which is shown what the `student` is shown.
+    checkpoint: a file with the weights instead; no code in it is run. resolution: of the images, None for the
+    network's own. Raises TeacherError, UnavailableError, UnknownNameError, TargetError, CheckpointError.
+    """
+    library, _, name = text.partition(":")
+    if library == "timm":
+        found = _of_timm(text, name, checkpoint, resolution)
+    elif library == "torchvision":
+        found = _of_torchvision(text, name, checkpoint)
+    elif os.path.isfile(text) or "(" in text:
+        found = _of_structure(text, checkpoint, student)
+    else:
+        model = trained_model(text, checkpoint)
+        found = Teacher(model.network, model.shown, model.name, model.num_classes)
+    found.module.eval().requires_grad_(False)
+    if resolution is None:
+        return found
+    return replace(found, shown=replace(found.shown, resolution=resolution, crop=resolution))
+
+
+def _of_timm(text: str, name: str, checkpoint: Path | None, resolution: int | None) -> Teacher:
+    try:
+        timm: Any = import_module("timm")
+    except ImportError as error:
+        raise UnavailableError(f"{text} needs the package timm ({error}): pip install 'zennas[timm]'") from None
+    architecture = name.split(".")[0]  # what follows names the weights
+    if ":" not in name and not timm.is_model(architecture):  # hf-hub:… and local-dir:… are timm's to understand
+        near = nearest_names(architecture, timm.list_models())
+        hint = f"did you mean {' or '.join(near)}?" if near else "timm.list_models() has the names"
+        raise UnknownModelError(f"timm has no model {name[:80]!r}: {hint}")
+    sized: dict[str, int] = {}
+    if resolution is not None and _told(text, lambda: timm.create_model(name)).pretrained_cfg.get("fixed_input_size"):
+        sized["img_size"] = resolution
+    if checkpoint is None:
+        module = _told(text, lambda: timm.create_model(name, pretrained=True, **sized))
+    else:
+        module = _filled(text, checkpoint, lambda n: timm.create_model(name, num_classes=n, **sized))
+    facts = module.pretrained_cfg
+    side = int(facts["input_size"][-1])
+    return Teacher(module, Shown(Normalisation.from_json(facts), side, side), text, module.num_classes)
+
+
+def _of_torchvision(text: str, name: str, checkpoint: Path | None) -> Teacher:
+    from torchvision.models import get_model, get_model_weights
+
+    network(text)  # raises where there is no such model
+    published = get_model_weights(name).DEFAULT
+
+    def made(classes: int) -> nn.Module:
+        # Files of 1000 classes are as good as always those that torchvision publishes.
+        drawn = {"init_weights": False, "transform_input": classes == _PUBLISHED_CLASSES} if name in _ALONE else {}
+        return get_model(name, weights=None, num_classes=classes, **drawn)  # type: ignore[no-any-return]
+
+    if checkpoint is None:
+        module, classes = _told(text, lambda: get_model(name, weights=published, progress=False)), _PUBLISHED_CLASSES
+    else:
+        module = _filled(text, checkpoint, made)
+        classes = _classifier(module)[1]
+    usual = published.transforms()
+    side = int(getattr(module, "image_size", usual.crop_size[0]))  # vision transformers take one size only
+    normalisation = Normalisation.from_json({"mean": usual.mean, "std": usual.std})
+    return Teacher(module, Shown(normalisation, side, side), text, classes)
+
+
+def _of_structure(text: str, checkpoint: Path | None, student: Shown | None) -> Teacher:
+    if checkpoint is None or student is None:
+        raise TeacherError(
+            f"the teacher {text[:80]!r} is without weights: name their file with --teacher-weights, and the network "
+            "with --teacher"
+        )
+    target = resolve(text)
+    state = from_zennas_keys(_state_dict(checkpoint))
+    classes = len(state["fc_linear.bias"]) if "fc_linear.bias" in state else target.num_classes or 10
+    module = build(target.structure, num_classes=classes, use_se=bool(target.use_se))
+    load_checkpoint(module, checkpoint)
+    return Teacher(module, student, str(checkpoint), classes)
+
+
+def _told(text: str, make: Callable[[], Any]) -> Any:
+    """What `make` gives. Raises TeacherError where it gives nothing, mostly because weights cannot be downloaded."""
+    try:
+        with _data_only(), redirect_stdout(sys.stderr):  # where torch.hub says what it downloads
+            return make()
+    except Exception as error:  # of the network, the hub, the file, the library
+        what = " ".join(str(error).split())[:200] or type(error).__name__
+        raise TeacherError(
+            f"the teacher {text} cannot be had: {what}; name a file with its weights with --teacher-weights"
+        ) from None
+
+
+@contextmanager
+def _data_only() -> Iterator[None]:
+    """Make the libraries load files without running code in them, which not all their versions do by themselves."""
+    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
+
+
+def _filled(text: str, checkpoint: Path, make: Callable[[int], nn.Module]) -> nn.Module:
+    """The network with the weights of a file, and with as many classes as they have. Raises CheckpointError."""
+    state = _state_dict(checkpoint)
+    consume_prefix_in_state_dict_if_present(state, "module.")  # of data-parallel training
+    if "densenet" in text:  # torchvision's old names, which it renames too
+        state = {re.sub(r"(denselayer\d+\.(?:norm|conv))\.(?=\d)", r"\1", key): value for key, value in state.items()}
+    module: nn.Module = _told(text, lambda: make(_PUBLISHED_CLASSES))
+    head, classes = _classifier(module)
+    found = len(state[f"{head}.weight"]) if f"{head}.weight" in state else classes
+    if found != classes:
+        module = make(found)
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        raise CheckpointError(f"{checkpoint} does not fit {text}: {' '.join(str(error).split())[:200]}") from None
+    return module
+
+
+def _classifier(module: nn.Module) -> tuple[str, int]:
+    """Name and classes of the layer that answers: the last one."""
+    layers = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, (nn.Linear, nn.Conv2d))]
+    name, last = layers[-1]
+    return name, last.out_features if isinstance(last, nn.Linear) else last.out_channels
+
+
+def _state_dict(path: Path) -> dict[str, Tensor]:
+    """Bare, or under the names that zennas, timm and torchvision give it. Raises CheckpointError."""
+    return dict(state_dict_of(_read(path), path, ("state_dict", "model")))
+
+
+def _read(path: Path) -> Any:
+    if path.suffix == ".safetensors":
+        try:
+            return import_module("safetensors.torch").load_file(path)
+        except Exception as error:  # the library's kinds of it
+            what = " ".join(str(error).split())[:200]
+            raise CheckpointError(f"{path} cannot be read as a checkpoint: {what}") from None
+    with torch.serialization.safe_globals([argparse.Namespace]):  # timm and torchvision put their flags beside
+        return read_tensors(path)

@@ -1,0 +1,100 @@
+"""Checks of an installation, each a finding and not an exception. torch is imported by some of them."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from latency.measuring.conditions import processor, version_of
+from zennas.common.environment import PACKAGES
+
+_OLDEST_PYTHON, _NEWEST_PYTHON = (3, 10), (3, 13)
+_OLDEST_TORCH = (2, 11)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, whether it is as it should be, and what was found."""
+
+    what: str
+    ok: bool
+    found: str
+
+
+def examine() -> list[Finding]:
+    """All checks, in the order in which they build on each other."""
+    checks: list[tuple[str, Callable[[], tuple[bool, str]]]] = [
+        ("Python", _python),
+        ("packages", _packages),
+        ("torch", _torch),
+        ("torchvision", _torchvision),
+        ("devices", _devices),
+        ("working folder", _folder),
+        ("a network, counted, built and scored", _network),
+    ]
+    return [_finding(what, check) for what, check in checks]
+
+
+def _finding(what: str, check: Callable[[], tuple[bool, str]]) -> Finding:
+    try:
+        return Finding(what, *check())
+    except Exception as error:  # whatever goes wrong is the finding
+        return Finding(what, False, f"{type(error).__name__}: {error}")
+
+
+def _python() -> tuple[bool, str]:
+    oldest, newest = (".".join(map(str, version)) for version in (_OLDEST_PYTHON, _NEWEST_PYTHON))
+    fits = _OLDEST_PYTHON <= sys.version_info[:2] <= _NEWEST_PYTHON
+    return fits, f"{sys.version.split()[0]} on {processor()} (needs {oldest} to {newest})"
+
+
+def _packages() -> tuple[bool, str]:
+    found = {name: version_of(name) for name in PACKAGES}
+    missing = [name for name, version in found.items() if version is None]
+    listed = ", ".join(f"{name} {version}" for name, version in found.items() if version is not None)
+    return not missing, listed + (f"; missing: {', '.join(missing)}: install with pip install ." if missing else "")
+
+
+def _torch() -> tuple[bool, str]:
+    import torch
+
+    version = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
+    needed = ".".join(map(str, _OLDEST_TORCH))
+    return version >= _OLDEST_TORCH, f"{torch.__version__}, {torch.get_num_threads()} threads (needs {needed} or newer)"
+
+
+def _torchvision() -> tuple[bool, str]:
+    # Fails where torchvision was built for another torch, as with a CPU-only torch beside it.
+    import torch
+    import torchvision
+    from torchvision import ops
+
+    ops.nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
+    return True, f"{torchvision.__version__}, fits torch"
+
+
+def _devices() -> tuple[bool, str]:
+    import torch
+
+    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return True, ", ".join(names) if names else "no CUDA device; everything runs on the CPU"
+
+
+def _folder() -> tuple[bool, str]:
+    with tempfile.TemporaryFile(dir="."):
+        return True, "can be written to"
+
+
+def _network() -> tuple[bool, str]:
+    from PlainNet import build, cost, parse
+    from ZeroShotProxy import ScoreSettings, score
+
+    structure = parse("SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,32,1,1)")
+    counted = cost(structure, resolution=32, num_classes=10)
+    built = sum(p.numel() for p in build(structure, num_classes=10).parameters())
+    scores = score(structure, ["zen", "zen_expected"], ScoreSettings(batch_size=16, repeats=4))
+    zen, expected = scores["zen"].value, scores["zen_expected"].value
+    ok = built == counted.params and abs(zen - expected) < 2
+    return ok, f"{built:,} parameters as counted, Zen-score {zen:.2f}, expected {expected:.2f}"

@@ -1,0 +1,59 @@
+"""The runs in a folder, of whatever kind: searches and correlations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from zennas.common.errors import SettingsError
+from zennas.correlation.overview import Overview, read_overview
+from zennas.runs.store import SEARCH, Store, StoreError
+from zennas.searching.result import SearchResult, find_runs, read_result
+
+if TYPE_CHECKING:
+    from zennas.correlation.result import CorrelateResult
+
+
+@dataclass(frozen=True)
+class DamagedRun:
+    """A run that cannot be read, and why."""
+
+    folder: Path
+    error: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"run": str(self.folder), "status": "damaged", "error": self.error}
+
+
+Run: TypeAlias = "SearchResult | Overview | DamagedRun"
+
+
+def kind_of(folder: Path) -> str:
+    """Which command made the run in `folder`: "search" or "correlate". Raises StoreError."""
+    with Store.read(folder) as store:
+        return store.kind
+
+
+def read_run(folder: Path) -> SearchResult | CorrelateResult:
+    """All of one run. Raises StoreError, SettingsError."""
+    if kind_of(folder) == SEARCH:
+        return read_result(folder)
+    from zennas.correlation.result import read_result as read_correlation  # has scipy in tow
+
+    return read_correlation(folder)
+
+
+def list_runs(folder: Path) -> list[Run]:
+    """The runs in and directly below `folder`, oldest first. Raises StoreError where it is no folder."""
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "is not there"
+        raise StoreError(f"{folder} {what}, expected a folder with runs in it")
+    return [_readable(place) for place in find_runs(folder)]
+
+
+def _readable(folder: Path) -> Run:
+    try:
+        return read_result(folder) if kind_of(folder) == SEARCH else read_overview(folder)
+    except (SettingsError, StoreError) as error:
+        return DamagedRun(folder, str(error))

@@ -1,0 +1,182 @@
+"""Predicted latencies as rows: of networks, of the architectures of a space, of single kernels. No torch for
+structures.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from latency.predicting.predictor import Predictor
+from latency.predicting.profile import Profile
+from latency.predicting.table import COLUMNS, LATENCY, predict_kernels, read_table
+from PlainNet import Options, Structure, parse
+from PlainNet.files import write_text
+from SearchSpace import load_space
+from SearchSpace.base import CellSpace
+from zennas.accuracy.tables.base import TableError
+from zennas.named.networks import Network
+
+OVERHEAD = "overhead"
+"""What a network takes once a batch, beside its kernels; shared by the images."""
+_WHOLE = (*COLUMNS[1:], "groups", "out_height")
+_NOTED = 1000
+"""Of so many architectures at most, evenly spread over a list, is told what is extrapolated: each is put together."""
+ARCHITECTURE_COLUMNS = ("arch", "arch_str", "architecture")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A network's latency in ms for one image.
+
+    blocks: what of it each block takes, and `OVERHEAD`, which is no block's. notes: what lies outside of the profile's
+    measurements.
+    """
+
+    network: Network
+    profile: str
+    batch_size: int
+    latency_ms: float
+    blocks: tuple[tuple[str, float], ...]
+    notes: tuple[str, ...]
+
+    def to_json(self, by_block: bool = False) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "network": self.network.name,
+            "profile": self.profile,
+            "resolution": self.network.resolution,
+            "num_classes": self.network.num_classes,
+            "batch_size": self.batch_size,
+            LATENCY: self.latency_ms,
+            "notes": list(self.notes),
+        }
+        if by_block:
+            found["blocks"] = [{"block": name, LATENCY: ms} for name, ms in self.blocks]
+        return found
+
+
+def predict(network: Network, profile: Profile, batch_size: int | None = None) -> Prediction:
+    """Raises ProfileError for a network that the profile does not know the kernels of; StructureError."""
+    predictor = Predictor(
+        profile,
+        resolution=network.resolution,
+        num_classes=network.num_classes,
+        options=Options(network.use_se),
+        batch_size=batch_size,
+    )
+    graph = network.graph
+    blocks = [(network.block_name(block), ms) for block, ms in predictor.blocks_ms(graph).items()]
+    if profile.overhead_ms:
+        blocks.append((OVERHEAD, profile.overhead_ms / predictor.batch_size))
+    return Prediction(
+        network,
+        profile.name,
+        predictor.batch_size,
+        predictor.graph_ms(graph),
+        tuple(blocks),
+        tuple(profile.outside(predictor.kernels(graph))),
+    )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Many predictions, for a table. notes: what of all of them lies outside of the profile's measurements."""
+
+    rows: list[dict[str, Any]]
+    notes: tuple[str, ...]
+
+
+def read_architectures(path: Path) -> list[str]:
+    """One a line, or the column `arch` or `arch_str` of a CSV; `.gz` is read too. Raises TableError."""
+    try:
+        stored = path.read_bytes()
+        text = (gzip.decompress(stored) if path.suffix == ".gz" else stored).decode("utf-8-sig")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise TableError(f"{path} cannot be read: {error}") from None
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    header = _cells(path, *lines[0]) if lines else []
+    column = next((header.index(name) for name in ARCHITECTURE_COLUMNS if name in header), None)
+    if column is None:
+        found = [line for _, line in lines]
+    else:
+        found = [_cell(path, number, line, column, header) for number, line in lines[1:]]
+    if not found:
+        raise TableError(f"{path} has no architectures")
+    return found
+
+
+def _cells(path: Path, number: int, line: str) -> list[str]:
+    try:
+        return next(csv.reader([line]))
+    except csv.Error as error:
+        raise TableError(f"{path}, line {number}: {error}") from None
+
+
+def _cell(path: Path, number: int, line: str, column: int, header: Sequence[str]) -> str:
+    cells = _cells(path, number, line)
+    if len(cells) != len(header) or not cells[column]:
+        raise TableError(
+            f"{path}, line {number}: {len(cells)} cells, expected {len(header)}, with an architecture in "
+            f"{header[column]}"
+        )
+    return cells[column]
+
+
+def predict_architectures(
+    space_name: str, texts: Iterable[str], profile: Profile, resolution: int, num_classes: int, batch_size: int | None
+) -> Rows:
+    """A row for each architecture, in the notation of the space. Raises what reading and predicting raise."""
+    texts = list(texts)
+    space = load_space(space_name)
+    predictor = Predictor(profile, resolution=resolution, num_classes=num_classes, batch_size=batch_size)
+    read = space.read if isinstance(space, CellSpace) else parse
+    rows = [{"arch": text, LATENCY: _of(predictor, read, line, text)} for line, text in enumerate(texts, start=1)]
+    some = texts[:: -(-len(texts) // _NOTED)] if texts else []
+    kernels = dict.fromkeys(kernel for text in some for kernel in predictor.kernels(predictor.lowered(read(text))))
+    return Rows(rows, tuple(profile.outside(kernels)))
+
+
+def _of(predictor: Predictor, read: Callable[[str], Structure], line: int, text: str) -> float:
+    """One architecture's latency; an error says which one it is of."""
+    try:
+        return predictor(read(text))
+    except ValueError as error:  # no structure, or not one of the space
+        raise TableError(f"architecture {line}, {text[:80]!r}: {error}") from None
+
+
+def predict_operations(path: Path, profile: Profile) -> Rows:
+    """The rows of a table of kernels with `latency_ms` predicted, for the whole batch as in such tables, and for one
+    image.
+
+    What the table itself had in that column is `measured_ms` then. Raises TableError, ProfileError.
+    """
+    table = read_table(path)
+    rows: list[dict[str, Any]] = []
+    predicted = predict_kernels(profile, table.kernels)
+    for row, kernel, ms in zip(table.rows, table.kernels, predicted, strict=True):
+        known = {
+            name: int(value) if name in _WHOLE and value else value for name, value in row.items() if name != LATENCY
+        }
+        measured = {"measured_ms": float(row[LATENCY])} if LATENCY in row else {}
+        rows.append({**known, LATENCY: ms, "latency_ms_per_image": ms / kernel.batch, **measured})
+    return Rows(rows, tuple(profile.outside(table.kernels)))
+
+
+def as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """JSON where the file's name ends so, else CSV. Raises OSError."""
+    write_text(path, json.dumps(rows, indent=1) + "\n" if path.suffix == ".json" else as_csv(rows))

@@ -1,0 +1,428 @@
+"""The record of a run: one SQLite file, safe against being killed at any moment.
+
+Tables: `facts` (settings, environment, status and the search's state, as JSON), `candidates` (every
+member the population ever had, and every failure; or a correlation's sample), `measures` (confirmed scores),
+`latencies` (a row for each candidate and device of the budget),
+`scores` (a correlation's: one scoring a row, with its value or its error). One transaction saves a checkpoint,
+so that the file always holds one consistent moment of the search.
+"""
+
+from __future__ import annotations
+from zennas.common.errors import ZennasError
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, NamedTuple
+
+from PlainNet import Cost
+from PlainNet.grammar import read
+from zennas.runs.candidate import Candidate, Latency, Measure
+
+LOCK = ".lock"
+FILE = "run.sqlite"
+SEARCH = "search"
+"""The kind of a run that says nothing else."""
+
+_FORMAT = 3
+_READABLE = (1, 2, 3)
+"""Format 1 has searches only, and no table `scores`; before 3 there is no table `latencies`."""
+_WITH_LATENCIES = 3
+
+_SCHEMA = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE candidates (
+    id INTEGER PRIMARY KEY, structure TEXT NOT NULL, parent INTEGER, iteration INTEGER NOT NULL, seed INTEGER NOT NULL,
+    params INTEGER NOT NULL, flops INTEGER NOT NULL, activations INTEGER NOT NULL, layers INTEGER NOT NULL,
+    status TEXT NOT NULL, fitness REAL, error TEXT);
+CREATE TABLE measures (
+    candidate INTEGER NOT NULL, name TEXT NOT NULL, value REAL NOT NULL, low REAL, high REAL,
+    PRIMARY KEY (candidate, name));
+CREATE TABLE latencies (
+    candidate INTEGER NOT NULL, source TEXT NOT NULL, predicted REAL, measured REAL, low REAL, high REAL, p90 REAL,
+    settled INTEGER NOT NULL, PRIMARY KEY (candidate, source));
+CREATE TABLE scores (
+    candidate INTEGER NOT NULL, name TEXT NOT NULL, repeat INTEGER NOT NULL, value REAL, error TEXT,
+    PRIMARY KEY (candidate, name, repeat));
+"""
+
+
+class Scoring(NamedTuple):
+    """One scoring of a candidate by a proxy, the `repeat`-th: its value, or the error that it failed with."""
+
+    candidate: int
+    name: str
+    repeat: int
+    value: float | None
+    error: str | None
+
+
+class StoreError(ZennasError, RuntimeError):
+    """A run that is not there, is there already, is in use, or cannot be read."""
+
+
+class RunInUseError(StoreError):
+    """Another process works on the run."""
+
+
+class Store:
+    """One run's file, opened for reading, or for writing by one process at a time.
+
+    `Store.create` and `Store.open` take the lock; `Store.read` does not and must not be written to.
+    """
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection, lock: IO[str] | None) -> None:
+        self.folder = folder
+        self._db = connection
+        self._lock = lock
+        self._kind: str | None = None  # remembered, for when the file cannot be asked any more
+        self._format = _FORMAT
+
+    # -- opening -----------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, folder: Path, facts: dict[str, Any]) -> Store:
+        """A new run in `folder`, which is made if need be. Raises StoreError where a run is there already."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot make the folder {folder}: {error.strerror}") from None
+        lock = take_lock(folder)
+        if (folder / FILE).exists():
+            lock.close()
+            raise StoreError(
+                f"{folder} holds a run already: continue it with --resume {folder}, or choose another folder"
+            )
+        # Made under another name, so that a run whose creation is cut short is no run.
+        draft = folder / f".{FILE}.new"
+        try:
+            _remove(draft)
+            with cls(folder, _for_writing(draft), None) as made:
+                made._db.executescript(_SCHEMA)
+                made.put({"format": _FORMAT, **facts})
+            draft.rename(folder / FILE)
+            return cls(folder, _for_writing(folder / FILE), lock)
+        except (sqlite3.Error, OSError, StoreError) as error:
+            _remove(draft)
+            lock.close()
+            raise StoreError(f"{folder / FILE} cannot be made: {error}") from None
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """The run in `folder`, to continue it. Raises StoreError where there is none, RunInUseError if it is in use."""
+        _require(folder)
+        lock = take_lock(folder)
+        try:
+            return cls(folder, _for_writing(folder / FILE), lock)._checked()
+        except StoreError:
+            lock.close()
+            raise
+
+    @classmethod
+    def read(cls, folder: Path) -> Store:
+        """The run in `folder`, to look at; possible also while another process writes it."""
+        _require(folder)
+        return cls(folder, _connect(folder / FILE), None)._checked()
+
+    def close(self) -> None:
+        self._db.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- facts -------------------------------------------------------------------------------
+
+    @property
+    def kind(self) -> str:
+        """Which command made the run: "search", or "correlate"."""
+        if self._kind is None:
+            self._kind = str(self.get("kind") or SEARCH)
+        return self._kind
+
+    def require_kind(self, kind: str) -> None:
+        """Raises StoreError where the run is one of another command."""
+        if self.kind != kind:
+            raise StoreError(f"{self.folder} holds a run of zennas {self.kind}, not one of zennas {kind}")
+
+    def get(self, name: str) -> Any:
+        """A fact, or None."""
+        found = self._rows("SELECT value FROM facts WHERE name = ?", (name,))
+        try:
+            return json.loads(found[0][0]) if found else None
+        except (TypeError, ValueError) as error:
+            raise StoreError(f"{self.folder / FILE} is damaged: {name} is no JSON ({error})") from None
+
+    def put(self, facts: dict[str, Any]) -> None:
+        """Set facts, all of them or none."""
+        with self._transaction():
+            self._put(facts)
+
+    def _put(self, facts: dict[str, Any]) -> None:
+        rows = [(name, json.dumps(value)) for name, value in facts.items()]
+        self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
+
+    # -- candidates --------------------------------------------------------------------------
+
+    def checkpoint(self, state: dict[str, Any], changes: Iterable[Candidate], facts: dict[str, Any]) -> None:
+        """Save the search's state with the candidates that changed since the last time, in one transaction."""
+        self.put_candidates(changes, {"state": state, **facts})
+
+    def put_candidates(self, candidates: Iterable[Candidate], facts: dict[str, Any]) -> None:
+        """Save candidates and facts in one transaction."""
+        candidates = list(candidates)
+        rows = [
+            (
+                c.id,
+                str(c.structure),
+                c.parent,
+                c.iteration,
+                c.seed,
+                c.cost.params,
+                c.cost.flops,
+                c.cost.activations,
+                c.cost.layers,
+                c.status,
+                c.fitness,
+                c.error,
+            )
+            for c in candidates
+        ]
+        with self._transaction():
+            self._db.executemany("INSERT OR REPLACE INTO candidates VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+            for candidate in candidates:
+                self._put_latencies(candidate.id, candidate.latency)
+            self._put(facts)
+
+    def add_latencies(self, number: int, latencies: dict[str, Latency], facts: dict[str, Any]) -> None:
+        """Store latencies of the candidate with that id, by source, and facts, in one transaction."""
+        with self._transaction():
+            self._put_latencies(number, latencies)
+            self._put(facts)
+
+    def _put_latencies(self, number: int, latencies: dict[str, Latency]) -> None:
+        if latencies:
+            self._db.executemany(
+                "INSERT OR REPLACE INTO latencies VALUES (?,?,?,?,?,?,?,?)",
+                [(number, source, *latency) for source, latency in latencies.items()],
+            )
+
+    def candidates(self, ids: Iterable[int] | None = None) -> list[Candidate]:
+        """The stored candidates, all or those of the given ids, in the order of their ids."""
+        measures: dict[int, dict[str, Measure]] = {}
+        for number, name, value, low, high in self._rows("SELECT * FROM measures"):
+            measures.setdefault(number, {})[name] = Measure(value, low, high)
+        latencies: dict[int, dict[str, Latency]] = {}
+        for number, source, predicted, measured, low, high, p90, settled in self._latency_rows():
+            found = Latency(predicted, measured, low, high, p90, bool(settled))
+            latencies.setdefault(number, {})[source] = found
+        if ids is None:
+            rows = self._rows("SELECT * FROM candidates ORDER BY id")
+        else:
+            chosen = json.dumps(list(ids))  # one parameter, however many ids there are
+            wanted = "SELECT value FROM json_each(?)"
+            rows = self._rows(f"SELECT * FROM candidates WHERE id IN ({wanted}) ORDER BY id", (chosen,))
+        return [_candidate(row, measures, latencies) for row in rows]
+
+    def _latency_rows(self) -> list[Any]:
+        return self._rows("SELECT * FROM latencies") if self._format >= _WITH_LATENCIES else []
+
+    def best(self) -> int | None:
+        """The id of the member with the highest fitness, the earliest of several; None where there is none."""
+        found = self._rows("SELECT id FROM candidates WHERE fitness IS NOT NULL ORDER BY fitness DESC, id LIMIT 1")
+        return int(found[0][0]) if found else None
+
+    def measured(self, name: str) -> list[int]:
+        """The ids of the candidates that have the measure `name`, highest first."""
+        rows = self._rows("SELECT candidate FROM measures WHERE name = ? ORDER BY value DESC, candidate", (name,))
+        return [number for (number,) in rows]
+
+    def count_members(self) -> int:
+        """How many candidates ever were members of the population."""
+        return int(self._rows("SELECT COUNT(*) FROM candidates WHERE fitness IS NOT NULL")[0][0])
+
+    def failures(self) -> dict[str, int]:
+        """How often candidates failed with which error."""
+        return dict(self._rows("SELECT error, COUNT(*) FROM candidates WHERE error IS NOT NULL GROUP BY error"))
+
+    def add_measures(self, number: int, measures: dict[str, Measure]) -> None:
+        """Store scores of the candidate with that id."""
+        with self._transaction():
+            self._db.executemany(
+                "INSERT OR REPLACE INTO measures VALUES (?,?,?,?,?)",
+                [(number, name, m.value, m.low, m.high) for name, m in measures.items()],
+            )
+
+    def add_failure(self, number: int, error: str) -> None:
+        """Store why the candidate with that id could not be scored again."""
+        with self._transaction():
+            self._db.execute("UPDATE candidates SET error = ? WHERE id = ?", (error, number))
+
+    def costs(self) -> list[Cost]:
+        """The costs of all candidates, in the order of their ids; quicker than to read the candidates."""
+        return [
+            Cost(*row) for row in self._rows("SELECT params, flops, activations, layers FROM candidates ORDER BY id")
+        ]
+
+    # -- scores ------------------------------------------------------------------------------
+
+    def add_scores(self, scores: Iterable[Scoring], facts: dict[str, Any]) -> None:
+        """Store scorings and facts in one transaction."""
+        with self._transaction():
+            self._db.executemany("INSERT OR REPLACE INTO scores VALUES (?,?,?,?,?)", scores)
+            self._put(facts)
+
+    def count_scores(self) -> int:
+        return int(self._rows("SELECT COUNT(*) FROM scores")[0][0])
+
+    def scores(self) -> list[Scoring]:
+        """All scorings, in no order."""
+        return [Scoring(*row) for row in self._rows("SELECT candidate, name, repeat, value, error FROM scores")]
+
+    # -- SQLite ------------------------------------------------------------------------------
+
+    def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[Any]:
+        """All rows at once, so that what is wrong with the file is found here."""
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.folder / FILE} is damaged, or no run of zennas: {error}") from None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """What is written inside is written whole or not at all; a failure says how to go on."""
+        try:
+            with self._db:
+                yield
+        except sqlite3.Error as error:
+            raise write_failure(self.folder / FILE, error, self._kind or SEARCH) from None
+
+    def _checked(self) -> Store:
+        try:
+            found = self.get("format")
+        except StoreError:
+            self.close()
+            raise
+        if found not in _READABLE:
+            self.close()
+            known = ", ".join(map(str, _READABLE))
+            raise StoreError(f"{self.folder / FILE} has format {found}, this version reads {known}")
+        self._format = found
+        return self
+
+
+def _candidate(
+    row: tuple[Any, ...], measures: dict[int, dict[str, Measure]], latencies: dict[int, dict[str, Latency]]
+) -> Candidate:
+    number, structure, parent, iteration, seed, params, flops, activations, layers, status, fitness, error = row
+    return Candidate(
+        id=number,
+        structure=read(structure),
+        parent=parent,
+        cost=Cost(params, flops, activations, layers),
+        iteration=iteration,
+        seed=seed,
+        status=status,
+        fitness=fitness,
+        error=error,
+        measures=measures.get(number, {}),
+        latency=latencies.get(number, {}),
+    )
+
+
+def write_failure(path: Path, error: Exception, kind: str = SEARCH) -> StoreError:
+    """A file of a run could not be written in the middle of it: what happened, and how to go on. To be raised."""
+    what = getattr(error, "strerror", None) or error
+    again = f"free some space, then continue with: zennas {kind} --resume {path.parent}"
+    return StoreError(f"{path} cannot be written to: {what}; {again}")
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a process works on the run in `folder`, as far as this one may know."""
+    import fcntl
+
+    try:
+        with (folder / LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def _require(folder: Path) -> None:
+    if not (folder / FILE).is_file():
+        raise StoreError(f"{folder} holds no run ({FILE} is not there)")
+
+
+def _remove(database: Path) -> None:
+    """Remove a database and what SQLite has put beside it."""
+    for end in ("", "-wal", "-shm"):
+        database.with_name(database.name + end).unlink(missing_ok=True)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(path, timeout=10)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be opened: {error}") from None
+
+
+def _for_writing(path: Path) -> sqlite3.Connection:
+    connection = _connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may lose the last checkpoint, not the file
+    except sqlite3.Error as error:
+        connection.close()
+        # What the system refuses is an OperationalError; a file that makes no sense is not.
+        refused = isinstance(error, sqlite3.OperationalError)
+        what = "cannot be written to" if refused else "is damaged, or no run of zennas"
+        raise StoreError(f"{path} {what}: {error}") from None
+    return connection
+
+
+def take_lock(folder: Path) -> IO[str]:
+    """Hold the folder for this process; the system lets go when the process ends, however it ends."""
+
+    path = folder / LOCK
+    try:
+        lock = path.open("a+")
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be written to: {error.strerror}") from None
+    try:
+        _lock_exclusively(lock)
+    except OSError:
+        lock.seek(0)
+        owner = lock.read().strip() or "unknown"
+        lock.close()
+        raise RunInUseError(f"the run in {folder} is in use by process {owner}; wait for it, or end it first") from None
+    lock.seek(0)
+    lock.truncate()
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def _lock_exclusively(lock: IO[str]) -> None:
+    """Raises OSError where another process has the lock, and not only looks whether it is free (see `in_use`)."""
+    import fcntl
+
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        time.sleep(0.05)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,92 @@
+"""The best of a search, measured on the budget's devices as far as those are here; the winner keeps what it promises.
+
+`hold` is the last step of a search with a budget of latency. What it finds is in the store: a candidate's latencies,
+and under the fact "latency", by source, what was measured how, and why not. `latency_report.py` reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from latency.base import LatencyError
+from zennas.budget.meters import Device, as_latency, measured
+from zennas.runs.candidate import Candidate
+from zennas.runs.store import Store
+from zennas.searching.settings import SearchSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from latency.base import MeasureSettings
+
+FACT = "latency"
+
+
+def hold(
+    store: Store,
+    settings: SearchSettings,
+    devices: Sequence[Device],
+    ranked: Sequence[Candidate],
+    told: Callable[[int, int], None],
+) -> Candidate:
+    """The first of `ranked` that meets the budget as measured; the first of all where none does.
+
+    Where no device is here nothing is measured, and the predictions count. told: hears how many of how many are done.
+    """
+    known: dict[str, Any] = store.get(FACT) or {}
+    ways = {device.limit.source: device.how() for device in devices}
+    can = [device for device in devices if not isinstance(ways[device.limit.source], str)]
+    for source, way in ways.items():
+        known.setdefault(source, {"measured": [], "failed": {}})["absent"] = way if isinstance(way, str) else None
+    for i, candidate in enumerate(ranked if can else ()):
+        told(i, len(ranked))
+        for device in can:
+            way = ways[device.limit.source]
+            assert not isinstance(way, str)
+            _measure(store, settings, device, way, candidate, known)
+    if can:
+        told(len(ranked), len(ranked))
+    best = _first_within(store, settings, ranked, known)
+    for device in devices:
+        known[device.limit.source]["outside"] = device.outside(best.structure)
+    store.put({FACT: known})
+    return best
+
+
+def _measure(
+    store: Store,
+    settings: SearchSettings,
+    device: Device,
+    way: MeasureSettings,
+    candidate: Candidate,
+    known: dict[str, Any],
+) -> None:
+    """Measure one candidate on one device, unless that was done before the run was cut short."""
+    source = device.limit.source
+    done = known[source]
+    if candidate.id in done["measured"] or str(candidate.id) in done["failed"]:
+        return
+    before = candidate.latency.get(source)
+    try:
+        stats = measured(candidate.structure, settings.network, way)
+    except LatencyError as error:
+        done["failed"][str(candidate.id)] = str(error)
+        store.put({FACT: known})
+        return
+    done["measured"].append(candidate.id)
+    done["conditions"] = stats.conditions
+    latency = as_latency(stats, None if before is None else before.predicted)
+    store.add_latencies(candidate.id, {source: latency}, {FACT: known})
+
+
+def _first_within(
+    store: Store, settings: SearchSettings, ranked: Sequence[Candidate], known: dict[str, Any]
+) -> Candidate:
+    limits = {limit.source: limit.ms for limit in settings.budget.latency}
+    latencies = {candidate.id: candidate.latency for candidate in store.candidates(c.id for c in ranked)}
+    for candidate in ranked:
+        failed = any(str(candidate.id) in known[source]["failed"] for source in limits)
+        if not failed and all(latencies[candidate.id][source].ms <= ms for source, ms in limits.items()):
+            return candidate
+    return ranked[0]

@@ -1,0 +1,81 @@
+"""What a run knows of its winner's latency: the budget, the prediction, the measurement, and what to make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from zennas.budget.budgets import LatencyLimit
+from zennas.runs.candidate import Candidate, Latency
+
+PREDICTED_ONLY = "predicted only"
+
+
+@dataclass(frozen=True)
+class LatencyReport:
+    """One device's.
+
+    notes: why nothing was measured, whether the budget is exceeded, what the prediction extrapolates.
+    """
+
+    limit: LatencyLimit
+    found: Latency
+    notes: tuple[str, ...]
+
+    @property
+    def within(self) -> bool:
+        """Whether the budget is met, as measured where it was measured."""
+        return self.found.ms <= self.limit.ms
+
+    def to_json(self) -> dict[str, Any]:
+        """Milliseconds an image."""
+        found = self.found
+        return {
+            "source": self.limit.source,
+            "batch_size": self.limit.batch_size,
+            "budget_ms": self.limit.ms,
+            **latency_json(found),
+            "within_budget": self.within,
+            "notes": list(self.notes),
+        }
+
+
+def latency_json(found: Latency) -> dict[str, Any]:
+    interval = None if found.low is None else [found.low, found.high]
+    return {
+        "predicted_ms": found.predicted,
+        "measured_ms": found.measured,
+        "interval_ms": interval,
+        "p90_ms": found.p90,
+        "settled": found.settled,
+    }
+
+
+def latency_reports(
+    best: Candidate | None, limits: Sequence[LatencyLimit], known: dict[str, Any]
+) -> tuple[LatencyReport, ...]:
+    """One report for each limit. known: the fact that `finals.py` leaves, empty before the end of a search."""
+    if best is None:
+        return ()
+    return tuple(_report(best, limit, known.get(limit.source) or {}) for limit in limits)
+
+
+def _report(best: Candidate, limit: LatencyLimit, known: dict[str, Any]) -> LatencyReport:
+    found = best.latency.get(limit.source, Latency())
+    notes: list[str] = []
+    failure = known.get("failed", {}).get(str(best.id))
+    if known.get("absent"):
+        notes.append(f"{PREDICTED_ONLY}: {known['absent']}")
+    elif failure:
+        notes.append(f"it could not be measured: {failure}")
+    if not found.settled:
+        notes.append("the measurement did not settle: the machine was busy, or the time too short")
+    if found.measured is not None and found.ms > limit.ms:
+        tried = len(known.get("measured", []))
+        notes.append(
+            f"over the budget as measured, like all of the best {tried}: search again for less, "
+            "or with a profile of this machine (zennas latency profile)"
+        )
+    notes += [f"extrapolated: {line}" for line in known.get("outside", [])]
+    return LatencyReport(limit, found, tuple(notes))

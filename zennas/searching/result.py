@@ -1,0 +1,133 @@
+"""What came of a search, read from its run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zennas.common.errors import SettingsError
+from zennas.runs.candidate import Candidate, Measure
+from zennas.runs.store import FILE, SEARCH, Store, StoreError, in_use
+from zennas.searching.finals import FACT
+from zennas.searching.latency_report import LatencyReport, latency_json, latency_reports
+from zennas.searching.objectives.proxy import own_measure
+from zennas.searching.settings import SearchSettings
+
+FINISHED = "finished"
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """A finished run, or one under way (then `best` is the best so far, None before the first checkpoint).
+
+    status: "searching" or "confirming" while a process works on it, "finished", or "interrupted".
+    confirmed: the candidates whose scores were confirmed, best first. latency: the best one's, for each device of the
+    budget. measured: the candidates whose latency was measured in the end, best first. failures: how often scoring
+    failed with which error. seconds: spent searching.
+    """
+
+    folder: Path
+    status: str
+    settings: SearchSettings
+    best: Candidate | None
+    confirmed: tuple[Candidate, ...]
+    counts: dict[str, Any]
+    failures: dict[str, int]
+    seconds: float
+    created: float
+    environment: dict[str, Any]
+    latency: tuple[LatencyReport, ...] = ()
+    measured: tuple[Candidate, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        best = None if self.best is None else candidate_json(self.best, self.settings)
+        return {
+            "best_structure": None if self.best is None else str(self.best.structure),
+            **({} if best is None else {"cost": best["cost"], "scores": best["scores"]}),
+            "latency": [report.to_json() for report in self.latency],
+            "budget": self.settings.budget.to_json(),
+            "counts": self.counts,
+            "failures": self.failures,
+            "seconds": round(self.seconds, 3),
+            "status": self.status,
+            "run": str(self.folder),
+            "confirmed": [candidate_json(candidate, self.settings) for candidate in self.confirmed],
+            "measured": [candidate_json(candidate, self.settings) for candidate in self.measured],
+        }
+
+
+def candidate_json(candidate: Candidate, settings: SearchSettings) -> dict[str, Any]:
+    cost = candidate.cost
+    measures = candidate.measures or own_measure(candidate, settings)
+    scores = {name: measure_json(m) for name, m in measures.items()}
+    latency = {source: latency_json(found) for source, found in candidate.latency.items()}
+    return {
+        "structure": str(candidate.structure),
+        "cost": {"params": cost.params, "flops": cost.flops, "activations": cost.activations, "layers": cost.layers},
+        "scores": scores,
+        **({"latency": latency} if latency else {}),
+    }
+
+
+def measure_json(measure: Measure) -> dict[str, Any]:
+    if measure.low is None:
+        return {"value": measure.value}
+    return {"value": measure.value, "interval": [measure.low, measure.high]}
+
+
+def read_result(folder: Path) -> SearchResult:
+    """Raises StoreError where there is no run or a damaged one, SettingsError where it is of another version."""
+    with Store.read(folder) as store:
+        store.require_kind(SEARCH)
+        try:
+            return _result(folder, store)
+        except (SettingsError, StoreError):
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"{folder / FILE} is damaged: {type(error).__name__}: {error}") from None
+
+
+def _result(folder: Path, store: Store) -> SearchResult:
+    settings = SearchSettings.from_json(store.get("settings"))
+    state = store.get("state") or {}
+    confirmed = store.measured("zen")
+    chosen = store.get("best") or store.best()
+    latency: dict[str, Any] = store.get(FACT) or {}
+    finalists = sorted({number for device in latency.values() for number in device["measured"]})
+    wanted = [*confirmed, *finalists, *([] if chosen is None else [chosen])]
+    found = {c.id: c for c in store.candidates(wanted)}
+    best = None if chosen is None else found[chosen]
+    counts = {
+        "tried": state.get("tried", 0),
+        "scored": state.get("scored", 0),
+        "members": store.count_members(),
+        "rejected": state.get("rejected", {}),
+    }
+    status = store.get("status")
+    return SearchResult(
+        folder,
+        status if status == FINISHED or in_use(folder) else "interrupted",
+        settings,
+        best,
+        tuple(found[number] for number in confirmed),
+        counts,
+        store.failures(),
+        store.get("seconds") or 0.0,
+        store.get("created") or 0.0,
+        store.get("environment") or {},
+        latency_reports(best, settings.budget.latency, latency),
+        tuple(found[number] for number in _best_first(finalists, confirmed, found)),
+    )
+
+
+def _best_first(numbers: list[int], confirmed: list[int], found: dict[int, Candidate]) -> list[int]:
+    """In the order of the confirmed scores, else by fitness."""
+    place = {number: i for i, number in enumerate(confirmed)}
+    return sorted(numbers, key=lambda n: (place.get(n, len(place)), -(found[n].fitness or 0.0), n))
+
+
+def find_runs(folder: Path) -> list[Path]:
+    """The folders of runs in and directly below `folder`, oldest first."""
+    places = [folder, *(sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else [])]
+    return sorted((p for p in places if (p / FILE).is_file()), key=lambda p: (p / FILE).stat().st_mtime)

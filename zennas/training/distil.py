@@ -1,0 +1,184 @@
+"""Distillation: a student learns from a teacher's logits and, through projections, from its stages' features.
+
+loss = cross-entropy with the labels
+     + logit_weight · T² · KL(softmax(teacher / T) ‖ softmax(student / T))     (Hinton et al. 2015, arXiv 1503.02531)
+     + feature_weight · Σ over stages of smooth L1(projection(student's feature), teacher's feature)        (Zen-NAS)
+
+At T = 1 the second has the gradient of Zen-NAS's cross-entropy with the teacher's probabilities. Imports torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from PlainNet.masternet import MasterNet
+from zennas.data.base import Shown
+from zennas.named.teachers import Teacher, teacher_of
+from zennas.training.objective import Losses, Objective
+from zennas.training.recipe import Distillation, TrainingError
+from zennas.training.stages import Staged
+
+_GAIN = 1e-4
+"""Of projections at the beginning: their outputs are small, so that the student is shaken little while they learn."""
+_BN_EPS = 1e-3
+
+
+def distilling(network: MasterNet, settings: Distillation, shown: Shown, label_smoothing: float) -> Distilling:
+    """The objective of a student `network` that sees images as `shown`; projections are drawn from torch's generator.
+
+    Raises what `teacher_of` raises, and TrainingError where the teacher and the student do not go together.
+    """
+    path = None if settings.checkpoint is None else Path(settings.checkpoint)
+    with torch.random.fork_rng(devices=[]):  # how a teacher is made decides nothing about the projections
+        teacher = teacher_of(settings.teacher, path, settings.resolution, shown)
+    return Distilling(network, teacher, settings, shown, label_smoothing)
+
+
+class Distilling(Objective):
+    """network: the student. projections: of its stages, 1×1, trained with it and left behind.
+
+    The teacher is no part of this module, so that it is neither trained, kept, nor shared among processes; it follows
+    to devices and memory formats.
+    """
+
+    _scale: Tensor
+    _shift: Tensor
+
+    def __init__(
+        self, network: MasterNet, teacher: Teacher, settings: Distillation, shown: Shown, label_smoothing: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.projections = nn.ModuleList()
+        self._teacher, self._settings, self._label_smoothing = teacher, settings, label_smoothing
+        self._ratio = settings.ratio if settings.feature_weight else None
+        scale, shift = _conversion(shown, teacher.shown)
+        self.register_buffer("_scale", scale, persistent=False)
+        self.register_buffer("_shift", shift, persistent=False)
+        if settings.logit_weight and teacher.num_classes != network.num_classes:
+            raise TrainingError(
+                f"the teacher {teacher.name} has {teacher.num_classes} classes, the student {network.num_classes}: "
+                "choose a teacher of the same images, or learn from features alone with --logit-weight 0"
+            )
+        self._ask, theirs = _met(teacher, self._ratio)
+        if self._ratio is not None:
+            mine = _own_stages(network, self._ratio, shown.resolution)
+            _check_stages(mine, theirs, teacher.name, self._ratio)
+            self.projections.extend(_projection(*widths, settings) for widths in zip(mine, theirs, strict=True))
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the teacher's weights."""
+        found = sha256()
+        for name, weights in self._teacher.module.state_dict().items():
+            found.update(name.encode())
+            found.update(weights.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return found.hexdigest()[:16]
+
+    def forward(self, images: Tensor, targets: Tensor) -> Losses:
+        features, logits = self.network.extract_stage_features_and_logit(images, self._ratio)
+        total = F.cross_entropy(logits, targets, label_smoothing=self._label_smoothing)
+        weight = self._settings.logit_weight
+        if not weight and self._ratio is None:
+            return Losses(total, logits)
+        theirs, answers = self._taught(images)
+        if weight:
+            total = total + weight * divergence(logits, answers, self._settings.temperature)
+        for projection, mine, wanted in zip(self.projections, features, theirs, strict=True):
+            total = total + self._settings.feature_weight * distance(projection(mine), wanted, self._settings.clip)
+        return Losses(total, logits)
+
+    @torch.no_grad()
+    def _taught(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
+        side = self._teacher.shown.resolution
+        shown = images * self._scale + self._shift
+        if shown.shape[-1] != side:
+            shown = F.interpolate(shown, size=(side, side), mode="bilinear", align_corners=False)
+        return self._ask(shown)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Distilling:
+        """What `to`, `cuda` and the like call."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch gives it no types
+        self._teacher.module._apply(fn, recurse)
+        return self
+
+
+def divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """T² · KL(softmax(teacher / T) ‖ softmax(student / T)), the mean over images; of logits (n, classes)."""
+    mine, theirs = (F.log_softmax(logits.float() / temperature, dim=1) for logits in (student, teacher))
+    return F.kl_div(mine, theirs, reduction="batchmean", log_target=True) * temperature**2
+
+
+def distance(student: Tensor, teacher: Tensor, clip: float | None = None) -> Tensor:
+    """Smooth L1 between features (n, C, H, W), the teacher's clipped, and interpolated to the student's size."""
+    wanted = teacher.float() if clip is None else teacher.float().clamp(-clip, clip)
+    if wanted.shape[2:] != student.shape[2:]:
+        wanted = F.interpolate(wanted, size=student.shape[2:], mode="bilinear", align_corners=False)
+    return F.smooth_l1_loss(student.float(), wanted)
+
+
+def _conversion(given: Shown, wanted: Shown) -> tuple[Tensor, Tensor]:
+    """Scale and shift, (3, 1, 1) each, from images normalised as `given` to such as are `wanted`."""
+    mean, std, its_mean, its_std = (
+        torch.tensor(values, dtype=torch.float64).view(3, 1, 1)
+        for one in (given.normalisation, wanted.normalisation)
+        for values in (one.mean, one.std)
+    )
+    return (std / its_std).float(), ((mean - its_mean) / its_std).float()
+
+
+@torch.no_grad()
+def _met(teacher: Teacher, ratio: int | None) -> tuple[Staged, list[int]]:
+    """The teacher's stages and their channels, found by showing it one image. Raises TrainingError."""
+    side = teacher.shown.resolution
+    images = torch.zeros(1, 3, side, side)
+    try:
+        ask = Staged(teacher.module, ratio, images)
+        features, answers = ask(images)
+    except Exception as error:  # of anybody's module
+        what = " ".join(str(error).split())[:200] or type(error).__name__
+        raise TrainingError(
+            f"the teacher {teacher.name} cannot look at images of {side} pixels: {what}; choose another --teacher-size"
+        ) from None
+    if not isinstance(answers, Tensor) or answers.shape != (1, teacher.num_classes):
+        found = tuple(answers.shape) if isinstance(answers, Tensor) else type(answers).__name__
+        raise TrainingError(f"the teacher {teacher.name} answers with {found}, expected (1, {teacher.num_classes})")
+    if not all(bool(torch.isfinite(x).all()) for x in (*features, answers)):
+        raise TrainingError(f"the teacher {teacher.name} answers with values that are not finite: choose another")
+    return ask, [feature.shape[1] for feature in features]
+
+
+@torch.no_grad()
+def _own_stages(network: MasterNet, ratio: int, resolution: int) -> list[int]:
+    """Channels of the student's stages."""
+    training = network.training
+    features, _ = network.eval().extract_stage_features_and_logit(torch.zeros(1, 3, resolution, resolution), ratio)
+    network.train(training)
+    return [feature.shape[1] for feature in features]
+
+
+def _check_stages(mine: list[int], theirs: list[int], name: str, ratio: int) -> None:
+    if not mine or len(mine) != len(theirs):
+        raise TrainingError(
+            f"from a down-sampling of {ratio} on, the student has {len(mine)} stages and the teacher {name} "
+            f"{len(theirs)}, expected equally many: choose another --downsample-ratio, or --feature-weight 0"
+        )
+
+
+def _projection(inputs: int, outputs: int, settings: Distillation) -> nn.Sequential:
+    """From the student's channels to the teacher's."""
+    conv = nn.Conv2d(inputs, outputs, 1, bias=not settings.proj_bn)  # batch-norm would take a bias away again
+    nn.init.normal_(conv.weight, std=_GAIN / math.sqrt(inputs))
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+    layers: list[nn.Module] = [conv]
+    layers += [nn.BatchNorm2d(outputs, eps=_BN_EPS)] if settings.proj_bn else []
+    layers += [nn.ReLU()] if settings.proj_relu else []
+    return nn.Sequential(*layers)

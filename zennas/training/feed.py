@@ -1,0 +1,108 @@
+"""Training images as batches, in an order and with augmentation that are functions of seed, epoch and image.
+
+So that a training can go on from any step, and that N processes share the batches that one would see. Imports torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+
+from zennas.data import ImageSet
+from zennas.data.base import Shown
+from zennas.data.loading import Batch, Key, Loader, generator, seed_of
+from zennas.data.preparation import Normaliser, memory_format, photograph_view
+from zennas.training.augment import DRAWS, Moves, erased, mixer, moved
+from zennas.training.distributed import Group
+from zennas.training.recipe import Recipe, TrainingError
+
+# What a key is for, so that no two things are drawn from the same numbers.
+_ORDER, _MOVES, _MIX = 1, 2, 3
+_POLICIES = {
+    "cifar10": v2.AutoAugmentPolicy.CIFAR10,
+    "imagenet": v2.AutoAugmentPolicy.IMAGENET,
+    "svhn": v2.AutoAugmentPolicy.SVHN,
+}
+
+
+class Given(NamedTuple):
+    """images: (n, 3, R, R), normalised; targets: (n,) labels or (n, classes) where they are mixed; labels: (n,)."""
+
+    images: Tensor
+    targets: Tensor
+    labels: Tensor
+    skipped: tuple[str, ...]
+
+
+class Feed:
+    """The training images of this process, epoch by epoch; `steps` batches each."""
+
+    def __init__(
+        self,
+        images: ImageSet,
+        recipe: Recipe,
+        shown: Shown,
+        group: Group,
+        *,
+        workers: int = 0,
+        skip_corrupt: bool = False,
+    ) -> None:
+        if recipe.batch_size % group.world:
+            raise TrainingError(
+                f"batch-size is {recipe.batch_size}, expected a multiple of the {group.world} processes that share it"
+            )
+        self.steps = max(1, len(images) // recipe.batch_size)
+        self._images, self._recipe, self._group = images, recipe, group
+        usual = images.usual
+        shift = round(shown.resolution * usual.shift) if usual.crop == "shift" else 0
+        self._moves = Moves(shift, usual.flip, recipe.erase) if recipe.augment else Moves(erase=recipe.erase)
+        view = _view(images, recipe, shown)
+        self._loader = Loader(images, view, group.device, seed=recipe.seed, workers=workers, skip_corrupt=skip_corrupt)
+        self._show = Normaliser(shown.normalisation, shown.resolution, group.device)
+        self._mix = mixer(recipe.mixup, recipe.cutmix, len(images.classes))
+        self._layout = memory_format(group.device)
+
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Given]:
+        """The batches of an epoch from number `first` on. Raises DataError."""
+        seed, size = self._recipe.seed, self._recipe.batch_size
+        order = torch.randperm(len(self._images), generator=generator(seed, epoch, _ORDER)).tolist()
+        draws = torch.rand(len(order), DRAWS, generator=generator(seed, epoch, _MOVES))
+        mine = slice(self._group.rank, None, self._group.world)
+        plan = [[Key(epoch, row) for row in order[i * size : (i + 1) * size][mine]] for i in range(first, self.steps)]
+        for step, batch in enumerate(self._loader(plan), first):
+            yield self._given(batch, draws, seed_of(seed, epoch, _MIX, step))
+
+    def _given(self, batch: Batch, draws: Tensor, mix_seed: int) -> Given:
+        drawn = draws[batch.rows].to(self._group.device)
+        x = moved(self._show.resized(batch.images), drawn, self._moves)
+        x = erased(self._show.normalised(x), drawn, self._moves)
+        targets = batch.labels
+        if self._mix is not None and len(targets):
+            before = torch.get_rng_state()
+            torch.default_generator.manual_seed(mix_seed)
+            x, targets = self._mix(x, targets)
+            torch.set_rng_state(before)
+        return Given(x.contiguous(memory_format=self._layout), targets, batch.labels, batch.skipped)
+
+
+def fingerprint(images: ImageSet) -> str:
+    """Of the images and their labels: a training goes on with those that it began with."""
+    return hashlib.sha256(f"{images.fingerprint} {images.classes} {len(images)}".encode()).hexdigest()[:16]
+
+
+def _view(images: ImageSet, recipe: Recipe, shown: Shown) -> v2.Transform | None:
+    """What torchvision does to one image at a time; None for nothing."""
+    usual = images.usual
+    steps: list[v2.Transform] = []
+    if usual.crop == "resized" and recipe.augment:
+        steps.append(v2.RandomResizedCrop(shown.resolution, interpolation=v2.InterpolationMode.BICUBIC, antialias=True))
+    elif usual.crop == "resized":
+        steps.append(photograph_view(shown.resolution))
+    if recipe.auto_augment:
+        steps.append(v2.AutoAugment(_POLICIES[usual.policy]))
+    return v2.Compose(steps) if steps else None

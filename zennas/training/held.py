@@ -1,0 +1,36 @@
+"""One training at a time in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from zennas.common.files import check_writable, remove_empty
+from zennas.runs.store import LOCK, take_lock
+from zennas.training.recipe import TrainingError
+
+
+@contextmanager
+def held(folder: Path, leads: bool) -> Iterator[None]:
+    """Make `folder` and hold it for this training; a folder that nothing was written to is taken away again.
+
+    leads: only one process of a training holds it. Raises TrainingError where it cannot be written to, RunInUseError
+    where another training holds it.
+    """
+    try:
+        check_writable(folder)
+    except OSError as error:
+        raise TrainingError(str(error)) from None
+    if not leads:
+        yield
+        return
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = take_lock(folder)
+    try:
+        yield
+    finally:
+        (folder / LOCK).unlink(missing_ok=True)
+        lock.close()
+        remove_empty(made)

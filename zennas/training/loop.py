@@ -1,0 +1,173 @@
+"""The training loop. Imports torch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from zennas.accuracy.protocol import Accuracy, Evaluation, as_accuracy
+from zennas.training.distributed import Group
+from zennas.training.feed import Feed, Given
+from zennas.training.recipe import Recipe, TrainingError
+from zennas.training.schedule import lr_at
+from zennas.training.state import Epoch, State
+
+# Looking at the loss waits for the device, which then has nothing to do until the next step is on its way.
+_LOOK_EVERY = {"cpu": 1, "cuda": 20}
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Watcher(Protocol):
+    """Who wants to know how a training is going."""
+
+    def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
+        """Called after some steps; counts from 1. loss: mean since the last call."""
+
+    def epoch(self, done: Epoch) -> None:
+        """Called after each epoch."""
+
+
+class NoWatcher:
+    def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
+        pass
+
+    def epoch(self, done: Epoch) -> None:
+        pass
+
+
+def train_epochs(
+    state: State,
+    feed: Feed,
+    evaluation: Evaluation,
+    recipe: Recipe,
+    group: Group,
+    watcher: Watcher = NoWatcher(),
+    keep: Callable[[State, bool], None] = lambda state, whole: None,
+) -> None:
+    """Go on from `state` to the end of the recipe. keep: called after each step, and with True after each epoch.
+
+    Raises TrainingError where the loss is not finite, DataError for an image that cannot be read.
+    """
+    runner = _runner(state.objective, recipe, group)
+    while state.step < recipe.epochs * feed.steps:
+        epoch, first = divmod(state.step, feed.steps)
+        began = time.monotonic()
+        _train_epoch(state, runner, feed.epoch(epoch, first), recipe, group, feed.steps, watcher, keep)
+        seconds = time.monotonic() - began
+        tested = _tested(state, evaluation, group)
+        loss, right, images = group.summed(state.sums).tolist()
+        state.sums.zero_()
+        state.seconds += time.monotonic() - began
+        speed = images * (feed.steps - first) / feed.steps / max(seconds, 1e-9)
+        lr = lr_at(recipe, (state.step - 0.5) / feed.steps / recipe.epochs)
+        state.history.append(
+            Epoch(epoch + 1, lr, loss / images, 100 * right / images, tested.top1, tested.top5, seconds, speed)
+        )
+        keep(state, True)
+        watcher.epoch(state.history[-1])
+
+
+def _train_epoch(
+    state: State,
+    runner: nn.Module,
+    batches: Any,
+    recipe: Recipe,
+    group: Group,
+    steps: int,
+    watcher: Watcher,
+    keep: Callable[[State, bool], None],
+) -> None:
+    state.objective.train()
+    look_every = _LOOK_EVERY.get(group.device.type, 1)
+    looked = group.summed(state.sums).tolist()
+    for given in batches:
+        state.skipped.update(given.skipped)
+        lr = lr_at(recipe, (state.step + 0.5) / steps / recipe.epochs)
+        for parameters in state.optimizer.param_groups:
+            parameters["lr"] = lr
+        _one_step(state, runner, given, recipe, group)
+        state.step += 1
+        epoch, step = divmod(state.step - 1, steps)
+        if (step + 1) % look_every == 0 or step + 1 == steps:
+            sums = group.summed(state.sums).tolist()
+            loss = (sums[0] - looked[0]) / max(sums[2] - looked[2], 1)
+            _check_finite(loss, epoch, step, recipe)
+            watcher.step(epoch + 1, step + 1, steps, loss)
+            looked = sums
+            if step + 1 < steps:
+                keep(state, False)
+
+
+def _one_step(state: State, runner: nn.Module, given: Given, recipe: Recipe, group: Group) -> None:
+    state.optimizer.zero_grad(set_to_none=True)
+    pieces = [
+        piece for piece in zip(*(x.tensor_split(recipe.accumulate) for x in given[:3]), strict=True) if len(piece[2])
+    ]
+    for number, (images, targets, labels) in enumerate(pieces, 1):
+        last = number == len(pieces)
+        quiet = runner.no_sync() if isinstance(runner, DistributedDataParallel) and not last else nullcontext()
+        with quiet:
+            with _autocast(recipe, group):
+                losses = runner(images, targets)
+                share = losses.total * (len(labels) / len(given.labels))
+            state.scaler.scale(share).backward()
+        with torch.no_grad():
+            right = (losses.logits.argmax(1) == labels).sum()
+            found = (losses.total.detach() * len(labels), right, right.new_tensor(len(labels)))
+            state.sums += torch.stack([x.double() for x in found])
+    _clip(state, recipe)
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    if state.average is not None:
+        state.average.update_parameters(state.objective.network)
+
+
+def _clip(state: State, recipe: Recipe) -> None:
+    if recipe.clip_norm is None and recipe.clip_value is None:
+        return
+    state.scaler.unscale_(state.optimizer)
+    weights = [p for group in state.optimizer.param_groups for p in group["params"]]
+    if recipe.clip_value is not None:
+        nn.utils.clip_grad_value_(weights, recipe.clip_value)
+    if recipe.clip_norm is not None:
+        nn.utils.clip_grad_norm_(weights, recipe.clip_norm)
+
+
+def _autocast(recipe: Recipe, group: Group) -> Any:
+    if recipe.precision == "fp32":
+        return nullcontext()
+    return torch.autocast(group.device.type, _DTYPES[recipe.precision])
+
+
+def _runner(objective: nn.Module, recipe: Recipe, group: Group) -> nn.Module:
+    """What is called in a step: the objective, compiled and shared with the other processes as is asked."""
+    if recipe.compile:
+        objective.compile()
+    if group.world == 1:
+        return objective
+    ids = [group.device.index] if group.device.type == "cuda" else None
+    return DistributedDataParallel(objective, device_ids=ids)
+
+
+def _tested(state: State, evaluation: Evaluation, group: Group) -> Accuracy:
+    began = time.monotonic()
+    group.spread(list(state.result.buffers()))  # batch-norm's statistics differ where it is not synchronised
+    counts, skipped = evaluation.count(state.result.eval())
+    state.skipped.update(skipped)
+    total = group.summed(counts.to(group.device))
+    return as_accuracy(total.cpu(), skipped, time.monotonic() - began)
+
+
+def _check_finite(loss: float, epoch: int, step: int, recipe: Recipe) -> None:
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"the loss is {loss} in epoch {epoch + 1}, step {step + 1}: try a lower --lr than {recipe.lr}"
+            + (", or --precision bf16" if recipe.precision == "fp16" else "")
+        )

@@ -1,0 +1,136 @@
+"""What comes of a training, and the files it is kept in. Imports torch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from PlainNet.checkpoint import tensor_bytes
+from PlainNet.files import write_bytes, write_text
+from zennas.common.environment import environment
+from zennas.data import ImageSet, full_name
+from zennas.named.card import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
+from zennas.training.job import Job, settings_of
+from zennas.training.recipe import TrainingError
+from zennas.training.state import Epoch, State, difference
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from zennas.data.base import Shown
+    from zennas.training.distributed import Group
+
+HISTORY_FILE = "history.csv"
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished training: its folder, the last epoch's top-1 and top-5 on the test images in per cent, all epochs."""
+
+    folder: Path
+    top1: float
+    top5: float
+    seconds: float
+    history: tuple[Epoch, ...]
+    skipped: dict[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "run": str(self.folder),
+            "top1": self.top1,
+            "top5": self.top5,
+            "seconds": round(self.seconds, 3),
+            "epochs": [asdict(epoch) for epoch in self.history],
+            "skipped": self.skipped,
+        }
+
+
+def finished(folder: Path, job: Job) -> TrainResult:
+    """The result of a training that is done. Raises TrainingError where it is not that of `job`, TargetError."""
+    card = read_card(folder)
+    found = {name: card.get(name) for name in ("structure", "use_se", "resolution", "recipe", "distillation")}
+    wanted = {name: value for name, value in settings_of(job).items() if name in found}
+    if found != wanted:
+        raise TrainingError(
+            f"{folder} holds a finished training with {difference(found, wanted)}: choose another folder"
+        )
+    try:
+        rows = list(csv.DictReader((folder / HISTORY_FILE).read_text(encoding="utf-8").splitlines()))
+        history = tuple(Epoch(int(row.pop("epoch")), *map(float, row.values())) for row in rows)
+    except (OSError, ValueError, TypeError) as error:
+        raise TrainingError(f"{folder / HISTORY_FILE} cannot be read: {' '.join(str(error).split())}") from None
+    return TrainResult(folder, card["top1"], card["top5"], card["seconds"], history, card["skipped"])
+
+
+def result_of(folder: Path, state: State) -> TrainResult:
+    last = state.history[-1]
+    return TrainResult(
+        folder, last.test_top1, last.test_top5, round(state.seconds, 1), tuple(state.history), dict(state.skipped)
+    )
+
+
+def write_outcome(result: TrainResult, state: State, card: dict[str, Any]) -> None:
+    folder = result.folder
+    save_or_tell(lambda: write_text(folder / HISTORY_FILE, history_text(list(result.history))), folder)
+    save_or_tell(lambda: write_text(folder / CARD_FILE, json.dumps(card, indent=2) + "\n"), folder)
+    save_or_tell(lambda: save_weights(state.result, folder / WEIGHTS_FILE), folder)
+    with suppress(FileNotFoundError):
+        (folder / CHECKPOINT_FILE).unlink()
+
+
+def card_of(job: Job, train: ImageSet, test: ImageSet, shown: Shown, state: State, group: Group) -> dict[str, Any]:
+    last = state.history[-1]
+    return {
+        "structure": str(job.structure),
+        "num_classes": len(train.classes),
+        "resolution": job.resolution,
+        "crop_image_size": shown.crop,
+        "use_se": job.use_se,
+        "bn_eps": job.recipe.bn_eps,
+        "classes": list(train.classes),
+        "normalisation": shown.normalisation.to_json(),
+        "dataset": full_name(job.dataset),
+        "data_folder": None if job.data_folder is None else str(job.data_folder.resolve()),
+        "train_images": len(train),
+        "test_images": len(test),
+        "top1": last.test_top1,
+        "top5": last.test_top5,
+        "recipe": asdict(job.recipe),
+        "distillation": None if job.distillation is None else asdict(job.distillation),
+        "device": torch.cuda.get_device_name(group.device) if group.device.type == "cuda" else str(group.device),
+        "processes": group.world,
+        "threads": torch.get_num_threads(),
+        "seconds": round(state.seconds, 1),
+        "skipped": state.skipped,
+        "environment": environment(),
+    }
+
+
+def save_or_tell(write: Callable[[], None], folder: Path) -> None:
+    """Raises TrainingError where a file cannot be written."""
+    try:
+        write()
+    except (OSError, RuntimeError) as error:  # torch.save raises the latter where the disk is full
+        what = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise TrainingError(f"the outcome cannot be written to {folder}: {what}") from None
+
+
+def save_weights(network: nn.Module, path: Path) -> None:
+    """The state dict, loadable with `weights_only`, whole or not at all."""
+    write_bytes(path, tensor_bytes({"state_dict": {name: t.cpu() for name, t in network.state_dict().items()}}))
+
+
+def history_text(history: list[Epoch]) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, [one.name for one in fields(Epoch)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(epoch) for epoch in history)
+    return out.getvalue()

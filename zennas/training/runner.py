@@ -1,0 +1,182 @@
+"""A whole training: data, network, loop, and the files that come of it. Imports torch."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from PlainNet.checkpoint import load_checkpoint
+from PlainNet.files import write_text
+from PlainNet.masternet import MasterNet, build
+from zennas.accuracy.protocol import Evaluation
+from zennas.common.limits import check_resolution
+from zennas.data import DataError, ImageSet, normalisation_of, open_set
+from zennas.data.base import Shown
+from zennas.data.preparation import memory_format
+from zennas.named.card import CHECKPOINT_FILE, WEIGHTS_FILE
+from zennas.training.distil import distilling
+from zennas.training.distributed import Group, processes, ranks, synchronise_norms
+from zennas.training.feed import Feed, fingerprint
+from zennas.training.held import held
+from zennas.training.initialise import initialise
+from zennas.training.job import Job, Where, settings_of
+from zennas.training.logs import watched
+from zennas.training.loop import NoWatcher, Watcher, train_epochs
+from zennas.training.objective import Objective, Plain
+from zennas.training.outcome import (
+    HISTORY_FILE,
+    TrainResult,
+    card_of,
+    finished,
+    history_text,
+    result_of,
+    save_or_tell,
+    save_weights,
+    write_outcome,
+)
+from zennas.training.recipe import TrainingError
+from zennas.training.state import State, new_state, restore, save
+
+TEST_BATCH = 4
+"""Images of a batch when testing, in training's batches: no gradients are kept."""
+
+
+def train_structure(job: Job, folder: Path, where: Where = Where(), watcher: Watcher = NoWatcher()) -> TrainResult:
+    """Train a network and keep the outcome in `folder`.
+
+    Written there: the weights (a state dict, loadable with `weights_only`), the history as CSV, a card with everything
+    that decided it, and while it runs a checkpoint. On a CPU the same arguments give the same weights, also after a
+    kill and `resume`; cuDNN adds up in an order of its own.
+    Raises TrainingError, DataError, DeviceError, StructureError, CheckpointError, RunInUseError.
+    """
+    check_resolution(job.resolution, TrainingError)
+    with held(folder, leads=ranks()[0] == 0):
+        if where.resume == "auto" and (folder / WEIGHTS_FILE).is_file():
+            return finished(folder, job)
+        return _train(job, folder, where, watcher, _to_resume(folder, where))
+
+
+def _train(job: Job, folder: Path, where: Where, watcher: Watcher, checkpoint: Path | None) -> TrainResult:
+    """The same in a folder that is held. checkpoint: to go on from."""
+    with processes(where.device) as group:
+        if job.recipe.precision == "fp16" and group.device.type == "cpu":
+            raise TrainingError("precision is fp16, which is for CUDA: use bf16 or fp32 on the CPU")
+        train, test = (open_set(job.dataset, split, job.data_folder) for split in ("train", "test"))
+        _check_alike(train, test)
+        shown = Shown(normalisation_of(train), job.resolution, job.crop or job.resolution)
+        objective = _objective(job, _network(job, len(train.classes)), shown)
+        identity = {**settings_of(job), "images": fingerprint(train), "teacher's weights": objective.fingerprint}
+        state = _state(job, objective, group)
+        if checkpoint is not None:
+            restore(state, identity, checkpoint)
+        feed = Feed(train, job.recipe, shown, group, workers=where.workers, skip_corrupt=where.skip_corrupt)
+        evaluation = Evaluation(
+            test,
+            shown,
+            group.device,
+            batch_size=max(1, TEST_BATCH * job.recipe.batch_size // group.world),
+            workers=where.workers,
+            skip_corrupt=where.skip_corrupt,
+            rank=group.rank,
+            world=group.world,
+        )
+        keeper = _Keeper(folder, identity, where) if group.leads else _keep_nothing
+        try:
+            with watched(watcher if group.leads else NoWatcher(), folder, where.tensorboard and group.leads) as told:
+                train_epochs(state, feed, evaluation, job.recipe, group, told, keeper)
+        except TrainingError as error:
+            raise TrainingError(f"{error}{_last_good(folder, state)}") from None
+        except Exception as error:
+            if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                raise
+            what = " ".join(str(error).split())[:200]
+            raise TrainingError(
+                f"torch.compile cannot compile the network here: {what}; leave out --compile"
+            ) from error
+        result = result_of(folder, state)
+        if group.leads:
+            write_outcome(result, state, card_of(job, train, test, shown, state, group))
+        group.wait()
+    return result
+
+
+def _to_resume(folder: Path, where: Where) -> Path | None:
+    """The checkpoint to go on from. Raises TrainingError."""
+    here = folder / CHECKPOINT_FILE
+    if where.resume not in ("never", "auto"):
+        if not Path(where.resume).is_file():
+            raise TrainingError(f"there is no checkpoint {where.resume} to go on from")
+        return Path(where.resume)
+    if where.resume == "auto" and here.is_file():
+        return here
+    if (folder / WEIGHTS_FILE).exists():
+        raise TrainingError(f"{folder} holds trained weights already: choose another --save-dir")
+    if here.exists():
+        raise TrainingError(f"{folder} holds a training that was begun: go on with --resume auto, or choose another")
+    return None
+
+
+def _check_alike(train: ImageSet, test: ImageSet) -> None:
+    if len(train.classes) < 2:
+        raise DataError(f"{train.name} has one class, {train.classes[0]!r}: there is nothing to tell apart")
+    if train.classes != test.classes:
+        odd = sorted(set(train.classes) ^ set(test.classes)) or list(train.classes)
+        raise DataError(f"{train.name} and {test.name} have different classes: {', '.join(odd[:3])}")
+
+
+def _network(job: Job, num_classes: int) -> MasterNet:
+    torch.manual_seed(job.recipe.seed)
+    network = build(job.structure, num_classes=num_classes, use_se=job.use_se, bn_eps=job.recipe.bn_eps)
+    initialise(network, job.recipe.init)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d) and job.recipe.bn_momentum is not None:
+            module.momentum = job.recipe.bn_momentum
+    if job.weights is not None:
+        load_checkpoint(network, job.weights)
+    return network
+
+
+def _objective(job: Job, network: MasterNet, shown: Shown) -> Objective:
+    if job.distillation is None:
+        return Plain(network, job.recipe.label_smoothing)
+    return distilling(network, job.distillation, shown, job.recipe.label_smoothing)
+
+
+def _state(job: Job, objective: Objective, group: Group) -> State:
+    if job.recipe.sync_bn:
+        synchronise_norms(objective, group)
+    objective.to(group.device).to(memory_format=memory_format(group.device))
+    return new_state(objective, job.recipe, group)
+
+
+def _keep_nothing(state: State, whole: bool) -> None:
+    pass
+
+
+class _Keeper:
+    """Writes checkpoints: after each epoch, and within one when some minutes have passed."""
+
+    def __init__(self, folder: Path, identity: dict[str, Any], where: Where) -> None:
+        self._folder, self._identity, self._best = folder, identity, where.keep_best
+        self._pause = 60 * where.checkpoint_minutes
+        self._written = time.monotonic()
+
+    def __call__(self, state: State, whole: bool) -> None:
+        if not whole and time.monotonic() - self._written < self._pause:
+            return
+        save_or_tell(lambda: save(state, self._identity, self._folder / CHECKPOINT_FILE), self._folder)
+        if whole:
+            save_or_tell(lambda: write_text(self._folder / HISTORY_FILE, history_text(state.history)), self._folder)
+        if whole and self._best and state.history[-1].test_top1 >= max(e.test_top1 for e in state.history):
+            save_or_tell(lambda: save_weights(state.result, self._folder / str(self._best)), self._folder)
+        self._written = time.monotonic()
+
+
+def _last_good(folder: Path, state: State) -> str:
+    if not (folder / CHECKPOINT_FILE).is_file():
+        return ""
+    return f"; {folder / CHECKPOINT_FILE} has the last good state, of epoch {len(state.history)}"
