@@ -1,7 +1,7 @@
 """The errors that the whole application shares. The kinds of a single room stand in that room and derive from these.
 
-`ZennasError` is the base of all errors of this project, those of `PlainNet` and its siblings too. By it the command line
-tells them from errors of a library.
+`ZennasError` is the base of all errors of this project, those of `PlainNet` and its siblings too. The command line
+tells them by it from errors of a library.
 """
 
 from __future__ import annotations
