@@ -14,6 +14,7 @@ from zennas.budget.sources import latency_limits
 from zennas.common.errors import WrongSettingError
 from zennas.common.numbers import parse_count
 from zennas.runs.store import FILE
+from zennas.searching.executors.base import ExecutorSettings
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import NoWatcher, Watcher, resume, start
 from zennas.searching.settings import SearchSettings
@@ -43,6 +44,9 @@ def search(
     latency_batch_size: int | None = None,
     save_dir: str | Path | None = None,
     go_on: bool = False,
+    executor: str | None = None,
+    workers: int | None = None,
+    address: str | None = None,
     watcher: Watcher = NoWatcher(),
     **settings: Any,
 ) -> SearchResult:
@@ -51,9 +55,10 @@ def search(
     Budgets are whole numbers, 1e6 among them, or text like "1M"; at least one is needed. budget_latency_ms:
     milliseconds an image on the device of `latency_backend`, "predictor:PROFILE" or a back end that measures every
     candidate; for several devices both are lists. latency_batch_size: images at a time, None for the profile's own,
-    or 1. `settings` are the further fields of `SearchSettings`. The run is kept in `save_dir`, or in a new folder in
-    `runs/`; with `go_on` a run of the same settings that is there already is continued.
-    Raises BudgetError where nothing fits, WrongSettingError, and what `runner.start` raises.
+    or 1. executor, workers, address: where candidates are evaluated, see `ExecutorSettings`; they change nothing but
+    the time. `settings` are the further fields of `SearchSettings`, and the options of its strategy. The run is kept in
+    `save_dir`, or in a new folder in `runs/`; with `go_on` a run of the same settings that is there is continued.
+    Raises BudgetError where nothing fits, WrongSettingError, and what `zennas.searching.runner.start` raises.
     """
     budget = Budget(
         _count("budget_params", budget_params),
@@ -66,18 +71,34 @@ def search(
             "a search needs a budget: params, flops, layers or latency "
             "(--budget-params, --budget-flops, --max-layers, --budget-latency-ms)"
         )
+    own = {field.name for field in fields(SearchSettings)}
+    options = {name: settings.pop(name) for name in list(settings) if name not in own}
+    if options:
+        settings["strategy_options"] = {**settings.get("strategy_options", {}), **options}
     chosen = SearchSettings(search_space=search_space, budget=budget, **settings)
+    place = ExecutorSettings(executor, workers, address)
     folder = _folder(save_dir) or new_folder(Path(search_space).stem)
     if go_on and (folder / FILE).is_file():
-        resume(folder, watcher, expected=chosen)
+        resume(folder, watcher, chosen, place)
     else:
-        start(folder, chosen, watcher)
+        start(folder, chosen, watcher, place)
     return read_result(folder)
 
 
-def continue_search(folder: str | Path, watcher: Watcher = NoWatcher()) -> SearchResult:
-    """Carry on with a search that was cut short; a finished one is only read. Raises what `runner.resume` raises."""
-    resume(Path(folder), watcher)
+def continue_search(
+    folder: str | Path,
+    watcher: Watcher = NoWatcher(),
+    *,
+    executor: str | None = None,
+    workers: int | None = None,
+    address: str | None = None,
+) -> SearchResult:
+    """Carry on with a search that was cut short; a finished one is only read.
+
+    executor, workers, address: where candidates are evaluated, as for `search`; they may differ from before.
+    Raises what `zennas.searching.runner.resume` raises.
+    """
+    resume(Path(folder), watcher, executor=ExecutorSettings(executor, workers, address))
     return read_result(Path(folder))
 
 

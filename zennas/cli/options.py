@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -116,6 +116,31 @@ Resume = Annotated[
     typer.Option(parser=folder, metavar="RUN", help="Continue the run in that folder, with its own settings."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else.")]
+
+
+def named_values(texts: Sequence[str], **given: Any) -> dict[str, Any]:
+    """Options given as NAME=VALUE, numbers and booleans as such, and those `given` by flags of their own."""
+    found = {name: value for name, value in given.items() if value is not None}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"{text!r}, expected NAME=VALUE", param_hint="--strategy-option")
+        name = name.strip().replace("-", "_")
+        if name in found:
+            raise typer.BadParameter(f"{name} is given twice, expected one value", param_hint="--strategy-option")
+        found[name] = _value(value.strip())
+    return found
+
+
+def _value(text: str) -> bool | float | str:
+    """A number or a boolean where the text is one."""
+    if text.casefold() in ("true", "false"):
+        return text.casefold() == "true"
+    with suppress(ValueError):
+        return parse_count(text, least=0)
+    with suppress(ValueError):
+        return float(text)
+    return text
 
 
 @contextmanager

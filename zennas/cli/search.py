@@ -60,8 +60,23 @@ def search(
             "for every candidate), zen_expected, flops, params, random. Given again: reported for the winner."
         ),
     ] = ["zen"],
-    iterations: Annotated[int, opt.number_option("Mutations to try, like 480k.")] = 480_000,
-    population_size: Annotated[int, opt.number_option("Networks kept.", least=2)] = 512,
+    iterations: Annotated[int, opt.number_option("Structures to try, like 480k.")] = 480_000,
+    strategy: Annotated[
+        str, typer.Option(metavar="NAME", help="How to search: evolution, random, or a .py file that registers one.")
+    ] = "evolution",
+    strategy_option: Annotated[
+        list[str],
+        typer.Option(metavar="NAME=VALUE", help="An option of the strategy; repeatable.", show_default=False),
+    ] = [],
+    population_size: Annotated[
+        Optional[int], opt.number_option("Of evolution: networks kept.", least=2, default="512")
+    ] = None,
+    ahead: Annotated[
+        Optional[int],
+        opt.number_option(
+            "Candidates proposed before the first of them is scored.", default="1; 16 where networks are run"
+        ),
+    ] = None,
     seed: opt.Seed = 0,
     batch_size: opt.BatchSize = 16,
     repeats: Annotated[int, opt.number_option("Repetitions with which the best are confirmed.")] = 8,
@@ -72,6 +87,17 @@ def search(
     device: opt.Device = "auto",
     gpu: opt.Gpu = None,
     precision: opt.Precision = "fp32",
+    workers: Annotated[
+        Optional[int],
+        opt.number_option("Processes that score; they change the time only.", default="as many as pay"),
+    ] = None,
+    executor: Annotated[
+        Optional[str],
+        typer.Option(metavar="NAME", help="Where to score: serial, pool, or ray.", show_default="what pays"),
+    ] = None,
+    address: Annotated[
+        Optional[str], typer.Option(help="Of a Ray cluster.", show_default="a local one", metavar="ADDRESS")
+    ] = None,
     save_dir: opt.SaveDir = None,
     resume: opt.Resume = None,
     as_json: opt.Json = False,
@@ -91,9 +117,9 @@ def search(
     device_named = opt.chosen_device(gpu, device, "leave out --gpu, or use --device cpu")
     with search_progress(resume or save_dir) as watcher, device_named as device_name:
         if resume is not None:
-            opt.refuse_settings(context)
+            opt.refuse_settings(context, also=("workers", "executor", "address"))
             _tell_if_finished(resume)
-            result = continue_search(resume, watcher)
+            result = continue_search(resume, watcher, executor=executor, workers=workers, address=address)
         else:
             result = run_search(
                 search_space=search_space,
@@ -110,7 +136,9 @@ def search(
                 proxy=proxy[0],
                 report=tuple(proxy[1:]),
                 iterations=iterations,
-                population_size=population_size,
+                strategy=strategy,
+                strategy_options=opt.named_values(strategy_option, population_size=population_size),
+                ahead=ahead,
                 seed=seed,
                 batch_size=batch_size,
                 repeats=repeats,
@@ -118,6 +146,9 @@ def search(
                 device=device_name,
                 precision=precision,
                 save_dir=save_dir,
+                executor=executor,
+                workers=workers,
+                address=address,
                 watcher=watcher,
             )
     if as_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar, cast
 
@@ -18,7 +18,6 @@ T = TypeVar("T")
 _LEAST = {
     "num_classes": 1,
     "iterations": 1,
-    "population_size": 2,
     "seed": 0,
     "batch_size": 2,
     "repeats": 1,
@@ -34,8 +33,10 @@ class SearchSettings:
     proxy: what ranks candidates; "zen" evolves on the expected Zen-score and confirms the `top`
     best by Monte Carlo with `repeats` repetitions. top: also how many are measured on the budget's devices that
     are here. report: proxies that the winner is scored with too,
-    which decide nothing. batch_size, repeats, gamma, device, precision, initialisation:
-    for proxies that run networks. iterations: mutations tried, over budget or not.
+    which decide nothing. objective: the kind of what is maximised. strategy: a name, or the path of a file;
+    strategy_options: its own settings. ahead: candidates proposed before the first of them is known, so that several
+    can be evaluated at once; None for 1, or 16 where networks are run. batch_size, repeats, gamma, device, precision,
+    initialisation: for proxies that run networks. iterations: structures tried, over budget or not.
     """
 
     search_space: str = "XXBL"
@@ -46,8 +47,11 @@ class SearchSettings:
     use_se: bool = False
     proxy: str = "zen"
     report: tuple[str, ...] = ()
+    objective: str = "proxy"
+    strategy: str = "evolution"
+    strategy_options: Mapping[str, Any] = field(default_factory=dict)
     iterations: int = 480_000
-    population_size: int = 512
+    ahead: int | None = None
     seed: int = 0
     batch_size: int = 16
     repeats: int = 8
@@ -65,7 +69,7 @@ class SearchSettings:
         self.scoring()  # raises where those are wrong
 
     def _check_kinds(self) -> None:
-        for name in ("search_space", "proxy", "device", "precision", "initialisation"):
+        for name in ("search_space", "objective", "strategy", "proxy", "device", "precision", "initialisation"):
             check_kind(name, getattr(self, name), str, WrongSettingError)
         check_kind("use_se", self.use_se, bool, WrongSettingError)
         check_number("gamma", self.gamma, WrongSettingError, most=1)
@@ -73,6 +77,10 @@ class SearchSettings:
             check_kind("initial", self.initial, str, WrongSettingError)
         if not isinstance(self.budget, Budget):
             raise WrongSettingError(f"budget is {self.budget!r}, expected a Budget")
+        if not isinstance(self.strategy_options, Mapping) or not all(isinstance(k, str) for k in self.strategy_options):
+            raise WrongSettingError(f"strategy_options is {self.strategy_options!r}, expected names and values")
+        if self.ahead is not None:
+            check_whole("ahead", self.ahead, WrongSettingError, most=4096)
         if not isinstance(self.report, (tuple, list)) or not all(isinstance(name, str) for name in self.report):
             raise WrongSettingError(f"report is {self.report!r}, expected a tuple of names of proxies")
         object.__setattr__(self, "report", tuple(self.report))  # a list where it comes from JSON
@@ -88,11 +96,19 @@ class SearchSettings:
         return ScoreSettings(**shared)
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "budget": self.budget.to_json(), "report": list(self.report)}
+        return {
+            **asdict(self),
+            "budget": self.budget.to_json(),
+            "report": list(self.report),
+            "strategy_options": dict(self.strategy_options),
+        }
 
     @classmethod
     def from_json(cls, stored: Any) -> SearchSettings:
         """Raises SettingsError where the settings are of another version."""
+        if isinstance(stored, dict) and "population_size" in stored:  # before format 4 of runs
+            stored = dict(stored)
+            stored["strategy_options"] = {"population_size": stored.pop("population_size")}
         return restored(lambda values: cls(**{**values, "budget": Budget.from_json(values["budget"])}), cls, stored)
 
 
