@@ -227,13 +227,16 @@ def correlate(
     table: str | Path,
     save_dir: str | Path | None = None,
     go_on: bool = False,
+    executor: str | None = None,
     workers: int | None = None,
+    address: str | None = None,
     watcher: CorrelateWatcher | None = None,
     **settings: Any,
 ) -> CorrelateResult:
     """How well proxies rank the architectures of a table of accuracies, with intervals, beside FLOPs, params and depth.
 
-    `settings` are the further fields of `CorrelateSettings`. workers: processes, None for as many as there are cores.
+    `settings` are the further fields of `CorrelateSettings`. executor, workers, address: where networks are scored, see
+    `ExecutorSettings`; they change nothing but the time.
     The run is kept in `save_dir`, or in a new folder in `runs/`; with `go_on` a run of the same settings that is there
     already is continued. Raises WrongSettingError, and what `correlate.runner.start` raises.
     """
@@ -243,22 +246,31 @@ def correlate(
 
     chosen = CorrelateSettings(table=str(table), **settings)
     folder = _folder(save_dir) or new_folder(f"correlate-{Path(chosen.space).stem}")
-    watching = watcher or runner.NoWatcher()
+    watching, place = watcher or runner.NoWatcher(), ExecutorSettings(executor, workers, address)
     if go_on and (folder / FILE).is_file():
-        runner.resume(folder, workers, watching, expected=chosen)
+        runner.resume(folder, place, watching, expected=chosen)
     else:
-        runner.start(folder, chosen, workers, watching)
+        runner.start(folder, chosen, place, watching)
     return read_result(folder)
 
 
 def continue_correlate(
-    folder: str | Path, workers: int | None = None, watcher: CorrelateWatcher | None = None
+    folder: str | Path,
+    watcher: CorrelateWatcher | None = None,
+    *,
+    executor: str | None = None,
+    workers: int | None = None,
+    address: str | None = None,
 ) -> CorrelateResult:
-    """Carry on with a correlation that was cut short; a finished one is only read. Raises what `resume` raises."""
+    """Carry on with a correlation that was cut short; a finished one is only read.
+
+    executor, workers, address: where networks are scored, as for `correlate`; they may differ from before.
+    Raises what `zennas.correlation.runner.resume` raises.
+    """
     from zennas.correlation import runner
     from zennas.correlation.result import read_result
 
-    runner.resume(Path(folder), workers, watcher or runner.NoWatcher())
+    runner.resume(Path(folder), ExecutorSettings(executor, workers, address), watcher or runner.NoWatcher())
     return read_result(Path(folder))
 
 

@@ -115,6 +115,17 @@ Resume = Annotated[
     Optional[Path],
     typer.Option(parser=folder, metavar="RUN", help="Continue the run in that folder, with its own settings."),
 ]
+Workers = Annotated[
+    Optional[int],
+    number_option("Processes that score networks; they change the time only.", most=1024, default="as many as pay"),
+]
+Executor = Annotated[
+    Optional[str],
+    typer.Option(metavar="NAME", help="Where networks are scored: serial, pool or ray.", show_default="what pays"),
+]
+Address = Annotated[
+    Optional[str], typer.Option(metavar="ADDRESS", help="Address of a Ray cluster.", show_default="a local one")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else.")]
 
 

@@ -57,7 +57,8 @@ def search(
         list[str],
         typer.Option(
             help="What to maximise: zen (expected Zen-score, the best confirmed by Monte Carlo), zenmc (Monte Carlo "
-            "for every candidate), zen_expected, flops, params, random. Given again: reported for the winner."
+            "for every candidate), az_nas (ranks among the networks kept) or any other proxy. Given again: reported "
+            "for the winner."
         ),
     ] = ["zen"],
     iterations: Annotated[int, opt.number_option("Structures to try, like 480k.")] = 480_000,
@@ -87,17 +88,9 @@ def search(
     device: opt.Device = "auto",
     gpu: opt.Gpu = None,
     precision: opt.Precision = "fp32",
-    workers: Annotated[
-        Optional[int],
-        opt.number_option("Processes that score; they change the time only.", default="as many as pay"),
-    ] = None,
-    executor: Annotated[
-        Optional[str],
-        typer.Option(metavar="NAME", help="Where to score: serial, pool, or ray.", show_default="what pays"),
-    ] = None,
-    address: Annotated[
-        Optional[str], typer.Option(help="Of a Ray cluster.", show_default="a local one", metavar="ADDRESS")
-    ] = None,
+    workers: opt.Workers = None,
+    executor: opt.Executor = None,
+    address: opt.Address = None,
     save_dir: opt.SaveDir = None,
     resume: opt.Resume = None,
     as_json: opt.Json = False,

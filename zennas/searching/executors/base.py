@@ -76,7 +76,7 @@ class Executor(Protocol):
     ) -> AbstractContextManager[Running[Task, Answer]]: ...
 
 
-EXECUTORS: Registry[Executor] = Registry("executor", "zennas.searching.executors")
+EXECUTORS: Registry[Executor] = Registry("executor", "zennas.searching.executors", group="zennas.executors")
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class ObjectiveKind:
     make: Callable[[SearchSettings], Objective]
 
 
-OBJECTIVES: Registry[ObjectiveKind] = Registry("objective", "zennas.searching.objectives")
+OBJECTIVES: Registry[ObjectiveKind] = Registry("objective", "zennas.searching.objectives", group="zennas.objectives")
 
 
 def register(kind: ObjectiveKind) -> None:

@@ -113,7 +113,7 @@ class Strategy:
     make: Callable[[Problem, Any], Search]
 
 
-STRATEGIES: Registry[Strategy] = Registry("search strategy", "zennas.searching.strategies")
+STRATEGIES: Registry[Strategy] = Registry("search strategy", "zennas.searching.strategies", group="zennas.strategies")
 
 
 def register(strategy: Strategy) -> None:
