@@ -84,9 +84,7 @@ def train(
     progress = (
         training_progress(recipe.epochs, recipe.batch_size, folder, quiet=as_json) if leads else nullcontext(None)
     )
-    device_named = opt.chosen_device(
-        gpu, values.pop("device", RunOptions.device), "leave out --gpu, or use --device cpu"
-    )
+    device_named = opt.chosen_device(gpu, device_asked, "leave out --gpu, or use --device cpu")
     with progress as watcher, device_named as device:
         result = run_training(
             target,
