@@ -33,7 +33,7 @@ Config = Annotated[
     Optional[Path],
     typer.Option(
         "--config",
-        help="TOML file with settings, such as the settings.toml of a run. Flags go before it.",
+        help="TOML file with settings, such as a run's settings.toml. Flags go before it, and --no-X turns X off.",
         exists=True,
         dir_okay=False,
         metavar="FILE",
@@ -72,24 +72,27 @@ def derived(*kinds: type, also: tuple[str, ...] = ()) -> Callable[[Callable[...,
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(command, eval_str=True).parameters
         ways = {_parameter(one): way for way, one in _settings(kinds)}
+        off = {f"no_{_parameter(one)}": way for way, one in _settings(kinds) if _one_sided(one)}
         parameters: list[inspect.Parameter] = []
         for name, one in own.items():
             if name != "chosen":
                 parameters.append(one.replace(kind=inspect.Parameter.KEYWORD_ONLY))
                 continue
-            parameters += [_option(described_one) for _, described_one in _settings(kinds)]
+            for _, each in _settings(kinds):
+                parameters += [_option(each), *([_off(each)] if _one_sided(each) else [])]
             parameters.append(inspect.Parameter("config", _KEYWORD, default=None, annotation=Config))
 
         def run(**values: Any) -> None:
             context: typer.Context = values["context"]
-            given = [name for name in ways if opt.given(context, name)]
+            given = [name for name in (*ways, *off) if opt.given(context, name)]
             file = values.pop("config")
             found = {} if file is None else read_config(file, *kinds, also=also)
             for name in given:
-                _put(found, ways[name], values[name])
-            for name in ways:
+                _put(found, ways.get(name) or off[name], values[name] if name in ways else False)
+            for name in (*ways, *off):
                 del values[name]
-            command(**values, chosen=Chosen(found, {ways[name]: _flag(context, name) for name in given}))
+            flags = {ways.get(name) or off[name]: _flag(context, name) for name in given}
+            command(**values, chosen=Chosen(found, flags))
 
         run.__name__, run.__doc__, run.__module__ = command.__name__, command.__doc__, command.__module__
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -113,6 +116,16 @@ def _settings(kinds: tuple[type, ...], outer: Way = ()) -> Iterator[tuple[Way, D
                 yield way, one
 
 
+def _one_sided(one: Described) -> bool:
+    """Whether help shows `--x` alone, as it is off anyway; `--no-x` is there for what a file switches on."""
+    return one.kind.of is bool and one.default is False and one.setting.shown is None
+
+
+def _off(one: Described) -> inspect.Parameter:
+    info = typer.Option(f"--no-{one.flag.removeprefix('--')}", hidden=True)
+    return inspect.Parameter(f"no_{_parameter(one)}", _KEYWORD, default=False, annotation=Annotated[bool, info])
+
+
 def _parameter(one: Described) -> str:
     """The name of the command's parameter."""
     return one.flag.removeprefix("--").replace("-", "_")
@@ -132,15 +145,15 @@ def _option(one: Described) -> inspect.Parameter:
     """The parameter from which typer makes the flag."""
     said, of = one.setting, one.kind.of
     default = None if one.required else one.default
-    shown: str | bool = said.shown if said.shown is not None else not one.required
+    shown: str | bool = said.shown if said.shown is not None else not (one.required or _one_sided(one))
     option = partial(
         typer.Option, help=flag_help(one), rich_help_panel=said.panel, metavar=said.metavar, show_default=shown
     )
     annotation: Any = of
     if of is bool:
-        info = option(f"{one.flag}/--no-{one.flag.removeprefix('--')}")
+        info = option(one.flag if _one_sided(one) else f"{one.flag}/--no-{one.flag.removeprefix('--')}")
     elif one.kind.many and of is int:
-        annotation, info = str, option(one.flag, parser=_whole_numbers, metavar=said.metavar or "N,N,…")
+        annotation, info = str, option(one.flag, parser=_whole_numbers, metavar=said.metavar or "N,N")
     elif one.kind.many:
         annotation, info = list[of], option(one.flag)  # type: ignore[valid-type]
     elif of is int:

@@ -67,8 +67,10 @@ def test_flags_of_every_kind(tmp_path: Path) -> None:
 
 def test_flags_go_before_the_file_and_the_file_before_defaults(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    write_config(path, Outer(epochs=3, lr=0.5, nesterov=False, inner=Inner("t", 8)), also={"network": "n"})
-    chosen = call("--config", str(path), "--epochs", "10", "--nesterov", "--its-size", "9")
+    write_config(
+        path, Outer(epochs=3, lr=0.5, nesterov=False, compile=True, inner=Inner("t", 8)), also={"network": "n"}
+    )
+    chosen = call("--config", str(path), "--epochs", "10", "--nesterov", "--no-compile", "--its-size", "9")
     assert chosen.values["network"] == "n"
     assert chosen.make(Outer) == Outer(epochs=10, lr=0.5, inner=Inner("t", 9))
 

@@ -47,6 +47,7 @@ class Outer:
     shift: float = setting(0.0, "Any number.")
     clip: float | None = setting(None, "Largest norm.", above=0, shown="no limit")
     nesterov: bool = setting(True, "Nesterov's momentum.")
+    compile: bool = setting(False, "Compile.")
     optimizer: str = setting("sgd", "Rule.", choices=("sgd", "adam"), panel="Learning")
     name: str = setting("x", "What it is called.")
     milestones: tuple[int, ...] = setting((), "Epochs after which the rate falls.", least=1)
@@ -125,6 +126,7 @@ outers = st.builds(
     shift=numbers,
     clip=st.none() | st.floats(1e-300, 1e300),
     nesterov=st.booleans(),
+    compile=st.booleans(),
     optimizer=st.sampled_from(["sgd", "adam"]),
     name=names,
     milestones=st.lists(st.integers(1, 99)).map(tuple),
