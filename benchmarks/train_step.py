@@ -21,7 +21,7 @@ from zennas.data.cifar import USUAL
 from zennas.training.distributed import Group
 from zennas.training.feed import Feed
 from zennas.training.loop import train_epochs
-from zennas.training.objective import Plain
+from zennas.training.objectives.plain import Plain
 from zennas.training.recipe import Recipe
 from zennas.training.state import new_state
 

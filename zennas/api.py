@@ -18,6 +18,8 @@ from zennas.searching.executors.base import ExecutorSettings
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import NoWatcher, Watcher, resume, start
 from zennas.searching.settings import SearchSettings
+from zennas.training.job import RunOptions, TrainingJob
+from zennas.training.recipe import Distillation, Recipe
 
 if TYPE_CHECKING:
     from zennas.accuracy.comparison import Told as ExportTold
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from zennas.exporting.runner import Exported
     from zennas.training.loop import Watcher as TrainWatcher
     from zennas.training.outcome import TrainResult
-    from zennas.training.recipe import Distillation
 
 RUNS = Path("runs")
 
@@ -105,7 +106,7 @@ def continue_search(
 def train(
     target: str | Path,
     *,
-    dataset: str = "digits",
+    dataset: str = TrainingJob.dataset,
     save_dir: str | Path | None = None,
     distillation: Distillation | None = None,
     watcher: TrainWatcher | None = None,
@@ -114,24 +115,23 @@ def train(
     """Train a network: a run's best structure, a structure string, a file with one, or a published name.
 
     The outcome is kept in `save_dir`, else in the run's folder or a new one in `runs/`. `settings` are fields of
-    `train.recipe.Recipe`, `train.job.Job` and `train.job.Where`; None is the default.
-    Raises what `train.runner.train_structure` raises, TypeError for a setting that there is not.
+    `training.recipe.Recipe`, `training.job.TrainingJob` and `training.job.RunOptions`; None is the default.
+    Raises what `training.runner.train_structure` raises, TypeError for a setting that there is not.
     """
     from zennas.named.structures import resolve
-    from zennas.training.job import Job, Where
     from zennas.training.loop import NoWatcher as Silent
-    from zennas.training.recipe import Recipe
     from zennas.training.runner import train_structure
 
     found = resolve(str(target))
     given = {name: value for name, value in settings.items() if value is not None}
-    recipe, where = Recipe(**_fields_of(Recipe, given)), Where(**_fields_of(Where, given))
-    defaults = {"resolution": found.resolution or 32, "use_se": bool(found.use_se)}
-    unknown = sorted(set(given) - {field.name for field in fields(Job)})
+    recipe, options = Recipe(**_fields_of(Recipe, given)), RunOptions(**_fields_of(RunOptions, given))
+    own = {"resolution": found.resolution, "use_se": found.use_se}
+    unknown = sorted(set(given) - {field.name for field in fields(TrainingJob)})
     if unknown:
         raise TypeError(f"train() has no setting {', '.join(unknown)}")
-    job = Job(found.structure, dataset, recipe, distillation, **{**defaults, **given})
-    return train_structure(job, _training_folder(found.run, dataset, save_dir), where, watcher or Silent())
+    known = {name: value for name, value in own.items() if value is not None}
+    job = TrainingJob(found.structure, dataset, recipe, distillation, **{**known, **given})
+    return train_structure(job, _training_folder(found.run, dataset, save_dir), options, watcher or Silent())
 
 
 def _fields_of(kind: Any, settings: dict[str, Any]) -> dict[str, Any]:
