@@ -67,22 +67,32 @@ def search(
         _count("max_layers", max_layers),
         latency_limits(budget_latency_ms, latency_backend, latency_batch_size),
     )
-    if not budget:
-        raise WrongSettingError(
-            "a search needs a budget: params, flops, layers or latency "
-            "(--budget-params, --budget-flops, --max-layers, --budget-latency-ms)"
-        )
     own = {field.name for field in fields(SearchSettings)}
     options = {name: settings.pop(name) for name in list(settings) if name not in own}
     if options:
         settings["strategy_options"] = {**settings.get("strategy_options", {}), **options}
     chosen = SearchSettings(search_space=search_space, budget=budget, **settings)
-    place = ExecutorSettings(executor, workers, address)
-    folder = _folder(save_dir) or new_folder(Path(search_space).stem)
+    return search_with(chosen, save_dir, go_on, ExecutorSettings(executor, workers, address), watcher)
+
+
+def search_with(
+    settings: SearchSettings,
+    save_dir: str | Path | None = None,
+    go_on: bool = False,
+    executor: ExecutorSettings = ExecutorSettings(),
+    watcher: Watcher = NoWatcher(),
+) -> SearchResult:
+    """`search` with settings that are complete, from a file of settings for one. Raises what `search` raises."""
+    if not settings.budget:
+        raise WrongSettingError(
+            "a search needs a budget: params, flops, layers or latency "
+            "(--budget-params, --budget-flops, --max-layers, --budget-latency-ms)"
+        )
+    folder = _folder(save_dir) or new_folder(Path(settings.search_space).stem)
     if go_on and (folder / FILE).is_file():
-        resume(folder, watcher, chosen, place)
+        resume(folder, watcher, settings, executor)
     else:
-        start(folder, chosen, watcher, place)
+        start(folder, settings, watcher, executor)
     return read_result(folder)
 
 

@@ -21,7 +21,6 @@ from zennas.report.analysis import analyze_network
 from zennas.runs.store import StoreError
 from zennas.searching.preparing import settled
 from zennas.searching.settings import SearchSettings
-from ZeroShotProxy import ProxyError
 
 
 @pytest.mark.parametrize(
@@ -132,7 +131,7 @@ def test_settings_round_trip_and_are_checked() -> None:
         settled(SearchSettings(budget=Budget(params=10), strategy_options={"population_size": 1}))
     with pytest.raises(SettingsError, match=r"has no option 'population_sise': did you mean population_size\?"):
         settled(SearchSettings(budget=Budget(params=10), strategy_options={"population_sise": 9}))
-    with pytest.raises(ProxyError, match="precision"):
+    with pytest.raises(SettingsError, match="precision"):
         SearchSettings(precision="fp1")
 
 

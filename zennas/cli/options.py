@@ -43,9 +43,12 @@ def precision(text: str) -> str:
     return text
 
 
-def number_option(help: str, *, least: int = 1, most: int = LARGEST, default: str | bool = True) -> Any:
+def number_option(
+    help: str, *, least: int = 1, most: int = LARGEST, default: str | bool = True, panel: str | None = None
+) -> Any:
     """An option that is a count; `default` is shown where None means something."""
-    return typer.Option(help=help, parser=count(least, most), metavar="NUMBER", show_default=default)
+    parser = count(least, most)
+    return typer.Option(help=help, parser=parser, metavar="NUMBER", show_default=default, rich_help_panel=panel)
 
 
 def above_zero(text: str) -> float:
@@ -59,9 +62,9 @@ def above_zero(text: str) -> float:
     return value
 
 
-def latency_option(help: str) -> Any:
+def latency_option(help: str, panel: str | None = None) -> Any:
     """A budget of latency, which may be given several times."""
-    return typer.Option(help=help, parser=above_zero, metavar="NUMBER", show_default="no limit")
+    return typer.Option(help=help, parser=above_zero, metavar="NUMBER", show_default="no limit", rich_help_panel=panel)
 
 
 def one_unit(milliseconds: list[float], seconds: list[float]) -> list[float]:

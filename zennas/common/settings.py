@@ -80,7 +80,8 @@ def setting(
 ) -> Any:
     """A dataclass's field with a default and all that `Setting` says; its type is the field's annotation.
 
-    Kinds: bool, int, float, str, Path; tuples of them, `tuple[int, ...]`; each also `| None`.
+    Kinds: bool, int, float, str, Path; tuples of them, `tuple[int, ...]`; each also `| None`. A field may also hold a
+    mapping from names to values, which is a table in files and has no flag.
     """
     said = Setting(help, least, most, above, choices, unit, panel, metavar, shown, flag, existing, stored)
     return field(default=default, metadata=said.metadata)
@@ -160,6 +161,10 @@ def checked_value(one: Described, value: Any, error: type[Exception], name: str)
     """The value, with lists as tuples, and text as a path where that is wanted. Raises `error` calling it `name`."""
     if value is None and one.kind.optional:
         return None
+    if one.kind.of is dict:
+        if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+            raise error(f"{name} is {value!r}, expected names with values")
+        return value
     if not one.kind.many:
         return _checked_item(one, value, error, name)
     if not isinstance(value, (tuple, list)):
@@ -173,7 +178,9 @@ def from_values(kind: type[T], values: Mapping[str, Any]) -> T:
     for one in described(kind):
         inner = made.get(one.name)
         if one.kind.nested and one.kind.many and inner is not None:
-            made[one.name] = tuple(from_values(one.kind.of, each) for each in inner)
+            made[one.name] = tuple(
+                from_values(one.kind.of, each) if isinstance(each, Mapping) else each for each in inner
+            )
         elif one.kind.nested and isinstance(inner, Mapping):
             made[one.name] = from_values(one.kind.of, inner)
     return kind(**made)
@@ -232,6 +239,8 @@ def _kind(hint: Any) -> Kind:
         return Kind(inner.of, len(parts) < len(get_args(hint)), inner.many)
     if get_origin(hint) is tuple and get_args(hint)[1:] == (...,):
         return Kind(_kind(get_args(hint)[0]).of, many=True)
+    if get_origin(hint) in (dict, Mapping):
+        return Kind(dict)
     return Kind(hint if isinstance(hint, type) else object)
 
 

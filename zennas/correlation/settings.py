@@ -7,7 +7,7 @@ from typing import Any
 
 from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.common.limits import check_kind, check_resolution, check_whole
-from zennas.searching.settings import restored
+from zennas.common.settings_text import restored
 from ZeroShotProxy import ScoreSettings
 
 NOISE = "noise"
@@ -90,4 +90,4 @@ class CorrelateSettings:
     @classmethod
     def from_json(cls, stored: Any) -> CorrelateSettings:
         """Raises SettingsError where the settings are of another version."""
-        return restored(lambda values: cls(**values), cls, stored)
+        return restored(cls, stored)

@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Protocol
 
 from PlainNet.files import write_text
+from zennas.common.config import SETTINGS_FILE, config_text
 from zennas.common.environment import environment
 from zennas.common.errors import SettingsError
+from zennas.common.settings_text import differences
 from zennas.runs.candidate import Candidate, Measure
 from zennas.runs.store import SEARCH, Store, write_failure
 from zennas.searching.confirming import confirm, report
@@ -93,6 +95,7 @@ def start(
             "status": "searching",
         }
         with Store.create(folder, facts) as store:
+            _write(folder / SETTINGS_FILE, config_text(settings))
             _carry_out(store, settings, prepared, running, watcher)
 
 
@@ -131,8 +134,7 @@ _FINGERPRINTS = ("space_digest", "strategy_digest", "profile_digests")
 
 def _refuse_other(folder: Path, ours: SearchSettings, wanted: SearchSettings) -> None:
     """Raises SettingsError naming the settings that differ."""
-    stored, asked = ours.to_json(), wanted.to_json()
-    different = [f"{name} {stored[name]}, not {asked[name]}" for name in stored if stored[name] != asked[name]]
+    different = differences(ours.to_json(), wanted.to_json())
     if different:
         raise SettingsError(f"the run in {folder} was begun with {'; '.join(different)}: choose another folder")
 
@@ -161,13 +163,13 @@ def _carry_out(
         values = dict(zip((c.id for c in search.kept), objective.values(search.kept), strict=True))
         store.add_measures(best.id, {objective.name: Measure(values[best.id])})
     report(store, settings, best)
-    _write_best(store.folder / BEST_FILE, best)
+    _write(store.folder / BEST_FILE, f"{best.structure}\n")
     store.put({"status": FINISHED, "best": best.id, "finished": time.time()})
 
 
-def _write_best(path: Path, best: Candidate) -> None:
+def _write(path: Path, text: str) -> None:
     try:
-        write_text(path, f"{best.structure}\n")
+        write_text(path, text)
     except OSError as error:
         raise write_failure(path, error) from None
 

@@ -289,8 +289,9 @@ def test_a_truncated_run_is_called_damaged(tmp_path: Path) -> None:
 
 
 def test_a_best_structure_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*arguments: object) -> None:
-        raise OSError(28, "No space left on device")
+    def full(path: Path, text: str) -> None:
+        if path.name == BEST_FILE:
+            raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("zennas.searching.runner.write_text", full)
     with pytest.raises(StoreError, match=r"best_structure.txt cannot be written to: No space .*; free some space"):

@@ -16,7 +16,7 @@ from typing import Any
 from PlainNet import Structure
 from PlainNet.grammar import read
 from zennas.common.errors import WrongSettingError
-from zennas.common.limits import check_whole
+from zennas.common.settings import check, setting
 from zennas.runs.candidate import Candidate
 from zennas.searching.admission import Admission, generator_state, restore_generator
 from zennas.searching.strategies.base import Problem, Progress, Strategy, register
@@ -28,12 +28,12 @@ can hold no more evolves once it is full."""
 
 @dataclass(frozen=True)
 class EvolutionOptions:
-    """population_size: candidates that are kept, at least 2."""
+    """Options of evolution."""
 
-    population_size: int = 512
+    population_size: int = setting(512, "Candidates that are kept.", least=2)
 
     def __post_init__(self) -> None:
-        check_whole("population_size", self.population_size, WrongSettingError, least=2)
+        check(self, WrongSettingError)
 
 
 class Evolution:

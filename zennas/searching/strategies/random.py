@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from zennas.common.errors import WrongSettingError
-from zennas.common.limits import check_whole
+from zennas.common.settings import check, setting
 from zennas.runs.candidate import Candidate
 from zennas.searching.admission import Admission, generator_state, restore_generator
 from zennas.searching.strategies.base import Problem, Progress, Strategy, register
@@ -16,12 +16,12 @@ from zennas.searching.strategies.base import Problem, Progress, Strategy, regist
 
 @dataclass(frozen=True)
 class RandomOptions:
-    """keep: how many of the best are kept, at least 1."""
+    """Options of random search."""
 
-    keep: int = 64
+    keep: int = setting(64, "How many of the best are kept.", least=1)
 
     def __post_init__(self) -> None:
-        check_whole("keep", self.keep, WrongSettingError)
+        check(self, WrongSettingError)
 
 
 class RandomSearch:
