@@ -9,9 +9,10 @@ files: `{"genotype": {"normal": …}, "width": 16, "depth": 20}`, with `"image":
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import permutations
+from itertools import combinations, permutations
 from random import Random
 from typing import Literal, NamedTuple, get_args
 
@@ -19,6 +20,7 @@ from PlainNet import BlockSpec, Structure, StructureError
 from PlainNet.blocks.darts import KINDS, OPERATIONS, Cell, Stack
 from PlainNet.blocktype import block_type
 from SearchSpace.base import SPACES, SearchSpaceError
+from SearchSpace.decisions import Decision, DecisionSpace, check_choices
 from SearchSpace.genotype import PUBLISHED, Edge, Genotype, from_lists, from_syntax, literal, read_json, read_syntax
 
 Image = Literal["cifar", "imagenet"]
@@ -26,6 +28,20 @@ SEARCHED = OPERATIONS[1:8]
 """What an edge may be in the search space. The supernet of DARTS has `none` too, but no genotype is left with it."""
 
 NODES = 4
+SOURCES = tuple(tuple(combinations(range(node + 2), 2)) for node in range(NODES))
+"""For each node, the pairs of sources that its two edges may have."""
+
+
+def _cell_decisions(cell: str) -> Iterator[Decision]:
+    for node, pairs in enumerate(SOURCES):
+        if len(pairs) > 1:
+            yield Decision(f"{cell}_node{node}_sources", tuple(f"{a},{b}" for a, b in pairs))
+        for i in (1, 2):
+            yield Decision(f"{cell}_node{node}_operation{i}", SEARCHED)
+
+
+DECISIONS = (*_cell_decisions("normal"), *_cell_decisions("reduce"))
+"""22 decisions: for each cell 1·3·6·10 ways to choose sources, and 7 to the power of 8 to choose operations."""
 
 
 class Stacking(NamedTuple):
@@ -165,7 +181,7 @@ def _canonical_cell(edges: tuple[Edge, ...], concat: tuple[int, ...]) -> str:
 
 
 @dataclass(frozen=True)
-class Darts:
+class Darts(DecisionSpace):
     """The space as networks, for a search: a mutation gives a random edge another operation or another source.
 
     The two edges of a node come from different sources, and every node is part of the output. How the cells are
@@ -192,10 +208,32 @@ class Darts:
 
     def contains(self, structure: Structure) -> bool:
         try:
-            genotype = genotype_of(structure)
+            return self._why_not(structure) is None
         except SearchSpaceError:
             return False
-        return why_not(genotype) is None and stacking_of(structure) == stacking_of(self.start)
+
+    def decisions(self) -> tuple[Decision, ...]:
+        return DECISIONS
+
+    def encode(self, structure: Structure) -> tuple[int, ...]:
+        """Return 22 choices: for each node of each cell its pair of sources, then its two operations.
+
+        A pair of sources has no order: the first operation is that of the source with the lower number. So
+        `decode(encode(s))` is `s` with the two edges of each node sorted by source, which is the same network but for
+        the names of its weights. The first node has no choice of sources. Raises SearchSpaceError if `structure` is not
+        in the space.
+        """
+        genotype = genotype_of(structure)
+        reason = self._why_not(structure)
+        if reason is not None:
+            raise SearchSpaceError(f"the network is not in the search space darts: {reason}")
+        return (*_choices_of(genotype.normal), *_choices_of(genotype.reduce))
+
+    def decode(self, choices: Sequence[int]) -> Structure:
+        """Return the network of 22 choices, stacked like `start`. Raises SearchSpaceError for invalid options."""
+        check_choices(DECISIONS, choices)
+        half = len(DECISIONS) // 2
+        return self._network(_edges_of_choices(choices[:half]), _edges_of_choices(choices[half:]))
 
     def read(self, text: str) -> Structure:
         return read(text)
@@ -206,10 +244,35 @@ class Darts:
     def canonical(self, structure: Structure) -> str:
         return canonical(structure)
 
+    def _why_not(self, structure: Structure) -> str | None:
+        expected, found = stacking_of(self.start), stacking_of(structure)
+        if found != expected:
+            return f"it is stacked as {found}, expected {expected}"
+        return why_not(genotype_of(structure))
+
     def _network(self, normal: tuple[Edge, ...], reduce: tuple[Edge, ...]) -> Structure:
         everything = tuple(range(2, NODES + 2))
         image, channels, layers = stacking_of(self.start)
         return network(Genotype(normal, everything, reduce, everything), channels, layers, image)
+
+
+def _choices_of(edges: tuple[Edge, ...]) -> Iterator[int]:
+    """The choices of one cell."""
+    for pairs, first, second in zip(SOURCES, edges[::2], edges[1::2], strict=True):
+        low, high = sorted((first, second), key=lambda edge: edge[1])
+        if len(pairs) > 1:
+            yield pairs.index((low[1], high[1]))
+        yield from (SEARCHED.index(low[0]), SEARCHED.index(high[0]))
+
+
+def _edges_of_choices(choices: Sequence[int]) -> tuple[Edge, ...]:
+    """The edges of one cell."""
+    left = iter(choices)
+    edges: list[Edge] = []
+    for pairs in SOURCES:
+        sources = pairs[next(left) if len(pairs) > 1 else 0]
+        edges += [(SEARCHED[next(left)], source) for source in sources]
+    return tuple(edges)
 
 
 def _random_cell(rng: Random) -> tuple[Edge, ...]:

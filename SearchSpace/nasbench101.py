@@ -18,13 +18,20 @@ from random import Random
 from typing import Any
 
 from PlainNet import BlockSpec, Structure
-from PlainNet.blocks.nasbench101 import OPERATIONS, OUTPUT, VERTICES, Edge, edges_of, matrix_of, passed
+from PlainNet.blocks.nasbench101 import EDGES, OPERATIONS, OUTPUT, VERTICES, Edge, edges_of, matrix_of, passed
 from SearchSpace.base import SPACES, SearchSpaceError
+from SearchSpace.decisions import Decision, DecisionSpace, check_choices
 
 MAX_EDGES = 9
 CHANNELS = 128
 STACKS = 3
 CELLS_A_STACK = 3
+
+DECISIONS = (
+    *(Decision(f"edge_{i}_to_{j}", ("absent", "present")) for i, j in EDGES),
+    *(Decision(f"operation_{vertex}", OPERATIONS) for vertex in range(1, OUTPUT)),
+)
+"""Each of the 21 edges, then the operations of the five vertices between input and output."""
 
 _VERTEX = re.compile(r"([a-z0-9-]+)~([0-9]+(?:,[0-9]+)*)")
 _MAX_TEXT = 2_000
@@ -194,7 +201,7 @@ def canonical(cell: Cell101) -> str:
 
 
 @dataclass(frozen=True)
-class NASBench101:
+class NASBench101(DecisionSpace):
     """The space as networks, for a search.
 
     A mutation gives a vertex another operation, adds or removes an edge, or adds a vertex on a new path; what is then
@@ -228,6 +235,31 @@ class NASBench101:
         except SearchSpaceError:
             return False
         return True
+
+    def decisions(self) -> tuple[Decision, ...]:
+        return DECISIONS
+
+    def encode(self, structure: Structure) -> tuple[int, ...]:
+        """Return 21 edges as 0 or 1, then 5 operations. Raises SearchSpaceError if `structure` is not in the space.
+
+        Unused vertices come right before the output. They have the first operation and an edge from the input, so that
+        one more edge, to the output, puts the first of them to use.
+        """
+        cell = cell_of(structure)
+        unused = range(cell.output, OUTPUT)
+        edges = {(i, OUTPUT if j == cell.output else j) for i, j in cell.edges} | {(0, vertex) for vertex in unused}
+        operations = [OPERATIONS.index(operation) for operation in cell.operations] + len(unused) * [0]
+        return (*(int(edge in edges) for edge in EDGES), *operations)
+
+    def decode(self, choices: Sequence[int]) -> Structure:
+        """Return the network of 21 edges and 5 operations, without the vertices that are on no path to the output.
+
+        Raises SearchSpaceError if the choices are not valid options, if no path leads from the input to the output, or
+        if more than 9 edges are on such paths.
+        """
+        check_choices(DECISIONS, choices)
+        edges = [edge for edge, present in zip(EDGES, choices, strict=False) if present]
+        return network(pruned([OPERATIONS[i] for i in choices[len(EDGES) :]], edges))
 
     def read(self, text: str) -> Structure:
         return network(Cell101.parse(text))

@@ -8,7 +8,7 @@ module and features follow; `cell_of` is the way back. `canonical` names all cel
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import permutations, product
@@ -20,10 +20,14 @@ from PlainNet.blocks.nasbench201 import EDGES, OPERATIONS
 from PlainNet.cost import op_cost
 from PlainNet.ops import OpGraph
 from SearchSpace.base import SPACES, SearchSpaceError
+from SearchSpace.decisions import Decision, DecisionSpace, check_choices
 
 CHANNELS = 16
 CELLS_A_STAGE = 5
 STAGES = 3
+
+DECISIONS = tuple(Decision(f"edge_{source}_to_{to}", OPERATIONS) for to, source in EDGES)
+"""The operation on each edge: 5 to the power of 6, or 15,625 cells, and 24 neighbours each."""
 
 CONVOLUTIONS = ("nor_conv_1x1", "nor_conv_3x3")
 
@@ -185,7 +189,7 @@ def published_flops(graph: OpGraph) -> int:
 
 
 @dataclass(frozen=True)
-class NASBench201:
+class NASBench201(DecisionSpace):
     """The space as networks, for a search: a mutation puts another operation on a random edge."""
 
     start: Cell201
@@ -211,6 +215,16 @@ class NASBench201:
         except SearchSpaceError:
             return False
         return True
+
+    def decisions(self) -> tuple[Decision, ...]:
+        return DECISIONS
+
+    def encode(self, structure: Structure) -> tuple[int, ...]:
+        return cell_of(structure).edges
+
+    def decode(self, choices: Sequence[int]) -> Structure:
+        check_choices(DECISIONS, choices)
+        return network(Cell201(tuple(choices)))
 
     def read(self, text: str) -> Structure:
         return network(Cell201.parse(text))
