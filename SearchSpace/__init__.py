@@ -1,4 +1,4 @@
-"""Which structures a search may reach. Start reading at `base.py`, then `search_space_XXBL.py`."""
+"""Search spaces: which structures a search can reach. Start reading at `base.py`, then `search_space_XXBL.py`."""
 
 from SearchSpace.base import SPACES, CellSpace, SearchSpace, SearchSpaceError, full_name, load_space
 from SearchSpace.decisions import Decision, DecisionSpace, neighbours

@@ -1,4 +1,4 @@
-"""Search spaces made of a fixed list of choices: encoding, neighbours and uniform sampling.
+"""Search spaces that are a fixed list of choices: encoding, neighbours and uniform sampling.
 
 NAS-Bench-201, NAS-Bench-101 and DARTS are such spaces. Spaces without a fixed list, like XXBL and IDW_fixfc, are open:
 `neighbours` samples mutations there.
