@@ -75,7 +75,7 @@ def test_vertices_on_no_path_are_left_out() -> None:
         ("x" * 3000, "more than 2000"),
         ("{", "is not valid JSON"),
         ('{"matrix": [[0, 1], [0, 0]]}', "ops is 'None'"),
-        ('{"matrix": [[0, 1], [0, 0]], "ops": ["input", "x"]}', "goes from input to output"),
+        ('{"matrix": [[0, 1], [0, 0]], "ops": ["input", "x"]}', "starts with input and ends with output"),
         ('{"matrix": [[0, 1]], "ops": ["input", "output"]}', "expected 2 rows"),
         ('{"matrix": [[0, 1], [0]], "ops": ["input", "output"]}', "row 1 of matrix"),
         ('{"matrix": [[0, 2], [0, 0]], "ops": ["input", "output"]}', "zeros and ones"),
