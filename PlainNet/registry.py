@@ -1,7 +1,7 @@
-"""How a package finds its parts: one file to add a block, a search space, a proxy or a back end.
+"""Registries: a new block, search space, proxy or back end is one new file in its package.
 
-A `Registry` imports every module of its package on first use; the modules register what they hold.
-A duplicate name raises, a miss names the nearest match, a broken file fails naming itself.
+A `Registry` imports all modules of its package when it is first used, and the modules register their parts. Duplicate
+names, unknown names and broken files raise errors; that for an unknown name lists similar names.
 """
 
 from __future__ import annotations
@@ -19,23 +19,25 @@ T = TypeVar("T")
 
 
 def nearest_names(name: str, known: Iterable[str]) -> list[str]:
-    """At most three of the known names that look like `name`, best first."""
+    """Return up to three of the known names that are similar to `name`, best first."""
     return difflib.get_close_matches(name[:80], list(known), n=3, cutoff=0.5)
 
 
 class UnknownNameError(ZennasError, ValueError):
-    """No such name in a registry; the message lists the nearest ones."""
+    """Raised if a registry does not have a name. The message lists similar names."""
 
 
 class RegistryError(ZennasError, RuntimeError):
-    """A registry that cannot be built: two parts of one name, or a module that fails to import."""
+    """Raised if a registry cannot be filled: two parts have the same name, or a module cannot be imported."""
 
 
 class Registry(Generic[T]):
-    """Names to parts, filled by the modules of `package`.
+    """A mapping from names to parts, filled by the modules of a package.
 
-    Look-up ignores case, so that `--proxy Zen` and `--proxy zen` are one thing; listing keeps the
-    spelling that was registered. Modules whose name starts with an underscore are not imported.
+    noun: what a part is called in messages. package: the package whose modules register parts.
+
+    Names are looked up without regard to case, and listed as they were registered. Modules whose names start with an
+    underscore are not imported.
     """
 
     def __init__(self, noun: str, package: str) -> None:
@@ -45,14 +47,14 @@ class Registry(Generic[T]):
         self._loaded = False
 
     def add(self, name: str, item: T) -> None:
-        """Register `item`; raises RegistryError if the name is taken."""
+        """Register `item` under `name`. Raises RegistryError if the name is taken."""
         key = name.casefold()
         if key in self._items:
             raise RegistryError(f"two {self.noun}s are named {name!r}: rename one of them")
         self._items[key] = (name, item)
 
     def get(self, name: str) -> T:
-        """The part of that name; raises UnknownNameError naming the nearest matches."""
+        """Return the part named `name`. Raises UnknownNameError, with similar names, if there is none."""
         self._load()
         try:
             return self._items[name.casefold()][1]
@@ -60,7 +62,7 @@ class Registry(Generic[T]):
             raise UnknownNameError(self.miss(name)) from None
 
     def spelling(self, name: str) -> str:
-        """The name as it was registered; raises UnknownNameError."""
+        """Return the name as it was registered. Raises UnknownNameError if there is no such name."""
         self.get(name)
         return self._items[name.casefold()][0]
 
@@ -69,6 +71,7 @@ class Registry(Generic[T]):
         return name.casefold() in self._items
 
     def names(self) -> list[str]:
+        """Return all names, in the order of registration."""
         self._load()
         return [name for name, _ in self._items.values()]
 
@@ -77,12 +80,12 @@ class Registry(Generic[T]):
         return iter([item for _, item in self._items.values()])
 
     def nearest(self, name: str) -> list[str]:
-        """At most three registered names that look like `name`, best first."""
+        """Return up to three registered names that are similar to `name`, best first."""
         self._load()
         return [self._items[key][0] for key in nearest_names(name.casefold(), self._items)]
 
     def miss(self, name: str) -> str:
-        """The message for a name that is not here."""
+        """Return the message for a name that is not registered."""
         near = self.nearest(name)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(self.names())}"
         return f"unknown {self.noun} {name[:80]!r} ({hint})"
@@ -90,7 +93,7 @@ class Registry(Generic[T]):
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True  # before the imports: modules may look things up while they register
+        self._loaded = True  # before the imports, as modules may look up parts while they are imported
         package = importlib.import_module(self._package)
         for info in pkgutil.iter_modules(package.__path__):
             if info.name.startswith("_"):

@@ -139,7 +139,7 @@ ERRORS: list[tuple[list[str], int, str]] = [
     (["search", "--budget-params", "1M", "--search-space", "nowhere"], 2, "unknown search space 'nowhere'"),
     (["search", "--budget-params", "1M", "--search-space", "nowhere.py"], 1, "is not a file"),
     (["search", "--budget-params", "1M", "--proxy", "zan"], 2, "did you mean"),
-    (["search", "--budget-params", "1M", "--device", "cuda:7"], 2, "is not there"),
+    (["search", "--budget-params", "1M", "--device", "cuda:7"], 2, "does not exist"),
     (["search", "--budget-params", "1M", "--gpu", "7"], 2, "leave out --gpu, or use --device cpu"),
     (["search", "--budget-params", "1M", "--proxy", "zen", "--proxy", "zan"], 2, "did you mean"),
     (["search", "--budget-params", "1M", "--resolution", "4096"], 2, "from 1 to 2048"),
