@@ -1,8 +1,8 @@
-"""How a package finds its parts: one file to add a block, a search space, a proxy or a back end.
+"""Registries: a new block, search space, proxy or back end is one new file in its package.
 
-A `Registry` imports every module of its package on first use, and what installed distributions announce as entry
-points of its group (`plugins.py`); the modules register what they hold. A user's own file is loaded by its path.
-A duplicate name raises, a miss names the nearest match, whatever is broken fails naming itself.
+A `Registry` imports all modules of its package when it is first used, then the entry points of its group that installed
+distributions have (see `plugins.py`); the modules register their parts. A user's own file is loaded by its path.
+Duplicate names, unknown names and broken files raise errors; that for an unknown name lists similar names.
 """
 
 from __future__ import annotations
@@ -27,24 +27,29 @@ T = TypeVar("T")
 
 
 def nearest_names(name: str, known: Iterable[str]) -> list[str]:
-    """At most three of the known names that look like `name`, best first."""
+    """Return up to three of the known names that are similar to `name`, best first."""
     return difflib.get_close_matches(name[:80], list(known), n=3, cutoff=0.5)
 
 
 class UnknownNameError(ZennasError, ValueError):
-    """No such name in a registry; the message lists the nearest ones."""
+    """Raised if a registry does not have a name. The message lists similar names."""
 
 
 class RegistryError(ZennasError, RuntimeError):
-    """A registry that cannot be built: two parts of one name, or a module that fails to import."""
+    """Raised if a registry cannot be filled: two parts have the same name, or a module cannot be imported."""
 
 
 class Registry(Generic[T]):
-    """Names to parts, filled by the modules of `package` and by the entry points of `group`.
+    """A mapping from names to parts, filled by the modules of a package and by the entry points of a group.
 
-    Look-up ignores case, so that `--proxy Zen` and `--proxy zen` are one thing; listing keeps the
-    spelling that was registered. Modules whose name starts with an underscore are not imported.
-    names_of: the names of a part that an entry point holds itself; without it, the name of the entry point.
+    noun: what a part is called in messages.
+    package: the package whose modules register parts.
+    group: the group of entry points, or "" for none.
+    names_of: returns the names of a part that an entry point refers to directly. Without it, the name of the entry
+        point is used.
+
+    Names are looked up without regard to case, and listed as they were registered. Modules whose names start with an
+    underscore are not imported.
     """
 
     def __init__(
@@ -58,7 +63,7 @@ class Registry(Generic[T]):
         self._loaded = False
 
     def add(self, name: str, item: T) -> None:
-        """Register `item`; raises RegistryError if the name is taken."""
+        """Register `item` under `name`. Raises RegistryError if the name is taken."""
         self._put(name, item, origin())
 
     def _put(self, name: str, item: T, own: Origin) -> None:
@@ -71,7 +76,7 @@ class Registry(Generic[T]):
         self._items[key] = (name, item, own)
 
     def get(self, name: str) -> T:
-        """The part of that name; raises UnknownNameError naming the nearest matches."""
+        """Return the part named `name`. Raises UnknownNameError, with similar names, if there is none."""
         self._load()
         try:
             return self._items[name.casefold()][1]
@@ -79,7 +84,7 @@ class Registry(Generic[T]):
             raise UnknownNameError(self.miss(name)) from None
 
     def spelling(self, name: str) -> str:
-        """The name as it was registered; raises UnknownNameError."""
+        """Return the name as it was registered. Raises UnknownNameError if there is no such name."""
         self.get(name)
         return self._items[name.casefold()][0]
 
@@ -88,6 +93,7 @@ class Registry(Generic[T]):
         return name.casefold() in self._items
 
     def names(self) -> list[str]:
+        """Return all names, in the order of registration."""
         self._load()
         return [name for name, *_ in self._items.values()]
 
@@ -96,31 +102,32 @@ class Registry(Generic[T]):
         return iter([item for _, item, _ in self._items.values()])
 
     def nearest(self, name: str) -> list[str]:
-        """At most three registered names that look like `name`, best first."""
+        """Return up to three registered names that are similar to `name`, best first."""
         self._load()
         return [self._items[key][0] for key in nearest_names(name.casefold(), self._items)]
 
     def miss(self, name: str) -> str:
-        """The message for a name that is not here."""
+        """Return the message for a name that is not registered."""
         near = self.nearest(name)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(self.names())}"
         return f"unknown {self.noun} {name[:80]!r} ({hint})"
 
     def load_file(self, path: Path | str) -> list[str]:
-        """Load a user's own .py file, once; gives the names that it registers.
+        """Load a user's .py file, unless it is loaded already, and return the names that it registers.
 
-        Raises RegistryError, naming the file, where it cannot be run or registers nothing.
+        The file is executed, so load only files that you trust. Raises RegistryError, with the path, if the file does
+        not exist, fails, or registers nothing.
         """
         self._load()
         place = Path(path).expanduser().resolve()
         if not place.is_file():
-            raise RegistryError(f"there is no file {place}, expected one that registers a {self.noun}")
+            raise RegistryError(f"{place} does not exist, expected a file that registers a {self.noun}")
         if not self._from(place):
             with self._whole_or_not_at_all(str(place)):
                 load_module(place)
         found = self._from(place)
         if not found:
-            raise RegistryError(f"{place} registers no {self.noun}")
+            raise RegistryError(f"{place} does not register a {self.noun}")
         return found
 
     def _from(self, file: Path) -> list[str]:
@@ -129,7 +136,7 @@ class Registry(Generic[T]):
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True  # before the imports: modules may look things up while they register
+        self._loaded = True  # before the imports, as modules may look up parts while they are imported
         try:
             package = importlib.import_module(self._package)
             for info in pkgutil.iter_modules(package.__path__):
@@ -155,7 +162,7 @@ class Registry(Generic[T]):
 
     @contextmanager
     def _whole_or_not_at_all(self, source: str) -> Iterator[None]:
-        """Errors become RegistryErrors that name `source`; a module that fails leaves nothing registered."""
+        """Turn errors into RegistryErrors that name `source`, and remove what a failing module has registered."""
         before = set(self._items)
         try:
             yield
@@ -163,5 +170,5 @@ class Registry(Generic[T]):
             for key in set(self._items) - before:
                 if self._items[key][2].module not in sys.modules:
                     del self._items[key]
-            told = str(error) if isinstance(error, ZennasError) else f"{type(error).__name__}: {error}"
-            raise RegistryError(f"{source} cannot be loaded: {told}") from error
+            reason = str(error) if isinstance(error, ZennasError) else f"{type(error).__name__}: {error}"
+            raise RegistryError(f"{source} cannot be loaded: {reason}") from error

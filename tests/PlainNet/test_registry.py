@@ -128,8 +128,8 @@ def test_a_file_of_the_package_is_not_loaded_again(made: Make, tmp_path: Path) -
         ("1 / 0", "ZeroDivisionError"),
         ("def", "SyntaxError"),
         (KNOW.format(name="first", item=""), "two parts claim the thing 'first', one from .*/first.py and one from"),
-        ("", "registers no thing"),
-        (None, "there is no file"),
+        ("", "does not register a thing"),
+        (None, "does not exist, expected a file that registers a thing"),
     ],
 )
 def test_a_file_that_is_no_use_is_named(made: Make, tmp_path: Path, text: str | None, reason: str) -> None:

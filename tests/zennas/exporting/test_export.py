@@ -211,7 +211,7 @@ MISUSE: dict[str, tuple[list[str], str, int]] = {
     "batch": (["RUN", "--format", "tensorrt", "--max-batch", "5000"], "a number from 1 to 4096", 2),
     "calibration": (["RUN", "--calibration-images", "9"], "leave out --calibration-images", 2),
     "not a number": (["RUN", "--calibration-images", "0"], "calibration", 2),
-    "no checkpoint": (["RUN", "--checkpoint", "nope.pt"], "nope.pt is not there", 1),
+    "no checkpoint": (["RUN", "--checkpoint", "nope.pt"], "nope.pt does not exist", 1),
     "corrupt checkpoint": (["RUN", "--checkpoint", "text.txt"], "cannot be read as a checkpoint", 1),
     "into a file": (["RUN", "--out", "text.txt/file.onnx"], "cannot make the folder text.txt", 1),
     "into a folder": (["RUN", "--out", "EMPTY"], "is a folder", 1),
