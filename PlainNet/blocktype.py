@@ -130,7 +130,7 @@ class BlockType:
             raise StructureError(f"{self.kind} has {wanted}")
 
 
-BLOCKS: Registry[BlockType] = Registry("block", "PlainNet.blocks")
+BLOCKS: Registry[BlockType] = Registry("block", "PlainNet.blocks", "zennas.blocks", lambda block: (block.kind,))
 
 
 def register(block_type: BlockType) -> None:

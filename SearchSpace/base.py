@@ -65,7 +65,7 @@ class SpaceFactory(Protocol):
     def __call__(self, initial: Structure | None = None) -> SearchSpace: ...
 
 
-SPACES: Registry[SpaceFactory] = Registry("search space", "SearchSpace")
+SPACES: Registry[SpaceFactory] = Registry("search space", "SearchSpace", "zennas.search_spaces")
 
 _PREFIX = "search_space_"
 

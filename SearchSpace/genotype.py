@@ -12,10 +12,10 @@ import json
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from PlainNet.blocks.darts import NODES, OPERATIONS
+from PlainNet.registry import nearest_names
 from SearchSpace.base import SearchSpaceError
 
 Edge = tuple[str, int]
@@ -164,7 +164,7 @@ def _check_edges(name: str, edges: tuple[Edge, ...]) -> None:
         raise SearchSpaceError(f"{name} has {len(edges)} edges, expected two for each node: {counts}")
     for i, (operation, source) in enumerate(edges):
         if operation not in OPERATIONS:
-            near = get_close_matches(str(operation), OPERATIONS, n=2) or OPERATIONS
+            near = nearest_names(str(operation), OPERATIONS) or OPERATIONS
             raise SearchSpaceError(f"edge {i} of {name} is {_short(operation)}, expected {' or '.join(near)}")
         if type(source) is not int or not 0 <= source < i // 2 + 2:
             raise SearchSpaceError(f"source of edge {i} of {name} is {_short(source)}, expected 0 to {i // 2 + 1}")

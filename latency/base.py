@@ -137,7 +137,9 @@ class LatencyBackend(Protocol):
         """Libraries that decide the outcome, and their versions."""
 
 
-BACKENDS: Registry[LatencyBackend] = Registry("latency back end", "latency.backends")
+BACKENDS: Registry[LatencyBackend] = Registry(
+    "latency back end", "latency.backends", "zennas.latency_backends", lambda backend: (backend.name,)
+)
 """The back ends by name; the files of `backends/` add theirs."""
 
 

@@ -112,7 +112,9 @@ class Format(Protocol):
         """How to load it, in one line."""
 
 
-FORMATS: Registry[Format] = Registry("export format", "zennas.exporting.formats")
+FORMATS: Registry[Format] = Registry(
+    "export format", "zennas.exporting.formats", "zennas.export_formats", lambda form: (form.name,)
+)
 """The formats by name; the files of `formats/` add theirs."""
 
 
