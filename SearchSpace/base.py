@@ -75,7 +75,7 @@ def load_space(name_or_path: str, initial: Structure | None = None) -> SearchSpa
 
     Raises UnknownNameError, or SearchSpaceError where the file is no search space.
     """
-    name = full_name(name_or_path)
+    name = lasting_space(name_or_path)
     if name in SPACES:
         return SPACES.get(name)(initial)
     from SearchSpace.gen_search_space import FileSpace
@@ -83,7 +83,7 @@ def load_space(name_or_path: str, initial: Structure | None = None) -> SearchSpa
     return FileSpace.load(Path(name), initial)
 
 
-def full_name(name_or_path: str) -> str:
+def lasting_space(name_or_path: str) -> str:
     """What `load_space` understands in every folder: the registered name, or the absolute path of a user's file.
 
     Raises UnknownNameError.

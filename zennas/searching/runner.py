@@ -20,7 +20,7 @@ from latency.base import LatencyError
 from PlainNet import Options, StructureError, parse
 from PlainNet.cost import CostModel
 from PlainNet.files import write_text
-from SearchSpace import SPACES, SearchSpace, full_name, load_space
+from SearchSpace import SPACES, SearchSpace, lasting_space, load_space
 from zennas.budget.meters import Device, devices, digests, settled_latency
 from zennas.common.environment import environment
 from zennas.common.errors import SettingsError
@@ -158,7 +158,7 @@ def _settled(settings: SearchSettings) -> SearchSettings:
     return replace(
         settings,
         budget=settled_latency(settings.budget),
-        search_space=full_name(settings.search_space),
+        search_space=lasting_space(settings.search_space),
         device=device,
     )
 

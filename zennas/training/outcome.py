@@ -16,7 +16,7 @@ import torch
 from PlainNet.checkpoint import tensor_bytes
 from PlainNet.files import write_bytes, write_text
 from zennas.common.environment import environment
-from zennas.data import ImageSet, full_name
+from zennas.data import ImageSet, lasting_dataset
 from zennas.named.card import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
 from zennas.training.job import Job, settings_of
 from zennas.training.recipe import TrainingError
@@ -97,7 +97,7 @@ def card_of(job: Job, train: ImageSet, test: ImageSet, shown: Shown, state: Stat
         "bn_eps": job.recipe.bn_eps,
         "classes": list(train.classes),
         "normalisation": shown.normalisation.to_json(),
-        "dataset": full_name(job.dataset),
+        "dataset": lasting_dataset(job.dataset),
         "data_folder": None if job.data_folder is None else str(job.data_folder.resolve()),
         "train_images": len(train),
         "test_images": len(test),
