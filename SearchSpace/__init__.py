@@ -1,6 +1,6 @@
 """Search spaces: which structures a search can reach. Start reading at `base.py`, then `search_space_XXBL.py`."""
 
-from SearchSpace.base import SPACES, CellSpace, SearchSpace, SearchSpaceError, full_name, load_space
+from SearchSpace.base import SPACES, CellSpace, SearchSpace, SearchSpaceError, lasting_space, load_space
 from SearchSpace.decisions import Decision, DecisionSpace, neighbours
 
 __all__ = [
@@ -10,7 +10,7 @@ __all__ = [
     "DecisionSpace",
     "SearchSpace",
     "SearchSpaceError",
-    "full_name",
+    "lasting_space",
     "load_space",
     "neighbours",
 ]

@@ -79,7 +79,7 @@ def load_space(name_or_path: str, initial: Structure | None = None) -> SearchSpa
 
     Raises UnknownNameError if there is no such space, and SearchSpaceError if the file does not define one.
     """
-    name = full_name(name_or_path)
+    name = lasting_space(name_or_path)
     if name in SPACES:
         return SPACES.get(name)(initial)
     from SearchSpace.gen_search_space import FileSpace
@@ -87,7 +87,7 @@ def load_space(name_or_path: str, initial: Structure | None = None) -> SearchSpa
     return FileSpace.load(Path(name), initial)
 
 
-def full_name(name_or_path: str) -> str:
+def lasting_space(name_or_path: str) -> str:
     """Return a name for `load_space` that does not depend on the current folder.
 
     That is the registered name of a space, or the absolute path of a user's file. Raises UnknownNameError if there is

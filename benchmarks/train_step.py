@@ -17,7 +17,7 @@ from PlainNet.masternet import MasterNet, build
 from zennas.accuracy.protocol import Evaluation
 from zennas.data import ImageSet
 from zennas.data.base import Shown, in_memory
-from zennas.data.cifar import USUAL
+from zennas.data.sets.cifar import USUAL
 from zennas.training.distributed import Group
 from zennas.training.feed import Feed
 from zennas.training.loop import train_epochs

@@ -55,6 +55,16 @@ assert "acme_count" in ZeroShotProxy.PROXIES
     run(path, "-c", code)
 
 
+def test_a_network_is_trained_on_a_foreign_data_set_and_evaluated_on_it(path: str, tmp_path: Path) -> None:
+    structure = "SuperConvK3BNRELU(3,8,1,1)"
+    chosen = ("--dataset", "dots", "--epochs", "1", "--device", "cpu", "--save-dir", str(tmp_path / "t"))
+    run(path, "-m", "zennas", "train", structure, *chosen)
+    card = json.loads((tmp_path / "t" / "train.json").read_text())
+    assert (card["dataset"], card["classes"]) == ("acme_dots", ["red", "green", "blue"])
+    found = json.loads(run(path, "-m", "zennas", "eval", str(tmp_path / "t"), "--json"))
+    assert found["images"] == 20
+
+
 def test_a_search_runs_in_a_foreign_space(path: str, tmp_path: Path) -> None:
     code = f"""
 import sys, zennas

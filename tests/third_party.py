@@ -25,6 +25,24 @@ def conv_bn_relu(b, x, spec):
 
 BLOCK = BlockType("AcmeConv", (CHANNELS,), lower=conv_bn_relu, linear=True, depth=lambda spec: 1)
 """,
+    "acme_dataset.py": """
+from zennas.data.base import Normalisation, Usual, in_memory
+from zennas.data.registry import DataSet, register
+
+USUAL = Usual(Normalisation((0.5, 0.5, 0.5), (0.25, 0.25, 0.25)), crop="shift", flip=True, policy="cifar10")
+
+def dots(split, folder):
+    import torch
+
+    count = 40 if split == "train" else 20
+    labels = [i % 3 for i in range(count)]
+    pixels = torch.zeros(count, 3, 8, 8, dtype=torch.uint8)
+    for i, label in enumerate(labels):
+        pixels[i, label] = 100 + i
+    return in_memory(f"acme_dots, {split}", ("red", "green", "blue"), labels, pixels, USUAL)
+
+register(DataSet("acme_dots", 3, 8, USUAL, how_to_get="it is made up", open=dots, synonyms=("dots",)))
+""",
     "acme_space.py": """
 from SearchSpace.superblocks import SuperBlockSpace, default_start
 
@@ -40,6 +58,9 @@ whatever = acme_proxy
 
 [zennas.blocks]
 AcmeConv = acme_block:BLOCK
+
+[zennas.datasets]
+whatever = acme_dataset
 
 [zennas.search_spaces]
 acme = acme_space:space

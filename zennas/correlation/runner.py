@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from PlainNet import Cost, Structure
-from SearchSpace import full_name as full_space_name
-from SearchSpace import load_space
+from SearchSpace import lasting_space, load_space
 from zennas.accuracy.tables import read as read_table
 from zennas.common.environment import environment
 from zennas.common.errors import SettingsError
 from zennas.common.numbers import counted
-from zennas.correlation.data import Drawn, draw_batches, full_name
+from zennas.correlation.data import Drawn, draw_batches, lasting_images
 from zennas.correlation.overview import FINISHED, KIND, SCORING
 from zennas.correlation.result import compute, scored_names
 from zennas.correlation.sample import Sample, draw, reader
@@ -141,9 +140,9 @@ def _settled(settings: CorrelateSettings) -> CorrelateSettings:
     return replace(
         settings,
         proxies=proxies,
-        space=full_space_name(settings.space),
+        space=lasting_space(settings.space),
         table=str(Path(settings.table).resolve()),
-        data=full_name(settings.data),
+        data=lasting_images(settings.data),
         device=device,
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from latency.base import LatencyError
 from PlainNet import Options, parse
 from PlainNet.cost import CostModel
-from SearchSpace import SPACES, SearchSpace, full_name, load_space
+from SearchSpace import SPACES, SearchSpace, lasting_space, load_space
 from zennas.budget.meters import Device, devices, digests, settled_latency
 from zennas.common.errors import SettingsError
 from zennas.searching.objectives.base import Objective, objective_of
@@ -42,7 +42,7 @@ def settled(settings: SearchSettings) -> SearchSettings:
         settings,
         strategy=name,
         strategy_options=all_options(strategy, settings.strategy_options),
-        search_space=full_name(settings.search_space),
+        search_space=lasting_space(settings.search_space),
         budget=settled_latency(settings.budget),
     )
     objective = objective_of(chosen)

@@ -14,7 +14,7 @@ from PlainNet.files import write_text
 from PlainNet.masternet import MasterNet, build
 from zennas.accuracy.protocol import Evaluation
 from zennas.common.config import SETTINGS_FILE, config_text
-from zennas.data import DataError, ImageSet, full_name, normalisation_of, open_set
+from zennas.data import DataError, ImageSet, lasting_dataset, normalisation_of, open_set
 from zennas.data.base import Shown
 from zennas.data.preparation import memory_format
 from zennas.named.card import CHECKPOINT_FILE, WEIGHTS_FILE
@@ -57,7 +57,7 @@ def train_structure(
     """
     with held(folder, leads=ranks()[0] == 0):
         if options.resume == "auto" and (folder / WEIGHTS_FILE).is_file():
-            return finished(folder, settled(job, full_name(job.dataset)))
+            return finished(folder, settled(job, lasting_dataset(job.dataset)))
         return _train(job, folder, options, watcher, _to_resume(folder, options))
 
 
@@ -72,7 +72,7 @@ def _train(
         _check_alike(train, test)
         shown = Shown(normalisation_of(train), job.resolution, job.crop or job.resolution)
         objective = OBJECTIVES.get(job.objective_name)(_network(job, len(train.classes)), job, shown)
-        kept = settled(job, full_name(job.dataset))
+        kept = settled(job, lasting_dataset(job.dataset))
         identity = {**settings_of(kept), "images": fingerprint(train), "teacher's weights": objective.fingerprint}
         state = _state(job, objective, group)
         if checkpoint is not None:

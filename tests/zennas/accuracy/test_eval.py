@@ -27,7 +27,8 @@ from PlainNet.masternet import build
 from PlainNet.registry import UnknownNameError
 from tests.conftest import SMALL
 from tests.zennas.conftest import Run
-from zennas.accuracy.evaluation import EvaluationError, EvaluationResult, _workers, usual_dataset
+from zennas.accuracy.evaluation import EvaluationError, EvaluationResult, _workers
+from zennas.accuracy.suited import usual_dataset
 from zennas.api import evaluate
 from zennas.common.errors import WrongSettingError
 from zennas.data import DataError, open_set

@@ -238,7 +238,7 @@ def test_images_that_cannot_be_had(table: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     broken = np.zeros(100, dtype=np.uint8)
     for data, message in (
-        ("nowhere", "there is no data '.*nowhere', expected noise, cifar10, cifar100, a folder"),
+        ("nowhere", "there is no data '.*nowhere', expected noise, digits, cifar10, cifar100, imagenet, a folder"),
         ("text.npz", "text.npz cannot be read as an .npz file"),
         ("empty", "empty is no data set"),
         (npz(tmp_path / "a.npz", labels=None).name, "a.npz has no labels, expected arrays jpeg, offsets, labels"),

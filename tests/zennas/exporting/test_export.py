@@ -200,7 +200,7 @@ MISUSE: dict[str, tuple[list[str], str, int]] = {
     "unknown format": (["RUN", "--format", "onxn"], "unknown export format 'onxn' (did you mean onnx", 2),
     "unknown name": (["zennet_nothing"], "zennet_nothing", 2),
     "untrained": (["EMPTY"], "holds no trained weights", 1),
-    "other classes": (["RUN", "--dataset", "FEW"], "tells 10 apart", 1),
+    "other classes": (["RUN", "--dataset", "FEW"], "tells 10 classes apart", 1),
     "other names": (["NAMED", "--dataset", "MANY"], "class 0 of", 1),
     "no data set": (["RUN", "--dataset", "nowhere"], "there are no images 'nowhere'", 1),
     "nothing to calibrate with": (["LOST", "--format", "onnx-int8"], "name a data set with --dataset", 1),
