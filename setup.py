@@ -20,12 +20,17 @@ setup(
     long_description=(here / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    license_files=["LICENSE"],
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=[f"{name}*" for name in PACKAGES]),
     py_modules=["ZenNet"],
-    package_data={"latency.profiles": ["*.json", "*.md"], "pretrained": ["*.json", "*.md", "*.pth", "*.txt"]},
+    package_data={
+        **{name: ["py.typed"] for name in PACKAGES},
+        "latency.profiles": ["*.json", "*.md"],
+        "pretrained": ["py.typed", "*.json", "*.md", "*.pth", "*.txt"],
+    },
     # torch and torchvision have to come from one place: a torchvision from the registry does not load
-    # beside a CPU-only torch. Left to pip, they fit each other, and work without a GPU.
+    # with a CPU-only torch from another index. Left to pip, they match, and they work without a GPU.
     install_requires=[
         "torch>=2.11",
         "torchvision>=0.26",
