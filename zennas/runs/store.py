@@ -8,7 +8,6 @@ so that the file always holds one consistent moment of the search.
 """
 
 from __future__ import annotations
-from zennas.common.errors import ZennasError
 
 import json
 import os
@@ -22,6 +21,7 @@ from typing import IO, Any, NamedTuple
 
 from PlainNet import Cost
 from PlainNet.grammar import read
+from zennas.common.errors import ZennasError
 from zennas.runs.candidate import Candidate, Latency, Measure
 
 LOCK = ".lock"

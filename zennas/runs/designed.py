@@ -1,0 +1,39 @@
+"""The network that a run has designed, read from its store: whatever strategy found it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PlainNet import Structure
+from zennas.runs.store import FILE, SEARCH, Store, StoreError
+
+
+@dataclass(frozen=True)
+class Designed:
+    """The best structure of a run, and the network that it was designed as. resolution: in pixels."""
+
+    structure: Structure
+    resolution: int
+    num_classes: int
+    use_se: bool
+
+
+def designed(folder: Path) -> Designed | None:
+    """The best network of the search in `folder`: the chosen one, or the best so far; None before any was scored.
+
+    Raises StoreError where there is no search or a damaged one.
+    """
+    with Store.read(folder) as store:
+        store.require_kind(SEARCH)
+        chosen = store.get("best")
+        if chosen is None:
+            return None
+        settings = store.get("settings")
+        try:
+            (best,) = store.candidates([chosen])
+            return Designed(
+                best.structure, int(settings["resolution"]), int(settings["num_classes"]), bool(settings["use_se"])
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"{folder / FILE} is damaged: {type(error).__name__}: {error}") from None
