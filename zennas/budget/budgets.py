@@ -1,6 +1,6 @@
 """What a network may cost: maxima of parameters, FLOPs, layers, and of latency on one device or several.
 
-Counts are checked here; latencies by the devices that `devices.py` makes of the limits, last, as they cost most.
+Counts are checked here; latencies by the devices that `meters.py` makes of the limits, last, as they cost most.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What tells the latencies that a budget limits: a profile predicts them, or a back end measures them here.
 
 A search asks `Predicted` or `Measured` for every candidate; `here` says whether the device that a profile is of can be
-measured as well, which `search/finals.py` does with the best.
+measured as well, which `searching/finals.py` does with the best.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where a latency is from, as people write it: `predictor:v100-pytorch-fp16`, `onnxruntime:int8`, `torch:fp16:cuda`.
 
 `latency_limits` pairs such names with budgets, `settled_limit` looks them up: a limit that is settled says all there
-is to say, the same from another folder. `devices.py` makes something of it that tells latencies.
+is to say, the same from another folder. `meters.py` makes something of it that tells latencies.
 """
 
 from __future__ import annotations

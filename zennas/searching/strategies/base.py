@@ -11,7 +11,7 @@ from zennas.runs.candidate import Candidate
 class Search(Protocol):
     """Ask and tell. Everything that decides what comes next is in `state()`, the random generator too.
 
-    A strategy does not score, store or print; `runner.py` does.
+    A strategy does not score, store or print; `searching/runner.py` does.
     """
 
     @property
