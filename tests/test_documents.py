@@ -361,8 +361,8 @@ def test_names_of_our_packages_in_backticks_can_be_imported() -> None:
     named |= {
         (label(path), name) for path in python_files() for text in docstrings(path) for name in dotted.findall(text)
     }
-    files = re.compile(r"\.(py|md|json)$")
-    missing = [f"{where} names {name}" for where, name in sorted(named) if not files.search(name) and not found(name)]
+    other = re.compile(r"\.(py|md|json)$|^PlainNet\.super_blocks$")  # files; a module of Zen-NAS's
+    missing = [f"{where} names {name}" for where, name in sorted(named) if not other.search(name) and not found(name)]
     assert missing == []
 
 
