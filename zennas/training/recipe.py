@@ -119,8 +119,8 @@ class Distillation:
     """How a teacher takes part: loss = cross-entropy + logit_weight · KL at `temperature` + feature_weight · features.
 
     teacher: see `zennas/named/teachers.py`; resolution: its own, None for what is known of it. ratio: down-sampling of
-    the first stage whose features are compared, then twice that and so on, None for logits only. proj_bn, proj_relu: whether
-    the 1×1 projections from the student's stages to the teacher's are followed by batch-norm and by ReLU.
+    the first stage whose features are compared, then twice that and so on, None for logits only. proj_bn, proj_relu:
+    whether the 1×1 projections from the student's stages to the teacher's are followed by batch-norm and by ReLU.
     clip: features of the teacher are clipped to ± that.
     """
 
