@@ -205,7 +205,7 @@ def _assigned(groups: Sequence[Group], layers: Sequence[LayerTime]) -> dict[int,
 
 
 def _neighbour(owners: Sequence[int | None], at: int, groups: Sequence[Group]) -> int | None:
-    """The group to which a kernel without a group counts: the nearest before or after it, if possible without weights."""
+    """The group for a kernel without one: the nearest before or after it, preferably without weights."""
     before = next((i for i in reversed(owners[:at]) if i is not None), None)
     behind = next((i for i in owners[at + 1 :] if i is not None), None)
     near = [i for i in (before, behind) if i is not None]

@@ -49,7 +49,7 @@ class Recipe:
 
 
 def recipe_for(rows: int, steps: int | None = None, seed: int = 0) -> Recipe:
-    """Choose a recipe for a number of kernels. For few kernels: a hundred passes and strong decay, against overfitting."""
+    """Choose a recipe for a number of kernels. For few kernels: a hundred passes and strong decay."""
     if rows >= MANY:
         return Recipe(steps=steps or Recipe.steps, seed=seed)
     passes = max(100, PASSES * rows // Recipe.batch)

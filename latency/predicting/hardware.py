@@ -1,4 +1,4 @@
-"""Devices as `features.Hardware`: peaks and tile sizes from data sheets; learned models are relative to them. No torch."""
+"""Devices as `features.Hardware`: peaks and tile sizes from data sheets, the basis of learned models. No torch."""
 
 from __future__ import annotations
 
