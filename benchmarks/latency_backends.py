@@ -25,7 +25,7 @@ def main() -> None:
                     print(f"  {backend.name} {precision}: not here: {reason}")
                     continue
                 found = measure(subject, MeasureSettings(backend.name, precision))
-                note = "" if found.settled else ", not stable"
+                note = "" if found.settled else ", not settled"
                 times = base.latency_ms / found.latency_ms
                 print(
                     f"  {backend.name} {precision}: {found.latency_ms:.2f} ms, {times:.2f} times as fast, "

@@ -44,7 +44,7 @@ def main() -> None:
             f"{name}: {settings.backend} {settings.precision}, threads {settings.threads}, batch {settings.batch_size}"
         )
         for row in found.rows:
-            note = "" if row.settled else "  (not stable)"
+            note = "" if row.settled else "  (not settled)"
             times = f"{row.measured_ms:8.3f} ms  {row.predicted_ms:8.3f} ms  {100 * row.error:+6.1f} %"
             print(f"  {times}  {row.network[:70]}{note}")
         for line in found.refused_text():

@@ -171,22 +171,27 @@ class LatencyStats:
 
     @property
     def median(self) -> float:
+        """The median in milliseconds for the whole batch."""
         return percentile(self.samples, 0.5)
 
     @property
     def p50(self) -> float:
+        """The median in milliseconds for the whole batch."""
         return self.median
 
     @property
     def p90(self) -> float:
+        """The 90th percentile in milliseconds for the whole batch."""
         return percentile(self.samples, 0.9)
 
     @property
     def p99(self) -> float:
+        """The 99th percentile in milliseconds for the whole batch."""
         return percentile(self.samples, 0.99)
 
     @property
     def mean(self) -> float:
+        """The mean in milliseconds for the whole batch."""
         return sum(self.samples) / len(self.samples)
 
     @property

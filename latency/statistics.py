@@ -22,6 +22,7 @@ def percentile(samples: Sequence[float], share: float) -> float:
 
 
 def median(samples: Sequence[float]) -> float:
+    """The median of the samples. Raises ValueError if there are none."""
     return percentile(samples, 0.5)
 
 

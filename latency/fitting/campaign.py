@@ -45,10 +45,12 @@ class Campaign:
     repeats: int = 30
 
     def to_json(self) -> dict[str, Any]:
+        """Return the settings for JSON."""
         return {**asdict(self), "measure": {**asdict(self.measure), "options": list(self.measure.options)}}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Campaign:
+        """Read settings. Raises KeyError, TypeError or LatencyError for data that `to_json` cannot have written."""
         measure = {**stored["measure"], "options": tuple(stored["measure"]["options"])}
         return cls(**{**stored, "measure": MeasureSettings(**measure)})
 

@@ -25,6 +25,7 @@ class Errors:
     spearman: float | None
 
     def to_json(self) -> dict[str, Any]:
+        """Return the errors for JSON, by the names of the fields."""
         return asdict(self)
 
     def __str__(self) -> str:

@@ -25,7 +25,7 @@ from latency.predicting.table import KernelTable, held_out, predict_kernels
 LEAST_LEARNED = 300
 """A perceptron needs at least this many kernels."""
 MANY = 30_000
-"""A table with at least this many kernels was measured systematically, and is trained on for longer."""
+"""A table with at least this many kernels was measured systematically, and gets the default recipe."""
 PASSES = 100
 _REWEIGHTED, _SMALL = 30, 0.01
 _USUAL = 256

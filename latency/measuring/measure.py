@@ -73,6 +73,7 @@ class Breakdown:
 
     @property
     def sum_ms(self) -> float:
+        """The sum of the times of all kernels, in milliseconds for the whole batch."""
         return self.rest_ms + sum(block.ms for block in self.blocks)
 
     def share(self, block: BlockTime) -> float:

@@ -165,6 +165,7 @@ class Sampler:
             self.samples += self.clock.sample(self.run, count, self.inner)
 
     def timing(self) -> Timing:
+        """Return the samples taken so far."""
         return Timing(tuple(self.samples), self.settled, self.inner, self.warmed)
 
     def _untimed(self, count: int) -> float:

@@ -30,6 +30,7 @@ class Family(NamedTuple):
     added: bool
 
     def member(self, in_channels: int, out_channels: int) -> Kernel:
+        """Return the kernel of the family with these numbers of channels."""
         kind, batch, size, out_size, kernel, stride, groups, added = self
         return Kernel(
             kind, batch, in_channels, out_channels, size, out_size, kernel, stride, groups or in_channels, added
@@ -37,6 +38,7 @@ class Family(NamedTuple):
 
 
 def family_of(kernel: Kernel) -> Family:
+    """Return the family of a kernel."""
     groups = 0 if kernel.kind == DEPTHWISE else kernel.groups
     return Family(
         kernel.kind, kernel.batch, kernel.size, kernel.out_size, kernel.kernel, kernel.stride, groups, kernel.added

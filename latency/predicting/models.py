@@ -81,6 +81,7 @@ class Learned:
         ]
 
     def to_json(self) -> dict[str, Any]:
+        """Return the model for JSON."""
         return {
             "model": "learned",
             "kinds": list(self.kinds),
@@ -115,9 +116,11 @@ class Linear:
 
     @property
     def kinds(self) -> tuple[str, ...]:
+        """The kinds of kernel that the model predicts."""
         return tuple(dict.fromkeys(rate[0] for rate in self.rates))
 
     def ms(self, kernel: Kernel, hardware: Hardware) -> float:
+        """The time of the kernel in ms, for its whole batch."""
         done = work(kernel, hardware)
         each, mac, byte = self._rate(kernel)
         for kind, size, least, more in self.large:
@@ -126,6 +129,7 @@ class Linear:
         return float(each + mac * done.macs + byte * done.bytes)
 
     def many(self, kernels: Sequence[Kernel], hardware: Hardware) -> list[float]:
+        """The times in ms of many kernels of the model's kinds, for their whole batches."""
         return [self.ms(kernel, hardware) for kernel in kernels]
 
     def _rate(self, kernel: Kernel) -> tuple[float, float, float]:
@@ -134,6 +138,7 @@ class Linear:
         return each, mac, byte
 
     def to_json(self) -> dict[str, Any]:
+        """Return the model for JSON."""
         stored: dict[str, Any] = {"model": "linear", "rates": [list(rate) for rate in self.rates]}
         if self.large:
             stored["large"] = [list(one) for one in self.large]

@@ -83,6 +83,7 @@ class Profile:
         return kernel._replace(kind=CONV)
 
     def model_of(self, kind: str) -> Model:
+        """Return the model for a kind of kernel. Raises ProfileError if there is none."""
         try:
             return self._model[kind]
         except KeyError:
@@ -121,6 +122,7 @@ class Profile:
         return f"{kind} with {name.replace('_', ' ')} {_span(values)}, measured: {_span([low, high])}"
 
     def to_json(self) -> dict[str, Any]:
+        """Return the content of the profile's file."""
         return {
             "format": FORMAT,
             "version": VERSION,

@@ -65,6 +65,7 @@ class Analysis:
         return self.fvcore is not None and not self.fvcore.agrees(self.total)
 
     def to_json(self) -> dict[str, Any]:
+        """Return the analysis for JSON."""
         checked = None
         if self.fvcore is not None:
             checked = {**vars(self.fvcore), "agrees": self.fvcore.agrees(self.total)}
@@ -81,6 +82,7 @@ class Analysis:
 
 
 def cost_json(cost: Cost) -> dict[str, int]:
+    """Return a cost for JSON, by the names of its fields."""
     return {"params": cost.params, "flops": cost.flops, "activations": cost.activations, "layers": cost.layers}
 
 

@@ -23,6 +23,7 @@ class DamagedRun:
     error: str
 
     def to_json(self) -> dict[str, Any]:
+        """Return the folder and the error for JSON."""
         return {"run": str(self.folder), "status": "damaged", "error": self.error}
 
 

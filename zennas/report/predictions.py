@@ -49,6 +49,7 @@ class Prediction:
     notes: tuple[str, ...]
 
     def to_json(self, by_block: bool = False) -> dict[str, Any]:
+        """Return the prediction for JSON, with times in ms per image."""
         found: dict[str, Any] = {
             "network": self.network.name,
             "profile": self.profile,
@@ -180,6 +181,7 @@ def predict_operations(path: Path, profile: Profile) -> Rows:
 
 
 def as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """Return rows as the text of a CSV file."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

@@ -36,9 +36,11 @@ class Row:
 
     @property
     def error(self) -> float:
+        """The relative error of the prediction: predicted / measured − 1."""
         return self.predicted_ms / self.measured_ms - 1
 
     def to_json(self) -> dict[str, Any]:
+        """Return the row for JSON, with times in ms per image."""
         return {
             "network": self.network,
             "measured_ms": self.measured_ms,
@@ -68,6 +70,7 @@ class Evaluation:
     refused: tuple[Refused, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
+        """Return errors, rows and refused networks for JSON."""
         return {
             **self.errors.to_json(),
             "networks": [row.to_json() for row in self.rows],
@@ -135,9 +138,9 @@ def _row(one: Network, profile: Profile, settings: MeasureSettings) -> Row:
 
 
 def drift(profile: Profile, settings: MeasureSettings) -> float | None:
-    """Return how many times slower the machine is now than when the profile was made.
+    """Return the ratio of latencies now to latencies when the profile was made.
 
-    It is the median over a few networks that were measured then; None if the profile has none. Raises LatencyError.
+    It is the median over a few networks that were measured then, above 1 if the machine is slower now; None if the profile has none. Raises LatencyError.
     """
     ratios = []
     for one in profile.about.get("reference", ()):

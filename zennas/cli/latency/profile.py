@@ -60,5 +60,5 @@ def profile(
     with counting_progress("measuring", advice) as told:
         measure_sample(folder, campaign, told)
     print(
-        f"kernels of {campaign.networks} networks: {folder}; next run: zennas latency fit {folder} --name NAME --out FILE"
+        f"kernels of {campaign.networks} networks: {folder}; next: zennas latency fit {folder} --name NAME --out FILE"
     )
