@@ -1,4 +1,4 @@
-"""Scoring networks without training them. Start reading at `base.py`, then `scores.py` and a proxy like `snip.py`.
+"""Scoring networks without training them. Start reading at `base.py`, then `scores.py`, then `proxies/snip.py`.
 
     ZeroShotProxy.score(structure, ["zen", "zen_expected"], ScoreSettings(resolution=32))["zen"].value
     ZeroShotProxy.score(network, (images, labels), ["snip", "naswot"])

@@ -1,9 +1,9 @@
 """What a proxy is: a function from a network to a score, with what it needs and where it comes from.
 
 A file in this package registers its proxy in `PROXIES`, by one of three functions:
-  register            scores a structure: closed forms, and scores that build nothing (`flops.py`, `zen.py`)
-  register_measure    measures a network on a batch, through a `Probe` that shares passes (`snip.py`)
-  register_ranking    ranks the members of a population by the scores of other proxies (`vote.py`)
+  register            scores a structure (`proxies/flops.py`, `proxies/zen.py`)
+  register_measure    measures a network on a batch, through a `Probe` that shares passes (`proxies/snip.py`)
+  register_ranking    ranks the members of a population by the scores of other proxies (`proxies/vote.py`)
 `scores.py` has the functions that call them.
 """
 
@@ -28,7 +28,7 @@ Need: TypeAlias = Literal["cost", "structure", "module", "batch", "labels", "pop
 
 
 INITIALISATIONS = ("own", "kaiming_fan_in", "kaiming_fan_out", "gaussian")
-"""The network's own weights, and the rules of `_initialise.py`."""
+"""The network's own weights, and the rules of `engine/initialise.py`."""
 
 
 class ProxyError(ZennasError, ValueError):
@@ -41,8 +41,8 @@ class ProxyInfo:
 
     needs: the most that it looks at, from the cost of a structure to a batch with labels, or a population.
     random: whether a structure's score depends on the seed.
-    uses: the shared passes that a measure reads, see `_probe.Passes`.
-    initialisation: "own" weights of the network, or the name of a rule of `_initialise.py` that the proxy is
+    uses: the shared passes that a measure reads, see `engine/probe.py`.
+    initialisation: "own" weights of the network, or the name of a rule of `engine/initialise.py` that the proxy is
     defined with.
     source: paper, and equation where there is one.
     """

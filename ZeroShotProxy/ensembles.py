@@ -1,7 +1,8 @@
 """Proxies of populations: rank aggregation over the scores of other proxies. No torch.
 
-Registered ones (`az_nas.py`, `vkdnw.py`, `vote.py`) and expressions such as `log_rank(zico+naswot+flops)` over any
-proxies are found by `find`. `parts_of` says what has to be scored network by network; `rankings` makes the rest.
+Registered ones (`proxies/az_nas.py`, `proxies/vkdnw.py`, `proxies/vote.py`) and expressions such as
+`log_rank(zico+naswot+flops)` over any proxies are found by `find`. `parts_of` says what has to be scored network by
+network; `rankings` makes the rest.
 """
 
 from __future__ import annotations

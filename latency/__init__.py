@@ -4,9 +4,9 @@
     latency.measure(torchvision.models.resnet18(), resolution=224, batch_size=8)
     latency.predict("SuperConvK3BNRELU(3,8,1,1)…", "v100-pytorch-fp16", resolution=224, num_classes=1000)
 
-Three wings: `measuring/` (timer, checks), `predicting/` (profiles, kernels to milliseconds), `fitting/` (making
-profiles), beside `backends/`, one file each, and `profiles/`. Start reading at `base.py`. Importing this package
-imports neither torch nor numpy.
+The package has three parts: `measuring/` (timer and checks), `predicting/` (from profiles to milliseconds) and
+`fitting/` (making profiles). `backends/` has one file for each back end, and `profiles/` the shipped profiles. Start
+reading at `base.py`. Importing this package imports neither torch nor numpy.
 """
 
 from importlib import import_module

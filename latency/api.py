@@ -23,12 +23,15 @@ def measure(
     name: str | None = None,
     **settings: Any,
 ) -> LatencyStats:
-    """Time a network on this machine, after its output was checked against PyTorch's.
+    """Time a network on this machine, after checking its output against PyTorch's.
 
-    target: a structure, its text, or a module that takes RGB images. resolution: side of the square input, in pixels.
-    num_classes, use_se: of a structure. name: what to call the network in messages.
-    settings: the fields of `latency.base.MeasureSettings`: backend, precision, device, batch_size, threads and others.
-    The times of the result are in milliseconds. Raises LatencyError, StructureError, TypeError for an unknown setting.
+    target: a structure, its text, or a module that takes RGB images. resolution: side of the square input in pixels.
+    num_classes, use_se: classes, and squeeze and excitation, of a structure; ignored for modules. name: what messages
+    call the network. settings: fields of `latency.base.MeasureSettings`, such as backend, precision, device,
+    batch_size and threads.
+
+    The result's `latency_ms` is in milliseconds per image. Raises LatencyError if the network cannot be measured,
+    StructureError if the structure is not a network, and TypeError for an unknown setting.
     """
     from latency.base import MeasureSettings
     from latency.measuring.measure import measure as measure_subject
@@ -47,10 +50,14 @@ def predict(
     use_se: bool = False,
     batch_size: int | None = None,
 ) -> float:
-    """Milliseconds for one image of the network, from a shipped profile's name, or a file's. `Predictor` is for many
-    networks.
+    """Predict the latency of a network in milliseconds per image.
 
-    Raises StructureError, ParseError among them, and ProfileError.
+    profile: a profile, the name of a shipped one, or the path of a file. resolution: side of the square input in
+    pixels. num_classes: None leaves out the classifier. use_se: squeeze and excitation in super-blocks. batch_size:
+    images per batch; None for the profile's own. To predict many networks, use
+    `latency.predicting.predictor.Predictor`.
+
+    Raises StructureError (ParseError for text that cannot be parsed) and ProfileError.
     """
     from latency.predicting.predictor import Predictor
     from latency.predicting.profile import Profile, load_profile

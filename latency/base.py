@@ -1,7 +1,8 @@
-"""What a latency back end is, and what it gives. No torch.
+"""What a latency back end is, and what it returns. No torch.
 
 A back end is one file in `backends/`: it prepares a `Subject` under `MeasureSettings` as a `Session`, which runs the
-network once a call. `measure.py` checks the session against PyTorch, times it with `timing.py`, and keeps the samples.
+network once per call. `measuring/measure.py` compares the session with PyTorch, times it with `measuring/timing.py`,
+and keeps the samples.
 """
 
 from __future__ import annotations
@@ -24,24 +25,24 @@ if TYPE_CHECKING:
 
 
 class LatencyError(ZennasError, RuntimeError):
-    """A latency that cannot be measured or predicted; the message names value, limit and way out."""
+    """A latency cannot be measured or predicted; the message names the value, the limit and the way out."""
 
 
 class UnavailableError(LatencyError):
-    """A back end, or a device of it, that this machine has not."""
+    """A back end, or a device that it needs, is not available on this machine."""
 
 
 def first_line(error: object) -> str:
-    """What an error says first, or its name: libraries say a lot."""
+    """The first line of an error's message, at most 200 characters, or the error's type if the message is empty."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A network to time: its operations, and how to make the module.
+    """A network to time: its operations, and a function that builds the module.
 
-    graph: for one image, classifier included. build: a fresh module in evaluation mode, on the CPU, in float32, with
-    the same weights each time.
+    name: what messages call it. graph: the operations for one image, classifier included. build: returns a new module
+    in evaluation mode, on the CPU, in float32, with the same weights on every call.
     """
 
     name: str
@@ -51,11 +52,15 @@ class Subject:
 
 @dataclass(frozen=True)
 class MeasureSettings:
-    """How to measure. A latency says little without all of these.
+    """How to measure a latency. All of these influence the result.
 
-    threads: of the CPU, inside one operation; GPUs ignore it. relative_error: half the 95 % interval of the median, as
-    a share of it, at which enough was measured. seconds: at most so long for one network, warm-up included. seed: of
-    the input. options: what else a back end can be told, such as "compile"; each lists what it knows.
+    backend: name of a back end. precision: fp32, fp16, bf16 or int8, if the back end supports it. device: "cpu", "cuda"
+    or "cuda:1". batch_size: images per run. threads: CPU threads within one operation; ignored on GPUs.
+    relative_error: stop when half the 95 % confidence interval of the median is at most this share of the median,
+    between 0 and 1. seconds: time limit for one network, warm-up included. seed: of the input images. options: further
+    options of the back end, such as "compile".
+
+    Raises LatencyError if a value is out of range.
     """
 
     backend: str = "torch"
@@ -81,15 +86,15 @@ class MeasureSettings:
 
 
 WARM_UP = 3
-"""Runs before those that `Session.layers` times, or a back end records: libraries choose and allocate in the first."""
+"""Untimed runs before layers are timed or recorded: libraries choose kernels and allocate memory in the first runs."""
 
 
 class LayerTime(NamedTuple):
-    """One kernel of a network as the back end ran it.
+    """One kernel of a network, as the back end ran it.
 
-    nodes: indices into `OpGraph.nodes` of what it computes, as `layers.attributed` finds it from the kernel's name;
-    empty for what the back end added by itself, such as a change of layout. ms: mean of the middle half of the
-    repeats, for the whole batch.
+    name: the back end's name of the kernel. nodes: indices into `OpGraph.nodes` of the operations that it computes,
+    found by `attributed` in `measuring/layers.py`; empty for what the back end adds by itself, such as a change of
+    layout. ms: mean of the middle half of the repeats, in milliseconds for the whole batch.
     """
 
     name: str
@@ -98,43 +103,47 @@ class LayerTime(NamedTuple):
 
 
 class Session(Protocol):
-    """A prepared network with its input in place."""
+    """A network that is ready to run on an input that is already in place."""
 
     clock: str
-    """How runs are timed: "cpu" by the monotonic clock, "cuda" by events on the current stream."""
+    """How runs are timed: "cpu" with the monotonic clock, "cuda" with events on the current stream."""
 
     def run(self) -> None:
-        """Run once; on a GPU it may return before the work is done."""
+        """Run the network once. On a GPU it may return before the work is finished."""
 
     def output(self) -> NDArray[np.float32]:
-        """The logits of the input in place, (batch, classes)."""
+        """Return the logits for the input in place, (batch, classes)."""
 
     def layers(self, repeats: int) -> list[LayerTime]:
-        """The kernels in order of execution, each timed `repeats` times. Raises LatencyError where it cannot tell."""
+        """Return the kernels in order of execution, each timed `repeats` times.
+
+        Raises LatencyError if the back end cannot time single kernels.
+        """
 
 
 class LatencyBackend(Protocol):
-    """One way to run networks."""
+    """A library that runs networks. See CONTRIBUTING.md for an example."""
 
     name: str
     precisions: tuple[str, ...]
     tolerance: Mapping[str, float]
-    """By precision: how far logits may be from PyTorch's in float32, root mean square over root mean square."""
+    """Largest allowed difference from PyTorch's float32 logits for each precision: root mean square of the difference
+    divided by root mean square of the logits."""
     options: tuple[str, ...]
-    """What `MeasureSettings.options` may hold."""
+    """The values that `MeasureSettings.options` may contain."""
     fusion: Fusion
-    """Which operations run as one kernel, as a rule, without options."""
+    """Which operations usually run as one kernel, if no options are set."""
 
     def available(self, precision: str = "fp32", device: str = "cpu") -> str | None:
-        """None where it can run here; else why not, and what to install."""
+        """Return None if the back end can run here, else the reason why not and what to install."""
 
     def prepare(
         self, subject: Subject, settings: MeasureSettings, batch: NDArray[np.float32]
     ) -> AbstractContextManager[Session]:
-        """Get ready to run `subject` on `batch`, (N, C, H, W). Raises LatencyError."""
+        """Prepare to run `subject` on `batch`, (N, C, H, W). Raises LatencyError if that is not possible."""
 
     def versions(self) -> dict[str, str]:
-        """Libraries that decide the outcome, and their versions."""
+        """Return the names and versions of the libraries that influence the result."""
 
 
 BACKENDS: Registry[LatencyBackend] = Registry(
@@ -145,11 +154,14 @@ BACKENDS: Registry[LatencyBackend] = Registry(
 
 @dataclass(frozen=True)
 class LatencyStats:
-    """A measured latency with all that it depends on, in milliseconds for the whole batch, `latency_ms` for one image.
+    """A measured latency with everything that it depends on.
 
-    samples: of every repetition, for the whole batch, in order. settled: whether `relative_error` was reached.
-    difference: from PyTorch's logits, root mean square over root mean square.
-    conditions: device, driver, clocks, versions, threads and load, as far as they could be read.
+    All times are in milliseconds for the whole batch, except `latency_ms`, which is for one image.
+
+    network: name of the network. samples: every repetition, in order. settled: whether the median reached the wanted
+    precision (`relative_error`) within the time limit. difference: root mean square of the difference from PyTorch's
+    logits, divided by the root mean square of the logits. conditions: device, driver, clocks, versions, threads and
+    load, as far as they could be read.
     """
 
     network: str
@@ -161,36 +173,43 @@ class LatencyStats:
 
     @property
     def median(self) -> float:
+        """The median in milliseconds for the whole batch."""
         return percentile(self.samples, 0.5)
 
     @property
     def p50(self) -> float:
+        """The median in milliseconds for the whole batch."""
         return self.median
 
     @property
     def p90(self) -> float:
+        """The 90th percentile in milliseconds for the whole batch."""
         return percentile(self.samples, 0.9)
 
     @property
     def p99(self) -> float:
+        """The 99th percentile in milliseconds for the whole batch."""
         return percentile(self.samples, 0.99)
 
     @property
     def mean(self) -> float:
+        """The mean in milliseconds for the whole batch."""
         return sum(self.samples) / len(self.samples)
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of the median; None for fewer than six samples."""
+        """The 95 % confidence interval of the median in milliseconds for the whole batch, None for fewer than six
+        samples."""
         return median_interval(self.samples)
 
     @property
     def latency_ms(self) -> float:
-        """The median, for one image."""
+        """The median in milliseconds per image."""
         return self.median / self.settings.batch_size
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as JSON takes it; `latency_ms` is for one image, what ends in `batch_ms` for the whole batch."""
+        """Return all fields for JSON. `latency_ms` is per image; names that end in `batch_ms` are for the whole
+        batch."""
         return {
             "network": self.network,
             **asdict(self.settings),

@@ -1,7 +1,8 @@
-"""What a device runs: the operations of a network, put together as its back end fuses them. No torch.
+"""What a device runs: the operations of a network, grouped into kernels as its back end fuses them. No torch.
 
-A `Kernel` says all that a predictor looks at; equal kernels take the same time, which is what makes prediction fast.
-`group` finds the kernels of an op graph under a back end's `Fusion`; `features.py` describes them in numbers.
+A `Kernel` contains everything that a predictor looks at. Equal kernels take the same time, which makes predictions
+fast. `group` finds the kernels of an op graph under a back end's `Fusion`; `predicting/features.py` describes them in
+numbers.
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ MAX_POOL, AVG_POOL, GLOBAL_POOL = "max_pool", "avg_pool", "global_pool"
 ADD, MUL, NORM, ACTIVATION, COPY = "add", "mul", "norm", "activation", "copy"
 
 WEIGHTED = (CONV, DEPTHWISE, GROUPED, LINEAR)
-"""Kinds that multiply with weights; the others move memory."""
+"""Kinds that multiply by weights; the others only move memory."""
 KINDS = (*WEIGHTED, MAX_POOL, AVG_POOL, GLOBAL_POOL, ADD, MUL, NORM, ACTIVATION, COPY)
 
 
 class Kernel(NamedTuple):
-    """One kernel on a batch of square feature maps: `in_channels` × `size`² in, `out_channels` × `out_size`² out.
+    """One kernel on a batch of square feature maps, from `in_channels` × `size`² to `out_channels` × `out_size`².
 
-    A vector has size 1. added: whether an elementwise addition is fused in, whose second operand is read as well.
+    kind: one of `KINDS`. size, out_size: height and width in pixels; a vector has size 1. kernel: side of the window.
+    added: whether an elementwise addition is fused in, whose second operand is read as well.
     """
 
     kind: str
@@ -43,13 +45,14 @@ class Kernel(NamedTuple):
 
 @dataclass(frozen=True)
 class Fusion:
-    """What a back end fuses into the convolution, linear layer or addition before it.
+    """What a back end fuses into the preceding convolution, linear layer or addition.
 
-    norm: batch-norms are folded into weights. activation: ReLU, swish and sigmoid cost nothing of their own.
-    addition: so does the sum with a value that is there already. zeros: what becomes of the operation `none`: it is a
-    "constant", what it would have read is not computed for it; or sums with it are "removed" as well; or it is "run",
-    as a product with 0. repeats: whether what has no weights is run again for each reader of one value within a block,
-    such as the ReLUs in front of two convolutions, or "once", as where common subexpressions are eliminated.
+    norm: batch-norms are folded into the weights. activation: ReLU, swish and sigmoid cost no extra time. addition:
+    neither does adding a value that already exists. zeros: what becomes of the operation `none`. "constant": it is a
+    constant, and its input is not computed for it; "removed": sums with it are removed as well; "run": it is computed,
+    as a product with 0. repeats: whether equal operations without weights on the same value within one block are run
+    "again" for each reader, such as the ReLUs in front of two convolutions, or only "once", as with elimination of
+    common subexpressions.
     """
 
     norm: bool = True
@@ -63,7 +66,7 @@ UNFUSED = Fusion(norm=False, activation=False, addition=False)
 
 
 class Group(NamedTuple):
-    """A kernel, and the indices of the nodes that it computes."""
+    """A kernel, and the indices of the graph's nodes that it computes."""
 
     kernel: Kernel
     nodes: tuple[int, ...]
@@ -71,7 +74,7 @@ class Group(NamedTuple):
 
 @dataclass
 class _Open:
-    """A kernel under construction; `last` is the value that it makes so far."""
+    """A kernel under construction; `last` is the value that it produces so far."""
 
     kind: str
     op: ops.Op
@@ -85,11 +88,12 @@ class _Open:
 
 
 def group(graph: OpGraph, fusion: Fusion, batch: int = 1) -> list[Group]:
-    """The kernels that run `graph`, in order.
+    """Return the kernels that run `graph`, in order.
 
-    Operations that lead nowhere are not run, as every exporter prunes them. Nothing is fused across the border of two
-    top-level blocks, unless the second is but one operation, as in `ConvKX(…)BN(…)RELU(…)`: blocks then have the same
-    kernels wherever they stand. Raises UnknownOperationError.
+    Operations whose results are not used are left out, because every exporter prunes them. Nothing is fused across the
+    border between two top-level blocks unless the second block is a single operation, as in `ConvKX(…)BN(…)RELU(…)`.
+    Therefore a block has the same kernels wherever it stands. Raises UnknownOperationError for an operation that has no
+    kind of kernel.
     """
     nodes: Sequence[Node] = graph.nodes
     output = graph.output
@@ -125,7 +129,7 @@ def group(graph: OpGraph, fusion: Fusion, batch: int = 1) -> list[Group]:
 
 
 def _used(nodes: Sequence[Node], output: int, fusion: Fusion) -> set[int]:
-    """Indices of the nodes that value `output` needs."""
+    """Indices of the nodes that are needed for value `output`."""
     used: set[int] = set()
     todo = [output - 1] if output else []
     while todo:
@@ -139,8 +143,8 @@ def _used(nodes: Sequence[Node], output: int, fusion: Fusion) -> set[int]:
 
 
 def _without_zeros(nodes: Sequence[Node], output: int) -> tuple[list[Node], int]:
-    """The nodes with sums that have a zero read past: whoever reads such a sum reads its other term. And the output."""
-    same = list(range(len(nodes) + 1))  # the value that each value is
+    """Replace sums that have a zero term by their other term. Returns the remaining nodes and the new output."""
+    same = list(range(len(nodes) + 1))  # for each value, the value that replaces it
     zero: set[int] = set()
     kept = []
     for number, node in enumerate(nodes, start=1):
@@ -158,8 +162,8 @@ def _without_zeros(nodes: Sequence[Node], output: int) -> tuple[list[Node], int]
 
 
 def _without_repeats(nodes: Sequence[Node], output: int) -> tuple[list[Node], int]:
-    """The nodes with later ones that do what an earlier one of their block does read past. And the output."""
-    same = list(range(len(nodes) + 1))  # the value that each value is
+    """Drop nodes that repeat an earlier node of their block. Returns the remaining nodes and the new output."""
+    same = list(range(len(nodes) + 1))  # for each value, the value that replaces it
     first: dict[tuple[int, ops.Op, tuple[int, ...]], int] = {}
     kept = []
     for number, node in enumerate(nodes, start=1):
@@ -172,7 +176,7 @@ def _without_repeats(nodes: Sequence[Node], output: int) -> tuple[list[Node], in
 
 
 def _host(node: Node, hosts: Sequence[_Open], fusion: Fusion) -> _Open | None:
-    """Which of the kernels that end in the node's inputs takes it in, or None where it is a kernel of its own."""
+    """Which of the kernels that end in the node's inputs absorbs it; None if the node is a kernel of its own."""
     weighted = [host for host in hosts if host.kind in WEIGHTED]
     match node.op:
         case ops.BatchNorm():
@@ -187,7 +191,7 @@ def _host(node: Node, hosts: Sequence[_Open], fusion: Fusion) -> _Open | None:
 
 
 def _kind(op: ops.Op) -> str | None:
-    """The kind of kernel that the operation is by itself; None where nothing is run for it."""
+    """The kind of kernel that the operation is by itself; None if nothing is run for it."""
     match op:
         case ops.Conv():
             if op.groups == 1:
@@ -246,7 +250,7 @@ def _kernels(one: _Open, batch: int) -> list[Kernel]:
 
 
 def by_kind(kernels: Sequence[Kernel]) -> Iterator[tuple[list[int], Kernel]]:
-    """For each kind the rows that are of it, and their kernels as one, with columns (N,) for fields."""
+    """For each kind, yield the indices of its rows, and its kernels as one `Kernel` whose fields are columns (N,)."""
     import numpy as np
 
     rows: dict[str, list[int]] = {}

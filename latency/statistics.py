@@ -1,4 +1,4 @@
-"""What samples of a latency say: percentiles, and how sure the median is. Only the standard library."""
+"""Statistics of latency samples: percentiles, and the precision of the median. Uses only the standard library."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from functools import lru_cache
 
 
 def percentile(samples: Sequence[float], share: float) -> float:
-    """The sample below which `share` (0 to 1) of all lie, between neighbours linearly; raises ValueError for none."""
+    """The value below which a `share` (0 to 1) of the samples lies, interpolated linearly.
+
+    Raises ValueError if there are no samples.
+    """
     if not samples:
         raise ValueError("there are no samples")
     ordered = sorted(samples)
@@ -19,11 +22,12 @@ def percentile(samples: Sequence[float], share: float) -> float:
 
 
 def median(samples: Sequence[float]) -> float:
+    """The median of the samples. Raises ValueError if there are none."""
     return percentile(samples, 0.5)
 
 
 def middle_mean(samples: Sequence[float]) -> float:
-    """Mean of the middle half: as robust as the median, and finer where a clock counts whole microseconds."""
+    """The mean of the middle half: as robust as the median, but finer if a clock counts whole microseconds."""
     ordered = sorted(samples)
     cut = len(ordered) // 4
     middle = ordered[cut : len(ordered) - cut]
@@ -31,7 +35,7 @@ def middle_mean(samples: Sequence[float]) -> float:
 
 
 def median_interval(samples: Sequence[float]) -> tuple[float, float] | None:
-    """The 95 % interval of the median by order statistics; None for fewer than six samples, which have none."""
+    """The 95 % confidence interval of the median by order statistics, None for fewer than six samples."""
     rank = _lower_rank(len(samples))
     if rank is None:
         return None
@@ -40,7 +44,7 @@ def median_interval(samples: Sequence[float]) -> tuple[float, float] | None:
 
 
 def certainty(samples: Sequence[float]) -> float:
-    """Half the interval of the median, as a share of the median; infinite where there is none."""
+    """Half the 95 % interval of the median as a share of the median; infinite if there is no interval."""
     interval = median_interval(samples)
     if interval is None:
         return math.inf
@@ -49,7 +53,10 @@ def certainty(samples: Sequence[float]) -> float:
 
 
 def drift(samples: Sequence[float]) -> float:
-    """How far the medians of the first and the second half are apart, as a share of the first; infinite for too few."""
+    """The difference between the medians of the second and the first half, as a share of the first.
+
+    Infinite for fewer than two samples.
+    """
     half = len(samples) // 2
     if not half:
         return math.inf
@@ -59,8 +66,8 @@ def drift(samples: Sequence[float]) -> float:
 
 @lru_cache(maxsize=4096)
 def _lower_rank(count: int) -> int | None:
-    """The largest r with P(fewer than r + 1 of `count` fair coins are heads) <= 2.5 %, counted from 0."""
-    if count > 200:  # normal approximation, with its correction for continuity
+    """The largest r with P(fewer than r + 1 of `count` fair coins show heads) <= 2.5 %, counted from 0."""
+    if count > 200:  # normal approximation with continuity correction
         return max(0, math.floor((count - 1) / 2 - 0.98 * math.sqrt(count)))
     tail, rank, ways = 0.0, -1, 0.5**count
     for heads in range(count + 1):

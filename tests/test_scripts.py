@@ -284,7 +284,7 @@ def test_a_network_is_timed_with_zen_nas_s_flags(tmp_path: Path) -> None:
         (["analyze_model.py", "--plainnet_struct", "ConvKX(3,8,4,1)"], "kernel_size of ConvKX is 4"),
         (["benchmark_network_latency.py"], "nothing to time"),
         (["benchmark_network_latency.py", "--arch", "zennet_cifar10_model_size1M"], "did you mean"),
-        (["benchmark_network_latency.py", "--plainnet_struct", "ConvKX(3,8,3,1)", "--fp16"], "take bf16 on the cpu"),
+        (["benchmark_network_latency.py", "--plainnet_struct", "ConvKX(3,8,3,1)", "--fp16"], "use bf16 on the CPU"),
         (["benchmark_network_latency.py", "--plainnet_struct", "ConvKX(3,8,3,1)", "--batch_size", "0"], "--batch_size"),
     ],
 )

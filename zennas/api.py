@@ -150,7 +150,7 @@ def _fields_of(kind: Any, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def training_folder(target: str | Path, dataset: str, save_dir: str | Path | None = None) -> Path:
-    """Where `train` keeps its outcome. Raises what `targets.resolve` raises, WrongSettingError."""
+    """Where `train` keeps its outcome. Raises what `structures.resolve` raises, WrongSettingError."""
     from zennas.named.structures import resolve
 
     return _training_folder(None if save_dir is not None else resolve(str(target)).run, dataset, save_dir)
@@ -181,7 +181,7 @@ def evaluate(
     model: the folder of a training, that of a search with one training in it, or a name of the zoo. dataset: as
     `zennas.data.open_set` takes it, None for the one that the model is for; data_folder: where CIFAR or ImageNet is.
     checkpoint: a file with other weights. told: is called as it goes on. `settings` are the fields of
-    `evaluating.How`: batch_size, precision, device, workers, skip_corrupt, resolution.
+    `accuracy.evaluation.How`: batch_size, precision, device, workers, skip_corrupt, resolution.
     Raises TargetError, UnknownNameError, CheckpointError, DataError, WrongSettingError, DeviceError, EvaluationError.
     """
     from zennas.accuracy.evaluation import How, evaluate_model

@@ -33,7 +33,7 @@ class Isolated:
     """A network as a function of its weights, on `device`.
 
     layers: the Conv2d and Linear modules by name, in order; weights: theirs, as leaves that require gradients.
-    initialisation: "own" for the network's weights, or a rule of `_initialise.py`, drawn with `seed`.
+    initialisation: "own" for the network's weights, or a rule of `initialise.py`, drawn with `seed`.
     """
 
     def __init__(self, network: nn.Module, device: torch.device, *, seed: int = 0, initialisation: str = "own") -> None:

@@ -37,7 +37,7 @@ class Signal(NamedTuple):
     rectified: no element is negative, so that a further ReLU does nothing.
     shared: correlation of two positions of one image, over images; 0 for noise. Gates make it (eq. 9).
     texture: correlation of neighbouring positions, which pooling makes; None where there is none.
-    parts: what the value is a sum of, where that is known; empty for a source of its own (`_dependence.py`).
+    parts: what the value is a sum of, where that is known; empty for a source of its own (`dependence.py`).
     """
 
     second: float

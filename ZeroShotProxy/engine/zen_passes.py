@@ -1,4 +1,4 @@
-"""The passes behind the Monte-Carlo Zen-score of `zen.py`. Imports torch."""
+"""The passes behind the Monte-Carlo Zen-score of `proxies/zen.py`. Imports torch."""
 
 from __future__ import annotations
 

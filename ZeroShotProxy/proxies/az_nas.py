@@ -1,6 +1,6 @@
 """AZ-NAS: four views of a random network shown noise, put together by their ranks in a population.
 
-Its features are those between blocks, see `_features.py`. Expressivity, progressivity and trainability come from
+Its features are those between blocks, see `engine/features.py`. Expressivity, progressivity and trainability come from
 one forward pass; complexity is `flops`.
 """
 

@@ -5,7 +5,7 @@ On the plain network (no residual links, no classifier) with weights from N(0, 1
     log mean over the batch of |f(x) - f(x + gamma e)|_1  +  sum over batch-norms of log sqrt(mean running variance)
 
 with f the features before global pooling. Every repeat starts from fresh running variances (in the
-original they leak from one repeat into the next). `_gaussian_torch.py` runs the passes,
+original they leak from one repeat into the next). `engine/zen_passes.py` runs the passes,
 `zen_expected.py` has the same quantity in closed form.
 
 Precision: "fp32", or "bf16" for activations and weights in bfloat16 behind the first layers, with

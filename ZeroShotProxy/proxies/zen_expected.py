@@ -1,7 +1,7 @@
 """The expected Zen-score: what the Monte-Carlo score of `zen.py` converges to, in closed form. No torch.
 
 For Gaussian weights the statistics of a layer's output follow from those of its input, so the score is
-a walk over the op graph of the plain network (`_moments.py` has the steps, docs/expected-zen.md the
+a walk over the op graph of the plain network (`engine/moments.py` has the steps, docs/expected-zen.md the
 derivation and how well it does). What a block adds depends on the rest of the network only through the
 statistics that enter it, so blocks are computed once and cached; `BlockTerms` is that cache's entry, and
 a search scores a mutated network by adding up its blocks.
@@ -106,7 +106,7 @@ def _entering(entry: Entry, decorrelation: Numbers) -> Signal:
 def _carry(nodes: Sequence[Node], size: int, known: Signal, is_image: bool, context: int) -> tuple[float, list[Signal]]:
     """Carry `known` through the operations of a block: the logs of the batch-norms, and all values.
 
-    context: the kernel whose zero padding has shaped the block's values (`_moments._profile`).
+    context: the kernel whose zero padding has shaped the block's values (`engine/moments.py`).
     """
     values, sizes = [known], [size]
     logs = 0.0

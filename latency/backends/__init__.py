@@ -1,1 +1,1 @@
-"""The back ends: one file each, found by `latency.base.BACKENDS`. No file is named like the library that it imports."""
+"""The back ends, one file each, found by `latency.base.BACKENDS`. No file has the name of the library it imports."""

@@ -1,4 +1,4 @@
-"""What onnxruntime and OpenVINO have in common: ONNX files, in float32 and INT8, on CPUs."""
+"""The common part of onnxruntime and OpenVINO: ONNX files, in float32 and INT8, on CPUs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Open = Callable[[Subject, MeasureSettings, "onnx.ModelProto", "NDArray[np.float3
 
 
 class OnnxCpuBackend:
-    """A library that runs ONNX files, named like its package. extra: what to install; open_session: see `prepare`."""
+    """A library that runs ONNX files. extra: the extra that installs it. open_session: called by `prepare`."""
 
     precisions: tuple[str, ...] = ("fp32", "int8")
     tolerance: Mapping[str, float] = {"fp32": 1e-2, "int8": 0.6}
@@ -41,7 +41,7 @@ class OnnxCpuBackend:
         except ImportError:
             return f"{self.name} is not installed: pip install 'zennas[{self._extra}]'"
         if device != "cpu":
-            return f"the {self.name} back end runs on the cpu, not on {device}: use torch or tensorrt"
+            return f"the {self.name} back end runs on the CPU only, not on {device}: use torch or tensorrt"
         return why_not() or (why_not_quantised() if precision == "int8" else None)
 
     @contextmanager

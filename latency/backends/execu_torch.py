@@ -1,6 +1,6 @@
-"""ExecuTorch with XNNPACK on CPUs, float32 and INT8: a runtime of phones that runs on Linux as well.
+"""ExecuTorch with XNNPACK on CPUs, float32 and INT8: a runtime for phones that also runs on Linux.
 
-Lowering takes from seconds to half a minute, and single layers cannot be told apart: for finalists.
+Lowering takes up to half a minute, and single layers cannot be timed, so use it for a few final candidates.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ExecuTorch:
-    """Programs whose operations are delegated to XNNPACK as far as it has them."""
+    """ExecuTorch programs whose operations are delegated to XNNPACK as far as XNNPACK supports them."""
 
     name = "executorch"
     precisions: tuple[str, ...] = ("fp32", "int8")
@@ -33,11 +33,11 @@ class ExecuTorch:
     fusion = Fusion(addition=False, zeros="removed")
 
     def available(self, precision: str = "fp32", device: str = "cpu") -> str | None:
-        # Not imported here: that takes seconds, and warns.
+        # Not imported here, because the import takes seconds and prints warnings.
         if version_of("executorch") is None:
             return "executorch is not installed: pip install 'zennas[executorch]'"
         if device != "cpu":
-            return f"the executorch back end runs on the cpu, not on {device}: use torch or tensorrt"
+            return f"the executorch back end runs on the CPU only, not on {device}: use torch or tensorrt"
         if precision == "int8" and version_of("torchao") is None:
             return "torchao, which quantises for executorch, is not installed: pip install torchao"
         return None
@@ -56,7 +56,7 @@ class ExecuTorch:
 
 
 class ExecuTorchSession:
-    """A loaded program and its input. Outputs are copied out on every run, which belongs to its time."""
+    """A loaded program and its input. Outputs are copied on every run, which is part of the measured time."""
 
     clock = "cpu"
 
@@ -79,13 +79,13 @@ class ExecuTorchSession:
 
     def layers(self, repeats: int) -> list[LayerTime]:
         raise LatencyError(
-            f"executorch runs the delegated network as one and cannot time its layers ({repeats} repeats asked for): "
+            f"executorch runs the delegated network as a whole and cannot time layers ({repeats} repeats requested): "
             "use onnxruntime or openvino"
         )
 
 
 def _lowered(subject: Subject, settings: MeasureSettings, batch: NDArray[np.float32]) -> bytes:
-    """The network as a program for XNNPACK. Raises LatencyError."""
+    """Return the network as a program for XNNPACK. Raises LatencyError if it cannot be lowered."""
     import torch
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
@@ -100,12 +100,12 @@ def _lowered(subject: Subject, settings: MeasureSettings, batch: NDArray[np.floa
         exported = torch.export.export(network, images)
         edge = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()])
         return bytes(edge.to_executorch().buffer)
-    except Exception as error:  # the exporter, the quantiser and the partitioner raise what they like
+    except Exception as error:  # the exporter, the quantiser and the partitioner raise all kinds of errors
         raise LatencyError(f"{subject.name} cannot be lowered for executorch: {first_line(error)}") from error
 
 
 def _quantised(network: torch.fx.GraphModule, batches: list[NDArray[np.float32]]) -> torch.fx.GraphModule:
-    """Symmetric per-channel weights, static activations: what XNNPACK computes in."""
+    """Quantise with symmetric per-channel weights and static activations, which XNNPACK computes with."""
     import torch
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
         XNNPACKQuantizer,
@@ -125,7 +125,7 @@ def _quantised(network: torch.fx.GraphModule, batches: list[NDArray[np.float32]]
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the lowering logs and warns of, about itself, and what the runtime prints about the processor."""
+    """Suppress the lowering's log messages and warnings, and the runtime's output about the processor."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     with warnings.catch_warnings(), _standard_error_closed():
@@ -138,7 +138,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _standard_error_closed() -> Iterator[None]:
-    """Below Python: C++ code writes there."""
+    """Redirect standard error below Python, where C++ code writes to it."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:

@@ -1,4 +1,4 @@
-"""onnxruntime on CPUs, float32 and INT8: the path of servers without a GPU and of phones."""
+"""onnxruntime on CPUs, float32 and INT8, as used on servers without a GPU and on phones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
-# Names of kernels that move data only, whatever tensor they are named after.
+# Names of kernels that only move data, whatever tensor they are named after.
 _MOVES = {"QuantizeLinear", "DequantizeLinear", "ReorderInput", "ReorderOutput", "Transpose", "Cast"}
 
 
@@ -51,7 +51,7 @@ class OnnxRuntimeSession:
         return found
 
     def layers(self, repeats: int) -> list[LayerTime]:
-        """By onnxruntime's profiler, which counts whole microseconds and adds some to each kernel."""
+        """Time kernels with onnxruntime's profiler, which counts whole microseconds and adds time to each kernel."""
         with tempfile.TemporaryDirectory(prefix="zennas-") as folder:
             options = self._options()
             options.enable_profiling = True
@@ -71,7 +71,7 @@ class OnnxRuntimeSession:
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 3  # errors
-        # Workers that spin take the core from the thread that they wait for, where there is no core to spare.
+        # Workers that spin would take the core from the thread that they wait for, if no core is free.
         options.add_session_config_entry("session.intra_op.allow_spinning", str(int(1 < self._threads < cores())))
         return options
 
@@ -80,12 +80,12 @@ class OnnxRuntimeSession:
 
         try:
             return onnxruntime.InferenceSession(self._content, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's exceptions have no common class of their own
-            raise LatencyError(f"onnxruntime does not take the network: {first_line(error)}") from error
+        except Exception as error:  # onnxruntime's exceptions have no common base class
+            raise LatencyError(f"onnxruntime does not accept the network: {first_line(error)}") from error
 
 
 def _layers(graph: Any, events: list[dict[str, Any]]) -> list[LayerTime]:
-    """The kernels by their order in a run, each with the middle of its times."""
+    """The kernels in their order within a run, each with the mean of the middle half of its times in ms."""
     times: defaultdict[int, list[float]] = defaultdict(list)
     names: dict[int, tuple[str, str]] = {}
     for event in events:
@@ -94,7 +94,7 @@ def _layers(graph: Any, events: list[dict[str, Any]]) -> list[LayerTime]:
             key = int(event["args"]["node_index"])
             times[key].append(float(event["dur"]))
             names[key] = name.removesuffix("_kernel_time"), event["args"].get("op_name", "")
-    # Kernels come in the order of execution; their numbers are those of the graph before it was sorted.
+    # Kernels come in the order of execution; their numbers are those of the graph before sorting.
     order = list(names)
     anchors = [_anchors(*names[key]) for key in order]
     found = attributed(graph, anchors)
@@ -105,13 +105,13 @@ def _layers(graph: Any, events: list[dict[str, Any]]) -> list[LayerTime]:
 
 
 def _anchors(name: str, kind: str) -> tuple[int, ...]:
-    """What a kernel's name says that it computes."""
+    """The nodes of the op graph that appear in a kernel's name."""
     if kind in _MOVES:
         return ()
     nodes = nodes_of(name)
     if nodes:
         return nodes
-    # In the blocked layout kernels are named after what they made before anything was fused behind them.
+    # In the blocked layout, kernels are named after their output before anything else was fused into them.
     value = value_of(name) if re.search(r"_nchwc", name) else None
     return (value - 1,) if value else ()
 

@@ -1,4 +1,4 @@
-"""OpenVINO on CPUs, float32 and INT8, from the same ONNX files as onnxruntime: the fastest INT8 on x86."""
+"""OpenVINO on CPUs, float32 and INT8, with the same ONNX files as onnxruntime: the fastest INT8 on x86."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class OpenVinoSession:
-    """A compiled model with one request, its input in place."""
+    """A compiled model with one request and its input in place."""
 
     clock = "cpu"
 
@@ -41,14 +41,14 @@ class OpenVinoSession:
         return found
 
     def layers(self, repeats: int) -> list[LayerTime]:
-        """By OpenVINO's own counters."""
+        """Time kernels with OpenVINO's own counters."""
         request = self._open(profiled=True)
         times: defaultdict[str, list[float]] = defaultdict(list)
         kinds: dict[str, str] = {}
         for _ in range(WARM_UP + repeats):
             request.infer()
             for info in request.profiling_info:
-                if info.exec_type != "undef" and info.node_type not in _NO_WORK:  # "undef" was fused into another
+                if info.exec_type != "undef" and info.node_type not in _NO_WORK:  # "undef": fused into another
                     times[info.node_name].append(info.real_time.total_seconds() * 1000)
                     kinds[info.node_name] = str(info.node_type)
         names = list(times)
@@ -66,7 +66,7 @@ class OpenVinoSession:
         core = openvino.Core()
         options = {
             hint.performance_mode: hint.PerformanceMode.LATENCY,
-            # Left to itself the plugin computes in bfloat16 where the processor can.
+            # By default the plugin computes in bfloat16 if the processor can.
             hint.inference_precision: openvino.Type.f32,
             at.inference_num_threads: self._threads,
             at.num_streams: 1,
@@ -74,8 +74,8 @@ class OpenVinoSession:
         }
         try:
             compiled = core.compile_model(core.read_model(self._content, b""), "CPU", options)
-        except Exception as error:  # openvino raises bare RuntimeErrors, and others for bad options
-            raise LatencyError(f"openvino does not take the network: {first_line(error)}") from error
+        except Exception as error:  # openvino raises bare RuntimeErrors, and other types for bad options
+            raise LatencyError(f"openvino does not accept the network: {first_line(error)}") from error
         request = compiled.create_infer_request()
         request.set_tensor(INPUT, openvino.Tensor(self._batch, shared_memory=True))
         return request
@@ -86,7 +86,7 @@ _MOVES = {"Reorder", "Convert", "FakeQuantize", "Transpose"}
 
 
 def _anchors(graph: OpGraph, name: str, kind: str) -> tuple[int, ...]:
-    """What a kernel's name says that it computes: an ONNX node, or the tensor that is made."""
+    """The nodes of the op graph that a kernel's name refers to: an ONNX node, or the tensor that it produces."""
     if kind in _MOVES:
         return ()
     nodes = nodes_of(name)

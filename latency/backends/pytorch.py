@@ -1,4 +1,4 @@
-"""PyTorch itself: CPU in float32 and bfloat16, CUDA in float32, float16 and bfloat16. CUDA is unrun so far.
+"""PyTorch itself: CPU in float32 and bfloat16, CUDA in float32, float16 and bfloat16. Not yet run on CUDA.
 
 Options: "compile" (torch.compile), "cuda-graphs" (one launch for all kernels), "no-fold" (batch-norm as in training
 code), "channels-first" (the default is channels-last).
@@ -28,7 +28,7 @@ COMPILE, CUDA_GRAPHS, NO_FOLD, CHANNELS_FIRST = "compile", "cuda-graphs", "no-fo
 
 
 class PyTorch:
-    """The module, called eagerly unless options say otherwise."""
+    """Runs the module eagerly, unless options say otherwise."""
 
     name = "torch"
     precisions: tuple[str, ...] = ("fp32", "fp16", "bf16")
@@ -41,15 +41,15 @@ class PyTorch:
 
         kind, _, index = device.partition(":")
         if kind == "cpu":
-            return "fp16 is for CUDA devices: take bf16 on the cpu" if precision == "fp16" else None
+            return "fp16 is for CUDA devices: use bf16 on the CPU" if precision == "fp16" else None
         if kind != "cuda":
             return f"it runs on cpu and cuda, not on {device}"
         if not torch.cuda.is_available():
-            return f"torch {torch.__version__} finds no CUDA device: take the cpu, or install a driver and torch for it"
+            return f"torch {torch.__version__} finds no CUDA device: use the CPU, or install a driver for it"
         if index and (not index.isdigit() or int(index) >= torch.cuda.device_count()):
             return f"there is no {device}: this machine has {torch.cuda.device_count()} CUDA devices"
         if precision == "bf16" and not torch.cuda.is_bf16_supported():
-            return f"{torch.cuda.get_device_name(device)} has no bf16: take fp16"
+            return f"{torch.cuda.get_device_name(device)} has no bf16: use fp16"
         return None
 
     @contextmanager
@@ -109,10 +109,10 @@ class PyTorchSession:
         return found
 
     def layers(self, repeats: int) -> list[LayerTime]:
-        """Every operation of the traced module by itself, called from Python: short ones are dominated by the call."""
+        """Time every operation of the traced module, called from Python; for short ones the call itself dominates."""
         hidden = [option for option in (COMPILE, CUDA_GRAPHS) if option in self._settings.options]
         if hidden:
-            raise LatencyError(f"the layers cannot be told apart under {hidden[0]}: leave the option out")
+            raise LatencyError(f"single layers cannot be timed with {hidden[0]}: leave the option out")
         timed = _timed_nodes(self._network, self._input, repeats, self.clock, self._settings.device)
         nodes = [node for node, _ in timed]
         found = attributed(self._graph, [(match.node,) if match else () for match in self._matches(nodes)])
@@ -140,17 +140,17 @@ class PyTorchSession:
         compiled: Callable[[torch.Tensor], torch.Tensor] = torch.compile(self._network)
         try:
             compiled(self._input)
-        except Exception as error:  # the compiler's own, or those of the C++ compiler that it calls
+        except Exception as error:  # the compiler's own errors, or those of the C++ compiler that it calls
             raise LatencyError(f"torch.compile failed: {first_line(error)}; leave out the option {COMPILE}") from error
         return compiled
 
     def _captured(self) -> Callable[[], None]:
-        """Record one run as a CUDA graph; afterwards a run is a replay, into the same output."""
+        """Record one run as a CUDA graph. Afterwards a run replays it and writes to the same output."""
         import torch
 
         stream = torch.cuda.Stream(self._settings.device)
         stream.wait_stream(torch.cuda.current_stream(self._settings.device))
-        with torch.cuda.stream(stream):  # kernels are chosen before the recording
+        with torch.cuda.stream(stream):  # kernels are chosen before recording
             for _ in range(WARM_UP):
                 self._call(self._input)
         torch.cuda.current_stream(self._settings.device).wait_stream(stream)
@@ -175,7 +175,7 @@ def _threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def _exact(device: str) -> Iterator[None]:
-    """On CUDA: the fastest kernels by trial, and float32 that is float32."""
+    """On CUDA: choose the fastest kernels by trial, and compute float32 without TF32."""
     import torch
 
     if not device.startswith("cuda"):
@@ -240,7 +240,7 @@ _KINDS = {
 
 
 def _kind(network: fx.GraphModule, node: fx.Node) -> str:
-    """What a node is in the words of ONNX, or its own name."""
+    """The ONNX name of a node's operation, or its own name."""
     if node.op == "call_module":
         name = type(network.get_submodule(str(node.target))).__name__
     else:
@@ -251,7 +251,7 @@ def _kind(network: fx.GraphModule, node: fx.Node) -> str:
 def _timed_nodes(
     network: fx.GraphModule, images: torch.Tensor, repeats: int, clock: str, device: str
 ) -> list[tuple[fx.Node, float]]:
-    """The operations in order, each with the middle of its times in milliseconds."""
+    """The operations in order, each with the mean of the middle half of its times in milliseconds."""
     import torch
     from torch import fx
 

@@ -1,8 +1,8 @@
-"""TensorRT on NVIDIA GPUs, in float32, float16 and INT8. Unrun so far, for want of the library and a GPU.
+"""TensorRT on NVIDIA GPUs, in float32, float16 and INT8. Not yet run, because no library and GPU were available.
 
-Networks are strongly typed, as version 11 has it and version 10 can: the precision is in the ONNX file. FP16 files are
-exported from the network in half precision; INT8 files hold explicit symmetric Q/DQ, and what lies outside stays in
-float32. Engines are kept in `cache_folder()`, by network, version and device.
+Networks are strongly typed, which version 11 requires and version 10 supports: the precision is in the ONNX file. FP16
+files are exported from the network in half precision. INT8 files contain explicit symmetric Q/DQ, and everything else
+stays in float32. Engines are cached in `cache_folder()` by network, version and device.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ LEAST_VERSION = 10
 
 
 def cache_folder() -> Path:
-    """Where engines are kept: below $XDG_CACHE_HOME, or ~/.cache."""
+    """The folder in which engines are cached, below $XDG_CACHE_HOME or ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zennas" / "tensorrt"
 
 
 class TensorRT:
-    """Engines built from ONNX."""
+    """TensorRT engines built from ONNX."""
 
     name = "tensorrt"
     precisions: tuple[str, ...] = ("fp32", "fp16", "int8")
@@ -59,7 +59,7 @@ class TensorRT:
     def available(self, precision: str = "fp32", device: str = "cpu") -> str | None:
         try:
             import tensorrt
-        except (ImportError, OSError) as error:  # OSError: the bindings are there, the libraries are not
+        except (ImportError, OSError) as error:  # OSError: the bindings are installed, but not the libraries
             missing = f"tensorrt cannot be imported ({first_line(error)})"
             return f"{missing}: pip install 'zennas[tensorrt]' on a machine with an NVIDIA GPU"
         version = str(tensorrt.__version__)
@@ -70,7 +70,7 @@ class TensorRT:
         if not torch.cuda.is_available():
             return f"torch {torch.__version__} finds no CUDA device, which TensorRT needs"
         if not device.startswith("cuda"):
-            return f"TensorRT runs on cuda, not on {device}: name the device cuda"
+            return f"TensorRT runs on CUDA only, not on {device}: use the device cuda"
         return why_not() or (why_not_quantised() if precision == "int8" else None)
 
     @contextmanager
@@ -83,7 +83,7 @@ class TensorRT:
         import torch
 
         model = network_file(subject, settings, batch)
-        # Not the default stream, on which TensorRT synchronises with every launch.
+        # Not the default stream, on which TensorRT would synchronise with every launch.
         stream = torch.cuda.Stream(settings.device)
         with torch.cuda.device(settings.device), torch.cuda.stream(stream):
             yield TensorRTSession(subject, settings, engine_of(model, settings), batch, stream)
@@ -94,7 +94,7 @@ class TensorRT:
 
 
 def network_file(subject: Subject, settings: MeasureSettings, batch: NDArray[np.float32]) -> onnx.ModelProto:
-    """The network as ONNX in the types that TensorRT is to compute in."""
+    """Return the network as ONNX, with the types that TensorRT should compute in."""
     if settings.precision == "int8":
         exported = export(subject, len(batch))
         return quantised(exported, calibration_batches(batch, settings.seed), symmetric=True)
@@ -102,12 +102,12 @@ def network_file(subject: Subject, settings: MeasureSettings, batch: NDArray[np.
 
 
 def engine_key(content: bytes, version: str, device: str) -> str:
-    """What an engine depends on, in one name: the network, TensorRT's version, the device's name and architecture."""
+    """A name that identifies an engine: a hash of the network, TensorRT's version, and the device."""
     return hashlib.sha256(b"\0".join([content, version.encode(), device.encode()])).hexdigest()[:32]
 
 
 def engine_of(model: onnx.ModelProto, settings: MeasureSettings) -> Any:
-    """The engine of a model, from the cache or built and put there. Raises LatencyError."""
+    """Return the engine of a model, from the cache, or built and added to it. Raises LatencyError."""
     import tensorrt
     import torch
 
@@ -117,36 +117,36 @@ def engine_of(model: onnx.ModelProto, settings: MeasureSettings) -> Any:
     path = cache_folder() / f"{key}.engine"
     runtime = tensorrt.Runtime(_logger())
     engine = runtime.deserialize_cuda_engine(path.read_bytes()) if path.is_file() else None
-    if engine is None:  # none there, or one that this machine does not take
+    if engine is None:  # not cached, or not accepted on this machine
         plan = build_engine(content)
         write_bytes(path, plan)
         engine = runtime.deserialize_cuda_engine(plan)
     if engine is None:
-        raise LatencyError(f"TensorRT does not load the engine that it built: remove {path}")
+        raise LatencyError(f"TensorRT cannot load the engine that it built: remove {path}")
     return engine
 
 
 def build_engine(content: bytes, batches: tuple[int, int, int] | None = None) -> bytes:
-    """The serialised engine of an ONNX model.
+    """Build the engine of an ONNX model and return it in serialised form.
 
-    batches: where the model takes any number of images, how many the engine takes at least, as a rule, and at most.
-    Raises LatencyError naming what TensorRT does not take.
+    batches: for a model with a variable batch size, the smallest, the usual and the largest number of images. Raises
+    LatencyError if TensorRT does not accept the network, with its reason.
     """
     import tensorrt
 
     logger = _logger()
     builder = tensorrt.Builder(logger)
-    # Version 11 knows nothing else, and ignores the flag.
+    # Version 11 always uses strong types and ignores the flag.
     typed = 1 << int(tensorrt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     network = builder.create_network(typed)
     parser = tensorrt.OnnxParser(network, logger)
     if not parser.parse(content):
         errors = [parser.get_error(i).desc() for i in range(parser.num_errors)]
         raise LatencyError(
-            f"TensorRT does not take the network: {first_line(errors[0]) if errors else 'no reason given'}"
+            f"TensorRT does not accept the network: {first_line(errors[0]) if errors else 'no reason given'}"
         )
     config = builder.create_builder_config()
-    config.clear_flag(tensorrt.BuilderFlag.TF32)  # float32 is float32
+    config.clear_flag(tensorrt.BuilderFlag.TF32)  # compute float32 in float32
     config.profiling_verbosity = tensorrt.ProfilingVerbosity.DETAILED  # kernels keep the names of their layers
     if batches is not None:
         profile = builder.create_optimization_profile()
@@ -155,7 +155,7 @@ def build_engine(content: bytes, batches: tuple[int, int, int] | None = None) ->
         config.add_optimization_profile(profile)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise LatencyError("TensorRT builds no engine for the network: its log says why")
+        raise LatencyError("TensorRT cannot build an engine for the network: see its log for the reason")
     return bytes(plan)
 
 
@@ -182,7 +182,7 @@ class TensorRTSession:
 
     def run(self) -> None:
         if not self._context.execute_async_v3(self._stream.cuda_stream):
-            raise LatencyError("TensorRT did not run the network: its log says why")
+            raise LatencyError("TensorRT could not run the network: see its log for the reason")
 
     def output(self) -> NDArray[np.float32]:
         self.run()
@@ -191,7 +191,7 @@ class TensorRTSession:
         return found
 
     def layers(self, repeats: int) -> list[LayerTime]:
-        """By TensorRT's profiler, which waits after every layer."""
+        """Time layers with TensorRT's profiler, which synchronises after every layer."""
         import tensorrt
 
         times: defaultdict[str, list[float]] = defaultdict(list)
@@ -217,14 +217,14 @@ class TensorRTSession:
     def _new_context(self) -> Any:
         context = self._engine.create_execution_context()
         if context is None:
-            raise LatencyError("TensorRT has not enough memory on the device for the network: take a smaller batch")
+            raise LatencyError("the device does not have enough memory for the network: use a smaller batch")
         context.set_tensor_address(INPUT, self._input.data_ptr())
         context.set_tensor_address(OUTPUT, self._output.data_ptr())
         return context
 
 
 def anchors_of(layer: str) -> tuple[int, ...]:
-    """What a layer's name, such as "k14_Conv + k18_Add + k19_Relu", says that it computes; nothing for copies."""
+    """The graph's nodes in a layer's name such as "k14_Conv + k18_Add + k19_Relu"; none for copies."""
     return () if layer.startswith("Reformatting") else nodes_of(layer)
 
 

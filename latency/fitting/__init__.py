@@ -1,1 +1,1 @@
-"""Making profiles: kernels are measured (`campaign.py`), fitted (`fit.py`), and written with a card (`making.py`)."""
+"""Making profiles: measure kernels (`campaign.py`), fit them (`fit.py`), write a profile and its card (`making.py`)."""

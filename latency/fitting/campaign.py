@@ -1,7 +1,6 @@
-"""Measuring kernels for a profile: `zennas latency profile`. Each network of the sample is a file of its own in a
-folder.
+"""Measuring kernels for a profile: `zennas latency profile`. Each network of the sample is stored in its own file.
 
-    measure_sample(folder, Campaign(MeasureSettings("onnxruntime"), networks=150))  # goes on where it was cut short
+    measure_sample(folder, Campaign(MeasureSettings("onnxruntime"), networks=150))  # continues an interrupted sample
     table, networks, conditions = read_sample(folder)
 
 `sampling.py` draws the networks, the back end times their kernels one by one, and `fit.py` learns from them.
@@ -30,12 +29,15 @@ REFERENCE_MS = (3.0, 50.0)
 _REFERENCE_FIELDS = ("structure", "resolution", "num_classes", "use_se", "whole_ms")
 SETTINGS_FILE = "profile.json"
 _LEAST_SHARE = 0.3
-"""A kernel is taken for no less than this share of what the profiler says, whatever the profiler adds."""
+"""The least share of the profiler's time that a kernel is assumed to take after the overhead is subtracted."""
 
 
 @dataclass(frozen=True)
 class Campaign:
-    """What a profile is measured with; the same settings draw the same networks."""
+    """The settings of a sample; equal settings draw the same networks.
+
+    measure: how to measure. networks: how many. seed: of the random networks. repeats: how often each kernel is timed.
+    """
 
     measure: MeasureSettings
     networks: int = 150
@@ -43,30 +45,32 @@ class Campaign:
     repeats: int = 30
 
     def to_json(self) -> dict[str, Any]:
+        """Return the settings for JSON."""
         return {**asdict(self), "measure": {**asdict(self.measure), "options": list(self.measure.options)}}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Campaign:
+        """Read settings. Raises KeyError, TypeError or LatencyError for data that `to_json` cannot have written."""
         measure = {**stored["measure"], "options": tuple(stored["measure"]["options"])}
         return cls(**{**stored, "measure": MeasureSettings(**measure)})
 
 
 Told = Callable[[int, int, str], None]
-"""Hears how many networks of how many are done, and which one is next."""
+"""Called with the number of finished networks, the total, and the structure of the next network."""
 
 
 @dataclass(frozen=True)
 class MeasuredNetwork:
-    """The kernels of a network of the sample, and its median for the whole batch in ms."""
+    """A network of the sample: its kernels, and its median latency in ms for the whole batch."""
 
     kernels: tuple[Kernel, ...]
     ms: float
 
 
 def measure_sample(folder: Path, campaign: Campaign, told: Told = lambda done, total, name: None) -> None:
-    """Measure what is not in `folder` yet; a sample that is there may be made larger.
+    """Measure the networks that are not in `folder` yet. An existing sample can be extended.
 
-    Raises LatencyError; also where the folder holds a sample of other settings.
+    Raises LatencyError if a network cannot be measured, or if the folder contains a sample with other settings.
     """
     _begin(folder, campaign)
     fusion = BACKENDS.get(campaign.measure.backend).fusion
@@ -96,7 +100,7 @@ def measure_sample(folder: Path, campaign: Campaign, told: Told = lambda done, t
 
 
 def read_campaign(folder: Path) -> Campaign:
-    """The settings of the sample in `folder`. Raises LatencyError."""
+    """Return the settings of the sample in `folder`. Raises LatencyError if there is none or it is damaged."""
     path = folder / SETTINGS_FILE
     try:
         found = Campaign.from_json(json.loads(path.read_text(encoding="utf-8")))
@@ -104,15 +108,16 @@ def read_campaign(folder: Path) -> Campaign:
         if found.measure.precision not in known:
             raise ValueError(f"precision is {found.measure.precision!r}, expected {' or '.join(known)}")
     except FileNotFoundError:
-        raise LatencyError(f"{folder} holds no measured kernels: make them with zennas latency profile") from None
+        raise LatencyError(f"{folder} has no measured kernels: make them with zennas latency profile") from None
     except (OSError, ValueError, KeyError, TypeError, LatencyError, UnknownNameError) as error:
-        raise LatencyError(f"{path} cannot be read: {error}; measure again, into another folder") from None
+        raise LatencyError(f"{path} cannot be read: {error}; measure again in another folder") from None
     return found
 
 
 def read_sample(folder: Path) -> tuple[KernelTable, list[MeasuredNetwork], dict[str, Any]]:
-    """All kernels that were measured, the networks they are from, and the conditions of the last. Raises
-    LatencyError.
+    """Return all measured kernels, the networks that they belong to, and the conditions of the last measurement.
+
+    Raises LatencyError if there are none or a file is damaged.
     """
     campaign = read_campaign(folder)
     networks, times, conditions = [], [], {}
@@ -130,13 +135,13 @@ def read_sample(folder: Path) -> tuple[KernelTable, list[MeasuredNetwork], dict[
             raise LatencyError(f"{path} cannot be read: {error}; delete it to measure it again") from None
     if not networks:
         raise LatencyError(
-            f"{folder} holds no measured kernels yet: continue with zennas latency profile --resume {folder}"
+            f"{folder} has no measured kernels yet: continue with zennas latency profile --resume {folder}"
         )
     return KernelTable(tuple(k for network in networks for k in network.kernels), tuple(times)), networks, conditions
 
 
 def _kernel(fields: list[Any]) -> Kernel:
-    """Raises ValueError."""
+    """Read a kernel. Raises ValueError if a field is missing or has a wrong type or value."""
     if len(fields) != len(Kernel._fields):
         raise ValueError(f"a kernel has {len(fields)} fields, expected {len(Kernel._fields)} and its time")
     found = Kernel(*fields)
@@ -156,9 +161,9 @@ def _milliseconds(value: Any, what: str) -> float:
 
 
 def references(folder: Path, count: int = 5) -> list[dict[str, Any]]:
-    """A few networks of the sample with their latencies, to tell later whether the machine is still as fast.
+    """Return a few networks of the sample with their latencies, to check later whether the machine is still as fast.
 
-    Settled ones of moderate length, evenly spread over the sample.
+    Chosen evenly from those with a stable measurement and a moderate latency.
     """
     found = []
     for path in sorted((folder / "samples").glob("*.json")):
@@ -171,10 +176,10 @@ def references(folder: Path, count: int = 5) -> list[dict[str, Any]]:
 def kernel_times(
     graph: OpGraph, fusion: Fusion, settings: MeasureSettings, found: Breakdown
 ) -> list[tuple[Kernel, float]]:
-    """Each kernel of the graph with its ms, for the whole batch, after what the profiler added is taken off.
+    """Return each kernel of the graph with its time in ms for the whole batch, without the profiler's overhead.
 
-    What the back end runs beside the network's operations, such as changes of layout, counts to a neighbour without
-    weights. Kernels that the back end did not run by themselves are left out.
+    Operations that the back end adds, such as changes of layout, count towards a neighbour without weights. Kernels
+    that the back end did not run separately are left out.
     """
     groups = group(graph, fusion, settings.batch_size)
     times = _assigned(groups, found.layers)
@@ -185,7 +190,7 @@ def kernel_times(
 
 
 def _assigned(groups: Sequence[Group], layers: Sequence[LayerTime]) -> dict[int, list[float]]:
-    """By the index of a group, the times of the back end's kernels that belong to it."""
+    """For each group, by its index, the times of the back end's kernels that belong to it."""
     owner = {node: i for i, one in enumerate(groups) for node in one.nodes}
     owners: list[int | None] = []
     for layer in layers:
@@ -202,7 +207,7 @@ def _assigned(groups: Sequence[Group], layers: Sequence[LayerTime]) -> dict[int,
 
 
 def _neighbour(owners: Sequence[int | None], at: int, groups: Sequence[Group]) -> int | None:
-    """The group that a kernel without one counts to: the nearest before or behind it, one without weights first."""
+    """The group for a kernel without one: the nearest before or after it, preferably without weights."""
     before = next((i for i in reversed(owners[:at]) if i is not None), None)
     behind = next((i for i in owners[at + 1 :] if i is not None), None)
     near = [i for i in (before, behind) if i is not None]
@@ -216,7 +221,7 @@ def _begin(folder: Path, campaign: Campaign) -> None:
         known = read_campaign(folder)
         if replace(known, networks=campaign.networks) != campaign:
             raise LatencyError(
-                f"{folder} holds kernels measured with other settings: choose another folder, or --resume it"
+                f"{folder} contains kernels measured with other settings: choose another folder, or --resume it"
             )
         if campaign.networks <= known.networks:
             return

@@ -1,4 +1,4 @@
-"""A profile's card: from what it was fitted, how, how well it does on what it did not see, and where it may be used."""
+"""A profile's card: its data, its method, its errors on held-out data, and its limits."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from latency.predicting.profile import Profile
 
 
 def card(profile: Profile) -> str:
-    """Markdown, from the profile alone; `about` may have `source`, `method`, `held_out` (errors by what) and
-    `limits`.
+    """Return the card as Markdown.
+
+    It only uses the profile, whose `about` may contain `source`, `method`, `held_out` (errors by name) and `limits`.
     """
     about = profile.about
     lines = [
         f"# {profile.name}",
         "",
         f"Latency of {profile.device} through {profile.backend} in {profile.precision}, "
-        f"batch {profile.batch} unless another is asked for.",
+        f"batch {profile.batch} unless another one is requested.",
         "",
         "## Data",
         about.get("source", "Not stated."),
@@ -26,7 +27,7 @@ def card(profile: Profile) -> str:
         "## Method",
         about.get("method", method(profile)),
         "",
-        "## Error on what was held out",
+        "## Error on held-out data",
         *_errors(about.get("held_out", {})),
         "",
         "## Measured range",
@@ -36,7 +37,7 @@ def card(profile: Profile) -> str:
             for kind, fields in profile.ranges.items()
         ),
         "",
-        "Outside of it the profile extrapolates by the work that a kernel does, and `zennas latency predict` says so.",
+        "Outside this range the profile extrapolates from the work of a kernel, and `zennas latency predict` says so.",
     ]
     if about.get("limits"):
         lines += ["", "## Limits", about["limits"]]
@@ -44,7 +45,7 @@ def card(profile: Profile) -> str:
 
 
 def method(profile: Profile) -> str:
-    """How the profile predicts, in a paragraph."""
+    """Describe in a paragraph how the profile predicts."""
     fused = [name for name in ("norm", "activation", "addition") if getattr(profile.fusion, name)]
     kernels = f"with {', '.join(fused)} fused into the operation before" if fused else "each operation by itself"
     text = f"The sum of a network's kernels, {kernels}"

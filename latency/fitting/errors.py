@@ -1,4 +1,4 @@
-"""How far predicted latencies are from measured ones."""
+"""The errors of predicted latencies relative to measured ones."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Errors:
-    """All in percent but `spearman`, which is None for fewer than two values, and `count`.
+    """Errors of predictions, in percent, except `count` and `spearman`.
 
-    mape: mean of |predicted / measured − 1|. rmspe: root of its mean square. within5, within10: how many are no further
-    off.
+    count: number of values. mape: mean of |predicted / measured − 1|. rmspe: root of the mean of its square. within5,
+    within10: share of the values with an error of at most 5 % and 10 %. spearman: rank correlation, None for fewer than
+    two values.
     """
 
     count: int
@@ -24,6 +25,7 @@ class Errors:
     spearman: float | None
 
     def to_json(self) -> dict[str, Any]:
+        """Return the errors for JSON, by the names of the fields."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -35,7 +37,7 @@ class Errors:
 
 
 def errors(predicted: Sequence[float], measured: Sequence[float]) -> Errors:
-    """Raises ValueError for no values, values that are not positive, or lists of different lengths."""
+    """Compare predictions with measurements. Raises ValueError for no values, values not above 0 or unequal lengths."""
     if not predicted or any(not m > 0 for m in measured):
         raise ValueError("errors need at least one value, and measured latencies above 0")
     off = [p / m - 1 for p, m in zip(predicted, measured, strict=True)]

@@ -1,7 +1,7 @@
 """Fitting a profile to measured kernels: `zennas latency fit`. Imports torch when it trains.
 
-Kernels with weights share one learned model, those that only move memory another; kinds with too few measurements get
-rates by non-negative least squares. `measured_on` networks then scale the sum of kernels to what whole networks take.
+Kernels with weights share one learned model, and kernels that only move memory share another. Kinds with too few
+measurements get rates from non-negative least squares. `scaled` then fits the sum of kernels to whole networks.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from latency.predicting.profile import RANGED, Profile
 from latency.predicting.table import KernelTable, held_out, predict_kernels
 
 LEAST_LEARNED = 300
-"""Fewer rows than this teach a perceptron nothing."""
+"""A perceptron needs at least this many kernels."""
 MANY = 30_000
-"""So many are a table that was measured by the rack."""
+"""A table with at least this many kernels was measured systematically, and gets the default recipe."""
 PASSES = 100
 _REWEIGHTED, _SMALL = 30, 0.01
 _USUAL = 256
@@ -35,7 +35,8 @@ _USUAL = 256
 class Recipe:
     """How a perceptron is trained, see `train.py`.
 
-    steps: of AdamW on `batch` kernels; the rate rises for a twentieth of them and falls to nothing (one cycle).
+    steps: number of AdamW steps on `batch` kernels each. The learning rate `rate` rises during the first twentieth of
+    the steps and then falls to zero (one cycle). decay: weight decay. width, hidden: the layers. seed: of the training.
     """
 
     width: int = 128
@@ -48,7 +49,7 @@ class Recipe:
 
 
 def recipe_for(rows: int, steps: int | None = None, seed: int = 0) -> Recipe:
-    """How to train on so many kernels: few are soon learned by heart, so they get a hundred passes and much decay."""
+    """Choose a recipe for a number of kernels. For few kernels: a hundred passes and strong decay."""
     if rows >= MANY:
         return Recipe(steps=steps or Recipe.steps, seed=seed)
     passes = max(100, PASSES * rows // Recipe.batch)
@@ -56,7 +57,7 @@ def recipe_for(rows: int, steps: int | None = None, seed: int = 0) -> Recipe:
 
 
 Told = Callable[[int, int, str], None]
-"""Hears how many steps of how many are done, and what is being fitted."""
+"""Called with the number of finished steps, the total, and what is being fitted."""
 
 
 def _silent(done: int, total: int, what: str) -> None:
@@ -71,18 +72,18 @@ def fit(
     share: float = 0.1,
     unsure_ms: float = 0.0,
 ) -> tuple[Profile, dict[str, Errors]]:
-    """`blank` with models fitted to all but a `share` of the shapes of `table`; its errors on those, by kind and all.
+    """Fit models to all shapes of `table` except a `share` of them, and compute the errors on the shapes left out.
 
-    blank: says what the profile is of; its models do not matter.
-    unsure_ms: how far measured times may be off in absolute terms; much shorter kernels count less for it.
-    Raises LatencyError for a table that is too small.
+    blank: a profile that describes device, back end and precision; its models are replaced. unsure_ms: absolute error
+    of the measured times in ms; kernels that are much shorter count less. Returns the profile, and its errors under
+    "all" and by kind. Raises LatencyError if the table is too small or has no latencies.
     """
     if table.ms is None:
         raise LatencyError("the table has no measured latencies")
     known = table.where(lambda kernel: not held_out(kernel, share))
     kinds = [kind for kind in KINDS if any(kernel.kind == kind for kernel in known.kernels)]
     if len(known) < 10 or not kinds:
-        raise LatencyError(f"{len(known)} kernels are too few to fit: measure more")
+        raise LatencyError(f"{len(known)} kernels are too few for a fit: measure more")
     parts = (tuple(k for k in kinds if k in WEIGHTED), tuple(k for k in kinds if k not in WEIGHTED))
     models = [
         _model(known.where(partial(_is_of, kinds=here)), here, blank.hardware, recipe, told, unsure_ms)
@@ -98,7 +99,7 @@ def _is_of(kernel: Kernel, kinds: tuple[str, ...]) -> bool:
 
 
 def held_out_errors(profile: Profile, table: KernelTable, share: float = 0.1) -> dict[str, Errors]:
-    """Errors on the shapes that `fit` left out, under "all" and by kind."""
+    """Return the errors on the shapes that `fit` left out, under "all" and by kind."""
     held = table.where(lambda kernel: held_out(kernel, share))
     if held.ms is None or not held.kernels:
         return {}
@@ -111,7 +112,7 @@ def held_out_errors(profile: Profile, table: KernelTable, share: float = 0.1) ->
 
 
 def ranges(kernels: Sequence[Kernel]) -> dict[str, dict[str, list[int]]]:
-    """By kind and field, the smallest and the largest value."""
+    """Return the smallest and the largest value of each field, by kind of kernel and field."""
     found: dict[str, dict[str, list[int]]] = {}
     for _, kernel in by_kind(kernels):
         found[kernel.kind] = {
@@ -137,7 +138,7 @@ def _model(
 
 
 def few_widths(kernels: Sequence[Kernel]) -> dict[str, Widths]:
-    """By kind, the numbers of channels that occur, where most of the multiples of 8 that searches use do not."""
+    """Return the numbers of channels by kind, for kinds that lack most multiples of 8, which searches use."""
     found = {}
     for kind in dict.fromkeys(kernel.kind for kernel in kernels if kernel.kind in WEIGHTED):
         here = [kernel for kernel in kernels if kernel.kind == kind]
@@ -153,7 +154,7 @@ def few_widths(kernels: Sequence[Kernel]) -> dict[str, Widths]:
 def _inputs(
     kernels: Sequence[Kernel], kinds: tuple[str, ...], hardware: Hardware
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Features (N, features) and baselines (N,) in the order of the kernels."""
+    """Return the features (N, features) and the baselines (N,), in the order of the kernels."""
     base = np.empty(len(kernels))
     inputs: Any = None
     for chosen, kernel in by_kind(kernels):
@@ -165,7 +166,7 @@ def _inputs(
 
 
 def rates(table: KernelTable, hardware: Hardware) -> Linear:
-    """Non-negative ms a kernel, a MAC and a byte, by kind and kernel size, least squares of the relative error."""
+    """Fit non-negative ms per kernel, MAC and byte, by kind and kernel size, minimising the squared relative error."""
     assert table.ms is not None
     rows: dict[tuple[str, int], list[int]] = {}
     for i, kernel in enumerate(table.kernels):
@@ -184,9 +185,9 @@ def rates(table: KernelTable, hardware: Hardware) -> Linear:
 def non_negative(
     terms: NDArray[np.float64], ms: NDArray[np.float64], weights: NDArray[np.float64] | None = None
 ) -> tuple[float, ...]:
-    """Coefficients of the columns of `terms` (N, K), at least 0, that bring their sum near `ms` (N,), relatively.
+    """Return non-negative coefficients of the columns of `terms` (N, K) that fit `ms` (N,) by relative least squares.
 
-    weights: (N,), of the deviations; all alike if None.
+    weights: (N,), of the deviations; None for equal weights.
     """
     from scipy.optimize import nnls
 
@@ -201,10 +202,11 @@ def non_negative(
 def scaled(
     profile: Profile, kernels: Sequence[Sequence[Kernel]], ms: Sequence[float], unsure_ms: float = 0.0
 ) -> Profile:
-    """`profile` with the `scale` and `overhead_ms` that fit whole networks best, `ms` of which were measured, a batch.
+    """Return `profile` with the `scale` and `overhead_ms` that fit whole networks best.
 
-    Least absolute relative deviations, by reweighted least squares: networks that are predicted badly do not decide.
-    unsure_ms: how far a kernel's time may be off; networks of many short kernels count less for it.
+    kernels: those of each network. ms: measured times of the networks for whole batches. unsure_ms: absolute error of a
+    kernel's time in ms; networks of many short kernels count less. Minimises absolute relative deviations by
+    reweighted least squares, so that a few badly predicted networks do not dominate.
     """
     sums = np.array([sum(profile.kernel_ms(kernel) for kernel in network) for network in kernels])
     terms, measured = np.stack([sums, np.ones(len(sums))], axis=1), np.array(ms)

@@ -1,4 +1,4 @@
-"""From measurements to a profile's file and card: what `zennas latency fit` does."""
+"""From measurements to a profile and its card: the implementation of `zennas latency fit`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ from PlainNet.files import write_text
 
 LONG_MS = 0.1
 UNSURE_MS = 0.02
-"""Profilers count whole microseconds, and add some to each kernel."""
+"""Profilers count whole microseconds and add a few to each kernel."""
 
 
 def fit_table(
     path: Path, blank: Profile, source: str, steps: int | None, seed: int, told: Told, *, memory: bool = True
 ) -> Profile:
-    """`blank`, which says what a CSV file of kernels is of, fitted to it. Raises LatencyError.
+    """Fit a profile to a CSV file of kernels.
 
-    source: for the card. memory: kinds without weights that the table lacks are taken from the bytes that they move.
+    blank: a profile without models that describes device, back end and precision. source: text for the card. steps: of
+    training, None to choose by the number of kernels. told: called with the progress. memory: estimate kinds without
+    weights that the table lacks from the bytes that they move. Raises LatencyError.
     """
     table = read_table(path, measured=True)
     made, held = fit(table, blank, recipe_for(len(table), steps, seed), told)
@@ -35,7 +37,7 @@ def fit_table(
 
 
 def fit_folder(folder: Path, name: str, source: str, steps: int | None, seed: int, told: Told) -> Profile:
-    """A profile from the folder of `zennas latency profile`. source: more for the card. Raises LatencyError."""
+    """Fit a profile to the folder of `zennas latency profile`. source: more text for the card. Raises LatencyError."""
     campaign = read_campaign(folder)
     table, networks, conditions = read_sample(folder)
     settings = campaign.measure
@@ -76,14 +78,14 @@ def fit_folder(folder: Path, name: str, source: str, steps: int | None, seed: in
 
 
 def _with_traffic(made: Profile) -> Profile:
-    """The profile with kinds without weights that nobody measured taken from the bytes that they move."""
+    """Return the profile with a model for unmeasured kinds without weights, from the bytes that they move."""
     known = {kind for model in made.models for kind in model.kinds}
     rest = traffic(made.hardware.bytes_per_ms, 0.0, without=known)
     return replace(made, models=(*made.models, rest)) if rest.rates else made
 
 
 def _of_long(made: Profile, table: KernelTable) -> dict[str, Errors]:
-    """Errors on those held-out kernels that make up most of the time, and that profilers tell well."""
+    """Errors on the held-out kernels that take most of the time, which profilers measure more precisely."""
     found = held_out_errors(made, longer(table, LONG_MS))
     return {f"kernels of at least {LONG_MS} ms": found["all"]} if found else {}
 
@@ -98,7 +100,7 @@ def _described(made: Profile, source: str, held: dict[str, Errors]) -> Profile:
 
 
 def write_profile(path: Path, profile: Profile) -> Path:
-    """Write the profile and, beside it, its card. Raises LatencyError where that cannot be."""
+    """Write the profile, and its card next to it. Raises LatencyError if a file cannot be written."""
     try:
         write_text(path, json.dumps(profile.to_json(), ensure_ascii=False, indent=1) + "\n")
         write_text(path.with_suffix(".md"), card(profile))

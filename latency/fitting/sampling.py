@@ -1,8 +1,8 @@
-"""Random networks whose kernels cover what designs are made of: what `zennas latency profile` measures. No torch.
+"""Random networks whose kernels cover those of designs: what `zennas latency profile` measures. No torch.
 
-Half of them are made of Zen-NAS's residual super-blocks, with or without squeeze and excitation, a quarter of inverted
-depthwise ones, and the rest of the plain blocks of older networks and of NAS-Bench-201's cells, for large kernels,
-pooling, and sums and activations that stand alone.
+About half of them consist of Zen-NAS's residual super-blocks, with or without squeeze and excitation, and a quarter of
+inverted depthwise blocks. The rest consist of the plain blocks of older networks and of NAS-Bench-201's cells, for
+large kernels, pooling, and separate sums and activations.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from PlainNet.ir import StructureError
 RESOLUTIONS = (32, 64, 96, 128, 160, 192, 224)
 CLASSES = (10, 100, 1000)
 FLOPS = (2e6, 2e9)
-"""Smallest and largest network, multiply–accumulates an image."""
+"""The smallest and the largest network, in multiply–accumulates per image."""
 
 
 class Sampled(NamedTuple):
@@ -31,14 +31,14 @@ class Sampled(NamedTuple):
 
 
 def sampled(seed: int, index: int) -> Sampled:
-    """Network `index` of the sample `seed`; the same whenever it is asked for."""
+    """Return network `index` of the sample with that seed; the result is always the same."""
     rng = Random(f"{seed}-{index}")
     while True:
         one = _network(rng)
         try:
             flops = cost(one.structure, resolution=one.resolution, num_classes=one.num_classes, use_se=one.use_se).flops
         except StructureError:
-            continue  # a window that does not fit: draw again
+            continue  # a window that does not fit: draw another network
         if FLOPS[0] <= flops <= FLOPS[1]:
             return one
 
@@ -50,12 +50,12 @@ def _network(rng: Random) -> Sampled:
 
 
 def _channels(rng: Random, low: int, high: int) -> int:
-    """A multiple of 8, each octave as likely as another."""
+    """A multiple of 8, with equal probability for each octave."""
     return max(8, round(math.exp(rng.uniform(math.log(low), math.log(high))) / 8) * 8)
 
 
 def _strides(rng: Random, resolution: int, blocks: int) -> list[int]:
-    """So many strides, of which as many are 2 as leave an image of at least 4 pixels."""
+    """Draw that many strides of 1 or 2, such that an image of at least 4 pixels remains."""
     most = max(0, int(math.log2(resolution / 4)))
     halvings = min(blocks, rng.randint(max(1, most - 2), most))
     places = set(rng.sample(range(blocks), halvings))
@@ -86,7 +86,7 @@ def _depthwise(rng: Random, resolution: int) -> str:
 
 
 def _plain(rng: Random, resolution: int) -> str:
-    """Convolutions with batch-norm and ReLU, some pooling, some depthwise layers, one residual stage."""
+    """Convolutions with batch-norm and ReLU, some pooling, some depthwise layers, and one residual stage."""
     channels = _channels(rng, 16, 96)
     text = f"ConvKX(3,{channels},{rng.choice((3, 5, 7))},2)BN({channels})RELU({channels})"
     if resolution >= 64:
@@ -112,7 +112,7 @@ def _plain(rng: Random, resolution: int) -> str:
 
 
 def _cells(rng: Random, resolution: int) -> str:
-    """NAS-Bench-201's cells and reductions, with any operations."""
+    """Cells and reductions of NAS-Bench-201 with random operations."""
     channels = _channels(rng, 16, 64)
     text = f"ConvKX(3,{channels},3,{2 if resolution > 64 else 1})BN({channels})"
     for _ in range(rng.randint(2, 3)):

@@ -1,5 +1,6 @@
-"""Training the perceptron of a latency model. Imports torch. `fit.py` prepares the data, `perceptron.py` runs the
-result.
+"""Training the perceptron of a latency model. Imports torch.
+
+`fit.py` prepares the data, and `latency/predicting/perceptron.py` evaluates the result.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ def train(
     recipe: Recipe = Recipe(),
     told: Callable[[int], None] = lambda done: None,
 ) -> Perceptron:
-    """Fit `targets` (N,) from `inputs` (N, features), least absolute deviations. `told` hears how many steps are
-    done.
+    """Fit `targets` (N,) from `inputs` (N, features) by least absolute deviations.
+
+    weights: (N,), of the deviations; None for equal weights. told: called with the number of finished steps.
     """
     low, high = inputs.min(0), inputs.max(0)
     mean, deviation = inputs.mean(0), inputs.std(0)
-    scale = np.where(deviation > 0, 1 / np.where(deviation > 0, deviation, 1), 0.0)  # a constant says nothing
+    scale = np.where(deviation > 0, 1 / np.where(deviation > 0, deviation, 1), 0.0)  # ignore constant features
     centre, spread = targets.mean(), targets.std() or 1.0
     x = torch.tensor((inputs - mean) * scale, dtype=torch.float32)
     y = torch.tensor((targets - centre) / spread, dtype=torch.float32)
@@ -75,7 +77,7 @@ def _train(
 
 
 def _linear(before: int, after: int, random: torch.Generator) -> nn.Linear:
-    """A layer with torch's default initialisation, from a generator of its own."""
+    """A layer with torch's default initialisation, drawn with the given generator."""
     layer: nn.Linear = nn.utils.skip_init(nn.Linear, before, after)
     bound = before**-0.5
     with torch.no_grad():

@@ -1,6 +1,6 @@
-"""Under which conditions a latency was measured, for the record; and how much memory there is. Imports no torch.
+"""The conditions under which a latency was measured, and the available memory. Imports no torch.
 
-What cannot be read is None and never an error.
+A value that cannot be read is None and never an error.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NVIDIA_FIELDS = ("name", "driver_version", "clocks.sm", "clocks.mem", "power.li
 
 
 def conditions(device: str, threads: int, versions: Mapping[str, str]) -> dict[str, Any]:
-    """What is so now: the device with its driver and clocks, threads, versions of libraries, and load."""
+    """Return the current conditions: device, driver, clocks in MHz, threads, versions of libraries, and load."""
     found: dict[str, Any] = {
         "device": device,
         "processor": processor(),
@@ -39,7 +39,7 @@ def conditions(device: str, threads: int, versions: Mapping[str, str]) -> dict[s
 
 
 def load() -> float | None:
-    """Processes that ran or waited, on average over the last minute."""
+    """The average number of running or waiting processes over the last minute; None if it cannot be read."""
     try:
         return os.getloadavg()[0]
     except OSError:
@@ -47,17 +47,17 @@ def load() -> float | None:
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """The number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor() -> str:
-    """The processor's name, as well as the system tells it."""
+    """The name of the processor, as the system reports it."""
     return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 def clock_mhz() -> float | None:
-    """Of the first core, now."""
+    """The current clock of the first core in MHz; None if it cannot be read."""
     kilohertz = _text(_CPUFREQ / "scaling_cur_freq")
     text = _cpuinfo("cpu MHz") if kilohertz is None else kilohertz
     try:
@@ -68,7 +68,7 @@ def clock_mhz() -> float | None:
 
 
 def gpu(device: str) -> dict[str, str] | None:
-    """Name, driver, clocks (MHz), power limit (W) and temperature (°C), by nvidia-smi."""
+    """The GPU's name, driver, clocks (MHz), power limit (W) and temperature (°C) from nvidia-smi; None without it."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return None
@@ -89,7 +89,7 @@ def gpu(device: str) -> dict[str, str] | None:
 
 
 def version_of(package: str) -> str | None:
-    """The installed version, or None; does not import the package."""
+    """The installed version of a package, None if it is not installed. Does not import the package."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -97,13 +97,13 @@ def version_of(package: str) -> str | None:
 
 
 def versions_of(*packages: str) -> dict[str, str]:
-    """The installed ones of `packages`, and their versions."""
+    """The versions of those of `packages` that are installed, by name."""
     found = {package: version_of(package) for package in packages}
     return {package: version for package, version in found.items() if version is not None}
 
 
 def available_memory(device: str = "cpu") -> int | None:
-    """Bytes that can still be had: of the machine or the control group, whichever is less; of a CUDA device."""
+    """The free memory in bytes: of the CUDA device, or else the smaller of the machine's and the control group's."""
     if device.startswith("cuda"):
         torch = sys.modules.get("torch")
         return int(torch.cuda.mem_get_info(device)[0]) if torch is not None and torch.cuda.is_available() else None

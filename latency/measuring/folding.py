@@ -1,6 +1,6 @@
-"""Networks as deployments run them: batch-norm folded into convolutions, zeros left out. Imports torch.
+"""Networks as they are deployed: batch-norm folded into convolutions, zeros left out. Imports torch.
 
-PyTorch's `torch.fx.experimental.optimization.fuse` folds as well, and is experimental.
+PyTorch's `torch.fx.experimental.optimization.fuse` folds batch-norm too, but it is experimental.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def traced(network: nn.Module) -> fx.GraphModule:
-    """A copy of `network` in evaluation mode, as a list of operations. Raises what torch.fx raises."""
+    """Return a copy of `network` in evaluation mode as a traced module. Raises torch.fx's error if tracing fails."""
     return fx.symbolic_trace(copy.deepcopy(network).eval()).requires_grad_(False)
 
 
 def folded(network: nn.Module) -> fx.GraphModule:
-    """A copy of `network` in evaluation mode without the batch-norms that follow a convolution of their own.
+    """Return a copy of `network` in evaluation mode, with batch-norms folded into the convolutions before them.
 
-    Layers keep their names. Sums with zeros, the edges `none` of cells, are left out, and what is made of zeros is a
-    constant: quantisers cannot scale it. Raises what torch.fx raises for a network that it cannot trace.
+    Layers keep their names. Sums with zeros, which come from the `none` edges of cells, are left out. Everything that
+    is computed from zeros becomes a constant, because quantisers cannot scale it. Raises torch.fx's error if the
+    network cannot be traced.
     """
     whole = traced(network)
     _fold_batch_norm(whole)
@@ -55,7 +56,7 @@ def _fold_batch_norm(whole: fx.GraphModule) -> None:
 
 
 def _fold_zeros(whole: fx.GraphModule) -> None:
-    """Follow zeros as far as each channel has one value everywhere; sums with zeros become the other summand."""
+    """Follow zeros as far as each channel has the same value everywhere; sums with zeros become the other term."""
     modules = dict(whole.named_modules())
     constants: dict[fx.Node, Tensor] = {}
     for node in list(whole.graph.nodes):
@@ -73,7 +74,7 @@ def _fold_zeros(whole: fx.GraphModule) -> None:
 def _constant(
     node: fx.Node, known: list[fx.Node], constants: dict[fx.Node, Tensor], modules: dict[str, nn.Module]
 ) -> Tensor | None:
-    """The value of each channel, (1, C, 1, 1), (1, 1, 1, 1) for zeros, where a node gives that; else None."""
+    """The constant value of each channel, (1, C, 1, 1), or (1, 1, 1, 1) for zeros; None if it is not constant."""
     if node.op == "call_function" and node.target is torch.zeros_like:
         return torch.zeros(1, 1, 1, 1)
     if not known or len(known) < len(node.all_input_nodes):
@@ -84,7 +85,7 @@ def _constant(
     if node.target in (F.relu, F.silu, torch.sigmoid):
         return cast("Callable[[Tensor], Tensor]", node.target)(values[0])
     if node.target in (F.max_pool2d, F.avg_pool2d):
-        return values[0]  # means are over what lies inside the border
+        return values[0]  # means only include values inside the border
     layer = modules.get(str(node.target))
     if isinstance(layer, nn.Conv2d) and not values[0].any():
         return torch.zeros(1, 1, 1, 1) if layer.bias is None else layer.bias.detach().view(1, -1, 1, 1)
@@ -92,7 +93,7 @@ def _constant(
 
 
 def _spelled_out(whole: fx.GraphModule, node: fx.Node, value: Tensor) -> fx.Node:
-    """A node that gives `value` in the shape of `node`, which compilers see to be constant."""
+    """Return a node with `value` in the shape of `node`, which compilers recognise as constant."""
     name = f"constant_{node.name}"
     whole.register_buffer(name, value)
     with whole.graph.inserting_after(node):

@@ -1,7 +1,7 @@
-"""Whose time it is: from the steps that a runtime executes to the nodes of an op graph.
+"""Attributing time: which nodes of an op graph a runtime's steps and kernels compute.
 
 `matched` finds the nodes that the steps of an exported or traced network compute. `attributed` assigns all nodes to the
-kernels of a runtime, which fuses operations and names the kernel after one or some of them.
+kernels of a runtime, which fuses operations and names each kernel after one or a few of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from PlainNet.ops import (
 
 
 class Step(NamedTuple):
-    """One step of an exported network: its kind in ONNX, the tensors it reads and makes, which of those are weights."""
+    """One step of an exported network: its kind in ONNX, the tensors it reads, the tensor it produces, its weights."""
 
     kind: str
     inputs: tuple[str, ...]
@@ -43,24 +43,24 @@ class Step(NamedTuple):
 
 
 class Match(NamedTuple):
-    """The node that a step computes; whole: or a first part of it, that another step completes."""
+    """The node that a step computes. whole: False if the step computes only its first part and another completes it."""
 
     node: int
     whole: bool
 
 
 def matched(graph: OpGraph, steps: Sequence[Step], image: str) -> list[Match | None]:
-    """The node of `graph` that each step computes, None for none; `image` is the name of the input.
+    """Return the node of `graph` that each step computes, or None. `image` is the name of the input tensor.
 
-    Layers with weights are recognised by the names of those, others by what they do and read: order alone would mistake
-    branches, and exporters merge equal operations, fold batch-norms, and leave out sums with zeros.
+    Layers with weights are recognised by the names of their weights, other layers by their operation and inputs. Order
+    alone would confuse branches, and exporters merge equal operations, fold batch-norms and omit sums with zeros.
     """
     matcher = _Matcher(graph, image)
     return [matcher.step(step) for step in steps]
 
 
 _NOTHING = -1
-"""The number of values that the image does not decide: zeros, and what is made of them."""
+"""The number of all values that do not depend on the image: zeros, and what is computed from them."""
 
 _KINDS: dict[str, tuple[type[Op], ...]] = {
     "Conv": (Conv, RowColumnConv),
@@ -88,7 +88,7 @@ _SAME_VALUE = ("Reshape", "Cast", "Identity", "Expand")
 
 
 class _Matcher:
-    """Values of the graph, equal ones under one number, and the tensors that hold them as far as was read."""
+    """Numbers the values of the graph, equal values alike, and tracks which tensors hold them."""
 
     def __init__(self, graph: OpGraph, image: str) -> None:
         self.graph = graph
@@ -96,7 +96,7 @@ class _Matcher:
         self.makers: defaultdict[tuple[type[Op], tuple[int, ...]], list[int]] = defaultdict(list)
         self.weighted: defaultdict[str, list[int]] = defaultdict(list)
         self.tensors = {image: 0}
-        self.unfinished: dict[str, int] = {}  # tensors between the steps that make up one node, and its index
+        self.unfinished: dict[str, int] = {}  # tensors between the steps of one node, and the index of that node
         self.used: set[int] = set()
         seen: dict[tuple[Op, tuple[int, ...]], int] = {}
         for index, node in enumerate(graph.nodes):
@@ -131,9 +131,9 @@ class _Matcher:
                 first_of_two = isinstance(self.graph.nodes[index].op, RowColumnConv) and ".row." in f".{name}"
                 return Match(index, not first_of_two)
         begun = [self.unfinished[x] for x in step.inputs if x in self.unfinished]
-        if begun:  # the rest of a swish, of a factorised convolution
+        if begun:  # the second part of a swish or of a factorised convolution
             return Match(begun[0], whole=True)
-        several = step.kind in ("Add", "Concat")  # what they read besides weights may be constant
+        several = step.kind in ("Add", "Concat")  # inputs that are not weights may be constant
         reads = tuple(sorted(self.tensors.get(x, _NOTHING) for x in step.inputs if several or x in self.tensors))
         for kind in kinds:
             if self.makers.get((kind, reads)):
@@ -156,7 +156,7 @@ class _Matcher:
 
 
 def _number(op: Op, number: int, reads: tuple[int, ...]) -> int:
-    """The number of a value whose node reads those: its own, unless exporters leave the node out."""
+    """The number of a node's value: its own, or that of an input if exporters omit the node."""
     useful = [x for x in reads if x != _NOTHING]
     if isinstance(op, Zero) or not useful:
         return _NOTHING
@@ -168,12 +168,13 @@ _WEIGHTED = (Conv, RowColumnConv, Linear)
 
 
 def attributed(graph: OpGraph, anchors: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
-    """The nodes that each kernel computes, kernels in order of execution; `anchors` are those that its name tells.
+    """Return the nodes that each kernel computes; kernels are in order of execution.
 
-    A convolution or linear layer that no kernel names belongs to the first one named behind it, with what is in
-    between: it was named after its end. Every other node without a kernel was fused into the one that makes its input,
-    the later one where it has two. Kernels without anchors get nothing, and layers that nothing is named after were
-    not run: they are made of zeros.
+    anchors: the nodes in each kernel's name. A convolution or linear layer that no kernel is named after belongs to the
+    first kernel named after a later node, together with everything in between, because that kernel was named after its
+    last operation. Every other node without a kernel was fused into the kernel that computes its input, the later one
+    if there are two. Kernels without anchors get no nodes. Layers that no kernel is named after at all were not run,
+    because they only compute zeros.
     """
     owner: dict[int, int] = {}
     for kernel, named in enumerate(anchors):

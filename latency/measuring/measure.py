@@ -1,10 +1,10 @@
-"""Measuring a network: is it possible, does it compute the right thing, how long does it take.
+"""Measuring a network: check that it can run, compare its output with PyTorch's, then time it.
 
     stats = measure(subject, MeasureSettings("onnxruntime", precision="int8"))
     stats.latency_ms, stats.interval, stats.settled
 
-Whatever the back end, its logits are compared with PyTorch's in float32 on the CPU before a time is reported.
-`latency.measure(…)`, which calls this module, takes structures and modules (a module that can be called: ADR 2).
+Whatever the back end, its logits are compared with those of PyTorch in float32 on the CPU before a time is reported.
+`latency.measure(…)`, which calls this module, accepts structures and modules.
 """
 
 from __future__ import annotations
@@ -38,17 +38,18 @@ if TYPE_CHECKING:
 
 
 class TooBigError(LatencyError):
-    """A network or batch that the memory does not hold."""
+    """A network or batch does not fit in memory."""
 
 
 COMPARED_IMAGES = 8
-"""Logits are compared for the first so many images of a batch: images do not mix in evaluation."""
+"""Logits are compared for this many images of a batch at most: in evaluation mode, images do not influence each
+other."""
 LAYER_REPEATS = 50
 
 
 @dataclass(frozen=True)
 class BlockTime:
-    """A block, by its index (`HEAD`: the classifier), and the milliseconds of its kernels for the whole batch."""
+    """A block's index (`HEAD` for the classifier), and the milliseconds of its kernels for the whole batch."""
 
     block: int
     path: str
@@ -58,10 +59,11 @@ class BlockTime:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Where the time of a network goes.
+    """Where the time of a network goes, in milliseconds for the whole batch.
 
-    blocks: in order. rest_ms: kernels that belong to no node, such as changes of layout. The kernels are timed one by
-    one, with what a profiler adds: their sum is not `whole.median`, and shares of it say more than they do themselves.
+    whole: the measured latency. blocks: times of the blocks in order. rest_ms: kernels that belong to no block, such as
+    changes of layout. layers: the single kernels. Kernels are timed one by one, and a profiler adds some time to each.
+    Therefore their sum differs from `whole.median`, and their shares are more reliable than their times.
     """
 
     whole: LatencyStats
@@ -71,14 +73,15 @@ class Breakdown:
 
     @property
     def sum_ms(self) -> float:
+        """The sum of the times of all kernels, in milliseconds for the whole batch."""
         return self.rest_ms + sum(block.ms for block in self.blocks)
 
     def share(self, block: BlockTime) -> float:
-        """Of the sum over all kernels."""
+        """The block's share of the sum over all kernels, 0 to 1."""
         return block.ms / self.sum_ms if self.sum_ms else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as JSON takes it, without the single kernels."""
+        """Return everything for JSON, except the single kernels."""
         blocks = [
             {
                 "block": block.block,
@@ -93,14 +96,18 @@ class Breakdown:
 
 
 def measure(subject: Subject, settings: MeasureSettings) -> LatencyStats:
-    """The latency of one network. Raises LatencyError; UnavailableError says what to install."""
+    """Measure the latency of one network.
+
+    Raises LatencyError; UnavailableError if a library is missing, which says what to install.
+    """
     return compare([subject], settings)[0]
 
 
 def compare(subjects: Sequence[Subject], settings: MeasureSettings) -> list[LatencyStats]:
-    """The latencies of several networks, taking turns in one run, so that drift hits all alike. Raises LatencyError.
+    """Measure several networks in turns within one run, so that drift affects all of them alike.
 
-    All are held in memory at once, and share `settings.seconds` times their number.
+    All networks are held in memory at once. The time limit is `settings.seconds` times their number. Raises
+    LatencyError.
     """
     backend = _backend(settings)
     with ExitStack() as stack:
@@ -109,7 +116,7 @@ def compare(subjects: Sequence[Subject], settings: MeasureSettings) -> list[Late
 
 
 def measure_blocks(subject: Subject, settings: MeasureSettings, repeats: int = LAYER_REPEATS) -> Breakdown:
-    """The latency of a network, and what each block takes of it. Raises LatencyError."""
+    """Measure the latency of a network, and the time of each of its blocks. Raises LatencyError."""
     backend = _backend(settings)
     with _prepared(backend, subject, settings) as prepared:
         whole = _timed(backend, [subject], [prepared], settings)[0]
@@ -118,14 +125,14 @@ def measure_blocks(subject: Subject, settings: MeasureSettings, repeats: int = L
 
 
 def measure_layers(subject: Subject, settings: MeasureSettings, repeats: int = LAYER_REPEATS) -> list[LayerTime]:
-    """The kernels of a network, checked but not timed as a whole: for whoever wants many. Raises LatencyError."""
+    """Time the kernels of a network, checking its output but not timing it as a whole. Raises LatencyError."""
     backend = _backend(settings)
     with _prepared(backend, subject, settings) as prepared:
         return _layers(prepared.session, subject, repeats)
 
 
 def images(subject: Subject, settings: MeasureSettings) -> NDArray[np.float32]:
-    """The batch that a network is timed on: noise of unit variance, by the seed, (N, C, H, W)."""
+    """Return the batch on which a network is timed: seeded noise of unit variance, (N, C, H, W)."""
     import numpy as np
 
     rng = np.random.default_rng(settings.seed)
@@ -134,7 +141,7 @@ def images(subject: Subject, settings: MeasureSettings) -> NDArray[np.float32]:
 
 
 def reference(subject: Subject, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-    """PyTorch's logits in float32 on the CPU, of the first images of a batch."""
+    """Return PyTorch's logits in float32 on the CPU, for the first images of a batch."""
     import torch
 
     with torch.no_grad():
@@ -144,7 +151,8 @@ def reference(subject: Subject, batch: NDArray[np.float32]) -> NDArray[np.float3
 
 
 def difference(logits: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """How far logits are from those expected, root mean square over root mean square; infinite if one is no number."""
+    """How far logits are from the expected ones: root mean square of the difference divided by that of the expected
+    logits; infinite if a logit is not finite."""
     import numpy as np
 
     if logits.shape != expected.shape or not np.isfinite(logits).all():
@@ -155,7 +163,7 @@ def difference(logits: NDArray[np.float32], expected: NDArray[np.float32]) -> fl
 
 
 def needed_memory(graph: OpGraph, batch_size: int, bytes_each: int = 4) -> int:
-    """Bytes that running the network takes at least: weights, and the most values that are alive at once."""
+    """The bytes that running the network needs at least: its weights, and the values that exist at the same time."""
     last_read = {value: index for index, node in enumerate(graph.nodes) for value in node.inputs}
     alive = {0: graph.input.elements}
     most = graph.input.elements
@@ -171,7 +179,7 @@ def needed_memory(graph: OpGraph, batch_size: int, bytes_each: int = 4) -> int:
 
 
 class _Prepared:
-    """A session, and how far its logits are off."""
+    """A session, and the difference of its logits from PyTorch's."""
 
     def __init__(self, session: Session, off: float) -> None:
         self.session = session
@@ -179,7 +187,7 @@ class _Prepared:
 
 
 def _backend(settings: MeasureSettings) -> LatencyBackend:
-    """The back end that the settings name, if it can do what they say."""
+    """Return the back end that the settings name. Raises LatencyError if it does not support them."""
     backend = BACKENDS.get(settings.backend)
     if settings.precision not in backend.precisions:
         raise LatencyError(
@@ -197,7 +205,7 @@ def _backend(settings: MeasureSettings) -> LatencyBackend:
 
 @contextmanager
 def _prepared(backend: LatencyBackend, subject: Subject, settings: MeasureSettings) -> Iterator[_Prepared]:
-    """A session that computes what PyTorch does."""
+    """Yield a session that computes what PyTorch computes. Raises LatencyError if the logits differ too much."""
     _check_memory(subject, settings)
     with _memory_errors(subject, settings):
         batch = images(subject, settings)
@@ -207,8 +215,8 @@ def _prepared(backend: LatencyBackend, subject: Subject, settings: MeasureSettin
             limit = backend.tolerance[settings.precision]
             if not off <= limit:
                 raise LatencyError(
-                    f"{backend.name} in {settings.precision} computes another function than {subject.name}: "
-                    f"its logits are off by {off:.3g} of their size, at most {limit:g} is allowed; "
+                    f"{backend.name} in {settings.precision} does not compute the same function as {subject.name}: "
+                    f"its logits differ by {off:.3g} of their root mean square, at most {limit:g} is allowed; "
                     "no time is reported, try a higher precision"
                 )
             yield _Prepared(session, off)
@@ -248,7 +256,7 @@ def _layers(session: Session, subject: Subject, repeats: int) -> list[LayerTime]
 
 
 def _by_block(graph: OpGraph, layers: Sequence[LayerTime]) -> tuple[tuple[BlockTime, ...], float]:
-    """Times by block, in order, and what belongs to none; a kernel of several blocks counts for the first of them."""
+    """Times by block, in order, and the time of no block. A kernel of several blocks counts for the first one."""
     times: defaultdict[int, list[float]] = defaultdict(list)
     rest = 0.0
     for layer in layers:
@@ -277,14 +285,14 @@ def _check_memory(subject: Subject, settings: MeasureSettings) -> None:
 
 @contextmanager
 def _memory_errors(subject: Subject, settings: MeasureSettings) -> Iterator[None]:
-    """Allocations that fail become LatencyErrors."""
+    """Turn failed allocations into LatencyErrors."""
     try:
         yield
     except MemoryError:
         raise _too_big(subject, settings, "ran out of memory") from None
-    except TooBigError:  # of another network, measured beside this one
+    except TooBigError:  # of another network that is measured in turns with this one
         raise
-    except Exception as error:  # every library has its own, which says so in its text
+    except Exception as error:  # every library has its own type of error, but the text says so
         if not any(word in str(error).lower() for word in _MEMORY_WORDS):
             raise
         raise _too_big(subject, settings, "ran out of memory") from error
@@ -296,5 +304,5 @@ _MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory", 
 def _too_big(subject: Subject, settings: MeasureSettings, what: str) -> TooBigError:
     return TooBigError(
         f"{subject.name} {what} at batch size {settings.batch_size} and resolution {subject.graph.input.size} "
-        f"on {settings.device}: take a smaller batch"
+        f"on {settings.device}: use a smaller batch"
     )

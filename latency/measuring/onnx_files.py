@@ -1,9 +1,9 @@
-"""Networks as ONNX: PyTorch's exporter, one self-contained model, its nodes named after those of the op graph.
+"""Networks as ONNX: PyTorch's exporter, one self-contained model, with nodes named after those of the op graph.
 
     model = export(subject, batch_size=1)      # an onnx.ModelProto; batch-norm folded, batch size fixed; None for any
-    nodes_of("k17_Conv")                       # (17,): what it computes is node 17 of subject.graph
+    nodes_of("k17_Conv")                       # (17,): it computes node 17 of subject.graph
 
-Node names survive in what runtimes report of single layers, which is how their times find their way back (`layers.py`).
+Runtimes keep node names when they report times of single layers, so that the times can be attributed (`layers.py`).
 torch and onnx are imported when a network is exported.
 """
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
     import onnx
 
 OPSET = 18
-"""The one that PyTorch's exporter is written in, and that every runtime of today reads."""
+"""The opset that PyTorch's exporter is written for, and that all current runtimes read."""
 INPUT = "images"
 OUTPUT = "logits"
 BATCH = "batch"
-"""The name of the first dimension where it is free."""
+"""The name of the first dimension if it is variable."""
 MOST_BYTES = 2**31 - 2**20
-"""Of protobuf, in one message; less what is not weights."""
+"""The largest message of protobuf, minus room for everything except weights."""
 
 _TOKEN = re.compile(r"(?<![A-Za-z0-9])k(\d+)(?=_)")
 _TENSOR = re.compile(r"(?<![A-Za-z0-9])v(\d+)(?![0-9.])")
 
 
 def token(index: int, op_type: str) -> str:
-    """The name of an ONNX node that computes node `index` of the graph, or a part of it."""
+    """The name of an ONNX node that computes node `index` of the graph, or a part of that node."""
     return f"k{index}_{op_type}"
 
 
 def nodes_of(name: str) -> tuple[int, ...]:
-    """The nodes that a runtime's layer name speaks of, in ascending order; empty for none."""
+    """The indices of the graph's nodes that appear in a runtime's layer name, in ascending order; empty if none do."""
     return tuple(sorted({int(number) for number in _TOKEN.findall(name)}))
 
 
@@ -51,7 +51,7 @@ def tensor_name(value: int) -> str:
 
 
 def value_of(name: str) -> int | None:
-    """The value that a tensor holds by its name in a model or in what a runtime made of it; None for others."""
+    """The graph's value that a tensor holds, from its name in a model or in a runtime; None if the name is unknown."""
     if name.startswith(INPUT):
         return 0
     found = _TENSOR.search(name)
@@ -59,16 +59,17 @@ def value_of(name: str) -> int | None:
 
 
 def why_not() -> str | None:
-    """None where ONNX files can be made; else what is missing."""
+    """Return None if ONNX files can be written here, else what is missing."""
     missing = [package for package in ("onnx", "onnxscript") if find_spec(package) is None]
     return f"{missing[0]} is not installed: pip install 'zennas[onnx]'" if missing else None
 
 
 def export(subject: Subject, batch_size: int | None, half: bool = False) -> onnx.ModelProto:
-    """The network for batches of `batch_size`, None for any, batch-norm folded, as one model with its weights inside.
+    """Export the network for batches of `batch_size`, None for any size, as one model with its weights inside.
 
-    Input `INPUT`, (batch_size, C, H, W), output `OUTPUT`, float32; float16 with `half`, as are weights and all values.
-    Raises LatencyError: nothing to export with, an operation that has no ONNX, weights beyond what one file holds.
+    Batch-norm is folded. The input is `INPUT`, (batch_size, C, H, W), and the output `OUTPUT`, in float32; with `half`,
+    inputs, weights and all values are float16. Raises LatencyError if the exporter is not installed, if an operation
+    has no ONNX equivalent, or if the weights exceed the size of one file.
     """
     missing = why_not()
     if missing is not None:
@@ -77,7 +78,7 @@ def export(subject: Subject, batch_size: int | None, half: bool = False) -> onnx
     if weights > MOST_BYTES:
         raise LatencyError(
             f"{subject.name} has {weights / 1e9:.2f} GB of weights, an ONNX file holds {MOST_BYTES / 1e9:.2f} GB: "
-            "time it on the torch back end, export it as pt2"
+            "time it on the torch back end, or export it as pt2"
         )
     model = _exported(subject, batch_size, half)
     _pool_globally(model.graph)
@@ -91,13 +92,13 @@ def _exported(subject: Subject, batch_size: int | None, half: bool) -> onnx.Mode
     from latency.measuring.folding import folded
 
     network = folded(subject.build())
-    # Two where any will do: exporters take a batch of one for a constant.
+    # Two images if any number is allowed: exporters treat a batch of one as a constant.
     images = torch.zeros(batch_size or 2, *subject.graph.input.dims)
     shapes = None if batch_size else ({0: torch.export.Dim(BATCH)},)
     if half:
         network, images = network.half(), images.half()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter, about itself
+        warnings.simplefilter("ignore")  # the exporter's warnings about itself
         try:
             program = torch.onnx.export(
                 network,
@@ -115,13 +116,13 @@ def _exported(subject: Subject, batch_size: int | None, half: bool) -> onnx.Mode
             raise LatencyError(f"{subject.name} cannot be exported to ONNX: {_reason(error)}") from error
     assert program is not None
     model: onnx.ModelProto = program.model_proto
-    for node in model.graph.node:  # where in the code it stood, which differs from one export to the next
+    for node in model.graph.node:  # the place in the source code, which differs from one export to the next
         del node.metadata_props[:]
     return model
 
 
 def _reason(error: BaseException) -> str:
-    """The operation that has no ONNX, or else what the exporter says first."""
+    """Name the operation that has no ONNX equivalent, or else the first line of the exporter's error."""
     chain: list[BaseException] = [error]
     while chain[-1].__cause__ is not None:
         chain.append(chain[-1].__cause__)
@@ -133,7 +134,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _pool_globally(onnx_graph: Any) -> None:
-    """Means over height and width become global poolings, which runtimes know in every layout and precision."""
+    """Turn means over height and width into global poolings, which runtimes support in every layout and precision."""
     import onnx
 
     constants = {tensor.name: tensor for tensor in onnx_graph.initializer}
@@ -152,9 +153,9 @@ def _pool_globally(onnx_graph: Any) -> None:
 
 
 def _name_nodes(onnx_graph: Any, graph: OpGraph) -> None:
-    """Name ONNX nodes after the node of `graph` that they compute, tensors after values.
+    """Name ONNX nodes after the node of `graph` that they compute, and tensors after values.
 
-    What the exporter added gets a name that speaks of no node.
+    Nodes that the exporter added get names that refer to no node of the graph.
     """
     weights = {tensor.name for tensor in onnx_graph.initializer}
     results = {tensor.name for tensor in onnx_graph.output}
@@ -179,4 +180,4 @@ def _name_nodes(onnx_graph: Any, graph: OpGraph) -> None:
     for node in onnx_graph.node:
         node.input[:] = [renamed.get(x, x) for x in node.input]
         node.output[:] = [renamed.get(x, x) for x in node.output]
-    del onnx_graph.value_info[:]  # of tensors under their former names; whoever wants shapes infers them
+    del onnx_graph.value_info[:]  # shapes of tensors under their former names; they can be inferred again

@@ -1,7 +1,7 @@
-"""Networks in INT8: static quantisation with explicit Q/DQ, per-channel weights. Imports onnxruntime when called.
+"""Networks in INT8: static quantisation with explicit Q/DQ, weights per channel. Imports onnxruntime when called.
 
-Activations are unsigned for CPUs: with signed ones onnxruntime is slower than in float32 on x86. TensorRT wants
-everything symmetric and signed.
+Activations are unsigned for CPUs: with signed activations, onnxruntime is slower than float32 on x86. TensorRT requires
+everything to be symmetric and signed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CALIBRATION_IMAGES = 16
 
 
 def why_not() -> str | None:
-    """None where networks can be quantised; else what is missing."""
+    """Return None if networks can be quantised here, else what is missing."""
     try:
         import onnxruntime.quantization  # noqa: F401
     except ImportError:
@@ -34,7 +34,7 @@ def why_not() -> str | None:
 
 
 def onnx_network(subject: Subject, settings: MeasureSettings, batch: NDArray[np.float32]) -> onnx.ModelProto:
-    """The network as ONNX for CPUs, in float32 or INT8, for batches of the size of `batch`. Raises LatencyError."""
+    """Return the network as ONNX for CPUs, in float32 or INT8, for the batch size of `batch`. Raises LatencyError."""
     model = export(subject, len(batch))
     if settings.precision == "fp32":
         return model
@@ -42,7 +42,7 @@ def onnx_network(subject: Subject, settings: MeasureSettings, batch: NDArray[np.
 
 
 def calibration_batches(batch: NDArray[np.float32], seed: int) -> list[NDArray[np.float32]]:
-    """`batch`, and batches of its size, of noise of its mean and spread, for `CALIBRATION_IMAGES` images in all."""
+    """Return `batch` and more batches of its size, of noise with its mean and spread: `CALIBRATION_IMAGES` images."""
     import numpy as np
 
     rng = np.random.default_rng([seed, 1])
@@ -56,11 +56,11 @@ def calibration_batches(batch: NDArray[np.float32], seed: int) -> list[NDArray[n
 def quantised(
     model: onnx.ModelProto, batches: Iterable[NDArray[np.float32]], symmetric: bool = False
 ) -> onnx.ModelProto:
-    """`model` in INT8, calibrated by the extremes that `batches` of images cause. `model` is left as it was.
+    """Return `model` in INT8, calibrated by the minimum and maximum of each tensor. `model` is not changed.
 
-    batches: of the size that the model takes; gone through once. symmetric: signed activations around zero, Q/DQ at
-    inputs only, biases left in float32, as TensorRT wants it; otherwise unsigned activations.
-    Raises LatencyError.
+    batches: images in batches of the size that the model takes, iterated over once. symmetric: signed activations
+    around zero, Q/DQ at inputs only, biases in float32, as TensorRT requires; otherwise activations are unsigned.
+    Raises LatencyError if the quantiser fails.
     """
     missing = why_not()
     if missing is not None:
@@ -76,7 +76,7 @@ def quantised(
             "QuantizeBias": False,
             "OpTypesToExcludeOutputQuantization": _FUSED_TYPES,
         }
-    # By way of files: the quantiser moves the weights of a model that it is handed to a side file.
+    # Through files, because the quantiser would move the weights of a model in memory to a side file.
     with tempfile.TemporaryDirectory(prefix="zennas-") as folder, _quiet():
         source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
         source.write_bytes(model.SerializeToString())
@@ -92,13 +92,13 @@ def quantised(
                 weight_type=QuantType.QInt8,
                 extra_options=options,
             )
-        except Exception as error:  # whatever the quantiser and the calibrating session raise
+        except Exception as error:  # anything that the quantiser or the calibrating session raises
             raise LatencyError(f"quantisation failed: {first_line(error)}") from error
         return onnx.load(target)
 
 
 _FUSED_TYPES = ["Conv", "Gemm", "MatMul", "Add"]
-"""What TensorRT computes in INT8 with what follows fused: it wants Q/DQ before them, none between them and a ReLU."""
+"""What TensorRT runs in INT8 and fuses with what follows: it expects Q/DQ before these, but none before their ReLU."""
 
 
 def _reader(batches: Iterable[NDArray[np.float32]]) -> Any:
@@ -117,7 +117,7 @@ def _reader(batches: Iterable[NDArray[np.float32]]) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the quantiser's advice to pre-process: batch-norm is folded already, and shapes are known."""
+    """Suppress the quantiser's advice to pre-process: batch-norm is already folded, and shapes are known."""
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)

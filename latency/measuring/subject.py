@@ -1,10 +1,10 @@
-"""Networks to time: a structure with seeded weights, or anybody's module. torch is imported when one is built.
+"""Networks to time: a structure with seeded weights, or any module. torch is imported when one is built.
 
     subject = of_structure(PlainNet.parse(text), 32, 10)
     subject = of_module("resnet18", torchvision.models.resnet18(), (3, 224, 224))
 
-A network that nobody trained gets the batch-norm statistics of a seeded batch, so that its activations neither explode
-nor vanish, in half precision neither, and that folding batch-norm has something to get wrong.
+An untrained network gets the batch-norm statistics of a seeded batch, so that its activations neither explode nor
+vanish, not even in half precision, and so that errors in folding batch-norm show.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ def of_structure(
     name: str | None = None,
     seed: int = 0,
 ) -> Subject:
-    """The classifier of `structure` on images of `resolution`, its weights drawn with `seed`. Raises StructureError."""
+    """The classifier of `structure` for images of `resolution` pixels, with weights drawn with `seed`.
+
+    Raises StructureError if the structure is not a network at that resolution.
+    """
     graph = lower(structure, resolution=resolution, num_classes=num_classes, options=Options(use_se))
 
     def make() -> nn.Module:
@@ -48,15 +51,16 @@ def of_structure(
 
 
 def of_module(name: str, module: nn.Module, input_shape: tuple[int, int, int]) -> Subject:
-    """Anybody's convolutional network on images of `input_shape`, (C, H, W). Raises LatencyError if it cannot be read.
+    """A convolutional module on images of `input_shape`, (C, H, W).
 
-    It is copied, with its weights; batch-norms that never saw an image get the statistics of a seeded batch.
+    The module is copied with its weights. Batch-norms that have not seen an image yet get the statistics of a seeded
+    batch. Raises LatencyError if the module has operations that the op graph does not have.
     """
     from latency.measuring.trace import read_graph
 
     channels, height, width = input_shape
     if height != width:
-        raise LatencyError(f"{name}: images of {height}×{width}, expected square ones")
+        raise LatencyError(f"{name}: images are {height}×{width}, expected square ones")
     graph = read_graph(name, module, channels, height)
     mine = copy.deepcopy(module).cpu().float()
 
@@ -76,9 +80,10 @@ def subject_of(
     use_se: bool = False,
     name: str | None = None,
 ) -> Subject:
-    """A structure, its text, or a module, which has its own classes and takes RGB images.
+    """Return a subject for a structure, its text, or a module that takes RGB images.
 
-    Raises StructureError, ParseError among them, and LatencyError.
+    num_classes and use_se apply to structures; a module has its own classes. Raises StructureError (ParseError for text
+    that cannot be parsed) and LatencyError.
     """
     if isinstance(target, str):
         target = parse(target)
@@ -88,13 +93,13 @@ def subject_of(
 
 
 def _remembered(make: Callable[[], nn.Module], seed: int) -> Callable[[], nn.Module]:
-    """Copies of what `make` gives under `seed`, in evaluation mode; the caller's random generator is left alone."""
+    """Return a function that copies what `make` builds under `seed`. The global random generator is not changed."""
     made: list[nn.Module] = []
 
     def build() -> nn.Module:
         import torch
 
-        with torch.inference_mode(False), torch.no_grad():  # callers may be in inference mode; copies outlive it
+        with torch.inference_mode(False), torch.no_grad():  # callers may be in inference mode, but copies outlive it
             if not made:
                 with torch.random.fork_rng(devices=[]):
                     torch.manual_seed(seed)
@@ -105,7 +110,7 @@ def _remembered(make: Callable[[], nn.Module], seed: int) -> Callable[[], nn.Mod
 
 
 def _draw_weights(network: nn.Module) -> None:
-    """He's rule for convolutions (ICCV 2015), unit outputs for the classifier, and batch-norms off the identity."""
+    """Draw convolutions by He's rule (ICCV 2015), scale the classifier's outputs to unit size, vary batch-norms."""
     from torch import nn
 
     for module in network.modules():
@@ -124,11 +129,11 @@ def _draw_weights(network: nn.Module) -> None:
 
 
 _BRANCH = 0.25
-"""Size of a residual branch beside its shortcut."""
+"""Size of a residual branch relative to its shortcut."""
 
 
 def _calm(network: nn.Module, graph: OpGraph) -> None:
-    """Make residual branches small, as training does: deep networks of noise are chaotic, and blow rounding up."""
+    """Make residual branches small, as training does: deep random networks are chaotic and amplify rounding errors."""
     for node in graph.nodes:
         if isinstance(node.op, Add):
             ends = [i - 1 for i in node.inputs if i and isinstance(graph.nodes[i - 1].op, BatchNorm)]
@@ -139,14 +144,15 @@ def _calm(network: nn.Module, graph: OpGraph) -> None:
 
 
 _LEAST_VARIANCE = 0.1
-"""Of a channel, as a share of the layer's mean: few positions may agree by chance, and would be blown up later."""
+"""The least variance of a channel, as a share of the layer's mean: a few positions may agree by chance, and the
+channel would then be amplified."""
 
 
 def _calibrate(network: nn.Module, image: Shape, only_untouched: bool = False) -> None:
-    """Set running statistics to those of a batch of noise; `only_untouched` leaves those of a trained network.
+    """Set running statistics to those of a batch of noise; `only_untouched` keeps those of a trained network.
 
-    Where maps are pooled to 1×1, channels are scaled by their size instead of their variance: noise pooled is much the
-    same for all images, and dividing by how little it differs would blow up every other image.
+    Channels of maps that are pooled to 1×1 are scaled by their size instead of their variance. Pooled noise is almost
+    the same for all images, and dividing by such a small variance would amplify every other image.
     """
     import torch
     from torch import nn

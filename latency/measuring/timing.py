@@ -1,10 +1,11 @@
-"""The one timer: warm-up until stable, synchronised, repeated until the median is known. Imports torch for GPUs only.
+"""The timer: warm up until stable, synchronise, repeat until the median is known. Imports torch only for GPUs.
 
     sampler = Sampler(session.run, clock_of(session.clock, "cpu"), relative_error=0.01)
     timing = take_turns([sampler], seconds=10.0)[0]
 
-The interval of the median is of order statistics (binomial; Conover, Practical Nonparametric Statistics, 3.2), so that
-outliers do not widen it; it takes samples for independent. All samples are kept, in milliseconds a run, in order.
+The confidence interval of the median comes from order statistics (binomial; Conover, Practical Nonparametric
+Statistics, 3.2), so outliers do not widen it; it assumes independent samples. All samples are kept in order, in
+milliseconds per run.
 """
 
 from __future__ import annotations
@@ -22,33 +23,33 @@ from latency.statistics import certainty, drift, median
 Run = Callable[[], object]
 
 LEAST_SAMPLES = 3
-"""However long a run takes: nothing is timed once."""
+"""The least number of samples, however long a run takes: nothing is timed only once."""
 MOST_SAMPLES = 100_000
 WARM_UP_SHARE = 0.25
-"""Of the time that a measurement may take, at most, however unstable."""
+"""The largest share of the time limit that warm-up may take, even if the times are still unstable."""
 LEAST_SHARE = 0.1
-"""Of that time are samples taken, at least: what is so for a moment need not be typical."""
+"""Samples are taken for at least this share of the time limit: a short moment may not be typical."""
 _WINDOW = 5
 _STABLE_WINDOWS = 2
 
 
 class Clock(Protocol):
-    """How runs are timed."""
+    """A way to time runs."""
 
     resolution_ms: float
-    """Shorter times than this cannot be told from none."""
+    """Times shorter than this, in milliseconds, cannot be distinguished from zero."""
 
     def sample(self, run: Run, count: int, inner: int) -> list[float]:
-        """Milliseconds a run, `count` times, each over `inner` runs in one go. All work is done when it returns."""
+        """Return `count` times in milliseconds per run, each averaged over `inner` runs; all work is then finished."""
 
     def now(self) -> float:
-        """Seconds, for how much time was used."""
+        """The current time in seconds, to compute how much time was used."""
 
 
 class CpuClock:
-    """The monotonic clock."""
+    """The monotonic clock of the CPU."""
 
-    resolution_ms = 1e-4  # a call takes some 50 ns
+    resolution_ms = 1e-4  # a call takes about 50 ns
 
     def sample(self, run: Run, count: int, inner: int) -> list[float]:
         clock = time.perf_counter_ns
@@ -65,9 +66,9 @@ class CpuClock:
 
 
 class CudaClock:
-    """Events on the current stream of a CUDA device, a pair a repeat; work is queued, and waited for at the end."""
+    """A pair of events per repeat on the current stream of a CUDA device; work is queued, and one wait ends it."""
 
-    resolution_ms = 5e-4  # of cudaEventElapsedTime, by its documentation
+    resolution_ms = 5e-4  # of cudaEventElapsedTime, according to its documentation
 
     def __init__(self, device: str = "cuda") -> None:
         import torch
@@ -95,7 +96,7 @@ class CudaClock:
 
 
 def clock_of(kind: str, device: str) -> Clock:
-    """The clock that a session asks for: "cpu" or "cuda"."""
+    """Return the clock of that kind, "cpu" or "cuda". Raises ValueError for another kind."""
     if kind == "cpu":
         return CpuClock()
     if kind == "cuda":
@@ -105,9 +106,10 @@ def clock_of(kind: str, device: str) -> Clock:
 
 @dataclass(frozen=True)
 class Timing:
-    """What a timer found: milliseconds a run, in order; whether the median is as certain as was asked for.
+    """What a timer measured.
 
-    inner: runs behind each sample. warm_up: runs before the first one.
+    samples: milliseconds per run, in order. settled: whether the median reached the wanted precision. inner: number of
+    runs that each sample averages. warm_up: number of runs before the first sample.
     """
 
     samples: tuple[float, ...]
@@ -117,7 +119,7 @@ class Timing:
 
 
 class Sampler:
-    """Samples of one run, taken a few at a time, so that several networks can take turns."""
+    """Collects samples of one run, a few at a time, so that several networks can take turns."""
 
     def __init__(self, run: Run, clock: Clock, relative_error: float) -> None:
         self.run = run
@@ -130,19 +132,19 @@ class Sampler:
 
     @property
     def settled(self) -> bool:
-        """Whether half the interval of the median is within the relative error, and the median stands still."""
+        """Whether half the interval of the median is within the relative error and the median does not drift."""
         return certainty(self.samples) <= self.relative_error and drift(self.samples) <= 3 * self.relative_error
 
     def warm_up(self, seconds: float) -> None:
-        """Run until two windows in a row are no faster than the best before by more than the relative error.
+        """Run until two windows in a row are no faster than the best one before, within the relative error.
 
-        At least twice, and for no longer than `seconds` otherwise. Finds how many runs make a sample that the clock can
-        tell from others.
+        Runs at least two windows and otherwise stops after `seconds`. Also determines how many runs a sample needs, so
+        that the clock can resolve it.
         """
         end = self.clock.now() + seconds
-        self._untimed(1)  # the first run allocates, compiles and chooses kernels
+        self._untimed(1)  # the first run allocates memory, compiles and chooses kernels
         self._typical = self._untimed(1)
-        # The clock's step is a tenth of the error allowed.
+        # The clock's step should be at most a tenth of the allowed error.
         short = self.clock.resolution_ms / (0.1 * self.relative_error)
         self.inner = max(1, math.ceil(short / max(self._typical, 1e-6)))
         tolerance = max(self.relative_error, 0.01)
@@ -154,7 +156,7 @@ class Sampler:
             self._typical = min(self._typical, window)
 
     def take(self, seconds: float, *, first_untimed: bool = False) -> None:
-        """Take samples for about `seconds`, at least one; `first_untimed` runs once before, to fill caches again."""
+        """Sample for about `seconds`, at least one. `first_untimed` runs once before, to fill the caches again."""
         each = self._typical * self.inner / 1000
         count = min(max(1, int(seconds / each) if each else 1), MOST_SAMPLES)
         with _undisturbed():
@@ -163,6 +165,7 @@ class Sampler:
             self.samples += self.clock.sample(self.run, count, self.inner)
 
     def timing(self) -> Timing:
+        """Return the samples taken so far."""
         return Timing(tuple(self.samples), self.settled, self.inner, self.warmed)
 
     def _untimed(self, count: int) -> float:
@@ -171,9 +174,10 @@ class Sampler:
 
 
 def take_turns(samplers: Sequence[Sampler], seconds: float) -> list[Timing]:
-    """Warm each up, then let them take turns until all have settled or `seconds` a sampler are used.
+    """Warm up all samplers, then alternate between them until all are precise enough or the time is used up.
 
-    Turns spread whatever drifts (clocks, heat, neighbours) over all of them alike.
+    The time limit is `seconds` times the number of samplers. Taking turns spreads whatever drifts (clocks, heat, other
+    processes) over all of them alike.
     """
     if not samplers:
         return []
@@ -195,19 +199,19 @@ def take_turns(samplers: Sequence[Sampler], seconds: float) -> list[Timing]:
         ]
         if not open_ones:
             return [sampler.timing() for sampler in samplers]
-        for sampler in open_ones if len(samplers) == 1 else samplers:  # all go on: turns stay comparable
+        for sampler in open_ones if len(samplers) == 1 else samplers:  # all continue, so that turns stay comparable
             sampler.take(min(turn, max(left, 0.0) / len(samplers)), first_untimed=len(samplers) > 1)
         turn = min(turn * 1.5, 0.05 * seconds)
 
 
 def time_run(run: Run, clock: Clock, relative_error: float, seconds: float) -> Timing:
-    """Time one run alone."""
+    """Time one run alone, for at most `seconds`."""
     return take_turns([Sampler(run, clock, relative_error)], seconds)[0]
 
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """No garbage collection meanwhile."""
+    """Switch garbage collection off within the block."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,7 +1,7 @@
-"""The operations of anybody's convolutional network: reads an `OpGraph` off an `nn.Module`. Imports torch.
+"""The operations of any convolutional network: reads an `OpGraph` from an `nn.Module`. Imports torch.
 
-torch.fx follows the module's code, and shapes are propagated on the meta device, so that nothing is computed. What
-has no operation in `PlainNet.ops` is refused by name. Node paths are the names of modules, as for structures.
+torch.fx follows the module's code, and shapes are propagated on the meta device, so that nothing is computed. Layers
+without an operation in `PlainNet.ops` are refused by name. Node paths are the names of modules, as for structures.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ KNOWN = (
 
 
 def read_graph(name: str, module: nn.Module, channels: int, size: int) -> OpGraph:
-    """The operations of `module` on images (channels, size, size), in order of execution. It is left as it was.
+    """Return the operations of `module` on images (channels, size, size), in order. The module is not changed.
 
-    `Node.block` counts runs of nodes from one sub-network, containers looked through; the classifier is `HEAD`.
-    Raises LatencyError naming the layer that has no operation here.
+    `Node.block` numbers runs of nodes from the same sub-network, where containers do not count as sub-networks; the
+    classifier is `HEAD`. Raises LatencyError if a layer has no operation in the op graph, and names the layer.
     """
     try:
         traced = fx.symbolic_trace(copy.deepcopy(module).eval())
-    except Exception as error:  # fx passes on whatever the module's code raises on a symbolic value
+    except Exception as error:  # fx passes on whatever the module's code raises for a symbolic value
         raise LatencyError(f"{name} cannot be traced by torch.fx: {first_line(error)}") from error
     try:
-        # ShapeProp sets tensor_meta; no number is computed on the meta device. What fails it prints, and raises too.
+        # ShapeProp sets tensor_meta; nothing is computed on the meta device. It prints failures as well as raising.
         with contextlib.redirect_stderr(io.StringIO()):
             ShapeProp(traced.to("meta")).propagate(torch.empty(1, channels, size, size, device="meta"))
     except Exception as error:
@@ -105,7 +105,7 @@ class _Reader:
                 raise self.refusal(node, f"a tensor of the module, {node.target},")
 
     def layer(self, node: fx.Node, layer: nn.Module) -> None:
-        """A module of torch.nn, or one that does nothing in evaluation."""
+        """Read a module of torch.nn, or a module that does nothing in evaluation mode."""
         match layer:
             case nn.Conv2d():
                 self.emit(node, self.conv(node, layer))
@@ -141,7 +141,7 @@ class _Reader:
                 raise self.refusal(node, type(layer).__name__)
 
     def function(self, node: fx.Node, name: str, target: object) -> None:
-        """A function of torch, an operator, or a method of a tensor."""
+        """Read a function of torch, an operator, or a method of a tensor."""
         del target
         simple: dict[str, Callable[[], Op]] = {
             "relu": Relu, "relu_": Relu, "relu6": Relu, "hardtanh": Relu, "hardtanh_": Relu,
@@ -195,17 +195,17 @@ class _Reader:
         op = MaxPool(self.square(node, kernel), self.square(node, kernel if stride is None else stride))
         self.check_padding(node, self.square(node, padding), op.kernel)
         if self.square(node, dilation) != 1:
-            raise self.refusal(node, "a dilated pooling")
+            raise self.refusal(node, "a dilated pooling layer")
         before = self.shape(self.first(node)).size
         if (before + 2 * op.padding - op.kernel) // op.stride + 1 != self.shape(node).size:
-            raise self.refusal(node, "max-pooling that rounds up")
+            raise self.refusal(node, "max-pooling with rounding up")
         return op
 
     def avg_pool(self, node: fx.Node, kernel: Any, stride: Any, padding: Any, ceil: bool, counted: bool) -> AvgPool:
         op = AvgPool(self.square(node, kernel), self.square(node, kernel if stride is None else stride), ceil)
         self.check_padding(node, self.square(node, padding), op.kernel)
         if op.padding and counted:
-            raise self.refusal(node, "average pooling that counts the border")
+            raise self.refusal(node, "average pooling that includes the border")
         return op
 
     def check_padding(self, node: fx.Node, padding: int, extent: int) -> None:
@@ -215,20 +215,20 @@ class _Reader:
     def sum(self, node: fx.Node) -> Add:
         shapes = [self.shape(x) for x in self.operands(node)]
         if len(shapes) != 2 or shapes[0] != shapes[1] or node.kwargs.get("alpha", 1) != 1:
-            raise self.refusal(node, "an addition of other than two values of one shape")
+            raise self.refusal(node, "an addition of anything but two values of the same shape")
         return Add()
 
     def product(self, node: fx.Node) -> None:
-        # The gate comes second, whatever the module's order.
+        # The gate comes second, whatever its position in the module.
         values = sorted(self.operands(node), key=lambda x: self.shape(x).size, reverse=True)
         if len(values) != 2 or self.shape(values[1]) != Shape(self.shape(values[0]).channels, 1):
-            raise self.refusal(node, "a multiplication by other than a gate for each channel")
+            raise self.refusal(node, "a multiplication by anything but a gate for each channel")
         self.emit(node, Mul(), *values)
 
     def concat(self, node: fx.Node) -> None:
         arguments = dict(zip(("tensors", "dim"), node.args, strict=False)) | node.kwargs
         if arguments.get("dim", 0) not in (1, -3):
-            raise self.refusal(node, "a concatenation along other than channels")
+            raise self.refusal(node, "a concatenation along anything but the channels")
         values = arguments["tensors"]
         assert isinstance(values, (list, tuple))
         self.emit(node, Concat(), *values)
@@ -245,7 +245,7 @@ class _Reader:
         arguments = dict(zip(("input", "dim", "keepdim"), node.args, strict=False)) | node.kwargs
         axes = arguments.get("dim")
         if not isinstance(axes, (list, tuple)) or {int(str(axis)) % 4 for axis in axes} != {2, 3}:
-            raise self.refusal(node, "a mean over other than height and width")
+            raise self.refusal(node, "a mean over anything but height and width")
         shape = self.shape(self.first(node))
         self.emit(node, AdaptiveAvgPool(1), shape=Shape(shape.channels, 1))
         if not arguments.get("keepdim", False):
@@ -256,7 +256,7 @@ class _Reader:
     def emit(
         self, node: fx.Node, op: Op, *inputs: Any, shape: Shape | None = None, reads: tuple[int, ...] | None = None
     ) -> None:
-        """Append an operation that reads `inputs`, the node's first one where none are given."""
+        """Append an operation that reads `inputs`, or the node's first input if none are given."""
         if reads is None:
             reads = tuple(self.value(node, x) for x in inputs or (self.first(node),))
         where = _place(node)
@@ -303,10 +303,10 @@ class _Reader:
 
     def refusal(self, node: fx.Node, what: str) -> LatencyError:
         place = str(node.target) if node.op == "call_module" else f"{node.name} in {_place(node) or 'the network'}"
-        return LatencyError(f"{self.name}: {what} at {place} has no operation here; known: {KNOWN}")
+        return LatencyError(f"{self.name}: {what} at {place} has no operation in the op graph; supported: {KNOWN}")
 
     def _block_key(self, path: str) -> str:
-        """The outermost sub-network around `path` that is no mere container."""
+        """The outermost sub-network around `path` that is not just a container."""
         parts = path.split(".") if path else []
         for depth in range(1, len(parts) + 1):
             outer = ".".join(parts[:depth])
@@ -316,7 +316,7 @@ class _Reader:
 
 
 def _numbered(nodes: list[Node], keys: list[str]) -> list[int]:
-    """A number for each run of equal keys; `HEAD` behind the last convolution from where features are pooled."""
+    """A number for each run of equal keys; `HEAD` after the last convolution, from where features are pooled."""
     last = max((i for i, node in enumerate(nodes) if isinstance(node.op, Conv)), default=-1)
     pooled = (AdaptiveAvgPool, Flatten, Linear)
     head = next((i for i in range(last + 1, len(nodes)) if isinstance(nodes[i].op, pooled)), len(nodes))
@@ -338,7 +338,7 @@ def _place(node: fx.Node) -> str:
 
 
 def _arguments(node: fx.Node, names: tuple[str, ...], defaults: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What a function is called with behind its first argument, by position or by name."""
+    """The arguments of a call after the first one, whether passed by position or by name."""
     given = dict(zip(names, node.args, strict=False)) | node.kwargs
     late = names[len(names) - len(defaults) :]
     return tuple(given.get(name, dict(zip(late, defaults, strict=True)).get(name)) for name in names[1:])

@@ -1,1 +1,1 @@
-"""Latencies predicted from a profile. `predictor.py` is the entrance; nothing here imports torch."""
+"""Predicting latencies from a profile. Start reading at `predictor.py`; nothing here imports torch."""

@@ -1,9 +1,9 @@
-"""A kernel in numbers: its work, its traffic, and how both fit the device. No torch.
+"""A kernel in numbers: its work, its memory traffic, and how well both fit the device. No torch.
 
-`baseline` is a roofline (Williams et al., CACM 2009): the longer of computing at peak and moving every byte once, and a
-launch. A learned predictor only has to say by what factor a kernel misses it; `features` are what that factor depends
-on: logarithms of shapes, how full the tiles of a matrix multiplication are, and in how many waves they run over the
-device's units.
+`baseline` is a roofline (Williams et al., CACM 2009): the longer of computing at peak speed and moving every byte once,
+plus a launch. A learned predictor only has to predict the factor between this time and the real one. `features` are the
+inputs of that prediction: logarithms of shapes, how full the tiles of a matrix multiplication are, and in how many
+waves they run on the device's units.
 
 Both are written once, for a `Kernel` with plain numbers and `SCALAR`, or with columns of arrays and `columns()`.
 """
@@ -19,11 +19,11 @@ from typing import Any, NamedTuple, TypeAlias
 from latency.kernels import ADD, CONV, LINEAR, MUL, WEIGHTED, Kernel
 
 Number: TypeAlias = Any
-"""A float, or an array of them."""
+"""A float, or an array of floats."""
 
 
 class Maths(NamedTuple):
-    """The functions that a formula uses, for one kernel or for columns of them."""
+    """The functions that a formula uses, for one kernel or for columns of kernels."""
 
     log: Callable[[Number], Number]
     ceil: Callable[[Number], Number]
@@ -45,7 +45,7 @@ SCALAR = Maths(math.log, math.ceil, math.sin, math.cos, _smaller, _larger)
 
 
 def columns() -> Maths:
-    """The same for arrays."""
+    """Return the functions for columns of kernels, from numpy."""
     import numpy as np
 
     return Maths(np.log, np.ceil, np.sin, np.cos, np.minimum, np.maximum)
@@ -53,13 +53,12 @@ def columns() -> Maths:
 
 @dataclass(frozen=True)
 class Hardware:
-    """What is known of a device before anything is measured. The figures need not be exact: what is learned is relative
-    to them.
+    """What is known of a device before anything is measured. It need not be exact, because models learn a factor to it.
 
-    macs_per_ms: multiply–accumulates at peak; depthwise_macs_per_ms: where matrix units cannot be used.
-    bytes_per_ms: of memory. element_bytes: of a number. channel_multiple: to which channels are padded.
-    units: multiprocessors, or threads. tiles: (positions, channels) that one of them computes at a time. launch_ms: of
-    an empty kernel.
+    macs_per_ms: peak multiply–accumulates per ms. depthwise_macs_per_ms: the peak if matrix units cannot be used.
+    bytes_per_ms: memory bandwidth. element_bytes: bytes of a number. channel_multiple: channels are padded to a
+    multiple of this. units: multiprocessors, or threads. tiles: (positions, channels) that a unit computes at a time.
+    launch_ms: time of an empty kernel.
     """
 
     macs_per_ms: float
@@ -73,7 +72,7 @@ class Hardware:
 
 
 class Work(NamedTuple):
-    """What a kernel does: out positions × out channels sums of `length` products, and the bytes it moves."""
+    """The work of a kernel: positions × channels sums of `length` products each, and the bytes that it moves."""
 
     positions: Number
     channels: Number
@@ -86,7 +85,7 @@ class Work(NamedTuple):
 
 
 def work(kernel: Kernel, hardware: Hardware) -> Work:
-    """The work of a kernel; of columns of kernels of one kind likewise."""
+    """Return the work of a kernel, or of columns of kernels of the same kind."""
     width, kind = hardware.element_bytes, kernel.kind
     positions = kernel.batch * kernel.out_size * kernel.out_size
     area = kernel.kernel * kernel.kernel
@@ -107,7 +106,7 @@ def _up(value: Number, multiple: int) -> Number:
 
 
 def baseline(kernel: Kernel, hardware: Hardware, m: Maths = SCALAR) -> Number:
-    """Roofline time of the kernel in ms."""
+    """The roofline time of the kernel in ms, for the whole batch."""
     return _baseline(kernel, work(kernel, hardware), hardware, m)
 
 
@@ -120,17 +119,17 @@ def _peak(kind: str, hardware: Hardware) -> float:
 
 
 PERIODS = (16, 32, 64, 128)
-"""Multiples of channels that kernels are written for."""
+"""Multiples of channels for which kernels are optimised."""
 WAVES = 40.0
-"""Beyond so many waves the last, partly filled one no longer matters."""
+"""With more waves than this, the last, partly filled one no longer matters."""
 
 
 def features(
     kernel: Kernel, hardware: Hardware, kinds: Sequence[str], m: Maths = SCALAR
 ) -> tuple[Number, list[Number]]:
-    """The baseline in ms, and what the factor over it depends on; `kinds` are those that are told apart.
+    """Return the baseline in ms, and the inputs from which the factor to it is predicted, in the order of `names`.
 
-    The order is that of `names`.
+    kinds: the kinds of kernel that the model distinguishes.
     """
     kind, n = kernel.kind, kernel.batch
     ci, co, h, o, k = kernel.in_channels, kernel.out_channels, kernel.size, kernel.out_size, kernel.kernel
@@ -191,7 +190,7 @@ def features(
 def _tiles(
     positions: Number, channels: Number, dense: bool, units: int, tiles: tuple[tuple[int, int], ...], m: Maths
 ) -> list[Number]:
-    """How full tiles of outputs are, in how many waves they run, and how full those are."""
+    """For each tile size: how full the tiles of outputs are, in how many waves they run, and how full the waves are."""
     outputs = positions * channels
     found: list[Number] = []
     for tile_positions, tile_channels in tiles:
@@ -207,7 +206,7 @@ def _tiles(
 
 
 def _residues(count: Number, m: Maths) -> list[Number]:
-    """Where a number of channels stands between the multiples that kernels are written for."""
+    """The position of a number of channels between the multiples for which kernels are optimised."""
     found: list[Number] = []
     for period in PERIODS:
         angle = count * (2 * math.pi / period)
@@ -215,13 +214,13 @@ def _residues(count: Number, m: Maths) -> list[Number]:
     return found
 
 
-# A search asks for many kernels with the same few numbers of channels.
+# A search asks for many kernels with the same few channel numbers.
 _tiles_once = lru_cache(maxsize=1 << 16)(_tiles)
 _residues_once = lru_cache(maxsize=1 << 12)(_residues)
 
 
 def names(hardware: Hardware, kinds: Sequence[str]) -> list[str]:
-    """Of the features, for the profile's file."""
+    """The names of the features, in order, for the profile's file."""
     shapes = [
         "batch",
         "log batch",

@@ -1,6 +1,4 @@
-"""Devices as `features.Hardware`: peaks and tile sizes from their data sheets, which learned models are relative to. No
-torch.
-"""
+"""Devices as `features.Hardware`: peaks and tile sizes from data sheets, the basis of learned models. No torch."""
 
 from __future__ import annotations
 
@@ -29,14 +27,14 @@ _BY_NAME = {
 
 
 def processor(precision: str, threads: int = 1) -> Hardware:
-    """A core of a server's CPU with 512-bit vectors, about 3 GHz; as good a start for any other."""
+    """A core of a server CPU with 512-bit vectors at about 3 GHz; a reasonable starting point for any other CPU."""
     width = {"int8": 1, "bf16": 2, "fp16": 2}.get(precision, 4)
     macs = 1e8 * threads * 4 / width
     return Hardware(macs, macs / 2, 15e6, width, 16, threads, _VECTOR_TILES, 0.002)
 
 
 def named(name: str, precision: str, threads: int) -> Hardware:
-    """`cpu`, `v100` or `h200`. Raises UnknownNameError."""
+    """Return the device `cpu`, `v100` or `h200`. Raises UnknownNameError for another name or precision."""
     if name == "cpu":
         return processor(precision, threads)
     try:
@@ -44,4 +42,4 @@ def named(name: str, precision: str, threads: int) -> Hardware:
     except KeyError:
         known = ["cpu", *_BY_NAME]
         near = nearest_names(f"{name}-{precision}", known) or known
-        raise UnknownNameError(f"no data sheet of {name} in {precision}: there are {', '.join(near)}") from None
+        raise UnknownNameError(f"no data sheet of {name} in {precision}; known: {', '.join(near)}") from None

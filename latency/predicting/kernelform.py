@@ -1,8 +1,7 @@
-"""The kernels of a whole family of blocks at once, their channels as multiples of arguments. See
-`PlainNet/template.py`.
+"""The kernels of a whole family of blocks at once, with channels as multiples of the blocks' arguments.
 
-A search meets a new block almost every time, but seldom a new family; `predictor.py` asks a form instead of lowering
-the block.
+A search meets a new block almost every time, but rarely a new family. `predictor.py` evaluates a form instead of
+lowering each block. `PlainNet/template.py` explains templates.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from PlainNet.template import Template, Width
 
 
 class Family(NamedTuple):
-    """All of a `Kernel` but its channels; depthwise ones have `groups` 0."""
+    """All fields of a `Kernel` except its channels; depthwise kernels have `groups` 0."""
 
     kind: str
     batch: int
@@ -31,6 +30,7 @@ class Family(NamedTuple):
     added: bool
 
     def member(self, in_channels: int, out_channels: int) -> Kernel:
+        """Return the kernel of the family with these numbers of channels."""
         kind, batch, size, out_size, kernel, stride, groups, added = self
         return Kernel(
             kind, batch, in_channels, out_channels, size, out_size, kernel, stride, groups or in_channels, added
@@ -38,6 +38,7 @@ class Family(NamedTuple):
 
 
 def family_of(kernel: Kernel) -> Family:
+    """Return the family of a kernel."""
     groups = 0 if kernel.kind == DEPTHWISE else kernel.groups
     return Family(
         kernel.kind, kernel.batch, kernel.size, kernel.out_size, kernel.kernel, kernel.stride, groups, kernel.added
@@ -46,8 +47,10 @@ def family_of(kernel: Kernel) -> Family:
 
 @dataclass(frozen=True, slots=True)
 class KernelForm:
-    """widths: what channels are. kernels: (count, family, index of the in width, of the out width). size: of the
-    output.
+    """The kernels of a family of blocks.
+
+    widths: formulas for numbers of channels. kernels: (count, family, index of the input width, index of the output
+    width). out: index of the width of the block's output. size: height and width of the output in pixels.
     """
 
     widths: tuple[Width, ...]
@@ -58,7 +61,7 @@ class KernelForm:
 
 @cache
 def kernel_form(template: Template, size: int, options: Options, fusion: Fusion, batch: int) -> KernelForm:
-    """The kernels of `template` on inputs of `size` × `size`."""
+    """Return the kernels of `template` for inputs of `size` × `size` pixels and batches of `batch` images."""
     graph = part_graph([template.probe], size, options)
     widths: dict[Width, int] = {}
     found: Counter[tuple[Family, int, int]] = Counter()

@@ -1,4 +1,4 @@
-"""From a kernel to milliseconds: the two kinds of model that a profile is made of. No torch."""
+"""From a kernel to milliseconds: the two kinds of model that a profile consists of. No torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _REMEMBERED = 1 << 18
 
 
 class Widths(NamedTuple):
-    """Numbers of channels that were measured, in order."""
+    """The numbers of channels that were measured, in ascending order."""
 
     in_channels: tuple[int, ...]
     out_channels: tuple[int, ...]
@@ -26,9 +26,9 @@ class Widths(NamedTuple):
 class Learned:
     """A roofline time times a learned factor, see `features.py`.
 
-    widths: by kind, the numbers of in and out channels that were measured, where those are few. What is said of other
-    residues of channels would be a guess, and searches live between the measured widths: there the factor is
-    interpolated, linear in the logarithms of channels and factor, and beyond them it is that of the last.
+    widths: for each kind, the measured numbers of input and output channels, if there are only a few. Between them the
+    factor is interpolated, linearly in the logarithms of channels and factor; beyond them it stays constant. A learned
+    model would only guess at channel numbers that it has never seen, and searches mostly use such numbers.
     """
 
     kinds: tuple[str, ...]
@@ -37,12 +37,12 @@ class Learned:
     _known: dict[Kernel, float] = field(default_factory=dict, compare=False, repr=False)
 
     def ms(self, kernel: Kernel, hardware: Hardware) -> float:
-        """Time of the kernel for its whole batch."""
+        """The time of the kernel in ms, for its whole batch."""
         log_factor = sum(share * self._log_factor(near, hardware) for share, near in self._around(kernel))
         return float(baseline(kernel, hardware)) * math.exp(log_factor)
 
     def _log_factor(self, kernel: Kernel, hardware: Hardware) -> float:
-        """Of a kernel of measured widths; those are few and come again and again."""
+        """The logarithm of the factor of a kernel with measured widths; cached, since there are few of them."""
         found = self._known.get(kernel)
         if found is None:
             import numpy as np
@@ -54,7 +54,7 @@ class Learned:
         return found
 
     def _around(self, kernel: Kernel) -> list[tuple[float, Kernel]]:
-        """The kernels of measured widths about `kernel`, with their shares, which sum up to 1."""
+        """The kernels with measured widths around `kernel`, with weights that add up to 1."""
         known = self.widths.get(kernel.kind)
         if known is None or (kernel.groups > 1 and kernel.kind != DEPTHWISE):
             return [(1.0, kernel)]
@@ -65,7 +65,7 @@ class Learned:
         return [(u * v, kernel._replace(in_channels=ci, out_channels=co)) for u, ci in ins for v, co in outs]
 
     def many(self, kernels: Sequence[Kernel], hardware: Hardware) -> list[float]:
-        """Times of many kernels, of any of its kinds."""
+        """The times in ms of many kernels of the model's kinds, for their whole batches."""
         import numpy as np
 
         around = [self._around(kernel) for kernel in kernels]
@@ -81,6 +81,7 @@ class Learned:
         ]
 
     def to_json(self) -> dict[str, Any]:
+        """Return the model for JSON."""
         return {
             "model": "learned",
             "kinds": list(self.kinds),
@@ -90,7 +91,7 @@ class Learned:
 
 
 def _bracket(known: Sequence[int], value: int) -> list[tuple[float, int]]:
-    """The values of `known`, in order, on both sides of `value`, and how much each counts."""
+    """The values of the sorted list `known` on both sides of `value`, and the weight of each."""
     at = bisect_left(known, value)
     if at == len(known):
         return [(1.0, known[-1])]
@@ -103,11 +104,11 @@ def _bracket(known: Sequence[int], value: int) -> list[tuple[float, int]]:
 
 @dataclass(frozen=True)
 class Linear:
-    """Milliseconds for each kernel, multiply–accumulate and byte moved; some are 0.
+    """Constant milliseconds per kernel, per multiply–accumulate and per byte moved; some are 0.
 
-    rates: (kind, kernel size or 0 for any, ms a kernel, ms a MAC, ms a byte). Where a size is not there, the next
-    smaller one of its kind stands for it. large: (kind, kernel size, bytes, ms a MAC), what MACs cost on top where a
-    kernel of that very size reads so many bytes or more, as they do where a cache is too small.
+    rates: (kind, kernel size or 0 for any, ms per kernel, ms per MAC, ms per byte). If a size is missing, the next
+    smaller size of the kind is used. large: (kind, kernel size, bytes, additional ms per MAC) for kernels of exactly
+    that size that read at least that many bytes, because a cache is too small.
     """
 
     rates: tuple[tuple[str, int, float, float, float], ...]
@@ -115,9 +116,11 @@ class Linear:
 
     @property
     def kinds(self) -> tuple[str, ...]:
+        """The kinds of kernel that the model predicts."""
         return tuple(dict.fromkeys(rate[0] for rate in self.rates))
 
     def ms(self, kernel: Kernel, hardware: Hardware) -> float:
+        """The time of the kernel in ms, for its whole batch."""
         done = work(kernel, hardware)
         each, mac, byte = self._rate(kernel)
         for kind, size, least, more in self.large:
@@ -126,6 +129,7 @@ class Linear:
         return float(each + mac * done.macs + byte * done.bytes)
 
     def many(self, kernels: Sequence[Kernel], hardware: Hardware) -> list[float]:
+        """The times in ms of many kernels of the model's kinds, for their whole batches."""
         return [self.ms(kernel, hardware) for kernel in kernels]
 
     def _rate(self, kernel: Kernel) -> tuple[float, float, float]:
@@ -134,6 +138,7 @@ class Linear:
         return each, mac, byte
 
     def to_json(self) -> dict[str, Any]:
+        """Return the model for JSON."""
         stored: dict[str, Any] = {"model": "linear", "rates": [list(rate) for rate in self.rates]}
         if self.large:
             stored["large"] = [list(one) for one in self.large]
@@ -144,7 +149,7 @@ Model: TypeAlias = Learned | Linear
 
 
 def model_from_json(stored: dict[str, Any]) -> Model:
-    """Raises ValueError, KeyError or TypeError for what `to_json` cannot have written."""
+    """Read a model from JSON. Raises ValueError, KeyError or TypeError for data that `to_json` cannot have written."""
     if stored["model"] == "learned":
         widths = {
             str(kind): Widths(*(tuple(int(c) for c in one) for one in found))
@@ -171,6 +176,6 @@ def _known(kinds: Sequence[str]) -> tuple[str, ...]:
 
 
 def traffic(bytes_per_ms: float, launch_ms: float, without: Collection[str] = ()) -> Linear:
-    """Kernels without weights by the bytes that they move; `without` are kinds that something else predicts."""
+    """A model for kernels without weights that counts the bytes they move. without: kinds that it does not predict."""
     kinds = [kind for kind in KINDS if kind not in WEIGHTED and kind not in without]
     return Linear(tuple((kind, 0, launch_ms, 0.0, 1 / bytes_per_ms) for kind in kinds))

@@ -1,7 +1,7 @@
-"""A small multi-layer perceptron evaluated in numpy: what a learned latency model is. No torch; `fit.py` trains it with
-torch.
+"""A small multi-layer perceptron evaluated in numpy: the learned part of a latency model. No torch.
 
-It was chosen over boosted trees because it is more accurate on latencies and faster for one kernel: see docs/adr/0007.
+`latency/fitting/train.py` trains it with torch. It was chosen over boosted trees because it is more accurate on
+latencies and faster for a single kernel: see docs/adr/0007.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Perceptron:
-    """Layers of x ↦ silu(x W + b), the last one without silu; a scalar comes out.
+    """Layers of x ↦ silu(x W + b), the last one without silu, with a scalar output.
 
-    low, high: (features,), the range that inputs had in the fit; inputs are clipped to it, so that nothing is
-    extrapolated. mean, scale: (features,) that inputs are normalised with. layers: weights (in, out) and biases (out,).
+    low, high: (features,), the range of the inputs in the fit, to which inputs are clipped so that nothing is
+    extrapolated. mean, scale: (features,), for normalising the inputs. layers: weights (in, out) and biases (out,).
     """
 
     low: Array
@@ -33,7 +33,10 @@ class Perceptron:
 
     @cached_property
     def _folded(self) -> tuple[tuple[Array, Array], ...]:
-        """The layers with the normalisation in the first, and all halved for silu(2 h) = h + h tanh h, but the last."""
+        """The layers, with the normalisation folded into the first one, and all but the last halved.
+
+        Halving uses that silu(2 h) = h + h tanh h.
+        """
         (weights, bias), *rest = self.layers
         weights = self.scale[:, None] * weights
         layers = [(weights, bias - self.mean @ weights), *rest]
@@ -41,7 +44,7 @@ class Perceptron:
         return (*((half * w, half * b) for w, b in layers[:-1]), layers[-1])
 
     def __call__(self, inputs: Array) -> Array:
-        """(features,) or (N, features) to a scalar or (N,)."""
+        """Evaluate (features,) to a scalar, or (N, features) to (N,)."""
         x = np.minimum(np.maximum(inputs, self.low), self.high)
         for weights, bias in self._folded[:-1]:
             half = x @ weights
@@ -54,7 +57,7 @@ class Perceptron:
         return out
 
     def to_json(self) -> dict[str, Any]:
-        """The arrays as text: little-endian float32 in base64, with their shapes."""
+        """Return the arrays as text: little-endian float32 in base64, with their shapes."""
         return {
             "low": _text(self.low),
             "high": _text(self.high),
@@ -65,7 +68,7 @@ class Perceptron:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Perceptron:
-        """Raises ValueError or KeyError for what `to_json` cannot have written."""
+        """Read a perceptron. Raises ValueError or KeyError for data that `to_json` cannot have written."""
         ends = [_array(stored[name]) for name in ("low", "high", "mean", "scale")]
         layers = tuple((_array(weights), _array(bias)) for weights, bias in stored["layers"])
         width = len(ends[0])

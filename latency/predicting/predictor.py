@@ -1,7 +1,7 @@
-"""The latency of a structure from a profile: the times of its kernels, summed, each computed once. No torch.
+"""The latency of a structure from a profile: the sum over its kernels, each of which is computed once. No torch.
 
-A mutated network costs a block or two, and a block the kernels that no block had before: microseconds. `profile.py` has
-what is asked, `zennas/search` who asks.
+A mutated network only needs its one or two new blocks computed, and a block only its new kernels, which takes
+microseconds. `profile.py` contains the models; `zennas/budget/meters.py` uses the predictor in searches.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from PlainNet.ops import OpGraph, Shape
 from PlainNet.template import Template, Width, template_of
 
 FUSED_ACROSS = ("BN", "RELU", "Swish", "Sigmoid")
-"""Blocks of one operation that may be fused with what stands before them: a structure with such blocks is taken as a
-whole.
-"""
+"""Blocks of a single operation that may be fused with the preceding block. Structures with such blocks are predicted in
+chunks."""
 
 
 def _chunks(blocks: Sequence[BlockSpec]) -> list[tuple[BlockSpec, ...]]:
-    """The blocks, each with those behind it that are fused into it."""
+    """The blocks, each grouped with those after it that are fused into it."""
     found: list[list[BlockSpec]] = []
     for spec in blocks:
         if spec.kind in FUSED_ACROSS and found:
@@ -37,9 +36,9 @@ def _chunks(blocks: Sequence[BlockSpec]) -> list[tuple[BlockSpec, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """A `KernelForm` with its times: kernels without weights as a constant and ms a channel, others by table.
+    """A `KernelForm` with times: a constant plus ms per channel for kernels without weights, tables for the others.
 
-    tables: count, family, the times of the family so far by channels, and the indices of both widths.
+    tables: count, family, the family's known times by channels, and the indices of both widths.
     """
 
     widths: tuple[Width, ...]
@@ -51,10 +50,10 @@ class _Form:
 
 
 class Predictor:
-    """Milliseconds for one image under a profile, at a batch size and resolution.
+    """Predicts milliseconds per image with a profile, at a batch size and resolution.
 
-    `num_classes=None` leaves the classifier out. Raises ProfileError for a network with kernels that the profile does
-    not know.
+    resolution: side of the square input in pixels. num_classes: None leaves out the classifier. batch_size: None for
+    the profile's own. Calls raise ProfileError for a network with kernels that the profile does not know.
     """
 
     _CAPACITY = 250_000  # blocks
@@ -81,7 +80,11 @@ class Predictor:
         self._count = 0
 
     def __call__(self, structure: Structure) -> float:
-        """Raises StructureError where a block is none at its resolution; that blocks join is not checked."""
+        """Return the latency of a network in milliseconds per image.
+
+        Does not check that the blocks' channels match. Raises StructureError if a block does not work at its
+        resolution, and ProfileError for kernels that the profile does not know.
+        """
         total, channels, size = 0.0, 0, self.resolution
         for spec in structure.blocks:
             known = self._blocks[size].get(spec)
@@ -96,7 +99,7 @@ class Predictor:
         return self._whole(total)
 
     def _in_chunks(self, structure: Structure) -> float:
-        """The same where blocks are fused with those before them: such runs of blocks are taken together."""
+        """The latency in milliseconds per image of a structure whose blocks may be fused with preceding blocks."""
         total, channels, size = 0.0, 0, self.resolution
         for chunk in _chunks(structure.blocks):
             known = self._chunks[size].get(chunk)
@@ -109,11 +112,11 @@ class Predictor:
         return self._whole(total)
 
     def graph_ms(self, graph: OpGraph) -> float:
-        """The same for any op graph, which need not have blocks."""
+        """Return the latency in milliseconds per image of an op graph, which need not consist of blocks."""
         return self._whole(sum(map(self._kernel_ms, self.kernels(graph))))
 
     def blocks_ms(self, graph: OpGraph) -> dict[int, float]:
-        """By top-level block, what its kernels take of `graph_ms`; the overhead of the whole network is nobody's."""
+        """Return each top-level block's part of `graph_ms`. The overhead of the network belongs to no block."""
         found: dict[int, float] = {}
         for kernel, nodes in group(graph, self.profile.fusion, self.batch_size):
             block = graph.nodes[nodes[0]].block
@@ -121,11 +124,11 @@ class Predictor:
         return found
 
     def kernels(self, graph: OpGraph) -> list[Kernel]:
-        """What of a graph is run."""
+        """Return the kernels that are run for an op graph."""
         return [kernel for kernel, _ in group(graph, self.profile.fusion, self.batch_size)]
 
     def lowered(self, structure: Structure) -> OpGraph:
-        """The op graph that is predicted. Raises StructureError."""
+        """Return the op graph of a structure, as it is predicted. Raises StructureError if it is not a network."""
         return lower(structure, resolution=self.resolution, num_classes=self.num_classes, options=self.options)
 
     def _whole(self, kernels_ms: float) -> float:
@@ -186,7 +189,7 @@ class Predictor:
         return ms
 
     def _head(self, channels: int, size: int) -> float:
-        """The classifier: pooling, unless the features are flat, and a linear layer."""
+        """The time of the classifier: pooling, unless the features are flat, and a linear layer."""
         known = self._heads.get((channels, size))
         if known is None:
             assert self.num_classes is not None

@@ -1,6 +1,6 @@
-"""A fitted predictor as a file: what it is of, how kernels are made and timed, and how well it does. No torch.
+"""A fitted predictor as a file: its device, its models of kernels, and its errors. No torch.
 
-The file is JSON, stamped with `FORMAT` and `VERSION`; docs/latency.md describes it. Reading runs no code of the file's.
+The file is JSON with the fields `FORMAT` and `VERSION`, described in docs/latency.md. Reading it runs no code from it.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ VERSION = 1
 FOLDER = Path(__file__).parents[1] / "profiles"
 
 RANGED = ("batch", "in_channels", "out_channels", "size", "kernel", "stride")
-"""Fields of a kernel whose measured ranges a profile notes."""
+"""The fields of a kernel whose measured ranges a profile stores."""
 _CONVOLUTIONS = (LINEAR, GROUPED)
-"""Kinds that are convolutions too: a linear layer is one of 1×1 on a single position."""
+"""Kinds that are convolutions as well: a linear layer is a 1×1 convolution on a single position."""
 
 
 class ProfileError(LatencyError):
-    """A profile that is not there, cannot be read, or does not know an operation."""
+    """A profile does not exist, cannot be read, or does not know an operation."""
 
 
 class UnknownProfileError(ProfileError, UnknownNameError):
-    """No shipped profile of that name, and no such file."""
+    """There is neither a shipped profile of that name nor such a file."""
 
 
 @dataclass(frozen=True)
 class Profile:
     """A predictor for one device, back end and precision.
 
-    batch: the batch size that `predict` assumes where none is asked for. scale, overhead_ms: a network takes `scale`
-    times the sum of its kernels, and `overhead_ms` more for a whole batch. ranges: by kind and by field of `Kernel`,
-    what was fitted on. about: source, method and held-out errors, as in the card.
+    batch: the batch size of predictions that name none. scale, overhead_ms: a batch takes `scale` times the sum of its
+    kernels plus `overhead_ms`. ranges: for each kind of kernel and each field of `Kernel`, the measured range. about:
+    source, method and held-out errors, as in the card.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Profile:
         return {kind: model for model in self.models for kind in model.kinds}
 
     def kernel_ms(self, kernel: Kernel) -> float:
-        """Time of one kernel for its whole batch. Raises ProfileError for a kind that the profile does not know."""
+        """The time of one kernel in ms for its whole batch. Raises ProfileError for a kind that the profile lacks."""
         model = self._model.get(kernel.kind)
         if model is not None:
             return model.ms(kernel, self.hardware)
@@ -72,28 +72,29 @@ class Profile:
         return self.model_of(kernel.kind).ms(kernel, self.hardware)
 
     def is_affine(self, kind: str) -> bool:
-        """Whether the time of such kernels is a constant and so much a channel."""
+        """Whether the time of kernels of that kind is a constant plus a constant time per channel."""
         model = self._model.get(kind)
         return kind not in WEIGHTED and isinstance(model, Linear) and all(one[0] != kind for one in model.large)
 
     def measured_as(self, kernel: Kernel) -> Kernel:
-        """The kernel itself, or the convolution that stands for it where its kind was not measured."""
+        """The kernel itself, or the equivalent convolution if its kind was not measured. Raises ProfileError."""
         if kernel.kind in self._model or kernel.kind not in _CONVOLUTIONS:
             return kernel
         return kernel._replace(kind=CONV)
 
     def model_of(self, kind: str) -> Model:
+        """Return the model for a kind of kernel. Raises ProfileError if there is none."""
         try:
             return self._model[kind]
         except KeyError:
             known = ", ".join(self._model)
             raise ProfileError(
-                f"profile {self.name} knows no kernels of kind {kind}, only {known}: use another profile, or fit one "
+                f"profile {self.name} has no kernels of kind {kind}, only {known}: use another profile, or fit one "
                 "of your own"
             ) from None
 
     def outside(self, kernels: Iterable[Kernel]) -> list[str]:
-        """What in these kernels lies outside of what was measured, in a few lines. Raises ProfileError."""
+        """Describe in a few lines which of these kernels lie outside the measured range. Raises ProfileError."""
         found: dict[tuple[str, str], list[int]] = {}
         by_bytes: list[str] = []
         for kernel in dict.fromkeys(kernels):
@@ -111,16 +112,17 @@ class Profile:
                         found.setdefault((kind, name), []).append(value)
         lines = [self._outside(kind, name, values) for (kind, name), values in found.items()]
         if by_bytes:
-            lines.append(f"{', '.join(dict.fromkeys(by_bytes))}: not measured, taken from the bytes that they move")
+            lines.append(f"{', '.join(dict.fromkeys(by_bytes))}: not measured, estimated from the bytes that they move")
         return lines
 
     def _outside(self, kind: str, name: str, values: list[int]) -> str:
         if not name:
-            return f"{kind}: not measured, taken for a convolution"
+            return f"{kind}: not measured, treated as a convolution"
         low, high = self.ranges[kind][name]
-        return f"{kind} with {name.replace('_', ' ')} {_span(values)}, measured were {_span([low, high])}"
+        return f"{kind} with {name.replace('_', ' ')} {_span(values)}, measured: {_span([low, high])}"
 
     def to_json(self) -> dict[str, Any]:
+        """Return the content of the profile's file."""
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -140,12 +142,12 @@ class Profile:
 
     @classmethod
     def from_json(cls, stored: Any, source: str) -> Profile:
-        """Raises ProfileError naming `source`."""
+        """Read a profile from JSON. Raises ProfileError, which names `source`, if the data are damaged."""
         if not isinstance(stored, dict) or stored.get("format") != FORMAT:
-            raise ProfileError(f"{source} is no latency profile: make one with zennas latency fit")
+            raise ProfileError(f"{source} is not a latency profile: make one with zennas latency fit")
         if stored.get("version") != VERSION:
             raise ProfileError(
-                f"{source} is of version {stored.get('version')!r}, this zennas reads {VERSION}: fit it again"
+                f"{source} has version {stored.get('version')!r}, this zennas reads {VERSION}: fit it again"
             )
         try:
             found = _read_fields(stored)
@@ -180,12 +182,15 @@ def _span(values: list[int]) -> str:
 
 
 def profile_names() -> list[str]:
-    """The profiles that come with the project."""
+    """Return the names of the profiles that come with the project."""
     return sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
 def load_profile(name: str | Path) -> Profile:
-    """The shipped profile of that name, or the one in a file. Raises UnknownProfileError, ProfileError."""
+    """Load a shipped profile by name, or a profile from a file.
+
+    Raises UnknownProfileError if there is neither, and ProfileError if the file cannot be read.
+    """
     text = str(name)
     path = FOLDER / f"{text}.json" if text in profile_names() else Path(text)
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""What the numbers of a profile's file may be: a damaged one is refused, and never predicts NaN."""
+"""Checks the values in a profile's file, so that a damaged one is refused and never predicts NaN."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CHOICES = {"zeros": ("constant", "removed", "run"), "repeats": ("again", "once"
 
 
 def check(profile: Profile) -> None:
-    """Raises ValueError naming what is wrong and what it is."""
+    """Check all values. Raises ValueError, which names the first wrong field and its value."""
     for name in ("name", "device", "backend", "precision"):
         _expect(isinstance(getattr(profile, name), str) and getattr(profile, name), name, getattr(profile, name))
     _whole("batch", profile.batch)

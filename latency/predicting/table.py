@@ -1,8 +1,8 @@
-"""Tables of single kernels as CSV: what is fitted to, and what `zennas latency predict --ops` takes. No torch.
+"""Tables of single kernels as CSV, for fitting and for `zennas latency predict --ops`. No torch.
 
-Columns: kind (regular or conv, depthwise, linear, add, … see `kernels.KINDS`), batch, in_channels, in_height, in_width,
-out_channels, kernel, stride, fused_add; and where they are known groups, out_height and latency_ms, for the whole
-batch. `.gz` is read too.
+The columns are kind (regular or conv, depthwise, linear, add, … see `kernels.KINDS`), batch, in_channels, in_height,
+in_width, out_channels, kernel, stride, fused_add; optional are groups, out_height, and latency_ms (milliseconds for the
+whole batch). `.gz` files are read as well.
 """
 
 from __future__ import annotations
@@ -28,41 +28,44 @@ LATENCY = "latency_ms"
 _NAMES = {"regular": CONV, **{kind: kind for kind in KINDS}}
 _LARGEST = 1 << 20
 _MOST = 1 << 50
-"""Of the products of a kernel, and of the numbers that it reads: they are counted in 64 bits, with their bytes."""
+"""The limit for the products of a kernel and for the numbers that it reads, which are counted in 64 bits."""
 
 
 class TableError(LatencyError):
-    """A table that cannot be read; the message names file and line."""
+    """A table cannot be read; the message names file and line."""
 
 
 @dataclass(frozen=True)
 class KernelTable:
-    """Kernels in the order of the file, and their measured times in ms, for whole batches, where there are any."""
+    """Kernels in the order of the file, with their measured times in ms for whole batches, or None without times."""
 
     kernels: tuple[Kernel, ...]
     ms: tuple[float, ...] | None
     rows: tuple[dict[str, str], ...] = ()
-    """As they stand in the file."""
+    """The rows of the file as text."""
 
     def __len__(self) -> int:
         return len(self.kernels)
 
     def where(self, holds: Callable[[Kernel], bool]) -> KernelTable:
-        """The rows whose kernel is so."""
+        """Return the rows whose kernel satisfies `holds`."""
         chosen = [i for i, kernel in enumerate(self.kernels) if holds(kernel)]
         ms = None if self.ms is None else tuple(self.ms[i] for i in chosen)
         return KernelTable(tuple(self.kernels[i] for i in chosen), ms)
 
 
 def longer(table: KernelTable, ms: float) -> KernelTable:
-    """The kernels that took at least so long."""
+    """Return the kernels that took at least `ms` milliseconds."""
     assert table.ms is not None
     chosen = [i for i, one in enumerate(table.ms) if one >= ms]
     return KernelTable(tuple(table.kernels[i] for i in chosen), tuple(table.ms[i] for i in chosen))
 
 
 def read_table(path: Path, *, measured: bool = False) -> KernelTable:
-    """Raises TableError; also where times are needed, `measured`, and there are none."""
+    """Read a table of kernels.
+
+    measured: require the column latency_ms. Raises TableError, which names the line, if the table cannot be read.
+    """
     try:
         with _opened(path) as file:
             reader = csv.DictReader(file)
@@ -90,7 +93,7 @@ def _opened(path: Path) -> IO[str]:
 
 def _row(row: dict[str, Any], timed: bool, place: str) -> tuple[Kernel, float]:
     if None in row or None in row.values():
-        raise TableError(f"{place}: as many cells as there are columns were expected")
+        raise TableError(f"{place}: the number of cells differs from the number of columns")
     kind = _NAMES.get(row["kind"] or "")
     if kind is None:
         raise TableError(f"{place}: unknown kind {row['kind']!r}, expected {', '.join(_NAMES)}")
@@ -119,13 +122,13 @@ def _row(row: dict[str, Any], timed: bool, place: str) -> tuple[Kernel, float]:
 
 
 def _check_size(kernel: Kernel, place: str) -> None:
-    """Raises TableError for a kernel that no device runs, and whose work would not fit 64 bits."""
+    """Raises TableError for a kernel that no device runs, because its work does not fit 64 bits."""
     length = kernel.kernel**2 * (kernel.in_channels // kernel.groups if kernel.kind in WEIGHTED else 1)
     products = kernel.batch * kernel.out_size**2 * kernel.out_channels * length
     numbers = kernel.batch * kernel.size**2 * kernel.in_channels
     if max(products, numbers) > _MOST:
         raise TableError(
-            f"{place}: the kernel is too large, {products:.2g} products of {numbers:.2g} inputs, at most {_MOST:.2g} "
+            f"{place}: the kernel is too large: {products:.2g} products of {numbers:.2g} inputs, at most {_MOST:.2g} "
             "can be predicted"
         )
 
@@ -151,8 +154,9 @@ def _time(text: Any, place: str) -> float:
 
 
 def predict_kernels(profile: Profile, kernels: Sequence[Kernel]) -> list[float]:
-    """Milliseconds for the whole batch of each kernel. Raises ProfileError for a kind that the profile does not
-    know.
+    """Return the milliseconds of each kernel for its whole batch.
+
+    Raises ProfileError for a kind that the profile does not know.
     """
     measured = [profile.measured_as(kernel) for kernel in kernels]
     rows: dict[Model, list[int]] = {}
@@ -167,7 +171,7 @@ def predict_kernels(profile: Profile, kernels: Sequence[Kernel]) -> list[float]:
 
 
 def merged(table: KernelTable) -> KernelTable:
-    """Each kernel once, with the median of its times."""
+    """Return each kernel once, with the median of its times."""
     assert table.ms is not None
     times: dict[Kernel, list[float]] = {}
     for kernel, ms in zip(table.kernels, table.ms, strict=True):
@@ -176,10 +180,10 @@ def merged(table: KernelTable) -> KernelTable:
 
 
 def held_out(kernel: Kernel, share: float = 0.1) -> bool:
-    """Whether a kernel is kept from fits to measure their error: all batch sizes of a shape are or none, with an
-    addition or without.
+    """Whether a kernel is held out from fits to measure their error.
 
-    By a checksum of the shape, so that the order of a table does not matter.
+    A shape is held out with all of its batch sizes, with and without an addition. The choice is a checksum of the
+    shape, so that it does not depend on the order of the table.
     """
     shape = kernel._replace(batch=0, added=False)
     return zlib.crc32(repr(tuple(shape)).encode()) % 10_000 < share * 10_000

@@ -1,3 +1,1 @@
-"""Predictors that come with the project: `NAME.json`, and `NAME.md`, which says from what it was fitted and how well it
-does.
-"""
+"""The shipped profiles: `NAME.json`, and a card `NAME.md` that states its data, method and errors."""

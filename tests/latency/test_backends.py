@@ -52,7 +52,7 @@ def test_torch_layers_follow_the_options() -> None:
     batch = images(SUBJECT, QUICK)
     with (
         BACKENDS.get("torch").prepare(SUBJECT, QUICK, batch) as session,
-        pytest.raises(LatencyError, match="layers cannot be told apart under compile"),
+        pytest.raises(LatencyError, match="single layers cannot be timed with compile"),
     ):
         session._settings = replace(QUICK, options=("compile",))  # type: ignore[attr-defined]
         session.layers(1)
@@ -66,7 +66,7 @@ def test_torch_compiles() -> None:
 def test_torch_says_what_is_for_which_device() -> None:
     backend = pytorch.PyTorch()
     assert backend.available("bf16", "cpu") is None
-    assert backend.available("fp16", "cpu") == "fp16 is for CUDA devices: take bf16 on the cpu"
+    assert backend.available("fp16", "cpu") == "fp16 is for CUDA devices: use bf16 on the CPU"
     assert "not on tpu" in (backend.available("fp32", "tpu") or "")
     if not torch.cuda.is_available():
         assert "finds no CUDA device" in (backend.available("fp16", "cuda") or "")
@@ -185,7 +185,7 @@ def test_engines_are_built_once(fake_tensorrt: Any, tmp_path: Path) -> None:
 def test_what_tensorrt_does_not_take_is_told_and_nothing_is_kept(fake_tensorrt: Any, tmp_path: Path) -> None:
     fake_tensorrt.OnnxParser.errors = ["In node k3_Foo: no importer registered for op: Foo\nand more"]
     model = SimpleNamespace(SerializeToString=lambda: b"network")
-    with pytest.raises(LatencyError, match=r"does not take the network: In node k3_Foo: .*op: Foo$"):
+    with pytest.raises(LatencyError, match=r"does not accept the network: In node k3_Foo: .*op: Foo$"):
         tensor_rt.engine_of(model, replace(QUICK, backend="tensorrt", device="cuda"))  # type: ignore[arg-type]
     assert not list(tmp_path.rglob("*.engine"))
 
@@ -198,7 +198,7 @@ def test_tensorrt_wants_its_version_and_a_gpu(fake_tensorrt: Any, monkeypatch: p
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert "finds no CUDA device" in (backend.available("fp16", "cuda") or "")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert "name the device cuda" in (backend.available("fp16", "cpu") or "")
+    assert "use the device cuda" in (backend.available("fp16", "cpu") or "")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     batch = images(SUBJECT, QUICK)
     with pytest.raises(UnavailableError), backend.prepare(SUBJECT, replace(QUICK, device="cuda"), batch):

@@ -122,15 +122,15 @@ def test_a_resumed_sample_may_be_made_larger(tmp_path: Path) -> None:
     resume = ["latency", "profile", "--resume", str(tmp_path), "--networks"]
     app([*resume, "3"], standalone_mode=False)
     assert len(read_sample(tmp_path)[1]) == 3
-    with pytest.raises(BadParameter, match="less than the sample has, expected at least 3"):
+    with pytest.raises(BadParameter, match="less than the sample already has, expected at least 3"):
         app([*resume, "2"], standalone_mode=False)
 
 
 def test_folders_without_a_sample_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(LatencyError, match="holds no measured kernels"):
+    with pytest.raises(LatencyError, match="has no measured kernels"):
         read_sample(tmp_path)
     (tmp_path / "profile.json").write_text(json.dumps(QUICK.to_json()))
-    with pytest.raises(LatencyError, match="holds no measured kernels yet"):
+    with pytest.raises(LatencyError, match="has no measured kernels yet"):
         read_sample(tmp_path)
     (tmp_path / "samples").mkdir()
     (tmp_path / "samples" / "0000.json").write_text("{")

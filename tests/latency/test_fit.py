@@ -89,7 +89,7 @@ def test_whole_networks_set_scale_and_overhead() -> None:
 
 def test_too_little_is_refused() -> None:
     kernels = convolutions(4)
-    with pytest.raises(LatencyError, match="too few to fit"):
+    with pytest.raises(LatencyError, match="too few for a fit"):
         fit(KernelTable(tuple(kernels), (1.0,) * 4), TARGET)
     with pytest.raises(LatencyError, match="no measured latencies"):
         fit(KernelTable(tuple(kernels), None), TARGET)

@@ -140,7 +140,9 @@ def test_another_function_gets_no_time(
     use: Use, change: Callable[[NDArray[np.float32]], NDArray[np.float32]], off: str
 ) -> None:
     backend = use(change)
-    with pytest.raises(LatencyError, match=rf"another function than small: its logits are off by {off}.*at most 0\.01"):
+    with pytest.raises(
+        LatencyError, match=rf"does not compute the same function as small: its logits differ by {off}.*at most 0\.01"
+    ):
         measure(SUBJECT, FAKE)
     assert "small" not in backend.log  # never run
 

@@ -84,7 +84,7 @@ def test_without_a_head_nothing_is_asked_for_it() -> None:
 
 def test_unknown_kinds_name_the_profile_and_the_way_out() -> None:
     only = profile(models=(traffic(1e6, 0.0),))
-    with pytest.raises(ProfileError, match=r"profile test knows no kernels of kind conv, only .*fit one of your own"):
+    with pytest.raises(ProfileError, match=r"profile test has no kernels of kind conv, only .*fit one of your own"):
         Predictor(only, resolution=32, num_classes=10)(parse("SuperConvK3BNRELU(3,8,2,1)"))
 
 
@@ -98,9 +98,9 @@ def test_what_is_extrapolated_is_said() -> None:
     assert known.outside([inside]) == []
     notes = known.outside([inside, outside, Kernel("linear", 1, 8, 8, 1, 1), Kernel("add", 1, 8, 8, 4, 4)])
     assert notes == [
-        "conv with out channels 96, measured were 1 to 64",
-        "linear: not measured, taken for a convolution",
-        "add: not measured, taken from the bytes that they move",
+        "conv with out channels 96, measured: 1 to 64",
+        "linear: not measured, treated as a convolution",
+        "add: not measured, estimated from the bytes that they move",
     ]
 
 

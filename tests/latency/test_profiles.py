@@ -146,7 +146,7 @@ def test_more_work_takes_no_less_where_that_follows(name: str) -> None:
 @pytest.mark.parametrize("name", DEVICES)
 def test_devices_refuse_what_nobody_measured_on_them(name: str) -> None:
     profile = load_profile(name)
-    with pytest.raises(ProfileError, match="knows no kernels of kind depthwise"):
+    with pytest.raises(ProfileError, match="has no kernels of kind depthwise"):
         predictor(profile)(parse("SuperResIDWE2K3(3,16,2,8,1)"))
     ask = Predictor(profile, resolution=32, num_classes=100)
     assert not profile.outside(ask.kernels(ask.lowered(network(Cell201((3, 4, 0, 1, 2, 3))))))

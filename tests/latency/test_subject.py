@@ -123,5 +123,5 @@ def test_structures_their_text_and_modules_are_subjects() -> None:
 
 
 def test_images_are_square() -> None:
-    with pytest.raises(LatencyError, match=r"tiny: images of 16×8, expected square"):
+    with pytest.raises(LatencyError, match=r"tiny: images are 16×8, expected square"):
         of_module("tiny", Tiny(), (3, 16, 8))

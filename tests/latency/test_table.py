@@ -54,7 +54,7 @@ def test_times_heights_and_gzip_are_read(tmp_path: Path) -> None:
         ("regular,1,x,8,8,8,3,1,0", "line 3: in_channels is 'x', expected a whole number"),
         ("regular,1,8,8,9,8,3,1,0", "line 3: the input is 8×9, only square ones"),
         ("regular,1,8,8,8,8,3,1,2", "line 3: fused_add is 2, expected 0 or 1"),
-        ("regular,1,8,8,8", "line 3: as many cells as there are columns"),
+        ("regular,1,8,8,8", "line 3: the number of cells differs from the number of columns"),
         ("regular,1048576,1048576,1048576,1048576,1048576,3,1,0", "line 3: the kernel is too large"),
         ("depthwise,1,1048576,65536,65536,1048576,1,65536,0", "line 3: the kernel is too large"),
         ("regular,1,8,1,1,8,2,1,0", "line 3: a window of 2×2 does not fit"),

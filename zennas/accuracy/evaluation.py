@@ -1,6 +1,6 @@
 """Evaluating a trained model as people ask for it: `zennas eval`, val.py, `zennas.evaluate(…)`.
 
-Here is decided what on, in which precision and where; `evaluate.py` has the protocol and counts. Imports torch when
+Here is decided what on, in which precision and where; `protocol.py` has the protocol and counts. Imports torch when
 something is evaluated.
 """
 

@@ -1,1 +1,1 @@
-"""What a network may cost: maxima (`budgets.py`), names of latencies (`sources.py`), meters for them (`meters.py`)."""
+"""Budgets of a network: limits (`budgets.py`), sources of latencies (`sources.py`), their meters (`meters.py`)."""

@@ -1,6 +1,6 @@
-"""What a network may cost: maxima of parameters, FLOPs, layers, and of latency on one device or several.
+"""What a network may cost: limits of parameters, FLOPs and layers, and of latency on one or several devices.
 
-Counts are checked here; latencies by the devices that `devices.py` makes of the limits, last, as they cost most.
+Counts are checked here. Latencies are checked last, because they cost most, by the meters in `meters.py`.
 """
 
 from __future__ import annotations
@@ -19,19 +19,21 @@ BUDGET = "Budget"
 """The panel of the flags."""
 PREDICTOR = "predictor:"
 DEFAULT_SOURCE = f"{PREDICTOR}v100-pytorch-fp16"
-"""Whose latency a budget in milliseconds is where nothing else is said: that of Zen-NAS's tables."""
+"""The source of a latency limit if none is given: the device of Zen-NAS's tables."""
 
 
 class BudgetError(ZennasError, ValueError):
-    """A budget that no structure of the space meets."""
+    """No structure of the space fits the budget, or a limit is out of range."""
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyLimit:
-    """At most `ms` milliseconds an image.
+    """A latency limit of `ms` milliseconds per image.
 
-    source: "predictor:PROFILE", by a shipped profile's name or a file; or "BACKEND[:PRECISION[:DEVICE]]", which
-    measures. batch_size: images at a time; None for the profile's own, or 1.
+    source: "predictor:PROFILE" with the name of a shipped profile or a file, which predicts; or
+    "BACKEND[:PRECISION[:DEVICE]]", which measures. batch_size: images per batch; None for the profile's own, or 1.
+
+    Raises BudgetError if a value is out of range.
     """
 
     ms: float = field(metadata=Setting("Milliseconds an image.", above=0).metadata)
@@ -47,12 +49,12 @@ class LatencyLimit:
 
     @property
     def predicted(self) -> bool:
-        """Whether a profile tells the latency, and not the device itself."""
+        """Whether a profile predicts the latency, instead of measuring it on the device."""
         return self.source.startswith(PREDICTOR)
 
     @property
     def label(self) -> str:
-        """What to call the device: the profile's name without its folder, or the source."""
+        """The name of the device: the profile's name without its folder, or the source."""
         name = self.source.removeprefix(PREDICTOR)
         return Path(name).stem if name.endswith(".json") else name
 
@@ -62,7 +64,11 @@ class LatencyLimit:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Maxima, each None where there is none; those of counts have the names of `Cost`. latency: one for each device."""
+    """Upper limits of a network's cost; None for no limit.
+
+    params: parameters. flops: multiply–accumulates per image. layers: Zen-NAS's depth. latency: one limit for each
+    device. Raises BudgetError if a limit is out of range or a device has several limits.
+    """
 
     params: int | None = setting(
         None, "At most so many parameters, like 1M or 1e6.", least=1, flag="--budget-params", panel=BUDGET
@@ -97,13 +103,13 @@ class Budget:
         return bool(self.limits() or self.latency)
 
     def limits(self) -> dict[str, int]:
-        """The maxima of counts that are set, by name."""
+        """Return the limits of counts that are set, by name."""
         values = {"params": self.params, "flops": self.flops, "layers": self.layers}
         return {name: value for name, value in values.items() if value is not None}
 
     def violation(self, cost: Cost) -> str | None:
-        """The name of the first maximum of a count that `cost` exceeds, or None where it fits."""
-        # Written out and not a loop over limits(): a search asks this for every candidate.
+        """Return the name of the first count whose limit `cost` exceeds, None if it fits."""
+        # Written out instead of a loop over limits(), because a search calls this for every candidate.
         if self.layers is not None and cost.layers > self.layers:
             return "layers"
         if self.params is not None and cost.params > self.params:
@@ -113,17 +119,17 @@ class Budget:
         return None
 
     def excess(self, cost: Cost) -> float:
-        """The largest ratio of a count to its maximum; at most 1 where `cost` fits, 0 without maxima."""
+        """Return the largest ratio of a count to its limit: at most 1 if `cost` fits, 0 without limits."""
         return max((getattr(cost, name) / limit for name, limit in self.limits().items()), default=0.0)
 
     def to_json(self) -> dict[str, Any]:
-        """The maxima that are set, and the latencies where there are any."""
+        """Return the limits that are set, for JSON."""
         latency = {"latency": [asdict(limit) for limit in self.latency]} if self.latency else {}
         return {**self.limits(), **latency}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Budget:
-        """Also of runs that know no latency. Raises TypeError for what it cannot read."""
+        """Read a budget, also of older runs without latencies. Raises TypeError for data that cannot be read."""
         values = dict(stored)
         latency = values.pop("latency", None) or ()
         return cls(**values, latency=tuple(LatencyLimit(**limit) for limit in latency))

@@ -1,7 +1,7 @@
-"""What tells the latencies that a budget limits: a profile predicts them, or a back end measures them here.
+"""Meters of the latencies that a budget limits: a profile predicts them, or a back end measures them here.
 
-A search asks `Predicted` or `Measured` for every candidate; `here` says whether the device that a profile is of can be
-measured as well, which `search/finals.py` does with the best.
+A search calls `Predicted` or `Measured` for every candidate. `here` says whether a profile's device is available on
+this machine, so that `searching/finals.py` can measure the best networks as well.
 """
 
 from __future__ import annotations
@@ -25,29 +25,32 @@ if TYPE_CHECKING:
 _QUICK = (0.02, 2.0)
 """Relative error and seconds of a measurement in a search's loop."""
 _CAREFUL = (0.01, 10.0)
-"""The same of one of the best."""
+"""Relative error and seconds of a measurement of one of the best networks."""
 
 
 _MAKERS = {"nvidia", "tesla", "amd", "intel", "r", "tm"}
 
 
 class Device(Protocol):
-    """Tells the latency of networks on one device."""
+    """A meter of the latency of networks on one device."""
 
     limit: LatencyLimit
 
     def __call__(self, structure: Structure) -> Latency:
-        """Raises LatencyError where there is none, StructureError where the structure is no network."""
+        """Return the latency in milliseconds per image.
+
+        Raises LatencyError if it cannot be found, StructureError if the structure is not a network.
+        """
 
     def how(self) -> MeasureSettings | str:
-        """How to measure the best here, or why that is not possible."""
+        """Return how to measure the best networks here, or the reason why that is not possible."""
 
     def outside(self, structure: Structure) -> list[str]:
-        """What of the network is extrapolated, one line each."""
+        """Describe what is extrapolated for the network, one line each."""
 
 
 class Predicted:
-    """By a profile, in microseconds."""
+    """Predicts latencies from a profile, in microseconds."""
 
     def __init__(self, limit: LatencyLimit, settings: NetworkSettings) -> None:
         from latency.predicting.predictor import Predictor
@@ -73,7 +76,7 @@ class Predicted:
 
 
 class Measured:
-    """By running the network, in seconds. What was measured once is known."""
+    """Measures latencies by running the network, in seconds. Known latencies are not measured again."""
 
     def __init__(self, limit: LatencyLimit, settings: NetworkSettings) -> None:
         from latency.base import MeasureSettings
@@ -101,18 +104,18 @@ class Measured:
 
 
 def devices(budget: Budget, settings: NetworkSettings) -> list[Device]:
-    """One for each limit of latency, those that predict first. Raises ProfileError."""
+    """Return a meter for each latency limit, those that predict first. Raises ProfileError."""
     limits = sorted(budget.latency, key=lambda limit: not limit.predicted)
     return [Predicted(limit, settings) if limit.predicted else Measured(limit, settings) for limit in limits]
 
 
 def settled_latency(budget: Budget) -> Budget:
-    """The budget with limits of latency that say all there is to say. Raises what `settled_limit` raises."""
+    """Return the budget with all latency limits completed. Raises the errors of `settled_limit`."""
     return replace(budget, latency=tuple(map(settled_limit, budget.latency))) if budget.latency else budget
 
 
 def digests(budget: Budget) -> dict[str, str]:
-    """Fingerprints of the profiles that the budget names, by source. Raises ProfileError."""
+    """Return a hash of each profile that the budget uses, by source. Raises ProfileError."""
     predicted = [limit.source for limit in budget.latency if limit.predicted]
     if not predicted:
         return {}
@@ -123,7 +126,7 @@ def digests(budget: Budget) -> dict[str, str]:
 
 
 def here(profile: Profile, batch_size: int) -> MeasureSettings | str:
-    """How to measure on the device that the profile is of, or why not: mostly, that it is another machine's."""
+    """Return how to measure on the profile's device, or why that is not possible, usually because it is elsewhere."""
     from latency.base import BACKENDS, MeasureSettings
     from latency.measuring.conditions import gpu, processor
 
@@ -146,13 +149,13 @@ def here(profile: Profile, batch_size: int) -> MeasureSettings | str:
 
 
 def _is(named: str, found: str) -> bool:
-    """Whether the device of that name is the one found: "NVIDIA V100" is "Tesla V100-SXM2-16GB", an A10 is no A100."""
+    """Whether a device's name matches the one found: "NVIDIA V100" is "Tesla V100-SXM2-16GB", an A10 is not an A100."""
     ours, theirs = (set(re.findall(r"\w+", text.casefold())) - _MAKERS for text in (named, found))
     return bool(ours) and ours <= theirs
 
 
 def measured(structure: Structure, settings: NetworkSettings, how: MeasureSettings) -> LatencyStats:
-    """A network's latency, measured now. Raises LatencyError."""
+    """Measure the latency of a network now. Raises LatencyError."""
     from latency.measuring.measure import measure
     from latency.measuring.subject import of_structure
 
@@ -161,7 +164,7 @@ def measured(structure: Structure, settings: NetworkSettings, how: MeasureSettin
 
 
 def as_latency(stats: LatencyStats, predicted: float | None = None) -> Latency:
-    """The figures for one image."""
+    """Return the measured values in milliseconds per image."""
     batch = stats.settings.batch_size
     low, high = (None, None) if stats.interval is None else (end / batch for end in stats.interval)
     return Latency(predicted, stats.latency_ms, low, high, stats.p90 / batch, stats.settled)

@@ -1,7 +1,7 @@
-"""Where a latency is from, as people write it: `predictor:v100-pytorch-fp16`, `onnxruntime:int8`, `torch:fp16:cuda`.
+"""Sources of latencies as users write them: `predictor:v100-pytorch-fp16`, `onnxruntime:int8`, `torch:fp16:cuda`.
 
-`latency_limits` pairs such names with budgets, `settled_limit` looks them up: a limit that is settled says all there
-is to say, the same from another folder. `devices.py` makes something of it that tells latencies.
+`latency_limits` pairs sources with budgets. `settled_limit` completes a limit, so that it is complete and does not
+depend on the current folder. `meters.py` turns limits into meters.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from zennas.common.errors import WrongSettingError
 from zennas.common.limits import check_whole
 
 _DEVICES = {"tensorrt": "cuda"}
-"""Where back ends run that are not for the CPU."""
+"""The devices of back ends that do not run on the CPU."""
 
 
 class BackendSource(NamedTuple):
-    """A back end to measure with."""
+    """A back end to measure with, its precision and its device."""
 
     backend: str
     precision: str
@@ -34,9 +34,10 @@ class BackendSource(NamedTuple):
 def latency_limits(
     ms: float | Sequence[float] | None, sources: str | Sequence[str] | None, batch_size: int | None = None
 ) -> tuple[LatencyLimit, ...]:
-    """Budgets in milliseconds an image, paired with where each is from. Raises WrongSettingError.
+    """Pair budgets in milliseconds per image with sources.
 
-    A single budget without a source is of the device of Zen-NAS's tables.
+    A single budget without a source is for the device of Zen-NAS's tables. Raises WrongSettingError if a value is out
+    of range, or if the numbers of budgets and sources differ.
     """
     budgets = [] if ms is None else [ms] if isinstance(ms, (int, float)) else list(ms)
     names = [] if sources is None else [sources] if isinstance(sources, str) else list(sources)
@@ -51,7 +52,7 @@ def latency_limits(
         names = [DEFAULT_SOURCE]
     if len(budgets) != len(names):
         raise WrongSettingError(
-            f"{len(budgets)} budgets of latency and {len(names)} latency back ends, expected as many of each: "
+            f"{len(budgets)} budgets of latency and {len(names)} latency back ends, expected the same number of each: "
             "repeat --budget-latency-ms MS --latency-backend NAME"
         )
     for name in names:
@@ -61,13 +62,13 @@ def latency_limits(
 
 
 def backend_source(source: str) -> BackendSource:
-    """What the text of a back end to measure with says. Raises UnknownNameError, WrongSettingError."""
-    from latency.base import BACKENDS  # imports the back ends
+    """Parse the source of a measurement. Raises WrongSettingError for an unknown back end or precision."""
+    from latency.base import BACKENDS  # loads the back ends
 
     name, _, rest = source.partition(":")
     if name not in BACKENDS:
         miss = BACKENDS.miss(name)
-        raise WrongSettingError(f"{miss}; for a prediction write {PREDICTOR}PROFILE, such as {DEFAULT_SOURCE}")
+        raise WrongSettingError(f"{miss}; for a prediction use {PREDICTOR}PROFILE, such as {DEFAULT_SOURCE}")
     backend = BACKENDS.get(name)
     precision, _, device = rest.partition(":")
     precision = precision or backend.precisions[0]
@@ -77,10 +78,10 @@ def backend_source(source: str) -> BackendSource:
 
 
 def settled_limit(limit: LatencyLimit) -> LatencyLimit:
-    """The limit with its source and batch size in full.
+    """Return the limit with its full source and its batch size.
 
-    Raises ProfileError for a profile that cannot be read, UnavailableError for a back end that cannot run here,
-    UnknownNameError or WrongSettingError for none.
+    Raises ProfileError for a profile that cannot be read, UnavailableError for a back end that cannot run here, and
+    UnknownNameError or WrongSettingError for a source that does not exist.
     """
     if not limit.predicted:
         from latency.base import BACKENDS, UnavailableError
@@ -90,7 +91,7 @@ def settled_limit(limit: LatencyLimit) -> LatencyLimit:
         if reason is not None:
             raise UnavailableError(f"{limit.source} cannot be measured here: {reason}")
         return replace(limit, source=str(source), batch_size=limit.batch_size or 1)
-    from latency.predicting.profile import load_profile, profile_names  # has numpy in tow
+    from latency.predicting.profile import load_profile, profile_names  # imports numpy
 
     name = limit.source.removeprefix(PREDICTOR)
     profile = load_profile(name)

@@ -68,8 +68,8 @@ def memory_format(device: torch.device) -> torch.memory_format:
     """How images and weights lie in memory on `device`.
 
     On the CPU not channels-last: there torch 2.15's backward pass writes out of bounds with an odd number of images
-    and more than one thread, and the process dies (`tests/zennas/train/test_runner.py` has such a batch). Even numbers
-    were not seen to fail, but memory that is silently overwritten would not show; safety costs 10 to 60 % of the time
-    of a step of 64 images on one thread.
+    and more than one thread, and the process dies (`tests/zennas/training/test_runner.py` has such a batch). Even
+    numbers were not seen to fail, but memory that is silently overwritten would not show; safety costs 10 to 60 % of
+    the time of a step of 64 images on one thread.
     """
     return torch.contiguous_format if device.type == "cpu" else torch.channels_last

@@ -53,8 +53,8 @@ def add_network(parser: ArgumentParser) -> None:
 
 
 def network_text(options: Namespace, purpose: str) -> str:
-    """The network that the flags name, for `targets.resolve`: a structure goes before --arch. purpose: a verb, for the
-    TargetError that is raised where they name none.
+    """The network that the flags name, for `structures.resolve`: a structure goes before --arch. purpose: a verb, for
+    the TargetError that is raised where they name none.
     """
     from zennas.named.structures import TargetError
 

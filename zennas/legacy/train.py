@@ -1,7 +1,7 @@
 """What `train_image_classification.py` and `ts_train_image_classification.py` do: Zen-NAS's flags on `api.train`.
 
 Zen-NAS's files are written besides those of `zennas train`: weights of the best and of the last epoch, a log, and a
-mark that all is done, with which the folder is skipped. `legacy_train_settings.py` has what the flags stand for.
+mark that all is done, with which the folder is skipped. `train_settings.py` has what the flags stand for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Zen-NAS's flags for training, for argparse. `legacy_train_settings.py` has what they stand for.
+"""Zen-NAS's flags for training, for argparse. `train_settings.py` has what they stand for.
 
 Zen-NAS ignores flags that it does not know; here they are wrong usage, as are those that would change the outcome and
 cannot be followed.

@@ -1,4 +1,4 @@
-"""What Zen-NAS's flags for training stand for: arguments of `zennas.api.train`. The flags: `legacy_train_flags.py`."""
+"""What Zen-NAS's flags for training stand for: arguments of `zennas.api.train`. The flags: `train_flags.py`."""
 
 from __future__ import annotations
 

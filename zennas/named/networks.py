@@ -1,4 +1,4 @@
-"""Networks to time, as text: what `targets.resolve` takes, or `torchvision:NAME`."""
+"""Networks to time, as text: what `structures.resolve` takes, or `torchvision:NAME`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be said of a network or an installation, for people to read.
+"""Reports about networks and about the installation, for people to read.
 
 `analysis.py` counts block by block, `predictions.py` predicts latencies, `profile_errors.py` compares them with
 measurements, `listing.py` lists runs of all kinds, `doctor.py` examines the installation.

@@ -1,4 +1,4 @@
-"""What a network is made of: costs block by block, and the same counted by fvcore on the built module."""
+"""Costs of a network block by block, compared with fvcore's counts on the built module."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from zennas.common.numbers import counted, format_count
 
 
 class AnalysisError(ZennasError, RuntimeError):
-    """An analysis that this machine cannot carry out."""
+    """An analysis cannot be carried out on this machine."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Part:
 
 @dataclass(frozen=True)
 class FvcoreCount:
-    """fvcore's counts on the built module; `flops` has batch-norm and pooling, which `conv_linear` leaves out."""
+    """fvcore's counts on the built module. `flops` includes batch-norm and pooling, `conv_linear` does not."""
 
     params: int
     conv_linear: int
@@ -42,13 +42,13 @@ class FvcoreCount:
     activations: int
 
     def agrees(self, cost: Cost) -> bool:
-        """Whether fvcore, counting what we count, comes to the same numbers."""
+        """Whether fvcore's counts of the same quantities equal `cost`."""
         return (self.params, self.conv_linear, self.activations) == (cost.params, cost.flops, cost.activations)
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """Costs of a network at one resolution. `output` is the shape before global pooling."""
+    """Costs of a network at one resolution in pixels. output: shape before global pooling."""
 
     structure: Structure
     resolution: int
@@ -61,10 +61,11 @@ class Analysis:
 
     @property
     def disagrees(self) -> bool:
-        """Whether fvcore was asked and came to other numbers."""
+        """Whether fvcore was used and its counts differ."""
         return self.fvcore is not None and not self.fvcore.agrees(self.total)
 
     def to_json(self) -> dict[str, Any]:
+        """Return the analysis for JSON."""
         checked = None
         if self.fvcore is not None:
             checked = {**vars(self.fvcore), "agrees": self.fvcore.agrees(self.total)}
@@ -81,15 +82,17 @@ class Analysis:
 
 
 def cost_json(cost: Cost) -> dict[str, int]:
+    """Return a cost for JSON, by the names of its fields."""
     return {"params": cost.params, "flops": cost.flops, "activations": cost.activations, "layers": cost.layers}
 
 
 def analyze_network(
     structure: Structure, *, resolution: int, num_classes: int, use_se: bool = False, check: bool = True
 ) -> Analysis:
-    """Count a network block by block; with `check`, build it and let fvcore count it too.
+    """Count a network block by block. check: also build it and let fvcore count it.
 
-    Raises StructureError, and AnalysisError where there is not enough memory to build it.
+    resolution: side of the square input in pixels. Raises StructureError if the structure is not a network, and
+    AnalysisError if there is not enough memory to build it.
     """
     check_resolution(resolution, StructureError)
     model = CostModel(resolution, num_classes, Options(use_se=use_se))
@@ -106,23 +109,23 @@ def _checked(structure: Structure, resolution: int, num_classes: int, use_se: bo
     try:
         return fvcore_count(structure, resolution, num_classes, use_se)
     except (MemoryError, RuntimeError) as error:
-        # torch says so in a RuntimeError, of which there are others.
+        # torch reports this as a RuntimeError, which it uses for other errors too.
         if not isinstance(error, MemoryError) and "memory" not in str(error):
             raise
         raise AnalysisError(
             f"not enough memory to build the network at {resolution}×{resolution} pixels for fvcore to count: "
-            "leave that out with zennas analyze --no-check"
+            "skip this with zennas analyze --no-check"
         ) from None
 
 
 def fvcore_count(structure: Structure, resolution: int, num_classes: int, use_se: bool) -> FvcoreCount:
-    """Parameters, multiply–accumulates and activations as fvcore counts them on the module. Imports torch."""
+    """Count parameters, multiply–accumulates and activations of the module with fvcore. Imports torch."""
     import torch
 
     from PlainNet.masternet import build
 
     with warnings.catch_warnings():
-        # fvcore traces and scripts with torch.jit, which newer torch calls deprecated.
+        # fvcore traces and scripts with torch.jit, which newer versions of torch deprecate.
         warnings.filterwarnings("ignore", message=".*torch.jit.*")
         from fvcore.nn import ActivationCountAnalysis, FlopCountAnalysis
 
@@ -142,7 +145,7 @@ def fvcore_count(structure: Structure, resolution: int, num_classes: int, use_se
 
 
 def analysis_table(analysis: Analysis) -> Group:
-    """The analysis as a table, with the shares that each block has in the whole."""
+    """Return the analysis as a table, with each block's share of the whole."""
     total = analysis.total
     rows = Table(box=None, pad_edge=False)
     rows.add_column("block", overflow="fold")
@@ -151,7 +154,7 @@ def analysis_table(analysis: Analysis) -> Group:
     for part in analysis.parts:
         cost = part.cost
         rows.add_row(
-            part.name.replace(",", ", "),  # so that narrow terminals break between arguments
+            part.name.replace(",", ", "),  # so that narrow terminals break lines between arguments
             part.output,
             format_count(cost.params),
             _share(cost.params, total.params),

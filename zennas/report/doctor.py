@@ -1,4 +1,4 @@
-"""Checks of an installation, each a finding and not an exception. torch is imported by some of them."""
+"""Checks of an installation, each of which returns a finding and never raises. Some of them import torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OLDEST_TORCH = (2, 11)
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, whether it is as it should be, and what was found."""
+    """The result of a check: what was checked, whether it is in order, and what was found."""
 
     what: str
     ok: bool
@@ -24,7 +24,7 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """All checks, in the order in which they build on each other."""
+    """Run all checks, in an order in which each builds on the previous ones."""
     checks: list[tuple[str, Callable[[], tuple[bool, str]]]] = [
         ("Python", _python),
         ("packages", _packages),
@@ -66,7 +66,7 @@ def _torch() -> tuple[bool, str]:
 
 
 def _torchvision() -> tuple[bool, str]:
-    # Fails where torchvision was built for another torch, as with a CPU-only torch beside it.
+    # Fails if torchvision was built for another torch, for example next to a CPU-only torch.
     import torch
     import torchvision
     from torchvision import ops

@@ -1,4 +1,4 @@
-"""The runs in a folder, of whatever kind: searches and correlations."""
+"""The runs in a folder: searches and correlations."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DamagedRun:
-    """A run that cannot be read, and why."""
+    """A run that cannot be read, and the reason."""
 
     folder: Path
     error: str
 
     def to_json(self) -> dict[str, Any]:
+        """Return the folder and the error for JSON."""
         return {"run": str(self.folder), "status": "damaged", "error": self.error}
 
 
@@ -30,24 +31,24 @@ Run: TypeAlias = "SearchResult | Overview | DamagedRun"
 
 
 def kind_of(folder: Path) -> str:
-    """Which command made the run in `folder`: "search" or "correlate". Raises StoreError."""
+    """Return the command that made the run in `folder`, "search" or "correlate". Raises StoreError if there is none."""
     with Store.read(folder) as store:
         return store.kind
 
 
 def read_run(folder: Path) -> SearchResult | CorrelateResult:
-    """All of one run. Raises StoreError, SettingsError."""
+    """Read a run completely. Raises StoreError or SettingsError if it is damaged."""
     if kind_of(folder) == SEARCH:
         return read_result(folder)
-    from zennas.correlation.result import read_result as read_correlation  # has scipy in tow
+    from zennas.correlation.result import read_result as read_correlation  # imports scipy
 
     return read_correlation(folder)
 
 
 def list_runs(folder: Path) -> list[Run]:
-    """The runs in and directly below `folder`, oldest first. Raises StoreError where it is no folder."""
+    """Return the runs in `folder` and directly below it, oldest first. Raises StoreError if it is not a folder."""
     if not folder.is_dir():
-        what = "is a file" if folder.exists() else "is not there"
+        what = "is a file" if folder.exists() else "does not exist"
         raise StoreError(f"{folder} {what}, expected a folder with runs in it")
     return [_readable(place) for place in find_runs(folder)]
 

@@ -1,5 +1,6 @@
-"""Predicted latencies as rows: of networks, of the architectures of a space, of single kernels. No torch for
-structures.
+"""Predicted latencies as rows: of networks, of the architectures of a space, of single kernels.
+
+Structures are predicted without torch.
 """
 
 from __future__ import annotations
@@ -25,19 +26,19 @@ from zennas.accuracy.tables.base import TableError
 from zennas.named.networks import Network
 
 OVERHEAD = "overhead"
-"""What a network takes once a batch, beside its kernels; shared by the images."""
+"""The time per batch that belongs to no kernel, shared by the images of the batch."""
 _WHOLE = (*COLUMNS[1:], "groups", "out_height")
 _NOTED = 1000
-"""Of so many architectures at most, evenly spread over a list, is told what is extrapolated: each is put together."""
+"""Extrapolation is checked for at most this many architectures, evenly spread over a list, because each takes time."""
 ARCHITECTURE_COLUMNS = ("arch", "arch_str", "architecture")
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A network's latency in ms for one image.
+    """A network's latency in ms per image.
 
-    blocks: what of it each block takes, and `OVERHEAD`, which is no block's. notes: what lies outside of the profile's
-    measurements.
+    blocks: the part of each block, and of `OVERHEAD`, which belongs to no block. notes: what lies outside the profile's
+    measured range.
     """
 
     network: Network
@@ -48,6 +49,7 @@ class Prediction:
     notes: tuple[str, ...]
 
     def to_json(self, by_block: bool = False) -> dict[str, Any]:
+        """Return the prediction for JSON, with times in ms per image."""
         found: dict[str, Any] = {
             "network": self.network.name,
             "profile": self.profile,
@@ -63,7 +65,10 @@ class Prediction:
 
 
 def predict(network: Network, profile: Profile, batch_size: int | None = None) -> Prediction:
-    """Raises ProfileError for a network that the profile does not know the kernels of; StructureError."""
+    """Predict the latency of a network, for batches of `batch_size` images, None for the profile's own.
+
+    Raises ProfileError if the profile lacks some of its kernels, and StructureError if it is not a network.
+    """
     predictor = Predictor(
         profile,
         resolution=network.resolution,
@@ -87,14 +92,17 @@ def predict(network: Network, profile: Profile, batch_size: int | None = None) -
 
 @dataclass(frozen=True)
 class Rows:
-    """Many predictions, for a table. notes: what of all of them lies outside of the profile's measurements."""
+    """Many predictions, for a table. notes: what lies outside the profile's measured range in any of them."""
 
     rows: list[dict[str, Any]]
     notes: tuple[str, ...]
 
 
 def read_architectures(path: Path) -> list[str]:
-    """One a line, or the column `arch` or `arch_str` of a CSV; `.gz` is read too. Raises TableError."""
+    """Read architectures, one per line or from the column `arch` or `arch_str` of a CSV file; `.gz` works as well.
+
+    Raises TableError, which names the line, if the file cannot be read.
+    """
     try:
         stored = path.read_bytes()
         text = (gzip.decompress(stored) if path.suffix == ".gz" else stored).decode("utf-8-sig")
@@ -132,7 +140,11 @@ def _cell(path: Path, number: int, line: str, column: int, header: Sequence[str]
 def predict_architectures(
     space_name: str, texts: Iterable[str], profile: Profile, resolution: int, num_classes: int, batch_size: int | None
 ) -> Rows:
-    """A row for each architecture, in the notation of the space. Raises what reading and predicting raise."""
+    """Predict each architecture, given in the notation of the space, in ms per image.
+
+    Raises UnknownNameError for an unknown space, TableError for a text that is not an architecture of the space, and
+    ProfileError for kernels that the profile lacks.
+    """
     texts = list(texts)
     space = load_space(space_name)
     predictor = Predictor(profile, resolution=resolution, num_classes=num_classes, batch_size=batch_size)
@@ -144,18 +156,17 @@ def predict_architectures(
 
 
 def _of(predictor: Predictor, read: Callable[[str], Structure], line: int, text: str) -> float:
-    """One architecture's latency; an error says which one it is of."""
+    """Predict one architecture in ms per image. Errors name the line."""
     try:
         return predictor(read(text))
-    except ValueError as error:  # no structure, or not one of the space
+    except ValueError as error:  # not a structure, or not one of the space
         raise TableError(f"architecture {line}, {text[:80]!r}: {error}") from None
 
 
 def predict_operations(path: Path, profile: Profile) -> Rows:
-    """The rows of a table of kernels with `latency_ms` predicted, for the whole batch as in such tables, and for one
-    image.
+    """Predict the rows of a table of kernels: `latency_ms` for the whole batch, `latency_ms_per_image` per image.
 
-    What the table itself had in that column is `measured_ms` then. Raises TableError, ProfileError.
+    If the table already has a column `latency_ms`, it becomes `measured_ms`. Raises TableError and ProfileError.
     """
     table = read_table(path)
     rows: list[dict[str, Any]] = []
@@ -170,6 +181,7 @@ def predict_operations(path: Path, profile: Profile) -> Rows:
 
 
 def as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """Return rows as the text of a CSV file."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -178,5 +190,5 @@ def as_csv(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """JSON where the file's name ends so, else CSV. Raises OSError."""
+    """Write JSON if the file's name ends in .json, otherwise CSV. Raises OSError."""
     write_text(path, json.dumps(rows, indent=1) + "\n" if path.suffix == ".json" else as_csv(rows))

@@ -1,4 +1,4 @@
-"""How well a profile predicts whole networks: each is measured here and predicted, and the errors are summed up."""
+"""The errors of a profile on whole networks: each network is measured here and predicted."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from zennas.report.predictions import predict
 
 TORCHVISION_NETWORKS = ("torchvision:resnet18", "torchvision:mobilenet_v2")
 RANDOM = 5
-"""Networks drawn from each space where none are named."""
+"""Number of random networks of each space, if no networks are named."""
 _FLOPS = (2e7, 2e9)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A network's latency for one image in ms, measured and predicted. settled: whether the measurement was."""
+    """A network's latency in ms per image, measured and predicted. settled: whether the measurement is stable."""
 
     network: str
     measured_ms: float
@@ -36,9 +36,11 @@ class Row:
 
     @property
     def error(self) -> float:
+        """The relative error of the prediction: predicted / measured − 1."""
         return self.predicted_ms / self.measured_ms - 1
 
     def to_json(self) -> dict[str, Any]:
+        """Return the row for JSON, with times in ms per image."""
         return {
             "network": self.network,
             "measured_ms": self.measured_ms,
@@ -50,7 +52,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Refused:
-    """A network that the back end does not run, or the profile does not predict, and why."""
+    """A network that the back end cannot run or the profile cannot predict, and the reason."""
 
     network: str
     reason: str
@@ -61,13 +63,14 @@ class Refused:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How far predictions are off. errors: over `rows`, of which there is at least one; `refused` are in no figure."""
+    """Errors of predictions. errors: over `rows`, at least one; `refused` networks are not included."""
 
     rows: tuple[Row, ...]
     errors: Errors
     refused: tuple[Refused, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
+        """Return errors, rows and refused networks for JSON."""
         return {
             **self.errors.to_json(),
             "networks": [row.to_json() for row in self.rows],
@@ -75,14 +78,18 @@ class Evaluation:
         }
 
     def refused_text(self) -> list[str]:
-        """What was left out and why, as lines."""
+        """Describe what was left out and why, one line each."""
         return [f"left out: {one}" for one in self.refused]
 
 
 def measured_as(
     profile: Profile, batch_size: int | None = None, seconds: float = 5.0, device: str | None = None
 ) -> MeasureSettings:
-    """How the profile's device is measured here. Raises LatencyError where it is not here, unless `device` is named."""
+    """Return how to measure the profile's device here.
+
+    batch_size: None for the profile's own. seconds: time limit per network. device: overrides the check that the
+    device is this machine's. Raises LatencyError if the device is not here.
+    """
     batch = batch_size or profile.batch
     if device is None:
         how = here(profile, batch)
@@ -99,9 +106,9 @@ def evaluate(
     settings: MeasureSettings,
     told: Callable[[int, int, str], None] = lambda done, total, name: None,
 ) -> Evaluation:
-    """Measure and predict each network; one that is refused is left out, with the reason.
+    """Measure and predict each network. Networks that are refused are left out, with the reason.
 
-    Raises LatencyError where all are refused, UnavailableError where the back end does not run here at all.
+    Raises LatencyError if all networks are refused, UnavailableError if the back end cannot run here at all.
     """
     rows: list[Row] = []
     refused: list[Refused] = []
@@ -109,14 +116,14 @@ def evaluate(
         told(i, len(networks), one.name)
         try:
             rows.append(_row(one, profile, settings))
-        except UnavailableError:  # says nothing of the network
+        except UnavailableError:  # this has nothing to do with the network
             raise
         except LatencyError as reason:
             refused.append(Refused(one.name, str(reason)))
     told(len(networks), len(networks), "")
     if refused and not rows:
         raise LatencyError(
-            f"profile {profile.name} cannot be evaluated, refused networks: {len(refused)} of {len(networks)}; "
+            f"profile {profile.name} cannot be evaluated, {len(refused)} of {len(networks)} networks were refused; "
             f"the first: {refused[0]}"
         )
     found = errors([row.predicted_ms for row in rows], [row.measured_ms for row in rows])
@@ -124,16 +131,16 @@ def evaluate(
 
 
 def _row(one: Network, profile: Profile, settings: MeasureSettings) -> Row:
-    """Raises LatencyError."""
-    predicted = predict(one, profile, settings.batch_size).latency_ms  # first: it takes no time, and may be refused
+    """Measure and predict one network. Raises LatencyError."""
+    predicted = predict(one, profile, settings.batch_size).latency_ms  # first, because it is fast and may be refused
     stats = measure(one.subject(), settings)
     return Row(one.name, stats.latency_ms, predicted, stats.settled)
 
 
 def drift(profile: Profile, settings: MeasureSettings) -> float | None:
-    """How many times as long as when it was profiled the machine takes now, by networks that were measured then.
+    """Return the ratio of latencies now to latencies when the profile was made.
 
-    The median of a few; None where the profile has none. Raises LatencyError.
+    It is the median over a few networks that were measured then, above 1 if the machine is slower now; None if the profile has none. Raises LatencyError.
     """
     ratios = []
     for one in profile.about.get("reference", ()):
@@ -144,18 +151,18 @@ def drift(profile: Profile, settings: MeasureSettings) -> float | None:
 
 
 def drift_text(ratio: float | None, rows: Sequence[Row]) -> list[str]:
-    """What the drift is, and the errors with it taken out, as lines."""
+    """Describe the drift, and the errors without it, as lines."""
     if ratio is None:
         return []
     found = errors([row.predicted_ms * ratio for row in rows], [row.measured_ms for row in rows])
     return [
-        f"networks of the profile's sample take {ratio:.2f} times as long now as when they were measured for it",
-        f"with that taken out: {found}",
+        f"networks of the profile's sample now take {ratio:.2f} times as long as when the profile was made",
+        f"without this drift: {found}",
     ]
 
 
 def usual_networks(seed: int = 1) -> list[Network]:
-    """The published networks, random ones of XXBL and IDW_fixfc, and two of torchvision's."""
+    """Return the published networks, random ones of XXBL and IDW_fixfc, and two of torchvision's."""
     import ZenNet
 
     published = [network(name) for name in ZenNet.zennet_model_zoo if "cifar100" not in name]
@@ -163,7 +170,7 @@ def usual_networks(seed: int = 1) -> list[Network]:
 
 
 def random_networks(seed: int) -> list[Network]:
-    """`RANDOM` ends of random walks in each of the two spaces, at 224 pixels, neither tiny nor huge."""
+    """Return `RANDOM` random networks of each of the two spaces, at 224 pixels, neither very small nor very large."""
     found: list[Network] = []
     for name in ("XXBL", "IDW_fixfc"):
         space, rng = load_space(name), Random(f"{seed}-{name}")

@@ -16,12 +16,8 @@ import torch
 from PlainNet.checkpoint import tensor_bytes
 from PlainNet.files import write_bytes, write_text
 from zennas.common.environment import environment
-<<<<<<< HEAD
 from zennas.common.settings_text import to_json
 from zennas.data import ImageSet
-=======
-from zennas.data import ImageSet, lasting_dataset
->>>>>>> helpC
 from zennas.named.card import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
 from zennas.training.job import TrainingJob, settings_of
 from zennas.training.recipe import TrainingError
@@ -106,13 +102,8 @@ def card_of(
         "bn_eps": job.recipe.bn_eps,
         "classes": list(train.classes),
         "normalisation": shown.normalisation.to_json(),
-<<<<<<< HEAD
         "dataset": job.dataset,
         "data_folder": None if job.data_folder is None else str(job.data_folder),
-=======
-        "dataset": lasting_dataset(job.dataset),
-        "data_folder": None if job.data_folder is None else str(job.data_folder.resolve()),
->>>>>>> helpC
         "train_images": len(train),
         "test_images": len(test),
         "top1": last.test_top1,

@@ -140,10 +140,10 @@ def test_bad_lists_of_architectures_are_refused(tmp_path: Path, name: str, conte
         (["measure", SMALL, "--device", "cuda:7"], "CUDA", 2),
         (["measure", SMALL, "--backend", "tensorrt", "--precision", "fp16", "--device", "cuda"], "tensorrt", 2),
         (["measure", SMALL, "--option", "fast"], "fast", 1),
-        (["evaluate", SMALL], "which profile?", 2),
+        (["evaluate", SMALL], "a profile is needed", 2),
         (["fit", "none", "--name", "x", "--out", "x.json"], "none cannot be read", 1),
         (["fit", "none", "--name", "x", "--out", "x.bin"], "does not end in .json", 2),
-        (["profile", "--resume", "none"], "holds no measured kernels", 1),
+        (["profile", "--resume", "none"], "has no measured kernels", 1),
         (["profile", "--backend", "tensorrt", "--precision", "fp16", "--save-dir", "p"], "tensorrt", 1),
     ],
 )
@@ -231,7 +231,7 @@ def test_an_evaluation_that_is_left_with_nothing_is_an_error(run: Run, monkeypat
     code, out, err = run(*EVALUATE, OTHER, SMALL)
     assert (code, out) == (1, "")
     assert err == (
-        f"error: profile {V100} cannot be evaluated, refused networks: 2 of 2; the first: {OTHER}: too large\n"
+        f"error: profile {V100} cannot be evaluated, 2 of 2 networks were refused; the first: {OTHER}: too large\n"
     )
     picky.refuses = {SMALL: UnavailableError("there is no such back end here")}
     code, out, err = run(*EVALUATE, OTHER, SMALL)

@@ -232,7 +232,7 @@ def test_what_cannot_be_leaves_nothing_behind(tmp_path: Path, abacus: str) -> No
         ("predictor:abacos", ProfileError, "no latency profile 'abacos'"),
         (f"predictor:{tmp_path / 'broken.json'}", ProfileError, "cannot be read"),
         ("onxruntime", WrongSettingError, r"did you mean onnxruntime\?.*predictor:PROFILE"),
-        ("v100-pytorch-fp16", WrongSettingError, "for a prediction write predictor:PROFILE"),
+        ("v100-pytorch-fp16", WrongSettingError, "for a prediction use predictor:PROFILE"),
         ("torch:fp7", WrongSettingError, "has no fp7, expected"),
         ("torch:fp32:cuda:99", UnavailableError, "cannot be measured here"),
     ]

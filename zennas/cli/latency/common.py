@@ -1,4 +1,4 @@
-"""The options that the latency commands share, and how they print."""
+"""Options and output that the latency commands share."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from latency.base import MeasureSettings
 
 NETWORK = (
-    "Each a structure string, a file with one, the folder of a run, the name of a published network, or "
+    "Each is a structure string, a file that contains one, the folder of a run, the name of a published network, or "
     "torchvision:NAME."
 )
-"""How a network is named, for the help."""
+"""How to name a network, for the help."""
 Networks = Annotated[list[str], typer.Argument(metavar="NETWORK...", help=NETWORK, show_default=False)]
 Backend = Annotated[str, typer.Option(help="torch, onnxruntime, openvino, tensorrt or executorch.")]
-Precision = Annotated[str, typer.Option(help="fp32, fp16, bf16 or int8, as the back end has them.")]
+Precision = Annotated[str, typer.Option(help="fp32, fp16, bf16 or int8, if the back end supports it.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]
-Threads = Annotated[int, opt.number_option("Threads of the CPU inside one operation.", most=1024)]
+Threads = Annotated[int, opt.number_option("CPU threads within one operation.", most=1024)]
 BatchSize = Annotated[int, opt.number_option("Images in a batch.")]
 Resolution = Annotated[
     Optional[int],
@@ -31,15 +31,15 @@ Resolution = Annotated[
 ]
 Options = Annotated[
     list[str],
-    typer.Option("--option", help="What else the back end can be told, such as compile, cuda-graphs or no-fold."),
+    typer.Option("--option", help="Further options of the back end, such as compile, cuda-graphs or no-fold."),
 ]
-Seconds = Annotated[float, typer.Option(help="At most so long for one network.", min=0.01, max=3600)]
+Seconds = Annotated[float, typer.Option(help="Time limit for each network.", min=0.01, max=3600)]
 RelativeError = Annotated[
-    float, typer.Option(help="Measure until the median is known so well (half its 95 % interval).", min=1e-4, max=0.5)
+    float, typer.Option(help="Measure until half the median's 95 % interval is at most this.", min=1e-4, max=0.5)
 ]
 MOST_NOTES = 6
 Out = Annotated[
-    Optional[Path], typer.Option(help="Write to that file: JSON where it ends in .json, else CSV.", metavar="FILE")
+    Optional[Path], typer.Option(help="Write to this file: JSON if it ends in .json, otherwise CSV.", metavar="FILE")
 ]
 
 
@@ -54,7 +54,7 @@ def settings(
     relative_error: float = 0.01,
     seed: int = 0,
 ) -> MeasureSettings:
-    """Raises UnknownNameError, LatencyError."""
+    """Make settings from the options. Raises UnknownNameError for an unknown back end, LatencyError for bad values."""
     from latency.base import BACKENDS, MeasureSettings
 
     return MeasureSettings(
@@ -71,25 +71,25 @@ def settings(
 
 
 def print_notes(notes: Sequence[str]) -> None:
-    """What of predictions is extrapolated, on standard error, each note once and in a few lines."""
+    """Print what is extrapolated in predictions to standard error, each note once and at most `MOST_NOTES` lines."""
     import sys
 
     lines = [f"extrapolated: {note}" for note in dict.fromkeys(notes)]
     if len(lines) > MOST_NOTES:
-        lines[MOST_NOTES - 1 :] = [f"extrapolated: {len(lines) - MOST_NOTES + 1} things more"]
+        lines[MOST_NOTES - 1 :] = [f"extrapolated: {len(lines) - MOST_NOTES + 1} more"]
     for line in lines:
         print(line, file=sys.stderr)
 
 
 def protocol(chosen: MeasureSettings) -> str:
-    """How was measured, in a line."""
+    """Describe in one line how latencies were measured."""
     where = f"{chosen.threads} thread{'s' if chosen.threads > 1 else ''}" if chosen.device == "cpu" else chosen.device
     extra = f", {', '.join(chosen.options)}" if chosen.options else ""
     return f"{chosen.backend} {chosen.precision}, {where}, batch {chosen.batch_size}{extra}"
 
 
 def write_rows(path: Path | None, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the rows where a file was asked for, and say so on standard error."""
+    """Write the rows if a file was requested, and say so on standard error."""
     if path is None:
         return
     import sys

@@ -15,7 +15,7 @@ def evaluate(
         Optional[list[str]],
         typer.Argument(
             metavar="[NETWORK...]",
-            help=f"{common.NETWORK} Without any: the published networks, random ones of two spaces, and two of "
+            help=f"{common.NETWORK} By default the published networks, random ones of two spaces, and two of "
             "torchvision's.",
             show_default=False,
         ),
@@ -24,7 +24,7 @@ def evaluate(
     batch_size: Annotated[Optional[int], opt.number_option("Images in a batch.", default="the profile's own")] = None,
     device: Annotated[
         Optional[str],
-        typer.Option(help="cpu or cuda: measure though the device has another name.", show_default="the profile's"),
+        typer.Option(help="cpu or cuda: measure even if the device has another name.", show_default="the profile's"),
     ] = None,
     resolution: common.Resolution = None,
     num_classes: opt.NumClasses = None,
@@ -33,7 +33,7 @@ def evaluate(
     out: common.Out = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Measure whole networks with a profile's back end, and say how far its predictions are off.
+    """Measure whole networks with a profile's back end, and report the errors of its predictions.
 
     Example: zennas latency evaluate --profile mine.json torchvision:resnet18
     """
@@ -45,7 +45,7 @@ def evaluate(
 
     if not profile:
         raise typer.BadParameter(
-            "which profile? A name from zennas latency profiles, or a file", param_hint="--profile"
+            "a profile is needed: a name from zennas latency profiles, or a file", param_hint="--profile"
         )
     chosen = load_profile(profile)
     named = [network(text, resolution, num_classes, use_se) for text in networks or ()]
@@ -56,10 +56,10 @@ def evaluate(
     if as_json:
         print_json({"profile": chosen.name, **found.to_json()})
         return
-    numbers = ("measured ms", "predicted ms", "off")
+    numbers = ("measured ms", "predicted ms", "error")
     shown = table("network", *numbers, right=numbers)
     for row in found.rows:
-        mark = "" if row.settled else " (measurement not settled)"
+        mark = "" if row.settled else " (measurement not stable)"
         shown.add_row(
             row.network + mark, f"{row.measured_ms:.4g}", f"{row.predicted_ms:.4g}", f"{100 * row.error:+.1f} %"
         )

@@ -10,7 +10,7 @@ import typer
 from zennas.cli import options as opt
 
 _OF_A_TABLE = ("hardware", "device", "backend", "precision", "batch_size", "memory")
-"""Parameters that only a CSV file needs."""
+"""Parameters that apply to a CSV file only."""
 
 
 def fit(
@@ -19,34 +19,34 @@ def fit(
         Path,
         typer.Argument(
             metavar="SOURCE",
-            help="The folder of zennas latency profile, or a CSV file of kernels with latency_ms, for the whole batch.",
+            help="The folder of zennas latency profile, or a CSV file of kernels with latency_ms for the whole batch.",
             show_default=False,
         ),
     ],
     name: Annotated[str, typer.Option(help="Name of the profile.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="The profile's file, NAME.json; its card is NAME.md.", metavar="FILE")],
+    out: Annotated[Path, typer.Option(help="File of the profile, NAME.json; its card is NAME.md.", metavar="FILE")],
     hardware: Annotated[
-        str, typer.Option(help="For a CSV file: data sheet to be relative to, cpu, v100 or h200.")
+        str, typer.Option(help="For a CSV file: the data sheet to start from, cpu, v100 or h200.")
     ] = "cpu",
-    device: Annotated[Optional[str], typer.Option(help="For a CSV file: what it was measured on.")] = None,
-    backend: Annotated[str, typer.Option(help="For a CSV file: through which library.")] = "unknown",
-    precision: Annotated[str, typer.Option(help="For a CSV file.")] = "fp32",
-    batch_size: Annotated[int, opt.number_option("For a CSV file: batch size that predictions assume.")] = 1,
-    source_text: Annotated[str, typer.Option("--source", help="For the card: where the measurements are from.")] = "",
+    device: Annotated[Optional[str], typer.Option(help="For a CSV file: the device that was measured.")] = None,
+    backend: Annotated[str, typer.Option(help="For a CSV file: the library that was used.")] = "unknown",
+    precision: Annotated[str, typer.Option(help="For a CSV file: the precision that was used.")] = "fp32",
+    batch_size: Annotated[int, opt.number_option("For a CSV file: the batch size that predictions assume.")] = 1,
+    source_text: Annotated[str, typer.Option("--source", help="For the card: where the measurements come from.")] = "",
     memory: Annotated[
         bool,
         typer.Option(
             "--memory/--no-memory",
-            help="For a CSV file: kernels that it lacks are taken from the bytes that they move.",
+            help="For a CSV file: estimate kinds of kernels that it lacks from the bytes that they move.",
         ),
     ] = True,
     steps: Annotated[
-        Optional[int], opt.number_option("Steps of training.", least=100, default="by how many kernels there are")
+        Optional[int], opt.number_option("Training steps.", least=100, default="depends on the number of kernels")
     ] = None,
     seed: opt.Seed = 0,
     as_json: opt.Json = False,
 ) -> None:
-    """Fit a profile, and say how well it does on the tenth of all shapes that it does not see.
+    """Fit a profile, and report its errors on a tenth of all shapes, which are left out of the fit.
 
     Example: zennas latency fit runs/my-machine --name mine --out mine.json
     """
@@ -60,7 +60,7 @@ def fit(
     from zennas.cli.render import OUT, print_json
 
     if source.is_dir():
-        opt.refuse(context, _OF_A_TABLE, "SOURCE", "a folder says itself what was measured, and how")
+        opt.refuse(context, _OF_A_TABLE, "SOURCE", "the folder already says what was measured, and how")
     with counting_progress("fitting", "; nothing was written") as told:
         if source.is_dir():
             made = fit_folder(source, name, source_text, steps, seed, told)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from zennas.named.networks import Network
 
 
-_BY_BLOCK = "Where the time goes, block by block; several networks are measured one after another then, not in turns."
+_BY_BLOCK = "Show the time of each block. Several networks are then measured one after another, not in turns."
 
 
 def measure(
@@ -37,7 +37,7 @@ def measure(
     out: common.Out = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Measure how long networks take, in one run where there are several, with spread and conditions.
+    """Measure the latency of networks on this machine, with spread and conditions; several networks take turns.
 
     Example: zennas latency measure torchvision:resnet18 --backend onnxruntime --precision int8 --resolution 224
     """
@@ -69,11 +69,11 @@ def measure(
     OUT.print(_conditions(stats))
     for each in stats:
         if not each.settled:
-            OUT.print(f"{each.network} has not settled: let it take longer with --seconds, or free the machine")
+            OUT.print(f"{each.network} is not stable: give it more time with --seconds, or stop other programs")
 
 
 def _with_blocks(of: Network, part: Breakdown) -> dict[str, Any]:
-    """The JSON of a breakdown, with each block's name, and its time for one image beside that for the batch."""
+    """The breakdown for JSON, with the name of each block and its time per image as well as per batch."""
     found = part.to_json()
     for row, block in zip(found["blocks"], part.blocks, strict=True):
         row.update(name=of.block_name(block.block), latency_ms=block.ms / part.whole.settings.batch_size)
@@ -81,7 +81,7 @@ def _with_blocks(of: Network, part: Breakdown) -> dict[str, Any]:
 
 
 def _flat(stats: LatencyStats) -> dict[str, object]:
-    """A measurement as a line of a CSV file."""
+    """A measurement as a row of a CSV file."""
     batch = stats.settings.batch_size
     low, high = stats.interval or (None, None)
     return {
@@ -143,8 +143,8 @@ def _print_blocks(of: Network, part: Breakdown) -> None:
         )
     if part.rest_ms:
         share = 100 * part.rest_ms / part.sum_ms if part.sum_ms else 0
-        rows.add_row("changes of layout and the like", f"{part.rest_ms / batch:.4g}", f"{share:.1f} %", "")
-    OUT.print(f"{part.whole.network}, kernels timed one by one, with what the profiler adds:")
+        rows.add_row("changes of layout and similar", f"{part.rest_ms / batch:.4g}", f"{share:.1f} %", "")
+    OUT.print(f"{part.whole.network}, kernels timed one by one, including the profiler's overhead:")
     print_wide(rows)
 
 

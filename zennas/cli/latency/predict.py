@@ -27,22 +27,22 @@ def predict(
     resolution: common.Resolution = None,
     num_classes: opt.NumClasses = None,
     use_se: opt.UseSe = None,
-    by_block: Annotated[bool, typer.Option("--by-block", help="Where the time goes, block by block.")] = False,
+    by_block: Annotated[bool, typer.Option("--by-block", help="Show the time of each block.")] = False,
     ops: Annotated[
         Optional[Path],
         typer.Option(
             metavar="FILE", help="A CSV file of single kernels instead of networks: kind, batch, in_channels, …"
         ),
     ] = None,
-    space: Annotated[str, typer.Option(help="Space that the architectures of --archs are of.")] = "nasbench201",
+    space: Annotated[str, typer.Option(help="Search space of the architectures in --archs.")] = "nasbench201",
     archs: Annotated[
         Optional[Path],
-        typer.Option(metavar="FILE", help="Many architectures: one a line, or a CSV file with a column arch."),
+        typer.Option(metavar="FILE", help="Many architectures: one per line, or a CSV file with a column arch."),
     ] = None,
     out: common.Out = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Predict the latency of networks, of the architectures of a space, or of single kernels, in ms.
+    """Predict the latency of networks, of the architectures of a space, or of single kernels, in milliseconds.
 
     Example: zennas latency predict zennet_imagenet1k_latency02ms_res224 --profile v100-pytorch-fp16
     """
@@ -85,14 +85,14 @@ def predict(
 
 
 _STRAY = {
-    "NETWORK": (("space",), "networks are of no space"),
+    "NETWORK": (("space",), "networks do not belong to a space"),
     "--archs": (("use_se", "by_block"), "architectures have one row each, and no SE"),
     "--ops": (
         ("batch_size", "resolution", "num_classes", "use_se", "by_block", "space"),
-        "kernels say themselves what they are",
+        "the file says what the kernels are",
     ),
 }
-"""By what is predicted, the parameters that would decide nothing, and why."""
+"""For each kind of input, the parameters that have no effect on it, and why."""
 
 
 def _refuse_stray(context: typer.Context, what: str) -> None:
@@ -122,7 +122,7 @@ def profiles(as_json: opt.Json = False) -> None:
         )
         return
     numbers = ("batch", "MAPE", "within ±10 %")
-    rows = table("profile", "device", "back end", "precision", *numbers, "of so many held out", right=numbers)
+    rows = table("profile", "device", "back end", "precision", *numbers, "held-out values", right=numbers)
     for each in found:
         of = (each.name, each.device, each.backend, each.precision, str(each.batch))
         what, values = next(iter(each.about.get("held_out", {}).items()), ("", None))
@@ -144,7 +144,7 @@ def _print(found: list[Prediction], device: str, precision: str, by_block: bool)
     for one in found if by_block else ():
         parts = table("block", "ms/image", "share", right=("ms/image", "share"))
         for name, ms in one.blocks:
-            block = "once a batch" if name == OVERHEAD else name
+            block = "overhead per batch" if name == OVERHEAD else name
             parts.add_row(block, f"{ms:.4g}", f"{100 * ms / one.latency_ms:.1f} %")
         print_wide(parts)
     first = found[0]

@@ -1,4 +1,4 @@
-"""`zennas latency profile`: measure kernels on this machine, for a predictor of one's own."""
+"""`zennas latency profile`: measure kernels on this machine, for a profile of your own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def profile(
     threads: common.Threads = 1,
     batch_size: common.BatchSize = 1,
     option: common.Options = [],
-    networks: Annotated[int, opt.number_option("Random networks whose kernels are measured.", least=2)] = 150,
+    networks: Annotated[int, opt.number_option("Number of random networks whose kernels are measured.", least=2)] = 150,
     seconds: common.Seconds = 3.0,
     seed: opt.Seed = 0,
     save_dir: opt.SaveDir = None,
@@ -29,12 +29,12 @@ def profile(
         typer.Option(
             parser=opt.folder,
             metavar="FOLDER",
-            help="Continue what is in that folder, with more --networks if so given.",
+            help="Continue in that folder; a larger --networks extends the sample.",
         ),
     ] = None,
 ) -> None:
-    """Measure the kernels of random networks as they occur fused, for zennas latency fit. It takes ten to
-    twenty minutes, and may be interrupted.
+    """Measure the kernels of random networks, fused as the back end fuses them, for zennas latency fit. This takes
+    ten to twenty minutes and may be interrupted.
 
     Example: zennas latency profile --backend onnxruntime --threads 1 --save-dir runs/my-machine
     """
@@ -48,7 +48,7 @@ def profile(
         if opt.given(context, "networks"):
             if networks < campaign.networks:
                 raise typer.BadParameter(
-                    f"{networks} is less than the sample has, expected at least {campaign.networks}",
+                    f"{networks} is less than the sample already has, expected at least {campaign.networks}",
                     param_hint="--networks",
                 )
             campaign = replace(campaign, networks=networks)
@@ -59,4 +59,6 @@ def profile(
     advice = f"; continue with: zennas latency profile --resume {folder}"
     with counting_progress("measuring", advice) as told:
         measure_sample(folder, campaign, told)
-    print(f"kernels of {campaign.networks} networks: {folder}; now: zennas latency fit {folder} --name NAME --out FILE")
+    print(
+        f"kernels of {campaign.networks} networks: {folder}; next: zennas latency fit {folder} --name NAME --out FILE"
+    )

@@ -1,1 +1,1 @@
-"""What a search maximises, one file each. `base.py` says what an objective is."""
+"""What a search maximises, one file each."""
