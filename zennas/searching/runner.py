@@ -24,6 +24,7 @@ from SearchSpace import SPACES, SearchSpace, full_name, load_space
 from zennas.budget.meters import Device, devices, digests, settled_latency
 from zennas.common.environment import environment
 from zennas.common.errors import SettingsError
+from zennas.common.settings_text import differences
 from zennas.runs.candidate import Candidate
 from zennas.runs.store import SEARCH, Store, write_failure
 from zennas.searching.finals import hold
@@ -141,8 +142,7 @@ def _refuse_other_profiles(folder: Path, settings: SearchSettings, known: dict[s
 
 def _refuse_other(folder: Path, ours: SearchSettings, wanted: SearchSettings) -> None:
     """Raises SettingsError naming the settings that differ."""
-    stored, asked = ours.to_json(), wanted.to_json()
-    different = [f"{name} {stored[name]}, not {asked[name]}" for name in stored if stored[name] != asked[name]]
+    different = differences(ours.to_json(), wanted.to_json())
     if different:
         raise SettingsError(f"the run in {folder} was begun with {'; '.join(different)}: choose another folder")
 
