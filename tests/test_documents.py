@@ -21,7 +21,14 @@ import typer
 from latency.base import BACKENDS
 from PlainNet.blocktype import BLOCKS, block_type
 from PlainNet.registry import Registry
+from SearchSpace.base import SPACES
 from zennas.cli.app import app
+from zennas.data.registry import DATASETS
+from zennas.exporting.base import FORMATS
+from zennas.searching.executors.base import EXECUTORS
+from zennas.searching.objectives.base import OBJECTIVES
+from zennas.searching.strategies.base import STRATEGIES
+from zennas.training.objectives.base import OBJECTIVES as TRAINING_OBJECTIVES
 from ZeroShotProxy.base import PROXIES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,6 +36,18 @@ PACKAGES = ("PlainNet", "SearchSpace", "ZeroShotProxy", "latency", "pretrained",
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GUIDES = [path for path in DOCUMENTS if path.parent.name != "adr"]
 """Those for users; decision records also name files that are no more."""
+REGISTRIES: tuple[Registry[Any], ...] = (
+    BLOCKS,
+    SPACES,
+    PROXIES,
+    STRATEGIES,
+    OBJECTIVES,
+    EXECUTORS,
+    DATASETS,
+    TRAINING_OBJECTIVES,
+    BACKENDS,
+    FORMATS,
+)
 SHIPPED = "zennet_digits_params100k_res16"
 SMALL = "SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,32,1,1)"
 
@@ -122,13 +141,19 @@ def unregistered(*registries: Registry[Any]) -> Iterator[None]:
 
 def test_the_recipes_register_what_they_say() -> None:
     """Each block of CONTRIBUTING is a module that adds one part to a registry."""
-    registries: dict[str, Registry[Any]] = {"block": BLOCKS, "proxy": PROXIES, "backend": BACKENDS}
+    registries: dict[str, Registry[Any]] = {
+        "block": BLOCKS,
+        "proxy": PROXIES,
+        "backend": BACKENDS,
+        "objective": OBJECTIVES,
+    }
     expected = [
         ("block", "ConvBNRELU"),
         ("proxy", "mine"),
         ("proxy", "mine_too"),
         ("proxy", "ours"),
         ("backend", "mine"),
+        ("objective", "thrift"),
     ]
     recipes = blocks(ROOT / "CONTRIBUTING.md", "python")
     assert len(recipes) == len(expected)
@@ -355,13 +380,20 @@ def test_files_named_in_docstrings_exist() -> None:
     assert missing == []
 
 
+def test_the_groups_of_entry_points_are_named_in_contributing() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    assert [registry.group for registry in REGISTRIES if f"`{registry.group}`" not in text] == []
+
+
 def test_names_of_our_packages_in_backticks_can_be_imported() -> None:
     dotted = re.compile(rf"`((?:{'|'.join((*PACKAGES, 'ZenNet'))})(?:\.\w+)+)")
     named = {(label(path), name) for path in GUIDES for name in dotted.findall(path.read_text())}
     named |= {
         (label(path), name) for path in python_files() for text in docstrings(path) for name in dotted.findall(text)
     }
-    other = re.compile(r"\.(py|md|json)$|^PlainNet\.super_blocks$")  # files; a module of Zen-NAS's
+    # Files; a module of Zen-NAS's; groups of entry points.
+    groups = "|".join(registry.group.removeprefix("zennas.") for registry in REGISTRIES)
+    other = re.compile(rf"\.(py|md|json)$|^PlainNet\.super_blocks$|^zennas\.({groups})$")
     missing = [f"{where} names {name}" for where, name in sorted(named) if not other.search(name) and not found(name)]
     assert missing == []
 

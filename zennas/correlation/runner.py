@@ -14,9 +14,11 @@ from typing import Protocol, TypeAlias
 from PlainNet import Cost, Structure
 from SearchSpace import lasting_space, load_space
 from zennas.accuracy.tables import read as read_table
+from zennas.common.config import SETTINGS_FILE, write_config
 from zennas.common.environment import environment
 from zennas.common.errors import SettingsError
 from zennas.common.numbers import counted
+from zennas.common.settings_text import differences
 from zennas.correlation.data import Drawn, draw_batches, lasting_images
 from zennas.correlation.overview import FINISHED, KIND, SCORING
 from zennas.correlation.result import compute, scored_names
@@ -82,6 +84,7 @@ def start(
         "status": SCORING,
     }
     with Store.create(folder, facts) as store:
+        _write_settings(folder, settings)
         store.put_candidates(_candidates(settings, structures, costs), {})
         tasks = _tasks(settings, {i: structures[i] for i in sample.distinct}, set())
         _carry_out(store, settings, tasks, drawn, executor, watcher)
@@ -106,6 +109,7 @@ def resume(
             settings = _agreed(folder, settings, _settled(expected))
             if settings.to_json() != store.get("settings"):
                 store.put({"settings": settings.to_json(), "status": SCORING})
+                _write_settings(folder, settings)
         if store.get("status") == FINISHED:
             return settings
         sample = Sample.from_json(store.get("sample"))
@@ -125,6 +129,14 @@ def resume(
             store.put({"images": drawn.to_json()})
         _carry_out(store, settings, tasks, drawn, executor, watcher)
         return settings
+
+
+def _write_settings(folder: Path, settings: CorrelateSettings) -> None:
+    """The file with which `zennas correlate --config` repeats the run."""
+    try:
+        write_config(folder / SETTINGS_FILE, settings)
+    except OSError as error:
+        raise write_failure(folder, error, KIND) from None
 
 
 def _settled(settings: CorrelateSettings) -> CorrelateSettings:
@@ -152,8 +164,7 @@ def _agreed(folder: Path, ours: CorrelateSettings, wanted: CorrelateSettings) ->
     # A device is resolved where proxies need one, so that it follows from them.
     ours = replace(ours, proxies=wanted.proxies, device=wanted.device if ours.device == "auto" else ours.device)
     wanted = replace(wanted, device=ours.device if wanted.device == "auto" else wanted.device)
-    stored, asked = ours.to_json(), wanted.to_json()
-    different = [f"{name} {stored[name]}, not {asked[name]}" for name in stored if stored[name] != asked[name]]
+    different = differences(ours.to_json(), wanted.to_json())
     if different:
         raise SettingsError(f"the run in {folder} was begun with {'; '.join(different)}: choose another folder")
     return wanted

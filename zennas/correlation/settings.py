@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from zennas.common.errors import WrongSettingError, ZennasError
-from zennas.common.limits import check_kind, check_resolution, check_whole
-from zennas.common.settings_text import restored
+from zennas.common.limits import MAX_RESOLUTION
+from zennas.common.settings import Setting, check, setting
+from zennas.common.settings_text import restored, to_json
 from zennas.data import DATASETS
 from ZeroShotProxy import ScoreSettings
 
 NOISE = "noise"
 PROXIES = ("zen_expected", "naswot", "synflow")
-
-_LEAST = {"epochs": 1, "sample": 2, "seed": 0, "seeds": 1, "batch_size": 2, "num_classes": 1, "resamples": 2}
 
 
 class CorrelateError(ZennasError, RuntimeError):
@@ -25,50 +24,61 @@ class CorrelateError(ZennasError, RuntimeError):
 class CorrelateSettings:
     """The same settings give the same result, however many processes work on it, also over a kill and resume.
 
-    space: name or path of the search space. table: the file of accuracies; dataset, split, epochs: which of them.
-    proxies: names, or expressions of `ensembles.find`. sample: how many architectures are drawn. seed: of the sample,
-    the batches, the weights and the intervals. seeds: how often each network is scored, each time with other
-    weights and another batch, from seeds `seed`, `seed` + 1, ….
-    data: "noise", the name of a data set, a folder of images, or an .npz file of JPEGs. num_classes: of the networks;
-    None for as many as `dataset` has, 10 where that is not known. resamples: of the bootstrap. initialisation: of the
-    weights, for proxies that have no rule of their own.
+    Each field says what it is. Repetition i of a scoring has other weights and another batch, from `seed` + i.
+    num_classes: None becomes the number that `dataset` has. Raises WrongSettingError, and ProxyError.
     """
 
-    table: str
-    space: str = "nasbench201"
-    dataset: str = "cifar10"
-    split: str = "test"
-    epochs: int = 200
-    proxies: tuple[str, ...] = PROXIES
-    sample: int = 1000
-    seed: int = 0
-    seeds: int = 1
-    data: str = NOISE
-    resolution: int = 32
-    num_classes: int | None = None
-    batch_size: int = 64
-    resamples: int = 1000
-    device: str = "auto"
-    precision: str = "fp32"
-    initialisation: str = "own"
+    table: str = field(
+        metadata=Setting(
+            "Accuracies: a CSV file, gzip or plain, with a column arch and columns like cifar10_test; or NATS-Bench's "
+            "folder.",
+            metavar="FILE",
+        ).metadata
+    )
+    space: str = setting("nasbench201", "The search space that the table's architectures are of.")
+    dataset: str = setting("cifar10", "Accuracy on which data set of the table.")
+    split: str = setting("test", "Accuracy on which images.", choices=("val", "test"))
+    epochs: int = setting(200, "After how many epochs of training.", least=1)
+    proxies: tuple[str, ...] = setting(
+        PROXIES,
+        "Name of a proxy, or vote(a+b+c), mean_rank(…), log_rank(…) of several; may be given several times. 'all' for "
+        "every one.",
+        flag="--proxy",
+    )
+    sample: int = setting(1000, "Architectures, drawn at random.", least=2)
+    seed: int = setting(0, "Seed of all randomness: sample, images, weights, intervals.", least=0)
+    seeds: int = setting(1, "Score every network so often, with other weights and images.", least=1)
+    data: str = setting(
+        NOISE,
+        "Images to score on: noise, cifar10, cifar100, a folder with a folder for each class, or an .npz file of JPEGs "
+        "(jpeg, offsets, labels).",
+    )
+    resolution: int = setting(32, "Side of the square input image.", least=1, most=MAX_RESOLUTION, unit="pixels")
+    num_classes: int | None = setting(
+        None, "Classes that the networks tell apart.", least=1, shown="as many as --dataset has"
+    )
+    batch_size: int = setting(64, "Images in a batch, for proxies that run networks.", least=2)
+    resamples: int = setting(1000, "Resamples of the intervals' bootstrap.", least=2)
+    device: str = setting("auto", "Where networks run: auto (CUDA where there is one), cpu, cuda, cuda:1.")
+    precision: str = setting(
+        "fp32",
+        "Of the Zen-score by Monte Carlo, bf16 being faster and a little coarser.",
+        choices=("fp32", "bf16"),
+        metavar="NAME",
+    )
+    initialisation: str = setting(
+        "own",
+        "Weights, for proxies that have no rule of their own: own (PyTorch's default), kaiming_fan_in, "
+        "kaiming_fan_out, gaussian.",
+    )
 
     def __post_init__(self) -> None:
-        for name in ("table", "space", "dataset", "split", "data", "device", "precision", "initialisation"):
-            check_kind(name, getattr(self, name), str, WrongSettingError)
-            if not getattr(self, name):
-                raise WrongSettingError(f"{name} is empty, expected a name")
+        check(self, WrongSettingError)
         if self.num_classes is None:
             known = DATASETS.get(self.dataset) if self.dataset in DATASETS else None
             object.__setattr__(self, "num_classes", 10 if known is None else known.classes)
-        for name, least in _LEAST.items():
-            check_whole(name, getattr(self, name), WrongSettingError, least=least)
-        check_resolution(self.resolution, WrongSettingError)
-        if self.split not in ("val", "test"):
-            raise WrongSettingError(f"split is {self.split!r}, expected val or test")
-        given = self.proxies
-        if not isinstance(given, (tuple, list)) or not given or not all(isinstance(name, str) for name in given):
-            raise WrongSettingError(f"proxies is {given!r}, expected a tuple of names of proxies")
-        object.__setattr__(self, "proxies", tuple(given))  # a list where it comes from JSON
+        if not self.proxies:
+            raise WrongSettingError("proxies is (), expected a tuple of names of proxies")
         self.scoring(0)  # raises where those are wrong
 
     def scoring(self, repeat: int) -> ScoreSettings:
@@ -85,7 +95,7 @@ class CorrelateSettings:
         )
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "proxies": list(self.proxies)}
+        return to_json(self)
 
     @classmethod
     def from_json(cls, stored: Any) -> CorrelateSettings:

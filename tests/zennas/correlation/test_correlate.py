@@ -530,6 +530,24 @@ def test_the_command(table: Path, run: Run) -> None:
         assert err == "error: mine holds a run of zennas correlate, not one of zennas search\n"
 
 
+def test_the_file_of_settings_repeats_a_run(table: Path, run: Run) -> None:
+    options = ["--proxy", "naswot", "--proxy", "params", "--sample", "6", "--resolution", "8", "--batch-size", "4"]
+    code, _, err = run("correlate", "--table", str(table), *options, "--resamples", "20", "--save-dir", "mine")
+    assert (code, err) == (0, "")
+    code, _, err = run("correlate", "--config", "mine/settings.toml", "--save-dir", "again")
+    assert (code, err) == (0, "")
+    assert Path("mine/settings.toml").read_text() == Path("again/settings.toml").read_text()
+    mine, again = (read_result(Path(name)) for name in ("mine", "again"))
+    assert mine.settings == again.settings
+    assert mine.statistics_json() == again.statistics_json()
+    code, out, _ = run("correlate", "--config", "mine/settings.toml", "--seed", "3", "--save-dir", "other", "--json")
+    assert code == 0
+    assert json.loads(out)["settings"]["seed"] == 3
+    code, _, err = run("correlate", "--resume", "mine", "--config", "mine/settings.toml")
+    assert code == 2
+    assert "--config" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

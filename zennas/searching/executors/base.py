@@ -76,7 +76,9 @@ class Executor(Protocol):
     ) -> AbstractContextManager[Running[Task, Answer]]: ...
 
 
-EXECUTORS: Registry[Executor] = Registry("executor", "zennas.searching.executors", group="zennas.executors")
+EXECUTORS: Registry[Executor] = Registry(
+    "executor", "zennas.searching.executors", "zennas.executors", lambda executor: (executor.name,)
+)
 
 
 @dataclass(frozen=True)

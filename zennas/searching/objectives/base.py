@@ -50,7 +50,9 @@ class ObjectiveKind:
     make: Callable[[SearchSettings], Objective]
 
 
-OBJECTIVES: Registry[ObjectiveKind] = Registry("objective", "zennas.searching.objectives", group="zennas.objectives")
+OBJECTIVES: Registry[ObjectiveKind] = Registry(
+    "objective", "zennas.searching.objectives", "zennas.objectives", lambda kind: (kind.name,)
+)
 
 
 def register(kind: ObjectiveKind) -> None:
