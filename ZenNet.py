@@ -1,10 +1,10 @@
-"""The model zoo, with Zen-NAS's names:
+"""The model zoo: pretrained networks by name, with the function names of Zen-NAS.
 
     model = ZenNet.get_ZenNet("zennet_cifar10_model_size1M_res32", pretrained=True)
     ZenNet.list_models("*imagenet*")
 
-Models are those that Zen-NAS published, those that this project has trained, and the user's own. `pretrained/` has
-what is known of them and how their weights are found; docs/zoo.md tells it.
+The zoo has the models that Zen-NAS published, models that this project trained, and models that users add.
+`pretrained/` implements it, and docs/zoo.md describes it.
 """
 
 from __future__ import annotations
@@ -35,14 +35,16 @@ __all__ = [
 ]
 
 CACHE = Path("~/.cache/pytorch/checkpoints/zennet_pretrained")
-"""Where weights are kept, as in Zen-NAS; below it the path that Zen-NAS gives each file."""
+"""The folder of downloaded weights. It is that of Zen-NAS, as are the paths of the files in it."""
 
 
 def list_models(pattern: str = "*", pretrained: bool = False) -> list[str]:
-    """Names of models, those of the user last; none where nothing matches.
+    """Return the names of the models in the zoo that match a pattern. The models of the user come last.
 
-    pattern: with the wildcards *, ? and [abc]. pretrained: only those whose weights are on this machine.
-    A damaged model of the user's is left out. Raises ZooError where the user's zoo cannot be read.
+    pattern: a name with the wildcards *, ? and [abc].
+    pretrained: only list models whose weights are on this machine.
+
+    Damaged models of the user are not listed; see `damaged_models`. Raises ZooError if the user's zoo cannot be read.
     """
     return [
         name
@@ -53,11 +55,15 @@ def list_models(pattern: str = "*", pretrained: bool = False) -> list[str]:
 
 
 def model_info(model_name: str) -> dict[str, Any]:
-    """What is known of a model, as JSON has it: the fields of `pretrained.entry.Entry`.
+    """Return the description of a model as a dictionary: the fields of `pretrained.entry.Entry`.
 
-    "weights" has `state` ("shipped", "cached", "yours", "address" where they are to be downloaded, "missing"), `file`,
-    where they are or belong, `url` and `sha256`. Raises UnknownNameError naming the nearest names, and ZooError for a
-    damaged model of the user's.
+    "weights" is a dictionary with these keys:
+      state    "shipped", "yours", "cached", "address" (not downloaded yet) or "missing"
+      file     the path of the file, whether it exists or not
+      url      the address, or None
+      sha256   the hash in hexadecimal digits, or None
+
+    Raises UnknownNameError, with similar names, if there is no such model, and ZooError if it is damaged.
     """
     entry = _entry(model_name)
     where = {"state": weights.state(entry, CACHE), "file": str(weights.place(entry, CACHE))}
@@ -65,12 +71,14 @@ def model_info(model_name: str) -> dict[str, Any]:
 
 
 def get_ZenNet(model_name: str, pretrained: bool = False, checkpoint: str | Path | None = None) -> MasterNet:
-    """The network of that name; with fresh weights, or those of a file.
+    """Return the network of a model in the zoo, with random weights unless an argument says otherwise.
 
-    checkpoint: a file with weights in Zen-NAS's layout or this project's.
-    pretrained: take the model's own weights, and download them to `CACHE` where they are not here.
-    Raises UnknownNameError, ZooError, CheckpointError for a file that is missing or does not fit, DownloadError among
-    them where there is no download. All are ValueErrors.
+    pretrained: load the model's weights, and download them to `CACHE` if necessary.
+    checkpoint: load the weights of this file instead, in the layout of Zen-NAS or of this project.
+
+    Raises UnknownNameError if there is no such model, ZooError if it is damaged, CheckpointError if the weights are
+    missing, damaged or do not fit, and DownloadError, a CheckpointError, if they cannot be downloaded. All of these
+    are ValueErrors.
     """
     entry = _entry(model_name)
     from PlainNet.masternet import build  # torch takes seconds to import
@@ -86,28 +94,39 @@ def get_ZenNet(model_name: str, pretrained: bool = False, checkpoint: str | Path
 
 
 def add_model(name: str, facts: Mapping[str, Any], weights_file: Path, replace: bool = False) -> dict[str, Any]:
-    """Put a model into the user's zoo, whole or not at all, and return its `model_info`.
+    """Add a model to the user's zoo, completely or not at all, and return its description (see `model_info`).
 
-    facts: structure, resolution, use_se, normalisation, num_classes or classes, and what else `Entry` has and one
-    knows. weights_file: is copied. Raises ZooError, and CheckpointError where the weights do not fit the structure.
+    facts: the fields structure, resolution, use_se, normalisation, and num_classes or classes. Other fields of
+        `pretrained.entry.Entry` are optional.
+    weights_file: the file of weights, which is copied.
+    replace: whether to replace a model of the user that has the same name.
+
+    Raises ZooError if the name is taken, a field is not valid or the folder cannot be written, and CheckpointError if
+    the weights do not fit the structure.
     """
     adding.add(name, facts, weights_file, replace=replace, taken=catalogue.listed())
     return model_info(name)
 
 
 def remove_model(name: str) -> None:
-    """Take a model out of the user's zoo, a damaged one too. Raises UnknownNameError, ZooError."""
+    """Remove a model from the user's zoo, even if it is damaged.
+
+    Raises UnknownNameError if there is no such model, and ZooError if it is a built-in model or cannot be removed.
+    """
     yours = userzoo.names()
     if name in yours:
         adding.remove(name)
     elif name in catalogue.listed():
-        raise ZooError(f"{name} comes with zennas: only models of your own can be removed")
+        raise ZooError(f"{name} is a built-in model: only models that you added can be removed")
     else:
-        raise UnknownNameError(_miss(name, yours, "you have no models of your own"))
+        raise UnknownNameError(_miss(name, yours, "you have not added any models"))
 
 
 def damaged_models() -> dict[str, str]:
-    """What is wrong with those models of the user's that cannot be used, by name. Raises ZooError."""
+    """Return the user's models that cannot be used: a dictionary from names to the reasons.
+
+    Raises ZooError if the user's zoo cannot be read.
+    """
     return _yours()[1]
 
 
@@ -116,11 +135,11 @@ def _entry(name: str) -> Entry:
         return catalogue.listed()[name]
     if name in userzoo.names():
         return userzoo.read(name)
-    raise UnknownNameError(_miss(name, list_models(), "ZenNet.list_models() has the names"))
+    raise UnknownNameError(_miss(name, list_models(), "ZenNet.list_models() returns the known names"))
 
 
 def _yours() -> tuple[dict[str, Entry], dict[str, str]]:
-    """The user's models, and what is wrong with the damaged ones."""
+    """The user's models, and the errors of the damaged ones, by name."""
     found = {name: _read(name) for name in userzoo.names()}
     sound = {name: entry for name, entry in found.items() if isinstance(entry, Entry)}
     return sound, {name: str(error) for name, error in found.items() if isinstance(error, ZooError)}
@@ -128,7 +147,7 @@ def _yours() -> tuple[dict[str, Entry], dict[str, str]]:
 
 def _read(name: str) -> Entry | ZooError:
     if name in catalogue.listed():
-        return ZooError(f"{name} in {userzoo.folder()} cannot be reached: a model that comes with zennas has its name")
+        return ZooError(f"{name} in {userzoo.folder()} cannot be used: a built-in model has the same name")
     try:
         return userzoo.read(name)
     except ZooError as error:

@@ -71,7 +71,7 @@ def main(argv: list[str]) -> None:
             use_se=options.use_se,
             proxy=options.zero_shot_score,
             iterations=options.evolution_max_iter,
-            population_size=options.population_size,
+            strategy_options={"population_size": options.population_size},
             batch_size=options.batch_size or 16,
             gamma=options.gamma,
             seed=options.seed,

@@ -40,6 +40,8 @@ setup(
         "fvcore>=0.1.5",
         "typer>=0.12",
         "rich>=13",
+        "tomli-w>=1.0",
+        "tomli>=2.0; python_version < '3.11'",
     ],
     extras_require={
         "plot": ["matplotlib>=3.8"],

@@ -1,8 +1,8 @@
-"""The structure language: text → `Structure` → op graph → cost, module, score features.
+"""The structure language: text → `Structure` → op graph → cost, module, features for scores.
 
-    s = PlainNet.parse("SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,1)")  # below, the text does as well
+    s = PlainNet.parse("SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,1)")  # the functions below also accept the text
     PlainNet.cost(s, resolution=32, num_classes=10).params
-    PlainNet.build(s, num_classes=10)      # an nn.Module; the only call here that imports torch
+    PlainNet.build(s, num_classes=10)      # an nn.Module; only this function imports torch
 
 Start reading at `ir.py`, then `grammar.py`, `lowering.py`, `blocks/`, `cost.py`, `masternet.py`.
 """
@@ -44,7 +44,17 @@ def cost(
     use_se: bool = False,
     no_reslink: bool = False,
 ) -> Cost:
-    """`PlainNet.cost.cost`, of a structure or its text. Raises StructureError, ParseError among them."""
+    """Return the cost of a network for one image: params, FLOPs, activations and layers.
+
+    structure: a `Structure` or its text.
+    resolution: the side of the square image, in pixels.
+    num_classes: the outputs of the classifier, or None to leave the classifier out.
+    use_se: whether super-blocks have squeeze-and-excitation.
+    no_reslink: whether to leave residual links and their projections out.
+
+    FLOPs are the multiply–accumulates of convolution and linear layers. Raises StructureError if the structure is not
+    a network at this resolution, and ParseError, a StructureError, if the text is not a structure.
+    """
     return _counted(
         _structure(structure), resolution=resolution, num_classes=num_classes, use_se=use_se, no_reslink=no_reslink
     )
@@ -53,7 +63,16 @@ def cost(
 def build(
     structure: Structure | str, *, num_classes: int = 10, use_se: bool = False, no_reslink: bool = False
 ) -> MasterNet:
-    """`PlainNet.masternet.build`, of a structure or its text. Raises StructureError, ParseError among them."""
+    """Return the network of a structure as a module, with random weights (torch's default initialisation).
+
+    structure: a `Structure` or its text.
+    num_classes: the outputs of the classifier.
+    use_se: whether super-blocks have squeeze-and-excitation.
+    no_reslink: whether to leave residual links and their projections out.
+
+    The module maps images (N, C, H, W) to logits (N, num_classes). Raises StructureError if the structure is not a
+    network, and ParseError, a StructureError, if the text is not a structure.
+    """
     from PlainNet.masternet import build as built  # torch takes seconds to import
 
     return built(_structure(structure), num_classes=num_classes, use_se=use_se, no_reslink=no_reslink)

@@ -1,7 +1,7 @@
-"""What a kind of block is: its name, its integer arguments, and how it becomes operations.
+"""Kinds of blocks: their names, their integer arguments, and how they become operations.
 
-A file in `blocks/` makes `BlockType`s and registers them in `BLOCKS`; that is all a new block needs.
-Lowering walks them in `lowering.py`, text is checked against their parameters in `grammar.py`.
+Each file in `blocks/` makes `BlockType`s and registers them in `BLOCKS`; a new block needs nothing else. `lowering.py`
+turns blocks into operations, and `grammar.py` checks text against their parameters.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a structure is read: the two switches of Zen-NAS.
+    """Two options of Zen-NAS that change which network a structure describes.
 
-    use_se: super-blocks carry squeeze-and-excitation.
-    no_reslink: residual links and projections are left out; the Zen-score is defined on that plain network.
+    use_se: super-blocks have squeeze-and-excitation.
+    no_reslink: residual links and their projections are left out. The Zen-score is defined on this plain network.
     """
 
     use_se: bool = False
@@ -33,7 +33,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """One integer argument of a block, with the values it may take."""
+    """One integer argument of a block and its valid values: from `minimum` to `maximum`, only odd ones if `odd`."""
 
     name: str
     maximum: int
@@ -47,13 +47,13 @@ class Param:
         return f"a number from {self.minimum} to {self.maximum}"
 
     def check(self, kind: str, value: int) -> None:
-        """Raises StructureError where `value` is not allowed."""
+        """Raise StructureError if `value` is not valid for a block of kind `kind`."""
         if not self.minimum <= value <= self.maximum or (self.odd and value % 2 == 0):
             raise StructureError(f"{self.name} of {kind} is {value}, expected {self.expected}")
 
 
-# The limits are far above any published network; they are there so that a typing error is an error
-# and not a machine out of memory.
+# The limits are far above any published network. They make sure that a typing mistake raises an error instead of
+# filling the machine's memory.
 MAX_CHANNELS = 65_536
 IN = Param("in_channels", MAX_CHANNELS)
 OUT = Param("out_channels", MAX_CHANNELS)
@@ -71,19 +71,19 @@ BIAS = Param("bias", 1, minimum=0)
 class BlockType:
     """A kind of block.
 
-    A block is written once, as one of two functions:
-      lower(builder, x, spec) -> Value     makes the operations, for basic blocks and containers;
-      expand(spec, options) -> blocks      rewrites the block into simpler ones, for super-blocks.
-
-    inner says what may stand inside the brackets: nothing, a sequence of blocks, or branches
-    separated by semicolons. `complete` fills in arguments that the text may leave out (it gets the
-    ones that were written and the inner blocks). `attributes` are constants of the kind, such as
-    the kernel size in the name of a super-block; search spaces read them.
-    `linear` promises that, for channel arguments that are multiples of 8, the block's operations are
-    always the same but for a difference between bottleneck = out and bottleneck != out channels, and
-    that every width is a fixed multiple of one argument (or a constant): `template.py` then counts the
-    block without lowering it again. A contract test holds each kind to that promise.
-    `depth` is the block's share of the network's layers where it has neither `sub_layers` nor inner blocks.
+    kind: the name of the block.
+    params: the integer arguments, in order.
+    lower, expand: how the block becomes operations; exactly one of the two is given.
+      lower(builder, x, spec) -> Value     makes the operations (basic blocks and containers)
+      expand(spec, options) -> blocks      rewrites the block into simpler ones (super-blocks)
+    inner: what may be inside the brackets: nothing, a sequence of blocks, or branches separated by semicolons.
+    complete: fills in arguments that the text may omit, from the given arguments and the inner blocks.
+    attributes: constants of the kind that search spaces read, such as the kernel size in a super-block's name.
+    linear: promises two things for channel arguments that are multiples of 8. The operations are always the same,
+      except for a difference between bottleneck = out and bottleneck != out channels. Every width is a constant or a
+      fixed multiple of one argument. `template.py` then computes costs without lowering the block again. A contract
+      test checks the promise.
+    depth: the number of layers that a block without `sub_layers` and inner blocks counts as; None means 0.
     """
 
     kind: str
@@ -98,23 +98,23 @@ class BlockType:
 
     def __post_init__(self) -> None:
         if (self.lower is None) == (self.expand is None):
-            raise ValueError(f"{self.kind}: a block type has either lower or expand")
+            raise ValueError(f"{self.kind}: give either lower or expand")
 
     @cached_property
     def _ranges(self) -> tuple[tuple[int, int, bool], ...]:
         return tuple((param.minimum, param.maximum, param.odd) for param in self.params)
 
     def index(self, name: str) -> int | None:
-        """Position of the argument `name`, or None."""
+        """Return the position of the argument `name`, or None if there is no such argument."""
         for i, param in enumerate(self.params):
             if param.name == name:
                 return i
         return None
 
     def check(self, spec: BlockSpec) -> None:
-        """Raises StructureError where the arguments or inner blocks of `spec` are not allowed."""
+        """Raise StructureError if the arguments or the inner blocks of `spec` are not valid."""
         if not spec.branches and self.inner == "none" and len(spec.args) == len(self.params):
-            # The usual case, in one sweep: a search checks every block that it has not met before.
+            # The usual case, in one pass: a search checks every new block.
             for value, (least, most, odd) in zip(spec.args, self._ranges, strict=True):
                 if not least <= value <= most or (odd and value % 2 == 0):
                     break
@@ -126,29 +126,33 @@ class BlockType:
         for param, value in zip(self.params, spec.args, strict=True):
             param.check(self.kind, value)
         if (self.inner == "none") != (not spec.branches) or not all(spec.branches):
-            wanted = "no inner blocks" if self.inner == "none" else "at least one block inside"
-            raise StructureError(f"{self.kind} has {wanted}")
+            wanted = "cannot have inner blocks" if self.inner == "none" else "needs at least one inner block"
+            raise StructureError(f"{self.kind} {wanted}")
 
 
-BLOCKS: Registry[BlockType] = Registry("block", "PlainNet.blocks")
+BLOCKS: Registry[BlockType] = Registry("block", "PlainNet.blocks", "zennas.blocks", lambda block: (block.kind,))
 
 
 def register(block_type: BlockType) -> None:
+    """Register a kind of block under its name. Raises RegistryError if the name is taken."""
     BLOCKS.add(block_type.kind, block_type)
 
 
 @cache
 def block_type(kind: str) -> BlockType:
-    """The type of exactly that name (text is case-sensitive). Raises StructureError naming the nearest ones."""
+    """Return the kind of block named `kind`, which is case-sensitive.
+
+    Raises StructureError with the most similar names if there is none.
+    """
     if kind in BLOCKS and BLOCKS.get(kind).kind == kind:
         return BLOCKS.get(kind)
     near = BLOCKS.nearest(kind)
-    hint = f"did you mean {' or '.join(near)}?" if near else "docs/structures.md lists them all"
+    hint = f"did you mean {' or '.join(near)}?" if near else "see docs/structures.md for all blocks"
     raise StructureError(f"unknown block {kind[:80]!r}, {hint}")
 
 
 def argument(spec: BlockSpec, name: str) -> int | None:
-    """The argument of `spec` called `name` ("stride", "sub_layers", ...), or None where it has none."""
+    """Return the argument of `spec` named `name` ("stride", "sub_layers", …), or None if it has no such argument."""
     i = _position(spec.kind, name)
     return None if i is None else spec.args[i]
 
@@ -159,7 +163,7 @@ def _position(kind: str, name: str) -> int | None:
 
 
 def in_channels(spec: BlockSpec) -> int:
-    """Channels that the block takes. Raises StructureError where its arguments are not allowed."""
+    """Return the number of input channels of a block. Raises StructureError if its arguments are not valid."""
     block_type(spec.kind).check(spec)
     for name in ("in_channels", "channels"):
         value = argument(spec, name)
@@ -169,7 +173,7 @@ def in_channels(spec: BlockSpec) -> int:
 
 
 def stride(spec: BlockSpec) -> int:
-    """Product of the strides along the block's first branch."""
+    """Return the total stride of a block: the product of the strides along its first branch."""
     own = argument(spec, "stride")
     if own is not None:
         return own

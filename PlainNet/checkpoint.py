@@ -1,4 +1,4 @@
-"""Weights in files: ours, and those of Zen-NAS, whose modules are named differently. Imports torch."""
+"""Files of weights, in this project's layout and in Zen-NAS's, which has other names. Imports torch."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from PlainNet.errors import ZennasError
 from PlainNet.masternet import MasterNet
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-"""Colours, which torch puts into some of its messages."""
+"""Escape sequences for colours, which some of torch's messages contain."""
 
 
 class CheckpointError(ZennasError, ValueError):
-    """A file that holds no weights, or not those of the network."""
+    """Raised if a file does not contain weights, or if its weights do not fit the network."""
 
 
 def load_checkpoint(model: MasterNet, path: Path) -> None:
-    """Load the weights in `path` into `model`, all of them or none.
+    """Load the weights in the file `path` into `model`, either all of them or none.
 
-    Takes a state dict in this project's names or in Zen-NAS's, bare or under "state_dict". No code in
-    the file is run. Raises CheckpointError.
+    The file contains a state dict with the names of this project or of Zen-NAS, directly or under "state_dict". Code
+    in the file is never executed. Raises CheckpointError if the file cannot be read, if a tensor is missing, surplus
+    or of another shape, or if a value is not finite.
     """
     state = from_zennas_keys(state_dict_of(read_tensors(path), path))
     wanted = model.state_dict()
@@ -36,14 +37,14 @@ def load_checkpoint(model: MasterNet, path: Path) -> None:
     surplus = [name for name in state if name not in wanted]
     if missing or surplus:
         what = [f"lacks {_first(missing)}"] if missing else []
-        what += [f"has {_first(surplus)}, which the network has not"] if surplus else []
+        what += [f"has {_first(surplus)}, which the network does not have"] if surplus else []
         raise CheckpointError(f"{path} does not fit the network: it {' and '.join(what)}")
     for name, tensor in state.items():
         if tensor.shape != wanted[name].shape:
-            shapes = f"{tuple(tensor.shape)}, the network's is {tuple(wanted[name].shape)}"
+            shapes = f"{tuple(tensor.shape)}, expected {tuple(wanted[name].shape)}"
             raise CheckpointError(f"{path} does not fit the network: its {name} has shape {shapes}")
         if not torch.isfinite(tensor).all():
-            raise CheckpointError(f"{path} holds broken weights: its {name} has values that are not finite")
+            raise CheckpointError(f"{path} contains broken weights: its {name} has values that are not finite")
     model.load_state_dict(state)
 
 
@@ -52,11 +53,10 @@ def _first(names: list[str]) -> str:
 
 
 def from_zennas_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the tensors of a Zen-NAS checkpoint to this project's names.
+    """Return a state dict with the names of Zen-NAS changed to those of this project.
 
-    Zen-NAS nests `module_list.1.module_list.0.module_list.3.netblock.weight` where we have
-    `blocks.1.0.3.weight`; names that are ours already stay. A leading `module.` of data-parallel
-    training is dropped.
+    For example, `module_list.1.module_list.0.module_list.3.netblock.weight` becomes `blocks.1.0.3.weight`. Names of
+    this project stay as they are. The prefix `module.` of data-parallel training is removed.
     """
     renamed = {}
     for key, tensor in state.items():
@@ -70,36 +70,42 @@ def from_zennas_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def read_tensors(path: Path) -> Any:
-    """What a file of torch.save holds, of tensors and plain values; no code in it is run. Raises CheckpointError."""
+    """Return the content of a file of `torch.save` that has only tensors and plain values.
+
+    Code in the file is never executed. Raises CheckpointError if the file cannot be read this way.
+    """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the unpickler, about what is then refused
+            warnings.simplefilter("ignore")  # the unpickler warns about what it then refuses
             return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise CheckpointError(f"{path} is not there") from None
-    except pickle.UnpicklingError:  # whose message recommends to run the code
+        raise CheckpointError(f"{path} does not exist") from None
+    except pickle.UnpicklingError:  # its message recommends executing the code
         raise CheckpointError(
-            f"{path} cannot be read as a checkpoint: it is none of torch's, or holds code, which is not run"
+            f"{path} cannot be read as a checkpoint: torch did not write it, or it contains code, which is never run"
         ) from None
-    except Exception as error:  # a broken file makes the unpickler raise anything at all
+    except Exception as error:  # the unpickler may raise anything for a broken file
         lines = _ANSI.sub("", str(error)).strip().splitlines()
         reason = lines[0] if lines else type(error).__name__
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason[:200]}") from None
 
 
 def state_dict_of(content: Any, path: Path, names: Sequence[str] = ("state_dict",)) -> Mapping[str, Tensor]:
-    """The state dict in what `path` holds: bare, or under one of `names`. Raises CheckpointError."""
+    """Return the state dict in `content`, the content of the file `path`: itself, or what it has under one of `names`.
+
+    Raises CheckpointError if there is no state dict of tensors.
+    """
     for name in names:
         content = content.get(name, content) if isinstance(content, Mapping) else content
     if not isinstance(content, Mapping) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
     ):
-        raise CheckpointError(f"{path} holds no state dict of tensors")
+        raise CheckpointError(f"{path} does not contain a state dict of tensors")
     return content
 
 
 def tensor_bytes(content: Any) -> bytes:
-    """What `read_tensors` reads from a file. content: tensors and plain values."""
+    """Return the bytes of a file that `read_tensors` can read. content: tensors and plain values."""
     out = io.BytesIO()
     torch.save(content, out)
     return out.getvalue()

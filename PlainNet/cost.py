@@ -1,10 +1,10 @@
-"""What a network costs, from its structure alone: no torch, no module.
+"""The cost of a network, computed from its structure without torch and without building a module.
 
-Conventions, as in Zen-NAS's tables, timm and fvcore: *params* is `sum(p.numel())` of the deployed
-network; *FLOPs* are multiply–accumulates of convolution and linear layers (half of what
-`torch.utils.flop_counter` prints); *activations* are the output elements of those layers
-(Radosavovic et al., CVPR 2020, "Designing Network Design Spaces"); *layers* is Zen-NAS's depth, the
-sum of `sub_layers` over the blocks. All for one image.
+The conventions are those of Zen-NAS's tables, timm and fvcore, for one image:
+  params        `sum(p.numel())` of the deployed network
+  FLOPs         multiply–accumulates of convolution and linear layers (half of what `torch.utils.flop_counter` prints)
+  activations   output elements of these layers (Radosavovic et al., Designing Network Design Spaces, CVPR 2020)
+  layers        Zen-NAS's depth: the sum of `sub_layers` over the blocks
 """
 
 from __future__ import annotations
@@ -34,7 +34,11 @@ from PlainNet.template import template_of
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a network or a part of it costs for one image; `a + b` for what follows one another."""
+    """The cost of a network, or of a part of it, for one image. `a + b` is the cost of both parts.
+
+    params: number of parameters. flops: multiply–accumulates of convolution and linear layers. activations: output
+    elements of these layers. layers: Zen-NAS's depth, the sum of `sub_layers` over the blocks.
+    """
 
     params: int
     flops: int
@@ -43,7 +47,7 @@ class Cost:
 
     @property
     def depth(self) -> int:
-        """Another name of `layers`."""
+        """Another name for `layers`."""
         return self.layers
 
     def __add__(self, other: Cost) -> Cost:
@@ -59,7 +63,10 @@ FREE = Cost(0, 0, 0, 0)
 
 
 def op_cost(op: Op, shape: Shape) -> Cost:
-    """Cost of one operation that makes a value of `shape`; its `layers` is 0."""
+    """Return the cost of one operation whose output has the given shape. Its `layers` is 0.
+
+    Raises UnknownOperationError for an operation that is not handled here.
+    """
     match op:
         case Conv():
             weights = op.out_channels * (op.in_channels // op.groups) * op.kernel**2
@@ -68,7 +75,7 @@ def op_cost(op: Op, shape: Shape) -> Cost:
             return Cost(weights + bias, weights * positions, op.out_channels * positions, 0)
         case RowColumnConv():
             total = FREE
-            # In between the value is as high as the input and as wide as the output.
+            # Between the two convolutions, the value has the height of the input and the width of the output.
             for conv, positions in zip(op.factors, (op.size * shape.size, shape.size**2), strict=True):
                 weights = conv.in_channels * conv.out_channels * op.kernel
                 total += Cost(weights, weights * positions, conv.out_channels * positions, 0)
@@ -84,10 +91,10 @@ def op_cost(op: Op, shape: Shape) -> Cost:
 
 
 def block_layers(spec: BlockSpec) -> int:
-    """The block's share of Zen-NAS's depth.
+    """Return the number of layers that a block adds to Zen-NAS's depth.
 
-    `sub_layers` for a super-block, the longest branch of a container, for others what their type says
-    (1 for a basic convolution or linear block) or 0.
+    That is `sub_layers` for a super-block and the largest sum over a branch for a container. For other blocks it is
+    the `depth` of the block's type: 1 for a convolution or a linear layer, 0 for most others.
     """
     own = argument(spec, "sub_layers")
     if own is not None:
@@ -99,7 +106,7 @@ def block_layers(spec: BlockSpec) -> int:
 
 
 def count_layers(structure: Structure) -> int:
-    """`cost(structure).layers`, at a tenth of the price: a search asks for it first."""
+    """Return `cost(structure).layers` in a tenth of the time; a search checks it first."""
     total = 0
     for spec in structure.blocks:
         position = _sub_layers_position(spec.kind)
@@ -113,7 +120,7 @@ def _sub_layers_position(kind: str) -> int | None:
 
 
 class BlockCost(NamedTuple):
-    """Cost of a block, the channels it takes and the shape it makes."""
+    """The cost of a block, its number of input channels (`takes`) and its output shape."""
 
     params: int
     flops: int
@@ -128,7 +135,10 @@ class BlockCost(NamedTuple):
 
 
 def block_cost(spec: BlockSpec, size: int, options: Options = Options()) -> BlockCost:
-    """Cost of one block on an input of `size` × `size`. Raises StructureError. `CostModel` caches it."""
+    """Return the cost of one block on an input of `size` × `size` pixels. `CostModel` caches these costs.
+
+    Raises StructureError if the block does not work on such an input.
+    """
     template = template_of(spec)
     if template is not None:
         form = cost_form(template, size, options)
@@ -143,17 +153,21 @@ def block_cost(spec: BlockSpec, size: int, options: Options = Options()) -> Bloc
 
 @lru_cache(maxsize=1 << 14)
 def head_cost(channels: int, num_classes: int) -> Cost:
-    """Cost of the classifier on so many features: global pooling, then a linear layer with bias."""
+    """Return the cost of the classifier: global pooling, then a linear layer with bias from `channels` features."""
     return op_cost(Linear(channels, num_classes), Shape(num_classes, FLAT))
 
 
 class CostModel:
-    """Counts structures at one resolution, remembering each block: a mutated network costs a block or two.
+    """Computes the costs of structures at one resolution. It caches blocks, so a mutated network takes little time.
 
-    `num_classes=None` leaves the classifier out.
+    resolution: the side of the square image, in pixels.
+    num_classes: the outputs of the classifier, or None to leave the classifier out.
+    options: see `Options`.
+
+    Raises StructureError if a number is less than 1.
     """
 
-    _CAPACITY = 250_000  # blocks; a hundred megabytes
+    _CAPACITY = 250_000  # blocks, about 100 MB
 
     def __init__(self, resolution: int, num_classes: int | None, options: Options = Options()) -> None:
         if resolution < 1:
@@ -167,8 +181,11 @@ class CostModel:
         self._count = 0
 
     def blocks(self, structure: Structure) -> list[BlockCost]:
-        """Cost and output shape of each block, in order, without the classifier. Raises StructureError."""
-        self(structure)  # checks that they join
+        """Return the cost and output shape of each block, in order, without the classifier.
+
+        Raises StructureError if the structure is not a network at this resolution.
+        """
+        self(structure)  # checks that the channels match
         found: list[BlockCost] = []
         for spec in structure.blocks:
             size = found[-1].shape.size if found else self.resolution
@@ -176,8 +193,8 @@ class CostModel:
         return found
 
     def __call__(self, structure: Structure) -> Cost:
-        """Cost of the whole network. Raises StructureError where it is none at this resolution."""
-        # A search spends a third of its time in this loop, hence plain sums and tuples.
+        """Return the cost of the network. Raises StructureError if it is not a network at this resolution."""
+        # A search spends a third of its time in this loop, so it uses plain sums and tuples.
         params = flops = activations = layers = 0
         size, channels = self.resolution, 0
         for spec in structure.blocks:
@@ -193,7 +210,7 @@ class CostModel:
             layers += block[3]
             channels, size = block[5]
         if not channels:
-            raise StructureError("a structure has at least one block")
+            raise StructureError("the structure has no blocks, expected at least one")
         if self.num_classes is None:
             return Cost(params, flops, activations, layers)
         head = head_cost(channels, self.num_classes)
@@ -226,9 +243,13 @@ def cost(
     use_se: bool = False,
     no_reslink: bool = False,
 ) -> Cost:
-    """Cost of the network on one image of `resolution` × `resolution`, classifier included.
+    """Return the cost of a network for one image of `resolution` × `resolution` pixels.
 
-    `num_classes=None` leaves the classifier out. Equal to what the built module has and does, exactly.
-    Raises StructureError where the structure is no network at that resolution.
+    num_classes: the outputs of the classifier, or None to leave the classifier out.
+    use_se: whether super-blocks have squeeze-and-excitation.
+    no_reslink: whether to leave residual links and their projections out.
+
+    The numbers are exactly those of the built module. Raises StructureError if the structure is not a network at this
+    resolution.
     """
     return _shared_model(resolution, num_classes, Options(use_se, no_reslink))(structure)

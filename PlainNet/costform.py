@@ -1,4 +1,4 @@
-"""The cost of a whole family of blocks as one formula in its channel numbers. See `template.py`, used by `cost.py`."""
+"""Formulas for the cost of a family of blocks in terms of its channel numbers, used by `cost.py`. See `template.py`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from PlainNet.template import Template, Width
 
 @dataclass(frozen=True, slots=True)
 class CostForm:
-    """Sums over the widths of a template and over pairs of them.
+    """The cost of the blocks of a template, as sums over its widths and over pairs of widths.
 
-    pairs: (params, flops, i, j): for each product of widths i and j, which is a convolution from i to j
-        channels, so many weights and so many multiply–accumulates.
-    singles: (params, activations, i): for each channel of width i, as biases, norms and output elements.
-    layers: the blocks' `sub_layers`; out, size: the width and the side of what they make.
+    widths: the different widths in the template; the other fields have indices into them.
+    pairs: (params, flops, i, j) for convolutions from width i to width j: weights and multiply–accumulates per unit
+        of the product of the two widths.
+    singles: (params, activations, i): the parameters of biases and norms, and output elements, per channel of width i.
+    layers: the `sub_layers` of the blocks.
+    out, size: the width (an index) and the side of the output.
     """
 
     widths: tuple[Width, ...]
@@ -30,8 +32,8 @@ class CostForm:
     size: int
 
     def of(self, args: tuple[int, ...]) -> tuple[int, int, int, Shape]:
-        """Params, FLOPs, activations and output shape of the member with these arguments."""
-        known = (*args, 1)  # the last for widths that are constant
+        """Return params, FLOPs, activations and output shape of the block with these arguments."""
+        known = (*args, 1)  # the 1 is for constant widths, whose index is -1
         widths = [known[arg] * numerator // denominator for arg, numerator, denominator in self.widths]
         params = flops = activations = 0
         for weights, macs, i, j in self.pairs:
@@ -46,7 +48,7 @@ class CostForm:
 
 @cache
 def cost_form(template: Template, size: int, options: Options) -> CostForm:
-    """The formula of `template` on inputs of `size` × `size`."""
+    """Return the cost formula of `template` on inputs of `size` × `size` pixels."""
     nodes, shape = lower_block(template.probe, size, options)
     widths: dict[Width, int] = {}
 
@@ -70,7 +72,7 @@ def cost_form(template: Template, size: int, options: Options) -> CostForm:
                 own[index(norm.channels)] += 2
             case Linear():
                 raise TypeError(
-                    f"{template.probe.kind} has a linear layer and cannot promise to be linear in its widths"
+                    f"{template.probe.kind} has a linear layer, which a block type with linear=True cannot have"
                 )
             case other if not isinstance(other, WITHOUT_WEIGHTS):
                 raise UnknownOperationError(other, "cost_form")

@@ -1,4 +1,4 @@
-"""Torch devices by name. Imports torch when it is asked for one, so that the error can be caught without."""
+"""Torch devices by name. torch is imported only in `device_of`, so that `DeviceError` can be used without it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ if TYPE_CHECKING:
 
 
 class DeviceError(ZennasError, ValueError):
-    """A device that this machine has not."""
+    """Raised if the machine does not have a device, or if its name is unknown."""
 
 
 def device_of(name: str) -> torch.device:
-    """The device called `cpu`, `cuda`, `cuda:N`, or `auto`, which is CUDA where there is one. Raises DeviceError."""
+    """Return the torch device named `cpu`, `cuda` or `cuda:N`; `auto` is CUDA if available and the CPU otherwise.
+
+    Raises DeviceError if the name is unknown or the machine does not have the device.
+    """
     import torch
 
     if name == "auto":
@@ -26,6 +29,6 @@ def device_of(name: str) -> torch.device:
         raise DeviceError(f"unknown device {name!r}, expected auto, cpu, cuda or cuda:N") from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise DeviceError(
-            f"device {name} is not there: this machine has {torch.cuda.device_count()} CUDA devices; use cpu"
+            f"device {name} does not exist: this machine has {torch.cuda.device_count()} CUDA devices; use cpu"
         )
     return device

@@ -1,4 +1,4 @@
-"""Changing structures: joining blocks whose channels changed, splitting blocks that grew too deep. No torch."""
+"""Changes to structures: matching the channels of consecutive blocks and splitting deep blocks, without torch."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from PlainNet.ir import BlockSpec
 from PlainNet.lowering import lower_block
 
 SPLIT_THRESHOLD = 6
-"""Zen-NAS splits super-blocks with so many sub-layers."""
+"""Zen-NAS splits super-blocks with at least this many sub-layers."""
 
 
 def out_channels(spec: BlockSpec) -> int:
-    """Channels that the block gives."""
+    """Return the number of output channels of a block."""
     for name in ("out_channels", "channels"):
         value = argument(spec, name)
         if value is not None:
             return value
-    if not spec.branches:  # neither an argument nor inner blocks tell
+    if not spec.branches:  # neither an argument nor an inner block has the number
         return lower_block(spec, PROBE_RESOLUTION)[1].channels
     ends = [out_channels(branch[-1]) for branch in spec.branches]
     return sum(ends) if spec.kind == "MultiCatBlock" else ends[0]
 
 
 def with_argument(spec: BlockSpec, name: str, value: int) -> BlockSpec:
-    """`spec` with its argument `name` replaced; raises ValueError where it has none."""
+    """Return `spec` with its argument `name` changed to `value`. Raises ValueError if it has no such argument."""
     i = block_type(spec.kind).index(name)
     if i is None:
         raise ValueError(f"{spec.kind} has no {name}")
@@ -36,7 +36,7 @@ def with_argument(spec: BlockSpec, name: str, value: int) -> BlockSpec:
 
 
 def with_in_channels(spec: BlockSpec, channels: int) -> BlockSpec:
-    """`spec` taking `channels`. A block that keeps its channels then also gives that many."""
+    """Return `spec` with `channels` input channels. The output of a block that keeps its channels changes as well."""
     if spec.branches:
         branches = tuple(tuple(rejoin(branch, channels)) for branch in spec.branches)
         spec = spec._replace(branches=branches)
@@ -47,7 +47,7 @@ def with_in_channels(spec: BlockSpec, channels: int) -> BlockSpec:
 
 
 def rejoin(blocks: Iterable[BlockSpec], channels: int) -> list[BlockSpec]:
-    """The blocks one after another, each taking what the one before gives, the first taking `channels`."""
+    """Return the blocks with matching channels: each takes the output of the one before, the first `channels`."""
     joined = []
     for spec in blocks:
         if in_channels(spec) != channels:
@@ -58,7 +58,10 @@ def rejoin(blocks: Iterable[BlockSpec], channels: int) -> list[BlockSpec]:
 
 
 def split(spec: BlockSpec, threshold: int = SPLIT_THRESHOLD) -> list[BlockSpec]:
-    """A residual super-block with `threshold` sub-layers or more as several of the same depth; others as they are."""
+    """Split a residual super-block with at least `threshold` sub-layers into several of the same total depth.
+
+    Other blocks are returned unchanged, in a list.
+    """
     positions = _split_positions(spec.kind)
     if positions is None or spec.args[positions.sub_layers] < threshold:
         return [spec]
@@ -79,7 +82,7 @@ class _SplitPositions(NamedTuple):
 
 @cache
 def _split_positions(kind: str) -> _SplitPositions | None:
-    """Where a residual super-block has the arguments that a split changes; None for other blocks."""
+    """The positions of the arguments that a split changes; None if the block is not a residual super-block."""
     found = block_type(kind)
     positions = [found.index(name) for name in _SplitPositions._fields]
     if found.index("bottleneck_channels") is None or None in positions:

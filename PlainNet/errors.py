@@ -1,11 +1,11 @@
-"""The base of all errors that this project raises on purpose."""
+"""The base class of the errors that this project raises."""
 
 from __future__ import annotations
 
 
 class ZennasError(Exception):
-    """An error of this project: its message is one line that names the value, the limit and the way out.
+    """The base class of the errors that this project raises. Catch it to catch all of them.
 
-    Catch it to catch all of them. Each kind also derives from the built-in error it is closest to, `ValueError` or
-    `RuntimeError`.
+    Messages name the value, what was expected, and what to do. Each subclass also derives from the closest built-in
+    error, such as `ValueError` or `RuntimeError`.
     """

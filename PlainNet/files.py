@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Atomic writes: a file is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from pathlib import Path
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` under a temporary name, then rename: a reader sees the old file or the new one."""
+    """Write `text` to `path` in UTF-8, atomically: readers see the old file or the complete new one.
+
+    Missing folders are created. Raises OSError if the file cannot be written.
+    """
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """The same for a file that is no text."""
+    """Write `content` to `path` atomically: readers see the old file or the complete new one.
+
+    Missing folders are created. Raises OSError if the file cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

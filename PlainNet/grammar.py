@@ -1,12 +1,12 @@
-"""From text to structure: `parse("SuperConvK3BNRELU(3,8,1,1)…")`.
+"""The parser: from text to a structure, `parse("SuperConvK3BNRELU(3,8,1,1)…")`.
 
     structure := block+
     block     := NAME "(" [label "|"] [INT ("," INT)*] [","] [branch (";" branch)*] ")"
     branch    := structure
 
-What a block may hold comes from its `BlockType`. White space between tokens is ignored. Anything else
-is a `ParseError` with the column, a caret and what was expected; a text that parses also lowers, so
-that no broken network leaves this file. Time and memory are linear in the text.
+The `BlockType` of a block defines which arguments and inner blocks it has. White space between tokens is ignored. Any
+other text raises a `ParseError` with the column, a caret, and what was expected. `parse` also lowers the structure
+once, so it only returns valid networks. Time and memory are linear in the length of the text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from PlainNet.lowering import lower
 MAX_TEXT = 100_000
 MAX_DEPTH = 32
 PROBE_RESOLUTION = 1024
-"""Structures are lowered once at this size when they are parsed; small enough inputs can still be too small."""
+"""`parse` checks structures on images of this side, in pixels. Smaller images may be too small for a network."""
 
 _TOKEN = re.compile(r"\s*(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<number>[0-9]+)|(?P<mark>[(),;|]))")
 _LABEL = re.compile(r"\s*([^()|,;\s]+)\s*\|")
@@ -29,7 +29,7 @@ _SPACE = re.compile(r"\s*")
 
 
 class ParseError(StructureError):
-    """Text that is no structure. `column` counts from 1; `str(error)` shows the place with a caret."""
+    """Raised if text is not a structure. `column` counts from 1; `str(error)` marks the position with a caret."""
 
     def __init__(self, message: str, text: str, position: int) -> None:
         super().__init__(message)
@@ -41,7 +41,7 @@ class ParseError(StructureError):
         return f"column {self.column}: {self.message}\n  {self.excerpt}\n  {self.caret}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Exceptions cross process boundaries by pickle, which would call __init__ with the message alone.
+        # Pickle, which passes exceptions between processes, would call __init__ with the message only.
         return _restore, (self.message, self.column, self.excerpt, self.caret)
 
 
@@ -52,10 +52,10 @@ def _restore(message: str, column: int, excerpt: str, caret: str) -> ParseError:
 
 
 def _excerpt(text: str, position: int, width: int = 72) -> tuple[str, int]:
-    """A window of `text` around `position`, and where the position is in it."""
+    """A window of `text` around `position`, and the index of the position in the window."""
     start = max(0, min(position - width // 2, len(text) - width))
     window = text[start : start + width]
-    # Line breaks and tabs would move the caret; every character stays one column wide.
+    # Line breaks and tabs would shift the caret, so every character becomes one column wide.
     window = "".join(c if c.isprintable() else " " for c in window)
     before, after = "…" * (start > 0), "…" * (start + width < len(text))
     return before + window + after, position - start + len(before)
@@ -63,7 +63,7 @@ def _excerpt(text: str, position: int, width: int = 72) -> tuple[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
-    """A block with where it stands in the text, for messages found after parsing."""
+    """A block and its position in the text, which messages after parsing need."""
 
     spec: BlockSpec
     start: int
@@ -71,10 +71,10 @@ class _Parsed:
 
 
 def parse(text: str) -> Structure:
-    """The structure that `text` describes.
+    """Return the structure that `text` describes, for example "SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,1)".
 
-    Raises ParseError (a ValueError) if it describes none. Example:
-    `parse("SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,1)")`.
+    Raises ParseError, a ValueError, if the text is not the structure of a valid network, and TypeError if `text` is not
+    a string.
     """
     if not isinstance(text, str):
         raise TypeError(f"a structure is parsed from text, not from {type(text).__name__}")
@@ -90,7 +90,10 @@ def parse(text: str) -> Structure:
 
 
 def read(text: str) -> Structure:
-    """`parse` without the check that the blocks make a network: ten times faster, for text that was checked before."""
+    """Parse `text` without checking that the blocks form a network: ten times faster, for text that was checked before.
+
+    Raises ParseError if the text does not follow the grammar.
+    """
     return Structure.of(p.spec for p in _read(text))
 
 
@@ -103,7 +106,7 @@ def _read(text: str) -> tuple[_Parsed, ...]:
 
 
 def _position(parsed: tuple[_Parsed, ...], path: str) -> int:
-    """Where the block at the dotted index `path` stands, or the innermost written block around it."""
+    """The position of the block at the dotted index `path`, or of the innermost written block around it."""
     first, *rest = path.split(".")
     return _find(parsed[int(first)], rest).start
 
@@ -114,7 +117,7 @@ def _find(block: _Parsed, path: list[str]) -> _Parsed:
     branch = block.branches[0]
     if block_type(block.spec.kind).inner == "branches":
         branch, path = block.branches[int(path[0])], path[1:]
-        if len(branch) == 1:  # such a branch is not numbered further, see blocks/containers.py
+        if len(branch) == 1:  # a branch of one block adds no index, see blocks/containers.py
             return _find(branch[0], path)
     if not path or not path[0].isdigit():
         return branch[0]
@@ -131,7 +134,7 @@ class _Reader:
     # -- grammar -----------------------------------------------------------------------------
 
     def branch(self, depth: int) -> tuple[_Parsed, ...]:
-        """One or more blocks, up to a closing bracket, a semicolon or the end."""
+        """Read one or more blocks, up to a closing bracket, a semicolon or the end."""
         blocks = [self.block(depth)]
         while not self.at_end() and self.peek() not in (")", ";"):
             blocks.append(self.block(depth))
@@ -140,7 +143,7 @@ class _Reader:
     def block(self, depth: int) -> _Parsed:
         start = self.skip_space()
         if depth >= MAX_DEPTH:
-            raise self.error(f"blocks are nested more than {MAX_DEPTH} deep")
+            raise self.error(f"blocks are nested more than {MAX_DEPTH} levels deep")
         kind = self.kind()
         self.expect("(", f"( after {kind.kind}")
         label = _LABEL.match(self.text, self.position)
@@ -172,7 +175,7 @@ class _Reader:
         return kind
 
     def numbers(self, kind: BlockType) -> tuple[int, ...]:
-        """The integer arguments; a block with `complete` may leave out the last ones."""
+        """Read the integer arguments. A block with `complete` may omit the last ones."""
         values: list[int] = []
         for param in kind.params:
             if kind.complete is not None and not self.peek().isdigit():
@@ -214,7 +217,7 @@ class _Reader:
         return self.skip_space() == len(self.text)
 
     def peek(self) -> str:
-        """The next character that is not white space; empty at the end."""
+        """The next character that is not white space, or "" at the end."""
         return self.text[self.skip_space() : self.position + 1]
 
     def expect(self, mark: str, description: str) -> None:

@@ -1,8 +1,8 @@
-"""What a network is: an immutable list of blocks, nothing built, nothing counted.
+"""Structures: networks as immutable lists of blocks.
 
-`BlockSpec` is one block as written, `Structure` a whole network. Text becomes a structure in
-`grammar.py`; what a block means is in `blocks/`; everything else (cost, module, score, latency)
-interprets the op graph that `lowering.py` makes of a structure. No torch here.
+`BlockSpec` is one block as written, and `Structure` is a whole network. `grammar.py` parses text into structures, and
+the files in `blocks/` define what blocks mean. Everything else (cost, module, score, latency) interprets the op graph
+that `lowering.py` makes from a structure. This file does not import torch.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from PlainNet.errors import ZennasError
 
 
 class StructureError(ZennasError, ValueError):
-    """A structure that is no network: channels that do not join, an input too small, a broken block.
+    """Raised if a structure is not a network: channels do not match, the input is too small, or a block is not valid.
 
-    `path` says which block, as a dotted index: "2" is the third block, "2.0" the first inside it.
+    message: the reason. path: the block, as a dotted index: "2" is the third block, "2.0" the first block inside it.
     """
 
     def __init__(self, message: str, path: str = "") -> None:
@@ -27,20 +27,21 @@ class StructureError(ZennasError, ValueError):
 
 
 def does_not_join(kind: str, takes: int, given: int) -> str:
-    """The message for a block that takes other channels than there are."""
-    return f"{kind} takes {takes} channels, what comes before it gives {given}"
+    """Return the message for a block whose input channels do not match the output of the previous block."""
+    return f"{kind} takes {takes} channels, but the block before it outputs {given}"
 
 
 class BlockSpec(NamedTuple):
     """One block as written: `SuperResK3K3(8,16,1,8,1)` is `BlockSpec("SuperResK3K3", (8, 16, 1, 8, 1))`.
 
-    `args` are the integers in the order of the grammar (`blocktype.BlockType.params` names them).
-    `branches` are the inner blocks: one branch for `Sequential` and the residual blocks, one for
-    each parallel path of `MultiSumBlock` and `MultiCatBlock`, none otherwise.
-    `name` is the optional label of `Block(name|...)`; it is part of the text, hence of the identity.
+    kind: the name of the block's type.
+    args: the integer arguments, in order; `BlockType.params` has their names.
+    branches: the inner blocks. `Sequential` and the residual blocks have one branch, `MultiSumBlock` and
+        `MultiCatBlock` have one for each parallel path, and other blocks have none.
+    name: the optional label in `Block(name|...)`. Blocks with different labels are different.
     """
 
-    # A NamedTuple and not a dataclass: a search makes and hashes millions of these.
+    # A NamedTuple instead of a dataclass, because a search makes and hashes millions of these.
     kind: str
     args: tuple[int, ...]
     branches: tuple[tuple[BlockSpec, ...], ...] = ()
@@ -57,28 +58,29 @@ class BlockSpec(NamedTuple):
 
 
 def super_block(kind: str, args: tuple[int, ...]) -> BlockSpec:
-    """`BlockSpec(kind, args)`, three times faster: for the inner loop of a search."""
+    """Return `BlockSpec(kind, args)` in a third of the time, for the inner loop of a search."""
     return tuple.__new__(BlockSpec, (kind, args, (), ""))
 
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """A network without its classifier head, as a tuple of blocks.
+    """A network without its classifier, as a tuple of blocks. Immutable, hashable and comparable.
 
-    Hashable and comparable; `str(structure)` is canonical and `Structure.parse(str(s)) == s`.
-    Made by hand it is not checked: `PlainNet.parse` and every interpreter check it.
+    `str(structure)` is its canonical text, and `Structure.parse(str(s)) == s`. The constructor checks nothing;
+    `PlainNet.parse`, `PlainNet.cost` and `PlainNet.build` check that the blocks form a network.
     """
 
     blocks: tuple[BlockSpec, ...]
 
     @classmethod
     def of(cls, blocks: Iterable[BlockSpec]) -> Structure:
+        """Return the structure of any iterable of blocks."""
         return cls(tuple(blocks))
 
     @classmethod
     def parse(cls, text: str) -> Structure:
-        """The structure that `text` describes; raises `PlainNet.ParseError`. See `grammar.py`."""
-        from PlainNet.grammar import parse  # grammar.py builds on this file
+        """Return the structure that `text` describes. Raises `PlainNet.ParseError` if it is not a structure."""
+        from PlainNet.grammar import parse  # grammar.py imports this file
 
         return parse(text)
 

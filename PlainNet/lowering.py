@@ -1,7 +1,7 @@
-"""From structure to operations: `lower` makes the `OpGraph` that every other part interprets.
+"""Lowering: from a structure to the `OpGraph` that all other parts interpret.
 
-Blocks (see `blocks/`) call the methods of `Builder`; the builder checks shapes, so that a structure
-that lowers is a network. No torch here.
+Blocks (see `blocks/`) call the methods of `Builder`, which checks shapes: a structure that can be lowered is a network.
+This file does not import torch.
 """
 
 from __future__ import annotations
@@ -39,20 +39,23 @@ from PlainNet.ops import (
     positions,
 )
 
-# More than this is a mistake in the text; lowering stops there, before a machine runs out of memory.
+# Larger structures are mistakes in the text. Lowering stops before the machine runs out of memory.
 MAX_NODES = 50_000
 MAX_WEIGHTS = 2**31
 
 
 class Value(NamedTuple):
-    """A value under construction: its number in the graph and its shape."""
+    """A value of the graph under construction: its number and its shape."""
 
     number: int
     shape: Shape
 
 
 class Builder:
-    """Appends operations to a graph, checking shapes. Blocks get one to write into."""
+    """Appends operations to a graph and checks their shapes. Each block writes its operations with it.
+
+    All methods raise StructureError if an input has the wrong shape or the graph becomes too large.
+    """
 
     def __init__(self, shape: Shape, options: Options) -> None:
         self.options = options
@@ -71,7 +74,7 @@ class Builder:
 
     @contextmanager
     def at(self, name: str | int) -> Iterator[None]:
-        """Everything made inside stands below `name` in the path."""
+        """Add `name` to the path of all operations that are made inside the `with` block."""
         self._path.append(str(name))
         try:
             yield
@@ -79,6 +82,7 @@ class Builder:
             self._path.pop()
 
     def fail(self, message: str) -> StructureError:
+        """Return an error for the block at the current path; the caller raises it."""
         return StructureError(message, self.path)
 
     # -- operations --------------------------------------------------------------------------
@@ -101,7 +105,7 @@ class Builder:
         return self._emit(op, (x,), Shape(out_channels, positions(op, size)))
 
     def row_column_conv(self, x: Value, out_channels: int, kernel: int, stride: int = 1) -> Value:
-        """A convolution of 1 × kernel, then one of kernel × 1."""
+        """Add a convolution of 1 × kernel, followed by one of kernel × 1."""
         channels, size = self._image(x, "a convolution")
         self._count((channels + out_channels) * out_channels * kernel)
         op = RowColumnConv(channels, out_channels, kernel, stride, size)
@@ -139,15 +143,13 @@ class Builder:
 
     def flatten(self, x: Value) -> Value:
         channels, size = self._image(x, "Flatten")
-        if size != 1:  # its length would depend on the resolution, and so would the weights behind it
-            raise self.fail(
-                f"Flatten takes 1×1 features and gets {x.shape}: put AdaptiveAvgPool({channels},1) before it"
-            )
+        if size != 1:  # the length, and the weights of the next layer, would depend on the resolution
+            raise self.fail(f"Flatten takes 1×1 features, got {x.shape}: put AdaptiveAvgPool({channels},1) before it")
         return self._emit(Flatten(), (x,), Shape(channels, FLAT))
 
     def linear(self, x: Value, out_features: int, bias: bool = True) -> Value:
         if x.shape.size != FLAT:
-            raise self.fail(f"Linear needs a flat input and gets {x.shape}: put AdaptiveAvgPool and Flatten before it")
+            raise self.fail(f"Linear needs a flat input, got {x.shape}: put AdaptiveAvgPool and Flatten before it")
         self._count(x.shape.channels * out_features)
         return self._emit(Linear(x.shape.channels, out_features, bias), (x,), Shape(out_features, FLAT))
 
@@ -159,9 +161,9 @@ class Builder:
         return self._emit(Shift(), (x,), x.shape)
 
     def truncate(self, x: Value, channels: int) -> Value:
-        """The first `channels` channels of `x`; `x` itself where it has no more."""
+        """Return the first `channels` channels of `x`, or `x` itself if it has exactly that many."""
         if channels > x.shape.channels:
-            raise self.fail(f"{x.shape} has no {channels} channels to keep")
+            raise self.fail(f"cannot keep {channels} channels of {x.shape}, which has fewer")
         if channels == x.shape.channels:
             return x
         return self._emit(Truncate(channels), (x,), Shape(channels, x.shape.size))
@@ -186,7 +188,7 @@ class Builder:
     # -- blocks ------------------------------------------------------------------------------
 
     def block(self, x: Value, spec: BlockSpec) -> Value:
-        """Lower one block at the current path."""
+        """Lower one block at the current path and return its output."""
         try:
             kind, takes = block_type(spec.kind), in_channels(spec)
         except StructureError as error:
@@ -199,7 +201,7 @@ class Builder:
         return kind.lower(self, x, spec)
 
     def sequence(self, x: Value, specs: Sequence[BlockSpec], first: int = 0) -> Value:
-        """Lower blocks one after another, numbered from `first` below the current path."""
+        """Lower consecutive blocks, numbered from `first` below the current path, and return the last output."""
         for i, spec in enumerate(specs, first):
             self._path.append(str(i))
             x = self.block(x, spec)
@@ -207,14 +209,14 @@ class Builder:
         return x
 
     def top_level(self, x: Value, specs: Sequence[BlockSpec]) -> Iterator[Value]:
-        """Lower the blocks of a structure, giving the output of each."""
+        """Lower the blocks of a structure and yield the output of each."""
         for i, spec in enumerate(specs):
             self._block = i
             x = self.sequence(x, [spec], first=i)
             yield x
 
     def head(self, x: Value, num_classes: int) -> Value:
-        """The classifier: global average pooling, flatten (both unless flat already), linear with bias."""
+        """Add the classifier: global average pooling and flatten, unless `x` is flat, then a linear layer with bias."""
         self._block = HEAD
         with self.at("fc_linear"):
             if x.shape.size != FLAT:
@@ -229,7 +231,7 @@ class Builder:
         if isinstance(op, (Conv, RowColumnConv, BatchNorm, Linear)):
             if self.path in self._weighted:
                 raise ValueError(
-                    f"two layers with weights stand at {self.path!r}: give each a place with builder.at(...)"
+                    f"two layers with weights have the path {self.path!r}: give each its own with builder.at(...)"
                 )
             self._weighted.add(self.path)
         self.nodes.append(Node(op, tuple(v.number for v in inputs), shape, self.path, self._block))
@@ -242,20 +244,23 @@ class Builder:
 
     def _image(self, x: Value, what: str) -> Shape:
         if x.shape.size == FLAT:
-            raise self.fail(f"{what} needs height and width, its input is flat ({x.shape})")
+            raise self.fail(f"{what} needs height and width, but its input is flat ({x.shape})")
         return x.shape
 
 
 def lower(
     structure: Structure, *, resolution: int, num_classes: int | None = None, options: Options = Options()
 ) -> OpGraph:
-    """The op graph of `structure` on images of `resolution` × `resolution`.
+    """Return the op graph of `structure` for images of `resolution` × `resolution` pixels.
 
-    With `num_classes` the classifier head is appended; without, the graph ends before global pooling.
-    The input has as many channels as the first block takes. Raises StructureError.
+    num_classes: the outputs of the classifier, or None for a graph that ends before global pooling.
+    options: see `Options`.
+
+    The number of input channels is that of the first block. Raises StructureError if the structure is not a network at
+    this resolution.
     """
     if not structure.blocks:
-        raise StructureError("a structure has at least one block")
+        raise StructureError("the structure has no blocks, expected at least one")
     if resolution < 1:
         raise StructureError(f"the resolution is {resolution}, expected at least 1")
     if num_classes is not None and num_classes < 1:
@@ -267,9 +272,10 @@ def lower(
 
 
 def part_graph(specs: Sequence[BlockSpec], size: int, options: Options = Options()) -> OpGraph:
-    """The op graph of some blocks, at least one, on an input of `size` × `size`, `FLAT` for a vector.
+    """Return the op graph of one or more consecutive blocks.
 
-    Raises StructureError.
+    size: the side of the input in pixels, or `FLAT` for a vector. Raises StructureError if the blocks do not work on
+    such an input.
     """
     builder = Builder(Shape(in_channels(specs[0]), size), options)
     outputs = tuple(out.number for out in builder.top_level(builder.input, specs))
@@ -277,6 +283,9 @@ def part_graph(specs: Sequence[BlockSpec], size: int, options: Options = Options
 
 
 def lower_block(spec: BlockSpec, size: int, options: Options = Options()) -> tuple[Sequence[Node], Shape]:
-    """The operations of one block on an input of `size` × `size`, and the shape they make."""
+    """Return the operations of one block on an input of `size` × `size` pixels, and its output shape.
+
+    Raises StructureError if the block does not work on such an input.
+    """
     graph = part_graph([spec], size, options)
     return graph.nodes, graph.shape_of(graph.output)

@@ -1,4 +1,4 @@
-"""The classifier network of a structure: its blocks, global average pooling, a linear layer. Imports torch."""
+"""`MasterNet`, the network of a structure: its blocks, global average pooling, and a linear layer. Imports torch."""
 
 from __future__ import annotations
 
@@ -15,16 +15,20 @@ from PlainNet.ops import BN_EPS, FLAT, Linear
 
 
 class MasterNet(nn.Module):
-    """A network for images of shape (N, C, H, W), giving logits (N, num_classes).
+    """The network of a structure, from images (N, C, H, W) to logits (N, num_classes).
 
-    Attributes: `structure`, `num_classes`, `options`; `blocks`, one module a block; `fc_linear`.
+    structure: the `Structure` of the network. num_classes: the outputs of the classifier. options: see `Options`.
+    bn_eps: the epsilon of all batch-norms.
+
+    `blocks` has one module for each block, and `fc_linear` is the classifier. Raises StructureError if the structure is
+    not a network.
     """
 
     def __init__(
         self, structure: Structure, num_classes: int, options: Options = Options(), bn_eps: float = BN_EPS
     ) -> None:
         super().__init__()
-        # Modules take any resolution; lowering wants one, that every usual total stride divides.
+        # Modules work at any resolution. Lowering needs one, which should be divisible by all usual strides.
         graph = lower(structure, resolution=PROBE_RESOLUTION, num_classes=num_classes, options=options)
         self.structure = structure
         self.num_classes = num_classes
@@ -39,7 +43,7 @@ class MasterNet(nn.Module):
         return self._classify(self.forward_pre_GAP(x))
 
     def forward_pre_GAP(self, x: Tensor) -> Tensor:
-        """The features before global average pooling, (N, C', H', W'). The Zen-score is defined on them."""
+        """Return the features before global average pooling, (N, C', H', W'). The Zen-score is defined on them."""
         for block in self.blocks:
             x = block(x)
         return x
@@ -47,10 +51,11 @@ class MasterNet(nn.Module):
     def extract_stage_features_and_logit(
         self, x: Tensor, target_downsample_ratio: int | None = None
     ) -> tuple[list[Tensor], Tensor]:
-        """Features for distillation, and the logits.
+        """Return feature maps for distillation, each (N, C', H', W'), and the logits (N, num_classes).
 
-        The first feature is the output of the first block whose down-sampling is
-        `target_downsample_ratio`, the next one of the first block at twice that, and so on.
+        The first feature map is the output of the first block that reduces the resolution by
+        `target_downsample_ratio`, the next one of the first block that reduces it by twice as much, and so on. If the
+        ratio is None, there are no feature maps.
         """
         features = []
         wanted = target_downsample_ratio
@@ -80,8 +85,13 @@ def build(
     no_reslink: bool = False,
     bn_eps: float | None = None,
 ) -> MasterNet:
-    """The network of `structure` with freshly initialised weights (torch's defaults). Raises StructureError.
+    """Return the network of `structure` with random weights (torch's default initialisation).
 
-    bn_eps: of all batch-norms, None for Zen-NAS's, `BN_EPS`.
+    num_classes: the outputs of the classifier.
+    use_se: whether super-blocks have squeeze-and-excitation.
+    no_reslink: whether to leave residual links and their projections out.
+    bn_eps: the epsilon of all batch-norms, or None for `BN_EPS`, Zen-NAS's value.
+
+    Raises StructureError if the structure is not a network.
     """
     return MasterNet(structure, num_classes, Options(use_se, no_reslink), BN_EPS if bn_eps is None else bn_eps)

@@ -1,7 +1,7 @@
-"""From op graph to `torch.nn.Module`s: one `torch.fx.GraphModule` for each block of a structure.
+"""Modules from an op graph: one `torch.fx.GraphModule` for each block of a structure. Imports torch.
 
-`masternet.py` puts the blocks and the classifier together. Weights are named by the path of their
-node: the convolution at "1.0.3" is `blocks.1.0.3` of the network. Imports torch.
+`masternet.py` combines the blocks and the classifier. Weights are named after the path of their node: the convolution
+at "1.0.3" is `blocks.1.0.3` of the network.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from PlainNet.ops import BN_EPS, BN_MOMENTUM, OpGraph, UnknownOperationError
 
 
 def op_module(op: ops.Op, bn_eps: float = BN_EPS) -> nn.Module | None:
-    """The module that holds the operation's weights; None where it has none."""
+    """Return the module with the weights of an operation, or None if it has no weights."""
     match op:
         case ops.Conv():
             return nn.Conv2d(
@@ -54,7 +54,10 @@ def _factor_module(factor: ops.Factor) -> nn.Conv2d:
 
 
 def op_function(op: ops.Op) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """The torch function of an operation without weights, and what follows its tensors in the call."""
+    """Return the torch function of an operation without weights, and the arguments that follow its tensors.
+
+    Raises UnknownOperationError for an operation that is not handled here.
+    """
     match op:
         case ops.Relu():
             return F.relu, ()
@@ -84,7 +87,7 @@ def op_function(op: ops.Op) -> tuple[Callable[..., Any], tuple[Any, ...]]:
 
 
 def block_module(graph: OpGraph, index: int, bn_eps: float = BN_EPS) -> fx.GraphModule:
-    """The top-level block `index` of `graph`, as a module from its input tensor to its output tensor."""
+    """Return the block `index` of the structure of `graph`, as a module from its input to its output tensor."""
     traced = fx.Graph()
     entry = graph.block_outputs[index - 1] if index else 0
     values = {entry: traced.placeholder("x")}
@@ -108,7 +111,7 @@ def block_module(graph: OpGraph, index: int, bn_eps: float = BN_EPS) -> fx.Graph
 
 
 def _add_nested(root: nn.Module, name: str, module: nn.Module) -> None:
-    """Add `module` to `root` under a dotted name, making the modules in between."""
+    """Add `module` to `root` under a dotted name and make the modules in between."""
     *parents, last = name.split(".")
     for parent in parents:
         if not hasattr(root, parent):

@@ -1,8 +1,8 @@
-"""The primitive operations that blocks are made of, and the graph that holds them.
+"""Primitive operations and the op graph, which represents a network.
 
-`OpGraph` is in static single assignment form: value 0 is the input, node `i` makes value `i + 1`
-and names the values it reads. Residuals, branches and cells therefore need no special case.
-Graphs are made by `lowering.py` and read by `cost.py`, `modules.py` and the closed-form score.
+`OpGraph` is in static single assignment form: value 0 is the input, and `nodes[i]` makes value `i + 1` from the values
+that it lists. Residual links, branches and cells need no special cases. `lowering.py` makes graphs; `cost.py`,
+`modules.py` and the closed-form score interpret them.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from PlainNet.errors import ZennasError
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """2-D convolution, square kernel, padding (extent - 1) // 2; weight (out, in / groups, kernel, kernel).
+    """2-D convolution with a square kernel, weights (out, in / groups, kernel, kernel), and padding (extent - 1) // 2.
 
-    dilation: the distance between taps; `extent` is the side of the window that they span.
+    dilation: the distance between the taps of the kernel. extent: the side of the window that the taps span.
     """
 
     in_channels: int
@@ -38,7 +38,7 @@ class Conv:
 
 
 class Factor(NamedTuple):
-    """One of the two convolutions of a `RowColumnConv`: its name, its channels, and pairs of (height, width)."""
+    """One of the two convolutions of a `RowColumnConv`. kernel, stride and padding are pairs (height, width)."""
 
     name: str
     in_channels: int
@@ -50,10 +50,11 @@ class Factor(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RowColumnConv:
-    """A convolution of 1 × kernel and, right behind it, one of kernel × 1; padding (kernel - 1) // 2, no bias.
+    """A convolution of 1 × kernel followed by one of kernel × 1, with padding (kernel - 1) // 2 and no bias.
 
-    One operation, as the value in between is not square where there is a stride: the first convolution makes it
-    narrower, the second lower. size: the side of the input, which says how high it is in between.
+    The pair is a single operation because the value in between is not square if there is a stride: the first
+    convolution reduces the width, and the second one the height. size: the side of the input, and so the height of the
+    value in between.
     """
 
     in_channels: int
@@ -68,7 +69,7 @@ class RowColumnConv:
 
     @property
     def factors(self) -> tuple[Factor, Factor]:
-        """Along rows, then along columns; weights (out, in, 1, kernel) and (out, out, kernel, 1)."""
+        """The convolution along rows, weights (out, in, 1, kernel), then along columns, (out, out, kernel, 1)."""
         row = Factor("row", self.in_channels, self.out_channels, (1, self.kernel), (1, self.stride), (0, self.padding))
         column = Factor(
             "column", self.out_channels, self.out_channels, (self.kernel, 1), (self.stride, 1), (self.padding, 0)
@@ -85,7 +86,7 @@ class BatchNorm:
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """Fully connected layer on a flat value; weight (out, in)."""
+    """Fully connected layer on a flat value, with weights (out, in)."""
 
     in_features: int
     out_features: int
@@ -109,7 +110,7 @@ class Sigmoid:
 
 @dataclass(frozen=True, slots=True)
 class MaxPool:
-    """Max pooling, padding (kernel - 1) // 2."""
+    """Max pooling with padding (kernel - 1) // 2."""
 
     kernel: int
     stride: int
@@ -121,9 +122,9 @@ class MaxPool:
 
 @dataclass(frozen=True, slots=True)
 class AvgPool:
-    """Average pooling, padding (kernel - 1) // 2; the mean is over what lies inside the border.
+    """Average pooling with padding (kernel - 1) // 2. The mean excludes the padding.
 
-    ceil: whether a last window that is only partly inside counts.
+    ceil: whether there is an output for a last window that is only partly inside the input.
     """
 
     kernel: int
@@ -144,34 +145,34 @@ class AdaptiveAvgPool:
 
 @dataclass(frozen=True, slots=True)
 class Flatten:
-    """(channels, 1, 1) to a flat vector."""
+    """Reshape (channels, 1, 1) to a flat vector."""
 
 
 @dataclass(frozen=True, slots=True)
 class Zero:
-    """Zeros of the input's shape: what cells call `none`."""
+    """Zeros in the shape of the input; the operation `none` of cells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """One position up and to the left; zeros enter at the bottom and at the right."""
+    """Shift by one position up and one to the left, filled with zeros at the bottom and on the right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Truncate:
-    """The first so many channels."""
+    """Keep the first `channels` channels."""
 
     channels: int
 
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """Sum of two values of one shape."""
+    """Sum of two values of the same shape."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mul:
-    """Product of an image-shaped value and a gate of shape (channels, 1, 1)."""
+    """Product of a feature map and a gate of shape (channels, 1, 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ Op: TypeAlias = (
     | Mul
     | Concat
 )
-"""Whoever interprets operations raises `UnknownOperationError` for one that it does not know."""
+"""Any primitive operation. Interpreters raise `UnknownOperationError` for an operation that they do not handle."""
 
 WITHOUT_WEIGHTS = (
     Relu,
@@ -218,7 +219,7 @@ WITHOUT_WEIGHTS = (
 
 
 def positions(op: Conv | RowColumnConv | MaxPool | AvgPool, size: int) -> int:
-    """How many positions the operation's window takes along a side of `size`."""
+    """Return the side of the output for an input of side `size`, in pixels."""
     extent = op.extent if isinstance(op, Conv) else op.kernel
     free = size + 2 * op.padding - extent
     steps = -(-free // op.stride) if isinstance(op, AvgPool) and op.ceil else free // op.stride
@@ -226,23 +227,23 @@ def positions(op: Conv | RowColumnConv | MaxPool | AvgPool, size: int) -> int:
 
 
 class UnknownOperationError(ZennasError, TypeError):
-    """An operation that an interpreter of op graphs does not know yet."""
+    """Raised by an interpreter of op graphs for an operation that it does not handle."""
 
     def __init__(self, op: object, where: str) -> None:
-        super().__init__(f"{where} does not know the operation {type(op).__name__}: add it there")
+        super().__init__(f"{where} does not handle the operation {type(op).__name__}: add it there")
 
 
 BN_EPS = 1e-3
-"""Of every batch-norm, as in Zen-NAS's classifier networks."""
+"""Epsilon of batch-norms, as in Zen-NAS's classifiers."""
 BN_MOMENTUM = 0.1
-"""How far a pass in training moves running statistics; torch's default."""
+"""Momentum of the running statistics of batch-norms, torch's default."""
 
 FLAT = 0
-"""The `size` of a value that has no height and width any more."""
+"""The `size` of a flat value, which has no height and width."""
 
 
 class Shape(NamedTuple):
-    """Channels and side of a square feature map; `size` is `FLAT` for a vector, after `Flatten`."""
+    """The shape of a value for one image: channels, and the side of a square feature map in pixels or `FLAT`."""
 
     channels: int
     size: int
@@ -254,7 +255,7 @@ class Shape(NamedTuple):
 
     @property
     def dims(self) -> tuple[int, ...]:
-        """(C, H, W), or (features,) where flat."""
+        """(C, H, W), or (features,) for a flat value."""
         return (self.channels, self.size, self.size) if self.size else (self.channels,)
 
     def __str__(self) -> str:
@@ -262,11 +263,12 @@ class Shape(NamedTuple):
 
 
 class Node(NamedTuple):
-    """One operation: what it is, the values it reads, the shape it makes, and where in the structure it stands.
+    """One operation in an op graph.
 
-    `path` is the dotted index of the block that made it ("1.0.3": second block, its first unit, fourth
-    layer there), which is also the name of its weights in the built module. `block` is the index of the
-    top-level block, or `HEAD`.
+    op: the operation. inputs: the numbers of the values it reads. shape: the shape of its output.
+    path: the dotted index of the block that made it, and the name of its weights in the module. "1.0.3" is the fourth
+        layer of the first unit of the second block.
+    block: the index of the top-level block, or `HEAD`.
     """
 
     op: Op
@@ -282,7 +284,11 @@ HEAD = -1
 
 @dataclass(frozen=True, slots=True)
 class OpGraph:
-    """A lowered network. `shape_of(0)` is the input; `output` and `block_outputs` are value numbers."""
+    """A lowered network.
+
+    input: the shape of the input. nodes: the operations, in order. output: the number of the last value.
+    block_outputs: the numbers of the outputs of the top-level blocks.
+    """
 
     input: Shape
     nodes: tuple[Node, ...]
@@ -290,8 +296,9 @@ class OpGraph:
     block_outputs: tuple[int, ...]
 
     def shape_of(self, value: int) -> Shape:
+        """Return the shape of a value, given its number; value 0 is the input."""
         return self.nodes[value - 1].shape if value else self.input
 
     def producer(self, value: int) -> Op | None:
-        """The operation that makes `value`; None for the input."""
+        """Return the operation that makes the value with the number `value`, or None for the input."""
         return self.nodes[value - 1].op if value else None

@@ -1,13 +1,13 @@
-"""Counting a block once for all channel numbers.
+"""Templates: families of blocks that differ only in their channel numbers, so that a block is analysed only once.
 
-A search meets a new block almost every time it mutates, but seldom a new *kind* of block: the operations
-of `SuperResK3K3(24,48,2,32,3)` are those of every stride-2, three-sub-layer `SuperResK3K3`, with other
-widths. A `Template` is such a family. Its `probe` is a member with channel numbers that cannot be
-confused; whoever interprets the probe's op graph asks `width` which argument a number comes from, and
-can then evaluate its own formulas for any member without lowering it. See `cost.py` for an example.
+Almost every mutation of a search makes a new block, but rarely a new family: `SuperResK3K3(24,48,2,32,3)` has the same
+operations as every other `SuperResK3K3` with stride 2 and three sub-layers, only with other widths. A `Template` is
+such a family. Its `probe` is a member whose channel numbers cannot be confused with each other. An interpreter lowers
+the probe, asks `width` which argument each number comes from, and then has formulas for all members. See `costform.py`
+for an example.
 
-Only blocks whose type promises it (`BlockType.linear`) have templates, and only where all channel
-arguments are multiples of 8; everything else is lowered and cached block by block.
+Only blocks whose type promises it (`BlockType.linear`) have templates, and only if all channel arguments are multiples
+of 8. All other blocks are lowered and cached one by one.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from PlainNet.ir import BlockSpec
 _CHANNEL_PARAMS = ("in_channels", "out_channels", "bottleneck_channels")
 _PRIMES = (11, 13, 17)
 _UNIT = 8
-_MAX_RATIO = 8  # below the primes, so that no number is a multiple of two arguments
+_MAX_RATIO = 8  # less than the primes, so that no number is a multiple of two arguments
 
 
 class Width(NamedTuple):
-    """A number of channels as a multiple of one argument of the block: `args[arg] * numerator // denominator`.
+    """A number of channels as a multiple of one argument of a block: `args[arg] * numerator // denominator`.
 
-    A constant has `arg` -1 and is its numerator.
+    For a constant, `arg` is -1 and `numerator` is the constant.
     """
 
     arg: int
@@ -39,18 +39,22 @@ class Width(NamedTuple):
     denominator: int
 
     def of(self, args: tuple[int, ...]) -> int:
+        """Return the number of channels for the given arguments of the block."""
         return self.numerator if self.arg < 0 else args[self.arg] * self.numerator // self.denominator
 
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """A family of blocks; equal templates are the same object, compared by identity: cheap dictionary keys."""
+    """A family of blocks that differ only in their channel numbers.
+
+    Equal templates are the same object and are compared by identity, which makes them fast dictionary keys.
+    """
 
     probe: BlockSpec
     channel_args: tuple[int, ...]
 
     def width(self, number: int) -> Width:
-        """Which argument `number`, found in the op graph of the probe, is a multiple of."""
+        """Return the argument that `number`, a number of channels in the probe's op graph, is a multiple of."""
         for arg in self.channel_args:
             ratio = Fraction(number, self.probe.args[arg])
             if ratio.denominator <= 4 and ratio.numerator <= _MAX_RATIO:
@@ -59,9 +63,9 @@ class Template:
 
 
 def template_of(spec: BlockSpec) -> Template | None:
-    """The template that `spec` belongs to, or None where it has none, as where its arguments are not allowed.
+    """Return the template of `spec`, or None if it has none or its channel numbers are not valid.
 
-    Raises StructureError for a wrong argument that is no number of channels.
+    Raises StructureError if another argument is not valid.
     """
     layout = _layout(spec.kind)
     if layout is None or len(spec.args) != layout.arguments:
@@ -70,12 +74,12 @@ def template_of(spec: BlockSpec) -> Template | None:
     for c in channels:
         if c % _UNIT or not 0 < c <= MAX_CHANNELS:
             return None
-    # A block may do something else where bottleneck and out channels are equal: leave out a projection.
+    # If bottleneck and out channels are equal, a block may differ: it may omit a projection.
     return _template(spec.kind, layout.rest(spec.args), len(channels) > 2 and channels[1] == channels[2])
 
 
 class _Layout(NamedTuple):
-    """Where the arguments of a kind are: channels as (in, out, bottleneck if there is one), and the rest."""
+    """The positions of a kind's arguments: channels (in, out, and bottleneck if it has one), and the rest."""
 
     arguments: int
     channel_args: tuple[int, ...]
@@ -94,7 +98,7 @@ def _layout(kind: str) -> _Layout | None:
 
 
 def _getter(positions: tuple[int, ...]) -> Callable[[tuple[int, ...]], tuple[int, ...]]:
-    """The arguments at `positions`, always as a tuple."""
+    """A function that returns the arguments at `positions`, always as a tuple."""
     if len(positions) > 1:
         return itemgetter(*positions)
     return lambda args: tuple(args[i] for i in positions)

@@ -1,7 +1,7 @@
-"""What a search space is, and how one is found by name or path.
+"""The interface of search spaces, and `load_space`, which finds one by name or path.
 
-A space says which structures are reachable; budgets and scores are not its business. A file in this
-package registers its space in `SPACES`; a user's own file is loaded by `gen_search_space.py`.
+A search space defines which structures can be reached. It knows nothing about budgets and scores. Each file in this
+package registers its space in `SPACES`. `gen_search_space.py` loads search spaces from users' files.
 """
 
 from __future__ import annotations
@@ -16,66 +16,70 @@ from PlainNet.registry import Registry, UnknownNameError
 
 
 class SearchSpaceError(ZennasError, ValueError):
-    """A search space that cannot be used, or a structure that is not in it."""
+    """Raised if a search space cannot be used, or if a structure is not in it."""
 
 
 class SearchSpace(Protocol):
-    """Structures reachable from a first one by mutation.
+    """The structures that can be reached from an initial one by mutation.
 
-    All randomness comes from the `rng` that is passed in.
+    All randomness comes from the `rng` argument, so that the same seed gives the same structures.
     """
 
     @property
     def name(self) -> str: ...
 
     def initial(self) -> Structure:
-        """Where a search starts."""
+        """Return the structure that a search starts from."""
 
     def sample(self, rng: Random) -> Structure:
-        """A random structure, some dozens of mutations away from the initial one."""
+        """Return a random structure. Open spaces take a few dozen mutations of the initial structure."""
 
     def mutate(self, structure: Structure, rng: Random, changes: int = 1) -> Structure:
-        """`structure` with up to `changes` blocks replaced, joined and split; it may come out equal."""
+        """Return a copy of `structure` with up to `changes` random changes. The result may equal `structure`."""
 
     def contains(self, structure: Structure) -> bool:
-        """Whether mutations can lead to `structure`."""
+        """Return whether mutations can lead to `structure`."""
 
 
 @runtime_checkable
 class CellSpace(SearchSpace, Protocol):
-    """A space whose networks have a notation of their own: that of a benchmark or a paper.
+    """A search space whose networks also have the notation of a benchmark or a paper.
 
-    The methods raise SearchSpaceError, in one line, for text that is no architecture and for a structure that is not
-    in the space. `read(write(s)) == s`.
+    `read(write(s)) == s` for every structure of the space. All three methods raise SearchSpaceError, with a one-line
+    message, if the text is not an architecture or the structure is not in the space.
     """
 
     def read(self, text: str) -> Structure:
-        """The network of an architecture in the space's notation."""
+        """Return the network of an architecture that is written in the space's notation."""
 
     def write(self, structure: Structure) -> str:
-        """The architecture of a network, in the space's notation."""
+        """Return the architecture of a network in the space's notation."""
 
     def canonical(self, structure: Structure) -> str:
-        """A name that networks share if they are known to compute the same function of their weights."""
+        """Return a name that is equal for networks known to compute the same function of their weights."""
 
 
 class SpaceFactory(Protocol):
-    """Makes a space that starts from a structure, or from its own default."""
+    """A function that makes a search space. It starts from `initial`, or from its default structure if that is None."""
 
     def __call__(self, initial: Structure | None = None) -> SearchSpace: ...
 
 
-SPACES: Registry[SpaceFactory] = Registry("search space", "SearchSpace")
+SPACES: Registry[SpaceFactory] = Registry("search space", "SearchSpace", "zennas.search_spaces")
 
 _PREFIX = "search_space_"
 
 
 def load_space(name_or_path: str, initial: Structure | None = None) -> SearchSpace:
-    """The space called `XXBL`, `search_space_XXBL`, or written in the file `path/to/search_space_mine.py`.
+    """Return a search space, found by its name or by the path of a file.
 
-    Raises UnknownNameError, or SearchSpaceError where the file is no search space.
+    name_or_path: a registered name (`XXBL` or `search_space_XXBL`), or the path of a Python file that defines
+        `gen_search_space`. The file is executed, so load only files that you trust.
+    initial: the structure to start from, or None for the default of the space.
+
+    Raises UnknownNameError if there is no such space, and SearchSpaceError if the file does not define one.
     """
-    name = full_name(name_or_path)
+    name = lasting_space(name_or_path)
     if name in SPACES:
         return SPACES.get(name)(initial)
     from SearchSpace.gen_search_space import FileSpace
@@ -83,10 +87,11 @@ def load_space(name_or_path: str, initial: Structure | None = None) -> SearchSpa
     return FileSpace.load(Path(name), initial)
 
 
-def full_name(name_or_path: str) -> str:
-    """What `load_space` understands in every folder: the registered name, or the absolute path of a user's file.
+def lasting_space(name_or_path: str) -> str:
+    """Return a name for `load_space` that does not depend on the current folder.
 
-    Raises UnknownNameError.
+    That is the registered name of a space, or the absolute path of a user's file. Raises UnknownNameError if there is
+    no such space.
     """
     path = Path(name_or_path)
     is_file = path.suffix == ".py"
@@ -96,11 +101,13 @@ def full_name(name_or_path: str) -> str:
         return SPACES.spelling(own)
     if is_file:
         return str(path.resolve())
-    raise UnknownNameError(SPACES.miss(name_or_path) + ", or the path of a .py file with gen_search_space")
+    raise UnknownNameError(
+        SPACES.miss(name_or_path) + "; the path of a .py file that defines gen_search_space works as well"
+    )
 
 
 def random_walk(space: SearchSpace, rng: Random, shortest: int = 10, longest: int = 60) -> Structure:
-    """Where `space.sample` may end: after a random number of mutations of the initial structure."""
+    """Return the initial structure after a random number of mutations, from `shortest` to `longest`."""
     structure = space.initial()
     for _ in range(rng.randint(shortest, longest)):
         structure = space.mutate(structure, rng)

@@ -1,17 +1,19 @@
-"""DARTS (Liu et al., ICLR 2019): cells of four nodes, found once and stacked, as networks for CIFAR and ImageNet.
+"""The search space of DARTS (Liu et al., ICLR 2019): cells of four nodes, stacked to networks for CIFAR or ImageNet.
 
-An architecture is a genotype (`genotype.py`) and, where it is not the paper's network for CIFAR, how it is stacked:
-`Genotype(…) @ imagenet(48, 14)` has 48 channels in the first of 14 cells. `network` makes the structure, `genotype_of`
-and `stacking_of` are the way back. Networks of NDS (Radosavovic et al., ICCV 2019) are read too, as entries of its
-files: `{"genotype": {"normal": …}, "width": 16, "depth": 20}`, with `"image": "imagenet"` put in for those on ImageNet.
+An architecture is a genotype (see `genotype.py`), optionally followed by its stacking: `Genotype(…) @ imagenet(48, 14)`
+has 48 channels in the first of 14 cells. Without a stacking it is the paper's network for CIFAR. `network` makes the
+structure; `genotype_of` and `stacking_of` turn it back. Networks of NDS (Radosavovic et al., ICCV 2019) can be read as
+well, as entries of its files: `{"genotype": {"normal": …}, "width": 16, "depth": 20}`. Add `"image": "imagenet"` for
+networks on ImageNet.
 """
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import permutations
+from itertools import combinations, permutations
 from random import Random
 from typing import Literal, NamedTuple, get_args
 
@@ -19,17 +21,37 @@ from PlainNet import BlockSpec, Structure, StructureError
 from PlainNet.blocks.darts import KINDS, OPERATIONS, Cell, Stack
 from PlainNet.blocktype import block_type
 from SearchSpace.base import SPACES, SearchSpaceError
+from SearchSpace.decisions import Decision, DecisionSpace, check_choices
 from SearchSpace.genotype import PUBLISHED, Edge, Genotype, from_lists, from_syntax, literal, read_json, read_syntax
 
 Image = Literal["cifar", "imagenet"]
 SEARCHED = OPERATIONS[1:8]
-"""What an edge may be in the search space. The supernet of DARTS has `none` too, but no genotype is left with it."""
+"""The operations of the search space. DARTS's supernet also has `none`, which its genotypes never contain."""
 
 NODES = 4
+SOURCES = tuple(tuple(combinations(range(node + 2), 2)) for node in range(NODES))
+"""For each node, the pairs of sources that its two edges may have."""
+
+
+def _cell_decisions(cell: str) -> Iterator[Decision]:
+    for node, pairs in enumerate(SOURCES):
+        if len(pairs) > 1:
+            yield Decision(f"{cell}_node{node}_sources", tuple(f"{a},{b}" for a, b in pairs))
+        for i in (1, 2):
+            yield Decision(f"{cell}_node{node}_operation{i}", SEARCHED)
+
+
+DECISIONS = (*_cell_decisions("normal"), *_cell_decisions("reduce"))
+"""22 decisions. Each cell has 1·3·6·10 ways to choose sources and 7⁸ ways to choose operations."""
 
 
 class Stacking(NamedTuple):
-    """What becomes of a genotype: a network for small or large images, its width in the first cell, its cells."""
+    """How cells are stacked to a network.
+
+    image: the stem, "cifar" for small images or "imagenet" for large ones.
+    channels: the width of the first cell.
+    layers: the number of cells.
+    """
 
     image: Image = "cifar"
     channels: int = 36
@@ -40,7 +62,11 @@ class Stacking(NamedTuple):
 
 
 def network(genotype: Genotype, channels: int = 36, layers: int = 20, image: Image = "cifar") -> Structure:
-    """The network that DARTS trains, without auxiliary head: by default the paper's for CIFAR; (48, 14) on ImageNet."""
+    """Return the network of a genotype, without DARTS's auxiliary head.
+
+    The defaults are the paper's network for CIFAR; on ImageNet the paper has 48 channels and 14 layers. Raises
+    SearchSpaceError if a value is not allowed.
+    """
     cells = _cell(genotype.normal, genotype.normal_concat), _cell(genotype.reduce, genotype.reduce_concat)
     spec = Stack(3, channels, layers, image == "imagenet", *cells).spec()
     try:
@@ -55,7 +81,7 @@ def _cell(edges: tuple[Edge, ...], concat: tuple[int, ...]) -> Cell:
 
 
 def genotype_of(structure: Structure) -> Genotype:
-    """The genotype of a network that `network` made. Raises SearchSpaceError for any other structure."""
+    """Return the genotype of a structure that `network` made. Raises SearchSpaceError for any other structure."""
     stack = _stack(structure)
     return Genotype(*_edges(stack.normal), *_edges(stack.reduction))
 
@@ -65,7 +91,7 @@ def _edges(cell: Cell) -> tuple[tuple[Edge, ...], tuple[int, ...]]:
 
 
 def stacking_of(structure: Structure) -> Stacking:
-    """How the genotype of such a network is stacked. Raises SearchSpaceError."""
+    """Return the stacking of a structure that `network` made. Raises SearchSpaceError for any other structure."""
     stack = _stack(structure)
     return Stacking("imagenet" if stack.large_images else "cifar", stack.width, stack.cells)
 
@@ -73,14 +99,14 @@ def stacking_of(structure: Structure) -> Stacking:
 def _stack(structure: Structure) -> Stack:
     spec: BlockSpec | None = structure.blocks[0] if len(structure.blocks) == 1 else None
     if spec is None or spec.kind not in KINDS.values() or spec.name:
-        raise SearchSpaceError(f"{str(structure)[:120]} is no network of DARTS cells")
+        raise SearchSpaceError(f"{str(structure)[:120]} is not a network of DARTS cells")
     try:
         block_type(spec.kind).check(spec)
     except StructureError as error:
         raise SearchSpaceError(error.message) from None
     stack = Stack.of_spec(spec)
     if stack.in_channels != 3:
-        raise SearchSpaceError(f"{spec.kind} takes {stack.in_channels} channels, expected the 3 of an image")
+        raise SearchSpaceError(f"{spec.kind} takes {stack.in_channels} channels, expected 3, the channels of an image")
     return stack
 
 
@@ -88,7 +114,10 @@ def _stack(structure: Structure) -> Stack:
 
 
 def read(text: str) -> Structure:
-    """The network of a genotype, with or without stacking, or of an entry of NDS. Raises SearchSpaceError."""
+    """Return the network of a genotype with or without a stacking, or of an entry of NDS's files.
+
+    Raises SearchSpaceError if the text is not an architecture.
+    """
     if text.lstrip().startswith("{"):
         return _read_entry(text)
     tree = read_syntax(text)
@@ -104,12 +133,12 @@ def _stacking(tree: ast.expr) -> Stacking:
         channels, layers = (literal(arg, "stacking") for arg in tree.args)
         if type(channels) is int and type(layers) is int and tree.func.id in get_args(Image):
             return Stacking("imagenet" if tree.func.id == "imagenet" else "cifar", channels, layers)
-    raise SearchSpaceError(f"{ast.unparse(tree)[:80]!r} is no stacking, expected cifar(36, 20) or imagenet(48, 14)")
+    raise SearchSpaceError(f"{ast.unparse(tree)[:80]!r} is not a stacking, expected cifar(36, 20) or imagenet(48, 14)")
 
 
 def _read_entry(text: str) -> Structure:
     entry = read_json(text)
-    entry = entry.get("net", entry)  # of a whole line of NDS's files
+    entry = entry.get("net", entry)  # a whole line of NDS's files has the network under "net"
     if not isinstance(entry, dict) or "genotype" not in entry:
         return network(from_lists(entry))
     default = Stacking()
@@ -124,17 +153,20 @@ def _read_entry(text: str) -> Structure:
 
 
 def write(structure: Structure) -> str:
-    """`Genotype(…)`, and ` @ imagenet(48, 14)` behind it unless it is stacked as in the paper for CIFAR."""
+    """Return the network's genotype, followed by its stacking unless that is the paper's for CIFAR.
+
+    Raises SearchSpaceError if `network` did not make the structure.
+    """
     genotype, stacking = genotype_of(structure), stacking_of(structure)
     return str(genotype) if stacking == Stacking() else f"{genotype} @ {stacking}"
 
 
 @lru_cache(maxsize=1 << 16)
 def canonical(structure: Structure) -> str:
-    """A name that two networks share if they compute the same function of their weights, up to the order of channels.
+    """Return a name that is equal for networks that compute the same function, up to the order of channels.
 
-    The two edges of a node have no order, nodes have no names, `none` adds nothing, and nodes that lead nowhere
-    do not count.
+    The order of nodes and the order of a node's two edges do not matter. `none` and nodes without a way to the output
+    are ignored. Raises SearchSpaceError if `network` did not make the structure.
     """
     genotype, stacking = genotype_of(structure), stacking_of(structure)
     normal = _canonical_cell(genotype.normal, genotype.normal_concat)
@@ -143,7 +175,7 @@ def canonical(structure: Structure) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def _canonical_cell(edges: tuple[Edge, ...], concat: tuple[int, ...]) -> str:
-    """The least text over all orders of the nodes that count."""
+    """The smallest text over all orders of the nodes that contribute to the output."""
     arriving = {i // 2 + 2: [edge for edge in edges[i : i + 2] if edge[0] != "none"] for i in range(0, len(edges), 2)}
     counted = set(concat)
     for node in sorted(arriving, reverse=True):
@@ -165,11 +197,11 @@ def _canonical_cell(edges: tuple[Edge, ...], concat: tuple[int, ...]) -> str:
 
 
 @dataclass(frozen=True)
-class Darts:
-    """The space as networks, for a search: a mutation gives a random edge another operation or another source.
+class Darts(DecisionSpace):
+    """The search space of DARTS networks. A mutation changes the operation or the source of a random edge.
 
-    The two edges of a node come from different sources, and every node is part of the output. How the cells are
-    stacked stays as in `start`. Genotypes outside the space are read and written all the same.
+    The two edges of a node have different sources, and every node is part of the cell's output. All networks are
+    stacked like `start`. `read`, `write` and `canonical` also accept genotypes outside the space.
     """
 
     start: Structure
@@ -179,7 +211,7 @@ class Darts:
         return self.start
 
     def sample(self, rng: Random) -> Structure:
-        """Sources and operations drawn uniformly."""
+        """Return a network whose sources and operations are drawn uniformly."""
         return self._network(_random_cell(rng), _random_cell(rng))
 
     def mutate(self, structure: Structure, rng: Random, changes: int = 1) -> Structure:
@@ -192,10 +224,32 @@ class Darts:
 
     def contains(self, structure: Structure) -> bool:
         try:
-            genotype = genotype_of(structure)
+            return self._why_not(structure) is None
         except SearchSpaceError:
             return False
-        return why_not(genotype) is None and stacking_of(structure) == stacking_of(self.start)
+
+    def decisions(self) -> tuple[Decision, ...]:
+        return DECISIONS
+
+    def encode(self, structure: Structure) -> tuple[int, ...]:
+        """Return 22 choices: for each node of each cell its pair of sources, then its two operations.
+
+        A pair of sources has no order: the first operation is that of the source with the lower number. So
+        `decode(encode(s))` is `s` with the two edges of each node sorted by source, which is the same network but for
+        the names of its weights. The first node has no choice of sources. Raises SearchSpaceError if `structure` is not
+        in the space.
+        """
+        genotype = genotype_of(structure)
+        reason = self._why_not(structure)
+        if reason is not None:
+            raise SearchSpaceError(f"the network is not in the search space darts: {reason}")
+        return (*_choices_of(genotype.normal), *_choices_of(genotype.reduce))
+
+    def decode(self, choices: Sequence[int]) -> Structure:
+        """Return the network of 22 choices, stacked like `start`. Raises SearchSpaceError for invalid options."""
+        check_choices(DECISIONS, choices)
+        half = len(DECISIONS) // 2
+        return self._network(_edges_of_choices(choices[:half]), _edges_of_choices(choices[half:]))
 
     def read(self, text: str) -> Structure:
         return read(text)
@@ -206,10 +260,35 @@ class Darts:
     def canonical(self, structure: Structure) -> str:
         return canonical(structure)
 
+    def _why_not(self, structure: Structure) -> str | None:
+        expected, found = stacking_of(self.start), stacking_of(structure)
+        if found != expected:
+            return f"it is stacked as {found}, expected {expected}"
+        return why_not(genotype_of(structure))
+
     def _network(self, normal: tuple[Edge, ...], reduce: tuple[Edge, ...]) -> Structure:
         everything = tuple(range(2, NODES + 2))
         image, channels, layers = stacking_of(self.start)
         return network(Genotype(normal, everything, reduce, everything), channels, layers, image)
+
+
+def _choices_of(edges: tuple[Edge, ...]) -> Iterator[int]:
+    """The choices of one cell."""
+    for pairs, first, second in zip(SOURCES, edges[::2], edges[1::2], strict=True):
+        low, high = sorted((first, second), key=lambda edge: edge[1])
+        if len(pairs) > 1:
+            yield pairs.index((low[1], high[1]))
+        yield from (SEARCHED.index(low[0]), SEARCHED.index(high[0]))
+
+
+def _edges_of_choices(choices: Sequence[int]) -> tuple[Edge, ...]:
+    """The edges of one cell."""
+    left = iter(choices)
+    edges: list[Edge] = []
+    for pairs in SOURCES:
+        sources = pairs[next(left) if len(pairs) > 1 else 0]
+        edges += [(SEARCHED[next(left)], source) for source in sources]
+    return tuple(edges)
 
 
 def _random_cell(rng: Random) -> tuple[Edge, ...]:
@@ -218,7 +297,7 @@ def _random_cell(rng: Random) -> tuple[Edge, ...]:
 
 
 def _mutated(edges: list[Edge], i: int, rng: Random) -> Edge:
-    """What replaces edge `i`. The first node has no sources to choose from, its edges change their operations."""
+    """The new edge `i`. The first node has no choice of sources, so its edges only change their operations."""
     operation, source = edges[i]
     sources = [other for other in range(i // 2 + 2) if other not in (source, edges[i ^ 1][1])]
     if sources and rng.random() < 0.5:
@@ -227,7 +306,7 @@ def _mutated(edges: list[Edge], i: int, rng: Random) -> Edge:
 
 
 def why_not(genotype: Genotype) -> str | None:
-    """Why a genotype is not in the search space; None where it is."""
+    """Return why a genotype is not in the search space, or None if it is."""
     everything = tuple(range(2, NODES + 2))
     if genotype.nodes != NODES:
         return f"its cells have {genotype.nodes} nodes, expected {NODES}"
@@ -244,12 +323,15 @@ def why_not(genotype: Genotype) -> str | None:
 
 
 def darts(initial: Structure | None = None) -> Darts:
-    """Starts from the second cell of the paper on CIFAR, or from `initial`, whose stacking it keeps."""
+    """Return the space. It starts from `initial` and keeps its stacking, or from DARTS_V2 for CIFAR if that is None.
+
+    Raises SearchSpaceError if `initial` is not in the space.
+    """
     if initial is None:
         return Darts(network(PUBLISHED["DARTS_V2"]))
     reason = why_not(genotype_of(initial))
     if reason is not None:
-        raise SearchSpaceError(f"the search space darts does not hold the initial network: {reason}")
+        raise SearchSpaceError(f"the initial network is not in the search space darts: {reason}")
     return Darts(initial)
 
 

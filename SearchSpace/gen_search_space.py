@@ -1,10 +1,10 @@
-"""A user's own search space: a `.py` file with `gen_search_space(block_list, block_id)`, as in Zen-NAS.
+"""Search spaces from users' files: `.py` files that define `gen_search_space(block_list, block_id)`, as in Zen-NAS.
 
-The function gets the blocks of a network and an index, and returns lists of block strings that may
-stand there instead (an empty string removes the block). It reads blocks through `View`s: attributes
-`in_channels`, `out_channels`, `stride`, `sub_layers`, `bottleneck_channels`, `kernel_size`, …; their
-classes are named like the blocks. A file written for Zen-NAS works unchanged, as the modules that such
-files import (`PlainNet.super_blocks`, `global_utils`, …) are there while it runs: see `_zennas_modules`.
+The function takes the blocks of a network and the index of one of them. It returns lists of block strings that may
+replace this block; an empty string removes it. Blocks are passed as `View` objects with attributes such as
+`in_channels`, `out_channels`, `stride`, `sub_layers`, `bottleneck_channels` and `kernel_size`. Files that were written
+for Zen-NAS work unchanged: `_zennas_modules` provides the modules that they import (`PlainNet.super_blocks`,
+`global_utils`, …).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from SearchSpace.base import SPACES, SearchSpaceError, random_walk
 
 
 class View:
-    """A block as `gen_search_space` sees it; subclasses are made in `view_class`."""
+    """A block as `gen_search_space` sees it. `view_class` makes a subclass for each kind of block."""
 
     def __init__(self, spec: BlockSpec) -> None:
         self.in_channels = in_channels(spec)
@@ -50,7 +50,7 @@ def family_class(name: str) -> type[View]:
 
 
 def _family(kind: BlockType) -> str:
-    """Zen-NAS's base class: the kind with its numbers taken out, `SuperResK1K3K1` being a SuperResK1KXK1."""
+    """Return the name of Zen-NAS's base class of a kind, for example SuperResK1KXK1 for SuperResK1K3K1."""
     if kind.kind.startswith("SuperConv"):
         return "SuperConvKXBNRELU"
     if kind.kind.startswith("SuperResIDW"):
@@ -66,14 +66,14 @@ def view_class(name: str) -> type[View]:
 
 
 def _smart_round(x: float, base: int | None = None) -> int:
-    """Zen-NAS's rounding of channel numbers: to 8, 16 or 32 by size, or to `base`."""
+    """Round a number of channels as Zen-NAS does: to a multiple of 8, 16 or 32 depending on its size, or of `base`."""
     step = base if base is not None else 32 if x > 256 else 16 if x > 128 else 8
     return max(step, round(x / step) * step)
 
 
 @contextmanager
 def _zennas_modules() -> Iterator[None]:
-    """The modules that a search space written for Zen-NAS imports, for as long as one is loaded."""
+    """Provide the modules that files written for Zen-NAS import, while such a file is loaded."""
     modules = {"global_utils": ModuleType("global_utils")}
     modules["global_utils"].smart_round = _smart_round  # type: ignore[attr-defined]
     homes = {"SuperConvKXBNRELU": "super_blocks", "PlainNetBasicBlockClass": "basic_blocks"}
@@ -103,15 +103,15 @@ def _execute(path: Path) -> Callable[[Sequence[View], int], Sequence[Sequence[st
         with _zennas_modules(), _told_apart():
             exec(compile(source, str(path), "exec"), namespace)
     except (Exception, SystemExit) as error:
-        raise SearchSpaceError(f"search space {path} fails: {_in_one_line(error)}") from error
+        raise SearchSpaceError(f"search space {path} fails with {_in_one_line(error)}") from error
     function = namespace.get("gen_search_space")
     if not callable(function):
-        raise SearchSpaceError(f"search space {path} has no function gen_search_space(block_list, block_id)")
+        raise SearchSpaceError(f"search space {path} does not define gen_search_space(block_list, block_id)")
     return function  # type: ignore[no-any-return]
 
 
 def _told_apart() -> AbstractContextManager[object]:
-    """What a user's file prints goes to standard error: standard output is for results, one document with --json."""
+    """Send what a user's file prints to standard error. Standard output is for results, such as those of --json."""
     return redirect_stdout(sys.stderr)
 
 
@@ -121,7 +121,7 @@ def _in_one_line(error: BaseException) -> str:
 
 @dataclass(frozen=True)
 class FileSpace:
-    """The space of a user's file."""
+    """A search space that is defined by a user's file. Use `FileSpace.load` to make one."""
 
     path: Path
     generate: Callable[[Sequence[View], int], Sequence[Sequence[str]]]
@@ -129,9 +129,16 @@ class FileSpace:
 
     @classmethod
     def load(cls, path: Path, initial: Structure | None = None) -> FileSpace:
-        """Runs the file, which may do anything: load only your own. Starts from XXBL's structure by default."""
+        """Return the search space of the file at `path`, which is executed: load only files that you trust.
+
+        initial: the structure to start from, or None for the initial structure of XXBL.
+
+        Raises SearchSpaceError if the file does not exist, fails, or does not define `gen_search_space`.
+        """
         if not path.is_file():
-            raise SearchSpaceError(f"search space {path} is no file; by name there are {', '.join(SPACES.names())}")
+            raise SearchSpaceError(
+                f"search space {path} is not a file; the built-in spaces are {', '.join(SPACES.names())}"
+            )
         start = initial if initial is not None else SPACES.get("XXBL")().initial()
         return cls(path, _execute(path), start)
 
@@ -146,7 +153,7 @@ class FileSpace:
         return random_walk(self, rng)
 
     def contains(self, structure: Structure) -> bool:
-        """Not decided by a file: true for all that are joined from the same number of input channels."""
+        """Return whether the input channels are those of the initial structure. A file does not define more."""
         return in_channels(structure.blocks[0]) == in_channels(self.start.blocks[0])
 
     def mutate(self, structure: Structure, rng: Random, changes: int = 1) -> Structure:
@@ -160,17 +167,17 @@ class FileSpace:
         return Structure.of(part for spec in joined for part in split(spec))
 
     def _choose(self, structure: Structure, i: int, rng: Random) -> list[BlockSpec]:
-        """What replaces block `i`: one block, or none."""
+        """Return what replaces block `i`: a list of one block, or an empty list."""
         options = self._options(structure, i)
         text = options[int(rng.random() * len(options))]
         if not text:
             return []
         try:
-            found = read(text)  # whether it is a network is for the whole structure to say
+            found = read(text)  # not `parse`: only the whole structure has to be a valid network
         except StructureError as error:
-            raise SearchSpaceError(f"search space {self.path} gives {text!r}: {error.message}") from None
+            raise SearchSpaceError(f"search space {self.path} returns {text!r}: {error.message}") from None
         if len(found) != 1:
-            raise SearchSpaceError(f"search space {self.path} gives {text!r}, expected one block")
+            raise SearchSpaceError(f"search space {self.path} returns {text!r}, expected one block")
         return list(found.blocks)
 
     def _options(self, structure: Structure, i: int) -> list[str]:
@@ -181,14 +188,14 @@ class FileSpace:
                 options = [text for group in groups for text in group]
         except (Exception, SystemExit) as error:
             where = f"gen_search_space for block {i} ({structure.blocks[i]})"
-            raise SearchSpaceError(f"search space {self.path}: {where} fails: {_in_one_line(error)}") from error
+            raise SearchSpaceError(f"search space {self.path}: {where} fails with {_in_one_line(error)}") from error
         flat = [group for group in groups if isinstance(group, str)]
         if flat:
             raise SearchSpaceError(
-                f"search space {self.path}: gen_search_space gives a list with {flat[0][:80]!r} for block {i}, "
+                f"search space {self.path}: gen_search_space returns a list with {flat[0][:80]!r} for block {i}, "
                 "expected a list of lists of block strings"
             )
         if not options or not all(isinstance(text, str) for text in options):
-            raise SearchSpaceError(f"search space {self.path}: gen_search_space gives no block strings for block {i}")
-        # As in Zen-NAS: each option once, and in an order that does not hang on how a set was built.
+            raise SearchSpaceError(f"search space {self.path}: gen_search_space returns no block strings for block {i}")
+        # As in Zen-NAS, each option counts once. Sorted, because the order of a set is not reproducible.
         return sorted(set(options))

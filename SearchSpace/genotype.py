@@ -1,8 +1,8 @@
-"""The notation of DARTS and its kin: `Genotype(normal=[('sep_conv_3x3', 0), …], normal_concat=range(2, 6), reduce=…)`.
+"""Genotypes, the notation of DARTS: `Genotype(normal=[('sep_conv_3x3', 0), …], normal_concat=range(2, 6), reduce=…)`.
 
-Two edges a node, as (operation, source): sources 0 and 1 are the outputs of the two cells before, 2 the first node.
-`concat` lists what the cell's output is made of. Text is read as data, nothing in it is run. `darts.py` makes
-networks of genotypes.
+Each node has two edges, written (operation, source). Sources 0 and 1 are the outputs of the two preceding cells, and
+source 2 is the first node. `concat` lists the states that are concatenated to the cell's output. Text is only parsed,
+never executed. `darts.py` turns genotypes into networks.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import json
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from PlainNet.blocks.darts import NODES, OPERATIONS
+from PlainNet.registry import nearest_names
 from SearchSpace.base import SearchSpaceError
 
 Edge = tuple[str, int]
@@ -27,7 +27,10 @@ _FORM = "Genotype(normal=[('sep_conv_3x3', 0), …], normal_concat=range(2, 6), 
 
 @dataclass(frozen=True)
 class Genotype:
-    """A normal and a reduction cell. However it is made, it is checked, and concats are sorted; SearchSpaceError."""
+    """A normal and a reduction cell, as edges (operation, source) and the states in the output, which are sorted.
+
+    Raises SearchSpaceError if a value is not allowed.
+    """
 
     normal: tuple[Edge, ...]
     normal_concat: tuple[int, ...]
@@ -39,7 +42,7 @@ class Genotype:
         _check_edges("reduce", self.reduce)
         if len(self.normal) != len(self.reduce):
             raise SearchSpaceError(
-                f"normal has {len(self.normal)} edges and reduce {len(self.reduce)}, expected as many"
+                f"normal has {len(self.normal)} edges and reduce has {len(self.reduce)}, expected equal numbers"
             )
         for name in ("normal_concat", "reduce_concat"):
             object.__setattr__(self, name, _checked_concat(name, getattr(self, name), self.nodes))
@@ -50,7 +53,10 @@ class Genotype:
 
     @classmethod
     def parse(cls, text: str) -> Genotype:
-        """Read the notation, a dictionary of the four lists as JSON, or one of the names in `PUBLISHED`."""
+        """Read `Genotype(…)`, a JSON object with the four lists, or a name in `PUBLISHED`.
+
+        Raises SearchSpaceError for any other text.
+        """
         if text.lstrip().startswith("{"):
             return from_lists(read_json(text))
         return from_syntax(read_syntax(text))
@@ -66,21 +72,21 @@ _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 
 
 def from_lists(found: Any) -> Genotype:
-    """The genotype of a dictionary of its four lists, as files of NDS have it."""
+    """Return the genotype of a dictionary with its four lists, the form of NDS's files. Raises SearchSpaceError."""
     if not isinstance(found, dict) or not set(_FIELDS) <= set(found):
         raise SearchSpaceError(f"expected an object with {', '.join(_FIELDS)}, got {_short(found)}")
     return _made(lambda name: found[name])
 
 
 def from_syntax(node: ast.expr) -> Genotype:
-    """The genotype that a syntax tree writes down."""
+    """Return the genotype that a syntax tree represents. Raises SearchSpaceError if it does not represent one."""
     if isinstance(node, ast.Name) and node.id in PUBLISHED:
         return PUBLISHED[node.id]
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Genotype"):
         raise SearchSpaceError(f"expected {_FORM}, or {' or '.join(PUBLISHED)}, got {_short(ast.unparse(node))}")
     given = {keyword.arg: keyword.value for keyword in node.keywords}
     if node.args or len(given) != len(node.keywords) or set(given) != set(_FIELDS):
-        raise SearchSpaceError(f"Genotype takes {', '.join(_FIELDS)}, each once and by name, as {_FORM}")
+        raise SearchSpaceError(f"Genotype takes {', '.join(_FIELDS)}, each once and by name, as in {_FORM}")
     return _made(lambda name: literal(given[name], name))
 
 
@@ -94,33 +100,34 @@ def _made(value: Callable[[str], Any]) -> Genotype:
 
 
 def read_json(text: str) -> Any:
+    """Return the content of JSON text. Raises SearchSpaceError if it is too long or not JSON."""
     _limit(text)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SearchSpaceError(f"no JSON: {error}, in {_short(text)}") from None
+        raise SearchSpaceError(f"{_short(text)} is not valid JSON: {error}") from None
 
 
 def read_syntax(text: str) -> ast.expr:
-    """The syntax tree of one expression, unevaluated."""
+    """Return the syntax tree of one expression. Nothing is evaluated. Raises SearchSpaceError if it is not valid."""
     _limit(text)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the compiler, about odd literals in the text
+            warnings.simplefilter("ignore")  # the compiler warns about unusual literals
             tree: ast.expr = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        reason = error.msg if isinstance(error, SyntaxError) else str(error) or "nested too deep"
+        reason = error.msg if isinstance(error, SyntaxError) else str(error) or "it is nested too deeply"
         raise SearchSpaceError(f"{_short(text)} cannot be read ({reason}), expected {_FORM}") from None
     level: list[ast.AST] = [tree]
     for _ in range(_MAX_DEPTH):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
     if level:
-        raise SearchSpaceError(f"{_short(text)} is nested more than {_MAX_DEPTH} deep, expected {_FORM}")
+        raise SearchSpaceError(f"{_short(text)} is nested more than {_MAX_DEPTH} levels deep, expected {_FORM}")
     return tree
 
 
 def literal(node: ast.expr, name: str) -> Any:
-    """The list, number or range that a syntax tree writes down."""
+    """Return the list, number or range that a syntax tree represents. Raises SearchSpaceError for anything else."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range" and not node.keywords:
         bounds = [literal(bound, name) for bound in node.args]
         if len(bounds) in (1, 2) and all(type(bound) is int and abs(bound) < 100 for bound in bounds):
@@ -164,7 +171,7 @@ def _check_edges(name: str, edges: tuple[Edge, ...]) -> None:
         raise SearchSpaceError(f"{name} has {len(edges)} edges, expected two for each node: {counts}")
     for i, (operation, source) in enumerate(edges):
         if operation not in OPERATIONS:
-            near = get_close_matches(str(operation), OPERATIONS, n=2) or OPERATIONS
+            near = nearest_names(str(operation), OPERATIONS) or OPERATIONS
             raise SearchSpaceError(f"edge {i} of {name} is {_short(operation)}, expected {' or '.join(near)}")
         if type(source) is not int or not 0 <= source < i // 2 + 2:
             raise SearchSpaceError(f"source of edge {i} of {name} is {_short(source)}, expected 0 to {i // 2 + 1}")
@@ -176,7 +183,7 @@ def _checked_concat(name: str, states: Iterable[int], nodes: int) -> tuple[int, 
         raise SearchSpaceError(f"{name} is {_short(list(found))}, expected numbers from 2 to {nodes + 1}")
     if len(set(found)) != len(found):
         raise SearchSpaceError(f"{name} is {_short(list(found))}, expected each number once")
-    return tuple(sorted(found))  # another order is another order of channels, no more
+    return tuple(sorted(found))  # the order only changes the order of channels
 
 
 def _concat_text(states: tuple[int, ...]) -> str:
@@ -228,4 +235,4 @@ PUBLISHED = {
     "DARTS_V1": Genotype(_NORMAL_1, (2, 3, 4, 5), _REDUCE_1, (2, 3, 4, 5)),
     "DARTS_V2": Genotype(_NORMAL_2, (2, 3, 4, 5), _REDUCE_2, (2, 3, 4, 5)),
 }
-"""The cells that DARTS found with first and second order gradients."""
+"""The cells that DARTS found with first-order (V1) and second-order (V2) gradients."""

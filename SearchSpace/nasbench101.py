@@ -1,9 +1,9 @@
-"""NAS-Bench-101 (Ying et al., ICML 2019): cells of up to seven vertices and nine edges, 423,624 different ones.
+"""The search space of NAS-Bench-101 (Ying et al., ICML 2019): 423,624 cells of up to 7 vertices and 9 edges.
 
-A cell is written vertex by vertex as operation and sources, the input being vertex 0 and the output the last:
-`conv3x3-bn-relu~0|maxpool3x3~0,1|output~0,1,2`. The benchmark's own form is read too, as JSON:
-`{"matrix": [[0, 1, …], …], "ops": ["input", "conv3x3-bn-relu", …, "output"]}`. Vertices that no path from the input to
-the output passes are left out when a cell is made. `network(cell)` is the benchmark's network, `cell_of` the way back.
+A cell is written vertex by vertex, each as an operation and its sources. The input is vertex 0 and the output comes
+last: `conv3x3-bn-relu~0|maxpool3x3~0,1|output~0,1,2`. The benchmark's JSON form can be read as well:
+`{"matrix": [[0, 1, …], …], "ops": ["input", "conv3x3-bn-relu", …, "output"]}`. Vertices that are not on a path from
+the input to the output are removed. `network` turns a cell into the benchmark's network, and `cell_of` turns it back.
 """
 
 from __future__ import annotations
@@ -18,13 +18,20 @@ from random import Random
 from typing import Any
 
 from PlainNet import BlockSpec, Structure
-from PlainNet.blocks.nasbench101 import OPERATIONS, OUTPUT, VERTICES, Edge, edges_of, matrix_of, passed
+from PlainNet.blocks.nasbench101 import EDGES, OPERATIONS, OUTPUT, VERTICES, Edge, edges_of, matrix_of, passed
 from SearchSpace.base import SPACES, SearchSpaceError
+from SearchSpace.decisions import Decision, DecisionSpace, check_choices
 
 MAX_EDGES = 9
 CHANNELS = 128
 STACKS = 3
 CELLS_A_STACK = 3
+
+DECISIONS = (
+    *(Decision(f"edge_{i}_to_{j}", ("absent", "present")) for i, j in EDGES),
+    *(Decision(f"operation_{vertex}", OPERATIONS) for vertex in range(1, OUTPUT)),
+)
+"""The 21 edges, then the operations of the five vertices between input and output."""
 
 _VERTEX = re.compile(r"([a-z0-9-]+)~([0-9]+(?:,[0-9]+)*)")
 _MAX_TEXT = 2_000
@@ -32,10 +39,13 @@ _MAX_TEXT = 2_000
 
 @dataclass(frozen=True)
 class Cell101:
-    """operations: those of the vertices between input and output; edges: (from, to), in order.
+    """A cell. Vertex 0 is the input, and vertex `len(operations) + 1` is the output.
 
-    Vertex 0 is the input, `len(operations) + 1` the output; all are on paths between the two. `pruned` makes one of any
-    graph. Raises SearchSpaceError.
+    operations: the operations of the vertices between input and output, at most 5.
+    edges: sorted pairs (from, to) with from < to, at most 9.
+
+    Every vertex is on a path from the input to the output; use `pruned` to make a cell from any graph. Raises
+    SearchSpaceError if a condition is not met.
     """
 
     operations: tuple[str, ...]
@@ -43,17 +53,19 @@ class Cell101:
 
     def __post_init__(self) -> None:
         if any(not 0 <= i < j <= self.output for i, j in self.edges) or list(self.edges) != sorted(set(self.edges)):
-            raise SearchSpaceError(f"edges {str(self.edges)[:80]} are not in order, expected (from, to) with from < to")
+            raise SearchSpaceError(f"edges are {str(self.edges)[:80]}, expected sorted pairs (from, to) with from < to")
         if len(self.operations) > VERTICES - 2:
             raise SearchSpaceError(f"the cell has {len(self.operations) + 2} vertices, expected at most {VERTICES}")
         if len(self.edges) > MAX_EDGES:
             raise SearchSpaceError(f"the cell has {len(self.edges)} edges, expected at most {MAX_EDGES}")
         for operation in self.operations:
             if operation not in OPERATIONS:
-                raise SearchSpaceError(f"operation {str(operation)[:80]!r}, expected one of {', '.join(OPERATIONS)}")
+                raise SearchSpaceError(
+                    f"unknown operation {str(operation)[:80]!r}, expected one of {', '.join(OPERATIONS)}"
+                )
         if passed(self.edges, self.output) != list(range(self.output + 1)):
             raise SearchSpaceError(
-                f"{self} has vertices that are on no path from the input to the output: use pruned()"
+                f"{self} has vertices that are not on a path from the input to the output: use pruned()"
             )
 
     @property
@@ -62,7 +74,7 @@ class Cell101:
 
     @classmethod
     def parse(cls, text: str) -> Cell101:
-        """Read the notation or the benchmark's form as JSON; raises SearchSpaceError saying what was expected where."""
+        """Read a cell, in the notation or in the benchmark's JSON form. Raises SearchSpaceError for any other text."""
         if len(text) > _MAX_TEXT:
             raise SearchSpaceError(f"the cell has {len(text)} characters, more than {_MAX_TEXT}")
         if text.lstrip().startswith("{"):
@@ -70,7 +82,7 @@ class Cell101:
         found = [_read_vertex(part, number) for number, part in enumerate(text.strip().split("|"), start=1)]
         *operations, last = [operation for operation, _ in found]
         if last != "output":
-            raise SearchSpaceError(f"the last vertex is {last!r}, expected output~ and its sources")
+            raise SearchSpaceError(f"the last vertex is {last!r}, expected output~ followed by its sources")
         return pruned(operations, [(i, number) for number, (_, sources) in enumerate(found, start=1) for i in sources])
 
     def __str__(self) -> str:
@@ -81,10 +93,14 @@ class Cell101:
 
 
 def pruned(operations: Sequence[str], edges: Collection[Edge]) -> Cell101:
-    """The cell of a graph, without the vertices that no path from input to output passes. Raises SearchSpaceError."""
+    """Return the cell of a graph, without the vertices that are not on a path from the input to the output.
+
+    operations: those of the vertices between input and output. edges: pairs (from, to). Raises SearchSpaceError if no
+    path leads from the input to the output, or if the cell has too many vertices or edges.
+    """
     vertices = passed(edges, len(operations) + 1)
     if not vertices:
-        raise SearchSpaceError("no path leads from the input to the output: add an edge")
+        raise SearchSpaceError("no path leads from the input to the output: add edges")
     places = {vertex: place for place, vertex in enumerate(vertices)}
     kept = {(places[i], places[j]) for i, j in edges if i in places and j in places}
     return Cell101(tuple(operations[vertex - 1] for vertex in vertices[1:-1]), tuple(sorted(kept)))
@@ -99,7 +115,7 @@ def _read_vertex(text: str, number: int) -> tuple[str, list[int]]:
     sources = [int(i) for i in match[2].split(",")]
     for i in sources:
         if i >= number:
-            raise SearchSpaceError(f"vertex {number} has source {i}, expected numbers below {number}")
+            raise SearchSpaceError(f"vertex {number} has source {i}, expected numbers less than {number}")
     return match[1], sources
 
 
@@ -107,8 +123,8 @@ def _of_json(text: str) -> Cell101:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SearchSpaceError(f"no JSON: {error}, in {text[:80]!r}") from None
-    # The names of ModelSpec's arguments, and those of the benchmark's answers.
+        raise SearchSpaceError(f"{text[:80]!r} is not valid JSON: {error}") from None
+    # The names of the arguments of ModelSpec, and the names in the benchmark's results.
     matrix = found.get("matrix", found.get("module_adjacency"))
     operations = found.get("ops", found.get("module_operations"))
     if (
@@ -116,20 +132,22 @@ def _of_json(text: str) -> Cell101:
         or len(operations) < 2
         or (operations[0], operations[-1]) != ("input", "output")
     ):
-        raise SearchSpaceError(f"ops is {str(operations)[:80]!r}, expected a list from input to output")
+        raise SearchSpaceError(
+            f"ops is {str(operations)[:80]!r}, expected a list that starts with input and ends with output"
+        )
     return pruned(operations[1:-1], _edges_of_rows(matrix, len(operations)))
 
 
 def _edges_of_rows(matrix: Any, vertices: int) -> list[Edge]:
     if not isinstance(matrix, list) or len(matrix) != vertices:
-        raise SearchSpaceError(f"matrix is {str(matrix)[:80]!r}, expected {vertices} rows, one for each of ops")
+        raise SearchSpaceError(f"matrix is {str(matrix)[:80]!r}, expected {vertices} rows, one for each entry of ops")
     edges = []
     for i, row in enumerate(matrix):
         if not isinstance(row, list) or len(row) != vertices or any(bit not in (0, 1) for bit in row):
             raise SearchSpaceError(f"row {i} of matrix is {str(row)[:80]!r}, expected {vertices} zeros and ones")
         if any(row[: i + 1]):
             raise SearchSpaceError(
-                f"row {i} of matrix has a 1 up to its diagonal, expected edges to later vertices only"
+                f"row {i} of matrix has a 1 on or before the diagonal, expected edges to later vertices only"
             )
         edges += [(i, j) for j, bit in enumerate(row) if bit]
     return edges
@@ -139,7 +157,7 @@ def _edges_of_rows(matrix: Any, vertices: int) -> list[Edge]:
 
 
 def network(cell: Cell101, channels: int = CHANNELS, cells: int = CELLS_A_STACK) -> Structure:
-    """The benchmark's network: stem, three stacks of `cells` cells with max-pooling between them."""
+    """Return the benchmark's network: stem, then three stacks of `cells` cells with max pooling in between."""
     blocks = [BlockSpec("ConvKX", (3, channels, 3, 1)), BlockSpec("BN", (channels,)), BlockSpec("RELU", (channels,))]
     before = channels
     for stack in range(STACKS):
@@ -152,7 +170,7 @@ def network(cell: Cell101, channels: int = CHANNELS, cells: int = CELLS_A_STACK)
 
 
 def _block(cell: Cell101, in_channels: int, out_channels: int) -> BlockSpec:
-    """The cell as a block, whose output is always vertex 6: vertices that are missing stand before it, unconnected."""
+    """The block of a cell. Its output is always vertex 6; unused vertices come right before it, without edges."""
     edges = [(i, OUTPUT if j == cell.output else j) for i, j in cell.edges]
     operations = [OPERATIONS.index(operation) for operation in cell.operations]
     operations += (VERTICES - 2 - len(operations)) * [0]
@@ -160,7 +178,7 @@ def _block(cell: Cell101, in_channels: int, out_channels: int) -> BlockSpec:
 
 
 def cell_of(structure: Structure) -> Cell101:
-    """The cell of a network that `network` made. Raises SearchSpaceError for any other structure."""
+    """Return the cell of a structure that `network` made. Raises SearchSpaceError for any other structure."""
     for spec in structure.blocks:
         if spec.kind == "NB101Cell" and len(spec.args) == VERTICES + 1:
             _, _, matrix, *operations = spec.args
@@ -169,15 +187,16 @@ def cell_of(structure: Structure) -> Cell101:
                 if network(cell) == structure:
                     return cell
             break
-    raise SearchSpaceError(f"{str(structure)[:120]} is no network of NAS-Bench-101")
+    raise SearchSpaceError(f"{str(structure)[:120]} is not a network of NAS-Bench-101")
 
 
 @lru_cache(maxsize=1 << 16)
 def canonical(cell: Cell101) -> str:
-    """The notation of the least of all cells that differ in the order of vertices only.
+    """Return a name that is equal for cells that differ only in the order of their vertices.
 
-    These are the benchmark's classes: cells of one class compute the same function of their weights, but for the
-    channel more that some vertices have where the output's channels cannot be shared out evenly.
+    It is the smallest of these cells, in the notation. The classes are those of the benchmark: the cells of a class
+    compute the same function of their weights. The only exception are cells whose output channels cannot be divided
+    evenly among vertices; there, the order decides which vertices get one channel more.
     """
     inner = range(1, cell.output)
     found = []
@@ -194,11 +213,11 @@ def canonical(cell: Cell101) -> str:
 
 
 @dataclass(frozen=True)
-class NASBench101:
+class NASBench101(DecisionSpace):
     """The space as networks, for a search.
 
-    A mutation gives a vertex another operation, adds or removes an edge, or adds a vertex on a new path; what is then
-    on no path from the input to the output is removed.
+    A mutation changes the operation of a vertex, adds or removes an edge, or adds a vertex on a new path. Vertices that
+    are no longer on a path from the input to the output are removed.
     """
 
     start: Cell101
@@ -208,7 +227,7 @@ class NASBench101:
         return network(self.start)
 
     def sample(self, rng: Random) -> Structure:
-        """As the benchmark samples: a matrix and operations drawn uniformly, until there is a cell in them."""
+        """Return a network as the benchmark samples: draw a matrix and operations uniformly until they make a cell."""
         while True:
             operations = [rng.choice(OPERATIONS) for _ in range(VERTICES - 2)]
             try:
@@ -229,6 +248,31 @@ class NASBench101:
             return False
         return True
 
+    def decisions(self) -> tuple[Decision, ...]:
+        return DECISIONS
+
+    def encode(self, structure: Structure) -> tuple[int, ...]:
+        """Return 21 edges as 0 or 1, then 5 operations. Raises SearchSpaceError if `structure` is not in the space.
+
+        Unused vertices come right before the output. They have the first operation and an edge from the input, so that
+        one more edge, to the output, puts the first of them to use.
+        """
+        cell = cell_of(structure)
+        unused = range(cell.output, OUTPUT)
+        edges = {(i, OUTPUT if j == cell.output else j) for i, j in cell.edges} | {(0, vertex) for vertex in unused}
+        operations = [OPERATIONS.index(operation) for operation in cell.operations] + len(unused) * [0]
+        return (*(int(edge in edges) for edge in EDGES), *operations)
+
+    def decode(self, choices: Sequence[int]) -> Structure:
+        """Return the network of 21 edges and 5 operations, without the vertices that are on no path to the output.
+
+        Raises SearchSpaceError if the choices are not valid options, if no path leads from the input to the output, or
+        if more than 9 edges are on such paths.
+        """
+        check_choices(DECISIONS, choices)
+        edges = [edge for edge, present in zip(EDGES, choices, strict=False) if present]
+        return network(pruned([OPERATIONS[i] for i in choices[len(EDGES) :]], edges))
+
     def read(self, text: str) -> Structure:
         return network(Cell101.parse(text))
 
@@ -240,7 +284,7 @@ class NASBench101:
 
 
 def _mutated(cell: Cell101, rng: Random) -> Cell101:
-    """Another cell, one step away."""
+    """A different cell that is one step away."""
     while True:
         step = rng.choice((_change_operation, _change_edge, _add_vertex))
         try:
@@ -265,7 +309,7 @@ def _change_edge(cell: Cell101, rng: Random) -> Cell101:
 
 
 def _add_vertex(cell: Cell101, rng: Random) -> Cell101:
-    """A vertex before one that there is, with one edge to it and one from it."""
+    """Add a vertex before an existing one, with one edge to it and one edge from it."""
     new = rng.randint(1, cell.output)
     edges = [(i + (i >= new), j + (j >= new)) for i, j in cell.edges]
     edges += [(rng.randrange(new), new), (new, rng.randint(new + 1, cell.output + 1))]
@@ -274,7 +318,7 @@ def _add_vertex(cell: Cell101, rng: Random) -> Cell101:
 
 
 def nasbench101(initial: Structure | None = None) -> NASBench101:
-    """Starts from two 3×3 convolutions with a link around them, or from the cell of `initial`."""
+    """Return the space. It starts from the cell of `initial`, or from two 3×3 convolutions with a shortcut."""
     residual = Cell101(("conv3x3-bn-relu", "conv3x3-bn-relu"), ((0, 1), (0, 3), (1, 2), (2, 3)))
     return NASBench101(residual if initial is None else cell_of(initial))
 

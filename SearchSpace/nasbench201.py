@@ -1,14 +1,14 @@
-"""NAS-Bench-201 (Dong and Yang, ICLR 2020): 15,625 cells of 5 operations on 6 edges, each a whole network.
+"""The search space of NAS-Bench-201 (Dong and Yang, ICLR 2020): 15,625 cells, with one of 5 operations on 6 edges.
 
-A cell is written `|nor_conv_3x3~0|+|none~0|skip_connect~1|+|…|`: nodes separated by `+`, each with its edges as
-`operation~source`. `network(cell)` is the benchmark's network as a structure like any other, so that its cost,
-module and features follow; `cell_of` is the way back. `canonical` names all cells that compute the same.
+A cell is written `|nor_conv_3x3~0|+|none~0|skip_connect~1|+|…|`: nodes are separated by `+`, and each node lists its
+edges as `operation~source`. `network` turns a cell into the benchmark's network, which is an ordinary structure, and
+`cell_of` turns it back. `canonical` returns one name for all cells that compute the same function.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import permutations, product
@@ -20,10 +20,14 @@ from PlainNet.blocks.nasbench201 import EDGES, OPERATIONS
 from PlainNet.cost import op_cost
 from PlainNet.ops import OpGraph
 from SearchSpace.base import SPACES, SearchSpaceError
+from SearchSpace.decisions import Decision, DecisionSpace, check_choices
 
 CHANNELS = 16
 CELLS_A_STAGE = 5
 STAGES = 3
+
+DECISIONS = tuple(Decision(f"edge_{source}_to_{to}", OPERATIONS) for to, source in EDGES)
+"""One decision per edge: 5⁶ = 15,625 cells, each with 24 neighbours."""
 
 CONVOLUTIONS = ("nor_conv_1x1", "nor_conv_3x3")
 
@@ -32,13 +36,13 @@ _EDGE = re.compile(r"([a-z0-9_]+)~([0-9])")
 
 @dataclass(frozen=True)
 class Cell201:
-    """The operation on each edge, as indices into `OPERATIONS`, in the order of `EDGES`."""
+    """A cell: the operation on each edge, as an index into `OPERATIONS`, in the order of `EDGES`."""
 
     edges: tuple[int, ...]
 
     @classmethod
     def parse(cls, text: str) -> Cell201:
-        """Read `|nor_conv_3x3~0|+|…|+|…|`; raises SearchSpaceError saying what was expected where."""
+        """Read a cell in the form `|nor_conv_3x3~0|+|…|+|…|`. Raises SearchSpaceError if the text has another form."""
         nodes = text.strip().split("+")
         if len(nodes) != 3:
             raise SearchSpaceError(f"{text[:120]!r} has {len(nodes)} nodes, expected 3 separated by +")
@@ -67,12 +71,12 @@ def _read_edge(text: str, source: int) -> int:
 
 
 def all_cells() -> Iterator[Cell201]:
-    """All 15,625 of them."""
+    """Yield all 15,625 cells."""
     return (Cell201(edges) for edges in product(range(len(OPERATIONS)), repeat=len(EDGES)))
 
 
 def network(cell: Cell201, channels: int = CHANNELS, cells: int = CELLS_A_STAGE) -> Structure:
-    """The benchmark's network: stem, three stages of `cells` cells with reductions between them, BN and ReLU."""
+    """Return the benchmark's network: stem, three stages of `cells` cells with reductions in between, BN and ReLU."""
     blocks = [BlockSpec("ConvKX", (3, channels, 3, 1)), BlockSpec("BN", (channels,))]
     width = channels
     for stage in range(STAGES):
@@ -84,23 +88,23 @@ def network(cell: Cell201, channels: int = CHANNELS, cells: int = CELLS_A_STAGE)
 
 
 def cell_of(structure: Structure) -> Cell201:
-    """The cell of a network that `network` made. Raises SearchSpaceError for any other structure."""
+    """Return the cell of a structure that `network` made. Raises SearchSpaceError for any other structure."""
     for spec in structure.blocks:
         if spec.kind == "NB201Cell":
             cell = Cell201(spec.args[1:])
             if network(cell) == structure:
                 return cell
-    raise SearchSpaceError(f"{str(structure)[:120]} is no network of NAS-Bench-201")
+    raise SearchSpaceError(f"{str(structure)[:120]} is not a network of NAS-Bench-201")
 
 
 @cache
 def canonical(cell: Cell201) -> str:
-    """A name that two cells share if they compute the same function of their weights.
+    """Return a name that is equal for cells that compute the same function of their weights.
 
-    `skip_connect` passes its input on, `none` gives nothing, sums have no order and no brackets, edges that start
-    from nothing, or lead nowhere, do not count; one convolution used twice is another thing than two. That leaves
-    5,260 classes; the paper's 6,466 keep zeros in sums. (A batch-norm behind nothing may learn to shift; that is
-    overlooked.)
+    `skip_connect` is the identity and `none` is zero. The terms of a sum have no order, and edges without an input or
+    without a way to the output are ignored. One convolution that is used twice differs from two convolutions. This
+    gives 5,260 classes; the paper has 6,466, because it keeps zeros as terms. A batch-norm whose input is zero could
+    learn a shift; this is ignored.
     """
     nodes: list[_Sum] = [("x",)]
     for node in (1, 2, 3):
@@ -112,14 +116,14 @@ def canonical(cell: Cell201) -> str:
             if operation == "skip_connect":
                 terms += nodes[source]
             else:
-                # Pooling has no weights: wherever it is done, it is the same.
+                # Pooling has no weights, so two poolings of one value are the same.
                 terms.append(_Operation(operation, nodes[source], edge if operation in CONVOLUTIONS else None))
         nodes.append(tuple(terms))
     return _name(nodes[-1])
 
 
 class _Operation(NamedTuple):
-    """An operation on a sum; `edge` tells convolutions apart."""
+    """An operation on a sum. `edge` distinguishes convolutions, which have weights of their own."""
 
     kind: str
     of: _Sum
@@ -131,7 +135,7 @@ _Sum: TypeAlias = "tuple[_Term, ...]"
 
 
 def _name(value: _Sum) -> str:
-    """The smallest way to write `value`, over the ways to number convolutions that look the same."""
+    """The smallest text for `value`, over all ways to number convolutions that look the same."""
     alike: dict[str, set[int]] = {}
     for term in _operations(value):
         if term.edge is not None:
@@ -163,10 +167,11 @@ def _written(value: _Sum, numbers: dict[int, int]) -> str:
 
 
 def published_flops(graph: OpGraph) -> int:
-    """FLOPs as NAS-Bench-201 publishes them: multiply–accumulates, and the element-wise operations too.
+    """Return the FLOPs of a network as NAS-Bench-201 publishes them, which include element-wise operations.
 
-    Batch-norm counts 2 and ReLU 1 an element, pooling its window; global pooling (size + 1)². Everywhere else
-    in this project FLOPs are those of convolution and linear layers alone.
+    In addition to multiply–accumulates, batch-norm counts 2 and ReLU 1 per output element, pooling the size of its
+    window, and global pooling (size + 1)². Everywhere else in this project, FLOPs are the multiply–accumulates of
+    convolution and linear layers only.
     """
     total = 0
     for node in graph.nodes:
@@ -185,8 +190,8 @@ def published_flops(graph: OpGraph) -> int:
 
 
 @dataclass(frozen=True)
-class NASBench201:
-    """The space as networks, for a search: a mutation puts another operation on a random edge."""
+class NASBench201(DecisionSpace):
+    """The search space of NAS-Bench-201 networks. A mutation changes the operation on a random edge."""
 
     start: Cell201
     name: str = "nasbench201"
@@ -195,7 +200,7 @@ class NASBench201:
         return network(self.start)
 
     def sample(self, rng: Random) -> Structure:
-        """A cell drawn uniformly."""
+        """Return a network whose cell is drawn uniformly from all 15,625 cells."""
         return network(Cell201(tuple(rng.randrange(len(OPERATIONS)) for _ in EDGES)))
 
     def mutate(self, structure: Structure, rng: Random, changes: int = 1) -> Structure:
@@ -212,6 +217,16 @@ class NASBench201:
             return False
         return True
 
+    def decisions(self) -> tuple[Decision, ...]:
+        return DECISIONS
+
+    def encode(self, structure: Structure) -> tuple[int, ...]:
+        return cell_of(structure).edges
+
+    def decode(self, choices: Sequence[int]) -> Structure:
+        check_choices(DECISIONS, choices)
+        return network(Cell201(tuple(choices)))
+
     def read(self, text: str) -> Structure:
         return network(Cell201.parse(text))
 
@@ -223,7 +238,7 @@ class NASBench201:
 
 
 def nasbench201(initial: Structure | None = None) -> NASBench201:
-    """Starts from convolutions everywhere, or from the cell of `initial`."""
+    """Return the space. It starts from the cell of `initial`, or from 3×3 convolutions on all edges if that is None."""
     everywhere = Cell201(len(EDGES) * (OPERATIONS.index("nor_conv_3x3"),))
     return NASBench201(everywhere if initial is None else cell_of(initial))
 

@@ -1,4 +1,4 @@
-"""`IDW_fixfc`: inverted depthwise super-blocks with a fixed last layer, the space of Zen-NAS's FLOPs-bounded nets."""
+"""`IDW_fixfc`: inverted depthwise super-blocks and a fixed last layer; Zen-NAS's space for FLOPs budgets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ START = (
 
 
 def idw_fixfc(initial: Structure | None = None) -> SuperBlockSpace:
-    """The last 1×1 convolution is never changed."""
+    """Return the IDW_fixfc space. Mutations never change its last 1×1 convolution."""
     return SuperBlockSpace("IDW_fixfc", KINDS, default_start(START, initial), fixed_last=True)
 
 

@@ -1,4 +1,4 @@
-"""`XXBL`: K×K–K×K and bottleneck 1×1–K×K–1×1 residual super-blocks, the space of Zen-NAS's CIFAR and latency nets."""
+"""`XXBL`: residual super-blocks of K×K–K×K and 1×1–K×K–1×1; Zen-NAS's space for CIFAR and for latency budgets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ START = (
 
 
 def xxbl(initial: Structure | None = None) -> SuperBlockSpace:
-    """Channels are at most 2048."""
+    """Return the XXBL space. Blocks have at most 2,048 channels."""
     return SuperBlockSpace("XXBL", KINDS, default_start(START, initial), most=2048)
 
 

@@ -1,8 +1,8 @@
-"""Spaces of super-blocks: what Zen-NAS's two search spaces have in common.
+"""Search spaces of super-blocks: the common part of Zen-NAS's two search spaces.
 
-A structure is a stem convolution, residual super-blocks, and a last 1×1 convolution. A mutation
-replaces one block by one with scaled channels, more or fewer sub-layers, and any kind of the space;
-then blocks are joined and deep ones split.
+A structure consists of a stem convolution, residual super-blocks, and a final 1×1 convolution. A mutation replaces
+blocks: it scales their channels, adds or removes sub-layers, and picks any kind of block of the space. Then input
+channels are adjusted to the preceding blocks, and deep blocks are split.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BASE = 8
 
 @cache
 def channel_options(channels: int, most: int) -> tuple[int, ...]:
-    """`channels` by each of `SCALES`, as multiples of `BASE` from `BASE` to `most`."""
+    """Return `channels` times each of `SCALES`, rounded to multiples of `BASE`, from `BASE` to `most`, sorted."""
     scaled = {round(min(most, max(BASE, channels * scale)) / BASE) * BASE for scale in SCALES}
     return tuple(sorted(scaled))
 
@@ -37,10 +37,12 @@ def sub_layer_options(sub_layers: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class SuperBlockSpace:
-    """A space of residual super-blocks of the given `kinds`.
+    """A search space of residual super-blocks. Raises SearchSpaceError if `start` has blocks of other kinds.
 
-    start: the initial structure. most: the largest number of channels. fixed_last: whether a 1×1
-    `SuperConvK1BNRELU` is never changed, which keeps the width of the classifier.
+    kinds: the kinds of residual super-blocks.
+    start: the initial structure.
+    most: the largest number of channels.
+    fixed_last: whether a `SuperConvK1BNRELU` is never changed, which keeps the width of the classifier's input.
     """
 
     name: str

@@ -141,7 +141,11 @@ class Proxy:
     parts: tuple[str, ...] = ()
 
 
-PROXIES: Registry[Proxy] = Registry("proxy", "ZeroShotProxy.proxies")
+def _names(proxy: Proxy) -> tuple[str, ...]:
+    return (proxy.info.name, *proxy.info.aliases)
+
+
+PROXIES: Registry[Proxy] = Registry("proxy", "ZeroShotProxy.proxies", "zennas.proxies", _names)
 
 NO_SCORE_ALONE = "ranks populations, it has no score for one network: score several together"
 
@@ -169,7 +173,7 @@ def register_ranking(
 
 
 def _add(proxy: Proxy) -> None:
-    for name in (proxy.info.name, *proxy.info.aliases):
+    for name in _names(proxy):
         PROXIES.add(name, proxy)
 
 

@@ -17,7 +17,7 @@ from scipy.stats import t as student_t
 from benchmarks.common import print_machine
 from PlainNet import parse
 from PlainNet.masternet import build
-from zennas.training.job import Job, Where
+from zennas.training.job import RunOptions, TrainingJob
 from zennas.training.recipe import Distillation, Recipe, TrainingError
 from zennas.training.runner import train_structure
 
@@ -90,8 +90,8 @@ def student(place: Path, teaching: Distillation | None, lr: float, seed: int) ->
 
 def train(place: Path, text: str, recipe: Recipe, teaching: Distillation | None, name: str) -> float:
     """Top-1 on the test images after the last epoch, in per cent."""
-    job = Job(parse(text), "digits", recipe, teaching, resolution=RESOLUTION)
-    return train_structure(job, place / name, Where(device="cpu")).top1
+    job = TrainingJob(parse(text), "digits", recipe, teaching, resolution=RESOLUTION)
+    return train_structure(job, place / name, RunOptions(device="cpu")).top1
 
 
 def weights(text: str) -> int:

@@ -23,7 +23,7 @@ from zennas.accuracy.comparison import checked
 from zennas.accuracy.images import noise
 from zennas.data import DataError, Normalisation
 from zennas.data.base import Shown
-from zennas.exporting.base import FORMATS, Job, settled
+from zennas.exporting.base import FORMATS, ExportJob, settled
 from zennas.named.models import TrainedModel, trained_model
 
 CIFAR = Path(os.environ.get("CIFAR_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -118,7 +118,7 @@ def _content(name: str, structure: object, form_name: str) -> bytes:
     model = TrainedModel(name, network, shown, None, {})  # type: ignore[arg-type]
     form = FORMATS.get(form_name)
     options = settled(form, {})
-    job = Job(model, options, form.plan(options), [noise(16, SIZE)])
+    job = ExportJob(model, options, form.plan(options), [noise(16, SIZE)])
     content = form.make(job)
     check = checked(model, form.load(content), noise(8, SIZE), "noise", job.plan.limit, job.plan.most)
     print(f"{name}, {form_name}: {len(content) / 1e6:.1f} MB, logits {check.rms:.1e} off")

@@ -17,11 +17,11 @@ from PlainNet.masternet import MasterNet, build
 from zennas.accuracy.protocol import Evaluation
 from zennas.data import ImageSet
 from zennas.data.base import Shown, in_memory
-from zennas.data.cifar import USUAL
+from zennas.data.sets.cifar import USUAL
 from zennas.training.distributed import Group
 from zennas.training.feed import Feed
 from zennas.training.loop import train_epochs
-from zennas.training.objective import Plain
+from zennas.training.objectives.plain import Plain
 from zennas.training.recipe import Recipe
 from zennas.training.state import new_state
 

@@ -146,8 +146,10 @@ class LatencyBackend(Protocol):
         """Return the names and versions of the libraries that influence the result."""
 
 
-BACKENDS: Registry[LatencyBackend] = Registry("latency back end", "latency.backends")
-"""The back ends by name; the files in `backends/` register themselves here."""
+BACKENDS: Registry[LatencyBackend] = Registry(
+    "latency back end", "latency.backends", "zennas.latency_backends", lambda backend: (backend.name,)
+)
+"""The back ends by name; the files of `backends/` add theirs."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
-"""The model zoo: what is known of the models, where their weights are, and the user's own. `ZenNet.py` is its door.
+"""The model zoo: descriptions of models, their weights, and models that users add. `ZenNet.py` is the public interface.
 
-`zoo.json` has the models that `catalogue.py` reads, `entry.py` what is known of one, `weights.py` finds and loads
-weights, `userzoo.py` and `adding.py` keep those of the user.
+`zoo.json` lists the built-in models, and `catalogue.py` reads it. `entry.py` describes one model. `weights.py` finds
+and loads weights. `userzoo.py` and `adding.py` manage the models of the user.
 """

@@ -1,4 +1,4 @@
-"""Putting models into the user's own zoo, and taking them out. `userzoo.py` reads them."""
+"""Adding models to the user's zoo and removing them. `userzoo.py` reads them."""
 
 from __future__ import annotations
 
@@ -20,25 +20,31 @@ from pretrained.userzoo import CARD_FILE, NAME, WEIGHTS_FILE, folder, read
 
 
 def check_name(name: str, taken: Collection[str]) -> None:
-    """Raises ZooError for a name that no model of one's own can have. taken: names of other models."""
+    """Raise ZooError if a user's model cannot have this name. taken: the names of other models."""
     if not NAME.fullmatch(name):
         raise ZooError(
-            f"{name[:120]!r} cannot be a model's name: it has to be of 1 to 100 letters, digits, '.', '_' and '-', "
-            "beginning with none of the latter; choose another with --name"
+            f"{name[:120]!r} cannot be the name of a model: expected 1 to 100 letters, digits, '.', '_' and '-', "
+            "and neither '.' nor '-' at the start; choose another with --name"
         )
     if name.casefold() in {other.casefold() for other in taken}:
-        raise ZooError(f"{name} is the name of a model that comes with zennas: choose another with --name")
+        raise ZooError(f"{name} is the name of a built-in model: choose another with --name")
 
 
 def add(name: str, facts: Mapping[str, Any], weights: Path, *, replace: bool, taken: Collection[str]) -> Entry:
-    """Put a model into the zoo, whole or not at all; the file of weights is copied.
+    """Add a model to the user's zoo, completely or not at all, and return its entry.
 
-    facts: what `reading.read_entry` reads, but weights. Raises ZooError; CheckpointError where the weights do not fit.
+    facts: the fields that `reading.read_entry` reads, without weights.
+    weights: the file of weights, which is copied.
+    replace: whether to replace a model of the user that has the same name.
+    taken: the names of built-in models.
+
+    Raises ZooError if the name is taken, a field is not valid or the folder cannot be written, and CheckpointError if
+    the weights do not fit the structure.
     """
     check_name(name, taken)
     target = folder() / name
     if os.path.lexists(target) and not replace:
-        raise ZooError(f"{target} is there already: give --replace, or another name with --name")
+        raise ZooError(f"{target} already exists: use --replace, or choose another name with --name")
     try:
         folder().mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=folder(), prefix=f".{name}."))
@@ -48,22 +54,22 @@ def add(name: str, facts: Mapping[str, Any], weights: Path, *, replace: bool, ta
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
-        raise ZooError(f"model {name} cannot be put into {folder()}: {error.strerror or error}") from None
+        raise ZooError(f"model {name} cannot be added to {folder()}: {error.strerror or error}") from None
     return read(name)
 
 
 def _fill(draft: Path, name: str, facts: Mapping[str, Any], weights: Path) -> None:
-    """Write the model into an empty folder. Raises ZooError, CheckpointError, OSError."""
+    """Write the model into the empty folder `draft`. Raises ZooError, CheckpointError or OSError."""
     copy = draft / WEIGHTS_FILE
     shutil.copyfile(weights, copy)
     data = {**facts, "weights": {"file": WEIGHTS_FILE, "sha256": sha256_of(copy)}}
     try:
         entry = read_entry(name, data, draft, YOURS)
     except ZooError as error:
-        raise ZooError(f"model {name} cannot be put into the zoo: {error}") from None
+        raise ZooError(f"model {name} cannot be added to the zoo: {error}") from None
     _check_weights(entry, copy, weights)
     write_text(draft / CARD_FILE, json.dumps(data, indent=1) + "\n")
-    os.chmod(draft, 0o755)  # mkdtemp keeps it from others
+    os.chmod(draft, 0o755)  # mkdtemp makes it private
 
 
 def _check_weights(entry: Entry, copy: Path, original: Path) -> None:
@@ -78,7 +84,7 @@ def _check_weights(entry: Entry, copy: Path, original: Path) -> None:
 
 
 def _put(draft: Path, target: Path, replace: bool) -> None:
-    """Rename; with `replace`, what is there already goes away when the new one is in its place."""
+    """Rename `draft` to `target`. With `replace`, an existing model is deleted once the new one is in place."""
     old = draft.with_name(f"{draft.name}.old")
     if replace and os.path.lexists(target):
         os.rename(target, old)
@@ -92,19 +98,19 @@ def _put(draft: Path, target: Path, replace: bool) -> None:
 
 
 def remove(name: str) -> None:
-    """Take a model out of the zoo, a damaged one too. Raises ZooError."""
+    """Remove a model from the user's zoo, even if it is damaged. Raises ZooError if it cannot be removed."""
     target = folder() / name
     hidden = target.with_name(f".{name}.removed")
     try:
         _discard(hidden)
-        os.rename(target, hidden)  # gone at once, whatever becomes of what follows
+        os.rename(target, hidden)  # removes it at once, even if deleting fails
         _discard(hidden)
     except OSError as error:
         raise ZooError(f"{target} cannot be removed: {error.strerror or error}") from None
 
 
 def _discard(place: Path) -> None:
-    """Delete a folder, or a link that stands for one; nothing where nothing is."""
+    """Delete a folder or a link to one, if it exists."""
     if place.is_symlink():
         place.unlink()
         return

@@ -1,7 +1,7 @@
-"""The models that `zoo.json` lists: those of Zen-NAS, and those that this project has trained.
+"""The built-in models, which `zoo.json` lists: the models of Zen-NAS, and models that this project trained.
 
-Its "defaults" have what the models of a data set share unless they say otherwise; "structure_file" names the file
-that a structure is in, as Zen-NAS's does: CIFAR-10 and CIFAR-100 have the same three.
+"defaults" in `zoo.json` has the common fields of all models for a data set. "structure_file" is the name of a file with
+the structure; as in Zen-NAS, models for CIFAR-10 and CIFAR-100 share three of these files.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from pretrained.entry import Entry, ZooError
 from pretrained.reading import read_entry, read_json
 
 FOLDER = Path(__file__).parent
-"""Where `zoo.json`, and the weights and cards that it names, are."""
+"""The folder of `zoo.json`, and of the weights and cards that it refers to."""
 
 
 def listed() -> dict[str, Entry]:
-    """All models by name, in the file's order. Raises ZooError."""
+    """Return the built-in models by name, in the order of the file. Raises ZooError if `zoo.json` is not valid."""
     return _listed(FOLDER)
 
 
 def structure_file(name: str) -> str | None:
-    """The name of the file that its structure is in, beside `zoo.json`; None where it is in none."""
+    """Return the name of the file with a model's structure, in the folder of `zoo.json`, or None if there is none."""
     found: str | None = read_json(FOLDER / "zoo.json")["models"][name].get("structure_file")
     return found
 
@@ -45,7 +45,7 @@ def _entry(name: str, content: dict[str, Any], folder: Path) -> Entry:
 
 
 def _structure(own: dict[str, Any], folder: Path) -> Any:
-    """The structure, which is in a file or in the entry itself. Raises ZooError."""
+    """The structure of an entry, which is in a file or in the entry itself. Raises ZooError."""
     if "structure_file" not in own:
         return own.get("structure")
     path = folder / own["structure_file"]

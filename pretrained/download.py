@@ -1,4 +1,4 @@
-"""Weights from their address to their place: whole, checked, or not at all. Imports torch, with CheckpointError."""
+"""Downloads of weights: a file is checked and then stored completely, or not at all. Imports torch indirectly."""
 
 from __future__ import annotations
 
@@ -17,31 +17,34 @@ from PlainNet.checkpoint import CheckpointError
 from pretrained.hashes import record
 
 TIMEOUT = 30.0
-"""Seconds without a sign of life after which an address is given up."""
+"""Seconds without data after which a download fails."""
 _CHUNK = 1 << 18
 
 
 class DownloadError(CheckpointError):
-    """Weights that could not be had from their address."""
+    """Raised if weights cannot be downloaded."""
 
 
 def download(name: str, url: str, path: Path, sha256: str | None, accept: Callable[[Path], None]) -> None:
-    """Bring the weights of model `name` from `url` to `path`, and record their SHA-256 beside them.
+    """Download the weights of the model `name` from `url` to `path`, and store their SHA-256 next to them.
 
-    accept: is given the whole file before it is at `path`, and raises CheckpointError where it is not the weights.
-    Raises DownloadError; then nothing is left of the file.
+    sha256: the expected hash in hexadecimal digits, or None if it is not known.
+    accept: called with the complete file before it is moved to `path`; raises CheckpointError if these are not the
+        model's weights.
+
+    Raises DownloadError if anything fails. No partial file remains then.
     """
     try:
         _download(name, url, path, sha256, accept)
     except _FailureError as error:
         raise DownloadError(
-            f"the weights of {name} could not be had from {url}: {error}; "
-            f"get the file elsewhere and put it at {path}, or name it with checkpoint=PATH (--checkpoint PATH)"
+            f"the weights of {name} could not be downloaded from {url}: {error}; "
+            f"get the file elsewhere and put it at {path}, or pass it with checkpoint=PATH (--checkpoint PATH)"
         ) from None
 
 
 class _FailureError(Exception):
-    """Why it did not work."""
+    """The reason why a download failed."""
 
 
 def _download(name: str, url: str, path: Path, sha256: str | None, accept: Callable[[Path], None]) -> None:
@@ -56,10 +59,10 @@ def _download(name: str, url: str, path: Path, sha256: str | None, accept: Calla
         try:
             accept(draft)
         except CheckpointError as error:
-            raise _FailureError(str(error).replace(str(draft), "what came")) from None
+            raise _FailureError(str(error).replace(str(draft), "the downloaded file")) from None
         try:
             os.chmod(draft, 0o644)
-            record(path, None)  # of a file that is gone
+            record(path, None)  # removes the hash of a previous file
             os.replace(draft, path)
             record(path, digest)
         except OSError as error:
@@ -70,18 +73,18 @@ def _download(name: str, url: str, path: Path, sha256: str | None, accept: Calla
 def _opened(url: str) -> Iterator[Any]:
     try:
         answer = urlopen(Request(url, headers={"User-Agent": "zennas"}), timeout=TIMEOUT)
-    except (OSError, HTTPException) as error:  # URLError among them
+    except (OSError, HTTPException) as error:  # URLError is an OSError
         raise _FailureError(_reason(error)) from None
     with answer:
         yield answer
 
 
 def _chunks(answer: Any, name: str) -> Iterator[bytes]:
-    """What the address sends, to the end. Raises _FailureError where it breaks off."""
+    """Yield the content of the response. Raises _FailureError if it is not complete."""
     length = answer.headers.get("Content-Length", "")
     total = int(length) if length.isdecimal() else None
     done = 0
-    with _bar(name, total) as told:
+    with _bar(name, total) as report:
         while True:
             try:
                 chunk = answer.read(_CHUNK)
@@ -90,26 +93,26 @@ def _chunks(answer: Any, name: str) -> Iterator[bytes]:
             if not chunk:
                 break
             done += len(chunk)
-            told(done)
+            report(done)
             yield chunk
     if total is not None and done != total:
-        raise _FailureError(f"it broke off after {done:,} of {total:,} bytes")
+        raise _FailureError(f"the connection was closed after {done:,} of {total:,} bytes")
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, HTTPError):
         error.close()
         return f"HTTP {error.code} {error.reason}"
-    cause = getattr(error, "reason", error)  # an URLError carries it
+    cause = getattr(error, "reason", error)  # URLError has the cause here
     if isinstance(cause, TimeoutError):
-        return f"no answer within {TIMEOUT:g} s"
+        return f"no data for {TIMEOUT:g} seconds"
     text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
     return " ".join(str(text).split())
 
 
 @contextmanager
 def _draft(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
-    """A file beside `path` that is gone afterwards, unless it has been renamed."""
+    """A temporary file in the folder of `path`. It is deleted afterwards unless it was renamed."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -126,9 +129,9 @@ def _draft(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
 def _write(file: IO[bytes], chunk: bytes, path: Path) -> None:
     rest = memoryview(chunk)
     try:
-        while rest:  # without a buffer, a call may write a part
+        while rest:  # an unbuffered call may write only a part
             rest = rest[file.write(rest) :]
-    except OSError as error:  # the disk is full
+    except OSError as error:  # for example, the disk is full
         raise _unwritable(path, error) from None
 
 
@@ -138,7 +141,7 @@ def _unwritable(path: Path, error: OSError) -> _FailureError:
 
 @contextmanager
 def _bar(name: str, total: int | None) -> Iterator[Callable[[int], object]]:
-    """A bar on standard error, in bytes, where that is a terminal."""
+    """A progress bar in bytes on standard error, if that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -1,4 +1,4 @@
-"""What is known of one model. `reading.py` has its form in JSON."""
+"""`Entry`, the description of one model in a zoo. `reading.py` reads it from JSON."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from typing import Any
 from PlainNet.errors import ZennasError
 
 PUBLISHED, SHIPPED, YOURS = "published", "shipped", "yours"
-"""Where a model is from: Zen-NAS's, this project's with its weights in the package, the user's own."""
+"""The origin of a model: published by Zen-NAS, shipped with its weights in this package, or added by the user."""
 
 
 class ZooError(ZennasError, ValueError):
-    """A model that cannot be read from a zoo, or not be put into it."""
+    """Raised if a model cannot be read from a zoo, added to it, or removed from it."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Where the weights are: in `file`; or at `url`, to be kept at `path` below the cache folder. sha256: if known."""
+    """The location of weights: `file`, or an address `url` and a `path` in the cache folder.
+
+    sha256: the hash of the file in hexadecimal digits, or None if it is not known.
+    """
 
     file: Path | None
     url: str | None
@@ -29,13 +32,21 @@ class Weights:
 
 @dataclass(frozen=True)
 class Entry:
-    """A model. None where something is not known.
+    """The description of a model. Unknown values are None.
 
-    origin: PUBLISHED, SHIPPED or YOURS. resolution, crop_image_size: sides in pixels. normalisation: mean and std of
-    red, green and blue, of values from 0 to 1. classes: their names. params, flops: exact, the latter
-    multiply–accumulates of convolution and linear layers. bn_eps: of batch-norm, None for Zen-NAS's. top1, top5:
-    measured by this program, in per cent. published: what others say: params, flops, top1 (per cent), v100_ms, t4_ms,
-    pixel2_ms (an image). note: where that differs from the exact counts. card: a text about the model.
+    name: the name in the zoo. origin: PUBLISHED, SHIPPED or YOURS.
+    structure: the text of the structure. num_classes: the outputs of the classifier.
+    resolution: the side of the network's input, in pixels.
+    crop_image_size: the side that images are resized to before the centre is cropped, in pixels.
+    use_se: whether super-blocks have squeeze-and-excitation.
+    normalisation: "mean" and "std" of red, green and blue, for values from 0 to 1.
+    weights: the location of the weights.
+    params: number of parameters, counted. flops: multiply–accumulates of convolution and linear layers, counted.
+    bn_eps: the epsilon of batch-norms, or None for Zen-NAS's.
+    dataset: the data set of the training. classes: the names of the classes.
+    top1, top5: accuracies in per cent, measured by this project.
+    published: published figures: params, flops, top1 (per cent), and v100_ms, t4_ms, pixel2_ms (ms per image).
+    note: an explanation if published figures differ from the counts. card: a file with a text about the model.
     """
 
     name: str
@@ -59,7 +70,7 @@ class Entry:
     card: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Of dictionaries, lists, text and numbers only."""
+        """Return all fields as a dictionary that can be written as JSON."""
         found = dict(vars(self))
         found["normalisation"] = {name: list(values) for name, values in self.normalisation.items()}
         found["weights"] = {**vars(self.weights), "file": _text(self.weights.file)}

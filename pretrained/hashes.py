@@ -1,4 +1,4 @@
-"""SHA-256 of files of weights: what is known of them is verified each time they are loaded."""
+"""SHA-256 hashes of files of weights, which are verified each time a file is loaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LINE = re.compile(r"([0-9a-f]{64})(\s.*)?", re.DOTALL)
 
 
 def sha256_of(path: Path) -> str:
-    """In hexadecimal digits. Raises OSError."""
+    """Return the SHA-256 of a file in hexadecimal digits. Raises OSError if the file cannot be read."""
     found = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
@@ -21,12 +21,12 @@ def sha256_of(path: Path) -> str:
 
 
 def record_of(path: Path) -> Path:
-    """Where the hash of the file at `path` is written down, as `sha256sum -c` reads it."""
+    """Return the path of the file that stores the hash of `path`, in the format of `sha256sum -c`."""
     return path.with_name(f"{path.name}.sha256")
 
 
 def record(path: Path, digest: str | None) -> None:
-    """Write down the hash of the file at `path`, or that none is known. Raises OSError."""
+    """Store the hash of the file `path`, or delete the stored hash if `digest` is None. Raises OSError on failure."""
     if digest is None:
         record_of(path).unlink(missing_ok=True)
     else:
@@ -34,12 +34,15 @@ def record(path: Path, digest: str | None) -> None:
 
 
 def recorded(path: Path) -> str | None:
-    """The hash that was written down for `path`; None where none was. Raises ValueError, OSError."""
+    """Return the stored hash of `path`, or None if there is none.
+
+    Raises ValueError if the file with the hash is not valid, and OSError if it cannot be read.
+    """
     try:
         text = record_of(path).read_text(encoding="ascii")
     except FileNotFoundError:
         return None
     found = _LINE.fullmatch(text)
     if found is None:
-        raise ValueError(f"{record_of(path)} has no SHA-256")
+        raise ValueError(f"{record_of(path)} does not contain a SHA-256")
     return found[1]

@@ -1,4 +1,4 @@
-"""A model's form in JSON, which is one in `zoo.json` and in the user's own zoo."""
+"""Reading the description of a model from JSON, which has the same form in `zoo.json` and in the user's zoo."""
 
 from __future__ import annotations
 
@@ -16,28 +16,31 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def read_json(path: Path) -> Any:
-    """Raises ZooError."""
+    """Return the content of a JSON file. Raises ZooError if it cannot be read or is not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ZooError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, or endlessly nested
-        raise ZooError(f"{path} is no JSON: {error}") from None
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or nested too deeply
+        raise ZooError(f"{path} is not valid JSON: {error}") from None
 
 
 def read_entry(name: str, data: Any, folder: Path, origin: str | None = None) -> Entry:
-    """The entry that `data`, from JSON, describes. folder: where files that it names are.
+    """Return the model that `data`, the content of JSON, describes.
 
-    origin: None for what the weights say. params and flops are counted where they are not given, and for models of
-    one's own. Raises ZooError that says what is wrong with which key.
+    folder: the folder of the files that the description refers to.
+    origin: PUBLISHED, SHIPPED or YOURS; None derives it from the location of the weights.
+
+    params and flops are counted if they are missing, and always for models of the user. Raises ZooError, with the key
+    and what was expected, if the description is not valid.
     """
     if not isinstance(data, dict):
-        raise ZooError("it is no JSON object")
+        raise ZooError("it is not a JSON object")
     known = {key: _checked(data, key) for key in _KEYS}
     weights = _weights(known.pop("weights"), folder)
     classes, num_classes = known.pop("classes"), known.pop("num_classes")
     if classes is not None and len(classes) != (num_classes or len(classes)):
-        raise ZooError(f"classes names {len(classes)}, and num_classes is {num_classes}")
+        raise ZooError(f"classes has {len(classes)} names, but num_classes is {num_classes}")
     if classes is None and num_classes is None:
         raise ZooError("it lacks num_classes")
     known["num_classes"] = num_classes or len(classes)
@@ -56,7 +59,7 @@ def _counts(known: Mapping[str, Any]) -> dict[str, int]:
         sizes = {key: known[key] for key in ("resolution", "num_classes", "use_se")}
         cost = PlainNet.cost(known["structure"], **sizes)
     except PlainNet.StructureError as error:
-        raise ZooError(f"its structure is none: {str(error).splitlines()[0]}") from None
+        raise ZooError(f"its structure is not valid: {str(error).splitlines()[0]}") from None
     return {"params": cost.params, "flops": cost.flops}
 
 
@@ -68,7 +71,7 @@ def _weights(data: Mapping[str, Any], folder: Path) -> Weights:
         return Weights(folder / file, None, None, sha256)
     if file is None and isinstance(url, str) and url.startswith(("http://", "https://")) and _is_below(path):
         return Weights(None, url, path, sha256)
-    raise ZooError("its weights have neither a file (a name without folders) nor an url (http) with a path (relative)")
+    raise ZooError("its weights need either file (a name without folders) or url (http) and path (relative)")
 
 
 def _is_file_name(value: Any) -> bool:
@@ -119,22 +122,22 @@ _KEYS: dict[str, tuple[Callable[[Any], bool], str, bool]] = {
     "structure": (*_TEXT, True),
     "resolution": (*_COUNT, True),
     "use_se": (lambda value: isinstance(value, bool), "true or false", True),
-    "normalisation": (_is_normalisation, "mean and std, three numbers each from 0 to 1", True),
+    "normalisation": (_is_normalisation, "mean and std, each three numbers from 0 to 1", True),
     "weights": (lambda value: isinstance(value, dict), "an object", True),
     "num_classes": (*_COUNT, False),
     "crop_image_size": (*_COUNT, False),
-    "bn_eps": (lambda value: type(value) in (int, float) and 0 < value <= 1, "a number above 0, at most 1", False),
+    "bn_eps": (lambda value: type(value) in (int, float) and 0 < value <= 1, "a number above 0 and at most 1", False),
     "dataset": (*_TEXT, False),
     "classes": (_are_names, "a list of names", False),
     "params": (*_COUNT, False),
     "flops": (*_COUNT, False),
     "top1": (*_PER_CENT, False),
     "top5": (*_PER_CENT, False),
-    "published": (_is_published, "numbers above 0 by name", False),
+    "published": (_is_published, "an object of numbers above 0", False),
     "note": (*_TEXT, False),
-    "card": (_is_file_name, "a file's name", False),
+    "card": (_is_file_name, "the name of a file", False),
 }
-"""What each key has to be, in words, and whether it has to be there."""
+"""For each key: a check, what is expected in words, and whether the key is required."""
 
 
 def _checked(data: Mapping[str, Any], key: str) -> Any:

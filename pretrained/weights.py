@@ -1,4 +1,4 @@
-"""Where a model's weights are, and how they get into a network. Imports torch when weights are loaded."""
+"""Finding the weights of a model and loading them into a network. torch is imported only when weights are loaded."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from PlainNet.masternet import MasterNet
 
 CACHED, ADDRESS, MISSING = "cached", "address", "missing"
-"""States of weights, beside those that entry.py has for origins."""
+"""States of weights in addition to the origins in entry.py: in the cache, to be downloaded, or missing."""
 
 
 def place(entry: Entry, cache: Path) -> Path:
-    """Where the file with the weights is, or belongs."""
+    """Return the path of the file of weights, whether it exists or not. cache: the folder of downloaded weights."""
     if entry.weights.file is not None:
         return entry.weights.file
     assert entry.weights.path is not None
@@ -25,14 +25,22 @@ def place(entry: Entry, cache: Path) -> Path:
 
 
 def state(entry: Entry, cache: Path) -> str:
-    """Shipped or yours, with the model; cached; address, to be downloaded; or missing, which should be there."""
+    """Return the state of a model's weights, given the folder of downloaded weights.
+
+    "shipped" or "yours": stored with the model. "cached": downloaded. "address": not downloaded yet. "missing": not
+    found, although it should be stored with the model.
+    """
     if not os.path.isfile(place(entry, cache)):
         return MISSING if entry.weights.url is None else ADDRESS
     return entry.origin if entry.weights.url is None else CACHED
 
 
 def load(network: MasterNet, entry: Entry, cache: Path) -> None:
-    """Load the model's weights, from the address where they are not here. Raises CheckpointError, DownloadError."""
+    """Load a model's weights into `network`, and download them to the folder `cache` if necessary.
+
+    Raises CheckpointError if the weights are missing, damaged or do not fit, and DownloadError, a CheckpointError, if
+    they cannot be downloaded.
+    """
     from PlainNet.checkpoint import CheckpointError, load_checkpoint
 
     path, weights = place(entry, cache), entry.weights
@@ -42,7 +50,7 @@ def load(network: MasterNet, entry: Entry, cache: Path) -> None:
         except OSError as error:
             raise CheckpointError(f"{error.filename or path} cannot be read: {error.strerror}") from None
         except ValueError as error:
-            raise CheckpointError(f"{error}: {_remedy(entry, path)}") from None
+            raise CheckpointError(f"{error}; {_remedy(entry, path)}") from None
         load_checkpoint(network, path)
     elif weights.url is None:
         raise CheckpointError(f"the weights of {entry.name} are not in {path}: {_remedy(entry, path)}")
@@ -53,14 +61,14 @@ def load(network: MasterNet, entry: Entry, cache: Path) -> None:
 
 
 def _verify(path: Path, expected: str | None) -> None:
-    """Raises ValueError where the file is not the one that was expected, OSError."""
+    """Raise ValueError if the file does not have the expected hash, and OSError if it cannot be read."""
     if expected is not None and (found := sha256_of(path)) != expected:
-        raise ValueError(f"{path} has changed or is damaged, its SHA-256 is {found}, expected {expected}")
+        raise ValueError(f"{path} has changed or is damaged: its SHA-256 is {found}, expected {expected}")
 
 
 def _remedy(entry: Entry, path: Path) -> str:
     if entry.weights.url is not None:
-        return f"delete it and {record_of(path)}, and it is downloaded again"
+        return f"delete it and {record_of(path)} to download it again"
     if entry.origin == YOURS:
-        return f"add the model again, or take it out with zennas zoo remove {entry.name}"
-    return "install zennas again, or name a file with checkpoint=PATH (--checkpoint PATH)"
+        return f"add the model again, or remove it with zennas zoo remove {entry.name}"
+    return "install zennas again, or pass a file with checkpoint=PATH (--checkpoint PATH)"

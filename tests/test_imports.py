@@ -109,7 +109,9 @@ def test_a_module_that_imports_torch_says_so_in_its_first_lines() -> None:
             assert imports == says, f"{path.relative_to(ROOT)} imports torch: {imports}; its docstring says so: {says}"
 
 
-@pytest.mark.parametrize("package", ["PlainNet.blocks", "SearchSpace", "ZeroShotProxy.proxies", "latency.backends"])
+@pytest.mark.parametrize(
+    "package", ["PlainNet.blocks", "SearchSpace", "ZeroShotProxy.proxies", "latency.backends", "zennas.data.sets"]
+)
 def test_what_a_registry_loads_imports_nothing_heavy(package: str) -> None:
     for path in sources(package.replace(".", "/")):
         assert not HEAVY & {name.partition(".")[0] for name in imported(path, at_import_time=True)}, path

@@ -278,7 +278,7 @@ def test_a_network_is_timed_with_zen_nas_s_flags(tmp_path: Path) -> None:
             ["evolution_search.py", "--save_dir", "X", "--budget_model_size", "1e6", "--zero_shot_score", "Nonsense"],
             "unknown proxy",
         ),
-        (["evolution_search.py", "--save_dir", "X", "--max_layers", "5", "--gpu", "7"], "7 is not there"),
+        (["evolution_search.py", "--save_dir", "X", "--max_layers", "5", "--gpu", "7"], "7 does not exist"),
         (["analyze_model.py"], "nothing to analyze"),
         (["analyze_model.py", "--gpu", "0", "--batch_size", "64"], "nothing to analyze"),
         (["analyze_model.py", "--plainnet_struct", "ConvKX(3,8,4,1)"], "kernel_size of ConvKX is 4"),

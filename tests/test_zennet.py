@@ -186,7 +186,7 @@ def test_misses_say_what_to_do(tmp_path: Path) -> None:
     for name in ("", "..", "nothing like it", "../../etc"):
         with pytest.raises(UnknownNameError, match="list_models"):
             ZenNet.model_info(name)
-    with pytest.raises(ValueError, match="is not there"):
+    with pytest.raises(ValueError, match="does not exist"):
         ZenNet.get_ZenNet(MEASURED[0], checkpoint=tmp_path / "absent.pth")
     with pytest.raises(AttributeError):
         ZenNet.no_such_thing  # noqa: B018

@@ -14,9 +14,12 @@ from zennas.budget.sources import latency_limits
 from zennas.common.errors import WrongSettingError
 from zennas.common.numbers import parse_count
 from zennas.runs.store import FILE
+from zennas.searching.executors.base import ExecutorSettings
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import NoWatcher, Watcher, resume, start
 from zennas.searching.settings import SearchSettings
+from zennas.training.job import RunOptions, TrainingJob
+from zennas.training.recipe import Distillation, Recipe
 
 if TYPE_CHECKING:
     from zennas.accuracy.comparison import Told as ExportTold
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
     from zennas.exporting.runner import Exported
     from zennas.training.loop import Watcher as TrainWatcher
     from zennas.training.outcome import TrainResult
-    from zennas.training.recipe import Distillation
 
 RUNS = Path("runs")
 
@@ -43,6 +45,9 @@ def search(
     latency_batch_size: int | None = None,
     save_dir: str | Path | None = None,
     go_on: bool = False,
+    executor: str | None = None,
+    workers: int | None = None,
+    address: str | None = None,
     watcher: Watcher = NoWatcher(),
     **settings: Any,
 ) -> SearchResult:
@@ -51,9 +56,10 @@ def search(
     Budgets are whole numbers, 1e6 among them, or text like "1M"; at least one is needed. budget_latency_ms:
     milliseconds an image on the device of `latency_backend`, "predictor:PROFILE" or a back end that measures every
     candidate; for several devices both are lists. latency_batch_size: images at a time, None for the profile's own,
-    or 1. `settings` are the further fields of `SearchSettings`. The run is kept in `save_dir`, or in a new folder in
-    `runs/`; with `go_on` a run of the same settings that is there already is continued.
-    Raises BudgetError where nothing fits, WrongSettingError, and what `runner.start` raises.
+    or 1. executor, workers, address: where candidates are evaluated, see `ExecutorSettings`; they change nothing but
+    the time. `settings` are the further fields of `SearchSettings`, and the options of its strategy. The run is kept in
+    `save_dir`, or in a new folder in `runs/`; with `go_on` a run of the same settings that is there is continued.
+    Raises BudgetError where nothing fits, WrongSettingError, and what `zennas.searching.runner.start` raises.
     """
     budget = Budget(
         _count("budget_params", budget_params),
@@ -61,30 +67,56 @@ def search(
         _count("max_layers", max_layers),
         latency_limits(budget_latency_ms, latency_backend, latency_batch_size),
     )
-    if not budget:
+    own = {field.name for field in fields(SearchSettings)}
+    options = {name: settings.pop(name) for name in list(settings) if name not in own}
+    if options:
+        settings["strategy_options"] = {**settings.get("strategy_options", {}), **options}
+    chosen = SearchSettings(search_space=search_space, budget=budget, **settings)
+    return search_with(chosen, save_dir, go_on, ExecutorSettings(executor, workers, address), watcher)
+
+
+def search_with(
+    settings: SearchSettings,
+    save_dir: str | Path | None = None,
+    go_on: bool = False,
+    executor: ExecutorSettings = ExecutorSettings(),
+    watcher: Watcher = NoWatcher(),
+) -> SearchResult:
+    """`search` with settings that are complete, from a file of settings for one. Raises what `search` raises."""
+    if not settings.budget:
         raise WrongSettingError(
             "a search needs a budget: params, flops, layers or latency "
             "(--budget-params, --budget-flops, --max-layers, --budget-latency-ms)"
         )
-    chosen = SearchSettings(search_space=search_space, budget=budget, **settings)
-    folder = _folder(save_dir) or new_folder(Path(search_space).stem)
+    folder = _folder(save_dir) or new_folder(Path(settings.search_space).stem)
     if go_on and (folder / FILE).is_file():
-        resume(folder, watcher, expected=chosen)
+        resume(folder, watcher, settings, executor)
     else:
-        start(folder, chosen, watcher)
+        start(folder, settings, watcher, executor)
     return read_result(folder)
 
 
-def continue_search(folder: str | Path, watcher: Watcher = NoWatcher()) -> SearchResult:
-    """Carry on with a search that was cut short; a finished one is only read. Raises what `runner.resume` raises."""
-    resume(Path(folder), watcher)
+def continue_search(
+    folder: str | Path,
+    watcher: Watcher = NoWatcher(),
+    *,
+    executor: str | None = None,
+    workers: int | None = None,
+    address: str | None = None,
+) -> SearchResult:
+    """Carry on with a search that was cut short; a finished one is only read.
+
+    executor, workers, address: where candidates are evaluated, as for `search`; they may differ from before.
+    Raises what `zennas.searching.runner.resume` raises.
+    """
+    resume(Path(folder), watcher, executor=ExecutorSettings(executor, workers, address))
     return read_result(Path(folder))
 
 
 def train(
     target: str | Path,
     *,
-    dataset: str = "digits",
+    dataset: str = TrainingJob.dataset,
     save_dir: str | Path | None = None,
     distillation: Distillation | None = None,
     watcher: TrainWatcher | None = None,
@@ -93,24 +125,23 @@ def train(
     """Train a network: a run's best structure, a structure string, a file with one, or a published name.
 
     The outcome is kept in `save_dir`, else in the run's folder or a new one in `runs/`. `settings` are fields of
-    `train.recipe.Recipe`, `train.job.Job` and `train.job.Where`; None is the default.
-    Raises what `train.runner.train_structure` raises, TypeError for a setting that there is not.
+    `training.recipe.Recipe`, `training.job.TrainingJob` and `training.job.RunOptions`; None is the default.
+    Raises what `training.runner.train_structure` raises, TypeError for a setting that there is not.
     """
     from zennas.named.structures import resolve
-    from zennas.training.job import Job, Where
     from zennas.training.loop import NoWatcher as Silent
-    from zennas.training.recipe import Recipe
     from zennas.training.runner import train_structure
 
     found = resolve(str(target))
     given = {name: value for name, value in settings.items() if value is not None}
-    recipe, where = Recipe(**_fields_of(Recipe, given)), Where(**_fields_of(Where, given))
-    defaults = {"resolution": found.resolution or 32, "use_se": bool(found.use_se)}
-    unknown = sorted(set(given) - {field.name for field in fields(Job)})
+    recipe, options = Recipe(**_fields_of(Recipe, given)), RunOptions(**_fields_of(RunOptions, given))
+    own = {"resolution": found.resolution, "use_se": found.use_se}
+    unknown = sorted(set(given) - {field.name for field in fields(TrainingJob)})
     if unknown:
         raise TypeError(f"train() has no setting {', '.join(unknown)}")
-    job = Job(found.structure, dataset, recipe, distillation, **{**defaults, **given})
-    return train_structure(job, _training_folder(found.run, dataset, save_dir), where, watcher or Silent())
+    known = {name: value for name, value in own.items() if value is not None}
+    job = TrainingJob(found.structure, dataset, recipe, distillation, **{**known, **given})
+    return train_structure(job, _training_folder(found.run, dataset, save_dir), options, watcher or Silent())
 
 
 def _fields_of(kind: Any, settings: dict[str, Any]) -> dict[str, Any]:
@@ -206,13 +237,16 @@ def correlate(
     table: str | Path,
     save_dir: str | Path | None = None,
     go_on: bool = False,
+    executor: str | None = None,
     workers: int | None = None,
+    address: str | None = None,
     watcher: CorrelateWatcher | None = None,
     **settings: Any,
 ) -> CorrelateResult:
     """How well proxies rank the architectures of a table of accuracies, with intervals, beside FLOPs, params and depth.
 
-    `settings` are the further fields of `CorrelateSettings`. workers: processes, None for as many as there are cores.
+    `settings` are the further fields of `CorrelateSettings`. executor, workers, address: where networks are scored, see
+    `ExecutorSettings`; they change nothing but the time.
     The run is kept in `save_dir`, or in a new folder in `runs/`; with `go_on` a run of the same settings that is there
     already is continued. Raises WrongSettingError, and what `correlate.runner.start` raises.
     """
@@ -222,22 +256,31 @@ def correlate(
 
     chosen = CorrelateSettings(table=str(table), **settings)
     folder = _folder(save_dir) or new_folder(f"correlate-{Path(chosen.space).stem}")
-    watching = watcher or runner.NoWatcher()
+    watching, place = watcher or runner.NoWatcher(), ExecutorSettings(executor, workers, address)
     if go_on and (folder / FILE).is_file():
-        runner.resume(folder, workers, watching, expected=chosen)
+        runner.resume(folder, place, watching, expected=chosen)
     else:
-        runner.start(folder, chosen, workers, watching)
+        runner.start(folder, chosen, place, watching)
     return read_result(folder)
 
 
 def continue_correlate(
-    folder: str | Path, workers: int | None = None, watcher: CorrelateWatcher | None = None
+    folder: str | Path,
+    watcher: CorrelateWatcher | None = None,
+    *,
+    executor: str | None = None,
+    workers: int | None = None,
+    address: str | None = None,
 ) -> CorrelateResult:
-    """Carry on with a correlation that was cut short; a finished one is only read. Raises what `resume` raises."""
+    """Carry on with a correlation that was cut short; a finished one is only read.
+
+    executor, workers, address: where networks are scored, as for `correlate`; they may differ from before.
+    Raises what `zennas.correlation.runner.resume` raises.
+    """
     from zennas.correlation import runner
     from zennas.correlation.result import read_result
 
-    runner.resume(Path(folder), workers, watcher or runner.NoWatcher())
+    runner.resume(Path(folder), ExecutorSettings(executor, workers, address), watcher or runner.NoWatcher())
     return read_result(Path(folder))
 
 

@@ -1,1 +1,1 @@
-"""The blocks of the structure language, one file a family. See CONTRIBUTING.md, "A block"."""
+"""The blocks of the structure language, one file per family. CONTRIBUTING.md, "A block", shows how to add one."""

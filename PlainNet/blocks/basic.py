@@ -1,6 +1,6 @@
-"""Basic blocks: one operation each, as in Zen-NAS (`ConvKX(in,out,kernel,stride)`, `BN(channels)`, …).
+"""Basic blocks of one operation each, as in Zen-NAS: `ConvKX(in,out,kernel,stride)`, `BN(channels)`, ….
 
-Convolutions have no bias (batch normalisation follows them) and padding (kernel - 1) // 2.
+Convolutions have no bias, as batch normalisation follows them, and padding (kernel - 1) // 2.
 """
 
 from __future__ import annotations

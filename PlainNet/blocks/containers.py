@@ -1,8 +1,8 @@
-"""Blocks that hold blocks: `Sequential(...)`, `MultiSumBlock(a;b)`, `MultiCatBlock(a;b)`, `ResBlock[Proj](...)`.
+"""Blocks that contain blocks: `Sequential(…)`, `MultiSumBlock(a;b)`, `MultiCatBlock(a;b)`, `ResBlock[Proj](…)`.
 
-A residual block is written `ResBlock(in,stride,...)`; both numbers may be left out and are then read
-off the inner blocks. `ResBlockProj` always has a projection shortcut (1×1 convolution with bias, then
-BN), `ResBlock` only where stride or channels differ. Under `no_reslink` both are their inner blocks.
+A residual block is written `ResBlock(in,stride,…)`. Both numbers can be omitted; they are then computed from the inner
+blocks. `ResBlockProj` always has a projection shortcut (1×1 convolution with bias, then BN); `ResBlock` has one only if
+the stride is above 1 or the channels change. With `no_reslink`, both are just their inner blocks.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def branches(b: Builder, x: Value, spec: BlockSpec) -> list[Value]:
     for i, branch in enumerate(spec.branches):
         takes = in_channels(branch[0])
         if takes != x.shape.channels:
-            raise b.fail(f"branch {i + 1} takes {takes} channels, branch 1 takes {x.shape.channels}")
+            raise b.fail(f"branch {i + 1} takes {takes} channels, but branch 1 takes {x.shape.channels}")
         with b.at(i):
-            # A branch of one block is that block, as in Zen-NAS, so that weights keep their names.
+            # As in Zen-NAS, a branch of one block adds no level to the names of weights.
             outputs.append(b.block(x, branch[0]) if len(branch) == 1 else b.sequence(x, branch))
     return outputs
 
@@ -58,11 +58,14 @@ def residual(b: Builder, x: Value, spec: BlockSpec, always_project: bool) -> Val
 
 
 def complete(args: tuple[int, ...], inner: tuple[tuple[BlockSpec, ...], ...]) -> tuple[int, ...]:
-    """The arguments (in_channels, stride) of a residual block, of which the text may give none, one or both."""
+    """Return the arguments (in_channels, stride) of a residual block; the text may have none, one or both.
+
+    Raises StructureError if an argument in the text is not that of the inner blocks.
+    """
     found = (in_channels(inner[0][0]), math.prod(stride(block) for block in inner[0]))
     for name, written, real in zip(("in_channels", "stride"), args, found, strict=False):
         if written != real:
-            raise StructureError(f"{name} of the residual block is {written}, its inner blocks have {real}")
+            raise StructureError(f"{name} of the residual block is {written}, but its inner blocks have {real}")
     return found
 
 

@@ -1,10 +1,11 @@
 """Stacks of normal and reduction cells, as in DARTS (Liu et al., ICLR 2019) and NDS (Radosavovic et al., ICCV 2019).
 
-A cell reads the outputs of the two cells before it, so that one block holds the whole stack with its stem.
-`CellStack4(in_channels,width,cells,stem,…normal cell…,…reduction cell…)` has cells of four nodes; each cell is written
-as operation and source for its edges, two a node, then `concat`. Sources 0 and 1 are the two cells before, 2 the
-first node; bit i of `concat` is node i's. Operations are indices into `OPERATIONS`. The stem is 0 for small images (one
-convolution) and 1 for large ones (three convolutions of stride 2). SearchSpace/genotype.py has the notation.
+A cell reads the outputs of the two cells before it, so the whole stack, including its stem, is a single block.
+`CellStack4(in_channels,width,cells,stem,…normal cell…,…reduction cell…)` has cells of four nodes. A cell is written as
+operation and source of each edge, two edges per node, followed by `concat`. Sources 0 and 1 are the outputs of the two
+preceding cells, and source 2 is the first node. Bit i of `concat` says whether node i is part of the output. Operations
+are indices into `OPERATIONS`. The stem is 0 for small images (one convolution) or 1 for large ones (three convolutions
+of stride 2). SearchSpace/genotype.py has a readable notation.
 """
 
 from __future__ import annotations
@@ -35,16 +36,16 @@ OPERATIONS = (
     "conv_7x1_1x7",
     "conv_3x1_1x3",
 )
-"""The first eight are those of DARTS, in its order; then those of the other spaces of NDS. New ones come last, as
-structures name operations by their place here."""
+"""The eight operations of DARTS, in its order, then those of the other spaces of NDS. Structures refer to operations by
+their index, so new ones must be added at the end."""
 
 NODES = (2, 3, 4, 5)
-"""How many nodes a cell may have: 4 in DARTS, 5 in NASNet, AmoebaNet, PNAS and ENAS."""
+"""The possible numbers of nodes in a cell: 4 in DARTS, 5 in NASNet, AmoebaNet, PNAS and ENAS."""
 
 KINDS = {nodes: f"CellStack{nodes}" for nodes in NODES}
 STEM_MULTIPLIER = 3
 
-_SEPARABLE = {  # name: kernel, dilation, how often
+_SEPARABLE = {  # name: kernel, dilation, repetitions
     "sep_conv_3x3": (3, 1, 2),
     "sep_conv_5x5": (5, 1, 2),
     "sep_conv_7x7": (7, 1, 2),
@@ -60,9 +61,12 @@ _AVG_POOLS = {"avg_pool_3x3": 3, "avg_pool_5x5": 5}
 
 @dataclass(frozen=True)
 class Cell:
-    """edges: (index into `OPERATIONS`, source) of each edge, two a node; concat: the states that the output is made of.
+    """A cell of a stack.
 
-    States 0 and 1 are the outputs of the cell before the last and of the last one, state i + 2 is node i.
+    edges: (index into `OPERATIONS`, source) of each edge, two per node.
+    concat: the states that are concatenated to the output.
+
+    States 0 and 1 are the outputs of the two preceding cells, the closer one being state 1. State i + 2 is node i.
     """
 
     edges: tuple[tuple[int, int], ...]
@@ -80,7 +84,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Stack:
-    """A `CellStack` block, read: `width` channels in the first cell, twice as many behind each reduction."""
+    """The arguments of a `CellStack` block. `width` is that of the first cell; each reduction cell doubles it."""
 
     in_channels: int
     width: int
@@ -101,12 +105,12 @@ class Stack:
         return cls(in_channels, width, cells, bool(stem), normal, reduction)
 
     def is_reduction(self, index: int) -> bool:
-        """Whether that cell halves the resolution: those at one third and two thirds of the depth do."""
+        """Return whether the cell halves the resolution, as the cells at one and two thirds of the depth do."""
         return index in (self.cells // 3, 2 * self.cells // 3)
 
 
 def factorized_reduce(b: Builder, x: Value, width: int) -> Value:
-    """Half the resolution by two 1×1 convolutions that look at different positions."""
+    """Halve the resolution with two 1×1 convolutions that read different positions."""
     x = b.relu(x)
     with b.at("conv_1"):
         even = b.conv(x, width // 2, kernel=1, stride=2)
@@ -117,7 +121,7 @@ def factorized_reduce(b: Builder, x: Value, width: int) -> Value:
 
 
 def separable(b: Builder, x: Value, stride: int, kernel: int, dilation: int, times: int) -> Value:
-    """ReLU, depthwise and pointwise convolution, BN, so often; the stride is in the first."""
+    """ReLU, depthwise and pointwise convolution, BN, repeated `times`. The first repetition has the stride."""
     width = x.shape.channels
     for i in range(times):
         with b.at(i):
@@ -132,7 +136,7 @@ def separable(b: Builder, x: Value, stride: int, kernel: int, dilation: int, tim
 
 
 def row_column(b: Builder, x: Value, stride: int, kernel: int) -> Value:
-    """ReLU, a convolution along rows and one along columns, BN; the first halves the width, the second the height."""
+    """ReLU, a convolution along rows, one along columns, BN. The first reduces the width, the second the height."""
     x = b.relu(x)
     with b.at("conv"):
         x = b.row_column_conv(x, x.shape.channels, kernel, stride)
@@ -157,7 +161,7 @@ def edge(b: Builder, x: Value, operation: str, stride: int) -> Value:
 
 
 def cell_output(b: Builder, states: list[Value], cell: Cell, reduction: bool) -> Value:
-    """`states` are the two inputs, of equal shape."""
+    """Return the output of a cell. `states` are its two inputs, which have the same shape."""
     states = list(states)
     for node in range(len(cell.edges) // 2):
         with b.at(f"node{node}"):
@@ -178,7 +182,7 @@ def conv_bn(b: Builder, x: Value, channels: int, stride: int) -> Value:
 
 
 def stem(b: Builder, x: Value, stack: Stack) -> tuple[Value, Value]:
-    """What the first cell reads."""
+    """Return the two inputs of the first cell."""
     if not stack.large_images:
         with b.at(0):
             x = conv_bn(b, x, STEM_MULTIPLIER * stack.width, stride=1)
@@ -200,7 +204,7 @@ def cell_stack(b: Builder, x: Value, spec: BlockSpec) -> Value:
         reduction = stack.is_reduction(i)
         width *= 2 if reduction else 1
         with b.at(f"cell{i}"):
-            with b.at("preprocess0"):  # the cell before the last has twice the resolution where the last one reduced
+            with b.at("preprocess0"):  # if the last cell reduced, the one before it has twice the resolution
                 first = factorized_reduce(b, before, width) if shrunk else relu_conv_bn(b, before, width, kernel=1)
             with b.at("preprocess1"):
                 second = relu_conv_bn(b, last, width, kernel=1)
@@ -211,7 +215,7 @@ def cell_stack(b: Builder, x: Value, spec: BlockSpec) -> Value:
 
 
 def cell_stack_depth(spec: BlockSpec) -> int:
-    """Convolutions on the longest path from the image to the output."""
+    """Return the number of convolutions on the longest path from the image to the output."""
     stack = Stack.of_spec(spec)
     before, last = (2, 3) if stack.large_images else (1, 1)
     for i in range(stack.cells):

@@ -1,9 +1,8 @@
-"""`SuperResIDWE{1,2,4,6}K{3,5,7}(in,out,stride,bottleneck,sub_layers)`: inverted depthwise units, two a sub-layer.
+"""`SuperResIDWE{1,2,4,6}K{3,5,7}(in,out,stride,bottleneck,sub_layers)`: two inverted depthwise units per sub-layer.
 
-A unit is 1×1 to `hidden`, BN, ReLU, depthwise K×K, BN, ReLU, [SE,] 1×1 down, BN. The first unit of a
-sub-layer goes down to the bottleneck channels (hidden: their E-fold, with the stride in the first
-sub-layer), the second to the out channels (hidden: their E-fold). Hidden widths are rounded to
-multiples of 8.
+A unit is 1×1 to the hidden width, BN, ReLU, depthwise K×K, BN, ReLU, [SE,] 1×1, BN. The first unit of a sub-layer
+outputs the bottleneck channels, and the second one the out channels. The hidden width is E times the unit's output
+channels, rounded to a multiple of 8. The stride is in the very first unit.
 """
 
 from __future__ import annotations

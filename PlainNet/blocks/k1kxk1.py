@@ -1,7 +1,7 @@
-"""`SuperResK1K{3,5,7}K1(in,out,stride,bottleneck,sub_layers)`: two bottleneck units a sub-layer.
+"""`SuperResK1K{3,5,7}K1(in,out,stride,bottleneck,sub_layers)`: two bottleneck units per sub-layer.
 
-A unit is 1×1 to the bottleneck, BN, ReLU, K×K (with the stride, in the first unit), BN, ReLU, [SE,]
-1×1 to out, BN. The second unit of a sub-layer is the same with stride 1.
+A unit is 1×1 to the bottleneck channels, BN, ReLU, K×K, BN, ReLU, [SE,] 1×1 to the out channels, BN. The K×K
+convolution of the very first unit has the stride.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """`SuperResK{3,5,7}K{3,5,7}(in,out,stride,bottleneck,sub_layers)`: sub_layers residual units of two K×K convolutions.
 
-A unit is K×K to the bottleneck (with the stride, in the first unit), BN, ReLU, [SE,] K×K to out, BN.
+A unit is K×K to the bottleneck channels, BN, ReLU, [SE,] K×K to the out channels, BN. The first convolution of the
+first unit has the stride.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""The cell of NAS-Bench-101 networks (Ying et al., ICML 2019): up to seven vertices, any edges that go forward.
+"""The cell of NAS-Bench-101 (Ying et al., ICML 2019): up to seven vertices and any edges to later vertices.
 
-`NB101Cell(in,out,matrix,op1,…,op5)`: vertex 0 is the input, 6 the output, `opi` the operation of vertex i as an index
-into `OPERATIONS`. `matrix` has a bit for each of `EDGES`, the first one the highest: the upper triangle row by row.
-Vertices that no path from the input to the output passes are not there. SearchSpace/nasbench101.py has the notation.
+In `NB101Cell(in,out,matrix,op1,…,op5)`, vertex 0 is the input, vertex 6 the output, and `opi` the operation of vertex i
+as an index into `OPERATIONS`. `matrix` has one bit for each of `EDGES`, highest bit first: the upper triangle of the
+adjacency matrix, row by row. Vertices that are not on a path from the input to the output are ignored.
+SearchSpace/nasbench101.py has a readable notation.
 """
 
 from __future__ import annotations
@@ -24,16 +25,17 @@ _KERNELS = {"conv1x1-bn-relu": 1, "conv3x3-bn-relu": 3}
 
 
 def matrix_of(edges: Collection[Edge]) -> int:
-    """The argument `matrix` of a cell with these edges."""
+    """Return the argument `matrix` of a cell with these edges."""
     return int("".join("1" if edge in edges else "0" for edge in EDGES), 2)
 
 
 def edges_of(matrix: int) -> list[Edge]:
+    """Return the edges (from, to) of a cell, given its argument `matrix`."""
     return [edge for edge, bit in zip(EDGES, f"{matrix:0{len(EDGES)}b}", strict=True) if bit == "1"]
 
 
 def passed(edges: Collection[Edge], output: int) -> list[int]:
-    """The vertices on paths from vertex 0 to the output, in order; none where there is no path."""
+    """Return the vertices on paths from vertex 0 to the output, sorted. Without a path, the list is empty."""
     ahead, behind = {0}, {output}
     for i, j in sorted(edges):
         if i in ahead:
@@ -45,7 +47,7 @@ def passed(edges: Collection[Edge], output: int) -> list[int]:
 
 
 def live_edges(matrix: int) -> list[Edge]:
-    """The edges between vertices that are there. Raises StructureError where none lead to the output."""
+    """Return the edges on paths from the input to the output. Raises StructureError if there is no such path."""
     edges = edges_of(matrix)
     vertices = passed(edges, OUTPUT)
     if not vertices:
@@ -54,10 +56,10 @@ def live_edges(matrix: int) -> list[Edge]:
 
 
 def vertex_channels(edges: Collection[Edge], output: int, channels: int) -> dict[int, int]:
-    """Channels of each vertex between input and output, for edges between vertices that are there.
+    """Return the channels of each vertex between input and output. edges: only those on paths to the output.
 
-    Those that feed the output share its channels, the first ones taking what the division leaves over; others have as
-    many as the widest that they feed.
+    The vertices that feed the output share its channels; if they cannot be divided evenly, the first vertices get one
+    more. Every other vertex has as many channels as the widest vertex that it feeds.
     """
     feeding = sorted(i for i, j in edges if j == output and i)
     found: dict[int, int] = {}
@@ -85,7 +87,9 @@ def cell(b: Builder, x: Value, spec: BlockSpec) -> Value:
         raise b.fail(error.message) from None
     channels = vertex_channels(edges, OUTPUT, out_channels)
     if not all(channels.values()):
-        raise b.fail(f"NB101Cell gives {out_channels} channels, fewer than vertices that feed its output: widen it")
+        raise b.fail(
+            f"NB101Cell has {out_channels} output channels, fewer than vertices that feed its output: widen it"
+        )
 
     def projected(width: int) -> Value:
         with b.at("projection"):
@@ -95,7 +99,7 @@ def cell(b: Builder, x: Value, spec: BlockSpec) -> Value:
     for vertex in sorted(channels):
         width = channels[vertex]
         with b.at(f"vertex{vertex}"):
-            # A vertex is at most one channel wider than what it feeds; that one is left out.
+            # A vertex can be one channel wider than the vertex it feeds, which ignores that channel.
             arriving = [b.truncate(values[i], width) for i, j in edges if j == vertex and i]
             if (0, vertex) in edges:
                 arriving.append(projected(width))
@@ -113,7 +117,7 @@ def cell(b: Builder, x: Value, spec: BlockSpec) -> Value:
 
 
 def cell_depth(spec: BlockSpec) -> int:
-    """Convolutions on the longest path, the projections of the input included."""
+    """Return the number of convolutions on the longest path, including projections of the input."""
     _, _, matrix, *operations = spec.args
     longest = {0: 0}
     edges = live_edges(matrix)

@@ -1,9 +1,9 @@
 """The blocks of NAS-Bench-201 networks (Dong and Yang, ICLR 2020): the cell, and the residual reduction.
 
-`NB201Cell(channels,e10,e20,e21,e30,e31,e32)` has four nodes; argument `eij` is the operation on the edge from
-node j to node i, an index into `OPERATIONS`; a node is the sum of its edges, the first one the input, the last
-one the output. `NB201Reduction(in,out)` halves the resolution. SearchSpace/nasbench201.py has the notation
-`|nor_conv_3x3~0|+|…|` and the whole networks.
+`NB201Cell(channels,e10,e20,e21,e30,e31,e32)` has four nodes: node 0 is the input, node 3 the output, and every other
+value is the sum of a node's edges. `eij` is the operation on the edge from node j to node i, as an index into
+`OPERATIONS`. `NB201Reduction(in,out)` halves the resolution. SearchSpace/nasbench201.py has the notation
+`|nor_conv_3x3~0|+|…|` and makes whole networks.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def relu_conv_bn(b: Builder, x: Value, out_channels: int, kernel: int, stride: i
 
 def edge(b: Builder, x: Value, operation: str) -> Value:
     if operation in _KERNELS:
-        # Each edge rectifies for itself, as in the benchmark: proxies that look at ReLUs count them so.
+        # As in the benchmark, each edge has a ReLU of its own. Proxies that count ReLUs depend on this.
         return relu_conv_bn(b, x, x.shape.channels, _KERNELS[operation])
     if operation == "avg_pool_3x3":
         return b.avg_pool(x, kernel=3, stride=1)
@@ -51,7 +51,7 @@ def cell(b: Builder, x: Value, spec: BlockSpec) -> Value:
 
 
 def cell_depth(spec: BlockSpec) -> int:
-    """Convolutions on the longest path from the input to the output; edges that lead nowhere do not count."""
+    """Return the number of convolutions on the longest path from the input to the output."""
     longest: list[int | None] = [0, None, None, None]
     for (to, source), chosen in zip(EDGES, spec.args[1:], strict=True):
         before, operation = longest[source], OPERATIONS[chosen]
@@ -66,7 +66,7 @@ def reduction(b: Builder, x: Value, spec: BlockSpec) -> Value:
         y = relu_conv_bn(b, x, out_channels, kernel=3, stride=2)
     with b.at("conv_b"):
         y = relu_conv_bn(b, y, out_channels, kernel=3)
-    shortcut = b.avg_pool(x, kernel=2, stride=2, ceil=True)  # ceil, so that odd sizes join what the convolutions give
+    shortcut = b.avg_pool(x, kernel=2, stride=2, ceil=True)  # ceil, to match the convolutions' output for odd sizes
     with b.at("downsample"):
         shortcut = b.conv(shortcut, out_channels, kernel=1)
     return b.add(shortcut, y)

@@ -1,6 +1,6 @@
-"""Squeeze-and-excitation, `SE(channels)` (Hu et al., CVPR 2018; batch-normalised, as in Zen-NAS).
+"""Squeeze-and-excitation, `SE(channels)` (Hu et al., CVPR 2018), with batch normalisation as in Zen-NAS.
 
-The gate is pool → 1×1 to a quarter of the channels → BN → ReLU → 1×1 back → BN → sigmoid, no biases.
+The gate is pool → 1×1 to a quarter of the channels → BN → ReLU → 1×1 back → BN → sigmoid, without biases.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""`SuperConvK{1,3,5,7}BNRELU(in,out,stride,sub_layers)`: sub_layers times convolution, BN, ReLU.
+"""`SuperConvK{1,3,5,7}BNRELU(in,out,stride,sub_layers)`: convolution, BN and ReLU, repeated sub_layers times.
 
-The stride is in the first convolution.
+The first convolution has the stride.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The residual unit that the three families of residual super-blocks repeat. Registers nothing."""
+"""The residual unit that all three families of residual super-blocks use. This file registers no block."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def relu(channels: int) -> BlockSpec:
 
 
 def squeeze(channels: int, options: Options) -> tuple[BlockSpec, ...]:
-    """The squeeze-and-excitation that stands after a unit's spatial convolution when `use_se`."""
+    """Return the squeeze-and-excitation block after a unit's spatial convolution, or nothing without `use_se`."""
     return (BlockSpec("SE", (channels,)),) if options.use_se else ()
 
 
 def unit(
     layers: tuple[BlockSpec, ...], in_channels: int, out_channels: int, stride: int, project: bool
 ) -> tuple[BlockSpec, ...]:
-    """A residual block around `layers`, and the ReLU that follows every unit."""
+    """Return a residual block around `layers`, and the ReLU after it."""
     kind = "ResBlockProj" if project else "ResBlock"
     return BlockSpec(kind, (in_channels, stride), (layers,)), relu(out_channels)

@@ -299,7 +299,7 @@ class ExpectedZen:
     def __call__(self, structure: Structure) -> float:
         """The expected Zen-score. Raises StructureError."""
         if not structure.blocks:
-            raise StructureError("a structure has at least one block")
+            raise StructureError("the structure has no blocks, expected at least one")
         score, entered, moved = 0.0, self._start, self._start
         size, entry, channels = self.resolution, IMAGE, in_channels(structure.blocks[0])
         for spec in structure.blocks:

@@ -125,7 +125,7 @@ def test_truncation_keeps_the_first_channels() -> None:
     assert torch.equal(function(x, *constants), x[:, :2])
     builder = Builder(Shape(3, 4), Options())
     assert builder.truncate(builder.input, 3) is builder.input
-    with pytest.raises(StructureError, match="no 4 channels"):
+    with pytest.raises(StructureError, match="cannot keep 4 channels"):
         builder.truncate(builder.input, 4)
 
 

@@ -71,7 +71,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     network = build(parse(SMALL))
     state = {**network.state_dict(), "fc_linear.bias": torch.full((10,), float("nan"))}
     torch.save(state, tmp_path / "nan.pt")
-    with pytest.raises(CheckpointError, match=r"nan\.pt holds broken weights: its fc_linear\.bias"):
+    with pytest.raises(CheckpointError, match=r"nan\.pt contains broken weights: its fc_linear\.bias"):
         load_checkpoint(network, tmp_path / "nan.pt")
 
 

@@ -54,7 +54,7 @@ BAD = [
     ("ConvKX 3,8,3,1)", 8, "expected ( after ConvKX"),
     ("ConvKX(3,8,3,1))", 16, "expected a block or the end"),
     ("ConvKX(3,8,3,1);BN(8)", 16, "expected a block or the end"),
-    ("ConvKX(3,8,3,1) BN(9)", 17, "BN takes 9 channels, what comes before it gives 8"),
+    ("ConvKX(3,8,3,1) BN(9)", 17, "BN takes 9 channels, but the block before it outputs 8"),
     ("SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(16,16,1,8,1)", 27, "takes 16 channels"),
     ("ConvKX(3,8,3,1)Sequential()", 27, "expected the name of a block"),
     ("MultiSumBlock(ConvKX(3,8,3,1);ConvKX(3,9,3,1))", 1, "cannot add 8×"),

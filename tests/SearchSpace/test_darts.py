@@ -117,7 +117,7 @@ def test_entries_of_nds_are_read() -> None:
         (str(V2).replace("('dil_conv_3x3', 2)", "('dil_conv_3x3', True)"), "expected 0 to 4"),
         (str(V2).replace("('dil_conv_3x3', 2)", "'dil_conv_3x3'"), r"expected \(operation, source\)"),
         (str(V2).replace(", ('dil_conv_3x3', 2)", ""), "7 edges, expected two for each node"),
-        (str(V2).replace(", ('skip_connect', 0), ('dil_conv_3x3', 2)", ""), "normal has 6 edges and reduce 8"),
+        (str(V2).replace(", ('skip_connect', 0), ('dil_conv_3x3', 2)", ""), "normal has 6 edges and reduce has 8"),
         (f"{V2} @ imagenet(48)", "expected cifar"),
         (f"{V2} @ mnist(48, 14)", "expected cifar"),
         (f"{V2} @ cifar(1, 14)", "width of CellStack4 is 1"),
@@ -127,7 +127,7 @@ def test_entries_of_nds_are_read() -> None:
         ("1+" * 4000 + "1", "nested|cannot be read"),
         ("x" * 20_000, "more than"),
         ("'\\d'", "expected Genotype"),
-        ("{", "no JSON"),
+        ("{", "is not valid JSON"),
         ('{"normal": []}', "expected an object with normal"),
         ('{"genotype": 3}', "expected an object with normal"),
         ('{"genotype": {}, "width": "a"}', "width is 'a'"),
@@ -387,6 +387,6 @@ def test_genotypes_outside_the_space_are_read_but_not_contained() -> None:
         structure: Structure = space.read(str(genotype))
         assert space.read(space.write(structure)) == structure
         assert not space.contains(structure)
-        with pytest.raises(SearchSpaceError, match="does not hold"):
+        with pytest.raises(SearchSpaceError, match="the initial network is not in the search space darts"):
             load_space("darts", structure)
     assert not space.contains(network(V2, 16, 8))

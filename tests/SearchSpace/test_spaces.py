@@ -86,7 +86,7 @@ def test_spaces_by_name_and_path() -> None:
     assert {load_space(name).name for name in names} == {"XXBL"}
     with pytest.raises(UnknownNameError, match=r"known: .*XXBL"):
         load_space("nowhere")
-    with pytest.raises(SearchSpaceError, match="is no file"):
+    with pytest.raises(SearchSpaceError, match="is not a file"):
         load_space("nowhere.py")
     with pytest.raises(SearchSpaceError, match="cannot be in search space XXBL"):
         load_space("XXBL", parse("ConvKX(3,8,3,1)"))
@@ -143,15 +143,15 @@ def test_a_file_of_the_user(tmp_path: Path, source: str) -> None:
 
 
 BROKEN = {
-    "def gen_search_space(": "fails: SyntaxError",
+    "def gen_search_space(": "fails with SyntaxError",
     "import nonexistent_module": "nonexistent_module",
-    "x = 1": "has no function gen_search_space",
-    "def gen_search_space(blocks, i): raise KeyError('oh')": "for block .* fails: KeyError",
-    "def gen_search_space(blocks, i): return []": "gives no block strings",
+    "x = 1": "does not define gen_search_space",
+    "def gen_search_space(blocks, i): raise KeyError('oh')": "for block .* fails with KeyError",
+    "def gen_search_space(blocks, i): return []": "returns no block strings",
     "def gen_search_space(blocks, i): return ['BN(8)']": "expected a list of lists",
-    "def gen_search_space(blocks, i): raise SystemExit(3)": "fails: SystemExit: 3",
-    "raise SystemExit": "fails: SystemExit",
-    "def gen_search_space(blocks, i): return [[3]]": "gives no block strings",
+    "def gen_search_space(blocks, i): raise SystemExit(3)": "fails with SystemExit: 3",
+    "raise SystemExit": "fails with SystemExit",
+    "def gen_search_space(blocks, i): return [[3]]": "returns no block strings",
     "def gen_search_space(blocks, i): return [['Nonsense(1)']]": "unknown block",
     "def gen_search_space(blocks, i): return [['BN(8)BN(8)']]": "expected one block",
 }

@@ -95,7 +95,7 @@ def test_interval_is_students() -> None:
 
 
 def test_wrong_settings() -> None:
-    with pytest.raises(DeviceError, match="is not there"):
+    with pytest.raises(DeviceError, match="does not exist"):
         score(parse(SMALL), ["zen"], replace(SETTINGS, device="cuda:99"))
     with pytest.raises(DeviceError, match="unknown device"):
         score(parse(SMALL), ["zen"], replace(SETTINGS, device="abacus"))

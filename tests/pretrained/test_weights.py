@@ -132,11 +132,12 @@ def test_downloaded_once_recorded_and_verified(
     assert loaded(state)
     other = made(place)
     with pytest.raises(
-        CheckpointError, match=rf"SHA-256 is \w+, expected {digest}: delete it and .*w\.pth\.sha256, and"
+        CheckpointError,
+        match=rf"SHA-256 is \w+, expected {digest}; delete it and .*w\.pth\.sha256 to download it again",
     ):
         loaded(other)
     (folder / "cache" / "a" / "w.pth.sha256").write_text("no hash")
-    with pytest.raises(CheckpointError, match=r"w\.pth\.sha256 has no SHA-256: delete"):
+    with pytest.raises(CheckpointError, match=r"w\.pth\.sha256 does not contain a SHA-256; delete"):
         loaded(other)
     (folder / "cache" / "a" / "w.pth.sha256").unlink()
     assert loaded(other)  # a file that somebody has put there
@@ -157,10 +158,10 @@ def test_the_bar_is_drawn_on_a_terminal(
 
 REASONS = {
     "absent": "HTTP 404 Not Found",
-    "short": r"it broke off after [\d,]+ of [\d,]+ bytes",
-    "half": r"no answer within 0\.3 s after [\d,]+ bytes",
-    "mute": r"no answer within 0\.3 s",
-    "page": "what came cannot be read as a checkpoint",
+    "short": r"the connection was closed after [\d,]+ of [\d,]+ bytes",
+    "half": r"no data for 0\.3 seconds after [\d,]+ bytes",
+    "mute": r"no data for 0\.3 seconds",
+    "page": "the downloaded file cannot be read as a checkpoint",
 }
 
 
@@ -192,7 +193,7 @@ def test_a_download_of_something_else_is_refused(folder: Path, address: str) -> 
     with pytest.raises(download.DownloadError, match=f"its SHA-256 is .*, expected {'0' * 64}"):
         ZenNet.get_ZenNet("small", pretrained=True)
     put_model(folder, {"url": f"{address}/whole", "path": "w.pth"}, num_classes=11)
-    with pytest.raises(download.DownloadError, match="what came does not fit the network: its fc_linear"):
+    with pytest.raises(download.DownloadError, match="the downloaded file does not fit the network: its fc_linear"):
         ZenNet.get_ZenNet("small", pretrained=True)
     assert files(folder) == []
 
@@ -201,7 +202,7 @@ def test_nobody_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
     for url, reason in {"http://127.0.0.1:9/w": "Connection refused", "http://nowhere.invalid/w": r"\w+"}.items():
         put_model(folder, {"url": url, "path": "w.pth"})
-        with pytest.raises(download.DownloadError, match=f"could not be had from {url}: {reason}"):
+        with pytest.raises(download.DownloadError, match=f"could not be downloaded from {url}: {reason}"):
             ZenNet.get_ZenNet("small", pretrained=True)
     assert not (folder / "cache").exists()
 
@@ -271,7 +272,7 @@ def test_a_broken_catalogue_names_model_and_key(folder: Path) -> None:
         {"url": "http://x", "path": "../w"},
     ):
         put_model(folder, weights)
-        with pytest.raises(ZooError, match=r"zoo\.json, small: its weights have neither"):
+        with pytest.raises(ZooError, match=r"zoo\.json, small: its weights need either file"):
             ZenNet.list_models()
     put_model(folder, {"file": "w.pth", "sha256": "12"})
     with pytest.raises(ZooError, match="sha256 of its weights is '12'"):

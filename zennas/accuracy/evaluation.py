@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latency.measuring.conditions import cores
+from zennas.accuracy.suited import check_folder, doubt_about_classes, usual_dataset
 from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.common.limits import check_resolution, check_whole
-from zennas.data import KNOWN, DataError, ImageSet, open_set
+from zennas.data import DataError, ImageSet, known_dataset, open_set
 
 if TYPE_CHECKING:
     import torch
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("fp32", "bf16", "fp16", "mixed")
 """Of weights and images; "mixed" keeps the weights in fp32 and computes in fp16 where that is safe, as Apex does."""
-IN_FOLDERS = ("cifar10", "cifar100", "imagenet")
-"""Of `KNOWN`, those that a folder of data has."""
-_SYNONYMS = {"imagenet1k": "imagenet"}
-_BY_CLASSES = {10: "cifar10", 100: "cifar100", 1000: "imagenet"}
 _IMAGES_A_WORKER = 1000
 """Fewer do not pay for its start, which takes seconds."""
 
@@ -108,7 +105,7 @@ def evaluate_model(
     if dataset is None and data_folder is None and model.facts.get("data_folder"):
         data_folder = Path(model.facts["data_folder"])  # where its training found them
     images = _images(model, dataset, data_folder)
-    note = _check_classes(model, images)
+    note = doubt_about_classes(model, images)
     shown = _shown(model, how.resolution)
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(how.precision, torch.float32)
     network = model.network.to(device, dtype).to(memory_format=memory_format(device))
@@ -136,61 +133,15 @@ def evaluate_model(
     )
 
 
-def usual_dataset(model: TrainedModel) -> str:
-    """The data set that a model is for, by what is known of it. Raises WrongSettingError."""
-    named = model.facts.get("dataset")
-    if isinstance(named, str) and named:
-        return _SYNONYMS.get(named, named)
-    by_name = next((one for one in ("cifar100", "cifar10", "imagenet") if one in model.name), None)
-    found = by_name or _BY_CLASSES.get(model.num_classes)
-    if found is None:
-        raise WrongSettingError(f"it is not known what images {model.name} is for: say which with --dataset")
-    return found
-
-
-def check_folder(name: str | None, data_folder: Path | None) -> None:
-    """Raises WrongSettingError for a folder that the data set of that name is not looked for in."""
-    if data_folder is not None and name not in IN_FOLDERS:
-        raise WrongSettingError(
-            f"--data is {data_folder}, which is for {', '.join(IN_FOLDERS)}, not {name}: leave it out, or name the "
-            "folder with --dataset"
-        )
-
-
 def _images(model: TrainedModel, dataset: str | None, data_folder: Path | None) -> ImageSet:
     name = dataset or usual_dataset(model)
     check_folder(name, data_folder)
     try:
         return open_set(name, "test", data_folder)
     except DataError as error:
-        if dataset or name in KNOWN:
+        if dataset or known_dataset(name):
             raise
         raise DataError(f"{error}; {model.name} was trained with them: say where they are with --dataset") from None
-
-
-def _check_classes(model: TrainedModel, images: ImageSet) -> str | None:
-    """What is doubtful of the data set's classes. Raises DataError where they are not the model's."""
-    if len(images.classes) != model.num_classes:
-        raise DataError(
-            f"{model.name} tells {model.num_classes} classes apart, and {images.name} has {len(images.classes)}: "
-            "name the data set that it is for with --dataset"
-        )
-    differs = other_class(model, images)
-    if differs is None:
-        return None
-    _, ours, theirs = differs
-    if set(model.classes or ()) == set(images.classes):
-        raise DataError(f"{images.name} has the classes of {model.name} in another order: {theirs} where it has {ours}")
-    return f"classes have other names in {images.name}: {theirs} where the model has {ours}"
-
-
-def other_class(model: TrainedModel, images: ImageSet) -> tuple[int, str, str] | None:
-    """The first class that has another name in the data set than the model, of as many: its number and both names."""
-    numbers = tuple(map(str, range(model.num_classes)))  # what classes without names are called
-    if model.classes is None or numbers in (model.classes, images.classes):
-        return None
-    pairs = zip(model.classes, images.classes, strict=True)
-    return next(((i, ours, theirs) for i, (ours, theirs) in enumerate(pairs) if ours != theirs), None)
 
 
 def _shown(model: TrainedModel, resolution: int | None) -> Shown:

@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zennas.accuracy.evaluation import check_folder, other_class, usual_dataset
-from zennas.data import DataError, ImageSet, open_set
-from zennas.data.cifar import FOLDERS
-from zennas.data.folder import IMAGENET
+from zennas.accuracy.suited import check_folder, doubt_about_classes, usual_dataset
+from zennas.data import DataError, ImageSet, known_dataset, open_set
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,26 +64,18 @@ def _is_here(name: str | None) -> bool:
     """Whether a data set can be opened without a download."""
     if name is None:
         return False
-    places = {**FOLDERS, "imagenet": str(IMAGENET)}
-    return name == "digits" or Path(places.get(name, name)).expanduser().exists()
+    known = known_dataset(name)
+    if known is None:
+        return Path(name).expanduser().exists()
+    return known.open is not None and (known.place is None or known.place.exists())
 
 
 def opened(name: str, split: Split, folder: Path | None, model: TrainedModel) -> ImageSet:
     """The images of one part. Raises DataError, also where they show other classes than the model tells apart."""
     images = open_set(name, split, folder)
-    count = len(images.classes)
-    if count != model.num_classes:
-        raise DataError(
-            f"{images.name} has {count} classes, {model.name} tells {model.num_classes} apart: "
-            "name the data set that it was trained for with --dataset"
-        )
-    differs = other_class(model, images)
-    if differs is not None:
-        number, ours, theirs = differs
-        raise DataError(
-            f"class {number} of {images.name} is {theirs!r}, that of {model.name} is {ours!r}: "
-            "name the data set that it was trained for with --dataset"
-        )
+    doubt = doubt_about_classes(model, images)
+    if doubt is not None:
+        raise DataError(f"{doubt}: name the data set that it was trained for with --dataset")
     return images
 
 

@@ -5,7 +5,7 @@ Counts are checked here. Latencies are checked last, because they cost most, by 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,10 @@ from PlainNet import Cost
 from zennas.common.errors import ZennasError
 from zennas.common.limits import check_number, check_whole
 from zennas.common.numbers import format_count
+from zennas.common.settings import Setting, setting
 
+BUDGET = "Budget"
+"""The panel of the flags."""
 PREDICTOR = "predictor:"
 DEFAULT_SOURCE = f"{PREDICTOR}v100-pytorch-fp16"
 """The source of a latency limit if none is given: the device of Zen-NAS's tables."""
@@ -33,9 +36,9 @@ class LatencyLimit:
     Raises BudgetError if a value is out of range.
     """
 
-    ms: float
-    source: str = DEFAULT_SOURCE
-    batch_size: int | None = None
+    ms: float = field(metadata=Setting("Milliseconds an image.", above=0).metadata)
+    source: str = setting(DEFAULT_SOURCE, "Whose latency: predictor:PROFILE, or a back end that measures.")
+    batch_size: int | None = setting(None, "Images at a time.", least=1, shown="the profile's, else 1")
 
     def __post_init__(self) -> None:
         check_number("the budget of latency", self.ms, BudgetError)
@@ -67,9 +70,25 @@ class Budget:
     device. Raises BudgetError if a limit is out of range or a device has several limits.
     """
 
-    params: int | None = None
-    flops: int | None = None
-    layers: int | None = None
+    params: int | None = setting(
+        None, "At most so many parameters, like 1M or 1e6.", least=1, flag="--budget-params", panel=BUDGET
+    )
+    flops: int | None = setting(
+        None,
+        "At most so many multiply-accumulates an image, like 400M.",
+        least=1,
+        flag="--budget-flops",
+        panel=BUDGET,
+    )
+    layers: int | None = setting(
+        None,
+        "At most so many layers (sum of sub_layers). Set it: depth raises the score, and without a limit networks "
+        "become too deep to train.",
+        least=1,
+        flag="--max-layers",
+        panel=BUDGET,
+        shown="no limit",
+    )
     latency: tuple[LatencyLimit, ...] = ()
 
     def __post_init__(self) -> None:

@@ -53,10 +53,9 @@ def correlate(
     ] = None,
     batch_size: opt.BatchSize = 64,
     resamples: Annotated[int, opt.number_option("Resamples of the intervals' bootstrap.", least=2)] = 1000,
-    workers: Annotated[
-        Optional[int],
-        opt.number_option("Processes; decides nothing but the time.", most=1024, default="as many as there are cores"),
-    ] = None,
+    workers: opt.Workers = None,
+    executor: opt.Executor = None,
+    address: opt.Address = None,
     device: opt.Device = "auto",
     gpu: opt.Gpu = None,
     precision: opt.Precision = "fp32",
@@ -83,8 +82,8 @@ def correlate(
     device_named = opt.chosen_device(gpu, device, "leave out --gpu, or use --device cpu")
     with correlate_progress(resume or save_dir) as watcher, device_named as device_name:
         if resume is not None:
-            opt.refuse_settings(context, also=("workers",))
-            result = continue_correlate(resume, workers, watcher)
+            opt.refuse_settings(context, also=("workers", "executor", "address"))
+            result = continue_correlate(resume, watcher, executor=executor, workers=workers, address=address)
         elif table is None:
             raise typer.BadParameter("say which: a CSV file, or NATS-Bench's folder", param_hint="--table")
         else:
@@ -107,7 +106,9 @@ def correlate(
                 precision=precision,
                 initialisation=initialisation,
                 save_dir=save_dir,
+                executor=executor,
                 workers=workers,
+                address=address,
                 watcher=watcher,
             )
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -43,9 +43,12 @@ def precision(text: str) -> str:
     return text
 
 
-def number_option(help: str, *, least: int = 1, most: int = LARGEST, default: str | bool = True) -> Any:
+def number_option(
+    help: str, *, least: int = 1, most: int = LARGEST, default: str | bool = True, panel: str | None = None
+) -> Any:
     """An option that is a count; `default` is shown where None means something."""
-    return typer.Option(help=help, parser=count(least, most), metavar="NUMBER", show_default=default)
+    parser = count(least, most)
+    return typer.Option(help=help, parser=parser, metavar="NUMBER", show_default=default, rich_help_panel=panel)
 
 
 def above_zero(text: str) -> float:
@@ -59,9 +62,9 @@ def above_zero(text: str) -> float:
     return value
 
 
-def latency_option(help: str) -> Any:
+def latency_option(help: str, panel: str | None = None) -> Any:
     """A budget of latency, which may be given several times."""
-    return typer.Option(help=help, parser=above_zero, metavar="NUMBER", show_default="no limit")
+    return typer.Option(help=help, parser=above_zero, metavar="NUMBER", show_default="no limit", rich_help_panel=panel)
 
 
 def one_unit(milliseconds: list[float], seconds: list[float]) -> list[float]:
@@ -115,7 +118,43 @@ Resume = Annotated[
     Optional[Path],
     typer.Option(parser=folder, metavar="RUN", help="Continue the run in that folder, with its own settings."),
 ]
+Workers = Annotated[
+    Optional[int],
+    number_option("Processes that score networks; they change the time only.", most=1024, default="as many as pay"),
+]
+Executor = Annotated[
+    Optional[str],
+    typer.Option(metavar="NAME", help="Where networks are scored: serial, pool or ray.", show_default="what pays"),
+]
+Address = Annotated[
+    Optional[str], typer.Option(metavar="ADDRESS", help="Address of a Ray cluster.", show_default="a local one")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else.")]
+
+
+def named_values(texts: Sequence[str], **given: Any) -> dict[str, Any]:
+    """Options given as NAME=VALUE, numbers and booleans as such, and those `given` by flags of their own."""
+    found = {name: value for name, value in given.items() if value is not None}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"{text!r}, expected NAME=VALUE", param_hint="--strategy-option")
+        name = name.strip().replace("-", "_")
+        if name in found:
+            raise typer.BadParameter(f"{name} is given twice, expected one value", param_hint="--strategy-option")
+        found[name] = _value(value.strip())
+    return found
+
+
+def _value(text: str) -> bool | float | str:
+    """A number or a boolean where the text is one."""
+    if text.casefold() in ("true", "false"):
+        return text.casefold() == "true"
+    with suppress(ValueError):
+        return parse_count(text, least=0)
+    with suppress(ValueError):
+        return float(text)
+    return text
 
 
 @contextmanager

@@ -16,8 +16,7 @@ from zennas.common.numbers import counted
 from zennas.named.card import CHECKPOINT_FILE
 from zennas.runs.store import FILE
 from zennas.searching.runner import Watcher
-from zennas.searching.settings import SearchSettings
-from zennas.searching.strategies.evolution import Evolution
+from zennas.searching.strategies.base import Progress as SearchProgress
 
 if TYPE_CHECKING:
     from zennas.correlation.runner import Watcher as CorrelateWatcher
@@ -48,10 +47,9 @@ class _SearchBar:
         self._confirming = progress.add_task("confirming", total=None, note="", visible=False)
         self._measuring = progress.add_task("measuring", total=None, note="", visible=False)
 
-    def searching(self, search: Evolution, settings: SearchSettings) -> None:
-        best = max((c.fitness or 0.0 for c in search.population), default=0.0)
-        note = f"best {best:.4g}, {len(search.population)} kept"
-        self._progress.update(self._evolving, completed=search.tried, total=settings.iterations, note=note)
+    def searching(self, progress: SearchProgress, iterations: int, best: float | None) -> None:
+        note = f"{progress.kept} kept" if best is None else f"best {best:.4g}, {progress.kept} kept"
+        self._progress.update(self._evolving, completed=progress.tried, total=iterations, note=note)
 
     def confirming(self, done: int, total: int) -> None:
         self._progress.update(self._confirming, completed=done, total=total, note="by Monte Carlo", visible=True)

@@ -84,7 +84,7 @@ def _print_measured(result: SearchResult) -> None:
     rows = table("measured", "score", *titles, right=("score", *titles))
     for place, candidate in enumerate(result.measured, start=1):
         measures = list(candidate.measures.values())
-        score = measure_text(measures[0]) if measures else f"{candidate.fitness:.6g}"
+        score = measure_text(measures[0]) if measures else "–"
         cells = [
             "–" if ms is None else f"{ms:.4g} ms{'' if ms <= limit.ms else ' over'}"
             for limit in limits
@@ -111,7 +111,7 @@ def print_run_list(results: list[Run]) -> None:
             continue
         best, settings = result.best, result.settings
         measures = list(best.measures.values()) if best is not None else []
-        score = measure_text(measures[0]) if measures else f"{best.fitness:.6g}" if best is not None else "–"
+        score = measure_text(measures[0]) if measures else "–"
         rows.add_row(
             str(result.folder),
             result.status,

@@ -53,8 +53,8 @@ def score(
     """
     from zennas.cli.render import print_json
     from zennas.named.structures import resolve
-    from zennas.searching.objectives.proxy import measure
     from zennas.searching.result import measure_json
+    from zennas.searching.scoring import measure
     from ZeroShotProxy import PROXIES, ScoreSettings, ensembles, score_population
     from ZeroShotProxy import score as run_proxies
     from ZeroShotProxy.scores import score_each
@@ -129,6 +129,6 @@ def _print(targets: list[NetworkTarget], settings: list[ScoreSettings], found: l
 
 def _text(found: Score | str) -> str:
     from zennas.cli.render import measure_text
-    from zennas.searching.objectives.proxy import measure
+    from zennas.searching.scoring import measure
 
     return "fails" if isinstance(found, str) else measure_text(measure(found))

@@ -28,8 +28,10 @@ def check_resolution(value: object, error: type[Exception]) -> None:
 def check_number(name: str, value: object, error: type[Exception], *, least: float = 0, most: float = math.inf) -> None:
     """Raise `error` naming value and range unless `value` is a finite int or float in it."""
     bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
+    if least == -math.inf:
+        bounds = "" if most == math.inf else f"of at most {most}"
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise error(f"{name} is {value!r}, expected a number {bounds}")
+        raise error(f"{name} is {value!r}, expected a number {bounds}".rstrip())
     if not least <= value <= most:
         raise error(f"{name} is {value}, expected {bounds.removeprefix('of ')}")
 

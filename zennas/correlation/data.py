@@ -1,4 +1,4 @@
-"""The batches that networks are scored on: noise, CIFAR, a folder of images, or an .npz file of JPEGs.
+"""The batches that networks are scored on: noise, a data set, a folder of images, or an .npz file of JPEGs.
 
 Batches are drawn from the seed of their repetition. Where the images have another number of classes than the
 networks, labels are drawn at random; `Drawn.note` says so.
@@ -10,19 +10,24 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zennas.correlation.scoring import ImageBatch
 from zennas.correlation.settings import NOISE, CorrelateSettings
-from zennas.data import DataError, ImageSet, normalisation_of, open_any, open_set
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-CIFAR = ("cifar10", "cifar100")
+from zennas.data import (
+    AbsentError,
+    DataError,
+    ImageSet,
+    known_dataset,
+    lasting_dataset,
+    names_to_open,
+    normalisation_of,
+    open_any,
+    open_set,
+)
+from zennas.data.base import Shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +62,7 @@ def draw_batches(settings: CorrelateSettings) -> Drawn:
         ]
         return Drawn(tuple(batches), "noise from N(0, 1), labels at random")
     images = _open(settings.data)
-    show = _shower(images, settings.data, settings.resolution)
+    show = _shower(images, settings.resolution)
     count = len(images)
     if count < settings.batch_size:
         raise DataError(f"{images.name} has {count:,} images, fewer than a batch of {settings.batch_size}")
@@ -73,9 +78,9 @@ def draw_batches(settings: CorrelateSettings) -> Drawn:
     return Drawn(tuple(batches), note)
 
 
-def full_name(data: str) -> str:
-    """What `draw_batches` understands in every folder."""
-    return data if data == NOISE or data in CIFAR else str(Path(data).resolve())
+def lasting_images(data: str) -> str:
+    """What `draw_batches` takes for the same images in every folder."""
+    return NOISE if data == NOISE else lasting_dataset(data)
 
 
 def _random_labels(settings: CorrelateSettings, seed: int) -> NDArray[np.int64]:
@@ -85,49 +90,32 @@ def _random_labels(settings: CorrelateSettings, seed: int) -> NDArray[np.int64]:
 
 def _open(data: str) -> ImageSet:
     """Raises DataError."""
-    if data in CIFAR:
+    if known_dataset(data) is not None:
         try:
             return open_set(data, "train")
-        except DataError as error:  # its way out is another command's
-            where = str(error).partition(";")[0]
-            raise DataError(f"{where}; put it there, or choose other images with --data") from None
+        except AbsentError as error:  # where it is, is said with another flag of other commands
+            raise DataError(f"{error.where}: {error.remedy}, or choose other images with --data") from None
     if not Path(data).exists():
         raise DataError(
-            f"there is no data {data[:200]!r}, expected {NOISE}, {', '.join(CIFAR)}, a folder of images or an .npz file"
+            f"there is no data {data[:200]!r}, expected {NOISE}, {', '.join(names_to_open())}, a folder of images or "
+            "an .npz file"
         )
     return open_any(Path(data))
 
 
-def _shower(images: ImageSet, data: str, resolution: int) -> Callable[[Sequence[int]], NDArray[np.float32]]:
+def _shower(images: ImageSet, resolution: int) -> Callable[[Sequence[int]], NDArray[np.float32]]:
     """What gives the images of such numbers as networks are shown them: normalised, (N, 3, R, R) in float32."""
     import torch
 
-    from zennas.data.preparation import Normaliser
+    from zennas.data.preparation import Normaliser, view_of
 
-    shower = Normaliser(normalisation_of(images), resolution, torch.device("cpu"))
-    view = _middle if Path(data).is_dir() else _squashed
+    shown = Shown(normalisation_of(images), resolution, resolution)
+    normaliser = Normaliser(shown.normalisation, resolution, torch.device("cpu"))
+    view = view_of(images, shown)
 
     def show(chosen: Sequence[int]) -> NDArray[np.float32]:
-        shown = torch.stack([view(images.read(i), resolution) for i in chosen])
-        return np.asarray(shower.normalised(shown).numpy(), dtype=np.float32)
+        read = [images.read(i)[None] for i in chosen]
+        batch = torch.cat([normaliser(image if view is None else view(image)) for image in read])
+        return np.asarray(batch.numpy(), dtype=np.float32)
 
     return show
-
-
-def _middle(image: Tensor, resolution: int) -> Tensor:
-    """Of a photograph: (3, H, W) in uint8 to (3, R, R) in float32, from 0 to 1."""
-    from torchvision.transforms.v2 import functional as F
-
-    resized = F.resize(F.to_pil_image(image), [round(resolution / 0.875)])
-    cut: Tensor = F.pil_to_tensor(F.center_crop(resized, [resolution, resolution]))
-    return cut.float() / 255
-
-
-def _squashed(image: Tensor, resolution: int) -> Tensor:
-    """All of an image, likewise."""
-    from torch.nn import functional as F
-
-    x = image[None].float() / 255
-    if x.shape[2:] != (resolution, resolution):
-        x = F.interpolate(x, size=(resolution, resolution), mode="bilinear", antialias=True)
-    return x[0]

@@ -7,30 +7,26 @@ that is killed loses at most `SAVE_SECONDS` of work: every scoring has its own s
 from __future__ import annotations
 
 import time
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from latency.measuring.conditions import cores
 from PlainNet import Cost, Structure
-from SearchSpace import full_name as full_space_name
-from SearchSpace import load_space
+from SearchSpace import lasting_space, load_space
 from zennas.accuracy.tables import read as read_table
 from zennas.common.environment import environment
-from zennas.common.errors import SettingsError, WrongSettingError
-from zennas.common.limits import check_whole
+from zennas.common.errors import SettingsError
 from zennas.common.numbers import counted
-from zennas.correlation.data import Drawn, draw_batches, full_name
+from zennas.correlation.data import Drawn, draw_batches, lasting_images
 from zennas.correlation.overview import FINISHED, KIND, SCORING
-from zennas.correlation.pool import scored
 from zennas.correlation.result import compute, scored_names
 from zennas.correlation.sample import Sample, draw, reader
-from zennas.correlation.scoring import Job, Task, needs_batch, needs_torch
+from zennas.correlation.scoring import ScoringWork, Task, needs_batch, needs_torch, scored
 from zennas.correlation.settings import CorrelateSettings
 from zennas.correlation.summary import write_report
 from zennas.runs.candidate import Candidate
 from zennas.runs.store import Scoring, Store, write_failure
+from zennas.searching.executors.base import ExecutorSettings, Running, Work, open_executor
 from ZeroShotProxy import PROXIES, ProxyError, ensembles
 
 Key: TypeAlias = tuple[int, str, int]
@@ -61,14 +57,16 @@ class NoWatcher:
 
 
 def start(
-    folder: Path, settings: CorrelateSettings, workers: int | None = None, watcher: Watcher = NoWatcher()
+    folder: Path,
+    settings: CorrelateSettings,
+    executor: ExecutorSettings = ExecutorSettings(),
+    watcher: Watcher = NoWatcher(),
 ) -> None:
-    """Make a run in `folder` and carry it out, in `workers` processes; None for as many as there are cores.
+    """Make a run in `folder` and carry it out, with the executor that is asked for, or the one that pays.
 
     Raises TableError, DataError, UnknownNameError, SearchSpaceError, DeviceError or SettingsError for settings that
     cannot be, StoreError where the folder holds a run or is in use. Wrong settings leave no folder behind.
     """
-    _check_workers(workers)
     settings = _settled(settings)
     table = read_table(settings.table)
     sample, structures, costs = draw(settings, table, load_space(settings.space))
@@ -86,12 +84,12 @@ def start(
     with Store.create(folder, facts) as store:
         store.put_candidates(_candidates(settings, structures, costs), {})
         tasks = _tasks(settings, {i: structures[i] for i in sample.distinct}, set())
-        _carry_out(store, settings, tasks, drawn, workers, watcher)
+        _carry_out(store, settings, tasks, drawn, executor, watcher)
 
 
 def resume(
     folder: Path,
-    workers: int | None = None,
+    executor: ExecutorSettings = ExecutorSettings(),
     watcher: Watcher = NoWatcher(),
     expected: CorrelateSettings | None = None,
 ) -> CorrelateSettings:
@@ -101,7 +99,6 @@ def resume(
     Raises SettingsError where anything else is not what the run was started with, or the images have changed;
     StoreError, RunInUseError.
     """
-    _check_workers(workers)
     with Store.open(folder) as store:
         store.require_kind(KIND)
         settings = CorrelateSettings.from_json(store.get("settings"))
@@ -126,13 +123,8 @@ def resume(
             if before is not None and before["digest"] != drawn.digest:
                 raise SettingsError(f"the images of {settings.data} have changed since the run in {folder} began")
             store.put({"images": drawn.to_json()})
-        _carry_out(store, settings, tasks, drawn, workers, watcher)
+        _carry_out(store, settings, tasks, drawn, executor, watcher)
         return settings
-
-
-def _check_workers(workers: int | None) -> None:
-    if workers is not None:
-        check_whole("workers", workers, WrongSettingError, most=1024)
 
 
 def _settled(settings: CorrelateSettings) -> CorrelateSettings:
@@ -148,9 +140,9 @@ def _settled(settings: CorrelateSettings) -> CorrelateSettings:
     return replace(
         settings,
         proxies=proxies,
-        space=full_space_name(settings.space),
+        space=lasting_space(settings.space),
         table=str(Path(settings.table).resolve()),
-        data=full_name(settings.data),
+        data=lasting_images(settings.data),
         device=device,
     )
 
@@ -196,18 +188,18 @@ def _carry_out(
     settings: CorrelateSettings,
     tasks: list[Task],
     drawn: Drawn | None,
-    workers: int | None,
+    executor: ExecutorSettings,
     watcher: Watcher,
 ) -> None:
     if tasks:
         names = scored_names(settings)
-        device_is_shared = settings.device.startswith("cuda")  # one process keeps it busy
-        job = Job(
+        work: Work[Task, list[Scoring]] = ScoringWork(
             tuple(settings.scoring(repeat) for repeat in range(settings.seeds)),
             () if drawn is None else drawn.batches,
             needs_torch(names),
         )
-        _score(store, job, tasks, workers or (1 if device_is_shared else cores()), watcher)
+        with open_executor(work, executor, len(tasks), settings.device) as running:
+            _score(store, running, tasks, watcher)
     result = replace(compute(store, watcher.comparing), status=FINISHED)
     try:
         write_report(result)
@@ -216,7 +208,7 @@ def _carry_out(
     store.put({"status": FINISHED, "statistics": result.statistics_json(), "finished": time.time()})
 
 
-def _score(store: Store, job: Job, tasks: list[Task], workers: int, watcher: Watcher) -> None:
+def _score(store: Store, running: Running[Task, list[Scoring]], tasks: list[Task], watcher: Watcher) -> None:
     """Carry out the tasks, and save what comes of them every `SAVE_SECONDS`."""
     before = store.get("seconds") or 0.0
     began = saved = watched = time.monotonic()
@@ -224,22 +216,21 @@ def _score(store: Store, job: Job, tasks: list[Task], workers: int, watcher: Wat
     succeeded = any(row.error is None for row in store.scores())
     unsaved: list[Scoring] = []
     watcher.scoring(0, len(tasks), 0)
-    with closing(scored(job, tasks, workers)) as outcomes:
-        for rows in outcomes:
-            unsaved += rows
-            done += 1
-            failed += sum(row.error is not None for row in rows)
-            succeeded = succeeded or any(row.error is None for row in rows)
-            now = time.monotonic()
-            if now - saved > SAVE_SECONDS:
-                saved = now
-                store.add_scores(unsaved, {"seconds": before + now - began})
-                unsaved = []
-            if now - watched > WATCH_SECONDS:
-                watched = now
-                watcher.scoring(done, len(tasks), failed)
-            if not succeeded and done >= HOPELESS:
-                break
+    for rows in scored(running, tasks):
+        unsaved += rows
+        done += 1
+        failed += sum(row.error is not None for row in rows)
+        succeeded = succeeded or any(row.error is None for row in rows)
+        now = time.monotonic()
+        if now - saved > SAVE_SECONDS:
+            saved = now
+            store.add_scores(unsaved, {"seconds": before + now - began})
+            unsaved = []
+        if now - watched > WATCH_SECONDS:
+            watched = now
+            watcher.scoring(done, len(tasks), failed)
+        if not succeeded and done >= HOPELESS:
+            break
     store.add_scores(unsaved, {"seconds": before + time.monotonic() - began})
     if not succeeded:
         raise ProxyError(f"none of {counted(done, 'network')} could be scored; the last: {rows[-1].error}")

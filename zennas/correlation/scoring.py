@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from PlainNet import Structure
+from zennas.correlation.settings import CorrelateError
 from zennas.runs.store import Scoring
+from zennas.searching.executors.base import Running, WorkerDiedError
 from ZeroShotProxy import PROXIES, Score, ScoreSettings, score
 from ZeroShotProxy.scores import score_each
+
+OUT = 64
+"""Tasks that are out at once: enough for many workers, and few enough to begin soon where closed forms are scored."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,17 +41,24 @@ class Task:
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
-    """What all tasks have in common: for each repetition its settings, and its batch where proxies want one."""
+class ScoringWork:
+    """What workers do: for each repetition its settings, and its batch where proxies want one."""
 
     settings: tuple[ScoreSettings, ...]
     batches: tuple[ImageBatch, ...]
     torch: bool
 
+    def prepare(self) -> Callable[[Task], list[Scoring]]:
+        """The function that carries out a task. It raises CorrelateError for a fault that is not of a proxy."""
+        return partial(_carried_out, self)
 
-def carry_out(job: Job, task: Task) -> list[Scoring]:
-    """A scoring by each of `task.names`: its value, or the error that it failed with."""
-    found = score_each(task.names, partial(_scores, job, task))
+
+def _carried_out(work: ScoringWork, task: Task) -> list[Scoring]:
+    try:
+        found = score_each(task.names, partial(_scores, work, task))
+    except Exception as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise CorrelateError(f"scoring {str(task.structure)[:120]} fails: {what}") from error
     return [
         Scoring(task.candidate, name, task.repeat, None, score)
         if isinstance(score, str)
@@ -53,15 +67,32 @@ def carry_out(job: Job, task: Task) -> list[Scoring]:
     ]
 
 
-def _scores(job: Job, task: Task, names: list[str]) -> dict[str, Score]:
-    settings = job.settings[task.repeat]
+def scored(running: Running[Task, list[Scoring]], tasks: Iterable[Task]) -> Iterator[list[Scoring]]:
+    """The scorings of each task by each of its proxies, a value or the error that it failed with, in their order.
+
+    A task whose workers died has failed by all of its proxies.
+    """
+    todo = iter(tasks)
+    out = deque((task, running.submit(task)) for task in islice(todo, OUT))
+    while out:
+        task, pending = out.popleft()
+        try:
+            rows = pending.result()
+        except WorkerDiedError as error:
+            rows = [Scoring(task.candidate, name, task.repeat, None, str(error)) for name in task.names]
+        out.extend((task, running.submit(task)) for task in islice(todo, 1))
+        yield rows
+
+
+def _scores(work: ScoringWork, task: Task, names: list[str]) -> dict[str, Score]:
+    settings = work.settings[task.repeat]
     if not needs_batch(names):
         return score(task.structure, names, settings)
     import torch
 
     from ZeroShotProxy.engine.measures import network_of
 
-    given = job.batches[task.repeat]
+    given = work.batches[task.repeat]
     batch = torch.from_numpy(given.images), torch.from_numpy(given.labels)
     return score(network_of(task.structure, settings), batch, names, settings)
 

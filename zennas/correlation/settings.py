@@ -7,13 +7,12 @@ from typing import Any
 
 from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.common.limits import check_kind, check_resolution, check_whole
-from zennas.searching.settings import restored
+from zennas.common.settings_text import restored
+from zennas.data import DATASETS
 from ZeroShotProxy import ScoreSettings
 
 NOISE = "noise"
 PROXIES = ("zen_expected", "naswot", "synflow")
-CLASSES = {"cifar10": 10, "cifar100": 100, "imagenet16-120": 120}
-"""How many classes the data sets of NAS-Bench-201 have."""
 
 _LEAST = {"epochs": 1, "sample": 2, "seed": 0, "seeds": 1, "batch_size": 2, "num_classes": 1, "resamples": 2}
 
@@ -30,9 +29,9 @@ class CorrelateSettings:
     proxies: names, or expressions of `ensembles.find`. sample: how many architectures are drawn. seed: of the sample,
     the batches, the weights and the intervals. seeds: how often each network is scored, each time with other
     weights and another batch, from seeds `seed`, `seed` + 1, ….
-    data: "noise", "cifar10", "cifar100", a folder of images, or an .npz file of JPEGs. num_classes: of the networks;
-    None for as many as `dataset` has. resamples: of the bootstrap. initialisation: of the weights, for proxies that
-    have no rule of their own.
+    data: "noise", the name of a data set, a folder of images, or an .npz file of JPEGs. num_classes: of the networks;
+    None for as many as `dataset` has, 10 where that is not known. resamples: of the bootstrap. initialisation: of the
+    weights, for proxies that have no rule of their own.
     """
 
     table: str
@@ -59,7 +58,8 @@ class CorrelateSettings:
             if not getattr(self, name):
                 raise WrongSettingError(f"{name} is empty, expected a name")
         if self.num_classes is None:
-            object.__setattr__(self, "num_classes", CLASSES.get(self.dataset.casefold(), 10))
+            known = DATASETS.get(self.dataset) if self.dataset in DATASETS else None
+            object.__setattr__(self, "num_classes", 10 if known is None else known.classes)
         for name, least in _LEAST.items():
             check_whole(name, getattr(self, name), WrongSettingError, least=least)
         check_resolution(self.resolution, WrongSettingError)
@@ -90,4 +90,4 @@ class CorrelateSettings:
     @classmethod
     def from_json(cls, stored: Any) -> CorrelateSettings:
         """Raises SettingsError where the settings are of another version."""
-        return restored(lambda values: cls(**values), cls, stored)
+        return restored(cls, stored)

@@ -3,7 +3,8 @@
     images = open_set("cifar10", "test")       # an ImageSet, see base.py
     images = open_set("runs/photos", "train")
 
-One file a kind of source; `loading.py` makes batches of any of them, the same in one process and in many.
+`DATASETS` has what is known by name, one file of `sets/` each; `folder.py` and `packed.py` read what is not.
+`loading.py` makes batches of any of them, the same in one process and in many.
 """
 
 from zennas.data.base import (
@@ -16,18 +17,23 @@ from zennas.data.base import (
     measured_normalisation,
     normalisation_of,
 )
-from zennas.data.sources import KNOWN, full_name, open_any, open_set
+from zennas.data.registry import DATASETS, AbsentError, DataSet, known_dataset, names_to_open
+from zennas.data.sources import lasting_dataset, open_any, open_set
 
 __all__ = [
-    "KNOWN",
+    "DATASETS",
+    "AbsentError",
     "CorruptImageError",
     "DataError",
+    "DataSet",
     "ImageSet",
     "Normalisation",
     "Shown",
     "Usual",
-    "full_name",
+    "known_dataset",
+    "lasting_dataset",
     "measured_normalisation",
+    "names_to_open",
     "normalisation_of",
     "open_any",
     "open_set",

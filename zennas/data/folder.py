@@ -16,8 +16,6 @@ from zennas.data.decoding import decoded
 if TYPE_CHECKING:
     from torch import Tensor
 
-IMAGENET = Path("~/data/imagenet")
-"""Zen-NAS's."""
 USUAL = Usual(Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), "resized", flip=True, policy="imagenet")
 PARTS: dict[Split, tuple[str, ...]] = {"train": ("train",), "test": ("val", "test")}
 

@@ -42,15 +42,16 @@ def packed(path: Path, split: Split) -> ImageSet:
 
 
 def archive(place: Path, keep: bool = True) -> ImageSet:
-    """The images of that archive. keep: decode all that are small and of one size now. Raises DataError."""
+    """The images of that archive. keep: decode all now, where they are small and of one size. Raises DataError."""
     jpeg, offsets, labels, classes = _arrays(place)
     read = _Reader(place, jpeg, offsets)
-    side = _small_side(read, len(labels)) if keep else None
-    kept = None if side is None else _all_of_one_size(read, len(labels), side)
+    side = _small_side(read, len(labels))
+    kept = _all_of_one_size(read, len(labels), side) if keep and side is not None else None
     if kept is not None and kept[1]:
         return in_memory(place.name, classes, labels, kept[0], USUAL)
     # Where some are corrupt, readers meet them, and skip them or say so.
-    usual = LARGE if kept is None else USUAL
+    small = side is not None if not keep else kept is not None
+    usual = USUAL if small else LARGE
     fingerprint = f"{len(labels)}-{zlib.crc32(jpeg.data, zlib.crc32(labels.data)):08x}"
     return ImageSet(place.name, classes, labels, read, usual, fingerprint)
 

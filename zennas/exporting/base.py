@@ -62,7 +62,7 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class ExportJob:
     """What a file is made of. batches: of normalised images to calibrate with, where the plan says so."""
 
     model: TrainedModel
@@ -99,20 +99,22 @@ class Format(Protocol):
     def available(self, plan: Plan) -> str | None:
         """None where such files can be made and loaded here; else what is missing, and how to get it."""
 
-    def make(self, job: Job) -> bytes:
+    def make(self, job: ExportJob) -> bytes:
         """The content of the file. Raises ExportError, LatencyError."""
 
     def load(self, content: bytes) -> FileAnswers:
         """What such a file computes, by what its users will load it with."""
 
-    def facts(self, content: bytes, job: Job) -> dict[str, Any]:
+    def facts(self, content: bytes, job: ExportJob) -> dict[str, Any]:
         """What a user of the file has to know besides what holds for all formats, as JSON takes it."""
 
     def usage(self, path: Path) -> str:
         """How to load it, in one line."""
 
 
-FORMATS: Registry[Format] = Registry("export format", "zennas.exporting.formats")
+FORMATS: Registry[Format] = Registry(
+    "export format", "zennas.exporting.formats", "zennas.export_formats", lambda form: (form.name,)
+)
 """The formats by name; the files of `formats/` add theirs."""
 
 

@@ -15,7 +15,7 @@ from zennas.accuracy.images import BATCH, Calibration, batches, needed, noise, s
 from zennas.common.errors import WrongSettingError
 from zennas.common.files import check_writable
 from zennas.data import ImageSet
-from zennas.exporting.base import FORMATS, ExportError, Format, Job, Plan, settled
+from zennas.exporting.base import FORMATS, ExportError, ExportJob, Format, Plan, settled
 from zennas.exporting.sidecar import described
 from zennas.exporting.writing import check_free, sidecar_of, write_both
 
@@ -81,7 +81,7 @@ def export(
     shown = needed(model, plan.calibrated, dataset, _as_path(data_folder))
     size = min(BATCH, plan.most or BATCH)
     calibration = None if shown.train is None else Calibration(shown.train, count, model.shown, size, skip_corrupt)
-    job = Job(model, chosen, plan, calibration or ())
+    job = ExportJob(model, chosen, plan, calibration or ())
 
     content = form.make(job)
     answers = form.load(content)

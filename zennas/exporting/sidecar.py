@@ -11,7 +11,7 @@ from latency.measuring.conditions import processor, versions_of
 from latency.measuring.onnx_files import BATCH, INPUT, OUTPUT
 from zennas.accuracy.comparison import Accuracies, Check
 from zennas.accuracy.images import Calibration
-from zennas.exporting.base import Format, Job
+from zennas.exporting.base import ExportJob, Format
 
 if TYPE_CHECKING:
     from zennas.data.base import Shown
@@ -22,7 +22,7 @@ VERSION = 1
 
 def described(
     form: Format,
-    job: Job,
+    job: ExportJob,
     content: bytes,
     check: Check,
     accuracy: Accuracies | None,

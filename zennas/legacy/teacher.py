@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import re
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
 
 from zennas.common.errors import WrongSettingError
-from zennas.common.limits import MAX_RESOLUTION
-from zennas.legacy.arguments import ARCH, count
-
-if TYPE_CHECKING:
-    from zennas.training.recipe import Distillation
+from zennas.legacy.arguments import ARCH
+from zennas.legacy.derived import add_flags, taken
+from zennas.training.recipe import Distillation
 
 GEFFNET = "geffnet_"
 """Zen-NAS's prefix for models of gen-efficientnet-pytorch; they live on in timm, some under other names."""
@@ -27,30 +24,29 @@ _BARE = re.compile(r"tf_efficientnet_b[0-8]")
 _RAND_AUGMENT = ("5", "7", "8")
 
 
+TEACHING = {
+    "--teacher_load_parameters_from --teacher-weights": "checkpoint",
+    "--teacher_input_image_size --teacher-size": "resolution",
+    "--teacher_feature_weight --feature-weight": "feature_weight",
+    "--teacher_logit_weight --logit-weight": "logit_weight",
+    "--target_downsample_ratio --downsample-ratio": "ratio",
+    "--ts_clip": "clip",
+}
+"""Flags that say what a field of `Distillation` is."""
+
+
 def add_teacher(made: ArgumentParser) -> None:
     """The flags; `distillation` reads them. Names with hyphens are those that messages speak of."""
     add = made.add_argument_group("teacher").add_argument
     add("--teacher_arch", help="timm:NAME, torchvision's NAME, geffnet_NAME, a training's folder, or a published name")
     add("--teacher_pretrained", action="store_true", help="with the weights that it is known for")
-    add("--teacher_load_parameters_from", "--teacher-weights", metavar="FILE", help="with these weights")
-    add("--teacher_input_image_size", "--teacher-size", type=count(1, MAX_RESOLUTION), help="default: its own")
-    add("--teacher_feature_weight", "--feature-weight", type=float, default=1.0)
-    add("--teacher_logit_weight", "--logit-weight", type=float, default=1.0)
-    add(
-        "--target_downsample_ratio",
-        "--downsample-ratio",
-        type=count(),
-        help="first stage whose features are compared, by its down-sampling; default: logits only",
-    )
+    add_flags(add, Distillation, TEACHING)
     add("--ts_proj_no_relu", action="store_true", help="no ReLU in the projections of features")
     add("--ts_proj_no_bn", action="store_true", help="no batch-norm in them")
-    add("--ts_clip", type=float, help="clip the teacher's features to this, either way")
 
 
 def distillation(options: Namespace) -> Distillation:
     """What the flags say. Raises WrongSettingError, TrainingError."""
-    from zennas.training.recipe import Distillation
-
     arch = options.teacher_arch
     if arch is None or arch == ARCH:
         raise WrongSettingError("which teacher? --teacher_arch timm:NAME, torchvision's NAME, a folder or a name")
@@ -61,14 +57,9 @@ def distillation(options: Namespace) -> Distillation:
         )
     return Distillation(
         teacher_name(arch),
-        checkpoint=options.teacher_load_parameters_from,
-        resolution=options.teacher_input_image_size,
-        logit_weight=options.teacher_logit_weight,
-        feature_weight=options.teacher_feature_weight,
-        ratio=options.target_downsample_ratio,
+        **taken(options, TEACHING),
         proj_bn=not options.ts_proj_no_bn,
         proj_relu=not options.ts_proj_no_relu,
-        clip=options.ts_clip,
     )
 
 

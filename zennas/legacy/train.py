@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 STUDENT = "student_best-params_rank0.pth"
 DONE, LOG = "train_image_classification.done", "train_image_classification.log"
 """Both programs call them so."""
-CLASSES = {"digits": 10, "cifar10": 10, "cifar100": 100}
 
 
 def run(argv: list[str], description: str | None, with_teacher: bool) -> None:
@@ -55,10 +54,12 @@ def _check_classes(options: Namespace) -> None:
     """Raises WrongSettingError unless --num_classes is what the data set has."""
     if options.num_classes is None:
         return
-    found = CLASSES.get(options.dataset)
-    if found is None:
-        from zennas.data import open_set
+    from zennas.data import known_dataset, open_set
 
+    known = known_dataset(options.dataset)
+    if known is not None and known.resolution is not None:
+        found = known.classes
+    else:  # people train with parts of ImageNet under its name
         found = len(open_set(options.dataset, "test", options.data_dir).classes)
     if options.num_classes != found:
         raise WrongSettingError(

@@ -13,6 +13,9 @@ from typing import Any
 from zennas.common.errors import WrongSettingError
 from zennas.common.limits import MAX_RESOLUTION
 from zennas.legacy.arguments import add_network, count, folder
+from zennas.legacy.derived import add_flags
+from zennas.training.job import RunOptions, TrainingJob
+from zennas.training.recipe import Recipe
 
 ERASE, MIXUP, SMOOTHING = 0.5, 0.2, 0.1
 """What Zen-NAS's flags --random_erase, --mixup and --label_smoothing stand for."""
@@ -71,43 +74,52 @@ def refuse(options: Namespace) -> None:
         raise WrongSettingError(f"--no_data_augment and --{other} contradict each other: leave one of them out")
 
 
+LEARNING = {
+    "--epochs": "epochs",
+    "--optimizer": "optimizer",
+    "--lr_stage_decay": "decay",
+    "--warmup": "warmup",
+    "--momentum": "momentum",
+    "--nesterov": "nesterov",
+    "--weight_decay --wd": "weight_decay",
+    "--grad_clip": "clip_value",
+    "--bn_momentum": "bn_momentum",
+    "--bn_eps": "bn_eps",
+    "--seed": "seed",
+    "--auto_augment": "auto_augment",
+    "--sync_bn": "sync_bn",
+}
+"""Flags that say what a field of the recipe is."""
+RUNNING = {"--workers_per_gpu": "workers", "--skip_corrupt --skip-corrupt": "skip_corrupt"}
+"""The same for `RunOptions`."""
+_THEIRS = {"epochs": 90, "warmup": 0.0, "nesterov": False, "weight_decay": 4e-5, "lr": 0.1, "workers": 6}
+"""Zen-NAS's defaults where they are others."""
+
+
 def _add_learning(made: ArgumentParser) -> None:
     add = made.add_argument_group("learning").add_argument
-    add("--epochs", type=count(), default=90)
+    add_flags(add, Recipe, LEARNING, _THEIRS)
     add("--batch_size_per_gpu", type=count(), help="images in a step of one process, default 64")
     add("--batch_size", type=count(), help="the same over all processes")
     add("--batches_per_allreduce", type=count(), default=1, help="steps that are put together into one")
-    add("--optimizer", choices=("sgd", "adadelta", "adam", "rmsprop"), default="sgd")
     add("--lr", type=float, help="peak learning rate; default: by --lr_per_256")
     add("--target_lr", type=float, help="learning rate at the end; default: by --target_lr_per_256")
-    add("--lr_per_256", type=float, default=0.1, help="peak learning rate for 256 images")
-    add("--target_lr_per_256", type=float, default=0.0)
+    add_flags(add, Recipe, {"--lr_per_256": "lr", "--target_lr_per_256": "final_lr"}, _THEIRS)
     add("--lr_mode", choices=tuple(SCHEDULES), default="cosine")
     add("--lr_stage_list", help="of stagedecay: epochs such as 30,60")
-    add("--lr_stage_decay", type=float, default=0.1, help="of stagedecay: what the rate is multiplied by")
-    add("--warmup", type=float, default=0.0, help="epochs of rising learning rate")
-    add("--momentum", type=float, default=0.9)
-    add("--nesterov", action="store_true")
-    add("--wd", "--weight_decay", dest="weight_decay", type=float, default=4e-5, help="of all but norms and biases")
-    add("--grad_clip", type=float, help="largest value in the gradient")
     add("--weight_init", choices=tuple(INITS), default="None")
-    add("--bn_momentum", type=float)
-    add("--bn_eps", type=float, help="default: 1e-3")
     add("--label_smoothing", action="store_true", help=f"by {SMOOTHING}")
-    add("--seed", type=count(0), default=0)
 
 
 def _add_images(made: ArgumentParser) -> None:
     add = made.add_argument_group("images").add_argument
     add("--dataset", required=True, help="cifar10, cifar100, imagenet, digits, a folder with train/ and val/, an .npz")
-    add("--data_dir", "--data", type=folder, help="where CIFAR or ImageNet is; default: in ~/data")
+    add_flags(add, TrainingJob, {"--data_dir --data": "data_folder"})
     add("--num_classes", type=count(), help="of the data set")
     add("--input_image_size", type=count(1, MAX_RESOLUTION), help="default 224")
     add("--mixup", action="store_true", help=f"with parameter {MIXUP}")
     add("--random_erase", action="store_true", help=f"with probability {ERASE}")
-    add("--auto_augment", action="store_true")
     add("--no_data_augment", action="store_true")
-    add("--skip_corrupt", "--skip-corrupt", action="store_true", help="go on without images that cannot be read")
 
 
 def _add_machine(made: ArgumentParser) -> None:
@@ -118,11 +130,10 @@ def _add_machine(made: ArgumentParser) -> None:
         "--dist_mode", choices=("cpu", "single", "auto", "horovod", "mpi"), help="default cpu; auto: CUDA if it is here"
     )
     add("--gpu", type=count(0), help="CUDA device")
-    add("--sync_bn", action="store_true", help="batch-norm over all processes of torchrun")
     add("--apex", action="store_true", help="mixed precision, FP16, on CUDA")
     add("--apex_opt_level", choices=("O0", "O1", "O2", "O3"), default="O1", help="O0: FP32 after all; the others alike")
     add("--fp16", action="store_true", help="the same as --apex")
-    add("--workers_per_gpu", type=count(0), default=6, help="processes that load images, no more than there are cores")
+    add_flags(add, RunOptions, RUNNING, _THEIRS)
 
 
 def _add_taken(made: ArgumentParser) -> None:

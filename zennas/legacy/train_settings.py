@@ -9,8 +9,9 @@ from typing import Any
 from PlainNet.device import device_of
 from zennas.common.errors import WrongSettingError
 from zennas.legacy.arguments import ARCH
+from zennas.legacy.derived import taken
 from zennas.legacy.teacher import distillation
-from zennas.legacy.train_flags import ERASE, INITS, MIXUP, SCHEDULES, SMOOTHING
+from zennas.legacy.train_flags import ERASE, INITS, LEARNING, MIXUP, RUNNING, SCHEDULES, SMOOTHING
 
 BEST, LATEST = "best-params_rank0.pth", "latest-params_rank0.pth"
 BATCH, SIZE = 64, 224
@@ -22,41 +23,28 @@ def settings(options: Namespace, with_teacher: bool) -> dict[str, Any]:
     batch_size = _batch_size(options)
     steps = options.batches_per_allreduce
     return {
+        **taken(options, LEARNING),
+        **taken(options, RUNNING),
         "dataset": options.dataset,
         "data_folder": options.data_dir,
         "distillation": distillation(options) if with_teacher else None,
-        "epochs": options.epochs,
         "batch_size": batch_size * steps,
         "accumulate": steps,
-        "optimizer": options.optimizer,
         "lr": _for_256(options.lr, options.lr_per_256, batch_size),
         "final_lr": _for_256(options.target_lr, options.target_lr_per_256, batch_size),
         "schedule": SCHEDULES[options.lr_mode],
         "milestones": _milestones(options),
-        "decay": options.lr_stage_decay,
-        "warmup": options.warmup,
-        "momentum": options.momentum,
-        "nesterov": options.nesterov,
-        "weight_decay": options.weight_decay,
         "decay_norms": False,
         "label_smoothing": SMOOTHING if options.label_smoothing else 0.0,
         "augment": not options.no_data_augment,
-        "auto_augment": options.auto_augment,
         "erase": ERASE if options.random_erase else 0.0,
         "mixup": MIXUP if options.mixup else 0.0,
         "init": INITS[options.weight_init],
-        "bn_momentum": options.bn_momentum,
-        "bn_eps": options.bn_eps,
-        "clip_value": options.grad_clip,
         "precision": precision(options),
-        "sync_bn": options.sync_bn,
-        "seed": options.seed,
         "weights": weights(options),
         "resolution": options.input_image_size or SIZE,
         "use_se": options.use_se or None,
         "device": device(options),
-        "workers": options.workers_per_gpu,
-        "skip_corrupt": options.skip_corrupt,
         "save_dir": options.save_dir,
         "resume": _checkpoint(options.resume),
         "keep_best": BEST,

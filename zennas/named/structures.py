@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from PlainNet import ParseError, Structure, parse
-from PlainNet.registry import UnknownNameError
+from PlainNet.registry import UnknownNameError, nearest_names
 from zennas.common.errors import ZennasError
 from zennas.runs.designed import designed
 from zennas.runs.store import FILE
@@ -61,7 +60,7 @@ def resolve(text: str) -> NetworkTarget:
 
 
 def _hint(text: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(text, names, n=2)
+    near = nearest_names(text, names)
     if near:
         return f"did you mean {' or '.join(near)}?"
     return "expected a structure, a file, a run's folder, or a model's name"

@@ -11,10 +11,10 @@ from PlainNet import Cost, Structure
 Status: TypeAlias = Literal["asked", "member", "dropped", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(NamedTuple):
     """A score of a candidate, with its 95 % interval where it has one."""
 
+    # A NamedTuple and not a dataclass: a search makes one for every candidate.
     value: float
     low: float | None = None
     high: float | None = None
@@ -46,11 +46,11 @@ class Latency(NamedTuple):
 class Candidate:
     """One network of a search.
 
-    id: counts from 1 in the order of asking. parent: the id it was mutated from, None for the first.
-    iteration: how many mutations had been tried. seed: for scores that are random.
-    fitness: what the search maximises, set when it was scored. error: why scoring failed.
-    measures: scores by the name of their proxy, for those that were confirmed.
-    latency: by the source of the budget's limits (`budget.LatencyLimit`), where it has some.
+    id: counts from 1 in the order of asking. parent: the id that it was mutated from, None for a first one.
+    iteration: how many structures had been tried. seed: for scores that are random.
+    status: "asked" until it is evaluated, "member" while its strategy keeps it, "dropped" after that; or "failed".
+    error: why it could not be evaluated. measures: what is known of it, by name: the objective's, and later others.
+    latency: by the source of the budget's limits (`zennas.budget.budgets.LatencyLimit`), where the budget has some.
     """
 
     id: int
@@ -60,7 +60,38 @@ class Candidate:
     iteration: int
     seed: int
     status: Status = "asked"
-    fitness: float | None = None
     error: str | None = None
     measures: dict[str, Measure] = field(default_factory=dict)
     latency: dict[str, Latency] = field(default_factory=dict)
+
+    def with_status(self, status: Status) -> Candidate:
+        """This candidate, with another status."""
+        # Written out: `dataclasses.replace` takes four times as long, and a search does this for every candidate.
+        return Candidate(
+            self.id,
+            self.structure,
+            self.parent,
+            self.cost,
+            self.iteration,
+            self.seed,
+            status,
+            self.error,
+            self.measures,
+            self.latency,
+        )
+
+    def evaluated(self, outcome: dict[str, Measure] | str) -> Candidate:
+        """This candidate with its measures, or with the error that its evaluation ended with."""
+        error, measures = (outcome, self.measures) if isinstance(outcome, str) else (None, outcome)
+        return Candidate(
+            self.id,
+            self.structure,
+            self.parent,
+            self.cost,
+            self.iteration,
+            self.seed,
+            self.status,
+            error,
+            measures,
+            self.latency,
+        )

@@ -1,7 +1,7 @@
 """The record of a run: one SQLite file, safe against being killed at any moment.
 
 Tables: `facts` (settings, environment, status and the search's state, as JSON), `candidates` (every
-member the population ever had, and every failure; or a correlation's sample), `measures` (confirmed scores),
+candidate that its strategy ever kept, and every failure; or a correlation's sample), `measures` (their scores by name),
 `latencies` (a row for each candidate and device of the budget),
 `scores` (a correlation's: one scoring a row, with its value or its error). One transaction saves a checkpoint,
 so that the file always holds one consistent moment of the search.
@@ -22,6 +22,7 @@ from typing import IO, Any, NamedTuple
 from PlainNet import Cost
 from PlainNet.grammar import read
 from zennas.common.errors import ZennasError
+from zennas.runs.before_measures import objective_before_measures
 from zennas.runs.candidate import Candidate, Latency, Measure
 
 LOCK = ".lock"
@@ -29,17 +30,21 @@ FILE = "run.sqlite"
 SEARCH = "search"
 """The kind of a run that says nothing else."""
 
-_FORMAT = 3
-_READABLE = (1, 2, 3)
-"""Format 1 has searches only, and no table `scores`; before 3 there is no table `latencies`."""
+_FORMAT = 4
+_READABLE = (1, 2, 3, 4)
+"""Format 1 has searches only, and no table `scores`; before 3 there is no table `latencies`; before 4 the objective's
+value stands in a column `fitness`, see `before_measures.py`."""
 _WITH_LATENCIES = 3
+_WITH_MEASURES = 4
+
+_COLUMNS = "id, structure, parent, iteration, seed, params, flops, activations, layers, status, error"
 
 _SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE candidates (
     id INTEGER PRIMARY KEY, structure TEXT NOT NULL, parent INTEGER, iteration INTEGER NOT NULL, seed INTEGER NOT NULL,
     params INTEGER NOT NULL, flops INTEGER NOT NULL, activations INTEGER NOT NULL, layers INTEGER NOT NULL,
-    status TEXT NOT NULL, fitness REAL, error TEXT);
+    status TEXT NOT NULL, error TEXT);
 CREATE TABLE measures (
     candidate INTEGER NOT NULL, name TEXT NOT NULL, value REAL NOT NULL, low REAL, high REAL,
     PRIMARY KEY (candidate, name));
@@ -195,13 +200,14 @@ class Store:
                 c.cost.activations,
                 c.cost.layers,
                 c.status,
-                c.fitness,
                 c.error,
             )
             for c in candidates
         ]
         with self._transaction():
-            self._db.executemany("INSERT OR REPLACE INTO candidates VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+            marks = ",".join("?" * len(_COLUMNS.split(",")))
+            self._db.executemany(f"INSERT OR REPLACE INTO candidates ({_COLUMNS}) VALUES ({marks})", rows)
+            self._put_measures((c.id, c.measures) for c in candidates)
             for candidate in candidates:
                 self._put_latencies(candidate.id, candidate.latency)
             self._put(facts)
@@ -221,28 +227,31 @@ class Store:
 
     def candidates(self, ids: Iterable[int] | None = None) -> list[Candidate]:
         """The stored candidates, all or those of the given ids, in the order of their ids."""
-        measures: dict[int, dict[str, Measure]] = {}
-        for number, name, value, low, high in self._rows("SELECT * FROM measures"):
+        measures: dict[int, dict[str, Measure]] = self._old_measures()
+        for number, name, value, low, high in self._rows("SELECT * FROM measures ORDER BY rowid"):
             measures.setdefault(number, {})[name] = Measure(value, low, high)
         latencies: dict[int, dict[str, Latency]] = {}
         for number, source, predicted, measured, low, high, p90, settled in self._latency_rows():
             found = Latency(predicted, measured, low, high, p90, bool(settled))
             latencies.setdefault(number, {})[source] = found
         if ids is None:
-            rows = self._rows("SELECT * FROM candidates ORDER BY id")
+            rows = self._rows(f"SELECT {_COLUMNS} FROM candidates ORDER BY id")
         else:
             chosen = json.dumps(list(ids))  # one parameter, however many ids there are
             wanted = "SELECT value FROM json_each(?)"
-            rows = self._rows(f"SELECT * FROM candidates WHERE id IN ({wanted}) ORDER BY id", (chosen,))
+            rows = self._rows(f"SELECT {_COLUMNS} FROM candidates WHERE id IN ({wanted}) ORDER BY id", (chosen,))
         return [_candidate(row, measures, latencies) for row in rows]
 
     def _latency_rows(self) -> list[Any]:
         return self._rows("SELECT * FROM latencies") if self._format >= _WITH_LATENCIES else []
 
-    def best(self) -> int | None:
-        """The id of the member with the highest fitness, the earliest of several; None where there is none."""
-        found = self._rows("SELECT id FROM candidates WHERE fitness IS NOT NULL ORDER BY fitness DESC, id LIMIT 1")
-        return int(found[0][0]) if found else None
+    def _old_measures(self) -> dict[int, dict[str, Measure]]:
+        """The values of objectives in a run of an older format, as measures; empty for one of this format."""
+        if self._format >= _WITH_MEASURES:
+            return {}
+        rows = self._rows("SELECT id, fitness FROM candidates WHERE fitness IS NOT NULL")
+        name, sign = objective_before_measures(self.get("settings"))
+        return {number: {name: Measure(sign * value)} for number, value in rows}
 
     def measured(self, name: str) -> list[int]:
         """The ids of the candidates that have the measure `name`, highest first."""
@@ -251,7 +260,7 @@ class Store:
 
     def count_members(self) -> int:
         """How many candidates ever were members of the population."""
-        return int(self._rows("SELECT COUNT(*) FROM candidates WHERE fitness IS NOT NULL")[0][0])
+        return int(self._rows("SELECT COUNT(*) FROM candidates WHERE status IN ('member', 'dropped')")[0][0])
 
     def failures(self) -> dict[str, int]:
         """How often candidates failed with which error."""
@@ -260,10 +269,13 @@ class Store:
     def add_measures(self, number: int, measures: dict[str, Measure]) -> None:
         """Store scores of the candidate with that id."""
         with self._transaction():
-            self._db.executemany(
-                "INSERT OR REPLACE INTO measures VALUES (?,?,?,?,?)",
-                [(number, name, m.value, m.low, m.high) for name, m in measures.items()],
-            )
+            self._put_measures([(number, measures)])
+
+    def _put_measures(self, measures: Iterable[tuple[int, dict[str, Measure]]]) -> None:
+        self._db.executemany(
+            "INSERT OR REPLACE INTO measures VALUES (?,?,?,?,?)",
+            [(number, name, *measure) for number, named in measures for name, measure in named.items()],
+        )
 
     def add_failure(self, number: int, error: str) -> None:
         """Store why the candidate with that id could not be scored again."""
@@ -326,7 +338,7 @@ class Store:
 def _candidate(
     row: tuple[Any, ...], measures: dict[int, dict[str, Measure]], latencies: dict[int, dict[str, Latency]]
 ) -> Candidate:
-    number, structure, parent, iteration, seed, params, flops, activations, layers, status, fitness, error = row
+    number, structure, parent, iteration, seed, params, flops, activations, layers, status, error = row
     return Candidate(
         id=number,
         structure=read(structure),
@@ -335,7 +347,6 @@ def _candidate(
         iteration=iteration,
         seed=seed,
         status=status,
-        fitness=fitness,
         error=error,
         measures=measures.get(number, {}),
         latency=latencies.get(number, {}),

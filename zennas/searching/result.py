@@ -9,9 +9,9 @@ from typing import Any
 from zennas.common.errors import SettingsError
 from zennas.runs.candidate import Candidate, Measure
 from zennas.runs.store import FILE, SEARCH, Store, StoreError, in_use
+from zennas.searching.confirming import CONFIRMED_FACT
 from zennas.searching.finals import FACT
 from zennas.searching.latency_report import LatencyReport, latency_json, latency_reports
-from zennas.searching.objectives.proxy import own_measure
 from zennas.searching.settings import SearchSettings
 
 FINISHED = "finished"
@@ -41,7 +41,7 @@ class SearchResult:
     measured: tuple[Candidate, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        best = None if self.best is None else candidate_json(self.best, self.settings)
+        best = None if self.best is None else candidate_json(self.best)
         return {
             "best_structure": None if self.best is None else str(self.best.structure),
             **({} if best is None else {"cost": best["cost"], "scores": best["scores"]}),
@@ -52,15 +52,14 @@ class SearchResult:
             "seconds": round(self.seconds, 3),
             "status": self.status,
             "run": str(self.folder),
-            "confirmed": [candidate_json(candidate, self.settings) for candidate in self.confirmed],
-            "measured": [candidate_json(candidate, self.settings) for candidate in self.measured],
+            "confirmed": [candidate_json(candidate) for candidate in self.confirmed],
+            "measured": [candidate_json(candidate) for candidate in self.measured],
         }
 
 
-def candidate_json(candidate: Candidate, settings: SearchSettings) -> dict[str, Any]:
+def candidate_json(candidate: Candidate) -> dict[str, Any]:
     cost = candidate.cost
-    measures = candidate.measures or own_measure(candidate, settings)
-    scores = {name: measure_json(m) for name, m in measures.items()}
+    scores = {name: measure_json(measure) for name, measure in candidate.measures.items()}
     latency = {source: latency_json(found) for source, found in candidate.latency.items()}
     return {
         "structure": str(candidate.structure),
@@ -90,19 +89,21 @@ def read_result(folder: Path) -> SearchResult:
 
 def _result(folder: Path, store: Store) -> SearchResult:
     settings = SearchSettings.from_json(store.get("settings"))
-    state = store.get("state") or {}
-    confirmed = store.measured("zen")
-    chosen = store.get("best") or store.best()
+    confirmed = store.get(CONFIRMED_FACT)
+    if confirmed is None:  # before format 4 of runs, only confirmed candidates had measures
+        confirmed = store.measured("zen")
+    chosen = store.get("best")
     latency: dict[str, Any] = store.get(FACT) or {}
     finalists = sorted({number for device in latency.values() for number in device["measured"]})
     wanted = [*confirmed, *finalists, *([] if chosen is None else [chosen])]
     found = {c.id: c for c in store.candidates(wanted)}
     best = None if chosen is None else found[chosen]
+    progress = store.get("progress") or store.get("state") or {}  # the state, before format 4 of runs
     counts = {
-        "tried": state.get("tried", 0),
-        "scored": state.get("scored", 0),
+        "tried": progress.get("tried", 0),
+        "scored": progress.get("scored", 0),
         "members": store.count_members(),
-        "rejected": state.get("rejected", {}),
+        "rejected": progress.get("rejected", {}),
     }
     status = store.get("status")
     return SearchResult(
@@ -122,9 +123,14 @@ def _result(folder: Path, store: Store) -> SearchResult:
 
 
 def _best_first(numbers: list[int], confirmed: list[int], found: dict[int, Candidate]) -> list[int]:
-    """In the order of the confirmed scores, else by fitness."""
+    """In the order of the confirmed scores, else by the first of their measures."""
     place = {number: i for i, number in enumerate(confirmed)}
-    return sorted(numbers, key=lambda n: (place.get(n, len(place)), -(found[n].fitness or 0.0), n))
+
+    def key(number: int) -> tuple[int, float, int]:
+        values = [measure.value for measure in found[number].measures.values()]
+        return place.get(number, len(place)), -values[0] if values else 0.0, number
+
+    return sorted(numbers, key=key)
 
 
 def find_runs(folder: Path) -> list[Path]:

@@ -1,48 +1,40 @@
-"""Running a search: score what it asks for, save as it goes, confirm and measure the best, write the result.
+"""Running a search: evaluate what the strategy asks for, save as it goes, confirm and measure the best.
 
 `start` makes a run in a folder and carries it out, `resume` continues one; `result.py` reads what came out.
 A run that is killed loses at most `CHECKPOINT_SECONDS` of work, and nothing else: what was not saved
-is done again from the saved state of the random generator.
+is done again from the saved state of the strategy.
+
+Candidates are asked for one at a time. The n-th is asked when the first n - `ahead` have been told, in the order of
+asking and whenever they were done: so that several can be evaluated at once, and neither where nor by how many workers
+changes what the strategy sees.
 """
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
-from latency.base import LatencyError
-from PlainNet import Options, StructureError, parse
-from PlainNet.cost import CostModel
 from PlainNet.files import write_text
-from SearchSpace import SPACES, SearchSpace, full_name, load_space
-from zennas.budget.meters import Device, devices, digests, settled_latency
+from zennas.common.config import SETTINGS_FILE, config_text
 from zennas.common.environment import environment
 from zennas.common.errors import SettingsError
-from zennas.runs.candidate import Candidate
+from zennas.common.settings_text import differences
+from zennas.runs.candidate import Candidate, Measure
 from zennas.runs.store import SEARCH, Store, write_failure
+from zennas.searching.confirming import confirm, report
+from zennas.searching.evaluation import Evaluation, Outcome, evaluated
+from zennas.searching.executors.base import ExecutorSettings, Pending, Running, Work, open_executor
 from zennas.searching.finals import hold
-from zennas.searching.objectives.proxy import (
-    CONFIRMATION,
-    CONFIRMED,
-    Fitness,
-    evaluate,
-    evolved_on,
-    fitness,
-    is_confirmed,
-    own_measure,
-    reported,
-    runs_networks,
-    scores_of,
-)
+from zennas.searching.objectives.base import best_first
+from zennas.searching.preparing import Prepared, fingerprints, prepare, refuse_changed, settled
 from zennas.searching.result import FINISHED
 from zennas.searching.settings import SearchSettings
-from zennas.searching.strategies.evolution import Evolution
+from zennas.searching.strategies.base import Progress
 from ZeroShotProxy import ProxyError
 
 CHECKPOINT_SECONDS = 2.0
@@ -55,18 +47,20 @@ BEST_FILE = "best_structure.txt"
 class Watcher(Protocol):
     """Who wants to know how a search is going, see `zennas/cli/progress.py`."""
 
-    def searching(self, search: Evolution, settings: SearchSettings) -> None:
-        """Called a few times a second."""
+    def searching(self, progress: Progress, iterations: int, best: float | None) -> None:
+        """Called a few times a second. best: the highest value so far; None for ranks, or where nothing is scored."""
 
     def confirming(self, done: int, total: int) -> None:
         """Called before each of the best is confirmed, and at the end."""
 
     def measuring(self, done: int, total: int) -> None:
-        """The same where the best are measured on the devices of the budget."""
+        """Called before each of the best is measured on the devices of the budget, and at the end."""
 
 
 class NoWatcher:
-    def searching(self, search: Evolution, settings: SearchSettings) -> None:
+    """Wants to know nothing."""
+
+    def searching(self, progress: Progress, iterations: int, best: float | None) -> None:
         pass
 
     def confirming(self, done: int, total: int) -> None:
@@ -76,207 +70,160 @@ class NoWatcher:
         pass
 
 
-def start(folder: Path, settings: SearchSettings, watcher: Watcher = NoWatcher()) -> None:
+def start(
+    folder: Path,
+    settings: SearchSettings,
+    watcher: Watcher = NoWatcher(),
+    executor: ExecutorSettings = ExecutorSettings(),
+) -> None:
     """Make a run in `folder` and carry it out.
 
     Raises BudgetError where nothing fits, StoreError where the folder holds a run or is in use, and
-    UnknownNameError, SearchSpaceError, ProxyError, LatencyError or StructureError for settings that cannot be.
-    Wrong settings leave no folder behind.
+    UnknownNameError, SearchSpaceError, ProxyError, LatencyError, UnavailableError or StructureError for settings that
+    cannot be. Wrong settings leave no folder behind.
     """
-    settings = _settled(settings)
-    search, function, meters = _prepare(settings)
-    first = search.ask(1)
-    facts = {
-        "settings": settings.to_json(),
-        "space_digest": _digest(settings),
-        "profile_digests": digests(settings.budget),
-        "environment": environment(),
-        "created": time.time(),
-        "seconds": 0.0,
-        "status": "searching",
-    }
-    with Store.create(folder, facts) as store:
-        _tell(search, first, function)
-        store.checkpoint(search.state(), search.take_changes(), {})
-        _carry_out(store, settings, search, function, meters, watcher)
+    settings = settled(settings)
+    prepared = prepare(settings)
+    prepared.search.ask(1)  # raises where nothing fits; it is pending now
+    with _executor(settings, prepared, executor) as running:
+        facts = {
+            "settings": settings.to_json(),
+            **fingerprints(settings),
+            "environment": environment(),
+            "created": time.time(),
+            "seconds": 0.0,
+            "status": "searching",
+        }
+        with Store.create(folder, facts) as store:
+            _write(folder / SETTINGS_FILE, config_text(settings))
+            _carry_out(store, settings, prepared, running, watcher)
 
 
-def resume(folder: Path, watcher: Watcher = NoWatcher(), expected: SearchSettings | None = None) -> SearchSettings:
+def resume(
+    folder: Path,
+    watcher: Watcher = NoWatcher(),
+    expected: SearchSettings | None = None,
+    executor: ExecutorSettings = ExecutorSettings(),
+) -> SearchSettings:
     """Continue the run in `folder` to its end; a finished run is left as it is.
 
     Raises SettingsError where `expected` is not what the run was started with, or the run cannot be continued
-    by this version: its space or a latency profile has changed; StoreError, RunInUseError.
+    by this version: its space, its strategy or a latency profile has changed; StoreError, RunInUseError.
     """
     with Store.open(folder) as store:
         store.require_kind(SEARCH)
         settings = SearchSettings.from_json(store.get("settings"))
         if expected is not None:
-            _refuse_other(folder, settings, _settled(expected))
+            _refuse_other(folder, settled(settings), settled(expected))
         if store.get("status") == FINISHED and (folder / BEST_FILE).is_file():
             return settings
-        if store.get("space_digest") != _digest(settings):
-            raise SettingsError(f"the search space {settings.search_space} has changed since the run in {folder} began")
-        _refuse_other_profiles(folder, settings, store.get("profile_digests") or {})
-        search, function, meters = _prepare(settings)
+        refuse_changed(folder, settings, {name: store.get(name) for name in _FINGERPRINTS})
+        settings = settled(settings)  # in full, where an older version has left something out
+        store.put({"settings": settings.to_json()})
+        prepared = prepare(settings)
         state = store.get("state")
         if state is not None:
-            search.restore(state, store.candidates())
-        _carry_out(store, settings, search, function, meters, watcher)
+            prepared.search.restore(state, store.candidates())
+        with _executor(settings, prepared, executor) as running:
+            _carry_out(store, settings, prepared, running, watcher)
         return settings
 
 
-def _refuse_other_profiles(folder: Path, settings: SearchSettings, known: dict[str, str]) -> None:
-    """Raises SettingsError where a latency profile is no longer what the run began with."""
-    way_out = "restore the profile, or begin anew in another folder"
-    try:
-        now = digests(settings.budget)
-    except LatencyError as error:
-        raise SettingsError(f"the run in {folder} cannot go on: {error}; {way_out}") from None
-    for source, digest in now.items():
-        if known.get(source) != digest:
-            raise SettingsError(
-                f"the latency profile of {source} has changed since the run in {folder} began: {way_out}"
-            )
+_FINGERPRINTS = ("space_digest", "strategy_digest", "profile_digests")
 
 
 def _refuse_other(folder: Path, ours: SearchSettings, wanted: SearchSettings) -> None:
     """Raises SettingsError naming the settings that differ."""
-    stored, asked = ours.to_json(), wanted.to_json()
-    different = [f"{name} {stored[name]}, not {asked[name]}" for name in stored if stored[name] != asked[name]]
+    different = differences(ours.to_json(), wanted.to_json())
     if different:
         raise SettingsError(f"the run in {folder} was begun with {'; '.join(different)}: choose another folder")
 
 
-def _settled(settings: SearchSettings) -> SearchSettings:
-    """The settings that say the same from another folder and on another machine: full paths, one device."""
-    device = settings.device
-    reported(settings)  # raises where there is no such proxy
-    if runs_networks(settings):
-        from PlainNet.device import device_of  # torch takes seconds to import
-
-        device = str(device_of(settings.device))
-    return replace(
-        settings,
-        budget=settled_latency(settings.budget),
-        search_space=full_name(settings.search_space),
-        device=device,
-    )
-
-
-def _prepare(settings: SearchSettings) -> tuple[Evolution, Fitness, list[Device]]:
-    initial = None if settings.initial is None else parse(settings.initial)
-    space: SearchSpace = load_space(settings.search_space, initial)
-    model = CostModel(settings.resolution, settings.num_classes, Options(use_se=settings.use_se))
-    meters = devices(settings.budget, settings.network)
-    search = Evolution(
-        space,
-        model,
-        settings.budget,
-        meters,
-        iterations=settings.iterations,
-        population_size=settings.population_size,
-        seed=settings.seed,
-    )
-    return search, fitness(settings), meters
-
-
-def _digest(settings: SearchSettings) -> str | None:
-    """A fingerprint of the user's search space; None for a space of this project. Raises SettingsError."""
-    if settings.search_space in SPACES:
-        return None
-    try:
-        return sha256(Path(settings.search_space).read_bytes()).hexdigest()
-    except OSError as error:
-        raise SettingsError(f"search space {settings.search_space} cannot be read: {error.strerror}") from None
+@contextmanager
+def _executor(
+    settings: SearchSettings, prepared: Prepared, chosen: ExecutorSettings
+) -> Iterator[Running[Candidate, Outcome]]:
+    work: Work[Candidate, Outcome] = Evaluation(settings, prepared.objective.torch)
+    left = settings.iterations - prepared.search.progress().tried
+    with open_executor(work, chosen, left, settings.device) as running:
+        yield running
 
 
 def _carry_out(
-    store: Store,
-    settings: SearchSettings,
-    search: Evolution,
-    function: Fitness,
-    meters: Sequence[Device],
-    watcher: Watcher,
+    store: Store, settings: SearchSettings, prepared: Prepared, running: Running[Candidate, Outcome], watcher: Watcher
 ) -> None:
-    if not search.done:
-        with nullcontext() if evolved_on(settings).torch else _unhurried_collector():
-            _search(store, settings, search, function, watcher)
+    search, objective = prepared.search, prepared.objective
+    if not search.done or search.pending:
+        with nullcontext() if objective.torch else _unhurried_collector():
+            _search(store, settings, prepared, running, watcher)
     store.put({"status": "confirming"})
-    ranked = sorted(search.population, key=lambda c: (-(c.fitness or 0.0), c.id))
-    ranked = _confirm(store, settings, ranked, watcher)
-    best = hold(store, settings, meters, ranked, watcher.measuring) if meters else ranked[0]
-    if not is_confirmed(settings):
-        store.add_measures(best.id, own_measure(best, settings))
-    _report(store, settings, best)
-    _write_best(store.folder / BEST_FILE, best)
+    ranked = confirm(store, settings, best_first(objective, search.kept), watcher.confirming)
+    best = hold(store, settings, prepared.meters, ranked, watcher.measuring) if prepared.meters else ranked[0]
+    if objective.relative:
+        values = dict(zip((c.id for c in search.kept), objective.values(search.kept), strict=True))
+        store.add_measures(best.id, {objective.name: Measure(values[best.id])})
+    report(store, settings, best)
+    _write(store.folder / BEST_FILE, f"{best.structure}\n")
     store.put({"status": FINISHED, "best": best.id, "finished": time.time()})
 
 
-def _report(store: Store, settings: SearchSettings, best: Candidate) -> None:
-    """Score the winner with the proxies that rank nothing; one that fails is noted and costs no result."""
-    known = store.candidates([best.id])[0].measures
-    for name in reported(settings):
-        if name in known:
-            continue
-        try:
-            store.add_measures(best.id, scores_of(best, [name], settings))
-        except (ProxyError, StructureError) as error:
-            store.add_failure(best.id, str(error))
-
-
-def _write_best(path: Path, best: Candidate) -> None:
+def _write(path: Path, text: str) -> None:
     try:
-        write_text(path, f"{best.structure}\n")
+        write_text(path, text)
     except OSError as error:
         raise write_failure(path, error) from None
 
 
-def _search(store: Store, settings: SearchSettings, search: Evolution, function: Fitness, watcher: Watcher) -> None:
+def _search(
+    store: Store, settings: SearchSettings, prepared: Prepared, running: Running[Candidate, Outcome], watcher: Watcher
+) -> None:
+    search, ahead = prepared.search, settings.ahead or 1
     began = time.monotonic() - (store.get("seconds") or 0.0)
     saved = watched = time.monotonic()
-    while not search.done:
-        _tell(search, search.ask(1), function)
+    out: deque[tuple[Candidate, Pending[Outcome]]] = deque((c, running.submit(c)) for c in search.pending)
+    while out or not search.done:
+        while len(out) < ahead and not search.done:
+            asked = search.ask(1)
+            if not asked:
+                break
+            out.append((asked[0], running.submit(asked[0])))
+        if out:
+            told = evaluated(*out.popleft())
+            search.tell((told,))
+            if told.error is not None:
+                _refuse_hopeless(search.progress(), told.error)
         now = time.monotonic()
         if now - watched > WATCH_SECONDS:
             watched = now
-            watcher.searching(search, settings)
+            watcher.searching(search.progress(), settings.iterations, _best_value(prepared))
             if now - saved > CHECKPOINT_SECONDS:
                 saved = now
-                store.checkpoint(search.state(), search.take_changes(), {"seconds": now - began})
-    store.checkpoint(search.state(), search.take_changes(), {"seconds": time.monotonic() - began})
-    watcher.searching(search, settings)
+                _save(store, prepared, now - began)
+    _save(store, prepared, time.monotonic() - began)
+    watcher.searching(search.progress(), settings.iterations, _best_value(prepared))
 
 
-def _tell(search: Evolution, asked: list[Candidate], function: Fitness) -> None:
-    scored = [evaluate(candidate, function) for candidate in asked]
-    search.tell(scored)
-    if not search.scored and search.rejected["failed"] >= HOPELESS:
-        raise ProxyError(f"none of the first {HOPELESS} structures could be scored; the last: {scored[-1].error}")
+def _save(store: Store, prepared: Prepared, seconds: float) -> None:
+    search = prepared.search
+    ranked = best_first(prepared.objective, search.kept)
+    facts = {
+        "seconds": seconds,
+        "progress": search.progress().to_json(),
+        "best": ranked[0].id if ranked else None,
+    }
+    store.checkpoint(search.state(), search.take_changes(), facts)
 
 
-def _confirm(store: Store, settings: SearchSettings, ranked: list[Candidate], watcher: Watcher) -> list[Candidate]:
-    """The `top` best by fitness, best first: by fitness, or by their Monte-Carlo scores."""
-    if not ranked:
-        raise ProxyError("no structure could be scored; see the errors with: zennas runs FOLDER")
-    top = ranked[: settings.top]
-    if not is_confirmed(settings):
-        return top
-    known = {candidate.id: candidate.measures for candidate in store.candidates(c.id for c in top)}
-    failure: Exception | None = None
-    for i, candidate in enumerate(top):
-        watcher.confirming(i, len(top))
-        if not known[candidate.id]:
-            try:
-                known[candidate.id] = scores_of(candidate, CONFIRMATION, settings)
-            except ProxyError as error:
-                failure = error
-                store.add_failure(candidate.id, str(error))
-            store.add_measures(candidate.id, known[candidate.id])
-    watcher.confirming(len(top), len(top))
-    confirmed = [candidate for candidate in top if known[candidate.id]]
-    if not confirmed:
-        raise ProxyError(f"none of the best {len(top)} could be confirmed; the last: {failure}")
-    return sorted(confirmed, key=lambda c: -known[c.id][CONFIRMED].value)
+def _best_value(prepared: Prepared) -> float | None:
+    if prepared.objective.relative or not prepared.search.kept:
+        return None
+    return max(prepared.objective.values(prepared.search.kept))
+
+
+def _refuse_hopeless(progress: Progress, error: str) -> None:
+    """Raises ProxyError where nothing could be scored so far, after so many tries."""
+    if not progress.scored and progress.rejected["failed"] >= HOPELESS:
+        raise ProxyError(f"none of the first {HOPELESS} structures could be scored; the last: {error}")
 
 
 @contextmanager

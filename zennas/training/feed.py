@@ -23,11 +23,6 @@ from zennas.training.recipe import Recipe, TrainingError
 
 # What a key is for, so that no two things are drawn from the same numbers.
 _ORDER, _MOVES, _MIX = 1, 2, 3
-_POLICIES = {
-    "cifar10": v2.AutoAugmentPolicy.CIFAR10,
-    "imagenet": v2.AutoAugmentPolicy.IMAGENET,
-    "svhn": v2.AutoAugmentPolicy.SVHN,
-}
 
 
 class Given(NamedTuple):
@@ -104,5 +99,5 @@ def _view(images: ImageSet, recipe: Recipe, shown: Shown) -> v2.Transform | None
     elif usual.crop == "resized":
         steps.append(photograph_view(shown.resolution))
     if recipe.auto_augment:
-        steps.append(v2.AutoAugment(_POLICIES[usual.policy]))
+        steps.append(v2.AutoAugment(v2.AutoAugmentPolicy(usual.policy)))
     return v2.Compose(steps) if steps else None

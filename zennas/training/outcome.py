@@ -16,11 +16,12 @@ import torch
 from PlainNet.checkpoint import tensor_bytes
 from PlainNet.files import write_bytes, write_text
 from zennas.common.environment import environment
-from zennas.data import ImageSet, full_name
+from zennas.common.settings_text import to_json
+from zennas.data import ImageSet
 from zennas.named.card import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
-from zennas.training.job import Job, settings_of
+from zennas.training.job import TrainingJob, settings_of
 from zennas.training.recipe import TrainingError
-from zennas.training.state import Epoch, State, difference
+from zennas.training.state import Epoch, State, first_differences
 
 if TYPE_CHECKING:
     from torch import nn
@@ -53,14 +54,16 @@ class TrainResult:
         }
 
 
-def finished(folder: Path, job: Job) -> TrainResult:
+def finished(folder: Path, job: TrainingJob) -> TrainResult:
     """The result of a training that is done. Raises TrainingError where it is not that of `job`, TargetError."""
     card = read_card(folder)
-    found = {name: card.get(name) for name in ("structure", "use_se", "resolution", "recipe", "distillation")}
-    wanted = {name: value for name, value in settings_of(job).items() if name in found}
+    wanted = settings_of(job)
+    if "objective" in card:  # cards of earlier versions have none
+        wanted["objective"] = job.objective_name
+    found = {name: card.get(name) for name in wanted}
     if found != wanted:
         raise TrainingError(
-            f"{folder} holds a finished training with {difference(found, wanted)}: choose another folder"
+            f"{folder} holds a finished training with {first_differences(found, wanted)}: choose another folder"
         )
     try:
         rows = list(csv.DictReader((folder / HISTORY_FILE).read_text(encoding="utf-8").splitlines()))
@@ -86,7 +89,9 @@ def write_outcome(result: TrainResult, state: State, card: dict[str, Any]) -> No
         (folder / CHECKPOINT_FILE).unlink()
 
 
-def card_of(job: Job, train: ImageSet, test: ImageSet, shown: Shown, state: State, group: Group) -> dict[str, Any]:
+def card_of(
+    job: TrainingJob, train: ImageSet, test: ImageSet, shown: Shown, state: State, group: Group
+) -> dict[str, Any]:
     last = state.history[-1]
     return {
         "structure": str(job.structure),
@@ -97,14 +102,15 @@ def card_of(job: Job, train: ImageSet, test: ImageSet, shown: Shown, state: Stat
         "bn_eps": job.recipe.bn_eps,
         "classes": list(train.classes),
         "normalisation": shown.normalisation.to_json(),
-        "dataset": full_name(job.dataset),
-        "data_folder": None if job.data_folder is None else str(job.data_folder.resolve()),
+        "dataset": job.dataset,
+        "data_folder": None if job.data_folder is None else str(job.data_folder),
         "train_images": len(train),
         "test_images": len(test),
         "top1": last.test_top1,
         "top5": last.test_top5,
-        "recipe": asdict(job.recipe),
-        "distillation": None if job.distillation is None else asdict(job.distillation),
+        "recipe": to_json(job.recipe),
+        "distillation": None if job.distillation is None else to_json(job.distillation),
+        "objective": job.objective_name,
         "device": torch.cuda.get_device_name(group.device) if group.device.type == "cuda" else str(group.device),
         "processes": group.world,
         "threads": torch.get_num_threads(),

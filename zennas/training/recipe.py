@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 
 from zennas.common.errors import WrongSettingError, ZennasError
-from zennas.common.limits import check_kind, check_number, check_resolution, check_whole
+from zennas.common.limits import MAX_RESOLUTION, check_whole
+from zennas.common.settings import Setting, check, setting
+
+_LEARNING, _IMAGES, _TEACHER, _MACHINE = "Learning", "Images", "Teacher", "Machine and files"
 
 
 class TrainingError(ZennasError, RuntimeError):
@@ -17,83 +19,71 @@ class RecipeError(TrainingError, WrongSettingError):
     """A recipe that is none."""
 
 
-CHOICES = {
-    "optimizer": ("sgd", "adamw", "adam", "rmsprop", "adadelta"),
-    "schedule": ("cosine", "linear", "step"),
-    "init": ("torch", "custom", "msra", "xavier"),
-    "precision": ("fp32", "bf16", "fp16"),
-}
-
-
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained.
+    """How a network is trained; each field says what it is.
 
-    epochs, batch_size: images in a step, over all processes. lr, final_lr: learning rate for 256 images at its peak and
-    at the end, scaled with the batch size. schedule: from one to the other as a cosine, a line, or in steps: times
-    `decay` at each of the epochs `milestones`. warmup: epochs of linearly rising learning rate.
-    weight_decay: not of norms and biases unless `decay_norms`. label_smoothing: share of the target that is spread over
-    all classes.
-    augment: shift or crop, and mirror, as is usual for the images; auto_augment: AutoAugment with the policy that is
-    usual for them; erase: probability that a rectangle of an image is erased; mixup, cutmix: parameter of the beta
-    distribution of the mixing weights, 0 for none; with both, one of them by chance for each batch.
-    init: "custom" is Zen-NAS's; see `initialise.py`. bn_momentum, bn_eps: of all batch-norms, None for what they have.
-    ema: decay per step of the moving average of the weights, which is then what is evaluated and kept; 0 for none.
-    clip_norm: largest norm of the gradient; clip_value: largest value in it. accumulate: parts that a batch is run in.
-    precision: of automatic mixed precision. compile: run torch.compile's network. sync_bn: batch-norm over the images
-    of all processes. seed: of initialisation, order and augmentation.
+    The learning rate goes from `lr` to `final_lr` as a cosine, a line, or in steps: times `decay` at each of the epochs
+    `milestones`. With mixup and cutmix, one of them is used by chance for each batch. bn_momentum, bn_eps: of all
+    batch-norms, None for what they have. Weights averaged with `ema` are what is evaluated and kept.
+    Raises RecipeError.
     """
 
-    epochs: int = 10
-    batch_size: int = 64
-    optimizer: str = "sgd"
-    lr: float = 0.2
-    final_lr: float = 0.0
-    schedule: str = "cosine"
-    warmup: float = 1.0
-    milestones: tuple[int, ...] = ()
-    decay: float = 0.1
-    momentum: float = 0.9
-    nesterov: bool = True
-    weight_decay: float = 5e-4
-    decay_norms: bool = True
-    label_smoothing: float = 0.0
-    augment: bool = True
-    auto_augment: bool = False
-    erase: float = 0.0
-    mixup: float = 0.0
-    cutmix: float = 0.0
-    init: str = "torch"
-    bn_momentum: float | None = None
-    bn_eps: float | None = None
-    ema: float = 0.0
-    clip_norm: float | None = None
-    clip_value: float | None = None
-    accumulate: int = 1
-    precision: str = "fp32"
-    compile: bool = False
-    sync_bn: bool = False
-    seed: int = 0
+    epochs: int = setting(10, "Passes over the training images.", least=1, panel=_LEARNING)
+    batch_size: int = setting(64, "Images in a step, over all processes.", least=2, panel=_LEARNING)
+    optimizer: str = setting(
+        "sgd",
+        "Rule that moves the weights.",
+        choices=("sgd", "adamw", "adam", "rmsprop", "adadelta"),
+        panel=_LEARNING,
+    )
+    lr: float = setting(0.2, "Peak learning rate for 256 images; scaled with the batch size.", least=0, panel=_LEARNING)
+    final_lr: float = setting(0.0, "The same at the end.", least=0, panel=_LEARNING)
+    schedule: str = setting(
+        "cosine", "How the learning rate falls.", choices=("cosine", "linear", "step"), panel=_LEARNING
+    )
+    warmup: float = setting(1.0, "Epochs of rising learning rate.", least=0, panel=_LEARNING)
+    milestones: tuple[int, ...] = setting(
+        (), "Of step: epochs after which the rate falls, such as 30,60.", least=1, panel=_LEARNING
+    )
+    decay: float = setting(0.1, "Of step: what the rate is multiplied by.", least=0, most=1, panel=_LEARNING)
+    momentum: float = setting(0.9, "Of sgd and rmsprop.", least=0, most=1, panel=_LEARNING)
+    nesterov: bool = setting(True, "Nesterov's momentum.", panel=_LEARNING)
+    weight_decay: float = setting(5e-4, "L2 penalty; decoupled in adamw.", least=0, panel=_LEARNING)
+    decay_norms: bool = setting(True, "Weight decay of norms and biases too.", panel=_LEARNING)
+    label_smoothing: float = setting(
+        0.0, "Share of the target that is spread over all classes.", least=0, most=1, panel=_LEARNING
+    )
+    augment: bool = setting(True, "Shift or crop, and mirror where that keeps the class.", panel=_IMAGES)
+    auto_augment: bool = setting(False, "AutoAugment, with the policy that is usual for the images.", panel=_IMAGES)
+    erase: float = setting(0.0, "Probability of erasing a rectangle.", least=0, most=1, panel=_IMAGES)
+    mixup: float = setting(0.0, "Parameter of mixup, 0 for none.", least=0, panel=_IMAGES)
+    cutmix: float = setting(0.0, "Parameter of cutmix, 0 for none.", least=0, panel=_IMAGES)
+    init: str = setting(
+        "torch",
+        "Initial weights, custom being Zen-NAS's.",
+        choices=("torch", "custom", "msra", "xavier"),
+        panel=_LEARNING,
+    )
+    bn_momentum: float | None = setting(
+        None, "Of batch-norm's statistics.", least=0, most=1, shown="0.1", panel=_LEARNING
+    )
+    bn_eps: float | None = setting(None, "Of batch-norm.", above=0, most=1, shown="Zen-NAS's", panel=_LEARNING)
+    ema: float = setting(
+        0.0, "Decay per step of the moving average of the weights, 0 for none.", least=0, most=1, panel=_LEARNING
+    )
+    clip_norm: float | None = setting(None, "Largest norm of the gradient.", above=0, shown="no limit", panel=_LEARNING)
+    clip_value: float | None = setting(
+        None, "Largest value in the gradient.", above=0, shown="no limit", panel=_LEARNING
+    )
+    accumulate: int = setting(1, "Parts that a batch is run in, to save memory.", least=1, panel=_MACHINE)
+    precision: str = setting("fp32", "Of automatic mixed precision.", choices=("fp32", "bf16", "fp16"), panel=_MACHINE)
+    compile: bool = setting(False, "Use torch.compile.", panel=_MACHINE)
+    sync_bn: bool = setting(False, "Batch-norm over all processes of torchrun.", panel=_MACHINE)
+    seed: int = setting(0, "Seed of all randomness: initial weights, order, augmentation.", least=0, panel=_MACHINE)
 
     def __post_init__(self) -> None:
-        for name, least in {"epochs": 1, "batch_size": 2, "accumulate": 1, "seed": 0}.items():
-            check_whole(_flag(name), getattr(self, name), RecipeError, least=least)
-        most = {"momentum": 1, "label_smoothing": 1, "erase": 1, "ema": 1, "decay": 1, "bn_momentum": 1, "bn_eps": 1}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.type == "bool":
-                check_kind(_flag(field.name), value, bool, RecipeError)
-            elif "float" in str(field.type) and value is not None:
-                check_number(_flag(field.name), value, RecipeError, most=most.get(field.name, math.inf))
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise RecipeError(f"{_flag(name)} is {getattr(self, name)!r}, expected {' or '.join(known)}")
-        self._check_together()
-
-    def _check_together(self) -> None:
-        for name in ("bn_eps", "clip_norm", "clip_value"):
-            if getattr(self, name) == 0:
-                raise RecipeError(f"{_flag(name)} is 0, expected a number above 0, or none at all")
+        check(self, RecipeError, flags=True)
         if self.ema == 1:
             raise RecipeError("ema is 1, which keeps the initial weights: expected a number below 1, such as 0.999")
         if self.accumulate > self.batch_size // 2:
@@ -101,7 +91,6 @@ class Recipe:
                 f"accumulate is {self.accumulate}, expected at most {self.batch_size // 2}: parts of a batch of "
                 f"{self.batch_size} need two images"
             )
-        object.__setattr__(self, "milestones", tuple(self.milestones))  # JSON has lists
         for epoch in self.milestones:
             check_whole("milestones", epoch, RecipeError, most=self.epochs)
         if self.milestones and self.schedule != "step":
@@ -110,38 +99,54 @@ class Recipe:
             raise RecipeError("the schedule step needs milestones: epochs after which the learning rate falls")
 
 
-def _flag(name: str) -> str:
-    return name.replace("_", "-")
-
-
 @dataclass(frozen=True)
 class Distillation:
     """How a teacher takes part: loss = cross-entropy + logit_weight · KL at `temperature` + feature_weight · features.
 
-    teacher: see `zennas/named/teachers.py`; resolution: its own, None for what is known of it. ratio: down-sampling of
-    the first stage whose features are compared, then twice that and so on, None for logits only. proj_bn, proj_relu:
-    whether the 1×1 projections from the student's stages to the teacher's are followed by batch-norm and by ReLU.
-    clip: features of the teacher are clipped to ± that.
+    teacher: see `zennas/named/teachers.py`. ratio: down-sampling of the first stage whose features are compared, then
+    twice that and so on. proj_bn, proj_relu: of the 1×1 projections from the student's stages to the teacher's.
+    Raises RecipeError.
     """
 
-    teacher: str
-    checkpoint: str | None = None
-    resolution: int | None = None
-    logit_weight: float = 1.0
-    feature_weight: float = 1.0
-    temperature: float = 1.0
-    ratio: int | None = None
-    proj_bn: bool = True
-    proj_relu: bool = True
-    clip: float | None = None
+    teacher: str = field(
+        metadata=Setting(
+            "timm:NAME, torchvision:NAME, a training's folder, or a model of the zoo.", metavar="MODEL", panel=_TEACHER
+        ).metadata
+    )
+    checkpoint: str | None = setting(
+        None, "A file with the teacher's weights.", flag="--teacher-weights", existing=True, panel=_TEACHER
+    )
+    resolution: int | None = setting(
+        None,
+        "Side of the images it is shown.",
+        least=1,
+        most=MAX_RESOLUTION,
+        unit="pixels",
+        flag="--teacher-size",
+        shown="its own",
+        panel=_TEACHER,
+    )
+    logit_weight: float = setting(1.0, "Weight of the loss between logits.", least=0, panel=_TEACHER)
+    feature_weight: float = setting(1.0, "Weight of the loss between features.", least=0, panel=_TEACHER)
+    temperature: float = setting(1.0, "Of the logits.", least=1e-3, most=1000, panel=_TEACHER)
+    ratio: int | None = setting(
+        None,
+        "First stage whose features are compared, by its down-sampling.",
+        least=1,
+        flag="--downsample-ratio",
+        shown="logits only",
+        panel=_TEACHER,
+    )
+    proj_bn: bool = setting(True, "Batch-norm in the projections of features.", panel=_TEACHER)
+    proj_relu: bool = setting(True, "ReLU in them.", panel=_TEACHER)
+    clip: float | None = setting(
+        None,
+        "Clip the teacher's features to ± this.",
+        least=1e-3,
+        flag="--feature-clip",
+        shown="no limit",
+        panel=_TEACHER,
+    )
 
     def __post_init__(self) -> None:
-        for name in ("logit_weight", "feature_weight"):
-            check_number(_flag(name), getattr(self, name), RecipeError)
-        check_number("temperature", self.temperature, RecipeError, least=1e-3, most=1000)
-        if self.clip is not None:
-            check_number("feature-clip", self.clip, RecipeError, least=1e-3)
-        if self.resolution is not None:
-            check_resolution(self.resolution, RecipeError)
-        if self.ratio is not None:
-            check_whole("downsample-ratio", self.ratio, RecipeError)
+        check(self, RecipeError, flags=True)

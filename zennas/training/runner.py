@@ -13,20 +13,19 @@ from PlainNet.checkpoint import load_checkpoint
 from PlainNet.files import write_text
 from PlainNet.masternet import MasterNet, build
 from zennas.accuracy.protocol import Evaluation
-from zennas.common.limits import check_resolution
-from zennas.data import DataError, ImageSet, normalisation_of, open_set
+from zennas.common.config import SETTINGS_FILE, config_text
+from zennas.data import DataError, ImageSet, lasting_dataset, normalisation_of, open_set
 from zennas.data.base import Shown
 from zennas.data.preparation import memory_format
 from zennas.named.card import CHECKPOINT_FILE, WEIGHTS_FILE
-from zennas.training.distil import distilling
 from zennas.training.distributed import Group, processes, ranks, synchronise_norms
 from zennas.training.feed import Feed, fingerprint
 from zennas.training.held import held
 from zennas.training.initialise import initialise
-from zennas.training.job import Job, Where, settings_of
+from zennas.training.job import NETWORK, RunOptions, TrainingJob, settings_of, settled
 from zennas.training.logs import watched
 from zennas.training.loop import NoWatcher, Watcher, train_epochs
-from zennas.training.objective import Objective, Plain
+from zennas.training.objectives.base import OBJECTIVES, Objective
 from zennas.training.outcome import (
     HISTORY_FILE,
     TrainResult,
@@ -45,48 +44,53 @@ TEST_BATCH = 4
 """Images of a batch when testing, in training's batches: no gradients are kept."""
 
 
-def train_structure(job: Job, folder: Path, where: Where = Where(), watcher: Watcher = NoWatcher()) -> TrainResult:
+def train_structure(
+    job: TrainingJob, folder: Path, options: RunOptions = RunOptions(), watcher: Watcher = NoWatcher()
+) -> TrainResult:
     """Train a network and keep the outcome in `folder`.
 
-    Written there: the weights (a state dict, loadable with `weights_only`), the history as CSV, a card with everything
-    that decided it, and while it runs a checkpoint. On a CPU the same arguments give the same weights, also after a
-    kill and `resume`; cuDNN adds up in an order of its own.
+    Written there: its settings as TOML, with which `zennas train --config` repeats it, the weights (a state dict,
+    loadable with `weights_only`), the history as CSV, a card with everything that decided it, and while it runs a
+    checkpoint. On a CPU the same arguments give the same weights, also after a kill and `resume`; cuDNN adds up in an
+    order of its own.
     Raises TrainingError, DataError, DeviceError, StructureError, CheckpointError, RunInUseError.
     """
-    check_resolution(job.resolution, TrainingError)
     with held(folder, leads=ranks()[0] == 0):
-        if where.resume == "auto" and (folder / WEIGHTS_FILE).is_file():
-            return finished(folder, job)
-        return _train(job, folder, where, watcher, _to_resume(folder, where))
+        if options.resume == "auto" and (folder / WEIGHTS_FILE).is_file():
+            return finished(folder, settled(job, lasting_dataset(job.dataset)))
+        return _train(job, folder, options, watcher, _to_resume(folder, options))
 
 
-def _train(job: Job, folder: Path, where: Where, watcher: Watcher, checkpoint: Path | None) -> TrainResult:
+def _train(
+    job: TrainingJob, folder: Path, options: RunOptions, watcher: Watcher, checkpoint: Path | None
+) -> TrainResult:
     """The same in a folder that is held. checkpoint: to go on from."""
-    with processes(where.device) as group:
+    with processes(options.device) as group:
         if job.recipe.precision == "fp16" and group.device.type == "cpu":
             raise TrainingError("precision is fp16, which is for CUDA: use bf16 or fp32 on the CPU")
         train, test = (open_set(job.dataset, split, job.data_folder) for split in ("train", "test"))
         _check_alike(train, test)
         shown = Shown(normalisation_of(train), job.resolution, job.crop or job.resolution)
-        objective = _objective(job, _network(job, len(train.classes)), shown)
-        identity = {**settings_of(job), "images": fingerprint(train), "teacher's weights": objective.fingerprint}
+        objective = OBJECTIVES.get(job.objective_name)(_network(job, len(train.classes)), job, shown)
+        kept = settled(job, lasting_dataset(job.dataset))
+        identity = {**settings_of(kept), "images": fingerprint(train), "teacher's weights": objective.fingerprint}
         state = _state(job, objective, group)
         if checkpoint is not None:
             restore(state, identity, checkpoint)
-        feed = Feed(train, job.recipe, shown, group, workers=where.workers, skip_corrupt=where.skip_corrupt)
+        feed = Feed(train, job.recipe, shown, group, workers=options.workers, skip_corrupt=options.skip_corrupt)
         evaluation = Evaluation(
             test,
             shown,
             group.device,
             batch_size=max(1, TEST_BATCH * job.recipe.batch_size // group.world),
-            workers=where.workers,
-            skip_corrupt=where.skip_corrupt,
+            workers=options.workers,
+            skip_corrupt=options.skip_corrupt,
             rank=group.rank,
             world=group.world,
         )
-        keeper = _Keeper(folder, identity, where) if group.leads else _keep_nothing
+        keeper = _Keeper(folder, identity, kept, options) if group.leads else _keep_nothing
         try:
-            with watched(watcher if group.leads else NoWatcher(), folder, where.tensorboard and group.leads) as told:
+            with watched(watcher if group.leads else NoWatcher(), folder, options.tensorboard and group.leads) as told:
                 train_epochs(state, feed, evaluation, job.recipe, group, told, keeper)
         except TrainingError as error:
             raise TrainingError(f"{error}{_last_good(folder, state)}") from None
@@ -99,19 +103,19 @@ def _train(job: Job, folder: Path, where: Where, watcher: Watcher, checkpoint: P
             ) from error
         result = result_of(folder, state)
         if group.leads:
-            write_outcome(result, state, card_of(job, train, test, shown, state, group))
+            write_outcome(result, state, card_of(kept, train, test, shown, state, group))
         group.wait()
     return result
 
 
-def _to_resume(folder: Path, where: Where) -> Path | None:
+def _to_resume(folder: Path, options: RunOptions) -> Path | None:
     """The checkpoint to go on from. Raises TrainingError."""
     here = folder / CHECKPOINT_FILE
-    if where.resume not in ("never", "auto"):
-        if not Path(where.resume).is_file():
-            raise TrainingError(f"there is no checkpoint {where.resume} to go on from")
-        return Path(where.resume)
-    if where.resume == "auto" and here.is_file():
+    if options.resume not in ("never", "auto"):
+        if not Path(options.resume).is_file():
+            raise TrainingError(f"there is no checkpoint {options.resume} to go on from")
+        return Path(options.resume)
+    if options.resume == "auto" and here.is_file():
         return here
     if (folder / WEIGHTS_FILE).exists():
         raise TrainingError(f"{folder} holds trained weights already: choose another --save-dir")
@@ -128,7 +132,7 @@ def _check_alike(train: ImageSet, test: ImageSet) -> None:
         raise DataError(f"{train.name} and {test.name} have different classes: {', '.join(odd[:3])}")
 
 
-def _network(job: Job, num_classes: int) -> MasterNet:
+def _network(job: TrainingJob, num_classes: int) -> MasterNet:
     torch.manual_seed(job.recipe.seed)
     network = build(job.structure, num_classes=num_classes, use_se=job.use_se, bn_eps=job.recipe.bn_eps)
     initialise(network, job.recipe.init)
@@ -140,13 +144,7 @@ def _network(job: Job, num_classes: int) -> MasterNet:
     return network
 
 
-def _objective(job: Job, network: MasterNet, shown: Shown) -> Objective:
-    if job.distillation is None:
-        return Plain(network, job.recipe.label_smoothing)
-    return distilling(network, job.distillation, shown, job.recipe.label_smoothing)
-
-
-def _state(job: Job, objective: Objective, group: Group) -> State:
+def _state(job: TrainingJob, objective: Objective, group: Group) -> State:
     if job.recipe.sync_bn:
         synchronise_norms(objective, group)
     objective.to(group.device).to(memory_format=memory_format(group.device))
@@ -158,17 +156,21 @@ def _keep_nothing(state: State, whole: bool) -> None:
 
 
 class _Keeper:
-    """Writes checkpoints: after each epoch, and within one when some minutes have passed."""
+    """Writes checkpoints: after each epoch, and within one when some minutes have passed; settings with the first."""
 
-    def __init__(self, folder: Path, identity: dict[str, Any], where: Where) -> None:
-        self._folder, self._identity, self._best = folder, identity, where.keep_best
-        self._pause = 60 * where.checkpoint_minutes
+    def __init__(self, folder: Path, identity: dict[str, Any], job: TrainingJob, options: RunOptions) -> None:
+        self._folder, self._identity, self._best = folder, identity, options.keep_best
+        self._settings: str | None = config_text(job, options, also={NETWORK: str(job.structure)})
+        self._pause = 60 * options.checkpoint_minutes
         self._written = time.monotonic()
 
     def __call__(self, state: State, whole: bool) -> None:
         if not whole and time.monotonic() - self._written < self._pause:
             return
         save_or_tell(lambda: save(state, self._identity, self._folder / CHECKPOINT_FILE), self._folder)
+        if self._settings is not None:
+            text, self._settings = self._settings, None
+            save_or_tell(lambda: write_text(self._folder / SETTINGS_FILE, text), self._folder)
         if whole:
             save_or_tell(lambda: write_text(self._folder / HISTORY_FILE, history_text(state.history)), self._folder)
         if whole and self._best and state.history[-1].test_top1 >= max(e.test_top1 for e in state.history):

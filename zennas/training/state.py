@@ -14,8 +14,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from PlainNet.checkpoint import CheckpointError, read_tensors, tensor_bytes
 from PlainNet.files import write_bytes
+from zennas.common.settings_text import differences
 from zennas.training.distributed import Group
-from zennas.training.objective import Objective
+from zennas.training.objectives.base import Objective
 from zennas.training.optimisers import optimiser
 from zennas.training.recipe import Recipe, TrainingError
 
@@ -98,7 +99,7 @@ def restore(state: State, identity: Mapping[str, Any], path: Path) -> None:
     """
     found = _read(path)
     if found["identity"] != dict(identity):
-        raise TrainingError(f"{path} is of a training with {difference(found['identity'], identity)}")
+        raise TrainingError(f"{path} is of a training with {first_differences(found['identity'], identity)}")
     try:
         state.objective.load_state_dict(found["objective"])
         state.optimizer.load_state_dict(found["optimizer"])
@@ -127,16 +128,6 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """The first entries that differ, in words."""
-    ours, theirs = _flat(wanted), _flat(found)
-    names = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
-    parts = [f"{name} {theirs.get(name)!r}, not {ours.get(name)!r}" for name in names[:3]]
-    return "; ".join(part if len(part) < 200 else part[:200] + "…" for part in parts)
-
-
-def _flat(nested: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in nested.items():
-        flat.update(_flat(value) if isinstance(value, dict) else {name: value})
-    return flat
+def first_differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """The first settings that differ, in words."""
+    return "; ".join(differences(found, wanted)[:3])

@@ -27,7 +27,8 @@ from PlainNet.masternet import build
 from PlainNet.registry import UnknownNameError
 from tests.conftest import SMALL
 from tests.zennas.conftest import Run
-from zennas.accuracy.evaluation import EvaluationError, EvaluationResult, _workers, usual_dataset
+from zennas.accuracy.evaluation import EvaluationError, EvaluationResult, _workers
+from zennas.accuracy.suited import usual_dataset
 from zennas.api import evaluate
 from zennas.common.errors import WrongSettingError
 from zennas.data import DataError, open_set
@@ -213,7 +214,7 @@ def test_other_weights(digits_model: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.pth"
     torch.save(build(parse(SMALL), num_classes=10).state_dict(), other)
     assert evaluate(digits_model, checkpoint=other).top5 != evaluate(digits_model).top5
-    with pytest.raises(CheckpointError, match=r"nowhere\.pt is not there"):
+    with pytest.raises(CheckpointError, match=r"nowhere\.pt does not exist"):
         evaluate(digits_model, checkpoint=tmp_path / "nowhere.pt")
 
 
@@ -343,7 +344,7 @@ def test_memory_that_does_not_suffice(digits_model: Path) -> None:
         ({"precision": "int8"}, WrongSettingError, "precision is 'int8', expected fp32, bf16, fp16, mixed"),
         ({"workers": -1}, WrongSettingError, "workers is -1, expected from 0 to 1024"),
         ({"resolution": 5000}, WrongSettingError, "resolution is 5000, expected from 1 to 2048 pixels"),
-        ({"device": "cuda:99"}, ValueError, "device cuda:99 is not there"),
+        ({"device": "cuda:99"}, ValueError, "device cuda:99 does not exist"),
         ({"data_folder": "x"}, WrongSettingError, "--data is x, which is for cifar10, cifar100, imagenet, not digits"),
         ({"dataset": "nowhere"}, DataError, "there are no images 'nowhere'"),
         ({"speed": 2}, TypeError, "speed"),
@@ -390,9 +391,9 @@ def test_the_command(digits_model: Path, pets_model: Path, run: Run) -> None:
     ("arguments", "code", "says"),
     [
         (["--dataset", "nowhere"], 1, "there are no images 'nowhere'"),
-        (["--gpu", "99"], 2, "--gpu 99: device cuda:99 is not there"),
+        (["--gpu", "99"], 2, "--gpu 99: device cuda:99 does not exist"),
         (["--precision", "int4"], 2, "precision is 'int4', expected"),
-        (["--checkpoint", "nowhere"], 1, "nowhere is not there"),
+        (["--checkpoint", "nowhere"], 1, "nowhere does not exist"),
         (["--batch-size", "0"], 2, "--batch-size"),
         (["--workers", "-1"], 2, "--workers"),
     ],
@@ -452,7 +453,7 @@ def test_val(pets_model: Path, photographs: Path) -> None:
         (["val.py"], 2, "required: --arch"),
         (["val.py", "--arch", "zennet_imagenet"], 2, "unknown model 'zennet_imagenet': did you mean"),
         (["val_cifar.py", "--arch", "MODEL", "--dataset", "nowhere"], 1, "there are no images 'nowhere'"),
-        (["val_cifar.py", "--arch", "MODEL", "--gpu", "99"], 2, "device cuda:99 is not there"),
+        (["val_cifar.py", "--arch", "MODEL", "--gpu", "99"], 2, "device cuda:99 does not exist"),
         (["val_cifar.py", "--arch", "MODEL", "--batch_size", "x"], 2, "'x' is no number"),
         (["val.py", "--arch", "MODEL", "--data", "nowhere"], 1, "imagenet is not in nowhere"),
     ],

@@ -8,7 +8,6 @@ import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from multiprocessing import active_children
 from pathlib import Path
 from random import Random
 
@@ -29,15 +28,15 @@ from zennas.common.errors import SettingsError, WrongSettingError
 from zennas.correlation import statistics as stats
 from zennas.correlation.data import draw_batches
 from zennas.correlation.overview import FINISHED, read_overview
-from zennas.correlation.pool import scored
 from zennas.correlation.result import read_result
 from zennas.correlation.runner import NoWatcher, resume, start
 from zennas.correlation.sample import draw
-from zennas.correlation.scoring import Job, Task
+from zennas.correlation.scoring import ScoringWork, Task, scored
 from zennas.correlation.settings import CorrelateError, CorrelateSettings
 from zennas.data import DataError
 from zennas.report.listing import list_runs
 from zennas.runs.store import FILE, Store, StoreError
+from zennas.searching.executors.base import ExecutorSettings, open_executor
 from zennas.searching.result import read_result as read_search
 
 NOTHING = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
@@ -51,6 +50,8 @@ CELLS = (
 )
 ACCURACIES = (94.0, 88.5, 88.0, 10.0, 85.0, 91.0)
 PROXIES = ("snip", "naswot", "zen_expected", "vote(snip+zen_expected)")
+
+ONE = ExecutorSettings(workers=1)
 
 
 @pytest.fixture
@@ -237,7 +238,7 @@ def test_images_that_cannot_be_had(table: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     broken = np.zeros(100, dtype=np.uint8)
     for data, message in (
-        ("nowhere", "there is no data '.*nowhere', expected noise, cifar10, cifar100, a folder"),
+        ("nowhere", "there is no data '.*nowhere', expected noise, digits, cifar10, cifar100, imagenet, a folder"),
         ("text.npz", "text.npz cannot be read as an .npz file"),
         ("empty", "empty is no data set"),
         (npz(tmp_path / "a.npz", labels=None).name, "a.npz has no labels, expected arrays jpeg, offsets, labels"),
@@ -271,7 +272,7 @@ def test_a_run_from_beginning_to_end(table: Path, tmp_path: Path) -> None:
     from scipy.stats import spearmanr
 
     folder = tmp_path / "run"
-    start(folder, tiny(table), workers=1)
+    start(folder, tiny(table), executor=ONE)
     result = read_result(folder)
     assert result.status == FINISHED
     assert [row.name for row in result.rows[:3]] != list(PROXIES[:3])
@@ -310,7 +311,11 @@ def test_a_run_from_beginning_to_end(table: Path, tmp_path: Path) -> None:
 
 def test_pictures(table: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="pictures need matplotlib")
-    start(tmp_path / "run", tiny(table, proxies=("synflow", "vote(snip+zen_expected)")), workers=1)
+    start(
+        tmp_path / "run",
+        tiny(table, proxies=("synflow", "vote(snip+zen_expected)")),
+        executor=ONE,
+    )
     pictures = {path.name: path.read_bytes() for path in (tmp_path / "run" / "pictures").iterdir()}
     assert set(pictures) == {"flops.png", "params.png", "depth.png", "synflow.png", "vote-snip-zen_expected.png"}
     assert all(content.startswith(b"\x89PNG") for content in pictures.values())
@@ -335,12 +340,12 @@ class Interrupter(NoWatcher):
 
 def test_cut_short_and_resumed_is_the_same(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = tiny(table, seeds=2)
-    start(tmp_path / "whole", chosen, workers=1)
+    start(tmp_path / "whole", chosen, executor=ONE)
     monkeypatch.setattr("zennas.correlation.runner.SAVE_SECONDS", 0.0)
     monkeypatch.setattr("zennas.correlation.runner.WATCH_SECONDS", 0.0)
     folder = tmp_path / "parts"
     with pytest.raises(CutShort):
-        start(folder, chosen, workers=1, watcher=Interrupter(4))
+        start(folder, chosen, executor=ONE, watcher=Interrupter(4))
     before = scorings(folder)
     assert 0 < len(before) < len(scorings(tmp_path / "whole"))
     part = read_result(folder)
@@ -348,8 +353,8 @@ def test_cut_short_and_resumed_is_the_same(table: Path, tmp_path: Path, monkeypa
     assert part.row("naswot").count < 6
     for after in (3, 9, 2):
         with pytest.raises(CutShort):
-            resume(folder, workers=1, watcher=Interrupter(after))
-    resume(folder, workers=1)
+            resume(folder, executor=ONE, watcher=Interrupter(after))
+    resume(folder, executor=ONE)
     assert scorings(folder) == scorings(tmp_path / "whole")
     whole = read_result(tmp_path / "whole")
     assert read_result(folder).rows == whole.rows
@@ -362,27 +367,19 @@ def test_cut_short_and_resumed_is_the_same(table: Path, tmp_path: Path, monkeypa
 
 def test_the_number_of_processes_decides_nothing(table: Path, tmp_path: Path) -> None:
     for workers in (1, 2):
-        start(tmp_path / str(workers), tiny(table, seeds=2), workers=workers)
+        start(tmp_path / str(workers), tiny(table, seeds=2), executor=ExecutorSettings(workers=workers))
     assert scorings(tmp_path / "1") == scorings(tmp_path / "2")
 
 
-def test_a_worker_that_fails_or_dies_is_told_of(table: Path) -> None:
-    tasks = [Task(i, parse(SMALL), 0, ("zen",)) for i in range(100)]
-    job = Job((tiny(table).scoring(0),), (), torch=True)
-    with closing(scored(job, tasks, 2)) as outcomes:
-        assert next(outcomes)[0].error is None
-        for process in active_children():
-            process.kill()
-        with pytest.raises(
-            CorrelateError, match=r"a worker process ended with exit code -9 at SuperConv.*with fewer workers"
+def test_a_fault_of_this_program_ends_the_run(table: Path) -> None:
+    tasks = [Task(i, parse(SMALL), 0, ("zen",)) for i in range(3)]
+    work = ScoringWork((), (), torch=True)  # settings that are not there: no fault of a network
+    for executor in (ExecutorSettings("serial"), ExecutorSettings("pool", 2)):
+        with (
+            open_executor(work, executor, len(tasks)) as running,
+            pytest.raises(CorrelateError, match=r"scoring SuperConvK3BNRELU.* fails: IndexError: tuple index out of"),
         ):
-            list(outcomes)
-    assert not active_children()
-    # Settings that are not there: a fault of this program, not of a network.
-    with pytest.raises(
-        CorrelateError, match=r"scoring SuperConvK3BNRELU.* fails: IndexError: tuple index out of range"
-    ):
-        list(scored(Job((), (), torch=True), tasks, 2))
+            list(scored(running, tasks))
 
 
 def test_more_proxies_for_the_same_run(table: Path, tmp_path: Path) -> None:
@@ -390,11 +387,11 @@ def test_more_proxies_for_the_same_run(table: Path, tmp_path: Path) -> None:
     start(folder, tiny(table, proxies=("params",)))
     assert scorings(folder) == []
     for proxies in (("naswot",), ("naswot", "snip")):
-        resume(folder, 1, expected=tiny(table, proxies=proxies))
+        resume(folder, ONE, expected=tiny(table, proxies=proxies))
         assert read_result(folder).row(proxies[-1]).count > 0
     assert {row[1] for row in scorings(folder)} == {"naswot", "snip"}
     with pytest.raises(SettingsError, match="was begun with batch_size 4, not 5: choose another folder"):
-        resume(folder, 1, expected=tiny(table, batch_size=5))
+        resume(folder, ONE, expected=tiny(table, batch_size=5))
 
 
 def test_images_that_changed(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -402,10 +399,10 @@ def test_images_that_changed(table: Path, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("zennas.correlation.runner.WATCH_SECONDS", 0.0)
     path = npz(tmp_path / "images.npz")
     with pytest.raises(CutShort):
-        start(tmp_path / "run", tiny(table, data=str(path)), workers=1, watcher=Interrupter(3))
+        start(tmp_path / "run", tiny(table, data=str(path)), executor=ONE, watcher=Interrupter(3))
     npz(path, labels=np.arange(10)[::-1].copy())
     with pytest.raises(SettingsError, match=r"the images of .*images.npz have changed since the run"):
-        resume(tmp_path / "run", workers=1)
+        resume(tmp_path / "run", executor=ONE)
 
 
 def test_wrong_settings_leave_no_folder(table: Path, tmp_path: Path) -> None:
@@ -430,14 +427,22 @@ def test_hopeless_runs_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     table = AccuracyTable("", tuple(cells), {Column("cifar10"): np.arange(4.0)})
     write_csv(table, tmp_path / "t.csv")
     with pytest.raises(ValueError, match="none of 2 networks could be scored; the last: proxy snip"):
-        start(tmp_path / "run", tiny(tmp_path / "t.csv", sample=4, proxies=("snip",)), workers=1)
+        start(
+            tmp_path / "run",
+            tiny(tmp_path / "t.csv", sample=4, proxies=("snip",)),
+            executor=ONE,
+        )
 
 
 def test_a_few_networks_that_all_fail_are_an_error_too(tmp_path: Path) -> None:
     cells = [str(cell) for cell in all_cells() if set(cell.edges[3:]) == {0}][:3]
     write_csv(AccuracyTable("", tuple(cells), {Column("cifar10"): np.arange(3.0)}), tmp_path / "t.csv")
     with pytest.raises(ValueError, match="none of 2 networks could be scored; the last: proxy snip"):
-        start(tmp_path / "run", tiny(tmp_path / "t.csv", sample=3, proxies=("snip",)), workers=1)
+        start(
+            tmp_path / "run",
+            tiny(tmp_path / "t.csv", sample=3, proxies=("snip",)),
+            executor=ONE,
+        )
     assert len(scorings(tmp_path / "run")) == 2  # two of the three cost the same; why they fail can be read
 
 
@@ -492,6 +497,10 @@ def test_searches_of_the_first_format_are_read(tmp_path: Path) -> None:
     before = read_search(tmp_path / "run")
     with closing(sqlite3.connect(tmp_path / "run" / FILE)) as db, db:
         db.execute("DROP TABLE scores")
+        db.execute("ALTER TABLE candidates ADD COLUMN fitness REAL")
+        db.execute("UPDATE candidates SET fitness = (SELECT value FROM measures WHERE candidate = id)")
+        db.execute("DELETE FROM measures")
+        db.execute("DELETE FROM facts WHERE name = 'progress'")
         db.execute("UPDATE facts SET value = '1' WHERE name = 'format'")
     assert read_search(tmp_path / "run") == before
     with Store.open(tmp_path / "run") as store:

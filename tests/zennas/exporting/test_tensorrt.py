@@ -18,7 +18,7 @@ from latency.measuring.onnx_files import INPUT
 from zennas.accuracy.comparison import checked
 from zennas.accuracy.images import noise
 from zennas.exporting import FORMATS
-from zennas.exporting.base import Job, settled
+from zennas.exporting.base import ExportJob, settled
 from zennas.exporting.formats import tensor_rt
 from zennas.exporting.formats._onnx_runtime import session_of
 from zennas.named.models import trained_model
@@ -34,7 +34,7 @@ ENGINE = FORMATS.get("tensorrt")
 def test_what_engines_are_built_of_computes_the_network(precision: str, trained: Path) -> None:
     model, options = trained_model(str(trained)), settled(ENGINE, {"precision": precision})
     images = noise(8, 16)
-    job = Job(model, options, ENGINE.plan(options), [images])
+    job = ExportJob(model, options, ENGINE.plan(options), [images])
     made = tensor_rt.network_file(job)
     onnx.checker.check_model(made, full_check=True)
     ends = [end.type.tensor_type for end in (*made.graph.input, *made.graph.output)]

@@ -110,9 +110,9 @@ def test_files_of_other_networks(tmp_path: Path) -> None:
     assert "\n" not in str(told.value)
     for content in ({"state_dict": {"a": 1}}, [1, 2]):
         torch.save(content, file)
-        with pytest.raises(CheckpointError, match="holds no state dict"):
+        with pytest.raises(CheckpointError, match="does not contain a state dict"):
             teacher_of(TINY, file)
-    with pytest.raises(CheckpointError, match="is not there"):
+    with pytest.raises(CheckpointError, match="does not exist"):
         teacher_of(TINY, tmp_path / "absent.pth")
     file.write_bytes(b"nonsense")
     with pytest.raises(CheckpointError, match="cannot be read as a checkpoint"):

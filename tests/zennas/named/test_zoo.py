@@ -104,7 +104,7 @@ def test_add_list_show_use_remove(run: Run, tmp_path: Path, zoo: Path) -> None:
     assert list(zoo.iterdir()) == []
     assert ZenNet.list_models("m*") == []
     code, _, err = run("zoo", "remove", "mine")
-    assert (code, err) == (2, "error: unknown model 'mine': you have no models of your own\n")
+    assert (code, err) == (2, "error: unknown model 'mine': you have not added any models\n")
 
 
 def test_published_models_are_shown(run: Run) -> None:
@@ -127,7 +127,7 @@ def test_unknown_names_are_usage(run: Run, tmp_path: Path) -> None:
         assert (code, out) == (2, "")
         assert err == "error: unknown model 'my-firts': did you mean my-first?\n"
     code, _, err = run("zoo", "remove", PUBLISHED)
-    assert (code, err) == (1, f"error: {PUBLISHED} comes with zennas: only models of your own can be removed\n")
+    assert (code, err) == (1, f"error: {PUBLISHED} is a built-in model: only models that you added can be removed\n")
 
 
 def test_a_search_with_one_training_or_more(run: Run, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_name_that_is_taken(run: Run, tmp_path: Path, zoo: Path) -> None:
     assert run("zoo", "add", str(first), "--name", "mine")[0] == 0
     code, _, err = run("zoo", "add", str(second), "--name", "mine")
     assert code == 1
-    assert "is there already: give --replace" in err
+    assert "already exists: use --replace" in err
     assert same(weights(zoo / "mine" / "weights.pt"), weights(first / "weights.pt"))
     code, out, _ = run("zoo", "add", str(second), "--name", "mine", "--replace", "--json")
     assert (code, json.loads(out)["top1"]) == (0, 90.0)
@@ -168,7 +168,7 @@ def test_a_name_that_is_taken(run: Run, tmp_path: Path, zoo: Path) -> None:
 
 def test_what_does_not_fit_is_not_put_in(tmp_path: Path, zoo: Path) -> None:
     cases: dict[str, tuple[dict[str, Any], type[ValueError], str]] = {
-        "classes": ({"classes": ["cat"]}, ZooError, "classes names 1, and num_classes is 3"),
+        "classes": ({"classes": ["cat"]}, ZooError, "classes has 1 names, but num_classes is 3"),
         "more": ({"num_classes": 4, "classes": None}, CheckpointError, r"more/weights\.pt does not fit the network"),
         "plain": ({"use_se": False}, CheckpointError, r"plain/weights\.pt does not fit"),
         "top1": ({"top1": 812.5}, ZooError, r"its top1 is '812\.5', expected a number from 0 to 100"),
@@ -195,7 +195,7 @@ def test_a_failure_in_the_end_leaves_what_was(tmp_path: Path, zoo: Path, monkeyp
         renamed(source, target)
 
     monkeypatch.setattr(os, "rename", rename)
-    with pytest.raises(ZooError, match=r"model mine cannot be put into .*: No space left on device"):
+    with pytest.raises(ZooError, match=r"model mine cannot be added to .*: No space left on device"):
         add_training(train(tmp_path / "b"), "mine", replace=True)
     assert [p.name for p in zoo.iterdir()] == ["mine"]
     assert same(dict(ZenNet.get_ZenNet("mine", pretrained=True).state_dict()), weights(tmp_path / "a" / "weights.pt"))
@@ -221,18 +221,18 @@ def edited(**changed: Any) -> Callable[[Path], object]:
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no card": (lambda place: (place / "model.json").unlink(), r"model\.json cannot be read: No such file"),
-    "no JSON": (lambda place: (place / "model.json").write_text("{"), r"model\.json is no JSON"),
-    "nested": (lambda place: (place / "model.json").write_text("[" * 200_000), r"model\.json is no JSON"),
-    "no text": (lambda place: (place / "model.json").write_bytes(b"\xff\xfe"), r"model\.json is no JSON"),
-    "list": (lambda place: (place / "model.json").write_text("[1]"), "it is no JSON object"),
-    "no weights": (lambda place: (place / "weights.pt").unlink(), r"weights\.pt is not there"),
-    "structure": (edited(structure="SuperConvK3BNRELU(3,8,1,1)Nothing(8)"), "its structure is none"),
+    "no JSON": (lambda place: (place / "model.json").write_text("{"), r"model\.json is not valid JSON"),
+    "nested": (lambda place: (place / "model.json").write_text("[" * 200_000), r"model\.json is not valid JSON"),
+    "no text": (lambda place: (place / "model.json").write_bytes(b"\xff\xfe"), r"model\.json is not valid JSON"),
+    "list": (lambda place: (place / "model.json").write_text("[1]"), "it is not a JSON object"),
+    "no weights": (lambda place: (place / "weights.pt").unlink(), r"weights\.pt does not exist"),
+    "structure": (edited(structure="SuperConvK3BNRELU(3,8,1,1)Nothing(8)"), "its structure is not valid"),
     "no structure": (edited(structure=None), "it lacks structure"),
     "resolution": (edited(resolution="16"), "its resolution is '16', expected a whole number"),
-    "classes": (edited(classes=["cat"]), "classes names 1, and num_classes is 3"),
+    "classes": (edited(classes=["cat"]), "classes has 1 names, but num_classes is 3"),
     "normalisation": (edited(normalisation={"mean": [0, 0, 0], "std": [0, 1, 1]}), "its normalisation is"),
-    "elsewhere": (edited(weights={"file": "../mine/weights.pt"}), "its weights have neither"),
-    "address": (edited(weights={"url": "http://localhost/w", "path": "w"}), r"weights\.pt is not there"),
+    "elsewhere": (edited(weights={"file": "../mine/weights.pt"}), "its weights need either file"),
+    "address": (edited(weights={"url": "http://localhost/w", "path": "w"}), r"weights\.pt does not exist"),
 }
 
 
@@ -274,7 +274,7 @@ def test_a_name_that_comes_with_zennas_later(run: Run, tmp_path: Path, zoo: Path
     (zoo / "mine").rename(zoo / PUBLISHED)
     assert ZenNet.list_models().count(PUBLISHED) == 1
     assert ZenNet.model_info(PUBLISHED)["origin"] == "published"
-    assert "a model that comes with zennas has its name" in ZenNet.damaged_models()[PUBLISHED]
+    assert "a built-in model has the same name" in ZenNet.damaged_models()[PUBLISHED]
     assert run("zoo", "remove", PUBLISHED)[0] == 0
     assert list(zoo.iterdir()) == []
 

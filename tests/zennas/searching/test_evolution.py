@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Sequence
 from random import Random
 
 import pytest
 
 from PlainNet import Structure, parse
 from PlainNet.cost import CostModel
-from SearchSpace import load_space
+from SearchSpace import SearchSpace, load_space
 from zennas.budget.budgets import Budget, BudgetError
-from zennas.runs.candidate import Candidate
-from zennas.searching.strategies.evolution import Evolution
+from zennas.runs.candidate import Candidate, Measure
+from zennas.searching.strategies.base import Problem
+from zennas.searching.strategies.evolution import Evolution, EvolutionOptions
 from ZeroShotProxy.proxies.zen_expected import ExpectedZen
 
 BUDGET = Budget(params=60_000, layers=8)
@@ -21,12 +22,33 @@ MODEL = CostModel(32, 10)
 SCORE = ExpectedZen(32)
 
 
+class Zen:
+    """The expected Zen-score, as an objective."""
+
+    name, measures, relative, torch = "zen_expected", ("zen_expected",), False, False
+
+    def measure(self, candidate: Candidate) -> dict[str, Measure]:
+        return {"zen_expected": Measure(SCORE(candidate.structure))}
+
+    def values(self, candidates: Sequence[Candidate]) -> list[float]:
+        return [candidate.measures["zen_expected"].value for candidate in candidates]
+
+
+def evolution(space: SearchSpace, budget: Budget, iterations: int, population: int, seed: int = 0) -> Evolution:
+    problem = Problem(space, MODEL, budget, (), Zen(), iterations, seed)
+    return Evolution(problem, EvolutionOptions(population))
+
+
 def make(seed: int = 0, iterations: int = 3000, population: int = 40, budget: Budget = BUDGET) -> Evolution:
-    return Evolution(load_space("XXBL"), MODEL, budget, iterations=iterations, population_size=population, seed=seed)
+    return evolution(load_space("XXBL"), budget, iterations, population, seed)
 
 
 def scored(candidates: list[Candidate]) -> list[Candidate]:
-    return [replace(candidate, fitness=SCORE(candidate.structure)) for candidate in candidates]
+    return [candidate.evaluated(Zen().measure(candidate)) for candidate in candidates]
+
+
+def value(candidate: Candidate) -> float:
+    return candidate.measures["zen_expected"].value
 
 
 def run(search: Evolution, steps: int = 10**9) -> Evolution:
@@ -36,8 +58,8 @@ def run(search: Evolution, steps: int = 10**9) -> Evolution:
     return search
 
 
-def outcome(search: Evolution) -> list[tuple[int, str, float | None]]:
-    return [(c.id, str(c.structure), c.fitness) for c in search.population]
+def outcome(search: Evolution) -> list[tuple[int, str, float]]:
+    return [(c.id, str(c.structure), value(c)) for c in search.kept]
 
 
 def test_everything_stays_in_the_budget_and_improves() -> None:
@@ -46,16 +68,18 @@ def test_everything_stays_in_the_budget_and_improves() -> None:
     assert first.parent is None
     search.tell(scored([first]))
     early = run(search, 200)
-    before = sorted(c.fitness or 0 for c in early.population)
+    before = sorted(map(value, early.kept))
     run(search)
-    after = sorted(c.fitness or 0 for c in search.population)
-    assert search.tried == 3000
-    assert len(search.population) == 40
-    assert all(BUDGET.violation(c.cost) is None and c.cost == MODEL(c.structure) for c in search.population)
+    after = sorted(map(value, search.kept))
+    assert search.progress().tried == 3000
+    assert len(search.kept) == 40
+    assert all(BUDGET.violation(c.cost) is None and c.cost == MODEL(c.structure) for c in search.kept)
     assert after[0] > before[0]
     assert after[-1] > before[-1]
-    accounted = search.scored + sum(n for reason, n in search.rejected.items() if reason != "score")
-    assert accounted == search.tried + 1  # the first structure is no mutation
+    accounted = search.progress().scored + sum(
+        n for reason, n in search.progress().rejected.items() if reason != "score"
+    )
+    assert accounted == search.progress().tried + 1  # the first structure is no mutation
 
 
 def test_no_structure_is_a_member_twice() -> None:
@@ -65,7 +89,7 @@ def test_no_structure_is_a_member_twice() -> None:
         search.tell(scored(search.ask(1)))
         told += [c for c in search.take_changes() if c.status == "member"]
     assert len({c.structure for c in told}) == len(told)
-    assert search.rejected["duplicate"] > 0
+    assert search.progress().rejected["duplicate"] > 0
     parents = {c.id for c in told}
     assert all(c.parent in parents for c in told if c.parent is not None)
 
@@ -79,7 +103,7 @@ def test_the_seed_decides() -> None:
 def test_a_restored_search_goes_on_as_if_nothing_had_happened(steps: int) -> None:
     whole = run(make())
     first = run(make(), steps)
-    members = {c.id: c for c in first.take_changes() if c.fitness is not None}
+    members = {c.id: c for c in first.take_changes()}
     second = make(seed=99)
     second.restore(json.loads(json.dumps(first.state())), members.values())
     run(second)
@@ -96,10 +120,10 @@ def test_asking_for_several_gives_different_structures() -> None:
 
 def test_failures_are_recorded_and_not_kept() -> None:
     search = make()
-    failed = [replace(candidate, error="boom") for candidate in search.ask(1)]
+    failed = [candidate.evaluated("boom") for candidate in search.ask(1)]
     search.tell(failed)
-    assert not search.population
-    assert search.rejected["failed"] == 1
+    assert not search.kept
+    assert search.progress().rejected["failed"] == 1
     assert [c.status for c in search.take_changes()] == ["failed"]
 
 
@@ -107,10 +131,10 @@ def test_a_start_over_budget_is_walked_down() -> None:
     big = parse("SuperConvK3BNRELU(3,512,1,1)SuperResK7K7(512,512,2,512,5)SuperConvK1BNRELU(512,512,1,1)")
     space = load_space("XXBL", big)
     assert BUDGET.violation(MODEL(big)) is not None
-    search = Evolution(space, MODEL, BUDGET, iterations=100_000, population_size=8, seed=0)
+    search = evolution(space, BUDGET, 100_000, 8)
     first = search.ask(1)[0]
     assert BUDGET.violation(first.cost) is None
-    assert search.tried == search.rejected["start"] > 0
+    assert search.progress().tried == search.progress().rejected["start"] > 0
 
 
 @pytest.mark.parametrize(
@@ -149,7 +173,7 @@ class Two:
 
 
 def two(budget: Budget) -> Evolution:
-    return Evolution(Two(), CostModel(32, 10), budget, iterations=10_000, population_size=8, seed=0)
+    return evolution(Two(), budget, 10_000, 8)
 
 
 def test_budgets_that_exclude_each_other() -> None:
@@ -168,15 +192,15 @@ def test_asking_comes_back_though_everything_is_refused() -> None:
     search = two(Budget(layers=100))
     search.tell(scored(search.ask(1)))
     search.tell(scored(search.ask(1)))
-    assert {candidate.structure for candidate in search.population} == {Two.thrifty, Two.quick}
-    before = search.tried
+    assert {candidate.structure for candidate in search.kept} == {Two.thrifty, Two.quick}
+    before = search.progress().tried
     assert search.ask(1) == []
-    assert before < search.tried < 10_000
-    assert search.rejected["duplicate"] == search.tried - before
+    assert before < search.progress().tried < 10_000
+    assert search.progress().rejected["duplicate"] == search.progress().tried - before
 
 
 def test_a_small_population_evolves() -> None:
     """Also one that is no larger than the number of founders: children have other parents than the first."""
     search = run(make(population=4, iterations=400))
-    parents = {candidate.parent for candidate in search.population}
+    parents = {candidate.parent for candidate in search.kept}
     assert parents - {None, 1}

@@ -28,10 +28,12 @@ from zennas.budget.meters import Predicted, devices, here
 from zennas.budget.sources import latency_limits
 from zennas.common.errors import SettingsError, WrongSettingError
 from zennas.runs.store import FILE, Store
+from zennas.searching.objectives.base import objective_of
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import BEST_FILE, resume, start
 from zennas.searching.settings import SearchSettings
-from zennas.searching.strategies.evolution import Evolution
+from zennas.searching.strategies.base import Problem
+from zennas.searching.strategies.evolution import Evolution, EvolutionOptions
 
 from .test_runs import Clock, CutShort, Interrupter, rows
 
@@ -72,7 +74,7 @@ def settings(*limits: LatencyLimit, iterations: int = 600, **changed: object) ->
     plain = SearchSettings(
         budget=Budget(layers=9, latency=limits),
         iterations=iterations,
-        population_size=20,
+        strategy_options={"population_size": 20},
         resolution=16,
         proxy="zen_expected",
         top=3,
@@ -84,6 +86,11 @@ def settings(*limits: LatencyLimit, iterations: int = 600, **changed: object) ->
 def search(folder: Path, chosen: SearchSettings) -> SearchResult:
     start(folder, chosen)
     return read_result(folder)
+
+
+def zen_of(result: SearchResult) -> float:
+    assert result.best is not None
+    return result.best.measures["zen_expected"].value
 
 
 def test_all_members_keep_to_every_device(tmp_path: Path, abacus: str, slate: str) -> None:
@@ -103,7 +110,7 @@ def test_all_members_keep_to_every_device(tmp_path: Path, abacus: str, slate: st
     accounted = result.counts["scored"] + sum(number for reason, number in rejected.items() if reason != "score")
     assert accounted == result.counts["tried"] + 1
     alone = search(tmp_path / "alone", settings(limits[0]))
-    assert ((alone.best and alone.best.fitness) or 0) > ((result.best and result.best.fitness) or 0)
+    assert zen_of(alone) > zen_of(result)
     assert [report.found.predicted for report in alone.latency] != [report.found.predicted for report in result.latency]
 
 
@@ -177,14 +184,21 @@ def test_a_changed_profile_is_noticed(tmp_path: Path, abacus: str) -> None:
 
 
 def test_a_run_without_latencies_is_of_the_format_before(tmp_path: Path) -> None:
-    """Runs of format 2 have no table `latencies`, and settings that know no latency."""
+    """Runs of format 2 have no table `latencies`, no measures, and settings that know neither latency nor strategy."""
     start(tmp_path / "run", settings())
     whole = read_result(tmp_path / "run")
     with closing(sqlite3.connect(tmp_path / "run" / FILE)) as db, db:
         db.execute("DROP TABLE latencies")
+        db.execute("ALTER TABLE candidates ADD COLUMN fitness REAL")
+        db.execute("UPDATE candidates SET fitness = (SELECT value FROM measures WHERE candidate = id)")
+        db.execute("DELETE FROM measures")
+        db.execute("DELETE FROM facts WHERE name IN ('progress', 'strategy_digest')")
         db.execute("UPDATE facts SET value = '2' WHERE name = 'format'")
         db.execute("DELETE FROM facts WHERE name = 'profile_digests'")
         stored = {**settings().to_json(), "budget": {"params": None, "flops": None, "layers": 9}}
+        for name in ("strategy", "strategy_options", "objective", "ahead"):
+            del stored[name]
+        stored["population_size"] = 20
         db.execute("UPDATE facts SET value = ? WHERE name = 'settings'", (json.dumps(stored),))
         db.execute("""UPDATE facts SET value = '"confirming"' WHERE name = 'status'""")
     continue_search(tmp_path / "run")
@@ -197,11 +211,12 @@ def test_a_start_over_budget_is_walked_down(abacus: str) -> None:
     found = devices(chosen.budget, chosen.network)
     assert found[0](big).ms > 10
     budget, model = chosen.budget, CostModel(16, 10)
-    evolution = Evolution(load_space("XXBL", big), model, budget, found, iterations=10_000, population_size=4, seed=0)
+    problem = Problem(load_space("XXBL", big), model, budget, found, objective_of(chosen), 10_000, 0)
+    evolution = Evolution(problem, EvolutionOptions(4))
     first = evolution.ask(1)[0]
     assert first.latency[abacus].ms <= 0.05
     assert budget.violation(first.cost) is None
-    assert evolution.tried > 0
+    assert evolution.progress().tried > 0
 
 
 def test_an_unreachable_budget_says_how_far_it_is(tmp_path: Path, abacus: str, slate: str) -> None:
@@ -270,7 +285,7 @@ def test_a_search_under_latency_by_the_api(tmp_path: Path, abacus: str, slate: s
         max_layers=9,
         resolution=16,
         iterations=200,
-        population_size=10,
+        strategy_options={"population_size": 10},
         proxy="flops",
         save_dir=tmp_path / "run",
     )
@@ -360,7 +375,7 @@ def test_a_network_that_cannot_be_measured_does_not_win(tmp_path: Path, stopwatc
 
 def test_measuring_the_best_goes_on_where_it_was_cut_short(tmp_path: Path, stopwatch: Stopwatch) -> None:
     class Watcher(Interrupter):
-        def searching(self, search: object, settings: object) -> None:
+        def searching(self, progress: object, iterations: int, best: float | None) -> None:
             pass
 
         def measuring(self, done: int, total: int) -> None:
@@ -400,7 +415,10 @@ def test_a_device_that_never_answers_ends_the_search(tmp_path: Path, stopwatch: 
 def test_a_short_search_that_really_measures(tmp_path: Path) -> None:
     tiny = "SuperConvK3BNRELU(3,8,2,1)SuperResK3K3(8,8,2,8,1)SuperConvK1BNRELU(8,16,1,1)"
     result = search(
-        tmp_path / "run", settings(LatencyLimit(1000, "torch"), iterations=2, population_size=2, top=1, initial=tiny)
+        tmp_path / "run",
+        settings(
+            LatencyLimit(1000, "torch"), iterations=2, strategy_options={"population_size": 2}, top=1, initial=tiny
+        ),
     )
     assert result.latency[0].found.measured is not None
     assert result.latency[0].found.predicted is None

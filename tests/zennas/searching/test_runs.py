@@ -18,7 +18,9 @@ import zennas
 from zennas.api import continue_search
 from zennas.budget.budgets import Budget, BudgetError
 from zennas.common.errors import SettingsError
+from zennas.runs.candidate import Candidate, Measure
 from zennas.runs.store import FILE, RunInUseError, Store, StoreError
+from zennas.searching.objectives.proxy import SingleProxy
 from zennas.searching.result import find_runs, read_result
 from zennas.searching.runner import BEST_FILE, resume, start
 from zennas.searching.settings import SearchSettings
@@ -28,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = SearchSettings(
     budget=Budget(params=60_000, layers=8),
     iterations=1500,
-    population_size=30,
+    strategy_options={"population_size": 30},
     resolution=16,
     batch_size=4,
     repeats=2,
@@ -40,8 +42,8 @@ SETTINGS = SearchSettings(
 def rows(folder: Path) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(folder / FILE)) as db:
         return db.execute(
-            "SELECT id, structure, parent, iteration, seed, params, flops, layers, status, fitness "
-            "FROM candidates ORDER BY id"
+            "SELECT id, structure, parent, iteration, seed, params, flops, layers, status, name, value "
+            "FROM candidates LEFT JOIN measures ON candidate = id ORDER BY id, name"
         ).fetchall()
 
 
@@ -80,8 +82,7 @@ def test_the_api(tmp_path: Path) -> None:
         initial="SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,8,2,8,1)SuperConvK1BNRELU(8,16,1,1)",
     )
     assert result.best is not None
-    assert result.best.fitness == result.best.cost.params <= 60_000
-    assert result.best.measures["params"].value == result.best.cost.params
+    assert result.best.measures["params"].value == result.best.cost.params <= 60_000
     with pytest.raises(SettingsError, match="needs a budget"):
         zennas.search(save_dir=tmp_path / "other")
 
@@ -93,8 +94,9 @@ def test_other_proxies(tmp_path: Path, proxy: str) -> None:
     start(folder, SearchSettings(**changed))
     result = read_result(folder)
     assert result.best is not None
-    assert result.best.fitness == pytest.approx(max(row[-1] for row in rows(folder)))  # type: ignore[type-var]
-    assert set(result.best.measures) == {{"zenmc": "zen"}.get(proxy, proxy)}
+    name = {"zenmc": "zen"}.get(proxy, proxy)
+    assert set(result.best.measures) == {name}
+    assert result.best.measures[name].value == max(row[-1] for row in rows(folder))  # type: ignore[type-var]
 
 
 class CutShort(Exception):  # noqa: N818
@@ -105,13 +107,13 @@ class Interrupter:
     def __init__(self, after: int) -> None:
         self.left = after
 
-    def searching(self, search: object, settings: object) -> None:
+    def searching(self, progress: object, iterations: int, best: float | None) -> None:
         self.left -= 1
         if self.left == 0:
             raise CutShort
 
     def confirming(self, done: int, total: int) -> None:
-        self.searching(None, None)
+        self.searching(None, 0, None)
 
 
 class Clock:
@@ -231,22 +233,19 @@ def test_a_changed_search_space_is_noticed(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_proxy_that_always_fails_ends_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(settings: SearchSettings) -> object:
-        def fail(candidate: object) -> float:
-            raise ProxyError("no score today")
+    def broken(objective: SingleProxy, candidate: object) -> dict[str, Measure]:
+        raise ProxyError("no score today")
 
-        return fail
-
-    monkeypatch.setattr("zennas.searching.runner.fitness", broken)
+    monkeypatch.setattr(SingleProxy, "measure", broken)
     with pytest.raises(ProxyError, match=r"none of the first 20 structures could be scored.*no score today"):
         start(tmp_path / "run", SETTINGS)
 
 
 def test_a_score_that_is_not_finite_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "zennas.searching.runner.fitness",
-        lambda settings: lambda candidate: float("nan") if candidate.id % 2 else float(candidate.cost.params),
-    )
+    def half(objective: SingleProxy, candidate: Candidate) -> dict[str, Measure]:
+        return {objective.name: Measure(float("nan") if candidate.id % 2 else float(candidate.cost.params))}
+
+    monkeypatch.setattr(SingleProxy, "measure", half)
     start(tmp_path / "run", SearchSettings(**{**vars(SETTINGS), "proxy": "params"}))
     result = read_result(tmp_path / "run")
     assert result.failures == {"the score is nan": result.counts["rejected"]["failed"]}
@@ -290,8 +289,9 @@ def test_a_truncated_run_is_called_damaged(tmp_path: Path) -> None:
 
 
 def test_a_best_structure_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*arguments: object) -> None:
-        raise OSError(28, "No space left on device")
+    def full(path: Path, text: str) -> None:
+        if path.name == BEST_FILE:
+            raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("zennas.searching.runner.write_text", full)
     with pytest.raises(StoreError, match=r"best_structure.txt cannot be written to: No space .*; free some space"):
@@ -302,7 +302,7 @@ def test_a_report_that_fails_costs_no_result(tmp_path: Path, monkeypatch: pytest
     def fail(*arguments: object) -> object:
         raise ProxyError("not today")
 
-    monkeypatch.setattr("zennas.searching.runner.scores_of", fail)
+    monkeypatch.setattr("zennas.searching.confirming.scores_of", fail)
     start(tmp_path / "run", SearchSettings(**{**vars(SETTINGS), "proxy": "params", "report": ("flops",)}))
     result = read_result(tmp_path / "run")
     assert (result.status, result.failures) == ("finished", {"not today": 1})

@@ -26,10 +26,10 @@ from tests.zennas.conftest import Run
 from zennas.data import Normalisation
 from zennas.data.base import Shown
 from zennas.named.teachers import Teacher
-from zennas.training.distil import Distilling, distance, divergence
-from zennas.training.job import Job, Where
+from zennas.training.job import RunOptions, TrainingJob
 from zennas.training.loop import NoWatcher
-from zennas.training.objective import Plain
+from zennas.training.objectives.distillation import Distilling, distance, divergence
+from zennas.training.objectives.plain import Plain
 from zennas.training.recipe import Distillation, Recipe, TrainingError
 from zennas.training.runner import train_structure
 from zennas.training.stages import Staged, stage_of
@@ -41,7 +41,7 @@ TEACHER = "SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,1)SuperResK3K3(16,24,
 GREY = Normalisation((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 OTHER = Normalisation((0.4, 0.5, 0.6), (0.5, 0.2, 0.25))
 SHOWN = Shown(GREY, 16, 16)
-FEATURES = Distillation("", ratio=2)
+FEATURES = Distillation("a teacher", ratio=2)
 
 
 def student(seed: int = 0, text: str = STUDENT) -> MasterNet:
@@ -69,7 +69,7 @@ def batch(count: int = 6, seed: int = 2) -> tuple[Tensor, Tensor]:
 def test_without_weights_the_loss_is_the_plain_one(smoothing: float, mixed: bool, ratio: int | None) -> None:
     network, (images, labels) = student(), batch()
     targets = F.one_hot(labels, 10).float().roll(1, 0) * 0.3 + F.one_hot(labels, 10) * 0.7 if mixed else labels
-    silent = Distillation("", logit_weight=0, feature_weight=0, ratio=ratio)
+    silent = Distillation("a teacher", logit_weight=0, feature_weight=0, ratio=ratio)
     mine = Distilling(network, taught_by(), silent, SHOWN, smoothing).eval()(images, targets)
     plain = Plain(network, smoothing).eval()(images, targets)
     assert torch.equal(mine.total, plain.total)
@@ -78,7 +78,9 @@ def test_without_weights_the_loss_is_the_plain_one(smoothing: float, mixed: bool
 
 def test_the_loss_is_the_sum_of_its_parts() -> None:
     images, labels = batch()
-    objective = distilling(Distillation("", logit_weight=0.5, feature_weight=3.0, temperature=2.0, ratio=2)).eval()
+    objective = distilling(
+        Distillation("a teacher", logit_weight=0.5, feature_weight=3.0, temperature=2.0, ratio=2)
+    ).eval()
     network, teacher = objective.network, student(1, TEACHER).eval()
     mine, logits = network.extract_stage_features_and_logit(images, 2)
     theirs, answers = teacher.extract_stage_features_and_logit(images, 2)
@@ -143,7 +145,7 @@ def test_projections_are_built_as_asked() -> None:
     assert kinds() == ["Conv2d", "BatchNorm2d", "ReLU"]
     assert kinds(proj_bn=False) == ["Conv2d", "ReLU"]
     assert kinds(proj_bn=False, proj_relu=False) == ["Conv2d"]
-    assert len(distilling(Distillation("")).projections) == 0
+    assert len(distilling(Distillation("a teacher")).projections) == 0
     assert len(distilling(replace(FEATURES, feature_weight=0)).projections) == 0
     bare = distilling(replace(FEATURES, proj_bn=False)).projections[1][0]  # type: ignore[index]
     assert tuple(bare.weight.shape) == (24, 16, 1, 1)
@@ -203,13 +205,13 @@ class Recorder(nn.Module):
 
 def test_the_teacher_has_its_own_resolution_and_normalisation() -> None:
     recorder = Recorder()
-    objective = distilling(Distillation(""), taught_by(recorder, Shown(OTHER, 24, 24)))
+    objective = distilling(Distillation("a teacher"), taught_by(recorder, Shown(OTHER, 24, 24)))
     colours = torch.tensor([0.1, 0.5, 0.9]).view(1, 3, 1, 1).expand(2, 3, 16, 16)
     objective((colours - 0.5) / 0.25, torch.zeros(2, dtype=torch.long))
     expected = torch.tensor([(0.1 - 0.4) / 0.5, 0.0, (0.9 - 0.6) / 0.25]).view(1, 3, 1, 1).expand(2, 3, 24, 24)
     assert torch.allclose(recorder.seen, expected, atol=1e-6)
     images, labels = batch()
-    distilling(Distillation(""), taught_by(recorder))(images, labels)
+    distilling(Distillation("a teacher"), taught_by(recorder))(images, labels)
     assert torch.equal(recorder.seen, images)
 
 
@@ -255,13 +257,13 @@ def test_stages_have_to_be_as_many() -> None:
 
 def test_teachers_that_cannot_answer_are_told() -> None:
     with pytest.raises(TrainingError, match=r"mine cannot look at images of 16 pixels: .*--teacher-size"):
-        distilling(Distillation(""), taught_by(nn.Linear(3, 10)))
+        distilling(Distillation("a teacher"), taught_by(nn.Linear(3, 10)))
     with pytest.raises(TrainingError, match=r"mine answers with \(1, 3, 16, 16\), expected \(1, 10\)"):
-        distilling(Distillation(""), taught_by(nn.Identity()))
+        distilling(Distillation("a teacher"), taught_by(nn.Identity()))
     broken = student(1, TEACHER)
     nn.init.constant_(broken.fc_linear.bias, float("nan"))
     with pytest.raises(TrainingError, match="not finite"):
-        distilling(Distillation(""), taught_by(broken))
+        distilling(Distillation("a teacher"), taught_by(broken))
 
 
 class Net(nn.Module):
@@ -331,24 +333,26 @@ class Stopping(NoWatcher):
 def test_another_teacher_of_the_same_name_is_refused(tmp_path: Path, teacher_folder: Path) -> None:
     teacher = tmp_path / "teacher"
     shutil.copytree(teacher_folder, teacher)
-    job = Job(parse(STUDENT), "digits", Recipe(epochs=2, batch_size=128), Distillation(str(teacher)), resolution=8)
+    job = TrainingJob(
+        parse(STUDENT), "digits", Recipe(epochs=2, batch_size=128), Distillation(str(teacher)), resolution=8
+    )
     with pytest.raises(StoppedError):
-        train_structure(job, tmp_path / "run", Where(device="cpu", checkpoint_minutes=0), Stopping())
+        train_structure(job, tmp_path / "run", RunOptions(device="cpu", checkpoint_minutes=0), Stopping())
     state = torch.load(teacher / "weights.pt", weights_only=True)
     state["state_dict"]["fc_linear.bias"] += 1
     torch.save(state, teacher / "weights.pt")
     with pytest.raises(TrainingError, match="is of a training with teacher's weights"):
-        train_structure(job, tmp_path / "run", Where(device="cpu", resume="auto"))
+        train_structure(job, tmp_path / "run", RunOptions(device="cpu", resume="auto"))
 
 
 @pytest.mark.parametrize("more", [{}, {"optimizer": "adamw", "lr": 0.01, "ema": 0.9, "mixup": 0.2}])
 def test_killed_and_resumed_it_gives_the_same(tmp_path: Path, teacher_folder: Path, more: dict[str, Any]) -> None:
     recipe = Recipe(epochs=2, batch_size=128, **more)
-    job = Job(parse(STUDENT), "digits", recipe, Distillation(str(teacher_folder), ratio=2), resolution=8)
-    train_structure(job, tmp_path / "whole", Where(device="cpu"))
+    job = TrainingJob(parse(STUDENT), "digits", recipe, Distillation(str(teacher_folder), ratio=2), resolution=8)
+    train_structure(job, tmp_path / "whole", RunOptions(device="cpu"))
     with pytest.raises(StoppedError):
-        train_structure(job, tmp_path / "parts", Where(device="cpu", checkpoint_minutes=0), Stopping())
-    train_structure(job, tmp_path / "parts", Where(device="cpu", resume="auto"))
+        train_structure(job, tmp_path / "parts", RunOptions(device="cpu", checkpoint_minutes=0), Stopping())
+    train_structure(job, tmp_path / "parts", RunOptions(device="cpu", resume="auto"))
     whole, parts = (
         torch.load(tmp_path / name / "weights.pt", weights_only=True)["state_dict"] for name in ("whole", "parts")
     )

@@ -10,9 +10,10 @@ from torch import nn
 
 from PlainNet import build, parse
 from tests.conftest import SMALL
-from zennas.training.job import Job
+from zennas.common.settings import described
+from zennas.training.job import RunOptions, TrainingJob
 from zennas.training.optimisers import optimiser, parameter_groups
-from zennas.training.recipe import CHOICES, Distillation, Recipe, TrainingError
+from zennas.training.recipe import Distillation, Recipe, TrainingError
 from zennas.training.schedule import lr_at
 
 
@@ -75,14 +76,17 @@ def test_settings_that_do_not_go_together() -> None:
     with pytest.raises(TrainingError, match="clip-norm is 0, expected a number above 0"):
         Recipe(clip_norm=0.0)
     with pytest.raises(TrainingError, match="the teacher x has nothing to say"):
-        Job(parse(SMALL), "digits", distillation=Distillation("x", logit_weight=0))
+        TrainingJob(parse(SMALL), "digits", distillation=Distillation("x", logit_weight=0))
     with pytest.raises(TrainingError, match="temperature is 0"):
         Distillation("x", temperature=0)
     with pytest.raises(TrainingError, match="downsample-ratio is 0"):
         Distillation("x", ratio=0)
 
 
-@pytest.mark.parametrize("name", CHOICES["optimizer"])
+OPTIMIZERS = next(one.setting.choices for one in described(Recipe) if one.name == "optimizer")
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimisers_move_the_weights(name: str) -> None:
     layer = nn.Linear(3, 1)
     before = layer.weight.detach().clone()
@@ -105,7 +109,9 @@ def test_norms_and_biases_need_not_decay() -> None:
     assert len(everything["params"]) == len(list(network.parameters()))
 
 
-def test_every_field_is_described() -> None:
-    assert Recipe.__doc__ is not None
-    missing = [f.name for f in dataclasses.fields(Recipe) if f.name not in Recipe.__doc__]
-    assert set(missing) <= {"optimizer", "momentum", "nesterov"}
+@pytest.mark.parametrize("kind", [Recipe, Distillation, TrainingJob, RunOptions])
+def test_every_field_is_described(kind: type) -> None:
+    found = {one.name: one for one in described(kind)}
+    missing = {f.name for f in dataclasses.fields(kind)} - set(found)
+    assert missing <= {"structure"}
+    assert all(one.setting.help.endswith(".") for one in found.values() if not one.kind.nested)

@@ -14,30 +14,33 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import zennas
 from PlainNet import build, parse
 from PlainNet.checkpoint import load_checkpoint
 from tests.conftest import SMALL
 from zennas.accuracy.protocol import Evaluation
+from zennas.cli.app import app
+from zennas.common.config import SETTINGS_FILE
 from zennas.data import DataError, open_set
 from zennas.named.card import CHECKPOINT_FILE
 from zennas.named.models import trained_model
 from zennas.named.structures import resolve
 from zennas.runs.store import RunInUseError
-from zennas.training.job import Job, Where
-from zennas.training.recipe import Recipe, TrainingError
+from zennas.training.job import RunOptions, TrainingJob, settled
+from zennas.training.recipe import Distillation, Recipe, TrainingError
 from zennas.training.runner import train_structure
 from zennas.training.state import Epoch
 
 ROOT = Path(__file__).resolve().parents[3]
 TINY = "SuperConvK3BNRELU(3,8,2,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,16,1,1)"
 QUICK = Recipe(epochs=2, batch_size=256, lr=0.05)
-CPU = Where(device="cpu")
+CPU = RunOptions(device="cpu")
 
 
-def job(recipe: Recipe = QUICK) -> Job:
-    return Job(parse(TINY), "digits", recipe, resolution=8)
+def job(recipe: Recipe = QUICK) -> TrainingJob:
+    return TrainingJob(parse(TINY), "digits", recipe, resolution=8)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -58,7 +61,12 @@ def test_training_learns_and_its_files_can_be_used(tmp_path: Path) -> None:
     assert card["structure"] == SMALL
     assert card["recipe"]["epochs"] == 3
     assert len(list(csv.DictReader((folder / "history.csv").read_text().splitlines()))) == 3
-    assert sorted(path.name for path in folder.iterdir()) == ["history.csv", "train.json", "weights.pt"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "history.csv",
+        "settings.toml",
+        "train.json",
+        "weights.pt",
+    ]
     load_checkpoint(build(parse(SMALL), num_classes=10), folder / "weights.pt")
     model = trained_model(str(folder))
     assert model.classes == tuple("0123456789")
@@ -281,3 +289,32 @@ def test_odd_batches_train_on_the_cpu(tmp_path: Path) -> None:
     code = f"import zennas; zennas.train({network!r}, epochs=1, batch_size=255, device='cpu', save_dir={folder!r})"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_the_file_of_settings_repeats_a_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = replace(EVERYTHING, milestones=(1,), schedule="step", clip_value=0.5)
+    train_structure(job(recipe), tmp_path / "x", replace(CPU, keep_best="best.pt"))
+    config = ["train", "--config", str(tmp_path / "x" / SETTINGS_FILE)]
+    runner = CliRunner()
+    found = runner.invoke(app, [*config, "--save-dir", str(tmp_path / "y"), "--json"])
+    assert found.exit_code == 0, found.output
+    assert equal(weights(tmp_path / "x"), weights(tmp_path / "y"))
+    assert (tmp_path / "x" / SETTINGS_FILE).read_text() == (tmp_path / "y" / SETTINGS_FILE).read_text()
+    assert (tmp_path / "y" / "best.pt").is_file()
+    other = runner.invoke(app, [*config, "--save-dir", str(tmp_path / "y"), "--resume", "auto", "--seed", "7"])
+    assert isinstance(other.exception, TrainingError)
+    assert "finished training with seed 0, not 7" in str(other.exception)
+    monkeypatch.setattr("zennas.training.runner.train_structure", lambda job, *_: captured.append(job))
+    captured: list[TrainingJob] = []
+    runner.invoke(app, [*config, "--epochs", "5", "--no-auto-augment", "--save-dir", str(tmp_path / "z")])
+    assert captured[0].recipe == replace(recipe, epochs=5, auto_augment=False)
+
+
+def test_a_file_of_settings_is_for_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    chosen = replace(job(), data_folder=Path("data"), weights=Path("w.pt"), distillation=Distillation("t", "c.pt"))
+    (tmp_path / "t").mkdir()
+    kept = settled(chosen, "digits")
+    assert (kept.data_folder, kept.weights) == (tmp_path / "data", tmp_path / "w.pt")
+    assert kept.distillation == Distillation(str(tmp_path / "t"), str(tmp_path / "c.pt"))
+    assert settled(kept, "digits") == kept

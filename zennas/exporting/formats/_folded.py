@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from latency.measuring.onnx_files import INPUT
 from zennas.accuracy.comparison import FileAnswers
-from zennas.exporting.base import Job
+from zennas.exporting.base import ExportJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, fx
 
 
-def folded_network(job: Job) -> fx.GraphModule:
+def folded_network(job: ExportJob) -> fx.GraphModule:
     """Batch-norm folded, its argument named like the input of the other formats."""
     from latency.measuring.folding import folded
 
@@ -28,7 +28,7 @@ def folded_network(job: Job) -> fx.GraphModule:
     return network
 
 
-def example(job: Job) -> Tensor:
+def example(job: ExportJob) -> Tensor:
     """Two images: exporters take a batch of one for a constant."""
     import torch
 

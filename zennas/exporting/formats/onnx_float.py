@@ -8,7 +8,7 @@ from typing import Any
 
 from latency.measuring.onnx_files import OPSET, export, why_not
 from zennas.accuracy.comparison import FileAnswers, Limit
-from zennas.exporting.base import FORMATS, Job, Option, Options, Plan
+from zennas.exporting.base import FORMATS, ExportJob, Option, Options, Plan
 from zennas.exporting.formats._onnx_runtime import missing_runtime, python_line, session_of
 
 
@@ -24,14 +24,14 @@ class Onnx:
     def available(self, plan: Plan) -> str | None:
         return why_not() or missing_runtime()
 
-    def make(self, job: Job) -> bytes:
+    def make(self, job: ExportJob) -> bytes:
         content: bytes = export(job.subject, None).SerializeToString()
         return content
 
     def load(self, content: bytes) -> FileAnswers:
         return session_of(content)
 
-    def facts(self, content: bytes, job: Job) -> dict[str, Any]:
+    def facts(self, content: bytes, job: ExportJob) -> dict[str, Any]:
         return {"opset": OPSET}
 
     def usage(self, path: Path) -> str:

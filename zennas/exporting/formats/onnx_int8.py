@@ -16,7 +16,7 @@ from latency.measuring.quantise import quantised
 from latency.measuring.quantise import why_not as why_not_quantised
 from zennas.accuracy.comparison import FileAnswers, Limit
 from zennas.data import DataError
-from zennas.exporting.base import FORMATS, Job, Option, Options, Plan
+from zennas.exporting.base import FORMATS, ExportJob, Option, Options, Plan
 from zennas.exporting.formats._onnx_runtime import python_line, session_of
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ class OnnxInt8:
     def available(self, plan: Plan) -> str | None:
         return why_not() or why_not_quantised()
 
-    def make(self, job: Job) -> bytes:
+    def make(self, job: ExportJob) -> bytes:
         content: bytes = calibrated(job, symmetric=job.options["target"] == "tensorrt").SerializeToString()
         return content
 
     def load(self, content: bytes) -> FileAnswers:
         return session_of(content)
 
-    def facts(self, content: bytes, job: Job) -> dict[str, Any]:
+    def facts(self, content: bytes, job: ExportJob) -> dict[str, Any]:
         target = str(job.options["target"])
         return {"opset": OPSET, "quantisation": {"target": target, **FORMS[target]}}
 
@@ -58,7 +58,7 @@ class OnnxInt8:
         return python_line(path)
 
 
-def calibrated(job: Job, symmetric: bool) -> onnx.ModelProto:
+def calibrated(job: ExportJob, symmetric: bool) -> onnx.ModelProto:
     """The network in INT8, for any batch. Raises LatencyError, DataError for images that cannot be read."""
     try:
         return quantised(export(job.subject, None), job.batches, symmetric)

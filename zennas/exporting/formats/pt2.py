@@ -11,7 +11,7 @@ from typing import Any
 from latency.base import first_line
 from latency.measuring.onnx_files import BATCH
 from zennas.accuracy.comparison import FileAnswers, Limit
-from zennas.exporting.base import FORMATS, ExportError, Job, Option, Options, Plan
+from zennas.exporting.base import FORMATS, ExportError, ExportJob, Option, Options, Plan
 from zennas.exporting.formats._folded import example, folded_network, on_arrays
 
 
@@ -27,7 +27,7 @@ class Pt2:
     def available(self, plan: Plan) -> str | None:
         return None
 
-    def make(self, job: Job) -> bytes:
+    def make(self, job: ExportJob) -> bytes:
         import torch
 
         content = io.BytesIO()
@@ -47,7 +47,7 @@ class Pt2:
             warnings.filterwarnings("ignore", "The given buffer is not writable", UserWarning)
             return on_arrays(torch.export.load(io.BytesIO(content)).module())
 
-    def facts(self, content: bytes, job: Job) -> dict[str, Any]:
+    def facts(self, content: bytes, job: ExportJob) -> dict[str, Any]:
         return {}
 
     def usage(self, path: Path) -> str:

@@ -14,7 +14,7 @@ from latency.backends.tensor_rt import TensorRT, build_engine
 from latency.base import first_line
 from latency.measuring.onnx_files import INPUT, OPSET, OUTPUT, export
 from zennas.accuracy.comparison import FileAnswers, Limit
-from zennas.exporting.base import FORMATS, ExportError, Job, Option, Options, Plan
+from zennas.exporting.base import FORMATS, ExportError, ExportJob, Option, Options, Plan
 from zennas.exporting.formats.onnx_int8 import FORMS, ROUGH, calibrated
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ class Engine:
     def available(self, plan: Plan) -> str | None:
         return TensorRT().available(plan.precision, "cuda")
 
-    def make(self, job: Job) -> bytes:
+    def make(self, job: ExportJob) -> bytes:
         most = int(job.options["max_batch"])
         return build_engine(network_file(job).SerializeToString(), (1, min(USUAL_BATCH, most), most))
 
     def load(self, content: bytes) -> FileAnswers:
         return _Loaded(content)
 
-    def facts(self, content: bytes, job: Job) -> dict[str, Any]:
+    def facts(self, content: bytes, job: ExportJob) -> dict[str, Any]:
         import torch
 
         capability = ".".join(map(str, torch.cuda.get_device_capability()))
@@ -65,7 +65,7 @@ class Engine:
         return f'tensorrt.Runtime(logger).deserialize_cuda_engine(open("{path}", "rb").read())'
 
 
-def network_file(job: Job) -> onnx.ModelProto:
+def network_file(job: ExportJob) -> onnx.ModelProto:
     """The network as ONNX for any batch, in the types that TensorRT is to compute in, float32 at its ends."""
     if job.plan.precision == "fp16":
         model = export(job.subject, None, half=True)

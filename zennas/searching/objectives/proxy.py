@@ -1,109 +1,79 @@
-"""From settings to the function that a search maximises, and to the scores that confirm its best."""
+"""Maximise a proxy of `ZeroShotProxy`: the score of each network, or ranks among networks (`az_nas`, `vote(…)`)."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeAlias
 
-from PlainNet.ir import StructureError
-from zennas.common.errors import SettingsError
 from zennas.runs.candidate import Candidate, Measure
+from zennas.searching.objectives.base import Objective, ObjectiveKind, register
+from zennas.searching.scoring import evolved_on, scores_of
 from zennas.searching.settings import SearchSettings
-from ZeroShotProxy import ProxyError, ProxyInfo, Score, ensembles, score
+from ZeroShotProxy import PROXIES, Proxy, ensembles
 from ZeroShotProxy.proxies.zen_expected import ExpectedZen
 
-Fitness: TypeAlias = Callable[[Candidate], float]
 
-CONFIRMED = "zen"
-"""The proxy whose name means: evolve on the expected Zen-score, then confirm by Monte Carlo."""
-CONFIRMATION = (CONFIRMED, "zen_expected")
-"""What the best are scored with then."""
+class SingleProxy:
+    """The score of a network by itself, in the direction in which higher is better."""
+
+    relative = False
+
+    def __init__(self, proxy: Proxy, settings: SearchSettings) -> None:
+        info = proxy.info
+        self.name, self.torch = info.name, info.torch
+        self.measures: tuple[str, ...] = (info.name,)
+        self._sign = info.sign
+        self._score = _score_function(proxy, settings)
+
+    def measure(self, candidate: Candidate) -> dict[str, Measure]:
+        return {self.name: Measure(self._score(candidate))}
+
+    def values(self, candidates: Sequence[Candidate]) -> list[float]:
+        name, sign = self.name, self._sign
+        return [sign * candidate.measures[name].value for candidate in candidates]
 
 
-def evolved_on(settings: SearchSettings) -> ProxyInfo:
-    """The proxy that the search itself maximises. Raises UnknownNameError."""
-    return ensembles.find("zen_expected" if is_confirmed(settings) else settings.proxy).info
+class RankedProxies:
+    """The rank of a network among others, by the scores of several proxies."""
+
+    relative = True
+
+    def __init__(self, proxy: Proxy, settings: SearchSettings) -> None:
+        self.name, self.measures = proxy.info.name, proxy.parts
+        self.torch = any(PROXIES.get(part).info.torch for part in proxy.parts)
+        self._once = _once(settings)
+
+    def measure(self, candidate: Candidate) -> dict[str, Measure]:
+        return scores_of(candidate, self.measures, self._once)
+
+    def values(self, candidates: Sequence[Candidate]) -> list[float]:
+        scores = {part: [candidate.measures[part].value for candidate in candidates] for part in self.measures}
+        return ensembles.rankings([self.name], scores)[self.name]
 
 
-def fitness(settings: SearchSettings) -> Fitness:
-    """What to maximise under `settings`; the function raises ProxyError or StructureError where it cannot score.
-
-    Raises UnknownNameError for an unknown proxy, SettingsError for one that has no score of its own for a network.
-    """
-    info = _of_single_networks(evolved_on(settings))
-    name = info.name
+def _score_function(proxy: Proxy, settings: SearchSettings) -> Callable[[Candidate], float]:
+    """From a candidate to its score; raises ProxyError or StructureError where there is none."""
+    name = proxy.info.name
     if name == "zen_expected":
         expected = ExpectedZen(settings.resolution, settings.gamma, settings.use_se)
         return lambda candidate: expected(candidate.structure)
-    sign = info.sign
-    if info.needs == "cost":  # known already
-        return lambda candidate: sign * float(getattr(candidate.cost, name))
+    if proxy.info.needs == "cost":  # known already
+        return lambda candidate: float(getattr(candidate.cost, name))
+    once = _once(settings)
+    return lambda candidate: scores_of(candidate, [name], once)[name].value
+
+
+def _once(settings: SearchSettings) -> SearchSettings:
     # One repetition a candidate, as in Zen-NAS; its random numbers are the candidate's own.
-    once = replace(settings.scoring(), repeats=1)
-
-    def fit(candidate: Candidate) -> float:
-        return sign * score(candidate.structure, [name], replace(once, seed=candidate.seed))[name].value
-
-    return fit
+    return replace(settings, repeats=1)
 
 
-def _of_single_networks(info: ProxyInfo) -> ProxyInfo:
-    """`info`; raises SettingsError for a proxy that has no score for a single network."""
-    if info.needs == "population":
-        raise SettingsError(f"proxy {info.name} ranks populations, a search needs one that scores a network by itself")
-    return info
+def make(settings: SearchSettings) -> Objective:
+    """The objective of `settings.proxy`. Raises UnknownNameError, ProxyError for an expression that cannot be read."""
+    proxy = evolved_on(settings)
+    if proxy.ranking is not None:
+        return RankedProxies(proxy, settings)
+    return SingleProxy(proxy, settings)
 
 
-def runs_networks(settings: SearchSettings) -> bool:
-    """Whether the search, its confirmation or its report needs torch and a device."""
-    return (
-        is_confirmed(settings)
-        or evolved_on(settings).torch
-        or any(ensembles.find(name).info.torch for name in settings.report)
-    )
-
-
-def evaluate(candidate: Candidate, function: Fitness) -> Candidate:
-    """The candidate with its fitness, or with the error that it failed with."""
-    try:
-        value = function(candidate)
-    except (ProxyError, StructureError) as error:
-        return replace(candidate, error=str(error))
-    if not math.isfinite(value):
-        return replace(candidate, error=f"the score is {value}")
-    return replace(candidate, fitness=value)
-
-
-def measure(score: Score) -> Measure:
-    low, high = score.interval if score.interval is not None else (None, None)
-    return Measure(score.value, low, high)
-
-
-def is_confirmed(settings: SearchSettings) -> bool:
-    """Whether the best candidates are scored again by Monte Carlo before one is chosen."""
-    return settings.proxy.casefold() == CONFIRMED
-
-
-def own_measure(candidate: Candidate, settings: SearchSettings) -> dict[str, Measure]:
-    """The score that the search maximised, under its proxy's name and in its direction."""
-    info = evolved_on(settings)
-    if candidate.fitness is None:
-        return {}
-    return {info.name: Measure(candidate.fitness if info.higher_is_better else -candidate.fitness)}
-
-
-def reported(settings: SearchSettings) -> list[str]:
-    """The registered names of the proxies in `settings.report`, each once.
-
-    Raises UnknownNameError, and SettingsError for one that has no score for a single network.
-    """
-    infos = [_of_single_networks(ensembles.find(name).info) for name in settings.report]
-    return list(dict.fromkeys(info.name for info in infos))
-
-
-def scores_of(candidate: Candidate, names: Iterable[str], settings: SearchSettings) -> dict[str, Measure]:
-    """A candidate's scores by the named proxies, with intervals. Raises ProxyError or StructureError."""
-    found = score(candidate.structure, list(names), replace(settings.scoring(), seed=candidate.seed))
-    return {name: measure(one) for name, one in found.items()}
+register(ObjectiveKind("proxy", "the score of a proxy, or ranks by several", make))

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -21,24 +22,31 @@ from torch.nn import functional as F
 from PlainNet.masternet import MasterNet
 from zennas.data.base import Shown
 from zennas.named.teachers import Teacher, teacher_of
-from zennas.training.objective import Losses, Objective
-from zennas.training.recipe import Distillation, TrainingError
+from zennas.training.objectives.base import OBJECTIVES, Losses, Objective
+from zennas.training.recipe import Distillation, RecipeError, TrainingError
 from zennas.training.stages import Staged
+
+if TYPE_CHECKING:
+    from zennas.training.job import TrainingJob
 
 _GAIN = 1e-4
 """Of projections at the beginning: their outputs are small, so that the student is shaken little while they learn."""
 _BN_EPS = 1e-3
 
 
-def distilling(network: MasterNet, settings: Distillation, shown: Shown, label_smoothing: float) -> Distilling:
+def distilling(network: MasterNet, job: TrainingJob, shown: Shown) -> Distilling:
     """The objective of a student `network` that sees images as `shown`; projections are drawn from torch's generator.
 
-    Raises what `teacher_of` raises, and TrainingError where the teacher and the student do not go together.
+    Raises what `teacher_of` raises, RecipeError without a teacher, and TrainingError where the teacher and the student
+    do not go together.
     """
+    settings = job.distillation
+    if settings is None:
+        raise RecipeError("the objective distillation needs a teacher: say which with --teacher")
     path = None if settings.checkpoint is None else Path(settings.checkpoint)
     with torch.random.fork_rng(devices=[]):  # how a teacher is made decides nothing about the projections
         teacher = teacher_of(settings.teacher, path, settings.resolution, shown)
-    return Distilling(network, teacher, settings, shown, label_smoothing)
+    return Distilling(network, teacher, settings, shown, job.recipe.label_smoothing)
 
 
 class Distilling(Objective):
@@ -182,3 +190,6 @@ def _projection(inputs: int, outputs: int, settings: Distillation) -> nn.Sequent
     layers += [nn.BatchNorm2d(outputs, eps=_BN_EPS)] if settings.proj_bn else []
     layers += [nn.ReLU()] if settings.proj_relu else []
     return nn.Sequential(*layers)
+
+
+OBJECTIVES.add("distillation", distilling)

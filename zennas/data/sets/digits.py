@@ -1,18 +1,21 @@
-"""Handwritten digits of 8 by 8 pixels that come with scikit-learn: 1,437 to train, 360 to test."""
+"""`digits`: handwritten digits of 8 by 8 pixels that come with scikit-learn: 1,437 to train, 360 to test."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 
 from zennas.data.base import ImageSet, Split, Usual, in_memory
+from zennas.data.registry import DataSet, register
 
 TEST_SHARE = 0.2
 # Mirrored digits are other signs, and half a pixel of eight is far enough.
 USUAL = Usual(normalisation=None, crop="shift", flip=False, policy="svhn", shift=1 / 16)
 
 
-def digits(split: Split) -> ImageSet:
-    """One split for good, classes in proportion."""
+def digits(split: Split, folder: Path | None = None) -> ImageSet:
+    """One split for good, classes in proportion. folder: is not looked at."""
     import torch
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -23,3 +26,6 @@ def digits(split: Split) -> ImageSet:
     grey = torch.from_numpy(values[chosen]).view(-1, 1, 8, 8).mul(255 / 16).round_().to(torch.uint8)
     name = "digits, training images" if split == "train" else "digits, test images"
     return in_memory(name, tuple("0123456789"), labels[chosen], grey.expand(-1, 3, -1, -1).contiguous(), USUAL)
+
+
+register(DataSet("digits", 10, 8, USUAL, how_to_get="install scikit-learn", open=digits))

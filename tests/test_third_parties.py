@@ -1,0 +1,76 @@
+"""Parts that an installed distribution of somebody else announces are found by name, without a fork."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.third_party import install
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Python's path where the distribution is installed."""
+    folder = tmp_path_factory.mktemp("site")
+    install(folder)
+    return os.pathsep.join([str(folder), str(ROOT)])
+
+
+def run(path: str, *arguments: str) -> str:
+    result = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_a_proxy_scores_a_block_from_the_command_line(path: str) -> None:
+    structure = "SuperConvK3BNRELU(3,8,1,1)AcmeConv(8)AcmeConv(8)"
+    found = json.loads(run(path, "-m", "zennas", "score", structure, "--proxy", "acme_blocks", "--json"))
+    assert "acme_blocks" in json.dumps(found)
+    assert "3.0" in json.dumps(found)
+
+
+def test_blocks_and_spaces_are_found_by_name(path: str) -> None:
+    code = """
+import PlainNet, SearchSpace, ZeroShotProxy
+structure = PlainNet.parse("SuperConvK3BNRELU(3,8,1,1)AcmeConv(8)")
+found = PlainNet.cost(structure, resolution=16, num_classes=10)
+assert found.params == 8 * 27 + 16 + 8 * 72 + 16 + 90 and found.layers == 1, found
+assert SearchSpace.load_space("ACME").name == "acme"
+assert "acme_count" in ZeroShotProxy.PROXIES
+"""
+    run(path, "-c", code)
+
+
+def test_a_network_is_trained_on_a_foreign_data_set_and_evaluated_on_it(path: str, tmp_path: Path) -> None:
+    structure = "SuperConvK3BNRELU(3,8,1,1)"
+    chosen = ("--dataset", "dots", "--epochs", "1", "--device", "cpu", "--save-dir", str(tmp_path / "t"))
+    run(path, "-m", "zennas", "train", structure, *chosen)
+    card = json.loads((tmp_path / "t" / "train.json").read_text())
+    assert (card["dataset"], card["classes"]) == ("acme_dots", ["red", "green", "blue"])
+    found = json.loads(run(path, "-m", "zennas", "eval", str(tmp_path / "t"), "--json"))
+    assert found["images"] == 20
+
+
+def test_a_search_runs_in_a_foreign_space(path: str, tmp_path: Path) -> None:
+    code = f"""
+import sys, zennas
+found = zennas.search(budget_params="50k", max_layers=8, iterations=50, search_space="acme", proxy="acme_blocks",
+                      save_dir={str(tmp_path)!r})
+assert "torch" not in sys.modules
+print(found.best.structure)
+"""
+    assert run(path, "-c", code).startswith("SuperConvK3BNRELU(3,")

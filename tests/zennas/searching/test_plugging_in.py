@@ -1,0 +1,135 @@
+"""What third parties add to a search: strategies from a file; settings from a file; executors that decide nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.zennas.conftest import Run
+from zennas.common.errors import SettingsError
+from zennas.runs.store import FILE
+from zennas.searching.result import read_result
+from zennas.searching.runner import resume
+from zennas.searching.strategies.base import STRATEGIES
+
+SMALL = ["--budget-params", "60k", "--max-layers", "10", "--proxy", "zen_expected"]
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def climber(tmp_path: Path) -> Path:
+    return Path(shutil.copy(HERE / "hill_climbing.py", tmp_path / "climb.py"))
+
+
+def zennas_apart(*arguments: object) -> dict[str, Any]:
+    """`zennas search` in a process of its own, as what a file registers stays registered."""
+    done = subprocess.run(
+        [sys.executable, "-m", "zennas", "search", *map(str, arguments), "--json"], capture_output=True, check=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def essence(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: found[name] for name in ("best_structure", "scores", "counts", "failures")}
+
+
+def test_a_strategy_from_a_file_is_killed_resumed_and_ends_the_same(tmp_path: Path, climber: Path) -> None:
+    options = [*SMALL, "--strategy", climber, "--strategy-option", "changes=1", "--iterations", "20k"]
+    whole = zennas_apart(*options, "--save-dir", tmp_path / "whole")
+    assert whole["counts"]["tried"] == 20_000
+    process = subprocess.Popen(
+        [sys.executable, "-m", "zennas", "search", *map(str, options), "--save-dir", str(tmp_path / "parts")],
+        stdout=subprocess.DEVNULL,
+    )
+    while not (tmp_path / "parts" / FILE).exists() and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert essence(zennas_apart("--resume", tmp_path / "parts")) == essence(whole)
+    settings = (tmp_path / "parts" / "settings.toml").read_text()
+    assert f'strategy = "{climber.resolve()}:hill_climbing"' in settings
+    assert "changes = 1" in settings
+
+
+def test_a_strategy_whose_file_has_changed_is_refused(tmp_path: Path, climber: Path) -> None:
+    zennas_apart(*SMALL, "--strategy", climber, "--iterations", 50, "--save-dir", tmp_path / "run")
+    (tmp_path / "run" / "best_structure.txt").unlink()
+    climber.write_text(climber.read_text() + "\n# another one\n")
+    with pytest.raises(SettingsError, match=r"the strategy .*climb\.py:hill_climbing has changed since the run"):
+        resume(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        (["--strategy", "evolutoin"], "unknown search strategy 'evolutoin' (did you mean evolution?)"),
+        (["--strategy", "nowhere.py"], "there is no file"),
+        (["--strategy-option", "keep"], "expected NAME=VALUE"),
+        (["--strategy-option", "population-siz=3"], "has no option 'population_siz': did you mean population_size?"),
+        (["--strategy-option", "population_size=1"], "population_size is 1, expected at least 2"),
+        (["--strategy-option", "population_size=4", "--population-size", "5"], "population_size is given twice"),
+        (["--strategy", "random", "--population-size", "5"], "strategy random has no option 'population_size'"),
+        (["--objective", "beauty"], "unknown objective 'beauty'"),
+        (["--executor", "poole"], "unknown executor 'poole' (did you mean pool?)"),
+        (["--executor", "serial", "--workers", "2"], "the executor serial has one"),
+        (["--ahead", "0"], "expected a whole number from 1 to 4096"),
+    ],
+)
+def test_what_cannot_be_is_told_in_a_line(run: Run, option: list[str], says: str) -> None:
+    code, out, err = run("search", *SMALL, "--iterations", "20", "--save-dir", "mine", *option)
+    assert (code in (1, 2), out) == (True, "")
+    assert says in " ".join(err.replace("│", " ").split())
+    assert not Path("mine").exists()
+
+
+def test_another_strategy_by_name(run: Run) -> None:
+    options = ["--strategy", "random", "--strategy-option", "keep=5", "--iterations", "200"]
+    code, out, _ = run("search", *SMALL, *options, "--save-dir", "mine", "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert found["counts"]["tried"] == 200
+    result = read_result(Path("mine"))
+    assert result.settings.strategy_options == {"keep": 5}
+    assert STRATEGIES.names() >= ["evolution"]
+
+
+def test_settings_in_a_file_repeat_a_run_and_flags_go_before(run: Run) -> None:
+    options = ["--iterations", "150", "--population-size", "12", "--seed", "3", "--proxy", "flops"]
+    code, out, err = run("search", *SMALL, *options, "--save-dir", "first", "--json")
+    assert code == 0, err
+    first = json.loads(out)
+    code, out, err = run("search", "--config", "first/settings.toml", "--save-dir", "again", "--json")
+    assert code == 0, err
+    assert essence(json.loads(out)) == essence(first)
+    assert Path("again/settings.toml").read_text() == Path("first/settings.toml").read_text()
+    code, out, err = run("search", "--config", "first/settings.toml", "--seed", "4", "--save-dir", "other", "--json")
+    assert code == 0, err
+    assert essence(json.loads(out)) != essence(first)
+    assert read_result(Path("other")).settings.seed == 4
+    Path("wrong.toml").write_text("itrations = 5\n")
+    code, _, err = run("search", "--config", "wrong.toml", "--max-layers", "9")
+    assert (code, "did you mean iterations" in err) == (2, True)
+
+
+def test_ranks_in_a_population_are_searched_for_whatever_the_number_of_workers(tmp_path: Path, run: Run) -> None:
+    options = ["--proxy", "az_nas", "--search-space", "nasbench201", "--budget-params", "10M", "--iterations", "14"]
+    options += ["--resolution", "8", "--batch-size", "4", "--population-size", "4", "--device", "cpu"]
+    found = []
+    for workers in ("1", "2"):
+        code, out, err = run("search", *options, "--workers", workers, "--save-dir", workers, "--json")
+        assert code == 0, err
+        found.append(essence(json.loads(out)))
+    assert found[0] == found[1]
+    assert found[0]["counts"]["rejected"].get("score", 0) + found[0]["counts"]["members"] > 4
+    assert "az_nas" in found[0]["scores"]

@@ -1,0 +1,117 @@
+"""Files of settings, as TOML: what `--config` reads, and what every run writes so that it can be repeated.
+
+The fields of dataclasses stand at the top, each under its name; a field that holds a dataclass is a table. What is
+None is left out.
+
+    dataset = "digits"
+
+    [recipe]
+    epochs = 60
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from PlainNet.files import write_text
+from PlainNet.registry import nearest_names
+from zennas.common.errors import WrongSettingError
+from zennas.common.settings import Described, checked_value, described
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+SETTINGS_FILE = "settings.toml"
+"""In the folder of a run: the settings that repeat it."""
+
+
+class ConfigError(WrongSettingError):
+    """A file of settings that cannot be read, or that says what cannot be."""
+
+
+def read_config(path: Path, *kinds: type, also: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The settings in a file: by field of the dataclasses `kinds`; those of inner dataclasses in dicts of their own.
+
+    Only what the file says is there. also: further names at the top, each of text. Kind, range and choices of each are
+    checked. Raises ConfigError naming file, setting, value and what was expected.
+    """
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from None
+    except ValueError as error:  # of TOML, and of UTF-8
+        raise ConfigError(f"{path} is no TOML file: {' '.join(str(error).split())}") from None
+    texts = {name: found.pop(name) for name in also if name in found}
+    for name, value in texts.items():
+        if not isinstance(value, str) or not value:
+            raise ConfigError(f"{path}: {name} is {value!r}, expected text")
+    known = {one.name: one for kind in kinds for one in described(kind) if one.setting.stored}
+    return {**texts, **_read(path, "", found, known, also)}
+
+
+def write_config(path: Path, *instances: Any, also: Mapping[str, str] | None = None) -> None:
+    """Write the settings of dataclasses as `read_config` reads them, whole or not at all. Raises OSError."""
+    write_text(path, config_text(*instances, also=also))
+
+
+def config_text(*instances: Any, also: Mapping[str, str] | None = None) -> str:
+    """The same as text."""
+    content: dict[str, Any] = dict(also or {})
+    for instance in instances:
+        content |= _table(instance)
+    return tomli_w.dumps(content)
+
+
+def _read(
+    path: Path, where: str, found: dict[str, Any], known: Mapping[str, Described], also: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in found.items():
+        one, full = known.get(name), f"{where}{name}"
+        if one is None:
+            near = nearest_names(name, [*known, *also])
+            hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join([*also, *known])}"
+            table = f" in [{where.removesuffix('.')}]" if where else ""
+            raise ConfigError(f"{path}: unknown setting {name!r}{table} ({hint})")
+        if not one.kind.nested:
+            values[name] = _value(path, one, value, full)
+        elif one.kind.many:
+            if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+                raise ConfigError(f"{path}: {full} is {value!r}, expected tables, as in [[{full}]]")
+            values[name] = [_read(path, f"{full}.", each, _inner(one)) for each in value]
+        else:
+            if not isinstance(value, dict):
+                raise ConfigError(f"{path}: {full} is {value!r}, expected a table, as in [{full}]")
+            values[name] = _read(path, f"{full}.", value, _inner(one))
+    return values
+
+
+def _inner(one: Described) -> dict[str, Described]:
+    return {inner.name: inner for inner in described(one.kind.of) if inner.setting.stored}
+
+
+def _value(path: Path, one: Described, value: Any, name: str) -> Any:
+    checked = checked_value(one, value, ConfigError, f"{path}: {name}")
+    return float(checked) if one.kind.of is float and not one.kind.many else checked
+
+
+def _table(instance: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for one in described(type(instance)):
+        value = getattr(instance, one.name)
+        if value is None or not one.setting.stored:
+            continue
+        if one.kind.nested:
+            found[one.name] = [_table(each) for each in value] if one.kind.many else _table(value)
+        elif one.kind.many:
+            found[one.name] = [str(each) if isinstance(each, Path) else each for each in value]
+        else:
+            found[one.name] = str(value) if isinstance(value, Path) else dict(value) if one.kind.of is dict else value
+    return found

@@ -1,0 +1,32 @@
+"""`imagenet`: ILSVRC2012, of a thousand classes, as a folder of photographs in Zen-NAS's place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zennas.data.base import ImageSet, Split
+from zennas.data.folder import USUAL, image_folder
+from zennas.data.registry import DataSet, register
+
+
+def imagenet(split: Split, folder: Path | None) -> ImageSet:
+    """The photographs in `folder`, which has a folder for each class. Raises DataError."""
+    if folder is None or not folder.is_dir():
+        raise IMAGENET.absent(folder)
+    return image_folder(folder, split)
+
+
+IMAGENET = register(
+    DataSet(
+        "imagenet",
+        1000,
+        None,
+        USUAL,
+        how_to_get="unpack ILSVRC2012 there as train/CLASS/*.JPEG and val/CLASS/*.JPEG (it is had from its makers, on "
+        "request)",
+        open=imagenet,
+        folder="~/data/imagenet",
+        synonyms=("imagenet1k",),
+        assumed=True,
+    )
+)

@@ -1,0 +1,59 @@
+"""The best of a search, scored again: by Monte Carlo where it evolved on an expectation; the winner by others too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PlainNet import StructureError
+from zennas.runs.candidate import Candidate
+from zennas.runs.store import Store
+from zennas.searching.scoring import CONFIRMATION, CONFIRMED, is_confirmed, reported, scores_of
+from zennas.searching.settings import SearchSettings
+from ZeroShotProxy import ProxyError
+
+CONFIRMED_FACT = "confirmed"
+"""The ids of the candidates that were confirmed, best first."""
+
+
+def confirm(
+    store: Store, settings: SearchSettings, ranked: list[Candidate], progress: Callable[[int, int], None]
+) -> list[Candidate]:
+    """The `top` first of `ranked`; where the search is confirmed, in the order of their Monte-Carlo scores.
+
+    progress: called with how many of how many are done. Raises ProxyError where there are none.
+    """
+    if not ranked:
+        raise ProxyError(f"no structure could be scored; see the errors with: zennas runs {store.folder}")
+    top = ranked[: settings.top]
+    if not is_confirmed(settings):
+        return top
+    known = {candidate.id: candidate.measures for candidate in store.candidates(c.id for c in top)}
+    failure: Exception | None = None
+    for i, candidate in enumerate(top):
+        progress(i, len(top))
+        if CONFIRMED not in known[candidate.id]:
+            try:
+                known[candidate.id] = scores_of(candidate, CONFIRMATION, settings)
+                store.add_measures(candidate.id, known[candidate.id])
+            except ProxyError as error:
+                failure = error
+                store.add_failure(candidate.id, str(error))
+    progress(len(top), len(top))
+    confirmed = [candidate for candidate in top if CONFIRMED in known[candidate.id]]
+    if not confirmed:
+        raise ProxyError(f"none of the best {len(top)} could be confirmed; the last: {failure}")
+    confirmed.sort(key=lambda c: -known[c.id][CONFIRMED].value)
+    store.put({CONFIRMED_FACT: [candidate.id for candidate in confirmed]})
+    return confirmed
+
+
+def report(store: Store, settings: SearchSettings, best: Candidate) -> None:
+    """Score the winner with the proxies that rank nothing; one that fails is noted and costs no result."""
+    known = store.candidates([best.id])[0].measures
+    for name in reported(settings):
+        if name in known:
+            continue
+        try:
+            store.add_measures(best.id, scores_of(best, [name], settings))
+        except (ProxyError, StructureError) as error:
+            store.add_failure(best.id, str(error))

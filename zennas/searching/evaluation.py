@@ -1,0 +1,49 @@
+"""Evaluating the candidates of a search, in whatever process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from zennas.common.errors import ZennasError
+from zennas.runs.candidate import Candidate, Measure
+from zennas.searching.executors.base import Pending, WorkerDiedError
+from zennas.searching.objectives.base import objective_of
+from zennas.searching.settings import SearchSettings
+
+Outcome: TypeAlias = "dict[str, Measure] | str"
+"""The measures of a candidate, or why there are none."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What workers do for a search. torch: whether its objective runs networks."""
+
+    settings: SearchSettings
+    torch: bool
+
+    def prepare(self) -> Callable[[Candidate], Outcome]:
+        """The function that measures a candidate by the objective of these settings."""
+        measure = objective_of(self.settings).measure
+
+        def outcome(candidate: Candidate) -> Outcome:
+            try:
+                found = measure(candidate)
+            except ZennasError as error:
+                return str(error)
+            for value, _, _ in found.values():
+                if not math.isfinite(value):
+                    return f"the score is {value}"
+            return found
+
+        return outcome
+
+
+def evaluated(candidate: Candidate, pending: Pending[Outcome]) -> Candidate:
+    """The candidate with what came of it; one whose workers died is a failed one."""
+    try:
+        return candidate.evaluated(pending.result())
+    except WorkerDiedError as error:
+        return candidate.evaluated(str(error))
