@@ -260,7 +260,7 @@ class Darts(DecisionSpace):
         return read(text)
 
     def write(self, structure: Structure) -> str:
-        """Return the architecture of a network in the notation. Raises SearchSpaceError if the network is not in the space."""
+        """Return the architecture of a network in the notation. Raises SearchSpaceError if it is not in the space."""
         return write(structure)
 
     def canonical(self, structure: Structure) -> str:

@@ -283,7 +283,7 @@ class NASBench101(DecisionSpace):
         return network(Cell101.parse(text))
 
     def write(self, structure: Structure) -> str:
-        """Return the architecture of a network in the notation. Raises SearchSpaceError if the network is not in the space."""
+        """Return the architecture of a network in the notation. Raises SearchSpaceError if it is not in the space."""
         return str(cell_of(structure))
 
     def canonical(self, structure: Structure) -> str:
