@@ -42,6 +42,7 @@ class Param:
 
     @property
     def expected(self) -> str:
+        """The valid values in words, for messages."""
         if self.odd:
             return f"an odd number from {self.minimum} to {self.maximum}"
         return f"a number from {self.minimum} to {self.maximum}"

@@ -131,6 +131,7 @@ class BlockCost(NamedTuple):
 
     @property
     def cost(self) -> Cost:
+        """The cost without the shapes."""
         return Cost(self.params, self.flops, self.activations, self.layers)
 
 

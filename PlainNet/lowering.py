@@ -70,6 +70,7 @@ class Builder:
 
     @property
     def path(self) -> str:
+        """The dotted index of the current block."""
         return ".".join(self._path)
 
     @contextmanager
@@ -97,6 +98,7 @@ class Builder:
         bias: bool = False,
         dilation: int = 1,
     ) -> Value:
+        """Add a 2-D convolution with a square kernel and padding (extent - 1) // 2."""
         channels, size = self._image(x, "a convolution")
         if channels % groups or out_channels % groups:
             raise self.fail(f"{groups} groups do not divide {channels} input and {out_channels} output channels")
@@ -112,22 +114,28 @@ class Builder:
         return self._emit(op, (x,), Shape(out_channels, positions(op, size)))
 
     def batch_norm(self, x: Value) -> Value:
+        """Add batch normalisation."""
         self._image(x, "batch normalisation")
         return self._emit(BatchNorm(x.shape.channels), (x,), x.shape)
 
     def relu(self, x: Value) -> Value:
+        """Add a ReLU."""
         return self._emit(Relu(), (x,), x.shape)
 
     def swish(self, x: Value) -> Value:
+        """Add Swish, x * sigmoid(x)."""
         return self._emit(Swish(), (x,), x.shape)
 
     def sigmoid(self, x: Value) -> Value:
+        """Add a sigmoid."""
         return self._emit(Sigmoid(), (x,), x.shape)
 
     def max_pool(self, x: Value, kernel: int, stride: int) -> Value:
+        """Add max pooling with padding (kernel - 1) // 2."""
         return self._pool(x, MaxPool(kernel, stride))
 
     def avg_pool(self, x: Value, kernel: int, stride: int, ceil: bool = False) -> Value:
+        """Add average pooling with padding (kernel - 1) // 2, which averages exclude."""
         return self._pool(x, AvgPool(kernel, stride, ceil))
 
     def _pool(self, x: Value, op: MaxPool | AvgPool) -> Value:
@@ -138,25 +146,30 @@ class Builder:
         return self._emit(op, (x,), Shape(channels, positions(op, size)))
 
     def adaptive_avg_pool(self, x: Value, size: int) -> Value:
+        """Add average pooling to an output of `size` × `size` positions."""
         channels, _ = self._image(x, "pooling")
         return self._emit(AdaptiveAvgPool(size), (x,), Shape(channels, size))
 
     def flatten(self, x: Value) -> Value:
+        """Reshape features of 1×1 positions to a flat vector."""
         channels, size = self._image(x, "Flatten")
         if size != 1:  # the length, and the weights of the next layer, would depend on the resolution
             raise self.fail(f"Flatten takes 1×1 features, got {x.shape}: put AdaptiveAvgPool({channels},1) before it")
         return self._emit(Flatten(), (x,), Shape(channels, FLAT))
 
     def linear(self, x: Value, out_features: int, bias: bool = True) -> Value:
+        """Add a fully connected layer on a flat input."""
         if x.shape.size != FLAT:
             raise self.fail(f"Linear needs a flat input, got {x.shape}: put AdaptiveAvgPool and Flatten before it")
         self._count(x.shape.channels * out_features)
         return self._emit(Linear(x.shape.channels, out_features, bias), (x,), Shape(out_features, FLAT))
 
     def zero(self, x: Value) -> Value:
+        """Add zeros in the shape of `x`."""
         return self._emit(Zero(), (x,), x.shape)
 
     def shift(self, x: Value) -> Value:
+        """Shift `x` by one position up and one to the left, and fill with zeros."""
         self._image(x, "a shift")
         return self._emit(Shift(), (x,), x.shape)
 
@@ -169,16 +182,19 @@ class Builder:
         return self._emit(Truncate(channels), (x,), Shape(channels, x.shape.size))
 
     def add(self, x: Value, y: Value) -> Value:
+        """Add two values of the same shape."""
         if x.shape != y.shape:
             raise self.fail(f"cannot add {x.shape} and {y.shape}")
         return self._emit(Add(), (x, y), x.shape)
 
     def mul(self, x: Value, gate: Value) -> Value:
+        """Multiply `x` by a gate of shape (channels, 1, 1)."""
         if gate.shape != Shape(x.shape.channels, 1):
             raise self.fail(f"a gate of {gate.shape} does not fit {x.shape}")
         return self._emit(Mul(), (x, gate), x.shape)
 
     def concat(self, values: Sequence[Value]) -> Value:
+        """Concatenate values along channels."""
         sizes = {v.shape.size for v in values}
         if len(sizes) > 1:
             raise self.fail("cannot concatenate " + " and ".join(str(v.shape) for v in values))

@@ -40,6 +40,7 @@ class MasterNet(nn.Module):
         self._flat = graph.shape_of(graph.block_outputs[-1]).size == FLAT
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the logits (N, num_classes) of images (N, C, H, W)."""
         return self._classify(self.forward_pre_GAP(x))
 
     def forward_pre_GAP(self, x: Tensor) -> Tensor:

@@ -30,10 +30,12 @@ class Conv:
 
     @property
     def extent(self) -> int:
+        """The side of the window that the taps span."""
         return self.dilation * (self.kernel - 1) + 1
 
     @property
     def padding(self) -> int:
+        """The padding on each side."""
         return (self.extent - 1) // 2
 
 
@@ -65,6 +67,7 @@ class RowColumnConv:
 
     @property
     def padding(self) -> int:
+        """The padding on each side."""
         return (self.kernel - 1) // 2
 
     @property
@@ -95,7 +98,7 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Relu:
-    pass
+    """max(x, 0)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ class Swish:
 
 @dataclass(frozen=True, slots=True)
 class Sigmoid:
-    pass
+    """1 / (1 + exp(-x))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,7 @@ class MaxPool:
 
     @property
     def padding(self) -> int:
+        """The padding on each side."""
         return (self.kernel - 1) // 2
 
 
@@ -133,6 +137,7 @@ class AvgPool:
 
     @property
     def padding(self) -> int:
+        """The padding on each side."""
         return (self.kernel - 1) // 2
 
 

@@ -208,6 +208,7 @@ class Darts(DecisionSpace):
     name: str = "darts"
 
     def initial(self) -> Structure:
+        """Return the structure that a search starts from."""
         return self.start
 
     def sample(self, rng: Random) -> Structure:
@@ -215,6 +216,7 @@ class Darts(DecisionSpace):
         return self._network(_random_cell(rng), _random_cell(rng))
 
     def mutate(self, structure: Structure, rng: Random, changes: int = 1) -> Structure:
+        """Return the network with `changes` random edges changed."""
         genotype = genotype_of(structure)
         cells = [list(genotype.normal), list(genotype.reduce)]
         for i in rng.sample(range(4 * NODES), min(changes, 4 * NODES)):
@@ -223,12 +225,14 @@ class Darts(DecisionSpace):
         return self._network(tuple(cells[0]), tuple(cells[1]))
 
     def contains(self, structure: Structure) -> bool:
+        """Return whether `structure` is in the space."""
         try:
             return self._why_not(structure) is None
         except SearchSpaceError:
             return False
 
     def decisions(self) -> tuple[Decision, ...]:
+        """Return the decisions of the space, in the order of `choices`."""
         return DECISIONS
 
     def encode(self, structure: Structure) -> tuple[int, ...]:
@@ -252,12 +256,15 @@ class Darts(DecisionSpace):
         return self._network(_edges_of_choices(choices[:half]), _edges_of_choices(choices[half:]))
 
     def read(self, text: str) -> Structure:
+        """Return the network of an architecture in the notation. Raises SearchSpaceError if the text is not one."""
         return read(text)
 
     def write(self, structure: Structure) -> str:
+        """Return the architecture of a network in the notation. Raises SearchSpaceError if it is not in the space."""
         return write(structure)
 
     def canonical(self, structure: Structure) -> str:
+        """Return a name that is equal for networks known to compute the same function of their weights."""
         return canonical(structure)
 
     def _why_not(self, structure: Structure) -> str | None:

@@ -46,6 +46,7 @@ class View:
 
 @cache
 def family_class(name: str) -> type[View]:
+    """Return the class of a family of blocks, which has the name of Zen-NAS's base class."""
     return type(name, (View,), {})
 
 
@@ -62,6 +63,7 @@ def _family(kind: BlockType) -> str:
 
 @cache
 def view_class(name: str) -> type[View]:
+    """Return the class of views of blocks of kind `name`."""
     return type(name, (family_class(_family(block_type(name))),), {})
 
 
@@ -144,12 +146,15 @@ class FileSpace:
 
     @property
     def name(self) -> str:
+        """The path of the file."""
         return str(self.path)
 
     def initial(self) -> Structure:
+        """Return the structure that a search starts from."""
         return self.start
 
     def sample(self, rng: Random) -> Structure:
+        """Return a random structure: the initial one after 10 to 60 mutations."""
         return random_walk(self, rng)
 
     def contains(self, structure: Structure) -> bool:
@@ -157,6 +162,7 @@ class FileSpace:
         return in_channels(structure.blocks[0]) == in_channels(self.start.blocks[0])
 
     def mutate(self, structure: Structure, rng: Random, changes: int = 1) -> Structure:
+        """Return a copy of `structure` with up to `changes` blocks replaced or removed by the user's function."""
         blocks: list[list[BlockSpec]] = [[spec] for spec in structure.blocks]
         for i in dict.fromkeys(int(rng.random() * len(blocks)) for _ in range(changes)):
             blocks[i] = self._choose(structure, i, rng)

@@ -49,6 +49,7 @@ class Genotype:
 
     @property
     def nodes(self) -> int:
+        """The number of nodes in each cell."""
         return len(self.normal) // 2
 
     @classmethod

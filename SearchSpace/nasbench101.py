@@ -70,6 +70,7 @@ class Cell101:
 
     @property
     def output(self) -> int:
+        """The number of the output vertex."""
         return len(self.operations) + 1
 
     @classmethod
@@ -224,6 +225,7 @@ class NASBench101(DecisionSpace):
     name: str = "nasbench101"
 
     def initial(self) -> Structure:
+        """Return the structure that a search starts from."""
         return network(self.start)
 
     def sample(self, rng: Random) -> Structure:
@@ -236,12 +238,14 @@ class NASBench101(DecisionSpace):
                 continue
 
     def mutate(self, structure: Structure, rng: Random, changes: int = 1) -> Structure:
+        """Return the network after `changes` random changes, each to a different cell."""
         cell = cell_of(structure)
         for _ in range(changes):
             cell = _mutated(cell, rng)
         return network(cell)
 
     def contains(self, structure: Structure) -> bool:
+        """Return whether `structure` is in the space."""
         try:
             cell_of(structure)
         except SearchSpaceError:
@@ -249,6 +253,7 @@ class NASBench101(DecisionSpace):
         return True
 
     def decisions(self) -> tuple[Decision, ...]:
+        """Return the decisions of the space, in the order of `choices`."""
         return DECISIONS
 
     def encode(self, structure: Structure) -> tuple[int, ...]:
@@ -274,12 +279,15 @@ class NASBench101(DecisionSpace):
         return network(pruned([OPERATIONS[i] for i in choices[len(EDGES) :]], edges))
 
     def read(self, text: str) -> Structure:
+        """Return the network of an architecture in the notation. Raises SearchSpaceError if the text is not one."""
         return network(Cell101.parse(text))
 
     def write(self, structure: Structure) -> str:
+        """Return the architecture of a network in the notation. Raises SearchSpaceError if it is not in the space."""
         return str(cell_of(structure))
 
     def canonical(self, structure: Structure) -> str:
+        """Return a name that is equal for networks known to compute the same function of their weights."""
         return canonical(cell_of(structure))
 
 

@@ -197,6 +197,7 @@ class NASBench201(DecisionSpace):
     name: str = "nasbench201"
 
     def initial(self) -> Structure:
+        """Return the structure that a search starts from."""
         return network(self.start)
 
     def sample(self, rng: Random) -> Structure:
@@ -204,6 +205,7 @@ class NASBench201(DecisionSpace):
         return network(Cell201(tuple(rng.randrange(len(OPERATIONS)) for _ in EDGES)))
 
     def mutate(self, structure: Structure, rng: Random, changes: int = 1) -> Structure:
+        """Return the network with other operations on `changes` random edges."""
         edges = list(cell_of(structure).edges)
         for i in rng.sample(range(len(edges)), min(changes, len(edges))):
             others = [operation for operation in range(len(OPERATIONS)) if operation != edges[i]]
@@ -211,6 +213,7 @@ class NASBench201(DecisionSpace):
         return network(Cell201(tuple(edges)))
 
     def contains(self, structure: Structure) -> bool:
+        """Return whether `structure` is in the space."""
         try:
             cell_of(structure)
         except SearchSpaceError:
@@ -218,22 +221,28 @@ class NASBench201(DecisionSpace):
         return True
 
     def decisions(self) -> tuple[Decision, ...]:
+        """Return the decisions of the space, in the order of `choices`."""
         return DECISIONS
 
     def encode(self, structure: Structure) -> tuple[int, ...]:
+        """Return the operation on each edge, as indices. Raises SearchSpaceError if `structure` is not in the space."""
         return cell_of(structure).edges
 
     def decode(self, choices: Sequence[int]) -> Structure:
+        """Return the network of six operations. Raises SearchSpaceError unless there are six valid indices."""
         check_choices(DECISIONS, choices)
         return network(Cell201(tuple(choices)))
 
     def read(self, text: str) -> Structure:
+        """Return the network of an architecture in the notation. Raises SearchSpaceError if the text is not one."""
         return network(Cell201.parse(text))
 
     def write(self, structure: Structure) -> str:
+        """Return the architecture of a network in the notation. Raises SearchSpaceError if it is not in the space."""
         return str(cell_of(structure))
 
     def canonical(self, structure: Structure) -> str:
+        """Return a name that is equal for networks known to compute the same function of their weights."""
         return canonical(cell_of(structure))
 
 

@@ -32,6 +32,7 @@ def channel_options(channels: int, most: int) -> tuple[int, ...]:
 
 @cache
 def sub_layer_options(sub_layers: int) -> tuple[int, ...]:
+    """Return the numbers of sub-layers that a mutation can choose, at least 1."""
     return tuple(sub_layers + step for step in SUB_LAYER_STEPS if sub_layers + step >= 1)
 
 
@@ -61,12 +62,15 @@ class SuperBlockSpace:
                 )
 
     def initial(self) -> Structure:
+        """Return the structure that a search starts from."""
         return self.start
 
     def sample(self, rng: Random) -> Structure:
+        """Return a random structure: the initial one after 10 to 60 mutations."""
         return random_walk(self, rng)
 
     def contains(self, structure: Structure) -> bool:
+        """Return whether mutations can lead to `structure`."""
         own = self.start.blocks
         blocks = structure.blocks
         if len(blocks) < 2 or not all(map(self._allowed, blocks)):
@@ -78,6 +82,7 @@ class SuperBlockSpace:
         return all(ends) and last_kept and joined and strides[0] == strides[1] and own[0].args[0] == blocks[0].args[0]
 
     def mutate(self, structure: Structure, rng: Random, changes: int = 1) -> Structure:
+        """Return a copy of `structure` with up to `changes` blocks replaced. The result may equal `structure`."""
         blocks = list(structure.blocks)
         changed: set[int] = set()
         deep = False
@@ -132,4 +137,5 @@ class SuperBlockSpace:
 
 
 def default_start(text: str, initial: Structure | None) -> Structure:
+    """Return `initial`, or the structure in `text` if `initial` is None."""
     return initial if initial is not None else parse(text)

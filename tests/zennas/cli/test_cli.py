@@ -98,7 +98,7 @@ def test_score_of_everything(run: Run) -> None:
     found = json.loads(out)
     assert {"zen", "zen_expected", "flops", "params", "random", "ntk", "vkdnw_single"} <= set(found)
     assert "az_nas" not in found
-    assert "a batch of 2, expected at least 4" in found["zico"]["error"]
+    assert "the batch has 2 images, expected at least 4" in found["zico"]["error"]
 
 
 def test_several_networks_are_ranked(run: Run) -> None:
@@ -112,7 +112,7 @@ def test_several_networks_are_ranked(run: Run) -> None:
     assert list(rows[0]["scores"]) == ["mean_rank(flops+params)", "flops"]
     code, out, error = run("score", SMALL, "--proxy", "vote")
     assert code == 1
-    assert "score several together" in error
+    assert "score several networks together" in error
 
 
 def test_doctor_is_content(run: Run) -> None:
