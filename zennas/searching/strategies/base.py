@@ -1,8 +1,8 @@
 """What a search strategy is: it proposes candidates, takes in what came of them, and can be saved and restored.
 
 A strategy is one file in this folder, or anywhere else: a class with the methods of `Search`, a frozen dataclass of its
-options, and one call of `register`. `admission.py` checks proposals against the budget, so that a strategy of a page is
-possible; `random.py` is the shortest one.
+options, and one call of `register`. `searching/admission.py` checks proposals against the budget, so that a strategy of
+a page is possible; `random.py` is the shortest one.
 """
 
 from __future__ import annotations
