@@ -87,7 +87,7 @@ for name in ("odd", "seeded"):
 """
     assert run(path, "-O", "-c", code).splitlines() == [
         "score_is_finite_and_inside_its_interval: ProxyError: proxy odd gives nan: not finite",
-        "`random` of seeded, by whether its score changes with the seed: False, expected True",
+        "`random` of seeded, by its scores from two seeds: False, expected True",
     ]
 
 

@@ -19,9 +19,8 @@ from zennas.searching.runner import NoWatcher, Watcher, resume, start
 from zennas.searching.settings import SearchSettings
 
 if TYPE_CHECKING:
-    from zennas.accuracy.comparison import Told as ExportTold
     from zennas.accuracy.evaluation import EvaluationResult
-    from zennas.accuracy.protocol import Told
+    from zennas.common.progress import AccuracyProgress, WorkProgress
     from zennas.correlation.result import CorrelateResult
     from zennas.correlation.runner import Watcher as CorrelateWatcher
     from zennas.exporting.runner import Exported
@@ -142,14 +141,14 @@ def evaluate(
     dataset: str | None = None,
     data_folder: str | Path | None = None,
     checkpoint: str | Path | None = None,
-    told: Told | None = None,
+    progress: AccuracyProgress | None = None,
     **settings: Any,
 ) -> EvaluationResult:
     """Accuracy of a trained model on the test images of a data set.
 
     model: the folder of a training, that of a search with one training in it, or a name of the zoo. dataset: as
     `zennas.data.open_set` takes it, None for the one that the model is for; data_folder: where CIFAR or ImageNet is.
-    checkpoint: a file with other weights. told: is called as it goes on. `settings` are the fields of
+    checkpoint: a file with other weights. progress: is called as it goes on. `settings` are the fields of
     `evaluating.How`: batch_size, precision, device, workers, skip_corrupt, resolution.
     Raises TargetError, UnknownNameError, CheckpointError, DataError, WrongSettingError, DeviceError, EvaluationError.
     """
@@ -158,7 +157,7 @@ def evaluate(
 
     how = How(**settings)
     found = trained_model(str(model), None if checkpoint is None else Path(checkpoint))
-    return evaluate_model(found, dataset, None if data_folder is None else Path(data_folder), how, told)
+    return evaluate_model(found, dataset, None if data_folder is None else Path(data_folder), how, progress)
 
 
 def export(
@@ -172,7 +171,7 @@ def export(
     calibration_images: int | None = None,
     skip_corrupt: bool = False,
     overwrite: bool = False,
-    told: ExportTold = lambda done, total, note: None,
+    progress: WorkProgress = lambda done, total, note: None,
     **options: str | int | None,
 ) -> Exported:
     """Write a trained network as a file for other programs, after the file was checked against PyTorch.
@@ -196,7 +195,7 @@ def export(
         calibration_images=calibration_images,
         skip_corrupt=skip_corrupt,
         overwrite=overwrite,
-        told=told,
+        progress=progress,
         **options,
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from latency.measuring.subject import of_structure
 from latency.predicting.table import KernelTable
 from PlainNet.files import write_text
 from PlainNet.ops import OpGraph
+from PlainNet.progress import WorkProgress, unwatched
 from PlainNet.registry import UnknownNameError
 
 REFERENCE_MS = (3.0, 50.0)
@@ -51,10 +52,6 @@ class Campaign:
         return cls(**{**stored, "measure": MeasureSettings(**measure)})
 
 
-Told = Callable[[int, int, str], None]
-"""Hears how many networks of how many are done, and which one is next."""
-
-
 @dataclass(frozen=True)
 class MeasuredNetwork:
     """The kernels of a network of the sample, and its median for the whole batch in ms."""
@@ -63,7 +60,7 @@ class MeasuredNetwork:
     ms: float
 
 
-def measure_sample(folder: Path, campaign: Campaign, told: Told = lambda done, total, name: None) -> None:
+def measure_sample(folder: Path, campaign: Campaign, progress: WorkProgress = unwatched) -> None:
     """Measure what is not in `folder` yet; a sample that is there may be made larger.
 
     Raises LatencyError; also where the folder holds a sample of other settings.
@@ -75,7 +72,7 @@ def measure_sample(folder: Path, campaign: Campaign, told: Told = lambda done, t
         if path.is_file():
             continue
         one = sampled(campaign.seed, index)
-        told(index, campaign.networks, str(one.structure))
+        progress(index, campaign.networks, str(one.structure))
         subject = of_structure(one.structure, one.resolution, one.num_classes, one.use_se)
         try:
             found = measure_blocks(subject, campaign.measure, campaign.repeats)
@@ -92,7 +89,7 @@ def measure_sample(folder: Path, campaign: Campaign, told: Told = lambda done, t
             "kernels": [[*kernel, ms] for kernel, ms in kernel_times(subject.graph, fusion, campaign.measure, found)],
         }
         write_text(path, json.dumps(stored))
-    told(campaign.networks, campaign.networks, "")
+    progress(campaign.networks, campaign.networks, "")
 
 
 def read_campaign(folder: Path) -> Campaign:

@@ -21,9 +21,9 @@ def train(
     targets: NDArray[np.float64],
     weights: NDArray[np.float64] | None = None,
     recipe: Recipe = Recipe(),
-    told: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Perceptron:
-    """Fit `targets` (N,) from `inputs` (N, features), least absolute deviations. `told` hears how many steps are
+    """Fit `targets` (N,) from `inputs` (N, features), least absolute deviations. `progress` hears how many steps are
     done.
     """
     low, high = inputs.min(0), inputs.max(0)
@@ -33,7 +33,7 @@ def train(
     x = torch.tensor((inputs - mean) * scale, dtype=torch.float32)
     y = torch.tensor((targets - centre) / spread, dtype=torch.float32)
     w = torch.ones(len(y)) if weights is None else torch.tensor(weights / weights.mean(), dtype=torch.float32)
-    network = _train(x, y, w, recipe, told)
+    network = _train(x, y, w, recipe, progress)
     layers = [
         (module.weight.detach().numpy().T.copy(), module.bias.detach().numpy().copy())
         for module in network
@@ -46,7 +46,7 @@ def train(
 
 
 def _train(
-    x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, recipe: Recipe, told: Callable[[int], None]
+    x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, recipe: Recipe, progress: Callable[[int], None]
 ) -> nn.Sequential:
     random = torch.Generator().manual_seed(recipe.seed)
     widths = [x.shape[1], *[recipe.width] * recipe.hidden]
@@ -70,7 +70,7 @@ def _train(
         optimizer.step()
         schedule.step()
         if step % 200 == 0:
-            told(step)
+            progress(step)
     return network
 
 

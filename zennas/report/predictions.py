@@ -5,10 +5,8 @@ structures.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from PlainNet.files import write_text
 from SearchSpace import load_space
 from SearchSpace.base import CellSpace
 from zennas.accuracy.tables.base import TableError
+from zennas.accuracy.tables.columns import architecture_column, table_text
 from zennas.named.networks import Network
 
 OVERHEAD = "overhead"
@@ -29,7 +28,6 @@ OVERHEAD = "overhead"
 _WHOLE = (*COLUMNS[1:], "groups", "out_height")
 _NOTED = 1000
 """Of so many architectures at most, evenly spread over a list, is told what is extrapolated: each is put together."""
-ARCHITECTURE_COLUMNS = ("arch", "arch_str", "architecture")
 
 
 @dataclass(frozen=True)
@@ -94,15 +92,12 @@ class Rows:
 
 
 def read_architectures(path: Path) -> list[str]:
-    """One a line, or the column `arch` or `arch_str` of a CSV; `.gz` is read too. Raises TableError."""
-    try:
-        stored = path.read_bytes()
-        text = (gzip.decompress(stored) if path.suffix == ".gz" else stored).decode("utf-8-sig")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise TableError(f"{path} cannot be read: {error}") from None
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    """One a line, or the column of a CSV with a name of `ARCHITECTURE_COLUMNS`; gzip or plain. Raises TableError."""
+    lines = [
+        (number, line.strip()) for number, line in enumerate(table_text(path).splitlines(), start=1) if line.strip()
+    ]
     header = _cells(path, *lines[0]) if lines else []
-    column = next((header.index(name) for name in ARCHITECTURE_COLUMNS if name in header), None)
+    column = architecture_column(header)
     if column is None:
         found = [line for _, line in lines]
     else:

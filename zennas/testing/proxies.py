@@ -84,9 +84,7 @@ def the_seed_decides(proxy: Proxy) -> str | None:
         return reason
     expect_equal(value(proxy), value(proxy), f"{proxy.info.name} twice with one seed")
     differs = value(proxy, settings=replace(SETTINGS, seed=1)) != value(proxy)
-    expect_equal(
-        proxy.info.random, differs, f"`random` of {proxy.info.name}, by whether its score changes with the seed"
-    )
+    expect_equal(proxy.info.random, differs, f"`random` of {proxy.info.name}, by its scores from two seeds")
     return None
 
 

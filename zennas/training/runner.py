@@ -12,7 +12,7 @@ from torch import nn
 from PlainNet.checkpoint import load_checkpoint
 from PlainNet.files import write_text
 from PlainNet.masternet import MasterNet, build
-from zennas.accuracy.protocol import Evaluation
+from zennas.accuracy.protocol import Evaluator
 from zennas.common.limits import check_resolution
 from zennas.data import DataError, ImageSet, normalisation_of, open_set
 from zennas.data.base import Shown
@@ -74,7 +74,7 @@ def _train(job: Job, folder: Path, where: Where, watcher: Watcher, checkpoint: P
         if checkpoint is not None:
             restore(state, identity, checkpoint)
         feed = Feed(train, job.recipe, shown, group, workers=where.workers, skip_corrupt=where.skip_corrupt)
-        evaluation = Evaluation(
+        evaluation = Evaluator(
             test,
             shown,
             group.device,
