@@ -14,7 +14,7 @@ import ZenNet
 from benchmarks.common import print_machine
 from PlainNet import parse
 from PlainNet.masternet import MasterNet, build
-from zennas.accuracy.protocol import Evaluation
+from zennas.accuracy.protocol import Evaluator
 from zennas.data import ImageSet
 from zennas.data.base import Shown, in_memory
 from zennas.data.sets.cifar import USUAL
@@ -59,7 +59,7 @@ def plain_loop(network: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
 def our_loop(network: MasterNet, train: ImageSet, test: ImageSet) -> tuple[float, float]:
     """Seconds of an epoch of `STEPS` steps with shifts and mirroring, and those of its data alone."""
     group, recipe, shown = Group(CPU), Recipe(epochs=1, batch_size=BATCH, lr=0.01), Shown(USUAL.normalisation, 32, 32)  # type: ignore[arg-type]
-    feed, evaluation = Feed(train, recipe, shown, group), Evaluation(test, shown, CPU)
+    feed, evaluation = Feed(train, recipe, shown, group), Evaluator(test, shown, CPU)
     state = new_state(Plain(network), recipe, group)
     train_epochs(state, feed, evaluation, recipe, group)
     began = time.perf_counter()

@@ -20,7 +20,7 @@ import torch
 import PlainNet
 from PlainNet.checkpoint import load_checkpoint, tensor_bytes
 from PlainNet.files import write_bytes, write_text
-from zennas.accuracy.protocol import Accuracy, Evaluation
+from zennas.accuracy.protocol import Accuracy, Evaluator
 from zennas.data import open_set
 from zennas.named.card import read_card
 from zennas.named.models import trained_model
@@ -66,7 +66,7 @@ def accuracy(run: Path, card: dict[str, Any], data: Path | None, weights: Path |
     model = trained_model(str(run))
     if weights is not None:
         load_checkpoint(model.network, weights)
-    return Evaluation(open_set(card["dataset"], "test", data), model.shown, torch.device("cpu"))(model.network)
+    return Evaluator(open_set(card["dataset"], "test", data), model.shown, torch.device("cpu"))(model.network)
 
 
 def stored(run: Path, card: dict[str, Any], data: Path | None, exact: Accuracy) -> tuple[bytes, Accuracy | None]:

@@ -31,6 +31,7 @@ ROOMS = (
     ("correlation", "training", "exporting"),
     ("report",),
     ("api",),
+    ("testing",),
     ("cli",),
     ("legacy", "__main__"),
 )

@@ -65,6 +65,32 @@ def test_a_network_is_trained_on_a_foreign_data_set_and_evaluated_on_it(path: st
     assert found["images"] == 20
 
 
+def test_the_contracts_are_handed_out_as_the_guide_says(path: str) -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text().partition("### In a distribution of your own")[2]
+    example = guide.partition("```python")[2].partition("```")[0]
+    run(path, "-O", "-c", f"{example}\ntest_our_parts_keep_the_contracts()")
+    found = run(path, "-c", "from zennas.testing import check_space; print(check_space('acme'))")
+    assert found == "['acme has no notation of its own']\n"
+
+
+def test_a_part_that_breaks_a_contract_is_told_what_is_wrong(path: str) -> None:
+    code = """
+from ZeroShotProxy.base import ProxyInfo, Score, register
+from zennas.testing import check_proxy
+register(ProxyInfo("odd", "no number", source="nowhere"), lambda target, settings: Score(float("nan")))
+register(ProxyInfo("seeded", "what it does not say", source="nowhere"), lambda target, s: Score(float(s.seed)))
+for name in ("odd", "seeded"):
+    try:
+        check_proxy(name)
+    except AssertionError as error:
+        print(error)
+"""
+    assert run(path, "-O", "-c", code).splitlines() == [
+        "score_is_finite_and_inside_its_interval: ProxyError: proxy odd gives nan: not finite",
+        "`random` of seeded, by its scores from two seeds: False, expected True",
+    ]
+
+
 def test_a_search_runs_in_a_foreign_space(path: str, tmp_path: Path) -> None:
     code = f"""
 import sys, zennas

@@ -22,9 +22,8 @@ from zennas.training.job import RunOptions, TrainingJob
 from zennas.training.recipe import Distillation, Recipe
 
 if TYPE_CHECKING:
-    from zennas.accuracy.comparison import Told as ExportTold
     from zennas.accuracy.evaluation import EvaluationResult
-    from zennas.accuracy.protocol import Told
+    from zennas.common.progress import AccuracyProgress, WorkProgress
     from zennas.correlation.result import CorrelateResult
     from zennas.correlation.runner import Watcher as CorrelateWatcher
     from zennas.exporting.runner import Exported
@@ -173,7 +172,7 @@ def evaluate(
     dataset: str | None = None,
     data_folder: str | Path | None = None,
     checkpoint: str | Path | None = None,
-    told: Told | None = None,
+    progress: AccuracyProgress | None = None,
     **settings: Any,
 ) -> EvaluationResult:
     """Accuracy of a trained model on the test images of a data set.
@@ -189,7 +188,7 @@ def evaluate(
 
     how = How(**settings)
     found = trained_model(str(model), None if checkpoint is None else Path(checkpoint))
-    return evaluate_model(found, dataset, None if data_folder is None else Path(data_folder), how, told)
+    return evaluate_model(found, dataset, None if data_folder is None else Path(data_folder), how, progress)
 
 
 def export(
@@ -203,7 +202,7 @@ def export(
     calibration_images: int | None = None,
     skip_corrupt: bool = False,
     overwrite: bool = False,
-    told: ExportTold = lambda done, total, note: None,
+    progress: WorkProgress = lambda done, total, note: None,
     **options: str | int | None,
 ) -> Exported:
     """Write a trained network as a file for other programs, after the file was checked against PyTorch.
@@ -227,7 +226,7 @@ def export(
         calibration_images=calibration_images,
         skip_corrupt=skip_corrupt,
         overwrite=overwrite,
-        told=told,
+        progress=progress,
         **options,
     )
 

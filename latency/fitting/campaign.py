@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from latency.measuring.subject import of_structure
 from latency.predicting.table import KernelTable
 from PlainNet.files import write_text
 from PlainNet.ops import OpGraph
+from PlainNet.progress import WorkProgress
 from PlainNet.registry import UnknownNameError
 
 REFERENCE_MS = (3.0, 50.0)
@@ -55,10 +56,6 @@ class Campaign:
         return cls(**{**stored, "measure": MeasureSettings(**measure)})
 
 
-Told = Callable[[int, int, str], None]
-"""Called with the number of finished networks, the total, and the structure of the next network."""
-
-
 @dataclass(frozen=True)
 class MeasuredNetwork:
     """A network of the sample: its kernels, and its median latency in ms for the whole batch."""
@@ -67,7 +64,7 @@ class MeasuredNetwork:
     ms: float
 
 
-def measure_sample(folder: Path, campaign: Campaign, told: Told = lambda done, total, name: None) -> None:
+def measure_sample(folder: Path, campaign: Campaign, progress: WorkProgress = unwatched) -> None:
     """Measure the networks that are not in `folder` yet. An existing sample can be extended.
 
     Raises LatencyError if a network cannot be measured, or if the folder contains a sample with other settings.
@@ -79,7 +76,7 @@ def measure_sample(folder: Path, campaign: Campaign, told: Told = lambda done, t
         if path.is_file():
             continue
         one = sampled(campaign.seed, index)
-        told(index, campaign.networks, str(one.structure))
+        progress(index, campaign.networks, str(one.structure))
         subject = of_structure(one.structure, one.resolution, one.num_classes, one.use_se)
         try:
             found = measure_blocks(subject, campaign.measure, campaign.repeats)
@@ -96,7 +93,7 @@ def measure_sample(folder: Path, campaign: Campaign, told: Told = lambda done, t
             "kernels": [[*kernel, ms] for kernel, ms in kernel_times(subject.graph, fusion, campaign.measure, found)],
         }
         write_text(path, json.dumps(stored))
-    told(campaign.networks, campaign.networks, "")
+    progress(campaign.networks, campaign.networks, "")
 
 
 def read_campaign(folder: Path) -> Campaign:

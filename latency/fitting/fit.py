@@ -6,7 +6,7 @@ measurements get rates from non-negative least squares. `scaled` then fits the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from latency.predicting.features import Hardware, columns, features, work
 from latency.predicting.models import Learned, Linear, Model, Widths
 from latency.predicting.profile import RANGED, Profile
 from latency.predicting.table import KernelTable, held_out, predict_kernels
+from PlainNet.progress import WorkProgress, unwatched
 
 LEAST_LEARNED = 300
 """A perceptron needs at least this many kernels."""
@@ -56,19 +57,11 @@ def recipe_for(rows: int, steps: int | None = None, seed: int = 0) -> Recipe:
     return Recipe(steps=steps or passes, rate=4e-3, decay=0.3, seed=seed)
 
 
-Told = Callable[[int, int, str], None]
-"""Called with the number of finished steps, the total, and what is being fitted."""
-
-
-def _silent(done: int, total: int, what: str) -> None:
-    pass
-
-
 def fit(
     table: KernelTable,
     blank: Profile,
     recipe: Recipe = Recipe(),
-    told: Told = _silent,
+    progress: WorkProgress = unwatched,
     share: float = 0.1,
     unsure_ms: float = 0.0,
 ) -> tuple[Profile, dict[str, Errors]]:
@@ -86,7 +79,7 @@ def fit(
         raise LatencyError(f"{len(known)} kernels are too few for a fit: measure more")
     parts = (tuple(k for k in kinds if k in WEIGHTED), tuple(k for k in kinds if k not in WEIGHTED))
     models = [
-        _model(known.where(partial(_is_of, kinds=here)), here, blank.hardware, recipe, told, unsure_ms)
+        _model(known.where(partial(_is_of, kinds=here)), here, blank.hardware, recipe, progress, unsure_ms)
         for here in parts
         if here
     ]
@@ -122,7 +115,12 @@ def ranges(kernels: Sequence[Kernel]) -> dict[str, dict[str, list[int]]]:
 
 
 def _model(
-    table: KernelTable, kinds: tuple[str, ...], hardware: Hardware, recipe: Recipe, told: Told, unsure_ms: float
+    table: KernelTable,
+    kinds: tuple[str, ...],
+    hardware: Hardware,
+    recipe: Recipe,
+    progress: WorkProgress,
+    unsure_ms: float,
 ) -> Model:
     assert table.ms is not None
     if len(table) < LEAST_LEARNED:
@@ -133,7 +131,7 @@ def _model(
     ms = np.array(table.ms)
     targets, weights = np.log(ms / base), ms / (ms + unsure_ms)
     what = "kernels with weights" if kinds[0] in WEIGHTED else "other kernels"
-    perceptron = train(inputs, targets, weights, recipe, lambda done: told(done, recipe.steps, what))
+    perceptron = train(inputs, targets, weights, recipe, lambda done: progress(done, recipe.steps, what))
     return Learned(kinds, perceptron, few_widths(table.kernels))
 
 

@@ -10,12 +10,13 @@ from latency.base import BACKENDS, LatencyError
 from latency.fitting.campaign import read_campaign, read_sample, references
 from latency.fitting.card import card, method
 from latency.fitting.errors import Errors, errors
-from latency.fitting.fit import Told, fit, held_out_errors, recipe_for, scaled
+from latency.fitting.fit import fit, held_out_errors, recipe_for, scaled
 from latency.predicting.hardware import named, processor
 from latency.predicting.models import traffic
 from latency.predicting.profile import Profile
 from latency.predicting.table import KernelTable, longer, merged, read_table
 from PlainNet.files import write_text
+from PlainNet.progress import WorkProgress
 
 LONG_MS = 0.1
 UNSURE_MS = 0.02
@@ -23,20 +24,27 @@ UNSURE_MS = 0.02
 
 
 def fit_table(
-    path: Path, blank: Profile, source: str, steps: int | None, seed: int, told: Told, *, memory: bool = True
+    path: Path,
+    blank: Profile,
+    source: str,
+    steps: int | None,
+    seed: int,
+    progress: WorkProgress,
+    *,
+    memory: bool = True,
 ) -> Profile:
     """Fit a profile to a CSV file of kernels.
 
     blank: a profile without models that describes device, back end and precision. source: text for the card. steps: of
-    training, None to choose by the number of kernels. told: called with the progress. memory: estimate kinds without
+    training, None to choose by the number of kernels. progress: called with the progress. memory: estimate kinds without
     weights that the table lacks from the bytes that they move. Raises LatencyError.
     """
     table = read_table(path, measured=True)
-    made, held = fit(table, blank, recipe_for(len(table), steps, seed), told)
+    made, held = fit(table, blank, recipe_for(len(table), steps, seed), progress)
     return _described(_with_traffic(made) if memory else made, source, held)
 
 
-def fit_folder(folder: Path, name: str, source: str, steps: int | None, seed: int, told: Told) -> Profile:
+def fit_folder(folder: Path, name: str, source: str, steps: int | None, seed: int, progress: WorkProgress) -> Profile:
     """Fit a profile to the folder of `zennas latency profile`. source: more text for the card. Raises LatencyError."""
     campaign = read_campaign(folder)
     table, networks, conditions = read_sample(folder)
@@ -57,7 +65,7 @@ def fit_folder(folder: Path, name: str, source: str, steps: int | None, seed: in
         models=(),
     )
     table = merged(table)
-    made, found = fit(table, blank, recipe_for(len(table), steps, seed), told, unsure_ms=UNSURE_MS)
+    made, found = fit(table, blank, recipe_for(len(table), steps, seed), progress, unsure_ms=UNSURE_MS)
     held = {**_of_long(made, table), **{f"{name}, of any length": one for name, one in found.items()}}
     made = scaled(
         _with_traffic(made), [network.kernels for network in networks], [network.ms for network in networks], UNSURE_MS

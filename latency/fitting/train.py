@@ -22,11 +22,11 @@ def train(
     targets: NDArray[np.float64],
     weights: NDArray[np.float64] | None = None,
     recipe: Recipe = Recipe(),
-    told: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Perceptron:
     """Fit `targets` (N,) from `inputs` (N, features) by least absolute deviations.
 
-    weights: (N,), of the deviations; None for equal weights. told: called with the number of finished steps.
+    weights: (N,), of the deviations; None for equal weights. progress: called with the number of finished steps.
     """
     low, high = inputs.min(0), inputs.max(0)
     mean, deviation = inputs.mean(0), inputs.std(0)
@@ -35,7 +35,7 @@ def train(
     x = torch.tensor((inputs - mean) * scale, dtype=torch.float32)
     y = torch.tensor((targets - centre) / spread, dtype=torch.float32)
     w = torch.ones(len(y)) if weights is None else torch.tensor(weights / weights.mean(), dtype=torch.float32)
-    network = _train(x, y, w, recipe, told)
+    network = _train(x, y, w, recipe, progress)
     layers = [
         (module.weight.detach().numpy().T.copy(), module.bias.detach().numpy().copy())
         for module in network
@@ -48,7 +48,7 @@ def train(
 
 
 def _train(
-    x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, recipe: Recipe, told: Callable[[int], None]
+    x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, recipe: Recipe, progress: Callable[[int], None]
 ) -> nn.Sequential:
     random = torch.Generator().manual_seed(recipe.seed)
     widths = [x.shape[1], *[recipe.width] * recipe.hidden]
@@ -72,7 +72,7 @@ def _train(
         optimizer.step()
         schedule.step()
         if step % 200 == 0:
-            told(step)
+            progress(step)
     return network
 
 

@@ -31,7 +31,7 @@ _MOST = 1 << 50
 """The limit for the products of a kernel and for the numbers that it reads, which are counted in 64 bits."""
 
 
-class TableError(LatencyError):
+class KernelTableError(LatencyError):
     """A table cannot be read; the message names file and line."""
 
 
@@ -64,23 +64,23 @@ def longer(table: KernelTable, ms: float) -> KernelTable:
 def read_table(path: Path, *, measured: bool = False) -> KernelTable:
     """Read a table of kernels.
 
-    measured: require the column latency_ms. Raises TableError, which names the line, if the table cannot be read.
+    measured: require the column latency_ms. Raises KernelTableError, which names the line, if the table cannot be read.
     """
     try:
         with _opened(path) as file:
             reader = csv.DictReader(file)
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
             if missing:
-                raise TableError(f"{path} has no column {missing[0]}, expected {', '.join(COLUMNS)}")
+                raise KernelTableError(f"{path} has no column {missing[0]}, expected {', '.join(COLUMNS)}")
             timed = LATENCY in (reader.fieldnames or ())
             if measured and not timed:
-                raise TableError(f"{path} has no column {LATENCY}, which a fit needs")
+                raise KernelTableError(f"{path} has no column {LATENCY}, which a fit needs")
             rows = [dict(row) for row in reader]
             found = [_row(row, timed, f"{path}, line {line}") for line, row in enumerate(rows, start=2)]
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
-        raise TableError(f"{path} cannot be read as a table of kernels: {error}") from None
+        raise KernelTableError(f"{path} cannot be read as a table of kernels: {error}") from None
     if not rows:
-        raise TableError(f"{path} has no rows")
+        raise KernelTableError(f"{path} has no rows")
     ms = tuple(ms for _, ms in found) if timed else None
     return KernelTable(tuple(kernel for kernel, _ in found), ms, tuple(rows))
 
@@ -93,27 +93,27 @@ def _opened(path: Path) -> IO[str]:
 
 def _row(row: dict[str, Any], timed: bool, place: str) -> tuple[Kernel, float]:
     if None in row or None in row.values():
-        raise TableError(f"{place}: the number of cells differs from the number of columns")
+        raise KernelTableError(f"{place}: the number of cells differs from the number of columns")
     kind = _NAMES.get(row["kind"] or "")
     if kind is None:
-        raise TableError(f"{place}: unknown kind {row['kind']!r}, expected {', '.join(_NAMES)}")
+        raise KernelTableError(f"{place}: unknown kind {row['kind']!r}, expected {', '.join(_NAMES)}")
     numbers = {name: _whole(row[name], name, place) for name in COLUMNS[1:-1]}
     added = _whole(row["fused_add"], "fused_add", place, least=0)
     if added > 1:
-        raise TableError(f"{place}: fused_add is {added}, expected 0 or 1")
+        raise KernelTableError(f"{place}: fused_add is {added}, expected 0 or 1")
     size, kernel, stride = numbers["in_height"], numbers["kernel"], numbers["stride"]
     if size != numbers["in_width"]:
-        raise TableError(f"{place}: the input is {size}×{numbers['in_width']}, only square ones can be predicted")
+        raise KernelTableError(f"{place}: the input is {size}×{numbers['in_width']}, only square ones can be predicted")
     given = row.get("out_height")
     out = _whole(given, "out_height", place) if given else positions(MaxPool(kernel, stride), size)
     if kind == GLOBAL_POOL:
         out = 1
     if out < 1:
-        raise TableError(f"{place}: a window of {kernel}×{kernel} does not fit an input of {size}×{size}")
+        raise KernelTableError(f"{place}: a window of {kernel}×{kernel} does not fit an input of {size}×{size}")
     channels, makes = numbers["in_channels"], numbers["out_channels"]
     groups = _whole(row["groups"], "groups", place) if row.get("groups") else channels if kind == DEPTHWISE else 1
     if channels % groups or makes % groups:
-        raise TableError(f"{place}: {groups} groups do not divide {channels} input and {makes} output channels")
+        raise KernelTableError(f"{place}: {groups} groups do not divide {channels} input and {makes} output channels")
     if kind == DEPTHWISE and not groups == channels == makes:
         kind = GROUPED
     found = Kernel(kind, numbers["batch"], channels, makes, size, out, kernel, stride, groups, bool(added))
@@ -122,12 +122,12 @@ def _row(row: dict[str, Any], timed: bool, place: str) -> tuple[Kernel, float]:
 
 
 def _check_size(kernel: Kernel, place: str) -> None:
-    """Raises TableError for a kernel that no device runs, because its work does not fit 64 bits."""
+    """Raises KernelTableError for a kernel that no device runs, because its work does not fit 64 bits."""
     length = kernel.kernel**2 * (kernel.in_channels // kernel.groups if kernel.kind in WEIGHTED else 1)
     products = kernel.batch * kernel.out_size**2 * kernel.out_channels * length
     numbers = kernel.batch * kernel.size**2 * kernel.in_channels
     if max(products, numbers) > _MOST:
-        raise TableError(
+        raise KernelTableError(
             f"{place}: the kernel is too large: {products:.2g} products of {numbers:.2g} inputs, at most {_MOST:.2g} "
             "can be predicted"
         )
@@ -137,9 +137,9 @@ def _whole(text: Any, name: str, place: str, least: int = 1) -> int:
     try:
         value = int(text)
     except (TypeError, ValueError):
-        raise TableError(f"{place}: {name} is {text!r}, expected a whole number") from None
+        raise KernelTableError(f"{place}: {name} is {text!r}, expected a whole number") from None
     if not least <= value <= _LARGEST:
-        raise TableError(f"{place}: {name} is {value}, expected {least} to {_LARGEST}")
+        raise KernelTableError(f"{place}: {name} is {value}, expected {least} to {_LARGEST}")
     return value
 
 
@@ -149,7 +149,7 @@ def _time(text: Any, place: str) -> float:
     except (TypeError, ValueError):
         value = math.nan
     if not (math.isfinite(value) and value > 0):
-        raise TableError(f"{place}: {LATENCY} is {text!r}, expected milliseconds above 0")
+        raise KernelTableError(f"{place}: {LATENCY} is {text!r}, expected milliseconds above 0")
     return value
 
 

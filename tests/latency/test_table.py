@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from latency.kernels import CONV, DEPTHWISE, GLOBAL_POOL, GROUPED, Kernel, by_kind
-from latency.predicting.table import COLUMNS, TableError, held_out, read_table
+from latency.predicting.table import COLUMNS, KernelTableError, held_out, read_table
 
 HEADER = ",".join(COLUMNS)
 GOOD = "regular,64,16,28,28,32,3,2,1"
@@ -61,25 +61,25 @@ def test_times_heights_and_gzip_are_read(tmp_path: Path) -> None:
     ],
 )
 def test_bad_rows_are_refused_with_their_place(tmp_path: Path, line: str, message: str) -> None:
-    with pytest.raises(TableError) as caught:
+    with pytest.raises(KernelTableError) as caught:
         read_table(table(tmp_path / "k.csv", GOOD, line))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_bad_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match="has no column stride"):
+    with pytest.raises(KernelTableError, match="has no column stride"):
         read_table(table(tmp_path / "k.csv", GOOD, header=HEADER.replace("stride", "strid")))
-    with pytest.raises(TableError, match="has no rows"):
+    with pytest.raises(KernelTableError, match="has no rows"):
         read_table(table(tmp_path / "k.csv"))
-    with pytest.raises(TableError, match="has no column latency_ms"):
+    with pytest.raises(KernelTableError, match="has no column latency_ms"):
         read_table(table(tmp_path / "k.csv", GOOD), measured=True)
-    with pytest.raises(TableError, match="expected milliseconds above 0"):
+    with pytest.raises(KernelTableError, match="expected milliseconds above 0"):
         read_table(table(tmp_path / "k.csv", f"{GOOD},nan", header=f"{HEADER},latency_ms"))
     (tmp_path / "k.csv.gz").write_bytes(b"no gzip")
-    with pytest.raises(TableError, match="cannot be read as a table"):
+    with pytest.raises(KernelTableError, match="cannot be read as a table"):
         read_table(tmp_path / "k.csv.gz")
-    with pytest.raises(TableError, match="cannot be read as a table"):
+    with pytest.raises(KernelTableError, match="cannot be read as a table"):
         read_table(tmp_path / "missing.csv")
 
 

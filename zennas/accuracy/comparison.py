@@ -11,6 +11,7 @@ import numpy as np
 
 from latency.measuring.measure import difference
 from zennas.common.errors import ZennasError
+from zennas.common.progress import WorkProgress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,8 +29,6 @@ IMAGES = sum(BATCHES)
 
 FileAnswers = Callable[["NDArray[np.float32]"], "NDArray[np.float32]"]
 """From normalised images (n, 3, R, R) to logits (n, classes), as an exported file gives them."""
-Told = Callable[[int, int, str], None]
-"""Who wants to know how far it is: images done, of how many, and what with."""
 
 
 class ComparisonError(ZennasError, RuntimeError):
@@ -142,20 +141,25 @@ def _largest(logits: NDArray[np.float32], expected: NDArray[np.float32]) -> floa
 
 
 def accuracies(
-    model: TrainedModel, answers: FileAnswers, images: ImageSet, batch_size: int, skip_corrupt: bool, told: Told
+    model: TrainedModel,
+    answers: FileAnswers,
+    images: ImageSet,
+    batch_size: int,
+    skip_corrupt: bool,
+    progress: WorkProgress,
 ) -> Accuracies:
     """The network's accuracy and the file's. Raises DataError."""
     import torch
 
-    from zennas.accuracy.protocol import Evaluation
+    from zennas.accuracy.protocol import Evaluator
 
-    measure = Evaluation(
+    measure = Evaluator(
         images, model.shown, torch.device("cpu"), batch_size=batch_size, workers=0, skip_corrupt=skip_corrupt
     )
     network = _Remembering(model.network)
     file = _Remembering(lambda batch: torch.from_numpy(answers(batch.numpy())))
-    before = measure(network, lambda done, total, top1: told(done, total, f"PyTorch: top-1 {top1:.2f} %"))
-    after = measure(file, lambda done, total, top1: told(done, total, f"the file: top-1 {top1:.2f} %"))
+    before = measure(network, lambda done, total, top1: progress(done, total, f"PyTorch: top-1 {top1:.2f} %"))
+    after = measure(file, lambda done, total, top1: progress(done, total, f"the file: top-1 {top1:.2f} %"))
     same = float((torch.cat(network.classes) == torch.cat(file.classes)).double().mean())
     return Accuracies(images.name, after.images, before, after, 100 * same)
 

@@ -21,7 +21,8 @@ from zennas.data import DataError, ImageSet, known_dataset, open_set
 if TYPE_CHECKING:
     import torch
 
-    from zennas.accuracy.protocol import Answers, Told
+    from zennas.accuracy.protocol import Answers
+    from zennas.common.progress import AccuracyProgress
     from zennas.data.base import Shown
     from zennas.named.models import TrainedModel
 
@@ -89,7 +90,7 @@ def evaluate_model(
     dataset: str | None = None,
     data_folder: Path | None = None,
     how: How = How(),
-    told: Told | None = None,
+    progress: AccuracyProgress | None = None,
 ) -> EvaluationResult:
     """Accuracy on the test images of a data set, see `zennas.data.open_set`; None for the one that the model is for.
 
@@ -98,7 +99,7 @@ def evaluate_model(
     import torch
 
     from PlainNet.device import device_of
-    from zennas.accuracy.protocol import Evaluation
+    from zennas.accuracy.protocol import Evaluator
     from zennas.data.preparation import memory_format
 
     device = device_of(how.device)
@@ -109,7 +110,7 @@ def evaluate_model(
     shown = _shown(model, how.resolution)
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(how.precision, torch.float32)
     network = model.network.to(device, dtype).to(memory_format=memory_format(device))
-    evaluation = Evaluation(
+    evaluation = Evaluator(
         images,
         shown,
         device,
@@ -119,7 +120,7 @@ def evaluate_model(
         dtype=dtype,
     )
     with _memory_told(device, how.batch_size, shown.resolution):
-        found = evaluation(_checked(network, model.name, device, how.precision), told)
+        found = evaluation(_checked(network, model.name, device, how.precision), progress)
     return EvaluationResult(
         model=model.name,
         dataset=images.name,

@@ -10,11 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from zennas.common.progress import AccuracyProgress
 from zennas.data import DataError, ImageSet, Shown
 from zennas.data.loading import Loader, in_batches
 from zennas.data.preparation import Normaliser, memory_format, view_of
@@ -38,13 +39,7 @@ class Accuracy:
         return asdict(self)
 
 
-class Told(Protocol):
-    """Who wants to know how far an evaluation is, and top-1 so far in per cent."""
-
-    def __call__(self, done: int, total: int, top1: float) -> None: ...
-
-
-class Evaluation:
+class Evaluator:
     """Measures networks on one set of images, again and again; workers stay.
 
     rank, world: which share of the images is looked at here. dtype: of the images shown.
@@ -71,7 +66,7 @@ class Evaluation:
         self._total = len(rows)
 
     @torch.no_grad()
-    def count(self, answers: Answers, told: Told | None = None) -> tuple[Tensor, tuple[str, ...]]:
+    def count(self, answers: Answers, progress: AccuracyProgress | None = None) -> tuple[Tensor, tuple[str, ...]]:
         """Images right at first, right among five, and seen, as a tensor (3,) in float64; and what was skipped."""
         counts = torch.zeros(3, dtype=torch.float64)
         skipped: list[str] = []
@@ -83,14 +78,14 @@ class Evaluation:
             best = logits.topk(min(5, logits.shape[1]), dim=1).indices == batch.labels[:, None]
             found = [int(best[:, 0].sum()), int(best.any(dim=1).sum()), len(batch.labels)]
             counts += torch.tensor(found, dtype=torch.float64)
-            if told is not None:
-                told(int(counts[2]) + len(skipped), self._total, 100 * float(counts[0] / counts[2]))
+            if progress is not None:
+                progress(int(counts[2]) + len(skipped), self._total, 100 * float(counts[0] / counts[2]))
         return counts, tuple(skipped)
 
-    def __call__(self, answers: Answers, told: Told | None = None) -> Accuracy:
+    def __call__(self, answers: Answers, progress: AccuracyProgress | None = None) -> Accuracy:
         """Raises DataError where no image could be read, or one is corrupt and must not be skipped."""
         began = time.monotonic()
-        counts, skipped = self.count(answers, told)
+        counts, skipped = self.count(answers, progress)
         return as_accuracy(counts, skipped, time.monotonic() - began)
 
 

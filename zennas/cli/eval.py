@@ -15,7 +15,7 @@ from zennas.common.limits import MAX_RESOLUTION
 
 if TYPE_CHECKING:
     from zennas.accuracy.evaluation import EvaluationResult
-    from zennas.accuracy.protocol import Told
+    from zennas.common.progress import AccuracyProgress
 
 NAMED = 3
 """So many of the images that were skipped are named."""
@@ -86,7 +86,7 @@ def evaluate(
             dataset=dataset,
             data_folder=data,
             checkpoint=checkpoint,
-            told=told,
+            progress=told,
             batch_size=batch_size,
             precision=precision.casefold(),
             device=device_name,
@@ -101,7 +101,7 @@ def evaluate(
 
 
 @contextmanager
-def evaluation_progress() -> Iterator[Told]:
+def evaluation_progress() -> Iterator[AccuracyProgress]:
     """A bar with the images done, and top-1 so far."""
     from zennas.cli.progress import counting_progress
 

@@ -101,7 +101,7 @@ def export(
             calibration_images=calibration_images,
             skip_corrupt=skip_corrupt,
             overwrite=overwrite,
-            told=told,
+            progress=told,
             target=target,
             precision=precision,
             max_batch=max_batch,

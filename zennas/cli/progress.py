@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from zennas.cli.errors import interruptible
 from zennas.common.numbers import counted
+from zennas.common.progress import WorkProgress
 from zennas.named.card import CHECKPOINT_FILE
 from zennas.runs.store import FILE
 from zennas.searching.runner import Watcher
@@ -134,12 +135,12 @@ def training_progress(epochs: int, batch_size: int, folder: Path, quiet: bool) -
 
 
 @contextmanager
-def counting_progress(what: str, advice: str) -> Iterator[Callable[[int, int, str], None]]:
+def counting_progress(what: str, advice: str) -> Iterator[WorkProgress]:
     """A bar for so many of so many, with a note; an interruption says `advice`."""
     with interruptible(lambda: advice), bar() as progress:
         task = progress.add_task(what, total=None, note="")
 
-        def told(done: int, total: int, note: str) -> None:
+        def progressed(done: int, total: int, note: str) -> None:
             progress.update(task, completed=done, total=total, note=note[:60])
 
-        yield told
+        yield progressed

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latency.base import UnavailableError
-from zennas.accuracy.comparison import IMAGES, Accuracies, Check, ComparisonError, Told, accuracies, checked
+from zennas.accuracy.comparison import IMAGES, Accuracies, Check, ComparisonError, accuracies, checked
 from zennas.accuracy.images import BATCH, Calibration, batches, needed, noise, spread
 from zennas.common.errors import WrongSettingError
 from zennas.common.files import check_writable
+from zennas.common.progress import WorkProgress, unwatched
 from zennas.data import ImageSet
 from zennas.exporting.base import FORMATS, ExportError, ExportJob, Format, Plan, settled
 from zennas.exporting.sidecar import described
@@ -51,7 +52,7 @@ def export(
     calibration_images: int | None = None,
     skip_corrupt: bool = False,
     overwrite: bool = False,
-    told: Told = lambda done, total, note: None,
+    progress: WorkProgress = unwatched,
     **options: str | int | None,
 ) -> Exported:
     """Write a trained network as a file for other programs, once it computes what PyTorch does.
@@ -91,7 +92,7 @@ def export(
         raise ExportError(str(error)) from None
     accuracy = None
     if shown.test is not None:
-        accuracy = accuracies(model, answers, shown.test, size, skip_corrupt, told)
+        accuracy = accuracies(model, answers, shown.test, size, skip_corrupt, progress)
     sidecar = described(form, job, content, check, accuracy, calibration)
     write_both(path, content, json.dumps(sidecar, indent=2, allow_nan=False) + "\n")
     return Exported(path, sidecar, check, accuracy, form.usage(path))

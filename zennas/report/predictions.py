@@ -6,10 +6,8 @@ Structures are predicted without torch.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from PlainNet.files import write_text
 from SearchSpace import load_space
 from SearchSpace.base import CellSpace
 from zennas.accuracy.tables.base import TableError
+from zennas.accuracy.tables.columns import architecture_column, table_text
 from zennas.named.networks import Network
 
 OVERHEAD = "overhead"
@@ -99,18 +98,15 @@ class Rows:
 
 
 def read_architectures(path: Path) -> list[str]:
-    """Read architectures, one per line or from the column `arch` or `arch_str` of a CSV file; `.gz` works as well.
+    """Read architectures, one per line or from a CSV column named in `ARCHITECTURE_COLUMNS`; `.gz` works as well.
 
     Raises TableError, which names the line, if the file cannot be read.
     """
-    try:
-        stored = path.read_bytes()
-        text = (gzip.decompress(stored) if path.suffix == ".gz" else stored).decode("utf-8-sig")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise TableError(f"{path} cannot be read: {error}") from None
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    lines = [
+        (number, line.strip()) for number, line in enumerate(table_text(path).splitlines(), start=1) if line.strip()
+    ]
     header = _cells(path, *lines[0]) if lines else []
-    column = next((header.index(name) for name in ARCHITECTURE_COLUMNS if name in header), None)
+    column = architecture_column(header)
     if column is None:
         found = [line for _, line in lines]
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from random import Random
 from statistics import median
@@ -14,6 +14,7 @@ from latency.measuring.measure import measure
 from latency.predicting.profile import Profile
 from PlainNet import parse
 from PlainNet.cost import cost
+from PlainNet.progress import WorkProgress, unwatched
 from SearchSpace import load_space
 from zennas.budget.meters import here
 from zennas.named.networks import Network, network
@@ -62,7 +63,7 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class ProfileEvaluation:
     """Errors of predictions. errors: over `rows`, at least one; `refused` networks are not included."""
 
     rows: tuple[Row, ...]
@@ -104,8 +105,8 @@ def evaluate(
     profile: Profile,
     networks: Sequence[Network],
     settings: MeasureSettings,
-    told: Callable[[int, int, str], None] = lambda done, total, name: None,
-) -> Evaluation:
+    progress: WorkProgress = unwatched,
+) -> ProfileEvaluation:
     """Measure and predict each network. Networks that are refused are left out, with the reason.
 
     Raises LatencyError if all networks are refused, UnavailableError if the back end cannot run here at all.
@@ -113,21 +114,21 @@ def evaluate(
     rows: list[Row] = []
     refused: list[Refused] = []
     for i, one in enumerate(networks):
-        told(i, len(networks), one.name)
+        progress(i, len(networks), one.name)
         try:
             rows.append(_row(one, profile, settings))
         except UnavailableError:  # this has nothing to do with the network
             raise
         except LatencyError as reason:
             refused.append(Refused(one.name, str(reason)))
-    told(len(networks), len(networks), "")
+    progress(len(networks), len(networks), "")
     if refused and not rows:
         raise LatencyError(
             f"profile {profile.name} cannot be evaluated, {len(refused)} of {len(networks)} networks were refused; "
             f"the first: {refused[0]}"
         )
     found = errors([row.predicted_ms for row in rows], [row.measured_ms for row in rows])
-    return Evaluation(tuple(rows), found, tuple(refused))
+    return ProfileEvaluation(tuple(rows), found, tuple(refused))
 
 
 def _row(one: Network, profile: Profile, settings: MeasureSettings) -> Row:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from zennas.accuracy.protocol import Accuracy, Evaluation, as_accuracy
+from zennas.accuracy.protocol import Accuracy, Evaluator, as_accuracy
 from zennas.training.distributed import Group
 from zennas.training.feed import Feed, Given
 from zennas.training.recipe import Recipe, TrainingError
@@ -45,7 +45,7 @@ class NoWatcher:
 def train_epochs(
     state: State,
     feed: Feed,
-    evaluation: Evaluation,
+    evaluation: Evaluator,
     recipe: Recipe,
     group: Group,
     watcher: Watcher = NoWatcher(),
@@ -156,7 +156,7 @@ def _runner(objective: nn.Module, recipe: Recipe, group: Group) -> nn.Module:
     return DistributedDataParallel(objective, device_ids=ids)
 
 
-def _tested(state: State, evaluation: Evaluation, group: Group) -> Accuracy:
+def _tested(state: State, evaluation: Evaluator, group: Group) -> Accuracy:
     began = time.monotonic()
     group.spread(list(state.result.buffers()))  # batch-norm's statistics differ where it is not synchronised
     counts, skipped = evaluation.count(state.result.eval())

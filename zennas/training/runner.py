@@ -12,7 +12,7 @@ from torch import nn
 from PlainNet.checkpoint import load_checkpoint
 from PlainNet.files import write_text
 from PlainNet.masternet import MasterNet, build
-from zennas.accuracy.protocol import Evaluation
+from zennas.accuracy.protocol import Evaluator
 from zennas.common.config import SETTINGS_FILE, config_text
 from zennas.data import DataError, ImageSet, lasting_dataset, normalisation_of, open_set
 from zennas.data.base import Shown
@@ -78,7 +78,7 @@ def _train(
         if checkpoint is not None:
             restore(state, identity, checkpoint)
         feed = Feed(train, job.recipe, shown, group, workers=options.workers, skip_corrupt=options.skip_corrupt)
-        evaluation = Evaluation(
+        evaluation = Evaluator(
             test,
             shown,
             group.device,

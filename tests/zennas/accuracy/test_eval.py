@@ -198,7 +198,7 @@ def test_processes_where_they_pay(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_function(digits_model: Path) -> None:
     seen: list[tuple[int, int, float]] = []
     result = zennas.evaluate(
-        digits_model, batch_size=100, device="cpu", told=lambda done, total, top1: seen.append((done, total, top1))
+        digits_model, batch_size=100, device="cpu", progress=lambda done, total, top1: seen.append((done, total, top1))
     )
     assert isinstance(result, EvaluationResult)
     assert [(done, total) for done, total, _ in seen] == [(100, 360), (200, 360), (300, 360), (360, 360)]

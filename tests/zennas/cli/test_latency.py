@@ -94,13 +94,15 @@ def test_predictions_of_architectures(run: Run, tmp_path: Path) -> None:
     ]
     assert [space.write(space.read(cell)) for cell in cells] == cells
     (tmp_path / "archs.txt").write_text("\n".join(cells) + "\n")
-    (tmp_path / "archs.csv").write_text("index,arch_str\n" + "\n".join(f"{i},{c}" for i, c in enumerate(cells)) + "\n")
+    lines = "\n".join(f"{i},{c}" for i, c in enumerate(cells)) + "\n"
+    (tmp_path / "archs.csv").write_text(f"index,arch_str\n{lines}")
+    (tmp_path / "structures.csv").write_text(f"index,Structure\n{lines}")
     found = []
-    for name in ("archs.txt", "archs.csv"):
+    for name in ("archs.txt", "archs.csv", "structures.csv"):
         code, out, _ = run("latency", "predict", "--space", "nasbench201", "--archs", name, "--profile", V100)
         assert code == 0
         found.append(list(csv.DictReader(out.splitlines())))
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
     assert [row["arch"] for row in found[0]] == cells
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
-from zennas.accuracy.protocol import Evaluation
+from zennas.accuracy.protocol import Evaluator
 from zennas.data import DataError, ImageSet, Normalisation, open_set
 from zennas.data.base import Shown
 from zennas.data.loading import Batch, Key, Loader
@@ -117,11 +117,11 @@ def test_corrupt_images_that_are_skipped_are_told_of(broken_pets: Path) -> None:
     assert found[0].labels.tolist() == [0, 0, 0, 1]
     assert len(found[1].labels) == 0
     assert [len(batch.skipped) for batch in found] == [1, 1]
-    evaluation = Evaluation(images, SHOWN, CPU, batch_size=2, skip_corrupt=True)
+    evaluation = Evaluator(images, SHOWN, CPU, batch_size=2, skip_corrupt=True)
     result = evaluation(lambda x: torch.eye(2)[torch.zeros(len(x), dtype=torch.int64)])
     assert (result.top1, result.images, len(result.skipped)) == (75, 4, 1)
     with pytest.raises(DataError, match="cannot be read"):
-        Evaluation(images, SHOWN, CPU, batch_size=2)(lambda x: torch.zeros(len(x), 2))
+        Evaluator(images, SHOWN, CPU, batch_size=2)(lambda x: torch.zeros(len(x), 2))
 
 
 def test_images_in_memory_are_indexed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,14 +152,14 @@ def test_shares_of_processes_add_up(world: int) -> None:
     images = open_set("digits", "test")
     counts = torch.zeros(3, dtype=torch.float64)
     for rank in range(world):
-        evaluation = Evaluation(images, SHOWN, CPU, batch_size=50, rank=rank, world=world)
+        evaluation = Evaluator(images, SHOWN, CPU, batch_size=50, rank=rank, world=world)
         counts += evaluation.count(right(images, iter(range(rank, 360, world))))[0]
     assert counts.tolist() == [180, 360, 360]
 
 
 def test_an_evaluation_can_be_repeated() -> None:
     images = open_set("digits", "test")
-    evaluation = Evaluation(images, SHOWN, CPU, batch_size=100)
+    evaluation = Evaluator(images, SHOWN, CPU, batch_size=100)
     found = [evaluation(right(images, iter(range(360)))) for _ in range(2)]
     assert [one.top1 for one in found] == [50, 50]
     assert [one.top5 for one in found] == [100, 100]

@@ -19,7 +19,7 @@ from latency.base import UnavailableError
 from tests.zennas.conftest import Run
 from zennas.accuracy.comparison import checked
 from zennas.accuracy.images import batches, needed, spread
-from zennas.accuracy.protocol import Evaluation
+from zennas.accuracy.protocol import Evaluator
 from zennas.common.errors import WrongSettingError
 from zennas.data import DataError
 from zennas.exporting import ExportError
@@ -139,7 +139,7 @@ def test_photographs_are_shown_as_they_are_evaluated(model: Path, tmp_path: Path
     assert sets.test is not None
     shown = np.concatenate(list(batches(sets.test, spread(sets.test, 10), found.shown, size=3)))
     seen: list[torch.Tensor] = []
-    Evaluation(sets.test, found.shown, torch.device("cpu"))(lambda x: seen.append(x) or found.network(x))
+    Evaluator(sets.test, found.shown, torch.device("cpu"))(lambda x: seen.append(x) or found.network(x))
     assert np.array_equal(shown, torch.cat(seen).numpy())
     made = zennas.export(model, "pt2", dataset=str(folder))
     assert made.accuracy is not None

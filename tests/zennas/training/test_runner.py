@@ -20,7 +20,7 @@ import zennas
 from PlainNet import build, parse
 from PlainNet.checkpoint import load_checkpoint
 from tests.conftest import SMALL
-from zennas.accuracy.protocol import Evaluation
+from zennas.accuracy.protocol import Evaluator
 from zennas.cli.app import app
 from zennas.common.config import SETTINGS_FILE
 from zennas.data import DataError, open_set
@@ -70,7 +70,7 @@ def test_training_learns_and_its_files_can_be_used(tmp_path: Path) -> None:
     load_checkpoint(build(parse(SMALL), num_classes=10), folder / "weights.pt")
     model = trained_model(str(folder))
     assert model.classes == tuple("0123456789")
-    again = Evaluation(open_set("digits", "test"), model.shown, torch.device("cpu"))(model.network)
+    again = Evaluator(open_set("digits", "test"), model.shown, torch.device("cpu"))(model.network)
     assert (again.top1, again.top5) == (result.top1, result.top5)
     with pytest.raises(TrainingError, match="holds trained weights already"):
         zennas.train(SMALL, epochs=1, save_dir=folder)

@@ -11,7 +11,6 @@ import csv
 import gzip
 import io
 import re
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,8 +18,8 @@ import numpy as np
 
 from PlainNet.files import write_bytes
 from zennas.accuracy.tables.base import AccuracyTable, Column, Floats, TableError
+from zennas.accuracy.tables.columns import ARCHITECTURE_COLUMNS, architecture_column, table_text
 
-ARCHITECTURE_COLUMNS = ("arch", "arch_str", "architecture", "structure", "notation")
 PARAMS_COLUMN = "params_M"
 FULL_EPOCHS = 200
 SHORT_NAMES = {"c10": "cifar10", "c100": "cifar100", "in16": "ImageNet16-120"}
@@ -32,7 +31,7 @@ _PLAIN = re.compile(r"(acc|accuracy|top1)", re.IGNORECASE)
 def read_csv(path: str | Path) -> AccuracyTable:
     """The table in a CSV file, gzip or plain. Raises TableError naming the line that is wrong."""
     place = Path(path)
-    rows = csv.reader(io.StringIO(_text(place)))
+    rows = csv.reader(io.StringIO(table_text(place)))
     try:
         header = [name.strip() for name in next(rows, [])]
         architecture = _architecture_column(place, header)
@@ -93,22 +92,10 @@ def write_csv(table: AccuracyTable, path: str | Path) -> None:
     write_bytes(place, gzip.compress(content, mtime=0) if place.suffix == ".gz" else content)
 
 
-def _text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
-        return content.decode("utf-8-sig")
-    except OSError as error:
-        raise TableError(f"table {path} cannot be read: {error.strerror or error}") from None
-    except (EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise TableError(f"{path} is no CSV file, plain or gzip: {error}") from None
-
-
 def _architecture_column(path: Path, header: list[str]) -> int:
-    for i, name in enumerate(header):
-        if name.casefold() in ARCHITECTURE_COLUMNS:
-            return i
+    found = architecture_column(header)
+    if found is not None:
+        return found
     raise TableError(
         f"{path} has no column of architectures, expected one named {' or '.join(ARCHITECTURE_COLUMNS)}; "
         f"it has {', '.join(header)[:200] or 'none at all'}"

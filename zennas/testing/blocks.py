@@ -1,0 +1,126 @@
+"""What every block keeps: all interpreters of its operations agree. Imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from PlainNet import Options, Structure, StructureError, cost, lower, parse
+from PlainNet.blocktype import BlockType
+from PlainNet.cost import FREE, CostModel, block_cost, op_cost
+from PlainNet.lowering import lower_block
+from PlainNet.masternet import MasterNet
+from zennas.testing.expecting import expect_equal, expect_near, expect_refused
+from zennas.testing.networks import network_around, random_block
+from ZeroShotProxy.proxies.zen_expected import FEATURES, _terms, _walk, block_terms
+
+VARIANTS = [Options(), Options(use_se=True), Options(no_reslink=True), Options(use_se=True, no_reslink=True)]
+
+
+def cases(kind: BlockType, count: int, multiple: int = 8) -> list[tuple[Structure, int]]:
+    """Random networks with the block in them, and a resolution, odd ones included."""
+    rng = Random(kind.kind)
+    found: list[tuple[Structure, int]] = []
+    while len(found) < count:
+        channels = 32 * rng.randint(1, 2) if kind.kind.startswith("ConvKXG") else multiple * rng.randint(1, 4)
+        block = random_block(kind, rng, channels, 32 if kind.kind.startswith("ConvKXG") else multiple)
+        resolution = rng.choice([7, 8, 15, 33])
+        structure = network_around(block, channels)
+        found.append((structure, resolution))
+    return found
+
+
+def _outputs_of_weighted_layers(network: torch.nn.Module) -> list[int]:
+    """A list that every forward pass of the network adds the sizes of its convolution and linear outputs to."""
+    made: list[int] = []
+    for module in network.modules():
+        if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
+            module.register_forward_hook(lambda _, __, y: made.append(y[0].numel()))
+    return made
+
+
+def text_round_trip(kind: BlockType) -> str | None:
+    """A structure with the block is read from its text."""
+    for structure, _ in cases(kind, 5):
+        expect_equal(parse(str(structure)), structure, f"{structure} read from its text")
+    return None
+
+
+def cost_equals_module(kind: BlockType) -> str | None:
+    """Parameters, multiply–accumulates, activations and shapes: counted on the structure and on the module."""
+    for i, (structure, resolution) in enumerate(cases(kind, 4)):
+        options = VARIANTS[i % len(VARIANTS)]
+        counted = CostModel(resolution, 5, options)(structure)
+        graph = lower(structure, resolution=resolution, num_classes=5, options=options)
+        network = MasterNet(structure, 5, options).eval()
+        made = _outputs_of_weighted_layers(network)
+        x = torch.randn(1, 3, resolution, resolution)
+        with torch.no_grad():
+            features = network.forward_pre_GAP(x)
+            made.clear()
+            with FlopCounterMode(display=False) as counter:
+                expect_equal(network(x).shape, (1, 5), f"shape of the logits of {structure}")
+        of = f"of {structure} at {resolution} pixels, counted"
+        expect_equal(counted.params, sum(p.numel() for p in network.parameters()), f"parameters {of}")
+        expect_equal(2 * counted.flops, counter.get_total_flops(), f"twice the multiply–accumulates {of}")
+        expect_equal(counted.activations, sum(made), f"activations {of}")
+        shape = graph.shape_of(graph.block_outputs[-1]).dims
+        expect_equal(tuple(features.shape[1:]), shape, f"shape of the features of {structure}")
+    return None
+
+
+def template_counts_like_lowering(kind: BlockType) -> str | None:
+    """The promise of `BlockType.linear`: the closed forms equal the sums over the lowered operations, exactly."""
+    rng = Random(kind.kind)
+    for _ in range(30 if kind.linear else 0):
+        spec = random_block(kind, rng, 8 * rng.randint(1, 40))
+        size, options = rng.choice([2, 7, 16, 33]), rng.choice(VARIANTS)
+        nodes, shape = lower_block(spec, size, options)
+        total = sum((op_cost(node.op, node.shape) for node in nodes), start=FREE)
+        found = block_cost(spec, size, options)
+        expect_equal(
+            (found.params, found.flops, found.activations),
+            (total.params, total.flops, total.activations),
+            f"params, FLOPs and activations of {spec}, which promises to be linear, by its template",
+        )
+        expect_equal(found.shape, shape, f"shape behind {spec} by its template")
+    return None
+
+
+def template_scores_like_a_walk(kind: BlockType) -> str | None:
+    """The same for the expected Zen-score."""
+    rng = Random(kind.kind)
+    options = Options(no_reslink=True)
+    for _ in range(8 if kind.linear else 0):
+        spec = random_block(kind, rng, 8 * rng.randint(1, 40))
+        size = rng.choice([4, 7, 16])
+        found = block_terms(spec, size, FEATURES, options)
+        nodes, shape = lower_block(spec, size, options)
+        logs, values = _walk(nodes, size, FEATURES)
+        walked = _terms(logs, values[-1], shape)
+        for name, tolerance in (("logs", 1e-9), ("tail", 1e-12), ("decorrelation", 1e-9), ("distance", 1e-9)):
+            what = f"{name} of {spec} by its template"
+            expect_near(getattr(found, name), getattr(walked, name), what, absolute=tolerance)
+        expect_equal((found.exit, found.shape), (walked.exit, walked.shape), f"what leaves {spec} by its template")
+    return None
+
+
+def wrong_input_is_refused(kind: BlockType) -> str | None:
+    """Channels that do not fit the block before are an error."""
+    structure, resolution = cases(kind, 1)[0]
+    stem, *rest = structure.blocks
+    wider = Structure.of([stem._replace(args=(3, stem.args[1] + 1, 3, 1)), *rest])
+    expect_refused(StructureError, lambda: cost(wider, resolution=resolution), "takes", f"{wider}")
+    return None
+
+
+CONTRACTS: tuple[Callable[[BlockType], str | None], ...] = (
+    text_round_trip,
+    cost_equals_module,
+    template_counts_like_lowering,
+    template_scores_like_a_walk,
+    wrong_input_is_refused,
+)

@@ -1,0 +1,210 @@
+"""What every proxy keeps: finite, a function of its seed, and it leaves networks as they were. Imports torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from PlainNet import build, parse
+from zennas.testing.expecting import expect, expect_equal, expect_near, expect_refused
+from zennas.testing.networks import SMALL
+from ZeroShotProxy import PROXIES, Proxy, ProxyError, Score, ScoreSettings, score
+from ZeroShotProxy.base import Target
+
+SETTINGS = ScoreSettings(resolution=16, batch_size=12, repeats=3, device="cpu")  # 4: counts of patterns are all 2⁴
+STRUCTURE = parse(SMALL)
+
+
+def value(proxy: Proxy, target: Target = STRUCTURE, settings: ScoreSettings = SETTINGS) -> Score:
+    return score(target, [proxy.info.name], settings)[proxy.info.name]
+
+
+class Foreign(nn.Module):
+    """A network that this project did not make, with an in-place ReLU, dropout and a residual."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace=True))
+        self.body = nn.Sequential(
+            nn.Conv2d(8, 8, 3, padding=1),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.Conv2d(8, 8, 3, padding=1),
+            nn.BatchNorm2d(8),
+        )
+        self.deeper = nn.Sequential(nn.ReLU(), nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.BatchNorm2d(16), nn.ReLU())
+        self.dropout = nn.Dropout(0.2)
+        self.head = nn.Linear(16, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        x = self.deeper(x + self.body(x))
+        logits: Tensor = self.head(self.dropout(x.mean((2, 3))))
+        return logits
+
+
+def foreign() -> tuple[Foreign, tuple[Tensor, Tensor]]:
+    """Such a network, and a batch."""
+    torch.manual_seed(0)
+    generator = torch.Generator().manual_seed(1)
+    batch = torch.randn(8, 3, 16, 16, generator=generator), torch.randint(10, (8,), generator=generator)
+    return Foreign(), batch
+
+
+def _ranks(proxy: Proxy) -> str | None:
+    return None if proxy.ranking is None else f"{proxy.info.name} ranks populations"
+
+
+def _no_measure(proxy: Proxy) -> str | None:
+    return None if proxy.measure is not None else f"{proxy.info.name} scores structures only"
+
+
+def score_is_finite_and_inside_its_interval(proxy: Proxy) -> str | None:
+    """Also that it is repeated as often as asked, where it has an interval."""
+    if reason := _ranks(proxy):
+        return reason
+    found = value(proxy)
+    expect(math.isfinite(found.value), f"{proxy.info.name} gives {found.value}")
+    if found.interval is not None:
+        low, high = found.interval
+        expect(
+            low <= found.value <= high, f"{proxy.info.name} gives {found.value} outside its interval {low} to {high}"
+        )
+        expect_equal(len(found.repeats), SETTINGS.repeats, f"repetitions of {proxy.info.name}")
+    return None
+
+
+def the_seed_decides(proxy: Proxy) -> str | None:
+    """Equal seeds give equal scores; others give other scores just where the proxy's info says that it is random."""
+    if reason := _ranks(proxy):
+        return reason
+    expect_equal(value(proxy), value(proxy), f"{proxy.info.name} twice with one seed")
+    differs = value(proxy, settings=replace(SETTINGS, seed=1)) != value(proxy)
+    expect_equal(proxy.info.random, differs, f"`random` of {proxy.info.name}, by its scores from two seeds")
+    return None
+
+
+def the_global_generators_are_left_alone(proxy: Proxy) -> str | None:
+    """torch's own generator is as it was."""
+    if reason := _ranks(proxy):
+        return reason
+    before = torch.random.get_rng_state()
+    value(proxy)
+    expect(torch.equal(before, torch.random.get_rng_state()), f"{proxy.info.name} draws from torch's global generator")
+    return None
+
+
+def a_masternet_scores_like_its_structure_and_is_not_touched(proxy: Proxy) -> str | None:
+    """Weights, statistics and mode are as they were."""
+    if reason := _ranks(proxy):
+        return reason
+    name = proxy.info.name
+    network = build(STRUCTURE, num_classes=7, use_se=True).eval()
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    same = replace(SETTINGS, num_classes=7, use_se=True)
+    expect_equal(value(proxy, network), value(proxy, settings=same), f"{name} of a MasterNet, and of its structure")
+    expect(not network.training, f"{name} leaves the network in training mode")
+    untouched = all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
+    expect(untouched, f"{name} changes the network's state")
+    return None
+
+
+def any_network_is_measured_and_left_as_it_was(proxy: Proxy) -> str | None:
+    """Weights, gradients, hooks, modes, the batch and torch's generator."""
+    if reason := _no_measure(proxy):
+        return reason
+    network, batch = foreign()
+    network.eval()
+    network.stem.train()
+    network.head.weight.requires_grad_(False)
+    network.head.bias.grad = torch.ones(10)
+    called: list[nn.Module] = []
+    network.head.register_forward_hook(lambda module, args, output: called.append(module))
+    state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    modes = [module.training for module in network.modules()]
+    hooks = [len(module._forward_hooks) for module in network.modules()]
+    generator = torch.random.get_rng_state()
+    images = batch[0].clone()
+    name = proxy.info.name
+    first = score(network, batch, [name], SETTINGS)
+    expect_equal(score(network, batch, [name], SETTINGS), first, f"{name} twice on one batch")
+    expect(math.isfinite(first[name].value), f"{name} gives {first[name].value}")
+    untouched = all(torch.equal(tensor, state[key]) for key, tensor in network.state_dict().items())
+    expect(untouched, f"{name} changes the network's state")
+    expect_equal([module.training for module in network.modules()], modes, f"modes of the modules after {name}")
+    expect_equal([len(module._forward_hooks) for module in network.modules()], hooks, f"numbers of hooks after {name}")
+    expect(torch.equal(generator, torch.random.get_rng_state()), f"{name} draws from torch's global generator")
+    expect(torch.equal(images, batch[0]), f"{name} changes the images")
+    expect(not batch[0].requires_grad, f"{name} leaves images that require gradients")
+    expect(not network.head.weight.requires_grad, f"{name} leaves frozen weights that require gradients")
+    kept = network.head.bias.grad
+    expect(kept is not None and torch.equal(kept, torch.ones(10)), f"{name} changes gradients that were there")
+    expect(network.stem[0].weight.grad is None, f"{name} leaves gradients behind")
+    return None
+
+
+def measured_together_is_measured_alone(proxy: Proxy) -> str | None:
+    """Passes that all registered proxies share change nothing."""
+    if reason := _no_measure(proxy):
+        return reason
+    name = proxy.info.name
+    network, batch = foreign()
+    every = sorted({other.info.name for other in PROXIES if other.measure is not None})
+    together = score(network, batch, every, SETTINGS)
+    alone = score(network, batch, [name], SETTINGS)[name]
+    expect_near(together[name].value, alone.value, f"{name} together with others", relative=1e-4, absolute=1e-12)
+    return None
+
+
+def a_network_of_nothing_but_zeros_is_an_error_or_a_number(proxy: Proxy) -> str | None:
+    """No sentinel: a measure that cannot be taken names itself."""
+    if reason := _no_measure(proxy):
+        return reason
+    network, batch = foreign()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    try:
+        found = score(network, batch, [proxy.info.name], SETTINGS)
+    except ProxyError as error:
+        expect(proxy.info.name in str(error), f"the error of {proxy.info.name} does not name it: {error}")
+    else:
+        got = found[proxy.info.name].value
+        expect(math.isfinite(got), f"{proxy.info.name} gives {got} for a network of zeros, expected a ProxyError")
+    return None
+
+
+def structures_are_asked_for_where_they_are_needed(proxy: Proxy) -> str | None:
+    """A proxy of structures refuses other networks."""
+    if reason := _ranks(proxy):
+        return reason
+    name = proxy.info.name
+    if proxy.measure is not None:
+        return f"{name} measures any network"
+    network, batch = foreign()
+    expect_refused(ProxyError, lambda: score(network, batch, [name], SETTINGS), name, "a network without a structure")
+    return None
+
+
+def it_says_where_it_comes_from(proxy: Proxy) -> str | None:
+    """A summary and a source."""
+    expect(proxy.info.summary, f"{proxy.info.name} has no summary")
+    expect(proxy.info.source, f"{proxy.info.name} has no source")
+    return None
+
+
+CONTRACTS: tuple[Callable[[Proxy], str | None], ...] = (
+    score_is_finite_and_inside_its_interval,
+    the_seed_decides,
+    the_global_generators_are_left_alone,
+    a_masternet_scores_like_its_structure_and_is_not_touched,
+    any_network_is_measured_and_left_as_it_was,
+    measured_together_is_measured_alone,
+    a_network_of_nothing_but_zeros_is_an_error_or_a_number,
+    structures_are_asked_for_where_they_are_needed,
+    it_says_where_it_comes_from,
+)

@@ -1,0 +1,82 @@
+"""What every search space keeps: its structures are networks, reachable, and a function of the generator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from PlainNet import parse
+from PlainNet.cost import CostModel
+from SearchSpace import CellSpace, SearchSpace, SearchSpaceError
+from zennas.testing.expecting import expect, expect_equal, expect_refused
+
+MODEL = CostModel(32, 10)
+
+
+def samples_are_networks_of_the_space(space: SearchSpace) -> str | None:
+    """Samples can be counted, and written as text."""
+    rng = Random(0)
+    expect(space.contains(space.initial()), f"{space.name} does not contain its initial structure")
+    for _ in range(30):
+        structure = space.sample(rng)
+        expect(space.contains(structure), f"{space.name} does not contain its sample {structure}")
+        expect(MODEL(structure).params > 0, f"the sample {structure} has no parameters")
+        expect_equal(parse(str(structure)), structure, f"the sample {structure} read from its text")
+    return None
+
+
+def mutations_stay_and_move(space: SearchSpace) -> str | None:
+    """Mutations do not leave the space, and get about in it."""
+    rng = Random(1)
+    structure, seen = space.initial(), set()
+    for _ in range(200):
+        structure = space.mutate(structure, rng, changes=rng.choice([1, 2]))
+        expect(space.contains(structure), f"{space.name} does not contain {structure}, which a mutation gave")
+        seen.add(structure)
+    expect(len(seen) > 100, f"200 mutations in {space.name} gave {len(seen)} structures, expected more than 100")
+    return None
+
+
+def the_generator_decides(space: SearchSpace) -> str | None:
+    """All randomness is that of the generator which is passed in."""
+    a, b = Random(2), Random(2)
+    same = [space.sample(a) for _ in range(5)] == [space.sample(b) for _ in range(5)]
+    expect(same, f"two generators of one seed give different samples of {space.name}")
+    return None
+
+
+def notations_are_read_and_written(space: SearchSpace) -> str | None:
+    """A space with a notation of its own reads what it writes, and refuses the rest in one line."""
+    if not isinstance(space, CellSpace):
+        return f"{space.name} has no notation of its own"
+    rng = Random(3)
+    for _ in range(30):
+        structure = space.sample(rng)
+        again = space.read(space.write(structure))
+        expect_equal(again, structure, f"{space.write(structure)} read again")
+        expect_equal(space.canonical(again), space.canonical(structure), "its canonical name")
+    for text in ("SuperConvK3BNRELU(3,8,1,1)", ""):
+        expect_refused(SearchSpaceError, lambda text=text: space.read(text), "", f"{text!r} as notation")  # type: ignore[misc]
+    foreign = parse("ConvKX(3,8,3,1)")
+    expect_refused(SearchSpaceError, lambda: space.write(foreign), "", "writing a network of another space")
+    expect_refused(SearchSpaceError, lambda: space.canonical(foreign), "", "naming a network of another space")
+    return None
+
+
+def foreign_structures_are_not_contained(space: SearchSpace) -> str | None:
+    """Networks that no mutation leads to."""
+    for text in (
+        "ConvKX(3,8,3,1)BN(8)RELU(8)",
+        "SuperConvK3BNRELU(3,12,1,1)SuperConvK1BNRELU(12,16,1,1)",
+    ):
+        expect(not space.contains(parse(text)), f"{space.name} says that it contains {text}")
+    return None
+
+
+CONTRACTS: tuple[Callable[[SearchSpace], str | None], ...] = (
+    samples_are_networks_of_the_space,
+    mutations_stay_and_move,
+    the_generator_decides,
+    notations_are_read_and_written,
+    foreign_structures_are_not_contained,
+)
