@@ -9,7 +9,6 @@ from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import restored, to_json
-from zennas.data import DATASETS
 from ZeroShotProxy import ScoreSettings
 
 NOISE = "noise"
@@ -75,6 +74,8 @@ class CorrelateSettings:
     def __post_init__(self) -> None:
         check(self, WrongSettingError)
         if self.num_classes is None:
+            from zennas.data import DATASETS  # imports numpy, which the help of the command line does not wait for
+
             known = DATASETS.get(self.dataset) if self.dataset in DATASETS else None
             object.__setattr__(self, "num_classes", 10 if known is None else known.classes)
         if not self.proxies:
