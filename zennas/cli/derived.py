@@ -34,8 +34,6 @@ Config = Annotated[
     typer.Option(
         "--config",
         help="TOML file with settings, such as a run's settings.toml. Flags go before it, and --no-X turns X off.",
-        exists=True,
-        dir_okay=False,
         metavar="FILE",
         show_default=False,
     ),
