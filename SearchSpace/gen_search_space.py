@@ -100,7 +100,7 @@ def _execute(path: Path) -> Callable[[Sequence[View], int], Sequence[Sequence[st
     except OSError as error:
         raise SearchSpaceError(f"search space {path} cannot be read: {error.strerror}") from None
     try:
-        with _zennas_modules(), _told_apart():
+        with _zennas_modules(), _printing_to_stderr():
             exec(compile(source, str(path), "exec"), namespace)
     except (Exception, SystemExit) as error:
         raise SearchSpaceError(f"search space {path} fails with {_in_one_line(error)}") from error
@@ -110,7 +110,7 @@ def _execute(path: Path) -> Callable[[Sequence[View], int], Sequence[Sequence[st
     return function  # type: ignore[no-any-return]
 
 
-def _told_apart() -> AbstractContextManager[object]:
+def _printing_to_stderr() -> AbstractContextManager[object]:
     """Send what a user's file prints to standard error. Standard output is for results, such as those of --json."""
     return redirect_stdout(sys.stderr)
 
@@ -183,7 +183,7 @@ class FileSpace:
     def _options(self, structure: Structure, i: int) -> list[str]:
         views = [view_class(spec.kind)(spec) for spec in structure.blocks]
         try:
-            with _told_apart():
+            with _printing_to_stderr():
                 groups = list(self.generate(views, i))
                 options = [text for group in groups for text in group]
         except (Exception, SystemExit) as error:

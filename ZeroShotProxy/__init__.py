@@ -1,11 +1,11 @@
-"""Scoring networks without training them. Start reading at `base.py`, then `scores.py`, then `proxies/snip.py`.
+"""Scores for networks without training. Start reading at `base.py`, then `scores.py` and `proxies/snip.py`.
 
     ZeroShotProxy.score(structure, ["zen", "zen_expected"], ScoreSettings(resolution=32))["zen"].value
     ZeroShotProxy.score(network, (images, labels), ["snip", "naswot"])
     ZeroShotProxy.score_population(structures, ["az_nas", "vote(zico+naswot+flops)"])
     ZeroShotProxy.find_measures(network, loader, ("random", 1, 10), device)
 
-Importing this package does not import torch; proxies that run networks import it when they are called.
+Importing this package does not import torch. Proxies that run networks import it when they are called.
 """
 
 from typing import Any

@@ -1,10 +1,10 @@
-"""What a proxy is: a function from a network to a score, with what it needs and where it comes from.
+"""Proxies: functions from a network to a score, with a description of their input and their source.
 
-A file in this package registers its proxy in `PROXIES`, by one of three functions:
-  register            scores a structure (`proxies/flops.py`, `proxies/zen.py`)
-  register_measure    measures a network on a batch, through a `Probe` that shares passes (`proxies/snip.py`)
-  register_ranking    ranks the members of a population by the scores of other proxies (`proxies/vote.py`)
-`scores.py` has the functions that call them.
+Each file in `proxies/` registers its proxies in `PROXIES` with one of three functions:
+  register            for a proxy that scores a structure, without building a module (`flops.py`, `zen.py`)
+  register_measure    for a proxy that measures a network on a batch; a `Probe` shares passes (`snip.py`)
+  register_ranking    for a proxy that ranks the members of a population by the scores of other proxies (`vote.py`)
+`scores.py` has the functions that call proxies.
 """
 
 from __future__ import annotations
@@ -28,23 +28,26 @@ Need: TypeAlias = Literal["cost", "structure", "module", "batch", "labels", "pop
 
 
 INITIALISATIONS = ("own", "kaiming_fan_in", "kaiming_fan_out", "gaussian")
-"""The network's own weights, and the rules of `engine/initialise.py`."""
+"""How weights are initialised: "own" keeps the network's weights, the others are rules in `engine/initialise.py`."""
 
 
 class ProxyError(ZennasError, ValueError):
-    """A proxy that cannot score this network; the message names the proxy."""
+    """Raised if a proxy cannot score a network, or if settings are not valid. The message names the proxy."""
 
 
 @dataclass(frozen=True)
 class ProxyInfo:
-    """What is known of a proxy without running it.
+    """The description of a proxy.
 
-    needs: the most that it looks at, from the cost of a structure to a batch with labels, or a population.
-    random: whether a structure's score depends on the seed.
-    uses: the shared passes that a measure reads, see `engine/probe.py`.
-    initialisation: "own" weights of the network, or the name of a rule of `engine/initialise.py` that the proxy is
-    defined with.
-    source: paper, and equation where there is one.
+    name: the registered name. summary: one line about the score. source: the paper, with its equation if there is one.
+    needs: the input that the proxy needs, from the cost of a structure to a batch with labels or a population.
+    torch: whether the proxy imports torch.
+    random: whether the score of a structure depends on the seed.
+    higher_is_better: the direction of the score.
+    aliases: other names of the proxy.
+    uses: the shared passes that a measure reads, see `engine.probe.Passes`.
+    initialisation: "own" to use the weights of the network, or the rule in `engine/initialise.py` that the definition
+        of the proxy requires.
     """
 
     name: str
@@ -60,23 +63,30 @@ class ProxyInfo:
 
     @property
     def sign(self) -> float:
-        """What to multiply scores by, so that higher is better."""
+        """1 if higher is better, else -1: scores times `sign` are always better if they are higher."""
         return 1.0 if self.higher_is_better else -1.0
 
     def weights(self, asked: str) -> str:
-        """The rule that weights are drawn by, or "own", where settings ask for `asked`."""
+        """Return the rule for the weights, or "own". asked: the rule in the settings, used if the proxy has none."""
         return asked if self.initialisation == "own" else self.initialisation
 
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """How networks are scored. Not every proxy looks at every setting.
+    """Settings for scoring networks. A proxy ignores the settings that it does not need.
 
-    resolution: side of the square input. batch_size: images in a batch. repeats: independent
-    repetitions of a random score. gamma: size of the perturbation of the Zen-score.
-    seed: of all randomness. device: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1".
-    precision: "fp32" or "bf16". initialisation: of the weights, for proxies that have no rule of their own: "own" for
-    those that the network has, or a rule's name.
+    resolution: the side of the square input, in pixels.
+    num_classes: the outputs of the classifier.
+    use_se: whether super-blocks have squeeze-and-excitation.
+    batch_size: the number of images in a batch, at least 2.
+    repeats: the number of independent repetitions of a random score.
+    gamma: the size of the perturbation in the Zen-score, between 0 and 1.
+    seed: the seed of all random numbers.
+    device: "cpu", "cuda", "cuda:N", or "auto" for CUDA if available.
+    precision: "fp32" or "bf16".
+    initialisation: the weights for proxies that do not require a rule: "own", or one of `INITIALISATIONS`.
+
+    Raises ProxyError if a value is not valid.
     """
 
     resolution: int = 32
@@ -103,13 +113,16 @@ class ScoreSettings:
             raise ProxyError(f"gamma is {self.gamma}, expected a number between 0 and 1")
 
     def repetition(self, number: int) -> ScoreSettings:
-        """The same with the seed of one of `repeats` repetitions."""
+        """Return these settings with the seed of repetition `number`, from 0 to `repeats` - 1."""
         return replace(self, seed=self.seed * self.repeats + number)
 
 
 @dataclass(frozen=True)
 class Score:
-    """A score, with the 95 % interval of its mean where it was repeated."""
+    """A score: the mean of its repetitions.
+
+    interval: the 95 % confidence interval of the mean, or None for a single value. repeats: the single values.
+    """
 
     value: float
     interval: tuple[float, float] | None = None
@@ -121,17 +134,19 @@ class Score:
 
 Target: TypeAlias = "Structure | nn.Module"
 Batch: TypeAlias = "Tensor | tuple[Tensor, Tensor]"
-"""Images (N, C, H, W), or those and labels (N,)."""
+"""Images (N, C, H, W), or a pair of images and labels (N,)."""
 Measured: TypeAlias = "float | list[Tensor]"
-"""What a measure gives: a number, or a tensor for each layer, whose sum is the score."""
+"""The result of a measure: the score, or one tensor per layer, whose elements sum to the score."""
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """A registered proxy: what it is, and one of three functions.
+    """A registered proxy: its description and its functions.
 
-    structure: scores a structure or MasterNet; measure: measures a network on a batch; ranking: higher is better
-    for each member of a population, from the scores of the proxies in `parts`, whose directions it is given.
+    structure: scores a structure or a MasterNet.
+    measure: measures a network on a batch.
+    ranking: takes, for each proxy in `parts`, the scores of all members of a population, turned so that higher is
+        better, and returns a score for each member.
     """
 
     info: ProxyInfo
@@ -147,7 +162,7 @@ def _names(proxy: Proxy) -> tuple[str, ...]:
 
 PROXIES: Registry[Proxy] = Registry("proxy", "ZeroShotProxy.proxies", "zennas.proxies", _names)
 
-NO_SCORE_ALONE = "ranks populations, it has no score for one network: score several together"
+NO_SCORE_ALONE = "ranks populations and has no score for a single network: score several networks together"
 
 
 def register(
@@ -155,20 +170,32 @@ def register(
     score: Callable[[Target, ScoreSettings], Score],
     measure: Callable[[Probe], Measured] | None = None,
 ) -> None:
-    """Register a proxy that scores structures, under its name and aliases; with `measure`, other networks too."""
+    """Register a proxy that scores structures, under its name and aliases.
+
+    measure: optional, scores networks that have no structure. Raises RegistryError if a name is taken.
+    """
     _add(Proxy(info, structure=score, measure=measure))
 
 
 def register_measure(info: ProxyInfo, measure: Callable[[Probe], Measured]) -> None:
-    """Register a proxy that measures a network on a batch, under its name and aliases."""
+    """Register a proxy that measures a network on a batch, under its name and aliases.
+
+    Raises RegistryError if a name is taken.
+    """
     _add(Proxy(replace(info, torch=True, random=True), measure=measure))
 
 
 def register_ranking(
     info: ProxyInfo, parts: tuple[str, ...], ranking: Callable[[Sequence[Sequence[float]]], list[float]]
 ) -> None:
-    """Register a proxy of populations. `ranking` gets, for each of `parts`, the scores of all members, turned so
-    that higher is better; it gives a score for each member."""
+    """Register a proxy that ranks the members of a population, under its name and aliases.
+
+    parts: the names of proxies.
+    ranking: takes, for each of `parts`, the scores of all members, turned so that higher is better, and returns a score
+        for each member.
+
+    Raises RegistryError if a name is taken.
+    """
     _add(Proxy(replace(info, needs="population"), ranking=ranking, parts=parts))
 
 
@@ -178,20 +205,23 @@ def _add(proxy: Proxy) -> None:
 
 
 def known_structure(target: Target) -> Structure | None:
-    """The structure of what is to be scored, itself or that of a MasterNet; None for other networks."""
+    """Return the structure of `target`, which is a structure or a MasterNet. Other networks have none: None."""
     structure = target if isinstance(target, Structure) else getattr(target, "structure", None)
     return structure if isinstance(structure, Structure) else None
 
 
 def finite(name: str, value: float) -> float:
-    """`value`; raises ProxyError naming the proxy where it is no number."""
+    """Return `value`. Raises ProxyError, with the name of the proxy, if it is infinite or not a number."""
     if not math.isfinite(value):
-        raise ProxyError(f"proxy {name} gives {value}: not finite")
+        raise ProxyError(f"proxy {name} returns {value}, expected a finite number")
     return value
 
 
 def structure_of(target: Target, name: str) -> Structure:
-    """The same; raises ProxyError where there is none."""
+    """Return the structure of `target`, which is a structure or a MasterNet. Raises ProxyError for other networks.
+
+    name: the proxy that needs it, for the message.
+    """
     structure = known_structure(target)
     if structure is None:
         raise ProxyError(f"proxy {name} scores structures and MasterNets, not a {type(target).__name__}")

@@ -1,8 +1,8 @@
-"""Proxies of populations: rank aggregation over the scores of other proxies. No torch.
+"""Ensembles: proxies that aggregate the ranks of other proxies in a population. This file does not import torch.
 
-Registered ones (`proxies/az_nas.py`, `proxies/vkdnw.py`, `proxies/vote.py`) and expressions such as
-`log_rank(zico+naswot+flops)` over any proxies are found by `find`. `parts_of` says what has to be scored network by
-network; `rankings` makes the rest.
+`find` returns registered proxies (`az_nas.py`, `vkdnw.py` and `vote.py` register ensembles) and those of expressions
+such as `log_rank(zico+naswot+flops)`. `parts_of` lists the proxies that have to score each network, and `rankings`
+computes the ensembles from these scores.
 """
 
 from __future__ import annotations
@@ -15,23 +15,27 @@ from PlainNet.registry import UnknownNameError
 from ZeroShotProxy.base import PROXIES, Proxy, ProxyError, ProxyInfo
 
 if TYPE_CHECKING:
-    import numpy as np  # wherever a program starts, this module is imported
+    import numpy as np  # not at run time: every command imports this module
 
 Aggregation = Callable[[Sequence[Sequence[float]]], list[float]]
-"""From the scores of all members by several proxies, higher is better, to a score for each member."""
+"""A function from scores, one row per proxy (higher is better), to one score per member of the population."""
 
 _EXPRESSION = re.compile(r"\s*([A-Za-z_]+)\s*\(([^()]*)\)\s*")
 
 
 def mean_rank(scores: Sequence[Sequence[float]]) -> list[float]:
-    """Mean over the proxies of rank / members, the best having rank / members = 1; ties share their mean rank."""
+    """Return the mean over proxies of rank / members for each member. The best has 1; ties share their mean rank.
+
+    scores: one row per proxy with the scores of all members, higher is better.
+    """
     return [float(value) for value in _ranks(scores).mean(0)]
 
 
 def log_rank(scores: Sequence[Sequence[float]]) -> list[float]:
-    """Sum over the proxies of log(rank / members): a member must not be bad by any of them.
+    """Return the sum over proxies of log(rank / members) for each member; a single bad rank counts heavily.
 
-    The non-linear aggregation of Lee and Ham, AZ-NAS, CVPR 2024, equation 12.
+    scores: one row per proxy with the scores of all members, higher is better. Source: the non-linear aggregation of
+    Lee and Ham, AZ-NAS, CVPR 2024, equation 12.
     """
     import numpy as np
 
@@ -39,9 +43,10 @@ def log_rank(scores: Sequence[Sequence[float]]) -> list[float]:
 
 
 def vote(scores: Sequence[Sequence[float]]) -> list[float]:
-    """Share of the other members that a majority of the proxies finds worse, a tie counting half.
+    """Return, for each member, the share of other members that a majority of proxies scores lower. Ties count half.
 
-    Abdelfattah et al., Zero-Cost Proxies for Lightweight NAS, ICLR 2021, section 4.
+    scores: one row per proxy with the scores of all members, higher is better. Source: Abdelfattah et al., Zero-Cost
+    Proxies for Lightweight NAS, ICLR 2021, section 4.
     """
     import numpy as np
 
@@ -50,13 +55,13 @@ def vote(scores: Sequence[Sequence[float]]) -> list[float]:
     found = []
     for i in range(members):
         majority = np.sign(values[:, i : i + 1] - values).sum(0)
-        won = float((majority > 0).sum() + (majority == 0).sum() / 2) - 0.5  # not against itself
+        won = float((majority > 0).sum() + (majority == 0).sum() / 2) - 0.5  # minus the tie with itself
         found.append(won / max(1, members - 1))
     return found
 
 
 def _ranks(scores: Sequence[Sequence[float]]) -> np.ndarray:
-    """Rank / members of every member by every proxy, (proxies, members), 1 for the best."""
+    """Rank / members for every proxy and member, (proxies, members). The best has 1."""
     import numpy as np
     from scipy.stats import rankdata  # takes longer to import than all of this package
 
@@ -69,9 +74,10 @@ AGGREGATIONS: dict[str, Aggregation] = {"mean_rank": mean_rank, "log_rank": log_
 
 
 def find(name: str) -> Proxy:
-    """The proxy of that name, or of an expression `aggregation(proxy+proxy+…)`.
+    """Return the proxy with a name or alias, or the ensemble of an expression `aggregation(proxy+proxy+…)`.
 
-    Raises UnknownNameError for a name nobody has, ProxyError for an expression that is none.
+    The aggregations are mean_rank, log_rank and vote. Raises UnknownNameError if a name is unknown, and ProxyError if
+    the expression has fewer than two proxies or contains an ensemble.
     """
     match = _EXPRESSION.fullmatch(name)
     if match is None:
@@ -83,11 +89,11 @@ def find(name: str) -> Proxy:
     for member in members:
         if member.ranking is not None:
             raise ProxyError(
-                f"{name} aggregates {member.info.name}, which is a rank aggregation itself: name its parts"
+                f"{name} contains {member.info.name}, which aggregates ranks itself: list its parts instead"
             )
     parts = tuple(dict.fromkeys(member.info.name for member in members))
     if len(parts) < 2:
-        raise ProxyError(f"{name} has {len(parts)} proxy, expected two or more with + between them")
+        raise ProxyError(f"{name} has {len(parts)} proxy, expected at least two, separated by +")
     info = ProxyInfo(
         f"{how}({'+'.join(parts)})",
         f"{how} of {', '.join(parts)}",
@@ -98,7 +104,10 @@ def find(name: str) -> Proxy:
 
 
 def parts_of(names: Iterable[str]) -> tuple[str, ...]:
-    """Registered names, each once, of the proxies that score single networks and that `names` need."""
+    """Return the proxies that have to score each network, as registered names without duplicates.
+
+    names: proxies, ensembles and expressions. Raises UnknownNameError or ProxyError like `find`.
+    """
     found: dict[str, None] = {}
     for proxy in map(find, names):
         found |= dict.fromkeys(proxy.parts if proxy.ranking is not None else (proxy.info.name,))
@@ -106,10 +115,10 @@ def parts_of(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def rankings(names: Iterable[str], scores: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-    """For those of `names` that rank populations: the score of each member, higher is better.
+    """Return, for each ensemble in `names`, the scores of all members. Higher is better.
 
-    scores: of all members by each of `parts_of(names)`, in the proxies' own directions. Raises ProxyError where
-    scores of a part are missing or of another length.
+    scores: the scores of all members for each of `parts_of(names)`, as the proxies return them. Raises ProxyError if
+    the scores of a part are missing or if their numbers differ.
     """
     found: dict[str, list[float]] = {}
     for proxy in map(find, names):
@@ -122,6 +131,6 @@ def rankings(names: Iterable[str], scores: Mapping[str, Sequence[float]]) -> dic
             sign = PROXIES.get(part).info.sign
             rows.append([sign * float(value) for value in scores[part]])
         if len({len(row) for row in rows}) > 1:
-            raise ProxyError(f"proxy {proxy.info.name} needs as many scores of each of {', '.join(proxy.parts)}")
+            raise ProxyError(f"proxy {proxy.info.name} needs equal numbers of scores from {', '.join(proxy.parts)}")
         found[proxy.info.name] = proxy.ranking(rows) if rows[0] else []
     return found

@@ -1,4 +1,4 @@
-"""The mean of repeated scores, and how sure it is. No torch."""
+"""The mean of repeated scores and its confidence interval. This file does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ZeroShotProxy.base import Score
 
 
 def mean_score(scores: list[float]) -> Score:
-    """Mean and Student's 95 % interval; no interval for a single score."""
+    """Return the mean with its 95 % confidence interval (Student's t). A single score has no interval."""
     mean = statistics.fmean(scores)
     if len(scores) < 2:
         return Score(mean, None, tuple(scores))

@@ -1,7 +1,8 @@
-"""Calling proxies: `score` for a structure or a network, with shared passes.
+"""Functions that score a structure, a network, or a population with proxies.
 
-Structures are built with fresh weights and shown random images, `settings.repeats` times over; a network is
-taken as it is and shown the batch that is passed in. `engine/measures.py` runs networks, and imports torch.
+A structure is built with random weights and scored on random images, `settings.repeats` times. A network is scored with
+its own weights on the given batch. Proxies share passes over the network. Networks run in `engine/measures.py`, which
+is imported only when it is needed, because of torch.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 from PlainNet import Options, StructureError
 from ZeroShotProxy.base import (
@@ -27,9 +28,6 @@ from ZeroShotProxy.base import (
 from ZeroShotProxy.ensembles import find, parts_of, rankings
 from ZeroShotProxy.interval import mean_score
 
-if TYPE_CHECKING:
-    pass
-
 
 @overload
 def score(target: Target, names: Iterable[str], settings: ScoreSettings = ...) -> dict[str, Score]: ...
@@ -40,12 +38,17 @@ def score(target: Target, batch: Batch, names: Iterable[str], settings: ScoreSet
 
 
 def score(target: Target, *given: Any, **named: Any) -> dict[str, Score]:
-    """Scores by the registered names of the proxies (not the aliases asked for).
+    """Return the scores of a network, keyed by the registered names of the proxies (not by aliases).
 
-    `score(structure, names, settings)`: with fresh weights and random images; a MasterNet counts as its structure.
-    `score(network, batch, names, settings)`: any `nn.Module` as it is, on that batch; structures and MasterNets
-    too, and then scores that are defined on structures alone are there as well.
-    Raises UnknownNameError, ProxyError naming the proxy, StructureError.
+    `score(structure, names, settings)` scores a structure with random weights and random images. A MasterNet counts as
+    its structure.
+    `score(network, batch, names, settings)` scores any `nn.Module` with its own weights on the batch. Structures and
+    MasterNets can be scored this way, too, also by proxies that need only the structure.
+
+    batch: images (N, C, H, W), or images and labels (N,). names: one proxy or several. settings: see `ScoreSettings`.
+
+    Raises UnknownNameError if a proxy is unknown, ProxyError with the name of the proxy if it cannot score the network,
+    and StructureError if the structure is not a network at this resolution.
     """
     batch, names, settings = _arguments(given, named)
     settings = _settings_of(target, settings)
@@ -73,9 +76,14 @@ def score(target: Target, *given: Any, **named: Any) -> dict[str, Score]:
 def score_population(
     targets: Sequence[Target], names: Iterable[str], settings: ScoreSettings | Sequence[ScoreSettings] = ScoreSettings()
 ) -> list[dict[str, Score]]:
-    """Scores of several structures, rank aggregations among them included; see `ensembles.py`.
+    """Return the scores of several networks, one dictionary per network; `names` may include ensembles.
 
-    settings: for all, or for each its own. Raises UnknownNameError, ProxyError naming the proxy, StructureError.
+    targets: structures or MasterNets.
+    names: one proxy or several, such as "zico", "az_nas" or "mean_rank(zico+naswot)".
+    settings: the settings for all networks, or a list with one for each.
+
+    Raises UnknownNameError if a proxy is unknown, ProxyError with the number of the network and the name of the proxy
+    if it cannot score a network, and StructureError if a structure is not a network at this resolution.
     """
     names = [names] if isinstance(names, str) else list(names)
     parts = parts_of(names)
@@ -93,7 +101,7 @@ def score_population(
 
 
 def _numbered(i: int, count: int, target: Target, names: tuple[str, ...], settings: ScoreSettings) -> dict[str, Score]:
-    """`score`, whose errors say which network it was."""
+    """Call `score` and add the number of the network to errors."""
     try:
         return score(target, names, settings)
     except ProxyError as error:
@@ -101,9 +109,10 @@ def _numbered(i: int, count: int, target: Target, names: tuple[str, ...], settin
 
 
 def score_each(names: Iterable[str], scores: Callable[[list[str]], dict[str, Score]]) -> dict[str, Score | str]:
-    """`scores(names)`; where that fails, each proxy's score or what it fails with.
+    """Return `scores(names)`, with the message of the error in place of the score for each proxy that fails.
 
-    All are asked at once first, so that they share passes. Raises UnknownNameError.
+    All proxies are called together first, so that they share passes; one by one only if that fails. Raises
+    UnknownNameError if a proxy is unknown.
     """
     names = list(dict.fromkeys(PROXIES.get(name).info.name for name in names))
     try:
@@ -115,7 +124,7 @@ def score_each(names: Iterable[str], scores: Callable[[list[str]], dict[str, Sco
 
 
 def _arguments(given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Batch | None, Iterable[str], ScoreSettings]:
-    """Which of the two forms of the call it is: names are text, batches are not."""
+    """Sort out the arguments of the two forms of `score`: names are text, batches are not."""
     found: dict[str, Any] = {name: named.pop(name) for name in ("batch", "names", "settings") if name in named}
     for value in given:
         value = list(value) if isinstance(value, Iterator) else value
@@ -130,17 +139,17 @@ def _arguments(given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Batch | N
 
 
 def _settings_of(target: Target, settings: ScoreSettings) -> ScoreSettings:
-    """A MasterNet knows its classes and whether it has squeeze-and-excitation."""
+    """Settings with the number of classes and the squeeze-and-excitation of a MasterNet."""
     options = getattr(target, "options", None)
     if not isinstance(options, Options):
         return settings
     if options.no_reslink:
-        raise ProxyError("a MasterNet without residual links is scored as its structure")
+        raise ProxyError("a MasterNet without residual links cannot be scored: pass its structure instead")
     return replace(settings, use_se=options.use_se, num_classes=getattr(target, "num_classes", settings.num_classes))
 
 
 def _side(batch: Batch) -> int | None:
-    """The side of the batch's images, where they are square."""
+    """The side of the batch's images in pixels, or None if they are not square."""
     images = batch[0] if isinstance(batch, (tuple, list)) and batch else batch
     shape = tuple(getattr(images, "shape", ()))
     return int(shape[-1]) if len(shape) == 4 and shape[-1] == shape[-2] else None
@@ -159,14 +168,14 @@ def _by_structure(proxy: Proxy, target: Target, settings: ScoreSettings) -> Scor
     assert proxy.structure is not None  # `_scores_structure` says so
     try:
         found = proxy.structure(target, settings)
-    except RuntimeError as error:  # torch's: out of memory, and whatever else a device may say
+    except RuntimeError as error:  # from torch, for example out of memory
         raise ProxyError(f"proxy {proxy.info.name} fails: {error}") from error
     finite(proxy.info.name, found.value)
     return found
 
 
 def _repeated(target: Target, proxies: list[Proxy], settings: ScoreSettings) -> dict[str, Score]:
-    """Means over `settings.repeats` networks of one structure, each with weights and images of its own."""
+    """Mean scores over `settings.repeats` networks of one structure, each with other weights and images."""
     from ZeroShotProxy.base import structure_of
     from ZeroShotProxy.engine import measures
 

@@ -37,7 +37,7 @@ class Entry:
     name: the name in the zoo. origin: PUBLISHED, SHIPPED or YOURS.
     structure: the text of the structure. num_classes: the outputs of the classifier.
     resolution: the side of the network's input, in pixels.
-    crop_image_size: the side that images are resized to before the centre is cropped, in pixels.
+    crop_image_size: Zen-NAS's size of the crop of photographs, in pixels, which their preparation depends on.
     use_se: whether super-blocks have squeeze-and-excitation.
     normalisation: "mean" and "std" of red, green and blue, for values from 0 to 1.
     weights: the location of the weights.

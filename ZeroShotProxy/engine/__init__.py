@@ -1,1 +1,1 @@
-"""What proxies are computed with: shared passes over a network (`probe.py`) and closed-form moments (`moments.py`)."""
+"""The engine of the proxies: shared passes over a network (`probe.py`) and closed-form moments (`moments.py`)."""

@@ -1,8 +1,9 @@
-"""Sums and averages of values that depend on each other, for the expected Zen-score. No torch.
+"""Sums and averages of dependent values, for the expected Zen-score. This file does not import torch.
 
-In a cell a value may be added to itself by another way, and neighbours of an average have positions in common. Here a
-value is a sum of average-pooled sources, `Part`s; sources are independent of each other. Pooling acts on rows and
-columns alike, so that one matrix over positions in a row says all (docs/expected-zen.md, equation 10).
+In a cell, a value may reach a sum on several paths, and neighbouring outputs of an average pooling share inputs. So a
+value is represented as a sum of `Part`s: sources that are independent of each other, each average-pooled in some way.
+Pooling acts the same on rows and columns, so one matrix over the positions of a row is enough (docs/expected-zen.md,
+equation 10).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Pools = tuple[AvgPool, ...]
 
 @dataclass(frozen=True, eq=False)
 class Texture:
-    """Correlations between positions of a row, (size, size) with mean diagonal 1; made when they are asked for."""
+    """The correlations between positions of a row, (size, size), with mean diagonal 1. Computed when first used."""
 
     make: Callable[[], Array]
     _known: dict[Pools, Array] = field(default_factory=dict, repr=False)
@@ -38,7 +39,7 @@ class Texture:
         return self.make()
 
     def pooled(self, pools: Pools) -> Array:
-        """Covariances of what is pooled with what is not: (positions after, size)."""
+        """Return the covariances between pooled and original values, (positions after pooling, size)."""
         if not pools:
             return self.matrix
         if pools not in self._known:
@@ -47,7 +48,7 @@ class Texture:
 
 
 class Part(NamedTuple):
-    """`factor` times a source of `size` × `size` positions, pooled by `pools` one after the other."""
+    """`factor` times a source of `size` × `size` positions that passes through `pools` in order."""
 
     source: Signal
     size: int
@@ -57,7 +58,7 @@ class Part(NamedTuple):
 
 @lru_cache(maxsize=256)
 def pooling(pools: Pools, size: int) -> Array:
-    """The matrix (positions after, positions before) of a row; a mean is over what lies inside the border."""
+    """Return the matrix of average pooling along a row, (positions after, positions before). Padding does not count."""
     found: Array = np.eye(size)
     for pool in pools:
         before = len(found)
@@ -76,7 +77,7 @@ def _white_overlap(one: Pools, other: Pools, size: int) -> float:
 
 
 def overlap(source: Signal, size: int, one: Pools, other: Pools) -> float:
-    """Covariance of a source pooled in two ways, at one position and over its variance."""
+    """Return the covariance of a source pooled in two ways, at the same position, divided by its variance."""
     if not one and not other:
         return 1.0
     if source.texture is None:
@@ -87,7 +88,10 @@ def overlap(source: Signal, size: int, one: Pools, other: Pools) -> float:
 
 
 class Total(NamedTuple):
-    """What parts add up to: variance, mean, covariance of the two passes taken from the variance, and `shared`."""
+    """The statistics of a sum of parts.
+
+    moved: the variance minus the covariance of the two passes. shared: the correlation of two positions of an image.
+    """
 
     variance: float
     mean: float
@@ -96,6 +100,7 @@ class Total(NamedTuple):
 
 
 def total(parts: Sequence[Part]) -> Total:
+    """Return the statistics of the sum of `parts`."""
     variance, common, mean = 0.0, 0.0, 0.0
     moved: Numbers = 0.0
     for own in _by_source(parts):
@@ -116,7 +121,7 @@ def total(parts: Sequence[Part]) -> Total:
 
 
 def merged(parts: Sequence[Part]) -> tuple[Part, ...]:
-    """The same sum with one part for each way that a source takes."""
+    """Combine the parts that have the same source and the same pooling. The sum does not change."""
     found: dict[tuple[int, Pools], Part] = {}
     for part in parts:
         key = id(part.source), part.pools
@@ -126,23 +131,24 @@ def merged(parts: Sequence[Part]) -> tuple[Part, ...]:
 
 
 def pooled(parts: Sequence[Part], pool: AvgPool) -> tuple[Part, ...]:
+    """Return the parts of the average-pooled sum."""
     return tuple(part._replace(pools=(*part.pools, pool)) for part in parts)
 
 
 def texture(parts: Sequence[Part]) -> Texture | None:
-    """Of what the parts add up to; None where its positions are independent."""
+    """Return the texture of the sum of parts, or None if its positions are independent."""
     if all(not part.pools and part.source.texture is None for part in parts):
         return None
     return Texture(lambda: _correlations(parts))
 
 
 def strided(whole: Texture, stride: int) -> Texture:
-    """Of every `stride`-th position."""
+    """Return the texture of every `stride`-th position."""
     return whole if stride == 1 else Texture(lambda: whole.matrix[::stride, ::stride])
 
 
 def mixed(textures: Sequence[Texture | None], weights: Sequence[float]) -> Texture | None:
-    """The mean over channels of several textures."""
+    """Return the weighted mean of several textures, None meaning independent positions. None if all are None."""
     known = [found for found in textures if found is not None]
     if not known:
         return None
@@ -165,13 +171,13 @@ def _correlations(parts: Sequence[Part]) -> Array:
             for b in own[:i]:
                 one = a.factor * b.factor * source.variance * _across(a, b)
                 covariance = covariance + one + one.T
-    # Borders vary more than the middle; what counts is how much positions have in common.
+    # The variance is larger at borders. Divide by its mean, as only the correlations matter.
     correlations: Array = covariance / covariance.diagonal().mean()
     return correlations
 
 
 def _across(a: Part, b: Part) -> Array:
-    """Covariances of two parts of one source between positions of a row, over its variance."""
+    """The covariances between positions of a row for two parts of one source, divided by its variance."""
     texture = a.source.texture
     inner = pooling(a.pools, a.size) if texture is None else texture.pooled(a.pools)
     return inner @ pooling(b.pools, b.size).T if b.pools else inner

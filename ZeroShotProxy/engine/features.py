@@ -1,8 +1,8 @@
-"""The features between the blocks of a network, for proxies that look at how blocks follow each other. Imports torch.
+"""The feature maps between the blocks of a network, for proxies that compare consecutive blocks. Imports torch.
 
-What a block is: `nn.Sequential` and `nn.ModuleList` are opened, whatever else has parts is a block. Single layers in
-a row are one block from a convolution to the next, so that stem, batch-norm and activation count once; a row without
-a convolution, like a last batch-norm and ReLU, counts for nothing.
+`nn.Sequential` and `nn.ModuleList` are opened; every other module with children is a block. Consecutive single layers
+form one block from each convolution up to the next one, so a stem with its batch-norm and activation is one block.
+Single layers without a convolution before them, such as a final batch-norm and ReLU, are ignored.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from ZeroShotProxy.engine.isolated import Output, ProbeError
 from ZeroShotProxy.engine.probe import Probe
 
 _SINGLE_OPERATION = 3
-"""Nodes of a traced block with one operation: its input, the operation, its output."""
+"""The number of nodes in a traced block with one operation: input, operation, output."""
 
 
 def blocks_of(network: nn.Module) -> list[list[nn.Module]]:
-    """The modules of each block, in the order of the network's modules: one, or single layers in a row."""
+    """Return the modules of each block, in order: either one module or several single layers."""
     blocks: list[list[nn.Module]] = []
     row: list[nn.Module] = []  # single layers since the last convolution
     for module in _parts(network):
@@ -35,21 +35,21 @@ def blocks_of(network: nn.Module) -> list[list[nn.Module]]:
 
 
 def features(probe: Probe, x: Tensor) -> list[Tensor]:
-    """The feature maps (N, C, H, W) between the blocks, of images `x`, in order, with their graph.
+    """Return the output (N, C, H, W) of each block for images `x`, in order, with gradients enabled.
 
-    Raises ProbeError where there are fewer than two.
+    Raises ProbeError if fewer than two blocks have feature maps.
     """
     blocks = blocks_of(probe.network.module)
     found = _run(probe, x, blocks, copied=False)
-    if any(output.overwritten for output in found):  # by an in-place ReLU at the start of the next block
+    if any(output.overwritten for output in found):  # for example by an in-place ReLU at the start of the next block
         found = _run(probe, x, blocks, copied=True)
     if len(found) < 2:
-        raise ProbeError(f"it compares blocks, and the network has {len(found)} with feature maps, expected 2 or more")
+        raise ProbeError(f"it compares blocks, but the network has {len(found)} with feature maps, expected at least 2")
     return [output.value for output in found]
 
 
 def _run(probe: Probe, x: Tensor, blocks: list[list[nn.Module]], copied: bool) -> list[Output]:
-    """The last feature map of each block, in the order of the calls."""
+    """The last feature map of each block, in the order of calls."""
     modules = [module for block in blocks for module in block]
     block_of = [i for i, block in enumerate(blocks) for _ in block]
     with probe.network.outputs(modules, copied) as outputs, torch.enable_grad():
@@ -62,7 +62,7 @@ def _run(probe: Probe, x: Tensor, blocks: list[list[nn.Module]], copied: bool) -
 
 
 def _is_map(value: object) -> bool:
-    """Whether it has channels and positions: behind global pooling there is one position, which says nothing."""
+    """Whether a value is a feature map with more than one position. After global pooling it is not."""
     return isinstance(value, Tensor) and value.dim() == 4 and value.shape[2] * value.shape[3] > 1
 
 

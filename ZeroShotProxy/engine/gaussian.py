@@ -1,10 +1,10 @@
 """Running an op graph with fresh Gaussian weights, without building a module. Imports torch.
 
-This is the engine of the Monte-Carlo Zen-score. Building a module costs as much as running it: its
-default initialisation is thrown away, and autograd, running statistics and hooks are of no use here.
-Instead weights are drawn when a convolution is reached and forgotten behind it, activations are
-normalised in place, and the statistics of a widening 1×1 convolution are computed from the second
-moments of its (narrow) input, so that its (wide) output is written once, already normalised.
+This is the engine of the Monte-Carlo Zen-score. Building a module would take as long as running it, its default
+initialisation would be discarded, and autograd, running statistics and hooks are not needed. Instead, weights are drawn
+when a convolution runs and freed afterwards, and activations are normalised in place. The statistics of a 1×1
+convolution that increases the number of channels are computed from the second moments of its input, so that its large
+output is written only once.
 """
 
 from __future__ import annotations
@@ -21,16 +21,20 @@ from PlainNet.modules import op_function
 from PlainNet.ops import BN_EPS, BN_MOMENTUM, OpGraph
 
 EXACT_LAYERS = 6
-"""So many convolutions run in single precision also when the rest does not: at the input a perturbation
-of 1 % is only a few roundings of bfloat16, behind six layers it has grown tenfold (in variance)."""
+"""The number of convolutions that always run in single precision. At the input, a perturbation of 1 % is only a few
+rounding steps of bfloat16; after six layers its variance is ten times as large."""
 
 _VIEWS = (ops.Flatten, ops.Truncate)
-"""Operations that may give a view of their input, which others may still read."""
+"""Operations whose output may be a view of their input, which other operations may still read."""
 
 
 @dataclass(frozen=True)
 class Passes:
-    """The outputs of several passes over one network, and the mean running variance of each batch-norm, in order."""
+    """The results of several passes over one network.
+
+    outputs: the output of each pass. mean_running_variances: the mean over channels of each batch-norm's running
+    variance, in order.
+    """
 
     outputs: list[Tensor]
     mean_running_variances: Tensor
@@ -38,15 +42,18 @@ class Passes:
 
 @torch.no_grad()
 def run(graph: OpGraph, inputs: Sequence[Tensor], generator: torch.Generator, dtype: torch.dtype) -> Passes:
-    """Run `graph` on each of `inputs` with the same weights, drawn from N(0, 1); biases are 0.
+    """Run `graph` on each of `inputs` with the same weights, drawn from N(0, 1). Biases are 0.
 
-    The inputs are of shape (N, C, H, W), in single precision, and are not written to; behind
-    `EXACT_LAYERS` convolutions the passes go on in `dtype`. Batch-norms are in training mode, with
-    scale 1 and shift 0, and their running variances start at 1 and see the passes in order, as in Zen-NAS.
+    inputs: tensors (N, C, H, W) in single precision, which are not changed.
+    generator: the source of the weights.
+    dtype: the precision after the first `EXACT_LAYERS` convolutions.
+
+    Batch-norms are in training mode, with scale 1 and shift 0. As in Zen-NAS, their running variances start at 1 and
+    are updated by the passes in order.
     """
     values: dict[int, list[Tensor]] = {0: [x.contiguous(memory_format=torch.channels_last) for x in inputs]}
     last_use = {i: number for number, node in enumerate(graph.nodes, start=1) for i in node.inputs}
-    last_use[0] = 0  # the caller's tensors stay as they are
+    last_use[0] = 0  # the tensors of the caller must not change
     normalised = _normalised_by_input(graph)
     running: list[Tensor] = []
     layers = 0
@@ -99,7 +106,7 @@ def run(graph: OpGraph, inputs: Sequence[Tensor], generator: torch.Generator, dt
 
 
 def _normalised_by_input(graph: OpGraph) -> set[int]:
-    """Convolutions whose batch-norm is computed from their input: 1×1, widening, read by the batch-norm alone."""
+    """The 1×1 convolutions that add channels and feed only a batch-norm, which is computed from their input."""
     readers: dict[int, list[ops.Op]] = {}
     for node in graph.nodes:
         for i in node.inputs:
@@ -116,7 +123,7 @@ def _normalised_by_input(graph: OpGraph) -> set[int]:
 
 
 def _gaussian(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
-    # In single precision whatever the passes run in, so that one seed means one set of weights.
+    # Always in single precision, so that a seed gives the same weights in every precision.
     return torch.randn(shape, generator=generator, device=like.device)
 
 
@@ -125,7 +132,7 @@ def _like(weight: Tensor, x: Tensor) -> Tensor:
 
 
 def _batch_norm(passes: Sequence[Tensor], in_place: bool) -> tuple[list[Tensor], Tensor]:
-    """Normalise each pass by its own batch; also the running variance after all of them."""
+    """Normalise each pass with its batch statistics. Returns the passes and the final running variance."""
     channels = passes[0].shape[1]
     running_mean = passes[0].new_zeros(channels, dtype=torch.float32)
     running_variance = torch.ones_like(running_mean)
@@ -133,7 +140,7 @@ def _batch_norm(passes: Sequence[Tensor], in_place: bool) -> tuple[list[Tensor],
     for x in passes:
         mean, variance = torch.batch_norm_update_stats(x, running_mean, running_variance, BN_MOMENTUM)
         if x.dtype == torch.float32 and in_place:
-            # Channels are the innermost dimension: sweeps in place beat batch_norm's fresh output.
+            # Channels are innermost in memory, so this is faster than batch_norm, which allocates its output.
             x.permute(0, 2, 3, 1).sub_(mean).mul_(torch.rsqrt(variance + BN_EPS))
             made.append(x)
         else:
@@ -142,8 +149,9 @@ def _batch_norm(passes: Sequence[Tensor], in_place: bool) -> tuple[list[Tensor],
 
 
 def _conv_batch_norm(passes: Sequence[Tensor], weight: Tensor) -> tuple[list[Tensor], Tensor]:
-    """A 1×1 convolution and its batch-norm in one: output channel w·x has mean w·m and variance w·C·w,
-    where m and C are the mean and the covariance of the input's channels. Returns as `_batch_norm` does.
+    """Compute a 1×1 convolution and its batch-norm together. Returns the passes and the final running variance.
+
+    An output channel w·x has mean w·m and variance w·C·w, with m and C the mean and covariance of the input's channels.
     """
     matrix = weight[:, :, 0, 0]
     running_variance = torch.ones(len(matrix), device=weight.device)

@@ -1,7 +1,7 @@
-"""How weights are drawn: the rules that proxies are defined with, by name. Imports torch.
+"""Rules for the initialisation of weights, which the definitions of proxies require. Imports torch.
 
-A rule draws each tensor from a generator, in the order of the network's modules, and does not write into the
-network. Parameters of other modules than convolutions, linear layers and batch-norms are left as they are.
+A rule draws each tensor from a generator, in the order of the network's modules, and does not change the network. It
+covers convolutions, linear layers and batch-norms; parameters of other modules keep their values.
 """
 
 from __future__ import annotations
@@ -17,31 +17,32 @@ Draw: TypeAlias = Callable[[nn.Module, Tensor, torch.Generator], Tensor]
 
 
 def _normal(shape: Tensor, deviation: float, generator: torch.Generator) -> Tensor:
-    # On the CPU and in single precision wherever the network is, so that one seed means one set of weights.
+    # Always on the CPU in single precision, so that a seed gives the same weights on every device.
     return torch.randn(shape.shape, generator=generator) * deviation
 
 
 def _kaiming(module: nn.Module, weight: Tensor, generator: torch.Generator, fan_out: bool) -> Tensor:
-    """He et al., ICCV 2015, for ReLU: N(0, 2 / fan)."""
+    """Draw from N(0, 2 / fan), the rule of He et al., ICCV 2015, for ReLU."""
     area = math.prod(weight.shape[2:])
-    # As in torch, the fan of a grouped convolution does not know of its groups.
+    # As in torch, the fan of a grouped convolution does not take groups into account.
     fan = (weight.shape[0] if fan_out else weight.shape[1]) * area
     return _normal(weight, math.sqrt(2 / fan), generator)
 
 
 def kaiming_fan_in(module: nn.Module, weight: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw from N(0, 2 / fan-in): Kaiming initialisation for ReLU (He et al., ICCV 2015)."""
     return _kaiming(module, weight, generator, fan_out=False)
 
 
 def kaiming_fan_out(module: nn.Module, weight: Tensor, generator: torch.Generator) -> Tensor:
-    """Kaiming normal by fan-out for convolutions, N(0, 0.01²) for linear layers."""
+    """Draw from N(0, 2 / fan-out) for convolutions, and from N(0, 0.01²) for linear layers."""
     if isinstance(module, nn.Linear):
         return _normal(weight, 0.01, generator)
     return _kaiming(module, weight, generator, fan_out=True)
 
 
 def gaussian(module: nn.Module, weight: Tensor, generator: torch.Generator) -> Tensor:
-    """N(0, 1), as in Zen-NAS."""
+    """Draw from N(0, 1), as in Zen-NAS."""
     return _normal(weight, 1.0, generator)
 
 
@@ -53,7 +54,10 @@ RULES: dict[str, Draw] = {
 
 
 def drawn(network: nn.Module, rule: str, seed: int) -> dict[str, Tensor]:
-    """New values for parameters by name: weights by `rule`, batch-norm scales 1, biases and shifts 0."""
+    """Return new values for the parameters of a network, by name: weights by `rule`, scales 1, biases and shifts 0.
+
+    rule: a key of `RULES`. seed: the seed of all weights.
+    """
     generator = torch.Generator().manual_seed(seed)
     values: dict[str, Tensor] = {}
     for prefix, module in network.named_modules():

@@ -1,8 +1,8 @@
-"""Running somebody's network without leaving a trace in it. Imports torch.
+"""Running a network without changing it. Imports torch.
 
-`Isolated` calls an `nn.Module` in training mode on aliases of its weights and copies of its buffers; modes,
-hooks, gradients and random generators are afterwards as they were. `ReluCodes` and `WithoutBatchNorm` watch or
-change functions on the way, whether a network calls them or has modules that do.
+`Isolated` calls an `nn.Module` in training mode, with aliases of its weights and copies of its buffers. Afterwards, its
+modes, hooks and gradients and all random generators are as before. `ReluCodes` and `WithoutBatchNorm` observe or
+replace torch functions during a call, no matter whether a module or the network itself calls them.
 """
 
 from __future__ import annotations
@@ -26,14 +26,17 @@ Layer = nn.Conv2d | nn.Linear
 
 
 class ProbeError(ZennasError, RuntimeError):
-    """A network that cannot be measured; callers add which measure failed."""
+    """Raised if a network cannot be measured. Callers add the name of the measure."""
 
 
 class Isolated:
-    """A network as a function of its weights, on `device`.
+    """A network as a function of its weights.
 
-    layers: the Conv2d and Linear modules by name, in order; weights: theirs, as leaves that require gradients.
-    initialisation: "own" for the network's weights, or a rule of `initialise.py`, drawn with `seed`.
+    network: the module, which does not change. device: where it runs. seed: the seed of dropout and of new weights.
+    initialisation: "own" for the network's weights, or a rule in `initialise.py`.
+
+    The attribute `layers` has the Conv2d and Linear modules by name, in order, and `weights` their weights, which
+    require gradients. Raises ProbeError if there are no such layers or a weight is not a parameter.
     """
 
     def __init__(self, network: nn.Module, device: torch.device, *, seed: int = 0, initialisation: str = "own") -> None:
@@ -44,11 +47,11 @@ class Isolated:
         self._seed = seed
         self.layers = {name: m for name, m in network.named_modules() if isinstance(m, Layer)}
         if not self.layers:
-            raise ProbeError("the network has no Conv2d and no Linear layer")
+            raise ProbeError("the network has neither a Conv2d nor a Linear layer")
         for name, layer in self.layers.items():
-            # Not `layer.weight`: a parametrisation would compute it, and some change their buffers then.
+            # Not `layer.weight`, which a parametrisation would compute; some then change their buffers.
             if "weight" not in dict(layer.named_parameters(recurse=False)):
-                raise ProbeError(f"the weight of {name} is no parameter: remove its parametrisation first")
+                raise ProbeError(f"the weight of {name} is not a parameter: remove its parametrisation first")
         fresh = {} if initialisation == "own" else drawn(network, initialisation, seed)
         self.parameters = {
             name: _wide(fresh.get(name, p.detach()).to(device)).requires_grad_()
@@ -56,7 +59,7 @@ class Isolated:
         }
         self.buffers = {name: _wide(b.detach().to(device)) for name, b in network.named_buffers()}
         first = {id(tensor): name for name, tensor in (*network.named_parameters(), *network.named_buffers())}
-        # Each place of a tensor once: a module may stand in several places, and tensors may be shared by modules.
+        # All names of each tensor, as a module may be used in several places, and modules may share tensors.
         self._places = {
             f"{prefix}.{name}" if prefix else name: first[id(tensor)]
             for prefix, module in network.named_modules()
@@ -66,13 +69,14 @@ class Isolated:
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the images have to be."""
+        """The data type that images must have."""
         return self.weights[0].dtype
 
     def __call__(self, x: Tensor, values: Mapping[str, Tensor] | None = None) -> Tensor:
-        """Logits (N, classes) of inputs (N, ...), in training mode; `values` replaces weights and buffers by name.
+        """Return the logits (N, classes) of inputs (N, …) in training mode.
 
-        Every call starts from the network's own buffers, and from one seed where there is dropout.
+        values: weights and buffers by name, or None for those of the network. Every call starts with the same buffers
+        and the same seed. Raises ProbeError if the output is not a finite tensor of logits.
         """
         if values is None:
             values = {**self.parameters, **{name: b.clone() for name, b in self.buffers.items()}}
@@ -82,16 +86,16 @@ class Isolated:
             torch.manual_seed(self._seed)
             logits = functional_call(self.module, placed, (x,), tie_weights=False)
         if not isinstance(logits, Tensor) or logits.dim() != 2:
-            raise ProbeError(f"the network gives {_describe(logits)}, expected logits (N, classes): wrap it")
+            raise ProbeError(f"the network returns {_describe(logits)}, expected logits (N, classes): wrap it")
         if not bool(torch.isfinite(logits.detach()).all()):
             raise ProbeError("the network's output is not finite")
         return logits
 
     @contextmanager
     def outputs(self, modules: Sequence[nn.Module], copied: bool) -> Iterator[list[Output]]:
-        """A list that calls inside add the outputs of `modules` to, in the order of the calls.
+        """Record the outputs of `modules` during calls in the `with` block, in the order of the calls.
 
-        With `copied` the rest of the network gets copies of them, which it may write into.
+        copied: whether the rest of the network gets copies, so that it cannot overwrite the recorded outputs.
         """
         found: list[Output] = []
 
@@ -113,7 +117,7 @@ class Isolated:
 
 
 class Output(NamedTuple):
-    """What a module gave: the index of the module, the tensor, and the tensor's version then."""
+    """The output of a module: the index of the module, the tensor, and the version of the tensor at that time."""
 
     module: int
     value: Tensor
@@ -137,7 +141,7 @@ def _training(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _other_generators() -> Iterator[None]:
-    """Python's and numpy's, which a network may draw from."""
+    """Restore the generators of Python and numpy afterwards, as a network may use them."""
     python, numpy = random.getstate(), np.random.get_state()
     try:
         yield
@@ -152,7 +156,7 @@ def _own_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def _wide(tensor: Tensor) -> Tensor:
-    """Half precision becomes single: decompositions want it, and scores are of networks, not of roundings."""
+    """Convert half precision to single precision. Decompositions need it, and rounding should not affect scores."""
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
@@ -164,7 +168,7 @@ _RECTIFIERS = {"relu", "relu_", "relu6", "leaky_relu", "leaky_relu_", "prelu"}
 
 
 class ReluCodes(TorchFunctionMode):
-    """Which inputs of each ReLU are positive: `codes` has a tensor (N, features) of bool for each."""
+    """Records which inputs of each ReLU are positive. `codes` has a bool tensor (N, features) for each ReLU call."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -181,14 +185,14 @@ class ReluCodes(TorchFunctionMode):
 
 
 def is_rectifier(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether a torch function is a ReLU: one of its names, or a hardtanh from 0, which is what ReLU6 calls."""
+    """Return whether a call of a torch function is a ReLU or a variant. ReLU6 calls hardtanh with minimum 0."""
     name = getattr(func, "__name__", "")
     lowest = args[1] if len(args) > 1 else kwargs.get("min_val", -1.0)
     return name in _RECTIFIERS or (name in ("hardtanh", "hardtanh_") and lowest == 0)
 
 
 class WithoutBatchNorm(TorchFunctionMode):
-    """Batch-norms pass their input on."""
+    """Makes batch-norms return their input unchanged."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

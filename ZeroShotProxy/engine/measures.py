@@ -1,4 +1,4 @@
-"""Measuring networks on a batch, with shared passes; zero-cost-nas's `find_measures`. Imports torch."""
+"""Measuring networks on a batch with shared passes, and zero-cost-nas's `find_measures`. Imports torch."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from ZeroShotProxy.engine.probe import LossFunction, Probe
 T = TypeVar("T")
 
 ZERO_COST_NAS = ("grad_norm", "snip", "grasp", "fisher", "jacob_cov", "plain", "synflow", "l2_norm")
-"""The measures of Abdelfattah et al., ICLR 2021."""
+"""The measures of zero-cost-nas (Abdelfattah et al., ICLR 2021)."""
 
 
 def network_of(target: Target, settings: ScoreSettings) -> nn.Module:
-    """The network itself, or the one of a structure, with weights drawn from `settings.seed`."""
+    """Return `target` if it is a network; build a structure with random weights from `settings.seed`."""
     if not isinstance(target, Structure):
         return target
     with torch.random.fork_rng([]):
@@ -43,7 +43,7 @@ def network_of(target: Target, settings: ScoreSettings) -> nn.Module:
 
 
 def noise(structure: Structure, settings: ScoreSettings) -> tuple[Tensor, Tensor]:
-    """A batch of images from N(0, 1) and random labels, drawn from `settings.seed`."""
+    """Return images (N, C, H, W) from N(0, 1) and random labels (N,), drawn with `settings.seed`."""
     generator = torch.Generator().manual_seed(settings.seed)
     side, count = settings.resolution, settings.batch_size
     images = torch.randn(count, in_channels(structure.blocks[0]), side, side, generator=generator)
@@ -57,7 +57,11 @@ def measure(
     settings: ScoreSettings,
     loss_fn: LossFunction = F.cross_entropy,
 ) -> dict[str, float]:
-    """The value of each proxy. Raises ProxyError naming the one that fails."""
+    """Return the score of a network by each proxy, keyed by name.
+
+    batch: images (N, C, H, W), or images and labels (N,). loss_fn: a function of logits and labels. Raises ProxyError,
+    with the name of the proxy, if one fails.
+    """
     found = measure_arrays(network, batch, proxies, settings, loss_fn)
     return {name: finite(name, total(measured)) for name, measured in found.items()}
 
@@ -69,25 +73,29 @@ def measure_arrays(
     settings: ScoreSettings,
     loss_fn: LossFunction = F.cross_entropy,
 ) -> dict[str, Measured]:
-    """What each proxy gives before it is summed over layers."""
+    """Return the results of the proxies before they are summed over layers, keyed by name.
+
+    batch: images (N, C, H, W), or images and labels (N,). loss_fn: a function of logits and labels. Raises ProxyError,
+    with the name of the proxy, if one fails.
+    """
     device = device_of(settings.device)
-    # Whatever the caller has switched off: gradients are needed, and precision is the network's own.
+    # Independent of the modes of the caller: gradients are needed, and the network keeps its precision.
     with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device.type, enabled=False):
         return _measured(network, *_on_device(batch, device), proxies, settings, loss_fn)
 
 
 def _on_device(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor | None]:
-    """Images and labels, or None; raises ProxyError for what is neither."""
+    """Images and labels (or None) on the device. Raises ProxyError if the batch is not valid."""
     parts: tuple[Any, ...] = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
     kinds = [part is None or isinstance(part, Tensor) for part in parts]
     if len(parts) not in (1, 2) or not all(kinds) or parts[0] is None:
         given = ", ".join(type(part).__name__ for part in parts)
-        raise ProxyError(f"the batch is {given}, expected images as a tensor (N, C, H, W), or those and labels (N,)")
+        raise ProxyError(f"the batch is {given}, expected a tensor of images (N, C, H, W), or images and labels (N,)")
     inputs, labels = parts[0], parts[1] if len(parts) == 2 else None
     if not len(inputs):
         raise ProxyError("the batch has no images")
     if labels is not None and labels.shape != inputs.shape[:1]:
-        raise ProxyError(f"the batch has {len(inputs)} images and labels of shape {tuple(labels.shape)}")
+        raise ProxyError(f"the batch has {len(inputs)} images, but labels of shape {tuple(labels.shape)}")
     inputs = inputs.clone() if inputs.is_inference() else inputs
     labels = labels.clone() if labels is not None and labels.is_inference() else labels
     return inputs.to(device), None if labels is None else labels.to(device)
@@ -114,12 +122,12 @@ def _measured(
 
 
 def _naming(proxy: Proxy, function: Callable[[], T]) -> T:
-    """`function()`; its errors name the proxy."""
+    """Call `function` and add the name of the proxy to its errors."""
     try:
         return function()
     except (RuntimeError, ValueError) as error:
         raise ProxyError(f"proxy {proxy.info.name} fails: {error}") from error
-    except Exception as error:  # a network is somebody's code, and may raise anything
+    except Exception as error:  # a network is foreign code and may raise anything
         raise ProxyError(f"proxy {proxy.info.name} fails: {type(error).__name__}: {error}") from error
 
 
@@ -127,15 +135,15 @@ def _call(proxy: Proxy, probe: Probe) -> Measured:
     if proxy.ranking is not None:
         raise ProxyError(f"it {NO_SCORE_ALONE}")
     if proxy.measure is None:
-        raise ProxyError("it scores structures and MasterNets, not networks of other kinds")
+        raise ProxyError("it scores only structures and MasterNets")
     return proxy.measure(probe)
 
 
 def total(measured: Measured) -> float:
-    """A number as it is, tensors summed over all layers."""
+    """Return a number unchanged, and the sum over all layers for a list of tensors. Raises ProxyError for no layers."""
     if isinstance(measured, list):
         if not measured:
-            raise ProxyError("the measure has no layers to be summed")
+            raise ProxyError("the measure has no layers to sum")
         return float(torch.stack([part.sum() for part in measured]).sum())
     return float(measured)
 
@@ -149,13 +157,19 @@ def find_measures(
     measure_names: Sequence[str] | None = None,
     measures_arr: Mapping[str, Measured] | None = None,
 ) -> dict[str, float]:
-    """Measures of any network, with zero-cost-nas's arguments and meaning, keyed by the names asked for.
+    """Return the scores of any network by several measures, with the arguments and meaning of zero-cost-nas.
 
-    dataload_info: ("random", number of batches, number of classes) for the first batches of the loader, or
-    ("grasp", images of each class, number of classes) for a balanced batch. measure_names: of registered
-    proxies that measure networks; zero-cost-nas's eight by default. measures_arr: what `find_measures_arrays`
-    gave, only to be summed. The network, its buffers, mode and hooks and the random generators are left alone.
-    Raises ProxyError naming the measure that fails, UnknownNameError.
+    net_orig: the network, which is not changed. Random generators are not changed either.
+    dataloader: an iterable of batches (images, labels).
+    dataload_info: ("random", number of batches, number of classes) for the first batches of the loader, or ("grasp",
+        images per class, number of classes) for a balanced batch.
+    device: the device to run on.
+    loss_fn: a function of logits and labels.
+    measure_names: proxies that measure networks, or None for the eight of zero-cost-nas.
+    measures_arr: a result of `find_measures_arrays`, which is then only summed.
+
+    The result is keyed by the given names. Raises ProxyError, with the name of the measure, if one fails, and
+    UnknownNameError if a name is unknown.
     """
     if measures_arr is None:
         measures_arr = find_measures_arrays(net_orig, dataloader, dataload_info, device, loss_fn, measure_names)
@@ -170,7 +184,11 @@ def find_measures_arrays(
     loss_fn: LossFunction = F.cross_entropy,
     measure_names: Sequence[str] | None = None,
 ) -> dict[str, Measured]:
-    """Like `find_measures`, with a tensor for each layer where the measure has them."""
+    """Return the results of several measures before they are summed over layers, keyed by the given names.
+
+    A result is a list with a tensor for each layer, or a number if the measure has no layers. The arguments and errors
+    are those of `find_measures`.
+    """
     names = list(ZERO_COST_NAS if measure_names is None else measure_names)
     proxies = {name: PROXIES.get(name) for name in names}
     how, count, classes = _checked_info(dataload_info)
@@ -182,7 +200,7 @@ def find_measures_arrays(
 
 
 def _checked_info(info: Any) -> tuple[str, int, int]:
-    """Raises ProxyError for what is no (how, count, classes)."""
+    """Return the three values of `dataload_info`. Raises ProxyError if it is not valid."""
     match info:
         case ("random" | "grasp" as how, int(count), int(classes)):
             return how, count, classes
@@ -190,10 +208,10 @@ def _checked_info(info: Any) -> tuple[str, int, int]:
 
 
 def _pair(batch: Any) -> tuple[Tensor, Tensor]:
-    """Images and labels of a batch that a loader gives."""
+    """The images and labels of a batch of the data loader."""
     if isinstance(batch, (tuple, list)) and len(batch) > 1 and all(isinstance(part, Tensor) for part in batch[:2]):
         return batch[0], batch[1]
-    raise ProxyError(f"the data loader gives a {type(batch).__name__}, expected images and labels as tensors")
+    raise ProxyError(f"the data loader returns a {type(batch).__name__}, expected images and labels as tensors")
 
 
 def _first(dataloader: Iterable[Sequence[Tensor]], batches: int) -> tuple[Tensor, Tensor]:
@@ -204,7 +222,7 @@ def _first(dataloader: Iterable[Sequence[Tensor]], batches: int) -> tuple[Tensor
             if len(taken) == batches:
                 break
     if not taken or len(taken) < batches:
-        raise ProxyError(f"the data loader gives {len(taken)} batches, asked for {batches}")
+        raise ProxyError(f"the data loader has {len(taken)} batches, expected {batches}")
     return torch.cat([batch[0] for batch in taken]), torch.cat([batch[1] for batch in taken])
 
 

@@ -1,10 +1,9 @@
-"""Closed forms behind the expected Zen-score: how a layer changes the statistics of its input. No torch.
+"""Closed forms for the expected Zen-score: how a layer changes the statistics of its input, without torch.
 
-Equation numbers refer to docs/expected-zen.md. A `Signal` is what is known of a value: moments of its
-elements over channels, positions and images, and how far the two passes of the score (x and
-x + gamma * noise) have come apart. The latter is an array: one entry for each of the decorrelations
-that the network may start from, so that one walk over a block answers for all of them. Or it is one number,
-for a walk over a whole network, which is then several times as fast.
+Equation numbers refer to docs/expected-zen.md. A `Signal` has the statistics of a value: the moments of its elements
+over channels, positions and images, and the difference between the two passes of the score (x and x + gamma * noise).
+The difference is either an array, with one entry for each decorrelation that may enter a block, so that one evaluation
+of the block covers all of them. Or it is a number, for a single evaluation of a network, which is several times faster.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ RELU_KURTOSIS = 2.4076
 
 
 class Signal(NamedTuple):
-    """Statistics of a value.
+    """The statistics of a value.
 
-    second: E[x²]; mean2: E[x]², averaged over channels.
-    decorrelation: 1 - correlation of the two passes (kept so, because it starts at 5e-5).
+    second: E[x²]. mean2: E[x]², averaged over channels.
+    decorrelation: 1 - correlation of the two passes. It starts at 5e-5, so the correlation itself would be inaccurate.
     distance: E|x - x'| between the two passes.
     kurtosis: excess kurtosis of the elements.
-    excess: half the logarithm of what that kurtosis adds to the variance behind the next ReLU (eq. 7).
-    rectified: no element is negative, so that a further ReLU does nothing.
-    shared: correlation of two positions of one image, over images; 0 for noise. Gates make it (eq. 9).
-    texture: correlation of neighbouring positions, which pooling makes; None where there is none.
-    parts: what the value is a sum of, where that is known; empty for a source of its own (`dependence.py`).
+    excess: half the logarithm of the factor by which this kurtosis increases the variance after the next ReLU (eq. 7).
+    rectified: whether no element is negative, so that a ReLU has no effect.
+    shared: correlation of two positions of an image, over images. It is 0 for noise; gates introduce it (eq. 9).
+    texture: correlations of neighbouring positions, which pooling introduces, or None if there are none.
+    parts: the parts that the value is a sum of (`dependence.py`), or empty for an independent source.
     """
 
     second: float
@@ -64,7 +63,7 @@ def gaussian(
     shared: float = 0.0,
     texture: Texture | None = None,
 ) -> Signal:
-    """A centred Gaussian value."""
+    """Return the statistics of a centred Gaussian value."""
     distance = 2 * _root(variance * decorrelation / math.pi)
     return Signal(variance, 0.0, decorrelation, distance, kurtosis, excess, shared=shared, texture=texture)
 
@@ -74,7 +73,10 @@ def _root(x: Numbers) -> Numbers:
 
 
 def relu(x: Signal) -> Signal:
-    """Rectified Gaussian (eqs. 5 to 7); the arc-cosine kernel of degree 1 (Cho and Saul, NIPS 2009), centred."""
+    """Return the statistics after a ReLU of a Gaussian value (eqs. 5 to 7).
+
+    Source: the arc-cosine kernel of degree 1 (Cho and Saul, NIPS 2009), centred.
+    """
     if x.rectified:
         return x
     if x.mean2 > 0:
@@ -95,7 +97,7 @@ def relu(x: Signal) -> Signal:
 
 
 def _rectified(texture: Texture | None) -> Texture | None:
-    """Correlations behind a ReLU: those of positions like those of passes."""
+    """The correlations of positions after a ReLU, by the same formula as those of passes."""
     if texture is None:
         return None
 
@@ -108,7 +110,7 @@ def _rectified(texture: Texture | None) -> Texture | None:
 
 
 def _relu_decorrelation(d: Numbers) -> Numbers:
-    """1 - correlation behind a ReLU of Gaussians with correlation 1 - d (eq. 5)."""
+    """1 - correlation after a ReLU, for Gaussians with correlation 1 - d (eq. 5)."""
     if isinstance(d, float):
         wide = 2 * math.asin(math.sqrt(d / 2))
         return (math.pi * d - (math.sin(wide) - wide * (1 - d))) / (2 * math.pi * RELU_VARIANCE)
@@ -118,13 +120,13 @@ def _relu_decorrelation(d: Numbers) -> Numbers:
 
 
 def zero(x: Signal) -> Signal:
-    """Zeros in the place of `x`."""
+    """Return the statistics of zeros in the shape of `x`."""
     return Signal(0.0, 0.0, x.decorrelation, 0.0 * x.decorrelation, rectified=True)
 
 
 @lru_cache(maxsize=1)
 def _hermite() -> tuple[Array, Array, Array]:
-    """Nodes (p, q) and weights of a two-dimensional Gauss–Hermite rule for standard normals."""
+    """Nodes (p, q) and weights of a two-dimensional Gauss–Hermite rule for standard normal variables."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(48)
     weights = weights / weights.sum()
     p, q = np.meshgrid(nodes, nodes)
@@ -132,8 +134,11 @@ def _hermite() -> tuple[Array, Array, Array]:
 
 
 class _Table(NamedTuple):
-    """A function of N(mean, sd²) by quadrature: its moments, and for decorrelations by their logarithms the
-    logarithms of decorrelation behind it over decorrelation, and of E|y - y'| over its square root."""
+    """The effect of a function on N(mean, sd²), by quadrature.
+
+    first, second: the moments of the output. logs: a grid of logarithms of the decorrelation d of the input. moved: the
+    logarithm of the decorrelation of the output divided by d. apart: the logarithm of E|y - y'| divided by √d.
+    """
 
     first: float
     second: float
@@ -161,16 +166,16 @@ def _table(function: Callable[[Array], Array], mean: float, sd: float) -> _Table
 
 
 def pointwise(x: Signal, function: Callable[[Array], Array]) -> Signal:
-    """`function` of a Gaussian value, by quadrature; for the non-linearities without a closed form.
+    """Return the statistics after a function without a closed form, for a Gaussian value, by quadrature.
 
-    Quadratures are remembered by function, mean and deviation; the latter to a thousandth of themselves.
+    Results are cached by function, mean and deviation, both rounded to three digits.
     """
     sd = float(f"{math.sqrt(x.variance):.3g}")
     table = _table(function, float(f"{math.sqrt(x.mean2):.3g}"), sd)
     logs = np.log(np.clip(x.decorrelation, math.exp(-30.0), 2.0))
     moved = np.exp(np.interp(logs, table.logs, table.moved) + logs)
     apart = np.exp(np.interp(logs, table.logs, table.apart) + logs / 2)
-    # A smooth function hardly changes the correlation of positions.
+    # A smooth function hardly changes the correlations of positions.
     return Signal(table.second, table.first**2, moved, apart, shared=x.shared, texture=x.texture)
 
 
@@ -187,38 +192,40 @@ def sigmoid(u: Array) -> Array:
 
 
 def weighted_sum(x: Signal, fan_in: int, kernel_area: int, window: Window, stride: int = 1, between: int = 1) -> Signal:
-    """Convolution with standard normal weights (eqs. 2 and 4); `fan_in` counts channels.
+    """Return the statistics after a convolution with standard normal weights (eqs. 2 and 4).
 
-    between: the channels in the middle, where each weight is a sum over them of products of two (eq. 11).
+    fan_in: the input channels of each output channel. kernel_area: the number of taps.
+    between: the channels between two convolutions that are treated as one (eq. 11).
     """
     centred = window.inside * x.second - window.means * x.mean2
     lost = window.inside * x.variance / centred
     kurtosis = 3 * x.kurtosis / (fan_in * kernel_area)
-    # Each tap sees the same correlations of neighbours, and weights are independent.
+    # Each tap has the same correlations of neighbours, and the weights are independent.
     texture = None if x.texture is None else dependence.strided(x.texture, stride)
     return gaussian(fan_in * between * centred, lost * x.decorrelation, kurtosis, x.excess, lost * x.shared, texture)
 
 
 def normalise(x: Signal, eps: float) -> Signal:
-    """Batch normalisation to variance v / (v + eps)."""
+    """Return the statistics after batch normalisation, which makes the variance v / (v + eps)."""
     variance = x.variance / (x.variance + eps) if eps else 1.0
     distance = x.distance * math.sqrt(variance / x.variance)
     return Signal(variance, 0.0, x.decorrelation, distance, x.kurtosis, shared=x.shared, texture=x.texture)
 
 
 def add(x: Signal, y: Signal, size: int) -> Signal:
-    """Sum of values of `size` × `size` positions, independent or not (eq. 10)."""
+    """Return the statistics of a sum of two values of `size` × `size` positions, which may be dependent (eq. 10)."""
     if not x.second or not y.second:
         return x if x.second else y
     return _of_parts(dependence.merged(parts_of(x, size) + parts_of(y, size)), x.rectified and y.rectified)
 
 
 def pool(x: Signal, how: AvgPool, size: int) -> Signal:
-    """Average pooling of a value of `size` × `size` positions (eq. 10)."""
+    """Return the statistics after average pooling of a value of `size` × `size` positions (eq. 10)."""
     return _of_parts(dependence.pooled(parts_of(x, size), how), x.rectified)
 
 
 def parts_of(x: Signal, size: int) -> tuple[Part, ...]:
+    """Return the parts of a value of `size` × `size` positions; an independent source is its only part."""
     return x.parts or (Part(x, size, (), 1.0),)
 
 
@@ -238,7 +245,7 @@ def _of_parts(parts: tuple[Part, ...], rectified: bool) -> Signal:
 
 
 def multiply(x: Signal, gate: Signal) -> Signal:
-    """Product with an independent gate, one for all positions (eq. 9)."""
+    """Return the statistics of a product with an independent gate, which is the same for all positions (eq. 9)."""
     if not x.second or not gate.second:
         return zero(x)
     second, mean2 = x.second * gate.second, x.mean2 * gate.mean2
@@ -251,15 +258,18 @@ def multiply(x: Signal, gate: Signal) -> Signal:
 
 
 def average(x: Signal, area: float) -> Signal:
-    """Mean over `area` positions, which have `x.shared` in common (eq. 8)."""
+    """Return the statistics of a mean over `area` positions, whose correlation is `x.shared` (eq. 8)."""
     kept = (1 + (area - 1) * x.shared) / area
     moved = gaussian(x.variance * kept, x.decorrelation, shared=x.shared / kept)
     return moved._replace(second=moved.second + x.mean2, mean2=x.mean2, rectified=x.rectified)
 
 
 def maximum(x: Signal, area: int) -> Signal:
-    """Maximum over `area` positions, taken as independent; the decorrelation is left as it is (an approximation)."""
-    from scipy.special import ndtri  # scipy takes long to import and max pooling is rare
+    """Return the statistics of a maximum over `area` positions.
+
+    Approximation: positions are treated as independent, and the decorrelation does not change.
+    """
+    from scipy.special import ndtri  # scipy is slow to import, and max pooling is rare
 
     quantiles = ndtri(((np.arange(2048) + 0.5) / 2048) ** (1 / area))
     if x.rectified:
@@ -275,7 +285,7 @@ def maximum(x: Signal, area: int) -> Signal:
 
 
 def mixture(signals: Sequence[Signal], channels: Sequence[int]) -> Signal:
-    """Concatenation along channels: what a convolution sees is the average over them."""
+    """Return the statistics of a concatenation along channels, which are averages over the channels."""
     share = np.array(channels) / sum(channels)
 
     def mean(values: Sequence[float]) -> float:
@@ -300,11 +310,10 @@ def mixture(signals: Sequence[Signal], channels: Sequence[int]) -> Signal:
 
 
 class Window(NamedTuple):
-    """What zero padding leaves of a convolution window of k × k taps (eq. 3).
+    """The effect of zero padding on a convolution with k × k taps (eq. 3). Without padding, both numbers are k².
 
-    inside: sum over taps of the mean over positions of q, the profile of the input where the tap is inside.
-    means: sum over taps of the squared mean over positions of sqrt(q), likewise.
-    Without padding both are k².
+    inside: sum over taps of the mean over positions of q, the profile of the input, which is 0 in the padding.
+    means: sum over taps of the squared mean over positions of sqrt(q).
     """
 
     inside: float
@@ -313,24 +322,24 @@ class Window(NamedTuple):
 
 @cache
 def window(kernel: int, stride: int, size: int, context: int, dilation: int = 1) -> Window:
-    """The window of a convolution on `size` × `size`, after many convolutions of kernel `context`."""
+    """Return the window of a convolution on `size` × `size` positions, after many convolutions of kernel `context`."""
     taps, means = _taps(_profile(context, size), kernel, stride, dilation)
     return Window(sum(float(t.mean()) for t in taps), sum(m * m for m in means))
 
 
-_SETTLED = 8
+_STEPS = 8
 
 
 @cache
 def _profile(kernel: int, size: int) -> Array:
-    """Second moment of pre-activations by position, mean 1, after `_SETTLED` convolutions with padding (eq. 3)."""
+    """The second moment of pre-activations by position, with mean 1, after `_STEPS` padded convolutions (eq. 3)."""
     profile = np.ones((size, size))
     if kernel == 1 or size == 1:
         return profile
-    for _ in range(_SETTLED):
+    for _ in range(_STEPS):
         taps, means = _taps(profile, kernel, 1)
         roots, _ = _taps(np.sqrt(profile), kernel, 1)
-        second = sum(taps[1:], start=taps[0]) / 2  # one at a time: all taps at once take k² as much memory
+        second = sum(taps[1:], start=taps[0]) / 2  # one by one: all taps at once need k² times the memory
         crossed = sum(m * r for m, r in zip(means, roots, strict=True)) * RELU_MEAN_SQUARED
         moment = second - 2 * crossed + RELU_MEAN_SQUARED * sum(m * m for m in means)
         profile = moment / moment.mean()
@@ -338,8 +347,7 @@ def _profile(kernel: int, size: int) -> Array:
 
 
 def _taps(profile: Array, kernel: int, stride: int, dilation: int = 1) -> tuple[list[Array], list[float]]:
-    """For each tap of the kernel: the profile that it sees at each output position (0 in the padding),
-    and the mean of that profile's square root."""
+    """For each tap: the profile at its input for every output position (0 in the padding), and the mean square root."""
     pad, out = dilation * (kernel - 1) // 2, (profile.shape[0] - 1) // stride + 1
     padded = np.pad(profile, pad)
     last = stride * (out - 1) + 1

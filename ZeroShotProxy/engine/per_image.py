@@ -1,8 +1,8 @@
-"""Gradients of single weights, image by image, in as many backward passes as there are logits. Imports torch.
+"""Gradients of single weights for each image, with only one backward pass per logit. Imports torch.
 
-With batch-norms left out the images of a batch do not see each other. A number e[n] that belongs to image n alone is
-added to the weight in question: the layer's output is linear in the weight, so e[n] times what the weight multiplies
-is added to the output, and the gradient by e has one entry an image.
+Without batch-norms, the images of a batch do not influence each other. For each image n, a variable e[n] is added to
+the weight. As a layer's output is linear in the weight, this adds e[n] times the factor of the weight to the output.
+The gradient by e then has one entry per image.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ _BatchNorm = nn.modules.batchnorm._BatchNorm
 
 
 def first_weights_jacobian(probe: Probe, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits (N, C) of images `x`, and their gradients (N, C, P) by the first element of each of the P parameter
-    tensors of convolutions, linear layers and batch-norms, which pass their input on."""
+    """Return the logits (N, C) of images `x`, and their gradients (N, C, P) by the first element of P tensors.
+
+    The tensors are the parameters of convolutions, linear layers and batch-norms; batch-norms return their input
+    unchanged. Raises ProbeError if a convolution does not pad with a number of zeros.
+    """
     shifts: list[Tensor] = []
     layers = [m for m in probe.network.module.modules() if isinstance(m, (nn.Conv2d, nn.Linear, _BatchNorm))]
     handles = [layer.register_forward_hook(_hook(shifts)) for layer in layers]
@@ -53,9 +56,9 @@ def _hook(shifts: list[Tensor]) -> Callable[[nn.Module, Any, Tensor], Tensor]:
 
 
 def _multiplied(module: nn.Module, x: Tensor, output: Tensor, first: Tensor) -> list[Tensor]:
-    """What the first weight, and the first bias where there is one, are multiplied by in the output's first channel.
+    """The factors of the first weight and of the first bias (if they exist) in the first channel of the output.
 
-    x: the first channel of the input; first: that of the output.
+    x: the first channel of the input. first: the first channel of the output.
     """
     if isinstance(module, nn.Conv2d):
         x = _corner(module, x, output)
@@ -65,9 +68,9 @@ def _multiplied(module: nn.Module, x: Tensor, output: Tensor, first: Tensor) -> 
 
 
 def _corner(conv: nn.Conv2d, x: Tensor, output: Tensor) -> Tensor:
-    """The pixels of x (N, 1, H, W) that the kernel's first element meets at each position of the output."""
+    """The pixels of x (N, 1, H, W) that the first element of the kernel multiplies, for each output position."""
     if isinstance(conv.padding, str) or conv.padding_mode != "zeros":
-        raise ProbeError("a convolution pads by name or not with zeros")
+        raise ProbeError("a convolution does not have numeric zero padding")
     rows, columns = conv.padding
     height, width = output.shape[2:]
     padded = nn.functional.pad(x, (columns, columns, rows, rows))

@@ -1,8 +1,8 @@
-"""One network and one batch, as proxies look at them: passes that several proxies need are run once. Imports torch.
+"""`Probe`: one network and one batch, with passes that several proxies share. Imports torch.
 
-A proxy says in `ProxyInfo.uses` which of `Passes` it reads; a `Probe` is told the uses of all proxies that
-will be asked, runs one forward pass with everything recorded, and the backward passes behind it. Where memory
-runs out the batch is split and the pieces are added up; batch-norms then see pieces.
+`ProxyInfo.uses` lists the results of `Passes` that a proxy reads. A `Probe` takes the uses of all proxies, runs one
+forward pass that records everything, and then the backward passes. If memory runs out, the batch is split and the
+results of the parts are added; batch-norms then use the statistics of the parts.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Passes:
-    """What the passes over a batch gave; entries nobody uses are empty. Lists go with `Probe.weights`.
+    """The results of the passes over a batch. Results that are not used are empty.
 
-    gradients: of the loss by each weight. fisher: for each layer, by output channel (C,), half the mean over
-    images of the squared sum over positions of activation × gradient. hessian_gradient: the Hessian of the loss
-    times its gradient. jacobian: of the summed logits by the input, (N, C, H, W). relu_codes: which inputs of
-    each ReLU are positive, (N, features) each, in order.
+    The first three are lists with one tensor for each of `Probe.weights`.
+    gradients: the gradient of the loss by the weight.
+    fisher: half the mean over images of (sum over positions of activation × gradient)², for each output channel (C,).
+    hessian_gradient: the Hessian of the loss times its gradient.
+    jacobian: the gradient of the summed logits by the input, (N, C, H, W).
+    relu_codes: for each ReLU, in order, which inputs are positive, (N, features).
     """
 
     gradients: list[Tensor]
@@ -42,10 +44,14 @@ class Passes:
 
 
 class Probe:
-    """A network and a batch: inputs (N, C, H, W), labels (N,) in int64 or None, a loss of (logits, labels).
+    """A network and a batch, as measures see them. It runs on the device of the inputs.
 
-    It runs on the device of the inputs. uses: what will be read of `passes`. seed: of dropout, of weights drawn
-    by a rule (see `Isolated`) and of whatever else a proxy draws.
+    network: any module, which is not changed.
+    inputs: images (N, C, H, W). labels: int64 (N,), or None.
+    uses: the fields of `passes` that are going to be read.
+    loss_fn: a function of logits and labels.
+    seed: the seed of dropout, of weights that are drawn by a rule, and of everything else that proxies draw.
+    initialisation: "own" for the network's weights, or a rule in `initialise.py`.
     """
 
     def __init__(
@@ -68,7 +74,7 @@ class Probe:
         self._shared: dict[Callable[[Probe], Any], Any] = {}
 
     def shared(self, function: Callable[[Probe], T]) -> T:
-        """`function(self)`, called once however many proxies ask for it."""
+        """Return `function(self)`, which is called only once and then shared by all proxies."""
         if function not in self._shared:
             self._shared[function] = function(self)
         found: T = self._shared[function]
@@ -76,24 +82,27 @@ class Probe:
 
     @property
     def noise(self) -> Tensor:
-        """Images from N(0, 1) of the batch's shape, drawn from `seed`: for proxies that are defined on noise."""
+        """Images from N(0, 1) in the shape of the batch, drawn with `seed`, for proxies that are defined on noise."""
         generator = torch.Generator().manual_seed(self.seed)
         return torch.randn(self.inputs.shape, generator=generator).to(self.inputs)
 
     @property
     def labels(self) -> Tensor:
-        """Raises ProbeError where the batch has none."""
+        """The labels (N,) of the batch. Raises ProbeError if it has none."""
         if self._labels is None:
-            raise ProbeError("it needs labels, and the batch has none")
+            raise ProbeError("it needs labels, but the batch has none")
         return self._labels
 
     @property
     def weights(self) -> list[Tensor]:
-        """The weights of convolution and linear layers, in the order of the network's modules."""
+        """The weights of the convolution and linear layers, in the order of the network's modules."""
         return [weight.detach() for weight in self.network.weights]
 
     def gradients(self, x: Tensor, y: Tensor) -> list[Tensor]:
-        """Of the mean loss over images `x` with labels `y` alone, by each of `weights`; raises ProbeError."""
+        """Return the gradients of the mean loss over images `x` with labels `y`, one for each of `weights`.
+
+        Raises ProbeError if the loss is not finite or all gradients are zero.
+        """
         loss = self._finite_loss(self.network(x), y)
         weights = self.network.weights
         found = [g.detach() for g in or_zero(torch.autograd.grad(loss, weights, allow_unused=True), weights)]
@@ -102,14 +111,17 @@ class Probe:
 
     @property
     def relu_codes(self) -> list[Tensor]:
-        """Those of `passes`; raises ProbeError where the network has no ReLU."""
+        """Which inputs of each ReLU are positive, (N, features) each. Raises ProbeError if the network has no ReLU."""
         if not self.passes.relu_codes:
             raise ProbeError("the network has no ReLU")
         return self.passes.relu_codes
 
     @cached_property
     def passes(self) -> Passes:
-        """Raises ProbeError where the loss is not finite or every gradient is zero."""
+        """The results of the shared passes, which run on first use.
+
+        Raises ProbeError if the loss is not finite, all gradients are zero, or memory runs out for a single image.
+        """
         pieces = 1
         while True:
             try:
@@ -147,12 +159,12 @@ class Probe:
         return bool(self.uses & {"gradients", "fisher", "hessian"})
 
     def _piece(self, x: Tensor, y: Tensor, whole: bool) -> Passes:
-        """The passes over part of the batch, weighted by its share; with `whole` the Hessian's product too."""
+        """The passes over a part of the batch, weighted by its share. Only if `whole`, the product with the Hessian."""
         uses, needs_loss = self.uses, self._needs_loss
         hessian = whole and "hessian" in uses
         x = x.clone().requires_grad_("jacobian" in uses)
         logits, outputs, codes = self._forward(x, copied=False)
-        if any(output.overwritten for output in outputs):  # by an in-place ReLU right behind a layer
+        if any(output.overwritten for output in outputs):  # for example by an in-place ReLU after a layer
             logits, outputs, codes = self._forward(x, copied=True)
         jacobian = x.new_empty(0)
         if "jacobian" in uses:
@@ -174,7 +186,7 @@ class Probe:
         return Passes(gradients, fisher, product, jacobian, codes)
 
     def _forward(self, x: Tensor, copied: bool) -> tuple[Tensor, list[Output], list[Tensor]]:
-        """Logits, outputs of the layers and codes of the ReLUs, as far as they are used."""
+        """Logits, and if they are used the outputs of layers and the codes of ReLUs."""
         with ExitStack() as watching:
             layers = list(self.network.layers.values())
             outputs = watching.enter_context(self.network.outputs(layers, copied)) if "fisher" in self.uses else []
@@ -190,7 +202,7 @@ class Probe:
         return loss
 
     def _loss(self, logits: Tensor, y: Tensor) -> Tensor:
-        """The loss of part of the batch, as its share of the whole."""
+        """The loss of a part of the batch, weighted by its share of the batch."""
         loss = self._finite_loss(logits, y)
         return loss if len(y) == len(self.labels) else loss * (len(y) / len(self.labels))
 
@@ -214,13 +226,13 @@ class Probe:
 
 
 def _product(gradients: list[Tensor], vector: list[Tensor], weights: list[Tensor]) -> list[Tensor]:
-    """The Hessian times `vector`, from gradients that have a graph."""
+    """The Hessian times `vector`, from gradients with a graph."""
     along = torch.stack([(v * g).sum() for v, g in zip(vector, gradients, strict=True)]).sum()
     return [g.detach() for g in or_zero(torch.autograd.grad(along, weights, allow_unused=True), weights)]
 
 
 def or_zero(found: Sequence[Tensor | None], like: Sequence[Tensor]) -> list[Tensor]:
-    """Layers that the output does not depend on have gradient zero."""
+    """Replace missing gradients, of tensors that the output does not depend on, with zeros."""
     return [torch.zeros_like(w) if g is None else g for g, w in zip(found, like, strict=True)]
 
 

@@ -9,10 +9,9 @@ from ZeroShotProxy.engine.probe import Probe, or_zero
 
 
 def gradient_rows(probe: Probe) -> Tensor:
-    """The gradient of each image's summed logits by all weights, biases and shifts aside: (N, weights).
+    """Return the gradients of each image's summed logits by all weights, without biases and shifts: (N, weights).
 
-    Batch-norms use the batch's statistics, so that an image's logits depend on all images of the batch: one backward
-    pass an image.
+    There is one backward pass per image, because batch-norms make the logits of an image depend on the whole batch.
     """
     weights = [value for name, value in probe.network.parameters.items() if name.endswith("weight")]
     by_image = probe.network(probe.inputs).sum(1)
@@ -24,9 +23,9 @@ def gradient_rows(probe: Probe) -> Tensor:
 
 
 def kernel(probe: Probe) -> Tensor:
-    """The kernel (N, N) in double precision."""
+    """Return the neural tangent kernel of the batch, (N, N), in double precision."""
     rows = probe.shared(gradient_rows)
-    # Blocks of columns: in double precision all at once would be three times the memory.
+    # In blocks of columns, as converting everything to double precision would triple the memory.
     total = torch.zeros(len(rows), len(rows), dtype=torch.float64, device=rows.device)
     for part in rows.split(1 << 16, dim=1):
         total += part.double() @ part.double().T

@@ -1,4 +1,4 @@
-"""The ReLU–convolution–batch-norm units of a network, found as it runs. Imports torch."""
+"""Finding the ReLU–convolution–batch-norm units of a network while it runs. Imports torch."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ZeroShotProxy.engine.isolated import is_rectifier
 
 @dataclass
 class Unit:
-    """rectified: the ReLU's output, which the convolution reads; weight: the convolution's."""
+    """A unit. rectified: the output of the ReLU and input of the convolution. weight: the convolution's weight."""
 
     rectified: Tensor
     weight: Tensor
 
 
 class Units(TorchFunctionMode):
-    """Follows tensors from ReLUs into convolutions into batch-norms, whatever modules they are in.
+    """Follows tensors from ReLUs through convolutions to batch-norms, across modules.
 
-    `found` has a unit for each convolution that stands between a ReLU and a batch-norm, in order.
+    `found` has a unit for each convolution between a ReLU and a batch-norm, in order.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Units(TorchFunctionMode):
         kwargs = kwargs or {}
         x: Any = args[0] if args else kwargs.get("input")
         output = func(*args, **kwargs)
-        # Tensors are kept, so that an id stays that of one tensor.
+        # Tensors are kept alive, so that ids stay unique.
         if is_rectifier(func, args, kwargs):
             self._rectified[id(output)] = output
         elif func in (F.conv2d, torch.conv2d) and id(x) in self._rectified:

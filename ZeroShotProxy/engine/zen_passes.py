@@ -1,4 +1,4 @@
-"""The passes behind the Monte-Carlo Zen-score of `proxies/zen.py`. Imports torch."""
+"""The forward passes of the Monte-Carlo Zen-score, for `proxies/zen.py`. Imports torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 @torch.no_grad()
 def zen_scores(graph: OpGraph, settings: ScoreSettings) -> list[float]:
-    """One Zen-score for each repeat, all from one generator seeded with `settings.seed`."""
+    """Return one Zen-score for each of `settings.repeats`, from one generator with the seed `settings.seed`."""
     device = device_of(settings.device)
     generator = torch.Generator(device).manual_seed(settings.seed)
     shape = (settings.batch_size, *graph.input.dims)
@@ -22,7 +22,7 @@ def zen_scores(graph: OpGraph, settings: ScoreSettings) -> list[float]:
     for _ in range(settings.repeats):
         x = torch.randn(shape, generator=generator, device=device)
         moved = x + settings.gamma * torch.randn(shape, generator=generator, device=device)
-        # Single precision means it: by default CUDA rounds the inputs of convolutions to ten bits (TF32).
+        # By default, CUDA rounds the inputs of convolutions to ten bits (TF32).
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             passes = run(graph, [x, moved], generator, _TYPES[settings.precision])
         first, second = passes.outputs

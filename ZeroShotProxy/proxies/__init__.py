@@ -1,1 +1,1 @@
-"""The proxies, one file each, found by name. `ZeroShotProxy/base.py` says what a proxy is."""
+"""The proxies, one file for each paper or baseline. `ZeroShotProxy/base.py` explains how they are registered."""

@@ -1,7 +1,7 @@
-"""AZ-NAS: four views of a random network shown noise, put together by their ranks in a population.
+"""AZ-NAS: four scores of a random network on noise, combined by their ranks in a population.
 
-Its features are those between blocks, see `engine/features.py`. Expressivity, progressivity and trainability come from
-one forward pass; complexity is `flops`.
+Expressivity, progressivity and trainability use the feature maps between blocks (see `engine/features.py`) of one
+forward pass. The fourth score, complexity, is `flops`.
 """
 
 from __future__ import annotations
@@ -21,19 +21,22 @@ _SOURCE = "Lee and Ham, AZ-NAS, CVPR 2024"
 
 
 def expressivity(probe: Probe) -> float:
-    """Sum of the entropies of the feature maps' spectra."""
+    """Return the sum over blocks of the entropy of the feature map's spectrum."""
     return sum(probe.shared(_entropies))
 
 
 def progressivity(probe: Probe) -> float:
-    """The smallest growth of that entropy from one block to the next."""
+    """Return the smallest increase of the entropy of the feature map's spectrum from one block to the next."""
     entropies = probe.shared(_entropies)
     return min(after - before for before, after in itertools.pairwise(entropies))
 
 
 def trainability(probe: Probe) -> float:
-    """Mean over the blocks of 2 - s - 1 / s, s the spectral norm of a block's Jacobian as random signs see it that are
-    sent back through the block: 0 where all are 1."""
+    """Return the mean over blocks of 2 - s - 1 / s, which is at most 0, where s estimates a block's spectral norm.
+
+    s is the spectral norm of the block's Jacobian, estimated by a backward pass of random signs through the block.
+    Raises ProxyError if a block does not depend on the block before it or passes its input on unchanged.
+    """
     import torch
 
     generator = torch.Generator().manual_seed(probe.seed)
@@ -47,7 +50,7 @@ def trainability(probe: Probe) -> float:
         if back is None:
             raise ProxyError("a block's output does not depend on the block before it")
         if back.shape == signs.shape and torch.equal(back, signs):
-            raise ProxyError("a block passes its input on unchanged: its Jacobian says nothing")
+            raise ProxyError("a block passes its input on unchanged, so its Jacobian has no meaning")
         norm = _norm(back, signs)
         terms.append(2 - norm - 1 / (norm + 1e-6))
     return sum(terms) / len(terms)
@@ -64,7 +67,7 @@ def _entropies(probe: Probe) -> list[float]:
 
 
 def _entropy(x: Tensor) -> float:
-    """Of the normalised eigenvalues of the covariance (C, C) of the channels of x (N, C, H, W), over all positions."""
+    """The entropy of the normalised eigenvalues of the channels' covariance (C, C), for x (N, C, H, W)."""
     import torch
 
     points = x.transpose(0, 1).flatten(1)
@@ -77,7 +80,7 @@ def _entropy(x: Tensor) -> float:
 
 
 def _norm(back: Tensor, signs: Tensor) -> float:
-    """Largest singular value of the mean over positions of gradient in × gradient out; a block's stride is unfolded."""
+    """The largest singular value of the mean over positions of gradient in × gradient out. Strides are unfolded."""
     import torch
     from torch.nn import functional as F
 
@@ -86,7 +89,7 @@ def _norm(back: Tensor, signs: Tensor) -> float:
         if stride < 1 or tuple(side * stride for side in signs.shape[2:]) != tuple(back.shape[2:]):
             raise ProxyError(
                 f"a block goes from {back.shape[2]}×{back.shape[3]} to {signs.shape[2]}×{signs.shape[3]} pixels, "
-                "expected a whole stride: choose a resolution that the strides divide"
+                "expected an integer stride: choose a resolution that is divisible by the strides"
             )
         back = F.pixel_unshuffle(back, stride)
     matrix = back.transpose(0, 1).flatten(1) @ signs.transpose(0, 1).flatten(1).T
@@ -99,13 +102,18 @@ def _info(name: str, summary: str) -> ProxyInfo:
 
 
 register_measure(_info("az_expressivity", "entropy of the feature maps' spectra, summed over blocks"), expressivity)
-register_measure(_info("az_progressivity", "smallest growth of that entropy from block to block"), progressivity)
 register_measure(
-    _info("az_trainability", "how close the blocks' Jacobians are to keeping gradients' size"), trainability
+    _info("az_progressivity", "smallest increase of the entropy of the feature maps' spectra from block to block"),
+    progressivity,
+)
+register_measure(
+    _info("az_trainability", "how well the blocks' Jacobians preserve the size of gradients"), trainability
 )
 register_ranking(
     ProxyInfo(
-        "az_nas", "expressivity, progressivity, trainability and FLOPs, by the logarithms of ranks", source=_SOURCE
+        "az_nas",
+        "sum of the logarithms of the ranks by expressivity, progressivity, trainability and FLOPs",
+        source=_SOURCE,
     ),
     ("az_expressivity", "az_progressivity", "az_trainability", "flops"),
     log_rank,

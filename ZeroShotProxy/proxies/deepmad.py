@@ -1,8 +1,8 @@
-"""DeepMAD: entropy of a structure from its widths, and whether it is too deep for its width. Closed form, no torch.
+"""DeepMAD: the entropy of a structure, computed from its widths, and its depth relative to its width. Without torch.
 
-A convolution of c input channels, kernel k and g groups has width w = c k² / g. Down to c' channels of r × r pixels, a
-network has the entropy log(r² c') × sum of log w over the convolutions on the way there; of several ways, the one with
-the largest sum.
+A convolution with c input channels, kernel k and g groups has the width w = c k² / g. The entropy of a feature map with
+c' channels and r × r pixels is log(r² c') times the sum of log w over the convolutions on the path to it. If there are
+several paths, the one with the largest sum counts.
 """
 
 from __future__ import annotations
@@ -15,21 +15,24 @@ from PlainNet.ops import OpGraph
 from ZeroShotProxy.base import ProxyError, ProxyInfo, Score, ScoreSettings, Target, register, structure_of
 
 _LAST_STAGE = 8.0
-"""Weight of the last stage's entropy, the others' being 1."""
+"""Weight of the last stage's entropy. The other stages have weight 1."""
 _UNEVENNESS = 10.0
 """Weight of exp(variance of the stages' depths)."""
 
 
 @dataclass(frozen=True)
 class Way:
-    """The convolutions on the way to a value: how many, and the sum of the logarithms of their widths."""
+    """The convolutions on a path to a value: their number, and the sum of the logarithms of their widths."""
 
     depth: int = 0
     log_widths: float = 0.0
 
 
 def deepmad(target: Target, settings: ScoreSettings) -> Score:
-    """Sum over stages of weight × entropy, less 10 exp(variance of the stages' depths); a stage is a resolution."""
+    """Return the sum over stages of weight × entropy, minus 10 exp(variance of the stages' depths).
+
+    A stage is the part of the network at one resolution.
+    """
     graph, ways = _graph_and_ways(target, "deepmad", settings)
     ends: dict[int, int] = {}
     for value in graph.block_outputs:
@@ -51,7 +54,7 @@ def deepmad(target: Target, settings: ScoreSettings) -> Score:
 
 
 def effectiveness(target: Target, settings: ScoreSettings) -> Score:
-    """Depth over the geometric mean of the widths: small is easy to train, in a large one gradients get lost."""
+    """Return the depth divided by the geometric mean of the widths. Gradients vanish if it is large."""
     graph, ways = _graph_and_ways(target, "deepmad_effectiveness", settings)
     way = ways[graph.block_outputs[-1]]
     return Score(way.depth / math.exp(way.log_widths / way.depth))
@@ -62,12 +65,12 @@ def _graph_and_ways(target: Target, name: str, settings: ScoreSettings) -> tuple
     graph = lower(structure_of(target, name), resolution=settings.resolution, options=options)
     ways = _ways(graph)
     if not ways[graph.block_outputs[-1]].depth:
-        raise ProxyError(f"proxy {name} looks at convolutions, and none leads to the output")
+        raise ProxyError(f"proxy {name} needs convolutions, but none is on a path to the output")
     return graph, ways
 
 
 def _ways(graph: OpGraph) -> list[Way]:
-    """For the input and every node, the way there with the largest sum; what is always zero is no way."""
+    """The path with the largest sum for the input and for every node. Zeros interrupt a path."""
     ways = [Way()]
     for node in graph.nodes:
         before = max((ways[i] for i in node.inputs), key=lambda way: way.log_widths)
@@ -87,13 +90,15 @@ def _ways(graph: OpGraph) -> list[Way]:
 
 _SOURCE = "Shen et al., DeepMAD, CVPR 2023"
 register(
-    ProxyInfo("deepmad", "entropy by widths, over stages, less their unevenness", source=_SOURCE),
+    ProxyInfo(
+        "deepmad", "entropy from the widths, summed over stages, minus a penalty for uneven stages", source=_SOURCE
+    ),
     deepmad,
 )
 register(
     ProxyInfo(
         "deepmad_effectiveness",
-        "depth over mean width: a limit to keep in view, not a goal",
+        "depth divided by mean width; use it as a limit, not as a goal",
         source=_SOURCE,
         higher_is_better=False,
     ),

@@ -1,4 +1,4 @@
-"""EPE-NAS: whether images of one class have like gradients at the input, class by class."""
+"""EPE-NAS: the correlation of input gradients between images of the same class."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ _MANY_CLASSES = 100
 
 
 def epe_nas(probe: Probe) -> float:
-    """Sum over classes of |sum of log(|c| + 1e-5)|, c the correlations between the images of a class of the gradient of
-    the summed logits; with more than 100 classes, the mean difference between the classes' sums over their images."""
+    """Return the sum over classes of |sum of log(|c| + 1e-5)|, where c are correlations between images of the class.
+
+    The correlations are those of the gradient of the summed logits at the image. With more than 100 classes, the score
+    is the mean absolute difference between the sums of two classes, each divided by its number of images. Raises
+    ProxyError if no class has two images.
+    """
     jacobian = image_gradients(probe)
     labels = probe.labels.cpu().numpy()
     present, counts = np.unique(labels, return_counts=True)
     if counts.max() < 2:
-        raise ProxyError("it compares images of one class, and the batch has no two")
+        raise ProxyError("it compares images of the same class, but the batch has only one of each")
     sums = np.array([_class_sum(jacobian[labels == label]) for label in present])
     if len(present) <= _MANY_CLASSES:
         return float(np.abs(sums).sum())
@@ -39,7 +43,7 @@ def _class_sum(jacobian: np.ndarray) -> float:
 register_measure(
     ProxyInfo(
         "epe_nas",
-        "correlation, within classes, between images of the gradient of the summed logits",
+        "correlation of the summed logits' gradient between images of the same class",
         source="Lopes et al., EPE-NAS, ICANN 2021",
         needs="labels",
         uses=("jacobian",),

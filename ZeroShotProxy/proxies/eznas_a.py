@@ -1,10 +1,10 @@
-"""EZNAS-A: a program that genetic programming found, on the gradients of ReLU–convolution–batch-norm units.
+"""EZNAS-A: a program found by genetic programming, applied to gradients of ReLU–convolution–batch-norm units.
 
     |sigmoid(logdet(sign(X)))|_F, averaged over the units
 
-What X is, paper and released code say differently. `eznas_a` is the release, whose figures are the published ones:
-the gradient at the ReLU's input, of the batch. `eznas_a_weight` is the paper's text: the gradient of the
-convolution's weight, under Gaussian noise. Gradients are those of the sum of all logits.
+The paper and the released code define X differently. `eznas_a` follows the code, which reproduces the published
+figures: X is the gradient at the ReLU's input for the batch. `eznas_a_weight` follows the text: X is the gradient of
+the convolution's weight for Gaussian noise. Gradients are those of the sum of all logits.
 """
 
 from __future__ import annotations
@@ -23,21 +23,27 @@ _SOURCE = "Akhauri et al., EZNAS, NeurIPS 2022, table 5"
 
 
 def eznas_a(probe: Probe) -> float:
-    """X is the gradient (N, C, H, W) at the ReLU's input: that at its output, where the ReLU lets it through."""
+    """Return EZNAS-A of the gradients (N, C, H, W) at the inputs of the ReLUs, for the batch.
+
+    Raises ProxyError if there are no units or all gradients are zero.
+    """
     import torch
 
     from ZeroShotProxy.engine.probe import or_zero
 
     units, total = _units(probe, probe.inputs)
     read = [unit.rectified for unit in units]
-    # What does not depend on any weight, such as the ReLU of a zero, has gradient zero.
+    # Tensors that do not depend on any weight, such as the ReLU of zeros, have gradient zero.
     found = iter(torch.autograd.grad(total, [x for x in read if x.requires_grad], allow_unused=True))
     gradients = [next(found) if x.requires_grad else None for x in read]
     return _mean([g * (x > 0) for g, x in zip(or_zero(gradients, read), read, strict=True)])
 
 
 def eznas_a_weight(probe: Probe) -> float:
-    """X is the gradient (C', C, K, K) of the convolution's weight."""
+    """Return EZNAS-A of the gradients (C', C, K, K) of the convolutions' weights, for noise.
+
+    Raises ProxyError if there are no units or all gradients are zero.
+    """
     import torch
 
     from ZeroShotProxy.engine.probe import or_zero
@@ -48,7 +54,7 @@ def eznas_a_weight(probe: Probe) -> float:
 
 
 def _units(probe: Probe, x: Tensor) -> tuple[list[Unit], Tensor]:
-    """The units of the network and the sum of the logits of images `x`."""
+    """The units of the network, and the sum of the logits of images `x`."""
     import torch
 
     from ZeroShotProxy.engine.units import Units
@@ -67,18 +73,20 @@ def _mean(gradients: list[Tensor]) -> float:
 
 
 def _program(x: Tensor) -> float:
-    """|sigmoid(logdet(sign(x)))|_F over the square matrices in the last two dimensions of x.
+    """|sigmoid(logdet(sign(x)))|_F, where the last two dimensions of x are square matrices.
 
-    A negative determinant has no logarithm, and counts like one of 1, sigmoid 0.5; a singular matrix gives 0.
+    A negative determinant has no logarithm and counts as 1, whose sigmoid is 0.5. A singular matrix counts as 0.
     """
     import torch
 
     if x.shape[-1] != x.shape[-2]:
-        raise ProxyError(f"it takes determinants, and a gradient has {x.shape[-2]} × {x.shape[-1]} elements")
+        raise ProxyError(
+            f"it needs square gradients for determinants, but one has {x.shape[-2]} × {x.shape[-1]} elements"
+        )
     factors, order, _ = torch.linalg.lu_factor_ex(x.sign())
     pivots = factors.diagonal(dim1=-2, dim2=-1)
     size = pivots.abs()
-    # Rounding makes a singular matrix's last pivots tiny; their product with the others is anything but tiny.
+    # The last pivots of a singular matrix are tiny instead of zero, but the determinant need not be tiny.
     singular = size.amin(-1) <= x.shape[-1] * torch.finfo(x.dtype).eps * size.amax(-1)
     exchanges = (order != torch.arange(1, x.shape[-1] + 1, device=x.device)).sum(-1)
     negative = ((pivots < 0).sum(-1) + exchanges) % 2 == 1
@@ -91,7 +99,7 @@ def _info(name: str, summary: str, needs: Need) -> ProxyInfo:
     return ProxyInfo(name, summary, source=_SOURCE, needs=needs, initialisation="kaiming_fan_out")
 
 
-register_measure(_info("eznas_a", "EZNAS-A of the gradient at the ReLUs (as released)", "batch"), eznas_a)
+register_measure(_info("eznas_a", "EZNAS-A of the gradients at the ReLUs, as in the released code", "batch"), eznas_a)
 register_measure(
-    _info("eznas_a_weight", "EZNAS-A of the weights' gradient under noise (as printed)", "module"), eznas_a_weight
+    _info("eznas_a_weight", "EZNAS-A of the gradients of weights for noise, as in the paper", "module"), eznas_a_weight
 )

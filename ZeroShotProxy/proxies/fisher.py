@@ -1,4 +1,4 @@
-"""Fisher: what removing each channel would do to the loss."""
+"""Fisher: an estimate of how removing each channel would change the loss."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def fisher(probe: Probe) -> list[Tensor]:
-    """The channel's Fisher information, for each of its weights: a channel counts as often as it has weights."""
+    """Return, for each layer, the Fisher information of the weight's channel, in the shape of the weight.
+
+    In the sum, a channel therefore counts as often as it has weights.
+    """
     return [
         found.view(-1, *(1,) * (weight.dim() - 1)).expand_as(weight)
         for found, weight in zip(probe.passes.fisher, probe.weights, strict=True)

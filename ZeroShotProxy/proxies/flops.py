@@ -1,4 +1,4 @@
-"""FLOPs and parameters as scores: the baselines that every proxy has to beat. No torch for structures."""
+"""FLOPs and parameters as scores: the baselines for every other proxy. Structures are scored without torch."""
 
 from __future__ import annotations
 
@@ -22,32 +22,39 @@ def _cost(target: Target, name: str, settings: ScoreSettings) -> Cost:
 
 
 def flops(target: Target, settings: ScoreSettings) -> Score:
+    """Return the multiply–accumulates of a structure's convolution and linear layers for one image."""
     return Score(float(_cost(target, "flops", settings).flops))
 
 
 def params(target: Target, settings: ScoreSettings) -> Score:
+    """Return the number of parameters of a structure's network."""
     return Score(float(_cost(target, "params", settings).params))
 
 
 def measured_flops(probe: Probe) -> float:
-    """Multiply-accumulates of the convolution and linear modules for one image, as they run."""
+    """Return the multiply–accumulates of a module's convolution and linear layers for one image, measured in a pass."""
     import math
 
     import torch
 
     layers = list(probe.network.layers.values())
     with probe.network.outputs(layers, copied=False) as outputs, torch.no_grad():
-        probe.network(probe.inputs[:2])  # two: batch-norms cannot train on one value a channel
+        probe.network(
+            probe.inputs[:2]
+        )  # two images, as batch-norms in training mode need more than one value per channel
     total = 0
     for output in outputs:
-        # Each output element is a sum over one filter's weights.
+        # Each output element is a sum over the weights of one filter.
         total += output.value[0].numel() * math.prod(layers[output.module].weight.shape[1:])
     return float(total)
 
 
 def measured_params(probe: Probe) -> float:
+    """Return the number of parameters of a module."""
     return float(sum(parameter.numel() for parameter in probe.network.module.parameters()))
 
 
-register(ProxyInfo("flops", "multiply-accumulates of an image", source="baseline", needs="cost"), flops, measured_flops)
+register(
+    ProxyInfo("flops", "multiply-accumulates for one image", source="baseline", needs="cost"), flops, measured_flops
+)
 register(ProxyInfo("params", "number of parameters", source="baseline", needs="cost"), params, measured_params)

@@ -1,4 +1,4 @@
-"""Gradient norm: how much a step of training would change each layer."""
+"""Gradient norm: how strongly the loss depends on the weights of each layer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def grad_norm(probe: Probe) -> list[Tensor]:
-    """Euclidean norm of the loss's gradient, for each weight."""
+    """Return the Euclidean norm of the loss's gradient by the weight of each layer."""
     return [gradient.norm() for gradient in probe.passes.gradients]
 
 

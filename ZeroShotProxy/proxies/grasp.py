@@ -1,4 +1,4 @@
-"""GraSP: what removing each weight would do to the flow of gradients."""
+"""GraSP: an estimate of how removing each weight would change the gradient flow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def grasp(probe: Probe) -> list[Tensor]:
-    """-weight × (Hessian × gradient), for each weight."""
+    """Return -weight × (Hessian of the loss × its gradient), element by element, for each layer."""
     return [-w * hg for w, hg in zip(probe.weights, probe.passes.hessian_gradient, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""Jacobian covariance: whether the network tells images apart, by the gradients of its output for each."""
+"""Jacobian covariance: how well the network distinguishes images, judged by the gradients at its input."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _OFFSET = 1e-5
 
 
 def image_gradients(probe: Probe) -> np.ndarray:
-    """The gradient of the summed logits at each image, (N, C × H × W). Raises ProxyError where one is constant."""
+    """Return the gradient of the summed logits at each image, (N, C × H × W).
+
+    Raises ProxyError if the gradient of an image is constant.
+    """
     jacobian: np.ndarray = probe.passes.jacobian.flatten(1).cpu().numpy()
     if not jacobian.std(axis=1).all():
         raise ProxyError("the output does not depend on some of the images")
@@ -23,9 +26,12 @@ def image_gradients(probe: Probe) -> np.ndarray:
 
 
 def jacob_cov(probe: Probe) -> float:
-    """-sum of log(v + k) + 1 / (v + k) over the eigenvalues v of the correlations between images, k = 1e-5."""
+    """Return -sum of log(v + k) + 1 / (v + k), where v are the eigenvalues of the correlations between images.
+
+    The correlations are those of the gradient of the summed logits at the image, and k = 1e-5.
+    """
     jacobian = image_gradients(probe)
-    # A correlation matrix has no negative eigenvalues; rounding gives some that are -1e-8.
+    # A correlation matrix has no negative eigenvalues, but rounding can make some about -1e-8.
     values = np.linalg.eigvalsh(np.corrcoef(jacobian)).clip(min=0) + _OFFSET
     return -float(np.sum(np.log(values) + 1 / values))
 
@@ -33,7 +39,7 @@ def jacob_cov(probe: Probe) -> float:
 register_measure(
     ProxyInfo(
         "jacob_cov",
-        "how little images correlate in the gradient of the summed logits",
+        "how little the summed logits' gradients at different images correlate",
         source="Mellor et al., Neural Architecture Search without Training, arXiv 2006.04647v1, equation 5",
         needs="batch",
         uses=("jacobian",),

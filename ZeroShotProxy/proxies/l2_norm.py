@@ -1,4 +1,4 @@
-"""The norm of the weights: a baseline that needs no data."""
+"""L2 norm of the weights: a baseline that needs no data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def l2_norm(probe: Probe) -> list[Tensor]:
-    """Euclidean norm of each weight."""
+    """Return the Euclidean norm of the weight of each layer."""
     return [weight.norm() for weight in probe.weights]
 
 

@@ -1,7 +1,7 @@
-"""Linear regions: into how many pieces, on each of which it is linear, a network cuts its inputs.
+"""Linear regions: the number of regions of the input space in which a network is linear.
 
-Counted among tiny images, and, for a structure, in its thin version, as in TE-NAS: each kind of block once, one
-channel wide. In a whole network every image has a piece of its own, and the count says nothing.
+As in TE-NAS, regions are counted with tiny images in a thin version of the structure, which has each kind of block once
+with one channel. In a whole network almost every image has its own region, so the count has little meaning.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _ONE_WIDE = ("in_channels", "out_channels", "channels", "bottleneck_channels", "
 
 
 def thin(structure: Structure, settings: ScoreSettings) -> Structure:
-    """Each block of more than one operation, one channel wide, without stride and repetition; equal ones once.
+    """Return the thin version of a structure: each block with more than one operation, with one channel and stride 1.
 
-    Raises ProxyError where there is none.
+    Blocks are not repeated, and equal blocks appear once. Raises ProxyError if no block has several operations.
     """
     graph = lower(structure, resolution=settings.resolution, options=Options(use_se=settings.use_se))
     operations = Counter(node.block for node in graph.nodes)
     blocks = [_thin(spec) for i, spec in enumerate(structure.blocks) if operations[i] > 1]
     if not blocks:
-        raise ProxyError("proxy linear_regions looks at blocks of several operations, and the structure has none")
+        raise ProxyError("proxy linear_regions needs blocks of several operations, but the structure has none")
     return Structure(tuple(dict.fromkeys(blocks)))
 
 
@@ -46,7 +46,7 @@ def _thin(spec: BlockSpec) -> BlockSpec:
 
 
 def linear_regions(target: Target, settings: ScoreSettings) -> Score:
-    """Mean over `settings.repeats` of the count in the thin network."""
+    """Return the mean number of linear regions of the thin network, over `settings.repeats` repetitions."""
     import torch
 
     from PlainNet.device import device_of
@@ -64,8 +64,10 @@ def linear_regions(target: Target, settings: ScoreSettings) -> Score:
 
 
 def count(probe: Probe) -> float:
-    """Number of different activation patterns (which ReLU inputs are positive) among 3 × 1,000 images of 3 × 3 pixels
-    from N(0, 1), of a network as it is."""
+    """Return the number of different activation patterns of a network among 3,000 images of 3 × 3 pixels from N(0, 1).
+
+    An activation pattern says which ReLU inputs are positive. Raises ProxyError if the network has no ReLU.
+    """
     import torch
 
     from ZeroShotProxy.engine.isolated import ReluCodes
@@ -86,7 +88,7 @@ def count(probe: Probe) -> float:
 register(
     ProxyInfo(
         "linear_regions",
-        "different activation patterns among 3,000 tiny noise images, of the thin network",
+        "different activation patterns of the thin network among 3,000 tiny noise images",
         source="Chen et al., TE-NAS, ICLR 2021",
         torch=True,
         random=True,

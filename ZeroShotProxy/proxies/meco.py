@@ -1,4 +1,4 @@
-"""MeCo: how independent the channels of the feature maps are, of one random image."""
+"""MeCo: how independent the channels of feature maps are, for one random image."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 
 def meco(probe: Probe) -> float:
-    """Sum over the layers' feature maps of the smallest eigenvalue of the Pearson correlations (C, C) between channels.
+    """Return the sum over feature maps of the smallest eigenvalue of the channels' Pearson correlations (C, C).
 
-    Of the first image of a batch of noise. Channels that do not vary have correlation zero, with themselves too.
+    The feature maps are those of all layers for the first image of a batch of noise. A constant channel has correlation
+    zero, even with itself. Raises ProxyError if the network has no feature maps.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""NASWOT: whether images light up different ReLUs."""
+"""NASWOT: whether different images activate different ReLUs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ if TYPE_CHECKING:
 
 
 def naswot(probe: Probe) -> float:
-    """log |det K|, K[i, j] the number of ReLU inputs that have one sign for images i and j."""
+    """Return log |det K|, where K[i, j] is the number of ReLU inputs with equal signs for images i and j.
+
+    Raises ProxyError if the determinant is 0.
+    """
     import torch
 
     codes = probe.relu_codes
     kernel = torch.zeros(len(codes[0]), len(codes[0]), dtype=torch.float64, device=codes[0].device)
     for code in codes:
         signs = code.float().mul_(2).sub_(1)
-        kernel += (signs @ signs.T + signs.shape[1]) / 2  # agreements less disagreements are 2 × agreements - all
+        kernel += (signs @ signs.T + signs.shape[1]) / 2  # agreements - disagreements = 2 × agreements - all
     sign, logarithm = torch.linalg.slogdet(kernel)
     if not float(sign):
-        raise ProxyError("all ReLUs agree on some images: the determinant is 0")
+        raise ProxyError("all ReLUs agree for some images, so the determinant is 0")
     return float(logarithm)
 
 

@@ -1,4 +1,4 @@
-"""The neural tangent kernel: its condition number (trainability), the error of regression with it (generalisation)."""
+"""The neural tangent kernel: its condition number (trainability) and its regression error (generalisation)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 
 
 def ntk(probe: Probe) -> float:
-    """Largest over smallest eigenvalue of the kernel of the batch."""
+    """Return the condition number of the batch's kernel: the largest divided by the smallest eigenvalue.
+
+    Raises ProxyError if the batch has one image or the kernel is singular.
+    """
     import torch
 
     if len(probe.inputs) < 2:
-        raise ProxyError("a batch of one image, expected at least 2")
+        raise ProxyError("the batch has one image, expected at least 2")
     eigenvalues = torch.linalg.eigvalsh(_kernel(probe))
     smallest, largest = float(eigenvalues[0]), float(eigenvalues[-1])
     _refuse_singular(smallest, largest, len(probe.inputs))
@@ -25,9 +28,11 @@ def ntk(probe: Probe) -> float:
 
 
 def ntk_regression(probe: Probe) -> float:
-    """Mean over the second half of the batch of |K' K⁻¹ Y - Y'|²: the error of kernel regression from the first.
+    """Return the mean of |K' K⁻¹ Y - Y'|² over the second half of the batch: the error of kernel regression.
 
-    K is the kernel of the first half, K' that between the halves, Y are one-hot labels less their mean.
+    K is the kernel of the first half, K' the kernel between the halves, and Y and Y' are the one-hot labels of the
+    halves minus their mean. Raises ProxyError if the batch has fewer than 4 images, a half has only one class, or K is
+    singular.
     """
     import torch
     from torch.nn import functional as F
@@ -35,12 +40,12 @@ def ntk_regression(probe: Probe) -> float:
     labels = probe.labels
     half = len(labels) // 2
     if half < 2:
-        raise ProxyError(f"a batch of {len(labels)} images, expected at least 4")
+        raise ProxyError(f"the batch has {len(labels)} images, expected at least 4")
     found = _kernel(probe)
     classes = int(labels.max()) + 1
     known, held_out = (_centred(F.one_hot(part, classes)) for part in (labels[:half], labels[half:]))
     if not bool(known.any()) or not bool(held_out.any()):
-        raise ProxyError("half of the batch is of one class: there is nothing to tell apart")
+        raise ProxyError("half of the batch has only one class, expected at least 2")
     eigenvalues = torch.linalg.eigvalsh(found[:half, :half])
     _refuse_singular(float(eigenvalues[0]), float(eigenvalues[-1]), half)
     predicted = found[half:, :half] @ torch.linalg.solve(found[:half, :half], known)
@@ -54,7 +59,7 @@ def _kernel(probe: Probe) -> Tensor:
 
 
 def _refuse_singular(smallest: float, largest: float, images: int) -> None:
-    """Gradients are single precision: what is smaller than their rounding is none."""
+    """Raise ProxyError if the smallest eigenvalue is within the rounding error of single precision."""
     import torch
 
     if not smallest > images * torch.finfo(torch.float32).eps * largest:
@@ -69,7 +74,7 @@ def _centred(targets: Tensor) -> Tensor:
 register_measure(
     ProxyInfo(
         "ntk",
-        "condition number of the neural tangent kernel: low is easy to train",
+        "condition number of the neural tangent kernel; networks with low values are easy to train",
         source="Chen et al., TE-NAS, ICLR 2021",
         needs="batch",
         higher_is_better=False,
@@ -81,7 +86,7 @@ register_measure(
 register_measure(
     ProxyInfo(
         "ntk_regression",
-        "error on held-out images of kernel regression with the neural tangent kernel",
+        "error of kernel regression with the neural tangent kernel on held-out images",
         source="Chen et al., Understanding and Accelerating NAS (TEG-NAS), 2021",
         needs="labels",
         higher_is_better=False,

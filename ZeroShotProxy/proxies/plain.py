@@ -1,4 +1,4 @@
-"""Plain: weight times gradient, with its sign."""
+"""Plain: weight × gradient, with its sign."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def plain(probe: Probe) -> list[Tensor]:
-    """weight × gradient, for each weight."""
+    """Return weight × gradient of the loss, element by element, for each layer."""
     return [w * g for w, g in zip(probe.weights, probe.passes.gradients, strict=True)]
 
 

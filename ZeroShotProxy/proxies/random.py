@@ -1,4 +1,4 @@
-"""A random number as score: what a search makes of its budget alone. No torch."""
+"""A random number as the score: the baseline of every search. This file does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ZeroShotProxy.base import ProxyInfo, Score, ScoreSettings, Target, register
 
 
 def random(target: Target, settings: ScoreSettings) -> Score:
-    """A standard normal number, the same for the same structure and seed."""
+    """Return a standard normal number, which depends only on the structure and the seed."""
     text = f"{settings.seed} {structure_of(target, 'random')}"
     return Score(Random(blake2b(text.encode(), digest_size=8).digest()).gauss(0, 1))
 

@@ -1,4 +1,4 @@
-"""SNIP: what removing each weight would do to the loss."""
+"""SNIP: an estimate of how removing each weight would change the loss."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def snip(probe: Probe) -> list[Tensor]:
-    """|weight × gradient|, for each weight: the gradient by a mask of ones, in absolute value."""
+    """Return |weight × gradient of the loss|, element by element, for each layer."""
     return [(w * g).abs() for w, g in zip(probe.weights, probe.passes.gradients, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""SWAP: how many different patterns ReLUs make over a batch of images."""
+"""SWAP: the number of different activation patterns of ReLUs over a batch."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ if TYPE_CHECKING:
 
 
 def swap(probe: Probe) -> float:
-    """Number of different sample-wise activation patterns: for which images of the batch a ReLU's input is positive,
-    counted over all ReLU inputs of the network."""
+    """Return the number of different sample-wise activation patterns over all ReLU inputs of the network.
+
+    The pattern of a ReLU input says for which images of the batch it is positive. Raises ProxyError if the network has
+    no ReLU.
+    """
     codes = probe.relu_codes
-    # One row of bits a ReLU input, packed into bytes that are compared as one piece of memory.
+    # One row of bits per ReLU input, packed into bytes that are compared as a whole.
     rows = [np.ascontiguousarray(np.packbits(code.T.cpu().numpy(), axis=1)) for code in codes]
     patterns = np.concatenate([row.view(f"V{row.shape[1]}").ravel() for row in rows])
     return float(len(np.unique(_as_integers(patterns))))
 
 
 def _as_integers(patterns: np.ndarray) -> np.ndarray:
-    """The same patterns in a type that sorts fast, where eight bytes hold them."""
+    """The patterns as integers, which are fast to sort, if they fit into eight bytes."""
     if patterns.itemsize > 8:
         return patterns
     padded = np.zeros((len(patterns), 8), dtype=np.uint8)
@@ -34,7 +37,7 @@ def _as_integers(patterns: np.ndarray) -> np.ndarray:
 register_measure(
     ProxyInfo(
         "swap",
-        "number of different patterns that ReLUs make over the batch",
+        "number of different activation patterns of ReLUs over the batch",
         source="Peng et al., SWAP-NAS, ICLR 2024",
         needs="batch",
         uses=("relu_codes",),

@@ -1,4 +1,4 @@
-"""SynFlow: how much flows through each weight of the network with all weights positive. Needs no data."""
+"""SynFlow: the flow through each weight if all weights are positive. Needs no data."""
 
 from __future__ import annotations
 
@@ -14,18 +14,24 @@ if TYPE_CHECKING:
 
 
 def synflow(probe: Probe) -> list[Tensor]:
-    """What flows through each weight, see `_flow`."""
+    """Return |weight × gradient of the summed logits|, element by element, for each layer.
+
+    The network runs on an image of ones in double precision, with the absolute values of all parameters and buffers and
+    without batch-norms. Raises ProxyError if nothing flows from the input to the output.
+    """
     return probe.shared(_flow)
 
 
 def log_synflow(probe: Probe) -> float:
-    """Natural logarithm of `synflow`, whose values reach 1e61."""
+    """Return the natural logarithm of `synflow`, whose values can reach 1e61.
+
+    Raises ProxyError if nothing flows from the input to the output.
+    """
     return math.log(sum(float(part.sum()) for part in probe.shared(_flow)))
 
 
 def _flow(probe: Probe) -> list[Tensor]:
-    """|weight × gradient of the summed logits|, for each weight, on an image of ones, in double precision,
-    with every parameter and buffer replaced by its absolute value and batch-norms left out."""
+    """|weight × gradient of the summed logits| for each layer; `synflow` describes the pass."""
     import torch
 
     from ZeroShotProxy.engine.isolated import WithoutBatchNorm
@@ -52,7 +58,7 @@ _SOURCE = "Tanaka et al., SynFlow, NeurIPS 2020, equation 1; as in Abdelfattah e
 register_measure(
     ProxyInfo(
         "synflow",
-        "sum of |weight × gradient of the output| with all weights positive, no batch-norm, an image of ones",
+        "sum of |weight × gradient of the output| for an image of ones, with all weights positive and no batch-norm",
         source=_SOURCE,
         needs="module",
         aliases=("Syncflow",),

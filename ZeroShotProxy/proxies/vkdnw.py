@@ -1,4 +1,4 @@
-"""VKDNW: how evenly the Fisher information of a random network is spread over directions of its weights."""
+"""VKDNW: how evenly the Fisher information of a random network is distributed over its weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _SMOOTHING = 0.05
 
 
 def entropy(probe: Probe) -> float:
-    """-sum of v log v over the nine deciles v of the Fisher information matrix's eigenvalues, normalised to sum 1."""
+    """Return -sum of v log v over the nine deciles v of the Fisher information's eigenvalues, normalised to sum 1.
+
+    Raises ProxyError if all deciles are zero.
+    """
     deciles = np.quantile(probe.shared(_spectrum), _DECILES)
     if not deciles.sum() > 0:
         raise ProxyError("nine tenths of the Fisher information's eigenvalues are zero")
@@ -28,13 +31,18 @@ def entropy(probe: Probe) -> float:
 
 
 def single(probe: Probe) -> float:
-    """Number of weight tensors, plus `entropy`, which is at most log 9 and decides between networks of one size."""
+    """Return the number of weight tensors plus `entropy`, which is at most log 9 and ranks networks of equal size.
+
+    Raises ProxyError if the entropy is not defined.
+    """
     return len(probe.shared(_spectrum)) + entropy(probe)
 
 
 def _spectrum(probe: Probe) -> np.ndarray:
-    """Eigenvalues of the Fisher information matrix of the softmax output, of noise, by the first element of each weight
-    tensor; batch-norms, being fresh, pass their input on."""
+    """The eigenvalues of the Fisher information of the softmax output by the first element of each weight tensor.
+
+    The input is noise. Batch-norms return their input unchanged, as newly initialised ones do.
+    """
     import torch
 
     from ZeroShotProxy.engine.per_image import first_weights_jacobian
@@ -42,7 +50,7 @@ def _spectrum(probe: Probe) -> np.ndarray:
     logits, jacobian = first_weights_jacobian(probe, probe.noise)
     logits, jacobian = logits.double(), jacobian.double()
     p = torch.softmax(logits, 1) * (1 - _SMOOTHING) + _SMOOTHING / logits.shape[1]
-    # J' (diag p - p p') J, as the square of sqrt(p) (J - p' J).
+    # J' (diag p - p p') J is the square of sqrt(p) (J - p' J).
     centred = (jacobian - (p.unsqueeze(2) * jacobian).sum(1, keepdim=True)) * p.sqrt().unsqueeze(2)
     rows = centred.flatten(0, 1)
     fisher = rows.T @ rows / len(logits)
@@ -57,11 +65,11 @@ def _info(name: str, summary: str) -> ProxyInfo:
 
 
 register_measure(_info("vkdnw_entropy", "entropy of the deciles of the Fisher information's spectrum"), entropy)
-register_measure(_info("vkdnw_single", "number of weight tensors, then that entropy"), single)
+register_measure(_info("vkdnw_single", "number of weight tensors plus vkdnw_entropy"), single)
 register_ranking(
     ProxyInfo(
         "vkdnw",
-        "vkdnw_single, jacob_cov, AZ-NAS's expressivity and trainability and FLOPs, by the logarithms of ranks",
+        "sum of the logarithms of the ranks by vkdnw_single, jacob_cov, az_expressivity, az_trainability and FLOPs",
         source=_SOURCE,
     ),
     ("vkdnw_single", "jacob_cov", "az_expressivity", "az_trainability", "flops"),

@@ -1,4 +1,4 @@
-"""The vote of zero-cost-nas: a network is as good as the share of the others that it beats by majority."""
+"""The vote of zero-cost-nas: the share of other networks that a network beats by a majority of three proxies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ZeroShotProxy.ensembles import vote
 register_ranking(
     ProxyInfo(
         "vote",
-        "majority vote of synflow, jacob_cov and snip, network against network",
+        "share of other networks that it beats in a majority vote of synflow, jacob_cov and snip",
         source="Abdelfattah et al., Zero-Cost Proxies for Lightweight NAS, ICLR 2021, section 4",
     ),
     ("log_synflow", "jacob_cov", "snip"),

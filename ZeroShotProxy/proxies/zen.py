@@ -1,16 +1,15 @@
 """The Zen-score (Lin et al., "Zen-NAS", ICCV 2021, algorithm 1), by Monte Carlo.
 
-On the plain network (no residual links, no classifier) with weights from N(0, 1), and x, e ~ N(0, 1):
+For the plain network (no residual links, no classifier) with weights from N(0, 1), and x, e ~ N(0, 1), it is
 
     log mean over the batch of |f(x) - f(x + gamma e)|_1  +  sum over batch-norms of log sqrt(mean running variance)
 
-with f the features before global pooling. Every repeat starts from fresh running variances (in the
-original they leak from one repeat into the next). `engine/zen_passes.py` runs the passes,
-`zen_expected.py` has the same quantity in closed form.
+where f are the features before global pooling. Running variances are reset for each repetition (in the original code,
+they carry over). `engine/gaussian.py` runs the passes, and `zen_expected.py` computes the score in closed form.
 
-Precision: "fp32", or "bf16" for activations and weights in bfloat16 behind the first layers, with
-statistics in single precision. benchmarks/zen_monte_carlo.py measures what that does to the score: it
-stays within the spread between seeds.
+The precision is "fp32" or "bf16". With "bf16", activations and weights after the first layers are in bfloat16, but
+statistics are in single precision. benchmarks/zen_monte_carlo.py shows that this changes the score by less than the
+spread between seeds.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from ZeroShotProxy.interval import mean_score
 
 
 def zen(target: Target, settings: ScoreSettings) -> Score:
-    """Mean of `settings.repeats` Zen-scores, with the 95 % interval of that mean where there are two or more.
+    """Return the mean of `settings.repeats` Zen-scores, with its 95 % confidence interval if there are at least two.
 
-    Raises StructureError where the structure is none at this resolution, ProxyError where the device is
-    missing or the score is not finite.
+    Raises StructureError if the structure is not a network at this resolution, DeviceError if the machine does not have
+    the device, and ProxyError if the score is not finite.
     """
     from ZeroShotProxy.engine import zen_passes  # torch takes seconds to import
 
@@ -35,14 +34,14 @@ def zen(target: Target, settings: ScoreSettings) -> Score:
     graph = lower(structure, resolution=settings.resolution, options=options)
     scores = zen_passes.zen_scores(graph, settings)
     if not all(map(math.isfinite, scores)):
-        raise ProxyError(f"proxy zen gives {scores[0]}: nothing of the input reaches the output, or numbers overflow")
+        raise ProxyError(f"proxy zen returns {scores[0]}: the output does not depend on the input, or numbers overflow")
     return mean_score(scores)
 
 
 register(
     ProxyInfo(
         name="zen",
-        summary="Zen-score by Monte Carlo: how strongly the random plain network reacts to its input",
+        summary="Zen-score by Monte Carlo: how strongly a random plain network reacts to changes of its input",
         source="Lin et al., Zen-NAS, ICCV 2021, algorithm 1",
         torch=True,
         random=True,

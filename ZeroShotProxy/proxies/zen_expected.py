@@ -1,10 +1,9 @@
-"""The expected Zen-score: what the Monte-Carlo score of `zen.py` converges to, in closed form. No torch.
+"""The expected Zen-score: the expectation of the Monte-Carlo score of `zen.py`, in closed form and without torch.
 
-For Gaussian weights the statistics of a layer's output follow from those of its input, so the score is
-a walk over the op graph of the plain network (`engine/moments.py` has the steps, docs/expected-zen.md the
-derivation and how well it does). What a block adds depends on the rest of the network only through the
-statistics that enter it, so blocks are computed once and cached; `BlockTerms` is that cache's entry, and
-a search scores a mutated network by adding up its blocks.
+For Gaussian weights, the statistics of a layer's output follow from those of its input. So the score is computed along
+the op graph of the plain network. `engine/moments.py` has the steps, and docs/expected-zen.md the derivation and the
+accuracy. The contribution of a block depends on the rest of the network only through the statistics that enter it.
+Therefore blocks are computed once and cached as `BlockTerms`, and a search scores a mutated network by adding terms.
 """
 
 from __future__ import annotations
@@ -32,21 +31,21 @@ from ZeroShotProxy.engine.moments import Signal
 
 GAMMA = 0.01
 
-# The two passes of Zen-NAS move a running variance from 1 to 0.81 + 0.19 v.
+# The two passes of Zen-NAS change a running variance from 1 to 0.81 + 0.19 v.
 _KEPT = (1 - BN_MOMENTUM) ** 2
 _NEW = 1 - _KEPT
 
-# Decorrelations are tabulated by their logarithm, down to that of gamma = 1e-6.
+# Tables are indexed by the logarithm of the decorrelation, down to the value for gamma = 1e-6.
 _LOWEST, _STEP = -30.0, 1 / 16
 _GRID = np.arange(_LOWEST, _STEP / 2, _STEP)
 
 
 _MORE_THAN_ZERO = (ops.Sigmoid, ops.Add, ops.Concat)
-"""Operations that may make something of an input of zeros."""
+"""Operations whose output may differ from zero although their first input is zero."""
 
 
 class Entry(NamedTuple):
-    """What enters a block: all of a `Signal` that is a number."""
+    """The statistics that enter a block: the numbers of a `Signal`."""
 
     second: float
     mean2: float
@@ -57,20 +56,20 @@ class Entry(NamedTuple):
 
 IMAGE = Entry(second=1.0, mean2=0.0, kurtosis=0.0, rectified=False)
 FEATURES = Entry(0.5, moments.RELU_MEAN_SQUARED, moments.RELU_KURTOSIS, True)
-"""A normalised, rectified value: what super-blocks make."""
+"""The statistics of a normalised and rectified value, the output of a super-block."""
 
 
 _SHARED_STEP = 0.01
 
 
 class BlockTerms(NamedTuple):
-    """What a block adds to the expected score.
+    """The contribution of a block to the expected score.
 
-    logs: half the logarithms of its running variances, summed.
-    tail: what its last layer adds to the logs of the block behind it (see `Signal.excess`).
-    decorrelation: by ingoing log decorrelation, on the grid, how much is added to it.
-    distance: likewise the logarithm of E|x - x'| at the output, less half the ingoing log decorrelation.
-    exit, shape: what leaves the block.
+    logs: the sum of half the logarithms of its running variances.
+    tail: the contribution of its last layer to the logs of the next block (see `Signal.excess`).
+    decorrelation: a table, on the grid of log decorrelations at the input, of how much the block adds to them.
+    distance: a table on the same grid of log E|x - x'| at the output, minus half the log decorrelation at the input.
+    exit: the statistics of the output. shape: the shape of the output.
     """
 
     logs: float
@@ -82,7 +81,10 @@ class BlockTerms(NamedTuple):
 
 
 def block_terms(spec: BlockSpec, size: int, entry: Entry, options: Options) -> BlockTerms:
-    """The terms of one block on an input of `size` × `size`. Raises StructureError. `ExpectedZen` caches them."""
+    """Return the terms of one block on an input of `size` × `size` pixels. `ExpectedZen` caches them.
+
+    Raises StructureError if the block does not work on such an input.
+    """
     template = template_of(spec)
     chain = _chain(template, size, entry, options) if template is not None else None
     if chain is not None:
@@ -93,20 +95,20 @@ def block_terms(spec: BlockSpec, size: int, entry: Entry, options: Options) -> B
 
 
 def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[Signal]]:
-    """Carry `entry` through operations: the logs of the batch-norms, and all values."""
+    """The logs of the batch-norms and the statistics of all values, if `entry` enters the operations."""
     return _carry(nodes, size, _entering(entry, np.exp(_GRID)), entry == IMAGE, _largest_kernel(nodes, 1))
 
 
 def _entering(entry: Entry, decorrelation: Numbers) -> Signal:
-    # The distance at the entry is right for an image; behind the first layer of a super-block it is forgotten.
+    # The distance is correct for an image. In other cases the first layer of a super-block replaces it.
     ingoing = moments.gaussian(1.0, decorrelation)._replace(second=entry.second, mean2=entry.mean2)
     return ingoing._replace(kurtosis=entry.kurtosis, rectified=entry.rectified, shared=entry.shared)
 
 
 def _carry(nodes: Sequence[Node], size: int, known: Signal, is_image: bool, context: int) -> tuple[float, list[Signal]]:
-    """Carry `known` through the operations of a block: the logs of the batch-norms, and all values.
+    """The logs of the batch-norms and the statistics of all values, if `known` enters the operations.
 
-    context: the kernel whose zero padding has shaped the block's values (`engine/moments.py`).
+    context: the kernel whose zero padding shapes the values of the block (see `_profile` in `engine/moments.py`).
     """
     values, sizes = [known], [size]
     logs = 0.0
@@ -114,16 +116,16 @@ def _carry(nodes: Sequence[Node], size: int, known: Signal, is_image: bool, cont
         x, x_size = values[node.inputs[0]], sizes[node.inputs[0]]
         match node.op:
             case _ if not x.second and not isinstance(node.op, _MORE_THAN_ZERO):
-                # Zeros stay zeros; a batch-norm sees variance 0.
+                # Zeros stay zeros, and a batch-norm has variance 0.
                 logs += _log_running_deviation(0.0) if isinstance(node.op, ops.BatchNorm) else 0.0
                 y = x
             case ops.Conv() as conv:
-                # An image has no border that padding has shaped yet.
+                # The border of an image is not affected by padding yet.
                 own = 1 if node.inputs[0] == 0 and is_image else context
                 window = moments.window(conv.kernel, conv.stride, x_size, own, conv.dilation)
                 y = moments.weighted_sum(x, conv.in_channels // conv.groups, conv.kernel**2, window, conv.stride)
             case ops.RowColumnConv() as pair:
-                # Linear from end to end: one convolution of kernel × kernel (eq. 11), which sees and shapes borders so.
+                # The pair is linear, so it acts like one convolution of kernel × kernel (eq. 11), also at borders.
                 own = 1 if node.inputs[0] == 0 and is_image else context
                 window = moments.window(pair.kernel, pair.stride, x_size, own)
                 between = pair.out_channels
@@ -132,7 +134,7 @@ def _carry(nodes: Sequence[Node], size: int, known: Signal, is_image: bool, cont
                 y = moments.weighted_sum(x, linear.in_features, 1, moments.Window(1.0, 1.0))
             case ops.BatchNorm():
                 logs += _log_running_deviation(x.variance) + x.excess
-                # Behind pooling variances are small and eps counts; elsewhere it is below a thousandth.
+                # After global pooling, variances are small and eps matters. Elsewhere its effect is below 0.001.
                 y = moments.normalise(x, BN_EPS if x_size == 1 else 0.0)
             case ops.Relu():
                 y = moments.relu(x)
@@ -165,7 +167,7 @@ def _carry(nodes: Sequence[Node], size: int, known: Signal, is_image: bool, cont
 
 
 def _largest_kernel(nodes: Sequence[Node], before: int) -> int:
-    """Of the convolutions of a block; that of the block before where it has none above 1."""
+    """The largest kernel of a block's convolutions, or `before`, that of the previous block, if none is above 1."""
     convolutions = (node.op for node in nodes if isinstance(node.op, (ops.Conv, ops.RowColumnConv)))
     largest = max((conv.kernel for conv in convolutions), default=1)
     return largest if largest > 1 else before
@@ -184,7 +186,7 @@ def _terms(logs: float, out: Signal, shape: Shape) -> BlockTerms:
         out.excess,
         array("d", outgoing - _GRID),
         array("d", distance - _GRID / 2),
-        # In steps, so that few things enter blocks and what is known of a block is found again.
+        # Rounded to steps, so that cached blocks are found again.
         Entry(out.second, out.mean2, out.kurtosis, out.rectified, round(out.shared / _SHARED_STEP) * _SHARED_STEP),
         shape,
     )
@@ -192,11 +194,12 @@ def _terms(logs: float, out: Signal, shape: Shape) -> BlockTerms:
 
 @dataclass(frozen=True, slots=True)
 class _Chain:
-    """`block_terms` of a template that is a chain of convolution, batch-norm, ReLU: widths enter the logs only.
+    """The terms of a template that is a chain of convolution, batch-norm and ReLU. Widths only affect the logs.
 
-    convolutions: (times, channels, variance): half of log(kept + new * variance * channels) each.
-    excesses: (times, channels, factor): half of log(1 + factor / channels) each; tail: the last layer's.
-    Channels are those of the fan-in, as indices into `widths`.
+    convolutions: (times, channels, variance), each for half of log(kept + new * variance * channels).
+    excesses: (times, channels, factor), each for half of log(1 + factor / channels). tail: that of the last layer.
+    Channels are those of the fan-in, as indices into `widths`. out: the index of the output width. probe: the terms of
+    the template's probe.
     """
 
     widths: tuple[Width, ...]
@@ -208,7 +211,7 @@ class _Chain:
 
     def of(self, args: tuple[int, ...]) -> BlockTerms:
         log = math.log
-        known = (*args, 1)  # the last for widths that are constant
+        known = (*args, 1)  # the 1 is for constant widths, whose index is -1
         widths = [known[arg] * numerator // denominator for arg, numerator, denominator in self.widths]
         logs = 0.0
         for times, i, variance in self.convolutions:
@@ -227,9 +230,9 @@ _GATE = (ops.AdaptiveAvgPool, ops.Sigmoid, ops.Mul)
 
 @cache
 def _chain(template: Template, size: int, entry: Entry, options: Options) -> _Chain | None:
-    """The form of a template's terms; None where its plain network is more than a chain, with gates on it.
+    """The formula of a template's terms, or None if its plain network is not a chain with optional gates.
 
-    Behind a gate's pooling widths enter the variance through eps too, hardly, and are taken as the probe's.
+    After the pooling of a gate, widths also affect the variance slightly through eps. There, the probe's are used.
     """
     nodes, shape = lower_block(template.probe, size, options)
     kinds = [type(node.op) for node in nodes]
@@ -239,7 +242,7 @@ def _chain(template: Template, size: int, entry: Entry, options: Options) -> _Ch
     widths: dict[Width, int] = {}
     convolutions: Counter[tuple[int, float]] = Counter()
     excesses: Counter[tuple[int, float]] = Counter()
-    behind: dict[int, tuple[int, float]] = {}  # by value: what its excess is, as (width, factor)
+    behind: dict[int, tuple[int, float]] = {}  # for each value, its excess as (width, factor)
     for number, node in enumerate(nodes, start=1):
         source = node.inputs[0]
         if isinstance(node.op, ops.BatchNorm):
@@ -282,10 +285,14 @@ def _lowered(spec: BlockSpec, size: int, options: Options) -> tuple[Sequence[Nod
 
 
 class ExpectedZen:
-    """Scores structures at one resolution, remembering each block: a mutated network costs a block or two."""
+    """Scores structures at one resolution. It caches blocks, so a mutated network takes only microseconds.
 
-    _CAPACITY = 250_000  # blocks that share their family's tables; a hundred megabytes
-    _OWN_TABLES = 20  # a block with tables of its own takes as much as so many
+    resolution: the side of the square image, in pixels. gamma: the size of the perturbation. use_se: whether
+    super-blocks have squeeze-and-excitation.
+    """
+
+    _CAPACITY = 250_000  # blocks with the tables of their family, about 100 MB
+    _OWN_TABLES = 20  # a block with its own tables takes as much memory as this many blocks
 
     def __init__(self, resolution: int, gamma: float = GAMMA, use_se: bool = False) -> None:
         self.resolution = resolution
@@ -297,7 +304,11 @@ class ExpectedZen:
         self._count = 0
 
     def __call__(self, structure: Structure) -> float:
-        """The expected Zen-score. Raises StructureError."""
+        """Return the expected Zen-score.
+
+        Raises StructureError if the structure is not a network at this resolution, and ProxyError if the output does
+        not depend on the input.
+        """
         if not structure.blocks:
             raise StructureError("the structure has no blocks, expected at least one")
         score, entered, moved = 0.0, self._start, self._start
@@ -315,11 +326,11 @@ class ExpectedZen:
             score += logs + tail
             entered, moved = moved, moved + _interpolate(decorrelation, moved)
             size = shape.size
-        # Behind the last layer there is none that its tail could count in.
+        # No layer follows the last one, so its tail does not count.
         return score - tail + math.log(shape.elements) + entered / 2 + _interpolate(distance, entered)
 
     def _walk(self, structure: Structure) -> float:
-        """The score of a network that is not made of super-blocks alone, block after block: no terms are remembered."""
+        """The score of a network with other blocks than super-blocks, computed block by block without a cache."""
         signal = _entering(IMAGE, math.exp(self._start))
         score, context = 0.0, 1
         size, channels, is_image = self.resolution, in_channels(structure.blocks[0]), True
@@ -330,10 +341,10 @@ class ExpectedZen:
             context = _largest_kernel(nodes, context)
             logs, values = _carry(nodes, size, signal, is_image, context)
             score += logs
-            # Blocks know of each other through what leaves one and enters the next: it is one source there.
+            # What enters a block counts as one independent source.
             signal, size, channels, is_image = values[-1]._replace(parts=()), shape.size, shape.channels, False
         if not signal.second:
-            raise ProxyError("proxy zen_expected: nothing of the input reaches the output")
+            raise ProxyError("proxy zen_expected fails: the output does not depend on the input")
         return score + math.log(float(signal.distance)) + math.log(shape.elements)
 
     def _add(self, spec: BlockSpec, size: int, entry: Entry) -> BlockTerms:
@@ -347,7 +358,14 @@ class ExpectedZen:
 
 
 def expected_zen(structure: Structure, *, resolution: int = 32, gamma: float = GAMMA, use_se: bool = False) -> float:
-    """The expected Zen-score of `structure` on images of `resolution` × `resolution`. Raises StructureError."""
+    """Return the expected Zen-score of a structure, in closed form.
+
+    resolution: the side of the square image, in pixels. gamma: the size of the perturbation. use_se: whether
+    super-blocks have squeeze-and-excitation.
+
+    Raises StructureError if the structure is not a network at this resolution, and ProxyError if the output does not
+    depend on the input.
+    """
     return _scorer(resolution, gamma, use_se)(structure)
 
 
@@ -364,7 +382,7 @@ def _score(target: Target, settings: ScoreSettings) -> Score:
 register(
     ProxyInfo(
         name="zen_expected",
-        summary="the Zen-score in closed form, microseconds a network",
+        summary="the Zen-score in closed form, in microseconds per network",
         source="this project, docs/expected-zen.md",
         aliases=("ZenExpected",),
     ),

@@ -1,4 +1,4 @@
-"""ZiCo: whether the gradients of the weights agree from one mini-batch to the next."""
+"""ZiCo: whether the gradients of weights are similar for different mini-batches."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ _MINI_BATCHES = 2
 
 
 def zico(probe: Probe) -> float:
-    """Sum over layers of the logarithm of the sum over weights of mean |g| / standard deviation of g.
+    """Return the sum over layers of log(sum over weights of mean |g| / standard deviation of g).
 
-    Over two mini-batches, as in the paper's experiments: the halves of the batch.
+    Mean and deviation of the gradient g are taken over two mini-batches, the halves of the batch, as in the paper's
+    experiments. Raises ProxyError if the batch has fewer than 4 images or both halves have the same gradients.
     """
     import torch
 
     if len(probe.inputs) < 2 * _MINI_BATCHES:
-        raise ProxyError(f"a batch of {len(probe.inputs)}, expected at least {2 * _MINI_BATCHES}")
+        raise ProxyError(f"the batch has {len(probe.inputs)} images, expected at least {2 * _MINI_BATCHES}")
     found = [
         probe.gradients(x, y)
         for x, y in zip(probe.inputs.chunk(_MINI_BATCHES), probe.labels.chunk(_MINI_BATCHES), strict=True)
@@ -33,7 +34,7 @@ def zico(probe: Probe) -> float:
         varies = deviation > 0
         differ = differ or bool(varies.any())
         ratio = float((stacked.abs().mean(0)[varies] / deviation[varies]).sum())
-        if ratio > 0:  # a layer that the loss does not depend on adds nothing
+        if ratio > 0:  # otherwise the loss does not depend on the layer
             score += math.log(ratio)
     if not differ:
         raise ProxyError("the two mini-batches have the same gradients")
@@ -43,7 +44,7 @@ def zico(probe: Probe) -> float:
 register_measure(
     ProxyInfo(
         "zico",
-        "mean over deviation of each weight's gradient, from mini-batch to mini-batch",
+        "mean divided by standard deviation of the weights' gradients over mini-batches",
         source="Li et al., ZiCo, ICLR 2023",
         needs="labels",
     ),

@@ -47,10 +47,10 @@ def card(profile: Profile) -> str:
 def method(profile: Profile) -> str:
     """Describe in a paragraph how the profile predicts."""
     fused = [name for name in ("norm", "activation", "addition") if getattr(profile.fusion, name)]
-    kernels = f"with {', '.join(fused)} fused into the operation before" if fused else "each operation by itself"
+    kernels = f"with {', '.join(fused)} fused into the preceding operation" if fused else "each operation by itself"
     text = f"The sum of a network's kernels, {kernels}"
     if profile.scale != 1 or profile.overhead_ms:
-        text += f", times {profile.scale:.3f}, plus {profile.overhead_ms:.4f} ms a batch"
+        text += f", times {profile.scale:.3f}, plus {profile.overhead_ms:.4f} ms per batch"
     return text + ". " + " ".join(_model(model, profile) for model in profile.models)
 
 
@@ -66,8 +66,8 @@ def _model(model: Model, profile: Profile) -> str:
         )
     if not profile.ranges.keys() & set(model.kinds):
         speed = 1 / model.rates[0][4] / 1e6
-        return f"{kinds}: not measured; the bytes that they move, at {speed:.0f} GB/s."
-    return f"{kinds}: milliseconds a kernel, a multiply–accumulate and a byte, fitted without negative rates."
+        return f"{kinds}: not measured; estimated from the bytes moved, at {speed:.0f} GB/s."
+    return f"{kinds}: milliseconds per kernel, per multiply–accumulate and per byte, fitted with non-negative rates."
 
 
 def _errors(found: Mapping[str, Mapping[str, float]]) -> list[str]:

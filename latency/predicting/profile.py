@@ -112,7 +112,7 @@ class Profile:
                         found.setdefault((kind, name), []).append(value)
         lines = [self._outside(kind, name, values) for (kind, name), values in found.items()]
         if by_bytes:
-            lines.append(f"{', '.join(dict.fromkeys(by_bytes))}: not measured, estimated from the bytes that they move")
+            lines.append(f"{', '.join(dict.fromkeys(by_bytes))}: not measured, estimated from the bytes moved")
         return lines
 
     def _outside(self, kind: str, name: str, values: list[int]) -> str:

@@ -79,7 +79,7 @@ def test_low_is_turned_where_low_is_good() -> None:
         ("median(zico+flops)", UnknownNameError, "known: mean_rank, log_rank, vote"),
         ("vote(zico)", ProxyError, "has 1 proxy"),
         ("vote(zico+)", UnknownNameError, "unknown proxy ''"),
-        ("vote(az_nas+flops)", ProxyError, "rank aggregation itself"),
+        ("vote(az_nas+flops)", ProxyError, "which aggregates ranks itself"),
         ("vote(zico+nosuch)", UnknownNameError, "nosuch"),
         ("vote(zico+flops", UnknownNameError, "unknown proxy"),
     ],
@@ -92,5 +92,5 @@ def test_bad_expressions_say_what_is_wrong(name: str, error: type[Exception], sa
 def test_missing_scores_are_named() -> None:
     with pytest.raises(ProxyError, match="az_nas needs the scores of az_progressivity"):
         rankings(["az_nas"], {"az_expressivity": [1.0], "flops": [1.0]})
-    with pytest.raises(ProxyError, match="as many scores"):
+    with pytest.raises(ProxyError, match="needs equal numbers of scores"):
         rankings(["vote(params+flops)"], {"params": [1.0], "flops": [1.0, 2.0]})

@@ -115,11 +115,11 @@ def test_wrapped_for_several_devices() -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        (np.zeros((4, 3, 8, 8)), "the batch is ndarray, expected images as a tensor"),
+        (np.zeros((4, 3, 8, 8)), "the batch is ndarray, expected a tensor of images"),
         ((torch.zeros(4, 3, 8, 8), [1, 2, 3, 4]), "the batch is Tensor, list"),
         ((torch.zeros(4, 3, 8, 8), torch.zeros(4), 1), "the batch is Tensor, Tensor, int"),
         (torch.zeros(0, 3, 8, 8), "the batch has no images"),
-        ((torch.zeros(4, 3, 8, 8), torch.zeros(3)), r"the batch has 4 images and labels of shape \(3,\)"),
+        ((torch.zeros(4, 3, 8, 8), torch.zeros(3)), r"the batch has 4 images, but labels of shape \(3,\)"),
     ],
 )
 def test_what_is_no_batch(given: Any, says: str) -> None:
@@ -130,8 +130,8 @@ def test_what_is_no_batch(given: Any, says: str) -> None:
 @pytest.mark.parametrize(
     ("loader", "info", "says"),
     [
-        ([(torch.zeros(4, 3, 8, 8),)], ("random", 1, 10), "gives a tuple, expected images and labels"),
-        ([{"x": 1}], ("grasp", 1, 10), "gives a dict, expected images and labels"),
+        ([(torch.zeros(4, 3, 8, 8),)], ("random", 1, 10), "returns a tuple, expected images and labels"),
+        ([{"x": 1}], ("grasp", 1, 10), "returns a dict, expected images and labels"),
         ([], ("random", "1", 10), "dataload_info is"),
         ([], ("random", 1), "dataload_info is"),
     ],
@@ -145,8 +145,8 @@ def test_what_is_no_loader(loader: Any, info: Any, says: str) -> None:
     ("name", "images", "says"),
     [
         ("ntk", 1, "one image"),
-        ("ntk_regression", 3, "a batch of 3 images, expected at least 4"),
-        ("epe_nas", 5, "the batch has no two"),
+        ("ntk_regression", 3, "the batch has 3 images, expected at least 4"),
+        ("epe_nas", 5, "but the batch has only one of each"),
         ("ntk_regression", 0, "singular"),
         ("ntk", 0, "singular"),
         ("zico", 0, "same gradients"),

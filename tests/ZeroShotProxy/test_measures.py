@@ -193,7 +193,7 @@ def test_batches_that_are_balanced() -> None:
     assert find_measures(small(), [], ("grasp", 2, 3), "cpu", measures_arr=arrays)["snip"] == pytest.approx(expected)
     with pytest.raises(ProxyError, match="fewer than 40 images"):
         find_measures(small(), loader, ("grasp", 40, 3), "cpu")
-    with pytest.raises(ProxyError, match="gives 4 batches, asked for 5"):
+    with pytest.raises(ProxyError, match="has 4 batches, expected 5"):
         find_measures(small(), loader, ("random", 5, 3), "cpu")
 
 

@@ -100,7 +100,7 @@ def test_zico() -> None:
 
 
 def test_zico_needs_two_mini_batches() -> None:
-    with pytest.raises(ProxyError, match="zico fails: a batch of 3, expected at least 4"):
+    with pytest.raises(ProxyError, match="zico fails: the batch has 3 images, expected at least 4"):
         value("zico", images=3)
 
 

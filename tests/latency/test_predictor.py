@@ -100,7 +100,7 @@ def test_what_is_extrapolated_is_said() -> None:
     assert notes == [
         "conv with out channels 96, measured: 1 to 64",
         "linear: not measured, treated as a convolution",
-        "add: not measured, estimated from the bytes that they move",
+        "add: not measured, estimated from the bytes moved",
     ]
 
 

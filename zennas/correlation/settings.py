@@ -74,7 +74,7 @@ class CorrelateSettings:
     def __post_init__(self) -> None:
         check(self, WrongSettingError)
         if self.num_classes is None:
-            from zennas.data import DATASETS  # imports numpy, which the help of the command line does not wait for
+            from zennas.data import DATASETS  # has numpy with it, which takes longer to import than all of this
 
             known = DATASETS.get(self.dataset) if self.dataset in DATASETS else None
             object.__setattr__(self, "num_classes", 10 if known is None else known.classes)

@@ -140,8 +140,8 @@ def _row(one: Network, profile: Profile, settings: MeasureSettings) -> Row:
 def drift(profile: Profile, settings: MeasureSettings) -> float | None:
     """Return the ratio of latencies now to latencies when the profile was made.
 
-    It is the median over a few networks that were measured then, above 1 if the machine is slower now; None if the
-    profile has none. Raises LatencyError.
+    It is the median over a few networks that were measured then, above 1 if the machine is slower now; None if
+    the profile has none. Raises LatencyError.
     """
     ratios = []
     for one in profile.about.get("reference", ()):

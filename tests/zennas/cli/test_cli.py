@@ -158,7 +158,7 @@ ERRORS: list[tuple[list[str], int, str]] = [
     (["score", SMALL, "--gamma", "7"], 2, ""),
     (["train", SMALL, "--dataset", "nowhere"], 1, "there are no images 'nowhere'"),
     (["train", SMALL, "--lr", "-1"], 2, ""),
-    (["runs", "nowhere"], 1, "does not exist"),
+    (["runs", "nowhere"], 1, "nowhere does not exist, expected a folder"),
     (["runs", "--frobnicate"], 2, ""),
     (["frobnicate"], 2, ""),
 ]

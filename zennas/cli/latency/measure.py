@@ -69,7 +69,7 @@ def measure(
     OUT.print(_conditions(stats))
     for each in stats:
         if not each.settled:
-            OUT.print(f"{each.network} is not stable: give it more time with --seconds, or stop other programs")
+            OUT.print(f"{each.network}: not stable yet; allow more time with --seconds, or stop other programs")
 
 
 def _with_blocks(of: Network, part: Breakdown) -> dict[str, Any]:
