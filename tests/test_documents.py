@@ -294,6 +294,7 @@ FILE = r"(?:[\w.-]+/)*[\w.-]+\.(?:py|md|json|toml|sh|txt|png|yaml)"
 MADE = {
     "best_structure.txt",
     "train.json",
+    "settings.toml",
     "mine.json",
     "mine.md",
     "model.json",

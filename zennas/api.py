@@ -183,12 +183,13 @@ def evaluate(
     `accuracy.evaluation.How`: batch_size, precision, device, workers, skip_corrupt, resolution.
     Raises TargetError, UnknownNameError, CheckpointError, DataError, WrongSettingError, DeviceError, EvaluationError.
     """
-    from zennas.accuracy.evaluation import How, evaluate_model
+    from zennas.accuracy.evaluation import evaluate_model
+    from zennas.accuracy.settings import EvaluationSettings
     from zennas.named.models import trained_model
 
-    how = How(**settings)
+    chosen = EvaluationSettings(**settings)
     found = trained_model(str(model), None if checkpoint is None else Path(checkpoint))
-    return evaluate_model(found, dataset, None if data_folder is None else Path(data_folder), how, progress)
+    return evaluate_model(found, dataset, None if data_folder is None else Path(data_folder), chosen, progress)
 
 
 def export(

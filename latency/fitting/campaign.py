@@ -23,7 +23,7 @@ from latency.measuring.subject import of_structure
 from latency.predicting.table import KernelTable
 from PlainNet.files import write_text
 from PlainNet.ops import OpGraph
-from PlainNet.progress import WorkProgress
+from PlainNet.progress import WorkProgress, unwatched
 from PlainNet.registry import UnknownNameError
 
 REFERENCE_MS = (3.0, 50.0)

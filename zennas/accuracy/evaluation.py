@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latency.measuring.conditions import cores
+from zennas.accuracy.settings import EvaluationSettings
 from zennas.accuracy.suited import check_folder, doubt_about_classes, usual_dataset
-from zennas.common.errors import WrongSettingError, ZennasError
-from zennas.common.limits import check_resolution, check_whole
+from zennas.common.errors import ZennasError
 from zennas.data import DataError, ImageSet, known_dataset, open_set
 
 if TYPE_CHECKING:
@@ -26,37 +26,12 @@ if TYPE_CHECKING:
     from zennas.data.base import Shown
     from zennas.named.models import TrainedModel
 
-PRECISIONS = ("fp32", "bf16", "fp16", "mixed")
-"""Of weights and images; "mixed" keeps the weights in fp32 and computes in fp16 where that is safe, as Apex does."""
 _IMAGES_A_WORKER = 1000
 """Fewer do not pay for its start, which takes seconds."""
 
 
 class EvaluationError(ZennasError, RuntimeError):
     """An evaluation that cannot go on."""
-
-
-@dataclass(frozen=True)
-class How:
-    """workers: processes that read images, at most one a core; None for as many as pay. skip_corrupt: leave out
-    images that cannot be read. resolution: of the network, None for its own. Raises WrongSettingError.
-    """
-
-    batch_size: int = 256
-    precision: str = "fp32"
-    device: str = "auto"
-    workers: int | None = None
-    skip_corrupt: bool = False
-    resolution: int | None = None
-
-    def __post_init__(self) -> None:
-        check_whole("batch_size", self.batch_size, WrongSettingError)
-        if self.precision not in PRECISIONS:
-            raise WrongSettingError(f"precision is {self.precision!r}, expected {', '.join(PRECISIONS)}")
-        if self.workers is not None:
-            check_whole("workers", self.workers, WrongSettingError, least=0, most=1024)
-        if self.resolution is not None:
-            check_resolution(self.resolution, WrongSettingError)
 
 
 @dataclass(frozen=True)
@@ -89,7 +64,7 @@ def evaluate_model(
     model: TrainedModel,
     dataset: str | None = None,
     data_folder: Path | None = None,
-    how: How = How(),
+    settings: EvaluationSettings = EvaluationSettings(),
     progress: AccuracyProgress | None = None,
 ) -> EvaluationResult:
     """Accuracy on the test images of a data set, see `zennas.data.open_set`; None for the one that the model is for.
@@ -102,31 +77,31 @@ def evaluate_model(
     from zennas.accuracy.protocol import Evaluator
     from zennas.data.preparation import memory_format
 
-    device = device_of(how.device)
+    device = device_of(settings.device)
     if dataset is None and data_folder is None and model.facts.get("data_folder"):
         data_folder = Path(model.facts["data_folder"])  # where its training found them
     images = _images(model, dataset, data_folder)
     note = doubt_about_classes(model, images)
-    shown = _shown(model, how.resolution)
-    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(how.precision, torch.float32)
+    shown = _shown(model, settings.resolution)
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(settings.precision, torch.float32)
     network = model.network.to(device, dtype).to(memory_format=memory_format(device))
     evaluation = Evaluator(
         images,
         shown,
         device,
-        batch_size=how.batch_size,
-        workers=_workers(images, how.workers),
-        skip_corrupt=how.skip_corrupt,
+        batch_size=settings.batch_size,
+        workers=_workers(images, settings.workers),
+        skip_corrupt=settings.skip_corrupt,
         dtype=dtype,
     )
-    with _memory_told(device, how.batch_size, shown.resolution):
-        found = evaluation(_checked(network, model.name, device, how.precision), progress)
+    with _memory_told(device, settings.batch_size, shown.resolution):
+        found = evaluation(_checked(network, model.name, device, settings.precision), progress)
     return EvaluationResult(
         model=model.name,
         dataset=images.name,
         device=str(device),
-        precision=how.precision,
-        batch_size=how.batch_size,
+        precision=settings.precision,
+        batch_size=settings.batch_size,
         resolution=shown.resolution,
         crop=shown.crop if images.usual.crop == "resized" else None,
         note=note,

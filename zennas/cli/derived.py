@@ -34,8 +34,6 @@ Config = Annotated[
     typer.Option(
         "--config",
         help="TOML file with settings, such as a run's settings.toml. Flags go before it, and --no-X turns X off.",
-        exists=True,
-        dir_okay=False,
         metavar="FILE",
         show_default=False,
     ),
@@ -63,10 +61,13 @@ class Chosen:
         return dict(self.values.get(name) or {})
 
 
-def derived(*kinds: type, also: tuple[str, ...] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def derived(
+    *kinds: type, also: tuple[str, ...] = (), config: bool = True
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A decorator for commands: replaces the parameter `chosen: Chosen` by the flags of the settings of `kinds`.
 
     also: names of texts that the file may have besides them; they are in `Chosen.values`.
+    config: whether there is `--config`. The command needs a parameter `context: typer.Context`.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -80,12 +81,13 @@ def derived(*kinds: type, also: tuple[str, ...] = ()) -> Callable[[Callable[...,
                 continue
             for _, each in _settings(kinds):
                 parameters += [_option(each), *([_off(each)] if _one_sided(each) else [])]
-            parameters.append(inspect.Parameter("config", _KEYWORD, default=None, annotation=Config))
+            if config:
+                parameters.append(inspect.Parameter("config", _KEYWORD, default=None, annotation=Config))
 
         def run(**values: Any) -> None:
             context: typer.Context = values["context"]
             given = [name for name in (*ways, *off) if opt.given(context, name)]
-            file = values.pop("config")
+            file = values.pop("config", None)
             found = {} if file is None else read_config(file, *kinds, also=also)
             for name in given:
                 _put(found, ways.get(name) or off[name], values[name] if name in ways else False)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from zennas.accuracy.settings import EvaluationSettings
 from zennas.cli import options as opt
-from zennas.common.limits import MAX_RESOLUTION
+from zennas.cli.derived import Chosen, derived
 
 if TYPE_CHECKING:
     from zennas.accuracy.evaluation import EvaluationResult
@@ -21,7 +22,9 @@ NAMED = 3
 """So many of the images that were skipped are named."""
 
 
+@derived(EvaluationSettings, config=False)
 def evaluate(
+    context: typer.Context,
     model: Annotated[
         str,
         typer.Argument(
@@ -46,27 +49,9 @@ def evaluate(
         Optional[Path],
         typer.Option(help="Weights to use.", metavar="FILE", show_default="the model's own"),
     ] = None,
-    batch_size: Annotated[int, opt.number_option("Images at a time; decides nothing but time and memory.")] = 256,
-    precision: Annotated[
-        str,
-        typer.Option(
-            help="fp32, bf16, fp16, or mixed: weights in fp32, and fp16 where that is safe.",
-            metavar="NAME",
-        ),
-    ] = "fp32",
-    device: opt.Device = "auto",
+    *,
+    chosen: Chosen,
     gpu: opt.Gpu = None,
-    workers: Annotated[
-        Optional[int],
-        opt.number_option("Processes that read images, one a core at most.", least=0, most=1024, default="what pays"),
-    ] = None,
-    skip_corrupt: Annotated[
-        bool, typer.Option("--skip-corrupt", help="Leave out images that cannot be read, and count them.")
-    ] = False,
-    resolution: Annotated[
-        Optional[int],
-        opt.number_option("Side of the network's input image.", most=MAX_RESOLUTION, default="the model's own"),
-    ] = None,
     as_json: opt.Json = False,
 ) -> None:
     """Measure the top-1 and top-5 accuracy of a trained model.
@@ -79,20 +64,14 @@ def evaluate(
     from zennas.api import evaluate as run_evaluation
     from zennas.cli.render import print_json
 
-    device_named = opt.chosen_device(gpu, device, "leave out --gpu, or use --device cpu")
-    with evaluation_progress() as told, device_named as device_name:
+    values = dict(chosen.values)
+    if "precision" in values:
+        values["precision"] = values["precision"].casefold()
+    device_asked = values.pop("device", EvaluationSettings.device)
+    device_named = opt.chosen_device(gpu, device_asked, "leave out --gpu, or use --device cpu")
+    with evaluation_progress() as told, device_named as device:
         result = run_evaluation(
-            model,
-            dataset=dataset,
-            data_folder=data,
-            checkpoint=checkpoint,
-            progress=told,
-            batch_size=batch_size,
-            precision=precision.casefold(),
-            device=device_name,
-            workers=workers,
-            skip_corrupt=skip_corrupt,
-            resolution=resolution,
+            model, dataset=dataset, data_folder=data, checkpoint=checkpoint, progress=told, device=device, **values
         )
     if as_json:
         print_json(result.to_json())

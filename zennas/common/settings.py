@@ -57,6 +57,12 @@ class Setting:
     stored: bool = True
 
     @property
+    def choices_text(self) -> str:
+        """As in a sentence: sgd, adam or rmsprop."""
+        *others, last = self.choices
+        return f"{', '.join(others)} or {last}" if others else last
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """For fields without a default: `name: str = field(metadata=Setting("…").metadata)`."""
         return {_KEY: self}
@@ -190,7 +196,7 @@ def _checked_item(one: Described, value: Any, error: type[Exception], name: str)
     said, of = one.setting, one.kind.of
     if said.choices:
         if value not in said.choices:
-            raise error(f"{name} is {value!r}, expected {' or '.join(said.choices)}")
+            raise error(f"{name} is {value!r}, expected {said.choices_text}")
     elif of is bool:
         check_kind(name, value, bool, error)
     elif of is int:

@@ -48,10 +48,7 @@ def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]
 def flag_help(one: Described) -> str:
     """The help of a flag, with its choices."""
     said = one.setting
-    if not said.choices:
-        return said.help
-    *others, last = said.choices
-    return f"{said.help.removesuffix('.')}: {', '.join(others)} or {last}." if others else said.help
+    return f"{said.help.removesuffix('.')}: {said.choices_text}." if said.choices else said.help
 
 
 def default_text(one: Described) -> str:

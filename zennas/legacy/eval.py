@@ -6,19 +6,23 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from zennas.accuracy.settings import EvaluationSettings
 from zennas.legacy.arguments import count, folder
+from zennas.legacy.derived import add_flags as add_settings
+from zennas.legacy.derived import taken
+
+_FLAGS = {"--batch_size": "batch_size", "--workers": "workers", "--skip_corrupt --skip-corrupt": "skip_corrupt"}
+"""Flags that say what a field of `EvaluationSettings` is."""
 
 
 def add_flags(parser: ArgumentParser, batch_size: int) -> None:
     add = parser.add_argument
     add("--arch", required=True, help="name of a model of the zoo, or the folder of a training")
-    add("--batch_size", type=count(), default=batch_size, help=f"default: {batch_size}")
-    add("--workers", type=count(0, 1024), default=6, help="processes that read images, at most one a core; default: 6")
+    add_settings(add, EvaluationSettings, _FLAGS, {"batch_size": batch_size, "workers": 6})
     add("--gpu", type=count(0), help="CUDA device; default: the CPU")
     add("--fp16", action="store_true", help="half precision")
     add("--apex", action="store_true", help="mixed precision, by PyTorch itself: Apex is not needed")
     add("--checkpoint", type=Path, help="file with weights; default: the model's own")
-    add("--skip_corrupt", "--skip-corrupt", action="store_true", help="leave out images that cannot be read")
 
 
 def add_data(parser: ArgumentParser, what: str) -> None:
@@ -27,16 +31,14 @@ def add_data(parser: ArgumentParser, what: str) -> None:
 
 def validate(options: Namespace, dataset: str | None) -> None:
     """Evaluate, and say so in Zen-NAS's words. Raises what `zennas.api.evaluate` raises."""
-    from zennas.accuracy.evaluation import How, evaluate_model
+    from zennas.accuracy.evaluation import evaluate_model
     from zennas.cli.eval import evaluation_progress, printable, remarks
     from zennas.named.models import trained_model
 
-    how = How(
-        batch_size=options.batch_size,
+    chosen = EvaluationSettings(
+        **taken(options, _FLAGS),
         precision="mixed" if options.apex else "fp16" if options.fp16 else "fp32",
         device="cpu" if options.gpu is None else f"cuda:{options.gpu}",
-        workers=options.workers,
-        skip_corrupt=options.skip_corrupt,
     )
     if options.apex:
         print("--apex: mixed precision by torch.autocast, which needs no Apex", file=sys.stderr)
@@ -44,7 +46,7 @@ def validate(options: Namespace, dataset: str | None) -> None:
     side = model.shown.resolution
     print(f"Evaluate {printable(model.name)} at {side}x{side} resolution.", flush=True)
     with evaluation_progress() as told:
-        found = evaluate_model(model, dataset, options.data, how, told)
+        found = evaluate_model(model, dataset, options.data, chosen, told)
     for line in remarks(found):
         print(line, file=sys.stderr)
     print(

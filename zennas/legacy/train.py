@@ -129,16 +129,17 @@ def _evaluate(options: Namespace) -> None:
     """Print the accuracy of the weights that the flags name, on the test images."""
     _check_classes(options)
     model = _model(options)
-    from zennas.accuracy.evaluation import How, evaluate_model
+    from zennas.accuracy.evaluation import evaluate_model
+    from zennas.accuracy.settings import EvaluationSettings
 
-    how = How(
+    chosen = EvaluationSettings(
         batch_size=options.batch_size_per_gpu or options.batch_size or 256,
         precision="mixed" if wanted.precision(options) == "fp16" else "fp32",
         device=wanted.device(options),
         skip_corrupt=options.skip_corrupt,
         resolution=options.input_image_size,
     )
-    found = evaluate_model(model, options.dataset, options.data_dir, how)
+    found = evaluate_model(model, options.dataset, options.data_dir, chosen)
     print(f"Acc@1 {found.top1:.3f} Acc@5 {found.top5:.3f}, {found.images} images of {found.dataset}")
 
 

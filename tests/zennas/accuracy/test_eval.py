@@ -118,12 +118,13 @@ def plain_logits(model: Path, images: Sequence[Image.Image], crop: int | None) -
 
 def answers(model: Path, dataset: str, **settings: Any) -> tuple[EvaluationResult, Tensor]:
     """The result, and all logits that it is made of."""
-    from zennas.accuracy.evaluation import How, evaluate_model
+    from zennas.accuracy.evaluation import evaluate_model
+    from zennas.accuracy.settings import EvaluationSettings
 
     found = trained_model(str(model))
     logits: list[Tensor] = []
     found.network.register_forward_hook(lambda module, given, out: logits.append(out.detach().float()))
-    return evaluate_model(found, dataset, how=How(**settings)), torch.cat(logits)
+    return evaluate_model(found, dataset, settings=EvaluationSettings(**settings)), torch.cat(logits)
 
 
 def per_cent(logits: Tensor, labels: Tensor, k: int) -> float:
@@ -341,7 +342,7 @@ def test_memory_that_does_not_suffice(digits_model: Path) -> None:
     [
         ({"batch_size": 0}, WrongSettingError, "batch_size is 0, expected at least 1"),
         ({"batch_size": 2.0}, WrongSettingError, "batch_size is 2.0, expected a whole number"),
-        ({"precision": "int8"}, WrongSettingError, "precision is 'int8', expected fp32, bf16, fp16, mixed"),
+        ({"precision": "int8"}, WrongSettingError, "precision is 'int8', expected fp32, bf16, fp16 or mixed"),
         ({"workers": -1}, WrongSettingError, "workers is -1, expected from 0 to 1024"),
         ({"resolution": 5000}, WrongSettingError, "resolution is 5000, expected from 1 to 2048 pixels"),
         ({"device": "cuda:99"}, ValueError, "device cuda:99 does not exist"),

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from tests.zennas.common.test_settings import Inner, Outer
 from zennas.cli.derived import Chosen, derived
-from zennas.common.config import write_config
+from zennas.common.config import ConfigError, write_config
 
 seen: dict[str, Any] = {}
 
@@ -81,13 +81,18 @@ def test_flags_go_before_the_file_and_the_file_before_defaults(tmp_path: Path) -
         (("--epochs", "0"), "out of range"),
         (("--lr", "-1"), "greater than or equal to 0"),
         (("--milestones", "a"), "such as 30,60"),
-        (("--config", "nowhere.toml"), "nowhere.toml"),
     ],
 )
 def test_wrong_usage(arguments: tuple[str, ...], message: str) -> None:
     result = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200"})
     assert result.exit_code == 2
     assert message in result.output
+
+
+def test_a_file_that_is_not_there() -> None:
+    found = CliRunner().invoke(app, ["--config", "nowhere.toml"]).exception
+    assert isinstance(found, ConfigError)
+    assert str(found) == "nowhere.toml cannot be read: No such file or directory"
 
 
 def test_help_shows_what_fields_say() -> None:

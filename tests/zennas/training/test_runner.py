@@ -29,6 +29,8 @@ from zennas.named.models import trained_model
 from zennas.named.structures import resolve
 from zennas.runs.store import RunInUseError
 from zennas.training.job import RunOptions, TrainingJob, settled
+from zennas.training.objectives.base import OBJECTIVES, Losses
+from zennas.training.objectives.plain import Plain
 from zennas.training.recipe import Distillation, Recipe, TrainingError
 from zennas.training.runner import train_structure
 from zennas.training.state import Epoch
@@ -318,3 +320,34 @@ def test_a_file_of_settings_is_for_any_folder(tmp_path: Path, monkeypatch: pytes
     assert (kept.data_folder, kept.weights) == (tmp_path / "data", tmp_path / "w.pt")
     assert kept.distillation == Distillation(str(tmp_path / "t"), str(tmp_path / "c.pt"))
     assert settled(kept, "digits") == kept
+
+
+class Louder(Plain):
+    """Somebody's own objective: the same loss, counted twice."""
+
+    def forward(self, images: torch.Tensor, targets: torch.Tensor) -> Losses:
+        found = super().forward(images, targets)
+        return Losses(2 * found.total, found.logits)
+
+
+def test_objectives_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {"plain", "distillation"} <= set(OBJECTIVES.names())
+    assert job().objective_name == "plain"
+    assert replace(job(), distillation=Distillation("t")).objective_name == "distillation"
+    monkeypatch.setattr(OBJECTIVES, "_items", dict(OBJECTIVES._items))
+    OBJECTIVES.add("louder", lambda network, job, shown: Louder(network, job.recipe.label_smoothing))
+    quick = replace(job(replace(QUICK, epochs=1)), objective="louder")
+    train_structure(quick, tmp_path / "louder", CPU)
+    train_structure(replace(quick, objective=None), tmp_path / "plain", CPU)
+    assert not equal(weights(tmp_path / "louder"), weights(tmp_path / "plain"))
+    with pytest.raises(TrainingError, match="objective louder, not plain"):
+        train_structure(replace(quick, objective=None), tmp_path / "louder", replace(CPU, resume="auto"))
+    for objective, message in (
+        ("distillation", "needs a teacher"),
+        ("plainn", "did you mean plain"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            train_structure(replace(quick, objective=objective), tmp_path / "x", CPU)
+    with pytest.raises(TrainingError, match="the objective plain has no teacher"):
+        train_structure(replace(quick, objective="plain", distillation=Distillation("t")), tmp_path / "x", CPU)
+    assert not (tmp_path / "x").exists()
