@@ -36,8 +36,8 @@ def fit_table(
     """Fit a profile to a CSV file of kernels.
 
     blank: a profile without models that describes device, back end and precision. source: text for the card. steps: of
-    training, None to choose by the number of kernels. progress: called with the progress. memory: estimate kinds without weights
-    that the table lacks from the bytes that they move. Raises LatencyError.
+    training, None to choose by the number of kernels. progress: called with the progress. memory: estimate kinds
+    without weights that the table lacks from the bytes that they move. Raises LatencyError.
     """
     table = read_table(path, measured=True)
     made, held = fit(table, blank, recipe_for(len(table), steps, seed), progress)
