@@ -19,7 +19,17 @@ from PlainNet.errors import ZennasError
 
 T = TypeVar("T")
 
-__all__ = ["check_backend", "check_block", "check_dataset", "check_export_format", "check_proxy", "check_space"]
+__all__ = [
+    "check_backend",
+    "check_block",
+    "check_dataset",
+    "check_executor",
+    "check_export_format",
+    "check_objective",
+    "check_proxy",
+    "check_space",
+    "check_strategy",
+]
 
 
 def check_block(kind: str) -> list[str]:
@@ -68,6 +78,30 @@ def check_export_format(name: str) -> list[str]:
     from zennas.testing.formats import CONTRACTS
 
     return _kept(CONTRACTS, FORMATS.get(name))
+
+
+def check_strategy(name: str) -> list[str]:
+    """Check a search strategy: the seed decides, any state can be restored, the budget holds. Takes some seconds."""
+    from zennas.searching.strategies.base import STRATEGIES
+    from zennas.testing.strategies import CONTRACTS
+
+    return _kept(CONTRACTS, STRATEGIES.get(name))
+
+
+def check_objective(name: str) -> list[str]:
+    """Check a kind of objective: measures are a function of the candidate, and values belong to their candidates."""
+    from zennas.searching.objectives.base import OBJECTIVES
+    from zennas.testing.objectives import CONTRACTS
+
+    return _kept(CONTRACTS, OBJECTIVES.get(name))
+
+
+def check_executor(name: str) -> list[str]:
+    """Check an executor: answers come to their tasks, and a worker that dies costs one retry. Starts processes."""
+    from zennas.searching.executors.base import EXECUTORS
+    from zennas.testing.executors import CONTRACTS
+
+    return _kept(CONTRACTS, EXECUTORS.get(name))
 
 
 def _kept(contracts: Iterable[Callable[[T], str | None]], part: T) -> list[str]:

@@ -1,0 +1,58 @@
+"""What every kind of objective keeps: equal measures in all processes, and values that belong to their candidates."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from random import Random
+
+from PlainNet.cost import CostModel
+from SearchSpace import load_space
+from zennas.budget.budgets import Budget
+from zennas.runs.candidate import Candidate
+from zennas.searching.objectives.base import ObjectiveKind, best_first
+from zennas.searching.settings import SearchSettings
+from zennas.testing.expecting import expect, expect_equal
+
+SETTINGS = SearchSettings(
+    budget=Budget(params=10**9), resolution=16, batch_size=4, repeats=1, proxy="zen_expected", device="cpu"
+)
+
+
+def candidates(count: int) -> list[Candidate]:
+    """Some structures of the space XXBL."""
+    space, model, rng = load_space("XXBL"), CostModel(16, 10), Random(0)
+    structures = [space.mutate(space.initial(), rng, changes=3) for _ in range(count)]
+    return [Candidate(i, one, None, model(one), i, i) for i, one in enumerate(structures, start=1)]
+
+
+def measuring_is_a_function_of_the_candidate(kind: ObjectiveKind) -> str | None:
+    """Two objectives of equal settings, which travel to other processes, measure alike."""
+    settings = pickle.loads(pickle.dumps(SETTINGS))
+    first, second = kind.make(SETTINGS), kind.make(settings)
+    for candidate in candidates(3):
+        found = first.measure(candidate)
+        expect_equal(second.measure(candidate), found, f"the measures of {candidate.structure}")
+        expect_equal(tuple(found), first.measures, "the names of the measures")
+    return None
+
+
+def values_belong_to_their_candidates(kind: ObjectiveKind) -> str | None:
+    """One value a candidate; the order of the candidates changes none, and the best comes first."""
+    objective = kind.make(SETTINGS)
+    measured = [one.evaluated(objective.measure(one)) for one in candidates(6)]
+    values = dict(zip((one.id for one in measured), objective.values(measured), strict=True))
+    again = dict(zip((one.id for one in measured[::-1]), objective.values(measured[::-1]), strict=True))
+    expect_equal(again, values, "the values in another order")
+    if not objective.relative:
+        alone = {one.id: objective.values([one])[0] for one in measured}
+        expect_equal(alone, values, "the values of an objective that is not relative")
+    ranked = best_first(objective, measured)
+    expect(values[ranked[0].id] == max(values.values()), "the best does not come first")
+    return None
+
+
+CONTRACTS: tuple[Callable[[ObjectiveKind], str | None], ...] = (
+    measuring_is_a_function_of_the_candidate,
+    values_belong_to_their_candidates,
+)

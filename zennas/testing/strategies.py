@@ -1,0 +1,169 @@
+"""What every search strategy keeps: the seed decides, any state can be restored, the budget holds, all is counted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from random import Random
+
+from PlainNet.cost import CostModel
+from SearchSpace import load_space
+from zennas.budget.budgets import Budget
+from zennas.runs.candidate import Candidate, Measure
+from zennas.searching.strategies.base import Problem, Search, Strategy, options_of
+from zennas.testing.expecting import expect, expect_equal
+
+BUDGET = Budget(params=3_000_000, layers=40)
+MODEL = CostModel(32, 10)
+
+
+class Params:
+    """The number of parameters, each candidate's by itself."""
+
+    name, torch = "params", False
+    measures: tuple[str, ...] = ("params",)
+    relative = False
+
+    def measure(self, candidate: Candidate) -> dict[str, Measure]:
+        return {"params": Measure(float(candidate.cost.params))}
+
+    def values(self, candidates: Sequence[Candidate]) -> list[float]:
+        return [candidate.measures["params"].value for candidate in candidates]
+
+
+class Ranks(Params):
+    """Ranks by the number of parameters among the candidates that are compared."""
+
+    relative = True
+
+    def values(self, candidates: Sequence[Candidate]) -> list[float]:
+        scores = super().values(candidates)
+        return [float(sum(other < score for other in scores)) for score in scores]
+
+
+def begin(strategy: Strategy, objective: Params, seed: int = 0, iterations: int = 120) -> Search:
+    """A search of parameters in the space XXBL, with the strategy's default options."""
+    problem = Problem(load_space("XXBL"), MODEL, BUDGET, (), objective, iterations, seed)
+    return strategy.make(problem, options_of(strategy, {}))
+
+
+def answer(search: Search, candidates: Sequence[Candidate]) -> None:
+    """Tell the search how candidates score; every seventh fails."""
+    search.tell([c.evaluated("failed on purpose" if c.id % 7 == 0 else Params().measure(c)) for c in candidates])
+
+
+def end(search: Search, ahead: int = 1) -> Search:
+    """Carry a search to its end as the runner does, with so many candidates out at once."""
+    waiting = list(search.pending)
+    while waiting or not search.done:
+        while len(waiting) < ahead and not search.done and (asked := search.ask(1)):
+            waiting += asked
+        if waiting:
+            answer(search, [waiting.pop(0)])
+    return search
+
+
+def outcome(search: Search) -> object:
+    """Everything that has to be equal for two searches to be equal."""
+    return [(c.id, c.structure) for c in search.kept], search.progress(), search.state()
+
+
+def the_seed_decides(strategy: Strategy) -> str | None:
+    """Equal seeds give equal runs, and other seeds other ones."""
+    for objective in (Params(), Ranks()):
+        first, second = (outcome(end(begin(strategy, objective))) for _ in range(2))
+        expect_equal(first, second, f"two runs of {strategy.name} with one seed")
+    other = outcome(end(begin(strategy, Params(), seed=1)))
+    expect(other != outcome(end(begin(strategy, Params()))), f"the seed changes nothing in a run of {strategy.name}")
+    return None
+
+
+def any_state_can_be_restored(strategy: Strategy) -> str | None:
+    """A search that is saved and restored at any point, with candidates out, ends like an undisturbed one."""
+    for objective in (Params(), Ranks()):
+        for ahead in (1, 5):
+            whole = outcome(end(begin(strategy, objective), ahead))
+            for steps in (0, 1, 2, 9, 40):
+                second = _restored(strategy, objective, ahead, steps)
+                expect_equal(outcome(end(second, ahead)), whole, f"{strategy.name}, restored after {steps} candidates")
+    return None
+
+
+def _restored(strategy: Strategy, objective: Params, ahead: int, steps: int) -> Search:
+    first, waiting = begin(strategy, objective), list[Candidate]()
+    changes: dict[int, Candidate] = {}
+    for _ in range(steps):
+        while len(waiting) < ahead and not first.done and (asked := first.ask(1)):
+            waiting += asked
+        expect(bool(waiting), f"{strategy.name} is done after fewer than {steps} candidates")
+        answer(first, [waiting.pop(0)])
+        changes |= {c.id: c for c in first.take_changes()}
+    expect_equal(list(first.pending), waiting, "the pending candidates")
+    second = begin(strategy, objective, seed=99)
+    second.restore(json.loads(json.dumps(first.state())), changes.values())
+    expect_equal(second.state(), first.state(), "the restored state")
+    expect_equal(second.progress(), first.progress(), "the restored progress")
+    expect_equal(list(second.pending), waiting, "the restored pending candidates")
+    return second
+
+
+def the_budget_holds_and_everything_is_counted(strategy: Strategy) -> str | None:
+    """No candidate is over the budget; tried, scored, failed and kept add up."""
+    search = begin(strategy, Params(), iterations=300)
+    seen: list[Candidate] = []
+    while not search.done:
+        asked = search.ask(3)
+        expect(len(asked) <= 3, f"ask(3) gave {len(asked)} candidates")
+        seen += asked
+        answer(search, asked)
+    for candidate in seen:
+        expect_equal(MODEL(candidate.structure), candidate.cost, "the cost of a candidate")
+        expect(BUDGET.violation(candidate.cost) is None, f"{candidate.structure} is over the budget")
+    expect_equal([c.id for c in seen], list(range(1, len(seen) + 1)), "the numbers of the candidates")
+    progress = search.progress()
+    expect_equal(progress.tried, 300, "how many were tried")
+    expect_equal(progress.scored + progress.rejected.get("failed", 0), len(seen), "scored and failed candidates")
+    expect_equal(progress.kept, len(search.kept), "how many are kept")
+    expect({c.id for c in search.kept} <= {c.id for c in seen}, "a candidate is kept that was never asked")
+    expect(not search.pending, "candidates are pending that were told")
+    return None
+
+
+def any_number_can_be_asked_for(strategy: Strategy) -> str | None:
+    """`ask(n)` gives at most n different candidates, also again before those are told."""
+    for n in (1, 2, 17, 1000):
+        search, rng = begin(strategy, Params(), iterations=200), Random(n)
+        while not search.done:
+            asked = search.ask(n)
+            expect(len({c.structure for c in asked}) == len(asked) <= n, f"ask({n}) gave {len(asked)} candidates")
+            if asked and rng.random() < 0.5:
+                search.ask(n)
+            answer(search, search.pending)
+        expect_equal(search.progress().tried, 200, "how many were tried")
+    return None
+
+
+def changes_are_given_once(strategy: Strategy) -> str | None:
+    """`take_changes` gives each candidate that was kept, dropped or failed, with its status, measures or error."""
+    search = begin(strategy, Params())
+    changes: list[Candidate] = []
+    while not search.done:
+        answer(search, search.ask(1))
+        changes += search.take_changes()
+    expect_equal(search.take_changes(), [], "changes that were taken already")
+    last = {c.id: c for c in changes}
+    kept = {c.id for c in last.values() if c.status == "member"}
+    expect_equal(kept, {c.id for c in search.kept}, "the candidates whose last change is that they were kept")
+    for c in changes:
+        expect(c.status in ("member", "dropped", "failed"), f"the status of a change is {c.status}")
+        expect(bool(c.error) if c.status == "failed" else bool(c.measures), f"a {c.status} candidate without a reason")
+    return None
+
+
+CONTRACTS: tuple[Callable[[Strategy], str | None], ...] = (
+    the_seed_decides,
+    any_state_can_be_restored,
+    the_budget_holds_and_everything_is_counted,
+    any_number_can_be_asked_for,
+    changes_are_given_once,
+)
