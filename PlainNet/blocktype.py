@@ -83,7 +83,7 @@ class BlockType:
     always the same but for a difference between bottleneck = out and bottleneck != out channels, and
     that every width is a fixed multiple of one argument (or a constant): `template.py` then counts the
     block without lowering it again. A contract test holds each kind to that promise.
-    `depth` is the block's share of the network's layers where it has neither `sub_layers` nor inner blocks.
+    `layers` is the block's share of the network's layers where it has neither `sub_layers` nor inner blocks.
     """
 
     kind: str
@@ -94,7 +94,7 @@ class BlockType:
     complete: Callable[[tuple[int, ...], tuple[tuple[BlockSpec, ...], ...]], tuple[int, ...]] | None = None
     attributes: tuple[tuple[str, int], ...] = ()
     linear: bool = False
-    depth: Callable[[BlockSpec], int] | None = None
+    layers: Callable[[BlockSpec], int] | None = None
 
     def __post_init__(self) -> None:
         if (self.lower is None) == (self.expand is None):

@@ -43,7 +43,7 @@ class Cost:
 
     @property
     def depth(self) -> int:
-        """Another name of `layers`."""
+        """Zen-NAS's name for `layers`."""
         return self.layers
 
     def __add__(self, other: Cost) -> Cost:
@@ -84,7 +84,7 @@ def op_cost(op: Op, shape: Shape) -> Cost:
 
 
 def block_layers(spec: BlockSpec) -> int:
-    """The block's share of Zen-NAS's depth.
+    """The block's share of the network's layers, Zen-NAS's depth.
 
     `sub_layers` for a super-block, the longest branch of a container, for others what their type says
     (1 for a basic convolution or linear block) or 0.
@@ -94,8 +94,8 @@ def block_layers(spec: BlockSpec) -> int:
         return own
     if spec.branches:
         return max(sum(map(block_layers, branch)) for branch in spec.branches)
-    depth = block_type(spec.kind).depth
-    return depth(spec) if depth is not None else 0
+    own_layers = block_type(spec.kind).layers
+    return own_layers(spec) if own_layers is not None else 0
 
 
 def count_layers(structure: Structure) -> int:

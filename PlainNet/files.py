@@ -1,10 +1,13 @@
-"""Writing files whole or not at all."""
+"""Writing files whole or not at all: under a temporary name, then renamed."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 def write_text(path: Path, text: str) -> None:
@@ -14,13 +17,29 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """The same for a file that is no text."""
+    with draft_beside(path) as (file, draft):
+        file.write(content)
+        file.close()
+        publish(draft, path)
+
+
+@contextmanager
+def draft_beside(path: Path, buffering: int = -1) -> Iterator[tuple[IO[bytes], Path]]:
+    """A new file in the folder of `path`, and its hidden name; gone afterwards, unless `publish` has renamed it.
+
+    The folder is made if need be. buffering: as `open` takes it. Raises OSError.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+    draft = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(draft, 0o644)
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
+        with os.fdopen(handle, "wb", buffering=buffering) as file:
+            yield file, draft
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def publish(draft: Path, path: Path) -> None:
+    """Give a finished draft its name, and let everybody read it. Raises OSError."""
+    draft.chmod(0o644)
+    draft.replace(path)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any
@@ -14,6 +12,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from PlainNet.checkpoint import CheckpointError
+from PlainNet.files import draft_beside, publish
 from pretrained.hashes import record
 
 TIMEOUT = 30.0
@@ -58,9 +57,8 @@ def _download(name: str, url: str, path: Path, sha256: str | None, accept: Calla
         except CheckpointError as error:
             raise _FailureError(str(error).replace(str(draft), "what came")) from None
         try:
-            os.chmod(draft, 0o644)
             record(path, None)  # of a file that is gone
-            os.replace(draft, path)
+            publish(draft, path)
             record(path, digest)
         except OSError as error:
             raise _unwritable(path, error) from None
@@ -110,17 +108,12 @@ def _reason(error: Exception) -> str:
 @contextmanager
 def _draft(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
     """A file beside `path` that is gone afterwards, unless it has been renamed."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    try:
-        with os.fdopen(handle, "wb", buffering=0) as file:
-            yield file, Path(name)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
+    with ExitStack() as stack:
+        try:
+            made = stack.enter_context(draft_beside(path, buffering=0))
+        except OSError as error:
+            raise _unwritable(path, error) from None
+        yield made
 
 
 def _write(file: IO[bytes], chunk: bytes, path: Path) -> None:

@@ -209,7 +209,7 @@ def correlate(
     watcher: CorrelateWatcher | None = None,
     **settings: Any,
 ) -> CorrelateResult:
-    """How well proxies rank the architectures of a table of accuracies, with intervals, beside FLOPs, params and depth.
+    """How well proxies rank the architectures of a table of accuracies, with intervals, beside FLOPs, params, layers.
 
     `settings` are the further fields of `CorrelateSettings`. workers: processes, None for as many as there are cores.
     The run is kept in `save_dir`, or in a new folder in `runs/`; with `go_on` a run of the same settings that is there
