@@ -84,7 +84,7 @@ class BlockType:
       except for a difference between bottleneck = out and bottleneck != out channels. Every width is a constant or a
       fixed multiple of one argument. `template.py` then computes costs without lowering the block again. A contract
       test checks the promise.
-    depth: the number of layers that a block without `sub_layers` and inner blocks counts as; None means 0.
+    layers: the number of layers that a block without `sub_layers` and inner blocks counts as; None means 0.
     """
 
     kind: str
@@ -95,7 +95,7 @@ class BlockType:
     complete: Callable[[tuple[int, ...], tuple[tuple[BlockSpec, ...], ...]], tuple[int, ...]] | None = None
     attributes: tuple[tuple[str, int], ...] = ()
     linear: bool = False
-    depth: Callable[[BlockSpec], int] | None = None
+    layers: Callable[[BlockSpec], int] | None = None
 
     def __post_init__(self) -> None:
         if (self.lower is None) == (self.expand is None):

@@ -47,7 +47,7 @@ class Cost:
 
     @property
     def depth(self) -> int:
-        """Another name for `layers`."""
+        """Zen-NAS's name for `layers`."""
         return self.layers
 
     def __add__(self, other: Cost) -> Cost:
@@ -91,7 +91,7 @@ def op_cost(op: Op, shape: Shape) -> Cost:
 
 
 def block_layers(spec: BlockSpec) -> int:
-    """Return the number of layers that a block adds to Zen-NAS's depth.
+    """The block's share of the network's layers, Zen-NAS's depth.
 
     That is `sub_layers` for a super-block and the largest sum over a branch for a container. For other blocks it is
     the `depth` of the block's type: 1 for a convolution or a linear layer, 0 for most others.
@@ -101,8 +101,8 @@ def block_layers(spec: BlockSpec) -> int:
         return own
     if spec.branches:
         return max(sum(map(block_layers, branch)) for branch in spec.branches)
-    depth = block_type(spec.kind).depth
-    return depth(spec) if depth is not None else 0
+    own_layers = block_type(spec.kind).layers
+    return own_layers(spec) if own_layers is not None else 0
 
 
 def count_layers(structure: Structure) -> int:

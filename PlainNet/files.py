@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 def write_text(path: Path, text: str) -> None:
@@ -16,17 +19,30 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path` atomically: readers see the old file or the complete new one.
+    """Write `content` to `path` under a temporary name, then rename: a reader sees the old file or the new one."""
+    with draft_beside(path) as (file, draft):
+        file.write(content)
+        file.close()
+        publish(draft, path)
 
-    Missing folders are created. Raises OSError if the file cannot be written.
+
+@contextmanager
+def draft_beside(path: Path, buffering: int = -1) -> Iterator[tuple[IO[bytes], Path]]:
+    """A new file in the folder of `path`, and its hidden name. It is deleted at the end unless `publish` has renamed it.
+
+    The folder is created if necessary. buffering: as for `open`. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+    draft = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(draft, 0o644)
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
+        with os.fdopen(handle, "wb", buffering=buffering) as file:
+            yield file, draft
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def publish(draft: Path, path: Path) -> None:
+    """Give a finished draft its final name, and make it readable for everybody. Raises OSError."""
+    draft.chmod(0o644)
+    draft.replace(path)

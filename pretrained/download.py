@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any
@@ -14,6 +12,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from PlainNet.checkpoint import CheckpointError
+from PlainNet.files import draft_beside, publish
 from pretrained.hashes import record
 
 TIMEOUT = 30.0
@@ -61,9 +60,8 @@ def _download(name: str, url: str, path: Path, sha256: str | None, accept: Calla
         except CheckpointError as error:
             raise _FailureError(str(error).replace(str(draft), "the downloaded file")) from None
         try:
-            os.chmod(draft, 0o644)
-            record(path, None)  # removes the hash of a previous file
-            os.replace(draft, path)
+            record(path, None)  # of a file that is gone
+            publish(draft, path)
             record(path, digest)
         except OSError as error:
             raise _unwritable(path, error) from None
@@ -112,18 +110,13 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def _draft(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
-    """A temporary file in the folder of `path`. It is deleted afterwards unless it was renamed."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    try:
-        with os.fdopen(handle, "wb", buffering=0) as file:
-            yield file, Path(name)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
+    """A file beside `path` that is gone afterwards, unless it has been renamed."""
+    with ExitStack() as stack:
+        try:
+            made = stack.enter_context(draft_beside(path, buffering=0))
+        except OSError as error:
+            raise _unwritable(path, error) from None
+        yield made
 
 
 def _write(file: IO[bytes], chunk: bytes, path: Path) -> None:

@@ -23,7 +23,7 @@ def conv_bn_relu(b, x, spec):
         x = b.batch_norm(x)
     return b.relu(x)
 
-BLOCK = BlockType("AcmeConv", (CHANNELS,), lower=conv_bn_relu, linear=True, depth=lambda spec: 1)
+BLOCK = BlockType("AcmeConv", (CHANNELS,), lower=conv_bn_relu, linear=True, layers=lambda spec: 1)
 """,
     "acme_dataset.py": """
 from zennas.data.base import Normalisation, Usual, in_memory

@@ -243,7 +243,7 @@ def correlate(
     watcher: CorrelateWatcher | None = None,
     **settings: Any,
 ) -> CorrelateResult:
-    """How well proxies rank the architectures of a table of accuracies, with intervals, beside FLOPs, params and depth.
+    """How well proxies rank the architectures of a table of accuracies, with intervals, beside FLOPs, params, layers.
 
     `settings` are the further fields of `CorrelateSettings`. executor, workers, address: where networks are scored, see
     `ExecutorSettings`; they change nothing but the time.

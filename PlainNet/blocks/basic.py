@@ -73,8 +73,8 @@ for name, groups in {
     "ConvKXG16": 16,
     "ConvKXG32": 32,
 }.items():
-    register(BlockType(name, (IN, OUT, KERNEL, STRIDE), lower=partial(conv_kx, groups=groups), depth=one_layer))
-register(BlockType("ConvDW", (CHANNELS, KERNEL, STRIDE), lower=conv_dw, depth=one_layer))
+    register(BlockType(name, (IN, OUT, KERNEL, STRIDE), lower=partial(conv_kx, groups=groups), layers=one_layer))
+register(BlockType("ConvDW", (CHANNELS, KERNEL, STRIDE), lower=conv_dw, layers=one_layer))
 register(BlockType("BN", (CHANNELS,), lower=batch_norm))
 register(BlockType("RELU", (CHANNELS,), lower=relu))
 register(BlockType("Swish", (CHANNELS,), lower=swish))
@@ -83,4 +83,4 @@ register(BlockType("AvgPool", (CHANNELS, WINDOW, STRIDE), lower=avg_pool))
 register(BlockType("Zero", (CHANNELS,), lower=zero))
 register(BlockType("AdaptiveAvgPool", (CHANNELS, SIZE), lower=adaptive_avg_pool))
 register(BlockType("Flatten", (CHANNELS,), lower=flatten))
-register(BlockType("Linear", (IN, OUT, BIAS), lower=linear, depth=one_layer))
+register(BlockType("Linear", (IN, OUT, BIAS), lower=linear, layers=one_layer))

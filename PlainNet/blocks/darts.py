@@ -214,8 +214,8 @@ def cell_stack(b: Builder, x: Value, spec: BlockSpec) -> Value:
     return last
 
 
-def cell_stack_depth(spec: BlockSpec) -> int:
-    """Return the number of convolutions on the longest path from the image to the output."""
+def cell_stack_layers(spec: BlockSpec) -> int:
+    """Convolutions on the longest path from the image to the output."""
     stack = Stack.of_spec(spec)
     before, last = (2, 3) if stack.large_images else (1, 1)
     for i in range(stack.cells):
@@ -224,7 +224,7 @@ def cell_stack_depth(spec: BlockSpec) -> int:
         states = [before + 1, last + 1]
         for node in range(len(cell.edges) // 2):
             arriving = [
-                states[source] + _edge_depth(OPERATIONS[chosen], reduction and source < 2)
+                states[source] + _edge_layers(OPERATIONS[chosen], reduction and source < 2)
                 for chosen, source in cell.edges[2 * node : 2 * node + 2]
                 if OPERATIONS[chosen] != "none"
             ]
@@ -233,7 +233,7 @@ def cell_stack_depth(spec: BlockSpec) -> int:
     return last
 
 
-def _edge_depth(operation: str, reduces: bool) -> int:
+def _edge_layers(operation: str, reduces: bool) -> int:
     if operation in _SEPARABLE:
         return 2 * _SEPARABLE[operation][2]
     if operation in _ROW_COLUMN:
@@ -253,4 +253,4 @@ def _cell_params(name: str, nodes: int) -> tuple[Param, ...]:
 _OWN = (IN, Param("width", MAX_CHANNELS, minimum=2), Param("cells", maximum=100), Param("stem", maximum=1, minimum=0))
 for nodes, kind in KINDS.items():
     parameters = (*_OWN, *_cell_params("normal", nodes), *_cell_params("reduction", nodes))
-    register(BlockType(kind, parameters, lower=cell_stack, depth=cell_stack_depth))
+    register(BlockType(kind, parameters, lower=cell_stack, layers=cell_stack_layers))

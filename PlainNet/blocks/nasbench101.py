@@ -116,8 +116,8 @@ def cell(b: Builder, x: Value, spec: BlockSpec) -> Value:
     return b.add(y, projected(out_channels)) if (0, OUTPUT) in edges else y
 
 
-def cell_depth(spec: BlockSpec) -> int:
-    """Return the number of convolutions on the longest path, including projections of the input."""
+def cell_layers(spec: BlockSpec) -> int:
+    """Convolutions on the longest path, the projections of the input included."""
     _, _, matrix, *operations = spec.args
     longest = {0: 0}
     edges = live_edges(matrix)
@@ -130,4 +130,4 @@ def cell_depth(spec: BlockSpec) -> int:
 
 _operations = tuple(Param(f"op{i}", maximum=len(OPERATIONS) - 1, minimum=0) for i in range(1, OUTPUT))
 _matrix = Param("matrix", maximum=2 ** len(EDGES) - 1, minimum=0)
-register(BlockType("NB101Cell", (IN, OUT, _matrix, *_operations), lower=cell, depth=cell_depth))
+register(BlockType("NB101Cell", (IN, OUT, _matrix, *_operations), lower=cell, layers=cell_layers))

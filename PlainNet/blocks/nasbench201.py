@@ -50,8 +50,8 @@ def cell(b: Builder, x: Value, spec: BlockSpec) -> Value:
     return nodes[-1]
 
 
-def cell_depth(spec: BlockSpec) -> int:
-    """Return the number of convolutions on the longest path from the input to the output."""
+def cell_layers(spec: BlockSpec) -> int:
+    """Convolutions on the longest path from the input to the output; edges that lead nowhere do not count."""
     longest: list[int | None] = [0, None, None, None]
     for (to, source), chosen in zip(EDGES, spec.args[1:], strict=True):
         before, operation = longest[source], OPERATIONS[chosen]
@@ -72,10 +72,10 @@ def reduction(b: Builder, x: Value, spec: BlockSpec) -> Value:
     return b.add(shortcut, y)
 
 
-def reduction_depth(spec: BlockSpec) -> int:
+def reduction_layers(spec: BlockSpec) -> int:
     return 2
 
 
 _edges = tuple(Param(f"e{to}{source}", maximum=len(OPERATIONS) - 1, minimum=0) for to, source in EDGES)
-register(BlockType("NB201Cell", (CHANNELS, *_edges), lower=cell, depth=cell_depth))
-register(BlockType("NB201Reduction", (IN, OUT), lower=reduction, depth=reduction_depth))
+register(BlockType("NB201Cell", (CHANNELS, *_edges), lower=cell, layers=cell_layers))
+register(BlockType("NB201Reduction", (IN, OUT), lower=reduction, layers=reduction_layers))

@@ -21,10 +21,12 @@ from zennas.correlation.statistics import Statistics, spearman_rows, statistics_
 from zennas.runs.store import FILE, Scoring, Store, StoreError
 from ZeroShotProxy import PROXIES, ensembles
 
-BASELINES = ("flops", "params", "depth")
+BASELINES = ("flops", "params", "layers")
 """What every proxy has to be better than: multiply–accumulates, parameters, layers."""
-COSTS = (*BASELINES, "activations", "layers")
+COSTS = (*BASELINES, "activations")
 """Proxies that are known with an architecture's cost and need not be scored."""
+_FORMER_NAMES = {"layers": "depth"}
+"""What runs of earlier versions call a row."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ def compute(store: Store, comparing: Callable[[int, int], None] = lambda done, t
     rows = []
     for i, name in enumerate(scores):
         comparing(i, len(scores))
-        rows.append(_row(name, scores[name], sample, settings, collected, known.get(name)))
+        before = known.get(name) or known.get(_FORMER_NAMES.get(name, name))
+        rows.append(_row(name, scores[name], sample, settings, collected, before))
     comparing(len(scores), len(scores))
     rows.sort(key=lambda row: (row.name not in BASELINES, -_spearman(row)))
     return CorrelateResult(

@@ -47,7 +47,7 @@ def protocol(result: CorrelateResult) -> list[str]:
         f"{Path(settings.table).name}",
         _scoring_line(result),
         _statistics_line(settings, sample),
-        "depth is the number of layers; FLOPs are multiply–accumulates of conv and linear layers",
+        "layers are the sum of sub_layers; FLOPs are multiply–accumulates of conv and linear layers",
     ]
     return [line for line in lines if line]
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
+from PlainNet.files import draft_beside, publish
 from zennas.exporting.base import ExportError
 
 
@@ -27,20 +26,11 @@ def write_both(path: Path, content: bytes, sidecar: str) -> None:
 
     Raises OSError.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = sidecar_of(path)
-    drafts: list[str] = []
-    try:
-        for place, data in ((path, content), (beside, sidecar.encode())):
-            handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{place.name[:100]}.")
-            drafts.append(draft)
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.chmod(draft, 0o644)
+    with draft_beside(path) as (file, draft), draft_beside(beside) as (side_file, side_draft):
+        for open_file, data in ((file, content), (side_file, sidecar.encode())):
+            open_file.write(data)
+            open_file.close()
         beside.unlink(missing_ok=True)
-        os.replace(drafts[0], path)
-        os.replace(drafts[1], beside)
-    except BaseException:
-        for draft in drafts:
-            Path(draft).unlink(missing_ok=True)
-        raise
+        publish(draft, path)
+        publish(side_draft, beside)

@@ -268,6 +268,20 @@ def scorings(folder: Path) -> list[tuple[object, ...]]:
         return db.execute("SELECT * FROM scores ORDER BY candidate, name, repeat").fetchall()
 
 
+def test_a_run_that_calls_the_layers_depth_is_read(table: Path, tmp_path: Path) -> None:
+    """Earlier versions did; a finished run's statistics are not worked out again."""
+    folder = tmp_path / "run"
+    start(folder, tiny(table), workers=1)
+    with Store.open(folder) as store:
+        known = store.get("statistics")
+        known["depth"] = {**known["params"]}
+        del known["layers"]
+        store.put({"statistics": known})
+    found = read_result(folder)
+    assert found.row("layers").statistics == found.row("params").statistics
+    assert found.scores["layers"].tolist() == [cost.layers for cost in found.costs]
+
+
 def test_a_run_from_beginning_to_end(table: Path, tmp_path: Path) -> None:
     from scipy.stats import spearmanr
 
@@ -276,8 +290,8 @@ def test_a_run_from_beginning_to_end(table: Path, tmp_path: Path) -> None:
     result = read_result(folder)
     assert result.status == FINISHED
     assert [row.name for row in result.rows[:3]] != list(PROXIES[:3])
-    assert {row.name for row in result.rows[:3]} == {"flops", "params", "depth"}
-    assert set(result.scores) == {"flops", "params", "depth", *PROXIES}
+    assert {row.name for row in result.rows[:3]} == {"flops", "params", "layers"}
+    assert set(result.scores) == {"flops", "params", "layers", *PROXIES}
     # The network that lets nothing through fails, is counted, and is no number; so is it in the vote.
     lost = result.sample.notations.index(NOTHING)
     for name in ("snip", "zen_expected", "vote(snip+zen_expected)"):
@@ -317,7 +331,7 @@ def test_pictures(table: Path, tmp_path: Path) -> None:
         executor=ONE,
     )
     pictures = {path.name: path.read_bytes() for path in (tmp_path / "run" / "pictures").iterdir()}
-    assert set(pictures) == {"flops.png", "params.png", "depth.png", "synflow.png", "vote-snip-zen_expected.png"}
+    assert set(pictures) == {"flops.png", "params.png", "layers.png", "synflow.png", "vote-snip-zen_expected.png"}
     assert all(content.startswith(b"\x89PNG") for content in pictures.values())
 
 
@@ -514,7 +528,7 @@ def test_the_command(table: Path, run: Run) -> None:
     options = ["--proxy", "naswot", "--sample", "6", "--resolution", "8", "--batch-size", "4", "--workers", "1"]
     code, out, err = run("correlate", "--table", str(table), *options, "--save-dir", "mine", "--resamples", "20")
     assert (code, err) == (0, "")
-    for words in ("flops", "params", "depth", "naswot", "Spearman", "nDCG", "seed 0", "batch of 4 from noise"):
+    for words in ("flops", "params", "layers", "naswot", "Spearman", "nDCG", "seed 0", "batch of 4 from noise"):
         assert words in out
     code, out, _ = run("correlate", "--resume", "mine", "--workers", "2", "--json")
     assert code == 0

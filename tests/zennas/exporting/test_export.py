@@ -168,11 +168,11 @@ def test_sidecars_are_written_with_files_or_not_at_all(model: Path, monkeypatch:
     before = entries(model)
     calls: list[str] = []
 
-    def full(descriptor: int, mode: str) -> Any:
+    def full(descriptor: int, mode: str, **settings: Any) -> Any:
         calls.append(mode)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("zennas.exporting.writing.os.fdopen", full)
+    monkeypatch.setattr("PlainNet.files.os.fdopen", full)
     with pytest.raises(OSError, match="No space left"):
         zennas.export(model, "torchscript")
     assert calls
