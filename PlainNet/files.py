@@ -28,7 +28,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 @contextmanager
 def draft_beside(path: Path, buffering: int = -1) -> Iterator[tuple[IO[bytes], Path]]:
-    """A new file in the folder of `path`, and its hidden name. It is deleted at the end unless `publish` has renamed it.
+    """A new file in the folder of `path`, and its hidden name. It is deleted in the end unless `publish` renames it.
 
     The folder is created if necessary. buffering: as for `open`. Raises OSError.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import random
 import re
 import shlex
 import sys
@@ -75,6 +76,7 @@ def names_for(document: str) -> dict[str, Any]:
 
     import latency
     import PlainNet
+    import SearchSpace
     import zennas
     import ZenNet
     import ZeroShotProxy
@@ -84,6 +86,8 @@ def names_for(document: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "latency": latency,
         "PlainNet": PlainNet,
+        "SearchSpace": SearchSpace,
+        "random": random,
         "zennas": zennas,
         "ZenNet": ZenNet,
         "ZeroShotProxy": ZeroShotProxy,
