@@ -29,21 +29,19 @@ setup(
         "latency.profiles": ["*.json", "*.md"],
         "pretrained": ["py.typed", "*.json", "*.md", "*.pth", "*.txt"],
     },
-    # torch and torchvision have to come from one place: a torchvision from the registry does not load
-    # with a CPU-only torch from another index. Left to pip, they match, and they work without a GPU.
     install_requires=[
-        "torch>=2.11",
-        "torchvision>=0.26",
         "numpy>=1.26",
         "scipy>=1.12",
-        "scikit-learn>=1.4",
-        "fvcore>=0.1.5",
         "typer>=0.12",
         "rich>=13",
         "tomli-w>=1.0",
         "tomli>=2.0; python_version < '3.11'",
     ],
     extras_require={
+        # torch and torchvision have to come from one place: a torchvision from the registry does not load
+        # with a CPU-only torch from another index. Left to pip, they match, and they work without a GPU.
+        "torch": ["torch>=2.11", "torchvision>=0.26", "scikit-learn>=1.4", "fvcore>=0.1.5"],
+        "ray": ["ray>=2.40"],
         "plot": ["matplotlib>=3.8"],
         "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5"],
         "openvino": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5", "openvino>=2025.0"],

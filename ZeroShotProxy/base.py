@@ -1,9 +1,9 @@
 """Proxies: functions from a network to a score, with a description of their input and their source.
 
 Each file in `proxies/` registers its proxies in `PROXIES` with one of three functions:
-  register            for a proxy that scores a structure, without building a module (`proxies/flops.py`, `proxies/zen.py`)
+  register            for a proxy that scores a structure, without building a module (`proxies/zen.py`)
   register_measure    for a proxy that measures a network on a batch; a `Probe` shares passes (`proxies/snip.py`)
-  register_ranking    for a proxy that ranks the members of a population by the scores of other proxies (`proxies/vote.py`)
+  register_ranking    for a proxy that ranks a population by the scores of other proxies (`proxies/vote.py`)
 `scores.py` has the functions that call proxies.
 """
 

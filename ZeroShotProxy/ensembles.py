@@ -1,6 +1,6 @@
 """Ensembles: proxies that aggregate the ranks of other proxies in a population. This file does not import torch.
 
-`find` returns registered proxies (`proxies/az_nas.py`, `proxies/vkdnw.py` and `proxies/vote.py` register ensembles) and those of expressions
+`find` returns registered ensembles (`proxies/az_nas.py`, `proxies/vkdnw.py`, `proxies/vote.py`) and expressions
 such as `log_rank(zico+naswot+flops)`. `parts_of` lists the proxies that have to score each network, and `rankings`
 computes the ensembles from these scores.
 """

@@ -20,6 +20,9 @@ from zennas.budget.budgets import BudgetError
 from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.runs.store import RunInUseError
 
+OF_TORCH = ("torch", "torchvision", "sklearn", "fvcore")
+"""The packages of the extra `torch`: a search with a closed-form score and a predicted latency runs without them."""
+
 
 class InterruptionError(ZennasError, RuntimeError):
     """Ctrl-C, with what to do about it. Not a KeyboardInterrupt, of which typer would make its own message."""
@@ -56,9 +59,10 @@ def guarded(program: Callable[[list[str]], object]) -> None:
 def message(error: Exception) -> str:
     """The error in one line; a parse error has the place below it."""
     # Ours speak for themselves, and so do the system's about files; of others, the kind says most.
-    known = isinstance(error, (ValueError, RuntimeError, OSError)) and type(error).__module__ != "builtins"
-    if known or isinstance(error, OSError):
+    if isinstance(error, (ZennasError, InterruptionError, OSError)):
         return str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name in OF_TORCH:
+        return f"this needs the package {error.name}, which is not installed: pip install 'zennas[torch]'"
     return f"{type(error).__name__}: {' '.join(str(error).split())} (run again with --debug to see where)"
 
 
