@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from benchmarks._before import BEFORE_THE_ROOMS, ROOT, checked_out
@@ -29,39 +28,46 @@ def arrows(package: Path) -> dict[str, set[str]]:
     return found
 
 
-def floors(graph: dict[str, set[str]]) -> tuple[int, list[tuple[str, str]]]:
-    """The number of floors where every import goes down, and the imports that have to be left out for that."""
-    left_out: list[tuple[str, str]] = []
-    graph = {room: set(below) for room, below in graph.items()}
-    while True:
-        try:
-            order = list(TopologicalSorter(graph).static_order())
-        except CycleError as error:
-            cycle = error.args[1]
-            # Of the circle's arrows, the one from the room that fewest import: it stands highest.
-            pairs = [(b, a) for a, b in zip(cycle, cycle[1:], strict=False)]
-            pair = min(pairs, key=lambda pair: sum(pair[0] in below for below in graph.values()))
-            pair = next(p for p in (pair, *pairs) if p[1] in graph[p[0]])
-            graph[pair[0]].discard(pair[1])
-            left_out.append(pair)
-            continue
-        level: dict[str, int] = {}
-        for room in order:
-            level[room] = 1 + max((level[below] for below in graph[room]), default=0)
-        return max(level.values()), left_out
+def reachable(graph: dict[str, set[str]]) -> dict[str, set[str]]:
+    """What each room imports, by itself or through others."""
+    found = {room: set(below) for room, below in graph.items()}
+    for middle in graph:
+        for room in graph:
+            if middle in found[room]:
+                found[room] |= found[middle]
+    return found
+
+
+def floors(graph: dict[str, set[str]]) -> int:
+    """The longest way down, a circle of rooms being one floor."""
+    below = reachable(graph)
+    one_floor = {room: frozenset({room, *(other for other in below[room] if room in below[other])}) for room in graph}
+    level: dict[frozenset[str], int] = {}
+    for rooms in sorted(set(one_floor.values()), key=lambda rooms: len(set().union(*(below[room] for room in rooms)))):
+        under = {one_floor[other] for room in rooms for other in graph[room]} - {rooms}
+        level[rooms] = 1 + max((level[each] for each in under), default=0)
+    return max(level.values())
 
 
 def describe(package: Path, when: str) -> None:
     graph = arrows(package)
+    below = reachable(graph)
+    circles = sorted(room for room in graph if room in below[room])
+    inside = sum(other in circles and room in below[other] for room in circles for other in graph[room])
     folders = sorted(room for room in graph if (package / room).is_dir())
-    count, circles = floors(graph)
     loose = sorted(set(graph) - set(folders))
-    print(f"{when}: {len(folders)} folders and {len(loose)} loose modules at the root, {count} floors of imports")
+    print(
+        f"{when}: {len(folders)} folders and {len(loose)} loose modules at the root, {floors(graph)} floors of imports"
+    )
     print(f"  folders: {', '.join(folders)}")
     print(f"  loose: {', '.join(loose)}")
-    print(
-        f"  imports that run upward, whatever the order: {len(circles)} {sorted(circles) if circles else ''}".rstrip()
-    )
+    if circles:
+        print(
+            f"  rooms in circles of imports, some of which run upward: {len(circles)}, with {inside} imports among them"
+        )
+        print(f"  {', '.join(circles)}")
+    else:
+        print("  no circles: every import runs downward, also inside functions")
 
 
 def main() -> None:

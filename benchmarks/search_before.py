@@ -40,8 +40,8 @@ def main() -> None:
             ratios.append(theirs[-1] / ours[-1])
     ratios, ours, theirs = ratios[1:], ours[1:], theirs[1:]  # the first round warms up
     print(
-        f"a search of 100,000 iterations, processor time, median of {ROUNDS} rounds: {statistics.median(theirs):.2f} s at "
-        f"{BEFORE_THE_ROOMS}, {statistics.median(ours):.2f} s now"
+        f"a search of 100,000 iterations, processor time, median of {ROUNDS} rounds: "
+        f"{statistics.median(theirs):.2f} s at {BEFORE_THE_ROOMS}, {statistics.median(ours):.2f} s now"
     )
     print(
         f"speed now against then: {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}); "
