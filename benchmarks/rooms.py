@@ -43,7 +43,7 @@ def floors(graph: dict[str, set[str]]) -> int:
     below = reachable(graph)
     one_floor = {room: frozenset({room, *(other for other in below[room] if room in below[other])}) for room in graph}
     level: dict[frozenset[str], int] = {}
-    for rooms in sorted(set(one_floor.values()), key=lambda rooms: len(set().union(*(below[room] for room in rooms)))):
+    for rooms in sorted(set(one_floor.values()), key=lambda rooms: len(rooms.union(*(below[room] for room in rooms)))):
         under = {one_floor[other] for room in rooms for other in graph[room]} - {rooms}
         level[rooms] = 1 + max((level[each] for each in under), default=0)
     return max(level.values())

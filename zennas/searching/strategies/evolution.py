@@ -90,9 +90,10 @@ class Evolution:
         """A mutated structure, and the candidate that it comes from."""
         rng, population = self._rng, self._population
         # Those that are out count: a small space would run out of mutations of the first before they are back.
-        if not population or len(population) + self._admission.out <= self._founders:
+        members = len(population)
+        if not members or (members <= self._founders and members + self._admission.out <= self._founders):
             return self._space.mutate(first, rng), 1
-        parent = population[int(rng.random() * len(population))]
+        parent = population[int(rng.random() * members)]
         return self._space.mutate(parent.structure, rng, changes=2), parent.id
 
     def tell(self, candidates: Iterable[Candidate]) -> None:
