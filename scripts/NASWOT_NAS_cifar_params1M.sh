@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
 # CIFAR, at most 1M parameters and 18 layers, by NASWOT.
 source "$(dirname "$0")/common.sh"
-cifar NASWOT 1e6 18
+cifar

@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
 # CIFAR, at most 1M parameters and 18 layers, by params: a baseline for the Zen-score.
 source "$(dirname "$0")/common.sh"
-cifar Params 1e6 18
+cifar

@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
 # CIFAR, at most 1M parameters and 18 layers, by TE-NAS.
 source "$(dirname "$0")/common.sh"
-cifar TE-NAS 1e6 18
+cifar

@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
 # CIFAR, at most 1M parameters and 18 layers, by Zen-score.
 source "$(dirname "$0")/common.sh"
-cifar Zen 1e6 18
+cifar

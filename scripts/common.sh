@@ -40,44 +40,29 @@ PYTHON=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo pyth
 SAVE_DIR=${SAVE_DIR:-runs/$NAME}
 BEST_TEACHER=timm:tf_efficientnet_b3.ns_jft_in1k
 
-XXBL_START="SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,1,8,1)SuperResK3K3(16,32,2,16,1)\
-SuperResK3K3(32,64,2,32,1)SuperResK3K3(64,64,2,32,1)SuperConvK1BNRELU(64,128,1,1)"
-IDW_START="SuperConvK3BNRELU(3,8,2,1)SuperResIDWE6K3(8,32,2,8,1)SuperResIDWE6K3(32,48,2,32,1)\
-SuperResIDWE6K3(48,96,2,48,1)SuperResIDWE6K3(96,128,2,96,1)SuperConvK1BNRELU(128,2048,1,1)"
-LATENCY_START="SuperConvK3BNRELU(3,32,2,1)SuperResK3K3(32,64,2,32,1)SuperResK3K3(64,128,2,64,1)\
-SuperResK3K3(128,256,2,128,1)SuperResK3K3(256,512,2,256,1)SuperConvK1BNRELU(512,512,1,1)"
-
-# cifar SCORE PARAMETERS LAYERS
+# cifar: design by the recipe of the script's name, train on CIFAR
 cifar() {
-    design "$XXBL_START" 32 100 --zero_shot_score "$1" --search_space SearchSpace/search_space_XXBL.py \
-        --budget_model_size "$2" --max_layers "$3"
+    design 32 100
     finish "${DATASET:-cifar10}" 32 5e-4 none
 }
 
-# imagenet FLOPS LAYERS
 imagenet() {
-    design "$IDW_START" 224 1000 --zero_shot_score Zen --search_space SearchSpace/search_space_IDW_fixfc.py \
-        --budget_flops "$1" --max_layers "$2"
+    design 224 1000
     finish_imagenet
 }
 
-# imagenet_latency SECONDS LAYERS: the same under a latency, in seconds an image. Zen-NAS's batch of 64 is the profile's own; it is
-# asked for where LATENCY_BACKEND is another one, as the best are confirmed with as many images, which takes a CPU hours.
+# imagenet_latency: under a latency. Zen-NAS's batch of 64 is the profile's own; it is asked for where LATENCY_BACKEND is another one,
+# as the best are confirmed with as many images, which takes a CPU hours.
 imagenet_latency() {
-    design "$LATENCY_START" 224 1000 --zero_shot_score Zen --search_space SearchSpace/search_space_XXBL.py \
-        --budget_latency "$1" --latency_backend "${LATENCY_BACKEND:-predictor:v100-pytorch-fp16}" \
-        --max_layers "$2" ${LATENCY_BACKEND:+--batch_size 64}
+    design 224 1000 ${LATENCY_BACKEND:+--latency-backend "$LATENCY_BACKEND" --latency-batch-size 64 --batch-size 64}
     finish_imagenet
 }
 
-# design START RESOLUTION CLASSES FLAGS…
+# design RESOLUTION CLASSES FLAGS…
 design() {
-    mkdir -p "$SAVE_DIR"
-    echo "$1" >"$SAVE_DIR/init_plainnet.txt"
-    "$PYTHON" evolution_search.py "${@:4}" --input_image_size "$2" --num_classes "$3" \
-        --plainnet_struct_txt "$SAVE_DIR/init_plainnet.txt" --evolution_max_iter "${ITERATIONS:-480000}" \
-        --population_size "${POPULATION:-512}" --seed "${SEED:-0}" --save_dir "$SAVE_DIR"
-    "$PYTHON" analyze_model.py --input_image_size "$2" --num_classes "$3" \
+    "$PYTHON" -m zennas search --config "recipes/$NAME.toml" --go-on ${ITERATIONS:+--iterations "$ITERATIONS"} \
+        ${POPULATION:+--population-size "$POPULATION"} --seed "${SEED:-0}" --save-dir "$SAVE_DIR" "${@:3}"
+    "$PYTHON" analyze_model.py --input_image_size "$1" --num_classes "$2" \
         --plainnet_struct_txt "$SAVE_DIR/best_structure.txt"
 }
 

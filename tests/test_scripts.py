@@ -10,6 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from PlainNet import parse
+from zennas.budget.budgets import Budget, LatencyLimit
+from zennas.common.config import read_config
+from zennas.common.settings import from_values
+from zennas.searching.preparing import settled
+from zennas.searching.settings import SearchSettings
+
 ROOT = Path(__file__).resolve().parents[1]
 PROXIES = ["Flops", "GradNorm", "NASWOT", "Params", "Random", "Syncflow", "TE_NAS", "Zen"]
 NAMES = {
@@ -51,6 +58,19 @@ def asked(tmp_path: Path, script: str, **variables: str) -> tuple[list[str], str
     return result.stdout.splitlines(), result.stderr
 
 
+def recipe(name: str) -> SearchSettings:
+    return from_values(SearchSettings, read_config(ROOT / "recipes" / f"{name}.toml", SearchSettings))
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_every_script_has_a_recipe(name: str) -> None:
+    settings = recipe(name)
+    assert settings.budget.layers
+    assert (settings.iterations, settings.strategy_options) == (480_000, {"population_size": 512})
+    assert parse(settings.initial or "")
+    assert settled(settings).proxy == settings.proxy
+
+
 def test_all_of_zen_nas_s_scripts_are_there() -> None:
     found = {path.stem for path in (ROOT / "scripts").glob("*_NAS_*.sh")}
     assert found == NAMES
@@ -64,16 +84,17 @@ def test_all_of_zen_nas_s_scripts_are_there() -> None:
 def test_the_latency_scripts_have_zen_nas_s_settings(tmp_path: Path, ms: float, seconds: float, layers: int) -> None:
     script = f"Zen_NAS_ImageNet_latency{ms}ms"
     (search, analysis), said = asked(tmp_path, script)
-    flags = dict(zip(search.split()[1::2], search.split()[2::2], strict=True))
-    assert float(flags["--budget_latency"]) == seconds
-    assert flags["--latency_backend"] == "predictor:v100-pytorch-fp16"
-    assert flags["--max_layers"] == str(layers)
-    assert (flags["--input_image_size"], flags["--num_classes"]) == ("224", "1000")
-    assert "--batch_size" not in flags  # the profile's own is Zen-NAS's
+    assert f"-m zennas search --config recipes/{script}.toml --go-on " in search
+    settings = recipe(script)
+    assert settings.budget == Budget(
+        layers=layers, latency=(LatencyLimit(seconds * 1000, "predictor:v100-pytorch-fp16"),)
+    )
+    assert (settings.resolution, settings.num_classes) == (224, 1000)
+    assert "batch-size" not in search  # the profile's own is Zen-NAS's
     assert analysis.startswith("analyze_model.py")
     assert "not trained, evaluated and exported, as ~/data/imagenet is not there: unpack" in said
     lines, _ = asked(tmp_path, script, DATASET=str(tmp_path), LATENCY_BACKEND="onnxruntime:int8", SEED="3")
-    assert "--latency_backend onnxruntime:int8" in lines[0]
+    assert "--latency-backend onnxruntime:int8 --latency-batch-size 64" in lines[0]
     assert lines[2].startswith(f"ts_train_image_classification.py --dataset {tmp_path} --input_image_size 224")
     assert lines[2].count("--seed 3 ") == 1
 

@@ -75,6 +75,10 @@ def search(
     address: opt.Address = None,
     save_dir: opt.SaveDir = None,
     resume: opt.Resume = None,
+    go_on: Annotated[
+        bool,
+        typer.Option("--go-on", help="If --save-dir has a run of these settings already, continue it."),
+    ] = False,
     as_json: opt.Json = False,
 ) -> None:
     """Design a network for a budget: evolve structures, confirm the best, write best_structure.txt.
@@ -90,8 +94,9 @@ def search(
     from zennas.cli.progress import search_progress
     from zennas.cli.render import print_json, print_search
     from zennas.searching.executors.base import ExecutorSettings
+    from zennas.searching.runner import BEST_FILE
 
-    values = chosen.values
+    values, done = chosen.values, None
     asked = str(values.pop("device", SearchSettings.device))
     device_named = opt.chosen_device(gpu, asked, "leave out --gpu, or use --device cpu")
     with search_progress(resume or save_dir) as watcher, device_named as device_name:
@@ -101,6 +106,8 @@ def search(
             result = continue_search(resume, watcher, executor=executor, workers=workers, address=address)
         else:
             milliseconds = opt.one_unit(budget_latency_ms, budget_latency)
+            if latency_backend and not milliseconds:  # other devices for the budgets in the file
+                milliseconds = [limit["ms"] for limit in (values.get("budget") or {}).get("latency", ())]
             limits = latency_limits(milliseconds, latency_backend or None, latency_batch_size)
             settings = from_values(
                 SearchSettings,
@@ -116,11 +123,15 @@ def search(
                     "device": device_name,
                 },
             )
+            if go_on and save_dir is not None and (save_dir / BEST_FILE).is_file():
+                done = f"skip {save_dir / BEST_FILE}"
             result = search_with(
-                settings, save_dir, executor=ExecutorSettings(executor, workers, address), watcher=watcher
+                settings, save_dir, go_on, executor=ExecutorSettings(executor, workers, address), watcher=watcher
             )
     if as_json:
         print_json(result.to_json())
+    elif done is not None:
+        print(done)
     else:
         print_search(result)
 
