@@ -1,1 +1,1 @@
-"""The command line: `app.py` puts it together, one file a command. Heavy imports wait until a command runs."""
+"""The command line, one file per command; `app.py` assembles them. Heavy imports are deferred until a command runs."""

@@ -1,4 +1,4 @@
-"""`zennas analyze`: what a network is made of and costs, block by block."""
+"""`zennas analyze`: the structure and the cost of a network, block by block."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def analyze(
     num_classes: opt.NumClasses = None,
     use_se: opt.UseSe = None,
     check: Annotated[
-        bool, typer.Option("--check/--no-check", help="Build the network and count it with fvcore too.")
+        bool, typer.Option("--check/--no-check", help="Also build the network, and check the numbers with fvcore.")
     ] = True,
     as_json: opt.Json = False,
 ) -> None:
-    """Parameters, FLOPs and activations of a network, block by block, checked against fvcore.
+    """Show the parameters, FLOPs and activations of a network, block by block, and check them with fvcore.
 
-    Exits with 1 where fvcore comes to other numbers.
+    Exits with 1 if fvcore gets different numbers.
 
     Example: zennas analyze zennet_imagenet1k_flops400M_SE_res224
     """

@@ -1,4 +1,4 @@
-"""The program `zennas`: puts the commands together. `errors.py` has the exit codes."""
+"""The program `zennas`: assembles the commands. `errors.py` has the exit codes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Design convolutional networks from a budget, without training a candidate.",
-    epilog="Every command has its own --help. Exit codes: 1 error, 2 usage, 3 nothing fits the budget, 4 run in use, "
+    help="Design convolutional networks within a budget, without training any candidate.",
+    epilog="Every command has its own --help. Exit codes: 1 error, 2 wrong usage, 3 nothing fits the budget, 4 run in use, "
     "130 interrupted, 143 ended by SIGTERM.",
 )
 app.command()(search.search)
@@ -24,7 +24,7 @@ app.command()(score.score)
 app.command()(correlate.correlate)
 app.add_typer(latency_commands.app, name="latency")
 app.command()(train.train)
-app.command("distill", help="Train a network from a teacher: zennas train with --teacher.")(train.train)
+app.command("distill", help="Train a network with a teacher: the same as zennas train --teacher.")(train.train)
 app.command()(export.export)
 app.command("eval")(evaluation.evaluate)
 app.command()(runs.runs)
@@ -41,12 +41,14 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: bool = typer.Option(False, "--version", help="Show the version.", callback=_version, is_eager=True),
-    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error; may stand anywhere."),
+    debug: bool = typer.Option(
+        False, "--debug", help="Show the traceback of an error; allowed anywhere on the command line."
+    ),
 ) -> None:
-    del version  # `_version` has shown it
-    del debug  # taken out of the arguments by `guarded`; declared here for --help
+    del version  # `_version` has already shown it
+    del debug  # `guarded` removes it from the arguments; it is declared here for --help
 
 
 def main() -> None:
-    """Run the program on the command line."""
+    """Run the program with the arguments of the command line."""
     guarded(lambda arguments: app(arguments, prog_name="zennas"))

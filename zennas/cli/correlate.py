@@ -24,7 +24,7 @@ def correlate(
 ) -> None:
     """Score a random sample of a benchmark's architectures, and correlate the scores with their accuracies.
 
-    The run's folder has settings.toml, with which --config repeats it.
+    The folder of the run contains settings.toml, which repeats the run with --config.
 
     Example: zennas correlate --table nb201.csv.gz --proxy naswot --proxy synflow --sample 100 --data cifar10
     """
@@ -41,7 +41,9 @@ def correlate(
             opt.refuse_settings(context, also=("workers", "executor", "address"))
             result = continue_correlate(resume, watcher, executor=executor, workers=workers, address=address)
         elif "table" not in values:
-            raise typer.BadParameter("say which: a CSV file, or NATS-Bench's folder", param_hint="--table")
+            raise typer.BadParameter(
+                "which table? expected a CSV file or the folder of NATS-Bench", param_hint="--table"
+            )
         else:
             result = run_correlate(
                 **values,

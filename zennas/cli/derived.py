@@ -1,12 +1,12 @@
-"""Commands whose flags follow from dataclasses of settings: `zennas/common/settings.py` has what a field says.
+"""Commands whose flags are derived from dataclasses of settings; see `zennas/common/settings.py`.
 
     @derived(CorrelateSettings)
     def correlate(context: typer.Context, chosen: Chosen, save_dir: opt.SaveDir = None) -> None:
         ...
         settings = chosen.make(CorrelateSettings)
 
-`chosen` is replaced by one flag a setting, and by `--config FILE`. What stands on the command line goes before the
-file, the file before the defaults.
+`chosen` is replaced by one flag per setting, and by `--config FILE`. Flags on the command line take precedence over the
+file, and the file takes precedence over the defaults.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from zennas.common.settings_text import flag_help
 
 T = TypeVar("T")
 Way = tuple[str, ...]
-"""To a setting: the names of fields, from the outermost dataclass on."""
+"""The path to a setting: the names of the fields, from the outermost dataclass inward."""
 
 Config = Annotated[
     Optional[Path],
     typer.Option(
         "--config",
-        help="TOML file with settings, such as a run's settings.toml. Flags go before it, and --no-X turns X off.",
+        help="TOML file with settings, such as settings.toml of a run. Flags override it, and --no-X turns X off.",
         metavar="FILE",
         show_default=False,
     ),
@@ -42,32 +42,37 @@ Config = Annotated[
 
 @dataclass(frozen=True)
 class Chosen:
-    """The settings that were said: in `values` by field, those of inner dataclasses in dicts of their own.
+    """The settings that were given, on the command line or in a file.
 
-    What was not said is not there. flags: the names of the flags that stand on the command line, by the way to the
-    setting: {("recipe", "lr"): "--lr"}.
+    values: the settings by field name; settings of inner dataclasses are in nested dictionaries. Settings that were not
+        given are missing.
+    flags: the flags on the command line, by the path to the setting: {("recipe", "lr"): "--lr"}.
     """
 
     values: dict[str, Any]
     flags: Mapping[Way, str]
 
     def make(self, kind: type[T], **more: Any) -> T:
-        """The dataclass, with `more` before what was said. Raises what it raises itself."""
+        """Return the dataclass `kind` with the given settings; `more` takes precedence. Raises what the dataclass
+        raises.
+        """
         names = {one.name for one in fields(kind)}  # type: ignore[arg-type]  # a dataclass
         return from_values(kind, {**{name: one for name, one in self.values.items() if name in names}, **more})
 
     def said(self, name: str) -> dict[str, Any]:
-        """What was said of the inner dataclass in the field `name`; empty where nothing was."""
+        """Return the settings given for the inner dataclass in the field `name`; empty if there are none."""
         return dict(self.values.get(name) or {})
 
 
 def derived(
     *kinds: type, also: tuple[str, ...] = (), config: bool = True
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """A decorator for commands: replaces the parameter `chosen: Chosen` by the flags of the settings of `kinds`.
+    """Return a decorator that replaces the parameter `chosen: Chosen` of a command by one flag per setting of `kinds`.
 
-    also: names of texts that the file may have besides them; they are in `Chosen.values`.
-    config: whether there is `--config`. The command needs a parameter `context: typer.Context`.
+    also: names of further texts that the file may contain; they end up in `Chosen.values`.
+    config: whether the command has `--config`.
+
+    The command needs a parameter `context: typer.Context`.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -108,7 +113,7 @@ _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
 def _settings(kinds: tuple[type, ...], outer: Way = ()) -> Iterator[tuple[Way, Described]]:
-    """All settings that have flags, with the ways to them, those of inner dataclasses too."""
+    """All settings that have flags, with the paths to them, including those of inner dataclasses."""
     for kind in kinds:
         for one in described(kind):
             way = (*outer, one.name)
@@ -119,7 +124,7 @@ def _settings(kinds: tuple[type, ...], outer: Way = ()) -> Iterator[tuple[Way, D
 
 
 def _one_sided(one: Described) -> bool:
-    """Whether help shows `--x` alone, as it is off anyway; `--no-x` is there for what a file switches on."""
+    """Whether help shows only `--x`, because the default is off; `--no-x` exists to override a file."""
     return one.kind.of is bool and one.default is False and one.setting.shown is None
 
 
@@ -144,7 +149,7 @@ def _put(values: dict[str, Any], way: Way, value: Any) -> None:
 
 
 def _option(one: Described) -> inspect.Parameter:
-    """The parameter from which typer makes the flag."""
+    """The parameter that typer turns into the flag."""
     said, of = one.setting, one.kind.of
     default = None if one.required else one.default
     shown: str | bool = said.shown if said.shown is not None else not (one.required or _one_sided(one))
@@ -179,7 +184,7 @@ def _whole_numbers(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no list of whole numbers, expected some such as 30,60") from None
+        raise typer.BadParameter(f"{text!r} is not a list of whole numbers, expected one like 30,60") from None
 
 
 def _existing(of: type, text: str) -> Any:

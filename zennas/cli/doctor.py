@@ -1,4 +1,4 @@
-"""`zennas doctor`: whether this machine has what it takes."""
+"""`zennas doctor`: whether the installation works on this machine."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from zennas.cli import options as opt
 
 
 def doctor(as_json: opt.Json = False) -> None:
-    """Check the installation: versions, devices, and a network built, scored and counted.
+    """Check the installation: versions and devices, and whether a network can be built, scored and counted.
 
-    Exits with 1 where something does not work.
+    Exits with 1 if something does not work.
     """
     from zennas.cli.render import OUT, print_json
     from zennas.report.doctor import examine

@@ -1,8 +1,8 @@
-"""How errors reach the user: one line on standard error and an exit code that scripts can use.
+"""How errors reach the user: one line on standard error, and an exit code that scripts can use.
 
-Exit codes: 0 done; 1 an error; 2 wrong usage, unknown names among it; 3 no structure fits the budget; 4 the run
-is in use by another process; 130 interrupted; 143 told to end (SIGTERM). `--debug`, anywhere on the command
-line, shows the traceback.
+Exit codes: 0 success; 1 error; 2 wrong usage, including unknown names; 3 no structure fits the budget; 4 the run is in
+use by another process; 130 interrupted; 143 ended by SIGTERM. `--debug`, anywhere on the command line, shows the
+traceback.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ OF_TORCH = ("torch", "torchvision", "sklearn", "fvcore")
 
 
 class InterruptionError(ZennasError, RuntimeError):
-    """Ctrl-C, with what to do about it. Not a KeyboardInterrupt, of which typer would make its own message."""
+    """Ctrl-C, with advice on how to continue. Not a KeyboardInterrupt, because typer replaces the message of those."""
 
 
 class TerminationError(InterruptionError):
-    """The same for SIGTERM."""
+    """SIGTERM, with advice on how to continue."""
 
 
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
@@ -45,7 +45,7 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
 
 
 def guarded(program: Callable[[list[str]], object]) -> None:
-    """Run `program` on the command line's arguments and leave with its exit code."""
+    """Run `program` with the arguments of the command line, and exit with its exit code."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
         program(arguments)
@@ -57,8 +57,8 @@ def guarded(program: Callable[[list[str]], object]) -> None:
 
 
 def message(error: Exception) -> str:
-    """The error in one line; a parse error has the place below it."""
-    # Ours speak for themselves, and so do the system's about files; of others, the kind says most.
+    """The error in one line; for a parse error, the position follows below."""
+    # Our errors and file errors of the system explain themselves; for all others, the type says most.
     if isinstance(error, (ZennasError, InterruptionError, OSError)):
         return str(error)
     if isinstance(error, ModuleNotFoundError) and error.name in OF_TORCH:
@@ -67,12 +67,12 @@ def message(error: Exception) -> str:
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM, where Python would end without a word."""
+    """SIGTERM as an exception; by default Python would exit without any message."""
 
 
 @contextmanager
 def interruptible(advice: Callable[[], str]) -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM inside into errors that say `advice()`."""
+    """Turn Ctrl-C and SIGTERM inside the context into errors whose messages end with `advice()`."""
 
     def terminate(number: int, frame: FrameType | None) -> None:
         raise _Terminated

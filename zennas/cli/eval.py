@@ -1,4 +1,4 @@
-"""`zennas eval`: how accurate a trained model is. The programs with Zen-NAS's flags show its results with this too."""
+"""`zennas eval`: how accurate a trained model is. The programs with Zen-NAS's flags also print with it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zennas.common.progress import AccuracyProgress
 
 NAMED = 3
-"""So many of the images that were skipped are named."""
+"""How many of the skipped images are named."""
 
 
 @derived(EvaluationSettings, config=False)
@@ -29,7 +29,7 @@ def evaluate(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="The folder of a training, of a search with one training in it, or the name of a model of the zoo.",
+            help="The folder of a training or of a search that contains one training, or a model name from the zoo.",
             show_default=False,
         ),
     ],
@@ -38,12 +38,14 @@ def evaluate(
         typer.Option(
             help="digits, cifar10, cifar100, imagenet, a folder with val/CLASS/ or CLASS/, or an .npz archive of "
             "JPEG files (jpeg, offsets, labels).",
-            show_default="the one that the model is for",
+            show_default="the data set of the model",
         ),
     ] = None,
     data: Annotated[
         Optional[Path],
-        typer.Option(help="Where CIFAR or ImageNet is.", parser=opt.folder, metavar="FOLDER", show_default="in ~/data"),
+        typer.Option(
+            help="Folder of CIFAR or ImageNet.", parser=opt.folder, metavar="FOLDER", show_default="in ~/data"
+        ),
     ] = None,
     checkpoint: Annotated[
         Optional[Path],
@@ -56,8 +58,8 @@ def evaluate(
 ) -> None:
     """Measure the top-1 and top-5 accuracy of a trained model.
 
-    Photographs are shown as Zen-NAS does: the short side resized to crop / 0.875 (bicubic), the square in the middle
-    cut out and resized to the network's resolution (bilinear). Small images of one size are only resized.
+    Photographs are prepared as in Zen-NAS: the short side is resized to crop / 0.875 (bicubic), and the central square
+    is cut out and resized to the network's resolution (bilinear). Small images that all have one size are only resized.
 
     Example: zennas eval runs/mine --precision bf16
     """
@@ -81,10 +83,10 @@ def evaluate(
 
 @contextmanager
 def evaluation_progress() -> Iterator[AccuracyProgress]:
-    """A bar with the images done, and top-1 so far."""
+    """A progress bar that shows the images done, and top-1 so far."""
     from zennas.cli.progress import counting_progress
 
-    with counting_progress("evaluating", "; an evaluation begins anew") as tell:
+    with counting_progress("evaluating", "; the next evaluation starts from the beginning") as tell:
         yield lambda done, total, top1: tell(done, total, f"top-1 {top1:.2f} %")
 
 
@@ -97,7 +99,7 @@ def print_evaluation(result: EvaluationResult) -> None:
     side = result.resolution
     shown = f"resized to {side}×{side}"
     if result.crop is not None:
-        shown = f"short side resized to {math.ceil(result.crop / SHARE)}, the square in the middle {shown}"
+        shown = f"short side resized to {math.ceil(result.crop / SHARE)}, the central square {shown}"
     rows = table("model", printable(result.model))
     for name, text in (
         ("data set", f"{printable(result.dataset)}: {result.images:,} images"),
@@ -114,7 +116,7 @@ def print_evaluation(result: EvaluationResult) -> None:
 
 
 def remarks(result: EvaluationResult) -> list[str]:
-    """What is doubtful, and the images that were left out."""
+    """Doubts about the result, and the images that were left out."""
     from zennas.common.numbers import counted
 
     lines = [] if result.note is None else [f"note: {printable(result.note)}"]
@@ -127,5 +129,5 @@ def remarks(result: EvaluationResult) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """In one line; files may have names that are no text."""
+    """The text in one printable line; file names can contain bytes that are not text."""
     return " ".join(text.encode(errors="backslashreplace").decode().split())

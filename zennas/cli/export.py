@@ -1,4 +1,4 @@
-"""`zennas export`: a trained network as a file for other programs."""
+"""`zennas export`: write a trained network to a file for other programs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def file(text: str) -> Path:
-    """A file's name, for typer."""
+    """Parse a file name, for typer."""
     if not str(text):
         raise typer.BadParameter("the name is empty, expected a file")
     return Path(text)
@@ -25,7 +25,7 @@ def export(
         str,
         typer.Argument(
             metavar="RUN|NAME",
-            help="The folder of a training, or of a search with one in it; or a name of the zoo.",
+            help="The folder of a training or of a search that contains one training, or a model name from the zoo.",
             show_default=False,
         ),
     ],
@@ -35,10 +35,10 @@ def export(
     out: Annotated[
         Optional[Path],
         typer.Option(
-            help="The file; FILE.json is written beside it.",
+            help="The file to write; FILE.json is written to the same folder.",
             parser=file,
             metavar="FILE",
-            show_default="in RUN/export/; for the zoo, here",
+            show_default="in RUN/export/; for the zoo, in this folder",
         ),
     ] = None,
     checkpoint: Annotated[
@@ -48,41 +48,41 @@ def export(
     dataset: Annotated[
         Optional[str],
         typer.Option(
-            help="Measure accuracies with its test images, calibrate with its training images: digits, cifar10, "
+            help="Data set: test images measure accuracy, training images calibrate INT8: digits, cifar10, "
             "cifar100, imagenet, a folder with train/ and val/, or an .npz archive of JPEG files.",
-            show_default="none; for INT8 the network's own, where it is here",
+            show_default="none; for INT8 the network's own, if present",
             metavar="NAME",
         ),
     ] = None,
     data: Annotated[
         Optional[Path],
-        typer.Option(help="Where CIFAR or ImageNet is.", parser=opt.folder, metavar="FOLDER", show_default="in ~/data"),
+        typer.Option(
+            help="Folder of CIFAR or ImageNet.", parser=opt.folder, metavar="FOLDER", show_default="in ~/data"
+        ),
     ] = None,
     calibration_images: Annotated[
-        Optional[int], opt.number_option("Training images that INT8 is calibrated with.", default="256")
+        Optional[int], opt.number_option("Number of training images for the calibration of INT8.", default="256")
     ] = None,
     target: Annotated[
         Optional[str],
         typer.Option(
-            help="Of onnx-int8: x86, unsigned activations for CPUs; tensorrt, all symmetric and signed.",
+            help="For onnx-int8: x86 (unsigned activations, for CPUs) or tensorrt (everything symmetric and signed).",
             metavar="NAME",
             show_default="x86",
         ),
     ] = None,
     precision: Annotated[
         Optional[str],
-        typer.Option(help="Of tensorrt: fp16, fp32 or int8.", metavar="NAME", show_default="fp16"),
+        typer.Option(help="For tensorrt: fp16, fp32 or int8.", metavar="NAME", show_default="fp16"),
     ] = None,
-    max_batch: Annotated[
-        Optional[int], opt.number_option("Of tensorrt: images that a batch may have.", default="32")
-    ] = None,
+    max_batch: Annotated[Optional[int], opt.number_option("For tensorrt: largest batch size.", default="32")] = None,
     skip_corrupt: Annotated[bool, typer.Option("--skip-corrupt", help="Leave out images that cannot be read.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Write a trained network as a file for other programs, batch-norm folded, for batches of any size.
+    """Write a trained network to a file for other programs: batch-norm is folded, and batches can have any size.
 
-    The file is loaded back and compared with PyTorch before it is written; FILE.json beside it says how to use it.
+    Before the file is written, it is loaded again and compared with PyTorch. FILE.json explains how to use it.
 
     Example: zennas export --format onnx-int8 runs/mine --dataset digits
     """
@@ -90,7 +90,7 @@ def export(
     from zennas.cli.progress import counting_progress
     from zennas.cli.render import print_json
 
-    with counting_progress("exporting", "; nothing was written") as told:
+    with counting_progress("exporting", "; nothing was written") as progress:
         made = run_export(
             network,
             format,
@@ -101,7 +101,7 @@ def export(
             calibration_images=calibration_images,
             skip_corrupt=skip_corrupt,
             overwrite=overwrite,
-            progress=told,
+            progress=progress,
             target=target,
             precision=precision,
             max_batch=max_batch,
@@ -123,12 +123,12 @@ def _print(made: Exported) -> None:
 
 
 def lines(path: Path, sidecar: Any, usage: str) -> list[str]:
-    """The file, the check, the accuracy where it was measured, and how to load the file."""
+    """The file, the check, the accuracy if it was measured, and how to load the file."""
     check, accuracy, calibration = sidecar["check"], sidecar["accuracy"], sidecar["calibration"]
     found = [
         f"{path}: {sidecar['format']} in {sidecar['precision']}, {sidecar['bytes'] / 1e6:.2f} MB; "
         f"how to use it: {path.name}.json",
-        f"checked against PyTorch: logits differ by {check['rms']:.1e} of their size (root mean square; largest "
+        f"checked against PyTorch: logits differ by {check['rms']:.1e} of their size (root mean square; at most "
         f"{check['largest']:.1e}), {check['images']} images of {check['source']} in batches of "
         f"{', '.join(map(str, check['batches']))}",
     ]

@@ -1,4 +1,4 @@
-"""The options that commands share, so that a flag means the same everywhere."""
+"""Options that several commands share, so that a flag has one meaning everywhere."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from zennas.common.numbers import LARGEST, in_milliseconds, parse_count
 
 
 def count(least: int = 1, most: int = LARGEST) -> Callable[[str], int]:
-    """A parser, for typer, of whole numbers like 480000, 1e6 and 1M; what does not parse is wrong usage."""
+    """Return a parser, for typer, of whole numbers like 480000, 1e6 and 1M. Other text is reported as wrong usage."""
 
-    def number(text: str) -> int:  # defaults come in here too, as the numbers that they are
+    def number(text: str) -> int:  # also called for defaults, which are numbers already
         try:
             return parse_count(str(text), least, most)
         except ValueError as error:
@@ -28,8 +28,8 @@ def count(least: int = 1, most: int = LARGEST) -> Callable[[str], int]:
 
 
 def folder(text: str) -> Path:
-    """A folder's name, for typer: there or not, but no file."""
-    # Path("") would be the folder one is in.
+    """Parse the name of a folder, for typer; it need not exist, but it must not be a file."""
+    # Path("") would be the current folder.
     if not str(text):
         raise typer.BadParameter("the name is empty, expected a folder")
     if Path(text).is_file():
@@ -46,29 +46,29 @@ def precision(text: str) -> str:
 def number_option(
     help: str, *, least: int = 1, most: int = LARGEST, default: str | bool = True, panel: str | None = None
 ) -> Any:
-    """An option that is a count; `default` is shown where None means something."""
+    """An option that is a count; help shows `default` if None has a meaning."""
     parser = count(least, most)
     return typer.Option(help=help, parser=parser, metavar="NUMBER", show_default=default, rich_help_panel=panel)
 
 
 def above_zero(text: str) -> float:
-    """A time, for typer: a finite number above 0."""
+    """Parse a time, for typer: a finite number above 0."""
     try:
         value = float(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no number, expected one above 0") from None
+        raise typer.BadParameter(f"{text!r} is not a number, expected a number above 0") from None
     if not 0 < value < math.inf:
         raise typer.BadParameter(f"{text} is out of range, expected a number above 0")
     return value
 
 
 def latency_option(help: str, panel: str | None = None) -> Any:
-    """A budget of latency, which may be given several times."""
+    """An option for budgets of latency, which can be repeated."""
     return typer.Option(help=help, parser=above_zero, metavar="NUMBER", show_default="no limit", rich_help_panel=panel)
 
 
 def one_unit(milliseconds: list[float], seconds: list[float]) -> list[float]:
-    """Budgets of latency in milliseconds, given in one unit or the other."""
+    """Budgets of latency in milliseconds, from either of the two units."""
     if milliseconds and seconds:
         raise typer.BadParameter("both units are given, expected one of them", param_hint="--budget-latency-ms")
     return milliseconds or list(map(in_milliseconds, seconds))
@@ -78,7 +78,7 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
-        help="A structure string, a file with one, the folder of a run, or the name of a published network.",
+        help="A structure string, a file that contains one, the folder of a run, or a model name from the zoo.",
         show_default=False,
     ),
 ]
@@ -86,9 +86,7 @@ Resolution = Annotated[
     Optional[int],
     number_option("Side of the square input image.", most=MAX_RESOLUTION, default="the network's own, else 32"),
 ]
-NumClasses = Annotated[
-    Optional[int], number_option("Classes that the network tells apart.", default="the network's own, else 10")
-]
+NumClasses = Annotated[Optional[int], number_option("Number of classes.", default="the network's own, else 10")]
 UseSe = Annotated[
     Optional[bool],
     typer.Option(
@@ -97,15 +95,15 @@ UseSe = Annotated[
         show_default="the network's own",
     ),
 ]
-BatchSize = Annotated[int, number_option("Images in a batch, for proxies that run networks.", least=2)]
+BatchSize = Annotated[int, number_option("Batch size, for proxies that run networks.", least=2)]
 Repeats = Annotated[int, number_option("Repetitions of a random score.")]
 Seed = Annotated[int, number_option("Seed of all randomness.", least=0)]
-Device = Annotated[str, typer.Option(help="Where networks run: auto (CUDA where there is one), cpu, cuda, cuda:1.")]
+Device = Annotated[str, typer.Option(help="Device that runs networks: auto (CUDA if available), cpu, cuda, cuda:1.")]
 Gpu = Annotated[Optional[int], typer.Option(help="Short for --device cuda:N.", min=0, metavar="N")]
 Precision = Annotated[
     str,
     typer.Option(
-        help="Of the Zen-score by Monte Carlo: fp32, or bf16, faster and a little coarser.",
+        help="Precision of the Monte Carlo Zen-score: fp32, or bf16, which is faster and slightly less precise.",
         parser=precision,
         metavar="NAME",
     ),
@@ -116,24 +114,26 @@ SaveDir = Annotated[
 ]
 Resume = Annotated[
     Optional[Path],
-    typer.Option(parser=folder, metavar="RUN", help="Continue the run in that folder, with its own settings."),
+    typer.Option(parser=folder, metavar="RUN", help="Continue the run in this folder, with its own settings."),
 ]
 Workers = Annotated[
     Optional[int],
-    number_option("Processes that score networks; they change the time only.", most=1024, default="as many as pay"),
+    number_option(
+        "Number of processes that score networks; results do not depend on it.", most=1024, default="automatic"
+    ),
 ]
 Executor = Annotated[
     Optional[str],
-    typer.Option(metavar="NAME", help="Where networks are scored: serial, pool or ray.", show_default="what pays"),
+    typer.Option(metavar="NAME", help="How networks are scored: serial, pool or ray.", show_default="automatic"),
 ]
 Address = Annotated[
     Optional[str], typer.Option(metavar="ADDRESS", help="Address of a Ray cluster.", show_default="a local one")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else.")]
+Json = Annotated[bool, typer.Option("--json", help="Print only JSON on standard output.")]
 
 
 def named_values(texts: Sequence[str], **given: Any) -> dict[str, Any]:
-    """Options given as NAME=VALUE, numbers and booleans as such, and those `given` by flags of their own."""
+    """Options given as NAME=VALUE, with numbers and booleans parsed, and those `given` by flags of their own."""
     found = {name: value for name, value in given.items() if value is not None}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -147,7 +147,7 @@ def named_values(texts: Sequence[str], **given: Any) -> dict[str, Any]:
 
 
 def _value(text: str) -> bool | float | str:
-    """A number or a boolean where the text is one."""
+    """The text as a number or boolean if it is one, otherwise as it is."""
     if text.casefold() in ("true", "false"):
         return text.casefold() == "true"
     with suppress(ValueError):
@@ -159,7 +159,7 @@ def _value(text: str) -> bool | float | str:
 
 @contextmanager
 def chosen_device(gpu: int | None, device: str = "auto", way_out: str = "leave out --gpu") -> Iterator[str]:
-    """The name of the device; where it is not there, the error speaks of the flag that was given."""
+    """Yield the name of the device; if it does not exist, the error names the flag that was given."""
     try:
         yield device if gpu is None else f"cuda:{gpu}"
     except DeviceError as error:
@@ -169,9 +169,9 @@ def chosen_device(gpu: int | None, device: str = "auto", way_out: str = "leave o
 
 
 def refuse_settings(context: typer.Context, *, also: tuple[str, ...] = ()) -> None:
-    """With --resume the settings are the run's; any other on the command line is a misunderstanding.
+    """Raise BadParameter if settings are given together with --resume, because the run keeps its own settings.
 
-    also: parameters that decide nothing and may be given again.
+    also: parameters that do not change results, and are allowed.
     """
     refuse(
         context,
@@ -182,7 +182,7 @@ def refuse_settings(context: typer.Context, *, also: tuple[str, ...] = ()) -> No
 
 
 def refuse(context: typer.Context, parameters: Sequence[str], hint: str, reason: str) -> None:
-    """Raises BadParameter where one of these parameters stands on the command line, as it would decide nothing."""
+    """Raise BadParameter if one of these parameters is on the command line, because it would have no effect."""
     names = {one.name: (one.opts or one.secondary_opts)[0] for one in context.command.params}
     stray = [names.get(name, name) for name in parameters if given(context, name)]
     if stray:
@@ -190,5 +190,5 @@ def refuse(context: typer.Context, parameters: Sequence[str], hint: str, reason:
 
 
 def given(context: typer.Context, parameter: str) -> bool:
-    """Whether it stands on the command line."""
+    """Whether the parameter is on the command line."""
     return getattr(context.get_parameter_source(parameter), "name", "") == "COMMANDLINE"

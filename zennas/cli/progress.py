@@ -28,7 +28,7 @@ _ERRORS = Console(stderr=True)
 
 
 def bar() -> Progress:
-    """A bar with a text field `note`; nothing is drawn where standard error is no terminal."""
+    """A progress bar with a text field `note`; nothing is drawn if standard error is not a terminal."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -61,7 +61,7 @@ class _SearchBar:
 
 @contextmanager
 def search_progress(folder: Path | None) -> Iterator[Watcher]:
-    """A watcher that draws; an interruption says how to carry on."""
+    """A watcher that draws progress bars; if interrupted, the error says how to continue the search."""
     with interruptible(lambda: _how_to_go_on("search", folder)), bar() as progress:
         yield _SearchBar(progress)
 
@@ -70,7 +70,7 @@ def _how_to_go_on(command: str, folder: Path | None) -> str:
     if folder is None:
         return "; see: zennas runs"
     if not (folder / FILE).is_file():
-        return " before the run began; nothing was written"
+        return " before the run started; nothing was written"
     return f"; continue with: zennas {command} --resume {folder}"
 
 
@@ -90,7 +90,7 @@ class _CorrelateBar:
 
 @contextmanager
 def correlate_progress(folder: Path | None) -> Iterator[CorrelateWatcher]:
-    """The same for `zennas correlate`."""
+    """A watcher that draws progress bars; if interrupted, the error says how to continue the correlation."""
     with interruptible(lambda: _how_to_go_on("correlate", folder)), bar() as progress:
         yield _CorrelateBar(progress)
 
@@ -123,12 +123,15 @@ class _TrainingBar:
 
 @contextmanager
 def training_progress(epochs: int, batch_size: int, folder: Path, quiet: bool) -> Iterator[TrainingWatcher]:
-    """A watcher that draws, and prints a line an epoch unless `quiet`; an interruption says how to go on."""
+    """A watcher that draws a progress bar, and prints one line per epoch unless `quiet`.
+
+    If interrupted, the error says how to continue the training.
+    """
 
     def advice() -> str:
         if not (folder / CHECKPOINT_FILE).is_file():
             return " before the first checkpoint; nothing was kept"
-        return f"; go on with the same command and --save-dir {folder} --resume auto"
+        return f"; continue with the same command and --save-dir {folder} --resume auto"
 
     with interruptible(advice), bar() as progress:
         yield _TrainingBar(progress, epochs, batch_size, quiet)
@@ -136,7 +139,7 @@ def training_progress(epochs: int, batch_size: int, folder: Path, quiet: bool) -
 
 @contextmanager
 def counting_progress(what: str, advice: str) -> Iterator[WorkProgress]:
-    """A bar for so many of so many, with a note; an interruption says `advice`."""
+    """A progress bar that counts up to a total, with a note; if interrupted, the error ends with `advice`."""
     with interruptible(lambda: advice), bar() as progress:
         task = progress.add_task(what, total=None, note="")
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 OUT = Console(soft_wrap=True, highlight=False)
 WIDE = 200
-"""Columns of a wide table where there is no terminal to fit it into."""
+"""Width of a wide table if there is no terminal, in characters."""
 
 
 def print_json(content: Any) -> None:
@@ -37,7 +37,7 @@ def measure_text(measure: Measure) -> str:
 
 
 def print_search(result: SearchResult) -> None:
-    """The best structure with its cost and scores, what happened on the way, and where it all is."""
+    """Print the best structure with its cost and scores, what was rejected, and the files."""
     best = result.best
     if best is None:
         OUT.print("no structure was scored")
@@ -67,7 +67,7 @@ def print_search(result: SearchResult) -> None:
 
 
 def latency_text(report: LatencyReport) -> str:
-    """What was predicted beside what was measured, and the budget."""
+    """The predicted and the measured latency, and the budget."""
     limit, found = report.limit, report.found
     parts = [] if found.predicted is None else [f"{found.predicted:.4g} ms predicted"]
     if found.measured is not None:
@@ -78,7 +78,7 @@ def latency_text(report: LatencyReport) -> str:
 
 
 def _print_measured(result: SearchResult) -> None:
-    """The best with their latencies, as predicted and as measured."""
+    """Print the predicted and the measured latencies of the best candidates."""
     limits = result.settings.budget.latency
     titles = [f"{limit.label} {what}" for limit in limits for what in ("predicted", "measured")]
     rows = table("measured", "score", *titles, right=("score", *titles))
@@ -125,7 +125,7 @@ def print_run_list(results: list[Run]) -> None:
 
 
 def print_correlation(result: CorrelateResult) -> None:
-    """Each proxy against the accuracies, how that came about, and where it all is."""
+    """Print each proxy compared with the accuracies, the protocol, and the files."""
     from zennas.correlation import summary as report
 
     rows = table(*report.COLUMNS, right=report.NUMBERS)
@@ -144,7 +144,7 @@ def print_correlation(result: CorrelateResult) -> None:
 
 
 def print_training(result: TrainResult) -> None:
-    """The accuracy, and where the weights are."""
+    """Print the accuracy and the files."""
     last = result.history[-1]
     OUT.print(
         f"top-1 {result.top1:.2f} %, top-5 {result.top5:.2f} % on the test images after "
@@ -157,12 +157,12 @@ def print_training(result: TrainResult) -> None:
 
 
 def print_wide(rows: Table) -> None:
-    """A table with long cells; where there is no terminal to fit it into, as wide as it likes to be."""
+    """Print a table with long cells; if there is no terminal, in its full width."""
     (OUT if OUT.is_terminal else Console(width=WIDE, highlight=False)).print(rows)
 
 
 def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
-    """A plain table; the columns named in `right` are numbers."""
+    """A plain table; the columns named in `right` contain numbers."""
     made = Table(box=None, pad_edge=False)
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", overflow="fold")

@@ -1,4 +1,4 @@
-"""`zennas runs`: the runs there are, or one of them."""
+"""`zennas runs`: list the runs in a folder, or show one of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zennas.cli import options as opt
 
 def runs(
     folder: Annotated[
-        Path, typer.Argument(help="A run's folder, or a folder with runs in it.", show_default=True)
+        Path, typer.Argument(help="The folder of a run, or a folder that contains runs.", show_default=True)
     ] = Path("runs"),
     as_json: opt.Json = False,
 ) -> None:
@@ -28,14 +28,14 @@ def runs(
     if (folder / FILE).is_file():
         _show(folder, as_json)
         return
-    # The folder that searches make need not be there yet; any other that is named should be.
+    # The default folder need not exist yet; any other folder has to.
     found = [] if folder == RUNS and not folder.exists() else list_runs(folder)
     if as_json:
         print_json([result.to_json() for result in found])
     elif found:
         print_run_list(found)
     else:
-        OUT.print(f"no runs in {folder}; make one with: zennas search --budget-params 1M")
+        OUT.print(f"no runs in {folder}; start one with: zennas search --budget-params 1M")
 
 
 def _show(folder: Path, as_json: bool) -> None:

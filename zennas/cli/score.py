@@ -1,4 +1,4 @@
-"""`zennas score`: score a network with proxies, or several with those that rank them too."""
+"""`zennas score`: score one network, or several, with proxies."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def score(
         list[str],
         typer.Argument(
             metavar="NETWORK...",
-            help="Each a structure string, a file with one, the folder of a run, or the name of a published network.",
+            help="Structure strings, files that contain one, folders of runs, or model names from the zoo.",
             show_default=False,
         ),
     ],
     proxy: Annotated[
         list[str],
         typer.Option(
-            help="Name of a proxy; may be given several times. 'all' for every one that scores a network by itself. "
-            "For several networks also those that rank them: az_nas, vkdnw, vote, or one of your own like "
+            help="Name of a proxy; repeatable. 'all' means every proxy that scores a single network. "
+            "Several networks can also be ranked: az_nas, vkdnw, vote, or your own combination, such as "
             "log_rank(a+b), mean_rank or vote."
         ),
     ] = [
@@ -40,14 +40,14 @@ def score(
     use_se: opt.UseSe = None,
     batch_size: opt.BatchSize = 16,
     repeats: opt.Repeats = 8,
-    gamma: Annotated[float, typer.Option(help="Size of the Zen-score's perturbation.", min=1e-6, max=0.99)] = 0.01,
+    gamma: Annotated[float, typer.Option(help="Size of the perturbation of the Zen-score.", min=1e-6, max=0.99)] = 0.01,
     seed: opt.Seed = 0,
     device: opt.Device = "auto",
     gpu: opt.Gpu = None,
     precision: opt.Precision = "fp32",
     as_json: opt.Json = False,
 ) -> None:
-    """Score a network without training it, or several beside each other.
+    """Score a network without training it, or compare several.
 
     Example: zennas score zennet_cifar10_model_size1M_res32 --proxy zen --proxy zen_expected
     """
@@ -102,7 +102,7 @@ def score(
 
 
 def _print(targets: list[NetworkTarget], settings: list[ScoreSettings], found: list[dict[str, Score | str]]) -> None:
-    """One network: a row a proxy. Several: a column a network."""
+    """Print one network with a row per proxy, or several with a column per network."""
     from zennas.cli.render import OUT, table
     from zennas.common.numbers import counted
     from ZeroShotProxy import ensembles

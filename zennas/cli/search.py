@@ -24,8 +24,8 @@ def search(
         list[str],
         typer.Option(
             help="What to maximise: zen (expected Zen-score, the best confirmed by Monte Carlo), zenmc (Monte Carlo "
-            "for every candidate), az_nas (ranks among the networks kept) or any other proxy. Given again: reported "
-            "for the winner.",
+            "for every candidate), az_nas (ranks among the networks kept) or any other proxy. Further proxies are only "
+            "reported for the winner.",
             rich_help_panel=SEARCH,
             metavar="NAME",
             show_default="zen",
@@ -34,25 +34,26 @@ def search(
     budget_latency_ms: Annotated[
         list[float],
         opt.latency_option(
-            "At most so many milliseconds an image, like 0.3. Give it again for another device.", BUDGET
+            "Upper limit of the latency in milliseconds per image, like 0.3. Repeat it for several devices.", BUDGET
         ),
     ] = [],
     budget_latency: Annotated[
-        list[float], opt.latency_option("The same in seconds, like 3e-4: Zen-NAS's flag.", BUDGET)
+        list[float],
+        opt.latency_option("Upper limit of the latency in seconds per image, like 3e-4, as in Zen-NAS.", BUDGET),
     ] = [],
     latency_backend: Annotated[
         list[str],
         typer.Option(
             metavar="NAME",
-            help="Whose latency that is, once for each budget: predictor:PROFILE (a name or a file), or a back end "
-            "that measures every candidate here, which is slow: torch, onnxruntime:int8, torch:fp16:cuda.",
+            help="Source of the latency, one per limit: predictor:PROFILE (a name or a file), or a back end "
+            "that measures every candidate on this machine, which is slow: torch, onnxruntime:int8, torch:fp16:cuda.",
             show_default="Zen-NAS's V100: v100-pytorch-fp16",
             rich_help_panel=BUDGET,
         ),
     ] = [],
     latency_batch_size: Annotated[
         Optional[int],
-        opt.number_option("Images at a time, for the latency.", default="the profile's, else 1", panel=BUDGET),
+        opt.number_option("Batch size of the latency.", default="that of the profile, else 1", panel=BUDGET),
     ] = None,
     strategy_option: Annotated[
         list[str],
@@ -64,7 +65,8 @@ def search(
         ),
     ] = [],
     population_size: Annotated[
-        Optional[int], opt.number_option("Of evolution: networks kept.", least=2, default="512", panel=SEARCH)
+        Optional[int],
+        opt.number_option("Number of networks that evolution keeps.", least=2, default="512", panel=SEARCH),
     ] = None,
     gpu: Annotated[
         Optional[int],
@@ -81,9 +83,9 @@ def search(
     ] = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Design a network for a budget: evolve structures, confirm the best, write best_structure.txt.
+    """Design a network for a budget: evolve structures, confirm the best, and write best_structure.txt.
 
-    The run's folder has settings.toml, with which --config repeats it.
+    The folder of the run contains settings.toml, which repeats the run with --config.
 
     Example: zennas search --budget-params 1M --max-layers 18 --save-dir runs/mine
 
@@ -141,7 +143,7 @@ def _budget(said: dict[str, Any] | None, more: dict[str, Any]) -> Budget:
 
 
 def _initial(values: dict[str, Any]) -> dict[str, str]:
-    """The structure to start from, as text, where one is named."""
+    """The structure to start from, as text, if one is given."""
     from zennas.named.structures import resolve
 
     given = values.get("initial")
@@ -152,4 +154,4 @@ def _tell_if_finished(run: Path) -> None:
     from zennas.searching.result import FINISHED, read_result
 
     if read_result(run).status == FINISHED:
-        print(f"the run in {run} was finished already: nothing is searched", file=sys.stderr)
+        print(f"the run in {run} is already finished; nothing to do", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`zennas train` and `zennas distill`: train a network, from its labels alone or from a teacher as well."""
+"""`zennas train` and `zennas distill`: train a network with labels only, or also with a teacher."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def train(
         Optional[str],
         typer.Argument(
             metavar="NETWORK",
-            help="A structure string, a file with one, the folder of a run, or the name of a published network. "
-            "May be left out where --config names one.",
+            help="A structure string, a file that contains one, the folder of a run, or a model name from the zoo. "
+            "Optional if --config names one.",
             show_default=False,
         ),
     ] = None,
@@ -46,7 +46,7 @@ def train(
         bool,
         typer.Option(
             "--keep-best",
-            help="Also keep best.pt, of the epoch with the best test accuracy, which flatters it.",
+            help="Also keep best.pt, from the epoch with the best test accuracy; that accuracy is optimistic.",
             rich_help_panel=_MACHINE,
         ),
     ] = False,
@@ -54,7 +54,7 @@ def train(
 ) -> None:
     """Train a network, and measure its accuracy on images that it has not seen.
 
-    Its folder has settings.toml, with which --config repeats the training.
+    The folder of the training contains settings.toml, which repeats the training with --config.
 
     Example: zennas train runs/mine --dataset digits --epochs 10
 
@@ -76,7 +76,9 @@ def train(
     named = values.pop(NETWORK, None)
     target = network or named
     if target is None:
-        raise typer.BadParameter("which network? a structure, a file with one, a run or a name", param_hint="NETWORK")
+        raise typer.BadParameter(
+            "which network? expected a structure, a file that contains one, a run or a name", param_hint="NETWORK"
+        )
     if keep_best:
         values["keep_best"] = "best.pt"
     leads = ranks()[0] == 0
@@ -104,19 +106,22 @@ def train(
 
 
 def _distillation(context: typer.Context, chosen: Chosen) -> Distillation | None:
-    """Raises BadParameter where a teacher is missing, or flags would decide nothing without one."""
+    """Raises BadParameter if a teacher is missing, or if flags have no effect without one."""
     said: dict[str, Any] = chosen.said("distillation")
     if "teacher" in said:
         return from_values(Distillation, said)
     if context.info_name == "distill":
         raise typer.BadParameter(
-            "which teacher? timm:NAME, torchvision:NAME, a folder or a name", param_hint="--teacher"
+            "which teacher? expected timm:NAME, torchvision:NAME, a folder or a name", param_hint="--teacher"
         )
     stray = [flag for way, flag in chosen.flags.items() if way[0] == "distillation"]
     if stray:
         raise typer.BadParameter(
-            f"without a teacher it decides nothing; leave out {', '.join(stray)}", param_hint="--teacher"
+            f"without a teacher, {', '.join(stray)} would have no effect; leave it out, or name a teacher",
+            param_hint="--teacher",
         )
     if said:
-        raise typer.BadParameter("[distillation] names no teacher, which decides nothing", param_hint="--config")
+        raise typer.BadParameter(
+            "[distillation] names no teacher, so it has no effect; add teacher", param_hint="--config"
+        )
     return None

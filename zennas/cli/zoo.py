@@ -1,4 +1,4 @@
-"""`zennas zoo`: the models that have names, and those of one's own."""
+"""`zennas zoo`: the models of the zoo, including your own."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from zennas.cli import options as opt
 if TYPE_CHECKING:
     from zennas.named.zoo import Zoo
 
-app = typer.Typer(no_args_is_help=True, help="The models that have names: published, shipped, and your own.")
+app = typer.Typer(no_args_is_help=True, help="Models by name: published, shipped, and your own.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A model's name.", show_default=False)]
 
 
 @app.command("list")
 def list_models(
-    pattern: Annotated[str, typer.Argument(help="Which names, with the wildcards *, ? and [abc].")] = "*",
+    pattern: Annotated[str, typer.Argument(help="Pattern of names, with the wildcards *, ? and [abc].")] = "*",
     as_json: opt.Json = False,
 ) -> None:
-    """List models, and where their weights are.
+    """List the models of the zoo, and where their weights are.
 
     Example: zennas zoo list '*imagenet*'
     """
@@ -39,7 +39,7 @@ def list_models(
 
 @app.command()
 def show(name: Name, as_json: opt.Json = False) -> None:
-    """Show what is known of a model.
+    """Show everything known about a model.
 
     Example: zennas zoo show zennet_imagenet1k_flops400M_SE_res224
     """
@@ -59,18 +59,20 @@ def add(
         Path,
         typer.Argument(
             metavar="RUN",
-            help="The folder of a training, or of a search with one training in it.",
+            help="The folder of a training, or of a search that contains one training.",
             parser=opt.folder,
             show_default=False,
         ),
     ],
     name: Annotated[
-        Optional[str], typer.Option(help="How to call it.", metavar="NAME", show_default="the folder's name")
+        Optional[str], typer.Option(help="Name of the model.", metavar="NAME", show_default="the folder's name")
     ] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace a model of yours that has that name.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace a model of yours that has the same name.")
+    ] = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Put a network that you have trained into your zoo, under a name; its weights are copied.
+    """Add a network that you trained to your zoo under a name; its weights are copied.
 
     Example: zennas zoo add runs/mine --name mine
     """
@@ -86,7 +88,7 @@ def add(
 
 @app.command()
 def remove(name: Name) -> None:
-    """Take a model out of your zoo and delete its weights.
+    """Remove a model from your zoo, and delete its weights.
 
     Example: zennas zoo remove mine
     """
@@ -123,11 +125,11 @@ _UNITS = {
     "params": "parameters",
     "flops": "FLOPs",
     "top1": "% top-1",
-    "v100_ms": "ms an image on a V100 (batch 64, FP16)",
+    "v100_ms": "ms per image on a V100 (batch 64, FP16)",
     "t4_ms": "ms on a T4 (batch 64, TensorRT INT8)",
     "pixel2_ms": "ms on a Pixel 2 (one image)",
 }
-"""Of what others say of a model."""
+"""Names and units of published numbers."""
 
 
 def _print_model(info: dict[str, Any]) -> None:
@@ -139,7 +141,7 @@ def _print_model(info: dict[str, Any]) -> None:
     weights, classes = info["weights"], info["classes"] or []
     names = f" ({', '.join(classes[:12])}{', …' if len(classes) > 12 else ''})" if classes else ""
     measured = [f"{info[key]:.2f} % {label}" for key, label in _MEASURED if info[key] is not None]
-    where = "not here, to be downloaded to" if weights["state"] == "address" else f"{weights['state']},"
+    where = "not downloaded yet, goes to" if weights["state"] == "address" else f"{weights['state']},"
     published = [
         f"{format_count(value) if key in ('params', 'flops') else f'{value:g}'} {_UNITS.get(key, key)}"
         for key, value in info["published"].items()
