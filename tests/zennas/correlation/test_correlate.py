@@ -305,7 +305,7 @@ def test_a_run_from_beginning_to_end(table: Path, tmp_path: Path) -> None:
     assert lines[lost]["snip"] == ""
     assert float(lines[twins[0]]["snip"]) == pytest.approx(result.scores["snip"][twins[0]])
     assert "| snip |" in (folder / "report.md").read_text()
-    with pytest.raises(StoreError, match="holds a run already"):
+    with pytest.raises(StoreError, match="already contains a run"):
         start(folder, tiny(table))
 
 
@@ -488,7 +488,7 @@ def test_the_api(table: Path, tmp_path: Path) -> None:
     assert again.rows == result.rows
     found = list_runs(tmp_path)
     assert [one.to_json()["kind"] for one in found] == ["correlate"]
-    with pytest.raises(StoreError, match="holds a run of zennas correlate, not one of zennas search"):
+    with pytest.raises(StoreError, match="contains a run of zennas correlate, expected a run of zennas search"):
         read_search(tmp_path / "run")
 
 
@@ -527,7 +527,7 @@ def test_the_command(table: Path, run: Run) -> None:
     for command in (["analyze", "mine"], ["search", "--resume", "mine"]):
         code, out, err = run(*command)
         assert (code, out) == (1, "")
-        assert err == "error: mine holds a run of zennas correlate, not one of zennas search\n"
+        assert err == "error: mine contains a run of zennas correlate, expected a run of zennas search\n"
 
 
 def test_the_file_of_settings_repeats_a_run(table: Path, run: Run) -> None:

@@ -480,7 +480,7 @@ def test_the_command_line(run: Run, abacus: str, slate: str) -> None:
         (["--latency-backend", "torch"], "0 budgets of latency and 1 latency back ends"),
         (["--budget-latency-ms", "1", "--budget-latency", "1"], "both units are given"),
         (["--budget-latency-ms", "0"], "0 is out of range"),
-        (["--budget-latency-ms", "fast"], "'fast' is no number"),
+        (["--budget-latency-ms", "fast"], "'fast' is not a number"),
         (["--budget-latency-ms", "1", "--latency-backend", "toch"], "unknown latency back end 'toch'"),
         (["--budget-latency-ms", "1", "--latency-backend", "torch:fp32:cuda:99"], "cannot be measured here"),
     ],
