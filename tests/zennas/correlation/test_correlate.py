@@ -390,7 +390,7 @@ def test_more_proxies_for_the_same_run(table: Path, tmp_path: Path) -> None:
         resume(folder, ONE, expected=tiny(table, proxies=proxies))
         assert read_result(folder).row(proxies[-1]).count > 0
     assert {row[1] for row in scorings(folder)} == {"naswot", "snip"}
-    with pytest.raises(SettingsError, match="was begun with batch_size 4, not 5: choose another folder"):
+    with pytest.raises(SettingsError, match="was started with batch_size 4, not 5: choose another folder"):
         resume(folder, ONE, expected=tiny(table, batch_size=5))
 
 
@@ -426,7 +426,7 @@ def test_hopeless_runs_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     cells = [str(cell) for cell in all_cells() if set(cell.edges[3:]) == {0}][:4]
     table = AccuracyTable("", tuple(cells), {Column("cifar10"): np.arange(4.0)})
     write_csv(table, tmp_path / "t.csv")
-    with pytest.raises(ValueError, match="none of 2 networks could be scored; the last: proxy snip"):
+    with pytest.raises(ValueError, match="none of 2 networks could be scored; last error: proxy snip"):
         start(
             tmp_path / "run",
             tiny(tmp_path / "t.csv", sample=4, proxies=("snip",)),
@@ -437,7 +437,7 @@ def test_hopeless_runs_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_few_networks_that_all_fail_are_an_error_too(tmp_path: Path) -> None:
     cells = [str(cell) for cell in all_cells() if set(cell.edges[3:]) == {0}][:3]
     write_csv(AccuracyTable("", tuple(cells), {Column("cifar10"): np.arange(3.0)}), tmp_path / "t.csv")
-    with pytest.raises(ValueError, match="none of 2 networks could be scored; the last: proxy snip"):
+    with pytest.raises(ValueError, match="none of 2 networks could be scored; last error: proxy snip"):
         start(
             tmp_path / "run",
             tiny(tmp_path / "t.csv", sample=3, proxies=("snip",)),
