@@ -1,4 +1,4 @@
-"""Scoring the best of a search again: by Monte Carlo, if it used expected Zen-scores; and the winner by more proxies."""
+"""Scoring the best of a search again: by Monte Carlo after expected Zen-scores, and the winner by other proxies."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class SearchSettings:
     )
     initialisation: str = setting(
         "own",
-        "Initial weights, for proxies that do not specify them: own (PyTorch's), kaiming_fan_in, kaiming_fan_out, gaussian.",
+        "Initial weights, unless a proxy has its own: own (PyTorch's), kaiming_fan_in, kaiming_fan_out, gaussian.",
         panel=SCORES,
         metavar="NAME",
     )

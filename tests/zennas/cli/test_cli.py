@@ -268,7 +268,7 @@ def test_runs_that_were_cut_short_and_damaged_ones_are_listed(run: Run) -> None:
     rows = {row["run"]: row for row in json.loads(out)}
     statuses = {name: row["status"] for name, row in rows.items()}
     assert statuses == {"all/good": "finished", "all/cut": "interrupted", "all/bad": "damaged"}
-    assert "is damaged, or no run" in rows["all/bad"]["error"]
+    assert "is damaged, or not a run" in rows["all/bad"]["error"]
     table = run("runs", "all")[1]
     assert "interrupted" in table
     assert "damaged" in table

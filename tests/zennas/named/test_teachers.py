@@ -66,7 +66,7 @@ def test_the_folder_of_a_training(tmp_path: Path) -> None:
         assert again.shown == Shown(GREY, 16, 16)
         assert equal(teacher, again.module)
         assert is_still(again)
-    with pytest.raises(TeacherError, match=r"without weights: .*--teacher-weights"):
+    with pytest.raises(TeacherError, match=r"has no weights: .*--teacher-weights"):
         teacher_of(str(weights), student=Shown(GREY, 16, 16))
     weights.unlink()
     with pytest.raises(TargetError, match="contains no trained weights"):

@@ -89,7 +89,7 @@ class Evolution:
     def _child(self, first: Structure) -> tuple[Structure, int]:
         """A mutated structure, and the id of the candidate that it comes from."""
         rng, population = self._rng, self._population
-        # Pending candidates count too: a small space could run out of mutations of the first structure before they return.
+        # Pending candidates count: a small space could run out of mutations of the first structure before they return.
         if not population or len(population) + self._admission.out <= self._founders:
             return self._space.mutate(first, rng), 1
         parent = population[int(rng.random() * len(population))]
