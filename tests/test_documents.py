@@ -159,7 +159,8 @@ def test_the_recipes_register_what_they_say() -> None:
         ("backend", "mine"),
         ("objective", "thrift"),
     ]
-    recipes = blocks(ROOT / "CONTRIBUTING.md", "python")
+    # The last one shows how third parties run the contracts; test_third_parties.py runs it.
+    recipes = blocks(ROOT / "CONTRIBUTING.md", "python")[:-1]
     assert len(recipes) == len(expected)
     with unregistered(*registries.values()):
         for number, (recipe, (kind, name)) in enumerate(zip(recipes, expected, strict=True)):

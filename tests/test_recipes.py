@@ -29,7 +29,7 @@ assert stats.latency_ms > 0
 
 def test_the_recipes_work() -> None:
     recipes = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
-    assert len(recipes) == 6  # the last one's parts are those of `third_party.py`: test_third_parties.py runs it
+    assert len(recipes) == 7  # the last one's parts are those of `third_party.py`: test_third_parties.py runs it
     program = "\n".join([*recipes, CHECK])
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

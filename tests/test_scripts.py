@@ -186,7 +186,7 @@ def test_a_script_does_it_all(tmp_path: Path) -> None:
     ]
     other = execute(script, **{**given, "ITERATIONS": "400", "EPOCHS": "0"})
     assert other.returncode == 1
-    assert "was begun with iterations 100, not 400" in other.stderr
+    assert "was started with iterations 100, not 400" in other.stderr
 
 
 @pytest.mark.slow

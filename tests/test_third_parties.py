@@ -66,7 +66,7 @@ def test_a_network_is_trained_on_a_foreign_data_set_and_evaluated_on_it(path: st
 
 
 def test_the_contracts_are_handed_out_as_the_guide_says(path: str) -> None:
-    guide = (ROOT / "CONTRIBUTING.md").read_text().partition("### In a distribution of your own")[2]
+    guide = (ROOT / "CONTRIBUTING.md").read_text().partition("### Outside this repository")[2]
     example = guide.partition("```python")[2].partition("```")[0]
     run(path, "-O", "-c", f"{example}\ntest_our_parts_keep_the_contracts()")
     found = run(path, "-c", "from zennas.testing import check_space; print(check_space('acme'))")
@@ -86,7 +86,7 @@ for name in ("odd", "seeded"):
         print(error)
 """
     assert run(path, "-O", "-c", code).splitlines() == [
-        "score_is_finite_and_inside_its_interval: ProxyError: proxy odd gives nan: not finite",
+        "score_is_finite_and_inside_its_interval: ProxyError: proxy odd returns nan, expected a finite number",
         "`random` of seeded, by its scores from two seeds: False, expected True",
     ]
 

@@ -1,4 +1,4 @@
-"""The functions that scripts and notebooks call, and that the command line calls too."""
+"""The functions for scripts and notebooks; the command line calls them, too."""
 
 from __future__ import annotations
 
@@ -50,15 +50,24 @@ def search(
     watcher: Watcher = NoWatcher(),
     **settings: Any,
 ) -> SearchResult:
-    """Search for the best structure within the budget.
+    """Search for the best structure within the budget, and return the result.
 
-    Budgets are whole numbers, 1e6 among them, or text like "1M"; at least one is needed. budget_latency_ms:
-    milliseconds an image on the device of `latency_backend`, "predictor:PROFILE" or a back end that measures every
-    candidate; for several devices both are lists. latency_batch_size: images at a time, None for the profile's own,
-    or 1. executor, workers, address: where candidates are evaluated, see `ExecutorSettings`; they change nothing but
-    the time. `settings` are the further fields of `SearchSettings`, and the options of its strategy. The run is kept in
-    `save_dir`, or in a new folder in `runs/`; with `go_on` a run of the same settings that is there is continued.
-    Raises BudgetError where nothing fits, WrongSettingError, and what `zennas.searching.runner.start` raises.
+    search_space: a name, or a .py file that defines `gen_search_space`.
+    budget_params, budget_flops, max_layers: upper limits, as whole numbers (also 1e6) or text like "1M". At least one
+        limit is needed, which can also be one of latency.
+    budget_latency_ms: upper limit of the latency, in milliseconds per image; a list for several devices.
+    latency_backend: the source of the latency: "predictor:PROFILE", or a back end that measures every candidate; a list
+        for several devices.
+    latency_batch_size: batch size of the latency; None for that of the profile, otherwise 1.
+    save_dir: folder of the run; None for a new one in `runs/`.
+    go_on: whether to continue an existing run in `save_dir`, which must have the same settings.
+    executor, workers, address: where candidates are evaluated, see `ExecutorSettings`; the result does not depend on
+        them.
+    watcher: follows the progress.
+    settings: further fields of `SearchSettings`, and options of its strategy.
+
+    Raises BudgetError if nothing fits the budget, WrongSettingError if a setting is not valid, StoreError if `save_dir`
+    contains a run already (without `go_on`), and what `zennas.searching.runner.start` raises.
     """
     budget = Budget(
         _count("budget_params", budget_params),
@@ -81,7 +90,12 @@ def search_with(
     executor: ExecutorSettings = ExecutorSettings(),
     watcher: Watcher = NoWatcher(),
 ) -> SearchResult:
-    """`search` with settings that are complete, from a file of settings for one. Raises what `search` raises."""
+    """Search with complete settings, for example from a file of settings, and return the result.
+
+    go_on: whether to continue an existing run in `save_dir`, which must have the same settings.
+
+    Raises WrongSettingError if the budget is empty, and what `search` raises.
+    """
     if not settings.budget:
         raise WrongSettingError(
             "a search needs a budget: params, flops, layers or latency "
@@ -103,9 +117,11 @@ def continue_search(
     workers: int | None = None,
     address: str | None = None,
 ) -> SearchResult:
-    """Carry on with a search that was cut short; a finished one is only read.
+    """Continue a search that was interrupted, and return its result; a finished search is only read.
 
-    executor, workers, address: where candidates are evaluated, as for `search`; they may differ from before.
+    executor, workers, address: where candidates are evaluated, see `ExecutorSettings`; they may differ from those of
+        the first part.
+
     Raises what `zennas.searching.runner.resume` raises.
     """
     resume(Path(folder), watcher, executor=ExecutorSettings(executor, workers, address))
@@ -121,11 +137,18 @@ def train(
     watcher: TrainWatcher | None = None,
     **settings: Any,
 ) -> TrainResult:
-    """Train a network: a run's best structure, a structure string, a file with one, or a published name.
+    """Train a network, and return the result with its test accuracy.
 
-    The outcome is kept in `save_dir`, else in the run's folder or a new one in `runs/`. `settings` are fields of
-    `training.recipe.Recipe`, `training.job.TrainingJob` and `training.job.RunOptions`; None is the default.
-    Raises what `training.runner.train_structure` raises, TypeError for a setting that there is not.
+    target: a structure string, a file that contains one, the folder of a run (its best structure), or a model name from
+        the zoo.
+    dataset: a name, a folder of images, or an .npz file of JPEGs.
+    save_dir: folder for the result; None for the folder of the run, or a new one in `runs/`.
+    distillation: settings of the teacher; None to train with labels only.
+    watcher: follows the progress.
+    settings: fields of `training.recipe.Recipe`, `training.job.TrainingJob` and `training.job.RunOptions`; None means
+        the default.
+
+    Raises TypeError for an unknown setting, and what `training.runner.train_structure` raises.
     """
     from zennas.named.structures import resolve
     from zennas.training.loop import NoWatcher as Silent
@@ -144,12 +167,15 @@ def train(
 
 
 def _fields_of(kind: Any, settings: dict[str, Any]) -> dict[str, Any]:
-    """Take the settings that are fields of a dataclass out of all."""
+    """Remove the settings that are fields of a dataclass from `settings`, and return them."""
     return {field.name: settings.pop(field.name) for field in fields(kind) if field.name in settings}
 
 
 def training_folder(target: str | Path, dataset: str, save_dir: str | Path | None = None) -> Path:
-    """Where `train` keeps its outcome. Raises what `structures.resolve` raises, WrongSettingError."""
+    """Return the folder in which `train` keeps its result.
+
+    Raises what `structures.resolve` raises, and WrongSettingError if processes share a training without `save_dir`.
+    """
     from zennas.named.structures import resolve
 
     return _training_folder(None if save_dir is not None else resolve(str(target)).run, dataset, save_dir)
@@ -162,7 +188,7 @@ def _training_folder(run: Path | None, dataset: str, save_dir: str | Path | None
     if run is not None:
         return run / label
     if "RANK" in os.environ:
-        raise WrongSettingError("processes that share a training need one folder: say which with --save-dir")
+        raise WrongSettingError("processes that share a training need the same folder: name it with --save-dir")
     return new_folder(label)
 
 
@@ -175,13 +201,19 @@ def evaluate(
     progress: AccuracyProgress | None = None,
     **settings: Any,
 ) -> EvaluationResult:
-    """Accuracy of a trained model on the test images of a data set.
+    """Measure the accuracy of a trained model on the test images of a data set, and return the result.
 
-    model: the folder of a training, that of a search with one training in it, or a name of the zoo. dataset: as
-    `zennas.data.open_set` takes it, None for the one that the model is for; data_folder: where CIFAR or ImageNet is.
-    checkpoint: a file with other weights. told: is called as it goes on. `settings` are the fields of
-    `accuracy.evaluation.How`: batch_size, precision, device, workers, skip_corrupt, resolution.
-    Raises TargetError, UnknownNameError, CheckpointError, DataError, WrongSettingError, DeviceError, EvaluationError.
+    model: the folder of a training or of a search that contains one training, or a model name from the zoo.
+    dataset: a name or path for `zennas.data.open_set`; None for the data set of the model.
+    data_folder: folder of CIFAR or ImageNet.
+    checkpoint: a file with other weights.
+    progress: called now and then with the images done, their total, and top-1 so far in percent.
+    settings: fields of `accuracy.settings.EvaluationSettings`: batch_size, precision, device, workers, skip_corrupt,
+        resolution.
+
+    Raises TargetError or UnknownNameError if there is no such model, CheckpointError if its weights do not fit,
+    DataError if the images are missing, WrongSettingError or DeviceError if a setting is not valid, and EvaluationError
+    if the accuracy cannot be measured.
     """
     from zennas.accuracy.evaluation import evaluate_model
     from zennas.accuracy.settings import EvaluationSettings
@@ -206,13 +238,21 @@ def export(
     progress: WorkProgress = lambda done, total, note: None,
     **options: str | int | None,
 ) -> Exported:
-    """Write a trained network as a file for other programs, after the file was checked against PyTorch.
+    """Write a trained network to a file for other programs, after the file was checked against PyTorch.
 
-    network: the folder of a run or training, or a name of the zoo. format: see `zennas.exporting.FORMATS`. out: the
-    file; None for export/ in the run's folder, or this folder for a model of the zoo. checkpoint: a file with other
-    weights. dataset, data_folder: images as `zennas.data.open_set` names them; accuracy is measured on its test images,
-    and INT8 is calibrated with `calibration_images` of its training images (None: 256). options: of the format.
-    Raises ExportError, UnavailableError, WrongSettingError, LatencyError, TargetError, DataError; nothing is written
+    network: the folder of a run or training, or a model name from the zoo.
+    format: a name in `zennas.exporting.FORMATS`.
+    out: the file; None for export/ in the folder of the run, or the current folder for a model of the zoo.
+    checkpoint: a file with other weights.
+    dataset, data_folder: images for `zennas.data.open_set`; test images measure accuracy, training images calibrate
+        INT8.
+    calibration_images: number of training images for the calibration of INT8; None for 256.
+    skip_corrupt: whether to leave out images that cannot be read.
+    overwrite: whether to replace existing files.
+    progress: called with the steps done, their total, and a note.
+    options: options of the format.
+
+    Raises ExportError, UnavailableError, WrongSettingError, LatencyError, TargetError or DataError; nothing is written
     then.
     """
     from zennas.exporting import runner
@@ -243,12 +283,16 @@ def correlate(
     watcher: CorrelateWatcher | None = None,
     **settings: Any,
 ) -> CorrelateResult:
-    """How well proxies rank the architectures of a table of accuracies, with intervals, beside FLOPs, params, layers.
+    """Correlate the scores of proxies with a table of accuracies, next to FLOPs, params and layers; with intervals.
 
-    `settings` are the further fields of `CorrelateSettings`. executor, workers, address: where networks are scored, see
-    `ExecutorSettings`; they change nothing but the time.
-    The run is kept in `save_dir`, or in a new folder in `runs/`; with `go_on` a run of the same settings that is there
-    already is continued. Raises WrongSettingError, and what `correlate.runner.start` raises.
+    table: a CSV file of accuracies, or the folder of NATS-Bench.
+    save_dir: folder of the run; None for a new one in `runs/`.
+    go_on: whether to continue an existing run in `save_dir`, whose settings may differ only in the proxies.
+    executor, workers, address: where networks are scored, see `ExecutorSettings`; the result does not depend on them.
+    watcher: follows the progress.
+    settings: further fields of `CorrelateSettings`.
+
+    Raises WrongSettingError if a setting is not valid, and what `zennas.correlation.runner.start` raises.
     """
     from zennas.correlation import runner
     from zennas.correlation.result import read_result
@@ -272,9 +316,11 @@ def continue_correlate(
     workers: int | None = None,
     address: str | None = None,
 ) -> CorrelateResult:
-    """Carry on with a correlation that was cut short; a finished one is only read.
+    """Continue a correlation that was interrupted, and return its result; a finished correlation is only read.
 
-    executor, workers, address: where networks are scored, as for `correlate`; they may differ from before.
+    executor, workers, address: where networks are scored, see `ExecutorSettings`; they may differ from those of the
+        first part.
+
     Raises what `zennas.correlation.runner.resume` raises.
     """
     from zennas.correlation import runner
@@ -285,7 +331,7 @@ def continue_correlate(
 
 
 def new_folder(label: str, parent: Path = RUNS) -> Path:
-    """A folder name in `parent` that is not taken: label, date and time."""
+    """Return the path of a folder in `parent` that does not exist yet, named after label, date and time."""
     stem = f"{label}-{time.strftime('%Y%m%d-%H%M%S')}"
     folder, number = parent / stem, 2
     while folder.exists():
@@ -300,12 +346,12 @@ def _folder(save_dir: str | Path | None) -> Path | None:
 
 
 def _count(name: str, value: float | str | None) -> int | None:
-    """A budget as people give it: 1000000, 1e6, "1M"."""
+    """Parse a budget: 1000000, 1e6 or "1M"."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise WrongSettingError(f"{name} is {value!r}, expected a whole number, or text like '1M'")
-    # repr of a float is the shortest text that says the same, 1e+16 and nan included.
+    # The repr of a float is the shortest text of its value, which works for 1e+16 and nan, too.
     try:
         return parse_count(value if isinstance(value, str) else repr(value).removesuffix(".0"))
     except ValueError as error:

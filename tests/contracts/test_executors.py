@@ -28,9 +28,9 @@ def test_contract_of_a_cluster(contract: Any, part: Any) -> None:
 
 
 def test_wrong_settings() -> None:
-    with pytest.raises(WrongSettingError, match="workers is 2, and the executor serial has one: take pool"):
+    with pytest.raises(WrongSettingError, match="workers is 2, but the executor serial has only one: choose pool"):
         ExecutorSettings("serial", 2)
-    with pytest.raises(WrongSettingError, match="is for the executor ray: add --executor ray"):
+    with pytest.raises(WrongSettingError, match="is only for the executor ray: add --executor ray"):
         ExecutorSettings(address="auto")
     with pytest.raises(WrongSettingError, match="workers is 0, expected"):
         ExecutorSettings(workers=0)

@@ -47,8 +47,8 @@ def test_counts_are_read(text: str, value: int) -> None:
         ("-inf", "out of range"),
         ("1e99", "out of range; .* at least 1"),
         ("1e999999", "out of range"),
-        ("1.5", "is not whole"),
-        ("1,5M", "is no number"),
+        ("1.5", "is not a whole number"),
+        ("1,5M", "is not a number"),
         ("3", "from 5 to 9"),
     ],
 )
@@ -108,8 +108,8 @@ def test_targets(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     for text, message in {
         "zennet_cifar10_model_size1M": "did you mean",
-        "nonsense": "nothing to work on",
-        "": "nothing to work on",
+        "nonsense": "is not a network: ",
+        "": "is not a network: ",
         str(tmp_path / "empty.txt"): "is empty",
         str(tmp_path / "binary"): "cannot be read",
         str(tmp_path / "more.txt"): r"more\.txt, column \d+: unknown block 'second'",
@@ -118,7 +118,7 @@ def test_targets(tmp_path: Path) -> None:
             resolve(text)
     with pytest.raises(ParseError):
         resolve("ConvKX(3,8,4,1)" * 200)
-    with pytest.raises(StoreError, match="holds no run"):
+    with pytest.raises(StoreError, match="contains no run"):
         resolve(str(tmp_path))
 
 

@@ -90,7 +90,7 @@ def export(
     from zennas.cli.progress import counting_progress
     from zennas.cli.render import print_json
 
-    with counting_progress("exporting", "; nothing was written") as progress:
+    with counting_progress("exporting", "; nothing was written") as told:
         made = run_export(
             network,
             format,
@@ -101,7 +101,7 @@ def export(
             calibration_images=calibration_images,
             skip_corrupt=skip_corrupt,
             overwrite=overwrite,
-            progress=progress,
+            progress=told,
             target=target,
             precision=precision,
             max_batch=max_batch,

@@ -1,4 +1,4 @@
-"""What every part of the application needs: errors, settings, numbers as people write them, files, the environment.
+"""What all parts of the application need: errors, settings, numbers as text, files, and the environment.
 
-Nothing here knows what a network is. All other rooms may import this one; it imports none of them.
+Nothing here depends on networks. All other rooms may import this one; it imports none of them.
 """

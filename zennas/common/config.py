@@ -1,7 +1,7 @@
-"""Files of settings, as TOML: what `--config` reads, and what every run writes so that it can be repeated.
+"""Files of settings in TOML: `--config` reads them, and every run writes one so that it can be repeated.
 
-The fields of dataclasses stand at the top, each under its name; a field that holds a dataclass is a table. What is
-None is left out.
+The fields of dataclasses are at the top level, by name; a field that contains a dataclass is a table. Settings that are
+None are left out.
 
     dataset = "digits"
 
@@ -29,25 +29,29 @@ else:
     import tomli as tomllib
 
 SETTINGS_FILE = "settings.toml"
-"""In the folder of a run: the settings that repeat it."""
+"""The file in the folder of a run with the settings that repeat it."""
 
 
 class ConfigError(WrongSettingError):
-    """A file of settings that cannot be read, or that says what cannot be."""
+    """A file of settings cannot be read, or contains a setting that is not valid."""
 
 
 def read_config(path: Path, *kinds: type, also: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The settings in a file: by field of the dataclasses `kinds`; those of inner dataclasses in dicts of their own.
+    """Return the settings in a file by field of the dataclasses `kinds`; inner dataclasses are nested dictionaries.
 
-    Only what the file says is there. also: further names at the top, each of text. Kind, range and choices of each are
-    checked. Raises ConfigError naming file, setting, value and what was expected.
+    The result only contains settings that are in the file.
+
+    also: names of further texts that are allowed at the top level.
+
+    Raises ConfigError naming the file, the setting, its value and what was expected, if the file cannot be read or a
+    setting has the wrong type, range or choice.
     """
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from None
-    except ValueError as error:  # of TOML, and of UTF-8
-        raise ConfigError(f"{path} is no TOML file: {' '.join(str(error).split())}") from None
+    except ValueError as error:  # from TOML or UTF-8
+        raise ConfigError(f"{path} is not a TOML file: {' '.join(str(error).split())}") from None
     texts = {name: found.pop(name) for name in also if name in found}
     for name, value in texts.items():
         if not isinstance(value, str) or not value:
@@ -57,12 +61,12 @@ def read_config(path: Path, *kinds: type, also: tuple[str, ...] = ()) -> dict[st
 
 
 def write_config(path: Path, *instances: Any, also: Mapping[str, str] | None = None) -> None:
-    """Write the settings of dataclasses as `read_config` reads them, whole or not at all. Raises OSError."""
+    """Write the settings of dataclasses to a file for `read_config`, completely or not at all. Raises OSError."""
     write_text(path, config_text(*instances, also=also))
 
 
 def config_text(*instances: Any, also: Mapping[str, str] | None = None) -> str:
-    """The same as text."""
+    """Return the settings of dataclasses as the text of a file for `read_config`."""
     content: dict[str, Any] = dict(also or {})
     for instance in instances:
         content |= _table(instance)

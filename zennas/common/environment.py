@@ -1,4 +1,4 @@
-"""Where a run was made: versions and machine, for the record. No torch."""
+"""Where a run was made: versions and machine, for the record. Does not import torch."""
 
 from __future__ import annotations
 

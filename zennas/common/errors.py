@@ -1,7 +1,7 @@
-"""The errors that the whole application shares. The kinds of a single room stand in that room and derive from these.
+"""The errors that the whole application shares. Errors of a single room are defined there and derive from these.
 
-`ZennasError` is the base of all errors of this project, those of `PlainNet` and its siblings too. The command line
-tells them by it from errors of a library.
+`ZennasError` is the base of all errors of this project, including those of `PlainNet` and the other packages. It lets
+the command line tell them from errors of libraries.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ __all__ = ["SettingsError", "WrongSettingError", "ZennasError"]
 
 
 class SettingsError(ZennasError, ValueError):
-    """Settings that contradict each other or cannot be read."""
+    """Settings contradict each other or cannot be read."""
 
 
 class WrongSettingError(SettingsError):
-    """A setting of the wrong kind or out of its range, or one that is missing."""
+    """A setting is missing, has the wrong type or is out of range."""

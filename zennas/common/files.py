@@ -1,4 +1,4 @@
-"""Where results may be written. `PlainNet/files.py` writes them."""
+"""Checks of the places that results are written to. `PlainNet/files.py` writes them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 
 def check_writable(folder: Path) -> None:
-    """See that `folder` can be made and written to, leaving nothing behind. Raises OSError that says which it is."""
+    """Check that `folder` can be created and written to; leaves no files. Raises OSError naming the folder if not."""
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         remove_empty(made)
-        raise OSError(f"cannot make the folder {folder}: {error.strerror}") from None
+        raise OSError(f"cannot create the folder {folder}: {error.strerror}") from None
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass

@@ -1,4 +1,4 @@
-"""What settings may be: kinds and ranges, checked before any work begins."""
+"""Checks of the types and ranges of settings, before any work starts."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import math
 from zennas.common.numbers import LARGEST, range_text
 
 MAX_RESOLUTION = 2048
-"""Side of the largest input image; beyond it activations take gigabytes, and counts mean little."""
+"""Side of the largest input image in pixels; beyond it, activations take gigabytes."""
 
 
 def check_whole(
     name: str, value: object, error: type[Exception], *, least: int = 1, most: int = LARGEST, unit: str = ""
 ) -> None:
-    """Raise `error` naming value and range unless `value` is an int in it; True and 3.0 are none."""
+    """Raise `error`, naming value and range, unless `value` is an int from `least` to `most`; True and 3.0 are not."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise error(f"{name} is {value!r}, expected a whole number {range_text(least, most)}{unit}")
     if not least <= value <= most:
@@ -21,12 +21,12 @@ def check_whole(
 
 
 def check_resolution(value: object, error: type[Exception]) -> None:
-    """Raise `error` unless `value` is a side that input images may have."""
+    """Raise `error` unless `value` is a valid side of input images, in pixels."""
     check_whole("resolution", value, error, most=MAX_RESOLUTION, unit=" pixels")
 
 
 def check_number(name: str, value: object, error: type[Exception], *, least: float = 0, most: float = math.inf) -> None:
-    """Raise `error` naming value and range unless `value` is a finite int or float in it."""
+    """Raise `error`, naming value and range, unless `value` is a finite int or float from `least` to `most`."""
     bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
     if least == -math.inf:
         bounds = "" if most == math.inf else f"of at most {most}"
@@ -37,7 +37,7 @@ def check_number(name: str, value: object, error: type[Exception], *, least: flo
 
 
 def check_kind(name: str, value: object, kind: type, error: type[Exception]) -> None:
-    """Raise `error` unless `value` is of that type: bool or str."""
+    """Raise `error` unless `value` has the type `kind`, which is bool or str."""
     if not isinstance(value, kind):
         expected = {bool: "True or False", str: "text"}[kind]
         raise error(f"{name} is {value!r}, expected {expected}")

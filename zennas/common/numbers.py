@@ -1,4 +1,4 @@
-"""Numbers as people write them: `1e6`, `1M`, `400m`, `1.5G`, and back."""
+"""Numbers as people write them, such as `1e6`, `1M`, `400m` and `1.5G`."""
 
 from __future__ import annotations
 
@@ -13,20 +13,23 @@ _BETWEEN_THOUSANDS = re.compile(r"(?<=[0-9])[,_](?=[0-9]{3}(?![0-9]))")  # not t
 
 
 def parse_count(text: str, least: int = 1, most: int = LARGEST) -> int:
-    """The whole number from `least` to `most` that `1000000`, `1e6`, `1M` or `1,000,000` says; raises ValueError."""
+    """Return the whole number that a text like `1000000`, `1e6`, `1M` or `1,000,000` stands for.
+
+    Raises ValueError if it is not a whole number from `least` to `most`.
+    """
     expected = f"expected a whole number {range_text(least, most)}"
     plain = _BETWEEN_THOUSANDS.sub("", text.strip())
     found = _NUMBER.fullmatch(plain)
     if found is None:
         if _NOT_FINITE.fullmatch(plain):
             raise ValueError(f"{text[:80]!r} is out of range; {expected}")
-        raise ValueError(f"{text[:80]!r} is no number; {expected}, like 1000, 1e3 or 1k")
+        raise ValueError(f"{text[:80]!r} is not a number; {expected}, like 1000, 1e3 or 1k")
     mantissa, exponent, suffix = found.groups()
     value = Decimal(f"{mantissa}e{int(exponent or 0) + _SUFFIXES[suffix.lower()]}")  # exact, however many digits
     if not least <= value <= most:
         raise ValueError(f"{text[:80]!r} is out of range; {expected}")
     if value != value.to_integral_value():
-        raise ValueError(f"{text[:80]!r} is not whole; {expected}")
+        raise ValueError(f"{text[:80]!r} is not a whole number; {expected}")
     return int(value)
 
 
@@ -35,7 +38,7 @@ def range_text(least: int, most: int) -> str:
 
 
 def format_count(value: float) -> str:
-    """`994674` as `995k`, `485713920` as `486M`: three significant digits."""
+    """Return a number with three significant digits: `995k` for 994674, `486M` for 485713920."""
     for size, suffix in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
         if value >= size * 0.9995:
             return f"{value / size:.3g}{suffix}"
@@ -43,10 +46,10 @@ def format_count(value: float) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 layer`, `18 layers`, `1,437 images`."""
+    """Return a number with its noun: `1 layer`, `18 layers`, `1,437 images`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def in_milliseconds(seconds: float) -> float:
-    """As people write it: 1.2e-3 s is 1.2 ms, not 1.1999999999999997."""
+    """Return seconds as milliseconds, rounded: 1.2e-3 s is 1.2 ms, not 1.1999999999999997."""
     return float(f"{seconds * 1000:.12g}")

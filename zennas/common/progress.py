@@ -1,4 +1,4 @@
-"""Who wants to know how far a long piece of work is."""
+"""Callbacks that follow the progress of long tasks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ __all__ = ["AccuracyProgress", "WorkProgress", "unwatched"]
 
 
 class AccuracyProgress(Protocol):
-    """Is called now and then with the images done, of how many, and top-1 so far in per cent."""
+    """Called now and then with the images done, their total, and top-1 so far in percent."""
 
     def __call__(self, done: int, total: int, top1: float, /) -> None: ...

@@ -1,4 +1,4 @@
-"""Settings said once: a dataclass's field carries default, help, range and choices, and everything else follows.
+"""Settings: the field of a dataclass carries default, help, range and choices; everything else is derived from it.
 
     @dataclass(frozen=True)
     class Recipe:
@@ -7,8 +7,8 @@
         def __post_init__(self) -> None:
             check(self, RecipeError)
 
-From it follow the checks (`check`), files of settings (`config.py`), JSON, comparisons and the tables of the docs
-(`settings_text.py`), the flags of the command line (`zennas/cli/derived.py`) and of Zen-NAS's programs
+These are derived: checks (`check`), files of settings (`config.py`), JSON, comparisons and the tables of the docs
+(`settings_text.py`), and the flags of the command line (`zennas/cli/derived.py`) and of Zen-NAS's programs
 (`zennas/legacy/derived.py`).
 """
 
@@ -34,13 +34,19 @@ _NOUNS = {int: "whole numbers", float: "numbers", str: "names", Path: "paths", b
 
 @dataclass(frozen=True)
 class Setting:
-    """What a field says of itself besides its type and default.
+    """Everything about a setting except its type and default.
 
-    help: a sentence. least, most: the ends of its range, both allowed; above: a lower end that is not. choices: the
-    names that it may have. unit: of the number, such as "pixels". panel: heading that the flag stands under. metavar:
-    what help calls the flag's value. shown: what help shows as default, where the default says nothing (None, mostly).
-    flag: with its dashes, where it is not the field's name; "" for a setting without a flag. existing: the name of a
-    file that has to be there, on the command line. stored: whether files of settings have it.
+    help: a sentence.
+    least, most: the ends of its range, inclusive.
+    above: a lower end, exclusive.
+    choices: the allowed names.
+    unit: the unit of a number, such as "pixels".
+    panel: the heading of the flag in help.
+    metavar: the name of the flag's value in help.
+    shown: the default in help, if the actual default (mostly None) explains nothing.
+    flag: the flag with its dashes, if it differs from the field's name; "" for a setting without a flag.
+    existing: whether the command line requires the file to exist.
+    stored: whether files of settings contain it.
     """
 
     help: str
@@ -58,7 +64,7 @@ class Setting:
 
     @property
     def choices_text(self) -> str:
-        """As in a sentence: sgd, adam or rmsprop."""
+        """The choices as in a sentence: sgd, adam or rmsprop."""
         *others, last = self.choices
         return f"{', '.join(others)} or {last}" if others else last
 
@@ -84,10 +90,10 @@ def setting(
     existing: bool = False,
     stored: bool = True,
 ) -> Any:
-    """A dataclass's field with a default and all that `Setting` says; its type is the field's annotation.
+    """Return a field of a dataclass with a default and the attributes of `Setting`; the annotation gives its type.
 
-    Kinds: bool, int, float, str, Path; tuples of them, `tuple[int, ...]`; each also `| None`. A field may also hold a
-    mapping from names to values, which is a table in files and has no flag.
+    Allowed types are bool, int, float, str and Path, and tuples of them like `tuple[int, ...]`; each also as `| None`.
+    A field can also be a mapping from names to values, which is a table in files and has no flag.
     """
     said = Setting(help, least, most, above, choices, unit, panel, metavar, shown, flag, existing, stored)
     return field(default=default, metadata=said.metadata)
@@ -95,7 +101,7 @@ def setting(
 
 @dataclass(frozen=True)
 class Kind:
-    """A field's type: `of`, or None (optional), or a tuple of such (many). of: a scalar's type, or a dataclass."""
+    """The type of a field: `of`, `of | None` (optional) or a tuple of `of` (many). of: a scalar or a dataclass."""
 
     of: type
     optional: bool = False
@@ -109,7 +115,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Described:
-    """A field with what it says. setting: empty for one that holds a dataclass with settings of its own."""
+    """A field with its setting, which is empty if the field contains a dataclass with settings of its own."""
 
     name: str
     kind: Kind
@@ -122,19 +128,19 @@ class Described:
 
     @property
     def flag(self) -> str:
-        """With its dashes; "" where there is none."""
+        """The flag with its dashes; "" if there is none."""
         if self.kind.nested:
             return ""
         return f"--{self.name.replace('_', '-')}" if self.setting.flag is None else self.setting.flag
 
     @property
     def label(self) -> str:
-        """What messages call it where they speak of flags."""
+        """The name in messages that speak of flags."""
         return (self.flag or self.name).removeprefix("--").replace("_", "-")
 
 
 def described(kind: type) -> tuple[Described, ...]:
-    """The fields of a dataclass that are settings, or hold dataclasses with settings, in their order."""
+    """Return the fields of a dataclass that are settings, or contain dataclasses with settings, in order."""
     return _described(kind)
 
 
@@ -150,10 +156,11 @@ def _described(kind: Any) -> tuple[Described, ...]:
 
 
 def check(instance: object, error: type[Exception] = SettingsError, *, flags: bool = False) -> None:
-    """Check kind, range and choices of every setting of a dataclass, for its `__post_init__`; lists become tuples.
+    """Check the type, range and choices of every setting of a dataclass, in its `__post_init__`; lists become tuples.
 
-    Raises `error` naming value, limit and way out. flags: whether messages call a setting by its flag (`batch-size`)
-    instead of its field's name (`batch_size`).
+    flags: whether messages name a setting by its flag (`batch-size`) instead of its field (`batch_size`).
+
+    Raises `error` naming the value, the limit and the way out.
     """
     for one in described(type(instance)):
         if not one.kind.nested:
@@ -164,7 +171,7 @@ def check(instance: object, error: type[Exception] = SettingsError, *, flags: bo
 
 
 def checked_value(one: Described, value: Any, error: type[Exception], name: str) -> Any:
-    """The value, with lists as tuples, and text as a path where that is wanted. Raises `error` calling it `name`."""
+    """Return the value with lists as tuples, and texts as paths where needed. Raises `error` using `name`."""
     if value is None and one.kind.optional:
         return None
     if one.kind.of is dict:
@@ -179,7 +186,7 @@ def checked_value(one: Described, value: Any, error: type[Exception], name: str)
 
 
 def from_values(kind: type[T], values: Mapping[str, Any]) -> T:
-    """The dataclass with these values; mappings become the dataclasses of its fields. Raises what it raises itself."""
+    """Return the dataclass with these values; mappings become inner dataclasses. Raises what the dataclass raises."""
     made: dict[str, Any] = dict(values)
     for one in described(kind):
         inner = made.get(one.name)
@@ -215,7 +222,7 @@ def _checked_item(one: Described, value: Any, error: type[Exception], name: str)
 
 
 def whole_range(said: Setting) -> tuple[int, int]:
-    """The ends of a whole number's range."""
+    """Return the ends of the range of a whole number."""
     return (
         -LARGEST if said.least is None else int(said.least),
         LARGEST if said.most is None else int(said.most),
@@ -238,7 +245,7 @@ def _check_float(one: Described, value: Any, error: type[Exception], name: str) 
 
 
 def _kind(hint: Any) -> Kind:
-    """Of an annotation; its `of` is object where it is none of those that settings have."""
+    """The kind of an annotation; `of` is object if settings cannot have this type."""
     if get_origin(hint) in (Union, types.UnionType):
         parts = [part for part in get_args(hint) if part is not type(None)]
         inner = _kind(parts[0]) if len(parts) == 1 else Kind(object)

@@ -1,4 +1,4 @@
-"""Settings as text: as JSON, what differs between two, and as a table for the docs. `settings.py` has what they are."""
+"""Settings as text: JSON, the differences of two, and tables for the docs. `settings.py` defines settings."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _LONGEST = 200
 
 
 def to_json(instance: Any) -> dict[str, Any]:
-    """All fields of a dataclass, of JSON's kinds: tuples as lists, paths and whatever else as text."""
+    """Return all fields of a dataclass as JSON values: tuples as lists, and paths and other objects as text."""
     return {one.name: _json(getattr(instance, one.name)) for one in fields(instance)}
 
 
 def restored(kind: type[T], stored: Any) -> T:
-    """Settings of that dataclass, from a run's JSON. Raises SettingsError where they are of another version."""
+    """Return the dataclass `kind` from the JSON of a run. Raises SettingsError if another version wrote it."""
     if not isinstance(stored, dict):
         raise SettingsError("the run has no settings")
     unknown = stored.keys() - {one.name for one in fields(kind)}  # type: ignore[arg-type]  # a dataclass
@@ -33,9 +33,10 @@ def restored(kind: type[T], stored: Any) -> T:
 
 
 def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """What differs, each as "lr 0.05, not 0.1": what `ours` has, and what `theirs` has instead.
+    """Return the differences of two sets of settings, each as "lr 0.05, not 0.1": the value in `ours`, then in
+    `theirs`.
 
-    Both are of JSON's kinds. Of nested settings the innermost name is said, with the outer ones where two have it.
+    Both are JSON values. A nested setting is named by its innermost name, or by its full path if that is ambiguous.
     """
     found = _differing(ours, theirs, ())
     innermost = [name for path in {*_paths(ours, ()), *_paths(theirs, ())} for name in path[-1:]]
@@ -46,13 +47,13 @@ def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]
 
 
 def flag_help(one: Described) -> str:
-    """The help of a flag, with its choices."""
+    """Return the help of a flag, including its choices."""
     said = one.setting
     return f"{said.help.removesuffix('.')}: {said.choices_text}." if said.choices else said.help
 
 
 def default_text(one: Described) -> str:
-    """What a setting is where nothing is said, for people."""
+    """Return the default of a setting as text for users."""
     if one.setting.shown is not None:
         return one.setting.shown
     if one.required:
@@ -65,7 +66,7 @@ def default_text(one: Described) -> str:
 
 
 def range_words(one: Described) -> str:
-    """The range of a number, for people; "" where there is none."""
+    """Return the range of a number as text for users; "" if there is none."""
     said = one.setting
     if said.above is not None:
         words = f"above {said.above:g}" if said.most is None else f"above {said.above:g}, at most {said.most:g}"
@@ -77,7 +78,7 @@ def range_words(one: Described) -> str:
 
 
 def markdown_table(kind: type) -> str:
-    """The settings of a dataclass as a Markdown table: name, flag, default, range, what it is."""
+    """Return the settings of a dataclass as a Markdown table: name, flag, default, range and description."""
     rows = ["| setting | flag | default | range | what it is |", "|---|---|---|---|---|"]
     for one in described(kind):
         if not one.kind.nested:

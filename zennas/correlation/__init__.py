@@ -1,1 +1,1 @@
-"""How well proxies rank networks that somebody has trained: `settings.py`, then `runner.py`, `result.py`."""
+"""How well proxies rank trained networks: `settings.py`, then `runner.py` (the steps) and `result.py` (the outcome)."""

@@ -1,7 +1,7 @@
 """The batches that networks are scored on: noise, a data set, a folder of images, or an .npz file of JPEGs.
 
-Batches are drawn from the seed of their repetition. Where the images have another number of classes than the
-networks, labels are drawn at random; `Drawn.note` says so.
+The seed of each repetition draws its batch. If the images and the networks have different numbers of classes, the
+labels are random, and `Drawn.note` says so.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ from zennas.data.base import Shown
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """A batch for each repetition, and what they are of, for the protocol."""
+    """One batch for each repetition, and a note on their images for the protocol."""
 
     batches: tuple[ImageBatch, ...]
     note: str
 
     @property
     def digest(self) -> str:
-        """A fingerprint: a run that is continued has to see the same images."""
+        """A digest, because a run that is continued must use the same images."""
         found = hashlib.sha256()
         for batch in self.batches:
             found.update(batch.images.tobytes() + batch.labels.tobytes())
         return found.hexdigest()
 
     def to_json(self) -> dict[str, str]:
-        """What a run stores of it."""
+        """Return what a run stores."""
         return {"note": self.note, "digest": self.digest}
 
 
 def draw_batches(settings: CorrelateSettings) -> Drawn:
-    """Raises DataError saying what was looked for."""
+    """Return the batches for these settings. Raises DataError if there are no such images, or too few."""
     classes = settings.num_classes or 1
     seeds = [settings.seed + repeat for repeat in range(settings.seeds)]
     shape = (settings.batch_size, 3, settings.resolution, settings.resolution)
@@ -79,12 +79,12 @@ def draw_batches(settings: CorrelateSettings) -> Drawn:
 
 
 def lasting_images(data: str) -> str:
-    """What `draw_batches` takes for the same images in every folder."""
+    """Return a value of `data` for which `draw_batches` finds the same images from any folder."""
     return NOISE if data == NOISE else lasting_dataset(data)
 
 
 def _random_labels(settings: CorrelateSettings, seed: int) -> NDArray[np.int64]:
-    generator = np.random.default_rng([seed, 1])  # another stream than that of the images
+    generator = np.random.default_rng([seed, 1])  # independent of the images
     return generator.integers(settings.num_classes or 1, size=settings.batch_size, dtype=np.int64)
 
 
@@ -93,18 +93,18 @@ def _open(data: str) -> ImageSet:
     if known_dataset(data) is not None:
         try:
             return open_set(data, "train")
-        except AbsentError as error:  # where it is, is said with another flag of other commands
+        except AbsentError as error:  # the message of the error names a flag that this command does not have
             raise DataError(f"{error.where}: {error.remedy}, or choose other images with --data") from None
     if not Path(data).exists():
         raise DataError(
-            f"there is no data {data[:200]!r}, expected {NOISE}, {', '.join(names_to_open())}, a folder of images or "
+            f"there is no data set {data[:200]!r}, expected {NOISE}, {', '.join(names_to_open())}, a folder of images or "
             "an .npz file"
         )
     return open_any(Path(data))
 
 
 def _shower(images: ImageSet, resolution: int) -> Callable[[Sequence[int]], NDArray[np.float32]]:
-    """What gives the images of such numbers as networks are shown them: normalised, (N, 3, R, R) in float32."""
+    """Return a function from positions to images as networks get them: normalised, (N, 3, R, R) in float32."""
     import torch
 
     from zennas.data.preparation import Normaliser, view_of

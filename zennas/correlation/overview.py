@@ -1,4 +1,4 @@
-"""What a list of runs says of a correlation: quick to read, no statistics."""
+"""The summary of a correlation for lists of runs: quick to read, without statistics."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from zennas.correlation.settings import CorrelateSettings
 from zennas.runs.store import Store, in_use
 
 KIND = "correlate"
-"""The kind of these runs in the store."""
+"""The kind of correlations in the store."""
 SCORING = "scoring"
 FINISHED = "finished"
 
 
 @dataclass(frozen=True)
 class Overview:
-    """A correlation. scorings: how many values and failures it has stored."""
+    """The summary of a correlation. scorings: number of stored values and failures."""
 
     folder: Path
     status: str
@@ -35,7 +35,7 @@ class Overview:
 
 
 def read_overview(folder: Path) -> Overview:
-    """Raises StoreError, SettingsError."""
+    """Return the summary of the run in `folder`. Raises StoreError or SettingsError if it cannot be read."""
     with Store.read(folder) as store:
         store.require_kind(KIND)
         return Overview(
@@ -47,6 +47,6 @@ def read_overview(folder: Path) -> Overview:
 
 
 def status_of(store: Store) -> str:
-    """ "finished", "scoring" while a process works on it, or "interrupted"."""
+    """Return "finished", "scoring" if a process works on the run, or "interrupted"."""
     status = str(store.get("status"))
     return status if status == FINISHED or in_use(store.folder) else "interrupted"

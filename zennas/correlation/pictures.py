@@ -1,4 +1,4 @@
-"""Scatter pictures: an accuracy against a score, a dot an architecture. Needs matplotlib, the extra `plot`."""
+"""Scatter plots of accuracy against score, with one dot per architecture. Needs matplotlib, the extra `plot`."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ WIDE = 1000.0
 
 
 def picture_name(name: str) -> str:
-    """A proxy's name as that of a file: `vote(snip+synflow)` as `vote-snip-synflow.png`."""
+    """Return the file name for a proxy: `vote-snip-synflow.png` for `vote(snip+synflow)`."""
     return re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-") + ".png"
 
 
 def write_pictures(result: CorrelateResult, folder: Path) -> None:
-    """A picture for each row with a score, in `folder`. Raises OSError."""
+    """Write one plot for each proxy that has a score to `folder`. Raises OSError."""
     for row in result.rows:
         if row.count:
             write_bytes(folder / picture_name(row.name), _scatter(result, row))
 
 
 def _scatter(result: CorrelateResult, row: Row) -> bytes:
-    from matplotlib.figure import Figure  # no pyplot: it would look for a screen
+    from matplotlib.figure import Figure  # not pyplot, which looks for a screen
 
     scores = result.scores[row.name]
     there = ~np.isnan(scores)

@@ -1,4 +1,4 @@
-"""What came of a correlation, read from its run: also of one that is under way, from the scores that there are."""
+"""The result of a correlation, read from its run; for an unfinished run, the result of the scores so far."""
 
 from __future__ import annotations
 
@@ -31,12 +31,15 @@ _FORMER_NAMES = {"layers": "depth"}
 
 @dataclass(frozen=True)
 class Row:
-    """One proxy or baseline against the accuracies.
+    """One proxy or baseline compared with the accuracies.
 
-    count: how many architectures have a score. failures: how many have none because scoring failed, error: the most
-    frequent reason, failures_last: Spearman with those ranked last, as public code does. by_seed: Spearman of each
-    seed's scores alone, where there are several. initialisation: of the weights, where networks are run: "own", which
-    are those that the network is made with, or a rule's name.
+    count: number of architectures that have a score.
+    failures: number of architectures without a score because scoring failed.
+    error: the most frequent reason of failures.
+    failures_last: Spearman with the failed architectures ranked last, as published code does.
+    by_seed: Spearman of the scores of each seed alone, if there are several.
+    initialisation: initial weights, if the proxy runs networks: "own" (those of the network itself) or the name of a
+        rule.
     """
 
     name: str
@@ -65,11 +68,14 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class CorrelateResult:
-    """A finished run, or one under way.
+    """The result of a correlation, finished or not.
 
-    status: "scoring" while a process works on it, "finished", or "interrupted". rows: baselines, then proxies, by
-    Spearman, best first. scores: by name, of each architecture of the sample, in the proxy's own direction, the mean
-    over seeds; NaN where there is none. images: what the batches are of, None where nothing was shown any.
+    status: "scoring" while a process works on it, "finished", or "interrupted".
+    rows: baselines, then proxies, by Spearman, best first.
+    scores: by name, the mean score over seeds of each architecture in the sample, in the proxy's own direction; NaN if
+        there is none.
+    done: number of networks that have all of their scores.
+    images: what the batches contain; None if no proxy uses images.
     """
 
     folder: Path
@@ -86,7 +92,7 @@ class CorrelateResult:
     environment: dict[str, Any]
 
     def row(self, name: str) -> Row:
-        """Raises KeyError."""
+        """Return the row of a proxy or baseline. Raises KeyError if there is none."""
         return {row.name: row for row in self.rows}[name]
 
     def statistics_json(self) -> dict[str, Any]:
@@ -109,12 +115,15 @@ class CorrelateResult:
 
 
 def scored_names(settings: CorrelateSettings) -> tuple[str, ...]:
-    """The proxies that networks have to be scored with, so that all of `settings.proxies` can be had."""
+    """Return the proxies that networks must be scored with to obtain all of `settings.proxies`."""
     return tuple(name for name in ensembles.parts_of(settings.proxies) if name not in COSTS)
 
 
 def read_result(folder: Path) -> CorrelateResult:
-    """Raises StoreError where there is no such run or a damaged one, SettingsError where it is of another version."""
+    """Return the result of the correlation in `folder`.
+
+    Raises StoreError if there is no such run or it is damaged, and SettingsError if another version wrote it.
+    """
     with Store.read(folder) as store:
         store.require_kind(KIND)
         try:
@@ -126,7 +135,7 @@ def read_result(folder: Path) -> CorrelateResult:
 
 
 def compute(store: Store, comparing: Callable[[int, int], None] = lambda done, total: None) -> CorrelateResult:
-    """Compare what has been scored with the accuracies; a finished run knows its statistics already."""
+    """Compare the scores so far with the accuracies; a finished run has its statistics stored."""
     settings = CorrelateSettings.from_json(store.get("settings"))
     sample = Sample.from_json(store.get("sample"))
     costs = store.costs()
@@ -158,8 +167,12 @@ def compute(store: Store, comparing: Callable[[int, int], None] = lambda done, t
 
 @dataclass(frozen=True, eq=False)
 class _Collected:
-    """Scorings put in order. values: by proxy, (sample, seeds), NaN where there is none. errors: by proxy, of each
-    position in the sample whose scoring failed. done: how many networks have all of their scorings."""
+    """Scorings in order.
+
+    values: by proxy, an array (sample, seeds); NaN if there is no value.
+    errors: by proxy, the error of each position in the sample whose scoring failed.
+    done: number of networks that have all of their scorings.
+    """
 
     values: dict[str, NDArray[np.float64]]
     errors: dict[str, dict[int, str]]
@@ -172,7 +185,7 @@ def _collect(rows: list[Scoring], sample: Sample, settings: CorrelateSettings) -
     errors: dict[str, dict[int, str]] = {name: {} for name in names}
     answered = Counter[int]()
     for row in rows:
-        if row.name not in values:  # of a proxy that was asked for before
+        if row.name not in values:  # of a proxy from earlier settings
             continue
         position = row.candidate - 1
         answered[position] += 1
@@ -192,7 +205,7 @@ def _collect(rows: list[Scoring], sample: Sample, settings: CorrelateSettings) -
 def _all_scores(
     settings: CorrelateSettings, sample: Sample, costs: list[Cost], collected: _Collected
 ) -> dict[str, NDArray[np.float64]]:
-    """Means over seeds of baselines and proxies; then rankings, of the architectures that have all the parts."""
+    """Means over seeds of baselines and proxies, then rankings of the architectures that have all parts."""
     parts = ensembles.parts_of(settings.proxies)
     scores = {name: np.array([getattr(cost, name) for cost in costs], dtype=np.float64) for name in BASELINES}
     for name in parts:
@@ -247,12 +260,12 @@ def _row(
 
 
 def direction(name: str) -> float:
-    """What to multiply a row's scores by, so that higher is better; more of a cost counts as better."""
+    """Return the factor that makes higher scores better; a higher cost counts as better."""
     return 1.0 if name in COSTS else ensembles.find(name).info.sign
 
 
 def failures_last(scores: NDArray[np.float64], accuracies: NDArray[np.float64], failed: Sequence[int]) -> float | None:
-    """Spearman of all that were scored, those that failed sharing the last place."""
+    """Return Spearman of all architectures that were tried; those that failed share the last place."""
     filled = scores.copy()
     filled[list(failed)] = -math.inf
     there = ~np.isnan(filled)
@@ -263,7 +276,7 @@ def failures_last(scores: NDArray[np.float64], accuracies: NDArray[np.float64], 
 def _by_seed(
     sign: float, values: NDArray[np.float64] | None, accuracies: NDArray[np.float64], there: NDArray[np.bool_]
 ) -> tuple[float, ...]:
-    """Spearman of each seed alone, where there are several and they differ."""
+    """Spearman of each seed alone, if there are several and they differ."""
     if values is None or values.shape[1] < 2 or there.sum() < 2:
         return ()
     each = sign * values[there].T

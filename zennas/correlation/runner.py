@@ -1,7 +1,8 @@
-"""Running a correlation: draw the sample, score it, save as it goes, compare with the accuracies, write the report.
+"""Running a correlation: draw the sample, score it, save regularly, compare with the accuracies, write the report.
 
-`start` makes a run in a folder and carries it out, `resume` continues one; `result.py` reads what came out. A run
-that is killed loses at most `SAVE_SECONDS` of work: every scoring has its own seed and is done again the same.
+`start` creates a run in a folder and carries it out, `resume` continues one, and `result.py` reads the result. A run
+that is killed loses at most `SAVE_SECONDS` of work: every scoring has its own seed, so repeating it gives the same
+value.
 """
 
 from __future__ import annotations
@@ -32,19 +33,19 @@ from zennas.searching.executors.base import ExecutorSettings, Running, Work, ope
 from ZeroShotProxy import PROXIES, ProxyError, ensembles
 
 Key: TypeAlias = tuple[int, str, int]
-"""Of a scoring: candidate, proxy, repetition."""
+"""Identifies a scoring: candidate, proxy, repetition."""
 
 SAVE_SECONDS = 1.0
 WATCH_SECONDS = 0.2
 HOPELESS = 20
-"""So many scorings that all fail, without one success, end a run."""
+"""A run ends after this many failed scorings without a single success."""
 
 
 class Watcher(Protocol):
-    """Who wants to know how a correlation is going, see `zennas/cli/progress.py`."""
+    """Follows the progress of a correlation, see `zennas/cli/progress.py`."""
 
     def scoring(self, done: int, total: int, failed: int) -> None:
-        """Called a few times a second: networks scored, of how many, and how many of their values failed."""
+        """Called a few times per second with the networks scored, their total, and the number of failed values."""
 
     def comparing(self, done: int, total: int) -> None:
         """Called before each proxy is compared with the accuracies, and at the end."""
@@ -64,10 +65,11 @@ def start(
     executor: ExecutorSettings = ExecutorSettings(),
     watcher: Watcher = NoWatcher(),
 ) -> None:
-    """Make a run in `folder` and carry it out, with the executor that is asked for, or the one that pays.
+    """Create a run in `folder` and carry it out with the given executor. If the settings are wrong, no folder is
+    created.
 
-    Raises TableError, DataError, UnknownNameError, SearchSpaceError, DeviceError or SettingsError for settings that
-    cannot be, StoreError where the folder holds a run or is in use. Wrong settings leave no folder behind.
+    Raises TableError, DataError, UnknownNameError, SearchSpaceError, DeviceError or SettingsError if a setting is not
+    valid, and StoreError if the folder contains a run or is in use.
     """
     settings = _settled(settings)
     table = read_table(settings.table)
@@ -96,11 +98,12 @@ def resume(
     watcher: Watcher = NoWatcher(),
     expected: CorrelateSettings | None = None,
 ) -> CorrelateSettings:
-    """Continue the run in `folder` to its end; a finished run is left as it is.
+    """Continue the run in `folder` to its end, and return its settings; a finished run is left unchanged.
 
-    With `expected`, the proxies may be others than before: what is known of them already is not scored again.
-    Raises SettingsError where anything else is not what the run was started with, or the images have changed;
-    StoreError, RunInUseError.
+    expected: settings that may differ from those of the run only in the proxies; existing scores are kept.
+
+    Raises SettingsError if other settings differ, or if the table or the images have changed; StoreError if there is no
+    run or it is damaged; and RunInUseError if another process uses it.
     """
     with Store.open(folder) as store:
         store.require_kind(KIND)
@@ -113,7 +116,7 @@ def resume(
         if store.get("status") == FINISHED:
             return settings
         sample = Sample.from_json(store.get("sample"))
-        if len(store.costs()) < len(sample):  # killed between the two transactions that begin a run
+        if len(store.costs()) < len(sample):  # killed between the two first transactions of a run
             again, structures, costs = draw(settings, read_table(settings.table), load_space(settings.space))
             if again != sample:
                 raise SettingsError(f"the table {settings.table} has changed since the run in {folder} began")
@@ -132,7 +135,7 @@ def resume(
 
 
 def _write_settings(folder: Path, settings: CorrelateSettings) -> None:
-    """The file with which `zennas correlate --config` repeats the run."""
+    """Write the file with which `zennas correlate --config` repeats the run."""
     try:
         write_config(folder / SETTINGS_FILE, settings)
     except OSError as error:
@@ -140,7 +143,7 @@ def _write_settings(folder: Path, settings: CorrelateSettings) -> None:
 
 
 def _settled(settings: CorrelateSettings) -> CorrelateSettings:
-    """The settings that say the same from another folder and on another machine: full paths and names, one device."""
+    """Complete settings with absolute paths, full names and one device, which mean the same in any folder."""
     everything = any(name.casefold() == "all" for name in settings.proxies)
     names = [p.info.name for p in PROXIES] if everything else settings.proxies
     proxies = tuple(dict.fromkeys(ensembles.find(name).info.name for name in names))
@@ -160,18 +163,18 @@ def _settled(settings: CorrelateSettings) -> CorrelateSettings:
 
 
 def _agreed(folder: Path, ours: CorrelateSettings, wanted: CorrelateSettings) -> CorrelateSettings:
-    """Those wanted, where only the proxies differ. Raises SettingsError naming the settings that differ otherwise."""
-    # A device is resolved where proxies need one, so that it follows from them.
+    """The wanted settings, if only the proxies differ. Raises SettingsError naming the settings that differ otherwise."""
+    # The device is resolved only if proxies need one, so it depends on them.
     ours = replace(ours, proxies=wanted.proxies, device=wanted.device if ours.device == "auto" else ours.device)
     wanted = replace(wanted, device=ours.device if wanted.device == "auto" else wanted.device)
     different = differences(ours.to_json(), wanted.to_json())
     if different:
-        raise SettingsError(f"the run in {folder} was begun with {'; '.join(different)}: choose another folder")
+        raise SettingsError(f"the run in {folder} was started with {'; '.join(different)}: choose another folder")
     return wanted
 
 
 def _drawn(settings: CorrelateSettings) -> Drawn | None:
-    """The batches, where a proxy wants any. Raises DataError."""
+    """The batches, if a proxy needs any. Raises DataError."""
     return draw_batches(settings) if needs_batch(scored_names(settings)) else None
 
 
@@ -181,7 +184,7 @@ def _candidates(settings: CorrelateSettings, structures: list[Structure], costs:
 
 
 def _tasks(settings: CorrelateSettings, structures: dict[int, Structure], known: set[Key]) -> list[Task]:
-    """What is left to be scored of networks, by their position in the sample: once what is not random."""
+    """The remaining tasks, by position in the sample; scores that are not random are computed once."""
     names = scored_names(settings)
     random = tuple(name for name in names if PROXIES.get(name).info.random)
     tasks = []
@@ -220,7 +223,7 @@ def _carry_out(
 
 
 def _score(store: Store, running: Running[Task, list[Scoring]], tasks: list[Task], watcher: Watcher) -> None:
-    """Carry out the tasks, and save what comes of them every `SAVE_SECONDS`."""
+    """Carry out the tasks, and save their results every `SAVE_SECONDS`."""
     before = store.get("seconds") or 0.0
     began = saved = watched = time.monotonic()
     done, failed = 0, 0
@@ -244,5 +247,5 @@ def _score(store: Store, running: Running[Task, list[Scoring]], tasks: list[Task
             break
     store.add_scores(unsaved, {"seconds": before + time.monotonic() - began})
     if not succeeded:
-        raise ProxyError(f"none of {counted(done, 'network')} could be scored; the last: {rows[-1].error}")
+        raise ProxyError(f"none of {counted(done, 'network')} could be scored; last error: {rows[-1].error}")
     watcher.scoring(done, len(tasks), failed)

@@ -1,4 +1,4 @@
-"""Which architectures are scored: a random sample of a table, in which those that score alike share a score."""
+"""The architectures that are scored: a random sample of a table; equivalent architectures share their scores."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from zennas.correlation.settings import CorrelateSettings
 
 @dataclass(frozen=True)
 class Sample:
-    """Architectures by their notations, in the order in which they were drawn.
+    """A sample of architectures.
 
-    accuracies: in percent. same_as: for each, the position of the first that scores like it, its own or an earlier
-    one. population: how many architectures of the table could have been drawn.
+    notations: the architectures in the order in which they were drawn.
+    accuracies: their accuracies in percent.
+    same_as: for each, the position of the first architecture that is equivalent to it, which can be its own.
+    population: number of architectures in the table that could have been drawn.
     """
 
     notations: tuple[str, ...]
@@ -35,7 +37,7 @@ class Sample:
 
     @property
     def distinct(self) -> list[int]:
-        """The positions of those that are scored themselves."""
+        """The positions of the architectures that are scored."""
         return [i for i, first in enumerate(self.same_as) if i == first]
 
     def to_json(self) -> dict[str, Any]:
@@ -51,15 +53,17 @@ class Sample:
 def draw(
     settings: CorrelateSettings, table: AccuracyTable, space: SearchSpace
 ) -> tuple[Sample, list[Structure], list[Cost]]:
-    """A sample without replacement of the architectures with that accuracy, and their structures and costs.
+    """Draw architectures that have the wanted accuracy, without replacement; return them with their structures and
+    costs.
 
-    A smaller sample of the same seed is the beginning of a larger one. Raises TableError, WrongSettingError.
+    A smaller sample with the same seed is the beginning of a larger one. Raises TableError if the table does not fit
+    the space, and WrongSettingError if the sample is too large.
     """
     accuracies = table.column(settings.dataset, settings.split, settings.epochs)
     order = [int(i) for i in np.flatnonzero(~np.isnan(accuracies))]
     if settings.sample > len(order):
         raise WrongSettingError(
-            f"sample is {settings.sample:,}, expected from 2 to {len(order):,}, the architectures with that accuracy"
+            f"sample is {settings.sample:,}, expected from 2 to {len(order):,}, the number of architectures with this accuracy"
         )
     Random(settings.seed).shuffle(order)
     chosen = order[: settings.sample]
@@ -73,21 +77,22 @@ def draw(
             structure = read(notation)
             cost = model(structure)
         except (SearchSpaceError, ParseError) as error:
-            what = str(error).partition("\n")[0]  # a parse error goes on with a picture of the place
+            what = str(error).partition("\n")[0]  # a parse error has more lines, which show the position
             raise TableError(f"{table.name}: {what}; is {space.name} the space of this table?") from None
         except StructureError as error:
             what = f"{notation[:120]} at {settings.resolution}×{settings.resolution} pixels"
             raise TableError(f"{table.name}: {what}: {error}") from None
         structures.append(structure)
         costs.append(cost)
-        # Costs have to be equal too: operations that lead nowhere have weights and ReLUs that some proxies count.
+        # Costs must be equal, too: some proxies count the weights and ReLUs of unused operations.
         names.append((canonical(structure), cost))
     sample = Sample(notations, tuple(float(accuracies[i]) for i in chosen), _first_of_each(names), len(order))
     return sample, structures, costs
 
 
 def reader(space: SearchSpace) -> Callable[[str], Structure]:
-    """What reads an architecture: in the space's notation where it has one, else as a structure string.
+    """Return a function that parses an architecture: in the notation of the space if there is one, else a structure
+    string.
 
     The function raises SearchSpaceError or ParseError.
     """

@@ -1,4 +1,4 @@
-"""Scoring one network with all proxies that are asked for, in as few passes as can be. No torch until it is needed."""
+"""Scoring a network with several proxies in as few passes as possible. Imports torch only when it is needed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ZeroShotProxy import PROXIES, Score, ScoreSettings, score
 from ZeroShotProxy.scores import score_each
 
 OUT = 64
-"""Tasks that are out at once: enough for many workers, and few enough to begin soon where closed forms are scored."""
+"""Number of tasks submitted at the same time: enough for many workers, but few enough for a quick start."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageBatch:
-    """Images (N, C, H, W) in float32, normalised, and labels (N,) in int64; arrays, so that they travel well."""
+    """Normalised images (N, C, H, W) in float32 and labels (N,) in int64, as NumPy arrays, which are easy to pickle."""
 
     images: NDArray[np.float32]
     labels: NDArray[np.int64]
@@ -32,7 +32,7 @@ class ImageBatch:
 
 @dataclass(frozen=True)
 class Task:
-    """One network to be scored once: the `repeat`-th time."""
+    """One scoring of a network: the `repeat`-th."""
 
     candidate: int
     structure: Structure
@@ -42,14 +42,16 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class ScoringWork:
-    """What workers do: for each repetition its settings, and its batch where proxies want one."""
+    """The work for workers: the settings of each repetition, and its batch if proxies need one."""
 
     settings: tuple[ScoreSettings, ...]
     batches: tuple[ImageBatch, ...]
     torch: bool
 
     def prepare(self) -> Callable[[Task], list[Scoring]]:
-        """The function that carries out a task. It raises CorrelateError for a fault that is not of a proxy."""
+        """Return the function that carries out a task. It raises CorrelateError for errors that are not errors of a
+        proxy.
+        """
         return partial(_carried_out, self)
 
 
@@ -68,9 +70,9 @@ def _carried_out(work: ScoringWork, task: Task) -> list[Scoring]:
 
 
 def scored(running: Running[Task, list[Scoring]], tasks: Iterable[Task]) -> Iterator[list[Scoring]]:
-    """The scorings of each task by each of its proxies, a value or the error that it failed with, in their order.
+    """Yield, task by task, the scorings by each of its proxies: a value, or the error that it failed with.
 
-    A task whose workers died has failed by all of its proxies.
+    If the workers of a task died, all of its proxies count as failed.
     """
     todo = iter(tasks)
     out = deque((task, running.submit(task)) for task in islice(todo, OUT))
@@ -98,7 +100,7 @@ def _scores(work: ScoringWork, task: Task, names: list[str]) -> dict[str, Score]
 
 
 def needs_batch(names: Sequence[str]) -> bool:
-    """Whether one of the proxies measures networks on images."""
+    """Return whether one of the proxies measures networks on images."""
     return any(PROXIES.get(name).measure is not None for name in names)
 
 

@@ -1,4 +1,4 @@
-"""All that decides the outcome of a correlation, as it is stored with the run."""
+"""All settings that affect the result of a correlation; they are stored with the run."""
 
 from __future__ import annotations
 
@@ -16,74 +16,73 @@ PROXIES = ("zen_expected", "naswot", "synflow")
 
 
 class CorrelateError(ZennasError, RuntimeError):
-    """A correlation that cannot go on."""
+    """A correlation cannot continue."""
 
 
 @dataclass(frozen=True)
 class CorrelateSettings:
-    """The same settings give the same result, however many processes work on it, also over a kill and resume.
+    """Settings of a correlation. The same settings give the same result for any number of workers, and after a resume.
 
-    Each field says what it is. Repetition i of a scoring has other weights and another batch, from `seed` + i.
-    num_classes: None becomes the number that `dataset` has. Raises WrongSettingError, and ProxyError.
+    Repetition i of a scoring uses other weights and another batch, drawn with `seed` + i.
+    num_classes: None for the number of classes of `dataset`.
+
+    Raises WrongSettingError if a setting is not valid, and ProxyError if it is a setting of proxies.
     """
 
     table: str = field(
         metadata=Setting(
-            "Accuracies: a CSV file, gzip or plain, with a column arch and columns like cifar10_test; or NATS-Bench's "
-            "folder.",
+            "Accuracies: a CSV file, plain or gzip, with a column arch and columns like cifar10_test; or the folder of "
+            "NATS-Bench.",
             metavar="FILE",
         ).metadata
     )
-    space: str = setting("nasbench201", "The search space that the table's architectures are of.")
-    dataset: str = setting("cifar10", "Accuracy on which data set of the table.")
-    split: str = setting("test", "Accuracy on which images.", choices=("val", "test"))
-    epochs: int = setting(200, "After how many epochs of training.", least=1)
+    space: str = setting("nasbench201", "Search space of the architectures in the table.")
+    dataset: str = setting("cifar10", "Data set of the accuracy.")
+    split: str = setting("test", "Images of the accuracy.", choices=("val", "test"))
+    epochs: int = setting(200, "Epochs of training of the accuracy.", least=1)
     proxies: tuple[str, ...] = setting(
         PROXIES,
-        "Name of a proxy, or vote(a+b+c), mean_rank(…), log_rank(…) of several; may be given several times. 'all' for "
-        "every one.",
+        "Name of a proxy, or vote(a+b+c), mean_rank(…), log_rank(…) of several; repeatable. 'all' means every proxy.",
         flag="--proxy",
     )
-    sample: int = setting(1000, "Architectures, drawn at random.", least=2)
+    sample: int = setting(1000, "Number of architectures, drawn at random.", least=2)
     seed: int = setting(0, "Seed of all randomness: sample, images, weights, intervals.", least=0)
-    seeds: int = setting(1, "Score every network so often, with other weights and images.", least=1)
+    seeds: int = setting(1, "Number of times that each network is scored, with other weights and images.", least=1)
     data: str = setting(
         NOISE,
-        "Images to score on: noise, cifar10, cifar100, a folder with a folder for each class, or an .npz file of JPEGs "
+        "Images to score on: noise, cifar10, cifar100, a folder with one folder per class, or an .npz file of JPEGs "
         "(jpeg, offsets, labels).",
     )
     resolution: int = setting(32, "Side of the square input image.", least=1, most=MAX_RESOLUTION, unit="pixels")
-    num_classes: int | None = setting(
-        None, "Classes that the networks tell apart.", least=1, shown="as many as --dataset has"
-    )
-    batch_size: int = setting(64, "Images in a batch, for proxies that run networks.", least=2)
-    resamples: int = setting(1000, "Resamples of the intervals' bootstrap.", least=2)
-    device: str = setting("auto", "Where networks run: auto (CUDA where there is one), cpu, cuda, cuda:1.")
+    num_classes: int | None = setting(None, "Number of classes.", least=1, shown="that of --dataset")
+    batch_size: int = setting(64, "Batch size, for proxies that run networks.", least=2)
+    resamples: int = setting(1000, "Number of bootstrap resamples for the intervals.", least=2)
+    device: str = setting("auto", "Device that runs networks: auto (CUDA if available), cpu, cuda, cuda:1.")
     precision: str = setting(
         "fp32",
-        "Of the Zen-score by Monte Carlo, bf16 being faster and a little coarser.",
+        "Precision of the Monte Carlo Zen-score; bf16 is faster and slightly less precise.",
         choices=("fp32", "bf16"),
         metavar="NAME",
     )
     initialisation: str = setting(
         "own",
-        "Weights, for proxies that have no rule of their own: own (PyTorch's default), kaiming_fan_in, "
+        "Initial weights, unless a proxy has its own: own (PyTorch's default), kaiming_fan_in, "
         "kaiming_fan_out, gaussian.",
     )
 
     def __post_init__(self) -> None:
         check(self, WrongSettingError)
         if self.num_classes is None:
-            from zennas.data import DATASETS  # has numpy with it, which takes longer to import than all of this
+            from zennas.data import DATASETS  # imports numpy, which is slow
 
             known = DATASETS.get(self.dataset) if self.dataset in DATASETS else None
             object.__setattr__(self, "num_classes", 10 if known is None else known.classes)
         if not self.proxies:
-            raise WrongSettingError("proxies is (), expected a tuple of names of proxies")
-        self.scoring(0)  # raises where those are wrong
+            raise WrongSettingError("proxies is (), expected at least one name of a proxy")
+        self.scoring(0)  # raises if one is not valid
 
     def scoring(self, repeat: int) -> ScoreSettings:
-        """How networks are scored the `repeat`-th time. Raises ProxyError."""
+        """Return the settings of proxies for the `repeat`-th time. Raises ProxyError if one is not valid."""
         return ScoreSettings(
             resolution=self.resolution,
             num_classes=self.num_classes or 1,
@@ -100,5 +99,5 @@ class CorrelateSettings:
 
     @classmethod
     def from_json(cls, stored: Any) -> CorrelateSettings:
-        """Raises SettingsError where the settings are of another version."""
+        """Return the settings that a run has stored. Raises SettingsError if another version wrote them."""
         return restored(cls, stored)

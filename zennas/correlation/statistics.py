@@ -1,11 +1,13 @@
-"""How well scores rank accuracies: rank correlations and nDCG, with bootstrap intervals. No torch.
+"""How well scores rank accuracies: rank correlations and nDCG, with bootstrap intervals. Does not import torch.
 
-Spearman is the correlation of ranks, Kendall tau-b; ties share their mean rank. The "top" versions are the same
-among the tenth of the sample with the best accuracies. nDCG asks how good those are that are scored best: with the
-sample ordered by score, the gain of an architecture is its rank by accuracy, from 0 for the worst to 1 for the best,
-discounted by 1 / log2(1 + position), summed over the first tenth, and divided by the sum of the best order possible;
-a random order comes to a half. Several gains are in use in the literature (Zhang et al., AceNAS, 2021, raises 2 to
-accuracies; Tybl and Neumann, VKDNW, CVPR 2025, take accuracies as they are), so compare within this one only.
+Spearman is the correlation of ranks, and Kendall is tau-b; ties share their mean rank. The "top" versions only use the
+tenth of the sample with the best accuracies.
+
+nDCG measures how good the architectures with the best scores are. The gain of an architecture is its rank by accuracy,
+from 0 for the worst to 1 for the best. In the order of the scores, gains are discounted by 1 / log2(1 + position),
+summed over the first tenth, and divided by the sum for the best possible order; a random order gets about 0.5. Other
+gains are in use (Zhang et al., AceNAS, 2021, uses 2 to the power of accuracies; Tybl and Neumann, VKDNW, CVPR 2025,
+uses accuracies as they are), so only compare values of this one.
 
 Intervals are percentiles of the statistic over resamples of the architectures, drawn with replacement.
 """
@@ -21,21 +23,21 @@ from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
 Rows: TypeAlias = Callable[[Floats, Floats], Floats]
-"""A statistic of each row: from scores and accuracies, (rows, n) each, to (rows,), NaN where there is none."""
+"""A statistic of each row: from scores and accuracies, (rows, n) each, to (rows,); NaN if undefined."""
 
 TOP = 0.1
 LEVEL = 0.95
 _AT_ONCE = 4_000_000
-"""So many numbers are worked on at a time, so that memory stays bounded."""
+"""The number of values processed at a time, which limits memory."""
 _WORK = 3_000_000
 """Large samples are resampled less often: their intervals are narrow, and each resample takes long."""
 _PAIRS = 2000
-"""Up to so many architectures Kendall's pairs are kept in a matrix."""
+"""For Kendall, the pairs of up to this many architectures are kept in a matrix."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A statistic of the sample, and its 95 % interval."""
+    """A statistic of the sample with its 95 % interval."""
 
     value: float
     low: float
@@ -47,7 +49,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Statistics:
-    """None where there is none: where all scores are the same, or too few architectures have one."""
+    """Statistics of one proxy; None where all scores are equal, or too few architectures have one."""
 
     spearman: Estimate | None
     kendall: Estimate | None
@@ -72,7 +74,10 @@ class Statistics:
 def statistics_of(
     scores: Sequence[float] | Floats, accuracies: Sequence[float] | Floats, *, resamples: int, seed: int
 ) -> Statistics:
-    """Scores, higher is better, against accuracies; both finite, (n,). The same seed gives the same intervals."""
+    """Return the statistics of scores (higher is better) and accuracies, both finite and of shape (n,).
+
+    The same seed gives the same intervals.
+    """
     x, y = np.asarray(scores, dtype=np.float64), np.asarray(accuracies, dtype=np.float64)
     if len(x) < 2:
         return Statistics(None, None, None, None, None)
@@ -87,12 +92,12 @@ def statistics_of(
 
 
 def top_count(count: int) -> int:
-    """How many of `count` architectures are the best tenth: at least 2, or there is no correlation."""
+    """Return the size of the best tenth of `count` architectures: at least 2, which a correlation needs."""
     return min(count, max(2, round(TOP * count)))
 
 
 def resamples_for(count: int, resamples: int) -> int:
-    """How many resamples of `count` architectures are drawn where `resamples` are wanted."""
+    """Return how many resamples of `count` architectures are drawn if `resamples` are wanted."""
     return min(resamples, max(100, _WORK // count))
 
 
@@ -125,7 +130,7 @@ def kendall_rows(x: Floats, y: Floats) -> Floats:
 
 
 def ndcg_rows(x: Floats, y: Floats) -> Floats:
-    """Ties in the score share the mean of their gains."""
+    """Return nDCG of each row; equal scores share the mean of their gains."""
     rows, n = x.shape
     ranks = _ranks(y) - 1
     gains = ranks / max(n - 1, 1)
@@ -133,7 +138,7 @@ def ndcg_rows(x: Floats, y: Floats) -> Floats:
     order = np.argsort(-x, axis=1, kind="stable")
     ordered = np.take_along_axis(x, order, 1)
     gained = np.take_along_axis(gains, order, 1)
-    # Number the groups of equal scores through all rows, to average over each.
+    # Number the groups of equal scores across all rows, to average over each group.
     new = np.ones((rows, n), dtype=bool)
     new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
     group = np.cumsum(new.ravel()) - 1
@@ -143,11 +148,11 @@ def ndcg_rows(x: Floats, y: Floats) -> Floats:
     varied = (np.ptp(y, axis=1) > 0) & (np.ptp(x, axis=1) > 0)
     return np.where(
         varied, np.minimum(_ratio(found, best), 1.0), np.nan
-    )  # sums of one order may round above those of another
+    )  # rounding can make the sum of one order exceed that of the best
 
 
 def _among_the_best(statistic: Rows) -> Rows:
-    """The same for the tenth with the best accuracies; of equal ones those that come first."""
+    """The statistic for the tenth with the best accuracies; of equal ones, the first are used."""
 
     def of_the_best(x: Floats, y: Floats) -> Floats:
         best = np.argsort(-y, axis=1, kind="stable")[:, : top_count(y.shape[1])]
@@ -168,7 +173,7 @@ def _pearson_rows(x: Floats, y: Floats) -> Floats:
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:
-    """NaN where there is nothing below: no spread, no correlation."""
+    """The ratio; NaN if the denominator is 0, because without spread there is no correlation."""
     found: Floats = np.full(above.shape, np.nan)
     np.divide(above, below, out=found, where=below > 0)
     return found
@@ -186,8 +191,9 @@ def _estimate(statistic: Rows, x: Floats, y: Floats, draws: NDArray[np.int64]) -
 def _kendall(x: Floats, y: Floats, draws: NDArray[np.int64]) -> Estimate | None:
     """Kendall's tau-b of the sample and its resamples.
 
-    A resample is how often it has each architecture, w; with s the matrix of +1 for pairs in the same order and −1 for
-    those in opposite ones, their balance is wᵀ s w, for all resamples one product of matrices.
+    Let w be how often a resample contains each architecture, and s the matrix with +1 for pairs in the same order and
+    −1 for pairs in opposite order. Then wᵀ s w is the balance of pairs, and one product of matrices computes it for all
+    resamples.
     """
     if len(x) > _PAIRS:
         return _estimate(kendall_rows, x, y, draws)
@@ -210,6 +216,6 @@ def _with_interval(value: float, found: Floats) -> Estimate | None:
 
 
 def _blocks(rows: int, numbers: int) -> Iterator[slice]:
-    """Slices of the rows that have about `_AT_ONCE` numbers, with so many in each row."""
+    """Slices of the rows that contain about `_AT_ONCE` numbers, given the numbers per row."""
     step = max(1, _AT_ONCE // numbers)
     return (slice(i, i + step) for i in range(0, rows, step))

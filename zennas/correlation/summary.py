@@ -1,4 +1,4 @@
-"""The report of a correlation: how it was made, a table, and the files beside the run."""
+"""The report of a correlation: the protocol, a table, and the files in the folder of the run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NUMBERS = COLUMNS[1:-1]
 
 
 def protocol(result: CorrelateResult) -> list[str]:
-    """How the numbers came about, in a few lines."""
+    """Return how the numbers were obtained, in a few lines."""
     settings, sample = result.settings, result.sample
     lines = [
         f"{len(sample):,} of {counted(sample.population, 'architecture')} of {settings.space}, drawn with seed "
@@ -60,7 +60,7 @@ def _scoring_line(result: CorrelateResult) -> str:
     seeds = f"seed {settings.seed}"
     if settings.seeds > 1:
         seeds = f"seeds {settings.seed} to {settings.seed + settings.seeds - 1}, scores averaged"
-    # Only the Zen-score knows of other precisions.
+    # Only the Zen-score supports other precisions.
     precision = settings.precision if settings.precision == "fp32" else f"fp32, zen in {settings.precision},"
     return (
         f"scoring: {shown}{settings.resolution}×{settings.resolution} pixels, {settings.num_classes} classes, weights "
@@ -77,7 +77,7 @@ def _statistics_line(settings: CorrelateSettings, sample: Sample) -> str:
 
 
 def cells(row: Row) -> tuple[str, ...]:
-    """A row's texts, in the order of `COLUMNS`."""
+    """Return the texts of a row, in the order of `COLUMNS`."""
     s = row.statistics
     name = row.name
     return (
@@ -94,7 +94,7 @@ def estimate_text(estimate: Estimate | None) -> str:
 
 
 def notes(result: CorrelateResult) -> list[str]:
-    """What the table does not say: failures with their reason, and how seeds differ."""
+    """Return remarks on the table: failures with their reason, and how seeds differ."""
     found = []
     for row in result.rows:
         if row.by_seed:
@@ -115,7 +115,7 @@ def markdown(result: CorrelateResult) -> str:
 
 
 def write_report(result: CorrelateResult) -> None:
-    """Write scores, table and pictures into the run's folder. Raises OSError."""
+    """Write scores, table and plots to the folder of the run. Raises OSError."""
     write_text(result.folder / SCORES_FILE, scores_csv(result))
     write_text(result.folder / JSON_FILE, json.dumps(result.to_json(), indent=2, allow_nan=False) + "\n")
     write_text(result.folder / TEXT_FILE, markdown(result))
@@ -126,12 +126,12 @@ def write_report(result: CorrelateResult) -> None:
 
 
 def can_draw() -> bool:
-    """Whether there is matplotlib, for the pictures."""
+    """Return whether matplotlib is installed, which draws the plots."""
     return find_spec("matplotlib") is not None
 
 
 def scores_csv(result: CorrelateResult) -> str:
-    """A line an architecture: notation, accuracy, scores; nothing where scoring failed."""
+    """Return one line per architecture: notation, accuracy and scores; empty where scoring failed."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["arch", "accuracy", *result.scores])

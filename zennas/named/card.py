@@ -1,4 +1,4 @@
-"""The files of a training's folder, and what its card says. No torch."""
+"""The files in the folder of a training, and its card. Does not import torch."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from zennas.data.base import Normalisation
 WEIGHTS_FILE = "weights.pt"
 CARD_FILE = "train.json"
 CHECKPOINT_FILE = "checkpoint.pt"
-"""Of a training that is not finished."""
+"""The checkpoint of an unfinished training."""
 
 
 class CardError(ZennasError, ValueError):
-    """A card that is not there or cannot be read."""
+    """A card is missing or cannot be read."""
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """What is written beside the weights. Raises CardError."""
+    """Return the card of the training in `folder`. Raises CardError if it is missing or cannot be read."""
     path = folder / CARD_FILE
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -29,7 +29,7 @@ def read_card(folder: Path) -> dict[str, Any]:
         Normalisation.from_json(found["normalisation"])
         _ = int(found["num_classes"]), int(found["resolution"]), bool(found["use_se"])
     except KeyError as error:
-        raise CardError(f"{path} has no {error.args[0]}: it is not of this version, train again") from None
+        raise CardError(f"{path} has no {error.args[0]}: it was written by another version; train again") from None
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise CardError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
     return dict(found)

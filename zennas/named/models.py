@@ -1,4 +1,4 @@
-"""Networks with trained weights: of a training's folder, or of the zoo, by name. Imports torch when one is loaded."""
+"""Networks with trained weights, from a training or from the zoo. Imports torch when one is loaded."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class TrainedModel:
-    """A network in evaluation mode, with all that is needed to use it.
+    """A trained network in evaluation mode, with everything needed to use it.
 
-    classes: their names, None where they are not known. facts: the card of its training, or what the zoo knows of it:
-    dataset, top1 and the like.
+    classes: names of the classes; None if they are not known.
+    facts: the card of its training, or its description in the zoo, with dataset, top1 and so on.
     """
 
     name: str
@@ -38,10 +38,13 @@ class TrainedModel:
 
 
 def trained_model(text: str, checkpoint: Path | None = None) -> TrainedModel:
-    """The model that `text` names: the folder of a training, that of a search with one training in it, or a name of
-    the zoo.
+    """Return the model that `text` names: the folder of a training or of a search that contains one training, or a
+    model of the zoo.
 
-    checkpoint: a file with other weights. Raises TargetError, CardError, UnknownNameError for a name, CheckpointError.
+    checkpoint: a file with other weights.
+
+    Raises TargetError if there are no trained weights, CardError if the card cannot be read, UnknownNameError for an
+    unknown name, and CheckpointError if the weights do not fit.
     """
     if os.path.isdir(text):
         return _of_training(training_folder(Path(text)), checkpoint)
@@ -53,15 +56,19 @@ def trained_model(text: str, checkpoint: Path | None = None) -> TrainedModel:
 
 
 def training_folder(folder: Path) -> Path:
-    """`folder`, or the one in it, that holds trained weights. Raises TargetError."""
+    """Return the folder of the training: `folder` itself, or the only one in it. Raises TargetError if there is not
+    exactly one.
+    """
     if (folder / WEIGHTS_FILE).is_file() and (folder / CARD_FILE).is_file():
         return folder
     found = sorted(one.parent for one in folder.glob(f"*/{WEIGHTS_FILE}") if (one.parent / CARD_FILE).is_file())
     if len(found) == 1:
         return found[0]
     if found:
-        raise TargetError(f"{folder} has {len(found)} trainings, name one: {', '.join(map(str, found))}")
-    raise TargetError(f"{folder} holds no trained weights ({WEIGHTS_FILE}, {CARD_FILE}): zennas train makes them")
+        raise TargetError(f"{folder} has {len(found)} trainings, choose one of: {', '.join(map(str, found))}")
+    raise TargetError(
+        f"{folder} contains no trained weights ({WEIGHTS_FILE}, {CARD_FILE}): create them with zennas train"
+    )
 
 
 def _of_training(folder: Path, checkpoint: Path | None) -> TrainedModel:

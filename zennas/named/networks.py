@@ -1,4 +1,4 @@
-"""Networks to time, as text: what `structures.resolve` takes, or `torchvision:NAME`."""
+"""Networks to time, given as text: everything that `structures.resolve` accepts, and `torchvision:NAME`."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 TORCHVISION = "torchvision:"
 _SLOW_TO_DRAW = ("googlenet", "inception_v3")
-"""Models that warn unless they are told whether to draw their weights by a rule that takes a minute."""
+"""Models that warn without `init_weights`; drawing their weights by their own rule takes a minute."""
 
 
 class UnknownModelError(TargetError, UnknownNameError):
-    """The name of a model that torchvision has not."""
+    """The library has no model with this name."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network at a resolution, with a head of so many classes. structure: None for one of torchvision's."""
+    """A network with a resolution in pixels and a number of classes. structure: None for models of torchvision."""
 
     name: str
     resolution: int
@@ -36,7 +36,7 @@ class Network:
 
     @cached_property
     def graph(self) -> OpGraph:
-        """Its operations. Raises StructureError, or LatencyError for a module that cannot be read."""
+        """Return its op graph. Raises StructureError, or LatencyError for a module that cannot be read."""
         if self.structure is None:
             return self.subject().graph
         return lower(
@@ -44,7 +44,7 @@ class Network:
         )
 
     def block_name(self, block: int) -> str:
-        """How a top-level block is called: by its text; for a module, by what the paths of its nodes share."""
+        """Return the name of a top-level block: its text, or for a module the common part of the paths of its nodes."""
         if block == HEAD:
             return "classifier"
         if self.structure is not None:
@@ -54,7 +54,7 @@ class Network:
         return ".".join(part[0] for part in takewhile(lambda part: len(set(part)) == 1, parts)) or paths[0]
 
     def subject(self) -> Subject:
-        """What a back end times. Raises StructureError, or LatencyError."""
+        """Return what a back end times. Raises StructureError or LatencyError."""
         from latency.measuring.subject import of_module, of_structure
 
         if self.structure is not None:
@@ -70,10 +70,13 @@ class Network:
 def network(
     text: str, resolution: int | None = None, num_classes: int | None = None, use_se: bool | None = None
 ) -> Network:
-    """What `text` names; None is the network's own, else 32 pixels, 10 classes and no SE; 224 and 1000 for
-    torchvision's.
+    """Return the network that `text` names.
 
-    Raises TargetError, UnknownModelError among them, ParseError or StoreError.
+    Arguments that are None take the network's own values; without those, structures get 32 pixels, 10 classes and no
+    SE, and models of torchvision get 224 pixels and 1000 classes.
+
+    Raises TargetError if there is no such network (UnknownModelError for torchvision), ParseError if a structure is not
+    valid, and StoreError if a run cannot be read.
     """
     if text.startswith(TORCHVISION):
         _check_torchvision(text)
@@ -91,7 +94,7 @@ def network(
 def _check_torchvision(text: str) -> None:
     from torchvision import models
 
-    name, known = text.removeprefix(TORCHVISION), models.list_models(module=models)  # those that classify images
+    name, known = text.removeprefix(TORCHVISION), models.list_models(module=models)  # only classifiers of images
     if name not in known:
         near = nearest_names(name, known)
         hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known[:8])} …"

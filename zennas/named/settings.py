@@ -1,4 +1,4 @@
-"""What turns a structure into a network: the side of its images, its classes, squeeze-and-excitation."""
+"""What turns a structure into a network: resolution, number of classes, and squeeze-and-excitation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """resolution: side of the square input, in pixels. use_se: squeeze-and-excitation in the super-blocks."""
+    """Settings of the network of a structure.
+
+    resolution: side of the square input image, in pixels.
+    num_classes: number of classes.
+    use_se: whether the super-blocks contain squeeze-and-excitation.
+    """
 
     resolution: int = 32
     num_classes: int = 10

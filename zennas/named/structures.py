@@ -1,4 +1,4 @@
-"""What a command works on: a structure, a file with one, a run, or a model of the zoo, all as text."""
+"""What a command works on, given as text: a structure, a file that contains one, a run, or a model of the zoo."""
 
 from __future__ import annotations
 
@@ -14,16 +14,25 @@ from zennas.runs.store import FILE
 
 
 class TargetError(ZennasError, ValueError):
-    """Text that names nothing to work on."""
+    """The text does not name anything to work on."""
 
 
 class UnknownTargetError(TargetError, UnknownNameError):
-    """No file, no folder and no model of that name."""
+    """There is no file, folder or model with this name."""
 
 
 @dataclass(frozen=True)
 class NetworkTarget:
-    """A structure with what is known of how it is meant to be used; None where nothing is known."""
+    """A structure, and how it is meant to be used.
+
+    source: where the structure was found.
+    resolution: side of the square input image, in pixels.
+    num_classes: number of classes.
+    use_se: whether the super-blocks contain squeeze-and-excitation.
+    run: the folder of the run that designed it.
+
+    Attributes are None if they are not known.
+    """
 
     structure: Structure
     source: str
@@ -34,14 +43,15 @@ class NetworkTarget:
 
 
 def resolve(text: str) -> NetworkTarget:
-    """Find out what `text` is.
+    """Find the network that `text` names.
 
-    In this order: a folder with a run (its best structure) or with a training, a file that holds a structure and
-    nothing else, a structure string, the name of a model of the zoo, one's own among them. Raises TargetError,
-    UnknownTargetError among them, ParseError, StoreError, CardError or, for
-    a damaged model of one's own, ZooError.
+    These are tried in order: a folder with a run (its best structure) or a training; a file that contains nothing but a
+    structure; a structure string; the name of a model of the zoo, including the user's own models.
+
+    Raises TargetError if nothing is found (UnknownTargetError for an unknown name), ParseError if the structure is not
+    valid, StoreError or CardError if the folder cannot be read, and ZooError if a model of the user is damaged.
     """
-    # os.path and not Path: a long structure is no file name, and Path would raise where os.path says no.
+    # os.path instead of Path: for text that is too long for a file name, Path raises and os.path returns False.
     if os.path.isdir(text):
         return _run(Path(text))
     if os.path.isfile(text):
@@ -55,7 +65,7 @@ def resolve(text: str) -> NetworkTarget:
         info = ZenNet.model_info(text)
     except UnknownNameError:
         hint = _hint(text, ZenNet.list_models())
-        raise UnknownTargetError(f"{text[:80]!r} is nothing to work on: {hint}") from None
+        raise UnknownTargetError(f"{text[:80]!r} is not a network: {hint}") from None
     return NetworkTarget(parse(info["structure"]), text, info["resolution"], info["num_classes"], info["use_se"])
 
 
@@ -63,11 +73,11 @@ def _hint(text: str, names: list[str]) -> str:
     near = nearest_names(text, names)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    return "expected a structure, a file, a run's folder, or a model's name"
+    return "expected a structure, a file, the folder of a run, or the name of a model"
 
 
 def _run(folder: Path) -> NetworkTarget:
-    from zennas.named.card import CARD_FILE, read_card  # has numpy in tow
+    from zennas.named.card import CARD_FILE, read_card  # imports numpy
 
     if not (folder / FILE).is_file() and (folder / CARD_FILE).is_file():
         card = read_card(folder)
@@ -81,7 +91,7 @@ def _run(folder: Path) -> NetworkTarget:
 
 
 def _written_in(path: Path) -> Structure:
-    """The structure in a file; white space between its tokens and a byte-order mark do not count."""
+    """The structure in a file; white space between tokens and a byte-order mark are ignored."""
     try:
         text = path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:

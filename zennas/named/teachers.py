@@ -1,4 +1,4 @@
-"""Teachers: networks that are trained already, from timm, torchvision, a file, a training or the zoo. Imports torch."""
+"""Teachers: trained networks from timm, torchvision, a file, a training or the zoo. Imports torch."""
 
 from __future__ import annotations
 
@@ -29,19 +29,21 @@ from zennas.named.networks import UnknownModelError, network
 from zennas.named.structures import resolve
 
 _ALONE = ("googlenet", "inception_v3")
-"""torchvision's that warn unless they are told how to draw weights, and whose published ones want other images."""
+"""Models of torchvision that warn without `init_weights`, and whose published weights need `transform_input`."""
 _PUBLISHED_CLASSES = 1000
 
 
 class TeacherError(ZennasError, RuntimeError):
-    """A teacher that cannot be had: no weights, or a library that does not give them."""
+    """A teacher cannot be loaded: its weights are missing, or its library fails."""
 
 
 @dataclass(frozen=True, eq=False)
 class Teacher:
-    """A network that answers and is not trained: in evaluation mode, its weights without gradients.
+    """A trained network in evaluation mode, whose weights have no gradients.
 
-    shown: the images that it wants. name: for people.
+    shown: how its images are prepared.
+    name: the name that users see.
+    num_classes: number of its outputs.
     """
 
     module: nn.Module
@@ -53,12 +55,16 @@ class Teacher:
 def teacher_of(
     text: str, checkpoint: Path | None = None, resolution: int | None = None, student: Shown | None = None
 ) -> Teacher:
-    """The teacher that `text` names.
+    """Return the teacher that `text` names.
 
-    "timm:NAME" or "torchvision:NAME", with the weights that these publish; a training's folder; a model of the zoo; and
-    with a checkpoint a structure or a file with one, which is shown what the `student` is shown.
-    checkpoint: a file with the weights instead; no code in it is run. resolution: of the images, None for the
-    network's own. Raises TeacherError, UnavailableError, UnknownNameError, TargetError, CheckpointError.
+    text: "timm:NAME" or "torchvision:NAME", with the published weights; the folder of a training; a model of the zoo;
+        or, together with a checkpoint, a structure or a file that contains one.
+    checkpoint: a file with other weights. No code in it is run.
+    resolution: side of the teacher's images in pixels; None for the teacher's own.
+    student: how the images of the student are prepared; a teacher from a structure gets the same images.
+
+    Raises TeacherError if the teacher cannot be loaded, UnavailableError if timm is not installed, UnknownNameError or
+    TargetError if there is no such network, and CheckpointError if the checkpoint does not fit.
     """
     library, _, name = text.partition(":")
     if library == "timm":
@@ -81,10 +87,10 @@ def _of_timm(text: str, name: str, checkpoint: Path | None, resolution: int | No
         timm: Any = import_module("timm")
     except ImportError as error:
         raise UnavailableError(f"{text} needs the package timm ({error}): pip install 'zennas[timm]'") from None
-    architecture = name.split(".")[0]  # what follows names the weights
-    if ":" not in name and not timm.is_model(architecture):  # hf-hub:… and local-dir:… are timm's to understand
+    architecture = name.split(".")[0]  # the rest names the weights
+    if ":" not in name and not timm.is_model(architecture):  # timm itself resolves hf-hub:… and local-dir:…
         near = nearest_names(architecture, timm.list_models())
-        hint = f"did you mean {' or '.join(near)}?" if near else "timm.list_models() has the names"
+        hint = f"did you mean {' or '.join(near)}?" if near else "timm.list_models() returns the known names"
         raise UnknownModelError(f"timm has no model {name[:80]!r}: {hint}")
     sized: dict[str, int] = {}
     if resolution is not None and _told(text, lambda: timm.create_model(name)).pretrained_cfg.get("fixed_input_size"):
@@ -101,11 +107,11 @@ def _of_timm(text: str, name: str, checkpoint: Path | None, resolution: int | No
 def _of_torchvision(text: str, name: str, checkpoint: Path | None) -> Teacher:
     from torchvision.models import get_model, get_model_weights
 
-    network(text)  # raises where there is no such model
+    network(text)  # raises if there is no such model
     published = get_model_weights(name).DEFAULT
 
     def made(classes: int) -> nn.Module:
-        # Files of 1000 classes are as good as always those that torchvision publishes.
+        # Files with 1000 classes are almost always published by torchvision.
         drawn = {"init_weights": False, "transform_input": classes == _PUBLISHED_CLASSES} if name in _ALONE else {}
         return get_model(name, weights=None, num_classes=classes, **drawn)  # type: ignore[no-any-return]
 
@@ -115,7 +121,7 @@ def _of_torchvision(text: str, name: str, checkpoint: Path | None) -> Teacher:
         module = _filled(text, checkpoint, made)
         classes = _classifier(module)[1]
     usual = published.transforms()
-    side = int(getattr(module, "image_size", usual.crop_size[0]))  # vision transformers take one size only
+    side = int(getattr(module, "image_size", usual.crop_size[0]))  # vision transformers have a fixed size
     normalisation = Normalisation.from_json({"mean": usual.mean, "std": usual.std})
     return Teacher(module, Shown(normalisation, side, side), text, classes)
 
@@ -123,7 +129,7 @@ def _of_torchvision(text: str, name: str, checkpoint: Path | None) -> Teacher:
 def _of_structure(text: str, checkpoint: Path | None, student: Shown | None) -> Teacher:
     if checkpoint is None or student is None:
         raise TeacherError(
-            f"the teacher {text[:80]!r} is without weights: name their file with --teacher-weights, and the network "
+            f"the teacher {text[:80]!r} has no weights: give their file with --teacher-weights, and the network "
             "with --teacher"
         )
     target = resolve(text)
@@ -135,20 +141,20 @@ def _of_structure(text: str, checkpoint: Path | None, student: Shown | None) -> 
 
 
 def _told(text: str, make: Callable[[], Any]) -> Any:
-    """What `make` gives. Raises TeacherError where it gives nothing, mostly because weights cannot be downloaded."""
+    """Return `make()`. Raises TeacherError if it fails, usually because weights cannot be downloaded."""
     try:
-        with _data_only(), redirect_stdout(sys.stderr):  # where torch.hub says what it downloads
+        with _data_only(), redirect_stdout(sys.stderr):  # torch.hub prints downloads to standard output
             return make()
-    except Exception as error:  # of the network, the hub, the file, the library
+    except Exception as error:  # from the connection, the hub, the file or the library
         what = " ".join(str(error).split())[:200] or type(error).__name__
         raise TeacherError(
-            f"the teacher {text} cannot be had: {what}; name a file with its weights with --teacher-weights"
+            f"the teacher {text} cannot be loaded: {what}; give a file with its weights with --teacher-weights"
         ) from None
 
 
 @contextmanager
 def _data_only() -> Iterator[None]:
-    """Make the libraries load files without running code in them, which not all their versions do by themselves."""
+    """Make the libraries load files without running code in them; not all of their versions do so by default."""
     name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
     before = os.environ.get(name)
     os.environ[name] = "1"
@@ -161,10 +167,10 @@ def _data_only() -> Iterator[None]:
 
 
 def _filled(text: str, checkpoint: Path, make: Callable[[int], nn.Module]) -> nn.Module:
-    """The network with the weights of a file, and with as many classes as they have. Raises CheckpointError."""
+    """The network with the weights of a file, and the number of classes of those weights. Raises CheckpointError."""
     state = _state_dict(checkpoint)
-    consume_prefix_in_state_dict_if_present(state, "module.")  # of data-parallel training
-    if "densenet" in text:  # torchvision's old names, which it renames too
+    consume_prefix_in_state_dict_if_present(state, "module.")  # from data-parallel training
+    if "densenet" in text:  # torchvision renames these old names, too
         state = {re.sub(r"(denselayer\d+\.(?:norm|conv))\.(?=\d)", r"\1", key): value for key, value in state.items()}
     module: nn.Module = _told(text, lambda: make(_PUBLISHED_CLASSES))
     head, classes = _classifier(module)
@@ -179,14 +185,14 @@ def _filled(text: str, checkpoint: Path, make: Callable[[int], nn.Module]) -> nn
 
 
 def _classifier(module: nn.Module) -> tuple[str, int]:
-    """Name and classes of the layer that answers: the last one."""
+    """Name and number of classes of the classifier, which is the last layer."""
     layers = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, (nn.Linear, nn.Conv2d))]
     name, last = layers[-1]
     return name, last.out_features if isinstance(last, nn.Linear) else last.out_channels
 
 
 def _state_dict(path: Path) -> dict[str, Tensor]:
-    """Bare, or under the names that zennas, timm and torchvision give it. Raises CheckpointError."""
+    """The state dictionary in a file, bare or nested as zennas, timm and torchvision do. Raises CheckpointError."""
     return dict(state_dict_of(_read(path), path, ("state_dict", "model")))
 
 
@@ -194,8 +200,8 @@ def _read(path: Path) -> Any:
     if path.suffix == ".safetensors":
         try:
             return import_module("safetensors.torch").load_file(path)
-        except Exception as error:  # the library's kinds of it
+        except Exception as error:  # any error type of the library
             what = " ".join(str(error).split())[:200]
             raise CheckpointError(f"{path} cannot be read as a checkpoint: {what}") from None
-    with torch.serialization.safe_globals([argparse.Namespace]):  # timm and torchvision put their flags beside
+    with torch.serialization.safe_globals([argparse.Namespace]):  # timm and torchvision also save their flags
         return read_tensors(path)

@@ -1,4 +1,4 @@
-"""The model zoo for the application: putting trainings into the user's own, and what there is. `ZenNet.py` keeps it."""
+"""The model zoo for the command line: listing models and adding trainings. `ZenNet.py` implements it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,16 @@ _KEPT = (
     "top1",
     "top5",
 )
-"""Of a training's card."""
+"""The fields of a training's card that the zoo keeps."""
 
 
 @dataclass(frozen=True)
 class Zoo:
-    """models: what `ZenNet.model_info` says of each. damaged: of the user's own, what is wrong with them, by name."""
+    """The models of the zoo.
+
+    models: the `ZenNet.model_info` of each model.
+    damaged: what is wrong with each damaged model of the user, by name.
+    """
 
     models: tuple[dict[str, Any], ...]
     damaged: dict[str, str]
@@ -40,22 +44,26 @@ class Zoo:
 
 
 def read_zoo(pattern: str = "*") -> Zoo:
-    """The models whose names match a pattern with wildcards. Raises ZooError where the user's zoo cannot be read."""
+    """Return the models whose names match a pattern with wildcards. Raises ZooError if the zoo cannot be read."""
     models = tuple(ZenNet.model_info(name) for name in ZenNet.list_models(pattern))
     return Zoo(models, {name: why for name, why in ZenNet.damaged_models().items() if fnmatchcase(name, pattern)})
 
 
 def accuracy(info: dict[str, Any]) -> float | None:
-    """Top-1 of a model in per cent: measured, else published; None where neither is known."""
+    """Return the top-1 accuracy of a model in percent: measured, otherwise published, otherwise None."""
     measured: float | None = info["top1"]
     return info["published"].get("top1") if measured is None else measured
 
 
 def add_training(run: Path, name: str | None = None, replace: bool = False) -> dict[str, Any]:
-    """Put the network of a training into the user's zoo, and return its `ZenNet.model_info`.
+    """Add the network of a training to the user's zoo, and return its `ZenNet.model_info`.
 
-    run: a training's folder, or that of a search with one training in it. name: None for the folder's. replace: a
-    model of that name. Raises TargetError where there is no training, ZooError, CheckpointError.
+    run: the folder of a training, or of a search that contains one training.
+    name: the name of the model; None for the name of the folder.
+    replace: whether to replace a model of the user that has the same name.
+
+    Raises TargetError if there is no training, ZooError if the name is taken or the zoo cannot be written, and
+    CheckpointError if the weights do not fit.
     """
     folder = training_folder(run)
     card = read_card(folder)

@@ -1,1 +1,1 @@
-"""What a run is, whatever made it: a folder with one SQLite file (`store.py`) of candidates (`candidate.py`)."""
+"""Runs of any command: a folder with one SQLite file (`store.py`), which contains candidates (`candidate.py`)."""

@@ -1,4 +1,4 @@
-"""Runs of formats 1 to 3, which stored what a search maximised as a number without a name."""
+"""Runs of formats 1 to 3, which stored the value that a search maximised as a number without a name."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from ZeroShotProxy import ensembles
 
 
 def objective_before_measures(settings: Any) -> tuple[str, float]:
-    """The name of the proxy that such a run maximised, and what to multiply the stored numbers by to get its scores.
+    """Return the proxy that such a run maximised, and the factor that turns stored numbers into its scores.
 
-    settings: the run's, as JSON. Raises UnknownNameError for a proxy that there is no more.
+    settings: the settings of the run, as JSON.
+
+    Raises UnknownNameError if the proxy no longer exists.
     """
     proxy = str((settings or {}).get("proxy", "zen"))
     info = ensembles.find("zen_expected" if proxy.casefold() == "zen" else proxy).info

@@ -12,7 +12,7 @@ Status: TypeAlias = Literal["asked", "member", "dropped", "failed"]
 
 
 class Measure(NamedTuple):
-    """A score of a candidate, with its 95 % interval where it has one."""
+    """A score of a candidate; low and high are its 95 % interval, or None."""
 
     # A NamedTuple and not a dataclass: a search makes one for every candidate.
     value: float
@@ -21,10 +21,11 @@ class Measure(NamedTuple):
 
 
 class Latency(NamedTuple):
-    """Milliseconds an image on one device, as predicted, as measured, or both.
+    """Predicted or measured latency on one device, or both, in milliseconds per image.
 
-    low, high: 95 % interval of the measured median, where there were samples enough. p90: of the samples.
-    settled: whether the measurement became as exact as it should.
+    low, high: 95 % interval of the measured median; None if there were too few samples.
+    p90: the 90th percentile of the samples.
+    settled: whether the measurement reached the wanted precision.
     """
 
     # A NamedTuple and not a dataclass: a search makes one for every candidate.
@@ -37,20 +38,23 @@ class Latency(NamedTuple):
 
     @property
     def ms(self) -> float:
-        """The measured one, else the predicted one; infinite where there is none."""
+        """The measured latency, otherwise the predicted one; infinity if there is neither."""
         known = self.predicted if self.measured is None else self.measured
         return math.inf if known is None else known
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One network of a search.
+    """A structure that a search considers.
 
-    id: counts from 1 in the order of asking. parent: the id that it was mutated from, None for a first one.
-    iteration: how many structures had been tried. seed: for scores that are random.
-    status: "asked" until it is evaluated, "member" while its strategy keeps it, "dropped" after that; or "failed".
-    error: why it could not be evaluated. measures: what is known of it, by name: the objective's, and later others.
-    latency: by the source of the budget's limits (`zennas.budget.budgets.LatencyLimit`), where the budget has some.
+    id: a number from 1, in the order in which candidates were proposed.
+    parent: the id of the candidate that it was mutated from, or None.
+    iteration: how many structures had been tried by then.
+    seed: the seed for scores that are random.
+    status: "asked" until it is evaluated, "member" while its strategy keeps it, "dropped" afterwards, or "failed".
+    error: why it could not be evaluated.
+    measures: its scores by name: those of the objective, and others added later.
+    latency: its latencies by source (see `zennas.budget.budgets.LatencyLimit`), if the budget limits latency.
     """
 
     id: int
@@ -65,7 +69,7 @@ class Candidate:
     latency: dict[str, Latency] = field(default_factory=dict)
 
     def with_status(self, status: Status) -> Candidate:
-        """This candidate, with another status."""
+        """Return this candidate with another status."""
         # Written out: `dataclasses.replace` takes four times as long, and a search does this for every candidate.
         return Candidate(
             self.id,
@@ -81,7 +85,7 @@ class Candidate:
         )
 
     def evaluated(self, outcome: dict[str, Measure] | str) -> Candidate:
-        """This candidate with its measures, or with the error that its evaluation ended with."""
+        """Return this candidate with its measures, or with the error of its evaluation."""
         error, measures = (outcome, self.measures) if isinstance(outcome, str) else (None, outcome)
         return Candidate(
             self.id,

@@ -1,4 +1,4 @@
-"""The network that a run has designed, read from its store: whatever strategy found it."""
+"""The network that a run has designed, read from its store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zennas.runs.store import FILE, SEARCH, Store, StoreError
 
 @dataclass(frozen=True)
 class Designed:
-    """The best structure of a run, and the network that it was designed as. resolution: in pixels."""
+    """The best structure of a run, and the settings of its network. resolution: in pixels."""
 
     structure: Structure
     resolution: int
@@ -20,9 +20,10 @@ class Designed:
 
 
 def designed(folder: Path) -> Designed | None:
-    """The best network of the search in `folder`: the chosen one, or the best so far; None before any was scored.
+    """Return the best network of the search in `folder`: the chosen one, or the best so far; None if none was scored
+    yet.
 
-    Raises StoreError where there is no search or a damaged one.
+    Raises StoreError if there is no search or its file is damaged.
     """
     with Store.read(folder) as store:
         store.require_kind(SEARCH)

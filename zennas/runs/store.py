@@ -1,10 +1,13 @@
-"""The record of a run: one SQLite file, safe against being killed at any moment.
+"""The record of a run: one SQLite file, which survives being killed at any moment.
 
-Tables: `facts` (settings, environment, status and the search's state, as JSON), `candidates` (every
-candidate that its strategy ever kept, and every failure; or a correlation's sample), `measures` (their scores by name),
-`latencies` (a row for each candidate and device of the budget),
-`scores` (a correlation's: one scoring a row, with its value or its error). One transaction saves a checkpoint,
-so that the file always holds one consistent moment of the search.
+Tables:
+- `facts`: settings, environment, status and the state of the search, as JSON.
+- `candidates`: every candidate that the strategy ever kept, and every failure; or the sample of a correlation.
+- `measures`: the scores of candidates by name.
+- `latencies`: one row for each candidate and device of the budget.
+- `scores`: the scorings of a correlation, each with its value or its error.
+
+A checkpoint is saved in one transaction, so the file always contains a consistent state of the search.
 """
 
 from __future__ import annotations
@@ -28,12 +31,12 @@ from zennas.runs.candidate import Candidate, Latency, Measure
 LOCK = ".lock"
 FILE = "run.sqlite"
 SEARCH = "search"
-"""The kind of a run that says nothing else."""
+"""The kind of runs that do not store one."""
 
 _FORMAT = 4
 _READABLE = (1, 2, 3, 4)
-"""Format 1 has searches only, and no table `scores`; before 3 there is no table `latencies`; before 4 the objective's
-value stands in a column `fitness`, see `before_measures.py`."""
+"""Format 1 only has searches, and no table `scores`. The table `latencies` was added in format 3. Before format 4 the
+value of the objective was in a column `fitness`, see `before_measures.py`."""
 _WITH_LATENCIES = 3
 _WITH_MEASURES = 4
 
@@ -58,7 +61,7 @@ CREATE TABLE scores (
 
 
 class Scoring(NamedTuple):
-    """One scoring of a candidate by a proxy, the `repeat`-th: its value, or the error that it failed with."""
+    """The result of scoring a candidate with a proxy for the `repeat`-th time: a value, or an error."""
 
     candidate: int
     name: str
@@ -68,42 +71,44 @@ class Scoring(NamedTuple):
 
 
 class StoreError(ZennasError, RuntimeError):
-    """A run that is not there, is there already, is in use, or cannot be read."""
+    """A run is missing, exists already, is in use, or cannot be read or written."""
 
 
 class RunInUseError(StoreError):
-    """Another process works on the run."""
+    """The run is in use by another process."""
 
 
 class Store:
-    """One run's file, opened for reading, or for writing by one process at a time.
+    """The file of a run, open for reading, or for writing by one process at a time.
 
-    `Store.create` and `Store.open` take the lock; `Store.read` does not and must not be written to.
+    `Store.create` and `Store.open` take the lock. A store from `Store.read` has no lock and must not be written to.
     """
 
     def __init__(self, folder: Path, connection: sqlite3.Connection, lock: IO[str] | None) -> None:
         self.folder = folder
         self._db = connection
         self._lock = lock
-        self._kind: str | None = None  # remembered, for when the file cannot be asked any more
+        self._kind: str | None = None  # kept for messages when the file can no longer be read
         self._format = _FORMAT
 
     # -- opening -----------------------------------------------------------------------------
 
     @classmethod
     def create(cls, folder: Path, facts: dict[str, Any]) -> Store:
-        """A new run in `folder`, which is made if need be. Raises StoreError where a run is there already."""
+        """Create a run in `folder`, and the folder if necessary. Raises StoreError if the folder contains a run
+        already.
+        """
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"cannot make the folder {folder}: {error.strerror}") from None
+            raise StoreError(f"cannot create the folder {folder}: {error.strerror}") from None
         lock = take_lock(folder)
         if (folder / FILE).exists():
             lock.close()
             raise StoreError(
-                f"{folder} holds a run already: continue it with --resume {folder}, or choose another folder"
+                f"{folder} already contains a run: continue it with --resume {folder}, or choose another folder"
             )
-        # Made under another name, so that a run whose creation is cut short is no run.
+        # Created under another name, so that an interrupted creation does not leave a broken run.
         draft = folder / f".{FILE}.new"
         try:
             _remove(draft)
@@ -115,11 +120,13 @@ class Store:
         except (sqlite3.Error, OSError, StoreError) as error:
             _remove(draft)
             lock.close()
-            raise StoreError(f"{folder / FILE} cannot be made: {error}") from None
+            raise StoreError(f"{folder / FILE} cannot be created: {error}") from None
 
     @classmethod
     def open(cls, folder: Path) -> Store:
-        """The run in `folder`, to continue it. Raises StoreError where there is none, RunInUseError if it is in use."""
+        """Open the run in `folder` to continue it. Raises StoreError if there is none, and RunInUseError if it is in
+        use.
+        """
         _require(folder)
         lock = take_lock(folder)
         try:
@@ -130,7 +137,9 @@ class Store:
 
     @classmethod
     def read(cls, folder: Path) -> Store:
-        """The run in `folder`, to look at; possible also while another process writes it."""
+        """Open the run in `folder` for reading, even while another process writes it. Raises StoreError if there is
+        none.
+        """
         _require(folder)
         return cls(folder, _connect(folder / FILE), None)._checked()
 
@@ -152,26 +161,26 @@ class Store:
 
     @property
     def kind(self) -> str:
-        """Which command made the run: "search", or "correlate"."""
+        """The command that made the run: "search" or "correlate"."""
         if self._kind is None:
             self._kind = str(self.get("kind") or SEARCH)
         return self._kind
 
     def require_kind(self, kind: str) -> None:
-        """Raises StoreError where the run is one of another command."""
+        """Raise StoreError if the run was made by another command."""
         if self.kind != kind:
-            raise StoreError(f"{self.folder} holds a run of zennas {self.kind}, not one of zennas {kind}")
+            raise StoreError(f"{self.folder} contains a run of zennas {self.kind}, expected a run of zennas {kind}")
 
     def get(self, name: str) -> Any:
-        """A fact, or None."""
+        """Return a fact, or None. Raises StoreError if it is damaged."""
         found = self._rows("SELECT value FROM facts WHERE name = ?", (name,))
         try:
             return json.loads(found[0][0]) if found else None
         except (TypeError, ValueError) as error:
-            raise StoreError(f"{self.folder / FILE} is damaged: {name} is no JSON ({error})") from None
+            raise StoreError(f"{self.folder / FILE} is damaged: {name} is not JSON ({error})") from None
 
     def put(self, facts: dict[str, Any]) -> None:
-        """Set facts, all of them or none."""
+        """Set facts, all or none of them."""
         with self._transaction():
             self._put(facts)
 
@@ -182,7 +191,7 @@ class Store:
     # -- candidates --------------------------------------------------------------------------
 
     def checkpoint(self, state: dict[str, Any], changes: Iterable[Candidate], facts: dict[str, Any]) -> None:
-        """Save the search's state with the candidates that changed since the last time, in one transaction."""
+        """Save the state of the search and the candidates that changed since the last checkpoint, in one go."""
         self.put_candidates(changes, {"state": state, **facts})
 
     def put_candidates(self, candidates: Iterable[Candidate], facts: dict[str, Any]) -> None:
@@ -213,7 +222,7 @@ class Store:
             self._put(facts)
 
     def add_latencies(self, number: int, latencies: dict[str, Latency], facts: dict[str, Any]) -> None:
-        """Store latencies of the candidate with that id, by source, and facts, in one transaction."""
+        """Store latencies, by source, of the candidate with this id, and facts, in one transaction."""
         with self._transaction():
             self._put_latencies(number, latencies)
             self._put(facts)
@@ -226,7 +235,7 @@ class Store:
             )
 
     def candidates(self, ids: Iterable[int] | None = None) -> list[Candidate]:
-        """The stored candidates, all or those of the given ids, in the order of their ids."""
+        """Return all candidates, or those with the given ids, ordered by id."""
         measures: dict[int, dict[str, Measure]] = self._old_measures()
         for number, name, value, low, high in self._rows("SELECT * FROM measures ORDER BY rowid"):
             measures.setdefault(number, {})[name] = Measure(value, low, high)
@@ -237,7 +246,7 @@ class Store:
         if ids is None:
             rows = self._rows(f"SELECT {_COLUMNS} FROM candidates ORDER BY id")
         else:
-            chosen = json.dumps(list(ids))  # one parameter, however many ids there are
+            chosen = json.dumps(list(ids))  # a single parameter, for any number of ids
             wanted = "SELECT value FROM json_each(?)"
             rows = self._rows(f"SELECT {_COLUMNS} FROM candidates WHERE id IN ({wanted}) ORDER BY id", (chosen,))
         return [_candidate(row, measures, latencies) for row in rows]
@@ -246,7 +255,7 @@ class Store:
         return self._rows("SELECT * FROM latencies") if self._format >= _WITH_LATENCIES else []
 
     def _old_measures(self) -> dict[int, dict[str, Measure]]:
-        """The values of objectives in a run of an older format, as measures; empty for one of this format."""
+        """The values of the objective in a run of an older format, as measures; empty for current formats."""
         if self._format >= _WITH_MEASURES:
             return {}
         rows = self._rows("SELECT id, fitness FROM candidates WHERE fitness IS NOT NULL")
@@ -254,20 +263,20 @@ class Store:
         return {number: {name: Measure(sign * value)} for number, value in rows}
 
     def measured(self, name: str) -> list[int]:
-        """The ids of the candidates that have the measure `name`, highest first."""
+        """Return the ids of the candidates that have the measure `name`, highest value first."""
         rows = self._rows("SELECT candidate FROM measures WHERE name = ? ORDER BY value DESC, candidate", (name,))
         return [number for (number,) in rows]
 
     def count_members(self) -> int:
-        """How many candidates ever were members of the population."""
+        """Return how many candidates have ever been members of the population."""
         return int(self._rows("SELECT COUNT(*) FROM candidates WHERE status IN ('member', 'dropped')")[0][0])
 
     def failures(self) -> dict[str, int]:
-        """How often candidates failed with which error."""
+        """Return the errors of failed candidates, and how often each occurred."""
         return dict(self._rows("SELECT error, COUNT(*) FROM candidates WHERE error IS NOT NULL GROUP BY error"))
 
     def add_measures(self, number: int, measures: dict[str, Measure]) -> None:
-        """Store scores of the candidate with that id."""
+        """Store scores of the candidate with this id."""
         with self._transaction():
             self._put_measures([(number, measures)])
 
@@ -278,12 +287,12 @@ class Store:
         )
 
     def add_failure(self, number: int, error: str) -> None:
-        """Store why the candidate with that id could not be scored again."""
+        """Store why the candidate with this id could not be scored again."""
         with self._transaction():
             self._db.execute("UPDATE candidates SET error = ? WHERE id = ?", (error, number))
 
     def costs(self) -> list[Cost]:
-        """The costs of all candidates, in the order of their ids; quicker than to read the candidates."""
+        """Return the costs of all candidates, ordered by id; faster than reading the candidates."""
         return [
             Cost(*row) for row in self._rows("SELECT params, flops, activations, layers FROM candidates ORDER BY id")
         ]
@@ -300,21 +309,21 @@ class Store:
         return int(self._rows("SELECT COUNT(*) FROM scores")[0][0])
 
     def scores(self) -> list[Scoring]:
-        """All scorings, in no order."""
+        """Return all scorings, in no particular order."""
         return [Scoring(*row) for row in self._rows("SELECT candidate, name, repeat, value, error FROM scores")]
 
     # -- SQLite ------------------------------------------------------------------------------
 
     def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[Any]:
-        """All rows at once, so that what is wrong with the file is found here."""
+        """All rows at once, so that errors in the file are raised here."""
         try:
             return self._db.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise StoreError(f"{self.folder / FILE} is damaged, or no run of zennas: {error}") from None
+            raise StoreError(f"{self.folder / FILE} is damaged, or not a run of zennas: {error}") from None
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """What is written inside is written whole or not at all; a failure says how to go on."""
+        """Write everything inside or nothing; an error says how to continue."""
         try:
             with self._db:
                 yield
@@ -330,7 +339,7 @@ class Store:
         if found not in _READABLE:
             self.close()
             known = ", ".join(map(str, _READABLE))
-            raise StoreError(f"{self.folder / FILE} has format {found}, this version reads {known}")
+            raise StoreError(f"{self.folder / FILE} has format {found}, but this version reads {known}")
         self._format = found
         return self
 
@@ -354,14 +363,14 @@ def _candidate(
 
 
 def write_failure(path: Path, error: Exception, kind: str = SEARCH) -> StoreError:
-    """A file of a run could not be written in the middle of it: what happened, and how to go on. To be raised."""
+    """Return the error to raise if a file of a run cannot be written: what happened, and how to continue."""
     what = getattr(error, "strerror", None) or error
     again = f"free some space, then continue with: zennas {kind} --resume {path.parent}"
     return StoreError(f"{path} cannot be written to: {what}; {again}")
 
 
 def in_use(folder: Path) -> bool:
-    """Whether a process works on the run in `folder`, as far as this one may know."""
+    """Return whether a process works on the run in `folder`, as far as can be seen."""
     import fcntl
 
     try:
@@ -376,11 +385,11 @@ def in_use(folder: Path) -> bool:
 
 def _require(folder: Path) -> None:
     if not (folder / FILE).is_file():
-        raise StoreError(f"{folder} holds no run ({FILE} is not there)")
+        raise StoreError(f"{folder} contains no run ({FILE} is missing)")
 
 
 def _remove(database: Path) -> None:
-    """Remove a database and what SQLite has put beside it."""
+    """Remove a database and the files that SQLite creates next to it."""
     for end in ("", "-wal", "-shm"):
         database.with_name(database.name + end).unlink(missing_ok=True)
 
@@ -396,18 +405,20 @@ def _for_writing(path: Path) -> sqlite3.Connection:
     connection = _connect(path)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may lose the last checkpoint, not the file
+        connection.execute(
+            "PRAGMA synchronous = NORMAL"
+        )  # a power failure can lose the last checkpoint, but not the file
     except sqlite3.Error as error:
         connection.close()
-        # What the system refuses is an OperationalError; a file that makes no sense is not.
+        # Errors of the system are OperationalErrors; errors in the content of the file are not.
         refused = isinstance(error, sqlite3.OperationalError)
-        what = "cannot be written to" if refused else "is damaged, or no run of zennas"
+        what = "cannot be written to" if refused else "is damaged, or not a run of zennas"
         raise StoreError(f"{path} {what}: {error}") from None
     return connection
 
 
 def take_lock(folder: Path) -> IO[str]:
-    """Hold the folder for this process; the system lets go when the process ends, however it ends."""
+    """Lock the folder for this process; the system releases the lock when the process ends, in whatever way."""
 
     path = folder / LOCK
     try:
@@ -420,7 +431,9 @@ def take_lock(folder: Path) -> IO[str]:
         lock.seek(0)
         owner = lock.read().strip() or "unknown"
         lock.close()
-        raise RunInUseError(f"the run in {folder} is in use by process {owner}; wait for it, or end it first") from None
+        raise RunInUseError(
+            f"the run in {folder} is in use by process {owner}; wait until it ends, or stop it"
+        ) from None
     lock.seek(0)
     lock.truncate()
     lock.write(str(os.getpid()))
@@ -429,7 +442,7 @@ def take_lock(folder: Path) -> IO[str]:
 
 
 def _lock_exclusively(lock: IO[str]) -> None:
-    """Raises OSError where another process has the lock, and not only looks whether it is free (see `in_use`)."""
+    """Raise OSError if another process holds the lock; a short test of the lock by `in_use` does not count."""
     import fcntl
 
     try:

@@ -1,4 +1,4 @@
-"""Searching for structures within a budget: `settings.py`, then `runner.py` (the steps), `result.py` (what came out).
+"""Searching for structures within a budget: `settings.py`, then `runner.py` (the steps) and `result.py` (the outcome).
 
-`strategies/` propose candidates, `objectives/` say what is maximised, `executors/` evaluate; one file each.
+`strategies/` propose candidates, `objectives/` define what is maximised, and `executors/` evaluate; one file each.
 """

@@ -1,7 +1,7 @@
-"""From a proposed structure to a candidate within the budget, or to the reason why it is none.
+"""From a proposed structure to a candidate within the budget, or to the reason for its rejection.
 
-What every strategy needs and none should write again: counting, the budget, latencies last, duplicates, numbers and
-seeds of candidates, and which of them are still out for evaluation.
+This is what all strategies share: costs, the budget, latencies (checked last), duplicates, the numbers and seeds of
+candidates, and the candidates that are being evaluated.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from zennas.searching.strategies.base import Problem
 
 PATIENCE = 2000
-"""Rejected proposals in a row after which `ask` comes back empty, so that progress is seen and saved."""
+"""After this many rejected proposals in a row, `ask` returns nothing, so that progress can be shown and saved."""
 MEASURED_PATIENCE = 3
-"""The same where each proposal may take seconds, because its latency is measured."""
+"""The value of `PATIENCE` if latencies are measured, so that each proposal can take seconds."""
 _HOPELESS = 20
-"""So many structures in a row without a latency end a search."""
+"""A search ends after this many structures in a row without a latency."""
 
 
 class Admission:
-    """Admits proposals as candidates, and counts why others are not.
+    """Admits proposals as candidates, and counts the reasons for rejections.
 
-    known: structures that are not admitted again: all candidates but those that were forgotten.
+    known: structures that are not admitted again, which are those of all candidates except forgotten ones.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -50,36 +50,39 @@ class Admission:
 
     @property
     def done(self) -> bool:
-        """Whether all iterations have been spent."""
+        """Whether all iterations have been used."""
         return self.tried >= self._problem.iterations
 
     @property
     def pending(self) -> list[Candidate]:
-        """The candidates that were admitted and have not come back yet, oldest first."""
+        """The admitted candidates that have not been returned yet, oldest first."""
         return list(self._pending.values())
 
     @property
     def out(self) -> int:
-        """How many candidates were admitted and have not come back yet."""
+        """The number of admitted candidates that have not been returned yet."""
         return len(self._pending)
 
     def first(self, rng: Random) -> Candidate:
-        """The space's initial structure, or one walked down from it to the budget. Raises BudgetError, LatencyError."""
+        """Return the space's initial structure as a candidate, or a structure that fits the budget, mutated from it.
+
+        Raises BudgetError if none is found, and LatencyError if the initial structure has no latency.
+        """
         problem = self._problem
         structure, tried = within_budget(problem.space, self._model, self._budget, rng, self._meters)
         self.tried = min(tried, problem.iterations)
-        self.rejected["start"] = self.tried  # spent on the way down to the budget
+        self.rejected["start"] = self.tried  # used to get within the budget
         latency = {meter.limit.source: meter(structure) for meter in self._meters}
         return self._candidate(structure, None, self._model(structure), latency)
 
     def admit(self, structure: Structure, parent: int | None) -> Candidate | None:
-        """The candidate that a proposal becomes; None where it is rejected, which is counted.
+        """Return the candidate of a proposal, or None if the proposal is rejected; rejections are counted.
 
-        Raises LatencyError where no structure has had a latency for a while.
+        Raises LatencyError if no latency could be determined for many structures in a row.
         """
         self.tried += 1
         deepest = self._budget.layers
-        if deepest is not None and count_layers(structure) > deepest:  # half of all children, and cheap to tell
+        if deepest is not None and count_layers(structure) > deepest:  # half of all children, and cheap to check
             self.rejected["layers"] += 1
             return None
         try:
@@ -98,7 +101,7 @@ class Admission:
         return None if latency is None else self._candidate(structure, parent, cost, latency)
 
     def returned(self, candidate: Candidate) -> bool:
-        """Take note that a candidate has been told; whether it was scored."""
+        """Record that a candidate has been evaluated, and return whether it was scored."""
         self._pending.pop(candidate.id, None)
         if candidate.error is not None:
             self.rejected["failed"] += 1
@@ -107,11 +110,11 @@ class Admission:
         return True
 
     def forget(self, candidate: Candidate) -> None:
-        """Let the candidate's structure be proposed again: it was not kept."""
+        """Allow the structure of a candidate to be proposed again, because the candidate was not kept."""
         self.known.discard(candidate.structure)
 
     def _latency(self, structure: Structure) -> dict[str, Latency] | None:
-        """By source; None where one is over the budget, or is missing. Raises LatencyError where none ever comes."""
+        """Latencies by source; None if one is over the budget or missing. Raises LatencyError after many failures."""
         found: dict[str, Latency] = {}
         for meter in self._meters:
             limit = meter.limit
@@ -126,7 +129,7 @@ class Admission:
                     raise
                 self.rejected[f"no latency {limit.label}"] += 1
                 return None
-            if not latency.ms <= limit.ms:  # so that NaN fits nothing
+            if not latency.ms <= limit.ms:  # so that NaN never fits
                 self.rejected[f"latency {limit.label}"] += 1
                 return None
             found[limit.source] = latency
@@ -137,7 +140,7 @@ class Admission:
         self, structure: Structure, parent: int | None, cost: Cost, latency: dict[str, Latency]
     ) -> Candidate:
         self._last_id += 1
-        # Random scores depend on the run's seed and the candidate's number only, not on who computes them when.
+        # Random scores depend only on the seed of the run and the number of the candidate, not on the process.
         seed = (self._problem.seed * 1_000_003 + self._last_id) % 2**63
         made = Candidate(self._last_id, structure, parent, cost, self.tried, seed, latency=latency)
         self._pending[made.id] = made
@@ -147,7 +150,7 @@ class Admission:
     # -- saving ------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """Counters, and the candidates that are out, as JSON."""
+        """Return the counters and the candidates that are being evaluated, as JSON."""
         return {
             "last_id": self._last_id,
             "tried": self.tried,
@@ -167,7 +170,7 @@ class Admission:
         }
 
     def restore(self, state: dict[str, Any], known: Iterable[Structure]) -> None:
-        """Continue from what `state` gave. known: the structures of all candidates until then but those pending."""
+        """Continue from a `state`. known: the structures of all earlier candidates, without the pending ones."""
         self._last_id, self.tried, self.scored = state["last_id"], state["tried"], state["scored"]
         self.rejected = Counter(state["rejected"])
         self._pending = {one["id"]: self._read(one) for one in state.get("pending", ())}
@@ -188,12 +191,12 @@ class Admission:
 
 
 def generator_state(rng: Random) -> list[Any]:
-    """The state of a random generator, as JSON."""
+    """Return the state of a random generator as JSON."""
     version, internal, gauss = rng.getstate()
     return [version, list(internal), gauss]
 
 
 def restore_generator(rng: Random, state: list[Any]) -> None:
-    """Continue a random generator from what `generator_state` gave."""
+    """Set the state of a random generator to one from `generator_state`."""
     version, internal, gauss = state
     rng.setstate((version, tuple(internal), gauss))

@@ -1,4 +1,4 @@
-"""The best of a search, scored again: by Monte Carlo where it evolved on an expectation; the winner by others too."""
+"""Scoring the best of a search again: by Monte Carlo after expected Zen-scores, and the winner by other proxies."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from zennas.searching.settings import SearchSettings
 from ZeroShotProxy import ProxyError
 
 CONFIRMED_FACT = "confirmed"
-"""The ids of the candidates that were confirmed, best first."""
+"""The fact with the ids of the confirmed candidates, best first."""
 
 
 def confirm(
     store: Store, settings: SearchSettings, ranked: list[Candidate], progress: Callable[[int, int], None]
 ) -> list[Candidate]:
-    """The `top` first of `ranked`; where the search is confirmed, in the order of their Monte-Carlo scores.
+    """Return the first `top` candidates of `ranked`; if the search is confirmed, ordered by their Monte Carlo scores.
 
-    progress: called with how many of how many are done. Raises ProxyError where there are none.
+    progress: called with the number of candidates done and their total.
+
+    Raises ProxyError if there are no candidates, or if none could be confirmed.
     """
     if not ranked:
         raise ProxyError(f"no structure could be scored; see the errors with: zennas runs {store.folder}")
@@ -41,14 +43,14 @@ def confirm(
     progress(len(top), len(top))
     confirmed = [candidate for candidate in top if CONFIRMED in known[candidate.id]]
     if not confirmed:
-        raise ProxyError(f"none of the best {len(top)} could be confirmed; the last: {failure}")
+        raise ProxyError(f"none of the best {len(top)} structures could be confirmed; last error: {failure}")
     confirmed.sort(key=lambda c: -known[c.id][CONFIRMED].value)
     store.put({CONFIRMED_FACT: [candidate.id for candidate in confirmed]})
     return confirmed
 
 
 def report(store: Store, settings: SearchSettings, best: Candidate) -> None:
-    """Score the winner with the proxies that rank nothing; one that fails is noted and costs no result."""
+    """Score the winner with the proxies of `settings.report`; failures are recorded and do not raise errors."""
     known = store.candidates([best.id])[0].measures
     for name in reported(settings):
         if name in known:

@@ -1,4 +1,4 @@
-"""Evaluating the candidates of a search, in whatever process."""
+"""Evaluating the candidates of a search, in any process."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from zennas.searching.objectives.base import objective_of
 from zennas.searching.settings import SearchSettings
 
 Outcome: TypeAlias = "dict[str, Measure] | str"
-"""The measures of a candidate, or why there are none."""
+"""The measures of a candidate, or the error of its evaluation."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What workers do for a search. torch: whether its objective runs networks."""
+    """The work of a search for workers. torch: whether its objective runs networks."""
 
     settings: SearchSettings
     torch: bool
 
     def prepare(self) -> Callable[[Candidate], Outcome]:
-        """The function that measures a candidate by the objective of these settings."""
+        """Return the function that measures a candidate with the objective of these settings."""
         measure = objective_of(self.settings).measure
 
         def outcome(candidate: Candidate) -> Outcome:
@@ -42,7 +42,7 @@ class Evaluation:
 
 
 def evaluated(candidate: Candidate, pending: Pending[Outcome]) -> Candidate:
-    """The candidate with what came of it; one whose workers died is a failed one."""
+    """Return the candidate with its outcome; it counts as failed if its workers died."""
     try:
         return candidate.evaluated(pending.result())
     except WorkerDiedError as error:

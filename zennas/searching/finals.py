@@ -1,7 +1,7 @@
-"""The best of a search, measured on the budget's devices as far as those are here; the winner keeps what it promises.
+"""Measuring the latencies of the best candidates on the devices of the budget that are present.
 
-`hold` is the last step of a search with a budget of latency. What it finds is in the store: a candidate's latencies,
-and under the fact "latency", by source, what was measured how, and why not. `latency_report.py` reads it.
+`hold` is the last step of a search with a budget of latency. It stores the latencies of candidates, and under the fact
+"latency", by source, which candidates were measured, and why others were not. `latency_report.py` reads this.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ def hold(
     ranked: Sequence[Candidate],
     told: Callable[[int, int], None],
 ) -> Candidate:
-    """The first of `ranked` that meets the budget as measured; the first of all where none does.
+    """Return the first of `ranked` whose measured latency meets the budget, otherwise the first of all.
 
-    Where no device is here nothing is measured, and the predictions count. told: hears how many of how many are done.
+    If none of the devices is present, nothing is measured, and the predictions count.
+
+    told: called with the number of candidates done and their total.
     """
     known: dict[str, Any] = store.get(FACT) or {}
     ways = {device.limit.source: device.how() for device in devices}
@@ -62,7 +64,7 @@ def _measure(
     candidate: Candidate,
     known: dict[str, Any],
 ) -> None:
-    """Measure one candidate on one device, unless that was done before the run was cut short."""
+    """Measure one candidate on one device, unless this was already done before an interruption."""
     source = device.limit.source
     done = known[source]
     if candidate.id in done["measured"] or str(candidate.id) in done["failed"]:

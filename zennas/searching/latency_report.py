@@ -1,4 +1,4 @@
-"""What a run knows of its winner's latency: the budget, the prediction, the measurement, and what to make of them."""
+"""What a run knows about the latency of its winner: the budget, the prediction, the measurement, and remarks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ PREDICTED_ONLY = "predicted only"
 
 @dataclass(frozen=True)
 class LatencyReport:
-    """One device's.
+    """The latency of the winner on one device.
 
-    notes: why nothing was measured, whether the budget is exceeded, what the prediction extrapolates.
+    notes: why nothing was measured, whether the budget is exceeded, and where the prediction extrapolates.
     """
 
     limit: LatencyLimit
@@ -25,11 +25,11 @@ class LatencyReport:
 
     @property
     def within(self) -> bool:
-        """Whether the budget is met, as measured where it was measured."""
+        """Whether the budget is met, by the measured latency if there is one."""
         return self.found.ms <= self.limit.ms
 
     def to_json(self) -> dict[str, Any]:
-        """Milliseconds an image."""
+        """Return the report as JSON; latencies are in milliseconds per image."""
         found = self.found
         return {
             "source": self.limit.source,
@@ -55,7 +55,7 @@ def latency_json(found: Latency) -> dict[str, Any]:
 def latency_reports(
     best: Candidate | None, limits: Sequence[LatencyLimit], known: dict[str, Any]
 ) -> tuple[LatencyReport, ...]:
-    """One report for each limit. known: the fact that `finals.py` leaves, empty before the end of a search."""
+    """Return one report for each limit. known: the fact stored by `finals.py`, empty before the end of a search."""
     if best is None:
         return ()
     return tuple(_report(best, limit, known.get(limit.source) or {}) for limit in limits)
@@ -70,11 +70,11 @@ def _report(best: Candidate, limit: LatencyLimit, known: dict[str, Any]) -> Late
     elif failure:
         notes.append(f"it could not be measured: {failure}")
     if not found.settled:
-        notes.append("the measurement did not settle: the machine was busy, or the time too short")
+        notes.append("the measurement did not settle: the machine was busy, or the time was too short")
     if found.measured is not None and found.ms > limit.ms:
         tried = len(known.get("measured", []))
         notes.append(
-            f"over the budget as measured, like all of the best {tried}: search again for less, "
+            f"the measured latency is over the budget for all of the best {tried}: search with a lower budget, "
             "or with a profile of this machine (zennas latency profile)"
         )
     notes += [f"extrapolated: {line}" for line in known.get("outside", [])]

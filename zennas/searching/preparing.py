@@ -1,4 +1,4 @@
-"""From settings to everything that a search needs: strategy, objective, meters; and what has to stay as it was."""
+"""From settings to everything that a search needs: strategy, objective, meters; and what must not change in a run."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from zennas.searching.strategies.base import STRATEGIES, Problem, Search, Strate
 from ZeroShotProxy import ensembles
 
 AHEAD = 16
-"""Candidates that are out at once where networks are run: enough to keep some workers busy."""
+"""Candidates evaluated at the same time if networks are run: enough to keep several workers busy."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a run works with."""
+    """The parts that a run works with."""
 
     search: Search
     objective: Objective
@@ -32,11 +32,13 @@ class Prepared:
 
 
 def settled(settings: SearchSettings) -> SearchSettings:
-    """The settings that say the same from another folder and on another machine: in full, with paths and one device.
+    """Return complete settings with absolute paths and one device, which mean the same in any folder and on any
+    machine.
 
-    Raises UnknownNameError, WrongSettingError, SettingsError, DeviceError, and what `settled_latency` raises.
+    Raises UnknownNameError, WrongSettingError, SettingsError or DeviceError if a setting is not valid, and what
+    `settled_latency` raises.
     """
-    reported(settings)  # raises where there is no such proxy
+    reported(settings)  # raises if there is no such proxy
     strategy, name = _strategy(settings.strategy)
     chosen = replace(
         settings,
@@ -56,7 +58,11 @@ def settled(settings: SearchSettings) -> SearchSettings:
 
 
 def prepare(settings: SearchSettings) -> Prepared:
-    """Strategy, objective and meters of settled settings. Raises what `settled` raises, ParseError, ProfileError."""
+    """Return strategy, objective and meters for settings from `settled`.
+
+    Raises what `settled` raises, ParseError if the initial structure is not valid, and ProfileError if a latency
+    profile cannot be read.
+    """
     initial = None if settings.initial is None else parse(settings.initial)
     space: SearchSpace = load_space(settings.search_space, initial)
     model = CostModel(settings.resolution, settings.num_classes, Options(use_se=settings.use_se))
@@ -68,9 +74,9 @@ def prepare(settings: SearchSettings) -> Prepared:
 
 
 def fingerprints(settings: SearchSettings) -> dict[str, object]:
-    """Of everything outside the settings that decides a search: the user's space and strategy, latency profiles.
+    """Return digests of everything outside the settings that affects a search: files of the user and latency profiles.
 
-    Raises SettingsError for a file that cannot be read, LatencyError for a profile.
+    Raises SettingsError if a file cannot be read, and LatencyError if a profile cannot be read.
     """
     return {
         "space_digest": _digest("search space", settings.search_space, settings.search_space in SPACES),
@@ -80,9 +86,9 @@ def fingerprints(settings: SearchSettings) -> dict[str, object]:
 
 
 def refuse_changed(folder: Path, settings: SearchSettings, known: dict[str, object]) -> None:
-    """Raise SettingsError where a file or a profile is no longer what the run in `folder` began with.
+    """Raise SettingsError if a file or a profile has changed since the run in `folder` began.
 
-    known: the run's `fingerprints`; None for what an older run has not recorded.
+    known: the `fingerprints` of the run; None for those that an older run has not stored.
     """
     began = f"has changed since the run in {folder} began"
     if known.get("space_digest") != _digest("search space", settings.search_space, settings.search_space in SPACES):
@@ -90,11 +96,11 @@ def refuse_changed(folder: Path, settings: SearchSettings, known: dict[str, obje
     strategy = _digest("strategy", _file_of(settings.strategy), settings.strategy in STRATEGIES)
     if known.get("strategy_digest") != strategy:
         raise SettingsError(f"the strategy {settings.strategy} {began}")
-    way_out = "restore the profile, or begin anew in another folder"
+    way_out = "restore the profile, or start a new run in another folder"
     try:
         now = digests(settings.budget)
     except LatencyError as error:
-        raise SettingsError(f"the run in {folder} cannot go on: {error}; {way_out}") from None
+        raise SettingsError(f"the run in {folder} cannot be continued: {error}; {way_out}") from None
     before = known.get("profile_digests")
     for source, digest in now.items():
         if not isinstance(before, dict) or before.get(source) != digest:
@@ -102,7 +108,7 @@ def refuse_changed(folder: Path, settings: SearchSettings, known: dict[str, obje
 
 
 def _strategy(text: str) -> tuple[Strategy, str]:
-    """The strategy of that name, or of a file, and how to name it from any folder. Raises UnknownNameError."""
+    """The strategy with this name or in this file, and its name from any folder. Raises UnknownNameError."""
     path, _, name = text.partition(".py:")
     if not name and not text.endswith(".py"):
         return STRATEGIES.get(text), STRATEGIES.spelling(text)
@@ -112,7 +118,7 @@ def _strategy(text: str) -> tuple[Strategy, str]:
     made = STRATEGIES.load_file(file)
     wanted = name or (made[0] if len(made) == 1 else "")
     if wanted not in made:
-        raise SettingsError(f"{file} registers {', '.join(made) or 'no strategy'}: name one, as {file}:NAME")
+        raise SettingsError(f"{file} registers {', '.join(made) or 'no strategy'}: choose one with {file}:NAME")
     return STRATEGIES.get(wanted), f"{file}:{wanted}"
 
 
@@ -127,7 +133,7 @@ def _runs_networks(settings: SearchSettings, objective: Objective) -> bool:
 
 
 def _digest(what: str, path: str, shipped: bool) -> str | None:
-    """A fingerprint of a user's file; None for a part of this project or of an installed package."""
+    """A digest of a file of the user; None for parts of this project and of installed packages."""
     if shipped:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What came of a search, read from its run."""
+"""The result of a search, read from its run."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ FINISHED = "finished"
 
 @dataclass(frozen=True)
 class SearchResult:
-    """A finished run, or one under way (then `best` is the best so far, None before the first checkpoint).
+    """The result of a search: of a finished run, or the result so far of an unfinished one.
 
     status: "searching" or "confirming" while a process works on it, "finished", or "interrupted".
-    confirmed: the candidates whose scores were confirmed, best first. latency: the best one's, for each device of the
-    budget. measured: the candidates whose latency was measured in the end, best first. failures: how often scoring
-    failed with which error. seconds: spent searching.
+    best: the best candidate; None before the first checkpoint.
+    confirmed: the candidates whose scores were confirmed, best first.
+    latency: the latency of the best candidate on each device of the budget.
+    measured: the candidates whose latency was measured at the end, best first.
+    failures: the errors of failed scorings, and how often each occurred.
+    seconds: the time spent searching.
     """
 
     folder: Path
@@ -76,7 +79,10 @@ def measure_json(measure: Measure) -> dict[str, Any]:
 
 
 def read_result(folder: Path) -> SearchResult:
-    """Raises StoreError where there is no run or a damaged one, SettingsError where it is of another version."""
+    """Return the result of the search in `folder`.
+
+    Raises StoreError if there is no run or it is damaged, and SettingsError if another version wrote it.
+    """
     with Store.read(folder) as store:
         store.require_kind(SEARCH)
         try:
@@ -123,7 +129,7 @@ def _result(folder: Path, store: Store) -> SearchResult:
 
 
 def _best_first(numbers: list[int], confirmed: list[int], found: dict[int, Candidate]) -> list[int]:
-    """In the order of the confirmed scores, else by the first of their measures."""
+    """Ordered by the confirmed scores, otherwise by the first of their measures."""
     place = {number: i for i, number in enumerate(confirmed)}
 
     def key(number: int) -> tuple[int, float, int]:
@@ -134,6 +140,6 @@ def _best_first(numbers: list[int], confirmed: list[int], found: dict[int, Candi
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """The folders of runs in and directly below `folder`, oldest first."""
+    """Return the folders of runs in `folder` and its direct subfolders, oldest first."""
     places = [folder, *(sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else [])]
     return sorted((p for p in places if (p / FILE).is_file()), key=lambda p: (p / FILE).stat().st_mtime)

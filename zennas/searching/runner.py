@@ -1,12 +1,12 @@
-"""Running a search: evaluate what the strategy asks for, save as it goes, confirm and measure the best.
+"""Running a search: evaluate what the strategy proposes, save regularly, then confirm and measure the best.
 
-`start` makes a run in a folder and carries it out, `resume` continues one; `result.py` reads what came out.
-A run that is killed loses at most `CHECKPOINT_SECONDS` of work, and nothing else: what was not saved
-is done again from the saved state of the strategy.
+`start` creates a run in a folder and carries it out, `resume` continues one, and `result.py` reads the result. A run
+that is killed loses at most `CHECKPOINT_SECONDS` of work: everything after the last checkpoint is repeated from the
+saved state of the strategy.
 
-Candidates are asked for one at a time. The n-th is asked when the first n - `ahead` have been told, in the order of
-asking and whenever they were done: so that several can be evaluated at once, and neither where nor by how many workers
-changes what the strategy sees.
+The strategy is asked for one candidate at a time. It is asked for the n-th when it has been told the results of the
+first n - `ahead`, in the order of asking, no matter when they finished. So several candidates can be evaluated at the
+same time, and the strategy sees the same results for any executor and any number of workers.
 """
 
 from __future__ import annotations
@@ -40,25 +40,25 @@ from ZeroShotProxy import ProxyError
 CHECKPOINT_SECONDS = 2.0
 WATCH_SECONDS = 0.2
 HOPELESS = 20
-"""So many failures to score without one success end a search."""
+"""A search ends after this many failed scorings without a single success."""
 BEST_FILE = "best_structure.txt"
 
 
 class Watcher(Protocol):
-    """Who wants to know how a search is going, see `zennas/cli/progress.py`."""
+    """Follows the progress of a search, see `zennas/cli/progress.py`."""
 
     def searching(self, progress: Progress, iterations: int, best: float | None) -> None:
-        """Called a few times a second. best: the highest value so far; None for ranks, or where nothing is scored."""
+        """Called a few times per second. best: the highest value so far; None for ranks, or if there is none yet."""
 
     def confirming(self, done: int, total: int) -> None:
-        """Called before each of the best is confirmed, and at the end."""
+        """Called before each of the best candidates is confirmed, and at the end."""
 
     def measuring(self, done: int, total: int) -> None:
-        """Called before each of the best is measured on the devices of the budget, and at the end."""
+        """Called before each of the best candidates is measured on the devices of the budget, and at the end."""
 
 
 class NoWatcher:
-    """Wants to know nothing."""
+    """A watcher that does nothing."""
 
     def searching(self, progress: Progress, iterations: int, best: float | None) -> None:
         pass
@@ -76,15 +76,15 @@ def start(
     watcher: Watcher = NoWatcher(),
     executor: ExecutorSettings = ExecutorSettings(),
 ) -> None:
-    """Make a run in `folder` and carry it out.
+    """Create a run in `folder` and carry it out. If the settings are wrong, no folder is created.
 
-    Raises BudgetError where nothing fits, StoreError where the folder holds a run or is in use, and
-    UnknownNameError, SearchSpaceError, ProxyError, LatencyError, UnavailableError or StructureError for settings that
-    cannot be. Wrong settings leave no folder behind.
+    Raises BudgetError if nothing fits the budget, StoreError if the folder contains a run or is in use, and
+    UnknownNameError, SearchSpaceError, ProxyError, LatencyError, UnavailableError or StructureError if a setting is not
+    valid.
     """
     settings = settled(settings)
     prepared = prepare(settings)
-    prepared.search.ask(1)  # raises where nothing fits; it is pending now
+    prepared.search.ask(1)  # raises if nothing fits; the candidate is pending now
     with _executor(settings, prepared, executor) as running:
         facts = {
             "settings": settings.to_json(),
@@ -105,10 +105,10 @@ def resume(
     expected: SearchSettings | None = None,
     executor: ExecutorSettings = ExecutorSettings(),
 ) -> SearchSettings:
-    """Continue the run in `folder` to its end; a finished run is left as it is.
+    """Continue the run in `folder` to its end, and return its settings; a finished run is left unchanged.
 
-    Raises SettingsError where `expected` is not what the run was started with, or the run cannot be continued
-    by this version: its space, its strategy or a latency profile has changed; StoreError, RunInUseError.
+    Raises SettingsError if the settings of the run differ from `expected`, or if its space, its strategy or a latency
+    profile has changed; StoreError if there is no run or it is damaged; and RunInUseError if another process uses it.
     """
     with Store.open(folder) as store:
         store.require_kind(SEARCH)
@@ -118,7 +118,7 @@ def resume(
         if store.get("status") == FINISHED and (folder / BEST_FILE).is_file():
             return settings
         refuse_changed(folder, settings, {name: store.get(name) for name in _FINGERPRINTS})
-        settings = settled(settings)  # in full, where an older version has left something out
+        settings = settled(settings)  # completes settings that an older version left out
         store.put({"settings": settings.to_json()})
         prepared = prepare(settings)
         state = store.get("state")
@@ -133,10 +133,10 @@ _FINGERPRINTS = ("space_digest", "strategy_digest", "profile_digests")
 
 
 def _refuse_other(folder: Path, ours: SearchSettings, wanted: SearchSettings) -> None:
-    """Raises SettingsError naming the settings that differ."""
+    """Raise SettingsError, naming the settings that differ."""
     different = differences(ours.to_json(), wanted.to_json())
     if different:
-        raise SettingsError(f"the run in {folder} was begun with {'; '.join(different)}: choose another folder")
+        raise SettingsError(f"the run in {folder} was started with {'; '.join(different)}: choose another folder")
 
 
 @contextmanager
@@ -221,14 +221,14 @@ def _best_value(prepared: Prepared) -> float | None:
 
 
 def _refuse_hopeless(progress: Progress, error: str) -> None:
-    """Raises ProxyError where nothing could be scored so far, after so many tries."""
+    """Raise ProxyError if many structures were tried and none could be scored."""
     if not progress.scored and progress.rejected["failed"] >= HOPELESS:
-        raise ProxyError(f"none of the first {HOPELESS} structures could be scored; the last: {error}")
+        raise ProxyError(f"none of the first {HOPELESS} structures could be scored; last error: {error}")
 
 
 @contextmanager
 def _unhurried_collector() -> Iterator[None]:
-    """Let Python look for reference cycles seldom: the caches are large, tuples all the way, and have none."""
+    """Make Python search for reference cycles rarely: the large caches consist of tuples and contain none."""
     before = gc.get_threshold()
     gc.set_threshold(200_000, 20, 100)
     try:

@@ -1,4 +1,4 @@
-"""Proxies as a search uses them: the one that it maximises, those that confirm its best, those that are reported."""
+"""The proxies of a search: the one that it maximises, those that confirm the best, and those that are only reported."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from zennas.searching.settings import SearchSettings
 from ZeroShotProxy import Proxy, ProxyInfo, Score, ensembles, score
 
 CONFIRMED = "zen"
-"""The proxy whose name means: evolve on the expected Zen-score, then confirm by Monte Carlo."""
+"""The proxy name that means: evolve on the expected Zen-score, then confirm by Monte Carlo."""
 CONFIRMATION = (CONFIRMED, "zen_expected")
-"""What the best are scored with then."""
+"""The proxies that confirm the best candidates."""
 
 
 def is_confirmed(settings: SearchSettings) -> bool:
@@ -22,14 +22,14 @@ def is_confirmed(settings: SearchSettings) -> bool:
 
 
 def evolved_on(settings: SearchSettings) -> Proxy:
-    """The proxy that the search itself maximises. Raises UnknownNameError, ProxyError."""
+    """Return the proxy that the search itself maximises. Raises UnknownNameError or ProxyError."""
     return ensembles.find("zen_expected" if is_confirmed(settings) else settings.proxy)
 
 
 def reported(settings: SearchSettings) -> list[str]:
-    """The registered names of the proxies in `settings.report`, each once.
+    """Return the registered names of the proxies in `settings.report`, without duplicates.
 
-    Raises UnknownNameError, and SettingsError for one that has no score for a single network.
+    Raises UnknownNameError for an unknown proxy, and SettingsError for one that cannot score a single network.
     """
     infos = [_of_single_networks(ensembles.find(name).info) for name in settings.report]
     return list(dict.fromkeys(info.name for info in infos))
@@ -38,18 +38,18 @@ def reported(settings: SearchSettings) -> list[str]:
 def _of_single_networks(info: ProxyInfo) -> ProxyInfo:
     if info.needs == "population":
         raise SettingsError(
-            f"proxy {info.name} ranks populations and has no score for the winner alone: name it as the first --proxy"
+            f"proxy {info.name} ranks populations and cannot score the winner alone: give it as the first --proxy"
         )
     return info
 
 
 def scores_of(candidate: Candidate, names: Iterable[str], settings: SearchSettings) -> dict[str, Measure]:
-    """A candidate's scores by the named proxies, with intervals. Raises ProxyError or StructureError."""
+    """Return the scores of a candidate by the named proxies, with intervals. Raises ProxyError or StructureError."""
     found = score(candidate.structure, list(names), replace(settings.scoring(), seed=candidate.seed))
     return {name: measure(one) for name, one in found.items()}
 
 
 def measure(score: Score) -> Measure:
-    """A score as a candidate carries it."""
+    """Return a score as a measure of a candidate."""
     low, high = score.interval if score.interval is not None else (None, None)
     return Measure(score.value, low, high)

@@ -1,4 +1,4 @@
-"""Finding a structure within a budget to start from, or saying how far the space is from one."""
+"""Finding a first structure within a budget, or reporting how close the space gets to it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from zennas.budget.budgets import Budget, BudgetError
 from zennas.budget.meters import Device
 
 PATIENCE = 3000
-"""Mutations without getting closer after which the smallest structure counts as found."""
+"""Mutations without improvement after which the search for the smallest structure ends."""
 MEASURED_PATIENCE = 60
-"""The same where a mutation takes a second, because its latency is measured."""
+"""The value of `PATIENCE` if latencies are measured, so that each mutation takes about a second."""
 
 
 def within_budget(
     space: SearchSpace, model: CostModel, budget: Budget, rng: Random, devices: Sequence[Device] = ()
 ) -> tuple[Structure, int]:
-    """The space's initial structure, or one walked down from it to the budget; and the mutations tried.
+    """Return a structure within the budget and the number of mutations tried; the search starts at the space's initial
+    one.
 
-    Raises BudgetError naming the smallest costs and latencies that the walk reached; LatencyError where the initial
+    Raises BudgetError naming the smallest costs and latencies that were found, and LatencyError if the initial
     structure has no latency.
     """
     found = _descend(space, model, _Limits(budget, devices), rng)
@@ -43,20 +44,20 @@ def within_budget(
     parts = _single(budget, devices)
     reached = ", ".join(f"{part.names} {part.values(found.structure, found.cost)}" for part in parts)
     raise BudgetError(
-        f"nothing in search space {space.name} meets {budget} together, though each alone can be met; "
+        f"nothing in search space {space.name} meets all of {budget}, though each limit alone can be met; "
         f"the closest found has {reached}; {tried:,} mutations tried"
     )
 
 
 @dataclass(frozen=True)
 class _Limits:
-    """Counts and latencies to get down to."""
+    """Limits of costs and latencies to reach."""
 
     budget: Budget
     devices: Sequence[Device]
 
     def excess(self, structure: Structure, cost: Cost) -> float:
-        """The largest ratio to a limit, at most 1 where all are met."""
+        """The largest ratio to a limit; at most 1 if all limits are met."""
         latencies = (device(structure).ms / device.limit.ms for device in self.devices)
         return max(self.budget.excess(cost), max(latencies, default=0.0))
 
@@ -87,7 +88,7 @@ class _Found(NamedTuple):
 
 
 def _descend(space: SearchSpace, model: CostModel, limits: _Limits, rng: Random) -> _Found:
-    """Walk downhill in the excess until it is met, or until patience runs out."""
+    """Reduce the excess by mutations until all limits are met, or until patience runs out."""
     patience = PATIENCE if all(device.limit.predicted for device in limits.devices) else MEASURED_PATIENCE
     structure = space.initial()
     cost = model(structure)

@@ -359,7 +359,7 @@ def test_what_cannot_be(digits_model: Path, settings: dict[str, Any], error: typ
 def test_models_that_are_none(tmp_path: Path, digits_model: Path) -> None:
     with pytest.raises(UnknownNameError, match="unknown model 'zennet_cifar10': did you mean"):
         evaluate("zennet_cifar10")
-    with pytest.raises(TargetError, match="holds no trained weights"):
+    with pytest.raises(TargetError, match="contains no trained weights"):
         evaluate(tmp_path)
     moved = trained(tmp_path / "moved", "ab", "photos/of/then")
     with pytest.raises(DataError, match=r"no images 'photos/of/then'.*moved was trained with them: .*--dataset"):
@@ -384,7 +384,7 @@ def test_the_command(digits_model: Path, pets_model: Path, run: Run) -> None:
     for words in ("digits, test images: 360 images", "resized to 16×16", "in bf16 on cpu, 256 images", "top-5"):
         assert words in out
     out = run("eval", str(pets_model))[1]
-    assert "short side resized to 28, the square in the middle resized to 16×16" in out
+    assert "short side resized to 28, the central square resized to 16×16" in out
     assert f"{evaluate(pets_model).top1:.2f} %" in out
 
 
@@ -455,7 +455,7 @@ def test_val(pets_model: Path, photographs: Path) -> None:
         (["val.py", "--arch", "zennet_imagenet"], 2, "unknown model 'zennet_imagenet': did you mean"),
         (["val_cifar.py", "--arch", "MODEL", "--dataset", "nowhere"], 1, "there are no images 'nowhere'"),
         (["val_cifar.py", "--arch", "MODEL", "--gpu", "99"], 2, "device cuda:99 does not exist"),
-        (["val_cifar.py", "--arch", "MODEL", "--batch_size", "x"], 2, "'x' is no number"),
+        (["val_cifar.py", "--arch", "MODEL", "--batch_size", "x"], 2, "'x' is not a number"),
         (["val.py", "--arch", "MODEL", "--data", "nowhere"], 1, "imagenet is not in nowhere"),
     ],
 )

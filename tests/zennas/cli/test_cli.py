@@ -87,7 +87,7 @@ def test_search_then_everything_else(run: Run) -> None:
 
     code, out, err = run("search", "--resume", "mine", "--json")
     assert json.loads(out) == result
-    assert err == "the run in mine was finished already: nothing is searched\n"
+    assert err == "the run in mine is already finished; nothing to do\n"
 
 
 def test_score_of_everything(run: Run) -> None:
@@ -132,7 +132,7 @@ def test_no_runs(run: Run) -> None:
 # Arguments, exit code, what the error says.
 ERRORS: list[tuple[list[str], int, str]] = [
     (["search"], 2, "needs a budget"),
-    (["search", "--budget-params", "1X"], 2, "is no number"),
+    (["search", "--budget-params", "1X"], 2, "is not a number"),
     (["search", "--budget-params", "-5"], 2, ""),
     (["search", "--max-layers", "0"], 2, ""),
     (["search", "--budget-params", "100"], 3, "the smallest found has"),
@@ -144,14 +144,14 @@ ERRORS: list[tuple[list[str], int, str]] = [
     (["search", "--budget-params", "1M", "--proxy", "zen", "--proxy", "zan"], 2, "did you mean"),
     (["search", "--budget-params", "1M", "--resolution", "4096"], 2, "from 1 to 2048"),
     (["search", "--budget-params", "1M", "--save-dir", ""], 2, "the name is empty"),
-    (["search", "--max-layers", "1.5"], 2, "is not whole"),
+    (["search", "--max-layers", "1.5"], 2, "is not a whole number"),
     (["search", "--max-layers", "nan"], 2, "out of range"),
     (["search", "--budget-params", "1M", "--precision", "fp8"], 2, "expected fp32 or bf16"),
     (["search", "--budget-params", "1M", "--initial", "Foo(3)"], 1, "unknown block 'Foo'"),
-    (["search", "--resume", "nowhere"], 1, "holds no run"),
+    (["search", "--resume", "nowhere"], 1, "contains no run"),
     (["search", "--resume", "nowhere", "--seed", "3"], 2, "leave out --seed"),
     (["analyze", "SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(9,8,1,8,1)"], 1, "takes 9 channels"),
-    (["analyze", "nowhere"], 2, "is nothing to work on"),
+    (["analyze", "nowhere"], 2, "is not a network: "),
     (["analyze", SMALL, "--resolution", "0"], 2, ""),
     (["score", SMALL, "--proxy", "nothing"], 2, "unknown proxy"),
     (["score", "MaxPool(3,2,2)MaxPool(3,2,2)", "--resolution", "2"], 1, "does not fit"),
@@ -181,7 +181,7 @@ def test_errors(run: Run, arguments: list[str], code: int, message: str) -> None
 def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     for place in (["--debug", "analyze", "nowhere"], ["analyze", "nowhere", "--debug"]):
         monkeypatch.setattr(sys, "argv", ["zennas", *place])
-        with pytest.raises(ValueError, match="nothing to work on"):
+        with pytest.raises(ValueError, match="not a network: "):
             guarded(lambda argv: app(argv, prog_name="zennas"))
 
 
@@ -268,7 +268,7 @@ def test_runs_that_were_cut_short_and_damaged_ones_are_listed(run: Run) -> None:
     rows = {row["run"]: row for row in json.loads(out)}
     statuses = {name: row["status"] for name, row in rows.items()}
     assert statuses == {"all/good": "finished", "all/cut": "interrupted", "all/bad": "damaged"}
-    assert "is damaged, or no run" in rows["all/bad"]["error"]
+    assert "is damaged, or not a run" in rows["all/bad"]["error"]
     table = run("runs", "all")[1]
     assert "interrupted" in table
     assert "damaged" in table
@@ -319,7 +319,7 @@ def test_score_names_the_device_that_was_used(run: Run) -> None:
 def test_training_sees_to_its_folder_first(run: Run) -> None:
     Path("file").write_text("")
     code, _, err = run("train", SMALL, "--save-dir", "file/below")
-    assert (code, err) == (1, "error: cannot make the folder file/below: Not a directory\n")
+    assert (code, err) == (1, "error: cannot create the folder file/below: Not a directory\n")
     code, _, err = run("train", SMALL, "--dataset", "nowhere", "--save-dir", "deep/down")
     assert code == 1
     assert [path.name for path in Path.cwd().iterdir()] == ["file"]

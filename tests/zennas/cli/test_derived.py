@@ -80,7 +80,7 @@ def test_flags_go_before_the_file_and_the_file_before_defaults(tmp_path: Path) -
     [
         (("--epochs", "0"), "out of range"),
         (("--lr", "-1"), "greater than or equal to 0"),
-        (("--milestones", "a"), "such as 30,60"),
+        (("--milestones", "a"), "expected one like 30,60"),
     ],
 )
 def test_wrong_usage(arguments: tuple[str, ...], message: str) -> None:

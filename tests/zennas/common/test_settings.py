@@ -169,7 +169,7 @@ def test_what_is_not_stored_is_not_written() -> None:
         ("[inner]\nresolution = 0", "inner.resolution is 0, expected from 1 to 2048 pixels"),
         ("limits = 3", "limits is 3, expected tables, as in [[limits]]"),
         ("network = 3", "network is 3, expected text"),
-        ("epochs = ", "is no TOML file: Invalid value"),
+        ("epochs = ", "is not a TOML file: Invalid value"),
     ],
 )
 def test_files_that_cannot_be(tmp_path: Path, text: str, message: str) -> None:

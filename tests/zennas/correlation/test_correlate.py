@@ -271,7 +271,7 @@ def scorings(folder: Path) -> list[tuple[object, ...]]:
 def test_a_run_that_calls_the_layers_depth_is_read(table: Path, tmp_path: Path) -> None:
     """Earlier versions did; a finished run's statistics are not worked out again."""
     folder = tmp_path / "run"
-    start(folder, tiny(table), workers=1)
+    start(folder, tiny(table), executor=ONE)
     with Store.open(folder) as store:
         known = store.get("statistics")
         known["depth"] = {**known["params"]}
@@ -319,7 +319,7 @@ def test_a_run_from_beginning_to_end(table: Path, tmp_path: Path) -> None:
     assert lines[lost]["snip"] == ""
     assert float(lines[twins[0]]["snip"]) == pytest.approx(result.scores["snip"][twins[0]])
     assert "| snip |" in (folder / "report.md").read_text()
-    with pytest.raises(StoreError, match="holds a run already"):
+    with pytest.raises(StoreError, match="already contains a run"):
         start(folder, tiny(table))
 
 
@@ -404,7 +404,7 @@ def test_more_proxies_for_the_same_run(table: Path, tmp_path: Path) -> None:
         resume(folder, ONE, expected=tiny(table, proxies=proxies))
         assert read_result(folder).row(proxies[-1]).count > 0
     assert {row[1] for row in scorings(folder)} == {"naswot", "snip"}
-    with pytest.raises(SettingsError, match="was begun with batch_size 4, not 5: choose another folder"):
+    with pytest.raises(SettingsError, match="was started with batch_size 4, not 5: choose another folder"):
         resume(folder, ONE, expected=tiny(table, batch_size=5))
 
 
@@ -440,7 +440,7 @@ def test_hopeless_runs_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     cells = [str(cell) for cell in all_cells() if set(cell.edges[3:]) == {0}][:4]
     table = AccuracyTable("", tuple(cells), {Column("cifar10"): np.arange(4.0)})
     write_csv(table, tmp_path / "t.csv")
-    with pytest.raises(ValueError, match="none of 2 networks could be scored; the last: proxy snip"):
+    with pytest.raises(ValueError, match="none of 2 networks could be scored; last error: proxy snip"):
         start(
             tmp_path / "run",
             tiny(tmp_path / "t.csv", sample=4, proxies=("snip",)),
@@ -451,7 +451,7 @@ def test_hopeless_runs_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_few_networks_that_all_fail_are_an_error_too(tmp_path: Path) -> None:
     cells = [str(cell) for cell in all_cells() if set(cell.edges[3:]) == {0}][:3]
     write_csv(AccuracyTable("", tuple(cells), {Column("cifar10"): np.arange(3.0)}), tmp_path / "t.csv")
-    with pytest.raises(ValueError, match="none of 2 networks could be scored; the last: proxy snip"):
+    with pytest.raises(ValueError, match="none of 2 networks could be scored; last error: proxy snip"):
         start(
             tmp_path / "run",
             tiny(tmp_path / "t.csv", sample=3, proxies=("snip",)),
@@ -502,7 +502,7 @@ def test_the_api(table: Path, tmp_path: Path) -> None:
     assert again.rows == result.rows
     found = list_runs(tmp_path)
     assert [one.to_json()["kind"] for one in found] == ["correlate"]
-    with pytest.raises(StoreError, match="holds a run of zennas correlate, not one of zennas search"):
+    with pytest.raises(StoreError, match="contains a run of zennas correlate, expected a run of zennas search"):
         read_search(tmp_path / "run")
 
 
@@ -541,7 +541,7 @@ def test_the_command(table: Path, run: Run) -> None:
     for command in (["analyze", "mine"], ["search", "--resume", "mine"]):
         code, out, err = run(*command)
         assert (code, out) == (1, "")
-        assert err == "error: mine holds a run of zennas correlate, not one of zennas search\n"
+        assert err == "error: mine contains a run of zennas correlate, expected a run of zennas search\n"
 
 
 def test_the_file_of_settings_repeats_a_run(table: Path, run: Run) -> None:

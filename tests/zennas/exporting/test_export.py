@@ -199,7 +199,7 @@ def test_batches_are_as_large_as_the_file_takes(model: Path, most: int | None) -
 MISUSE: dict[str, tuple[list[str], str, int]] = {
     "unknown format": (["RUN", "--format", "onxn"], "unknown export format 'onxn' (did you mean onnx", 2),
     "unknown name": (["zennet_nothing"], "zennet_nothing", 2),
-    "untrained": (["EMPTY"], "holds no trained weights", 1),
+    "untrained": (["EMPTY"], "contains no trained weights", 1),
     "other classes": (["RUN", "--dataset", "FEW"], "tells 10 classes apart", 1),
     "other names": (["NAMED", "--dataset", "MANY"], "class 0 of", 1),
     "no data set": (["RUN", "--dataset", "nowhere"], "there are no images 'nowhere'", 1),
@@ -213,7 +213,7 @@ MISUSE: dict[str, tuple[list[str], str, int]] = {
     "not a number": (["RUN", "--calibration-images", "0"], "calibration", 2),
     "no checkpoint": (["RUN", "--checkpoint", "nope.pt"], "nope.pt does not exist", 1),
     "corrupt checkpoint": (["RUN", "--checkpoint", "text.txt"], "cannot be read as a checkpoint", 1),
-    "into a file": (["RUN", "--out", "text.txt/file.onnx"], "cannot make the folder text.txt", 1),
+    "into a file": (["RUN", "--out", "text.txt/file.onnx"], "cannot create the folder text.txt", 1),
     "into a folder": (["RUN", "--out", "EMPTY"], "is a folder", 1),
     "empty": (["RUN", "--out", ""], "the name is empty", 2),
 }

@@ -66,10 +66,10 @@ def test_the_folder_of_a_training(tmp_path: Path) -> None:
         assert again.shown == Shown(GREY, 16, 16)
         assert equal(teacher, again.module)
         assert is_still(again)
-    with pytest.raises(TeacherError, match=r"without weights: .*--teacher-weights"):
+    with pytest.raises(TeacherError, match=r"has no weights: .*--teacher-weights"):
         teacher_of(str(weights), student=Shown(GREY, 16, 16))
     weights.unlink()
-    with pytest.raises(TargetError, match="holds no trained weights"):
+    with pytest.raises(TargetError, match="contains no trained weights"):
         teacher_of(str(folder))
 
 
@@ -162,7 +162,7 @@ def test_weights_that_cannot_be_downloaded(monkeypatch: pytest.MonkeyPatch) -> N
         raise URLError("no route to host")
 
     monkeypatch.setattr(_api, "load_state_dict_from_url", unreachable)
-    with pytest.raises(TeacherError, match=rf"{TINY} cannot be had: .*no route to host.*--teacher-weights") as told:
+    with pytest.raises(TeacherError, match=rf"{TINY} cannot be loaded: .*no route to host.*--teacher-weights") as told:
         teacher_of(TINY)
     assert "\n" not in str(told.value)
 
@@ -236,7 +236,7 @@ def test_timm_without_what_is_asked(timm: SimpleNamespace, monkeypatch: pytest.M
     with pytest.raises(UnknownNameError, match="timm has no model 'resnet10': did you mean resnet10t"):
         teacher_of("timm:resnet10")
     with pytest.raises(
-        TeacherError, match=r"cannot be had: Invalid pretrained tag \(absent\) for it.; .*--teacher-weights"
+        TeacherError, match=r"cannot be loaded: Invalid pretrained tag \(absent\) for it.; .*--teacher-weights"
     ):
         teacher_of("timm:resnet10t.absent")
     monkeypatch.setitem(sys.modules, "timm", None)

@@ -110,7 +110,7 @@ def test_add_list_show_use_remove(run: Run, tmp_path: Path, zoo: Path) -> None:
 def test_published_models_are_shown(run: Run) -> None:
     code, out, _ = run("zoo", "show", "zennet_imagenet1k_latency12ms_res224")
     assert code == 0
-    for part in ("180,593,736 parameters", "83.6 % top-1", "1.2 ms an image on a V100", "note: ", "address: https://"):
+    for part in ("180,593,736 parameters", "83.6 % top-1", "1.2 ms per image on a V100", "note: ", "address: https://"):
         assert part in out
     code, out, _ = run("zoo", "list", "*_latency0?ms_*")
     assert len(out.splitlines()) == 7
@@ -141,7 +141,7 @@ def test_a_search_with_one_training_or_more(run: Run, tmp_path: Path) -> None:
     for folder in (tmp_path / "runs", tmp_path / "nowhere"):
         code, _, err = run("zoo", "add", str(folder))
         assert code == 1
-        assert "holds no trained weights" in err
+        assert "contains no trained weights" in err
 
 
 @pytest.mark.parametrize(

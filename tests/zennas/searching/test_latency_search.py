@@ -179,7 +179,7 @@ def test_a_changed_profile_is_noticed(tmp_path: Path, abacus: str) -> None:
     with pytest.raises(SettingsError, match=r"the latency profile of .* has changed since .*: restore the profile, or"):
         resume(tmp_path / "run")
     Path(abacus.partition(":")[2]).unlink()
-    with pytest.raises(SettingsError, match=r"cannot go on: no latency profile .*; restore the profile, or"):
+    with pytest.raises(SettingsError, match=r"cannot be continued: no latency profile .*; restore the profile, or"):
         resume(tmp_path / "run")
 
 
@@ -359,7 +359,7 @@ def test_the_winner_keeps_to_the_budget_as_measured(tmp_path: Path, stopwatch: S
     over = search(tmp_path / "over", settings(LatencyLimit(0.05, source)))
     assert over.best == over.measured[0]
     assert not over.latency[0].within
-    assert over.latency[0].notes[0].startswith("over the budget as measured, like all of the best 3")
+    assert over.latency[0].notes[0].startswith("the measured latency is over the budget for all of the best 3")
 
 
 def test_a_network_that_cannot_be_measured_does_not_win(tmp_path: Path, stopwatch: Stopwatch) -> None:
@@ -480,7 +480,7 @@ def test_the_command_line(run: Run, abacus: str, slate: str) -> None:
         (["--latency-backend", "torch"], "0 budgets of latency and 1 latency back ends"),
         (["--budget-latency-ms", "1", "--budget-latency", "1"], "both units are given"),
         (["--budget-latency-ms", "0"], "0 is out of range"),
-        (["--budget-latency-ms", "fast"], "'fast' is no number"),
+        (["--budget-latency-ms", "fast"], "'fast' is not a number"),
         (["--budget-latency-ms", "1", "--latency-backend", "toch"], "unknown latency back end 'toch'"),
         (["--budget-latency-ms", "1", "--latency-backend", "torch:fp32:cuda:99"], "cannot be measured here"),
     ],

@@ -82,7 +82,7 @@ def test_a_strategy_whose_file_has_changed_is_refused(tmp_path: Path, climber: P
         (["--strategy", "random", "--population-size", "5"], "strategy random has no option 'population_size'"),
         (["--objective", "beauty"], "unknown objective 'beauty'"),
         (["--executor", "poole"], "unknown executor 'poole' (did you mean pool?)"),
-        (["--executor", "serial", "--workers", "2"], "the executor serial has one"),
+        (["--executor", "serial", "--workers", "2"], "the executor serial has only one"),
         (["--ahead", "0"], "expected a whole number from 1 to 4096"),
     ],
 )

@@ -184,21 +184,21 @@ def test_a_run_is_used_by_one_process(tmp_path: Path) -> None:
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="holds no run"):
+    with pytest.raises(StoreError, match="contains no run"):
         Store.open(tmp_path)
     (tmp_path / FILE).write_text("this is no database, whatever its name")
     for opening in (Store.open, Store.read):
-        with pytest.raises(StoreError, match="is damaged, or no run of zennas"):
+        with pytest.raises(StoreError, match="is damaged, or not a run of zennas"):
             opening(tmp_path)
     other = tmp_path / "other"
     with Store.create(other, {}) as store:
         store.put({"format": 99})
     with pytest.raises(StoreError, match="has format 99"):
         Store.read(other)
-    with pytest.raises(StoreError, match="holds a run already"):
+    with pytest.raises(StoreError, match="already contains a run"):
         Store.create(other, {})
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot make the folder"):
+    with pytest.raises(StoreError, match="cannot create the folder"):
         Store.create(tmp_path / "file" / "run", {})
 
 
@@ -274,7 +274,7 @@ def test_creation_that_fails_leaves_no_draft(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(
         "zennas.runs.store._SCHEMA", "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT); nonsense;"
     )
-    with pytest.raises(StoreError, match=r"cannot be made: .*nonsense"):
+    with pytest.raises(StoreError, match=r"cannot be created: .*nonsense"):
         start(tmp_path / "run", SETTINGS)
     assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
 

@@ -396,7 +396,7 @@ def test_the_command(run: Run, teacher_folder: Path) -> None:
 
     assert "has 0 stages" in told("--teacher", teacher, "--downsample-ratio", "1")
     Path("empty").mkdir()
-    assert "holds no trained weights" in told("--teacher", "empty")
+    assert "contains no trained weights" in told("--teacher", "empty")
     assert "unknown model 'zennet_cifar'" in told("--teacher", "zennet_cifar")
     assert "--teacher-weights" in told("--teacher", STUDENT)
 

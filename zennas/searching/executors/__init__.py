@@ -1,1 +1,1 @@
-"""Where candidates are evaluated, one file each. `base.py` says what an executor is. Results do not depend on it."""
+"""Executors evaluate candidates; one file each. `base.py` defines them. Results do not depend on the executor."""

@@ -1,7 +1,7 @@
-"""What an executor is: where tasks are evaluated, in this process, in a pool of processes, or on many machines.
+"""What an executor is: it carries out tasks in this process, in a pool of processes, or on many machines.
 
-`open_executor` chooses one and starts it. What comes of a task is a function of the task and the work alone, so that
-results do not depend on the executor, on the number of workers, or on the order in which they finish.
+`open_executor` chooses one and starts it. The result of a task depends only on the task and the work, so results do not
+depend on the executor, on the number of workers, or on the order in which they finish.
 """
 
 from __future__ import annotations
@@ -22,47 +22,48 @@ Answer = TypeVar("Answer")
 TaskIn = TypeVar("TaskIn", contravariant=True)
 AnswerOut = TypeVar("AnswerOut", covariant=True)
 MANY = 100
-"""Tasks from which on starting processes pays, which takes as long as some tens of small networks."""
+"""Number of tasks from which several processes save time; starting them takes as long as dozens of small networks."""
 
 
 class WorkerDiedError(ZennasError, RuntimeError):
-    """A worker ended in the middle of a task, and another one did when the task was tried again."""
+    """A worker died during a task, and so did another one when the task was tried again."""
 
 
 class Work(Protocol[TaskIn, AnswerOut]):
-    """What workers do. It is pickled and sent to each of them once, and the tasks after it."""
+    """What workers do. It is pickled and sent to each of them once; tasks follow."""
 
     @property
     def torch(self) -> bool:
         """Whether tasks run networks.
 
-        Each task is then run on one thread of the CPU, in whatever process, so that its numbers are the same
-        everywhere; on small networks threads gain less than processes.
+        If so, each task runs on one CPU thread in every executor, so that its numbers are the same everywhere. For
+        small networks, more processes are faster than more threads.
         """
 
     def prepare(self) -> Callable[[TaskIn], AnswerOut]:
-        """Called once in each worker; the function that it gives carries out a task."""
+        """Called once in each worker; returns the function that carries out a task."""
 
 
 class Pending(Protocol[AnswerOut]):
-    """A task that was handed out."""
+    """A task that was submitted."""
 
     def result(self) -> AnswerOut:
-        """What came of it; waits for it. Raises what the task raises, WorkerDiedError."""
+        """Wait for the result and return it. Raises what the task raises, and WorkerDiedError if its workers died."""
 
 
 class Running(Protocol[TaskIn, AnswerOut]):
-    """An executor that was started with some work."""
+    """An executor that has been started with some work."""
 
     def submit(self, task: TaskIn) -> Pending[AnswerOut]:
-        """Hand out a task."""
+        """Submit a task."""
 
 
 class Executor(Protocol):
     """A registered executor.
 
-    parallel: whether it has several workers. available: why it cannot run here, or None. start: an executor at work
-    for as long as the context lasts; address: of a cluster, for those that have one.
+    parallel: whether it has several workers.
+    available: returns why it cannot run here, or None.
+    start: returns a context in which the executor runs; `address` is that of a cluster, for executors that use one.
     """
 
     name: str
@@ -83,10 +84,11 @@ EXECUTORS: Registry[Executor] = Registry(
 
 @dataclass(frozen=True)
 class ExecutorSettings:
-    """Where to evaluate; it decides how long a run takes and nothing else.
+    """Where to evaluate. This changes how long a run takes, but not its result.
 
-    executor: a registered name; None for "pool" where several workers pay, else "serial". workers: processes, None for
-    as many as pay. address: of a Ray cluster, None for one of this machine.
+    executor: a registered name; None for "pool" if several workers save time, otherwise "serial".
+    workers: number of processes; None for an automatic choice.
+    address: address of a Ray cluster; None for a local one.
     """
 
     executor: str | None = None
@@ -97,18 +99,20 @@ class ExecutorSettings:
         if self.workers is not None:
             check_whole("workers", self.workers, WrongSettingError, most=1024)
         if self.executor == "serial" and (self.workers or 1) > 1:
-            raise WrongSettingError(f"workers is {self.workers}, and the executor serial has one: take pool")
+            raise WrongSettingError(f"workers is {self.workers}, but the executor serial has only one: choose pool")
         if self.address is not None and self.executor != "ray":
-            raise WrongSettingError(f"address {self.address!r} is for the executor ray: add --executor ray")
+            raise WrongSettingError(f"address {self.address!r} is only for the executor ray: add --executor ray")
 
 
 @contextmanager
 def open_executor(
     work: Work[Task, Answer], chosen: ExecutorSettings, tasks: int, device: str = "cpu"
 ) -> Iterator[Running[Task, Answer]]:
-    """Start the executor that was chosen, or the one that pays for so many tasks.
+    """Start the chosen executor, or the one that suits the number of tasks.
 
-    device: where networks run; a GPU is kept busy by one process. Raises UnknownNameError, UnavailableError.
+    device: the device that runs networks; a single process keeps a GPU busy.
+
+    Raises UnknownNameError if there is no such executor, and UnavailableError if it cannot run here.
     """
     workers = chosen.workers or _workers(work, tasks, device, asked=chosen.executor is not None)
     name = chosen.executor or ("pool" if workers > 1 else "serial")
@@ -127,7 +131,7 @@ def _workers(work: Work[Any, Any], tasks: int, device: str, asked: bool) -> int:
 
 
 class Done(Generic[Answer]):
-    """A task that was carried out when it was handed out."""
+    """A task that was carried out when it was submitted."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
@@ -138,7 +142,7 @@ class Done(Generic[Answer]):
 
 @contextmanager
 def one_thread(torch: bool) -> Iterator[None]:
-    """Run networks on one thread inside; nothing is changed, nor torch imported, where none are run."""
+    """Run networks on one CPU thread inside the context. Without `torch`, do nothing, and do not import torch."""
     if not torch:
         yield
         return

@@ -1,7 +1,8 @@
-"""In processes of this machine, by `concurrent.futures`.
+"""An executor that uses several processes of this machine, with `concurrent.futures`.
 
-That module's pool is lost as a whole when one of its processes dies, and does not say which task that one had. So the
-tasks that were out are then tried again, each alone: one that ends its process a second time is the culprit, and fails.
+If one process of a `ProcessPoolExecutor` dies, the whole pool is lost, and it does not say which task was responsible.
+So all unfinished tasks are tried again, each in a process of its own; a task that kills its process a second time
+fails.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from typing import Any, Generic
 from zennas.searching.executors.base import EXECUTORS, Answer, Running, Task, Work, WorkerDiedError
 
 _carry_out: Callable[[Any], Any] | None = None
-"""In a worker: what it does."""
+"""In a worker: the function that carries out tasks."""
 
 
 def _begin(work: Work[Any, Any]) -> None:
-    """The first thing that a worker does."""
+    """The first function that a worker runs."""
     global _carry_out
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches workers too; who started them ends them
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C also reaches workers; the main process ends them
     if work.torch:
         import torch
 
@@ -37,7 +38,7 @@ def _answer(task: Any) -> Any:
 
 
 class _Out(Generic[Task, Answer]):
-    """A task that is out, and survives the pool that it was given to."""
+    """A submitted task, which survives its pool."""
 
     def __init__(self, pool: _Pool[Task, Answer], task: Task) -> None:
         self._pool = pool
@@ -61,7 +62,7 @@ class _Pool(Generic[Task, Answer]):
         self.out: dict[int, _Out[Task, Answer]] = {}
 
     def _fresh(self, workers: int) -> ProcessPoolExecutor:
-        # A fork would inherit torch's pools of threads in whatever state they are.
+        # A fork would inherit torch's thread pools in an undefined state.
         return ProcessPoolExecutor(workers, get_context("spawn"), _begin, (self._work,))
 
     def submit(self, task: Task) -> _Out[Task, Answer]:
@@ -75,7 +76,7 @@ class _Pool(Generic[Task, Answer]):
         return out
 
     def recover(self) -> None:
-        """Carry out again what the broken pool had, one by one, and begin a new pool."""
+        """Carry out the unfinished tasks of the broken pool one by one, and start a new pool."""
         self._executor.shutdown(wait=False, cancel_futures=True)
         for out in list(self.out.values()):
             if not out.future.done() or isinstance(out.future.exception(), BrokenProcessPool):
@@ -89,15 +90,15 @@ class _Pool(Generic[Task, Answer]):
                 failed: Future[Answer] = Future()
                 failed.set_exception(
                     WorkerDiedError(
-                        "the process that evaluated it ended, twice: out of memory, or a crash in a library; scripts "
-                        "have to start a search under if __name__ == '__main__'"
+                        "the process that evaluated it died twice: out of memory, or a crash in a library; scripts "
+                        "must start a search under if __name__ == '__main__'"
                     )
                 )
                 return failed
             return again
 
     def close(self) -> None:
-        # What is being computed at an interruption is of no use any more.
+        # After an interruption, running computations are no longer needed.
         processes = list((self._executor._processes or {}).values())
         self._executor.shutdown(wait=False, cancel_futures=True)
         for process in processes:
@@ -107,7 +108,7 @@ class _Pool(Generic[Task, Answer]):
 
 
 class Pool:
-    """Several processes of this machine, each with the work prepared once."""
+    """Several processes of this machine; the work is prepared once in each."""
 
     name = "pool"
     summary = "in several processes of this machine"

@@ -1,6 +1,6 @@
-"""On a Ray cluster, or a local one that is started for the run: for those who outgrow one machine. Extra `ray`.
+"""An executor that uses a Ray cluster, for work that is too large for one machine. Needs the extra `ray`.
 
-It takes seconds and half a gigabyte to start, so that it is never chosen by itself.
+Starting Ray takes seconds and half a gigabyte of memory, so it is never chosen automatically.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any, Generic
 from zennas.searching.executors.base import EXECUTORS, Answer, Running, Task, Work, WorkerDiedError
 
 _prepared: dict[str, Any] = {}
-"""In a worker: what it does, by the work's reference in Ray's store."""
+"""In a worker: the functions that carry out tasks, by the reference of their work in Ray's store."""
 
 
 def _answer(name: str, work: Any, task: Any) -> Any:
-    """Runs in a worker of Ray. name: of the work, which is prepared the first time that a worker meets it."""
+    """Carry out a task in a worker of Ray. name: of the work, which each worker prepares once."""
     if name not in _prepared:
         if work.torch:
             import torch
@@ -40,7 +40,7 @@ class _Out(Generic[Answer]):
             raise error.cause from None
         except (self._ray.exceptions.WorkerCrashedError, self._ray.exceptions.OutOfMemoryError):
             raise WorkerDiedError(
-                "the worker that evaluated it ended, twice: out of memory, or a crash in a library"
+                "the worker that evaluated it died twice: out of memory, or a crash in a library"
             ) from None
         return found
 
@@ -57,7 +57,7 @@ class _Cluster(Generic[Task, Answer]):
 
 
 class Ray:
-    """Tasks of a Ray cluster, one CPU each. address: "auto", "ray://HOST:PORT", or None for one of this machine."""
+    """Tasks on a Ray cluster, one CPU each. address: "auto", "ray://HOST:PORT", or None for a local cluster."""
 
     name = "ray"
     summary = "on a Ray cluster (--address), or a local one"
@@ -71,7 +71,7 @@ class Ray:
         import ray
 
         here = {"num_cpus": workers, "include_dashboard": False} if address is None else {"address": address}
-        # Workers find what this process finds: also a search space or a strategy in a file beside the script.
+        # Workers import from the same places as this process, including files next to the script.
         paths = {"env_vars": {"PYTHONPATH": ":".join(path for path in sys.path if path)}}
         ray.init(**here, runtime_env=paths, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
         try:

@@ -1,4 +1,4 @@
-"""In this process, one task after the other. What closed-form scores need, which take microseconds."""
+"""An executor that uses only this process. It suits closed-form scores, which take microseconds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Here(Generic[Task, Answer]):
 
 
 class Serial:
-    """Carries out each task when it is handed out."""
+    """Carries out each task when it is submitted."""
 
     name = "serial"
     summary = "in this process, one after the other"

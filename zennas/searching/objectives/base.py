@@ -1,8 +1,8 @@
-"""What an objective is: what a search maximises.
+"""What an objective is: it defines what a search maximises.
 
-An objective measures one candidate at a time, wherever an executor runs it, and then says what a set of measured
-candidates is worth: each by itself, or by its rank among the others. One file in this folder, or anywhere else, with
-one call of `register`.
+An objective measures one candidate at a time, in any process, and then ranks a set of measured candidates: by a value
+of each, or by their ranks among each other. Write one file in this folder, or anywhere else, with one call of
+`register`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 
 class Objective(Protocol):
-    """What is maximised.
+    """What a search maximises.
 
-    name: what to call it, in results too. measures: the names of what `measure` gives. relative: whether a candidate's
-    value depends on the candidates that it is compared with. torch: whether networks are run, which takes milliseconds
-    to seconds and pays for other processes.
+    name: its name, also in results.
+    measures: the names of the measures that `measure` returns.
+    relative: whether the value of a candidate depends on the others that it is compared with.
+    torch: whether it runs networks, which takes milliseconds to seconds, so that several processes save time.
     """
 
     name: str
@@ -32,17 +33,18 @@ class Objective(Protocol):
     torch: bool
 
     def measure(self, candidate: Candidate) -> dict[str, Measure]:
-        """The measures of one candidate, whichever process asks. Raises ZennasError where there is none."""
+        """Return the measures of one candidate; called in any process. Raises ZennasError if it cannot be measured."""
 
     def values(self, candidates: Sequence[Candidate]) -> list[float]:
-        """What each of the measured candidates is worth among these, higher is better."""
+        """Return the value of each measured candidate among these; higher is better."""
 
 
 @dataclass(frozen=True)
 class ObjectiveKind:
-    """A registered kind of objective. make: from a search's settings to an objective, in every process anew.
+    """A registered kind of objective.
 
-    `make` raises WrongSettingError or SettingsError for settings that cannot be.
+    make: returns the objective for the settings of a search; called in every process. Raises WrongSettingError or
+        SettingsError if a setting is not valid.
     """
 
     name: str
@@ -56,16 +58,16 @@ OBJECTIVES: Registry[ObjectiveKind] = Registry(
 
 
 def register(kind: ObjectiveKind) -> None:
-    """Make a kind of objective known by its name. Raises RegistryError if the name is taken."""
+    """Register a kind of objective under its name. Raises RegistryError if the name is taken."""
     OBJECTIVES.add(kind.name, kind)
 
 
 def objective_of(settings: SearchSettings) -> Objective:
-    """What a search with these settings maximises. Raises UnknownNameError, SettingsError."""
+    """Return the objective of a search with these settings. Raises UnknownNameError or SettingsError."""
     return OBJECTIVES.get(settings.objective).make(settings)
 
 
 def best_first(objective: Objective, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The measured candidates in the order of their values among each other, the earliest of equals first."""
+    """Return the measured candidates ordered by their values, best first; of equal ones, the earliest comes first."""
     values = dict(zip((c.id for c in candidates), objective.values(candidates), strict=True)) if candidates else {}
     return sorted(candidates, key=lambda candidate: (-values[candidate.id], candidate.id))

@@ -14,7 +14,7 @@ from ZeroShotProxy.proxies.zen_expected import ExpectedZen
 
 
 class SingleProxy:
-    """The score of a network by itself, in the direction in which higher is better."""
+    """The score of a single network, with its sign changed if necessary, so that higher is better."""
 
     relative = False
 
@@ -52,24 +52,26 @@ class RankedProxies:
 
 
 def _score_function(proxy: Proxy, settings: SearchSettings) -> Callable[[Candidate], float]:
-    """From a candidate to its score; raises ProxyError or StructureError where there is none."""
+    """Return a function from a candidate to its score; it raises ProxyError or StructureError if there is none."""
     name = proxy.info.name
     if name == "zen_expected":
         expected = ExpectedZen(settings.resolution, settings.gamma, settings.use_se)
         return lambda candidate: expected(candidate.structure)
-    if proxy.info.needs == "cost":  # known already
+    if proxy.info.needs == "cost":  # already known
         return lambda candidate: float(getattr(candidate.cost, name))
     once = _once(settings)
     return lambda candidate: scores_of(candidate, [name], once)[name].value
 
 
 def _once(settings: SearchSettings) -> SearchSettings:
-    # One repetition a candidate, as in Zen-NAS; its random numbers are the candidate's own.
+    # One repetition per candidate, as in Zen-NAS, with the seed of the candidate.
     return replace(settings, repeats=1)
 
 
 def make(settings: SearchSettings) -> Objective:
-    """The objective of `settings.proxy`. Raises UnknownNameError, ProxyError for an expression that cannot be read."""
+    """Return the objective of `settings.proxy`. Raises UnknownNameError, or ProxyError for an expression that cannot be
+    read.
+    """
     proxy = evolved_on(settings)
     if proxy.ranking is not None:
         return RankedProxies(proxy, settings)

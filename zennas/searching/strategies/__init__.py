@@ -1,1 +1,1 @@
-"""Search strategies, one file each. `base.py` says what a strategy is; `evolution.py` is the default."""
+"""Search strategies, one file each. `base.py` defines what a strategy is; `evolution.py` is the default."""

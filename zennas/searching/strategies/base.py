@@ -1,8 +1,8 @@
-"""What a search strategy is: it proposes candidates, takes in what came of them, and can be saved and restored.
+"""What a search strategy is: it proposes candidates, receives their results, and can be saved and restored.
 
-A strategy is one file in this folder, or anywhere else: a class with the methods of `Search`, a frozen dataclass of its
-options, and one call of `register`. `searching/admission.py` checks proposals against the budget, so that a strategy
-fits on a page; `random.py` is the shortest one.
+A strategy is one file in this folder, or anywhere else: a class with the methods of `Search`, a frozen dataclass with
+its options, and one call of `register`. `searching/admission.py` checks proposals against the budget, so a strategy
+fits on a page; `random.py` is the shortest example.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ from zennas.searching.objectives.base import Objective
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a search is.
+    """The progress of a search.
 
-    tried: proposals made, within the budget or not. scored: candidates that were evaluated. kept: those that the
-    strategy holds at present. rejected: proposals that came to nothing, by reason ("params", "duplicate", "failed").
+    tried: number of proposals, within the budget or not.
+    scored: number of candidates that were evaluated successfully.
+    kept: number of candidates that the strategy keeps at present.
+    rejected: number of rejected proposals by reason, such as "params", "duplicate" or "failed".
     """
 
     tried: int
@@ -35,16 +37,18 @@ class Progress:
     rejected: Mapping[str, int]
 
     def to_json(self) -> dict[str, Any]:
-        """Numbers and the reasons by name."""
+        """Return the progress as JSON."""
         return {"tried": self.tried, "scored": self.scored, "kept": self.kept, "rejected": dict(self.rejected)}
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is searched for: everything that a strategy is given.
+    """Everything that a strategy is given.
 
-    model: counts the cost of a structure. meters: give the latencies that the budget limits, one for each device.
-    iterations: proposals that may be tried. seed: of the strategy's random generator.
+    model: computes the cost of a structure.
+    meters: give the latencies that the budget limits, one for each device.
+    iterations: number of proposals that may be tried.
+    seed: seed of the strategy's random generator.
     """
 
     space: SearchSpace
@@ -57,53 +61,55 @@ class Problem:
 
 
 class Search(Protocol):
-    """A search under way: ask and tell.
+    """A search in progress, with the methods `ask` and `tell`.
 
-    Everything that decides what comes next is in `state()`, the random generator and the candidates that were asked and
-    not told yet included. A strategy does not evaluate, store or print; the runner does.
+    `state()` contains everything that decides what comes next, including the random generator and the candidates whose
+    results are pending. A strategy does not evaluate, store or print; the runner does.
     """
 
     @property
     def done(self) -> bool:
-        """Whether all iterations have been spent."""
+        """Whether all iterations have been used."""
 
     @property
     def kept(self) -> Sequence[Candidate]:
-        """The candidates that are held at present; the result is the best of them at the end."""
+        """The candidates kept at present; at the end, the best of them is the result."""
 
     @property
     def pending(self) -> Sequence[Candidate]:
-        """The candidates that were asked and not told yet, in the order of asking."""
+        """The candidates that `ask` returned and `tell` has not received yet, in the order of asking."""
 
     def progress(self) -> Progress:
-        """How much was tried, scored, kept, and rejected for what reason."""
+        """Return how many were tried, scored, kept, and rejected for which reason."""
 
     def ask(self, n: int) -> list[Candidate]:
-        """At most `n` new candidates within the budget; perhaps none, also before `done`.
+        """Return at most `n` new candidates within the budget; possibly none, even before `done`.
 
-        May be called again before the earlier candidates are told. Raises BudgetError where no structure of the space
-        fits the budget.
+        Can be called again before `tell` receives the earlier candidates. Raises BudgetError if no structure of the
+        space fits the budget.
         """
 
     def tell(self, candidates: Iterable[Candidate]) -> None:
-        """Take in evaluated or failed candidates, in the order in which they were asked."""
+        """Receive candidates that were evaluated or failed, in the order in which they were asked for."""
 
     def take_changes(self) -> list[Candidate]:
-        """The candidates that were kept, dropped or failed since the last call, for the store."""
+        """Return the candidates that were kept, dropped or failed since the last call, for the store."""
 
     def state(self) -> dict[str, Any]:
-        """The whole state but the kept candidates, as JSON."""
+        """Return the whole state except the kept candidates, as JSON."""
 
     def restore(self, state: dict[str, Any], candidates: Iterable[Candidate]) -> None:
-        """Continue from what `state()` gave, and all candidates that `take_changes` gave until then."""
+        """Continue from a result of `state()`, given all candidates that `take_changes` had returned by then."""
 
 
 @dataclass(frozen=True)
 class Strategy:
     """A registered strategy.
 
-    options: a frozen dataclass whose fields are the strategy's own settings; it raises WrongSettingError for wrong
-    values. make: from a problem and such options to a search. source: paper or program that it comes from.
+    options: a frozen dataclass whose fields are the strategy's own settings; it raises WrongSettingError if one is not
+        valid.
+    make: returns the search for a problem and such options.
+    source: the paper or program that it comes from.
     """
 
     name: str
@@ -119,12 +125,15 @@ STRATEGIES: Registry[Strategy] = Registry(
 
 
 def register(strategy: Strategy) -> None:
-    """Make a strategy known by its name. Raises RegistryError if the name is taken."""
+    """Register a strategy under its name. Raises RegistryError if the name is taken."""
     STRATEGIES.add(strategy.name, strategy)
 
 
 def options_of(strategy: Strategy, given: Mapping[str, Any]) -> Any:
-    """The strategy's options with the given values. Raises WrongSettingError for an unknown name or a wrong value."""
+    """Return the options of a strategy with the given values.
+
+    Raises WrongSettingError for an unknown name or a value that is not valid.
+    """
     known = [field.name for field in fields(strategy.options)]
     for name in given:
         if name not in known:
@@ -135,5 +144,5 @@ def options_of(strategy: Strategy, given: Mapping[str, Any]) -> Any:
 
 
 def all_options(strategy: Strategy, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options in full, defaults included, as JSON. Raises WrongSettingError."""
+    """Return all options of a strategy as JSON, including defaults. Raises WrongSettingError if one is not valid."""
     return asdict(options_of(strategy, given))

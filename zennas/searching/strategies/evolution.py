@@ -1,8 +1,8 @@
 """Evolution as in Zen-NAS: mutate a random member of the population, drop the worst.
 
-Differences to Zen-NAS: the structure that the search starts from is a member itself and need not fit the budget (the
-search walks down from it first), and a structure that has been a member is not scored again. Latencies are asked for
-last, of structures that fit otherwise and are new.
+Differences from Zen-NAS: the structure that the search starts from is a member itself and need not fit the budget (the
+search mutates it until it does), and a structure that has been a member is not scored again. Latencies are determined
+last, only for new structures that meet the other limits.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from zennas.searching.admission import Admission, generator_state, restore_gener
 from zennas.searching.strategies.base import Problem, Progress, Strategy, register
 
 FOUNDERS = 10
-"""So many candidates are mutations of the first structure; later ones are mutations of any member. A population that
-can hold no more evolves once it is full."""
+"""This many candidates are mutations of the first structure; later ones are mutations of any member. Smaller
+populations evolve as soon as they are full."""
 
 
 @dataclass(frozen=True)
 class EvolutionOptions:
     """Options of evolution."""
 
-    population_size: int = setting(512, "Candidates that are kept.", least=2)
+    population_size: int = setting(512, "Number of candidates to keep.", least=2)
 
     def __post_init__(self) -> None:
         check(self, WrongSettingError)
 
 
 class Evolution:
-    """A steady-state population, see the module's first lines. All random choices come from one seeded generator.
+    """A steady-state population. All random choices come from one seeded generator.
 
-    An objective of values of their own makes a heap of the population; one of ranks compares all members with each
-    newcomer.
+    If the objective gives each candidate a value of its own, the population is a heap; if it ranks candidates, each new
+    candidate is compared with all members.
     """
 
     def __init__(self, problem: Problem, options: EvolutionOptions) -> None:
@@ -87,9 +87,9 @@ class Evolution:
         return asked
 
     def _child(self, first: Structure) -> tuple[Structure, int]:
-        """A mutated structure, and the candidate that it comes from."""
+        """A mutated structure, and the id of the candidate that it comes from."""
         rng, population = self._rng, self._population
-        # Those that are out count: a small space would run out of mutations of the first before they are back.
+        # Pending candidates count: a small space could run out of mutations of the first structure before they return.
         members = len(population)
         if not members or (members <= self._founders and members + self._admission.out <= self._founders):
             return self._space.mutate(first, rng), 1
@@ -106,7 +106,7 @@ class Evolution:
                 self._admission.rejected["score"] += 1
 
     def _valued_in(self, candidate: Candidate) -> bool:
-        """Make a candidate a member where the population has room for it, or a member with a lower value."""
+        """Make a candidate a member if the population has room for it, or contains a member with a lower value."""
         (value,) = self._objective.values((candidate,))
         if len(self._population) < self._size:
             heapq.heappush(self._worst, (value, candidate.id, len(self._population)))
@@ -120,7 +120,7 @@ class Evolution:
         return True
 
     def _ranked_in(self, candidate: Candidate) -> bool:
-        """The same by ranks, which the members and the newcomer have among each other."""
+        """Make a candidate a member if the population has room for it, or contains a member with a lower rank."""
         if len(self._population) < self._size:
             self._enter(candidate, None)
             return True

@@ -1,4 +1,4 @@
-"""Random search: structures drawn from the space, the best are kept. What every other strategy has to beat."""
+"""Random search: draw structures from the space and keep the best. The baseline for every other strategy."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from zennas.searching.strategies.base import Problem, Progress, Strategy, regist
 class RandomOptions:
     """Options of random search."""
 
-    keep: int = setting(64, "How many of the best are kept.", least=1)
+    keep: int = setting(64, "Number of best candidates to keep.", least=1)
 
     def __post_init__(self) -> None:
         check(self, WrongSettingError)
 
 
 class RandomSearch:
-    """Draws structures one after the other; how they score decides nothing but which are kept."""
+    """Draws structures one after the other; scores only decide which are kept."""
 
     def __init__(self, problem: Problem, options: RandomOptions) -> None:
         self._space, self._objective, self._keep = problem.space, problem.objective, options.keep
