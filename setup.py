@@ -1,4 +1,4 @@
-"""Packages and dependencies. Tool settings are in pyproject.toml, the versions tested in constraints.txt."""
+"""Packages and dependencies. Settings of tools are in pyproject.toml, and tested versions in constraints.txt."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ PACKAGES = ("PlainNet", "SearchSpace", "ZeroShotProxy", "latency", "pretrained",
 setup(
     name="zennas",
     version=version,
-    description="Design convolutional networks from a budget, without training a candidate",
+    description="Design convolutional networks within a budget, without training any candidate",
     long_description=(here / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
@@ -29,8 +29,8 @@ setup(
         "latency.profiles": ["*.json", "*.md"],
         "pretrained": ["py.typed", "*.json", "*.md", "*.pth", "*.txt"],
     },
-    # torch and torchvision have to come from one place: a torchvision from the registry does not load
-    # with a CPU-only torch from another index. Left to pip, they match, and they work without a GPU.
+    # torch and torchvision must come from the same source: a torchvision from PyPI does not load
+    # with a CPU-only torch from another index. Those that pip chooses match, and also work without a GPU.
     install_requires=[
         "torch>=2.11",
         "torchvision>=0.26",
