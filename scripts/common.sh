@@ -85,9 +85,9 @@ design() {
 # finish_imagenet: what an ImageNet script does after the design
 finish_imagenet() {
     if [ -z "${DATASET:-}${DATA:-}" ] && [ ! -d ~/data/imagenet ]; then
-        [ "${EPOCHS:-}" = 0 ] || echo "$NAME: designed and analysed, but not trained, evaluated or exported, because ~/data/imagenet is missing:" \
-            "unpack ILSVRC2012 there as train/CLASS/*.JPEG and val/CLASS/*.JPEG (available on request from its authors), or set" \
-            "DATASET to another folder with train/ and val/, or to digits for a trial, and run this script again" >&2
+        [ "${EPOCHS:-}" = 0 ] || echo "$NAME: designed and analysed, but not trained, evaluated or exported, because" \
+            "~/data/imagenet is missing: unpack ILSVRC2012 there as train/CLASS/*.JPEG and val/CLASS/*.JPEG (available on request from its" \
+            "authors), or set DATASET to another folder with train/ and val/, or to digits for a trial, and run this script again" >&2
         return
     fi
     case ${DATASET:-} in

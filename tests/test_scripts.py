@@ -71,7 +71,7 @@ def test_the_latency_scripts_have_zen_nas_s_settings(tmp_path: Path, ms: float, 
     assert (flags["--input_image_size"], flags["--num_classes"]) == ("224", "1000")
     assert "--batch_size" not in flags  # the profile's own is Zen-NAS's
     assert analysis.startswith("analyze_model.py")
-    assert "designed and analysed, but not trained, evaluated or exported, because ~/data/imagenet is missing: unpack" in said
+    assert "but not trained, evaluated or exported, because ~/data/imagenet is missing: unpack" in said
     lines, _ = asked(tmp_path, script, DATASET=str(tmp_path), LATENCY_BACKEND="onnxruntime:int8", SEED="3")
     assert "--latency_backend onnxruntime:int8" in lines[0]
     assert lines[2].startswith(f"ts_train_image_classification.py --dataset {tmp_path} --input_image_size 224")
