@@ -1,6 +1,6 @@
-"""Zen-NAS's `analyze_model.py`: its flags, on `zennas.report.analysis`.
+"""Zen-NAS's `analyze_model.py` with its flags, based on `zennas.report.analysis`.
 
-`zennas analyze --help` shows everything that there is.
+See `zennas analyze --help` for all features.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     add("--input_image_size", type=count(1, MAX_RESOLUTION), default=32)
     add("--num_classes", type=count(), default=10)
     add_network(parser)
-    add("--gpu", type=count(0), help="taken as in Zen-NAS; counting needs none")
-    add("--batch_size", type=count(), help="taken as in Zen-NAS; counts are for one image")
+    add("--gpu", type=count(0), help="accepted as in Zen-NAS, but has no effect")
+    add("--batch_size", type=count(), help="accepted as in Zen-NAS, but counts are for one image")
     return parser.parse_args(argv)
 
 

@@ -1,9 +1,9 @@
-"""Zen-NAS's `benchmark_network_latency.py`: its flags, on `latency.measuring.measure`.
+"""Zen-NAS's `benchmark_network_latency.py` with its flags, based on `latency.measuring.measure`.
 
-`zennas latency measure --help` shows everything that there is.
+See `zennas latency measure --help` for all features.
 
-As there, the network runs in eager PyTorch, batch-norm by itself; unlike there, GPUs are waited for, and it repeats
-until the median is known.
+As in Zen-NAS, the network runs in eager PyTorch, without fusing batch-norm. Unlike there, the program waits for the
+GPU, and repeats until the median is known.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("--batch_size", type=count(), default=1)
     add("--input_image_size", type=count(1, MAX_RESOLUTION), help="default: the network's own")
-    add("--save_dir", type=folder, help=f"folder to write {FILE} to, with all samples")
-    add("--repeat_times", type=count(), help="taken as in Zen-NAS; it repeats until the median is known")
+    add("--save_dir", type=folder, help=f"folder for {FILE}, which contains all samples")
+    add("--repeat_times", type=count(), help="accepted as in Zen-NAS, but it repeats until the median is known")
     add("--gpu", type=count(0), help="CUDA device; default: the CPU")
     add("--fp16", action="store_true", help="half precision, on a GPU")
     add("--num_classes", type=count(), help="default: the network's own")
@@ -59,7 +59,7 @@ def main(argv: list[str]) -> None:
         low, high = (ms / 1000 / options.batch_size for ms in stats.interval)
         print(f"95 % interval: {low:.4g} to {high:.4g} second(s) per image.")
     if not stats.settled:
-        print("The measurement has not settled: free the machine, and measure again.")
+        print("The measurement did not settle: stop other programs, and measure again.")
     if options.save_dir is not None:
         write_text(options.save_dir / FILE, json.dumps(stats.to_json(), indent=1) + "\n")
         print(f"wrote {options.save_dir / FILE}")

@@ -1,4 +1,6 @@
-"""Zen-NAS's `evolution_search.py`: its flags, on `zennas.api.search`. See `zennas search --help` for all there is."""
+"""Zen-NAS's `evolution_search.py` with its flags, based on `zennas.api.search`. See `zennas search --help` for all
+features.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +23,18 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     add("--evolution_max_iter", type=count(), default=480_000)
     add("--budget_model_size", type=count(), help="parameters, like 1e6")
     add("--budget_flops", type=count(), help="multiply-accumulates, like 4e8")
-    add("--budget_latency", type=above_zero, action="append", help="seconds an image, like 1e-4; once for each device")
+    add("--budget_latency", type=above_zero, action="append", help="seconds per image, like 1e-4; once for each device")
     add(
         "--latency_backend",
         action="append",
         help=f"predictor:PROFILE, or a back end that measures; default: {DEFAULT_SOURCE}",
     )
     add("--max_layers", type=count())
-    add("--batch_size", type=count(2), help="images for scores that run networks, default 16; given, for latency too")
+    add(
+        "--batch_size",
+        type=count(2),
+        help="batch size for scores that run networks (default: 16), and for latency if given",
+    )
     add("--input_image_size", type=count(1, MAX_RESOLUTION), default=32)
     add("--population_size", type=count(2), default=512)
     add("--save_dir", type=folder, required=True)
@@ -52,7 +58,7 @@ def main(argv: list[str]) -> None:
     from zennas.searching.runner import BEST_FILE
 
     done = (options.save_dir / BEST_FILE).is_file()
-    if done and not (options.save_dir / FILE).is_file():  # of another program: nothing to compare with
+    if done and not (options.save_dir / FILE).is_file():  # written by another program: nothing to compare with
         print(f"skip {options.save_dir / BEST_FILE}")
         return
     initial = options.plainnet_struct or options.plainnet_struct_txt
@@ -77,7 +83,7 @@ def main(argv: list[str]) -> None:
             seed=options.seed,
             device=device,
             save_dir=options.save_dir,
-            go_on=True,  # a search that was cut short, where Zen-NAS would begin again; a finished one is compared only
+            go_on=True,  # continues an interrupted search, unlike Zen-NAS; a finished one is only compared
             watcher=watcher,
         )
     if done:

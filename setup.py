@@ -1,4 +1,4 @@
-"""Packages and dependencies. Tool settings are in pyproject.toml, the versions tested in constraints.txt."""
+"""Packages and dependencies. Settings of tools are in pyproject.toml, and tested versions in constraints.txt."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ PACKAGES = ("PlainNet", "SearchSpace", "ZeroShotProxy", "latency", "pretrained",
 setup(
     name="zennas",
     version=version,
-    description="Design convolutional networks from a budget, without training a candidate",
+    description="Design convolutional networks within a budget, without training any candidate",
     long_description=(here / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",

@@ -1,5 +1,6 @@
-"""Zen-NAS's `train_image_classification.py`: its flags, on `zennas.api.train`. See `zennas train --help` for all there
-is.
+"""Zen-NAS's `train_image_classification.py` with its flags, based on `zennas.api.train`.
+
+See `zennas train --help` for all features.
 """
 
 from __future__ import annotations

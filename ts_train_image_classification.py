@@ -1,5 +1,6 @@
-"""Zen-NAS's `ts_train_image_classification.py`: a student learns from a teacher too, on `zennas.api.train`. See
-`zennas distill --help` for all there is.
+"""Zen-NAS's `ts_train_image_classification.py` with its flags, based on `zennas.api.train`: trains with a teacher.
+
+See `zennas distill --help` for all features.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Zen-NAS's `val.py`: its flags, on `zennas.accuracy.evaluation`: accuracy of a model on ImageNet's validation images.
+"""Zen-NAS's `val.py` with its flags: accuracy of a model on ImageNet's validation images.
 
-See `zennas eval --help` for all there is.
+Based on `zennas.accuracy.evaluation`. See `zennas eval --help` for all features.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from zennas.legacy.eval import add_data, add_flags, validate
 def arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     add_flags(parser, batch_size=128)
-    add_data(parser, "folder with val/CLASS/*.JPEG; default: ~/data/imagenet")
+    add_data(parser, "folder that contains val/CLASS/*.JPEG; default: ~/data/imagenet")
     return parser.parse_args(argv)
 
 

@@ -1,22 +1,22 @@
-# What the per-budget scripts share: search → analyse → train → evaluate → export. Each is one call of a function below.
-# Called again, a script skips what is done, and goes on where it was cut short.
+# The code that the scripts for budgets share: search → analyse → train → evaluate → export, with one function for each.
+# A script that is called again skips finished steps, and continues an interrupted one.
 #
-# Read from the environment, with their defaults:
+# Environment variables, with their defaults:
 #   SAVE_DIR=runs/NAME, in the project       PYTHON=.venv/bin/python, else python3       SEED=0
 #   ITERATIONS=480000  mutations to try      POPULATION=512  networks kept
-#   LATENCY_BACKEND=predictor:v100-pytorch-fp16   whose latency: a profile's, or that of a back end here
-#   EPOCHS=10          of training, 0 for none. Zen-NAS's figures are of 1440 on CIFAR and 480 on ImageNet
-#   DATASET            what to train on, see zennas train: cifar10 for a CIFAR script; for an ImageNet script imagenet, and no
-#                      training where that is absent. digits needs no download
-#   DATA               where CIFAR or ImageNet is, else in ~/data
-#   RESOLUTION         side of the images in training: 32 for digits and CIFAR, else what the network was designed for, which
-#                      stays what the budget is for
-#   TEACHER            whom to learn from beside the labels: a training's folder, timm:NAME, torchvision:NAME, a name of the zoo, or
-#                      none. For an ImageNet script timm:tf_efficientnet_b3.ns_jft_in1k at 320 pixels, with its features;
-#                      none for digits and CIFAR
-#   RATIO              of another TEACHER: down-sampling from which on features are compared too, 0 for logits alone, the default
-# With DATASET=digits EPOCHS=1 ITERATIONS=300 a script takes minutes. Folders that are given are relative to where the script
-# is called.
+#   LATENCY_BACKEND=predictor:v100-pytorch-fp16   source of the latency: a profile, or a back end on this machine
+#   EPOCHS=10          of training, 0 for none. Zen-NAS's results need 1440 on CIFAR and 480 on ImageNet
+#   DATASET            data set for training, see zennas train. Default: cifar10 for CIFAR scripts, imagenet for ImageNet scripts,
+#                      which skip training if it is missing. digits needs no download
+#   DATA               folder of CIFAR or ImageNet; default: in ~/data
+#   RESOLUTION         side of the training images: 32 for digits and CIFAR, otherwise the resolution of the design. It does not
+#                      change the resolution that the budget refers to
+#   TEACHER            teacher in addition to the labels: the folder of a training, timm:NAME, torchvision:NAME, a name of the zoo,
+#                      or none. Default: timm:tf_efficientnet_b3.ns_jft_in1k at 320 pixels, with its features, for ImageNet
+#                      scripts; none for digits and CIFAR
+#   RATIO              for another TEACHER: down-sampling from which features are compared, too; default: 0, only logits
+# With DATASET=digits EPOCHS=1 ITERATIONS=300 a script takes minutes. Folders are relative to the folder in which the script is
+# called.
 
 set -euo pipefail
 NAME=$(basename "$0" .sh)
@@ -51,8 +51,9 @@ imagenet() {
     finish_imagenet
 }
 
-# imagenet_latency: under a latency. Zen-NAS's batch of 64 is the profile's own; it is asked for where LATENCY_BACKEND is another one,
-# as the best are confirmed with as many images, which takes a CPU hours.
+# imagenet_latency: ImageNet with a limit of the latency. The default profile uses Zen-NAS's
+# batch of 64. It is passed on only for another LATENCY_BACKEND, because the best are then also confirmed with batches of 64, which
+# takes hours on a CPU.
 imagenet_latency() {
     design 224 1000 ${LATENCY_BACKEND:+--latency-backend "$LATENCY_BACKEND" --latency-batch-size 64 --batch-size 64}
     finish_imagenet
@@ -66,12 +67,12 @@ design() {
         --plainnet_struct_txt "$SAVE_DIR/best_structure.txt"
 }
 
-# What an ImageNet script does with its design
+# finish_imagenet: what an ImageNet script does after the design
 finish_imagenet() {
     if [ -z "${DATASET:-}${DATA:-}" ] && [ ! -d ~/data/imagenet ]; then
-        [ "${EPOCHS:-}" = 0 ] || echo "$NAME: designed and analysed; not trained, evaluated and exported, as ~/data/imagenet is not" \
-            "there: unpack ILSVRC2012 to it as train/CLASS/*.JPEG and val/CLASS/*.JPEG (its makers give it on request), or set" \
-            "DATASET to another folder with train/ and val/, or to digits for a trial, and call this again" >&2
+        [ "${EPOCHS:-}" = 0 ] || echo "$NAME: designed and analysed, but not trained, evaluated or exported, because" \
+            "~/data/imagenet is missing: unpack ILSVRC2012 there as train/CLASS/*.JPEG and val/CLASS/*.JPEG (available on request from its" \
+            "authors), or set DATASET to another folder with train/ and val/, or to digits for a trial, and run this script again" >&2
         return
     fi
     case ${DATASET:-} in
@@ -100,7 +101,7 @@ finish() {
     write_onnx "$folder" "$folder/export/$NAME.onnx"
 }
 
-# train DATASET RESOLUTION WEIGHT_DECAY TEACHER FLAGS…: by Zen-NAS's recipe
+# train DATASET RESOLUTION WEIGHT_DECAY TEACHER FLAGS…: with Zen-NAS's recipe
 train() {
     local program=train_image_classification.py taught=()
     if [ "$4" != none ]; then
@@ -113,7 +114,7 @@ train() {
             taught+=(--target_downsample_ratio "$RATIO")
         fi
     fi
-    [ "$1" != digits ] || taught+=(--workers_per_gpu 0) # starting one takes longer than reading these
+    [ "$1" != digits ] || taught+=(--workers_per_gpu 0) # starting a worker takes longer than reading digits
     "$PYTHON" "$program" --dataset "$1" --input_image_size "$2" --wd "$3" "${taught[@]}" "${@:5}" \
         --plainnet_struct_txt "$SAVE_DIR/best_structure.txt" --dist_mode auto --batch_size_per_gpu 64 --seed "${SEED:-0}" \
         --optimizer sgd --nesterov --lr_per_256 0.1 --target_lr_per_256 0 --lr_mode cosine --warmup 5 --bn_momentum 0.01 \
@@ -130,5 +131,5 @@ write_onnx() {
     "$PYTHON" -m zennas export "$1" --format onnx --out "$2" || code=$?
     [ $code != 0 ] || return 0
     [ $code = 2 ] || exit $code
-    echo "$NAME: not exported, for what is said above; all else is done, in $1. Then call this again" >&2
+    echo "$NAME: not exported because of the error above; everything else is finished, in $1. Fix the error and run this script again" >&2
 }

@@ -92,7 +92,7 @@ def test_the_latency_scripts_have_zen_nas_s_settings(tmp_path: Path, ms: float, 
     assert (settings.resolution, settings.num_classes) == (224, 1000)
     assert "batch-size" not in search  # the profile's own is Zen-NAS's
     assert analysis.startswith("analyze_model.py")
-    assert "not trained, evaluated and exported, as ~/data/imagenet is not there: unpack" in said
+    assert "but not trained, evaluated or exported, because ~/data/imagenet is missing: unpack" in said
     lines, _ = asked(tmp_path, script, DATASET=str(tmp_path), LATENCY_BACKEND="onnxruntime:int8", SEED="3")
     assert "--latency-backend onnxruntime:int8 --latency-batch-size 64" in lines[0]
     assert lines[2].startswith(f"ts_train_image_classification.py --dataset {tmp_path} --input_image_size 224")
@@ -144,7 +144,7 @@ def test_teachers_and_resolutions_of_small_images(tmp_path: Path, script: str) -
 
 def test_an_export_that_cannot_be_is_told(tmp_path: Path) -> None:
     _, said = asked(tmp_path, "Zen_NAS_cifar_params1M", EXPORT_CODE="2")
-    assert said.startswith("Zen_NAS_cifar_params1M: not exported, for what is said above")
+    assert said.startswith("Zen_NAS_cifar_params1M: not exported because of the error above")
     with pytest.raises(AssertionError):
         asked(tmp_path, "Zen_NAS_cifar_params1M", EXPORT_CODE="1")
 

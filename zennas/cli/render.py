@@ -74,7 +74,7 @@ def latency_text(report: LatencyReport) -> str:
         spread = "" if found.low is None else f" (95 % interval {found.low:.4g}–{found.high:.4g}, p90 {found.p90:.4g})"
         parts.append(f"{found.measured:.4g} ms measured{spread}")
     batch = f" at batch {limit.batch_size}" if limit.batch_size is not None else ""
-    return f"latency {limit.label}: {', '.join(parts) or 'unknown'}  (budget: {limit.ms:g} ms an image{batch})"
+    return f"latency {limit.label}: {', '.join(parts) or 'unknown'}  (budget: {limit.ms:g} ms per image{batch})"
 
 
 def _print_measured(result: SearchResult) -> None:

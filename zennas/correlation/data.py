@@ -97,7 +97,7 @@ def _open(data: str) -> ImageSet:
             raise DataError(f"{error.where}: {error.remedy}, or choose other images with --data") from None
     if not Path(data).exists():
         raise DataError(
-            f"there is no data set {data[:200]!r}, expected {NOISE}, {', '.join(names_to_open())}, a folder of images or "
+            f"there is no data {data[:200]!r}, expected {NOISE}, {', '.join(names_to_open())}, a folder of images or "
             "an .npz file"
         )
     return open_any(Path(data))

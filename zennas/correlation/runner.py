@@ -163,7 +163,7 @@ def _settled(settings: CorrelateSettings) -> CorrelateSettings:
 
 
 def _agreed(folder: Path, ours: CorrelateSettings, wanted: CorrelateSettings) -> CorrelateSettings:
-    """The wanted settings, if only the proxies differ. Raises SettingsError naming the settings that differ otherwise."""
+    """The wanted settings, if only the proxies differ. Raises SettingsError naming other settings that differ."""
     # The device is resolved only if proxies need one, so it depends on them.
     ours = replace(ours, proxies=wanted.proxies, device=wanted.device if ours.device == "auto" else ours.device)
     wanted = replace(wanted, device=ours.device if wanted.device == "auto" else wanted.device)

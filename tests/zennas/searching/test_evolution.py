@@ -182,7 +182,7 @@ def test_budgets_that_exclude_each_other() -> None:
     assert quick.flops < thrifty.flops
     assert two(Budget(params=thrifty.params)).ask(1)[0].structure == Two.thrifty
     assert two(Budget(flops=quick.flops)).ask(1)[0].structure == Two.quick
-    with pytest.raises(BudgetError, match="all of .*, though each limit alone can be met"):
+    with pytest.raises(BudgetError, match=r"all of .*, though each limit alone can be met"):
         two(Budget(params=thrifty.params, flops=quick.flops)).ask(1)
     with pytest.raises(BudgetError, match=f"the smallest found has {thrifty.params:,}"):
         two(Budget(params=thrifty.params // 2)).ask(1)

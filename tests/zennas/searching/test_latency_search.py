@@ -461,7 +461,7 @@ def test_the_command_line(run: Run, abacus: str, slate: str) -> None:
     code, out, err = run("search", *OPTIONS, *budgets, "--save-dir", "mine")
     assert (code, err) == (0, "")
     assert "latency abacus: 0.0" in out
-    assert "(budget: 0.05 ms an image at batch 1)" in out
+    assert "(budget: 0.05 ms per image at batch 1)" in out
     assert "predicted only: Abacus 3000 is not here" in out
     code, out, _ = run("runs", "mine")
     assert "latency ≤ 0.05 ms (abacus)" in out
