@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from PlainNet import Cost, Structure
 
@@ -43,9 +43,12 @@ class Latency(NamedTuple):
         return math.inf if known is None else known
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A structure that a search considers.
+_NONE: Mapping[str, Any] = {}
+"""The default of the mappings below, which nothing changes."""
+
+
+class Candidate(NamedTuple):
+    """A structure that a search considers. Immutable.
 
     id: a number from 1, in the order in which candidates were proposed.
     parent: the id of the candidate that it was mutated from, or None.
@@ -57,6 +60,7 @@ class Candidate:
     latency: its latencies by source (see `zennas.budget.budgets.LatencyLimit`), if the budget limits latency.
     """
 
+    # A NamedTuple instead of a dataclass, because a search makes several for every candidate.
     id: int
     structure: Structure
     parent: int | None
@@ -65,37 +69,14 @@ class Candidate:
     seed: int
     status: Status = "asked"
     error: str | None = None
-    measures: dict[str, Measure] = field(default_factory=dict)
-    latency: dict[str, Latency] = field(default_factory=dict)
+    measures: Mapping[str, Measure] = _NONE
+    latency: Mapping[str, Latency] = _NONE
 
     def with_status(self, status: Status) -> Candidate:
         """Return this candidate with another status."""
-        # Written out: `dataclasses.replace` takes four times as long, and a search does this for every candidate.
-        return Candidate(
-            self.id,
-            self.structure,
-            self.parent,
-            self.cost,
-            self.iteration,
-            self.seed,
-            status,
-            self.error,
-            self.measures,
-            self.latency,
-        )
+        return self._replace(status=status)
 
-    def evaluated(self, outcome: dict[str, Measure] | str) -> Candidate:
+    def evaluated(self, outcome: Mapping[str, Measure] | str) -> Candidate:
         """Return this candidate with its measures, or with the error of its evaluation."""
         error, measures = (outcome, self.measures) if isinstance(outcome, str) else (None, outcome)
-        return Candidate(
-            self.id,
-            self.structure,
-            self.parent,
-            self.cost,
-            self.iteration,
-            self.seed,
-            self.status,
-            error,
-            measures,
-            self.latency,
-        )
+        return self._replace(error=error, measures=measures)

@@ -16,7 +16,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -221,13 +221,13 @@ class Store:
                 self._put_latencies(candidate.id, candidate.latency)
             self._put(facts)
 
-    def add_latencies(self, number: int, latencies: dict[str, Latency], facts: dict[str, Any]) -> None:
+    def add_latencies(self, number: int, latencies: Mapping[str, Latency], facts: dict[str, Any]) -> None:
         """Store latencies, by source, of the candidate with this id, and facts, in one transaction."""
         with self._transaction():
             self._put_latencies(number, latencies)
             self._put(facts)
 
-    def _put_latencies(self, number: int, latencies: dict[str, Latency]) -> None:
+    def _put_latencies(self, number: int, latencies: Mapping[str, Latency]) -> None:
         if latencies:
             self._db.executemany(
                 "INSERT OR REPLACE INTO latencies VALUES (?,?,?,?,?,?,?,?)",
@@ -275,12 +275,12 @@ class Store:
         """Return the errors of failed candidates, and how often each occurred."""
         return dict(self._rows("SELECT error, COUNT(*) FROM candidates WHERE error IS NOT NULL GROUP BY error"))
 
-    def add_measures(self, number: int, measures: dict[str, Measure]) -> None:
+    def add_measures(self, number: int, measures: Mapping[str, Measure]) -> None:
         """Store scores of the candidate with this id."""
         with self._transaction():
             self._put_measures([(number, measures)])
 
-    def _put_measures(self, measures: Iterable[tuple[int, dict[str, Measure]]]) -> None:
+    def _put_measures(self, measures: Iterable[tuple[int, Mapping[str, Measure]]]) -> None:
         self._db.executemany(
             "INSERT OR REPLACE INTO measures VALUES (?,?,?,?,?)",
             [(number, name, *measure) for number, named in measures for name, measure in named.items()],
