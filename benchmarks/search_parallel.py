@@ -14,7 +14,8 @@ from zennas.searching.result import read_result
 from zennas.searching.runner import start
 from zennas.searching.settings import SearchSettings
 
-ROUNDS = 3
+ROUNDS = 1
+"""A round takes some five minutes."""
 SETTINGS = SearchSettings(
     search_space="nasbench201", budget=Budget(params=10**7), proxy="az_nas", iterations=300, device="cpu"
 )

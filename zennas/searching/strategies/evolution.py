@@ -78,8 +78,9 @@ class Evolution:
             return [first]
         asked: list[Candidate] = []
         refused = 0
-        while len(asked) < n and not self._admission.done and refused < self._admission.patience:
-            child = self._admission.admit(*self._child(self._first))
+        admission, child_of = self._admission, self._child
+        while len(asked) < n and not admission.done and refused < admission.patience:
+            child = admission.admit(*child_of(self._first))
             if child is None:
                 refused += 1
             else:
