@@ -55,7 +55,7 @@ def ranks() -> tuple[int, int]:
         return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     except ValueError:
         raise TrainingError(
-            "RANK and WORLD_SIZE are set and are no numbers: start with torchrun, or unset them"
+            "RANK and WORLD_SIZE are set but are not numbers: start with torchrun, or unset them"
         ) from None
 
 

@@ -49,7 +49,7 @@ class Feed:
     ) -> None:
         if recipe.batch_size % group.world:
             raise TrainingError(
-                f"batch-size is {recipe.batch_size}, expected a multiple of the {group.world} processes that share it"
+                f"batch-size is {recipe.batch_size}, expected a multiple of the number of processes, {group.world}"
             )
         self.steps = max(1, len(images) // recipe.batch_size)
         self._images, self._recipe, self._group = images, recipe, group

@@ -63,7 +63,7 @@ def finished(folder: Path, job: TrainingJob) -> TrainResult:
     found = {name: card.get(name) for name in wanted}
     if found != wanted:
         raise TrainingError(
-            f"{folder} holds a finished training with {first_differences(found, wanted)}: choose another folder"
+            f"{folder} contains a finished training with {first_differences(found, wanted)}: choose another folder"
         )
     try:
         rows = list(csv.DictReader((folder / HISTORY_FILE).read_text(encoding="utf-8").splitlines()))
@@ -126,7 +126,7 @@ def save_or_tell(write: Callable[[], None], folder: Path) -> None:
         write()
     except (OSError, RuntimeError) as error:  # torch.save raises the latter where the disk is full
         what = " ".join(str(getattr(error, "strerror", None) or error).split())
-        raise TrainingError(f"the outcome cannot be written to {folder}: {what}") from None
+        raise TrainingError(f"the results cannot be written to {folder}: {what}") from None
 
 
 def save_weights(network: nn.Module, path: Path) -> None:

@@ -67,7 +67,7 @@ def _train(
     """The same in a folder that is held. checkpoint: to go on from."""
     with processes(options.device) as group:
         if job.recipe.precision == "fp16" and group.device.type == "cpu":
-            raise TrainingError("precision is fp16, which is for CUDA: use bf16 or fp32 on the CPU")
+            raise TrainingError("precision is fp16, which needs CUDA: use bf16 or fp32 on the CPU")
         train, test = (open_set(job.dataset, split, job.data_folder) for split in ("train", "test"))
         _check_alike(train, test)
         shown = Shown(normalisation_of(train), job.resolution, job.crop or job.resolution)
@@ -99,7 +99,7 @@ def _train(
                 raise
             what = " ".join(str(error).split())[:200]
             raise TrainingError(
-                f"torch.compile cannot compile the network here: {what}; leave out --compile"
+                f"torch.compile failed on the network: {what}; leave out --compile"
             ) from error
         result = result_of(folder, state)
         if group.leads:
@@ -113,20 +113,22 @@ def _to_resume(folder: Path, options: RunOptions) -> Path | None:
     here = folder / CHECKPOINT_FILE
     if options.resume not in ("never", "auto"):
         if not Path(options.resume).is_file():
-            raise TrainingError(f"there is no checkpoint {options.resume} to go on from")
+            raise TrainingError(f"there is no checkpoint {options.resume} to resume from")
         return Path(options.resume)
     if options.resume == "auto" and here.is_file():
         return here
     if (folder / WEIGHTS_FILE).exists():
-        raise TrainingError(f"{folder} holds trained weights already: choose another --save-dir")
+        raise TrainingError(f"{folder} already contains trained weights: choose another --save-dir")
     if here.exists():
-        raise TrainingError(f"{folder} holds a training that was begun: go on with --resume auto, or choose another")
+        raise TrainingError(
+            f"{folder} contains an unfinished training: continue it with --resume auto, or choose another --save-dir"
+        )
     return None
 
 
 def _check_alike(train: ImageSet, test: ImageSet) -> None:
     if len(train.classes) < 2:
-        raise DataError(f"{train.name} has one class, {train.classes[0]!r}: there is nothing to tell apart")
+        raise DataError(f"{train.name} has one class, {train.classes[0]!r}, expected two or more")
     if train.classes != test.classes:
         odd = sorted(set(train.classes) ^ set(test.classes)) or list(train.classes)
         raise DataError(f"{train.name} and {test.name} have different classes: {', '.join(odd[:3])}")
@@ -181,4 +183,4 @@ class _Keeper:
 def _last_good(folder: Path, state: State) -> str:
     if not (folder / CHECKPOINT_FILE).is_file():
         return ""
-    return f"; {folder / CHECKPOINT_FILE} has the last good state, of epoch {len(state.history)}"
+    return f"; {folder / CHECKPOINT_FILE} has the last good state, after epoch {len(state.history)}"

@@ -99,7 +99,7 @@ def restore(state: State, identity: Mapping[str, Any], path: Path) -> None:
     """
     found = _read(path)
     if found["identity"] != dict(identity):
-        raise TrainingError(f"{path} is of a training with {first_differences(found['identity'], identity)}")
+        raise TrainingError(f"{path} belongs to a training with {first_differences(found['identity'], identity)}")
     try:
         state.objective.load_state_dict(found["objective"])
         state.optimizer.load_state_dict(found["optimizer"])
@@ -113,18 +113,18 @@ def restore(state: State, identity: Mapping[str, Any], path: Path) -> None:
         torch.set_rng_state(found["generator"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         what = " ".join(str(error).split())[:200]
-        raise TrainingError(f"{path} does not fit the training: {what}; remove it to begin again") from None
+        raise TrainingError(f"{path} does not fit the training: {what}; delete it to start again") from None
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         found = read_tensors(path)
     except CheckpointError as error:
-        raise TrainingError(f"{error}; remove it to begin again") from None
+        raise TrainingError(f"{error}; delete it to start again") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT or "identity" not in found:
-        raise TrainingError(f"{path} is no checkpoint of a training; weights alone cannot be gone on from")
+        raise TrainingError(f"{path} is not a training checkpoint; a training cannot resume from weights alone")
     if found["version"] != VERSION:
-        raise TrainingError(f"{path} is of version {found['version']}, this program reads version {VERSION}")
+        raise TrainingError(f"{path} has version {found['version']}, but this program reads version {VERSION}")
     return found
 
 
