@@ -128,10 +128,8 @@ def settled(form: Format, given: Mapping[str, str | int | None]) -> dict[str, st
             fitting = [other.name for other in FORMATS if name in other.options]
             if not fitting:
                 raise WrongSettingError(f"no export format has an option {flag}: leave it out")
-            raise WrongSettingError(
-                f"{form.name} has no option {flag}, only {' and '.join(fitting)} {'has' if len(fitting) == 1 else 'have'} "
-                f"it: leave out --{flag}"
-            )
+            only = f"{' and '.join(fitting)} {'has' if len(fitting) == 1 else 'have'} it"
+            raise WrongSettingError(f"{form.name} has no option {flag}, only {only}: leave out --{flag}")
         if value not in form.options[name].allowed:
             raise WrongSettingError(f"{flag} is {value!r}, but {form.name} takes {form.options[name].text}")
     return {name: _given(given.get(name), option.default) for name, option in form.options.items()}

@@ -103,9 +103,7 @@ def _calibration_count(form: Format, plan: Plan, given: int | None) -> int:
     if given is None:
         return CALIBRATION_IMAGES
     if not plan.calibrated:
-        raise WrongSettingError(
-            f"{form.name} in {plan.precision} needs no calibration: leave out --calibration-images"
-        )
+        raise WrongSettingError(f"{form.name} in {plan.precision} needs no calibration: leave out --calibration-images")
     if not 1 <= given <= MOST_CALIBRATION_IMAGES:
         raise WrongSettingError(
             f"calibration-images is {given}, expected a number from 1 to {MOST_CALIBRATION_IMAGES:,}"

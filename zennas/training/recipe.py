@@ -76,9 +76,7 @@ class Recipe:
     bn_momentum: float | None = setting(
         None, "Momentum of batch-norm's running statistics.", least=0, most=1, shown="0.1", panel=_LEARNING
     )
-    bn_eps: float | None = setting(
-        None, "Epsilon of batch-norm.", above=0, most=1, shown="Zen-NAS's", panel=_LEARNING
-    )
+    bn_eps: float | None = setting(None, "Epsilon of batch-norm.", above=0, most=1, shown="Zen-NAS's", panel=_LEARNING)
     ema: float = setting(
         0.0,
         "Decay per step of the moving average of the weights; 0 turns it off.",
@@ -103,7 +101,9 @@ class Recipe:
     def __post_init__(self) -> None:
         check(self, RecipeError, flags=True)
         if self.ema == 1:
-            raise RecipeError("ema is 1, which would keep the initial weights: expected a number below 1, such as 0.999")
+            raise RecipeError(
+                "ema is 1, which would keep the initial weights: expected a number below 1, such as 0.999"
+            )
         if self.accumulate > self.batch_size // 2:
             raise RecipeError(
                 f"accumulate is {self.accumulate}, expected at most {self.batch_size // 2}: each part of a batch of "

@@ -98,9 +98,7 @@ def _train(
             if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
                 raise
             what = " ".join(str(error).split())[:200]
-            raise TrainingError(
-                f"torch.compile failed on the network: {what}; leave out --compile"
-            ) from error
+            raise TrainingError(f"torch.compile failed on the network: {what}; leave out --compile") from error
         result = result_of(folder, state)
         if group.leads:
             write_outcome(result, state, card_of(kept, train, test, shown, state, group))

@@ -341,7 +341,7 @@ def test_another_teacher_of_the_same_name_is_refused(tmp_path: Path, teacher_fol
     state = torch.load(teacher / "weights.pt", weights_only=True)
     state["state_dict"]["fc_linear.bias"] += 1
     torch.save(state, teacher / "weights.pt")
-    with pytest.raises(TrainingError, match="is of a training with teacher's weights"):
+    with pytest.raises(TrainingError, match="belongs to a training with teacher's weights"):
         train_structure(job, tmp_path / "run", RunOptions(device="cpu", resume="auto"))
 
 

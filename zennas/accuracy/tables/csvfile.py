@@ -53,7 +53,9 @@ def read_csv(path: str | Path) -> AccuracyTable:
                 raise TableError(f"{place}, line {number} has {len(row)} cells, expected {len(header)}")
             notation = row[architecture].strip()
             if not notation or notation in notations:
-                what = f"repeats {notation[:120]!r} of line {notations[notation]}" if notation else "has no architecture"
+                what = (
+                    f"repeats {notation[:120]!r} of line {notations[notation]}" if notation else "has no architecture"
+                )
                 raise TableError(f"{place}, line {number} {what}, expected one line per architecture")
             notations[notation] = number
             values.append([_number(place, number, header[i], row[i]) for i in wanted])

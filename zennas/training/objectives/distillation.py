@@ -42,7 +42,7 @@ def distilling(network: MasterNet, job: TrainingJob, shown: Shown) -> Distilling
     """
     settings = job.distillation
     if settings is None:
-        raise RecipeError("the objective distillation needs a teacher: say which with --teacher")
+        raise RecipeError("the objective distillation needs a teacher: name one with --teacher")
     path = None if settings.checkpoint is None else Path(settings.checkpoint)
     with torch.random.fork_rng(devices=[]):  # how a teacher is made decides nothing about the projections
         teacher = teacher_of(settings.teacher, path, settings.resolution, shown)
@@ -73,7 +73,7 @@ class Distilling(Objective):
         if settings.logit_weight and teacher.num_classes != network.num_classes:
             raise TrainingError(
                 f"the teacher {teacher.name} has {teacher.num_classes} classes, the student {network.num_classes}: "
-                "choose a teacher of the same images, or learn from features alone with --logit-weight 0"
+                "choose a teacher with equally many, or learn from features alone with --logit-weight 0"
             )
         self._ask, theirs = _met(teacher, self._ratio)
         if self._ratio is not None:
@@ -153,13 +153,16 @@ def _met(teacher: Teacher, ratio: int | None) -> tuple[Staged, list[int]]:
     except Exception as error:  # of anybody's module
         what = " ".join(str(error).split())[:200] or type(error).__name__
         raise TrainingError(
-            f"the teacher {teacher.name} cannot look at images of {side} pixels: {what}; choose another --teacher-size"
+            f"the teacher {teacher.name} fails on images of {side} pixels: {what}; choose another --teacher-size"
         ) from None
     if not isinstance(answers, Tensor) or answers.shape != (1, teacher.num_classes):
         found = tuple(answers.shape) if isinstance(answers, Tensor) else type(answers).__name__
-        raise TrainingError(f"the teacher {teacher.name} answers with {found}, expected (1, {teacher.num_classes})")
+        raise TrainingError(
+            f"the teacher {teacher.name} returns {found} for one image, expected logits of shape "
+            f"(1, {teacher.num_classes})"
+        )
     if not all(bool(torch.isfinite(x).all()) for x in (*features, answers)):
-        raise TrainingError(f"the teacher {teacher.name} answers with values that are not finite: choose another")
+        raise TrainingError(f"the outputs of the teacher {teacher.name} are not finite: choose another")
     return ask, [feature.shape[1] for feature in features]
 
 
@@ -175,8 +178,8 @@ def _own_stages(network: MasterNet, ratio: int, resolution: int) -> list[int]:
 def _check_stages(mine: list[int], theirs: list[int], name: str, ratio: int) -> None:
     if not mine or len(mine) != len(theirs):
         raise TrainingError(
-            f"from a down-sampling of {ratio} on, the student has {len(mine)} stages and the teacher {name} "
-            f"{len(theirs)}, expected equally many: choose another --downsample-ratio, or --feature-weight 0"
+            f"from a down-sampling of {ratio} on, the student has {len(mine)} stages and the teacher {name} has "
+            f"{len(theirs)}, expected equal numbers: choose another --downsample-ratio, or --feature-weight 0"
         )
 
 

@@ -32,7 +32,10 @@ class Plain(Objective):
 def plain(network: MasterNet, job: TrainingJob, shown: Shown) -> Plain:
     """For the registry. Raises RecipeError where there is a teacher, who would have nothing to say."""
     if job.distillation is not None:
-        raise RecipeError(f"the objective plain has no teacher, and {job.distillation.teacher} is given: leave one out")
+        raise RecipeError(
+            f"the objective plain uses no teacher, but {job.distillation.teacher} is given: leave out --objective or "
+            "--teacher"
+        )
     return Plain(network, job.recipe.label_smoothing)
 
 
