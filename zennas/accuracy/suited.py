@@ -55,8 +55,8 @@ def doubt_about_classes(model: TrainedModel, images: ImageSet) -> str | None:
     number, ours, theirs = next((i, ours, theirs) for i, (ours, theirs) in pairs if ours != theirs)
     if set(model.classes) == set(images.classes):
         raise DataError(
-            f"{images.name} has the classes of {model.name} in a different order: class {number} is {theirs} instead of "
-            f"{ours}"
+            f"{images.name} has the classes of {model.name} in a different order: class {number} is {theirs} "
+            f"instead of {ours}"
         )
     return (
         f"class names in {images.name} differ from the model's: class {number} of {model.num_classes} is {theirs} "

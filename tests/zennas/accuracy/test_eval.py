@@ -280,9 +280,9 @@ def test_classes_have_to_be_the_model_s(
     ):
         evaluate(turned)
     birds = trained(tmp_path / "birds", ("cat", "dog", "emu"), str(photographs))
-    assert "other names in .*: élan where the model has emu".replace(".*", str(photographs / "val")) in str(
-        evaluate(birds).note
-    )
+    assert "class names in .* differ from the model's: class 2 of 3 is élan instead of emu".replace(
+        ".*", str(photographs / "val")
+    ) in str(evaluate(birds).note)
     cifar(monkeypatch, 4)
     assert evaluate(digits_model, dataset="cifar10").note is None  # "0" to "9" may be numbers of any class
 

@@ -182,7 +182,7 @@ def test_sidecars_are_written_with_files_or_not_at_all(model: Path, monkeypatch:
 def test_a_network_of_nonsense_is_told(model: Path) -> None:
     state = torch.load(model / "weights.pt")["state_dict"]
     torch.save({name: value * (1e38 if "fc" in name else 1e3) for name, value in state.items()}, model / "weights.pt")
-    with pytest.raises(ExportError, match="the logits of .* are not finite"):
+    with pytest.raises(ExportError, match=r"the logits of .* are not finite"):
         zennas.export(model, "torchscript")
 
 

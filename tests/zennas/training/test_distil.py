@@ -256,9 +256,11 @@ def test_stages_have_to_be_as_many() -> None:
 
 
 def test_teachers_that_cannot_answer_are_told() -> None:
-    with pytest.raises(TrainingError, match=r"mine cannot look at images of 16 pixels: .*--teacher-size"):
+    with pytest.raises(TrainingError, match=r"mine fails on images of 16 pixels: .*--teacher-size"):
         distilling(Distillation("a teacher"), taught_by(nn.Linear(3, 10)))
-    with pytest.raises(TrainingError, match=r"mine answers with \(1, 3, 16, 16\), expected \(1, 10\)"):
+    with pytest.raises(
+        TrainingError, match=r"mine returns \(1, 3, 16, 16\) for one image, expected logits of shape \(1, 10\)"
+    ):
         distilling(Distillation("a teacher"), taught_by(nn.Identity()))
     broken = student(1, TEACHER)
     nn.init.constant_(broken.fc_linear.bias, float("nan"))
