@@ -1,4 +1,4 @@
-"""What a training is asked for: what is trained on what, and how it is run."""
+"""The request for a training: network, data set and recipe, and options of the run."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from zennas.training.recipe import Distillation, Recipe, RecipeError
 
 _IMAGES, _MACHINE = "Images", "Machine and files"
 NETWORK = "network"
-"""What files of settings call the structure."""
+"""Name of the structure in settings files."""
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What is trained on what; each field says what it is. Raises RecipeError.
+    """A network, the data set to train it on, and the recipe. The help text of each field describes it.
 
-    weights: instead of freshly drawn ones. crop: of the evaluation's protocol, for photographs.
+    weights: file with initial weights, None to draw them. crop: side in pixels of the centre crop when photographs are
+    tested, None for `resolution`. Raises RecipeError if a value is out of range.
     """
 
     structure: Structure
@@ -76,13 +77,13 @@ class TrainingJob:
 
     @property
     def objective_name(self) -> str:
-        """Of the objective, in the registry of `objectives/`."""
+        """Name of the objective in `OBJECTIVES`."""
         return self.objective or ("distillation" if self.distillation else "plain")
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a training is run: what does not change its outcome, or only in its last digits. Raises RecipeError."""
+    """Options of a run that change its result in the last digits at most. Raises RecipeError if one is out of range."""
 
     device: str = setting(
         "auto", "Device to run on: auto (CUDA if available), cpu, cuda, or one GPU such as cuda:1.", panel=_MACHINE
@@ -111,7 +112,7 @@ class RunOptions:
 
 
 def settings_of(job: TrainingJob) -> dict[str, Any]:
-    """What has to be the same for a training to be the same, of JSON's kinds."""
+    """Return the settings that identify a training, as a JSON-compatible dict."""
     settings = {
         "structure": str(job.structure),
         "use_se": job.use_se,
@@ -123,7 +124,10 @@ def settings_of(job: TrainingJob) -> dict[str, Any]:
 
 
 def settled(job: TrainingJob, dataset: str) -> TrainingJob:
-    """The same as it is written down, to be repeated from any folder: full paths. dataset: its full name."""
+    """Return a copy of `job` with absolute paths, so that it can be repeated from any folder.
+
+    dataset: name or absolute path of the data set.
+    """
     taught = job.distillation
     if taught is not None:
         checkpoint = None if taught.checkpoint is None else str(Path(taught.checkpoint).resolve())

@@ -1,4 +1,4 @@
-"""All that is decided about a training, as it is stored beside the weights."""
+"""The settings of a training that decide its result; they are stored with the weights."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ _LEARNING, _IMAGES, _TEACHER, _MACHINE = "Learning", "Images", "Teacher", "Machi
 
 
 class TrainingError(ZennasError, RuntimeError):
-    """A training that cannot begin or cannot go on."""
+    """A training cannot start or cannot continue."""
 
 
 class RecipeError(TrainingError, WrongSettingError):
-    """A recipe that is none."""
+    """A recipe has an invalid value or contradicts itself."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained; each field says what it is.
+    """How a network is trained. The help text of each field describes it.
 
-    The learning rate goes from `lr` to `final_lr` as a cosine, a line, or in steps: times `decay` at each of the epochs
-    `milestones`. With mixup and cutmix, one of them is used by chance for each batch. bn_momentum, bn_eps: of all
-    batch-norms, None for what they have. Weights averaged with `ema` are what is evaluated and kept.
-    Raises RecipeError.
+    The learning rate falls from `lr` to `final_lr` along a cosine or a line, or in steps: it is multiplied by `decay`
+    after each epoch in `milestones`. If both mixup and cutmix are on, each batch uses one of them at random.
+    bn_momentum, bn_eps: apply to all batch-norms; None keeps their values. With `ema`, the averaged weights are
+    evaluated and stored.
+    Raises RecipeError if a value is out of range or two values contradict each other.
     """
 
     epochs: int = setting(10, "Passes over the training images.", least=1, panel=_LEARNING)
@@ -119,11 +120,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Distillation:
-    """How a teacher takes part: loss = cross-entropy + logit_weight · KL at `temperature` + feature_weight · features.
+    """How a teacher is used: loss = cross-entropy + logit_weight · KL at `temperature` + feature_weight · features.
 
-    teacher: see `zennas/named/teachers.py`. ratio: down-sampling of the first stage whose features are compared, then
-    twice that and so on. proj_bn, proj_relu: of the 1×1 projections from the student's stages to the teacher's.
-    Raises RecipeError.
+    teacher: a name as in `zennas/named/teachers.py`. ratio: down-sampling of the first stage whose features are
+    compared; further stages follow at twice that, four times that and so on. proj_bn, proj_relu: layers in the 1×1
+    projections from the student's stages to the teacher's. Raises RecipeError if a value is out of range.
     """
 
     teacher: str = field(

@@ -349,7 +349,7 @@ def test_objectives_are_found_by_name(tmp_path: Path, monkeypatch: pytest.Monkey
         with pytest.raises(ValueError, match=message):
             train_structure(replace(quick, objective=objective), tmp_path / "x", CPU)
     with pytest.raises(
-        TrainingError, match="the objective plain uses no teacher, but .* is given: leave out --objective or --teacher"
+        TrainingError, match=r"the objective plain uses no teacher, but .* is given: leave out --objective or --teacher"
     ):
         train_structure(replace(quick, objective="plain", distillation=Distillation("t")), tmp_path / "x", CPU)
     assert not (tmp_path / "x").exists()
