@@ -98,8 +98,8 @@ def checked(
         expected: NDArray[np.float32] = model.network(torch.from_numpy(images)).numpy()
     if not np.isfinite(expected).all():
         raise ComparisonError(
-            f"{model.name} answers images of {source} with logits that are not finite: nothing was written, "
-            "train it again or take other weights"
+            f"the logits of {model.name} for images of {source} are not finite: nothing was written; "
+            "train it again or use other weights"
         )
     sizes = tuple(_sizes(len(images), most))
     ends = np.cumsum(sizes).tolist()
@@ -107,17 +107,17 @@ def checked(
     for size, logits in zip(sizes, found, strict=True):
         if logits.shape != (size, model.num_classes):
             raise ComparisonError(
-                f"the file answers {size} images with logits of shape {logits.shape}, expected "
+                f"the file's logits for {size} images have shape {logits.shape}, expected "
                 f"{(size, model.num_classes)}; nothing was written"
             )
     logits = np.concatenate(found)
     check = Check(_largest(logits, expected), difference(logits, expected), limit, len(images), sizes, source)
     off = check.largest if limit.of == "largest" else check.rms
     if not off <= limit.share:
-        what = "by up to" if limit.of == "largest" else "by, root mean square,"
+        what = "largest" if limit.of == "largest" else "root mean square"
         raise ComparisonError(
-            f"the file computes another function than {model.name}: its logits are off {what} {off:.3g} of their size, "
-            f"at most {limit.share:g} is allowed; nothing was written, try another format"
+            f"the file does not compute the same as {model.name}: the {what} error of its logits is {off:.3g} of their "
+            f"root mean square, allowed is at most {limit.share:g}; nothing was written, try another format"
         )
     return check
 

@@ -117,7 +117,7 @@ def _images(model: TrainedModel, dataset: str | None, data_folder: Path | None) 
     except DataError as error:
         if dataset or known_dataset(name):
             raise
-        raise DataError(f"{error}; {model.name} was trained with them: say where they are with --dataset") from None
+        raise DataError(f"{error}; {model.name} was trained on them: give their new place with --dataset") from None
 
 
 def _shown(model: TrainedModel, resolution: int | None) -> Shown:
@@ -143,7 +143,7 @@ def _checked(network: torch.nn.Module, name: str, device: torch.device, precisio
             logits: torch.Tensor = network(images)
         if not logits.isfinite().all():
             way_out = "its weights are damaged" if precision == "fp32" else "evaluate it in fp32"
-            raise EvaluationError(f"{name} answers with values that are not finite in {precision}: {way_out}")
+            raise EvaluationError(f"the logits of {name} are not finite in {precision}: {way_out}")
         return logits
 
     return answers
@@ -157,6 +157,6 @@ def _memory_told(device: torch.device, batch_size: int, resolution: int) -> Iter
         yield
     except torch.OutOfMemoryError:
         raise EvaluationError(
-            f"{device} has no memory for a batch of {batch_size} images of {resolution}×{resolution}: "
+            f"{device} has too little memory for a batch of {batch_size} images of {resolution}×{resolution} pixels: "
             "lower --batch-size"
         ) from None

@@ -43,8 +43,8 @@ def needed(model: TrainedModel, calibrated: bool, dataset: str | None, folder: P
     check_folder(name, folder)
     if name is None and calibrated:
         raise DataError(
-            f"{model.name} has to be shown images to be calibrated, and those that it was trained on are not here: "
-            "name a data set with --dataset, and with --data where it is"
+            f"calibrating {model.name} needs images, and its training data set is not on this machine: "
+            "name a data set with --dataset, and its folder with --data"
         )
     if name is None:
         return Sets()
@@ -54,8 +54,8 @@ def needed(model: TrainedModel, calibrated: bool, dataset: str | None, folder: P
     train = opened(name, "train", folder, model)
     if (train.name, train.fingerprint) == (test.name, test.fingerprint):
         raise DataError(
-            f"{name} has the same images to train and to test with, and what is calibrated with images cannot be "
-            "measured with them: name a data set with a part for each"
+            f"{name} has the same images for training and for testing, but calibration and accuracy need different "
+            "ones: name a data set with both parts"
         )
     return Sets(test, train)
 
@@ -75,7 +75,7 @@ def opened(name: str, split: Split, folder: Path | None, model: TrainedModel) ->
     images = open_set(name, split, folder)
     doubt = doubt_about_classes(model, images)
     if doubt is not None:
-        raise DataError(f"{doubt}: name the data set that it was trained for with --dataset")
+        raise DataError(f"{doubt}: name the data set of the model with --dataset")
     return images
 
 

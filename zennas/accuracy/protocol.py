@@ -92,5 +92,5 @@ class Evaluator:
 def as_accuracy(counts: Tensor, skipped: tuple[str, ...], seconds: float) -> Accuracy:
     right, among, seen = (int(x) for x in counts)
     if not seen:
-        raise DataError(f"no image could be read: {skipped[0] if skipped else 'there are none'}")
+        raise DataError(f"no image could be read: {skipped[0] if skipped else 'the set is empty'}")
     return Accuracy(100 * right / seen, 100 * among / seen, seen, seconds, seen / max(seconds, 1e-9), skipped)

@@ -19,18 +19,18 @@ class EvaluationSettings:
     workers: None for as many as pay. resolution: of the network, None for its own.
     """
 
-    batch_size: int = setting(256, "Images at a time; decides nothing but time and memory.", least=1)
+    batch_size: int = setting(256, "Images per batch; affects only time and memory.", least=1)
     precision: str = setting(
         "fp32",
-        "Of weights and images, mixed being weights in fp32, and fp16 where that is safe.",
+        "Precision of weights and images; mixed keeps weights in fp32 and computes in fp16 where that is safe.",
         choices=PRECISIONS,
         metavar="NAME",
     )
-    device: str = setting("auto", "Where networks run: auto (CUDA where there is one), cpu, cuda, cuda:1.")
+    device: str = setting("auto", "Device to run on: auto (CUDA if available), cpu, cuda, or one GPU such as cuda:1.")
     workers: int | None = setting(
-        None, "Processes that read images, one a core at most.", least=0, most=1024, shown="what pays"
+        None, "Number of processes that read images, at most one per core.", least=0, most=1024, shown="automatic"
     )
-    skip_corrupt: bool = setting(False, "Leave out images that cannot be read, and count them.")
+    skip_corrupt: bool = setting(False, "Skip images that cannot be read, and count them.")
     resolution: int | None = setting(
         None,
         "Side of the network's input image.",

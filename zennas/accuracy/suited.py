@@ -22,7 +22,7 @@ def usual_dataset(model: TrainedModel) -> str:
     by_classes = (one for one in DATASETS if one.assumed and one.classes == model.num_classes)
     found = named_in(model.name) or next(by_classes, None)
     if found is None:
-        raise WrongSettingError(f"it is not known what images {model.name} is for: say which with --dataset")
+        raise WrongSettingError(f"the data set of {model.name} is not known: name it with --dataset")
     return found.name
 
 
@@ -33,8 +33,8 @@ def check_folder(name: str | None, data_folder: Path | None) -> None:
         return
     able = [one for one in names_to_open() if DATASETS.get(one).folder is not None]
     raise WrongSettingError(
-        f"--data is {data_folder}, which is for {', '.join(able)}, not {name}: leave it out, or name the folder with "
-        "--dataset"
+        f"--data is {data_folder}, but {name} takes no such folder, only {', '.join(able)} do: leave it out, or give "
+        "the folder as --dataset"
     )
 
 
@@ -45,8 +45,8 @@ def doubt_about_classes(model: TrainedModel, images: ImageSet) -> str | None:
     """
     if len(images.classes) != model.num_classes:
         raise DataError(
-            f"{model.name} tells {model.num_classes} classes apart, and {images.name} has {len(images.classes)}: "
-            "name the data set that it is for with --dataset"
+            f"{model.name} has {model.num_classes} classes, but {images.name} has {len(images.classes)}: "
+            "name the data set of the model with --dataset"
         )
     numbers = tuple(map(str, range(model.num_classes)))  # what classes without names are called
     if model.classes is None or numbers in (model.classes, images.classes) or model.classes == images.classes:
@@ -54,8 +54,11 @@ def doubt_about_classes(model: TrainedModel, images: ImageSet) -> str | None:
     pairs = enumerate(zip(model.classes, images.classes, strict=True))
     number, ours, theirs = next((i, ours, theirs) for i, (ours, theirs) in pairs if ours != theirs)
     if set(model.classes) == set(images.classes):
-        raise DataError(f"{images.name} has the classes of {model.name} in another order: {theirs} where it has {ours}")
+        raise DataError(
+            f"{images.name} has the classes of {model.name} in a different order: class {number} is {theirs} "
+            f"instead of {ours}"
+        )
     return (
-        f"classes have other names in {images.name}: {theirs} where the model has {ours}, class {number} of "
-        f"{model.num_classes}"
+        f"class names in {images.name} differ from the model's: class {number} of {model.num_classes} is {theirs} "
+        f"instead of {ours}"
     )

@@ -50,7 +50,7 @@ class Normalisation:
         try:
             mean, std = (tuple(float(v) for v in found[name]) for name in ("mean", "std"))
         except (KeyError, TypeError, ValueError):
-            raise DataError(f"{found!r} is no normalisation, expected mean and std, three numbers each") from None
+            raise DataError(f"{found!r} is not a normalisation, expected mean and std, three numbers each") from None
         return cls(mean, std)  # type: ignore[arg-type]  # of three, as is checked
 
 
@@ -150,7 +150,7 @@ def measured_normalisation(images: ImageSet) -> Normalisation:
 def check_classes(labels: NDArray[np.int64], classes: tuple[str, ...], place: Path | str) -> None:
     """Raises DataError for a label without a class."""
     if len(labels) == 0:
-        raise DataError(f"{place} holds no images")
+        raise DataError(f"{place} contains no images")
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= len(classes):
         wrong = low if low < 0 else high

@@ -26,7 +26,7 @@ def decoded(file: str | IO[bytes]) -> Tensor:
             with Image.open(file) as image:
                 found: Tensor = F.pil_to_tensor(_of_bytes(image).convert("RGB"))
     except UnidentifiedImageError:
-        raise CorruptImageError("no kind of picture is recognised in it") from None
+        raise CorruptImageError("not a known image format") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # by kind of file
         raise CorruptImageError(" ".join(str(error).split())[:200]) from None
     return found

@@ -32,7 +32,7 @@ def class_folders(place: Path) -> ImageSet:
     try:
         found = ImageFolder(str(place))
     except (FileNotFoundError, OSError) as error:
-        raise DataError(f"{place} is no data set: {' '.join(str(error).split())}") from None
+        raise DataError(f"{place} is not a folder of classes: {' '.join(str(error).split())}") from None
     paths = [path for path, _ in found.samples]
     labels = np.asarray(found.targets, dtype=np.int64)
     check_classes(labels, tuple(found.classes), place)
@@ -49,10 +49,10 @@ def _part(folder: Path, split: Split) -> Path:
             return folder / name
     wanted = " or ".join(str(folder / name) for name in PARTS[split])
     if not folder.is_dir():
-        what = "is a file" if folder.exists() else "is not there"
+        what = "is a file" if folder.exists() else "does not exist"
         raise DataError(f"{folder} {what}, expected a folder with train/CLASS/*.jpg and val/CLASS/*.jpg")
     if split == "train" or (folder / "train").is_dir() or not any(one.is_dir() for one in folder.iterdir()):
-        raise DataError(f"{folder} is no data set to {split} with: {wanted} is not there")
+        raise DataError(f"{folder} has no {split} images: {wanted} does not exist")
     return folder
 
 

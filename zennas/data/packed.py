@@ -65,7 +65,7 @@ def _of_split(path: Path, split: Split) -> Path:
         found = sorted(one for one in path.glob("*.npz") if _split_of(one) == split)
         if len(found) != 1:
             listed = ", ".join(one.name for one in sorted(path.glob("*.npz")))
-            raise DataError(f"{path} has {len(found)} archives to {split} with among {listed}: name one")
+            raise DataError(f"{path} has {len(found)} {split} archives, expected one; it has {listed}: name a file")
         return found[0]
     if _split_of(path) in (split, None):
         return path
@@ -75,7 +75,7 @@ def _of_split(path: Path, split: Split) -> Path:
     for one in near:
         if one.is_file():
             return one
-    raise DataError(f"{path} is the other part, and {' or '.join(map(str, near))} to {split} with is not there")
+    raise DataError(f"{path} is not the {split} part, and {' or '.join(map(str, near))} does not exist")
 
 
 def _split_of(path: Path) -> Split | None:
@@ -95,21 +95,24 @@ def _arrays(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[n
         with open(path, "rb") as file:
             stored = np.load(file)  # no pickles: numpy refuses them unless told otherwise
             if not isinstance(stored, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} holds one array, expected an .npz file with {', '.join(ARRAYS)}")
+                raise DataError(f"{path} contains one array, expected an .npz file with {', '.join(ARRAYS)}")
             missing = [name for name in ARRAYS if name not in stored]
             if missing:
-                raise DataError(f"{path} has no {' and no '.join(missing)}, expected arrays {', '.join(ARRAYS)}")
+                raise DataError(f"{path} has no {' and no '.join(missing)}, expected the arrays {', '.join(ARRAYS)}")
             found: list[Any] = [np.asarray(stored[name]) for name in ARRAYS]  # bytes, where it is no array
             names = [str(one) for one in np.atleast_1d(stored["classes"])] if "classes" in stored else None
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         what = " ".join(str(error).split())
         if "pickle" in what:  # numpy's advice is to run the code in it
-            what = "it is none, or holds other things than arrays, which are not loaded"
+            what = "it is not one, or it contains pickled objects, which are not loaded"
         raise DataError(f"{path} cannot be read as an .npz file: {what}") from None
     for name, array, kinds in zip(ARRAYS, found, ("u", "iu", "iu"), strict=True):
         if array.ndim != 1 or array.dtype.kind not in kinds or (name == "jpeg" and array.dtype != np.uint8):
             wanted = "bytes (uint8)" if name == "jpeg" else "whole numbers"
-            raise DataError(f"{name} of {path} is {array.dtype} of shape {array.shape}, expected {wanted} in a row")
+            raise DataError(
+                f"{name} in {path} is {array.dtype} of shape {array.shape}, expected a one-dimensional array of "
+                f"{wanted}"
+            )
     jpeg, offsets, labels = found[0], found[1].astype(np.int64), found[2].astype(np.int64)
     in_order = (
         len(offsets) == len(labels) + 1
@@ -118,9 +121,14 @@ def _arrays(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[n
         and offsets[-1] <= len(jpeg)
     )
     if not len(labels) or not in_order:
-        raise DataError(f"{path} is damaged: expected one offset more than labels, in order and inside jpeg")
+        raise DataError(
+            f"{path} is damaged: expected one more offset than labels, increasing and within the length of jpeg"
+        )
     if names is None and labels.max() >= MOST_CLASSES:
-        raise DataError(f"{path} has label {labels.max()}, expected at most {MOST_CLASSES - 1} without named classes")
+        raise DataError(
+            f"{path} has label {labels.max()}, expected at most {MOST_CLASSES - 1}: without the array classes, "
+            "labels must be numbered from 0"
+        )
     classes = tuple(str(i) for i in range(int(labels.max()) + 1)) if names is None else tuple(names)
     check_classes(labels, classes, path)
     return jpeg, offsets, labels, classes
@@ -179,5 +187,5 @@ class _Reader:
             return decoded(io.BytesIO(content))
         except CorruptImageError:
             raise CorruptImageError(
-                f"image {index} of {self.path} cannot be decoded: {content[:8]!r}… is no JPEG"
+                f"image {index} of {self.path} cannot be decoded: {content[:8]!r}… is not a JPEG file"
             ) from None

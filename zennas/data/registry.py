@@ -18,7 +18,7 @@ class AbsentError(DataError):
     """Images that are not where they were looked for. where: what is missing, and why; remedy: how to get it."""
 
     def __init__(self, where: str, remedy: str) -> None:
-        super().__init__(f"{where}{';' if '(' in where else ':'} {remedy}, or say where it is with --data")
+        super().__init__(f"{where}{';' if '(' in where else ':'} {remedy}, or give its folder with --data")
         self.where, self.remedy = where, remedy
 
 

@@ -26,7 +26,7 @@ def open_set(name: str, split: Split, folder: Path | None = None) -> ImageSet:
         return packed(path, split)
     if not path.exists():
         raise DataError(
-            f"there are no images {name[:200]!r}: expected {', '.join(names_to_open())}, a folder with train/ and "
+            f"there is no data set {name[:200]!r}: expected {', '.join(names_to_open())}, a folder with train/ and "
             "val/, or an .npz archive of JPEG files"
         )
     return image_folder(path, split)

@@ -127,10 +127,11 @@ def settled(form: Format, given: Mapping[str, str | int | None]) -> dict[str, st
         if name not in form.options:
             fitting = [other.name for other in FORMATS if name in other.options]
             if not fitting:
-                raise WrongSettingError(f"no export format has {flag}: leave it out")
-            raise WrongSettingError(f"{form.name} has no {flag}, only {' and '.join(fitting)}: leave out --{flag}")
+                raise WrongSettingError(f"no export format has an option {flag}: leave it out")
+            only = f"{' and '.join(fitting)} {'has' if len(fitting) == 1 else 'have'} it"
+            raise WrongSettingError(f"{form.name} has no option {flag}, only {only}: leave out --{flag}")
         if value not in form.options[name].allowed:
-            raise WrongSettingError(f"{flag} is {value!r}, {form.name} takes {form.options[name].text}")
+            raise WrongSettingError(f"{flag} is {value!r}, but {form.name} takes {form.options[name].text}")
     return {name: _given(given.get(name), option.default) for name, option in form.options.items()}
 
 

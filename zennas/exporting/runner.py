@@ -103,9 +103,7 @@ def _calibration_count(form: Format, plan: Plan, given: int | None) -> int:
     if given is None:
         return CALIBRATION_IMAGES
     if not plan.calibrated:
-        raise WrongSettingError(
-            f"{form.name} in {plan.precision} is not calibrated with images: leave out --calibration-images"
-        )
+        raise WrongSettingError(f"{form.name} in {plan.precision} needs no calibration: leave out --calibration-images")
     if not 1 <= given <= MOST_CALIBRATION_IMAGES:
         raise WrongSettingError(
             f"calibration-images is {given}, expected a number from 1 to {MOST_CALIBRATION_IMAGES:,}"
@@ -121,7 +119,7 @@ def _path(target: str, plan: Plan, out: str | Path | None) -> Path:
     """Where the file goes. Raises ExportError."""
     if out is not None:
         if not str(out):
-            raise ExportError("--out is empty, expected the name of a file")
+            raise ExportError("--out is empty, expected a file name")
         return Path(out)
     if os.path.isdir(target):
         folder = Path(target)
@@ -136,4 +134,4 @@ def _check_images(model: TrainedModel, test: ImageSet | None, skip_corrupt: bool
         found = next(batches(test, rows, model.shown, IMAGES, skip_corrupt), None)
         if found is not None:
             return found, test.name
-    return noise(IMAGES, model.shown.resolution), "noise of mean 0 and deviation 1"
+    return noise(IMAGES, model.shown.resolution), "noise of mean 0 and standard deviation 1"

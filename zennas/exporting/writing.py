@@ -16,9 +16,9 @@ def check_free(path: Path, overwrite: bool) -> None:
     """See that the file and its sidecar may be written there. Raises ExportError."""
     for place in (path, sidecar_of(path)):
         if place.is_dir():
-            raise ExportError(f"{place} is a folder, expected the name of a file: name one with --out")
+            raise ExportError(f"{place} is a folder, expected a file: choose another name with --out")
         if place.exists() and not overwrite:
-            raise ExportError(f"{place} is there already: replace it with --overwrite, or name another with --out")
+            raise ExportError(f"{place} already exists: replace it with --overwrite, or choose another with --out")
 
 
 def write_both(path: Path, content: bytes, sidecar: str) -> None:

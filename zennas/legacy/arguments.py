@@ -37,7 +37,7 @@ def above_zero(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no number, expected one above 0") from None
+        raise ArgumentTypeError(f"{text!r} is not a number, expected one above 0") from None
     if not 0 < value < math.inf:
         raise ArgumentTypeError(f"{text} is out of range, expected a number above 0")
     return value
@@ -46,10 +46,10 @@ def above_zero(text: str) -> float:
 def add_network(parser: ArgumentParser) -> None:
     """The flags that say which network; `network_text` reads them."""
     add = parser.add_argument
-    add("--arch", default=ARCH, help=f"{ARCH}, with a structure, or the name of a published network")
-    add("--plainnet_struct", help="structure")
-    add("--plainnet_struct_txt", type=Path, help="file with the structure")
-    add("--use_se", action="store_true")
+    add("--arch", default=ARCH, help=f"name of a published network, or {ARCH} with a structure")
+    add("--plainnet_struct", help="structure string of the network")
+    add("--plainnet_struct_txt", type=Path, help="file with the structure string")
+    add("--use_se", action="store_true", help="use squeeze and excitation (SE) in the super-blocks")
 
 
 def network_text(options: Namespace, purpose: str) -> str:

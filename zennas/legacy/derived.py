@@ -24,7 +24,7 @@ def add_flags(
         default = own.get(name, None if one.required else one.default)
         if one.kind.of is bool:
             if default:
-                raise ValueError(f"{names} would switch {name} on, which it is already")
+                raise ValueError(f"{names} would switch on {name}, which is on by default")
             add(*names.split(), action="store_true", help=one.setting.help)
             continue
         says = f"{default}" if name in own else default_text(one)

@@ -17,11 +17,11 @@ _FLAGS = {"--batch_size": "batch_size", "--workers": "workers", "--skip_corrupt 
 
 def add_flags(parser: ArgumentParser, batch_size: int) -> None:
     add = parser.add_argument
-    add("--arch", required=True, help="name of a model of the zoo, or the folder of a training")
+    add("--arch", required=True, help="name of a model in the zoo, or the folder of a training")
     add_settings(add, EvaluationSettings, _FLAGS, {"batch_size": batch_size, "workers": 6})
-    add("--gpu", type=count(0), help="CUDA device; default: the CPU")
-    add("--fp16", action="store_true", help="half precision")
-    add("--apex", action="store_true", help="mixed precision, by PyTorch itself: Apex is not needed")
+    add("--gpu", type=count(0), help="number of the CUDA device; default: run on the CPU")
+    add("--fp16", action="store_true", help="evaluate in half precision")
+    add("--apex", action="store_true", help="evaluate in PyTorch's mixed precision; Apex is not needed")
     add("--checkpoint", type=Path, help="file with weights; default: the model's own")
 
 
@@ -41,7 +41,7 @@ def validate(options: Namespace, dataset: str | None) -> None:
         device="cpu" if options.gpu is None else f"cuda:{options.gpu}",
     )
     if options.apex:
-        print("--apex: mixed precision by torch.autocast, which needs no Apex", file=sys.stderr)
+        print("--apex: using torch.autocast for mixed precision; Apex is not needed", file=sys.stderr)
     model = trained_model(options.arch, options.checkpoint)
     side = model.shown.resolution
     print(f"Evaluate {printable(model.name)} at {side}x{side} resolution.", flush=True)

@@ -39,20 +39,23 @@ def add_teacher(made: ArgumentParser) -> None:
     """The flags; `distillation` reads them. Names with hyphens are those that messages speak of."""
     add = made.add_argument_group("teacher").add_argument
     add("--teacher_arch", help="timm:NAME, torchvision's NAME, geffnet_NAME, a training's folder, or a published name")
-    add("--teacher_pretrained", action="store_true", help="with the weights that it is known for")
+    add("--teacher_pretrained", action="store_true", help="use the teacher's published weights")
     add_flags(add, Distillation, TEACHING)
     add("--ts_proj_no_relu", action="store_true", help="no ReLU in the projections of features")
-    add("--ts_proj_no_bn", action="store_true", help="no batch-norm in them")
+    add("--ts_proj_no_bn", action="store_true", help="no batch-norm in the projections of features")
 
 
 def distillation(options: Namespace) -> Distillation:
     """What the flags say. Raises WrongSettingError, TrainingError."""
     arch = options.teacher_arch
     if arch is None or arch == ARCH:
-        raise WrongSettingError("which teacher? --teacher_arch timm:NAME, torchvision's NAME, a folder or a name")
+        raise WrongSettingError(
+            "no teacher is given: set --teacher_arch to timm:NAME, a torchvision name, a training's folder or a "
+            "published name"
+        )
     if not (options.teacher_pretrained or options.teacher_load_parameters_from or os.path.isdir(arch)):
         raise WrongSettingError(
-            f"--teacher_arch {arch} would have random weights: give --teacher_pretrained, or "
+            f"--teacher_arch {arch} would have random weights: add --teacher_pretrained or "
             "--teacher_load_parameters_from FILE"
         )
     return Distillation(

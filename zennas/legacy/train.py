@@ -43,7 +43,7 @@ def run(argv: list[str], description: str | None, with_teacher: bool) -> None:
         _evaluate(options)
         return
     if options.save_dir is None:
-        raise WrongSettingError("where to? give --save_dir FOLDER")
+        raise WrongSettingError("no folder for the results is given: add --save_dir FOLDER")
     if (options.save_dir / DONE).is_file():
         print(f"skip {options.save_dir / DONE}")
     else:
@@ -63,8 +63,8 @@ def _check_classes(options: Namespace) -> None:
         found = len(open_set(options.dataset, "test", options.data_dir).classes)
     if options.num_classes != found:
         raise WrongSettingError(
-            f"--num_classes is {options.num_classes}, and {options.dataset} has {found} classes: leave it out, or give "
-            f"{found}; a network that was designed for others is trained with {found}"
+            f"--num_classes is {options.num_classes}, but {options.dataset} has {found} classes: leave it out, or give "
+            f"{found}; a network designed for another number is trained with {found}"
         )
 
 
@@ -83,7 +83,7 @@ def _train(options: Namespace, argv: list[str], with_teacher: bool) -> None:
         try:
             result = api.train(network, **chosen, watcher=watcher)
         except DeviceError as error:
-            raise DeviceError(f"{str(error).partition(';')[0]}; take --dist_mode auto or cpu, without --gpu") from None
+            raise DeviceError(f"{str(error).partition(';')[0]}; use --dist_mode auto or cpu, without --gpu") from None
     if leads:
         _finish(result, with_teacher)
         print_training(result)
@@ -148,7 +148,7 @@ def _model(options: Namespace) -> TrainedModel:
 
     text, weights = network_text(options, "evaluate"), wanted.weights(options)
     if weights is None:
-        raise WrongSettingError("nothing to evaluate: give --load_parameters_from FILE")
+        raise WrongSettingError("there are no weights to evaluate: give --load_parameters_from FILE")
     if text == options.arch:
         return trained_model(text, weights)
     from PlainNet.checkpoint import load_checkpoint

@@ -77,7 +77,7 @@ def _milestones(options: Namespace) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except (AttributeError, ValueError):
-        raise WrongSettingError(f"--lr_stage_list is {text!r}, stagedecay takes epochs such as 30,60") from None
+        raise WrongSettingError(f"--lr_stage_list is {text!r}, expected epochs for stagedecay such as 30,60") from None
 
 
 def _checkpoint(given: str | None) -> str:
@@ -94,10 +94,10 @@ def device(options: Namespace) -> str:
     mode, gpu = options.dist_mode, options.gpu
     if mode in ("horovod", "mpi"):
         raise WrongSettingError(
-            f"--dist_mode {mode} is not supported: start it with torchrun --nproc_per_node=N, with --dist_mode single"
+            f"--dist_mode {mode} is not supported: start with torchrun --nproc_per_node=N and --dist_mode single"
         )
     if mode == "cpu" and gpu is not None:
-        raise WrongSettingError(f"--gpu {gpu} with --dist_mode cpu: take --dist_mode single, or leave out --gpu")
+        raise WrongSettingError(f"--gpu {gpu} contradicts --dist_mode cpu: use --dist_mode single, or leave out --gpu")
     if mode in (None, "cpu") and gpu is None:
         return "cpu"
     return "auto" if mode == "auto" and gpu is None else f"cuda:{gpu or 0}"
@@ -109,7 +109,7 @@ def precision(options: Namespace) -> str:
     where = device(options)
     if where == "cpu" or (where == "auto" and device_of(where).type == "cpu"):
         flag = "--fp16" if options.fp16 else "--apex"
-        raise WrongSettingError(f"{flag} is for CUDA: leave it out on the CPU, or take --dist_mode single")
+        raise WrongSettingError(f"{flag} needs CUDA: leave it out on the CPU, or use --dist_mode single")
     return "fp16"
 
 
@@ -119,7 +119,7 @@ def weights(options: Namespace) -> Path | None:
     if given is not None or not options.pretrained:
         return given
     if options.arch == ARCH or options.plainnet_struct or options.plainnet_struct_txt:
-        raise WrongSettingError("--pretrained is for published networks: name one with --arch, without a structure")
+        raise WrongSettingError("--pretrained needs a published network: name one with --arch, and give no structure")
     import ZenNet
 
     ZenNet.get_ZenNet(options.arch, pretrained=True)

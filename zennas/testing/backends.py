@@ -47,11 +47,14 @@ def computes_what_pytorch_does_in(backend: LatencyBackend, precision: str, subje
     try:
         found = measure_blocks(subject, settings, repeats=3)
     except LatencyError as error:
-        expect("layers" in str(error), f"{what} does not time layers, and its error does not say so: {error}")
+        expect("layers" in str(error), f"{what} cannot time layers, but its error does not say so: {error}")
         expect(measure(subject, settings).median > 0, f"{what} takes no time")
         return None
     stats, tolerance = found.whole, backend.tolerance[precision]
-    expect(stats.difference <= tolerance, f"{what} is {stats.difference:g} off PyTorch's logits, at most {tolerance:g}")
+    expect(
+        stats.difference <= tolerance,
+        f"{what} differs from PyTorch's logits by {stats.difference:g}, allowed is at most {tolerance:g}",
+    )
     expect(stats.samples, f"{what} keeps no samples")
     expect(all(sample > 0 for sample in stats.samples), f"{what} has samples that took no time")
     expect(stats.conditions["versions"], f"{what} names no versions")
@@ -59,7 +62,7 @@ def computes_what_pytorch_does_in(backend: LatencyBackend, precision: str, subje
     convolutions = {i for i, node in enumerate(subject.graph.nodes) if isinstance(node.op, Conv)}
     lost = convolutions - {node for layer in found.layers for node in layer.nodes}
     expect(not lost, f"{what} has no layer for the convolutions {sorted(lost)}")
-    expect(all(layer.ms >= 0 for layer in found.layers), f"{what} has layers that took less than no time")
+    expect(all(layer.ms >= 0 for layer in found.layers), f"{what} has layers with negative times")
     blocks = [*range(len(subject.graph.block_outputs)), -1]
     expect_equal([block.block for block in found.blocks], blocks, f"blocks of {what}")
     expect_near(found.sum_ms, sum(layer.ms for layer in found.layers), f"sum of the layers of {what}", relative=1e-6)
@@ -80,9 +83,9 @@ def it_says_why_it_cannot_run(backend: LatencyBackend) -> str | None:
             reason = backend.available(precision, device)
             if reason is None:
                 continue
-            what = f"why {backend.name} cannot run in {precision} on {device}"
-            expect(reason, f"it is not said {what}")
-            expect("\n" not in reason, f"{what} is said in several lines: {reason!r}")
+            what = f"the reason why {backend.name} cannot run in {precision} on {device}"
+            expect(reason, f"{what} is empty")
+            expect("\n" not in reason, f"{what} has several lines: {reason!r}")
             if "not installed" in reason or "cannot be imported" in reason:
                 expect("pip install" in reason, f"{what} does not say what to install: {reason!r}")
             settings = dataclasses.replace(SETTINGS, backend=backend.name, precision=precision, device=device)
@@ -101,15 +104,15 @@ def it_is_what_its_interface_says(backend: LatencyBackend) -> str | None:
     name = backend.name
     expect(BACKENDS.get(name) is backend, f"{name} is registered under another name than its own")
     expect_equal(set(backend.tolerance), set(backend.precisions), f"precisions that {name} has a tolerance for")
-    expect(all(isinstance(one, str) for one in backend.versions().values()), f"versions of {name} are no text")
+    expect(all(isinstance(one, str) for one in backend.versions().values()), f"versions of {name} are not strings")
     cells = subjects()["cells"]
     expect_equal(images(cells, SETTINGS).shape, (2, 3, 16, 16), "shape of the images")
     wrong = dataclasses.replace(SETTINGS, backend=name, precision="fp128")
     said = f"{name} has no precision 'fp128', expected fp32"
-    expect_refused(LatencyError, lambda: measure(cells, wrong), said, "a precision that there is not")
+    expect_refused(LatencyError, lambda: measure(cells, wrong), said, "an unknown precision")
     odd = dataclasses.replace(SETTINGS, backend=name, options=("magic",))
     said = f"{name} has no option 'magic'"
-    expect_refused(LatencyError, lambda: measure(cells, odd), said, "an option that there is not")
+    expect_refused(LatencyError, lambda: measure(cells, odd), said, "an unknown option")
     return None
 
 

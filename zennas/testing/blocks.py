@@ -84,9 +84,9 @@ def template_counts_like_lowering(kind: BlockType) -> str | None:
         expect_equal(
             (found.params, found.flops, found.activations),
             (total.params, total.flops, total.activations),
-            f"params, FLOPs and activations of {spec}, which promises to be linear, by its template",
+            f"params, FLOPs and activations of {spec}, declared linear, computed by its template",
         )
-        expect_equal(found.shape, shape, f"shape behind {spec} by its template")
+        expect_equal(found.shape, shape, f"output shape of {spec}, computed by its template")
     return None
 
 
@@ -102,9 +102,11 @@ def template_scores_like_a_walk(kind: BlockType) -> str | None:
         logs, values = _walk(nodes, size, FEATURES)
         walked = _terms(logs, values[-1], shape)
         for name, tolerance in (("logs", 1e-9), ("tail", 1e-12), ("decorrelation", 1e-9), ("distance", 1e-9)):
-            what = f"{name} of {spec} by its template"
+            what = f"{name} of {spec}, computed by its template"
             expect_near(getattr(found, name), getattr(walked, name), what, absolute=tolerance)
-        expect_equal((found.exit, found.shape), (walked.exit, walked.shape), f"what leaves {spec} by its template")
+        expect_equal(
+            (found.exit, found.shape), (walked.exit, walked.shape), f"output of {spec}, computed by its template"
+        )
     return None
 
 

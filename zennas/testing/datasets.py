@@ -28,11 +28,11 @@ def its_record_is_whole(known: DataSet) -> str | None:
     """Names, counts, and how its images are shown."""
     for name in (known.name, *known.synonyms):
         expect(DATASETS.get(name) is known, f"{known.name} is not registered as {name}")
-    expect(known.classes >= 2, f"{known.name} has {known.classes} classes, there is nothing to tell apart")
+    expect(known.classes >= 2, f"{known.name} has {known.classes} classes, expected two or more")
     expect(
         known.resolution is None or known.resolution >= 1, f"the images of {known.name} have {known.resolution} pixels"
     )
-    expect(known.how_to_get and "\n" not in known.how_to_get, f"how to get {known.name} is not said in one line")
+    expect(known.how_to_get and "\n" not in known.how_to_get, f"how_to_get of {known.name} is not one line of text")
     policies = [policy.value for policy in v2.AutoAugmentPolicy]
     expect(known.usual.policy in policies, f"the policy of {known.name} is {known.usual.policy}, expected {policies}")
     return None
@@ -41,7 +41,7 @@ def its_record_is_whole(known: DataSet) -> str | None:
 def images_that_are_absent_are_told_of(known: DataSet) -> str | None:
     """In one line that names the data set."""
     if known.open is not None:
-        return f"{known.name} may be downloaded, which is not tried"
+        return f"{known.name} might be downloaded, so this is not tried"
     expect_refused(DataError, lambda: open_set(known.name, "test"), known.name, f"opening {known.name}")
     return None
 
@@ -53,14 +53,14 @@ def it_holds_what_its_record_says(known: DataSet) -> str | None:
     for split in SPLITS:
         found = open_set(known.name, split)
         expect_equal(len(found.classes), known.classes, f"classes of {found.name}")
-        expect(len(found) > 0, f"{found.name} holds no images")
+        expect(len(found) > 0, f"{found.name} contains no images")
         expect_equal((found.labels.dtype, found.labels.ndim), (np.dtype(np.int64), 1), f"labels of {found.name}")
         expect(
             found.labels.min() >= 0 and found.labels.max() < known.classes, f"{found.name} has labels without a class"
         )
         for i in {0, len(found) // 2, len(found) - 1}:
             _check_image(found, i, known.resolution)
-        expect(pickle.dumps(found.read), f"what reads {found.name} cannot be given to workers")
+        expect(pickle.dumps(found.read), f"`read` of {found.name} cannot be pickled for workers")
     return None
 
 

@@ -31,6 +31,6 @@ def expect_refused(kind: type[Exception], does: Callable[[], object], saying: st
         does()
     except kind as error:
         expect(saying in str(error), f"{what} is refused with {str(error)!r}, expected {saying!r} in it")
-        expect("\n" not in str(error), f"{what} is refused in several lines: {str(error)!r}")
+        expect("\n" not in str(error), f"{what} is refused with a message of several lines: {str(error)!r}")
         return
     raise AssertionError(f"{what} is not refused, expected {kind.__name__}")

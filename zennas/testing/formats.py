@@ -61,13 +61,14 @@ def it_is_what_its_interface_says(form: Format) -> str | None:
     expect(form.summary and "\n" not in form.summary, f"{form.name} has no summary in one line")
     suffix = form.plan(settled(form, {})).suffix
     expect(
-        re.fullmatch(r"(\.[a-z0-9-]+)+", suffix), f"files of {form.name} end in {suffix!r}, expected such as .mine.onnx"
+        re.fullmatch(r"(\.[a-z0-9-]+)+", suffix),
+        f"files of {form.name} end in {suffix!r}, expected a suffix like .mine.onnx",
     )
     others = [other.name for other in FORMATS if other is not form and other.plan(settled(other, {})).suffix == suffix]
     expect(not others, f"files of {form.name} end in {suffix}, as do those of {', '.join(others)}")
     path = Path(f"folder/net{suffix}")
-    expect(str(path) in form.usage(path), f"how {form.name} is loaded does not name the file")
-    expect_refused(WrongSettingError, lambda: settled(form, {"magic": "x"}), "magic", "an option that there is not")
+    expect(str(path) in form.usage(path), f"the usage of {form.name} does not name the file")
+    expect_refused(WrongSettingError, lambda: settled(form, {"magic": "x"}), "magic", "an unknown option")
     return None
 
 

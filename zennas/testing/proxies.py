@@ -84,7 +84,7 @@ def the_seed_decides(proxy: Proxy) -> str | None:
         return reason
     expect_equal(value(proxy), value(proxy), f"{proxy.info.name} twice with one seed")
     differs = value(proxy, settings=replace(SETTINGS, seed=1)) != value(proxy)
-    expect_equal(proxy.info.random, differs, f"`random` of {proxy.info.name}, by its scores from two seeds")
+    expect_equal(proxy.info.random, differs, f"`random` of {proxy.info.name}, judged by its scores from two seeds")
     return None
 
 
@@ -142,7 +142,7 @@ def any_network_is_measured_and_left_as_it_was(proxy: Proxy) -> str | None:
     expect(not batch[0].requires_grad, f"{name} leaves images that require gradients")
     expect(not network.head.weight.requires_grad, f"{name} leaves frozen weights that require gradients")
     kept = network.head.bias.grad
-    expect(kept is not None and torch.equal(kept, torch.ones(10)), f"{name} changes gradients that were there")
+    expect(kept is not None and torch.equal(kept, torch.ones(10)), f"{name} changes existing gradients")
     expect(network.stem[0].weight.grad is None, f"{name} leaves gradients behind")
     return None
 

@@ -56,7 +56,7 @@ def notations_are_read_and_written(space: SearchSpace) -> str | None:
         expect_equal(again, structure, f"{space.write(structure)} read again")
         expect_equal(space.canonical(again), space.canonical(structure), "its canonical name")
     for text in ("SuperConvK3BNRELU(3,8,1,1)", ""):
-        expect_refused(SearchSpaceError, lambda text=text: space.read(text), "", f"{text!r} as notation")  # type: ignore[misc]
+        expect_refused(SearchSpaceError, lambda text=text: space.read(text), "", f"reading {text!r}")  # type: ignore[misc]
     foreign = parse("ConvKX(3,8,3,1)")
     expect_refused(SearchSpaceError, lambda: space.write(foreign), "", "writing a network of another space")
     expect_refused(SearchSpaceError, lambda: space.canonical(foreign), "", "naming a network of another space")

@@ -1,1 +1,1 @@
-"""Training networks: `recipe.py` has the settings, `runner.py` the steps, `loop.py` the loop, to be read at once."""
+"""Training networks: `recipe.py` defines the settings, `runner.py` the steps, and `loop.py` the training loop."""

@@ -1,8 +1,8 @@
-"""What is done to training images on the device, many at a time. Imports torch.
+"""Augmentation of batches of training images on the device. Imports torch.
 
-Shifting, mirroring and erasing look at numbers that were drawn for each image (`draws`), so that an image is shown the
-same whoever shows it. What torchvision does to one image at a time (AutoAugment, random resized crops) is in
-`feed.py`.
+Shifting, mirroring and erasing use random numbers drawn for each image (`draws`), so the result does not depend on the
+process or the batch. Augmentations that torchvision applies to one image at a time (AutoAugment, random resized crops)
+are in `feed.py`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,19 @@ from torch.nn import functional as F
 from torchvision.transforms import v2
 
 DRAWS = 8
-"""Numbers from [0, 1) an image: down, right, mirror, erase, area, aspect, top, left."""
+"""Number of random values in [0, 1) per image: down, right, mirror, erase, area, aspect, top, left."""
 _AREA = (0.02, 0.33)
 _ASPECT = (math.log(0.3), math.log(3.3))
-"""Of what is erased: torchvision's."""
+"""Ranges of the erased area and of the logarithm of its aspect ratio, as in torchvision."""
 
 
 @dataclass(frozen=True)
 class Moves:
-    """shift: by at most so many pixels. flip: whether half of the images are mirrored. erase: probability."""
+    """Augmentations of a batch.
+
+    shift: largest shift in pixels. flip: whether half of the images are mirrored. erase: probability, from 0 to 1, that
+    a rectangle of an image is erased.
+    """
 
     shift: int = 0
     flip: bool = False
@@ -32,7 +36,7 @@ class Moves:
 
 
 def moved(x: Tensor, draws: Tensor, moves: Moves) -> Tensor:
-    """Images (n, C, R, R) shifted, zeros coming in at the border, and mirrored. draws: (n, `DRAWS`)."""
+    """Return images (n, C, R, R) shifted, with zeros at the border, and mirrored. draws: (n, `DRAWS`)."""
     n, channels, side, _ = x.shape
     if moves.shift:
         span = torch.arange(side, device=x.device)
@@ -47,7 +51,7 @@ def moved(x: Tensor, draws: Tensor, moves: Moves) -> Tensor:
 
 
 def erased(x: Tensor, draws: Tensor, moves: Moves) -> Tensor:
-    """Normalised images with a rectangle at zero, their mean, in some."""
+    """Return normalised images (n, C, R, R), some with a rectangle set to zero, which is the mean. draws: (n, `DRAWS`)."""
     if not moves.erase:
         return x
     n, _, height, width = x.shape
@@ -66,7 +70,10 @@ def erased(x: Tensor, draws: Tensor, moves: Moves) -> Tensor:
 
 
 def mixer(mixup: float, cutmix: float, num_classes: int) -> v2.Transform | None:
-    """From images and labels (n,) to mixed images and targets (n, classes), random by torch's global generator."""
+    """Return a transform from images and labels (n,) to mixed images and targets (n, classes), or None if both are 0.
+
+    mixup, cutmix: their parameters alpha. The transform draws from torch's global generator.
+    """
     made = []
     if mixup:
         made.append(v2.MixUp(alpha=mixup, num_classes=num_classes))

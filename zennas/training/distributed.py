@@ -1,4 +1,4 @@
-"""The processes of one training, as torchrun starts them; mostly it is one. Imports torch."""
+"""The processes of one training, as started by torchrun; often there is only one. Imports torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from zennas.training.recipe import TrainingError
 
 @dataclass(frozen=True)
 class Group:
-    """rank: of this process among `world`; device: where it computes."""
+    """The processes of a training. device: device of this process; rank: its number, from 0 to `world` - 1."""
 
     device: torch.device
     rank: int = 0
@@ -26,11 +26,11 @@ class Group:
 
     @property
     def leads(self) -> bool:
-        """Whether this is the process that writes and speaks."""
+        """Whether this is the process that writes files and messages."""
         return self.rank == 0
 
     def summed(self, values: Tensor) -> Tensor:
-        """The sum over all processes."""
+        """Return the sum of `values` over all processes."""
         if self.world == 1:
             return values
         total = values.clone()
@@ -38,30 +38,33 @@ class Group:
         return total
 
     def spread(self, tensors: Sequence[Tensor]) -> None:
-        """Give all processes what the first one has."""
+        """Copy tensors from the first process to all others, in place."""
         if self.world > 1:
             for tensor in tensors:
                 dist.broadcast(tensor, src=0)
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait until all processes have reached this point."""
         if self.world > 1:
             dist.barrier()
 
 
 def ranks() -> tuple[int, int]:
-    """Number of this process and how many there are, as torchrun says it in the environment. Raises TrainingError."""
+    """Return the number of this process and the number of processes, from torchrun's environment variables.
+
+    Raises TrainingError if RANK or WORLD_SIZE is not a number.
+    """
     try:
         return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     except ValueError:
         raise TrainingError(
-            "RANK and WORLD_SIZE are set and are no numbers: start with torchrun, or unset them"
+            "RANK and WORLD_SIZE are set but are not numbers: start with torchrun, or unset them"
         ) from None
 
 
 @contextmanager
 def processes(device: str) -> Iterator[Group]:
-    """All processes that torchrun started for this training, or only this one."""
+    """Join the processes that torchrun started for this training; without torchrun, the group is this process."""
     rank, world = ranks()
     if world == 1:
         yield Group(device_of(device))
@@ -78,7 +81,7 @@ def processes(device: str) -> Iterator[Group]:
 
 
 def synchronise_norms(network: nn.Module, group: Group) -> None:
-    """Give the network batch-norms that see the images of all processes; names of weights stay."""
+    """Replace the network's batch-norms by ones that use the images of all processes; names of weights do not change."""
     if group.world == 1:
         return
     if group.device.type == "cuda":
@@ -91,7 +94,7 @@ def synchronise_norms(network: nn.Module, group: Group) -> None:
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over processes; its gradient is the sum of theirs."""
+    """The sum over processes; its gradient is the sum of their gradients."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -107,7 +110,7 @@ class _Sum(torch.autograd.Function):
 
 
 class _SharedBatchNorm(nn.BatchNorm2d):
-    """Batch-norm over the images of all processes, where torch's SyncBatchNorm wants CUDA."""
+    """Batch-norm over the images of all processes on the CPU; torch's SyncBatchNorm requires CUDA."""
 
     @classmethod
     def like(cls, norm: nn.BatchNorm2d) -> _SharedBatchNorm:
@@ -121,7 +124,7 @@ class _SharedBatchNorm(nn.BatchNorm2d):
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
-        # Mean first: the difference of large sums would lose digits.
+        # Compute the mean first: subtracting large sums would lose precision.
         count = x.new_tensor([float(x.numel() // x.shape[1])])
         sums = _Sum.apply(torch.cat([x.float().sum((0, 2, 3)), count]))
         total = sums[-1].detach()

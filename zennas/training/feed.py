@@ -1,6 +1,6 @@
-"""Training images as batches, in an order and with augmentation that are functions of seed, epoch and image.
+"""Batches of training images, whose order and augmentation depend only on seed, epoch and image. Imports torch.
 
-So that a training can go on from any step, and that N processes share the batches that one would see. Imports torch.
+A training can therefore resume at any step, and N processes share the same batches that one process would see.
 """
 
 from __future__ import annotations
@@ -21,12 +21,16 @@ from zennas.training.augment import DRAWS, Moves, erased, mixer, moved
 from zennas.training.distributed import Group
 from zennas.training.recipe import Recipe, TrainingError
 
-# What a key is for, so that no two things are drawn from the same numbers.
+# Purposes of random keys, so that no two purposes share random numbers.
 _ORDER, _MOVES, _MIX = 1, 2, 3
 
 
 class Given(NamedTuple):
-    """images: (n, 3, R, R), normalised; targets: (n,) labels or (n, classes) where they are mixed; labels: (n,)."""
+    """A training batch.
+
+    images: (n, 3, R, R), normalised. targets: labels (n,), or (n, classes) if images are mixed. labels: (n,). skipped:
+    messages about corrupt images that were left out.
+    """
 
     images: Tensor
     targets: Tensor
@@ -35,7 +39,10 @@ class Given(NamedTuple):
 
 
 class Feed:
-    """The training images of this process, epoch by epoch; `steps` batches each."""
+    """The training images of this process, epoch by epoch, with `steps` batches per epoch.
+
+    Raises TrainingError if the batch size is not a multiple of the number of processes.
+    """
 
     def __init__(
         self,
@@ -49,7 +56,7 @@ class Feed:
     ) -> None:
         if recipe.batch_size % group.world:
             raise TrainingError(
-                f"batch-size is {recipe.batch_size}, expected a multiple of the {group.world} processes that share it"
+                f"batch-size is {recipe.batch_size}, expected a multiple of the number of processes, {group.world}"
             )
         self.steps = max(1, len(images) // recipe.batch_size)
         self._images, self._recipe, self._group = images, recipe, group
@@ -63,7 +70,7 @@ class Feed:
         self._layout = memory_format(group.device)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Given]:
-        """The batches of an epoch from number `first` on. Raises DataError."""
+        """Yield the batches of an epoch, starting at batch number `first`. Raises DataError if an image is corrupt."""
         seed, size = self._recipe.seed, self._recipe.batch_size
         order = torch.randperm(len(self._images), generator=generator(seed, epoch, _ORDER)).tolist()
         draws = torch.rand(len(order), DRAWS, generator=generator(seed, epoch, _MOVES))
@@ -86,12 +93,12 @@ class Feed:
 
 
 def fingerprint(images: ImageSet) -> str:
-    """Of the images and their labels: a training goes on with those that it began with."""
+    """Return a hash of the images and their labels; a training resumes only with the images that it started with."""
     return hashlib.sha256(f"{images.fingerprint} {images.classes} {len(images)}".encode()).hexdigest()[:16]
 
 
 def _view(images: ImageSet, recipe: Recipe, shown: Shown) -> v2.Transform | None:
-    """What torchvision does to one image at a time; None for nothing."""
+    """The torchvision transforms of a single image; None if there are none."""
     usual = images.usual
     steps: list[v2.Transform] = []
     if usual.crop == "resized" and recipe.augment:

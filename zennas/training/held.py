@@ -1,4 +1,4 @@
-"""One training at a time in a folder."""
+"""A lock that allows one training at a time in a folder."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from zennas.training.recipe import TrainingError
 
 @contextmanager
 def held(folder: Path, leads: bool) -> Iterator[None]:
-    """Make `folder` and hold it for this training; a folder that nothing was written to is taken away again.
+    """Create `folder` and lock it for this training; on exit, remove it if nothing was written to it.
 
-    leads: only one process of a training holds it. Raises TrainingError where it cannot be written to, RunInUseError
-    where another training holds it.
+    leads: whether this process takes the lock; one process of a training does. Raises TrainingError if the folder
+    cannot be written to, RunInUseError if another training has locked it.
     """
     try:
         check_writable(folder)

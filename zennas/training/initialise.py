@@ -1,4 +1,4 @@
-"""Weights before training: torch's own, or by one of Zen-NAS's rules. Imports torch."""
+"""Initial weights: torch's own, or drawn by one of Zen-NAS's rules. Imports torch."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from PlainNet.masternet import MasterNet
 from PlainNet.ops import Add, BatchNorm, OpGraph
 
 GAIN = 3.26033
-"""Zen-NAS's of Xavier's normal distribution, for convolutions and linear layers."""
+"""Zen-NAS's gain of Xavier's normal distribution, for convolutions and linear layers."""
 
 
 @torch.no_grad()
 def initialise(network: MasterNet, rule: str) -> None:
     """Draw the weights of `network` by `rule`, from torch's global generator.
 
-    "torch": leave them. "xavier", "msra": Xavier's normal distribution for convolutions, with gain √2 or `GAIN`, biases
-    zero; classifiers from N(0, GAIN² · 2 / (in + out)). "custom": as "msra", and the last batch-norm of each residual
-    unit begins at zero, so that the unit begins as its shortcut.
+    "torch" keeps the weights. "xavier" and "msra" draw convolutions from Xavier's normal distribution, with gain √2 and
+    `GAIN`, and classifiers from N(0, GAIN² · 2 / (in + out)); biases are zero. "custom" works like "msra", and also
+    sets the last batch-norm of each residual unit to zero, so that the unit starts as its shortcut.
     """
     if rule == "torch":
         return
@@ -45,7 +45,7 @@ def initialise(network: MasterNet, rule: str) -> None:
 
 
 def last_norms(network: MasterNet) -> Iterator[str]:
-    """Paths of the last batch-norm in each residual unit's main branch."""
+    """Yield the path of the last batch-norm in the main branch of each residual unit."""
     graph = lower(
         network.structure, resolution=PROBE_RESOLUTION, num_classes=network.num_classes, options=network.options
     )
@@ -59,7 +59,7 @@ def last_norms(network: MasterNet) -> Iterator[str]:
 
 
 def _is_residual(graph: OpGraph, inputs: tuple[int, ...]) -> bool:
-    """Whether what is added is the main branch's own input, or a projection of it."""
+    """Whether the addition's shortcut is the input of the main branch, or a projection of it."""
     main, shortcut = inputs
     if shortcut and "proj" in graph.nodes[shortcut - 1].path.split("."):
         return True

@@ -1,4 +1,4 @@
-"""What a training is asked for: what is trained on what, and how it is run."""
+"""The request for a training: network, data set and recipe, and options of the run."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from zennas.training.recipe import Distillation, Recipe, RecipeError
 
 _IMAGES, _MACHINE = "Images", "Machine and files"
 NETWORK = "network"
-"""What files of settings call the structure."""
+"""Name of the structure in settings files."""
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What is trained on what; each field says what it is. Raises RecipeError.
+    """A network, the data set to train it on, and the recipe. The help text of each field describes it.
 
-    weights: instead of freshly drawn ones. crop: of the evaluation's protocol, for photographs.
+    weights: file with initial weights, None to draw them. crop: side in pixels of the centre crop when photographs are
+    tested, None for `resolution`. Raises RecipeError if a value is out of range.
     """
 
     structure: Structure
@@ -43,7 +44,7 @@ class TrainingJob:
     )
     crop: int | None = setting(
         None,
-        "Side that photographs are cut to in tests.",
+        "Side of the centre crop of photographs in tests.",
         least=1,
         most=MAX_RESOLUTION,
         unit="pixels",
@@ -52,16 +53,16 @@ class TrainingJob:
     )
     use_se: bool = setting(False, "Squeeze and excitation (SE) in the super-blocks.", shown="the network's own")
     data_folder: Path | None = setting(
-        None, "Where CIFAR or ImageNet is.", flag="--data", metavar="FOLDER", shown="in ~/data", panel=_IMAGES
+        None, "Folder with CIFAR or ImageNet.", flag="--data", metavar="FOLDER", shown="in ~/data", panel=_IMAGES
     )
     weights: Path | None = setting(
-        None, "Begin with the weights in this file.", existing=True, panel="Learning", shown="drawn by --init"
+        None, "Start from the weights in this file.", existing=True, panel="Learning", shown="drawn by --init"
     )
     objective: str | None = setting(
         None,
-        "What is minimised: plain, distillation, or one of your own.",
+        "Objective to minimise: plain, distillation, or one of your own.",
         metavar="NAME",
-        shown="distillation where there is a teacher, else plain",
+        shown="distillation with a teacher, else plain",
         panel="Learning",
     )
 
@@ -70,37 +71,37 @@ class TrainingJob:
         taught = self.distillation
         if taught and not taught.logit_weight and (taught.ratio is None or not taught.feature_weight):
             raise RecipeError(
-                f"the teacher {taught.teacher} has nothing to say: logit-weight is 0, and features are compared where "
-                "a downsample-ratio and a feature-weight above 0 are given"
+                f"the teacher {taught.teacher} would have no effect: logit-weight is 0, and features are not compared; "
+                "raise logit-weight, or set a downsample-ratio and a feature-weight above 0"
             )
 
     @property
     def objective_name(self) -> str:
-        """Of the objective, in the registry of `objectives/`."""
+        """Name of the objective in `OBJECTIVES`."""
         return self.objective or ("distillation" if self.distillation else "plain")
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a training is run: what does not change its outcome, or only in its last digits. Raises RecipeError."""
+    """Options of a run that change its result in the last digits at most. Raises RecipeError if one is out of range."""
 
     device: str = setting(
-        "auto", "Where networks run: auto (CUDA where there is one), cpu, cuda, cuda:1.", panel=_MACHINE
+        "auto", "Device to run on: auto (CUDA if available), cpu, cuda, or one GPU such as cuda:1.", panel=_MACHINE
     )
-    workers: int = setting(0, "Processes that load images.", least=0, panel=_MACHINE)
-    skip_corrupt: bool = setting(False, "Go on without images that cannot be read.", panel=_IMAGES)
+    workers: int = setting(0, "Number of processes that load images.", least=0, panel=_MACHINE)
+    skip_corrupt: bool = setting(False, "Skip images that cannot be read.", panel=_IMAGES)
     resume: str = setting(
         "never",
-        "never; auto, from the folder's checkpoint if there is one; or a checkpoint's file.",
+        "never; auto, to resume from the folder's checkpoint if there is one; or a checkpoint file.",
         stored=False,
         panel=_MACHINE,
     )
     checkpoint_minutes: float = setting(
-        10.0, "Between checkpoints within an epoch; there is one after each too.", least=0, panel=_MACHINE
+        10.0, "Minutes between checkpoints within an epoch; each epoch also ends with one.", least=0, panel=_MACHINE
     )
     keep_best: str | None = setting(
         None,
-        "File for the weights of the epoch with the best test accuracy, which flatters it.",
+        "File for the weights of the epoch with the best test accuracy, an optimistic choice.",
         shown="not kept",
         flag="",
     )
@@ -111,7 +112,7 @@ class RunOptions:
 
 
 def settings_of(job: TrainingJob) -> dict[str, Any]:
-    """What has to be the same for a training to be the same, of JSON's kinds."""
+    """Return the settings that identify a training, as a JSON-compatible dict."""
     settings = {
         "structure": str(job.structure),
         "use_se": job.use_se,
@@ -123,7 +124,10 @@ def settings_of(job: TrainingJob) -> dict[str, Any]:
 
 
 def settled(job: TrainingJob, dataset: str) -> TrainingJob:
-    """The same as it is written down, to be repeated from any folder: full paths. dataset: its full name."""
+    """Return a copy of `job` with absolute paths, so that it can be repeated from any folder.
+
+    dataset: name or absolute path of the data set.
+    """
     taught = job.distillation
     if taught is not None:
         checkpoint = None if taught.checkpoint is None else str(Path(taught.checkpoint).resolve())

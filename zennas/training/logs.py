@@ -1,4 +1,4 @@
-"""Logs of a training besides its history as CSV: TensorBoard's."""
+"""TensorBoard logs of a training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ FOLDER = "tensorboard"
 
 @contextmanager
 def watched(watcher: Watcher, folder: Path, tensorboard: bool) -> Iterator[Watcher]:
-    """The watcher, and with `tensorboard` one that writes events into `folder` too. Raises UnavailableError."""
+    """Give the watcher; with `tensorboard`, one that also writes events to `folder`.
+
+    Raises UnavailableError if tensorboard is not installed.
+    """
     if not tensorboard:
         yield watcher
         return

@@ -19,16 +19,16 @@ from zennas.training.recipe import Recipe, TrainingError
 from zennas.training.schedule import lr_at
 from zennas.training.state import Epoch, State
 
-# Looking at the loss waits for the device, which then has nothing to do until the next step is on its way.
+# Reading the loss waits for the device, which is then idle until the next step is launched.
 _LOOK_EVERY = {"cpu": 1, "cuda": 20}
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Watcher(Protocol):
-    """Who wants to know how a training is going."""
+    """Receives the progress of a training."""
 
     def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
-        """Called after some steps; counts from 1. loss: mean since the last call."""
+        """Called after some of the steps. epoch, step: count from 1; loss: mean since the last call."""
 
     def epoch(self, done: Epoch) -> None:
         """Called after each epoch."""
@@ -51,9 +51,10 @@ def train_epochs(
     watcher: Watcher = NoWatcher(),
     keep: Callable[[State, bool], None] = lambda state, whole: None,
 ) -> None:
-    """Go on from `state` to the end of the recipe. keep: called after each step, and with True after each epoch.
+    """Train from `state` to the end of the recipe.
 
-    Raises TrainingError where the loss is not finite, DataError for an image that cannot be read.
+    keep: called to save the state, with False within an epoch whenever the loss was read, and with True after each
+    epoch. Raises TrainingError if the loss is not finite, DataError if an image cannot be read.
     """
     runner = _runner(state.objective, recipe, group)
     while state.step < recipe.epochs * feed.steps:
@@ -147,7 +148,7 @@ def _autocast(recipe: Recipe, group: Group) -> Any:
 
 
 def _runner(objective: nn.Module, recipe: Recipe, group: Group) -> nn.Module:
-    """What is called in a step: the objective, compiled and shared with the other processes as is asked."""
+    """The objective, compiled and distributed over the processes if required."""
     if recipe.compile:
         objective.compile()
     if group.world == 1:
@@ -158,7 +159,7 @@ def _runner(objective: nn.Module, recipe: Recipe, group: Group) -> nn.Module:
 
 def _tested(state: State, evaluation: Evaluator, group: Group) -> Accuracy:
     began = time.monotonic()
-    group.spread(list(state.result.buffers()))  # batch-norm's statistics differ where it is not synchronised
+    group.spread(list(state.result.buffers()))  # without synchronised batch-norm, statistics differ by process
     counts, skipped = evaluation.count(state.result.eval())
     state.skipped.update(skipped)
     total = group.summed(counts.to(group.device))

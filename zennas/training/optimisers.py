@@ -1,4 +1,4 @@
-"""Optimisers of a recipe, all torch's. Imports torch."""
+"""The torch optimisers that a recipe can name. Imports torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
 
 
 def optimiser(module: nn.Module, recipe: Recipe) -> optim.Optimizer:
-    """For all weights of `module` that are trained."""
+    """Return the recipe's optimiser for all trainable weights of `module`."""
     groups = parameter_groups(module, recipe)
     match recipe.optimizer:
         case "adamw":
@@ -29,7 +29,7 @@ def optimiser(module: nn.Module, recipe: Recipe) -> optim.Optimizer:
 
 
 def parameter_groups(module: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    """The weights that decay, and where norms and biases do not, those apart."""
+    """Return the optimiser's parameter groups; without `decay_norms`, norms and biases form a group without decay."""
     if recipe.decay_norms:
         return [{"params": [p for p in module.parameters() if p.requires_grad], "weight_decay": recipe.weight_decay}]
     decaying: list[nn.Parameter] = []

@@ -1,4 +1,4 @@
-"""What comes of a training, and the files it is kept in. Imports torch."""
+"""The result of a training and the files that store it. Imports torch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ HISTORY_FILE = "history.csv"
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A finished training: its folder, the last epoch's top-1 and top-5 on the test images in per cent, all epochs."""
+    """A finished training.
+
+    folder: where it is stored. top1, top5: accuracy on the test images after the last epoch, in percent. seconds: time
+    of training. history: one entry per epoch. skipped: number of times that each corrupt image was skipped.
+    """
 
     folder: Path
     top1: float
@@ -55,15 +59,19 @@ class TrainResult:
 
 
 def finished(folder: Path, job: TrainingJob) -> TrainResult:
-    """The result of a training that is done. Raises TrainingError where it is not that of `job`, TargetError."""
+    """Read the result of a finished training.
+
+    Raises TrainingError if its settings are not those of `job` or its history cannot be read, TargetError if its card
+    cannot be read.
+    """
     card = read_card(folder)
     wanted = settings_of(job)
-    if "objective" in card:  # cards of earlier versions have none
+    if "objective" in card:  # missing in cards of earlier versions
         wanted["objective"] = job.objective_name
     found = {name: card.get(name) for name in wanted}
     if found != wanted:
         raise TrainingError(
-            f"{folder} holds a finished training with {first_differences(found, wanted)}: choose another folder"
+            f"{folder} contains a finished training with {first_differences(found, wanted)}: choose another folder"
         )
     try:
         rows = list(csv.DictReader((folder / HISTORY_FILE).read_text(encoding="utf-8").splitlines()))
@@ -121,16 +129,16 @@ def card_of(
 
 
 def save_or_tell(write: Callable[[], None], folder: Path) -> None:
-    """Raises TrainingError where a file cannot be written."""
+    """Call `write`. Raises TrainingError if the file cannot be written to `folder`."""
     try:
         write()
-    except (OSError, RuntimeError) as error:  # torch.save raises the latter where the disk is full
+    except (OSError, RuntimeError) as error:  # torch.save raises RuntimeError if the disk is full
         what = " ".join(str(getattr(error, "strerror", None) or error).split())
-        raise TrainingError(f"the outcome cannot be written to {folder}: {what}") from None
+        raise TrainingError(f"the results cannot be written to {folder}: {what}") from None
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
-    """The state dict, loadable with `weights_only`, whole or not at all."""
+    """Write the state dict atomically, as a file that `torch.load` reads with `weights_only=True`."""
     write_bytes(path, tensor_bytes({"state_dict": {name: t.cpu() for name, t in network.state_dict().items()}}))
 
 

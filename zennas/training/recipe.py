@@ -1,4 +1,4 @@
-"""All that is decided about a training, as it is stored beside the weights."""
+"""The settings of a training that decide its result; they are stored with the weights."""
 
 from __future__ import annotations
 
@@ -12,100 +12,119 @@ _LEARNING, _IMAGES, _TEACHER, _MACHINE = "Learning", "Images", "Teacher", "Machi
 
 
 class TrainingError(ZennasError, RuntimeError):
-    """A training that cannot begin or cannot go on."""
+    """A training cannot start or cannot continue."""
 
 
 class RecipeError(TrainingError, WrongSettingError):
-    """A recipe that is none."""
+    """A recipe has an invalid value or contradicts itself."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained; each field says what it is.
+    """How a network is trained. The help text of each field describes it.
 
-    The learning rate goes from `lr` to `final_lr` as a cosine, a line, or in steps: times `decay` at each of the epochs
-    `milestones`. With mixup and cutmix, one of them is used by chance for each batch. bn_momentum, bn_eps: of all
-    batch-norms, None for what they have. Weights averaged with `ema` are what is evaluated and kept.
-    Raises RecipeError.
+    The learning rate falls from `lr` to `final_lr` along a cosine or a line, or in steps: it is multiplied by `decay`
+    after each epoch in `milestones`. If both mixup and cutmix are on, each batch uses one of them at random.
+    bn_momentum, bn_eps: apply to all batch-norms; None keeps their values. With `ema`, the averaged weights are
+    evaluated and stored.
+    Raises RecipeError if a value is out of range or two values contradict each other.
     """
 
     epochs: int = setting(10, "Passes over the training images.", least=1, panel=_LEARNING)
-    batch_size: int = setting(64, "Images in a step, over all processes.", least=2, panel=_LEARNING)
+    batch_size: int = setting(64, "Images per step, over all processes.", least=2, panel=_LEARNING)
     optimizer: str = setting(
         "sgd",
-        "Rule that moves the weights.",
+        "Optimiser that updates the weights.",
         choices=("sgd", "adamw", "adam", "rmsprop", "adadelta"),
         panel=_LEARNING,
     )
-    lr: float = setting(0.2, "Peak learning rate for 256 images; scaled with the batch size.", least=0, panel=_LEARNING)
-    final_lr: float = setting(0.0, "The same at the end.", least=0, panel=_LEARNING)
+    lr: float = setting(
+        0.2, "Peak learning rate per 256 images; it is scaled with the batch size.", least=0, panel=_LEARNING
+    )
+    final_lr: float = setting(0.0, "Learning rate per 256 images at the end.", least=0, panel=_LEARNING)
     schedule: str = setting(
         "cosine", "How the learning rate falls.", choices=("cosine", "linear", "step"), panel=_LEARNING
     )
-    warmup: float = setting(1.0, "Epochs of rising learning rate.", least=0, panel=_LEARNING)
+    warmup: float = setting(1.0, "Epochs in which the learning rate rises to its peak.", least=0, panel=_LEARNING)
     milestones: tuple[int, ...] = setting(
-        (), "Of step: epochs after which the rate falls, such as 30,60.", least=1, panel=_LEARNING
+        (), "Epochs after which the schedule step lowers the learning rate, such as 30,60.", least=1, panel=_LEARNING
     )
-    decay: float = setting(0.1, "Of step: what the rate is multiplied by.", least=0, most=1, panel=_LEARNING)
-    momentum: float = setting(0.9, "Of sgd and rmsprop.", least=0, most=1, panel=_LEARNING)
-    nesterov: bool = setting(True, "Nesterov's momentum.", panel=_LEARNING)
+    decay: float = setting(
+        0.1, "Factor by which the schedule step multiplies the learning rate.", least=0, most=1, panel=_LEARNING
+    )
+    momentum: float = setting(0.9, "Momentum of sgd and rmsprop.", least=0, most=1, panel=_LEARNING)
+    nesterov: bool = setting(True, "Use Nesterov momentum in sgd.", panel=_LEARNING)
     weight_decay: float = setting(5e-4, "L2 penalty; decoupled in adamw.", least=0, panel=_LEARNING)
-    decay_norms: bool = setting(True, "Weight decay of norms and biases too.", panel=_LEARNING)
+    decay_norms: bool = setting(True, "Apply weight decay to norms and biases too.", panel=_LEARNING)
     label_smoothing: float = setting(
-        0.0, "Share of the target that is spread over all classes.", least=0, most=1, panel=_LEARNING
+        0.0, "Share of the target that is spread evenly over all classes.", least=0, most=1, panel=_LEARNING
     )
-    augment: bool = setting(True, "Shift or crop, and mirror where that keeps the class.", panel=_IMAGES)
-    auto_augment: bool = setting(False, "AutoAugment, with the policy that is usual for the images.", panel=_IMAGES)
-    erase: float = setting(0.0, "Probability of erasing a rectangle.", least=0, most=1, panel=_IMAGES)
-    mixup: float = setting(0.0, "Parameter of mixup, 0 for none.", least=0, panel=_IMAGES)
-    cutmix: float = setting(0.0, "Parameter of cutmix, 0 for none.", least=0, panel=_IMAGES)
+    augment: bool = setting(
+        True, "Shift or crop training images, and mirror them if that keeps the class.", panel=_IMAGES
+    )
+    auto_augment: bool = setting(False, "Use AutoAugment with the usual policy for the images.", panel=_IMAGES)
+    erase: float = setting(
+        0.0, "Probability that a random rectangle of an image is erased.", least=0, most=1, panel=_IMAGES
+    )
+    mixup: float = setting(0.0, "Parameter alpha of mixup; 0 turns it off.", least=0, panel=_IMAGES)
+    cutmix: float = setting(0.0, "Parameter alpha of cutmix; 0 turns it off.", least=0, panel=_IMAGES)
     init: str = setting(
         "torch",
-        "Initial weights, custom being Zen-NAS's.",
+        "Initial weights; custom is Zen-NAS's rule.",
         choices=("torch", "custom", "msra", "xavier"),
         panel=_LEARNING,
     )
     bn_momentum: float | None = setting(
-        None, "Of batch-norm's statistics.", least=0, most=1, shown="0.1", panel=_LEARNING
+        None, "Momentum of batch-norm's running statistics.", least=0, most=1, shown="0.1", panel=_LEARNING
     )
-    bn_eps: float | None = setting(None, "Of batch-norm.", above=0, most=1, shown="Zen-NAS's", panel=_LEARNING)
+    bn_eps: float | None = setting(None, "Epsilon of batch-norm.", above=0, most=1, shown="Zen-NAS's", panel=_LEARNING)
     ema: float = setting(
-        0.0, "Decay per step of the moving average of the weights, 0 for none.", least=0, most=1, panel=_LEARNING
+        0.0,
+        "Decay per step of the moving average of the weights; 0 turns it off.",
+        least=0,
+        most=1,
+        panel=_LEARNING,
     )
     clip_norm: float | None = setting(None, "Largest norm of the gradient.", above=0, shown="no limit", panel=_LEARNING)
     clip_value: float | None = setting(
-        None, "Largest value in the gradient.", above=0, shown="no limit", panel=_LEARNING
+        None, "Largest absolute value in the gradient.", above=0, shown="no limit", panel=_LEARNING
     )
-    accumulate: int = setting(1, "Parts that a batch is run in, to save memory.", least=1, panel=_MACHINE)
-    precision: str = setting("fp32", "Of automatic mixed precision.", choices=("fp32", "bf16", "fp16"), panel=_MACHINE)
+    accumulate: int = setting(
+        1, "Number of parts that each batch is split into, to save memory.", least=1, panel=_MACHINE
+    )
+    precision: str = setting(
+        "fp32", "Number format of automatic mixed precision.", choices=("fp32", "bf16", "fp16"), panel=_MACHINE
+    )
     compile: bool = setting(False, "Use torch.compile.", panel=_MACHINE)
-    sync_bn: bool = setting(False, "Batch-norm over all processes of torchrun.", panel=_MACHINE)
+    sync_bn: bool = setting(False, "Share batch-norm statistics among all processes of torchrun.", panel=_MACHINE)
     seed: int = setting(0, "Seed of all randomness: initial weights, order, augmentation.", least=0, panel=_MACHINE)
 
     def __post_init__(self) -> None:
         check(self, RecipeError, flags=True)
         if self.ema == 1:
-            raise RecipeError("ema is 1, which keeps the initial weights: expected a number below 1, such as 0.999")
+            raise RecipeError(
+                "ema is 1, which would keep the initial weights: expected a number below 1, such as 0.999"
+            )
         if self.accumulate > self.batch_size // 2:
             raise RecipeError(
-                f"accumulate is {self.accumulate}, expected at most {self.batch_size // 2}: parts of a batch of "
-                f"{self.batch_size} need two images"
+                f"accumulate is {self.accumulate}, expected at most {self.batch_size // 2}: each part of a batch of "
+                f"{self.batch_size} needs at least two images"
             )
         for epoch in self.milestones:
             check_whole("milestones", epoch, RecipeError, most=self.epochs)
         if self.milestones and self.schedule != "step":
-            raise RecipeError(f"milestones are for the schedule step, which is {self.schedule}")
+            raise RecipeError(f"milestones need the schedule step, but the schedule is {self.schedule}: change either")
         if self.schedule == "step" and not self.milestones:
             raise RecipeError("the schedule step needs milestones: epochs after which the learning rate falls")
 
 
 @dataclass(frozen=True)
 class Distillation:
-    """How a teacher takes part: loss = cross-entropy + logit_weight · KL at `temperature` + feature_weight · features.
+    """How a teacher is used: loss = cross-entropy + logit_weight · KL at `temperature` + feature_weight · features.
 
-    teacher: see `zennas/named/teachers.py`. ratio: down-sampling of the first stage whose features are compared, then
-    twice that and so on. proj_bn, proj_relu: of the 1×1 projections from the student's stages to the teacher's.
-    Raises RecipeError.
+    teacher: a name as in `zennas/named/teachers.py`. ratio: down-sampling of the first stage whose features are
+    compared; further stages follow at twice that, four times that and so on. proj_bn, proj_relu: layers in the 1×1
+    projections from the student's stages to the teacher's. Raises RecipeError if a value is out of range.
     """
 
     teacher: str = field(
@@ -114,11 +133,11 @@ class Distillation:
         ).metadata
     )
     checkpoint: str | None = setting(
-        None, "A file with the teacher's weights.", flag="--teacher-weights", existing=True, panel=_TEACHER
+        None, "File with the teacher's weights.", flag="--teacher-weights", existing=True, panel=_TEACHER
     )
     resolution: int | None = setting(
         None,
-        "Side of the images it is shown.",
+        "Side of the teacher's input images.",
         least=1,
         most=MAX_RESOLUTION,
         unit="pixels",
@@ -126,19 +145,19 @@ class Distillation:
         shown="its own",
         panel=_TEACHER,
     )
-    logit_weight: float = setting(1.0, "Weight of the loss between logits.", least=0, panel=_TEACHER)
-    feature_weight: float = setting(1.0, "Weight of the loss between features.", least=0, panel=_TEACHER)
-    temperature: float = setting(1.0, "Of the logits.", least=1e-3, most=1000, panel=_TEACHER)
+    logit_weight: float = setting(1.0, "Weight of the loss on logits.", least=0, panel=_TEACHER)
+    feature_weight: float = setting(1.0, "Weight of the loss on features.", least=0, panel=_TEACHER)
+    temperature: float = setting(1.0, "Temperature that logits are divided by.", least=1e-3, most=1000, panel=_TEACHER)
     ratio: int | None = setting(
         None,
-        "First stage whose features are compared, by its down-sampling.",
+        "Down-sampling of the first stage whose features are compared.",
         least=1,
         flag="--downsample-ratio",
         shown="logits only",
         panel=_TEACHER,
     )
     proj_bn: bool = setting(True, "Batch-norm in the projections of features.", panel=_TEACHER)
-    proj_relu: bool = setting(True, "ReLU in them.", panel=_TEACHER)
+    proj_relu: bool = setting(True, "ReLU in the projections of features.", panel=_TEACHER)
     clip: float | None = setting(
         None,
         "Clip the teacher's features to ± this.",

@@ -1,4 +1,4 @@
-"""A whole training: data, network, loop, and the files that come of it. Imports torch."""
+"""A complete training: data, network, loop, and the files that it writes. Imports torch."""
 
 from __future__ import annotations
 
@@ -41,19 +41,21 @@ from zennas.training.recipe import TrainingError
 from zennas.training.state import State, new_state, restore, save
 
 TEST_BATCH = 4
-"""Images of a batch when testing, in training's batches: no gradients are kept."""
+"""Size of a test batch in training batches; testing keeps no gradients, so it needs less memory."""
 
 
 def train_structure(
     job: TrainingJob, folder: Path, options: RunOptions = RunOptions(), watcher: Watcher = NoWatcher()
 ) -> TrainResult:
-    """Train a network and keep the outcome in `folder`.
+    """Train a network and store the result in `folder`.
 
-    Written there: its settings as TOML, with which `zennas train --config` repeats it, the weights (a state dict,
-    loadable with `weights_only`), the history as CSV, a card with everything that decided it, and while it runs a
-    checkpoint. On a CPU the same arguments give the same weights, also after a kill and `resume`; cuDNN adds up in an
-    order of its own.
-    Raises TrainingError, DataError, DeviceError, StructureError, CheckpointError, RunInUseError.
+    The folder receives the settings as TOML (`zennas train --config` repeats the training from them), the weights (a
+    state dict that `torch.load` reads with `weights_only=True`), the history as CSV, a card with everything that
+    decided the result, and a checkpoint while the training runs. On a CPU, equal arguments give equal weights, even if the
+    training is killed and resumed; on CUDA they differ slightly, as cuDNN sums in varying order.
+    Raises TrainingError if the training cannot start or continue, DataError if images are missing or corrupt,
+    DeviceError if the device does not exist, StructureError if the network does not fit the resolution, CheckpointError
+    if weights cannot be loaded, RunInUseError if another training uses the folder.
     """
     with held(folder, leads=ranks()[0] == 0):
         if options.resume == "auto" and (folder / WEIGHTS_FILE).is_file():
@@ -64,10 +66,10 @@ def train_structure(
 def _train(
     job: TrainingJob, folder: Path, options: RunOptions, watcher: Watcher, checkpoint: Path | None
 ) -> TrainResult:
-    """The same in a folder that is held. checkpoint: to go on from."""
+    """Train in a locked folder. checkpoint: file to resume from, None to start afresh."""
     with processes(options.device) as group:
         if job.recipe.precision == "fp16" and group.device.type == "cpu":
-            raise TrainingError("precision is fp16, which is for CUDA: use bf16 or fp32 on the CPU")
+            raise TrainingError("precision is fp16, which needs CUDA: use bf16 or fp32 on the CPU")
         train, test = (open_set(job.dataset, split, job.data_folder) for split in ("train", "test"))
         _check_alike(train, test)
         shown = Shown(normalisation_of(train), job.resolution, job.crop or job.resolution)
@@ -98,9 +100,7 @@ def _train(
             if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
                 raise
             what = " ".join(str(error).split())[:200]
-            raise TrainingError(
-                f"torch.compile cannot compile the network here: {what}; leave out --compile"
-            ) from error
+            raise TrainingError(f"torch.compile failed on the network: {what}; leave out --compile") from error
         result = result_of(folder, state)
         if group.leads:
             write_outcome(result, state, card_of(kept, train, test, shown, state, group))
@@ -109,24 +109,26 @@ def _train(
 
 
 def _to_resume(folder: Path, options: RunOptions) -> Path | None:
-    """The checkpoint to go on from. Raises TrainingError."""
+    """The checkpoint to resume from, or None. Raises TrainingError if there is none, or the folder is already used."""
     here = folder / CHECKPOINT_FILE
     if options.resume not in ("never", "auto"):
         if not Path(options.resume).is_file():
-            raise TrainingError(f"there is no checkpoint {options.resume} to go on from")
+            raise TrainingError(f"there is no checkpoint {options.resume} to resume from")
         return Path(options.resume)
     if options.resume == "auto" and here.is_file():
         return here
     if (folder / WEIGHTS_FILE).exists():
-        raise TrainingError(f"{folder} holds trained weights already: choose another --save-dir")
+        raise TrainingError(f"{folder} already contains trained weights: choose another --save-dir")
     if here.exists():
-        raise TrainingError(f"{folder} holds a training that was begun: go on with --resume auto, or choose another")
+        raise TrainingError(
+            f"{folder} contains an unfinished training: continue it with --resume auto, or choose another --save-dir"
+        )
     return None
 
 
 def _check_alike(train: ImageSet, test: ImageSet) -> None:
     if len(train.classes) < 2:
-        raise DataError(f"{train.name} has one class, {train.classes[0]!r}: there is nothing to tell apart")
+        raise DataError(f"{train.name} has one class, {train.classes[0]!r}, expected two or more")
     if train.classes != test.classes:
         odd = sorted(set(train.classes) ^ set(test.classes)) or list(train.classes)
         raise DataError(f"{train.name} and {test.name} have different classes: {', '.join(odd[:3])}")
@@ -156,7 +158,7 @@ def _keep_nothing(state: State, whole: bool) -> None:
 
 
 class _Keeper:
-    """Writes checkpoints: after each epoch, and within one when some minutes have passed; settings with the first."""
+    """Writes a checkpoint after each epoch, and within it every few minutes; the first one also writes the settings."""
 
     def __init__(self, folder: Path, identity: dict[str, Any], job: TrainingJob, options: RunOptions) -> None:
         self._folder, self._identity, self._best = folder, identity, options.keep_best
@@ -181,4 +183,4 @@ class _Keeper:
 def _last_good(folder: Path, state: State) -> str:
     if not (folder / CHECKPOINT_FILE).is_file():
         return ""
-    return f"; {folder / CHECKPOINT_FILE} has the last good state, of epoch {len(state.history)}"
+    return f"; {folder / CHECKPOINT_FILE} has the last good state, after epoch {len(state.history)}"

@@ -1,4 +1,4 @@
-"""The learning rate over a training."""
+"""The learning rate in the course of a training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from zennas.training.recipe import Recipe
 
 
 def lr_at(recipe: Recipe, progress: float) -> float:
-    """Learning rate when a share `progress`, from 0 to 1, of all steps is done."""
+    """Return the learning rate after a share `progress`, from 0 to 1, of all steps, scaled to the batch size."""
     scale = recipe.batch_size / 256
     peak, final = recipe.lr * scale, recipe.final_lr * scale
     warmup = min(recipe.warmup / recipe.epochs, 0.5)

@@ -1,7 +1,7 @@
-"""What any network thinks of images on its way: the features of its stages, and its logits. Imports torch.
+"""The features of the stages of any network, and its logits. Imports torch.
 
-A stage ends where the maps become smaller. `PlainNet.masternet` knows its own; of other networks they are found by
-running them once.
+A stage ends where the feature maps become smaller. A MasterNet knows its stages; in other networks they are found by
+running the network once.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ _Hook = Callable[[nn.Module, Any, Any], None]
 
 
 class Staged:
-    """Called with images (n, 3, R, R), gives the features of the stages, (n, C, H, W) each, and the logits.
+    """A callable from images (n, 3, R, R) to a list of stage features, each (n, C, H, W), and the logits.
 
-    The first feature is at a down-sampling of `ratio`, the next at twice that, and so on as far as there are any; None
-    for none at all. A MasterNet says its own (`extract_stage_features_and_logit`). Of others, it is the last output at
-    that down-sampling among the outermost modules that have any: with ResNets what `layer1` to `layer4` give, and not
-    what comes later within a block whose stride is in its middle. Maps of 1×1 are taken for pooled ones, and maps that
-    are not square are left out. `images` are those that the modules are found with.
+    ratio: down-sampling of the first feature; the next ones are at twice that, four times that and so on, as far as the
+    network goes. None gives no features. images: a batch with which the stages are found.
+
+    A MasterNet provides its features itself (`extract_stage_features_and_logit`). In other networks, a feature is the
+    last output at its down-sampling among the outermost modules with such an output; for ResNets these are the outputs
+    of `layer1` to `layer4`, not those inside a block. Maps of 1×1 count as pooled and are ignored, and so are maps that
+    are not square.
     """
 
     def __init__(self, network: nn.Module, ratio: int | None, images: Tensor) -> None:
@@ -59,9 +61,9 @@ class Staged:
 
 
 def stage_of(output: Any, side: int, ratio: int) -> int | None:
-    """Number of the stage that `output` belongs to, images being `side` wide; None where it belongs to none.
+    """Return the number of the stage that `output` belongs to, or None. side: side of the input images in pixels.
 
-    Stage k is nearest to a down-sampling of ratio · 2^k: networks without padding are a little off.
+    Stage k has a down-sampling of about ratio · 2^k; networks without padding deviate slightly.
     """
     if not isinstance(output, Tensor) or output.dim() != 4 or not output.shape[2] == output.shape[3] > 1:
         return None
@@ -70,7 +72,7 @@ def stage_of(output: Any, side: int, ratio: int) -> int | None:
 
 
 def _outermost(network: nn.Module, ratio: int, images: Tensor) -> list[str]:
-    """Names of the modules whose outputs are the features, stage by stage."""
+    """Return the names of the modules whose outputs are the features, stage by stage."""
     seen: dict[int, tuple[int, str]] = {}
 
     def watch(name: str) -> _Hook:

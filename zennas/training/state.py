@@ -1,4 +1,4 @@
-"""A training at some step: everything that decides how it goes on, in one file. Imports torch."""
+"""The state of a training at some step: everything needed to continue it, in one file. Imports torch."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to: mean training loss, top-1 on training images and top-1 and top-5 on test images in per
-    cent, and speed.
+    """Results of one epoch: learning rate, mean training loss, accuracies on training and test images in percent, and
+    speed. epoch: counts from 1.
     """
 
     epoch: int
@@ -42,9 +42,11 @@ class Epoch:
 
 @dataclass(eq=False)
 class State:
-    """sums: of loss, right answers and images in the epoch that is running, (3,) in float64. seconds: it has taken.
+    """A training at some step.
 
-    skipped: corrupt images, by what is wrong with them, and how often they were met.
+    average: the moving average of the weights, if there is one. sums: of loss, correct answers and images in the
+    current epoch, (3,) in float64. step: number of finished steps. seconds: time of the finished epochs. skipped: messages
+    about corrupt images, and how often each image was skipped.
     """
 
     objective: Objective
@@ -59,7 +61,7 @@ class State:
 
     @property
     def result(self) -> nn.Module:
-        """The network that is evaluated and kept."""
+        """The network that is evaluated and stored: the moving average if there is one."""
         return self.objective.network if self.average is None else self.average.module
 
 
@@ -73,7 +75,10 @@ def new_state(objective: Objective, recipe: Recipe, group: Group) -> State:
 
 
 def save(state: State, identity: Mapping[str, Any], path: Path) -> None:
-    """Write the state, whole or not at all. identity: what a state belongs to, of JSON's kinds. Raises OSError."""
+    """Write the state atomically. identity: JSON-compatible settings of the training that the state belongs to.
+
+    Raises OSError if the file cannot be written.
+    """
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -93,13 +98,13 @@ def save(state: State, identity: Mapping[str, Any], path: Path) -> None:
 
 
 def restore(state: State, identity: Mapping[str, Any], path: Path) -> None:
-    """Make `state`, which is new, the one in the file. No code in it is run.
+    """Load the file into `state`, which must be new. No code in the file is run.
 
-    Raises TrainingError where it cannot be read, or belongs to another training.
+    Raises TrainingError if the file cannot be read or belongs to another training.
     """
     found = _read(path)
     if found["identity"] != dict(identity):
-        raise TrainingError(f"{path} is of a training with {first_differences(found['identity'], identity)}")
+        raise TrainingError(f"{path} belongs to a training with {first_differences(found['identity'], identity)}")
     try:
         state.objective.load_state_dict(found["objective"])
         state.optimizer.load_state_dict(found["optimizer"])
@@ -113,21 +118,21 @@ def restore(state: State, identity: Mapping[str, Any], path: Path) -> None:
         torch.set_rng_state(found["generator"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         what = " ".join(str(error).split())[:200]
-        raise TrainingError(f"{path} does not fit the training: {what}; remove it to begin again") from None
+        raise TrainingError(f"{path} does not fit the training: {what}; delete it to start again") from None
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         found = read_tensors(path)
     except CheckpointError as error:
-        raise TrainingError(f"{error}; remove it to begin again") from None
+        raise TrainingError(f"{error}; delete it to start again") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT or "identity" not in found:
-        raise TrainingError(f"{path} is no checkpoint of a training; weights alone cannot be gone on from")
+        raise TrainingError(f"{path} is not a training checkpoint; a training cannot resume from weights alone")
     if found["version"] != VERSION:
-        raise TrainingError(f"{path} is of version {found['version']}, this program reads version {VERSION}")
+        raise TrainingError(f"{path} has version {found['version']}, but this program reads version {VERSION}")
     return found
 
 
 def first_differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """The first settings that differ, in words."""
+    """Describe the first three settings that differ."""
     return "; ".join(differences(found, wanted)[:3])

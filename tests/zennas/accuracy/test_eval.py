@@ -240,7 +240,7 @@ def test_the_data_set_that_a_model_is_for(
     if expected is not None:
         assert usual_dataset(found) == expected
         return
-    with pytest.raises(WrongSettingError, match="not known what images a is for: say which with --dataset"):
+    with pytest.raises(WrongSettingError, match="the data set of a is not known: name it with --dataset"):
         usual_dataset(found)
 
 
@@ -271,16 +271,18 @@ def cifar(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
 def test_classes_have_to_be_the_model_s(
     digits_model: Path, pets_model: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = r"pets tells 3 classes apart, and digits, test images has 10: .*--dataset"
+    said = r"pets has 3 classes, but digits, test images has 10: .*--dataset"
     with pytest.raises(DataError, match=said):
         evaluate(pets_model, dataset="digits")
     turned = trained(tmp_path / "turned", PETS[::-1], str(photographs))
-    with pytest.raises(DataError, match=r"val has the classes of .*turned in another order: cat where it has élan"):
+    with pytest.raises(
+        DataError, match=r"val has the classes of .*turned in a different order: class 0 is cat instead of élan"
+    ):
         evaluate(turned)
     birds = trained(tmp_path / "birds", ("cat", "dog", "emu"), str(photographs))
-    assert "other names in .*: élan where the model has emu".replace(".*", str(photographs / "val")) in str(
-        evaluate(birds).note
-    )
+    assert "class names in .* differ from the model's: class 2 of 3 is élan instead of emu".replace(
+        ".*", str(photographs / "val")
+    ) in str(evaluate(birds).note)
     cifar(monkeypatch, 4)
     assert evaluate(digits_model, dataset="cifar10").note is None  # "0" to "9" may be numbers of any class
 
@@ -290,7 +292,7 @@ def test_images_that_cannot_be_read(pets_model: Path, photographs: Path, tmp_pat
     shutil.copytree(photographs, folder)
     for name in ("a", "b", "c", "d", "e"):
         (folder / "val" / "cat" / f"{name}.jpg").write_bytes(b"")
-    said = r"cat/a.jpg cannot be read as an image: no kind of picture is recognised in it; .*--skip-corrupt"
+    said = r"cat/a.jpg cannot be read as an image: not a known image format; .*--skip-corrupt"
     with pytest.raises(DataError, match=said) as caught:
         evaluate(pets_model, dataset=str(folder))
     assert "\n" not in str(caught.value)
@@ -315,7 +317,7 @@ def test_answers_have_to_be_numbers(digits_model: Path, tmp_path: Path) -> None:
     state["fc_linear.weight"] = state["fc_linear.weight"] * 1e6
     torch.save({"state_dict": state}, tmp_path / "large.pt")
     assert evaluate(digits_model, checkpoint=tmp_path / "large.pt").images == 360
-    said = "answers with values that are not finite in fp16: evaluate it in fp32"
+    said = "are not finite in fp16: evaluate it in fp32"
     with pytest.raises(EvaluationError, match=said):
         evaluate(digits_model, checkpoint=tmp_path / "large.pt", precision="fp16")
     state["fc_linear.weight"] = state["fc_linear.weight"].clamp(-1, 1) * 3e38
@@ -333,7 +335,9 @@ def test_memory_that_does_not_suffice(digits_model: Path) -> None:
     found.network.register_forward_pre_hook(full)
     from zennas.accuracy.evaluation import evaluate_model
 
-    with pytest.raises(EvaluationError, match=r"^cpu has no memory for a batch of 256 images of 16×16: lower --batch"):
+    with pytest.raises(
+        EvaluationError, match=r"^cpu has too little memory for a batch of 256 images of 16×16 pixels: lower --batch"
+    ):
         evaluate_model(found, "digits")
 
 
@@ -346,8 +350,12 @@ def test_memory_that_does_not_suffice(digits_model: Path) -> None:
         ({"workers": -1}, WrongSettingError, "workers is -1, expected from 0 to 1024"),
         ({"resolution": 5000}, WrongSettingError, "resolution is 5000, expected from 1 to 2048 pixels"),
         ({"device": "cuda:99"}, ValueError, "device cuda:99 does not exist"),
-        ({"data_folder": "x"}, WrongSettingError, "--data is x, which is for cifar10, cifar100, imagenet, not digits"),
-        ({"dataset": "nowhere"}, DataError, "there are no images 'nowhere'"),
+        (
+            {"data_folder": "x"},
+            WrongSettingError,
+            "--data is x, but digits takes no such folder, only cifar10, cifar100, imagenet do",
+        ),
+        ({"dataset": "nowhere"}, DataError, "there is no data set 'nowhere'"),
         ({"speed": 2}, TypeError, "speed"),
     ],
 )
@@ -362,7 +370,7 @@ def test_models_that_are_none(tmp_path: Path, digits_model: Path) -> None:
     with pytest.raises(TargetError, match="contains no trained weights"):
         evaluate(tmp_path)
     moved = trained(tmp_path / "moved", "ab", "photos/of/then")
-    with pytest.raises(DataError, match=r"no images 'photos/of/then'.*moved was trained with them: .*--dataset"):
+    with pytest.raises(DataError, match=r"no data set 'photos/of/then'.*moved was trained on them: .*--dataset"):
         evaluate(moved)
     (moved / "weights.pt").write_bytes(b"")
     with pytest.raises(CheckpointError, match=r"weights\.pt cannot be read"):
@@ -391,7 +399,7 @@ def test_the_command(digits_model: Path, pets_model: Path, run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["--dataset", "nowhere"], 1, "there are no images 'nowhere'"),
+        (["--dataset", "nowhere"], 1, "there is no data set 'nowhere'"),
         (["--gpu", "99"], 2, "--gpu 99: device cuda:99 does not exist"),
         (["--precision", "int4"], 2, "precision is 'int4', expected"),
         (["--checkpoint", "nowhere"], 1, "nowhere does not exist"),
@@ -444,7 +452,7 @@ def test_val(pets_model: Path, photographs: Path) -> None:
     flags = ["--data", str(photographs), "--workers", "0", "--batch_size", "5", "--apex"]
     found = program("val.py", "--arch", str(pets_model), *flags)
     assert found.returncode == 0, found.stderr
-    assert found.stderr == "--apex: mixed precision by torch.autocast, which needs no Apex\n"
+    assert found.stderr == "--apex: using torch.autocast for mixed precision; Apex is not needed\n"
     assert found.stdout.splitlines()[-1] == last_line(pets_model, evaluate(pets_model, precision="mixed"))
 
 
@@ -453,7 +461,7 @@ def test_val(pets_model: Path, photographs: Path) -> None:
     [
         (["val.py"], 2, "required: --arch"),
         (["val.py", "--arch", "zennet_imagenet"], 2, "unknown model 'zennet_imagenet': did you mean"),
-        (["val_cifar.py", "--arch", "MODEL", "--dataset", "nowhere"], 1, "there are no images 'nowhere'"),
+        (["val_cifar.py", "--arch", "MODEL", "--dataset", "nowhere"], 1, "there is no data set 'nowhere'"),
         (["val_cifar.py", "--arch", "MODEL", "--gpu", "99"], 2, "device cuda:99 does not exist"),
         (["val_cifar.py", "--arch", "MODEL", "--batch_size", "x"], 2, "'x' is not a number"),
         (["val.py", "--arch", "MODEL", "--data", "nowhere"], 1, "imagenet is not in nowhere"),

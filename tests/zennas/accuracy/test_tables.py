@@ -77,16 +77,16 @@ def test_a_table_that_is_written_reads_the_same(tmp_path: Path, name: str) -> No
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "has no column of architectures, expected one named arch or .*none at all"),
-        ("name,accuracy\na,1\n", "has no column of architectures"),
-        ("arch,params\na,1\n", "has no column of accuracies, expected names like cifar10_test"),
-        ("arch,accuracy\n", "has no architectures below its first line"),
+        ("", "has no architecture column, expected one named arch or .*it has no columns"),
+        ("name,accuracy\na,1\n", "has no architecture column"),
+        ("arch,params\na,1\n", "has no accuracy column, expected a name like cifar10_test"),
+        ("arch,accuracy\n", "has no architectures after its header line"),
         ("arch,accuracy\na,1\nb\n", "line 3 has 1 cells, expected 2"),
-        ("arch,accuracy\na,1\n\na,2\n", "line 4 has 'a' again .line 2."),
+        ("arch,accuracy\na,1\n\na,2\n", "line 4 repeats 'a' of line 2, expected"),
         ("arch,accuracy\n ,1\n", "line 2 has no architecture"),
         ("arch,accuracy\na,good\n", "line 2: accuracy is 'good', expected a number"),
         ("arch,accuracy\na,inf\n", "line 2: accuracy is 'inf', expected a number"),
-        ("arch,c10_test,cifar10_test_200\na,1,2\n", "two columns of one accuracy"),
+        ("arch,c10_test,cifar10_test_200\na,1,2\n", "two columns for the same accuracy"),
     ],
 )
 def test_files_that_are_no_tables(tmp_path: Path, text: str, message: str) -> None:
@@ -102,7 +102,7 @@ def test_files_that_are_nothing(tmp_path: Path) -> None:
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(TEXT.encode())[:-9])
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00\x01")
     for name in ("cut.csv.gz", "bytes.csv"):
-        with pytest.raises(TableError, match="is no CSV file, plain or gzip"):
+        with pytest.raises(TableError, match="is not a CSV file, plain or gzip"):
             read(tmp_path / name)
 
 
@@ -164,7 +164,7 @@ def test_nats_bench_without_its_package(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "nats_bench", None)
     with pytest.raises(TableError, match=r"needs the package nats_bench .*: pip install 'zennas\[nats-bench\]'"):
         read(tmp_path)
-    with pytest.raises(TableError, match="is not there, expected NATS-Bench's folder"):
+    with pytest.raises(TableError, match="does not exist, expected NATS-Bench's folder"):
         read(tmp_path / "NATS-tss.pickle.pbz2")
 
 

@@ -156,7 +156,7 @@ ERRORS: list[tuple[list[str], int, str]] = [
     (["score", SMALL, "--proxy", "nothing"], 2, "unknown proxy"),
     (["score", "MaxPool(3,2,2)MaxPool(3,2,2)", "--resolution", "2"], 1, "does not fit"),
     (["score", SMALL, "--gamma", "7"], 2, ""),
-    (["train", SMALL, "--dataset", "nowhere"], 1, "there are no images 'nowhere'"),
+    (["train", SMALL, "--dataset", "nowhere"], 1, "there is no data set 'nowhere'"),
     (["train", SMALL, "--lr", "-1"], 2, ""),
     (["runs", "nowhere"], 1, "nowhere does not exist, expected a folder"),
     (["runs", "--frobnicate"], 2, ""),

@@ -109,7 +109,11 @@ def test_predictions_of_architectures(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv.gz", gzip.compress(b"arch\nx\n" * 50, mtime=0)[:12] + bytes(20), "a.csv.gz cannot be read"),
+        (
+            "a.csv.gz",
+            gzip.compress(b"arch\nx\n" * 50, mtime=0)[:12] + bytes(20),
+            "a.csv.gz is not a CSV file, plain or gzip",
+        ),
         ("a.csv", b"index,arch\n1,x\n\n2\n", "a.csv, line 4: 1 cells, expected 2"),
         ("a.csv", b"arch\n" + b"x" * 200_000 + b"\n", "a.csv, line 2: field larger than"),
     ],

@@ -240,7 +240,7 @@ def test_images_that_cannot_be_had(table: Path, tmp_path: Path) -> None:
     for data, message in (
         ("nowhere", "there is no data '.*nowhere', expected noise, digits, cifar10, cifar100, imagenet, a folder"),
         ("text.npz", "text.npz cannot be read as an .npz file"),
-        ("empty", "empty is no data set"),
+        ("empty", "empty is not a folder of classes"),
         (npz(tmp_path / "a.npz", labels=None).name, "a.npz has no labels, expected arrays jpeg, offsets, labels"),
         (npz(tmp_path / "b.npz", offsets=np.arange(5)).name, "b.npz is damaged"),
         (npz(tmp_path / "c.npz", jpeg=broken, offsets=np.arange(11)).name, "image . of .*c.npz cannot be decoded"),
@@ -466,20 +466,20 @@ def test_a_few_networks_that_all_fail_are_an_error_too(tmp_path: Path) -> None:
         (b"", "cannot be read as an .npz file"),
         (b"PK nonsense", "cannot be read as an .npz file"),
         ({"jpeg": np.zeros(3, np.uint8), "offsets": np.array(1)}, "has no labels"),
-        ({"jpeg": np.zeros(3, np.uint8), "offsets": np.array(1), "labels": np.zeros(1, int)}, "offsets of .* of shape"),
+        ({"jpeg": np.zeros(3, np.uint8), "offsets": np.array(1), "labels": np.zeros(1, int)}, "offsets in .* of shape"),
         (
             {"jpeg": np.zeros(3, np.uint8), "offsets": np.array([0.0, 3.0]), "labels": np.zeros(1, int)},
-            "offsets of .* float64",
+            "offsets in .* float64",
         ),
         (
             {"jpeg": np.zeros(3, np.uint8), "offsets": np.array([0, 3]), "labels": np.array(["a"])},
-            "labels of .* expected whole",
+            "labels in .* expected a one-dimensional array of whole",
         ),
         ({"jpeg": np.zeros(3, np.uint8), "offsets": np.array([0, 3]), "labels": np.array([-1])}, "label -1"),
         ({"jpeg": np.zeros(3, np.uint8), "offsets": np.array([0, 9]), "labels": np.array([0])}, "is damaged"),
         (
             {"jpeg": np.zeros(3, np.uint8), "offsets": np.array([0, 3]), "labels": np.array([0])},
-            "image 0 of .* is no JPEG",
+            "image 0 of .* is not a JPEG file",
         ),
     ],
 )

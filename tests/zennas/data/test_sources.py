@@ -115,7 +115,7 @@ def test_cifar_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(datasets.CIFAR10, "__init__", unreachable)
     said = refused("cifar10", "test", tmp_path / "absent")
     assert said.startswith(f"cifar10 is not in {tmp_path}/absent and could not be downloaded (no route to host); put")
-    assert said.endswith("cifar-10-batches-py there, or say where it is with --data")
+    assert said.endswith("cifar-10-batches-py there, or give its folder with --data")
     assert not (tmp_path / "absent").exists()
     (tmp_path / "mine").mkdir()
     refused("cifar10", "test", tmp_path / "mine")
@@ -172,7 +172,9 @@ def test_a_corrupt_image_among_small_ones(tmp_path: Path, bad: int) -> None:
     files[bad] = files[bad][:40]
     found = open_set(str(archive(tmp_path / "mine.npz", files)), "test")
     assert found.usual == USUAL  # they are still small ones
-    with pytest.raises(CorruptImageError, match=rf"image {bad} of .*mine.npz cannot be decoded: b'.*'… is no JPEG"):
+    with pytest.raises(
+        CorruptImageError, match=rf"image {bad} of .*mine.npz cannot be decoded: b'.*'… is not a JPEG file"
+    ):
         found.read(bad)
     assert found.read((bad + 1) % 8).shape == (3, 12, 12)
     assert measured_normalisation(found).mean[0] > 0
@@ -186,26 +188,38 @@ def test_pairs_of_archives_are_found_by_their_names(tmp_path: Path) -> None:
         assert len(open_set(str(tmp_path / name), "test")) == 2
     (tmp_path / "pets_val.npz").unlink()
     said = refused(tmp_path / "pets_train.npz")
-    assert f"{tmp_path}/pets_test.npz or {tmp_path}/pets_val.npz to test with is not there" in said
-    assert "has 0 archives to test with among pets_train.npz: name one" in refused(tmp_path)
+    assert f"{tmp_path}/pets_test.npz or {tmp_path}/pets_val.npz does not exist" in said
+    assert "has 0 test archives, expected one; it has pets_train.npz: name a file" in refused(tmp_path)
     archive(tmp_path / "cars_train.npz", [picture(1)])
-    assert "has 2 archives to train with among cars_train.npz, pets_train.npz" in refused(tmp_path, "train")
+    assert "has 2 train archives, expected one; it has cars_train.npz, pets_train.npz" in refused(tmp_path, "train")
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"labels": None}, "has no labels, expected arrays jpeg, offsets, labels"),
+        ({"labels": None}, "has no labels, expected the arrays jpeg, offsets, labels"),
         ({"labels": None, "offsets": None}, "has no offsets and no labels"),
-        ({"offsets": np.arange(4)}, "is damaged: expected one offset more than labels, in order and inside jpeg"),
+        (
+            {"offsets": np.arange(4)},
+            "is damaged: expected one more offset than labels, increasing and within the length of jpeg",
+        ),
         ({"offsets": np.array([0, 10, 5, 20, 30])}, "is damaged"),
         ({"offsets": np.array([-1, 10, 15, 20, 30])}, "is damaged"),
         ({"offsets": np.array([0, 10, 15, 20, 10**6])}, "is damaged"),
         ({"offsets": np.array([0, 10, 10, 20, 30])}, "is damaged"),
-        ({"offsets": np.array([0.0, 10, 15, 20, 30])}, "offsets of .* is float64 of shape .*, expected whole numbers"),
-        ({"jpeg": np.zeros((2, 2), np.uint8)}, "jpeg of .* is uint8 of shape .*, expected bytes"),
-        ({"jpeg": np.zeros(99, np.int64)}, "jpeg of .* is int64 of shape .*, expected bytes"),
-        ({"labels": np.array(["a"] * 4)}, "labels of .* expected whole numbers in a row"),
+        (
+            {"offsets": np.array([0.0, 10, 15, 20, 30])},
+            "offsets in .* is float64 of shape .*, expected a one-dimensional array of whole numbers",
+        ),
+        (
+            {"jpeg": np.zeros((2, 2), np.uint8)},
+            "jpeg in .* is uint8 of shape .*, expected a one-dimensional array of bytes",
+        ),
+        (
+            {"jpeg": np.zeros(99, np.int64)},
+            "jpeg in .* is int64 of shape .*, expected a one-dimensional array of bytes",
+        ),
+        ({"labels": np.array(["a"] * 4)}, "labels in .* expected a one-dimensional array of whole numbers"),
         ({"labels": np.array([{}] * 4)}, "cannot be read as an .npz file"),
         ({"labels": np.array([0, 1, -1, 0])}, "has label -1, expected 0 to 1 for its 2 classes"),
         ({"labels": np.array([0, 1, 2**64 - 1, 0], np.uint64)}, "has label -1, expected 0 to 1"),
@@ -233,11 +247,11 @@ def test_files_that_are_no_archives(tmp_path: Path) -> None:
     assert "cannot be read as an .npz file" in refused(path)
     with open(path, "wb") as file:
         np.save(file, np.zeros(3))
-    assert "holds one array, expected an .npz file with jpeg, offsets, labels" in refused(path)
+    assert "contains one array, expected an .npz file with jpeg, offsets, labels" in refused(path)
     with zipfile.ZipFile(path, "w") as file:
         for name in ("jpeg", "offsets", "labels"):
             file.writestr(f"{name}.npy", b"no array")
-    assert "jpeg of " in refused(path)
+    assert "jpeg in " in refused(path)
 
 
 def test_the_shared_archives() -> None:
@@ -280,29 +294,29 @@ def test_the_part_to_test_with_may_be_called_test(tmp_path: Path) -> None:
 
 
 def test_folders_that_are_no_data_set(tmp_path: Path) -> None:
-    assert "there are no images" in refused(tmp_path / "nowhere")
+    assert "there is no data set" in refused(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
     assert "file is a file, expected a folder with train/CLASS" in refused(tmp_path / "file")
     (tmp_path / "empty").mkdir()
-    assert "empty is no data set to test with" in refused(tmp_path / "empty")
+    assert "empty has no test images" in refused(tmp_path / "empty")
     folders(tmp_path / "one" / "train", {"cat": 1})
-    assert f"{tmp_path}/one/val or {tmp_path}/one/test is not there" in refused(tmp_path / "one")
-    assert f"{tmp_path}/one/train/train is not there" in refused(tmp_path / "one" / "train", "train")
+    assert f"{tmp_path}/one/val or {tmp_path}/one/test does not exist" in refused(tmp_path / "one")
+    assert f"{tmp_path}/one/train/train does not exist" in refused(tmp_path / "one" / "train", "train")
     (tmp_path / "one" / "val" / "cat").mkdir(parents=True)
-    assert "val is no data set: Found no valid file for the classes cat" in refused(tmp_path / "one")
+    assert "val is not a folder of classes: Found no valid file for the classes cat" in refused(tmp_path / "one")
     (tmp_path / "one" / "test").mkdir()
     (tmp_path / "one" / "val" / "cat").rmdir()
-    assert "val is no data set: Couldn't find any class folder" in refused(tmp_path / "one")
+    assert "val is not a folder of classes: Couldn't find any class folder" in refused(tmp_path / "one")
 
 
 def test_imagenet_is_a_folder_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     said = refused("imagenet")
     assert said.startswith(f"imagenet is not in {tmp_path}/data/imagenet: unpack ILSVRC2012 there as train/CLASS")
-    assert said.endswith("or say where it is with --data")
+    assert said.endswith("or give its folder with --data")
     folders(tmp_path / "data" / "imagenet" / "val", {"n01440764": 2})
     assert open_set("imagenet", "test").classes == ("n01440764",)
-    assert "train is not there" in refused("imagenet", "train")
+    assert "train does not exist" in refused("imagenet", "train")
     folders(tmp_path / "mine" / "val", {"a": 1, "b": 1})
     assert len(open_set("imagenet", "test", tmp_path / "mine")) == 2
 
@@ -319,7 +333,7 @@ def test_any_images(tmp_path: Path) -> None:
     assert {name: len(open_any(tmp_path / name)) for name in counts} == counts
     found = open_any(archives / "test.npz")
     assert found.pixels is None  # one looks at a few only
-    with pytest.raises(DataError, match="is no data set"):
+    with pytest.raises(DataError, match="is not a folder of classes"):
         open_any(tmp_path)
 
 
@@ -366,7 +380,7 @@ def test_grey_of_16_bits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "no kind of picture is recognised in it"),
+        (b"", "not a known image format"),
         (b"GIF89a", "cannot be read as an image"),
         (b"\xff\xd8\xff\xe0 no more", "Truncated File Read"),
         (picture(0, 90, 90)[:400], "Truncated File Read"),

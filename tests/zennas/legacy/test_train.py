@@ -164,28 +164,28 @@ def test_files_to_begin_with(asked: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ("--num_classes 100", "--num_classes is 100, and digits has 10 classes"),
-        ("--dist_mode horovod", "--dist_mode horovod is not supported: start it with torchrun"),
-        ("--dist_mode mpi", "start it with torchrun"),
-        ("--dist_mode cpu --gpu 0", "--gpu 0 with --dist_mode cpu: take --dist_mode single"),
-        ("--apex", "--apex is for CUDA"),
-        ("--fp16 --dist_mode cpu", "--fp16 is for CUDA"),
+        ("--num_classes 100", "--num_classes is 100, but digits has 10 classes"),
+        ("--dist_mode horovod", "--dist_mode horovod is not supported: start with torchrun"),
+        ("--dist_mode mpi", "start with torchrun"),
+        ("--dist_mode cpu --gpu 0", "--gpu 0 contradicts --dist_mode cpu: use --dist_mode single"),
+        ("--apex", "--apex needs CUDA"),
+        ("--fp16 --dist_mode cpu", "--fp16 needs CUDA"),
         ("--world-size 8", "--world-size 8 is not supported: torchrun"),
         ("--no_BN", "--no_BN is not supported"),
         ("--no_reslink", "--no_reslink is not supported"),
         ("--num_cv_folds 5", "--num_cv_folds 5 is not supported: put the folds into folders"),
         ("--epoch_offset 10", "--epoch_offset 10.0 is not supported"),
-        ("--start_epoch 3", "goes on by itself"),
-        ("--input_image_crop 0.9", "tested at 0.875"),
-        ("--dataloader_testing", "try things out with --dataset digits"),
-        ("--independent_training", "start it once for each GPU"),
+        ("--start_epoch 3", "resumes by itself"),
+        ("--input_image_crop 0.9", "test images are always cropped to 0.875"),
+        ("--dataloader_testing", "for a quick trial, use --dataset digits"),
+        ("--independent_training", "start one training per GPU"),
         ("--adadelta_eps 1e-6", "leave it out"),
         ("--no_data_augment --random_erase", "contradict each other"),
         ("--batch_size 64 --batch_size_per_gpu 32", "--batch_size 64 is not --batch_size_per_gpu 32 times 1"),
-        ("--lr_mode stagedecay", "--lr_stage_list is None, stagedecay takes epochs such as 30,60"),
-        ("--lr_mode stagedecay --lr_stage_list 30;60", "stagedecay takes epochs such as 30,60"),
-        ("--pretrained", "--pretrained is for published networks"),
-        ("--evaluate_only", "nothing to evaluate: give --load_parameters_from FILE"),
+        ("--lr_mode stagedecay", "--lr_stage_list is None, expected epochs for stagedecay such as 30,60"),
+        ("--lr_mode stagedecay --lr_stage_list 30;60", "expected epochs for stagedecay such as 30,60"),
+        ("--pretrained", "--pretrained needs a published network"),
+        ("--evaluate_only", "there are no weights to evaluate: give --load_parameters_from FILE"),
     ],
 )
 def test_what_cannot_be_followed_is_told(asked: Any, tmp_path: Path, flags: str, message: str) -> None:
@@ -200,9 +200,9 @@ def test_what_cannot_be_followed_is_told(asked: Any, tmp_path: Path, flags: str,
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ("", "which teacher"),
-        ("--teacher_arch Masternet.py:MasterNet --teacher_pretrained", "which teacher"),
-        ("--teacher_arch resnet18", "would have random weights: give --teacher_pretrained"),
+        ("", "no teacher is given: set --teacher_arch"),
+        ("--teacher_arch Masternet.py:MasterNet --teacher_pretrained", "no teacher is given: set --teacher_arch"),
+        ("--teacher_arch resnet18", "would have random weights: add --teacher_pretrained"),
         ("--teacher_arch resnet18 --teacher_pretrained --teacher_logit_weight -1", "logit-weight is -1.0"),
     ],
 )
@@ -313,10 +313,10 @@ def test_a_student_learns_from_a_training(
     [
         ("train", "--plainnet_struct X(1) --save_dir RUN", "the following arguments are required: --dataset"),
         ("train", "--dataset digits --save_dir RUN", "nothing to train"),
-        ("train", "--dataset digits", "where to? give --save_dir FOLDER"),
+        ("train", "--dataset digits", "no folder for the results is given: add --save_dir FOLDER"),
         ("train", "--dataset digits --save_dir RUN --weight_init zero", "(choose from"),
         ("train", "--dataset digits --save_dir RUN --teacher_arch resnet18", "unrecognized arguments: --teacher_arch"),
-        ("train", "--dataset nowhere --num_classes 3 --plainnet_struct NET --save_dir RUN", "there are no images"),
+        ("train", "--dataset nowhere --num_classes 3 --plainnet_struct NET --save_dir RUN", "there is no data set"),
         ("train", "--dataset digits --plainnet_struct NET --save_dir RUN --epochs 0", "argument --epochs"),
         ("train", "--dataset digits --plainnet_struct NET --save_dir RUN --lr -1", "lr is -4.0"),
         ("ts_train", "--dataset digits --plainnet_struct NET --save_dir RUN", "which teacher?"),
@@ -337,5 +337,5 @@ def test_a_device_that_is_not_there(tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("CUDA is here")
     flags = ["--dataset", "digits", "--plainnet_struct", TINY, "--input_image_size", "8", "--dist_mode", "single"]
-    with pytest.raises(ValueError, match="take --dist_mode auto or cpu"):
+    with pytest.raises(ValueError, match="use --dist_mode auto or cpu"):
         run([*flags, "--save_dir", str(tmp_path / "run")], None, with_teacher=False)

@@ -256,9 +256,11 @@ def test_stages_have_to_be_as_many() -> None:
 
 
 def test_teachers_that_cannot_answer_are_told() -> None:
-    with pytest.raises(TrainingError, match=r"mine cannot look at images of 16 pixels: .*--teacher-size"):
+    with pytest.raises(TrainingError, match=r"mine fails on images of 16 pixels: .*--teacher-size"):
         distilling(Distillation("a teacher"), taught_by(nn.Linear(3, 10)))
-    with pytest.raises(TrainingError, match=r"mine answers with \(1, 3, 16, 16\), expected \(1, 10\)"):
+    with pytest.raises(
+        TrainingError, match=r"mine returns \(1, 3, 16, 16\) for one image, expected logits of shape \(1, 10\)"
+    ):
         distilling(Distillation("a teacher"), taught_by(nn.Identity()))
     broken = student(1, TEACHER)
     nn.init.constant_(broken.fc_linear.bias, float("nan"))
@@ -341,7 +343,7 @@ def test_another_teacher_of_the_same_name_is_refused(tmp_path: Path, teacher_fol
     state = torch.load(teacher / "weights.pt", weights_only=True)
     state["state_dict"]["fc_linear.bias"] += 1
     torch.save(state, teacher / "weights.pt")
-    with pytest.raises(TrainingError, match="is of a training with teacher's weights"):
+    with pytest.raises(TrainingError, match="belongs to a training with teacher's weights"):
         train_structure(job, tmp_path / "run", RunOptions(device="cpu", resume="auto"))
 
 

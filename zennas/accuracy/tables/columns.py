@@ -26,6 +26,6 @@ def table_text(path: Path) -> str:
             content = gzip.decompress(content)
         return content.decode("utf-8-sig")
     except (EOFError, zlib.error, gzip.BadGzipFile, UnicodeDecodeError) as error:
-        raise TableError(f"{path} cannot be read and is no CSV file, plain or gzip: {error}") from None
+        raise TableError(f"{path} is not a CSV file, plain or gzip: {error}") from None
     except OSError as error:
         raise TableError(f"table {path} cannot be read: {error.strerror or error}") from None

@@ -38,11 +38,11 @@ def read_csv(path: str | Path) -> AccuracyTable:
         columns = {i: column for i, name in enumerate(header) if (column := column_named(name)) is not None}
         if not columns:
             raise TableError(
-                f"{place} has no column of accuracies, expected names like cifar10_test or accuracy; "
-                f"it has {', '.join(header)[:200]}"
+                f"{place} has no accuracy column, expected a name like cifar10_test or accuracy; "
+                f"its columns are {', '.join(header)[:200]}"
             )
         if len(set(columns.values())) < len(columns):
-            raise TableError(f"{place} has two columns of one accuracy: {', '.join(header)[:200]}")
+            raise TableError(f"{place} has two columns for the same accuracy: {', '.join(header)[:200]}")
         notations: dict[str, int] = {}
         wanted = [*columns, *([header.index(PARAMS_COLUMN)] if PARAMS_COLUMN in header else [])]
         values: list[list[float]] = []
@@ -53,14 +53,16 @@ def read_csv(path: str | Path) -> AccuracyTable:
                 raise TableError(f"{place}, line {number} has {len(row)} cells, expected {len(header)}")
             notation = row[architecture].strip()
             if not notation or notation in notations:
-                what = f"{notation[:120]!r} again (line {notations[notation]})" if notation else "no architecture"
-                raise TableError(f"{place}, line {number} has {what}, expected one line an architecture")
+                what = (
+                    f"repeats {notation[:120]!r} of line {notations[notation]}" if notation else "has no architecture"
+                )
+                raise TableError(f"{place}, line {number} {what}, expected one line per architecture")
             notations[notation] = number
             values.append([_number(place, number, header[i], row[i]) for i in wanted])
     except csv.Error as error:
-        raise TableError(f"{place} is no CSV file: {error}") from None
+        raise TableError(f"{place} is not a CSV file: {error}") from None
     if not values:
-        raise TableError(f"{place} has no architectures below its first line")
+        raise TableError(f"{place} has no architectures after its header line")
     found = np.asarray(values, dtype=np.float64).T
     accuracies: dict[Column, Floats] = dict(zip(columns.values(), found, strict=False))
     return AccuracyTable(place.name, tuple(notations), accuracies, found[-1] if len(wanted) > len(columns) else None)
@@ -97,8 +99,8 @@ def _architecture_column(path: Path, header: list[str]) -> int:
     if found is not None:
         return found
     raise TableError(
-        f"{path} has no column of architectures, expected one named {' or '.join(ARCHITECTURE_COLUMNS)}; "
-        f"it has {', '.join(header)[:200] or 'none at all'}"
+        f"{path} has no architecture column, expected one named {' or '.join(ARCHITECTURE_COLUMNS)}; "
+        + (f"its columns are {', '.join(header)[:200]}" if any(header) else "it has no columns")
     )
 
 

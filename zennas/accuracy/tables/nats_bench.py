@@ -41,7 +41,7 @@ def read_nats_bench(path: str | Path) -> AccuracyTable:
     """
     place = Path(path)
     if not place.exists():
-        raise TableError(f"{place} is not there, expected NATS-Bench's folder NATS-tss-v1_0-3ffb9-simple")
+        raise TableError(f"{place} does not exist, expected NATS-Bench's folder NATS-tss-v1_0-3ffb9-simple")
     package = _package()
     fast = place.is_dir()
     try:

@@ -22,8 +22,7 @@ IMAGENET = register(
         1000,
         None,
         USUAL,
-        how_to_get="unpack ILSVRC2012 there as train/CLASS/*.JPEG and val/CLASS/*.JPEG (it is had from its makers, on "
-        "request)",
+        how_to_get="unpack ILSVRC2012 there as train/CLASS/*.JPEG and val/CLASS/*.JPEG (request it from image-net.org)",
         open=imagenet,
         folder="~/data/imagenet",
         synonyms=("imagenet1k",),

@@ -11,6 +11,6 @@ register(
         120,
         16,
         Usual(normalisation=None, crop="shift", flip=True, policy="imagenet"),
-        how_to_get="make an .npz archive of its images, and name that",
+        how_to_get="make an .npz archive of its images, and give its path",
     )
 )

@@ -32,7 +32,7 @@ def session_of(content: bytes) -> FileAnswers:
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions have no common class of their own
-        raise ExportError(f"onnxruntime does not take the file: {first_line(error)}") from error
+        raise ExportError(f"onnxruntime cannot load the file: {first_line(error)}") from error
 
     def answers(images: NDArray[np.float32]) -> NDArray[np.float32]:
         found: NDArray[np.float32] = session.run([OUTPUT], {INPUT: images})[0]

@@ -28,7 +28,7 @@ USUAL_BATCH = 8
 
 class Engine:
     name = "tensorrt"
-    summary = "a TensorRT engine, built on the GPU that it is for"
+    summary = "TensorRT engine, built for the GPU of this machine"
     options: Mapping[str, Option] = {
         "precision": Option("fp16", tuple(LIMITS)),
         "max_batch": Option(32, range(1, 4097)),
@@ -101,10 +101,10 @@ class _Loaded:
             self._runtime = tensorrt.Runtime(tensorrt.Logger(tensorrt.Logger.ERROR))  # has to outlive the engine
             self._engine = self._runtime.deserialize_cuda_engine(content)
         except (RuntimeError, TypeError) as error:
-            raise ExportError(f"TensorRT does not load the engine that it built: {first_line(error)}") from error
+            raise ExportError(f"TensorRT cannot load the engine that it built: {first_line(error)}") from error
         self._context = self._engine and self._engine.create_execution_context()
         if self._context is None:
-            raise ExportError("TensorRT does not load the engine that it built: its log says why")
+            raise ExportError("TensorRT cannot load the engine that it built: see its log above")
         self._stream = torch.cuda.Stream()  # not the default one, on which TensorRT synchronises with every launch
 
     def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -113,12 +113,12 @@ class _Loaded:
         with torch.cuda.stream(self._stream):
             batch = torch.from_numpy(images).contiguous().cuda()
             if not self._context.set_input_shape(INPUT, tuple(batch.shape)):
-                raise ExportError(f"the engine does not take a batch of shape {tuple(batch.shape)}")
+                raise ExportError(f"the engine does not accept a batch of shape {tuple(batch.shape)}")
             logits = torch.empty(tuple(self._context.get_tensor_shape(OUTPUT)), device="cuda")
             self._context.set_tensor_address(INPUT, batch.data_ptr())
             self._context.set_tensor_address(OUTPUT, logits.data_ptr())
             if not self._context.execute_async_v3(self._stream.cuda_stream):
-                raise ExportError("TensorRT did not run the network: its log says why")
+                raise ExportError("TensorRT failed to run the network: see its log above")
         self._stream.synchronize()
         found: NDArray[np.float32] = logits.cpu().numpy()
         return found

@@ -1,1 +1,1 @@
-"""What trainings minimise, one file each: `base.py` says what an objective is, and finds them all."""
+"""Training objectives, one file each; `base.py` defines what an objective is and registers them."""

@@ -1,7 +1,7 @@
-"""What a training minimises: a module around the network, from images and targets to losses. Imports torch.
+"""Training objectives: modules around the network that turn images and targets into losses. Imports torch.
 
-Each stands in a file of this folder, or in an installed distribution (entry points of `zennas.training_objectives`),
-and adds itself to `OBJECTIVES`; `--objective NAME` chooses it.
+An objective lives in a file of this folder, or in an installed distribution with an entry point in the group
+`zennas.training_objectives`. It adds itself to `OBJECTIVES`, and `--objective NAME` selects it.
 """
 
 from __future__ import annotations
@@ -19,31 +19,36 @@ if TYPE_CHECKING:
 
 
 class Losses(NamedTuple):
-    """total: what is minimised; logits: (n, classes) of the network that is trained."""
+    """Output of an objective. total: the loss to minimise; logits: those of the trained network, (n, classes)."""
 
     total: Tensor
     logits: Tensor
 
 
 class Objective(nn.Module):
-    """From images (n, 3, R, R), normalised, and targets, labels (n,) or probabilities (n, classes), to `Losses`.
+    """A module from normalised images (n, 3, R, R) and targets to `Losses`.
 
-    network: what is trained and kept; weights beside it are trained and left behind.
+    Targets are labels (n,) or probabilities (n, classes). network: the network to train and store; other weights of the
+    module are trained with it but not stored in the result.
     """
 
     network: MasterNet
 
     @property
     def fingerprint(self) -> str:
-        """Of what decides the loss besides settings and images; a training goes on with what it began with."""
+        """A hash of everything else that decides the loss, such as a teacher's weights; a training resumes only with
+        an equal one.
+        """
         return ""
 
 
 class MakeObjective(Protocol):
-    """What the registry holds."""
+    """A function that makes an objective; the registry contains such functions."""
 
     def __call__(self, network: MasterNet, job: TrainingJob, shown: Shown) -> Objective:
-        """The objective of a training; the network sees images as `shown`. Raises TrainingError."""
+        """Return the objective. shown: how images are prepared for the network. Raises TrainingError if it does not
+        fit the job.
+        """
 
 
 OBJECTIVES: Registry[MakeObjective] = Registry(

@@ -30,30 +30,31 @@ if TYPE_CHECKING:
     from zennas.training.job import TrainingJob
 
 _GAIN = 1e-4
-"""Of projections at the beginning: their outputs are small, so that the student is shaken little while they learn."""
+"""Initial gain of projections; their outputs are small, so that they disturb the student little while they learn."""
 _BN_EPS = 1e-3
 
 
 def distilling(network: MasterNet, job: TrainingJob, shown: Shown) -> Distilling:
-    """The objective of a student `network` that sees images as `shown`; projections are drawn from torch's generator.
+    """Return the objective for a student `network`; its projections are drawn from torch's global generator.
 
-    Raises what `teacher_of` raises, RecipeError without a teacher, and TrainingError where the teacher and the student
-    do not go together.
+    shown: how images are prepared for the student. Raises RecipeError if the job has no teacher, TrainingError if
+    teacher and student do not fit together, and the errors of `teacher_of`.
     """
     settings = job.distillation
     if settings is None:
-        raise RecipeError("the objective distillation needs a teacher: say which with --teacher")
+        raise RecipeError("the objective distillation needs a teacher: name one with --teacher")
     path = None if settings.checkpoint is None else Path(settings.checkpoint)
-    with torch.random.fork_rng(devices=[]):  # how a teacher is made decides nothing about the projections
+    with torch.random.fork_rng(devices=[]):  # creating the teacher must not affect the projections
         teacher = teacher_of(settings.teacher, path, settings.resolution, shown)
     return Distilling(network, teacher, settings, shown, job.recipe.label_smoothing)
 
 
 class Distilling(Objective):
-    """network: the student. projections: of its stages, 1×1, trained with it and left behind.
+    """The loss of a student with a teacher.
 
-    The teacher is no part of this module, so that it is neither trained, kept, nor shared among processes; it follows
-    to devices and memory formats.
+    network: the student. projections: 1×1 projections of its stages, trained with it but not stored in the result.
+    The teacher is not a submodule, so it is neither trained, stored nor synchronised among processes, but it moves with
+    this module to devices and memory formats.
     """
 
     _scale: Tensor
@@ -73,7 +74,7 @@ class Distilling(Objective):
         if settings.logit_weight and teacher.num_classes != network.num_classes:
             raise TrainingError(
                 f"the teacher {teacher.name} has {teacher.num_classes} classes, the student {network.num_classes}: "
-                "choose a teacher of the same images, or learn from features alone with --logit-weight 0"
+                "choose a teacher with equally many, or learn from features alone with --logit-weight 0"
             )
         self._ask, theirs = _met(teacher, self._ratio)
         if self._ratio is not None:
@@ -83,7 +84,7 @@ class Distilling(Objective):
 
     @property
     def fingerprint(self) -> str:
-        """Of the teacher's weights."""
+        """A hash of the teacher's weights."""
         found = sha256()
         for name, weights in self._teacher.module.state_dict().items():
             found.update(name.encode())
@@ -112,20 +113,23 @@ class Distilling(Objective):
         return self._ask(shown)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Distilling:
-        """What `to`, `cuda` and the like call."""
+        """Called by `to`, `cuda` and similar methods; applies `fn` to the teacher too."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch gives it no types
         self._teacher.module._apply(fn, recurse)
         return self
 
 
 def divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """T² · KL(softmax(teacher / T) ‖ softmax(student / T)), the mean over images; of logits (n, classes)."""
+    """Return T² · KL(softmax(teacher / T) ‖ softmax(student / T)) of logits (n, classes), averaged over images."""
     mine, theirs = (F.log_softmax(logits.float() / temperature, dim=1) for logits in (student, teacher))
     return F.kl_div(mine, theirs, reduction="batchmean", log_target=True) * temperature**2
 
 
 def distance(student: Tensor, teacher: Tensor, clip: float | None = None) -> Tensor:
-    """Smooth L1 between features (n, C, H, W), the teacher's clipped, and interpolated to the student's size."""
+    """Return the smooth L1 loss between features (n, C, H, W).
+
+    The teacher's features are clipped to ± `clip` and interpolated to the student's size.
+    """
     wanted = teacher.float() if clip is None else teacher.float().clamp(-clip, clip)
     if wanted.shape[2:] != student.shape[2:]:
         wanted = F.interpolate(wanted, size=student.shape[2:], mode="bilinear", align_corners=False)
@@ -133,7 +137,7 @@ def distance(student: Tensor, teacher: Tensor, clip: float | None = None) -> Ten
 
 
 def _conversion(given: Shown, wanted: Shown) -> tuple[Tensor, Tensor]:
-    """Scale and shift, (3, 1, 1) each, from images normalised as `given` to such as are `wanted`."""
+    """Scale and shift, (3, 1, 1) each, that convert images from the normalisation of `given` to that of `wanted`."""
     mean, std, its_mean, its_std = (
         torch.tensor(values, dtype=torch.float64).view(3, 1, 1)
         for one in (given.normalisation, wanted.normalisation)
@@ -144,22 +148,25 @@ def _conversion(given: Shown, wanted: Shown) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def _met(teacher: Teacher, ratio: int | None) -> tuple[Staged, list[int]]:
-    """The teacher's stages and their channels, found by showing it one image. Raises TrainingError."""
+    """The teacher's stages and their channels, found by running it on one image. Raises TrainingError if it fails."""
     side = teacher.shown.resolution
     images = torch.zeros(1, 3, side, side)
     try:
         ask = Staged(teacher.module, ratio, images)
         features, answers = ask(images)
-    except Exception as error:  # of anybody's module
+    except Exception as error:  # the module may be anything
         what = " ".join(str(error).split())[:200] or type(error).__name__
         raise TrainingError(
-            f"the teacher {teacher.name} cannot look at images of {side} pixels: {what}; choose another --teacher-size"
+            f"the teacher {teacher.name} fails on images of {side} pixels: {what}; choose another --teacher-size"
         ) from None
     if not isinstance(answers, Tensor) or answers.shape != (1, teacher.num_classes):
         found = tuple(answers.shape) if isinstance(answers, Tensor) else type(answers).__name__
-        raise TrainingError(f"the teacher {teacher.name} answers with {found}, expected (1, {teacher.num_classes})")
+        raise TrainingError(
+            f"the teacher {teacher.name} returns {found} for one image, expected logits of shape "
+            f"(1, {teacher.num_classes})"
+        )
     if not all(bool(torch.isfinite(x).all()) for x in (*features, answers)):
-        raise TrainingError(f"the teacher {teacher.name} answers with values that are not finite: choose another")
+        raise TrainingError(f"the outputs of the teacher {teacher.name} are not finite: choose another")
     return ask, [feature.shape[1] for feature in features]
 
 
@@ -175,14 +182,14 @@ def _own_stages(network: MasterNet, ratio: int, resolution: int) -> list[int]:
 def _check_stages(mine: list[int], theirs: list[int], name: str, ratio: int) -> None:
     if not mine or len(mine) != len(theirs):
         raise TrainingError(
-            f"from a down-sampling of {ratio} on, the student has {len(mine)} stages and the teacher {name} "
-            f"{len(theirs)}, expected equally many: choose another --downsample-ratio, or --feature-weight 0"
+            f"from a down-sampling of {ratio} on, the student has {len(mine)} stages and the teacher {name} has "
+            f"{len(theirs)}, expected equal numbers: choose another --downsample-ratio, or --feature-weight 0"
         )
 
 
 def _projection(inputs: int, outputs: int, settings: Distillation) -> nn.Sequential:
-    """From the student's channels to the teacher's."""
-    conv = nn.Conv2d(inputs, outputs, 1, bias=not settings.proj_bn)  # batch-norm would take a bias away again
+    """A projection from the student's number of channels to the teacher's."""
+    conv = nn.Conv2d(inputs, outputs, 1, bias=not settings.proj_bn)  # batch-norm would cancel a bias
     nn.init.normal_(conv.weight, std=_GAIN / math.sqrt(inputs))
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)

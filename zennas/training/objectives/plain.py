@@ -30,9 +30,12 @@ class Plain(Objective):
 
 
 def plain(network: MasterNet, job: TrainingJob, shown: Shown) -> Plain:
-    """For the registry. Raises RecipeError where there is a teacher, who would have nothing to say."""
+    """Return the objective for a job without a teacher. Raises RecipeError if the job has one."""
     if job.distillation is not None:
-        raise RecipeError(f"the objective plain has no teacher, and {job.distillation.teacher} is given: leave one out")
+        raise RecipeError(
+            f"the objective plain uses no teacher, but {job.distillation.teacher} is given: leave out --objective or "
+            "--teacher"
+        )
     return Plain(network, job.recipe.label_smoothing)
 
 
