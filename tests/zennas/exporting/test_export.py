@@ -199,7 +199,7 @@ def test_batches_are_as_large_as_the_file_takes(model: Path, most: int | None) -
 MISUSE: dict[str, tuple[list[str], str, int]] = {
     "unknown format": (["RUN", "--format", "onxn"], "unknown export format 'onxn' (did you mean onnx", 2),
     "unknown name": (["zennet_nothing"], "zennet_nothing", 2),
-    "untrained": (["EMPTY"], "holds no trained weights", 1),
+    "untrained": (["EMPTY"], "contains no trained weights", 1),
     "other classes": (["RUN", "--dataset", "FEW"], "has 10 classes, but", 1),
     "other names": (["NAMED", "--dataset", "MANY"], "class 0 of", 1),
     "no data set": (["RUN", "--dataset", "nowhere"], "there is no data set 'nowhere'", 1),
