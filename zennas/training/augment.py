@@ -51,7 +51,7 @@ def moved(x: Tensor, draws: Tensor, moves: Moves) -> Tensor:
 
 
 def erased(x: Tensor, draws: Tensor, moves: Moves) -> Tensor:
-    """Return normalised images (n, C, R, R), some with a rectangle set to zero, which is the mean. draws: (n, `DRAWS`)."""
+    """Return normalised images (n, C, R, R), some with a rectangle set to zero, the mean. draws: (n, `DRAWS`)."""
     if not moves.erase:
         return x
     n, _, height, width = x.shape

@@ -81,7 +81,7 @@ def processes(device: str) -> Iterator[Group]:
 
 
 def synchronise_norms(network: nn.Module, group: Group) -> None:
-    """Replace the network's batch-norms by ones that use the images of all processes; names of weights do not change."""
+    """Replace the network's batch-norms by ones over the images of all processes; names of weights do not change."""
     if group.world == 1:
         return
     if group.device.type == "cuda":

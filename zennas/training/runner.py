@@ -51,7 +51,7 @@ def train_structure(
 
     The folder receives the settings as TOML (`zennas train --config` repeats the training from them), the weights (a
     state dict that `torch.load` reads with `weights_only=True`), the history as CSV, a card with everything that
-    decided the result, and a checkpoint while the training runs. On a CPU, equal arguments give equal weights, even if the
+    decided the result, and a checkpoint during the training. On a CPU, equal arguments give equal weights, even if the
     training is killed and resumed; on CUDA they differ slightly, as cuDNN sums in varying order.
     Raises TrainingError if the training cannot start or continue, DataError if images are missing or corrupt,
     DeviceError if the device does not exist, StructureError if the network does not fit the resolution, CheckpointError

@@ -45,8 +45,8 @@ class State:
     """A training at some step.
 
     average: the moving average of the weights, if there is one. sums: of loss, correct answers and images in the
-    current epoch, (3,) in float64. step: number of finished steps. seconds: time of the finished epochs. skipped: messages
-    about corrupt images, and how often each image was skipped.
+    current epoch, (3,) in float64. step: number of finished steps. seconds: time of the finished epochs. skipped:
+    messages about corrupt images, and how often each was skipped.
     """
 
     objective: Objective
