@@ -153,7 +153,7 @@ def accuracies(
     skip_corrupt: bool,
     progress: WorkProgress,
 ) -> Accuracies:
-    """Measure the accuracies of the network and of the file. Raises DataError if an image is corrupt and not skipped."""
+    """Measure the accuracies of the network and of the file. Raises DataError if an image is corrupt."""
     import torch
 
     from zennas.accuracy.protocol import Evaluator

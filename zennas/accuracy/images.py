@@ -35,10 +35,10 @@ class Sets:
 def needed(model: TrainedModel, calibrated: bool, dataset: str | None, folder: Path | None) -> Sets:
     """Open the images that an export needs.
 
-    calibrated: whether the format needs calibration; without a name, it uses the data set that the model was trained on,
-    if that is on this machine. dataset, folder: as in `open_set`.
-    Raises DataError if images are missing or have other classes, or if there are none for calibration; WrongSettingError
-    if `folder` is given for a data set that takes none.
+    calibrated: whether the format needs calibration; without a name, it uses the data set that the model was trained
+    on, if that is on this machine. dataset, folder: as in `open_set`.
+    Raises DataError if images are missing or have other classes, or if there are none for calibration;
+    WrongSettingError if `folder` is given for a data set that takes none.
     """
     own = usual_dataset(model) if model.facts.get("dataset") else None
     name = dataset if dataset is not None else own if folder is not None or (calibrated and _is_here(own)) else None
