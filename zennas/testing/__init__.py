@@ -6,7 +6,7 @@
         check_proxy("mine")
 
 Each `check_…` takes the name of a registered part and checks the contracts of its kind, which are listed in `CONTRACTS`
-of the module for that kind. It raises AssertionError if a contract is broken, and returns the reasons for contracts that
+of the module for that kind. It raises AssertionError if a contract is broken, and returns the reasons why any contracts
 could not be checked on this machine. pytest is not required.
 """
 
@@ -23,7 +23,10 @@ __all__ = ["check_backend", "check_block", "check_dataset", "check_export_format
 
 
 def check_block(kind: str) -> list[str]:
-    """Check a block of `PlainNet`: text, cost, module and score agree. Raises AssertionError if they do not."""
+    """Check a block of `PlainNet`: text, cost, module and score agree.
+
+    Returns the reasons for what could not be checked. Raises AssertionError if a contract is broken.
+    """
     from PlainNet.blocktype import block_type
     from zennas.testing.blocks import CONTRACTS
 
