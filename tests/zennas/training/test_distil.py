@@ -250,7 +250,7 @@ def test_stages_have_to_be_as_many() -> None:
         TrainingError, match=r"of 2 on, the student has 2 stages and the teacher mine has 3, .*--downsample-ratio"
     ):
         distilling(FEATURES, taught_by(deeper))
-    with pytest.raises(TrainingError, match=r"the student has 0 stages and the teacher mine 0"):
+    with pytest.raises(TrainingError, match=r"the student has 0 stages and the teacher mine has 0"):
         distilling(replace(FEATURES, ratio=64), taught_by(deeper))
     distilling(replace(FEATURES, feature_weight=0), taught_by(deeper))(*batch())
 
