@@ -285,7 +285,7 @@ def test_a_network_is_timed_with_zen_nas_s_flags(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["evolution_search.py", "--save_dir", "X", "--budget_latency", "fast"], "'fast' is no number"),
+        (["evolution_search.py", "--save_dir", "X", "--budget_latency", "fast"], "'fast' is not a number"),
         (
             ["evolution_search.py", "--save_dir", "X", "--budget_latency", "1e-4", "--budget_latency", "1e-3"],
             "2 budgets of latency and 0 latency back ends",

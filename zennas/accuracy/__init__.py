@@ -1,5 +1,5 @@
-"""How accurate a network is: measured on images, compared with another, or looked up in a table.
+"""Accuracy of networks: measured on images, compared with an exported file, or read from a table.
 
-`evaluation.py` is what people call, `protocol.py` counts, `images.py` chooses images to check exported files with,
-`comparison.py` holds a file against its network, `tables/` reads accuracies that somebody has measured.
+`evaluation.py` evaluates a trained model, `protocol.py` counts correct answers, `images.py` chooses the images for
+exported files, `comparison.py` compares a file with its network, and `tables/` reads published accuracies.
 """

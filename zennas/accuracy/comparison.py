@@ -1,4 +1,4 @@
-"""Does a file compute what the network computes: logits of the same images, and accuracies of the same set."""
+"""Comparison of an exported file with its network: logits of the same images, and accuracies on the same set."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     Network = Callable[[Tensor], Tensor]
 
 BATCHES = (1, 2, 5)
-"""The sizes of the batches that a file is checked with, each image in one of them."""
+"""Sizes of the batches that a file is checked with; each image is in one of them."""
 IMAGES = sum(BATCHES)
 
 FileAnswers = Callable[["NDArray[np.float32]"], "NDArray[np.float32]"]
-"""From normalised images (n, 3, R, R) to logits (n, classes), as an exported file gives them."""
+"""A function from normalised images (n, 3, R, R) to logits (n, classes) that runs an exported file."""
 
 
 class ComparisonError(ZennasError, RuntimeError):
-    """A file that does not compute what its network computes."""
+    """A file does not compute what its network computes."""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """How far logits may be from PyTorch's, as a share of the root mean square of those.
+    """How far a file's logits may differ from PyTorch's, as a share of the root mean square of PyTorch's.
 
-    of: the "largest" difference of a logit, or the root mean square ("rms") of all.
+    of: what is limited, the "largest" difference of any logit or the root mean square ("rms") of all differences.
     """
 
     of: Literal["largest", "rms"]
@@ -48,9 +48,10 @@ class Limit:
 
 @dataclass(frozen=True)
 class Check:
-    """How far logits are from PyTorch's, as shares of the root mean square of those.
+    """How far a file's logits differ from PyTorch's, as shares of the root mean square of PyTorch's.
 
-    largest: difference of one logit. rms: root mean square of all. source: of the images.
+    largest: largest difference of any logit. rms: root mean square of all differences. images: their number. batches:
+    sizes of the batches. source: where the images come from.
     """
 
     largest: float
@@ -66,7 +67,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Accuracies:
-    """In per cent of the same images: PyTorch's in float32, the file's, and how often both say the same class."""
+    """Accuracies of the network in PyTorch (float32) and of the file on the same images.
+
+    agreement: percentage of images for which both predict the same class.
+    """
 
     dataset: str
     images: int
@@ -88,9 +92,10 @@ class Accuracies:
 def checked(
     model: TrainedModel, answers: FileAnswers, images: NDArray[np.float32], source: str, limit: Limit, most: int | None
 ) -> Check:
-    """Compare the file's logits with those of the network as it was trained, batch-norm unfolded.
+    """Compare the file's logits with those of the network as it was trained, without folding batch-norm.
 
-    images: (`IMAGES`, 3, R, R). most: images that the file takes at a time. Raises ComparisonError beyond the limit.
+    images: (`IMAGES`, 3, R, R). most: largest batch that the file accepts, None for any. Raises ComparisonError if the
+    logits differ by more than the limit, have another shape, or the network's own logits are not finite.
     """
     import torch
 
@@ -123,7 +128,7 @@ def checked(
 
 
 def _sizes(count: int, most: int | None) -> Iterator[int]:
-    """`BATCHES`, as far as the images and the file allow, and what is left."""
+    """The sizes in `BATCHES`, reduced to the number of images and to the largest batch of the file."""
     for size in BATCHES:
         while size > 0 and count > 0:
             now = min(size, count, most or size)
@@ -132,7 +137,7 @@ def _sizes(count: int, most: int | None) -> Iterator[int]:
 
 
 def _largest(logits: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """The largest difference, by the root mean square of what is expected; infinite if one is no number."""
+    """The largest difference divided by the root mean square of the expected logits; infinite if one is not finite."""
     if not np.isfinite(logits).all():
         return math.inf
     most = float(np.abs(logits.astype(np.float64) - expected).max())
@@ -148,7 +153,7 @@ def accuracies(
     skip_corrupt: bool,
     progress: WorkProgress,
 ) -> Accuracies:
-    """The network's accuracy and the file's. Raises DataError."""
+    """Measure the accuracies of the network and of the file. Raises DataError if an image is corrupt."""
     import torch
 
     from zennas.accuracy.protocol import Evaluator
@@ -165,7 +170,7 @@ def accuracies(
 
 
 class _Remembering:
-    """A network that keeps which class it said of each image."""
+    """A network that remembers the class that it predicted for each image."""
 
     def __init__(self, network: Network) -> None:
         self._network = network

@@ -1,7 +1,7 @@
-"""Evaluating a trained model as people ask for it: `zennas eval`, val.py, `zennas.evaluate(…)`.
+"""Evaluation of a trained model, for `zennas eval`, val.py and `zennas.evaluate(…)`.
 
-Here is decided what on, in which precision and where; `protocol.py` has the protocol and counts. Imports torch when
-something is evaluated.
+This module chooses the data set, the precision and the device; `protocol.py` implements the protocol and counts. torch
+is imported when a model is evaluated.
 """
 
 from __future__ import annotations
@@ -27,18 +27,20 @@ if TYPE_CHECKING:
     from zennas.named.models import TrainedModel
 
 _IMAGES_A_WORKER = 1000
-"""Fewer do not pay for its start, which takes seconds."""
+"""Fewer images per worker do not make up for its start, which takes seconds."""
 
 
 class EvaluationError(ZennasError, RuntimeError):
-    """An evaluation that cannot go on."""
+    """An evaluation cannot continue."""
 
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """top1, top5: per cent of `images`. resolution: side of the network's input in pixels; crop: of the protocol for
-    photographs, None where images were only resized. skipped: what is wrong with the images that were left out.
-    note: what makes the figures doubtful.
+    """The accuracy of a model on a data set, with the conditions under which it was measured.
+
+    top1, top5: in percent of `images`, the number of evaluated images. resolution: side of the network's input in
+    pixels. crop: side in pixels of the centre crop of photographs, None if images were only resized. skipped: messages
+    about corrupt images that were left out. note: a reason to doubt the result, None if there is none.
     """
 
     model: str
@@ -67,9 +69,11 @@ def evaluate_model(
     settings: EvaluationSettings = EvaluationSettings(),
     progress: AccuracyProgress | None = None,
 ) -> EvaluationResult:
-    """Accuracy on the test images of a data set, see `zennas.data.open_set`; None for the one that the model is for.
+    """Measure the accuracy of a model on the test images of a data set, and move its network to the device.
 
-    The model's network is moved to the device. Raises DataError, WrongSettingError, DeviceError, EvaluationError.
+    dataset, data_folder: as in `zennas.data.open_set`; by default the data set that the model is for.
+    Raises DataError if images are missing, corrupt or of other classes, WrongSettingError if a setting does not fit,
+    DeviceError if the device does not exist, EvaluationError if logits are not finite or memory runs out.
     """
     import torch
 
@@ -79,7 +83,7 @@ def evaluate_model(
 
     device = device_of(settings.device)
     if dataset is None and data_folder is None and model.facts.get("data_folder"):
-        data_folder = Path(model.facts["data_folder"])  # where its training found them
+        data_folder = Path(model.facts["data_folder"])  # the folder used in its training
     images = _images(model, dataset, data_folder)
     note = doubt_about_classes(model, images)
     shown = _shown(model, settings.resolution)
@@ -128,14 +132,14 @@ def _shown(model: TrainedModel, resolution: int | None) -> Shown:
 
 
 def _workers(images: ImageSet, wanted: int | None) -> int:
-    """At most one a core; none for images that are decoded already."""
+    """The number of workers: at most one per core; none for images in memory."""
     if images.pixels is not None:
         return 0
     return min(cores(), min(8, len(images) // _IMAGES_A_WORKER) if wanted is None else wanted)
 
 
 def _checked(network: torch.nn.Module, name: str, device: torch.device, precision: str) -> Answers:
-    """The network's answers, which have to be numbers: of the largest of a NaN one class would be right."""
+    """The network, with a check that its logits are finite: the index of the largest NaN would count as a class."""
     import torch
 
     def answers(images: torch.Tensor) -> torch.Tensor:

@@ -1,6 +1,6 @@
-"""Images to check, calibrate and measure with, as a model wants to be shown them. torch is imported when they are.
+"""Images for checking, calibrating and measuring exported files, prepared for a model. Reading them imports torch.
 
-Calibration sees training images only: the accuracy of what was calibrated is measured on the test images.
+Calibration uses training images only; the accuracy of a calibrated file is measured on the test images.
 """
 
 from __future__ import annotations
@@ -26,17 +26,19 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Sets:
-    """What an export looks at. test: to measure accuracies with; train: to calibrate with; None for not at all."""
+    """The images that an export uses. test: for measuring accuracy; train: for calibration; None if not needed."""
 
     test: ImageSet | None = None
     train: ImageSet | None = None
 
 
 def needed(model: TrainedModel, calibrated: bool, dataset: str | None, folder: Path | None) -> Sets:
-    """The sets that were asked for; to calibrate with, else the model's own where it is on this machine.
+    """Open the images that an export needs.
 
-    Raises DataError for images that are not there or show other classes, and where there is nothing to calibrate with;
-    WrongSettingError for a folder that no set is in.
+    calibrated: whether the format needs calibration; without a name, it uses the data set that the model was trained
+    on, if that is on this machine. dataset, folder: as in `open_set`.
+    Raises DataError if images are missing or have other classes, or if there are none for calibration;
+    WrongSettingError if `folder` is given for a data set that takes none.
     """
     own = usual_dataset(model) if model.facts.get("dataset") else None
     name = dataset if dataset is not None else own if folder is not None or (calibrated and _is_here(own)) else None
@@ -71,7 +73,7 @@ def _is_here(name: str | None) -> bool:
 
 
 def opened(name: str, split: Split, folder: Path | None, model: TrainedModel) -> ImageSet:
-    """The images of one part. Raises DataError, also where they show other classes than the model tells apart."""
+    """Open one part of a data set. Raises DataError if it is missing, or its classes are not those of the model."""
     images = open_set(name, split, folder)
     doubt = doubt_about_classes(model, images)
     if doubt is not None:
@@ -80,14 +82,17 @@ def opened(name: str, split: Split, folder: Path | None, model: TrainedModel) ->
 
 
 def spread(images: ImageSet, count: int) -> list[int]:
-    """The numbers of `count` images, or of all where there are fewer, evenly from the whole set."""
+    """Return the indices of `count` images, or of all if there are fewer, spread evenly over the set."""
     return list(np.linspace(0, len(images) - 1, min(count, len(images))).astype(int).tolist())
 
 
 def batches(
     images: ImageSet, rows: list[int], shown: Shown, size: int = BATCH, skip_corrupt: bool = False
 ) -> Iterator[NDArray[np.float32]]:
-    """Those images, normalised, (n, 3, R, R) with n at most `size`. Raises DataError."""
+    """Yield the images with the indices `rows`, normalised, as batches (n, 3, R, R) with n up to `size`.
+
+    Raises DataError if an image is corrupt and must not be skipped.
+    """
     import torch
 
     from zennas.data.loading import Loader, in_batches
@@ -102,7 +107,7 @@ def batches(
 
 
 class Calibration:
-    """Images to calibrate with, in batches; `seen` is how many there were, when they have been gone through."""
+    """Images for calibration, as an iterable of batches (n, 3, R, R). `seen` is the number of images given so far."""
 
     def __init__(self, images: ImageSet, count: int, shown: Shown, size: int, skip_corrupt: bool) -> None:
         self.name = images.name
@@ -116,5 +121,5 @@ class Calibration:
 
 
 def noise(count: int, resolution: int) -> NDArray[np.float32]:
-    """Where there are no images: numbers of the mean and spread that normalised ones have, (count, 3, R, R)."""
+    """Return random numbers with the mean and deviation of normalised images, (count, 3, R, R), as a substitute."""
     return np.random.default_rng(0).standard_normal((count, 3, resolution, resolution), dtype=np.float32)

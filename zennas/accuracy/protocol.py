@@ -1,8 +1,8 @@
-"""Top-1 and top-5 accuracy of a network, or of anything else that answers with logits. Imports torch.
+"""Top-1 and top-5 accuracy of a network, or of any function that returns logits. Imports torch.
 
-The protocol is Zen-NAS's: photographs are resized so that the short side is crop / 0.875 (bicubic), a square of that
-size is cut from the centre, and it is interpolated to the network's resolution (bilinear); images of a set that are
-all of one small size are only interpolated.
+The protocol is Zen-NAS's. Photographs are resized so that the short side is crop / 0.875 (bicubic), a square of that
+size is cut from the centre, and it is interpolated to the network's resolution (bilinear). Small images, all of one
+size, are only interpolated.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from zennas.data.loading import Loader, in_batches
 from zennas.data.preparation import Normaliser, memory_format, view_of
 
 Answers = Callable[[Tensor], Tensor]
-"""From normalised images (n, 3, R, R) to logits (n, classes): a module in evaluation mode, say."""
+"""A function from normalised images (n, 3, R, R) to logits (n, classes), such as a module in evaluation mode."""
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """In per cent of `images`. skipped: what is wrong with the images that were left out."""
+    """Top-1 and top-5 accuracy in percent of `images`. skipped: messages about corrupt images that were left out."""
 
     top1: float
     top5: float
@@ -40,9 +40,10 @@ class Accuracy:
 
 
 class Evaluator:
-    """Measures networks on one set of images, again and again; workers stay.
+    """Measures the accuracy of networks on one set of images; its workers persist between calls.
 
-    rank, world: which share of the images is looked at here. dtype: of the images shown.
+    rank, world: this process evaluates every `world`-th image, starting at number `rank`. dtype: type of the images
+    that the network gets.
     """
 
     def __init__(
@@ -67,7 +68,12 @@ class Evaluator:
 
     @torch.no_grad()
     def count(self, answers: Answers, progress: AccuracyProgress | None = None) -> tuple[Tensor, tuple[str, ...]]:
-        """Images right at first, right among five, and seen, as a tensor (3,) in float64; and what was skipped."""
+        """Return counts and messages about skipped images.
+
+        The counts are images correct by top-1, images correct by top-5, and all images, as a tensor (3,) in float64.
+
+        Raises DataError if an image is corrupt and must not be skipped.
+        """
         counts = torch.zeros(3, dtype=torch.float64)
         skipped: list[str] = []
         for batch in self._loader(self._plan):
@@ -83,7 +89,7 @@ class Evaluator:
         return counts, tuple(skipped)
 
     def __call__(self, answers: Answers, progress: AccuracyProgress | None = None) -> Accuracy:
-        """Raises DataError where no image could be read, or one is corrupt and must not be skipped."""
+        """Return the accuracy. Raises DataError if no image can be read, or one is corrupt and must not be skipped."""
         began = time.monotonic()
         counts, skipped = self.count(answers, progress)
         return as_accuracy(counts, skipped, time.monotonic() - began)

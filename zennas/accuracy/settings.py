@@ -1,4 +1,4 @@
-"""How a trained model is evaluated: what `zennas eval` and `zennas.evaluate(…)` are told."""
+"""Settings of `zennas eval` and `zennas.evaluate(…)`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.settings import check, setting
 
 PRECISIONS = ("fp32", "bf16", "fp16", "mixed")
-"""Of weights and images; "mixed" keeps the weights in fp32 and computes in fp16 where that is safe, as Apex does."""
+"""Precisions of weights and images; "mixed" keeps weights in fp32 and computes in fp16 where that is safe."""
 
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """How a trained model is evaluated; each field says what it is. Raises WrongSettingError.
+    """How a trained model is evaluated. The help text of each field describes it.
 
-    workers: None for as many as pay. resolution: of the network, None for its own.
+    workers: None chooses a suitable number. resolution: side of the input in pixels, None for the model's own.
+    Raises WrongSettingError if a value is out of range.
     """
 
     batch_size: int = setting(256, "Images per batch; affects only time and memory.", least=1)

@@ -1,4 +1,4 @@
-"""Which images suit a model: the data set that it is for, where that is looked for, and whether classes agree."""
+"""Which images suit a model: the data set that it is for, the folder of the data set, and whether classes agree."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def usual_dataset(model: TrainedModel) -> str:
-    """The data set that a model is for, by what is known of it. Raises WrongSettingError."""
+    """Return the name of the data set that a model is for. Raises WrongSettingError if it is not known."""
     named = model.facts.get("dataset")
     if isinstance(named, str) and named:
         known = known_dataset(named)
@@ -27,7 +27,7 @@ def usual_dataset(model: TrainedModel) -> str:
 
 
 def check_folder(name: str | None, data_folder: Path | None) -> None:
-    """Raises WrongSettingError for a folder that the data set of that name is not looked for in."""
+    """Raises WrongSettingError if a folder is given for a data set that takes none."""
     known = None if name is None else known_dataset(name)
     if data_folder is None or (known is not None and known.folder is not None):
         return
@@ -39,16 +39,16 @@ def check_folder(name: str | None, data_folder: Path | None) -> None:
 
 
 def doubt_about_classes(model: TrainedModel, images: ImageSet) -> str | None:
-    """What is doubtful of the data set's classes, as a clause; None for nothing.
+    """Return a clause that describes how class names differ between model and images, or None if they agree.
 
-    Raises DataError where they cannot be the model's: another number of them, or the same ones in another order.
+    Raises DataError if the number of classes differs, or the same classes have another order.
     """
     if len(images.classes) != model.num_classes:
         raise DataError(
             f"{model.name} has {model.num_classes} classes, but {images.name} has {len(images.classes)}: "
             "name the data set of the model with --dataset"
         )
-    numbers = tuple(map(str, range(model.num_classes)))  # what classes without names are called
+    numbers = tuple(map(str, range(model.num_classes)))  # the names of unnamed classes
     if model.classes is None or numbers in (model.classes, images.classes) or model.classes == images.classes:
         return None
     pairs = enumerate(zip(model.classes, images.classes, strict=True))

@@ -1,10 +1,10 @@
-"""Labelled images: `digits`, CIFAR, ImageNet, a folder, packed JPEG files.
+"""Labelled images: `digits`, CIFAR, ImageNet, folders and archives of JPEG files.
 
     images = open_set("cifar10", "test")       # an ImageSet, see base.py
     images = open_set("runs/photos", "train")
 
-`DATASETS` has what is known by name, one file of `sets/` each; `folder.py` and `packed.py` read what is not.
-`loading.py` makes batches of any of them, the same in one process and in many.
+`DATASETS` contains the data sets known by name, one file in `sets/` each; `folder.py` and `packed.py` read others.
+`loading.py` makes batches, which do not depend on the number of processes.
 """
 
 from zennas.data.base import (

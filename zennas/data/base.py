@@ -1,4 +1,4 @@
-"""What a set of labelled images is. Imports torch when images are read."""
+"""Sets of labelled images. torch is imported when images are read."""
 
 from __future__ import annotations
 
@@ -17,20 +17,23 @@ if TYPE_CHECKING:
 
 Split = Literal["train", "test"]
 SAMPLE = 2000
-"""From how many images mean and deviation are taken where nobody has published them."""
+"""Largest number of images from which mean and deviation are measured, if there are no published ones."""
 
 
 class DataError(ZennasError, RuntimeError):
-    """Images that are not there, or not what they are said to be."""
+    """Images are missing or invalid."""
 
 
 class CorruptImageError(DataError):
-    """One image that cannot be decoded; its message names it."""
+    """An image cannot be decoded; the message names it."""
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Mean and standard deviation of the channels red, green and blue, of values from 0 to 1."""
+    """Mean and standard deviation of the channels red, green and blue, for values from 0 to 1.
+
+    Raises DataError if a value is not a number in its range.
+    """
 
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -46,7 +49,7 @@ class Normalisation:
 
     @classmethod
     def from_json(cls, found: Any) -> Normalisation:
-        """Raises DataError."""
+        """Return the normalisation that `to_json` gave. Raises DataError if `found` is not one."""
         try:
             mean, std = (tuple(float(v) for v in found[name]) for name in ("mean", "std"))
         except (KeyError, TypeError, ValueError):
@@ -56,11 +59,11 @@ class Normalisation:
 
 @dataclass(frozen=True)
 class Usual:
-    """How images of a kind are usually shown to a network.
+    """How images of a data set are usually prepared for a network.
 
-    normalisation: None where it is to be measured. crop: "shift" by some pixels for small images of one size,
-    "resized", a random part, for photographs. flip: whether a mirrored image keeps its class. policy: of AutoAugment.
-    shift: at most so much of the side.
+    normalisation: None to measure it on the images. crop: "shift" by a few pixels, for small images of one size, or
+    "resized", a random part, for photographs. flip: whether a mirrored image keeps its class. policy: AutoAugment's
+    policy. shift: largest shift as a share of the side.
     """
 
     normalisation: Normalisation | None
@@ -72,9 +75,9 @@ class Usual:
 
 @dataclass(frozen=True)
 class Shown:
-    """How images are shown to a network.
+    """How images are prepared for a given network.
 
-    resolution: of the network. crop: of the protocol, in pixels, for photographs.
+    resolution: side of the network's input in pixels. crop: side in pixels of the centre crop of photographs.
     """
 
     normalisation: Normalisation
@@ -86,9 +89,10 @@ class Shown:
 class ImageSet:
     """Labelled images.
 
-    name: for people. classes: their names. labels: (N,). read: image i, (3, H, W) in uint8; raises CorruptImageError.
-    pixels: all of them, (N, 3, S, S) in uint8, where they are of one size and in memory.
-    fingerprint: equal for equal images, as far as can be told without reading them all.
+    name: for messages. classes: their names. labels: (N,). read: function from an index to the image, (3, H, W) in
+    uint8, which raises CorruptImageError if the image cannot be decoded. usual: how the images are usually prepared.
+    fingerprint: equal for equal sets; computed without decoding all images. pixels: all images, (N, 3, S, S) in uint8,
+    if they have one size and are in memory, else None.
     """
 
     name: str
@@ -104,11 +108,11 @@ class ImageSet:
 
 
 def in_memory(name: str, classes: tuple[str, ...], labels: Any, pixels: Tensor, usual: Usual) -> ImageSet:
-    """A set of images that are all there. labels: (N,); pixels: (N, 3, S, S) in uint8."""
+    """Return a set of images in memory. labels: (N,); pixels: (N, 3, S, S) in uint8."""
     from zlib import crc32
 
     numbers = np.asarray(labels, dtype=np.int64)
-    # Three lines of pixels of each image tell sets apart; all of them would take longer than training begins in.
+    # The middle row of each image is enough to distinguish sets; hashing all pixels would delay training.
     middle = pixels.shape[-1] // 2
     some = np.ascontiguousarray(pixels[:, :, middle].numpy())
     fingerprint = f"{pixels.shape[0]}x{pixels.shape[-1]}-{crc32(some.tobytes(), crc32(numbers.tobytes())):08x}"
@@ -116,14 +120,14 @@ def in_memory(name: str, classes: tuple[str, ...], labels: Any, pixels: Tensor, 
 
 
 def normalisation_of(images: ImageSet) -> Normalisation:
-    """The usual one, else one that is measured on the images. Raises DataError."""
+    """Return the usual normalisation, or measure it if there is none. Raises DataError if no image can be read."""
     return images.usual.normalisation or measured_normalisation(images)
 
 
 def measured_normalisation(images: ImageSet) -> Normalisation:
-    """Mean and deviation of at most `SAMPLE` images, evenly from the whole set; corrupt ones are left out.
+    """Measure mean and deviation on at most `SAMPLE` images, spread evenly over the set; corrupt ones are skipped.
 
-    Raises DataError where no image can be read.
+    Raises DataError if no image can be read.
     """
     import torch
 
@@ -133,7 +137,7 @@ def measured_normalisation(images: ImageSet) -> Normalisation:
     for i in chosen.tolist():
         try:
             image = images.read(i).double().div_(255)
-        except CorruptImageError as error:  # who shows the images tells of it, or may leave it out
+        except CorruptImageError as error:  # the loader reports it, or skips it if allowed
             unread = error
             continue
         sums += image.sum((1, 2))
@@ -148,7 +152,7 @@ def measured_normalisation(images: ImageSet) -> Normalisation:
 
 
 def check_classes(labels: NDArray[np.int64], classes: tuple[str, ...], place: Path | str) -> None:
-    """Raises DataError for a label without a class."""
+    """Raises DataError if there are no labels, or one has no class. place: for the message."""
     if len(labels) == 0:
         raise DataError(f"{place} contains no images")
     low, high = int(labels.min()), int(labels.max())

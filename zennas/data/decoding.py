@@ -1,4 +1,4 @@
-"""Pictures in files, as tensors. Imports torch when one is decoded."""
+"""Decoding of image files to tensors. torch is imported when an image is decoded."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
 
 def decoded(file: str | IO[bytes]) -> Tensor:
-    """(3, H, W) in uint8, whatever the colours of the file. Raises CorruptImageError with what PIL says, in a line."""
+    """Decode an image file to RGB, (3, H, W) in uint8. Raises CorruptImageError, with PIL's reason, if that fails."""
     from PIL import Image, UnidentifiedImageError
     from torchvision.transforms.v2 import functional as F
 
     try:
-        # Of what PIL warns, of odd metadata or of transparency that is dropped, nothing changes the colours.
+        # PIL warns about odd metadata and dropped transparency, which do not affect the colours.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(file) as image:
                 found: Tensor = F.pil_to_tensor(_of_bytes(image).convert("RGB"))
     except UnidentifiedImageError:
         raise CorruptImageError("not a known image format") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # by kind of file
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # depends on the format
         raise CorruptImageError(" ".join(str(error).split())[:200]) from None
     return found
 
 
 def _of_bytes(image: Image) -> Image:
-    """Grey of 16 bits in 8: PIL would make all but black white."""
+    """The image with 16-bit grey reduced to 8 bits; PIL would turn everything but black into white."""
     from PIL import Image
 
     if not image.mode.startswith("I;16"):

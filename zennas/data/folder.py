@@ -1,4 +1,4 @@
-"""A folder with `train/CLASS/*` and `val/CLASS/*` images, as ImageNet's, or one part of it with `CLASS/*`."""
+"""A folder with images in `train/CLASS/*` and `val/CLASS/*`, like ImageNet's, or one part of it with `CLASS/*`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ PARTS: dict[Split, tuple[str, ...]] = {"train": ("train",), "test": ("val", "tes
 
 
 def image_folder(folder: Path, split: Split) -> ImageSet:
-    """Raises DataError saying what was looked for."""
+    """Open one part of a folder with train/ and val/ (or test/). Raises DataError if the part is missing or invalid."""
     return class_folders(_part(folder, split))
 
 
 def class_folders(place: Path) -> ImageSet:
-    """The images of `place`, which has a folder for each class. Raises DataError."""
+    """Open the images in `place`, which has one folder per class. Raises DataError if there are none."""
     from torchvision.datasets import ImageFolder
 
     try:
@@ -43,7 +43,7 @@ def class_folders(place: Path) -> ImageSet:
 
 
 def _part(folder: Path, split: Split) -> Path:
-    """The folder of the classes of that part; a folder of classes is the part itself for a test."""
+    """The folder with the classes of a part; for testing, `folder` itself may have the classes."""
     for name in PARTS[split]:
         if (folder / name).is_dir():
             return folder / name
@@ -58,7 +58,7 @@ def _part(folder: Path, split: Split) -> Path:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Of files, and no function in a function, so that workers can be given it."""
+    """Reads image files; a class and not a closure, so that it can be pickled for workers."""
 
     paths: tuple[str, ...]
 

@@ -1,7 +1,7 @@
-"""Batches of any set of images, in this process or by workers, the same either way. Imports torch.
+"""Batches of any set of images, made in this process or by workers with equal results. Imports torch.
 
-What is random is keyed: an image's view is drawn from (seed, epoch, number of the image), whoever draws it and in
-which order. So a training can go on in the middle of an epoch, and several processes see what one would see.
+Randomness is keyed: the view of an image depends only on (seed, epoch, index of the image), not on the process or the
+order. A training can therefore resume within an epoch, and several processes see what one would see.
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ from latency.measuring.conditions import cores
 from zennas.data.base import CorruptImageError, DataError, ImageSet
 
 View = Callable[[Tensor], Tensor]
-"""From an image (3, H, W) in uint8 to one of the size that all in a batch have; random by torch's global generator."""
+"""A function from an image (3, H, W) in uint8 to one of a fixed size; it may draw from torch's global generator."""
 
 
 class Batch(NamedTuple):
-    """images: (n, 3, S, S) in uint8; labels, rows: (n,), rows being numbers in the set; skipped: what was corrupt."""
+    """A batch of images.
+
+    images: (n, 3, S, S) in uint8. labels: (n,). rows: indices in the set, (n,). skipped: messages about corrupt images.
+    """
 
     images: Tensor
     labels: Tensor
@@ -39,12 +42,12 @@ class Key(NamedTuple):
 
 
 def in_batches(rows: Sequence[int], size: int) -> list[list[Key]]:
-    """A plan of these images in their order, without an epoch."""
+    """Split images with the indices `rows` into batches of `size`, in order, all with epoch 0."""
     return [[Key(0, row) for row in rows[i : i + size]] for i in range(0, len(rows), size)]
 
 
 def generator(*key: int) -> torch.Generator:
-    """A generator of its own for each key."""
+    """Return a random generator that is determined by the key."""
     return torch.Generator().manual_seed(seed_of(*key))
 
 
@@ -63,7 +66,7 @@ class _Views(Dataset[Any]):
         try:
             return self._batch(keys)
         except DataError as error:
-            return error  # raised here, a worker's traceback would become its message
+            return error  # if raised here, the message would contain a worker's traceback
 
     def _batch(self, keys: Sequence[Key]) -> Batch:
         shown, rows, skipped = [], [], []
@@ -80,7 +83,7 @@ class _Views(Dataset[Any]):
         return Batch(images, labels, chosen, tuple(skipped))
 
     def _shown(self, key: Key) -> Tensor | str:
-        """The image; where it is corrupt and may be skipped, what is wrong with it. Raises DataError."""
+        """The image, or the message if it is corrupt and may be skipped. Raises DataError if it may not."""
         try:
             image = self.images.read(key.row)
         except CorruptImageError as error:
@@ -96,9 +99,10 @@ class _Views(Dataset[Any]):
 
 
 class Loader:
-    """Makes batches of keys into batches of images, in `workers` processes, 0 for this one.
+    """Turns batches of keys into batches of images.
 
-    view: None for images that are in memory and shown as they are, which then lie on `device`.
+    workers: number of processes, at most one per core; 0 uses this process. view: None uses images as they are; images
+    in memory are then kept on `device`.
     """
 
     def __init__(
@@ -113,7 +117,7 @@ class Loader:
     ) -> None:
         self.images = images
         self._device = device
-        workers = min(workers, cores())  # more are only in each other's way
+        workers = min(workers, cores())  # more would only compete for cores
         self._plan: list[list[Key]] = []
         self._pixels = images.pixels.to(device) if view is None and images.pixels is not None else None
         if self._pixels is None:
@@ -125,12 +129,12 @@ class Loader:
                 num_workers=workers,
                 persistent_workers=workers > 0,
                 pin_memory=device.type == "cuda",
-                generator=torch.Generator(),  # else it draws from the global one, and a training that goes on differs
+                generator=torch.Generator(),  # the default draws from the global one, which would change resumed runs
                 multiprocessing_context=_processes() if workers else None,
             )
 
     def __call__(self, plan: Sequence[Sequence[Key]]) -> Iterator[Batch]:
-        """The batches of that plan, on the device. Raises DataError."""
+        """Yield the batches of `plan` on the device. Raises DataError for a corrupt image that must not be skipped."""
         if self._pixels is not None:
             labels = torch.from_numpy(self.images.labels)
             for keys in plan:
@@ -147,8 +151,8 @@ class Loader:
 
 
 def _processes() -> BaseContext:
-    """Forked from a server, which has imported once what takes each of them seconds; forked from here, they would
-    inherit locks that threads may hold.
+    """A context that forks workers from a server, which imports once what would take each worker seconds; workers
+    forked from this process would inherit locks that threads may hold.
     """
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__, "torchvision.transforms.v2"])
@@ -156,7 +160,7 @@ def _processes() -> BaseContext:
 
 
 class _Planned:
-    """A batch sampler that says what the plan says now."""
+    """A batch sampler that follows the current plan."""
 
     def __init__(self, plan: list[list[Key]]) -> None:
         self._plan = plan

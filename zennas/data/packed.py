@@ -1,6 +1,7 @@
-"""JPEG files joined in an .npz archive: `jpeg`, uint8, image i from `offsets`[i] to `offsets`[i + 1], and `labels`.
+"""JPEG files in an .npz archive.
 
-`classes`, if it is there, names them.
+Its arrays are `jpeg` (uint8), in which image i extends from `offsets`[i] to `offsets`[i + 1], `labels`, and optionally
+`classes`, the names of the classes.
 """
 
 from __future__ import annotations
@@ -25,31 +26,35 @@ if TYPE_CHECKING:
 
 ARRAYS = ("jpeg", "offsets", "labels")
 SMALL = 64
-"""Side of images that are decoded once and kept."""
+"""Largest side, in pixels, of images that are decoded once and kept in memory."""
 MOST_CLASSES = 1_000_000
-"""That numbers stand for; a larger label is none."""
+"""Limit of the number of classes if `classes` is missing; larger labels are errors."""
 USUAL = Usual(normalisation=None, crop="shift", flip=True, policy="cifar10")
 LARGE = Usual(normalisation=None, crop="resized", flip=True, policy="imagenet")
 TEST_WORDS = ("test", "val")
 
 
 def packed(path: Path, split: Split) -> ImageSet:
-    """The archive `path`, or for a folder the one in it whose name says `split`. Raises DataError.
+    """Open an archive, or the archive in a folder whose name contains `split` ("test" is also recognised by "val").
 
-    Where `path` itself says that it is of the other part, its neighbour of the right one is taken.
+    If the name of `path` shows that it is the other part, the matching archive next to it is opened instead.
+    Raises DataError if there is no such archive or it is not valid.
     """
     return archive(_of_split(path, split))
 
 
 def archive(place: Path, keep: bool = True) -> ImageSet:
-    """The images of that archive. keep: decode all now, where they are small and of one size. Raises DataError."""
+    """Open one archive. keep: decode all images at once if they are small and of one size.
+
+    Raises DataError if the archive is not valid.
+    """
     jpeg, offsets, labels, classes = _arrays(place)
     read = _Reader(place, jpeg, offsets)
     side = _small_side(read, len(labels))
     kept = _all_of_one_size(read, len(labels), side) if keep and side is not None else None
     if kept is not None and kept[1]:
         return in_memory(place.name, classes, labels, kept[0], USUAL)
-    # Where some are corrupt, readers meet them, and skip them or say so.
+    # If some are corrupt, reading them later reports or skips them.
     small = side is not None if not keep else kept is not None
     usual = USUAL if small else LARGE
     fingerprint = f"{len(labels)}-{zlib.crc32(jpeg.data, zlib.crc32(labels.data)):08x}"
@@ -85,25 +90,25 @@ def _split_of(path: Path) -> Split | None:
 
 
 def _words(path: Path) -> list[str]:
-    """Of its name; `latest` has no test in it."""
+    """The words of the file name; `latest` does not contain the word test."""
     return re.split(r"[^a-z]+", path.stem)
 
 
 def _arrays(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], tuple[str, ...]]:
-    """`jpeg`, `offsets`, `labels` and the names of the classes. Raises DataError."""
+    """`jpeg`, `offsets`, `labels` and the names of the classes. Raises DataError if they are not valid."""
     try:
         with open(path, "rb") as file:
-            stored = np.load(file)  # no pickles: numpy refuses them unless told otherwise
+            stored = np.load(file)  # numpy refuses pickles by default
             if not isinstance(stored, np.lib.npyio.NpzFile):
                 raise DataError(f"{path} contains one array, expected an .npz file with {', '.join(ARRAYS)}")
             missing = [name for name in ARRAYS if name not in stored]
             if missing:
                 raise DataError(f"{path} has no {' and no '.join(missing)}, expected the arrays {', '.join(ARRAYS)}")
-            found: list[Any] = [np.asarray(stored[name]) for name in ARRAYS]  # bytes, where it is no array
+            found: list[Any] = [np.asarray(stored[name]) for name in ARRAYS]  # bytes if it is not an array
             names = [str(one) for one in np.atleast_1d(stored["classes"])] if "classes" in stored else None
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         what = " ".join(str(error).split())
-        if "pickle" in what:  # numpy's advice is to run the code in it
+        if "pickle" in what:  # numpy would advise to run the code in it
             what = "it is not one, or it contains pickled objects, which are not loaded"
         raise DataError(f"{path} cannot be read as an .npz file: {what}") from None
     for name, array, kinds in zip(ARRAYS, found, ("u", "iu", "iu"), strict=True):
@@ -135,7 +140,7 @@ def _arrays(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[n
 
 
 def _size(content: bytes) -> tuple[int, int] | None:
-    """Width and height by its header; None where it has none."""
+    """Width and height from the image's header; None if it has none."""
     from PIL import Image
 
     try:
@@ -143,11 +148,11 @@ def _size(content: bytes) -> tuple[int, int] | None:
             width, height = image.size
             return width, height
     except OSError:
-        return None  # it is named when it is read
+        return None  # reading the image will report it
 
 
 def _small_side(read: _Reader, count: int) -> int | None:
-    """The side of the images, by some of them; None where they are large, or not all squares of one size."""
+    """The side of the images, judged by some of them; None if they are large, or not squares of one size."""
     found = (_size(read.content(i)) for i in range(0, count, max(1, count // 50)))
     sizes = {size for size in found if size is not None}
     width, height = next(iter(sizes)) if len(sizes) == 1 else (0, SMALL)
@@ -155,7 +160,7 @@ def _small_side(read: _Reader, count: int) -> int | None:
 
 
 def _all_of_one_size(read: Callable[[int], Tensor], count: int, side: int) -> tuple[Tensor, bool] | None:
-    """All images, (N, 3, S, S), and whether all could be read; None where one has another size."""
+    """All images, (N, 3, S, S), and whether all could be read; None if one has another size."""
     import torch
 
     kept = torch.empty((count, 3, side, side), dtype=torch.uint8)

@@ -1,4 +1,4 @@
-"""From stored images to what a network is shown: cut, interpolated, normalised. Imports torch."""
+"""Preparation of images for a network: cropping, interpolation, normalisation. Imports torch."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from torchvision.transforms import v2
 from zennas.data.base import ImageSet, Normalisation, Shown
 
 SHARE = 0.875
-"""Of the resized image that a crop is thought to keep."""
+"""Side of the centre crop as a share of the resized image's short side."""
 
 
 def view_of(images: ImageSet, shown: Shown) -> v2.Transform | None:
-    """How one of the images is cut before it is interpolated; None for not at all."""
+    """Return the crop that is applied to an image before it is interpolated, or None if there is none."""
     return photograph_view(shown.crop) if images.usual.crop == "resized" else None
 
 
 def photograph_view(crop: int) -> v2.Transform:
-    """The short side crop / 0.875 long, and the square in the middle."""
+    """Return a transform that resizes the short side to crop / 0.875 and cuts a square of that size from the centre."""
     side = math.ceil(crop / SHARE)
     resized = v2.Resize(side, v2.InterpolationMode.BICUBIC, antialias=True)
     return v2.Compose([v2.Lambda(_without_ends), resized, v2.CenterCrop(side)])
 
 
 def _without_ends(image: Tensor) -> Tensor:
-    """A strip of pixels resized as a whole would be gigabytes; its middle is all that is looked at."""
+    """The middle of a very long image; resizing all of it would take gigabytes, and only the middle is used."""
     height, width = image.shape[-2:]
     longest = 16 * min(height, width)
     if max(height, width) <= longest:
@@ -38,7 +38,7 @@ def _without_ends(image: Tensor) -> Tensor:
 
 
 class Normaliser:
-    """From images (n, 3, S, S) in uint8 to (n, 3, R, R), normalised."""
+    """A callable from images (n, 3, S, S) in uint8 to normalised images (n, 3, R, R). R: resolution in pixels."""
 
     def __init__(
         self, normalisation: Normalisation, resolution: int, device: torch.device, dtype: torch.dtype = torch.float32
@@ -50,7 +50,7 @@ class Normaliser:
         self._dtype = dtype
 
     def resized(self, images: Tensor) -> Tensor:
-        """In float32, from 0 to 1."""
+        """Return images (n, 3, R, R) in float32, from 0 to 1, not yet normalised."""
         x = images.float().div_(255)
         if x.shape[-1] != self._resolution:
             size = (self._resolution, self._resolution)
@@ -65,11 +65,11 @@ class Normaliser:
 
 
 def memory_format(device: torch.device) -> torch.memory_format:
-    """How images and weights lie in memory on `device`.
+    """Return the memory format of images and weights on `device`.
 
-    On the CPU not channels-last: there torch 2.15's backward pass writes out of bounds with an odd number of images
-    and more than one thread, and the process dies (`tests/zennas/training/test_runner.py` has such a batch). Even
-    numbers were not seen to fail, but memory that is silently overwritten would not show; safety costs 10 to 60 % of
-    the time of a step of 64 images on one thread.
+    The CPU does not use channels-last: with an odd number of images and more than one thread, the backward pass of
+    torch 2.15 writes out of bounds there, and the process crashes (`tests/zennas/training/test_runner.py` has such a
+    batch). Even numbers have not been seen to fail, but silently overwritten memory would go unnoticed. This safety
+    costs 10 to 60 % of the time of a step of 64 images on one thread.
     """
     return torch.contiguous_format if device.type == "cpu" else torch.channels_last

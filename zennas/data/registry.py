@@ -1,6 +1,6 @@
-"""What is known of a data set by its name: one record, in one file of `sets/`. No torch.
+"""The data sets known by name: one record each, in one file of `sets/`. No torch.
 
-A distribution of somebody else adds its own as an entry point of the group `zennas.datasets`.
+Other distributions add data sets with entry points in the group `zennas.datasets`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from zennas.data.base import DataError, ImageSet, Split, Usual
 
 
 class AbsentError(DataError):
-    """Images that are not where they were looked for. where: what is missing, and why; remedy: how to get it."""
+    """A data set is not where it is expected. where: what is missing, and why; remedy: how to get it."""
 
     def __init__(self, where: str, remedy: str) -> None:
         super().__init__(f"{where}{';' if '(' in where else ':'} {remedy}, or give its folder with --data")
@@ -24,14 +24,14 @@ class AbsentError(DataError):
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set that is known by name.
+    """A data set known by name.
 
-    classes: how many it has. resolution: side of its images in pixels, None for photographs of all sizes.
-    usual: how its images are shown to a network. how_to_get: what to do where they are missing, one clause.
-    open: the images to "train" or to "test" with, from the folder that they are in, which is None where `folder` is;
-    raises DataError. It is None for a data set whose images cannot be had here, only facts about them.
-    folder: where they are unless a user says otherwise, None for images that come with a package.
-    assumed: whether a network of as many classes is taken to be for this data set where nothing else is known of it.
+    classes: number of classes. resolution: side of its images in pixels, None for photographs of varying size.
+    usual: how its images are usually prepared. how_to_get: what to do if they are missing, as one clause.
+    open: function from a split and a folder to the images, which raises DataError if they cannot be opened; the folder
+    is None if `folder` is None. open is None if only facts about the data set are known, not its images.
+    folder: default place of the images, None if they come with a package. synonyms: other names.
+    assumed: whether a network with this number of classes is taken to be for this data set if nothing else is known.
     """
 
     name: str
@@ -46,11 +46,11 @@ class DataSet:
 
     @property
     def place(self) -> Path | None:
-        """`folder`, with the user's home put in."""
+        """`folder` as a path, with ~ replaced by the user's home."""
         return None if self.folder is None else Path(self.folder).expanduser()
 
     def absent(self, place: Path | None, why: str = "") -> AbsentError:
-        """The error that the images are not in `place`."""
+        """Return the error for images that are not in `place`. why: a reason that is appended."""
         return AbsentError(f"{self.name} is not in {place}{why}", self.how_to_get)
 
 
@@ -59,31 +59,34 @@ def _names(found: DataSet) -> tuple[str, ...]:
 
 
 DATASETS: Registry[DataSet] = Registry("data set", "zennas.data.sets", "zennas.datasets", _names)
-"""The data sets by name and synonym; the files of `sets/` add theirs with `register`."""
+"""The data sets by name and synonym; each file in `sets/` adds its own with `register`."""
 
 
 def register(found: DataSet) -> DataSet:
-    """Add a data set to `DATASETS`, under its name and synonyms."""
+    """Add a data set to `DATASETS` under its name and synonyms, and return it."""
     for name in _names(found):
         DATASETS.add(name, found)
     return found
 
 
 def known_dataset(name: str) -> DataSet | None:
-    """The data set of that name; None where there is none, or where a file or folder is spelt just so and it is not."""
+    """Return the data set with that name, or None.
+
+    A file or folder with exactly that name takes precedence over a data set that is spelt differently.
+    """
     if name not in DATASETS or (DATASETS.spelling(name) != name and Path(name).exists()):
         return None
     return DATASETS.get(name)
 
 
 def names_to_open() -> list[str]:
-    """The names of data sets whose images can be opened; those that are always there come first."""
+    """Return the names of data sets whose images can be opened, starting with those that are always available."""
     found = {one.name: one.folder is not None for one in DATASETS if one.open is not None}
     return sorted(found, key=found.__getitem__)
 
 
 def named_in(text: str) -> DataSet | None:
-    """The data set whose name or synonym is a word of `text`, such as a network's name; the longest, if several are."""
+    """Return the data set whose name or synonym occurs in `text`, such as a network's name; the longest wins."""
     for name in sorted(DATASETS.names(), key=len, reverse=True):
         if re.search(rf"(?<![a-z0-9]){re.escape(name)}(?![0-9])", text, re.IGNORECASE):
             return DATASETS.get(name)

@@ -1,4 +1,4 @@
-"""Which set of images a name means."""
+"""Opening a set of images by name or path."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from zennas.data.registry import DataSet, known_dataset, names_to_open
 
 
 def open_set(name: str, split: Split, folder: Path | None = None) -> ImageSet:
-    """The images to "train" or to "test" with.
+    """Open the "train" or "test" images of a data set.
 
-    name: of a data set in `DATASETS`; or a folder with train/ and val/, each with a folder for each class; or an .npz
-    archive of JPEG files, or a folder with two. folder: where a data set is, such as CIFAR or ImageNet, as its makers
-    have it or in such archives; else in Zen-NAS's place in ~/data.
-    Raises DataError: what was looked for, where, and how to get it.
+    name: a data set in `DATASETS`, a folder with train/ and val/ that have one folder per class, an .npz archive of
+    JPEG files, or a folder with two such archives. folder: where a named data set such as CIFAR or ImageNet is, in its
+    original form or as such archives; by default Zen-NAS's place in ~/data.
+    Raises DataError, with what is missing and how to get it, if the images cannot be opened.
     """
     known = known_dataset(name)
     if known is not None:
@@ -33,14 +33,15 @@ def open_set(name: str, split: Split, folder: Path | None = None) -> ImageSet:
 
 
 def lasting_dataset(name: str) -> str:
-    """What `open_set` takes for the same images in every folder: the name of a data set, else the whole path."""
+    """Return a name that `open_set` understands from any current folder: a data set's name, or an absolute path."""
     known = known_dataset(name)
     return known.name if known is not None else str(Path(name).resolve())
 
 
 def open_any(path: Path) -> ImageSet:
-    """Images to look at, of whichever part: an archive as it is; of a folder what there is to train with, or the
-    folder of classes itself. Raises DataError.
+    """Open images of any part: an archive as it is, the training images of a folder, or a folder of classes.
+
+    Raises DataError if `path` is none of these.
     """
     if path.is_file():
         return archive(path, keep=False)

@@ -1,7 +1,7 @@
-"""What an export format is, and what it is given. No torch.
+"""The interface of export formats. No torch.
 
-A format is one file in `formats/`: it makes the bytes of a file from a trained network, and loads such bytes back as
-something that answers images with logits. `runner.py` compares those with PyTorch's before anything is written.
+A format is one file in `formats/`. It makes the bytes of a file from a trained network, and loads such bytes back as a
+function from images to logits. `runner.py` compares these logits with PyTorch's before anything is written.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from zennas.named.models import TrainedModel
 
 Options = Mapping[str, "str | int"]
-"""What a format was told, by name, all of its options."""
+"""Values of all options of a format, by name."""
 
 
 class ExportError(ZennasError, RuntimeError):
-    """A file that cannot be made, or that does not compute the network."""
+    """A file cannot be made, or does not compute what the network does."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """What a format can be told. default: what it does otherwise."""
+    """An option of a format. default: its value if none is given; allowed: the values that it accepts."""
 
     default: str | int
     allowed: Sequence[str | int]
@@ -48,10 +48,11 @@ class Option:
 
 @dataclass(frozen=True)
 class Plan:
-    """What comes out under some options.
+    """Properties of the file that a format makes with given options.
 
-    suffix: of the file's name, dot included. precision: of weights and activations. calibrated: whether images have
-    to be shown to make it. most: images that a batch may have, None for any number.
+    suffix: end of the file name, including the dot. precision: number format of weights and activations. limit: largest
+    accepted error of the logits. calibrated: whether making the file needs images. most: largest batch that the file
+    accepts, None for any.
     """
 
     suffix: str
@@ -63,7 +64,10 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class ExportJob:
-    """What a file is made of. batches: of normalised images to calibrate with, where the plan says so."""
+    """The input of `Format.make`.
+
+    batches: normalised images (n, 3, R, R) for calibration, empty if the plan needs none.
+    """
 
     model: TrainedModel
     options: Options
@@ -72,7 +76,7 @@ class ExportJob:
 
     @cached_property
     def subject(self) -> Subject:
-        """The network with its operations, as `latency` takes it. Raises StructureError."""
+        """The network with its op graph, as `latency` expects it. Raises StructureError if it cannot be lowered."""
         from PlainNet.lowering import lower
 
         network = self.model.network
@@ -86,40 +90,47 @@ class ExportJob:
 
 
 class Format(Protocol):
-    """One kind of file."""
+    """An export format. name: as given to --format; summary: one line for lists; options: by name."""
 
     name: str
     summary: str
     options: Mapping[str, Option]
     packages: tuple[str, ...]
-    """Those whose versions decide what the file holds, or whether it can be read."""
+    """Packages whose versions affect the file or who can read it."""
 
-    def plan(self, options: Options) -> Plan: ...
+    def plan(self, options: Options) -> Plan:
+        """Return the properties of the file that `make` produces with these options."""
 
     def available(self, plan: Plan) -> str | None:
-        """None where such files can be made and loaded here; else what is missing, and how to get it."""
+        """Return None if such files can be made and loaded on this machine, else what is missing and how to get it."""
 
     def make(self, job: ExportJob) -> bytes:
-        """The content of the file. Raises ExportError, LatencyError."""
+        """Return the content of the file. Raises ExportError or LatencyError if the network cannot be exported."""
 
     def load(self, content: bytes) -> FileAnswers:
-        """What such a file computes, by what its users will load it with."""
+        """Return a function that runs the file in the library that its users will load it with.
+
+        Raises ExportError if the library cannot load it.
+        """
 
     def facts(self, content: bytes, job: ExportJob) -> dict[str, Any]:
-        """What a user of the file has to know besides what holds for all formats, as JSON takes it."""
+        """Return facts for the sidecar that are specific to this format, JSON-compatible."""
 
     def usage(self, path: Path) -> str:
-        """How to load it, in one line."""
+        """Return one line of code that loads the file at `path`."""
 
 
 FORMATS: Registry[Format] = Registry(
     "export format", "zennas.exporting.formats", "zennas.export_formats", lambda form: (form.name,)
 )
-"""The formats by name; the files of `formats/` add theirs."""
+"""The formats by name; each file in `formats/` adds its own."""
 
 
 def settled(form: Format, given: Mapping[str, str | int | None]) -> dict[str, str | int]:
-    """All options of the format; None is its default. Raises WrongSettingError."""
+    """Return the values of all options of the format, with defaults for options that are missing or None.
+
+    Raises WrongSettingError if the format has no such option, or does not accept its value.
+    """
     for name, value in given.items():
         if value is None:
             continue

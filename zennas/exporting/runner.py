@@ -29,7 +29,11 @@ MOST_CALIBRATION_IMAGES = 100_000
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that was written. sidecar: the content of that beside it. usage: how to load it, in one line."""
+    """An exported file.
+
+    sidecar: content of its sidecar. check: comparison of its logits with PyTorch's. accuracy: None if it was not
+    measured. usage: one line of code that loads the file.
+    """
 
     path: Path
     sidecar: Mapping[str, Any]
@@ -55,15 +59,19 @@ def export(
     progress: WorkProgress = unwatched,
     **options: str | int | None,
 ) -> Exported:
-    """Write a trained network as a file for other programs, once it computes what PyTorch does.
+    """Export a trained network to a file for other programs, after checking that it computes what PyTorch does.
 
-    network: the folder of a run, or a name of the zoo. out: None for export/ in the run's folder, or here for the zoo.
-    dataset, data_folder: images as `open_set` names them; accuracies are measured with its test images, and formats
-    that are calibrated see `calibration_images` of its training images (None: 256, or those that there are). Without
-    one, calibrated formats take the data set that the network was trained on, if it is on this machine.
-    options: of the format; see `FORMATS.get(format).options`.
-    Raises ExportError, UnavailableError, WrongSettingError, LatencyError, and what `trained_model` and `open_set` do.
-    Nothing is written then.
+    network: folder of a run, or name of a model in the zoo. out: path of the file; by default it is written to export/
+    in the run's folder, or to the current folder for a model of the zoo. checkpoint: file with other weights.
+    dataset, data_folder: a data set as in `open_set`. Accuracies are measured on its test images, and calibrated
+    formats use `calibration_images` of its training images (by default 256, or all if there are fewer). Without a data
+    set, calibrated formats use the one that the network was trained on, if it is on this machine.
+    skip_corrupt: skip images that cannot be read. overwrite: replace an existing file.
+    options: options of the format; see `FORMATS.get(format).options`.
+
+    Raises ExportError if the file cannot be made or does not compute what the network does, UnavailableError if a
+    library is missing, WrongSettingError if an option is invalid, LatencyError if the network cannot be converted, and
+    the errors of `trained_model` and `open_set`. If an error is raised, nothing is written.
     """
     form = FORMATS.get(format)
     chosen = settled(form, options)
@@ -76,7 +84,7 @@ def export(
     check_free(path, overwrite)
     check_writable(path.parent)
 
-    from zennas.named.models import trained_model  # which is where torch is imported
+    from zennas.named.models import trained_model  # imports torch
 
     model = trained_model(str(network), _as_path(checkpoint))
     shown = needed(model, plan.calibrated, dataset, _as_path(data_folder))
@@ -99,7 +107,7 @@ def export(
 
 
 def _calibration_count(form: Format, plan: Plan, given: int | None) -> int:
-    """How many images to calibrate with. Raises WrongSettingError."""
+    """The number of calibration images. Raises WrongSettingError if it is out of range or the format needs none."""
     if given is None:
         return CALIBRATION_IMAGES
     if not plan.calibrated:
@@ -116,7 +124,7 @@ def _as_path(given: str | Path | None) -> Path | None:
 
 
 def _path(target: str, plan: Plan, out: str | Path | None) -> Path:
-    """Where the file goes. Raises ExportError."""
+    """The path of the file. Raises ExportError if --out is empty."""
     if out is not None:
         if not str(out):
             raise ExportError("--out is empty, expected a file name")
@@ -128,7 +136,7 @@ def _path(target: str, plan: Plan, out: str | Path | None) -> Path:
 
 
 def _check_images(model: TrainedModel, test: ImageSet | None, skip_corrupt: bool) -> tuple[Any, str]:
-    """Images to compare logits of, and where they are from; noise where there are none."""
+    """Images for the comparison of logits, and their source; noise without a data set."""
     if test is not None:
         rows = spread(test, IMAGES)
         found = next(batches(test, rows, model.shown, IMAGES, skip_corrupt), None)

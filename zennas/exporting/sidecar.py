@@ -1,4 +1,4 @@
-"""What stands beside an exported file, FILE.json: all that is needed to use it without this project."""
+"""The sidecar of an exported file, FILE.json: everything needed to use the file without this project."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zennas.data.base import Shown
 
 VERSION = 1
-"""Of the sidecar's keys."""
+"""Version of the sidecar's keys."""
 
 
 def described(
@@ -28,7 +28,10 @@ def described(
     accuracy: Accuracies | None,
     calibration: Calibration | None,
 ) -> dict[str, Any]:
-    """The sidecar, as JSON takes it. accuracy, calibration: None where there was none."""
+    """Return the content of the sidecar, JSON-compatible.
+
+    accuracy: None if it was not measured. calibration: None if the file was not calibrated.
+    """
     import zennas
 
     model = job.model

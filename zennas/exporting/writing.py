@@ -1,4 +1,4 @@
-"""A file and its sidecar: both or none."""
+"""Writing an exported file together with its sidecar."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def sidecar_of(path: Path) -> Path:
 
 
 def check_free(path: Path, overwrite: bool) -> None:
-    """See that the file and its sidecar may be written there. Raises ExportError."""
+    """Raises ExportError if the file or its sidecar is a folder, or exists and must not be overwritten."""
     for place in (path, sidecar_of(path)):
         if place.is_dir():
             raise ExportError(f"{place} is a folder, expected a file: choose another name with --out")
@@ -22,9 +22,10 @@ def check_free(path: Path, overwrite: bool) -> None:
 
 
 def write_both(path: Path, content: bytes, sidecar: str) -> None:
-    """Both are whole before the first gets its name, and a sidecar is never beside another file's content.
+    """Write a file and its sidecar, both or neither.
 
-    Raises OSError.
+    Both are complete before the first gets its name, and a sidecar never stands next to the content of another file.
+    Raises OSError if one cannot be written.
     """
     beside = sidecar_of(path)
     with draft_beside(path) as (file, draft), draft_beside(beside) as (side_file, side_draft):

@@ -1,1 +1,1 @@
-"""The argument parsing of the root scripts, whose names and flags are those of Zen-NAS: adapters onto `zennas.api`."""
+"""Argument parsing of the root scripts, which have the names and flags of Zen-NAS and call `zennas.api`."""

@@ -1,4 +1,4 @@
-"""What the programs with Zen-NAS's flags share, for argparse: kinds of arguments, and how a network is named."""
+"""Shared argparse code of the programs with Zen-NAS's flags: argument types, and flags that name a network."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from zennas.common.numbers import LARGEST, parse_count
 
 ARCH = "Masternet.py:MasterNet"
-"""What Zen-NAS's --arch is where a structure says which network."""
+"""Value of Zen-NAS's --arch if the network is given by a structure."""
 
 
 def count(least: int = 1, most: int = LARGEST) -> Callable[[str], int]:
-    """Whole numbers like 480000, 1e6 and 1M."""
+    """Return an argument type for whole numbers from `least` to `most`, such as 480000, 1e6 and 1M."""
 
     def number(text: str) -> int:
         try:
@@ -26,14 +26,14 @@ def count(least: int = 1, most: int = LARGEST) -> Callable[[str], int]:
 
 
 def folder(text: str) -> Path:
-    # Path("") would be the folder one is in.
+    # Path("") would be the current folder.
     if not text:
         raise ArgumentTypeError("the name is empty, expected a folder")
     return Path(text)
 
 
 def above_zero(text: str) -> float:
-    """A finite number above 0."""
+    """Argument type: a finite number above 0."""
     try:
         value = float(text)
     except ValueError:
@@ -44,7 +44,7 @@ def above_zero(text: str) -> float:
 
 
 def add_network(parser: ArgumentParser) -> None:
-    """The flags that say which network; `network_text` reads them."""
+    """Add the flags that name a network, which `network_text` reads."""
     add = parser.add_argument
     add("--arch", default=ARCH, help=f"name of a published network, or {ARCH} with a structure")
     add("--plainnet_struct", help="structure string of the network")
@@ -53,8 +53,9 @@ def add_network(parser: ArgumentParser) -> None:
 
 
 def network_text(options: Namespace, purpose: str) -> str:
-    """The network that the flags name, for `structures.resolve`: a structure goes before --arch. purpose: a verb, for
-    the TargetError that is raised where they name none.
+    """Return the network that the flags name, for `structures.resolve`; a structure takes precedence over --arch.
+
+    purpose: a verb for the message. Raises TargetError if no network is named.
     """
     from zennas.named.structures import TargetError
 

@@ -1,4 +1,4 @@
-"""Zen-NAS's flags whose default, kind, range, choices and help are those of a setting: only their names are its own."""
+"""Zen-NAS's flags that take default, type, range, choices and help from a setting, and differ only in their names."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from zennas.legacy.arguments import count, folder
 def add_flags(
     add: Callable[..., Any], kind: type, flags: Mapping[str, str], defaults: Mapping[str, Any] | None = None
 ) -> None:
-    """Add flags to a parser or a group. flags: the names of one, with blanks between, and the field that it sets.
+    """Add flags to a parser or a group.
 
-    add: `add_argument` of the parser or group. defaults: Zen-NAS's, by field, where they are others.
+    add: `add_argument` of the parser or group. kind: dataclass with the settings. flags: from the names of a flag,
+    separated by blanks, to the field that it sets. defaults: by field, for fields whose default differs in Zen-NAS.
+    Raises ValueError if a switch would turn on what is on by default.
     """
     known = {one.name: one for one in described(kind)}
     for names, name in flags.items():
@@ -34,7 +36,7 @@ def add_flags(
 
 
 def taken(options: Namespace, flags: Mapping[str, str]) -> dict[str, Any]:
-    """What the flags say, by field."""
+    """Return the values of the flags, by field."""
     return {
         name: getattr(options, names.split()[0].removeprefix("--").replace("-", "_")) for names, name in flags.items()
     }

@@ -1,4 +1,4 @@
-"""What `val.py` and `val_cifar.py` share: Zen-NAS's flags, on `zennas.accuracy.evaluation`."""
+"""Shared code of `val.py` and `val_cifar.py`: Zen-NAS's flags for `zennas.accuracy.evaluation`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zennas.legacy.derived import add_flags as add_settings
 from zennas.legacy.derived import taken
 
 _FLAGS = {"--batch_size": "batch_size", "--workers": "workers", "--skip_corrupt --skip-corrupt": "skip_corrupt"}
-"""Flags that say what a field of `EvaluationSettings` is."""
+"""Flags that set a field of `EvaluationSettings`."""
 
 
 def add_flags(parser: ArgumentParser, batch_size: int) -> None:
@@ -30,7 +30,7 @@ def add_data(parser: ArgumentParser, what: str) -> None:
 
 
 def validate(options: Namespace, dataset: str | None) -> None:
-    """Evaluate, and say so in Zen-NAS's words. Raises what `zennas.api.evaluate` raises."""
+    """Evaluate and print the result in Zen-NAS's format. Raises the errors of `zennas.api.evaluate`."""
     from zennas.accuracy.evaluation import evaluate_model
     from zennas.cli.eval import evaluation_progress, printable, remarks
     from zennas.named.models import trained_model

@@ -1,4 +1,4 @@
-"""Zen-NAS's flags of a teacher, and what its names are called today."""
+"""Zen-NAS's flags for a teacher, and the current names of its models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zennas.legacy.derived import add_flags, taken
 from zennas.training.recipe import Distillation
 
 GEFFNET = "geffnet_"
-"""Zen-NAS's prefix for models of gen-efficientnet-pytorch; they live on in timm, some under other names."""
+"""Zen-NAS's prefix for models of gen-efficientnet-pytorch; timm has them now, some under other names."""
 _RENAMED = {
     "mnasnet_a1": "semnasnet_100",
     "mnasnet_b1": "mnasnet_100",
@@ -32,11 +32,11 @@ TEACHING = {
     "--target_downsample_ratio --downsample-ratio": "ratio",
     "--ts_clip": "clip",
 }
-"""Flags that say what a field of `Distillation` is."""
+"""Flags that set a field of `Distillation`."""
 
 
 def add_teacher(made: ArgumentParser) -> None:
-    """The flags; `distillation` reads them. Names with hyphens are those that messages speak of."""
+    """Add the teacher's flags, which `distillation` reads. Messages use the names with hyphens."""
     add = made.add_argument_group("teacher").add_argument
     add("--teacher_arch", help="timm:NAME, torchvision's NAME, geffnet_NAME, a training's folder, or a published name")
     add("--teacher_pretrained", action="store_true", help="use the teacher's published weights")
@@ -46,7 +46,9 @@ def add_teacher(made: ArgumentParser) -> None:
 
 
 def distillation(options: Namespace) -> Distillation:
-    """What the flags say. Raises WrongSettingError, TrainingError."""
+    """Return the distillation settings. Raises WrongSettingError if no usable teacher is given, TrainingError if a
+    value is out of range.
+    """
     arch = options.teacher_arch
     if arch is None or arch == ARCH:
         raise WrongSettingError(
@@ -67,7 +69,7 @@ def distillation(options: Namespace) -> Distillation:
 
 
 def teacher_name(arch: str) -> str:
-    """Zen-NAS's --teacher_arch as `Distillation` takes it; what is neither geffnet's nor torchvision's stays."""
+    """Return the name of Zen-NAS's --teacher_arch for `Distillation`; only names of geffnet and torchvision change."""
     if arch.startswith(GEFFNET):
         return f"timm:{_timm_name(arch.removeprefix(GEFFNET))}"
     if ":" in arch or os.path.isdir(arch):
@@ -78,7 +80,7 @@ def teacher_name(arch: str) -> str:
 
 
 def _timm_name(name: str) -> str:
-    """Today's name of a model of geffnet's, with the weights that it had there."""
+    """timm's name of a geffnet model, with the weights that it had there."""
     if name in _RENAMED:
         return _RENAMED[name]
     for ending, tag in _ENDINGS.items():

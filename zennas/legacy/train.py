@@ -1,7 +1,8 @@
-"""What `train_image_classification.py` and `ts_train_image_classification.py` do: Zen-NAS's flags on `api.train`.
+"""`train_image_classification.py` and `ts_train_image_classification.py`: Zen-NAS's flags for `api.train`.
 
-Zen-NAS's files are written besides those of `zennas train`: weights of the best and of the last epoch, a log, and a
-mark that all is done, with which the folder is skipped. `train_settings.py` has what the flags stand for.
+In addition to the files of `zennas train`, Zen-NAS's files are written: weights of the best and of the last epoch, a
+log, and a marker of a finished training, which makes later runs skip the folder. `train_settings.py` translates the
+flags.
 """
 
 from __future__ import annotations
@@ -29,11 +30,14 @@ if TYPE_CHECKING:
 
 STUDENT = "student_best-params_rank0.pth"
 DONE, LOG = "train_image_classification.done", "train_image_classification.log"
-"""Both programs call them so."""
+"""File names used by both programs."""
 
 
 def run(argv: list[str], description: str | None, with_teacher: bool) -> None:
-    """Train, evaluate or skip, as the flags say."""
+    """Train, evaluate, or skip a finished training, according to the flags.
+
+    Raises WrongSettingError if flags are invalid, and the errors of `zennas.api.train`.
+    """
     made = parser(description)
     if with_teacher:
         add_teacher(made)
@@ -51,7 +55,7 @@ def run(argv: list[str], description: str | None, with_teacher: bool) -> None:
 
 
 def _check_classes(options: Namespace) -> None:
-    """Raises WrongSettingError unless --num_classes is what the data set has."""
+    """Raises WrongSettingError if --num_classes is not the data set's number of classes."""
     if options.num_classes is None:
         return
     from zennas.data import known_dataset, open_set
@@ -59,7 +63,7 @@ def _check_classes(options: Namespace) -> None:
     known = known_dataset(options.dataset)
     if known is not None and known.resolution is not None:
         found = known.classes
-    else:  # people train with parts of ImageNet under its name
+    else:  # the folder of imagenet may contain only some of its classes
         found = len(open_set(options.dataset, "test", options.data_dir).classes)
     if options.num_classes != found:
         raise WrongSettingError(
@@ -90,13 +94,13 @@ def _train(options: Namespace, argv: list[str], with_teacher: bool) -> None:
 
 
 def _finish(result: TrainResult, with_teacher: bool) -> None:
-    """Zen-NAS's files, the mark last."""
+    """Write Zen-NAS's files, the marker last."""
     from PlainNet.files import write_bytes, write_text
     from zennas.named.card import WEIGHTS_FILE
 
     folder = result.folder
     write_bytes(folder / LATEST, (folder / WEIGHTS_FILE).read_bytes())
-    if with_teacher and (folder / BEST).is_file():  # `zennas train` has trained there where it is not
+    if with_teacher and (folder / BEST).is_file():  # missing if `zennas train` trained in the folder
         write_bytes(folder / STUDENT, (folder / BEST).read_bytes())
     best = max(result.history, key=lambda epoch: (epoch.test_top1, epoch.epoch))
     facts = {"top1_acc": result.top1, "top5_acc": result.top5}
@@ -105,7 +109,7 @@ def _finish(result: TrainResult, with_teacher: bool) -> None:
 
 
 class _Log:
-    """Watches a training for `watcher`, and writes a line an epoch into the log."""
+    """A watcher that forwards to `watcher` and writes one line per epoch to the log."""
 
     def __init__(self, watcher: Watcher, path: Path, argv: list[str]) -> None:
         self._watcher, self._path = watcher, path
@@ -126,7 +130,7 @@ class _Log:
 
 
 def _evaluate(options: Namespace) -> None:
-    """Print the accuracy of the weights that the flags name, on the test images."""
+    """Print the accuracy of the given weights on the test images."""
     _check_classes(options)
     model = _model(options)
     from zennas.accuracy.evaluation import evaluate_model
@@ -166,7 +170,7 @@ def _model(options: Namespace) -> TrainedModel:
         bn_eps=options.bn_eps,
     )
     load_checkpoint(network, weights)
-    # As in training, where it may be measured on the training images.
+    # As in training, which measures the normalisation on the training images if none is published.
     source = test if test.usual.normalisation else open_set(options.dataset, "train", options.data_dir)
     size = options.input_image_size or wanted.SIZE
     shown = Shown(normalisation_of(source), size, size)

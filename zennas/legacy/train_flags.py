@@ -1,7 +1,6 @@
-"""Zen-NAS's flags for training, for argparse. `train_settings.py` has what they stand for.
+"""Zen-NAS's flags for training, for argparse. `train_settings.py` translates them.
 
-Zen-NAS ignores flags that it does not know; here they are wrong usage, as are those that would change the outcome and
-cannot be followed.
+Zen-NAS ignores unknown flags; here they are errors, as are flags that would change the result but are not supported.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from zennas.training.job import RunOptions, TrainingJob
 from zennas.training.recipe import Recipe
 
 ERASE, MIXUP, SMOOTHING = 0.5, 0.2, 0.1
-"""What Zen-NAS's flags --random_erase, --mixup and --label_smoothing stand for."""
+"""Values that Zen-NAS's flags --random_erase, --mixup and --label_smoothing stand for."""
 SCHEDULES = {"cosine": "cosine", "linear": "linear", "stagedecay": "step"}
 INITS = {"custom": "custom", "MSRAPrelu": "msra", "xavier": "xavier", "None": "torch"}
 CROP = 0.875
@@ -40,11 +39,11 @@ _REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "no_reslink": ((False,), "networks are always trained with their residual links"),
     "no_BN": ((False,), "networks are always trained with batch-norm"),
 }
-"""Flags that cannot be followed: values that change nothing, and the way out."""
+"""Unsupported flags: their values without effect, which are accepted, and what to do instead."""
 
 
 def parser(description: str | None) -> ArgumentParser:
-    """All flags but the teacher's."""
+    """Return a parser with all flags except the teacher's."""
     made = ArgumentParser(
         description=description,
         allow_abbrev=False,
@@ -65,7 +64,7 @@ def parser(description: str | None) -> ArgumentParser:
 
 
 def refuse(options: Namespace) -> None:
-    """Raises WrongSettingError for a flag that cannot be followed."""
+    """Raises WrongSettingError if an unsupported flag is set or two flags contradict each other."""
     for flag, (harmless, way_out) in _REFUSED.items():
         value = getattr(options, flag.replace("-", "_"))
         if value not in harmless:
@@ -91,11 +90,11 @@ LEARNING = {
     "--auto_augment": "auto_augment",
     "--sync_bn": "sync_bn",
 }
-"""Flags that say what a field of the recipe is."""
+"""Flags that set a field of `Recipe`."""
 RUNNING = {"--workers_per_gpu": "workers", "--skip_corrupt --skip-corrupt": "skip_corrupt"}
-"""The same for `RunOptions`."""
+"""Flags that set a field of `RunOptions`."""
 _THEIRS = {"epochs": 90, "warmup": 0.0, "nesterov": False, "weight_decay": 4e-5, "lr": 0.1, "workers": 6}
-"""Zen-NAS's defaults where they are others."""
+"""Zen-NAS's defaults that differ from ours."""
 
 
 def _add_learning(made: ArgumentParser) -> None:

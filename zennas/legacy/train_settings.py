@@ -1,4 +1,4 @@
-"""What Zen-NAS's flags for training stand for: arguments of `zennas.api.train`. The flags: `train_flags.py`."""
+"""Translation of Zen-NAS's training flags (`train_flags.py`) to arguments of `zennas.api.train`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from zennas.legacy.train_flags import ERASE, INITS, LEARNING, MIXUP, RUNNING, SC
 
 BEST, LATEST = "best-params_rank0.pth", "latest-params_rank0.pth"
 BATCH, SIZE = 64, 224
-"""Images of a process in all of Zen-NAS's scripts; side of images unless it is said."""
+"""Defaults: images per step of one process, as in Zen-NAS's scripts; side of the input image in pixels."""
 
 
 def settings(options: Namespace, with_teacher: bool) -> dict[str, Any]:
-    """The arguments of `zennas.api.train` that the flags stand for. Raises WrongSettingError, TrainingError."""
+    """Return the arguments of `zennas.api.train` that the flags stand for.
+
+    Raises WrongSettingError if flags are invalid or contradict each other, TrainingError if torchrun's variables do.
+    """
     batch_size = _batch_size(options)
     steps = options.batches_per_allreduce
     return {
@@ -66,7 +69,7 @@ def _batch_size(options: Namespace) -> int:
 
 
 def _for_256(rate: float | None, rate_for_256: float, batch_size: int) -> float:
-    """A learning rate as recipes have it: for 256 images. rate: for `batch_size`."""
+    """The learning rate per 256 images. rate: learning rate for `batch_size`, None for `rate_for_256`."""
     return rate_for_256 if rate is None else rate * 256 / batch_size
 
 
@@ -81,7 +84,7 @@ def _milestones(options: Namespace) -> tuple[int, ...]:
 
 
 def _checkpoint(given: str | None) -> str:
-    """Without --resume what was cut short goes on too, where Zen-NAS would begin again; so do searches."""
+    """The checkpoint to resume from. Without --resume, an interrupted training resumes; Zen-NAS would start again."""
     from zennas.named.card import CHECKPOINT_FILE
 
     if given is None:
@@ -114,7 +117,7 @@ def precision(options: Namespace) -> str:
 
 
 def weights(options: Namespace) -> Path | None:
-    """The file to begin with; that of a published network is downloaded where it is not here."""
+    """The file with initial weights, or None; that of a published network is downloaded if it is missing."""
     given: Path | None = options.load_parameters_from
     if given is not None or not options.pretrained:
         return given

@@ -1,13 +1,13 @@
-"""The contracts that parts of this project keep, for those who write parts of their own, in any test runner.
+"""Contracts of this project's parts, for testing your own parts in any test runner.
 
     from zennas.testing import check_proxy
 
     def test_mine():
         check_proxy("mine")
 
-Each `check_…` takes the name of a registered part and goes through the contracts of its kind, in `CONTRACTS` of the
-module of that kind. It raises AssertionError saying what is wrong, and gives what could not be checked here, with
-reasons. Nothing of pytest is needed.
+Each `check_…` takes the name of a registered part and checks the contracts of its kind, which are listed in `CONTRACTS`
+of the module for that kind. It raises AssertionError if a contract is broken, and returns the reasons why any contracts
+could not be checked on this machine. pytest is not required.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ __all__ = [
 
 
 def check_block(kind: str) -> list[str]:
-    """A block of `PlainNet`: text, cost, module and score agree."""
+    """Check a block of `PlainNet`: text, cost, module and score agree.
+
+    Returns the reasons for what could not be checked. Raises AssertionError if a contract is broken.
+    """
     from PlainNet.blocktype import block_type
     from zennas.testing.blocks import CONTRACTS
 
@@ -41,7 +44,10 @@ def check_block(kind: str) -> list[str]:
 
 
 def check_space(name: str) -> list[str]:
-    """A search space: its structures are networks, reachable, and a function of the generator."""
+    """Check a search space: its structures are valid networks, reachable, and determined by the generator.
+
+    Returns the reasons for what could not be checked. Raises AssertionError if a contract is broken.
+    """
     from SearchSpace import load_space
     from zennas.testing.spaces import CONTRACTS
 
@@ -49,7 +55,10 @@ def check_space(name: str) -> list[str]:
 
 
 def check_proxy(name: str) -> list[str]:
-    """A proxy: finite, a function of its seed, and it leaves networks as they were."""
+    """Check a proxy: its scores are finite and determined by the seed, and it does not change networks.
+
+    Returns the reasons for what could not be checked. Raises AssertionError if a contract is broken.
+    """
     from zennas.testing.proxies import CONTRACTS
     from ZeroShotProxy import PROXIES
 
@@ -57,7 +66,10 @@ def check_proxy(name: str) -> list[str]:
 
 
 def check_backend(name: str) -> list[str]:
-    """A latency back end: it computes what PyTorch does in each precision, or says why not."""
+    """Check a latency back end: it computes what PyTorch does in each precision, or explains why it cannot.
+
+    Returns the reasons for what could not be checked. Raises AssertionError if a contract is broken.
+    """
     from latency.base import BACKENDS
     from zennas.testing.backends import CONTRACTS
 
@@ -65,7 +77,10 @@ def check_backend(name: str) -> list[str]:
 
 
 def check_dataset(name: str) -> list[str]:
-    """A data set: it holds what its record says, the same each time. Images that are not here are not downloaded."""
+    """Check a data set: it contains what its record says, and does not change. Nothing is downloaded.
+
+    Returns the reasons for what could not be checked. Raises AssertionError if a contract is broken.
+    """
     from zennas.data import DATASETS
     from zennas.testing.datasets import CONTRACTS
 
@@ -73,7 +88,10 @@ def check_dataset(name: str) -> list[str]:
 
 
 def check_export_format(name: str) -> list[str]:
-    """An export format: its files compute what the network does, for any batch."""
+    """Check an export format: its files compute what the network does, for any batch size.
+
+    Returns the reasons for what could not be checked. Raises AssertionError if a contract is broken.
+    """
     from zennas.exporting import FORMATS
     from zennas.testing.formats import CONTRACTS
 

@@ -1,4 +1,4 @@
-"""What every latency back end keeps: it computes what PyTorch does, or says why not, and tells where its time goes."""
+"""Contracts of latency back ends: they compute what PyTorch does or explain why they cannot, and time each layer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CELLS = "SuperConvK3BNRELU(3,8,1,1)NB201Cell(8,1,1,4,3,2,0)NB201Reduction(8,16)N
 
 @cache
 def subjects() -> dict[str, Subject]:
-    """Networks to time: of all families of super-blocks, and of cells."""
+    """Return networks to time: one with all families of super-blocks, and one of cells."""
     return {
         "families": of_structure(parse(SMALL), 16, 10, use_se=True, name="families"),
         "cells": of_structure(parse(CELLS), 16, 10, name="cells"),
@@ -28,7 +28,7 @@ def subjects() -> dict[str, Subject]:
 
 
 def settings_for(backend: LatencyBackend, precision: str) -> MeasureSettings | str:
-    """Settings that can run here, else why there are none."""
+    """Return settings that can run on this machine, or the reason why there are none."""
     reasons = []
     for device in ("cpu", "cuda"):
         reason = backend.available(precision, device)
@@ -39,7 +39,7 @@ def settings_for(backend: LatencyBackend, precision: str) -> MeasureSettings | s
 
 
 def computes_what_pytorch_does_in(backend: LatencyBackend, precision: str, subject: Subject) -> str | None:
-    """Logits, samples and the times of layers of one network in one precision."""
+    """Logits, samples and layer times of one network in one precision are valid."""
     settings = settings_for(backend, precision)
     if isinstance(settings, str):
         return settings
@@ -70,14 +70,14 @@ def computes_what_pytorch_does_in(backend: LatencyBackend, precision: str, subje
 
 
 def it_computes_what_pytorch_does(backend: LatencyBackend) -> str | None:
-    """All networks in all precisions."""
+    """Logits, samples and layer times of all networks in all precisions are valid."""
     pairs = [(precision, subject) for precision in backend.precisions for subject in subjects().values()]
     reasons = {computes_what_pytorch_does_in(backend, precision, subject) for precision, subject in pairs}
     return "; ".join(sorted(reason for reason in reasons if reason)) or None
 
 
 def it_says_why_it_cannot_run(backend: LatencyBackend) -> str | None:
-    """In one line, with what to install, and `measure` refuses with it."""
+    """The reason is one line with what to install, and `measure` raises UnavailableError with it."""
     for device in ("cpu", "cuda:99", "tpu"):
         for precision in backend.precisions:
             reason = backend.available(precision, device)
@@ -100,7 +100,7 @@ def it_says_why_it_cannot_run(backend: LatencyBackend) -> str | None:
 
 
 def it_is_what_its_interface_says(backend: LatencyBackend) -> str | None:
-    """Names, tolerances, versions; precisions and options that it has not are refused."""
+    """Name, tolerances and versions are valid; unknown precisions and options are refused."""
     name = backend.name
     expect(BACKENDS.get(name) is backend, f"{name} is registered under another name than its own")
     expect_equal(set(backend.tolerance), set(backend.precisions), f"precisions that {name} has a tolerance for")

@@ -1,4 +1,4 @@
-"""What every block keeps: all interpreters of its operations agree. Imports torch."""
+"""Contracts of blocks: all interpreters of their operations agree. Imports torch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VARIANTS = [Options(), Options(use_se=True), Options(no_reslink=True), Options(u
 
 
 def cases(kind: BlockType, count: int, multiple: int = 8) -> list[tuple[Structure, int]]:
-    """Random networks with the block in them, and a resolution, odd ones included."""
+    """Return `count` pairs of a random network that contains the block and a resolution, which may be odd."""
     rng = Random(kind.kind)
     found: list[tuple[Structure, int]] = []
     while len(found) < count:
@@ -34,7 +34,7 @@ def cases(kind: BlockType, count: int, multiple: int = 8) -> list[tuple[Structur
 
 
 def _outputs_of_weighted_layers(network: torch.nn.Module) -> list[int]:
-    """A list that every forward pass of the network adds the sizes of its convolution and linear outputs to."""
+    """A list to which each forward pass of the network appends the sizes of its convolution and linear outputs."""
     made: list[int] = []
     for module in network.modules():
         if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
@@ -43,14 +43,14 @@ def _outputs_of_weighted_layers(network: torch.nn.Module) -> list[int]:
 
 
 def text_round_trip(kind: BlockType) -> str | None:
-    """A structure with the block is read from its text."""
+    """A structure with the block can be read from its text."""
     for structure, _ in cases(kind, 5):
         expect_equal(parse(str(structure)), structure, f"{structure} read from its text")
     return None
 
 
 def cost_equals_module(kind: BlockType) -> str | None:
-    """Parameters, multiply–accumulates, activations and shapes: counted on the structure and on the module."""
+    """Parameters, multiply–accumulates, activations and shapes of the structure equal those of the module."""
     for i, (structure, resolution) in enumerate(cases(kind, 4)):
         options = VARIANTS[i % len(VARIANTS)]
         counted = CostModel(resolution, 5, options)(structure)
@@ -73,7 +73,7 @@ def cost_equals_module(kind: BlockType) -> str | None:
 
 
 def template_counts_like_lowering(kind: BlockType) -> str | None:
-    """The promise of `BlockType.linear`: the closed forms equal the sums over the lowered operations, exactly."""
+    """If `BlockType.linear` is set, closed forms of the cost equal the sums over the lowered operations exactly."""
     rng = Random(kind.kind)
     for _ in range(30 if kind.linear else 0):
         spec = random_block(kind, rng, 8 * rng.randint(1, 40))
@@ -91,7 +91,7 @@ def template_counts_like_lowering(kind: BlockType) -> str | None:
 
 
 def template_scores_like_a_walk(kind: BlockType) -> str | None:
-    """The same for the expected Zen-score."""
+    """If `BlockType.linear` is set, closed forms of the expected Zen-score equal a walk over the lowered operations."""
     rng = Random(kind.kind)
     options = Options(no_reslink=True)
     for _ in range(8 if kind.linear else 0):
@@ -111,7 +111,7 @@ def template_scores_like_a_walk(kind: BlockType) -> str | None:
 
 
 def wrong_input_is_refused(kind: BlockType) -> str | None:
-    """Channels that do not fit the block before are an error."""
+    """Channels that do not fit the previous block raise StructureError."""
     structure, resolution = cases(kind, 1)[0]
     stem, *rest = structure.blocks
     wider = Structure.of([stem._replace(args=(3, stem.args[1] + 1, 3, 1)), *rest])

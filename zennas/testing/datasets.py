@@ -1,4 +1,4 @@
-"""What every data set keeps: it holds what its record says, the same each time. Imports torch."""
+"""Contracts of data sets: they contain what their record says, and do not change. Imports torch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _not_here(known: DataSet) -> str | None:
 
 
 def its_record_is_whole(known: DataSet) -> str | None:
-    """Names, counts, and how its images are shown."""
+    """Names, number of classes, resolution and AutoAugment policy are valid."""
     for name in (known.name, *known.synonyms):
         expect(DATASETS.get(name) is known, f"{known.name} is not registered as {name}")
     expect(known.classes >= 2, f"{known.name} has {known.classes} classes, expected two or more")
@@ -39,7 +39,7 @@ def its_record_is_whole(known: DataSet) -> str | None:
 
 
 def images_that_are_absent_are_told_of(known: DataSet) -> str | None:
-    """In one line that names the data set."""
+    """Opening a data set without images raises DataError in one line that names it."""
     if known.open is not None:
         return f"{known.name} might be downloaded, so this is not tried"
     expect_refused(DataError, lambda: open_set(known.name, "test"), known.name, f"opening {known.name}")
@@ -47,7 +47,7 @@ def images_that_are_absent_are_told_of(known: DataSet) -> str | None:
 
 
 def it_holds_what_its_record_says(known: DataSet) -> str | None:
-    """Classes, labels, sizes; images are bytes, and workers can be given what reads them."""
+    """Classes, labels and sizes match the record; images are uint8, and the function that reads them can be pickled."""
     if reason := _not_here(known):
         return reason
     for split in SPLITS:
@@ -75,7 +75,7 @@ def _check_image(found: ImageSet, index: int, resolution: int | None) -> None:
 
 
 def its_parts_differ_and_stay(known: DataSet) -> str | None:
-    """Training and test images have the same classes and are other images; opened again they are the same."""
+    """Training and test images have the same classes but differ; opening them again gives the same images."""
     if reason := _not_here(known):
         return reason
     train, test = (open_set(known.name, split) for split in SPLITS)

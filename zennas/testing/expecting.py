@@ -1,4 +1,4 @@
-"""Assertions that say what is wrong wherever they run, also under `python -O`."""
+"""Assertions with clear messages, which also work under `python -O`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def expect_equal(found: Any, expected: Any, what: str) -> None:
 
 
 def expect_near(found: Any, expected: Any, what: str, *, relative: float = 0.0, absolute: float = 0.0) -> None:
-    """The same for numbers or arrays of them, up to a tolerance."""
+    """Raises AssertionError naming both values unless numbers or arrays are equal within a tolerance."""
     same = np.shape(found) == np.shape(expected) and np.allclose(found, expected, rtol=relative, atol=absolute)
     expect(same, f"{what}: {found!r}, expected {expected!r} within {max(relative, absolute):g}")
 
 
 def expect_refused(kind: type[Exception], does: Callable[[], object], saying: str, what: str) -> None:
-    """Raises AssertionError unless `does` raises an error of that kind, in one line that has `saying` in it."""
+    """Raises AssertionError unless `does` raises an error of that kind with a one-line message containing `saying`."""
     try:
         does()
     except kind as error:

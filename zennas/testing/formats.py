@@ -1,4 +1,4 @@
-"""What every export format keeps: its files compute what the network does, for any batch. Imports torch."""
+"""Contracts of export formats: files compute what the network does, for any batch size. Imports torch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHOWN = Shown(Normalisation((0.5, 0.5, 0.5), (0.25, 0.25, 0.25)), RESOLUTION, RE
 
 
 def model() -> TrainedModel:
-    """A network of all families of super-blocks with random weights, its batch norms far from the identity."""
+    """Return a network of all families of super-blocks with random weights and batch-norms far from the identity."""
     generator = torch.Generator().manual_seed(0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -39,7 +39,7 @@ def model() -> TrainedModel:
 
 
 def its_files_compute_what_the_network_does(form: Format) -> str | None:
-    """In batches of several sizes, within the limit of its plan."""
+    """Logits agree with the network's within the limit of the plan, for batches of several sizes."""
     options = settled(form, {})
     plan = form.plan(options)
     if reason := form.available(plan):
@@ -56,7 +56,7 @@ def its_files_compute_what_the_network_does(form: Format) -> str | None:
 
 
 def it_is_what_its_interface_says(form: Format) -> str | None:
-    """Names, the suffix of its files, and how they are loaded; options that it has not are refused."""
+    """Name, summary, suffix and usage are valid; unknown options are refused."""
     expect(FORMATS.get(form.name) is form, f"{form.name} is registered under another name than its own")
     expect(form.summary and "\n" not in form.summary, f"{form.name} has no summary in one line")
     suffix = form.plan(settled(form, {})).suffix

@@ -1,4 +1,4 @@
-"""Networks to check parts with: one of each family of blocks, and random ones around a block. No torch."""
+"""Networks for checking parts: one with all families of blocks, and random ones around a block. No torch."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ SMALL = (
 
 
 def random_block(kind: BlockType, rng: Random, in_channels: int, multiple: int = 8) -> BlockSpec:
-    """A block of that kind with random arguments; containers hold a convolution, BN and a ReLU."""
-    # Equal widths often: blocks may do something else there.
+    """Return a block of that kind with random arguments; containers contain a convolution, BN and a ReLU."""
+    # Equal widths are frequent, as blocks may behave differently there.
     width = in_channels if rng.random() < 0.3 else multiple * rng.randint(1, 6)
     values = {
         "in_channels": in_channels,
@@ -47,7 +47,7 @@ def random_block(kind: BlockType, rng: Random, in_channels: int, multiple: int =
 
 
 def network_around(block: BlockSpec, in_channels: int) -> Structure:
-    """The block behind a stem that gives what it takes; flat blocks get their input flattened."""
+    """Return a network with the block after a stem of matching width; flat blocks get flattened input."""
     blocks = [BlockSpec("ConvKX", (3, in_channels, 3, 1))]
     if block.kind in ("Linear", "Flatten"):
         blocks.append(BlockSpec("AdaptiveAvgPool", (in_channels, 1)))

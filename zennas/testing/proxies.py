@@ -1,4 +1,4 @@
-"""What every proxy keeps: finite, a function of its seed, and it leaves networks as they were. Imports torch."""
+"""Contracts of proxies: scores are finite and determined by the seed, and networks are not changed. Imports torch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def value(proxy: Proxy, target: Target = STRUCTURE, settings: ScoreSettings = SE
 
 
 class Foreign(nn.Module):
-    """A network that this project did not make, with an in-place ReLU, dropout and a residual."""
+    """A network from outside this project, with an in-place ReLU, dropout and a residual."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Foreign(nn.Module):
 
 
 def foreign() -> tuple[Foreign, tuple[Tensor, Tensor]]:
-    """Such a network, and a batch."""
+    """Return a `Foreign` network and a batch of images (8, 3, 16, 16) and labels (8,)."""
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(1)
     batch = torch.randn(8, 3, 16, 16, generator=generator), torch.randint(10, (8,), generator=generator)
@@ -64,7 +64,7 @@ def _no_measure(proxy: Proxy) -> str | None:
 
 
 def score_is_finite_and_inside_its_interval(proxy: Proxy) -> str | None:
-    """Also that it is repeated as often as asked, where it has an interval."""
+    """The score is finite; if it has an interval, it lies inside and was repeated as often as requested."""
     if reason := _ranks(proxy):
         return reason
     found = value(proxy)
@@ -79,7 +79,7 @@ def score_is_finite_and_inside_its_interval(proxy: Proxy) -> str | None:
 
 
 def the_seed_decides(proxy: Proxy) -> str | None:
-    """Equal seeds give equal scores; others give other scores just where the proxy's info says that it is random."""
+    """Equal seeds give equal scores; different seeds give different ones exactly if the proxy declares it is random."""
     if reason := _ranks(proxy):
         return reason
     expect_equal(value(proxy), value(proxy), f"{proxy.info.name} twice with one seed")
@@ -89,7 +89,7 @@ def the_seed_decides(proxy: Proxy) -> str | None:
 
 
 def the_global_generators_are_left_alone(proxy: Proxy) -> str | None:
-    """torch's own generator is as it was."""
+    """The proxy does not draw from torch's global generator."""
     if reason := _ranks(proxy):
         return reason
     before = torch.random.get_rng_state()
@@ -99,7 +99,7 @@ def the_global_generators_are_left_alone(proxy: Proxy) -> str | None:
 
 
 def a_masternet_scores_like_its_structure_and_is_not_touched(proxy: Proxy) -> str | None:
-    """Weights, statistics and mode are as they were."""
+    """A MasterNet scores like its structure; its weights, statistics and mode do not change."""
     if reason := _ranks(proxy):
         return reason
     name = proxy.info.name
@@ -114,7 +114,7 @@ def a_masternet_scores_like_its_structure_and_is_not_touched(proxy: Proxy) -> st
 
 
 def any_network_is_measured_and_left_as_it_was(proxy: Proxy) -> str | None:
-    """Weights, gradients, hooks, modes, the batch and torch's generator."""
+    """Any network can be measured; weights, gradients, hooks, modes, batch and torch's generator do not change."""
     if reason := _no_measure(proxy):
         return reason
     network, batch = foreign()
@@ -148,7 +148,7 @@ def any_network_is_measured_and_left_as_it_was(proxy: Proxy) -> str | None:
 
 
 def measured_together_is_measured_alone(proxy: Proxy) -> str | None:
-    """Passes that all registered proxies share change nothing."""
+    """The score does not change if other proxies share its passes."""
     if reason := _no_measure(proxy):
         return reason
     name = proxy.info.name
@@ -161,7 +161,7 @@ def measured_together_is_measured_alone(proxy: Proxy) -> str | None:
 
 
 def a_network_of_nothing_but_zeros_is_an_error_or_a_number(proxy: Proxy) -> str | None:
-    """No sentinel: a measure that cannot be taken names itself."""
+    """A network of zeros gives a finite score or a ProxyError that names the proxy, never a sentinel value."""
     if reason := _no_measure(proxy):
         return reason
     network, batch = foreign()
@@ -179,7 +179,7 @@ def a_network_of_nothing_but_zeros_is_an_error_or_a_number(proxy: Proxy) -> str 
 
 
 def structures_are_asked_for_where_they_are_needed(proxy: Proxy) -> str | None:
-    """A proxy of structures refuses other networks."""
+    """A proxy that scores structures refuses networks without one."""
     if reason := _ranks(proxy):
         return reason
     name = proxy.info.name
@@ -191,7 +191,7 @@ def structures_are_asked_for_where_they_are_needed(proxy: Proxy) -> str | None:
 
 
 def it_says_where_it_comes_from(proxy: Proxy) -> str | None:
-    """A summary and a source."""
+    """The proxy has a summary and a source."""
     expect(proxy.info.summary, f"{proxy.info.name} has no summary")
     expect(proxy.info.source, f"{proxy.info.name} has no source")
     return None

@@ -1,4 +1,4 @@
-"""What every search space keeps: its structures are networks, reachable, and a function of the generator."""
+"""Contracts of search spaces: structures are valid networks, reachable, and determined by the generator."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MODEL = CostModel(32, 10)
 
 
 def samples_are_networks_of_the_space(space: SearchSpace) -> str | None:
-    """Samples can be counted, and written as text."""
+    """Samples belong to the space, have parameters, and can be read from their text."""
     rng = Random(0)
     expect(space.contains(space.initial()), f"{space.name} does not contain its initial structure")
     for _ in range(30):
@@ -26,7 +26,7 @@ def samples_are_networks_of_the_space(space: SearchSpace) -> str | None:
 
 
 def mutations_stay_and_move(space: SearchSpace) -> str | None:
-    """Mutations do not leave the space, and get about in it."""
+    """Mutations do not leave the space, and reach more than 100 structures in 200 steps."""
     rng = Random(1)
     structure, seen = space.initial(), set()
     for _ in range(200):
@@ -38,7 +38,7 @@ def mutations_stay_and_move(space: SearchSpace) -> str | None:
 
 
 def the_generator_decides(space: SearchSpace) -> str | None:
-    """All randomness is that of the generator which is passed in."""
+    """All randomness comes from the generator that is passed in."""
     a, b = Random(2), Random(2)
     same = [space.sample(a) for _ in range(5)] == [space.sample(b) for _ in range(5)]
     expect(same, f"two generators of one seed give different samples of {space.name}")
@@ -46,7 +46,7 @@ def the_generator_decides(space: SearchSpace) -> str | None:
 
 
 def notations_are_read_and_written(space: SearchSpace) -> str | None:
-    """A space with a notation of its own reads what it writes, and refuses the rest in one line."""
+    """A space with its own notation reads what it writes, and refuses anything else in one line."""
     if not isinstance(space, CellSpace):
         return f"{space.name} has no notation of its own"
     rng = Random(3)
@@ -64,7 +64,7 @@ def notations_are_read_and_written(space: SearchSpace) -> str | None:
 
 
 def foreign_structures_are_not_contained(space: SearchSpace) -> str | None:
-    """Networks that no mutation leads to."""
+    """The space does not claim to contain networks that no mutation leads to."""
     for text in (
         "ConvKX(3,8,3,1)BN(8)RELU(8)",
         "SuperConvK3BNRELU(3,12,1,1)SuperConvK1BNRELU(12,16,1,1)",

@@ -241,7 +241,7 @@ def test_images_that_cannot_be_had(table: Path, tmp_path: Path) -> None:
         ("nowhere", "there is no data '.*nowhere', expected noise, digits, cifar10, cifar100, imagenet, a folder"),
         ("text.npz", "text.npz cannot be read as an .npz file"),
         ("empty", "empty is not a folder of classes"),
-        (npz(tmp_path / "a.npz", labels=None).name, "a.npz has no labels, expected arrays jpeg, offsets, labels"),
+        (npz(tmp_path / "a.npz", labels=None).name, "a.npz has no labels, expected the arrays jpeg, offsets, labels"),
         (npz(tmp_path / "b.npz", offsets=np.arange(5)).name, "b.npz is damaged"),
         (npz(tmp_path / "c.npz", jpeg=broken, offsets=np.arange(11)).name, "image . of .*c.npz cannot be decoded"),
         (npz(tmp_path / "d.npz", labels=np.array([{}] * 10)).name, "d.npz cannot be read as an .npz file"),

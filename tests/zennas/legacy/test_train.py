@@ -319,7 +319,11 @@ def test_a_student_learns_from_a_training(
         ("train", "--dataset nowhere --num_classes 3 --plainnet_struct NET --save_dir RUN", "there is no data set"),
         ("train", "--dataset digits --plainnet_struct NET --save_dir RUN --epochs 0", "argument --epochs"),
         ("train", "--dataset digits --plainnet_struct NET --save_dir RUN --lr -1", "lr is -4.0"),
-        ("ts_train", "--dataset digits --plainnet_struct NET --save_dir RUN", "which teacher?"),
+        (
+            "ts_train",
+            "--dataset digits --plainnet_struct NET --save_dir RUN",
+            "no teacher is given: set --teacher_arch",
+        ),
     ],
 )
 def test_wrong_use_is_told_in_a_line(tmp_path: Path, program: str, flags: str, message: str) -> None:

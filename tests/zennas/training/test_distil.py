@@ -247,10 +247,10 @@ def test_classes_have_to_be_the_same_for_logits() -> None:
 def test_stages_have_to_be_as_many() -> None:
     deeper = student(1, TEACHER + "SuperResK3K3(24,24,2,16,1)")
     with pytest.raises(
-        TrainingError, match=r"of 2 on, the student has 2 stages and the teacher mine 3, .*--downsample-ratio"
+        TrainingError, match=r"of 2 on, the student has 2 stages and the teacher mine has 3, .*--downsample-ratio"
     ):
         distilling(FEATURES, taught_by(deeper))
-    with pytest.raises(TrainingError, match=r"the student has 0 stages and the teacher mine 0"):
+    with pytest.raises(TrainingError, match=r"the student has 0 stages and the teacher mine has 0"):
         distilling(replace(FEATURES, ratio=64), taught_by(deeper))
     distilling(replace(FEATURES, feature_weight=0), taught_by(deeper))(*batch())
 

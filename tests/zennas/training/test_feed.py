@@ -58,7 +58,7 @@ def test_processes_share_a_batch() -> None:
         part = next(iter(feed(recipe, Group(CPU, rank, 2)).epoch(0)))
         assert torch.equal(part.images, whole.images[rank::2])
         assert torch.equal(part.labels, whole.labels[rank::2])
-    with pytest.raises(TrainingError, match="batch-size is 64, expected a multiple of the 3 processes"):
+    with pytest.raises(TrainingError, match="batch-size is 64, expected a multiple of the number of processes, 3"):
         feed(SHORT, Group(CPU, 0, 3))
 
 

@@ -1,4 +1,4 @@
-"""Tabular benchmarks: what networks that others trained came to. `read` opens one; start reading at `base.py`."""
+"""Tabular benchmarks: published accuracies of trained networks. `read` opens one; `base.py` defines its content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ __all__ = ["AccuracyTable", "Column", "TableError", "read"]
 
 
 def read(path: str | Path) -> AccuracyTable:
-    """The table at `path`: a CSV file, gzip or plain, or NATS-Bench's folder or file. Raises TableError."""
+    """Read a table from a CSV file, plain or gzip, or from NATS-Bench's folder or file.
+
+    Raises TableError if it cannot be read.
+    """
     from zennas.accuracy.tables.csvfile import read_csv
     from zennas.accuracy.tables.nats_bench import looks_like_nats_bench, read_nats_bench
 

@@ -1,6 +1,6 @@
-"""A tabular benchmark: architectures, and the accuracies that they were trained to. No torch.
+"""Tabular benchmarks: architectures and their accuracies after training. No torch.
 
-`csvfile.py` reads and writes CSV files, `nats_bench.py` reads NATS-Bench's own files.
+`csvfile.py` reads and writes CSV files; `nats_bench.py` reads NATS-Bench's own files.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Floats: TypeAlias = NDArray[np.float64]
 
 
 class TableError(ZennasError, ValueError):
-    """A table that cannot be read, or that does not have what it is asked for."""
+    """A table cannot be read, or has no such column or architecture."""
 
 
 @dataclass(frozen=True, order=True)
 class Column:
-    """Which accuracy it is: after training on `dataset` for so many epochs, on "val" or "test" images."""
+    """A kind of accuracy: measured on "val" or "test" images after training on `dataset` for `epochs` epochs."""
 
     dataset: str
     split: str = "test"
@@ -38,8 +38,9 @@ class Column:
 class AccuracyTable:
     """A benchmark's accuracies, in percent.
 
-    architectures: their notations, in the benchmark's order. columns: for each, an accuracy of every architecture,
-    NaN where it was not trained. params: as published, in millions, where the table has them.
+    architectures: their notations, in the benchmark's order. columns: for each kind of accuracy, an array (N,) with a
+    value for every architecture, NaN if it was not trained. params: published numbers of parameters in millions, (N,),
+    None if the table has none.
     """
 
     name: str
@@ -59,7 +60,10 @@ class AccuracyTable:
         return tuple(sorted({column.epochs for column in self.columns}))
 
     def column(self, dataset: str = "cifar10", split: str = "test", epochs: int = 200) -> Floats:
-        """The accuracies of all architectures, in their order. Raises TableError saying what there is."""
+        """Return the accuracies of all architectures in percent, (N,), in the order of `architectures`.
+
+        Raises TableError, listing the columns of the table, if there is no such column.
+        """
         wanted = Column(dataset, split, epochs)
         for column, values in self.columns.items():
             if (column.dataset.casefold(), column.split, column.epochs) == (dataset.casefold(), split, epochs):
@@ -68,7 +72,7 @@ class AccuracyTable:
         raise TableError(f"{self.name} has no {wanted}; it has (data set, split, epochs): {there}")
 
     def accuracy(self, notation: str, dataset: str = "cifar10", split: str = "test", epochs: int = 200) -> float:
-        """The accuracy of one architecture in percent. Raises TableError."""
+        """Return the accuracy of one architecture in percent. Raises TableError if the table does not have it."""
         if notation not in self._positions:
             raise TableError(f"{notation[:120]!r} is not among the {len(self):,} architectures of {self.name}")
         value = float(self.column(dataset, split, epochs)[self._positions[notation]])

@@ -1,4 +1,4 @@
-"""Which column of a table has the architectures, and the text of such a file, for tables and for lists."""
+"""Reading the text of a table, and finding its column of architectures."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ ARCHITECTURE_COLUMNS = ("arch", "arch_str", "architecture", "structure", "notati
 
 
 def architecture_column(header: Sequence[str]) -> int | None:
-    """The position of the first column whose name is one of `ARCHITECTURE_COLUMNS`; case does not matter."""
+    """Return the index of the first column named in `ARCHITECTURE_COLUMNS`, ignoring case, or None."""
     names = [name.strip().casefold() for name in header]
     return next((i for i, name in enumerate(names) if name in ARCHITECTURE_COLUMNS), None)
 
 
 def table_text(path: Path) -> str:
-    """What is in a file, gzip or plain, without a byte-order mark. Raises TableError."""
+    """Return the text of a file, plain or gzip, without a byte-order mark. Raises TableError if it cannot be read."""
     try:
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":

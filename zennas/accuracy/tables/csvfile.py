@@ -1,8 +1,8 @@
-"""Tables as CSV files, plain or gzip: a row an architecture, a column an accuracy. No torch.
+"""Tables as CSV files, plain or gzip: one row per architecture, one column per accuracy. No torch.
 
-Any file will do that has a column with the architectures, in the notation of their space or as structure strings,
-and columns of accuracies named `DATASET_SPLIT` or `DATASET_SPLIT_EPOCHS`, as in `c10_val`, `cifar100_test_12` and
-`c10_test12`, or `accuracy`. Without a number the epochs are NAS-Bench-201's full 200.
+A file needs a column with the architectures, in the notation of their space or as structure strings, and at least one
+column of accuracies named `accuracy`, `DATASET_SPLIT` or `DATASET_SPLIT_EPOCHS`, such as `c10_val`, `cifar100_test_12`
+and `c10_test12`. Without a number, the epochs are NAS-Bench-201's full 200.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PLAIN = re.compile(r"(acc|accuracy|top1)", re.IGNORECASE)
 
 
 def read_csv(path: str | Path) -> AccuracyTable:
-    """The table in a CSV file, gzip or plain. Raises TableError naming the line that is wrong."""
+    """Read a table from a CSV file, plain or gzip. Raises TableError, naming the line, if it is not valid."""
     place = Path(path)
     rows = csv.reader(io.StringIO(table_text(place)))
     try:
@@ -69,7 +69,7 @@ def read_csv(path: str | Path) -> AccuracyTable:
 
 
 def column_named(name: str) -> Column | None:
-    """The accuracy that a column's name means, None where it means something else."""
+    """Return the accuracy that a column name stands for, or None if it does not name an accuracy."""
     match = _ACCURACY.fullmatch(name)
     if match is not None:
         dataset = SHORT_NAMES.get(match["dataset"].casefold(), match["dataset"])
@@ -79,7 +79,7 @@ def column_named(name: str) -> Column | None:
 
 
 def write_csv(table: AccuracyTable, path: str | Path) -> None:
-    """Write a table so that `read_csv` gives it back; gzip where the name ends in .gz."""
+    """Write a table as CSV that `read_csv` reads back; it is compressed if the name ends in .gz."""
     place = Path(path)
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
@@ -105,7 +105,7 @@ def _architecture_column(path: Path, header: list[str]) -> int:
 
 
 def _number(path: Path, line: int, column: str, text: str) -> float:
-    """A cell; nothing in it means that there is no number."""
+    """The number in a cell; NaN if the cell is empty."""
     if not text.strip():
         return float("nan")
     try:

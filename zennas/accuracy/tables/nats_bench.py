@@ -1,12 +1,12 @@
-"""NATS-Bench's own files, through the package `nats_bench` (MIT), for those who have them. No torch.
+"""NATS-Bench's own files, read with the package `nats_bench` (MIT). No torch.
 
-The files are `NATS-tss-v1_0-3ffb9-simple`, a folder, and `NATS-tss-v1_0-3ffb9.pickle.pbz2`, the same in one file
-that takes gigabytes of memory; the project's page says where to get them: https://github.com/D-X-Y/NATS-Bench. They are
-pickles, which can run code when they are opened: open those that its authors published and no others. Reading 15,625
-architectures takes minutes; `csvfile.write_csv` keeps what was read.
+The benchmark is published as a folder, `NATS-tss-v1_0-3ffb9-simple`, and as a single file,
+`NATS-tss-v1_0-3ffb9.pickle.pbz2`, which takes gigabytes of memory. Both are available from
+https://github.com/D-X-Y/NATS-Bench. They are pickles, which can run code when they are opened: open only those that the
+authors published. Reading 15,625 architectures takes minutes; `csvfile.write_csv` stores the result.
 
-This reader was tried with version 1.8 of the package and files that its own classes wrote; the published files, of the
-same form, this project has not had.
+This reader was tested with version 1.8 of the package on files written by its own classes. It has not been tested with
+the published files, which have the same format.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ import numpy as np
 from zennas.accuracy.tables.base import AccuracyTable, Column, TableError
 
 WAYS: dict[Column, tuple[str, str]] = {
-    # "cifar10" is trained on all training images, "cifar10-valid" on half of them, the other half is its validation.
+    # "cifar10" is trained on all training images, "cifar10-valid" on half of them; the other half is for validation.
     Column(dataset, split, epochs): ("cifar10-valid" if (dataset, split) == ("cifar10", "val") else dataset, key)
     for dataset in ("cifar10", "cifar100", "ImageNet16-120")
     for split, key in (("val", "valid-accuracy"), ("test", "test-accuracy"))
     for epochs in (200, 12)
 }
-"""For each column, what NATS-Bench calls it: data set, and key of what `get_more_info` gives."""
+"""NATS-Bench's names for each column: data set, and key in the result of `get_more_info`."""
 
 
 def looks_like_nats_bench(path: Path) -> bool:
-    """Whether `path` has to be one of NATS-Bench's: a folder, or a file of its format."""
+    """Return whether `path` is taken for NATS-Bench's: it is a folder, or its name ends in .pbz2."""
     return path.is_dir() or path.name.endswith(".pbz2")
 
 
 def read_nats_bench(path: str | Path) -> AccuracyTable:
-    """The topology benchmark in NATS-Bench's folder or file: means over the seeds that were trained, in percent.
+    """Read the topology benchmark from NATS-Bench's folder or file. Accuracies are means over seeds, in percent.
 
-    Raises TableError where the package or the files are not there.
+    Raises TableError if the package `nats_bench` is not installed, or the files are missing or cannot be read.
     """
     place = Path(path)
     if not place.exists():
@@ -51,11 +51,11 @@ def read_nats_bench(path: str | Path) -> AccuracyTable:
         for i in range(len(notations)):
             values[:, i] = _accuracies(benchmark, i)
             if fast:
-                benchmark.arch2infos_dict.pop(i, None)  # it keeps all that it has read: gigabytes in the end
+                benchmark.arch2infos_dict.pop(i, None)  # it caches everything it reads, gigabytes in the end
     except TableError:
         raise
     except Exception as error:
-        # The package raises whatever unpickling and its own checks happen to.
+        # Unpickling and the package's own checks may raise anything.
         what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise TableError(f"{place} cannot be read as NATS-Bench's topology benchmark: {what}") from error
     columns = {column: row for column, row in zip(WAYS, values, strict=True) if not np.isnan(row).all()}
@@ -65,7 +65,7 @@ def read_nats_bench(path: str | Path) -> AccuracyTable:
 
 
 def _accuracies(benchmark: Any, index: int) -> list[float]:
-    """One architecture's accuracies in the order of `WAYS`; NaN for what it was not trained for."""
+    """One architecture's accuracies in the order of `WAYS`; NaN if there is none."""
     return [_accuracy(benchmark, index, column.epochs, *way) for column, way in WAYS.items()]
 
 

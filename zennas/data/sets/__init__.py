@@ -1,1 +1,1 @@
-"""The data sets that are known by name, one file each; `zennas/data/registry.py` says what a file registers."""
+"""The data sets known by name, one file each; `zennas/data/registry.py` defines what a file registers."""

@@ -1,4 +1,4 @@
-"""`cifar10` and `cifar100`, by torchvision, in Zen-NAS's folders; downloaded to there where they are absent."""
+"""`cifar10` and `cifar100`, read by torchvision from Zen-NAS's folders, and downloaded if they are missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ USUAL = Usual(
 
 
 def cifar(name: str, split: Split, folder: Path | None) -> ImageSet:
-    """Read from `folder`, downloaded to there where it is absent. Raises AbsentError."""
+    """Read a part from `folder`, after downloading it if it is missing. Raises AbsentError if the download fails."""
     import torch
     from torchvision import datasets
 

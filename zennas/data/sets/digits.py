@@ -1,4 +1,4 @@
-"""`digits`: handwritten digits of 8 by 8 pixels that come with scikit-learn: 1,437 to train, 360 to test."""
+"""`digits`: handwritten digits of 8 by 8 pixels from scikit-learn, 1,437 for training and 360 for testing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from zennas.data.base import ImageSet, Split, Usual, in_memory
 from zennas.data.registry import DataSet, register
 
 TEST_SHARE = 0.2
-# Mirrored digits are other signs, and half a pixel of eight is far enough.
+# Mirrored digits are no longer digits, and a shift by half a pixel of eight is enough.
 USUAL = Usual(normalisation=None, crop="shift", flip=False, policy="svhn", shift=1 / 16)
 
 
 def digits(split: Split, folder: Path | None = None) -> ImageSet:
-    """One split for good, classes in proportion. folder: is not looked at."""
+    """Return one part of a fixed split with equal class proportions. folder: ignored."""
     import torch
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split

@@ -1,4 +1,4 @@
-"""`imagenet`: ILSVRC2012, of a thousand classes, as a folder of photographs in Zen-NAS's place."""
+"""`imagenet`: ILSVRC2012 with its thousand classes, as a folder of photographs in Zen-NAS's place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from zennas.data.registry import DataSet, register
 
 
 def imagenet(split: Split, folder: Path | None) -> ImageSet:
-    """The photographs in `folder`, which has a folder for each class. Raises DataError."""
+    """Open one part of `folder`, which has train/ and val/ with one folder per class.
+
+    Raises DataError if it is missing or invalid.
+    """
     if folder is None or not folder.is_dir():
         raise IMAGENET.absent(folder)
     return image_folder(folder, split)

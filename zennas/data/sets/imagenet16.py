@@ -1,4 +1,4 @@
-"""`ImageNet16-120`: 120 classes of ImageNet at 16 by 16 pixels, on which NAS-Bench-201 gives accuracies. Facts only."""
+"""`ImageNet16-120`: 120 classes of ImageNet at 16 by 16 pixels, used by NAS-Bench-201. Facts only, no images."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One file a format; see `zennas/exporting/base.py` for what one is."""
+"""The export formats, one file each; `zennas/exporting/base.py` defines their interface."""

@@ -1,4 +1,4 @@
-"""The network as PyTorch's own formats hold it. torch is imported when one is made."""
+"""The network as stored by PyTorch's own formats. torch is imported when one is made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def folded_network(job: ExportJob) -> fx.GraphModule:
-    """Batch-norm folded, its argument named like the input of the other formats."""
+    """Return the network with batch-norm folded, its argument named like the input of the other formats."""
     from latency.measuring.folding import folded
 
     network = folded(job.subject.build())
@@ -29,7 +29,7 @@ def folded_network(job: ExportJob) -> fx.GraphModule:
 
 
 def example(job: ExportJob) -> Tensor:
-    """Two images: exporters take a batch of one for a constant."""
+    """Return a batch of two images, (2, 3, R, R); exporters would take a batch size of one for a constant."""
     import torch
 
     return torch.zeros(2, *job.subject.graph.input.dims)

@@ -1,4 +1,4 @@
-"""What formats in ONNX have in common: onnxruntime loads the bytes back, on the CPU."""
+"""Shared code of the ONNX formats: onnxruntime loads the bytes back on the CPU."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 def missing_runtime() -> str | None:
-    """None where onnxruntime is there; else how to get it."""
+    """Return None if onnxruntime is installed, else how to install it."""
     return None if find_spec("onnxruntime") else "onnxruntime is not installed: pip install 'zennas[onnx]'"
 
 
 def session_of(content: bytes) -> FileAnswers:
-    """What the model in `content` computes. Raises ExportError where onnxruntime does not take it."""
+    """Return a function that runs the model in `content`. Raises ExportError if onnxruntime cannot load it."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
-    # Workers that spin take cores from PyTorch's, which are asked in turn with them.
+    # Spinning workers would take cores from PyTorch, which runs in turn with them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's exceptions have no common class of their own
+    except Exception as error:  # onnxruntime's exceptions have no common base class
         raise ExportError(f"onnxruntime cannot load the file: {first_line(error)}") from error
 
     def answers(images: NDArray[np.float32]) -> NDArray[np.float32]:

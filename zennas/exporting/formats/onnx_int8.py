@@ -1,7 +1,7 @@
-"""ONNX in INT8 with explicit Q/DQ, in the two forms that deployments need.
+"""ONNX in INT8 with explicit Q/DQ, in two forms.
 
-target "x86": unsigned activations, for ONNX Runtime and OpenVINO on CPUs. target "tensorrt": everything symmetric and
-signed, which TensorRT builds engines of.
+Target "x86" has unsigned activations, for ONNX Runtime and OpenVINO on CPUs. Target "tensorrt" is symmetric and signed
+throughout, as TensorRT requires.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     import onnx
 
 ROUGH = Limit("rms", 0.8)
-"""INT8 is judged by its accuracy; this refuses what has nothing to do with the network (1: zeros, 1.4: another one)."""
+"""A loose limit, as INT8 is judged by its accuracy: it rejects only files unrelated to the network.
+
+Logits of zeros have an error of 1, those of another network about 1.4.
+"""
 FORMS = {
     "x86": {"activations": "uint8", "weights": "int8, per channel", "form": "Q/DQ"},
     "tensorrt": {"activations": "int8, symmetric", "weights": "int8, per channel, symmetric", "form": "Q/DQ"},
@@ -59,7 +62,10 @@ class OnnxInt8:
 
 
 def calibrated(job: ExportJob, symmetric: bool) -> onnx.ModelProto:
-    """The network in INT8, for any batch. Raises LatencyError, DataError for images that cannot be read."""
+    """Return the network in INT8, for any batch size.
+
+    Raises LatencyError if it cannot be quantised, DataError if a calibration image cannot be read.
+    """
     try:
         return quantised(export(job.subject, None), job.batches, symmetric)
     except LatencyError as error:

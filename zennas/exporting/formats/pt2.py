@@ -34,7 +34,7 @@ class Pt2:
         try:
             shapes = ({0: torch.export.Dim(BATCH)},)
             program = torch.export.export(folded_network(job), (example(job),), dynamic_shapes=shapes)
-        except Exception as error:  # whatever the exporter raises
+        except Exception as error:  # the exporter may raise anything
             raise ExportError(f"{job.model.name} cannot be exported by torch.export: {first_line(error)}") from error
         torch.export.save(program, content)
         return content.getvalue()
@@ -43,7 +43,7 @@ class Pt2:
         import torch
 
         with warnings.catch_warnings():
-            # torch 2.11's, of how it reads weights itself; nothing here writes to them.
+            # torch 2.11 warns about how it reads weights itself; nothing here writes to them.
             warnings.filterwarnings("ignore", "The given buffer is not writable", UserWarning)
             return on_arrays(torch.export.load(io.BytesIO(content)).module())
 

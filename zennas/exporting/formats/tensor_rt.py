@@ -1,7 +1,7 @@
-"""TensorRT engines, for NVIDIA GPUs of the kind that they are built on. Unrun so far, for want of one.
+"""TensorRT engines, for the model of NVIDIA GPU that they are built on. Not yet run, for lack of a GPU.
 
-Networks are strongly typed: the precision is in the ONNX that the engine is built of (`latency/backends/tensor_rt.py`).
-Images and logits are float32 in every precision.
+Networks are strongly typed: the ONNX file that the engine is built from sets the precision
+(`latency/backends/tensor_rt.py`). Images and logits are float32 in every precision.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Engine:
 
 
 def network_file(job: ExportJob) -> onnx.ModelProto:
-    """The network as ONNX for any batch, in the types that TensorRT is to compute in, float32 at its ends."""
+    """Return the network as ONNX for any batch size, in the plan's precision; input and output are float32."""
     if job.plan.precision == "fp16":
         model = export(job.subject, None, half=True)
         _float_ends(model)
@@ -75,7 +75,7 @@ def network_file(job: ExportJob) -> onnx.ModelProto:
 
 
 def _float_ends(model: onnx.ModelProto) -> None:
-    """Have images and logits of a network in half precision in float32."""
+    """Change the images and logits of a half-precision network to float32, in place."""
     import onnx
 
     half, full = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
@@ -91,21 +91,21 @@ def _float_ends(model: onnx.ModelProto) -> None:
 
 
 class _Loaded:
-    """An engine with a context, on the current CUDA device."""
+    """An engine with its context on the current CUDA device."""
 
     def __init__(self, content: bytes) -> None:
         import tensorrt
         import torch
 
         try:
-            self._runtime = tensorrt.Runtime(tensorrt.Logger(tensorrt.Logger.ERROR))  # has to outlive the engine
+            self._runtime = tensorrt.Runtime(tensorrt.Logger(tensorrt.Logger.ERROR))  # must outlive the engine
             self._engine = self._runtime.deserialize_cuda_engine(content)
         except (RuntimeError, TypeError) as error:
             raise ExportError(f"TensorRT cannot load the engine that it built: {first_line(error)}") from error
         self._context = self._engine and self._engine.create_execution_context()
         if self._context is None:
             raise ExportError("TensorRT cannot load the engine that it built: see its log above")
-        self._stream = torch.cuda.Stream()  # not the default one, on which TensorRT synchronises with every launch
+        self._stream = torch.cuda.Stream()  # on the default stream, TensorRT synchronises with every launch
 
     def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         import torch

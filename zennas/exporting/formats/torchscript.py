@@ -1,4 +1,4 @@
-"""TorchScript, traced: for programs in C++ and older PyTorch. PyTorch has declared it deprecated in favour of pt2."""
+"""Traced TorchScript, for programs in C++ and older PyTorch. PyTorch has deprecated it in favour of pt2."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class TorchScript:
         content = io.BytesIO()
         with _deprecated():
             try:
-                # The tracer's own check runs the same batch again; ours runs others.
+                # The tracer's own check would run the same batch again; ours runs other batches.
                 traced = torch.jit.trace(folded_network(job), example(job), check_trace=False)
-            except Exception as error:  # whatever the tracer raises
+            except Exception as error:  # the tracer may raise anything
                 raise ExportError(f"{job.model.name} cannot be traced: {first_line(error)}") from error
             torch.jit.save(traced, content)
         return content.getvalue()
@@ -55,7 +55,7 @@ class TorchScript:
 
 @contextmanager
 def _deprecated() -> Iterator[None]:
-    """Without PyTorch's warnings that all of torch.jit is deprecated, which the file's docstring passes on."""
+    """Suppress PyTorch's warnings that torch.jit is deprecated; the docstring of this module mentions it."""
     with warnings.catch_warnings():
         for category in (FutureWarning, DeprecationWarning):
             warnings.filterwarnings("ignore", r".*torch\.jit\.", category)
