@@ -87,7 +87,7 @@ for name in ("odd", "seeded"):
 """
     assert run(path, "-O", "-c", code).splitlines() == [
         "score_is_finite_and_inside_its_interval: ProxyError: proxy odd returns nan, expected a finite number",
-        "`random` of seeded, by its scores from two seeds: False, expected True",
+        "`random` of seeded, judged by its scores from two seeds: False, expected True",
     ]
 
 
