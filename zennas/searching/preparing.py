@@ -79,8 +79,8 @@ def fingerprints(settings: SearchSettings) -> dict[str, object]:
     Raises SettingsError if a file cannot be read, and LatencyError if a profile cannot be read.
     """
     return {
-        "space_digest": _digest("search space", settings.search_space, settings.search_space in SPACES),
-        "strategy_digest": _digest("strategy", _file_of(settings.strategy), settings.strategy in STRATEGIES),
+        "space_digest": _space_digest(settings),
+        "strategy_digest": _strategy_digest(settings),
         "profile_digests": digests(settings.budget),
     }
 
@@ -91,10 +91,9 @@ def refuse_changed(folder: Path, settings: SearchSettings, known: dict[str, obje
     known: the `fingerprints` of the run; None for those that an older run has not stored.
     """
     began = f"has changed since the run in {folder} began"
-    if known.get("space_digest") != _digest("search space", settings.search_space, settings.search_space in SPACES):
+    if known.get("space_digest") != _space_digest(settings):
         raise SettingsError(f"the search space {settings.search_space} {began}")
-    strategy = _digest("strategy", _file_of(settings.strategy), settings.strategy in STRATEGIES)
-    if known.get("strategy_digest") != strategy:
+    if known.get("strategy_digest") != _strategy_digest(settings):
         raise SettingsError(f"the strategy {settings.strategy} {began}")
     way_out = "restore the profile, or start a new run in another folder"
     try:
@@ -130,6 +129,14 @@ def _file_of(strategy: str) -> str:
 def _runs_networks(settings: SearchSettings, objective: Objective) -> bool:
     """Whether the search, its confirmation or its report needs torch and a device."""
     return is_confirmed(settings) or objective.torch or any(ensembles.find(name).info.torch for name in settings.report)
+
+
+def _space_digest(settings: SearchSettings) -> str | None:
+    return _digest("search space", settings.search_space, settings.search_space in SPACES)
+
+
+def _strategy_digest(settings: SearchSettings) -> str | None:
+    return _digest("strategy", _file_of(settings.strategy), settings.strategy in STRATEGIES)
 
 
 def _digest(what: str, path: str, shipped: bool) -> str | None:
