@@ -40,13 +40,13 @@ setup(
     extras_require={
         # torch and torchvision have to come from one place: a torchvision from the registry does not load
         # with a CPU-only torch from another index. Left to pip, they match, and they work without a GPU.
-        "torch": ["torch>=2.11", "torchvision>=0.26", "scikit-learn>=1.4", "fvcore>=0.1.5"],
+        "torch": ["torch>=2.11", "torchvision>=0.26", "pillow>=10", "scikit-learn>=1.4", "fvcore>=0.1.5"],
         "ray": ["ray>=2.40"],
         "plot": ["matplotlib>=3.8"],
         "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5"],
         "openvino": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5", "openvino>=2025.0"],
         "tensorrt": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5", "tensorrt>=10.0"],
-        "executorch": ["executorch>=1.0"],
+        "executorch": ["executorch>=1.0", "torchao>=0.13"],
         "tensorboard": ["tensorboard>=2.15"],
         "timm": ["timm>=1.0"],
         "nats-bench": ["nats_bench>=1.8"],

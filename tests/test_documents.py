@@ -15,7 +15,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import click
 import pytest
 import typer
 
@@ -192,12 +191,12 @@ def command_lines(text: str) -> list[list[str]]:
 
 
 @cache
-def program() -> click.Command:
-    command: click.Command = typer.main.get_command(app)
+def program() -> Any:
+    command: Any = typer.main.get_command(app)
     return command
 
 
-def subcommand(words: list[str]) -> tuple[click.Command, list[str]]:
+def subcommand(words: list[str]) -> tuple[Any, list[str]]:
     """The command that `zennas` finds for these words, and the words that are left."""
     command, rest = program(), list(words)
     while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
@@ -207,7 +206,7 @@ def subcommand(words: list[str]) -> tuple[click.Command, list[str]]:
     return command, rest
 
 
-def flags(command: click.Command) -> set[str]:
+def flags(command: Any) -> set[str]:
     return {flag for one in command.params for flag in (*one.opts, *one.secondary_opts)} | {"--help"}
 
 
@@ -278,7 +277,7 @@ def test_commands_and_flags_in_the_text_exist(path: Path) -> None:
             ), text
 
 
-def commands(command: click.Command) -> Iterator[click.Command]:
+def commands(command: Any) -> Iterator[Any]:
     yield command
     for inner in getattr(command, "commands", {}).values():
         yield from commands(inner)

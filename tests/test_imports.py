@@ -6,6 +6,7 @@ A new file needs no entry here: its folder says where it stands, and its first l
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ ROOMS = (
 """The rooms of `zennas/`, likewise."""
 WINGS = (("kernels", "statistics"), ("base",), ("predicting",), ("measuring",), ("backends", "fitting"), ("api",))
 """The wings of `latency/`, likewise."""
+CODE = (*(name for floor in FLOORS for name in floor), "tests", "benchmarks", "scripts")
 HEAVY = {"torch", "torchvision", "sklearn", "fvcore"}
 
 
@@ -159,3 +161,35 @@ assert all(inspect.isfunction(getattr(zennas, name)) for name in zennas.__all__)
 print("found")
 """
     assert run(code) == "found"
+
+
+def test_everything_that_is_imported_is_a_declared_dependency() -> None:
+    """A package that another one happens to bring along can be missing on the next machine."""
+    declared = {
+        re.split(r"[\[<>=;]", text)[0].lower().replace("-", "_")
+        for text in re.findall(r'"([A-Za-z][\w-]*(?:\[\w+\])?[^"]*)"', (ROOT / "setup.py").read_text())
+    } | {"setuptools"}
+    distributions = {"sklearn": "scikit_learn", "PIL": "pillow"}
+    own = {name for floor in FLOORS for name in floor} | {
+        "benchmarks",
+        "tests",
+        "tests_own_registry",
+        *sys.stdlib_module_names,
+    }
+    files = [*ROOT.glob("*.py"), *(path for part in CODE for path in (ROOT / part).rglob("*.py"))]
+    missing = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in files
+        for name in (full.split(".")[0] for full in absolute(path))
+        if name not in own and distributions.get(name, name) not in declared
+    }
+    assert not missing
+
+
+def absolute(path: Path) -> Iterator[str]:
+    """Full names of the modules that a file imports, without relative imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module

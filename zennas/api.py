@@ -13,6 +13,7 @@ from zennas.budget.budgets import Budget
 from zennas.budget.sources import latency_limits
 from zennas.common.errors import WrongSettingError
 from zennas.common.numbers import parse_count
+from zennas.common.progress import unwatched
 from zennas.runs.store import FILE
 from zennas.searching.executors.base import ExecutorSettings
 from zennas.searching.result import SearchResult, read_result
@@ -195,8 +196,6 @@ def _training_folder(run: Path | None, dataset: str, save_dir: str | Path | None
 def evaluate(
     model: str | Path,
     *,
-    dataset: str | None = None,
-    data_folder: str | Path | None = None,
     checkpoint: str | Path | None = None,
     progress: AccuracyProgress | None = None,
     **settings: Any,
@@ -204,12 +203,10 @@ def evaluate(
     """Measure the accuracy of a trained model on the test images of a data set, and return the result.
 
     model: the folder of a training or of a search that contains one training, or a model name from the zoo.
-    dataset: a name or path for `zennas.data.open_set`; None for the data set of the model.
-    data_folder: folder of CIFAR or ImageNet.
     checkpoint: a file with other weights.
     progress: called now and then with the images done, their total, and top-1 so far in percent.
-    settings: fields of `accuracy.settings.EvaluationSettings`: batch_size, precision, device, workers, skip_corrupt,
-        resolution.
+    settings: fields of `accuracy.settings.EvaluationSettings`: dataset (a name or path; None for that of the model),
+        data_folder, batch_size, precision, device, workers, skip_corrupt, resolution.
 
     Raises TargetError or UnknownNameError if there is no such model, CheckpointError if its weights do not fit,
     DataError if the images are missing, WrongSettingError or DeviceError if a setting is not valid, and EvaluationError
@@ -221,7 +218,7 @@ def evaluate(
 
     chosen = EvaluationSettings(**settings)
     found = trained_model(str(model), None if checkpoint is None else Path(checkpoint))
-    return evaluate_model(found, dataset, None if data_folder is None else Path(data_folder), chosen, progress)
+    return evaluate_model(found, chosen, progress)
 
 
 def export(
@@ -230,45 +227,36 @@ def export(
     *,
     out: str | Path | None = None,
     checkpoint: str | Path | None = None,
-    dataset: str | None = None,
-    data_folder: str | Path | None = None,
-    calibration_images: int | None = None,
-    skip_corrupt: bool = False,
     overwrite: bool = False,
-    progress: WorkProgress = lambda done, total, note: None,
-    **options: str | int | None,
+    progress: WorkProgress = unwatched,
+    **settings: Any,
 ) -> Exported:
     """Write a trained network to a file for other programs, after the file was checked against PyTorch.
 
     network: the folder of a run or training, or a model name from the zoo.
-    format: a name in `zennas.exporting.FORMATS`.
+    format: a name in `zennas.exporting.base.FORMATS`.
     out: the file; None for export/ in the folder of the run, or the current folder for a model of the zoo.
     checkpoint: a file with other weights.
-    dataset, data_folder: images for `zennas.data.open_set`; test images measure accuracy, training images calibrate
-        INT8.
-    calibration_images: number of training images for the calibration of INT8; None for 256.
-    skip_corrupt: whether to leave out images that cannot be read.
     overwrite: whether to replace existing files.
     progress: called with the steps done, their total, and a note.
-    options: options of the format.
+    settings: fields of `exporting.settings.ExportSettings`: dataset (test images measure accuracy, training images
+        calibrate INT8), data_folder, calibration_images, skip_corrupt; and options of the format, such as target.
 
     Raises ExportError, UnavailableError, WrongSettingError, LatencyError, TargetError or DataError; nothing is written
     then.
     """
     from zennas.exporting import runner
+    from zennas.exporting.settings import ExportSettings
 
+    options = {**settings.pop("options", {}), **settings}
+    own = _fields_of(ExportSettings, options)
     return runner.export(
         network,
-        format,
+        ExportSettings(format=format, options=options, **own),
         out=out,
         checkpoint=checkpoint,
-        dataset=dataset,
-        data_folder=data_folder,
-        calibration_images=calibration_images,
-        skip_corrupt=skip_corrupt,
         overwrite=overwrite,
         progress=progress,
-        **options,
     )
 
 

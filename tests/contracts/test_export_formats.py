@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zennas.exporting import FORMATS
+from zennas.exporting.base import FORMATS
 from zennas.testing.formats import CONTRACTS
 
 from .conftest import every, keep

@@ -64,14 +64,13 @@ class EvaluationResult:
 
 def evaluate_model(
     model: TrainedModel,
-    dataset: str | None = None,
-    data_folder: Path | None = None,
     settings: EvaluationSettings = EvaluationSettings(),
     progress: AccuracyProgress | None = None,
 ) -> EvaluationResult:
     """Measure the accuracy of a model on the test images of a data set, and move its network to the device.
 
-    dataset, data_folder: as in `zennas.data.open_set`; by default the data set that the model is for.
+    progress: called now and then with the images done, their total, and top-1 so far in percent.
+
     Raises DataError if images are missing, corrupt or of other classes, WrongSettingError if a setting does not fit,
     DeviceError if the device does not exist, EvaluationError if logits are not finite or memory runs out.
     """
@@ -82,9 +81,10 @@ def evaluate_model(
     from zennas.data.preparation import memory_format
 
     device = device_of(settings.device)
-    if dataset is None and data_folder is None and model.facts.get("data_folder"):
+    data_folder = settings.data_folder
+    if settings.dataset is None and data_folder is None and model.facts.get("data_folder"):
         data_folder = Path(model.facts["data_folder"])  # the folder used in its training
-    images = _images(model, dataset, data_folder)
+    images = _images(model, settings.dataset, data_folder)
     note = doubt_about_classes(model, images)
     shown = _shown(model, settings.resolution)
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(settings.precision, torch.float32)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -33,26 +32,9 @@ def evaluate(
             show_default=False,
         ),
     ],
-    dataset: Annotated[
-        Optional[str],
-        typer.Option(
-            help="digits, cifar10, cifar100, imagenet, a folder with val/CLASS/ or CLASS/, or an .npz archive of "
-            "JPEG files (jpeg, offsets, labels).",
-            show_default="the data set of the model",
-        ),
-    ] = None,
-    data: Annotated[
-        Optional[Path],
-        typer.Option(
-            help="Folder of CIFAR or ImageNet.", parser=opt.folder, metavar="FOLDER", show_default="in ~/data"
-        ),
-    ] = None,
-    checkpoint: Annotated[
-        Optional[Path],
-        typer.Option(help="Weights to use.", metavar="FILE", show_default="the model's own"),
-    ] = None,
     *,
     chosen: Chosen,
+    checkpoint: opt.Checkpoint = None,
     gpu: opt.Gpu = None,
     as_json: opt.Json = False,
 ) -> None:
@@ -72,9 +54,7 @@ def evaluate(
     device_asked = values.pop("device", EvaluationSettings.device)
     device_named = opt.chosen_device(gpu, device_asked, "leave out --gpu, or use --device cpu")
     with evaluation_progress() as told, device_named as device:
-        result = run_evaluation(
-            model, dataset=dataset, data_folder=data, checkpoint=checkpoint, progress=told, device=device, **values
-        )
+        result = run_evaluation(model, checkpoint=checkpoint, progress=told, device=device, **values)
     if as_json:
         print_json(result.to_json())
     else:

@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from zennas.cli import options as opt
+from zennas.cli.derived import Chosen, derived
+from zennas.exporting.settings import ExportSettings
 
 if TYPE_CHECKING:
-    from zennas.exporting import Exported
+    from zennas.exporting.runner import Exported
 
 
-def file(text: str) -> Path:
-    """Parse a file name, for typer."""
-    if not str(text):
-        raise typer.BadParameter("the name is empty, expected a file")
-    return Path(text)
-
-
+@derived(ExportSettings, config=False)
 def export(
+    context: typer.Context,
     network: Annotated[
         str,
         typer.Argument(
@@ -29,40 +26,18 @@ def export(
             show_default=False,
         ),
     ],
-    format: Annotated[
-        str, typer.Option(help="onnx, onnx-int8, torchscript, pt2 or tensorrt.", metavar="NAME")
-    ] = "onnx",
+    *,
+    chosen: Chosen,
     out: Annotated[
         Optional[Path],
         typer.Option(
             help="The file to write; FILE.json is written to the same folder.",
-            parser=file,
+            parser=opt.file,
             metavar="FILE",
             show_default="in RUN/export/; for the zoo, in this folder",
         ),
     ] = None,
-    checkpoint: Annotated[
-        Optional[Path],
-        typer.Option(help="Weights instead of the network's own.", parser=file, metavar="FILE", show_default=False),
-    ] = None,
-    dataset: Annotated[
-        Optional[str],
-        typer.Option(
-            help="Data set: test images measure accuracy, training images calibrate INT8: digits, cifar10, "
-            "cifar100, imagenet, a folder with train/ and val/, or an .npz archive of JPEG files.",
-            show_default="none; for INT8 the network's own, if present",
-            metavar="NAME",
-        ),
-    ] = None,
-    data: Annotated[
-        Optional[Path],
-        typer.Option(
-            help="Folder of CIFAR or ImageNet.", parser=opt.folder, metavar="FOLDER", show_default="in ~/data"
-        ),
-    ] = None,
-    calibration_images: Annotated[
-        Optional[int], opt.number_option("Number of training images for the calibration of INT8.", default="256")
-    ] = None,
+    checkpoint: opt.Checkpoint = None,
     target: Annotated[
         Optional[str],
         typer.Option(
@@ -76,7 +51,10 @@ def export(
         typer.Option(help="For tensorrt: fp16, fp32 or int8.", metavar="NAME", show_default="fp16"),
     ] = None,
     max_batch: Annotated[Optional[int], opt.number_option("For tensorrt: largest batch size.", default="32")] = None,
-    skip_corrupt: Annotated[bool, typer.Option("--skip-corrupt", help="Leave out images that cannot be read.")] = False,
+    format_option: Annotated[
+        list[str],
+        typer.Option(metavar="NAME=VALUE", help="An option of a format of your own; repeatable.", show_default=False),
+    ] = [],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     as_json: opt.Json = False,
 ) -> None:
@@ -91,20 +69,16 @@ def export(
     from zennas.cli.render import print_json
 
     with counting_progress("exporting", "; nothing was written") as told:
+        options = opt.named_values(
+            format_option, "--format-option", target=target, precision=precision, max_batch=max_batch
+        )
         made = run_export(
             network,
-            format,
+            **{**chosen.values, **options},
             out=out,
             checkpoint=checkpoint,
-            dataset=dataset,
-            data_folder=data,
-            calibration_images=calibration_images,
-            skip_corrupt=skip_corrupt,
             overwrite=overwrite,
             progress=told,
-            target=target,
-            precision=precision,
-            max_batch=max_batch,
         )
     if as_json:
         print_json(made.to_json())

@@ -37,10 +37,11 @@ def folder(text: str) -> Path:
     return Path(text)
 
 
-def precision(text: str) -> str:
-    if text not in ("fp32", "bf16"):
-        raise typer.BadParameter(f"{text!r} is unknown, expected fp32 or bf16")
-    return text
+def file(text: str) -> Path:
+    """Parse a file name, for typer."""
+    if not str(text):
+        raise typer.BadParameter("the name is empty, expected a file")
+    return Path(text)
 
 
 def number_option(
@@ -95,19 +96,14 @@ UseSe = Annotated[
         show_default="the network's own",
     ),
 ]
-BatchSize = Annotated[int, number_option("Batch size, for proxies that run networks.", least=2)]
-Repeats = Annotated[int, number_option("Repetitions of a random score.")]
 Seed = Annotated[int, number_option("Seed of all randomness.", least=0)]
-Device = Annotated[str, typer.Option(help="Device that runs networks: auto (CUDA if available), cpu, cuda, cuda:1.")]
-Gpu = Annotated[Optional[int], typer.Option(help="Short for --device cuda:N.", min=0, metavar="N")]
-Precision = Annotated[
-    str,
+Checkpoint = Annotated[
+    Optional[Path],
     typer.Option(
-        help="Precision of the Monte Carlo Zen-score: fp32, or bf16, which is faster and slightly less precise.",
-        parser=precision,
-        metavar="NAME",
+        help="File with other weights.", parser=file, metavar="FILE", show_default="the network's own weights"
     ),
 ]
+Gpu = Annotated[Optional[int], typer.Option(help="Short for --device cuda:N.", min=0, metavar="N")]
 SaveDir = Annotated[
     Optional[Path],
     typer.Option(help="Folder of the run.", parser=folder, metavar="FOLDER", show_default="a new one in runs/"),
@@ -132,16 +128,16 @@ Address = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print only JSON on standard output.")]
 
 
-def named_values(texts: Sequence[str], **given: Any) -> dict[str, Any]:
-    """Options given as NAME=VALUE, with numbers and booleans parsed, and those `given` by flags of their own."""
+def named_values(texts: Sequence[str], flag: str, **given: Any) -> dict[str, Any]:
+    """Options given as NAME=VALUE with `flag`, with numbers and booleans parsed, and those `given` by own flags."""
     found = {name: value for name, value in given.items() if value is not None}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise typer.BadParameter(f"{text!r}, expected NAME=VALUE", param_hint="--strategy-option")
+            raise typer.BadParameter(f"{text!r}, expected NAME=VALUE", param_hint=flag)
         name = name.strip().replace("-", "_")
         if name in found:
-            raise typer.BadParameter(f"{name} is given twice, expected one value", param_hint="--strategy-option")
+            raise typer.BadParameter(f"{name} is given twice, expected one value", param_hint=flag)
         found[name] = _value(value.strip())
     return found
 

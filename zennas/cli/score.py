@@ -2,20 +2,72 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zennas.cli import options as opt
+from zennas.cli.derived import Chosen, derived
+from zennas.common.errors import WrongSettingError
+from zennas.common.limits import MAX_RESOLUTION
+from zennas.common.settings import check, setting
+from zennas.common.shared_settings import device_setting
+from ZeroShotProxy.base import ScoreSettings
 
 if TYPE_CHECKING:
     from zennas.named.structures import NetworkTarget
-    from ZeroShotProxy import Score, ScoreSettings
+    from ZeroShotProxy import Score
 
 
+@dataclass(frozen=True)
+class ScoreFlags:
+    """The flags of `zennas score`. None means the network's own value."""
+
+    resolution: int | None = setting(
+        None,
+        "Side of the square input image.",
+        least=1,
+        most=MAX_RESOLUTION,
+        shown=f"the network's own, else {ScoreSettings.resolution}",
+    )
+    num_classes: int | None = setting(
+        None, "Number of classes.", least=1, shown=f"the network's own, else {ScoreSettings.num_classes}"
+    )
+    use_se: bool | None = setting(None, "Squeeze and excitation (SE) in the super-blocks.", shown="the network's own")
+    batch_size: int = setting(ScoreSettings.batch_size, "Batch size, for proxies that run networks.", least=2)
+    repeats: int = setting(ScoreSettings.repeats, "Repetitions of a random score.", least=1)
+    gamma: float = setting(ScoreSettings.gamma, "Size of the perturbation of the Zen-score.", least=1e-6, most=0.99)
+    seed: int = setting(ScoreSettings.seed, "Seed of all randomness.", least=0)
+    device: str = device_setting()
+    precision: str = setting(
+        ScoreSettings.precision,
+        "Precision of the Monte Carlo Zen-score: fp32, or bf16, which is faster and slightly less precise.",
+        choices=("fp32", "bf16"),
+        metavar="NAME",
+    )
+
+    def __post_init__(self) -> None:
+        check(self, WrongSettingError, flags=True)
+
+    def settings_for(self, target: NetworkTarget) -> ScoreSettings:
+        """Return the settings that score a network."""
+        return ScoreSettings(
+            resolution=self.resolution or target.resolution or ScoreSettings.resolution,
+            num_classes=self.num_classes or target.num_classes or ScoreSettings.num_classes,
+            use_se=bool(target.use_se) if self.use_se is None else self.use_se,
+            batch_size=self.batch_size,
+            repeats=self.repeats,
+            gamma=self.gamma,
+            seed=self.seed,
+            precision=self.precision,
+        )
+
+
+@derived(ScoreFlags, config=False)
 def score(
+    context: typer.Context,
     networks: Annotated[
         list[str],
         typer.Argument(
@@ -35,16 +87,9 @@ def score(
         "zen",
         "zen_expected",
     ],
-    resolution: opt.Resolution = None,
-    num_classes: opt.NumClasses = None,
-    use_se: opt.UseSe = None,
-    batch_size: opt.BatchSize = 16,
-    repeats: opt.Repeats = 8,
-    gamma: Annotated[float, typer.Option(help="Size of the perturbation of the Zen-score.", min=1e-6, max=0.99)] = 0.01,
-    seed: opt.Seed = 0,
-    device: opt.Device = "auto",
+    *,
+    chosen: Chosen,
     gpu: opt.Gpu = None,
-    precision: opt.Precision = "fp32",
     as_json: opt.Json = False,
 ) -> None:
     """Score a network without training it, or compare several.
@@ -55,28 +100,16 @@ def score(
     from zennas.named.structures import resolve
     from zennas.searching.result import measure_json
     from zennas.searching.scoring import measure
-    from ZeroShotProxy import PROXIES, ScoreSettings, ensembles, score_population
+    from ZeroShotProxy import PROXIES, ensembles, score_population
     from ZeroShotProxy import score as run_proxies
     from ZeroShotProxy.scores import score_each
 
+    flags = chosen.make(ScoreFlags)
     targets = [resolve(network) for network in networks]
-    settings = [
-        ScoreSettings(
-            resolution=resolution or target.resolution or 32,
-            num_classes=num_classes or target.num_classes or 10,
-            use_se=bool(target.use_se) if use_se is None else use_se,
-            batch_size=batch_size,
-            repeats=repeats,
-            gamma=gamma,
-            seed=seed,
-            device="auto",
-            precision=precision,
-        )
-        for target in targets
-    ]
+    settings = [flags.settings_for(target) for target in targets]
     everything = any(name.casefold() == "all" for name in proxy)
     names = [p.info.name for p in PROXIES if p.ranking is None] if everything else proxy
-    with opt.chosen_device(gpu, device, "leave out --gpu, or use --device cpu") as device_name:
+    with opt.chosen_device(gpu, flags.device, "leave out --gpu, or use --device cpu") as device_name:
         if any(PROXIES.get(name).info.torch for name in ensembles.parts_of(names)):
             from PlainNet.device import device_of  # torch takes seconds to import
 

@@ -120,7 +120,7 @@ def search(
                     "budget": _budget(values.get("budget"), {"latency": limits} if limits else {}),
                     "strategy_options": {
                         **values.get("strategy_options", {}),
-                        **opt.named_values(strategy_option, population_size=population_size),
+                        **opt.named_values(strategy_option, "--strategy-option", population_size=population_size),
                     },
                     "device": device_name,
                 },

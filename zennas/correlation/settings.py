@@ -9,6 +9,7 @@ from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import restored, to_json
+from zennas.common.shared_settings import device_setting
 from ZeroShotProxy import ScoreSettings
 
 NOISE = "noise"
@@ -57,7 +58,7 @@ class CorrelateSettings:
     num_classes: int | None = setting(None, "Number of classes.", least=1, shown="that of --dataset")
     batch_size: int = setting(64, "Batch size, for proxies that run networks.", least=2)
     resamples: int = setting(1000, "Number of bootstrap resamples for the intervals.", least=2)
-    device: str = setting("auto", "Device that runs networks: auto (CUDA if available), cpu, cuda, cuda:1.")
+    device: str = device_setting()
     precision: str = setting(
         "fp32",
         "Precision of the Monte Carlo Zen-score; bf16 is faster and slightly less precise.",

@@ -6,8 +6,3 @@
 Every file is loaded back and compared with PyTorch before it is written. Its sidecar, FILE.json, contains everything
 needed to use it. `runner.py` has the steps, `base.py` the interface of formats, and `formats/` the formats.
 """
-
-from zennas.exporting.base import FORMATS, ExportError
-from zennas.exporting.runner import Exported, export
-
-__all__ = ["FORMATS", "ExportError", "Exported", "export"]

@@ -17,14 +17,12 @@ from zennas.common.files import check_writable
 from zennas.common.progress import WorkProgress, unwatched
 from zennas.data import ImageSet
 from zennas.exporting.base import FORMATS, ExportError, ExportJob, Format, Plan, settled
+from zennas.exporting.settings import CALIBRATION_IMAGES, ExportSettings
 from zennas.exporting.sidecar import described
 from zennas.exporting.writing import check_free, sidecar_of, write_both
 
 if TYPE_CHECKING:
     from zennas.named.models import TrainedModel
-
-CALIBRATION_IMAGES = 256
-MOST_CALIBRATION_IMAGES = 100_000
 
 
 @dataclass(frozen=True)
@@ -47,36 +45,33 @@ class Exported:
 
 def export(
     network: str | Path,
-    format: str = "onnx",
+    settings: ExportSettings = ExportSettings(),
     *,
     out: str | Path | None = None,
     checkpoint: str | Path | None = None,
-    dataset: str | None = None,
-    data_folder: str | Path | None = None,
-    calibration_images: int | None = None,
-    skip_corrupt: bool = False,
     overwrite: bool = False,
     progress: WorkProgress = unwatched,
-    **options: str | int | None,
 ) -> Exported:
     """Export a trained network to a file for other programs, after checking that it computes what PyTorch does.
 
-    network: folder of a run, or name of a model in the zoo. out: path of the file; by default it is written to export/
-    in the run's folder, or to the current folder for a model of the zoo. checkpoint: file with other weights.
-    dataset, data_folder: a data set as in `open_set`. Accuracies are measured on its test images, and calibrated
-    formats use `calibration_images` of its training images (by default 256, or all if there are fewer). Without a data
-    set, calibrated formats use the one that the network was trained on, if it is on this machine.
-    skip_corrupt: skip images that cannot be read. overwrite: replace an existing file.
-    options: options of the format; see `FORMATS.get(format).options`.
+    network: folder of a run, or name of a model in the zoo.
+    settings: accuracies are measured on the test images of their data set, and calibrated formats use its training
+        images. Without a data set, calibrated formats use the one that the network was trained on, if it is on this
+        machine.
+    out: path of the file; by default it is written to export/ in the run's folder, or to the current folder for a model
+        of the zoo.
+    checkpoint: file with other weights.
+    overwrite: replace an existing file.
+    progress: called with the steps done, their total, and a note.
 
     Raises ExportError if the file cannot be made or does not compute what the network does, UnavailableError if a
     library is missing, WrongSettingError if an option is invalid, LatencyError if the network cannot be converted, and
     the errors of `trained_model` and `open_set`. If an error is raised, nothing is written.
     """
-    form = FORMATS.get(format)
-    chosen = settled(form, options)
+    form, skip_corrupt = FORMATS.get(settings.format), settings.skip_corrupt
+    chosen = settled(form, settings.options)
     plan = form.plan(chosen)
-    count = _calibration_count(form, plan, calibration_images)
+    count = _calibration_count(form, plan, settings.calibration_images)
     missing = form.available(plan)
     if missing is not None:
         raise UnavailableError(f"{form.name} cannot be exported here: {missing}")
@@ -86,8 +81,8 @@ def export(
 
     from zennas.named.models import trained_model  # imports torch
 
-    model = trained_model(str(network), _as_path(checkpoint))
-    shown = needed(model, plan.calibrated, dataset, _as_path(data_folder))
+    model = trained_model(str(network), None if checkpoint is None else Path(checkpoint))
+    shown = needed(model, plan.calibrated, settings.dataset, settings.data_folder)
     size = min(BATCH, plan.most or BATCH)
     calibration = None if shown.train is None else Calibration(shown.train, count, model.shown, size, skip_corrupt)
     job = ExportJob(model, chosen, plan, calibration or ())
@@ -107,20 +102,12 @@ def export(
 
 
 def _calibration_count(form: Format, plan: Plan, given: int | None) -> int:
-    """The number of calibration images. Raises WrongSettingError if it is out of range or the format needs none."""
+    """The number of calibration images. Raises WrongSettingError if it is given and the format needs none."""
     if given is None:
         return CALIBRATION_IMAGES
     if not plan.calibrated:
         raise WrongSettingError(f"{form.name} in {plan.precision} needs no calibration: leave out --calibration-images")
-    if not 1 <= given <= MOST_CALIBRATION_IMAGES:
-        raise WrongSettingError(
-            f"calibration-images is {given}, expected a number from 1 to {MOST_CALIBRATION_IMAGES:,}"
-        )
     return given
-
-
-def _as_path(given: str | Path | None) -> Path | None:
-    return None if given is None else Path(given)
 
 
 def _path(target: str, plan: Plan, out: str | Path | None) -> Path:

@@ -36,6 +36,8 @@ def validate(options: Namespace, dataset: str | None) -> None:
     from zennas.named.models import trained_model
 
     chosen = EvaluationSettings(
+        dataset,
+        options.data,
         **taken(options, _FLAGS),
         precision="mixed" if options.apex else "fp16" if options.fp16 else "fp32",
         device="cpu" if options.gpu is None else f"cuda:{options.gpu}",
@@ -46,7 +48,7 @@ def validate(options: Namespace, dataset: str | None) -> None:
     side = model.shown.resolution
     print(f"Evaluate {printable(model.name)} at {side}x{side} resolution.", flush=True)
     with evaluation_progress() as told:
-        found = evaluate_model(model, dataset, options.data, chosen, told)
+        found = evaluate_model(model, chosen, told)
     for line in remarks(found):
         print(line, file=sys.stderr)
     print(

@@ -137,13 +137,15 @@ def _evaluate(options: Namespace) -> None:
     from zennas.accuracy.settings import EvaluationSettings
 
     chosen = EvaluationSettings(
+        options.dataset,
+        options.data_dir,
         batch_size=options.batch_size_per_gpu or options.batch_size or 256,
         precision="mixed" if wanted.precision(options) == "fp16" else "fp32",
         device=wanted.device(options),
         skip_corrupt=options.skip_corrupt,
         resolution=options.input_image_size,
     )
-    found = evaluate_model(model, options.dataset, options.data_dir, chosen)
+    found = evaluate_model(model, chosen)
     print(f"Acc@1 {found.top1:.3f} Acc@5 {found.top5:.3f}, {found.images} images of {found.dataset}")
 
 

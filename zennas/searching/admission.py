@@ -7,7 +7,7 @@ candidates, and the candidates that are being evaluated.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ PATIENCE = 2000
 """After this many rejected proposals in a row, `ask` returns nothing, so that progress can be shown and saved."""
 MEASURED_PATIENCE = 3
 """The value of `PATIENCE` if latencies are measured, so that each proposal can take seconds."""
+_NO_LATENCY: Mapping[str, Latency] = {}
 _HOPELESS = 20
 """A search ends after this many structures in a row without a latency."""
 
@@ -75,16 +76,31 @@ class Admission:
         latency = {meter.limit.source: meter(structure) for meter in self._meters}
         return self._candidate(structure, None, self._model(structure), latency)
 
-    def admit(self, structure: Structure, parent: int | None) -> Candidate | None:
-        """Return the candidate of a proposal, or None if the proposal is rejected; rejections are counted.
+    def admitted(self, n: int, propose: Callable[[], tuple[Structure, int | None]]) -> list[Candidate]:
+        """Return at most `n` candidates, made from what `propose` returns: a structure, and the id of its parent.
 
-        Raises LatencyError if no latency could be determined for many structures in a row.
+        Rejected proposals are counted. Fewer candidates are returned when all iterations have been used, and after many
+        rejections. Raises LatencyError if no latency could be determined for many structures in a row.
         """
-        self.tried += 1
-        deepest = self._budget.layers
-        if deepest is not None and count_layers(structure) > deepest:  # half of all children, and cheap to check
-            self.rejected["layers"] += 1
-            return None
+        admitted: list[Candidate] = []
+        rejected, deepest, iterations = self.rejected, self._budget.layers, self._problem.iterations
+        refused = 0
+        while len(admitted) < n and self.tried < iterations and refused < self.patience:
+            structure, parent = propose()
+            self.tried += 1
+            if deepest is not None and count_layers(structure) > deepest:  # half of all children, and cheap to check
+                rejected["layers"] += 1
+                refused += 1
+                continue
+            candidate = self._checked(structure, parent)
+            if candidate is None:
+                refused += 1
+            else:
+                admitted.append(candidate)
+        return admitted
+
+    def _checked(self, structure: Structure, parent: int | None) -> Candidate | None:
+        """Return the candidate of a structure with few enough layers, or None if it is rejected."""
         try:
             cost = self._model(structure)
         except StructureError:
@@ -97,7 +113,7 @@ class Admission:
         if structure in self.known:
             self.rejected["duplicate"] += 1
             return None
-        latency = self._latency(structure) if self._meters else {}
+        latency = self._latency(structure) if self._meters else _NO_LATENCY
         return None if latency is None else self._candidate(structure, parent, cost, latency)
 
     def returned(self, candidate: Candidate) -> bool:
@@ -137,7 +153,7 @@ class Admission:
         return found
 
     def _candidate(
-        self, structure: Structure, parent: int | None, cost: Cost, latency: dict[str, Latency]
+        self, structure: Structure, parent: int | None, cost: Cost, latency: Mapping[str, Latency]
     ) -> Candidate:
         self._last_id += 1
         # Random scores depend only on the seed of the run and the number of the candidate, not on the process.

@@ -11,6 +11,7 @@ from zennas.common.errors import WrongSettingError
 from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import restored, to_json
+from zennas.common.shared_settings import device_setting
 from zennas.named.settings import NetworkSettings
 from ZeroShotProxy import ScoreSettings
 
@@ -82,9 +83,7 @@ class SearchSettings:
     gamma: float = setting(
         0.01, "Size of the perturbation of the Zen-score.", above=0, most=1, panel=SCORES, metavar="NUMBER"
     )
-    device: str = setting(
-        "auto", "Device that runs networks: auto (CUDA if available), cpu, cuda, cuda:1.", panel=SCORES, metavar="NAME"
-    )
+    device: str = device_setting(SCORES)
     precision: str = setting(
         "fp32",
         "Precision of the Monte Carlo Zen-score; bf16 is faster and slightly less precise",

@@ -92,7 +92,7 @@ def check_export_format(name: str) -> list[str]:
 
     Returns the reasons for what could not be checked. Raises AssertionError if a contract is broken.
     """
-    from zennas.exporting import FORMATS
+    from zennas.exporting.base import FORMATS
     from zennas.testing.formats import CONTRACTS
 
     return _kept(CONTRACTS, FORMATS.get(name))

@@ -15,8 +15,7 @@ from zennas.accuracy.comparison import ComparisonError, checked
 from zennas.accuracy.images import noise
 from zennas.common.errors import WrongSettingError
 from zennas.data.base import Normalisation, Shown
-from zennas.exporting import FORMATS
-from zennas.exporting.base import ExportJob, Format, settled
+from zennas.exporting.base import FORMATS, ExportJob, Format, settled
 from zennas.named.models import TrainedModel
 from zennas.testing.expecting import expect, expect_refused
 from zennas.testing.networks import SMALL

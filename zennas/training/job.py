@@ -10,6 +10,7 @@ from PlainNet import Structure
 from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.settings import check, setting
 from zennas.common.settings_text import to_json
+from zennas.common.shared_settings import data_folder_setting, device_setting, skip_corrupt_setting
 from zennas.training.recipe import Distillation, Recipe, RecipeError
 
 _IMAGES, _MACHINE = "Images", "Machine and files"
@@ -52,9 +53,7 @@ class TrainingJob:
         flag="",
     )
     use_se: bool = setting(False, "Squeeze and excitation (SE) in the super-blocks.", shown="the network's own")
-    data_folder: Path | None = setting(
-        None, "Folder with CIFAR or ImageNet.", flag="--data", metavar="FOLDER", shown="in ~/data", panel=_IMAGES
-    )
+    data_folder: Path | None = data_folder_setting(_IMAGES)
     weights: Path | None = setting(
         None, "Start from the weights in this file.", existing=True, panel="Learning", shown="drawn by --init"
     )
@@ -85,11 +84,9 @@ class TrainingJob:
 class RunOptions:
     """Options of a run that change its result in the last digits at most. Raises RecipeError if one is out of range."""
 
-    device: str = setting(
-        "auto", "Device to run on: auto (CUDA if available), cpu, cuda, or one GPU such as cuda:1.", panel=_MACHINE
-    )
+    device: str = device_setting(_MACHINE)
     workers: int = setting(0, "Number of processes that load images.", least=0, panel=_MACHINE)
-    skip_corrupt: bool = setting(False, "Skip images that cannot be read.", panel=_IMAGES)
+    skip_corrupt: bool = skip_corrupt_setting(_IMAGES)
     resume: str = setting(
         "never",
         "never; auto, to resume from the folder's checkpoint if there is one; or a checkpoint file.",

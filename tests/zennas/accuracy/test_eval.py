@@ -28,6 +28,7 @@ from PlainNet.registry import UnknownNameError
 from tests.conftest import SMALL
 from tests.zennas.conftest import Run
 from zennas.accuracy.evaluation import EvaluationError, EvaluationResult, _workers
+from zennas.accuracy.settings import EvaluationSettings
 from zennas.accuracy.suited import usual_dataset
 from zennas.api import evaluate
 from zennas.common.errors import WrongSettingError
@@ -119,12 +120,11 @@ def plain_logits(model: Path, images: Sequence[Image.Image], crop: int | None) -
 def answers(model: Path, dataset: str, **settings: Any) -> tuple[EvaluationResult, Tensor]:
     """The result, and all logits that it is made of."""
     from zennas.accuracy.evaluation import evaluate_model
-    from zennas.accuracy.settings import EvaluationSettings
 
     found = trained_model(str(model))
     logits: list[Tensor] = []
     found.network.register_forward_hook(lambda module, given, out: logits.append(out.detach().float()))
-    return evaluate_model(found, dataset, settings=EvaluationSettings(**settings)), torch.cat(logits)
+    return evaluate_model(found, EvaluationSettings(dataset, **settings)), torch.cat(logits)
 
 
 def per_cent(logits: Tensor, labels: Tensor, k: int) -> float:
@@ -338,7 +338,7 @@ def test_memory_that_does_not_suffice(digits_model: Path) -> None:
     with pytest.raises(
         EvaluationError, match=r"^cpu has too little memory for a batch of 256 images of 16×16 pixels: lower --batch"
     ):
-        evaluate_model(found, "digits")
+        evaluate_model(found, EvaluationSettings("digits"))
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from zennas.accuracy.images import batches, needed, spread
 from zennas.accuracy.protocol import Evaluator
 from zennas.common.errors import WrongSettingError
 from zennas.data import DataError
-from zennas.exporting import ExportError
+from zennas.exporting.base import ExportError
 from zennas.exporting.formats import onnx_int8, tensor_rt
 from zennas.exporting.runner import _path
 from zennas.named.models import trained_model

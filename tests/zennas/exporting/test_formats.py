@@ -18,9 +18,9 @@ from torch.nn import functional as F
 import zennas
 from latency.measuring.onnx_files import INPUT, OUTPUT
 from zennas.data import open_set
-from zennas.exporting import FORMATS, Exported, ExportError
-from zennas.exporting.base import Format, Options, settled
+from zennas.exporting.base import FORMATS, ExportError, Format, Options, settled
 from zennas.exporting.formats.onnx_int8 import ROUGH
+from zennas.exporting.runner import Exported
 from zennas.named.models import trained_model
 
 from .conftest import RESOLUTION

@@ -17,8 +17,7 @@ from latency.base import UnavailableError
 from latency.measuring.onnx_files import INPUT
 from zennas.accuracy.comparison import checked
 from zennas.accuracy.images import noise
-from zennas.exporting import FORMATS
-from zennas.exporting.base import ExportJob, settled
+from zennas.exporting.base import FORMATS, ExportJob, settled
 from zennas.exporting.formats import tensor_rt
 from zennas.exporting.formats._onnx_runtime import session_of
 from zennas.named.models import trained_model

@@ -1,8 +1,8 @@
 """What a search strategy is: it proposes candidates, receives their results, and can be saved and restored.
 
 A strategy is one file in this folder, or anywhere else: a class with the methods of `Search`, a frozen dataclass with
-its options, and one call of `register`. `searching/admission.py` checks proposals against the budget, so a strategy
-fits on a page; `random.py` is the shortest example.
+its options, and one call of `register`. Most strategies inherit from `searching.population.PopulationSearch` and fit on
+half a page; `random.py` is the shortest example.
 """
 
 from __future__ import annotations

@@ -1,0 +1,45 @@
+"""Settings of `zennas export` and `zennas.export(…)`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zennas.common.errors import WrongSettingError
+from zennas.common.settings import Setting, check, setting
+from zennas.common.shared_settings import data_folder_setting, skip_corrupt_setting
+
+CALIBRATION_IMAGES = 256
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """How a network is exported. The help text of each field describes it.
+
+    Raises WrongSettingError if a value is out of range.
+    """
+
+    format: str = setting("onnx", "onnx, onnx-int8, torchscript, pt2, tensorrt, or one of your own.", metavar="NAME")
+    dataset: str | None = setting(
+        None,
+        "Data set: test images measure accuracy, training images calibrate INT8: digits, cifar10, cifar100, imagenet, "
+        "a folder with train/ and val/, or an .npz archive of JPEG files.",
+        metavar="NAME",
+        shown="none; for INT8 the network's own, if present",
+    )
+    data_folder: Path | None = data_folder_setting()
+    calibration_images: int | None = setting(
+        None,
+        "Number of training images for the calibration of INT8.",
+        least=1,
+        most=100_000,
+        shown=f"{CALIBRATION_IMAGES}, or all if there are fewer",
+    )
+    skip_corrupt: bool = skip_corrupt_setting()
+    options: Mapping[str, str | int | None] = field(
+        default_factory=dict, metadata=Setting("Options of the format.", flag="").metadata
+    )
+
+    def __post_init__(self) -> None:
+        check(self, WrongSettingError, flags=True)
