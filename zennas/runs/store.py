@@ -195,8 +195,8 @@ class Store:
         self.put_candidates(changes, {"state": state, **facts})
 
     def put_candidates(self, candidates: Iterable[Candidate], facts: dict[str, Any]) -> None:
-        """Save candidates and facts in one transaction."""
-        candidates = list(candidates)
+        """Save candidates and facts in one transaction. Of several versions of a candidate, the last is saved."""
+        candidates = list({candidate.id: candidate for candidate in candidates}.values())
         rows = [
             (
                 c.id,
