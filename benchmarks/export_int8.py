@@ -23,7 +23,7 @@ from zennas.accuracy.comparison import checked
 from zennas.accuracy.images import noise
 from zennas.data import DataError, Normalisation
 from zennas.data.base import Shown
-from zennas.exporting.base import FORMATS, ExportJob, settled
+from zennas.exporting.base import FORMATS, ExportJob, completed
 from zennas.named.models import TrainedModel, trained_model
 
 CIFAR = Path(os.environ.get("CIFAR_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -117,7 +117,7 @@ def _content(name: str, structure: object, form_name: str) -> bytes:
     shown = Shown(Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), SIZE, SIZE)
     model = TrainedModel(name, network, shown, None, {})  # type: ignore[arg-type]
     form = FORMATS.get(form_name)
-    options = settled(form, {})
+    options = completed(form, {})
     job = ExportJob(model, options, form.plan(options), [noise(16, SIZE)])
     content = form.make(job)
     check = checked(model, form.load(content), noise(8, SIZE), "noise", job.plan.limit, job.plan.most)

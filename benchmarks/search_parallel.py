@@ -15,7 +15,7 @@ from zennas.searching.runner import start
 from zennas.searching.settings import SearchSettings
 
 ROUNDS = 1
-"""A round takes some five minutes."""
+"""A round takes some three minutes."""
 SETTINGS = SearchSettings(
     search_space="nasbench201", budget=Budget(params=10**7), proxy="az_nas", iterations=300, device="cpu"
 )

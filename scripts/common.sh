@@ -38,12 +38,11 @@ esac
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PYTHON=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)}
 SAVE_DIR=${SAVE_DIR:-runs/$NAME}
-BEST_TEACHER=timm:tf_efficientnet_b3.ns_jft_in1k
 
 # cifar: design by the recipe of the script's name, train on CIFAR
 cifar() {
     design 32 100
-    finish "${DATASET:-cifar10}" 32 5e-4 none
+    finish "${DATASET:-cifar10}" 32 train_cifar none
 }
 
 imagenet() {
@@ -76,22 +75,33 @@ finish_imagenet() {
         return
     fi
     case ${DATASET:-} in
-    digits | cifar*) finish "$DATASET" 32 4e-5 none ;;
-    *) finish "${DATASET:-imagenet}" 224 4e-5 $BEST_TEACHER ;;
+    digits | cifar*) finish "$DATASET" 32 train_imagenet none ;;
+    *) finish "${DATASET:-imagenet}" 224 train_imagenet "" ;;
     esac
 }
 
-# finish DATASET RESOLUTION WEIGHT_DECAY TEACHER: train, evaluate, export
+# finish DATASET RESOLUTION RECIPE TEACHER: train, evaluate, export. An empty TEACHER is that of recipes/distill_imagenet.toml
 finish() {
-    local dataset=$1 epochs=${EPOCHS:-10} teacher=${TEACHER:-$4} folder place=()
+    local dataset=$1 epochs=${EPOCHS:-10} recipe=$3 teacher=${TEACHER:-$4} folder place=() more=()
     [ "$epochs" != 0 ] || return 0
     folder=$(basename "$dataset" .npz)_${epochs}epochs
     [ "$teacher" = none ] || folder=ts_$folder
     folder=$SAVE_DIR/$folder
     case $dataset in
     cifar10 | cifar100 | imagenet) place=(${DATA:+--data "$DATA"}) ;;
+    digits) more=(--workers 0) ;; # starting a worker takes longer than reading digits
     esac
-    train "$dataset" "${RESOLUTION:-$2}" "$3" "$teacher" --epochs "$epochs" --save_dir "$folder" "${place[@]}"
+    case $teacher in
+    none) ;;
+    "") recipe=distill_imagenet ;;
+    *)
+        more+=(--teacher "$teacher" --no-proj-bn --no-proj-relu)
+        [ "${RATIO:-0}" = 0 ] || more+=(--downsample-ratio "$RATIO")
+        ;;
+    esac
+    "$PYTHON" -m zennas train "$SAVE_DIR/best_structure.txt" --config "recipes/$recipe.toml" --dataset "$dataset" "${place[@]}" \
+        --resolution "${RESOLUTION:-$2}" --epochs "$epochs" --seed "${SEED:-0}" "${more[@]}" --save-dir "$folder" \
+        --resume auto --keep-best
     if [ -f "$folder/eval.txt" ]; then
         echo "skip $folder/eval.txt"
     else
@@ -99,26 +109,6 @@ finish() {
         mv "$folder/.eval.txt" "$folder/eval.txt"
     fi
     write_onnx "$folder" "$folder/export/$NAME.onnx"
-}
-
-# train DATASET RESOLUTION WEIGHT_DECAY TEACHER FLAGS…: with Zen-NAS's recipe
-train() {
-    local program=train_image_classification.py taught=()
-    if [ "$4" != none ]; then
-        program=ts_$program
-        taught=(--teacher_arch "$4" --teacher_pretrained --teacher_feature_weight 1 --teacher_logit_weight 1
-            --ts_proj_no_bn --ts_proj_no_relu)
-        if [ "$4" = "$BEST_TEACHER" ]; then
-            taught+=(--teacher_input_image_size 320 --target_downsample_ratio 16)
-        elif [ "${RATIO:-0}" != 0 ]; then
-            taught+=(--target_downsample_ratio "$RATIO")
-        fi
-    fi
-    [ "$1" != digits ] || taught+=(--workers_per_gpu 0) # starting a worker takes longer than reading digits
-    "$PYTHON" "$program" --dataset "$1" --input_image_size "$2" --wd "$3" "${taught[@]}" "${@:5}" \
-        --plainnet_struct_txt "$SAVE_DIR/best_structure.txt" --dist_mode auto --batch_size_per_gpu 64 --seed "${SEED:-0}" \
-        --optimizer sgd --nesterov --lr_per_256 0.1 --target_lr_per_256 0 --lr_mode cosine --warmup 5 --bn_momentum 0.01 \
-        --weight_init custom --label_smoothing --random_erase --mixup --auto_augment
 }
 
 # write_onnx TRAINING FILE

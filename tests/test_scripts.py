@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,13 @@ from PlainNet import parse
 from zennas.budget.budgets import Budget, LatencyLimit
 from zennas.common.config import read_config
 from zennas.common.settings import from_values
-from zennas.searching.preparing import settled
+from zennas.legacy.teacher import add_teacher
+from zennas.legacy.train_flags import parser
+from zennas.legacy.train_settings import settings as train_settings
+from zennas.searching.preparing import completed
 from zennas.searching.settings import SearchSettings
+from zennas.training.job import RunOptions, TrainingJob
+from zennas.training.recipe import Distillation, Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 PROXIES = ["Flops", "GradNorm", "NASWOT", "Params", "Random", "Syncflow", "TE_NAS", "Zen"]
@@ -28,15 +35,10 @@ NAMES = {
 
 
 SMALL = {"DATASET": "digits", "EPOCHS": "1", "POPULATION": "20"}
-RECIPE = (
-    "--dist_mode auto --batch_size_per_gpu 64 --optimizer sgd --nesterov --lr_per_256 0.1 --target_lr_per_256 0 "
-    "--lr_mode cosine --warmup 5 --bn_momentum 0.01 --weight_init custom --label_smoothing --random_erase --mixup "
-    "--auto_augment"
-)
 ECHO = """#!/bin/sh
 echo "$@"
 [ "$3" != export ] || exit ${EXPORT_CODE:-0}
-while [ $# -gt 1 ]; do [ "$1" != --save_dir ] || mkdir -p "$2"; shift; done
+while [ $# -gt 1 ]; do [ "$1" != --save-dir ] || mkdir -p "$2"; shift; done
 """
 """Called in place of Python, says what it is asked."""
 
@@ -62,13 +64,42 @@ def recipe(name: str) -> SearchSettings:
     return from_values(SearchSettings, read_config(ROOT / "recipes" / f"{name}.toml", SearchSettings))
 
 
+TRAININGS = {
+    "train_cifar": "train_image_classification.py --dataset cifar10 --wd 5e-4",
+    "train_imagenet": "train_image_classification.py --dataset imagenet --wd 4e-5",
+    "distill_imagenet": "ts_train_image_classification.py --dataset imagenet --wd 4e-5 --teacher_pretrained "
+    "--teacher_arch timm:tf_efficientnet_b3.ns_jft_in1k --teacher_feature_weight 1 --teacher_logit_weight 1 "
+    "--ts_proj_no_bn --ts_proj_no_relu --teacher_input_image_size 320 --target_downsample_ratio 16",
+}
+ZEN_NAS = (
+    "--dist_mode auto --batch_size_per_gpu 64 --optimizer sgd --nesterov --lr_per_256 0.1 --target_lr_per_256 0 "
+    "--lr_mode cosine --warmup 5 --bn_momentum 0.01 --weight_init custom --label_smoothing --random_erase --mixup "
+    "--auto_augment --epochs 10 --seed 0 --save_dir x"
+)
+"""The flags of Zen-NAS's scripts."""
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_recipes_of_trainings_are_zen_nas_s_flags(name: str) -> None:
+    program, *flags = TRAININGS[name].split()
+    made = parser(None)
+    add_teacher(made)
+    wanted = train_settings(made.parse_args([*flags, *ZEN_NAS.split()]), program.startswith("ts_"))
+    values = read_config(ROOT / "recipes" / f"{name}.toml", TrainingJob, RunOptions)
+    learning = {one.name: wanted[one.name] for one in fields(Recipe) if one.name in wanted}
+    assert from_values(Recipe, values["recipe"]) == Recipe(**learning)
+    assert values.get("workers") == wanted["workers"]
+    taught = values.get("distillation")
+    assert (None if taught is None else from_values(Distillation, taught)) == wanted["distillation"]
+
+
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_every_script_has_a_recipe(name: str) -> None:
     settings = recipe(name)
     assert settings.budget.layers
     assert (settings.iterations, settings.strategy_options) == (480_000, {"population_size": 512})
     assert parse(settings.initial or "")
-    assert settled(settings).proxy == settings.proxy
+    assert completed(settings).proxy == settings.proxy
 
 
 def test_all_of_zen_nas_s_scripts_are_there() -> None:
@@ -95,22 +126,21 @@ def test_the_latency_scripts_have_zen_nas_s_settings(tmp_path: Path, ms: float, 
     assert "but not trained, evaluated or exported, because ~/data/imagenet is missing: unpack" in said
     lines, _ = asked(tmp_path, script, DATASET=str(tmp_path), LATENCY_BACKEND="onnxruntime:int8", SEED="3")
     assert "--latency-backend onnxruntime:int8 --latency-batch-size 64" in lines[0]
-    assert lines[2].startswith(f"ts_train_image_classification.py --dataset {tmp_path} --input_image_size 224")
+    structure = tmp_path / "run/best_structure.txt"
+    assert lines[2].startswith(
+        f"-m zennas train {structure} --config recipes/distill_imagenet.toml --dataset {tmp_path} --resolution 224 "
+    )
     assert lines[2].count("--seed 3 ") == 1
 
 
 def test_imagenet_scripts_distil_by_zen_nas_s_recipe(tmp_path: Path) -> None:
     (tmp_path / "data/imagenet").mkdir(parents=True)
     lines, _ = asked(tmp_path, "Zen_NAS_ImageNet_flops400M", EPOCHS="480")
-    training = lines[2]
     folder = tmp_path / "run/ts_imagenet_480epochs"
-    assert training.startswith("ts_train_image_classification.py --dataset imagenet --input_image_size 224 --wd 4e-5 ")
-    assert (
-        "--teacher_arch timm:tf_efficientnet_b3.ns_jft_in1k --teacher_pretrained --teacher_feature_weight 1 "
-        "--teacher_logit_weight 1 --ts_proj_no_bn --ts_proj_no_relu --teacher_input_image_size 320 "
-        f"--target_downsample_ratio 16 --epochs 480 --save_dir {folder} "
-    ) in training
-    assert set(RECIPE.split()) <= set(training.split())
+    assert lines[2] == (
+        f"-m zennas train {tmp_path}/run/best_structure.txt --config recipes/distill_imagenet.toml --dataset imagenet "
+        f"--resolution 224 --epochs 480 --seed 0 --save-dir {folder} --resume auto --keep-best"
+    )
     assert lines[3] == f"-m zennas eval {folder} --dataset imagenet"
     assert lines[4] == f"-m zennas export {folder} --format onnx --out {folder}/export/Zen_NAS_ImageNet_flops400M.onnx"
     assert (folder / "eval.txt").read_text() == f"{lines[3]}\n"
@@ -119,26 +149,27 @@ def test_imagenet_scripts_distil_by_zen_nas_s_recipe(tmp_path: Path) -> None:
 def test_cifar_scripts_train_by_zen_nas_s_recipe(tmp_path: Path) -> None:
     lines, _ = asked(tmp_path, "Zen_NAS_cifar_params2M", DATA=str(tmp_path))
     folder = tmp_path / "run/cifar10_10epochs"
-    assert lines[2].startswith("train_image_classification.py --dataset cifar10 --input_image_size 32 --wd 5e-4 ")
-    assert f"--epochs 10 --save_dir {folder} --data {tmp_path} " in lines[2]
-    assert set(RECIPE.split()) <= set(lines[2].split())
+    assert "--config recipes/train_cifar.toml --dataset cifar10 " in lines[2]
+    assert f"--data {tmp_path} --resolution 32 --epochs 10 --seed 0 --save-dir {folder} " in lines[2]
     assert lines[3] == f"-m zennas eval {folder} --dataset cifar10 --data {tmp_path}"
 
 
 @pytest.mark.parametrize("script", ["Zen_NAS_cifar_params1M", "Zen_NAS_ImageNet_flops800M"])
 def test_teachers_and_resolutions_of_small_images(tmp_path: Path, script: str) -> None:
     lines, _ = asked(tmp_path, script, DATASET="digits")
-    assert lines[2].startswith("train_image_classification.py --dataset digits --input_image_size 32 ")
+    assert "--dataset digits --resolution 32 " in lines[2]
+    assert "distill" not in lines[2]
     teacher = tmp_path / "teacher"
     teacher.mkdir()
     lines, _ = asked(tmp_path, script, DATASET="digits", TEACHER=str(teacher), RESOLUTION="16")
-    assert lines[2].startswith("ts_train_image_classification.py --dataset digits --input_image_size 16 ")
-    assert f"--teacher_arch {teacher} " in lines[2]
-    assert "--target_downsample_ratio" not in lines[2]  # nobody knows which stages it has
+    assert "--dataset digits --resolution 16 " in lines[2]
+    assert f"--teacher {teacher} --no-proj-bn --no-proj-relu " in lines[2]
+    assert "--downsample-ratio" not in lines[2]  # nobody knows which stages it has
     lines, _ = asked(tmp_path, script, DATASET="digits", TEACHER=str(teacher), RATIO="4")
-    assert "--target_downsample_ratio 4 " in lines[2]
+    assert "--downsample-ratio 4 " in lines[2]
     lines, _ = asked(tmp_path, script, DATASET=str(tmp_path), TEACHER="none")
-    assert lines[2].startswith(f"train_image_classification.py --dataset {tmp_path} --input_image_size ")
+    assert re.search(rf"--config recipes/train_\w+.toml --dataset {tmp_path} ", lines[2])
+    assert "--teacher" not in lines[2]
     assert len(asked(tmp_path, script, DATASET="digits", EPOCHS="0")[0]) == 2
 
 
@@ -180,7 +211,6 @@ def test_a_script_does_it_all(tmp_path: Path) -> None:
     assert again.returncode == 0, again.stderr
     assert [line for line in again.stdout.splitlines() if line.startswith("skip")] == [
         f"skip {folder}/best_structure.txt",
-        f"skip {trained}/train_image_classification.done",
         f"skip {trained}/eval.txt",
         f"skip {trained}/export/Params_NAS_cifar_params1M.onnx",
     ]

@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from SearchSpace import DecisionSpace, load_space
 from zennas.budget.budgets import Budget
 from zennas.budget.sources import latency_limits
 from zennas.common.errors import WrongSettingError
@@ -55,7 +56,8 @@ def search(
 
     search_space: a name, or a .py file that defines `gen_search_space`.
     budget_params, budget_flops, max_layers: upper limits, as whole numbers (also 1e6) or text like "1M". At least one
-        limit is needed, which can also be one of latency.
+        limit is needed, which can also be one of latency, except in spaces of finitely many structures like
+        nasbench201.
     budget_latency_ms: upper limit of the latency, in milliseconds per image; a list for several devices.
     latency_backend: the source of the latency: "predictor:PROFILE", or a back end that measures every candidate; a list
         for several devices.
@@ -95,12 +97,12 @@ def search_with(
 
     go_on: whether to continue an existing run in `save_dir`, which must have the same settings.
 
-    Raises WrongSettingError if the budget is empty, and what `search` raises.
+    Raises WrongSettingError if the budget is empty and the space is not a `DecisionSpace`, and what `search` raises.
     """
-    if not settings.budget:
+    if not settings.budget and not isinstance(load_space(settings.search_space), DecisionSpace):
         raise WrongSettingError(
-            "a search needs a budget: params, flops, layers or latency "
-            "(--budget-params, --budget-flops, --max-layers, --budget-latency-ms)"
+            f"a search in {settings.search_space} needs a budget, because its networks can grow without end: params, "
+            "flops, layers or latency (--budget-params, --budget-flops, --max-layers, --budget-latency-ms)"
         )
     folder = _folder(save_dir) or new_folder(Path(settings.search_space).stem)
     if go_on and (folder / FILE).is_file():

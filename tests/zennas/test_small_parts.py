@@ -19,7 +19,7 @@ from zennas.common.numbers import format_count, parse_count
 from zennas.named.structures import TargetError, resolve
 from zennas.report.analysis import analyze_network
 from zennas.runs.store import StoreError
-from zennas.searching.preparing import settled
+from zennas.searching.preparing import completed
 from zennas.searching.settings import SearchSettings
 
 
@@ -128,9 +128,9 @@ def test_settings_round_trip_and_are_checked() -> None:
     with pytest.raises(SettingsError, match="another version"):
         SearchSettings.from_json({**settings.to_json(), "novelty": 1})
     with pytest.raises(SettingsError, match="population_size is 1"):
-        settled(SearchSettings(budget=Budget(params=10), strategy_options={"population_size": 1}))
+        completed(SearchSettings(budget=Budget(params=10), strategy_options={"population_size": 1}))
     with pytest.raises(SettingsError, match=r"has no option 'population_sise': did you mean population_size\?"):
-        settled(SearchSettings(budget=Budget(params=10), strategy_options={"population_sise": 9}))
+        completed(SearchSettings(budget=Budget(params=10), strategy_options={"population_sise": 9}))
     with pytest.raises(SettingsError, match="precision"):
         SearchSettings(precision="fp1")
 

@@ -98,7 +98,7 @@ def evaluate_model(
         skip_corrupt=settings.skip_corrupt,
         dtype=dtype,
     )
-    with _memory_told(device, settings.batch_size, shown.resolution):
+    with _explaining_memory(device, settings.batch_size, shown.resolution):
         found = evaluation(_checked(network, model.name, device, settings.precision), progress)
     return EvaluationResult(
         model=model.name,
@@ -154,7 +154,7 @@ def _checked(network: torch.nn.Module, name: str, device: torch.device, precisio
 
 
 @contextmanager
-def _memory_told(device: torch.device, batch_size: int, resolution: int) -> Iterator[None]:
+def _explaining_memory(device: torch.device, batch_size: int, resolution: int) -> Iterator[None]:
     import torch
 
     try:

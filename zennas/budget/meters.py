@@ -109,7 +109,7 @@ def devices(budget: Budget, settings: NetworkSettings) -> list[Device]:
     return [Predicted(limit, settings) if limit.predicted else Measured(limit, settings) for limit in limits]
 
 
-def settled_latency(budget: Budget) -> Budget:
+def completed_latency(budget: Budget) -> Budget:
     """Return the budget with all latency limits completed. Raises the errors of `settled_limit`."""
     return replace(budget, latency=tuple(map(settled_limit, budget.latency))) if budget.latency else budget
 

@@ -53,8 +53,8 @@ def evaluate(
         values["precision"] = values["precision"].casefold()
     device_asked = values.pop("device", EvaluationSettings.device)
     device_named = opt.chosen_device(gpu, device_asked, "leave out --gpu, or use --device cpu")
-    with evaluation_progress() as told, device_named as device:
-        result = run_evaluation(model, checkpoint=checkpoint, progress=told, device=device, **values)
+    with evaluation_progress() as progress, device_named as device:
+        result = run_evaluation(model, checkpoint=checkpoint, progress=progress, device=device, **values)
     if as_json:
         print_json(result.to_json())
     else:

@@ -68,7 +68,7 @@ def export(
     from zennas.cli.progress import counting_progress
     from zennas.cli.render import print_json
 
-    with counting_progress("exporting", "; nothing was written") as told:
+    with counting_progress("exporting", "; nothing was written") as progress:
         options = opt.named_values(
             format_option, "--format-option", target=target, precision=precision, max_batch=max_batch
         )
@@ -78,7 +78,7 @@ def export(
             out=out,
             checkpoint=checkpoint,
             overwrite=overwrite,
-            progress=told,
+            progress=progress,
         )
     if as_json:
         print_json(made.to_json())

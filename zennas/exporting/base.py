@@ -126,7 +126,7 @@ FORMATS: Registry[Format] = Registry(
 """The formats by name; each file in `formats/` adds its own."""
 
 
-def settled(form: Format, given: Mapping[str, str | int | None]) -> dict[str, str | int]:
+def completed(form: Format, given: Mapping[str, str | int | None]) -> dict[str, str | int]:
     """Return the values of all options of the format, with defaults for options that are missing or None.
 
     Raises WrongSettingError if the format has no such option, or does not accept its value.

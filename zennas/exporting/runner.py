@@ -16,7 +16,7 @@ from zennas.common.errors import WrongSettingError
 from zennas.common.files import check_writable
 from zennas.common.progress import WorkProgress, unwatched
 from zennas.data import ImageSet
-from zennas.exporting.base import FORMATS, ExportError, ExportJob, Format, Plan, settled
+from zennas.exporting.base import FORMATS, ExportError, ExportJob, Format, Plan, completed
 from zennas.exporting.settings import CALIBRATION_IMAGES, ExportSettings
 from zennas.exporting.sidecar import described
 from zennas.exporting.writing import check_free, sidecar_of, write_both
@@ -69,7 +69,7 @@ def export(
     the errors of `trained_model` and `open_set`. If an error is raised, nothing is written.
     """
     form, skip_corrupt = FORMATS.get(settings.format), settings.skip_corrupt
-    chosen = settled(form, settings.options)
+    chosen = completed(form, settings.options)
     plan = form.plan(chosen)
     count = _calibration_count(form, plan, settings.calibration_images)
     missing = form.available(plan)

@@ -47,8 +47,8 @@ def validate(options: Namespace, dataset: str | None) -> None:
     model = trained_model(options.arch, options.checkpoint)
     side = model.shown.resolution
     print(f"Evaluate {printable(model.name)} at {side}x{side} resolution.", flush=True)
-    with evaluation_progress() as told:
-        found = evaluate_model(model, chosen, told)
+    with evaluation_progress() as progress:
+        found = evaluate_model(model, chosen, progress)
     for line in remarks(found):
         print(line, file=sys.stderr)
     print(

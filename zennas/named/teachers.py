@@ -93,10 +93,10 @@ def _of_timm(text: str, name: str, checkpoint: Path | None, resolution: int | No
         hint = f"did you mean {' or '.join(near)}?" if near else "timm.list_models() returns the known names"
         raise UnknownModelError(f"timm has no model {name[:80]!r}: {hint}")
     sized: dict[str, int] = {}
-    if resolution is not None and _told(text, lambda: timm.create_model(name)).pretrained_cfg.get("fixed_input_size"):
+    if resolution is not None and _made(text, lambda: timm.create_model(name)).pretrained_cfg.get("fixed_input_size"):
         sized["img_size"] = resolution
     if checkpoint is None:
-        module = _told(text, lambda: timm.create_model(name, pretrained=True, **sized))
+        module = _made(text, lambda: timm.create_model(name, pretrained=True, **sized))
     else:
         module = _filled(text, checkpoint, lambda n: timm.create_model(name, num_classes=n, **sized))
     facts = module.pretrained_cfg
@@ -116,7 +116,7 @@ def _of_torchvision(text: str, name: str, checkpoint: Path | None) -> Teacher:
         return get_model(name, weights=None, num_classes=classes, **drawn)  # type: ignore[no-any-return]
 
     if checkpoint is None:
-        module, classes = _told(text, lambda: get_model(name, weights=published, progress=False)), _PUBLISHED_CLASSES
+        module, classes = _made(text, lambda: get_model(name, weights=published, progress=False)), _PUBLISHED_CLASSES
     else:
         module = _filled(text, checkpoint, made)
         classes = _classifier(module)[1]
@@ -140,7 +140,7 @@ def _of_structure(text: str, checkpoint: Path | None, student: Shown | None) -> 
     return Teacher(module, student, str(checkpoint), classes)
 
 
-def _told(text: str, make: Callable[[], Any]) -> Any:
+def _made(text: str, make: Callable[[], Any]) -> Any:
     """Return `make()`. Raises TeacherError if it fails, usually because weights cannot be downloaded."""
     try:
         with _data_only(), redirect_stdout(sys.stderr):  # torch.hub prints downloads to standard output
@@ -172,7 +172,7 @@ def _filled(text: str, checkpoint: Path, make: Callable[[int], nn.Module]) -> nn
     consume_prefix_in_state_dict_if_present(state, "module.")  # from data-parallel training
     if "densenet" in text:  # torchvision renames these old names, too
         state = {re.sub(r"(denselayer\d+\.(?:norm|conv))\.(?=\d)", r"\1", key): value for key, value in state.items()}
-    module: nn.Module = _told(text, lambda: make(_PUBLISHED_CLASSES))
+    module: nn.Module = _made(text, lambda: make(_PUBLISHED_CLASSES))
     head, classes = _classifier(module)
     found = len(state[f"{head}.weight"]) if f"{head}.weight" in state else classes
     if found != classes:

@@ -54,7 +54,9 @@ def _packages() -> tuple[bool, str]:
     found = {name: version_of(name) for name in PACKAGES}
     missing = [name for name, version in found.items() if version is None]
     listed = ", ".join(f"{name} {version}" for name, version in found.items() if version is not None)
-    return not missing, listed + (f"; missing: {', '.join(missing)}: install with pip install ." if missing else "")
+    return not missing, listed + (
+        f"; missing: {', '.join(missing)}: pip install 'zennas[torch,plot,onnx]'" if missing else ""
+    )
 
 
 def _torch() -> tuple[bool, str]:

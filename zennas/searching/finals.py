@@ -28,13 +28,13 @@ def hold(
     settings: SearchSettings,
     devices: Sequence[Device],
     ranked: Sequence[Candidate],
-    told: Callable[[int, int], None],
+    progress: Callable[[int, int], None],
 ) -> Candidate:
     """Return the first of `ranked` whose measured latency meets the budget, otherwise the first of all.
 
     If none of the devices is present, nothing is measured, and the predictions count.
 
-    told: called with the number of candidates done and their total.
+    progress: called with the number of candidates done and their total.
     """
     known: dict[str, Any] = store.get(FACT) or {}
     ways = {device.limit.source: device.how() for device in devices}
@@ -42,13 +42,13 @@ def hold(
     for source, way in ways.items():
         known.setdefault(source, {"measured": [], "failed": {}})["absent"] = way if isinstance(way, str) else None
     for i, candidate in enumerate(ranked if can else ()):
-        told(i, len(ranked))
+        progress(i, len(ranked))
         for device in can:
             way = ways[device.limit.source]
             assert not isinstance(way, str)
             _measure(store, settings, device, way, candidate, known)
     if can:
-        told(len(ranked), len(ranked))
+        progress(len(ranked), len(ranked))
     best = _first_within(store, settings, ranked, known)
     for device in devices:
         known[device.limit.source]["outside"] = device.outside(best.structure)

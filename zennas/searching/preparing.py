@@ -10,7 +10,7 @@ from latency.base import LatencyError
 from PlainNet import Options, parse
 from PlainNet.cost import CostModel
 from SearchSpace import SPACES, SearchSpace, lasting_space, load_space
-from zennas.budget.meters import Device, devices, digests, settled_latency
+from zennas.budget.meters import Device, completed_latency, devices, digests
 from zennas.common.errors import SettingsError
 from zennas.searching.objectives.base import Objective, objective_of
 from zennas.searching.scoring import is_confirmed, reported
@@ -31,12 +31,12 @@ class Prepared:
     meters: list[Device]
 
 
-def settled(settings: SearchSettings) -> SearchSettings:
+def completed(settings: SearchSettings) -> SearchSettings:
     """Return complete settings with absolute paths and one device, which mean the same in any folder and on any
     machine.
 
     Raises UnknownNameError, WrongSettingError, SettingsError or DeviceError if a setting is not valid, and what
-    `settled_latency` raises.
+    `completed_latency` raises.
     """
     reported(settings)  # raises if there is no such proxy
     strategy, name = _strategy(settings.strategy)
@@ -45,7 +45,7 @@ def settled(settings: SearchSettings) -> SearchSettings:
         strategy=name,
         strategy_options=all_options(strategy, settings.strategy_options),
         search_space=lasting_space(settings.search_space),
-        budget=settled_latency(settings.budget),
+        budget=completed_latency(settings.budget),
     )
     objective = objective_of(chosen)
     ahead = settings.ahead or (AHEAD if objective.torch else 1)
@@ -58,9 +58,9 @@ def settled(settings: SearchSettings) -> SearchSettings:
 
 
 def prepare(settings: SearchSettings) -> Prepared:
-    """Return strategy, objective and meters for settings from `settled`.
+    """Return strategy, objective and meters for settings from `completed`.
 
-    Raises what `settled` raises, ParseError if the initial structure is not valid, and ProfileError if a latency
+    Raises what `completed` raises, ParseError if the initial structure is not valid, and ProfileError if a latency
     profile cannot be read.
     """
     initial = None if settings.initial is None else parse(settings.initial)

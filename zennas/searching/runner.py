@@ -31,7 +31,7 @@ from zennas.searching.evaluation import Evaluation, Outcome, evaluated
 from zennas.searching.executors.base import ExecutorSettings, Pending, Running, Work, open_executor
 from zennas.searching.finals import hold
 from zennas.searching.objectives.base import best_first
-from zennas.searching.preparing import Prepared, fingerprints, prepare, refuse_changed, settled
+from zennas.searching.preparing import Prepared, completed, fingerprints, prepare, refuse_changed
 from zennas.searching.result import FINISHED
 from zennas.searching.settings import SearchSettings
 from zennas.searching.strategies.base import Progress
@@ -82,7 +82,7 @@ def start(
     UnknownNameError, SearchSpaceError, ProxyError, LatencyError, UnavailableError or StructureError if a setting is not
     valid.
     """
-    settings = settled(settings)
+    settings = completed(settings)
     prepared = prepare(settings)
     prepared.search.ask(1)  # raises if nothing fits; the candidate is pending now
     with _executor(settings, prepared, executor) as running:
@@ -114,11 +114,11 @@ def resume(
         store.require_kind(SEARCH)
         settings = SearchSettings.from_json(store.get("settings"))
         if expected is not None:
-            _refuse_other(folder, settled(settings), settled(expected))
+            _refuse_other(folder, completed(settings), completed(expected))
         if store.get("status") == FINISHED and (folder / BEST_FILE).is_file():
             return settings
         refuse_changed(folder, settings, {name: store.get(name) for name in _FINGERPRINTS})
-        settings = settled(settings)  # completes settings that an older version left out
+        settings = completed(settings)  # completes settings that an older version left out
         store.put({"settings": settings.to_json()})
         prepared = prepare(settings)
         state = store.get("state")
@@ -188,10 +188,10 @@ def _search(
                 break
             out.append((asked[0], running.submit(asked[0])))
         if out:
-            told = evaluated(*out.popleft())
-            search.tell((told,))
-            if told.error is not None:
-                _refuse_hopeless(search.progress(), told.error)
+            finished = evaluated(*out.popleft())
+            search.tell((finished,))
+            if finished.error is not None:
+                _refuse_hopeless(search.progress(), finished.error)
         now = time.monotonic()
         if now - watched > WATCH_SECONDS:
             watched = now

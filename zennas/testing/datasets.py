@@ -38,7 +38,7 @@ def its_record_is_whole(known: DataSet) -> str | None:
     return None
 
 
-def images_that_are_absent_are_told_of(known: DataSet) -> str | None:
+def images_that_are_absent_are_reported(known: DataSet) -> str | None:
     """Opening a data set without images raises DataError in one line that names it."""
     if known.open is not None:
         return f"{known.name} might be downloaded, so this is not tried"
@@ -90,7 +90,7 @@ def its_parts_differ_and_stay(known: DataSet) -> str | None:
 
 CONTRACTS: tuple[Callable[[DataSet], str | None], ...] = (
     its_record_is_whole,
-    images_that_are_absent_are_told_of,
+    images_that_are_absent_are_reported,
     it_holds_what_its_record_says,
     its_parts_differ_and_stay,
 )

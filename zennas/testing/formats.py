@@ -15,7 +15,7 @@ from zennas.accuracy.comparison import ComparisonError, checked
 from zennas.accuracy.images import noise
 from zennas.common.errors import WrongSettingError
 from zennas.data.base import Normalisation, Shown
-from zennas.exporting.base import FORMATS, ExportJob, Format, settled
+from zennas.exporting.base import FORMATS, ExportJob, Format, completed
 from zennas.named.models import TrainedModel
 from zennas.testing.expecting import expect, expect_refused
 from zennas.testing.networks import SMALL
@@ -39,7 +39,7 @@ def model() -> TrainedModel:
 
 def its_files_compute_what_the_network_does(form: Format) -> str | None:
     """Logits agree with the network's within the limit of the plan, for batches of several sizes."""
-    options = settled(form, {})
+    options = completed(form, {})
     plan = form.plan(options)
     if reason := form.available(plan):
         return f"{form.name}: {reason}"
@@ -58,16 +58,18 @@ def it_is_what_its_interface_says(form: Format) -> str | None:
     """Name, summary, suffix and usage are valid; unknown options are refused."""
     expect(FORMATS.get(form.name) is form, f"{form.name} is registered under another name than its own")
     expect(form.summary and "\n" not in form.summary, f"{form.name} has no summary in one line")
-    suffix = form.plan(settled(form, {})).suffix
+    suffix = form.plan(completed(form, {})).suffix
     expect(
         re.fullmatch(r"(\.[a-z0-9-]+)+", suffix),
         f"files of {form.name} end in {suffix!r}, expected a suffix like .mine.onnx",
     )
-    others = [other.name for other in FORMATS if other is not form and other.plan(settled(other, {})).suffix == suffix]
+    others = [
+        other.name for other in FORMATS if other is not form and other.plan(completed(other, {})).suffix == suffix
+    ]
     expect(not others, f"files of {form.name} end in {suffix}, as do those of {', '.join(others)}")
     path = Path(f"folder/net{suffix}")
     expect(str(path) in form.usage(path), f"the usage of {form.name} does not name the file")
-    expect_refused(WrongSettingError, lambda: settled(form, {"magic": "x"}), "magic", "an unknown option")
+    expect_refused(WrongSettingError, lambda: completed(form, {"magic": "x"}), "magic", "an unknown option")
     return None
 
 

@@ -120,7 +120,7 @@ def settings_of(job: TrainingJob) -> dict[str, Any]:
     return settings if job.objective is None else {**settings, "objective": job.objective}
 
 
-def settled(job: TrainingJob, dataset: str) -> TrainingJob:
+def completed(job: TrainingJob, dataset: str) -> TrainingJob:
     """Return a copy of `job` with absolute paths, so that it can be repeated from any folder.
 
     dataset: name or absolute path of the data set.

@@ -22,7 +22,7 @@ from zennas.training.distributed import Group, processes, ranks, synchronise_nor
 from zennas.training.feed import Feed, fingerprint
 from zennas.training.held import held
 from zennas.training.initialise import initialise
-from zennas.training.job import NETWORK, RunOptions, TrainingJob, settings_of, settled
+from zennas.training.job import NETWORK, RunOptions, TrainingJob, completed, settings_of
 from zennas.training.logs import watched
 from zennas.training.loop import NoWatcher, Watcher, train_epochs
 from zennas.training.objectives.base import OBJECTIVES, Objective
@@ -59,7 +59,7 @@ def train_structure(
     """
     with held(folder, leads=ranks()[0] == 0):
         if options.resume == "auto" and (folder / WEIGHTS_FILE).is_file():
-            return finished(folder, settled(job, lasting_dataset(job.dataset)))
+            return finished(folder, completed(job, lasting_dataset(job.dataset)))
         return _train(job, folder, options, watcher, _to_resume(folder, options))
 
 
@@ -74,7 +74,7 @@ def _train(
         _check_alike(train, test)
         shown = Shown(normalisation_of(train), job.resolution, job.crop or job.resolution)
         objective = OBJECTIVES.get(job.objective_name)(_network(job, len(train.classes)), job, shown)
-        kept = settled(job, lasting_dataset(job.dataset))
+        kept = completed(job, lasting_dataset(job.dataset))
         identity = {**settings_of(kept), "images": fingerprint(train), "teacher's weights": objective.fingerprint}
         state = _state(job, objective, group)
         if checkpoint is not None:
@@ -92,8 +92,10 @@ def _train(
         )
         keeper = _Keeper(folder, identity, kept, options) if group.leads else _keep_nothing
         try:
-            with watched(watcher if group.leads else NoWatcher(), folder, options.tensorboard and group.leads) as told:
-                train_epochs(state, feed, evaluation, job.recipe, group, told, keeper)
+            with watched(
+                watcher if group.leads else NoWatcher(), folder, options.tensorboard and group.leads
+            ) as watching:
+                train_epochs(state, feed, evaluation, job.recipe, group, watching, keeper)
         except TrainingError as error:
             raise TrainingError(f"{error}{_last_good(folder, state)}") from None
         except Exception as error:

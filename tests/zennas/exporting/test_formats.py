@@ -18,7 +18,7 @@ from torch.nn import functional as F
 import zennas
 from latency.measuring.onnx_files import INPUT, OUTPUT
 from zennas.data import open_set
-from zennas.exporting.base import FORMATS, ExportError, Format, Options, settled
+from zennas.exporting.base import FORMATS, ExportError, Format, Options, completed
 from zennas.exporting.formats.onnx_int8 import ROUGH
 from zennas.exporting.runner import Exported
 from zennas.named.models import trained_model
@@ -42,7 +42,7 @@ def cases() -> list[Any]:
 
 
 def here(form: Format, options: Options) -> None:
-    reason = form.available(form.plan(settled(form, options)))
+    reason = form.available(form.plan(completed(form, options)))
     if reason is not None:
         pytest.skip(f"{form.name}: {reason}")
 
@@ -70,7 +70,7 @@ def test_it_computes_what_pytorch_does_for_any_batch(form: Format, options: Opti
         expected = network(images[:size]).numpy()
         logits = answers(images[:size].numpy())
         assert logits.shape == (size, 10)
-        limit = form.plan(settled(form, options)).limit
+        limit = form.plan(completed(form, options)).limit
         error = np.abs(logits - expected).max() if limit.of == "largest" else np.sqrt(np.mean((logits - expected) ** 2))
         assert error <= limit.share * np.sqrt(np.mean(expected**2))
         if limit != ROUGH:
@@ -95,7 +95,7 @@ def test_the_sidecar_says_all_there_is_to_know(form: Format, options: Options, t
     assert sidecar["check"]["batches"] == [1, 2, 5]
     assert 0 <= sidecar["check"]["rms"] <= sidecar["check"]["largest"] < 4
     assert sidecar["training"] == {"dataset": "digits", "top1": 12.5}
-    calibrated = form.plan(settled(form, options)).calibrated
+    calibrated = form.plan(completed(form, options)).calibrated
     assert (sidecar["calibration"] is not None) == (sidecar["accuracy"] is not None) == calibrated
     assert str(found.path) in found.usage
 
@@ -182,12 +182,12 @@ def test_int8_comes_in_the_form_that_its_target_wants(target: str, kinds: set[st
 @pytest.mark.parametrize("form", list(FORMATS), ids=lambda form: form.name)
 def test_names_of_files_tell_formats_apart(form: Format) -> None:
     every = {
-        other.plan(settled(other, case.values[1])).suffix
+        other.plan(completed(other, case.values[1])).suffix
         for case in cases()
         for other in [case.values[0]]
         if other is not form
     }
-    mine = [form.plan(settled(form, case.values[1])).suffix for case in cases() if case.values[0] is form]
+    mine = [form.plan(completed(form, case.values[1])).suffix for case in cases() if case.values[0] is form]
     assert len(set(mine)) == len(mine)
     assert not every & set(mine)
     assert all(re.fullmatch(r"(\.[a-z0-9-]+)+", suffix) for suffix in mine)

@@ -17,7 +17,7 @@ from latency.base import UnavailableError
 from latency.measuring.onnx_files import INPUT
 from zennas.accuracy.comparison import checked
 from zennas.accuracy.images import noise
-from zennas.exporting.base import FORMATS, ExportJob, settled
+from zennas.exporting.base import FORMATS, ExportJob, completed
 from zennas.exporting.formats import tensor_rt
 from zennas.exporting.formats._onnx_runtime import session_of
 from zennas.named.models import trained_model
@@ -31,7 +31,7 @@ ENGINE = FORMATS.get("tensorrt")
 
 @pytest.mark.parametrize("precision", ["fp16", "fp32", "int8"])
 def test_what_engines_are_built_of_computes_the_network(precision: str, trained: Path) -> None:
-    model, options = trained_model(str(trained)), settled(ENGINE, {"precision": precision})
+    model, options = trained_model(str(trained)), completed(ENGINE, {"precision": precision})
     images = noise(8, 16)
     job = ExportJob(model, options, ENGINE.plan(options), [images])
     made = tensor_rt.network_file(job)
@@ -44,7 +44,7 @@ def test_what_engines_are_built_of_computes_the_network(precision: str, trained:
 
 
 def test_without_the_library_or_a_gpu_it_says_so(trained: Path, tmp_path: Path) -> None:
-    if ENGINE.available(ENGINE.plan(settled(ENGINE, {}))) is None:
+    if ENGINE.available(ENGINE.plan(completed(ENGINE, {}))) is None:
         pytest.skip("engines can be built here")
     with pytest.raises(
         UnavailableError, match=r"tensorrt cannot be exported here: .*(zennas\[tensorrt\]|CUDA|too old)"

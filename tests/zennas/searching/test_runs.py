@@ -83,8 +83,15 @@ def test_the_api(tmp_path: Path) -> None:
     )
     assert result.best is not None
     assert result.best.measures["params"].value == result.best.cost.params <= 60_000
-    with pytest.raises(SettingsError, match="needs a budget"):
+    with pytest.raises(SettingsError, match="XXBL needs a budget, because its networks can grow without end"):
         zennas.search(save_dir=tmp_path / "other")
+
+
+def test_a_space_of_finitely_many_structures_needs_no_budget(tmp_path: Path) -> None:
+    result = zennas.search(search_space="nasbench201", proxy="params", iterations=300, save_dir=tmp_path / "run")
+    assert result.best is not None
+    with Store.open(tmp_path / "run") as store:
+        assert result.best.cost.params == max(candidate.cost.params for candidate in store.candidates())
 
 
 @pytest.mark.parametrize("proxy", ["zenmc", "flops", "random", "zen_expected"])

@@ -28,7 +28,7 @@ from zennas.named.card import CHECKPOINT_FILE
 from zennas.named.models import trained_model
 from zennas.named.structures import resolve
 from zennas.runs.store import RunInUseError
-from zennas.training.job import RunOptions, TrainingJob, settled
+from zennas.training.job import RunOptions, TrainingJob, completed
 from zennas.training.objectives.base import OBJECTIVES, Losses
 from zennas.training.objectives.plain import Plain
 from zennas.training.recipe import Distillation, Recipe, TrainingError
@@ -316,10 +316,10 @@ def test_a_file_of_settings_is_for_any_folder(tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     chosen = replace(job(), data_folder=Path("data"), weights=Path("w.pt"), distillation=Distillation("t", "c.pt"))
     (tmp_path / "t").mkdir()
-    kept = settled(chosen, "digits")
+    kept = completed(chosen, "digits")
     assert (kept.data_folder, kept.weights) == (tmp_path / "data", tmp_path / "w.pt")
     assert kept.distillation == Distillation(str(tmp_path / "t"), str(tmp_path / "c.pt"))
-    assert settled(kept, "digits") == kept
+    assert completed(kept, "digits") == kept
 
 
 class Louder(Plain):

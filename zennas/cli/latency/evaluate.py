@@ -50,8 +50,8 @@ def evaluate(
     chosen = load_profile(profile)
     named = [network(text, resolution, num_classes, use_se) for text in networks or ()]
     settings = profile_errors.measured_as(chosen, batch_size, seconds, device)
-    with counting_progress("measuring", "; nothing was written") as told:
-        found = profile_errors.evaluate(chosen, named or profile_errors.usual_networks(), settings, told)
+    with counting_progress("measuring", "; nothing was written") as progress:
+        found = profile_errors.evaluate(chosen, named or profile_errors.usual_networks(), settings, progress)
     common.write_rows(out, [row.to_json() for row in found.rows])
     if as_json:
         print_json({"profile": chosen.name, **found.to_json()})

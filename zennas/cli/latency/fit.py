@@ -61,16 +61,16 @@ def fit(
 
     if source.is_dir():
         opt.refuse(context, _OF_A_TABLE, "SOURCE", "the folder already says what was measured, and how")
-    with counting_progress("fitting", "; nothing was written") as told:
+    with counting_progress("fitting", "; nothing was written") as progress:
         if source.is_dir():
-            made = fit_folder(source, name, source_text, steps, seed, told)
+            made = fit_folder(source, name, source_text, steps, seed, progress)
         else:
             precision = precision.casefold()
             sheet = named(hardware, precision, threads=1)
             blank = Profile(
                 name, device or "unknown device", backend, precision, batch_size, sheet, Fusion(), models=()
             )
-            made = fit_table(source, blank, source_text, steps, seed, told, memory=memory)
+            made = fit_table(source, blank, source_text, steps, seed, progress, memory=memory)
         written = write_profile(out, made)
     if as_json:
         print_json({"name": made.name, "file": str(written), **made.about})

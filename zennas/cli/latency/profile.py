@@ -57,8 +57,8 @@ def profile(
         campaign = Campaign(chosen, networks, seed)
         folder = save_dir or new_folder(f"latency-{chosen.backend}-{precision}")
     advice = f"; continue with: zennas latency profile --resume {folder}"
-    with counting_progress("measuring", advice) as told:
-        measure_sample(folder, campaign, told)
+    with counting_progress("measuring", advice) as progress:
+        measure_sample(folder, campaign, progress)
     print(
         f"kernels of {campaign.networks} networks: {folder}; next: zennas latency fit {folder} --name NAME --out FILE"
     )
