@@ -94,7 +94,7 @@ def block_layers(spec: BlockSpec) -> int:
     """The block's share of the network's layers, Zen-NAS's depth.
 
     That is `sub_layers` for a super-block and the largest sum over a branch for a container. For other blocks it is
-    the `depth` of the block's type: 1 for a convolution or a linear layer, 0 for most others.
+    the `layers` of the block's type: 1 for a convolution or a linear layer, 0 for most others.
     """
     own = argument(spec, "sub_layers")
     if own is not None:

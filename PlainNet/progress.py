@@ -1,4 +1,4 @@
-"""Who wants to know how far a long piece of work is: a bar on a screen, say."""
+"""Callbacks that follow the progress of long tasks, for example to draw a progress bar."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Protocol
 
 
 class WorkProgress(Protocol):
-    """Is called now and then with how much is done, of how much, and a few words on what is at hand."""
+    """Called now and then with the amount done, the total, and a note on the current step."""
 
     def __call__(self, done: int, total: int, note: str, /) -> None: ...
 
 
 def unwatched(done: int, total: int, note: str, /) -> None:
-    """Nobody wants to know."""
+    """Ignore the progress."""

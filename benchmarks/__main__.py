@@ -1,4 +1,4 @@
-"""Run benchmarks by name, or all; what they print is also kept in benchmarks/results/NAME.txt."""
+"""Run benchmarks by name, or all of them; their output is also written to benchmarks/results/NAME.txt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAMES = sorted(p.stem for p in HERE.glob("*.py") if not p.stem.startswith("_") a
 
 
 def summary(name: str) -> str:
-    """The first line of a program's docstring."""
+    """Return the first line of a program's docstring."""
     return (ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text())) or "").split("\n")[0]
 
 

@@ -1,4 +1,4 @@
-"""The Zen-score as its paper writes it: what the fast ones are measured against. Used by tests too."""
+"""The Zen-score exactly as in its paper: the baseline of the fast implementations. Tests use it as well."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from PlainNet import Structure, build
 def zen_by_definition(
     structure: Structure, batch: int, resolution: int, gamma: float = 0.01, use_se: bool = False
 ) -> float:
-    """Algorithm 1 word by word: build the plain network with its default initialisation, initialise it
-    again from N(0, 1), run two forward passes in training mode."""
+    """Return the score by algorithm 1, step by step: build the plain network with its default initialisation,
+    initialise it again from N(0, 1), run two forward passes in training mode."""
     network = build(structure, no_reslink=True, use_se=use_se).train()
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):

@@ -1,4 +1,4 @@
-"""The project as it was at an earlier commit, beside this one, so that both are measured in one run."""
+"""The project at an earlier commit, next to the current one, so that both are measured in one run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BEFORE_THE_ROOMS = "99ee2fa"
 
 @contextmanager
 def checked_out(commit: str) -> Iterator[Path]:
-    """A temporary folder with the files of that commit. Raises CalledProcessError where git does not have it."""
+    """A temporary folder with the files of that commit. Raises CalledProcessError if git does not have it."""
     packed = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=True).stdout
     with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=BytesIO(packed)) as archive:
         archive.extractall(folder, filter="data")
@@ -26,6 +26,6 @@ def checked_out(commit: str) -> Iterator[Path]:
 
 
 def seconds_of(folder: Path, code: str) -> float:
-    """What a Python program prints last, run with the packages of that folder."""
+    """Run a Python program with the packages of that folder, and return the number that it prints last."""
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
     return float(done.stdout.split()[-1])

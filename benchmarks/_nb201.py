@@ -1,7 +1,7 @@
-"""What the NAS-Bench-201 benchmarks share: where the tables are, and where their runs are kept.
+"""Shared code of the NAS-Bench-201 benchmarks: the places of the tables and of the runs.
 
-The tables are measurements made by others, in ../shared/data beside this repository or wherever NB201_DATA says.
-Runs take long and can be killed: run the program again and it goes on. NB201_RUNS: their folder, runs/ by default.
+The tables are measurements made by others, in ../shared/data next to this repository, or in the folder NB201_DATA.
+Runs take long and can be killed: run the program again to continue. NB201_RUNS: folder of the runs, runs/ by default.
 NB201_SAMPLE: how many architectures. NB201_WORKERS: processes, by default as many as there are cores.
 """
 
@@ -25,11 +25,11 @@ VALUES = "nb201_proxies_naslib_cifar10.csv.gz"
 
 
 def data_or_leave(*names: str) -> list[Path]:
-    """The paths of the files in the data folder; says what is missing and ends the program where one is not there."""
+    """The paths of the files in the data folder; if one is missing, says so and ends the program."""
     paths = [DATA / name for name in names]
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
-        print(f"skipped: {', '.join(missing)} not there (NB201_DATA names the folder)")
+        print(f"skipped: {', '.join(missing)} not found (NB201_DATA names the folder)")
         sys.exit(0)
     return paths
 
@@ -39,7 +39,7 @@ def sample_size(default: int) -> int:
 
 
 class Lines:
-    """Says on standard error, once a minute, how far it is."""
+    """Prints the progress to standard error once a minute."""
 
     def __init__(self) -> None:
         self._said = time.monotonic()
@@ -54,6 +54,6 @@ class Lines:
 
 
 def run(name: str, **settings: Any) -> CorrelateResult:
-    """Carry out a correlation in `RUNS`/`name`, or go on with it."""
+    """Carry out a correlation in `RUNS`/`name`, or continue it."""
     workers = int(os.environ["NB201_WORKERS"]) if "NB201_WORKERS" in os.environ else None
     return correlate(save_dir=RUNS / name, go_on=True, workers=workers, watcher=Lines(), **settings)

@@ -1,8 +1,8 @@
 """Latency profiles from networks of NAS-Bench-201 that others measured: what was measured, and the fit.
 
-Whole networks were measured, not kernels. A profile is therefore the one sum over kernels that comes nearest to them:
-for each kind of kernel non-negative rates a kernel, a multiply–accumulate and a byte, fitted to all data sets of a
-device at once.
+Whole networks were measured, not kernels. A profile is therefore the sum over kernels that fits them best: for each
+kind of kernel, non-negative rates per kernel, per multiply–accumulate and per byte, fitted to all data sets of a device
+at once.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from SearchSpace.nasbench201 import CELLS_A_STAGE, Cell201, canonical, network
 Floats = NDArray[np.float64]
 
 HELD_OUT = 0.15
-"""Share of the classes of isomorphic cells that no fit sees."""
+"""Share of the classes of isomorphic cells that is held out from every fit."""
 LARGE = 1 << 16
-"""Bytes that a convolution reads, from where `Device.large` gives multiply–accumulates a second rate."""
+"""Number of bytes read by a convolution from which `Device.large` adds a second rate per multiply–accumulate."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ FILES = tuple(data.file for data in (*HW_NAS_BENCH, *HW_NAS_BENCH_360))
 
 @dataclass(frozen=True)
 class Device:
-    """A device as it was measured. column: in the files. target: percent within ±10 % that issue 4 asks for.
+    """A device as it was measured. column: its name in the files. target: wanted percentage of networks within ±10 %.
 
-    setting, remark: how it was run, and what else there is to know, for the card. large: whether large convolutions get
-    a rate of their own, see `latency.predicting.models.Linear`.
+    setting, remark: how it was run, and further remarks, for the card. large: whether large convolutions get a rate of
+    their own, see `latency.predicting.models.Linear`.
     """
 
     name: str
@@ -108,7 +108,7 @@ DEVICES = (
 class Measured:
     """Networks of one data set on one device.
 
-    classes: cells with one name are isomorphic. ms: for one image. counts (N, K): how many of `kernels` a network runs.
+    classes: cells with equal names are isomorphic. ms: per image. counts (N, K): how many of `kernels` a network runs.
     """
 
     data: DataSet
@@ -125,14 +125,14 @@ class Measured:
 
     @property
     def held_out(self) -> NDArray[np.bool_]:
-        """By a checksum of the class: isomorphic networks are on one side, and the file's order does not matter."""
+        """Whether a class is held out, by a checksum: isomorphic networks stay together in any order of the file."""
         return np.array([zlib.crc32(name.encode()) % 10_000 < HELD_OUT * 10_000 for name in self.classes])
 
 
 def read(device: Device, data: DataSet, folder: Path) -> Measured:
-    """What is in the file for the device; of isomorphic cells that share a measurement, the one that was measured.
+    """Read the networks of a device; of isomorphic cells that share a measurement, only the measured one.
 
-    Left out are failures, which the file has as −1, and networks whose output is constant, which take next to nothing.
+    Failures (−1 in the file) are left out, and so are networks with a constant output, which take almost no time.
     """
     with gzip.open(folder / data.file, "rt", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -148,7 +148,7 @@ def read(device: Device, data: DataSet, folder: Path) -> Measured:
 
 @cache
 def kernel_counts(cells: tuple[Cell201, ...], data: DataSet, fusion: Fusion) -> tuple[Floats, tuple[Kernel, ...]]:
-    """How often each network runs each kernel (N, K), and the kernels."""
+    """Return how often each network runs each kernel, (N, K), and the kernels."""
     numbers: dict[Kernel, int] = {}
     rows = []
     for graph in _graphs(cells, data):
@@ -163,13 +163,13 @@ def kernel_counts(cells: tuple[Cell201, ...], data: DataSet, fusion: Fusion) -> 
 
 
 _LOWERED = 2
-"""Cells a stage that are lowered; the others are like the second. What stands before the first may take in its ReLU."""
+"""Cells per stage that are lowered; the others are like the second. The first one's ReLU may be fused before it."""
 _TIMES = {
     i: CELLS_A_STAGE - _LOWERED + 1
     for i, (before, spec) in enumerate(pairwise(network(Cell201((0,) * 6), cells=_LOWERED).blocks), start=1)
     if before.kind == spec.kind == "NB201Cell"
 }
-"""By block, how often its kernels count."""
+"""Return, by block, how often its kernels count."""
 
 
 @cache
@@ -180,11 +180,11 @@ def _graphs(cells: tuple[Cell201, ...], data: DataSet) -> list[OpGraph]:
 
 
 _AS = {NORM: ACTIVATION, GLOBAL_POOL: AVG_POOL, LINEAR: CONV}
-"""Kinds of which each network has the same: they share the rates of what they resemble."""
+"""Kinds that are the same in all networks: they share the rates of similar kinds."""
 
 
 def fit(device: Device, parts: Sequence[Measured]) -> Profile:
-    """The profile of the networks in `parts`."""
+    """Return the profile fitted to the networks in `parts`."""
     hardware = processor(device.precision)
     kernels = sorted({kernel for part in parts for kernel in part.kernels})
     keys = sorted({_key(kernel) for kernel in kernels})
@@ -212,7 +212,7 @@ def fit(device: Device, parts: Sequence[Measured]) -> Profile:
 
 
 def _key(kernel: Kernel) -> tuple[str, int]:
-    """Kernels that share rates."""
+    """A key that is equal for kernels that share rates."""
     kind = _AS.get(kernel.kind, kernel.kind)
     return kind, kernel.kernel if kind in WEIGHTED else 0
 
@@ -223,7 +223,7 @@ def _sharing(kind: str, size: int) -> list[str]:
 
 
 def _terms(kernel: Kernel, keys: Sequence[tuple[str, int]], device: Device) -> list[float]:
-    """One, MACs, bytes, and MACs where the input is large, in the places of the kernel's key."""
+    """One, MACs, bytes, and MACs if the input is large, in the columns of the kernel's key."""
     done, key = work(kernel, processor(device.precision)), _key(kernel)
     macs = done.macs if kernel.kind in WEIGHTED else 0
     large = macs if device.large and kernel.kind == CONV and done.in_bytes >= LARGE else 0
@@ -231,9 +231,9 @@ def _terms(kernel: Kernel, keys: Sequence[tuple[str, int]], device: Device) -> l
 
 
 def _relative(sums: Floats, ms: Floats, rounds: int = 30) -> list[float]:
-    """Non-negative rates for which |sums @ rates / ms − 1| is least, by least squares with new weights each round.
+    """Non-negative rates that minimise |sums @ rates / ms − 1|, by iteratively reweighted least squares.
 
-    Predictions that are too high count less, or they would pull everything down: errors are logarithms, nearly.
+    Predictions that are too high count less, since they would pull everything down; errors are nearly logarithmic.
     """
     from scipy.optimize import nnls
 
@@ -251,18 +251,18 @@ def _relative(sums: Floats, ms: Floats, rounds: int = 30) -> list[float]:
 
 
 def predicted(profile: Profile, part: Measured) -> Floats:
-    """Milliseconds for one image; `latency.predicting.predictor.Predictor` says the same."""
+    """Return milliseconds per image; `latency.predicting.predictor.Predictor` gives the same values."""
     times = np.array([profile.kernel_ms(kernel) for kernel in part.kernels])
     found: Floats = profile.scale * (part.counts @ times) + profile.overhead_ms
     return found
 
 
 LEAST = 3
-"""Networks of which a median is formed."""
+"""Least number of networks from which a median is computed."""
 
 
 def program(cell: Cell201) -> str:
-    """A name that cells share which are one program: alike but for the order of sums, and for what leads nowhere.
+    """Return a name that is equal for cells that are the same program, up to the order of sums and to unused parts.
 
     Finer than `canonical`: zeros in sums and nodes with a single edge stay, as some back ends run something for them.
     """
@@ -278,7 +278,7 @@ def program(cell: Cell201) -> str:
 
 
 def noise(part: Measured) -> Errors | None:
-    """A network against the median of the others that are one program with it; None where each was measured once."""
+    """Compare networks with the median of others that are the same program; None if each was measured only once."""
     theirs, own = [], []
     for members in _alike(part, [program(cell) for cell in part.cells]):
         for i in members if len(members) > 1 else ():
@@ -288,7 +288,7 @@ def noise(part: Measured) -> Errors | None:
 
 
 def medians(profile: Profile, part: Measured) -> Errors | None:
-    """The profile against medians of `LEAST` or more isomorphic networks that run the same kernels, where there are."""
+    """Compare the profile with medians of `LEAST` or more isomorphic networks that run the same kernels, if any."""
     groups = [members for members in _alike(part, part.classes) if len(members) >= LEAST]
     found = predicted(profile, part)
     theirs = [statistics.median(part.ms[members].tolist()) for members in groups]
@@ -296,7 +296,7 @@ def medians(profile: Profile, part: Measured) -> Errors | None:
 
 
 def _alike(part: Measured, names: Sequence[str]) -> list[list[int]]:
-    """Networks with one name that run the same kernels, by which a value used twice differs from one made twice."""
+    """Networks with equal names and kernels; kernels distinguish a value used twice from one computed twice."""
     found: defaultdict[tuple[str, bytes], list[int]] = defaultdict(list)
     for i, name in enumerate(names):
         found[name, part.counts[i].tobytes()].append(i)

@@ -1,6 +1,4 @@
-"""What the programs about NVIDIA's V100 share: the public tables, Zen-NAS's published latencies, and the profile of
-PyTorch.
-"""
+"""Shared code of the programs about NVIDIA's V100: public tables, Zen-NAS's published latencies, PyTorch's profile."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ Floats = NDArray[np.float64]
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 BATCH = 64
 BANDWIDTH = 900e6
-"""Bytes a millisecond of a V100's HBM2, by NVIDIA's data sheet."""
+"""Bytes per millisecond of a V100's HBM2, from NVIDIA's data sheet."""
 PUBLISHED_MS = {
     "zennet_imagenet1k_flops400M_SE_res224": 0.25,
     "zennet_imagenet1k_flops600M_SE_res224": 0.36,
@@ -33,17 +31,17 @@ PUBLISHED_MS = {
     "zennet_imagenet1k_latency08ms_res224": 0.8,
     "zennet_imagenet1k_latency12ms_res224": 1.2,
 }
-"""Of Zen-NAS's README: ms an image on a V100, batch 64, FP16."""
+"""From Zen-NAS's README: ms per image on a V100, batch 64, FP16."""
 
 
 def unfused(tensorrt: Profile) -> Profile:
-    """Convolutions as TensorRT runs them, and everything else by itself at the memory's full bandwidth."""
+    """Return a profile with TensorRT's convolutions and everything else unfused, at the memory's full bandwidth."""
     learned = tuple(model for model in tensorrt.models if isinstance(model, Learned))
     return replace(tensorrt, models=(*learned, traffic(BANDWIDTH, 0.0)), fusion=UNFUSED, batch=BATCH)
 
 
 def network_kernels(name: str, profile: Profile) -> list[Kernel]:
-    """What is run of a published network."""
+    """Return the kernels that a published network runs."""
     info = ZenNet.model_info(name)
     predictor = Predictor(
         profile, resolution=224, num_classes=info["num_classes"], options=Options(info["use_se"]), batch_size=BATCH
@@ -52,7 +50,7 @@ def network_kernels(name: str, profile: Profile) -> list[Kernel]:
 
 
 def shares(profile: Profile) -> tuple[Floats, Floats]:
-    """For each published network ms an image of its kernels with weights, and of the others, at full bandwidth."""
+    """Return, per published network, ms per image of its kernels with weights and of the others at full bandwidth."""
     heavy, light = [], []
     for name in PUBLISHED_MS:
         kernels = network_kernels(name, profile)
@@ -62,9 +60,9 @@ def shares(profile: Profile) -> tuple[Floats, Floats]:
 
 
 def slowdown(heavy: Floats, light: Floats, ms: Floats) -> float:
-    """The one constant of the profile: how many times longer than at full bandwidth kernels without weights take.
+    """Return the constant of the profile: how many times longer than at full bandwidth kernels without weights take.
 
-    It brings `heavy` + constant × `light` near the published `ms`, least squares of the relative error.
+    It fits `heavy` + constant × `light` to the published `ms` by least squares of the relative error.
     """
     part, rest = light / ms, 1 - heavy / ms
     return float(part @ rest / (part @ part))

@@ -1,7 +1,7 @@
-"""The layout of Zen-NAS's checkpoints, from a structure's text: written down anew, not derived from PlainNet.
+"""The layout of Zen-NAS's checkpoints, from a structure's text: implemented independently of PlainNet.
 
-Zen-NAS numbers everything in a block's list of modules, ReLUs among them, and calls what has weights `netblock`.
-`tests/test_zennet.py` holds it against the two layouts that Zen-NAS itself gave.
+Zen-NAS numbers everything in a block's list of modules, ReLUs among them, and calls modules with weights `netblock`.
+`tests/test_zennet.py` compares it with the two layouts that Zen-NAS itself produced.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Row = tuple[str, tuple[int, ...]]
 """A tensor's name and shape."""
 
 REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "reference"
-"""Where the layouts and logits that Zen-NAS gave are, as far as they are here."""
+"""Folder of the layouts and logits that Zen-NAS produced, as far as they are available."""
 _BLOCK = re.compile(r"(Super[A-Za-z0-9]+)\(([0-9,]+)\)")
 
 
@@ -111,7 +111,7 @@ def _batch_norm(place: str, channels: int) -> Iterator[Row]:
 
 
 def marked_state(rows: Sequence[Row]) -> dict[str, Tensor]:
-    """A checkpoint that takes next to no room: every element of its i-th tensor is i."""
+    """Return a checkpoint that takes almost no space: every element of its i-th tensor is i."""
     return {
         name: torch.tensor(i, dtype=torch.int64 if name.endswith("tracked") else torch.float32).expand(shape)
         for i, (name, shape) in enumerate(rows)
@@ -124,7 +124,7 @@ def marks_arrived(network: torch.nn.Module) -> bool:
 
 
 def reference_state(keys: Sequence[tuple[str, list[int], str]]) -> dict[str, Tensor]:
-    """The weights that the reference logits were made with: the i-th tensor is drawn from PCG64(i)."""
+    """Return the weights with which the reference logits were computed: the i-th tensor is drawn from PCG64(i)."""
     return {key: torch.from_numpy(_drawn(i, key, shape).astype(dtype)) for i, (key, shape, dtype) in enumerate(keys)}
 
 
@@ -140,7 +140,7 @@ def _drawn(index: int, key: str, shape: list[int]) -> Any:
 
 
 def reference_images(side: int) -> Tensor:
-    """The two images that the reference logits are of, (2, 3, side, side)."""
+    """Return the two images of the reference logits, (2, 3, side, side)."""
     rng = np.random.Generator(np.random.PCG64(12345))
     return torch.from_numpy(rng.standard_normal((2, 3, side, side)).astype(np.float32))
 
@@ -148,7 +148,7 @@ def reference_images(side: int) -> Tensor:
 def reference_logits(name: str, folder: Path) -> tuple[Tensor, dict[str, Any]] | None:
     """Logits (2, classes) of a published network with the weights of its reference, and the reference.
 
-    None where there is none for it. folder: where the checkpoint is written on the way.
+    None if it has no reference. folder: for the temporary checkpoint.
     """
     path = REFERENCE / f"{name}.json"
     if not path.is_file():

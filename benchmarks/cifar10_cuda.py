@@ -1,7 +1,7 @@
-"""Where there is a CUDA device: CIFAR-10 top-1 of published structures and our own at three sizes, and training speed.
+"""On a CUDA device: CIFAR-10 top-1 of published structures and our own at three sizes, and training speed.
 
 Takes the packed archives of CIFAR-10 (`CIFAR10_DATA`, a folder with an .npz to train and one to test), or torchvision's
-CIFAR-10 in ~/data. EPOCHS=100; what is trained is left in `OUT`, else runs/cifar10, and can be gone on with.
+CIFAR-10 in ~/data. EPOCHS=100; trainings are stored in `OUT`, by default runs/cifar10, and can be resumed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from PlainNet import cost, parse
 from zennas.training.state import Epoch
 
 SIZES = {"05M": ("0.5M", 16), "1M": ("1M", 18), "2M": ("2M", 20)}
-"""Budget of parameters, and of layers: Zen-NAS's."""
+"""Budgets for parameters and layers, as in Zen-NAS."""
 RECIPE = {
     "batch_size": 256,
     "lr": 0.1,
@@ -35,11 +35,11 @@ RECIPE = {
     "ema": 0.999,
     "precision": "bf16",
 }
-"""Zen-NAS's, with larger batches, fewer epochs and an average of the weights."""
+"""Zen-NAS's recipe, with larger batches, fewer epochs and an average of the weights."""
 
 
 class Told:
-    """A line every tenth epoch: a run of many hours is not silent."""
+    """Prints a line every tenth epoch, so that a run of many hours is not silent."""
 
     def __init__(self, name: str, epochs: int) -> None:
         self._name, self._epochs = name, epochs
@@ -53,7 +53,7 @@ class Told:
 
 
 def structures(folder: Path) -> dict[str, str]:
-    """The published structure and one of ours for each size."""
+    """Return the published structure and one of ours for each size."""
     found = {}
     for size, (params, layers) in SIZES.items():
         found[f"published {size}"] = ZenNet.model_info(f"zennet_cifar10_model_size{size}_res32")["structure"]
@@ -91,7 +91,9 @@ def main() -> None:
         )
         speed = sorted(epoch.images_per_second for epoch in result.history)[len(result.history) // 2]
         counts = cost(parse(structure), resolution=32, num_classes=10)
-        share = speed * 6 * counts.flops / top  # two a multiply–accumulate; backwards is twice as much as forwards
+        share = (
+            speed * 6 * counts.flops / top
+        )  # two per multiply–accumulate; the backward pass takes twice as many as the forward pass
         print(
             f"{name:14} {counts.params / 1e6:.2f} M parameters, {counts.flops / 1e6:.0f} M FLOPs: "
             f"top-1 {result.top1:.2f} %, {speed:.0f} images/s, {100 * share:.1f} % of the peak, {result.seconds:.0f} s"

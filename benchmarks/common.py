@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine's line, timing, processes, random structures, the published networks."""
+"""Shared code of the benchmarks: the machine, timing, processes, random structures, and the published networks."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from zennas.budget.budgets import Budget
 
 
 def print_machine() -> None:
-    """Which machine and versions the figures below are from."""
+    """Print the machine and the versions that the figures below come from."""
     cores = len(os.sched_getaffinity(0))
     print(f"{processor()}, {cores} cores, Python {platform.python_version()}, torch {version_of('torch')}")
 
 
 def seconds(function: Callable[[], object], repeats: int = 7, warmup: int = 1) -> tuple[float, float, float]:
-    """Median, smallest and largest time of a call, in seconds."""
+    """Return the median, smallest and largest time of a call, in seconds."""
     for _ in range(warmup):
         function()
     found = []
@@ -37,7 +37,7 @@ def seconds(function: Callable[[], object], repeats: int = 7, warmup: int = 1) -
 
 
 def bf16_peak() -> float:
-    """FLOP/s of a large bf16 matrix product, the best of ten."""
+    """Return the FLOP/s of a large bf16 matrix product, the best of ten."""
     import torch
 
     a = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16)
@@ -52,7 +52,7 @@ def bf16_peak() -> float:
 
 
 def apart(function: Callable[[], None]) -> None:
-    """Run in a process of its own, so that its memory is its own."""
+    """Run a function in a separate process, so that its memory can be measured separately."""
     process = multiprocessing.get_context("spawn").Process(target=function)
     process.start()
     process.join()
@@ -60,7 +60,7 @@ def apart(function: Callable[[], None]) -> None:
 
 
 def random_in_budget(space_name: str, budget: Budget, resolution: int, count: int, seed: int = 0) -> list[Structure]:
-    """Structures at the end of random walks that never leave the budget; small ones and ones that fill it."""
+    """Return structures from random walks that never leave the budget: small ones and ones that fill it."""
     space, rng = load_space(space_name), Random(seed)
     model = CostModel(resolution, 10 if resolution < 100 else 1000, Options())
     found: list[Structure] = []
@@ -76,6 +76,6 @@ def random_in_budget(space_name: str, budget: Budget, resolution: int, count: in
 
 
 def published() -> dict[str, Structure]:
-    """The twelve published structures by name; CIFAR-10's and CIFAR-100's are the same three."""
+    """Return the twelve published structures by name; CIFAR-10 and CIFAR-100 share three."""
     names = [name for name in ZenNet.zennet_model_zoo if "cifar100" not in name]
     return {name: parse(ZenNet.model_info(name)["structure"]) for name in names}

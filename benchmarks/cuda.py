@@ -1,4 +1,4 @@
-"""Where there is a CUDA device: the Monte-Carlo Zen-score on it, agreement with the CPU, and share of its bf16 peak."""
+"""On a CUDA device: speed of the Monte-Carlo Zen-score, agreement with the CPU, and share of its bf16 peak."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CASES = {"zennet_cifar10_model_size1M_res32": 32, "zennet_imagenet1k_flops400M_S
 
 
 def rate(structure: Structure, settings: ScoreSettings) -> float:
-    """Candidates a second, one repetition each."""
+    """Return candidates per second, one repetition each."""
     score(structure, ["zen"], replace(settings, repeats=5))
     torch.cuda.synchronize()
     began = time.perf_counter()

@@ -1,7 +1,7 @@
 """Distillation against plain training of the same student on digits, at equal epochs, over twenty seeds.
 
-First with the recipe as it is, then with each way's best learning rate, which is chosen on seeds that are not reported:
-a loss with a teacher has larger gradients, and a short training gains from larger steps in any case.
+First with the same recipe for all, then with the best learning rate of each method, chosen on seeds that are not
+reported, because a loss with a teacher has larger gradients, and a short training gains from larger steps in any case.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def report(found: dict[str, list[float]]) -> None:
-    """Top-1 by way and seed, and what the ways with a teacher gain: the mean with a 95 % interval, paired."""
+    """Print top-1 by method and seed, and the gains of methods with a teacher: paired means with 95 % intervals."""
     for way, values in found.items():
         mean = statistics.fmean(values)
         print(f"  {way:18} mean {mean:5.2f} %, seeds {SEEDS[0]} to {SEEDS[-1]}: {' '.join(f'{v:.1f}' for v in values)}")
@@ -70,7 +70,7 @@ def report(found: dict[str, list[float]]) -> None:
 
 
 def best_rate(place: Path, teaching: Distillation | None) -> float:
-    """The rate with the best mean on the seeds that are for choosing."""
+    """Return the learning rate with the best mean on the seeds used for choosing."""
 
     def mean(lr: float) -> float:
         try:
@@ -89,7 +89,7 @@ def student(place: Path, teaching: Distillation | None, lr: float, seed: int) ->
 
 
 def train(place: Path, text: str, recipe: Recipe, teaching: Distillation | None, name: str) -> float:
-    """Top-1 on the test images after the last epoch, in per cent."""
+    """Return top-1 on the test images after the last epoch, in per cent."""
     job = TrainingJob(parse(text), "digits", recipe, teaching, resolution=RESOLUTION)
     return train_structure(job, place / name, RunOptions(device="cpu")).top1
 

@@ -20,7 +20,7 @@ PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "expected-ze
 
 
 def both(structures: list[Structure], settings: ScoreSettings) -> np.ndarray:
-    """Rows of (expected, Monte-Carlo mean, half of its 95 % interval)."""
+    """Return rows of (expected, Monte-Carlo mean, half of its 95 % interval)."""
     rows = []
     for structure in structures:
         found = score(structure, ["zen_expected", "zen"], settings)

@@ -1,7 +1,7 @@
-"""INT8 exports in ONNX Runtime: top-1 that the shipped models lose, and how much faster ResNet-like networks run.
+"""INT8 exports in ONNX Runtime: top-1 lost by the shipped models, and the speed-up of ResNet-like networks.
 
-CIFAR as packed JPEG files, or as torchvision has it, is in ../shared/data beside this repository or wherever CIFAR_DATA
-says. EXPORT_RUNS: folders of further trainings to measure, with colons between them.
+CIFAR, as packed JPEG files or as torchvision stores it, is in ../shared/data next to this repository or in the folder
+CIFAR_DATA. EXPORT_RUNS: folders of further trainings to measure, separated by colons.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from zennas.named.models import TrainedModel, trained_model
 
 CIFAR = Path(os.environ.get("CIFAR_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 MOST_LOST, LEAST_RATIO = 1.0, 2.0
-"""What is aimed at: points of top-1, and times as fast on one thread."""
+"""The targets: points of top-1 lost at most, and the least speed-up on one thread."""
 RESNET = (
     "SuperConvK7BNRELU(3,64,2,1)MaxPool(64,3,2)SuperResK3K3(64,64,1,64,2)SuperResK3K3(64,128,2,128,2)"
     "SuperResK3K3(128,256,2,256,2)SuperResK3K3(256,512,2,512,2)"
@@ -54,7 +54,7 @@ def accuracy() -> None:
 
 
 def _told_or_lost(name: str) -> float | None:
-    """What `_lost` gives; where its images are not here, it is told."""
+    """The result of `_lost`; if the images are missing, a message says so."""
     try:
         return _lost(name)
     except DataError as error:
@@ -112,7 +112,7 @@ def speed() -> None:
 
 
 def _content(name: str, structure: object, form_name: str) -> bytes:
-    """The export of the network with random weights, calibrated with noise, which times do not depend on."""
+    """The export of the network with random weights, calibrated with noise; times do not depend on either."""
     network = of_structure(structure, SIZE, CLASSES).build()  # type: ignore[arg-type]
     shown = Shown(Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), SIZE, SIZE)
     model = TrainedModel(name, network, shown, None, {})  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The same networks through every back end here: ms an image at batch 1 on one thread, beside PyTorch in float32."""
+"""The same networks in all available back ends: ms per image at batch 1 on one thread, next to PyTorch in float32."""
 
 from __future__ import annotations
 

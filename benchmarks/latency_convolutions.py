@@ -1,7 +1,6 @@
 """The shipped V100 profiles on single convolutions that they were not fitted to.
 
-A tenth of all layer shapes is held out of each fit, all batch sizes of a shape together, and with its fused addition
-too.
+A tenth of all layer shapes is held out from each fit, with all batch sizes, and with and without a fused addition.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from latency.predicting.profile import FOLDER, load_profile
 from latency.predicting.table import read_table
 
 TARGETS = {"fp32": (94, 3.5), "fp16": (90, 5.0), "int8": (94, 3.5)}
-"""Within ±10 %, at least; MAPE, at most; both in percent."""
+"""The least share within ±10 % and the largest MAPE, both in percent."""
 LARGEST_MB = 5.0
 
 

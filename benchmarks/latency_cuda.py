@@ -1,6 +1,4 @@
-"""Where there is a CUDA device: fp16 at batch 64 measured twice, and ResNet-50 beside what memory and arithmetic allow
-at least.
-"""
+"""On a CUDA device: fp16 at batch 64 measured twice, and ResNet-50 compared with limits from memory and arithmetic."""
 
 from __future__ import annotations
 
@@ -39,7 +37,7 @@ def main() -> None:
             far = max(far, off)
             print(
                 f"{name} fp16 batch {BATCH} {' '.join(options) or 'eager'}: {first.latency_ms:.4f} and "
-                f"{second.latency_ms:.4f} ms an image, {off:.2f} % apart"
+                f"{second.latency_ms:.4f} ms per image, {off:.2f} % apart"
             )
             if name.endswith("resnet50"):
                 memory, arithmetic = floors(one.graph)
@@ -51,7 +49,7 @@ def main() -> None:
 
 
 def floors(graph: OpGraph) -> tuple[float, float]:
-    """ms an image that the memory and the arithmetic units of an H200 need at least."""
+    """Return the least ms per image that the memory and the arithmetic units of an H200 need."""
     sheet = H200["fp16"]
     done = [work(kernel, sheet) for kernel, _ in group(graph, Fusion(), BATCH)]
     memory = sum(one.bytes for one in done) / sheet.bytes_per_ms

@@ -1,4 +1,4 @@
-"""Zen-NAS's nine published V100 latencies, predicted; --write makes the profile v100-pytorch-fp16 of them.
+"""Zen-NAS's nine published V100 latencies, predicted; --write makes the profile v100-pytorch-fp16 from them.
 
 The convolutions are those of TensorRT (v100-tensorrt-fp16). PyTorch fuses nothing: batch-norm, ReLU, additions, pooling
 and squeeze-and-excitation are kernels of their own, which take as long as moving their bytes, times one constant for
@@ -41,7 +41,7 @@ TARGET_MAPE, TARGET_SPEARMAN = 12, 0.98
 
 
 def left_out(heavy: Floats, light: Floats, ms: Floats) -> list[float]:
-    """Each latency with the constant of the others."""
+    """Return each latency, predicted with the constant fitted to the others."""
     found = []
     for i in range(len(ms)):
         others = np.arange(len(ms)) != i

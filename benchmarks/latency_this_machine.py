@@ -20,14 +20,14 @@ LIMITS = (
     "kernels are predicted badly one by one, as a profiler counts whole microseconds; they are a small part of it."
 )
 WITHIN = 80
-"""Percent of networks within ±10 %, at least."""
+"""Least percentage of networks within ±10 %."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("profiles", nargs="*", default=["this-machine-fp32", "this-machine-int8"])
     parser.add_argument("--write", action="store_true", help="note the errors in the profile and its card")
-    parser.add_argument("--seconds", type=float, default=5.0, help="at most so long for one network")
+    parser.add_argument("--seconds", type=float, default=5.0, help="time limit for each network")
     wanted = parser.parse_args()
     print_machine()
     for name in wanted.profiles:

@@ -17,7 +17,7 @@ ALPHABET = "()|,; \n\t0123456789.-+eExKSuperRsConvBNLU_\x00²é☃"
 
 
 def mutilate(text: str, rng: Random) -> str:
-    """One of many ways to break a text."""
+    """Break a text in one of many ways."""
     i, j = sorted(rng.randrange(len(text) + 1) for _ in range(2))
     way = rng.randrange(8)
     if way == 0:

@@ -30,7 +30,7 @@ OURS = {
     "grasp": "grasp",
     "plain": "plain",
 }
-"""What the published values call it, and what it is called here."""
+"""The name of each measure in the published values, and its name here."""
 EXPECTED = dict.fromkeys(("synflow", "l2_norm", "params", "flops"), 0.99) | {
     "snip": 0.95,
     "grad_norm": 0.95,
@@ -41,7 +41,7 @@ EXPECTED = dict.fromkeys(("synflow", "l2_norm", "params", "flops"), 0.99) | {
 
 
 def say_ceiling(published: dict[str, dict[str, str]]) -> None:
-    """The norm of random weights says how many convolutions there are, and no more: within one number it is noise."""
+    """Print the highest possible agreement: the norm of random weights only reflects the number of convolutions."""
     counts = np.array([notation.count("nor_conv") for notation in published])
     norms = np.array([float(row["l2_norm"]) for row in published.values()])
     best = float(spearmanr(counts, norms).statistic)
@@ -50,7 +50,7 @@ def say_ceiling(published: dict[str, dict[str, str]]) -> None:
     redrawn = float(spearmanr(again, norms).statistic)
     print(
         f"l2_norm: the published values against the number of convolutions {best:.4f}, against published norms of as "
-        f"many convolutions drawn at random {redrawn:.4f}; more agreement is not to be had"
+        f"many convolutions drawn at random {redrawn:.4f}; more agreement is not possible"
     )
 
 

@@ -1,4 +1,4 @@
-"""Rank correlation of every proxy with NAS-Bench-201's accuracies, beside the published figures."""
+"""Rank correlation of every proxy with NAS-Bench-201's accuracies, next to the published figures."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ZeroShotProxy import PROXIES
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "nb201-worth.png"
 SAMPLE = 1000
 NTK = ("ntk", "ntk_regression")
-"""They run backward once an image: fewer architectures, and fewer images, in a run of their own."""
+"""These need one backward pass per image, so they get a separate run with fewer architectures and images."""
 OTHERS: dict[str, dict[str, Any]] = {
     "nb201-ntk": {"proxies": NTK, "sample": 300, "batch_size": 16},
     "nb201-eznas": {"proxies": ("eznas_a",), "batch_size": 16, "seeds": 3},
     "nb201-zico": {"proxies": ("zico",), "batch_size": 256},
     "nb201-kaiming": {"proxies": ("zico", "jacob_cov"), "initialisation": "kaiming_fan_in"},
 }
-"""Runs of their own: with the batches of their papers, 16 images for EZNAS-A, two mini-batches of 128 for ZiCo; and
+"""Separate runs: with the batches of the papers, 16 images for EZNAS-A, two mini-batches of 128 for ZiCo; and
 with the weights with which AZ-NAS's and VKDNW's authors compare proxies."""
 PUBLISHED = {
     "eznas_a": 0.80,
@@ -40,14 +40,14 @@ PUBLISHED = {
     "params": 0.74,
     "flops": 0.74,
 }
-"""Spearman on CIFAR-10, all of the space or large samples of it, as papers and their re-evaluations report it.
+"""Spearman on CIFAR-10 for the whole space or large samples, as reported by papers and re-evaluations.
 Zen-scores are known to be weak here: 0.10 to 0.36 in the same sources."""
 
 
 def against(
     result: CorrelateResult, table: AccuracyTable, dataset: str, split: str = "test"
 ) -> dict[str, tuple[Statistics, float]]:
-    """The run's scores against another column of the table; and Spearman with failures ranked last."""
+    """Compare the scores with another column of the table; also return Spearman with failures ranked last."""
     accuracies = np.array([table.accuracy(notation, dataset, split) for notation in result.sample.notations])
     found = {}
     for name, scores in result.scores.items():
@@ -93,7 +93,7 @@ def value_text(estimate: Estimate | None) -> str:
 
 
 def picture(rows: Sequence[Row]) -> None:
-    """Spearman of each proxy with its interval, baselines darker, and the published figures."""
+    """Plot Spearman of each proxy with its interval, baselines in a darker colour, and the published figures."""
     if not can_draw():
         return
     from matplotlib.figure import Figure
@@ -117,7 +117,7 @@ def picture(rows: Sequence[Row]) -> None:
 
 
 def verdict(name: str, test: float, validation: float) -> str:
-    """The published figure, and on which accuracy ours is at least that."""
+    """Return the published figure, and the accuracies on which ours is at least as high."""
     if name not in PUBLISHED:
         return "0.10–0.36" if name == "zen" else ""
     least = PUBLISHED[name]

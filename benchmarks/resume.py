@@ -1,4 +1,4 @@
-"""Trainings killed (kill -9) at random moments and gone on with: are their weights those of an undisturbed one?"""
+"""Trainings killed (kill -9) at random moments and resumed: do they end with the weights of an uninterrupted one?"""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def command(folder: Path, recipe: list[str]) -> list[str]:
 
 
 def disturbed(folder: Path, recipe: list[str], seconds: float, rng: random.Random) -> int:
-    """Train, killing the process now and then; how often."""
+    """Train while killing the process now and then; return the number of kills."""
     kills = 0
     while not (folder / "weights.pt").exists():
         process = subprocess.Popen(command(folder, recipe), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
-            # Longer each time, so that it ends although starting takes as long as it does.
+            # The time to the next kill grows, so that the training ends although starting takes long.
             process.wait(seconds * rng.uniform(0.3, 0.9) * (1 + kills / KILLS))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)

@@ -9,7 +9,7 @@ from benchmarks._before import BEFORE_THE_ROOMS, ROOT, checked_out
 
 
 def arrows(package: Path) -> dict[str, set[str]]:
-    """The rooms at the root of a package, folders and modules, and which others each imports, anywhere."""
+    """Return, for each room (folder or module) at the root of a package, the rooms that it imports anywhere."""
     rooms = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
     found: dict[str, set[str]] = {room: set() for room in rooms - {"__init__"}}
     for path in package.rglob("*.py"):
@@ -29,7 +29,7 @@ def arrows(package: Path) -> dict[str, set[str]]:
 
 
 def reachable(graph: dict[str, set[str]]) -> dict[str, set[str]]:
-    """What each room imports, by itself or through others."""
+    """Return what each room imports, directly or indirectly."""
     found = {room: set(below) for room, below in graph.items()}
     for middle in graph:
         for room in graph:
@@ -39,7 +39,7 @@ def reachable(graph: dict[str, set[str]]) -> dict[str, set[str]]:
 
 
 def floors(graph: dict[str, set[str]]) -> int:
-    """The longest way down, a circle of rooms being one floor."""
+    """Return the length of the longest chain of imports; a cycle of rooms counts as one."""
     below = reachable(graph)
     one_floor = {room: frozenset({room, *(other for other in below[room] if room in below[other])}) for room in graph}
     level: dict[frozenset[str], int] = {}

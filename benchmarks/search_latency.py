@@ -1,4 +1,4 @@
-"""A search of 480,000 iterations under a predicted latency, and the same without: seconds, and what a prediction costs.
+"""A search of 480,000 iterations under a predicted latency, and one without: seconds, and the cost of a prediction.
 
 python -m benchmarks.search_latency [PROFILE]
 """
@@ -25,12 +25,12 @@ START = (
     "SuperConvK3BNRELU(3,32,2,1)SuperResK3K3(32,64,2,32,1)SuperResK3K3(64,128,2,64,1)"
     "SuperResK3K3(128,256,2,128,1)SuperResK3K3(256,512,2,256,1)SuperConvK1BNRELU(512,512,1,1)"
 )
-"""What scripts/Zen_NAS_ImageNet_latency0.3ms.sh starts from, with its settings."""
+"""The initial structure of scripts/Zen_NAS_ImageNet_latency0.3ms.sh, with its settings."""
 LAYERS, MS, CANDIDATES = 16, 0.3, 480_000
 
 
 class Watched:
-    """A device whose every prediction is timed, hits and misses of its caches alike."""
+    """A device that times every prediction, whether its caches have it or not."""
 
     def __init__(self, device: Device) -> None:
         self._device = device
@@ -48,7 +48,7 @@ class Watched:
 
 
 def search(limits: tuple[LatencyLimit, ...]) -> tuple[SearchResult, float]:
-    """The result, and the seconds that all of it took, start and store included."""
+    """Return the result, and the total seconds including start-up and storage."""
     settings = SearchSettings(
         initial=START,
         budget=Budget(layers=LAYERS, latency=limits),

@@ -1,4 +1,4 @@
-"""A search that runs networks, by one worker, by two, and on a local Ray cluster: the same winner, and how fast."""
+"""A search that runs networks, with one worker, with two, and on a local Ray cluster: winners and speed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zennas.searching.runner import start
 from zennas.searching.settings import SearchSettings
 
 ROUNDS = 1
-"""A round takes some three minutes."""
+"""A round takes about three minutes."""
 SETTINGS = SearchSettings(
     search_space="nasbench201", budget=Budget(params=10**7), proxy="az_nas", iterations=300, device="cpu"
 )
@@ -27,7 +27,7 @@ WAYS = {
 
 
 def search(executor: ExecutorSettings) -> tuple[float, float, int, str]:
-    """Seconds in all and searching, candidates evaluated, and the winner."""
+    """Return total seconds, seconds of searching, the number of evaluated candidates, and the winner."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         start(Path(folder) / "run", SETTINGS, executor=executor)
@@ -61,7 +61,7 @@ def main() -> None:
         pool, ray = (statistics.median(one[1] for one in found[name]) for name in ("2 workers", "Ray, 2 workers"))
         outside = {name: statistics.median(one[0] - one[1] for one in rounds) for name, rounds in found.items()}
         print(
-            f"Ray costs {1000 * (ray - pool) / evaluated:.1f} ms a candidate more than the pool while it searches, and "
+            f"Ray costs {1000 * (ray - pool) / evaluated:.1f} ms per candidate more than the pool while searching, and "
             f"{outside['Ray, 2 workers'] - outside['2 workers']:.1f} s more to start and end"
         )
 

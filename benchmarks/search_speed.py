@@ -1,4 +1,4 @@
-"""Candidates a second of a closed-form search, and a whole search of 480,000 iterations."""
+"""Candidates per second of a closed-form search, and a whole search of 480,000 iterations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CANDIDATES = 480_000
 
 
 def loop() -> None:
-    """Mutate, count, check, score: what the strategy `evolution` does to a candidate, and nothing besides."""
+    """Mutate, count, check and score: only what the strategy `evolution` does for each candidate."""
     space, model, score, rng = load_space("XXBL"), CostModel(32, 100), ExpectedZen(32), Random(0)
     best = [(0.0, space.initial())] * 64
     scored = 0
@@ -42,7 +42,7 @@ def loop() -> None:
 
 
 def plainly() -> None:
-    """The same decisions with modules: build, count parameters; and the Zen-score by its definition."""
+    """Time the same decisions with modules: build, count parameters; and the Zen-score by its definition."""
     import torch
 
     from benchmarks._baseline import zen_by_definition
@@ -64,7 +64,7 @@ def plainly() -> None:
 
 
 def whole_search() -> None:
-    """`zennas search --proxy zen_expected`, its store included."""
+    """Run `zennas search --proxy zen_expected`, including its store."""
     with tempfile.TemporaryDirectory() as folder:
         settings = SearchSettings(budget=BUDGET, num_classes=100, proxy="zen_expected", iterations=CANDIDATES)
         began = time.perf_counter()

@@ -29,7 +29,7 @@ def layers(net: nn.Module) -> list[nn.Conv2d | nn.Linear]:
 
 
 def backward(net: nn.Module, x: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Weights and their gradients, from a fresh copy of the network."""
+    """Return the weights of a fresh copy of the network, and their gradients."""
     net = copy.deepcopy(net).train()
     F.cross_entropy(net(x), y).backward()
     return [(m.weight.detach(), m.weight.grad) for m in layers(net) if m.weight.grad is not None]

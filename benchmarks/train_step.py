@@ -1,4 +1,4 @@
-"""A training step on the CPU against a plain PyTorch loop over the same module, and what the data cost."""
+"""A training step on the CPU against a plain PyTorch loop over the same module, and the share of time spent on data."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CPU = torch.device("cpu")
 
 
 def images(count: int, seed: int) -> ImageSet:
-    """CIFAR's size and kind; what is on them takes no time."""
+    """Return images of CIFAR's size and type; their content does not affect the time."""
     rng = np.random.default_rng(seed)
     pixels = torch.from_numpy(rng.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8))
     return in_memory("noise", tuple("0123456789"), rng.integers(0, 10, count), pixels, USUAL)
@@ -43,7 +43,7 @@ def fresh() -> MasterNet:
 
 
 def plain_loop(network: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
-    """Seconds of `STEPS` steps as every tutorial writes them."""
+    """Return the seconds of `STEPS` steps of a loop as in common tutorials."""
     network.train()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
     began = time.perf_counter()
@@ -57,7 +57,7 @@ def plain_loop(network: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
 
 
 def our_loop(network: MasterNet, train: ImageSet, test: ImageSet) -> tuple[float, float]:
-    """Seconds of an epoch of `STEPS` steps with shifts and mirroring, and those of its data alone."""
+    """Return the seconds of an epoch of `STEPS` steps with shifts and mirroring, and of its data alone."""
     group, recipe, shown = Group(CPU), Recipe(epochs=1, batch_size=BATCH, lr=0.01), Shown(USUAL.normalisation, 32, 32)  # type: ignore[arg-type]
     feed, evaluation = Feed(train, recipe, shown, group), Evaluator(test, shown, CPU)
     state = new_state(Plain(network), recipe, group)
@@ -75,7 +75,7 @@ def main() -> None:
     network = fresh()
     plain_loop(network, *batch)
     ratios, speeds, shares = [], [], []
-    for number in range(ROUNDS):  # in turns, each first every other time: the machine's speed drifts
+    for number in range(ROUNDS):  # alternating, each first every other time, because the speed of the machine drifts
         if number % 2:
             theirs = plain_loop(network, *batch)
             ours, data = our_loop(network, train, test)

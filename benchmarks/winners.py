@@ -17,7 +17,7 @@ CASES = (
     ("zennet_cifar10_model_size1M_res32", Budget(params=10**6, layers=18)),
     ("zennet_cifar10_model_size05M_res32", Budget(params=500_000, layers=16)),
 )
-# Seeds of the measurement are none that a search confirmed its best with, so that luck is not counted twice.
+# Measured with seeds that no search used to confirm its best, so that luck is not counted twice.
 MEASURE = ScoreSettings(resolution=32, batch_size=16, repeats=32, seed=987_654_321, device="cpu")
 
 

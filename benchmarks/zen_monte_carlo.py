@@ -41,7 +41,7 @@ def reference(networks: dict[str, Structure]) -> None:
 
 
 def speed(structure: Structure) -> None:
-    """Baseline and ours in turn, so that both see the same moods of the machine."""
+    """Time the baseline and ours alternately, so that drift of the machine affects both."""
     once = ScoreSettings(resolution=32, batch_size=64, repeats=1, device="cpu")
     contestants: dict[str, Callable[[], object]] = {
         "baseline (build with default weights, initialise again, two plain fp32 passes)": lambda: zen_by_definition(
@@ -64,7 +64,7 @@ def speed(structure: Structure) -> None:
 
 
 def precision(networks: dict[str, Structure]) -> None:
-    """bf16 against fp32 with the same weights and inputs: the difference beside the spread between seeds."""
+    """Compare bf16 with fp32 for the same weights and inputs: the difference, and the spread between seeds."""
     small = random_in_budget("XXBL", Budget(params=10**6, layers=18), 32, 30)
     differences, spreads = [], []
     for structure in [*small, networks[SPEED]]:

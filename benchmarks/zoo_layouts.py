@@ -1,4 +1,4 @@
-"""The published networks: whether the layout of their checkpoints loads, and their sizes beside the published ones."""
+"""The published networks: whether the layout of their checkpoints loads, and their sizes next to the published ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zennas.common.numbers import format_count
 
 def main() -> None:
     print_machine()
-    print("layouts are written down anew from Zen-NAS's modules; its files of weights cannot be reached from here\n")
+    print("layouts are reconstructed from Zen-NAS's modules; its files of weights cannot be downloaded here\n")
     print(f"{'name':38} {'layout':17} {'parameters':>12} {'published':>9} {'FLOPs':>15} {'published':>9}")
     names, loaded = list(ZenNet.zennet_model_zoo), 0
     with TemporaryDirectory() as folder:
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _loads(name: str, folder: Path) -> tuple[int, bool]:
-    """How many tensors the network's checkpoint has, and whether each gets to its place."""
+    """The number of tensors in the network's checkpoint, and whether each is loaded into its place."""
     info = ZenNet.model_info(name)
     rows = layout(info["structure"], info["num_classes"], info["use_se"])
     torch.save({"state_dict": marked_state(rows)}, folder / "marked.pth")

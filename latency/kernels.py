@@ -92,7 +92,7 @@ def group(graph: OpGraph, fusion: Fusion, batch: int = 1) -> list[Group]:
 
     Operations whose results are not used are left out, because every exporter prunes them. Nothing is fused across the
     border between two top-level blocks unless the second block is a single operation, as in `ConvKX(…)BN(…)RELU(…)`.
-    Therefore a block has the same kernels wherever it stands. Raises UnknownOperationError for an operation that has no
+    Therefore a block has the same kernels at any position. Raises UnknownOperationError for an operation that has no
     kind of kernel.
     """
     nodes: Sequence[Node] = graph.nodes

@@ -110,7 +110,7 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def _draft(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
-    """A file beside `path` that is gone afterwards, unless it has been renamed."""
+    """A file next to `path` that is deleted afterwards unless it was renamed."""
     with ExitStack() as stack:
         try:
             made = stack.enter_context(draft_beside(path, buffering=0))

@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# ImageNet, at most 0.8 ms an image on a V100 at batch 64 and 25 layers, by Zen-score.
+# ImageNet, at most 0.8 ms per image on a V100 at batch 64 and 25 layers, by Zen-score.
 source "$(dirname "$0")/common.sh"
 imagenet_latency

@@ -1,8 +1,8 @@
-"""Write the tables of settings in the docs anew, from the fields of the dataclasses:
+"""Regenerate the tables of settings in the docs from the fields of the dataclasses:
 
     python scripts/settings_tables.py
 
-A table stands between <!-- settings: MODULE:CLASS --> and <!-- end -->. `tests/test_settings_tables.py` checks them.
+A table is between <!-- settings: MODULE:CLASS --> and <!-- end -->. `tests/test_settings_tables.py` checks them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _TABLE = re.compile(r"(<!-- settings: ([\w.]+):(\w+) -->\n).*?(<!-- end -->)", r
 
 
 def renewed(text: str) -> str:
-    """The text of a page with its tables as they follow from the fields now."""
+    """Return the text of a page with its tables regenerated from the fields."""
     from zennas.common.settings_text import markdown_table
 
     def table(found: re.Match[str]) -> str:
@@ -28,7 +28,7 @@ def renewed(text: str) -> str:
 
 
 def pages() -> list[Path]:
-    """The pages with such tables."""
+    """Return the pages that contain such tables."""
     return [path for path in sorted((ROOT / "docs").glob("*.md")) if _TABLE.search(path.read_text(encoding="utf-8"))]
 
 

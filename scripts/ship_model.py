@@ -2,8 +2,8 @@
 
     python scripts/ship_model.py runs/mine/train-digits NAME [--seeds runs/mine/s1 runs/mine/s2 …]
 
-The weights are evaluated before and after rounding; they are stored as they are where rounding changes an answer.
-For those who carry this project on; models of one's own go into one's own zoo, with `zennas zoo add`.
+The weights are evaluated before and after rounding; they are stored unrounded if rounding lowers top-1. This
+program is for maintainers of this project; add your own models to your own zoo with `zennas zoo add`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from zennas.searching.result import read_result
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "pretrained"
 LARGEST = 5_000_000
-"""Bytes of a file: it travels with every installation."""
+"""Largest size of a file of weights in bytes: it is part of every installation."""
 KEPT = (
     "num_classes",
     "resolution",
@@ -70,7 +70,7 @@ def accuracy(run: Path, card: dict[str, Any], data: Path | None, weights: Path |
 
 
 def stored(run: Path, card: dict[str, Any], data: Path | None, exact: Accuracy) -> tuple[bytes, Accuracy | None]:
-    """The weights in half precision and their accuracy, or as they are and None where that loses something."""
+    """Return the weights in half precision and their accuracy, or unrounded and None if rounding lowers top-1."""
     state = torch.load(run / "weights.pt", weights_only=True)["state_dict"]
     half = {name: t.half() if t.is_floating_point() else t for name, t in state.items()}
     draft = run / "half.pt"
@@ -87,7 +87,7 @@ def stored(run: Path, card: dict[str, Any], data: Path | None, exact: Accuracy) 
 def text(
     name: str, run: Path, card: dict[str, Any], exact: Accuracy, rounded: Accuracy | None, seeds: list[Path]
 ) -> str:
-    """The card."""
+    """Return the card of the model as Markdown."""
     shape = {key: card[key] for key in ("resolution", "num_classes", "use_se")}
     cost = PlainNet.cost(PlainNet.parse(card["structure"]), **shape)
     tops = [read_card(folder)["top1"] for folder in (run, *seeds)]
@@ -127,7 +127,7 @@ Recipe: {recipe}.
 
 
 def origin(run: Path) -> str:
-    """Which search designed it."""
+    """Return a sentence that says which search designed the model."""
     try:
         result = read_result(run.parent)
     except (ValueError, RuntimeError):

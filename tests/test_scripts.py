@@ -318,7 +318,7 @@ def test_a_network_is_timed_with_zen_nas_s_flags(tmp_path: Path) -> None:
         (["evolution_search.py", "--save_dir", "X", "--budget_latency", "fast"], "'fast' is not a number"),
         (
             ["evolution_search.py", "--save_dir", "X", "--budget_latency", "1e-4", "--budget_latency", "1e-3"],
-            "2 budgets of latency and 0 latency back ends",
+            "2 latency budgets and 0 latency back ends",
         ),
         (
             ["evolution_search.py", "--save_dir", "X", "--budget_latency", "1", "--latency_backend", "toch"],

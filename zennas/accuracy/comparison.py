@@ -122,7 +122,7 @@ def checked(
         what = "largest" if limit.of == "largest" else "root mean square"
         raise ComparisonError(
             f"the file does not compute the same as {model.name}: the {what} error of its logits is {off:.3g} of their "
-            f"root mean square, allowed is at most {limit.share:g}; nothing was written, try another format"
+            f"root mean square, the limit is {limit.share:g}; nothing was written, try another format"
         )
     return check
 

@@ -121,7 +121,9 @@ def _images(model: TrainedModel, dataset: str | None, data_folder: Path | None) 
     except DataError as error:
         if dataset or known_dataset(name):
             raise
-        raise DataError(f"{error}; {model.name} was trained on them: give their new place with --dataset") from None
+        raise DataError(
+            f"{error}; {model.name} was trained on these images: give their new place with --dataset"
+        ) from None
 
 
 def _shown(model: TrainedModel, resolution: int | None) -> Shown:

@@ -35,7 +35,7 @@ class EvaluationSettings:
     batch_size: int = setting(256, "Images per batch; affects only time and memory.", least=1)
     precision: str = setting(
         "fp32",
-        "Precision of weights and images; mixed keeps weights in fp32 and computes in fp16 where that is safe.",
+        "Precision of weights and images (mixed keeps weights in fp32 and computes in fp16 where that is safe).",
         choices=PRECISIONS,
         metavar="NAME",
     )

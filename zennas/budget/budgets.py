@@ -36,14 +36,14 @@ class LatencyLimit:
     Raises BudgetError if a value is out of range.
     """
 
-    ms: float = field(metadata=Setting("Milliseconds an image.", above=0).metadata)
-    source: str = setting(DEFAULT_SOURCE, "Whose latency: predictor:PROFILE, or a back end that measures.")
-    batch_size: int | None = setting(None, "Images at a time.", least=1, shown="the profile's, else 1")
+    ms: float = field(metadata=Setting("Milliseconds per image.", above=0).metadata)
+    source: str = setting(DEFAULT_SOURCE, "Source of the latency: predictor:PROFILE, or a back end that measures.")
+    batch_size: int | None = setting(None, "Batch size of the latency.", least=1, shown="the profile's, else 1")
 
     def __post_init__(self) -> None:
-        check_number("the budget of latency", self.ms, BudgetError)
+        check_number("the latency budget", self.ms, BudgetError)
         if not self.ms > 0:
-            raise BudgetError(f"the budget of latency is {self.ms} ms, expected more than 0")
+            raise BudgetError(f"the latency budget is {self.ms} ms, expected more than 0")
         if self.batch_size is not None:
             check_whole("the batch size of the latency", self.batch_size, BudgetError)
 
@@ -71,18 +71,18 @@ class Budget:
     """
 
     params: int | None = setting(
-        None, "At most so many parameters, like 1M or 1e6.", least=1, flag="--budget-params", panel=BUDGET
+        None, "Largest number of parameters, like 1M or 1e6.", least=1, flag="--budget-params", panel=BUDGET
     )
     flops: int | None = setting(
         None,
-        "At most so many multiply-accumulates an image, like 400M.",
+        "Largest number of multiply-accumulates per image, like 400M.",
         least=1,
         flag="--budget-flops",
         panel=BUDGET,
     )
     layers: int | None = setting(
         None,
-        "At most so many layers (sum of sub_layers). Set it: depth raises the score, and without a limit networks "
+        "Largest number of layers (sum of sub_layers). Set it: depth raises the score, and without a limit networks "
         "become too deep to train.",
         least=1,
         flag="--max-layers",
@@ -93,11 +93,11 @@ class Budget:
 
     def __post_init__(self) -> None:
         for name, limit in self.limits().items():
-            check_whole(f"the budget of {name}", limit, BudgetError)
+            check_whole(f"the budget for {name}", limit, BudgetError)
         sources = [limit.source for limit in self.latency]
         for source in sources:
             if sources.count(source) > 1:
-                raise BudgetError(f"{source} has {sources.count(source)} budgets of latency, expected one")
+                raise BudgetError(f"{source} has {sources.count(source)} latency budgets, expected one")
 
     def __bool__(self) -> bool:
         return bool(self.limits() or self.latency)

@@ -43,16 +43,16 @@ def latency_limits(
     names = [] if sources is None else [sources] if isinstance(sources, str) else list(sources)
     for budget in budgets:
         if isinstance(budget, bool) or not isinstance(budget, (int, float)) or not 0 < budget < math.inf:
-            raise WrongSettingError(f"the budget of latency is {budget!r}, expected milliseconds above 0, such as 0.3")
+            raise WrongSettingError(f"the latency budget is {budget!r}, expected milliseconds above 0, such as 0.3")
     if batch_size is not None:
         check_whole("latency_batch_size", batch_size, WrongSettingError)
         if not budgets:
-            raise WrongSettingError("latency_batch_size is for budgets of latency: give one with --budget-latency-ms")
+            raise WrongSettingError("latency_batch_size needs a latency budget: give one with --budget-latency-ms")
     if len(budgets) == 1 and not names:
         names = [DEFAULT_SOURCE]
     if len(budgets) != len(names):
         raise WrongSettingError(
-            f"{len(budgets)} budgets of latency and {len(names)} latency back ends, expected the same number of each: "
+            f"{len(budgets)} latency budgets and {len(names)} latency back ends, expected the same number of each: "
             "repeat --budget-latency-ms MS --latency-backend NAME"
         )
     for name in names:

@@ -64,12 +64,12 @@ def above_zero(text: str) -> float:
 
 
 def latency_option(help: str, panel: str | None = None) -> Any:
-    """An option for budgets of latency, which can be repeated."""
+    """An option for latency budgets, which can be repeated."""
     return typer.Option(help=help, parser=above_zero, metavar="NUMBER", show_default="no limit", rich_help_panel=panel)
 
 
 def one_unit(milliseconds: list[float], seconds: list[float]) -> list[float]:
-    """Budgets of latency in milliseconds, from either of the two units."""
+    """Latency budgets in milliseconds, from either of the two units."""
     if milliseconds and seconds:
         raise typer.BadParameter("both units are given, expected one of them", param_hint="--budget-latency-ms")
     return milliseconds or list(map(in_milliseconds, seconds))

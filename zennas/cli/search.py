@@ -79,7 +79,7 @@ def search(
     resume: opt.Resume = None,
     go_on: Annotated[
         bool,
-        typer.Option("--go-on", help="If --save-dir has a run of these settings already, continue it."),
+        typer.Option("--go-on", help="If --save-dir already contains a run with these settings, continue it."),
     ] = False,
     as_json: opt.Json = False,
 ) -> None:

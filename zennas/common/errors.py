@@ -1,7 +1,7 @@
 """The errors that the whole application shares. Errors of a single room are defined there and derive from these.
 
 `ZennasError` is the base of all errors of this project, including those of `PlainNet` and the other packages. It lets
-the command line tell them from errors of libraries.
+the command line distinguish them from errors of libraries.
 """
 
 from __future__ import annotations

@@ -63,7 +63,8 @@ def draw(
     order = [int(i) for i in np.flatnonzero(~np.isnan(accuracies))]
     if settings.sample > len(order):
         raise WrongSettingError(
-            f"sample is {settings.sample:,}, expected from 2 to {len(order):,}, as many as have this accuracy"
+            f"sample is {settings.sample:,}, expected from 2 to {len(order):,}, "
+            "the number of architectures with this accuracy"
         )
     Random(settings.seed).shuffle(order)
     chosen = order[: settings.sample]

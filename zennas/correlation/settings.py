@@ -40,7 +40,7 @@ class CorrelateSettings:
     space: str = setting("nasbench201", "Search space of the architectures in the table.")
     dataset: str = setting("cifar10", "Data set of the accuracy.")
     split: str = setting("test", "Images of the accuracy.", choices=("val", "test"))
-    epochs: int = setting(200, "Epochs of training of the accuracy.", least=1)
+    epochs: int = setting(200, "Epochs of training before the accuracy was measured.", least=1)
     proxies: tuple[str, ...] = setting(
         PROXIES,
         "Name of a proxy, or vote(a+b+c), mean_rank(…), log_rank(…) of several; repeatable. 'all' means every proxy.",
@@ -48,7 +48,7 @@ class CorrelateSettings:
     )
     sample: int = setting(1000, "Number of architectures, drawn at random.", least=2)
     seed: int = setting(0, "Seed of all randomness: sample, images, weights, intervals.", least=0)
-    seeds: int = setting(1, "Number of times that each network is scored, with other weights and images.", least=1)
+    seeds: int = setting(1, "Number of times that each network is scored, with different weights and images.", least=1)
     data: str = setting(
         NOISE,
         "Images to score on: noise, cifar10, cifar100, a folder with one folder per class, or an .npz file of JPEGs "
@@ -61,7 +61,7 @@ class CorrelateSettings:
     device: str = device_setting()
     precision: str = setting(
         "fp32",
-        "Precision of the Monte Carlo Zen-score; bf16 is faster and slightly less precise.",
+        "Precision of the Monte Carlo Zen-score (bf16 is faster and slightly less precise).",
         choices=("fp32", "bf16"),
         metavar="NAME",
     )

@@ -24,7 +24,7 @@ def check_free(path: Path, overwrite: bool) -> None:
 def write_both(path: Path, content: bytes, sidecar: str) -> None:
     """Write a file and its sidecar, both or neither.
 
-    Both are complete before the first gets its name, and a sidecar never stands next to the content of another file.
+    Both are complete before the first gets its name, and a sidecar is never next to the content of another file.
     Raises OSError if one cannot be written.
     """
     beside = sidecar_of(path)

@@ -18,7 +18,7 @@ class PopulationSearch(ABC):
     """A search that keeps a population. A strategy adds `propose` and `receive`; the rest of `Search` is here.
 
     first: the structure of the first candidate, which is within the budget.
-    population: the kept candidates. Change it only by `keep` and `drop`, which also tell the store.
+    population: the kept candidates. Change it only by `keep` and `drop`, which also record the change for the store.
     rng: the generator of all random choices; it is part of the state.
     """
 

@@ -4,7 +4,7 @@
 that is killed loses at most `CHECKPOINT_SECONDS` of work: everything after the last checkpoint is repeated from the
 saved state of the strategy.
 
-The strategy is asked for one candidate at a time. It is asked for the n-th when it has been told the results of the
+The strategy is asked for one candidate at a time. It is asked for the n-th when it has received the results of the
 first n - `ahead`, in the order of asking, no matter when they finished. So several candidates can be evaluated at the
 same time, and the strategy sees the same results for any executor and any number of workers.
 """

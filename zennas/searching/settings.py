@@ -86,7 +86,7 @@ class SearchSettings:
     device: str = device_setting(SCORES)
     precision: str = setting(
         "fp32",
-        "Precision of the Monte Carlo Zen-score; bf16 is faster and slightly less precise",
+        "Precision of the Monte Carlo Zen-score (bf16 is faster and slightly less precise).",
         choices=("fp32", "bf16"),
         panel=SCORES,
         metavar="NAME",

@@ -99,7 +99,7 @@ def check_export_format(name: str) -> list[str]:
 
 
 def check_strategy(name: str) -> list[str]:
-    """Check a search strategy: the seed decides, any state can be restored, the budget holds. Takes some seconds."""
+    """Check a search strategy: the seed decides, any state can be restored, the budget is met. Takes some seconds."""
     from zennas.searching.strategies.base import STRATEGIES
     from zennas.testing.strategies import CONTRACTS
 
@@ -115,7 +115,7 @@ def check_objective(name: str) -> list[str]:
 
 
 def check_executor(name: str) -> list[str]:
-    """Check an executor: answers come to their tasks, and a worker that dies costs one retry. Starts processes."""
+    """Check an executor: each task gets its own answer, and a dead worker costs one retry. Starts processes."""
     from zennas.searching.executors.base import EXECUTORS
     from zennas.testing.executors import CONTRACTS
 

@@ -53,7 +53,7 @@ def computes_what_pytorch_does_in(backend: LatencyBackend, precision: str, subje
     stats, tolerance = found.whole, backend.tolerance[precision]
     expect(
         stats.difference <= tolerance,
-        f"{what} differs from PyTorch's logits by {stats.difference:g}, allowed is at most {tolerance:g}",
+        f"{what} differs from PyTorch's logits by {stats.difference:g}, the limit is {tolerance:g}",
     )
     expect(stats.samples, f"{what} keeps no samples")
     expect(all(sample > 0 for sample in stats.samples), f"{what} has samples that took no time")

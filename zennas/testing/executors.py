@@ -1,4 +1,4 @@
-"""What every executor keeps: answers come to their tasks, errors are raised, and a worker that dies costs one retry."""
+"""Contracts of executors: each task gets its own answer, errors are raised, and a dead worker costs one retry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zennas.testing.expecting import expect, expect_equal
 
 @dataclass(frozen=True)
 class Squares:
-    """Squares numbers. Fails for 13; its process ends at 7 as often as the file `fatal` says."""
+    """Squares numbers. Raises an error for 13; kills its process at 7, as many times as the file `fatal` says."""
 
     fatal: Path | None = None
     torch: bool = False
@@ -37,13 +37,13 @@ class Squares:
 
 @contextmanager
 def started(executor: Executor, work: Squares) -> Iterator[Running[int, int]]:
-    """The executor with that work, and two workers where it has several."""
+    """Start the executor with that work, with two workers if it supports several."""
     with open_executor(work, ExecutorSettings(executor.name, 2 if executor.parallel else None), tasks=100) as running:
         yield running
 
 
 def answers_come_to_their_tasks(executor: Executor) -> str | None:
-    """In whatever order they are asked for."""
+    """Each task gets its own answer, in whatever order the answers are requested."""
     if executor.available() is not None:
         return executor.available()
     with started(executor, Squares()) as running:
@@ -54,7 +54,7 @@ def answers_come_to_their_tasks(executor: Executor) -> str | None:
 
 
 def what_a_task_raises_is_raised(executor: Executor) -> str | None:
-    """And the executor goes on."""
+    """An error of a task is raised with its message, and the executor continues to work."""
     if executor.available() is not None:
         return executor.available()
     with started(executor, Squares()) as running:
@@ -69,11 +69,11 @@ def what_a_task_raises_is_raised(executor: Executor) -> str | None:
 
 
 def a_worker_that_dies_costs_one_retry(executor: Executor) -> str | None:
-    """Then the task has failed, and all others have their answers."""
+    """A task is tried again once after its worker died, then it fails; all other tasks get their answers."""
     if executor.available() is not None:
         return executor.available()
     if not executor.parallel:
-        return f"{executor.name} has no workers that could end"
+        return f"{executor.name} has no workers that could die"
     for deaths in (1, 2):
         with tempfile.TemporaryDirectory() as folder:
             fatal = Path(folder) / "fatal"
@@ -87,7 +87,7 @@ def a_worker_that_dies_costs_one_retry(executor: Executor) -> str | None:
                         found = "died"
                     died = number == 7 and deaths == 2
                     expect_equal(found, "died" if died else number**2, f"the answer for {number} after {deaths} deaths")
-                expect(running.submit(5).result() == 25, "the executor does not go on after a death")
+                expect(running.submit(5).result() == 25, "the executor does not work after a worker died")
     return None
 
 

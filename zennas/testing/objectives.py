@@ -1,4 +1,4 @@
-"""What every kind of objective keeps: equal measures in all processes, and values that belong to their candidates."""
+"""Contracts of objectives: measures are equal in all processes, and values belong to their candidates."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def candidates(count: int) -> list[Candidate]:
 
 
 def measuring_is_a_function_of_the_candidate(kind: ObjectiveKind) -> str | None:
-    """Two objectives of equal settings, which travel to other processes, measure alike."""
+    """Two objectives with equal settings give equal measures, also if the settings were sent to another process."""
     settings = pickle.loads(pickle.dumps(SETTINGS))
     first, second = kind.make(SETTINGS), kind.make(settings)
     for candidate in candidates(3):
@@ -38,7 +38,7 @@ def measuring_is_a_function_of_the_candidate(kind: ObjectiveKind) -> str | None:
 
 
 def values_belong_to_their_candidates(kind: ObjectiveKind) -> str | None:
-    """One value a candidate; the order of the candidates changes none, and the best comes first."""
+    """There is one value per candidate, independent of the order of the candidates, and the best comes first."""
     objective = kind.make(SETTINGS)
     measured = [one.evaluated(objective.measure(one)) for one in candidates(6)]
     values = dict(zip((one.id for one in measured), objective.values(measured), strict=True))

@@ -1,4 +1,4 @@
-"""What every search strategy keeps: the seed decides, any state can be restored, the budget holds, all is counted."""
+"""Contracts of strategies: runs follow from the seed, any state can be restored, and the budget and counts hold."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODEL = CostModel(32, 10)
 
 
 class Params:
-    """The number of parameters, each candidate's by itself."""
+    """An objective: the number of parameters of each candidate, independent of the others."""
 
     name, torch = "params", False
     measures: tuple[str, ...] = ("params",)
@@ -32,7 +32,7 @@ class Params:
 
 
 class Ranks(Params):
-    """Ranks by the number of parameters among the candidates that are compared."""
+    """An objective: the rank by the number of parameters among the compared candidates."""
 
     relative = True
 
@@ -42,18 +42,18 @@ class Ranks(Params):
 
 
 def begin(strategy: Strategy, objective: Params, seed: int = 0, iterations: int = 120) -> Search:
-    """A search of parameters in the space XXBL, with the strategy's default options."""
+    """Return a search for many parameters in the space XXBL, with the strategy's default options."""
     problem = Problem(load_space("XXBL"), MODEL, BUDGET, (), objective, iterations, seed)
     return strategy.make(problem, options_of(strategy, {}))
 
 
 def answer(search: Search, candidates: Sequence[Candidate]) -> None:
-    """Tell the search how candidates score; every seventh fails."""
+    """Return the candidates to the search with their scores; every seventh one fails."""
     search.tell([c.evaluated("failed on purpose" if c.id % 7 == 0 else Params().measure(c)) for c in candidates])
 
 
 def end(search: Search, ahead: int = 1) -> Search:
-    """Carry a search to its end as the runner does, with so many candidates out at once."""
+    """Run a search to its end as the runner does, with up to `ahead` pending candidates."""
     waiting = list(search.pending)
     while waiting or not search.done:
         while len(waiting) < ahead and not search.done and (asked := search.ask(1)):
@@ -64,12 +64,12 @@ def end(search: Search, ahead: int = 1) -> Search:
 
 
 def outcome(search: Search) -> object:
-    """Everything that has to be equal for two searches to be equal."""
+    """Return everything that must be equal if two searches are equal."""
     return [(c.id, c.structure) for c in search.kept], search.progress(), search.state()
 
 
 def the_seed_decides(strategy: Strategy) -> str | None:
-    """Equal seeds give equal runs, and other seeds other ones."""
+    """Equal seeds give equal runs, and different seeds different ones."""
     for objective in (Params(), Ranks()):
         first, second = (outcome(end(begin(strategy, objective))) for _ in range(2))
         expect_equal(first, second, f"two runs of {strategy.name} with one seed")
@@ -79,7 +79,7 @@ def the_seed_decides(strategy: Strategy) -> str | None:
 
 
 def any_state_can_be_restored(strategy: Strategy) -> str | None:
-    """A search that is saved and restored at any point, with candidates out, ends like an undisturbed one."""
+    """A search saved and restored at any point, even with pending candidates, ends like an uninterrupted one."""
     for objective in (Params(), Ranks()):
         for ahead in (1, 5):
             whole = outcome(end(begin(strategy, objective), ahead))
@@ -124,13 +124,13 @@ def the_budget_holds_and_everything_is_counted(strategy: Strategy) -> str | None
     expect_equal(progress.tried, 300, "how many were tried")
     expect_equal(progress.scored + progress.rejected.get("failed", 0), len(seen), "scored and failed candidates")
     expect_equal(progress.kept, len(search.kept), "how many are kept")
-    expect({c.id for c in search.kept} <= {c.id for c in seen}, "a candidate is kept that was never asked")
-    expect(not search.pending, "candidates are pending that were told")
+    expect({c.id for c in search.kept} <= {c.id for c in seen}, "a candidate is kept that was never proposed")
+    expect(not search.pending, "candidates are pending although their results were returned")
     return None
 
 
 def any_number_can_be_asked_for(strategy: Strategy) -> str | None:
-    """`ask(n)` gives at most n different candidates, also again before those are told."""
+    """`ask(n)` gives at most n different candidates, even if it is called again before their results are returned."""
     for n in (1, 2, 17, 1000):
         search, rng = begin(strategy, Params(), iterations=200), Random(n)
         while not search.done:

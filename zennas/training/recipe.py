@@ -70,7 +70,7 @@ class Recipe:
     cutmix: float = setting(0.0, "Parameter alpha of cutmix; 0 turns it off.", least=0, panel=_IMAGES)
     init: str = setting(
         "torch",
-        "Initial weights; custom is Zen-NAS's rule.",
+        "Rule for the initial weights (custom is Zen-NAS's).",
         choices=("torch", "custom", "msra", "xavier"),
         panel=_LEARNING,
     )
@@ -113,7 +113,9 @@ class Recipe:
         for epoch in self.milestones:
             check_whole("milestones", epoch, RecipeError, most=self.epochs)
         if self.milestones and self.schedule != "step":
-            raise RecipeError(f"milestones need the schedule step, but the schedule is {self.schedule}: change either")
+            raise RecipeError(
+                f"milestones need the schedule step, but the schedule is {self.schedule}: change one of them"
+            )
         if self.schedule == "step" and not self.milestones:
             raise RecipeError("the schedule step needs milestones: epochs after which the learning rate falls")
 

@@ -370,7 +370,9 @@ def test_models_that_are_none(tmp_path: Path, digits_model: Path) -> None:
     with pytest.raises(TargetError, match="contains no trained weights"):
         evaluate(tmp_path)
     moved = trained(tmp_path / "moved", "ab", "photos/of/then")
-    with pytest.raises(DataError, match=r"no data set 'photos/of/then'.*moved was trained on them: .*--dataset"):
+    with pytest.raises(
+        DataError, match=r"no data set 'photos/of/then'.*moved was trained on these images: .*--dataset"
+    ):
         evaluate(moved)
     (moved / "weights.pt").write_bytes(b"")
     with pytest.raises(CheckpointError, match=r"weights\.pt cannot be read"):

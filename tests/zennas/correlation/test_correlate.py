@@ -155,7 +155,7 @@ def test_a_sample_is_drawn_once_each_and_begins_like_a_smaller_one(table: Path) 
     twins = {whole.notations.index(CELLS[1]), whole.notations.index(CELLS[2])}
     assert {i for i, first in enumerate(whole.same_as) if whole.same_as.count(first) > 1} == twins
     assert len(whole.distinct) == 5
-    with pytest.raises(WrongSettingError, match="sample is 7, expected from 2 to 6, as many as have this accuracy"):
+    with pytest.raises(WrongSettingError, match="expected from 2 to 6, the number of architectures with this accuracy"):
         draw(tiny(table, sample=7), found, space)
     with pytest.raises(TableError, match=r"table.csv: .*is XXBL the space of this table") as caught:
         draw(tiny(table), found, load_space("XXBL"))

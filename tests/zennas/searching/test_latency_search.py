@@ -263,7 +263,7 @@ def test_budgets_and_back_ends_are_paired() -> None:
         ([1, 2], ["torch", "torch"], None),
     ]
     for ms, sources, batch in wrong:
-        with pytest.raises(WrongSettingError, match=r"expected|budgets of latency"):
+        with pytest.raises(WrongSettingError, match=r"expected|latency budget"):
             latency_limits(ms, sources, batch)  # type: ignore[arg-type]
     for limit in ({"ms": 0}, {"ms": -1.0}, {"ms": 1, "batch_size": 0}):
         with pytest.raises(BudgetError, match="expected"):
@@ -476,8 +476,8 @@ def test_the_command_line(run: Run, abacus: str, slate: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--budget-latency-ms", "1", "--budget-latency-ms", "2"], "2 budgets of latency and 0 latency back ends"),
-        (["--latency-backend", "torch"], "0 budgets of latency and 1 latency back ends"),
+        (["--budget-latency-ms", "1", "--budget-latency-ms", "2"], "2 latency budgets and 0 latency back ends"),
+        (["--latency-backend", "torch"], "0 latency budgets and 1 latency back ends"),
         (["--budget-latency-ms", "1", "--budget-latency", "1"], "both units are given"),
         (["--budget-latency-ms", "0"], "0 is out of range"),
         (["--budget-latency-ms", "fast"], "'fast' is not a number"),

@@ -74,7 +74,7 @@ class Distilling(Objective):
         if settings.logit_weight and teacher.num_classes != network.num_classes:
             raise TrainingError(
                 f"the teacher {teacher.name} has {teacher.num_classes} classes, the student {network.num_classes}: "
-                "choose a teacher with equally many, or learn from features alone with --logit-weight 0"
+                "choose a teacher with the same number, or learn from features alone with --logit-weight 0"
             )
         self._ask, theirs = _met(teacher, self._ratio)
         if self._ratio is not None:
