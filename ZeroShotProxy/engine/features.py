@@ -1,8 +1,9 @@
 """The feature maps between the blocks of a network, for proxies that compare consecutive blocks. Imports torch.
 
-`nn.Sequential` and `nn.ModuleList` are opened; every other module with children is a block. Consecutive single layers
-form one block from each convolution up to the next one, so a stem with its batch-norm and activation is one block.
-Single layers without a convolution before them, such as a final batch-norm and ReLU, are ignored.
+`nn.Sequential`, `nn.ModuleList` and wrappers with a single child are opened; every other module with children is a
+block. Consecutive single layers form one block from each convolution up to the next one, so a stem with its batch-norm
+and activation is one block. Single layers without a convolution before them, such as a final batch-norm and ReLU, are
+ignored. Blocks are found while the network runs, so that it does not matter how it is written.
 """
 
 from __future__ import annotations
@@ -12,58 +13,59 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, fx, nn
 
-from ZeroShotProxy.engine.isolated import Output, ProbeError
+from ZeroShotProxy.engine.calls import Call, layer_calls
+from ZeroShotProxy.engine.isolated import ProbeError
 from ZeroShotProxy.engine.probe import Probe
 
 _SINGLE_OPERATION = 3
 """The number of nodes in a traced block with one operation: input, operation, output."""
 
 
-def blocks_of(network: nn.Module) -> list[list[nn.Module]]:
-    """Return the modules of each block, in order: either one module or several single layers."""
-    blocks: list[list[nn.Module]] = []
-    row: list[nn.Module] = []  # single layers since the last convolution
-    for module in _parts(network):
-        single = _is_single(module)
-        if not single or _convolves(module):
-            row = [module]
-            blocks.append(row)
-            row = row if single else []
-        elif row:
-            row.append(module)
+def features(probe: Probe, x: Tensor) -> list[Tensor]:
+    """Return the output (N, C, H, W) of each block for images `x`, in running order, with gradients enabled.
+
+    Raises ProbeError if fewer than two blocks have feature maps, or if one is overwritten.
+    """
+    found = _run(probe, x, copied=False)
+    if any(call.overwritten for call in found):  # for example by an in-place ReLU at the start of the next block
+        found = _run(probe, x, copied=True)
+        if any(call.overwritten for call in found):
+            raise ProbeError("it compares blocks, but the network overwrites one of their outputs in place")
+    if len(found) < 2:
+        raise ProbeError(f"it compares blocks, but the network has {len(found)} with feature maps, expected at least 2")
+    return [call.value for call in found]
+
+
+def _run(probe: Probe, x: Tensor, copied: bool) -> list[Call]:
+    """The last call of each block that has a feature map, in running order."""
+    with layer_calls(_parts(_opened(probe.network.module)), copied) as calls, torch.enable_grad():
+        probe.network(x)
+    blocks: list[Call] = []
+    within = False  # a block of single layers
+    for call in calls:
+        if not _is_map(call.value):
+            continue
+        single = call.module is None or _is_single(call.module)
+        if not single or call.convolves:
+            blocks.append(call)
+            within = single
+        elif within:
+            blocks[-1] = call
     return blocks
 
 
-def features(probe: Probe, x: Tensor) -> list[Tensor]:
-    """Return the output (N, C, H, W) of each block for images `x`, in order, with gradients enabled.
-
-    Raises ProbeError if fewer than two blocks have feature maps.
-    """
-    blocks = blocks_of(probe.network.module)
-    found = _run(probe, x, blocks, copied=False)
-    if any(output.overwritten for output in found):  # for example by an in-place ReLU at the start of the next block
-        found = _run(probe, x, blocks, copied=True)
-    if len(found) < 2:
-        raise ProbeError(f"it compares blocks, but the network has {len(found)} with feature maps, expected at least 2")
-    return [output.value for output in found]
-
-
-def _run(probe: Probe, x: Tensor, blocks: list[list[nn.Module]], copied: bool) -> list[Output]:
-    """The last feature map of each block, in the order of calls."""
-    modules = [module for block in blocks for module in block]
-    block_of = [i for i, block in enumerate(blocks) for _ in block]
-    with probe.network.outputs(modules, copied) as outputs, torch.enable_grad():
-        probe.network(x)
-    last: dict[int, Output] = {}
-    for output in outputs:
-        if _is_map(output.value):
-            last[block_of[output.module]] = output
-    return list(last.values())
-
-
-def _is_map(value: object) -> bool:
+def _is_map(value: Tensor) -> bool:
     """Whether a value is a feature map with more than one position. After global pooling it is not."""
-    return isinstance(value, Tensor) and value.dim() == 4 and value.shape[2] * value.shape[3] > 1
+    return value.dim() == 4 and value.shape[2] * value.shape[3] > 1
+
+
+def _opened(network: nn.Module) -> nn.Module:
+    """The network inside a wrapper."""
+    while True:
+        children = list(network.children())
+        if len(children) != 1 or _is_single(children[0]):
+            return network
+        network = children[0]
 
 
 def _parts(network: nn.Module) -> Iterator[nn.Module]:
@@ -78,7 +80,3 @@ def _is_single(module: nn.Module) -> bool:
     if isinstance(module, fx.GraphModule):
         return len(module.graph.nodes) <= _SINGLE_OPERATION
     return next(module.children(), None) is None
-
-
-def _convolves(module: nn.Module) -> bool:
-    return any(isinstance(part, nn.Conv2d) for part in module.modules())

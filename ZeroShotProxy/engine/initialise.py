@@ -1,13 +1,13 @@
 """Rules for the initialisation of weights, which the definitions of proxies require. Imports torch.
 
-A rule draws each tensor from a generator, in the order of the network's modules, and does not change the network. It
+A rule draws each tensor from a generator, in the order in which the layers run, and does not change the network. It
 covers convolutions, linear layers and batch-norms; parameters of other modules keep their values.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import torch
@@ -53,14 +53,22 @@ RULES: dict[str, Draw] = {
 }
 
 
-def drawn(network: nn.Module, rule: str, seed: int) -> dict[str, Tensor]:
+def drawn(network: nn.Module, rule: str, seed: int, order: Sequence[str] = ()) -> dict[str, Tensor]:
     """Return new values for the parameters of a network, by name: weights by `rule`, scales 1, biases and shifts 0.
 
-    rule: a key of `RULES`. seed: the seed of all weights.
+    rule: a key of `RULES`. seed: the seed of all weights. order: names of parameters whose modules are drawn first, in
+    this order; the others follow in the order in which they are registered.
     """
     generator = torch.Generator().manual_seed(seed)
     values: dict[str, Tensor] = {}
-    for prefix, module in network.named_modules():
+    place = {name: number for number, name in enumerate(order)}
+
+    def when(named: tuple[str, nn.Module]) -> int:
+        prefix, module = named
+        names = (name for name, _ in module.named_parameters(prefix, recurse=False))
+        return min((place[name] for name in names if name in place), default=len(place))
+
+    for prefix, module in sorted(network.named_modules(), key=when):
         for name, parameter in module.named_parameters(prefix, recurse=False):
             if isinstance(module, (nn.Conv2d, nn.Linear)):
                 is_weight = parameter is module.weight

@@ -34,14 +34,22 @@ class Isolated:
 
     network: the module, which does not change. device: where it runs. seed: the seed of dropout and of new weights.
     initialisation: "own" for the network's weights, or a rule in `initialise.py`.
+    example: inputs (N, …) that show in which order layers run; new weights are drawn in this order.
 
-    The attribute `layers` has the Conv2d and Linear modules by name, in order, and `weights` their weights, which
-    require gradients. Raises ProbeError if there are no such layers or a weight is not a parameter.
+    The attribute `layers` has the Conv2d and Linear modules by name, in order. Raises ProbeError if there are no such
+    layers or a weight is not a parameter.
     """
 
-    def __init__(self, network: nn.Module, device: torch.device, *, seed: int = 0, initialisation: str = "own") -> None:
-        if isinstance(network, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-            network = network.module
+    def __init__(
+        self,
+        network: nn.Module,
+        device: torch.device,
+        *,
+        seed: int = 0,
+        initialisation: str = "own",
+        example: Tensor | None = None,
+    ) -> None:
+        network = _unwrapped(network)
         self.module = network
         self.device = device
         self._seed = seed
@@ -52,10 +60,8 @@ class Isolated:
             # Not `layer.weight`, which a parametrisation would compute; some then change their buffers.
             if "weight" not in dict(layer.named_parameters(recurse=False)):
                 raise ProbeError(f"the weight of {name} is not a parameter: remove its parametrisation first")
-        fresh = {} if initialisation == "own" else drawn(network, initialisation, seed)
         self.parameters = {
-            name: _wide(fresh.get(name, p.detach()).to(device)).requires_grad_()
-            for name, p in network.named_parameters()
+            name: _wide(p.detach().to(device)).requires_grad_() for name, p in network.named_parameters()
         }
         self.buffers = {name: _wide(b.detach().to(device)) for name, b in network.named_buffers()}
         first = {id(tensor): name for name, tensor in (*network.named_parameters(), *network.named_buffers())}
@@ -65,7 +71,16 @@ class Isolated:
             for prefix, module in network.named_modules()
             for name, tensor in _own_tensors(module)
         }
-        self.weights = [self.parameters[first[id(layer.weight)]] for layer in self.layers.values()]
+        self._names = [first[id(layer.weight)] for layer in self.layers.values()]
+        if initialisation != "own":
+            order = () if example is None else self._running_order(example)
+            for name, fresh in drawn(network, initialisation, seed, order).items():
+                self.parameters[name] = _wide(fresh.to(device)).requires_grad_()
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """The weights of `layers`, in order; they require gradients."""
+        return [self.parameters[name] for name in self._names]
 
     @property
     def dtype(self) -> torch.dtype:
@@ -78,48 +93,45 @@ class Isolated:
         values: weights and buffers by name, or None for those of the network. Every call starts with the same buffers
         and the same seed. Raises ProbeError if the output is not a finite tensor of logits.
         """
-        if values is None:
-            values = {**self.parameters, **{name: b.clone() for name, b in self.buffers.items()}}
-        placed = {place: values[name] for place, name in self._places.items()}
-        devices = [self.device] if self.device.type == "cuda" else []
-        with _training(self.module), torch.random.fork_rng(devices), _other_generators():
-            torch.manual_seed(self._seed)
-            logits = functional_call(self.module, placed, (x,), tie_weights=False)
+        logits = self._run(x, values)
         if not isinstance(logits, Tensor) or logits.dim() != 2:
             raise ProbeError(f"the network returns {_describe(logits)}, expected logits (N, classes): wrap it")
         if not bool(torch.isfinite(logits.detach()).all()):
             raise ProbeError("the network's output is not finite")
         return logits
 
+    def _run(self, x: Tensor, values: Mapping[str, Tensor] | None, training: bool = True) -> Any:
+        if values is None:
+            values = {**self.parameters, **{name: b.clone() for name, b in self.buffers.items()}}
+        placed = {place: values[name] for place, name in self._places.items()}
+        devices = [self.device] if self.device.type == "cuda" else []
+        with _mode(self.module, training), torch.random.fork_rng(devices), _other_generators():
+            torch.manual_seed(self._seed)
+            return functional_call(self.module, placed, (x,), tie_weights=False)
+
+    def _running_order(self, example: Tensor) -> list[str]:
+        """The names of the parameters in the order in which they are first used."""
+        example = example.to(self.dtype)
+        with torch.no_grad(), _Uses(self.parameters) as uses:
+            self._run(example, None, training=False)  # a single image is enough then
+        return list(uses.order)
+
     @contextmanager
-    def outputs(self, modules: Sequence[nn.Module], copied: bool) -> Iterator[list[Output]]:
-        """Record the outputs of `modules` during calls in the `with` block, in the order of the calls.
+    def outputs(self, copied: bool) -> Iterator[list[Output]]:
+        """Record the outputs of convolutions and linear layers in the `with` block, in running order.
+
+        It does not matter whether a module or the network itself calls `conv2d` or `linear`.
 
         copied: whether the rest of the network gets copies, so that it cannot overwrite the recorded outputs.
         """
-        found: list[Output] = []
-
-        def record(index: int) -> Callable[[nn.Module, Any, Any], Any]:
-            def hook(module: nn.Module, args: Any, output: Any) -> Any:
-                if not isinstance(output, Tensor):
-                    return output
-                found.append(Output(index, output, output._version))
-                return output.clone() if copied else output
-
-            return hook
-
-        handles = [module.register_forward_hook(record(i)) for i, module in enumerate(modules)]
-        try:
-            yield found
-        finally:
-            for handle in handles:
-                handle.remove()
+        with _Outputs(self.weights, copied) as recorder:
+            yield recorder.found
 
 
 class Output(NamedTuple):
-    """The output of a module: the index of the module, the tensor, and the version of the tensor at that time."""
+    """The output of a layer: the index of its weight, the tensor, and the version of the tensor at that time."""
 
-    module: int
+    layer: int
     value: Tensor
     version: int
 
@@ -128,10 +140,62 @@ class Output(NamedTuple):
         return self.value._version != self.version
 
 
+class _Outputs(TorchFunctionMode):
+    def __init__(self, weights: Sequence[Tensor], copied: bool) -> None:
+        super().__init__()
+        self.found: list[Output] = []
+        self._layers = {id(weight): index for index, weight in enumerate(weights)}
+        self._copied = copied
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        output = func(*args, **kwargs)
+        if func not in (F.conv2d, F.linear):
+            return output
+        layer = self._layers.get(id(args[1] if len(args) > 1 else kwargs["weight"]))
+        if layer is None:
+            return output
+        self.found.append(Output(layer, output, output._version))
+        return output.clone() if self._copied else output
+
+
+class _Uses(TorchFunctionMode):
+    """Records the names of `parameters` in the order in which torch functions first get them."""
+
+    def __init__(self, parameters: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.order: dict[str, None] = {}
+        self._names = {id(tensor): name for name, tensor in parameters.items()}
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        reads = getattr(func, "__name__", "") == "__get__"  # an attribute, such as the data type
+        for value in () if reads else (*args, *kwargs.values()):
+            name = self._names.get(id(value))
+            if name is not None:
+                self.order.setdefault(name)
+        return func(*args, **kwargs)
+
+
+def _unwrapped(network: nn.Module) -> nn.Module:
+    """The network inside wrappers of torch, which run it in other ways but compute the same."""
+    while True:
+        if isinstance(network, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            network = network.module
+        elif isinstance(inner := getattr(network, "_orig_mod", None), nn.Module):  # of torch.compile
+            network = inner
+        else:
+            return network
+
+
 @contextmanager
-def _training(network: nn.Module) -> Iterator[None]:
+def _mode(network: nn.Module, training: bool) -> Iterator[None]:
     modes = {module: module.training for module in network.modules()}
-    network.train()
+    network.train(training)
     try:
         yield
     finally:

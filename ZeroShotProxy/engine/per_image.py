@@ -7,33 +7,27 @@ The gradient by e then has one entry per image.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
-from ZeroShotProxy.engine.isolated import ProbeError, WithoutBatchNorm
+from ZeroShotProxy.engine.isolated import ProbeError
 from ZeroShotProxy.engine.probe import Probe, or_zero
-
-_BatchNorm = nn.modules.batchnorm._BatchNorm
 
 
 def first_weights_jacobian(probe: Probe, x: Tensor) -> tuple[Tensor, Tensor]:
     """Return the logits (N, C) of images `x`, and their gradients (N, C, P) by the first element of P tensors.
 
-    The tensors are the parameters of convolutions, linear layers and batch-norms; batch-norms return their input
-    unchanged. Raises ProbeError if a convolution does not pad with a number of zeros.
+    The tensors are the weights and biases of convolutions, linear layers and batch-norms, in running order; batch-norms
+    return their input unchanged. Raises ProbeError if a convolution pads by name.
     """
-    shifts: list[Tensor] = []
-    layers = [m for m in probe.network.module.modules() if isinstance(m, (nn.Conv2d, nn.Linear, _BatchNorm))]
-    handles = [layer.register_forward_hook(_hook(shifts)) for layer in layers]
-    try:
-        with WithoutBatchNorm(), torch.enable_grad():
-            logits = probe.network(x)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with _Shifts() as recorder, torch.enable_grad():
+        logits = probe.network(x)
+    shifts = recorder.shifts
     rows = []
     for c in range(logits.shape[1]):
         found = torch.autograd.grad(logits[:, c].sum(), shifts, retain_graph=c + 1 < logits.shape[1], allow_unused=True)
@@ -41,37 +35,52 @@ def first_weights_jacobian(probe: Probe, x: Tensor) -> tuple[Tensor, Tensor]:
     return logits.detach(), torch.stack(rows, 1)
 
 
-def _hook(shifts: list[Tensor]) -> Callable[[nn.Module, Any, Tensor], Tensor]:
-    def hook(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        (x,) = args
-        channels = -1 if isinstance(module, nn.Linear) else 1
+class _Shifts(TorchFunctionMode):
+    """Adds a variable for each image to the first weight and the first bias of each layer; `shifts` has them (N,)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shifts: list[Tensor] = []
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func not in (F.conv2d, F.linear, F.batch_norm):
+            return func(*args, **kwargs)
+        given = {**dict(zip(_ARGUMENTS[func], args, strict=False)), **kwargs}
+        x = given["input"]
+        output = x if func is F.batch_norm else func(*args, **kwargs)
+        channels = -1 if func is F.linear else 1
+        multiplied = x.detach().narrow(channels, 0, 1)
+        if func is F.conv2d:
+            multiplied = _corner(given, multiplied, output)
         first = output.narrow(channels, 0, 1)
-        for multiplied in _multiplied(module, x.detach().narrow(channels, 0, 1), output.detach(), first):
+        ones = torch.ones_like(first)
+        for factor in [multiplied] * (given.get("weight") is not None) + [ones] * (given.get("bias") is not None):
             e = output.new_zeros(len(output), requires_grad=True)
-            shifts.append(e)
-            first = first + e.view(-1, *(1,) * (output.dim() - 1)) * multiplied
+            self.shifts.append(e)
+            first = first + e.view(-1, *(1,) * (output.dim() - 1)) * factor
         return torch.cat([first, output.narrow(channels, 1, output.shape[channels] - 1)], channels)
 
-    return hook
+
+_ARGUMENTS: dict[Callable[..., Any], tuple[str, ...]] = {
+    F.conv2d: ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
+    F.linear: ("input", "weight", "bias"),
+    F.batch_norm: ("input", "running_mean", "running_var", "weight", "bias"),
+}
 
 
-def _multiplied(module: nn.Module, x: Tensor, output: Tensor, first: Tensor) -> list[Tensor]:
-    """The factors of the first weight and of the first bias (if they exist) in the first channel of the output.
+def _corner(convolution: Mapping[str, Any], x: Tensor, output: Tensor) -> Tensor:
+    """The pixels of x (N, 1, H, W) that the first element of the kernel multiplies, for each output position.
 
-    x: the first channel of the input. first: the first channel of the output.
+    convolution: the arguments of `conv2d`.
     """
-    if isinstance(module, nn.Conv2d):
-        x = _corner(module, x, output)
-    has_bias = module.bias is not None
-    has_weight = module.weight is not None
-    return has_weight * [x] + has_bias * [torch.ones_like(first)]
-
-
-def _corner(conv: nn.Conv2d, x: Tensor, output: Tensor) -> Tensor:
-    """The pixels of x (N, 1, H, W) that the first element of the kernel multiplies, for each output position."""
-    if isinstance(conv.padding, str) or conv.padding_mode != "zeros":
-        raise ProbeError("a convolution does not have numeric zero padding")
-    rows, columns = conv.padding
+    padding, stride = convolution.get("padding", 0), convolution.get("stride", 1)
+    if isinstance(padding, str):
+        raise ProbeError(f"a convolution pads {padding!r}, expected numbers")
+    rows, columns = padding if isinstance(padding, (tuple, list)) else (padding, padding)
+    down, right = stride if isinstance(stride, (tuple, list)) else (stride, stride)
     height, width = output.shape[2:]
-    padded = nn.functional.pad(x, (columns, columns, rows, rows))
-    return padded[:, :, :: conv.stride[0], :: conv.stride[1]][:, :, :height, :width]
+    padded = F.pad(x, (columns, columns, rows, rows))
+    return padded[:, :, ::down, ::right][:, :, :height, :width]

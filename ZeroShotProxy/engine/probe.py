@@ -65,7 +65,9 @@ class Probe:
         seed: int = 0,
         initialisation: str = "own",
     ) -> None:
-        self.network = Isolated(network, inputs.device, seed=seed, initialisation=initialisation)
+        self.network = Isolated(
+            network, inputs.device, seed=seed, initialisation=initialisation, example=inputs[:1].detach()
+        )
         self.inputs = inputs.detach().to(self.network.dtype)
         self._labels = labels
         self.loss_fn = loss_fn
@@ -188,8 +190,7 @@ class Probe:
     def _forward(self, x: Tensor, copied: bool) -> tuple[Tensor, list[Output], list[Tensor]]:
         """Logits, and if they are used the outputs of layers and the codes of ReLUs."""
         with ExitStack() as watching:
-            layers = list(self.network.layers.values())
-            outputs = watching.enter_context(self.network.outputs(layers, copied)) if "fisher" in self.uses else []
+            outputs = watching.enter_context(self.network.outputs(copied)) if "fisher" in self.uses else []
             recorder = watching.enter_context(ReluCodes()) if "relu_codes" in self.uses else None
             watching.enter_context(torch.set_grad_enabled(bool(self.uses - {"relu_codes"})))
             logits = self.network(x)
@@ -218,10 +219,10 @@ class Probe:
         for output, gradient in zip(outputs, gradients, strict=True):
             if gradient is not None:
                 product = output.value.detach() * gradient.detach()
-                if self.weights[output.module].dim() == 2:  # a linear layer has its channels last
+                if self.weights[output.layer].dim() == 2:  # a linear layer has its channels last
                     product = product.movedim(-1, 1)
                 by_image = product.reshape(*product.shape[:2], -1).sum(2)
-                found[output.module] += by_image.square().sum(0) / (2 * len(self.labels))
+                found[output.layer] += by_image.square().sum(0) / (2 * len(self.labels))
         return found
 
 

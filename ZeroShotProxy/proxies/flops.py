@@ -38,14 +38,14 @@ def measured_flops(probe: Probe) -> float:
     import torch
 
     layers = list(probe.network.layers.values())
-    with probe.network.outputs(layers, copied=False) as outputs, torch.no_grad():
+    with probe.network.outputs(copied=False) as outputs, torch.no_grad():
         probe.network(
             probe.inputs[:2]
         )  # two images, as batch-norms in training mode need more than one value per channel
     total = 0
     for output in outputs:
         # Each output element is a sum over the weights of one filter.
-        total += output.value[0].numel() * math.prod(layers[output.module].weight.shape[1:])
+        total += output.value[0].numel() * math.prod(layers[output.layer].weight.shape[1:])
     return float(total)
 
 

@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 def meco(probe: Probe) -> float:
     """Return the sum over feature maps of the smallest eigenvalue of the channels' Pearson correlations (C, C).
 
-    The feature maps are those of all layers for the first image of a batch of noise. A constant channel has correlation
-    zero, even with itself. Raises ProxyError if the network has no feature maps.
+    The feature maps are those of all layers, modules or functions, for the first image of a batch of noise. A constant
+    channel has correlation zero, even with itself. Raises ProxyError if the network has no feature maps.
     """
     import torch
 
+    from ZeroShotProxy.engine.calls import layer_calls
+
     layers = [m for m in probe.network.module.modules() if next(m.children(), None) is None]
-    with probe.network.outputs(layers, copied=True) as outputs, torch.no_grad():
+    with layer_calls(layers, copied=True) as calls, torch.no_grad():
         probe.network(probe.noise)
-    maps = [output.value[0].flatten(1) for output in outputs if output.value.dim() == 4]
+    maps = [call.value[0].flatten(1) for call in calls if call.value.dim() == 4]
     if not maps:
         raise ProxyError("the network has no feature maps")
     total = 0.0

@@ -1,4 +1,4 @@
-"""What the tests of image sets share: pictures in the formats of files, archives and folders of them."""
+"""What the tests of image sets share: pictures in files, archives and folders, and what is said of sets that fail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
+
+from zennas.data import DataError, open_set
 
 
 def picture(seed: int, width: int = 12, height: int = 12, mode: str = "RGB", kind: str = "JPEG", **save: Any) -> bytes:
@@ -39,3 +42,12 @@ def folders(place: Path, classes: dict[str, int]) -> Path:
         for i in range(count):
             (place / name / f"{i}.jpg").write_bytes(picture(100 * number + i, 10 + 3 * i, 14 + number))
     return place
+
+
+def refused(name: str | Path, split: Any = "test", folder: Path | None = None) -> str:
+    """What is said, in one line, of a set that cannot be opened."""
+    with pytest.raises(DataError) as caught:
+        open_set(str(name), split, folder)
+    said = str(caught.value)
+    assert "\n" not in said
+    return said

@@ -268,7 +268,7 @@ def small_disk(path: Path) -> sqlite3.Connection:
 
 
 def test_a_full_disk_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zennas.runs.store._for_writing", small_disk)
+    monkeypatch.setattr("zennas.runs.database._for_writing", small_disk)
     folder = tmp_path / "run"
     with pytest.raises(StoreError, match=rf"run\.sqlite cannot be written to: .*full; free some .*--resume {folder}$"):
         start(folder, SETTINGS)
@@ -279,7 +279,7 @@ def test_a_full_disk_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_creation_that_fails_leaves_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "zennas.runs.store._SCHEMA", "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT); nonsense;"
+        "zennas.runs.database.SCHEMA", "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT); nonsense;"
     )
     with pytest.raises(StoreError, match=r"cannot be created: .*nonsense"):
         start(tmp_path / "run", SETTINGS)

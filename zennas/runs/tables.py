@@ -1,0 +1,179 @@
+"""What a run stores about networks, as rows: candidates, their measures and latencies, and scores.
+
+The functions that write are called inside a transaction; those that read raise StoreError if the file is damaged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from PlainNet import Cost
+from PlainNet.grammar import read
+from zennas.runs.before_measures import objective_before_measures
+from zennas.runs.candidate import Candidate, Latency, Measure
+from zennas.runs.database import Database
+from zennas.runs.schema import CANDIDATE_COLUMNS, WITH_LATENCIES, WITH_MEASURES
+
+
+class Scoring(NamedTuple):
+    """The result of scoring a candidate with a proxy for the `repeat`-th time: a value, or an error."""
+
+    candidate: int
+    name: str
+    repeat: int
+    value: float | None
+    error: str | None
+
+
+# -- candidates --------------------------------------------------------------------------------
+
+
+def write_candidates(db: Database, candidates: Iterable[Candidate]) -> None:
+    """Save candidates with their measures and latencies. Of several versions of a candidate, the last is saved."""
+    candidates = list({candidate.id: candidate for candidate in candidates}.values())
+    rows = [
+        (
+            c.id,
+            str(c.structure),
+            c.parent,
+            c.iteration,
+            c.seed,
+            c.cost.params,
+            c.cost.flops,
+            c.cost.activations,
+            c.cost.layers,
+            c.status,
+            c.error,
+        )
+        for c in candidates
+    ]
+    marks = ",".join("?" * len(CANDIDATE_COLUMNS.split(",")))
+    db.connection.executemany(f"INSERT OR REPLACE INTO candidates ({CANDIDATE_COLUMNS}) VALUES ({marks})", rows)
+    write_measures(db, ((c.id, c.measures) for c in candidates))
+    for candidate in candidates:
+        write_latencies(db, candidate.id, candidate.latency)
+
+
+def read_candidates(db: Database, ids: Iterable[int] | None = None) -> list[Candidate]:
+    """Return all candidates, or those with the given ids, ordered by id."""
+    measures, latencies = _measures(db), _latencies(db)
+    if ids is None:
+        rows = db.rows(f"SELECT {CANDIDATE_COLUMNS} FROM candidates ORDER BY id")
+    else:
+        chosen = json.dumps(list(ids))  # a single parameter, for any number of ids
+        wanted = "SELECT value FROM json_each(?)"
+        rows = db.rows(f"SELECT {CANDIDATE_COLUMNS} FROM candidates WHERE id IN ({wanted}) ORDER BY id", (chosen,))
+    return [_candidate(row, measures, latencies) for row in rows]
+
+
+def _candidate(
+    row: tuple[Any, ...], measures: dict[int, dict[str, Measure]], latencies: dict[int, dict[str, Latency]]
+) -> Candidate:
+    number, structure, parent, iteration, seed, params, flops, activations, layers, status, error = row
+    return Candidate(
+        id=number,
+        structure=read(structure),
+        parent=parent,
+        cost=Cost(params, flops, activations, layers),
+        iteration=iteration,
+        seed=seed,
+        status=status,
+        error=error,
+        measures=measures.get(number, {}),
+        latency=latencies.get(number, {}),
+    )
+
+
+def read_costs(db: Database) -> list[Cost]:
+    """Return the costs of all candidates, ordered by id."""
+    return [Cost(*row) for row in db.rows("SELECT params, flops, activations, layers FROM candidates ORDER BY id")]
+
+
+def write_error(db: Database, number: int, error: str) -> None:
+    """Save why the candidate with this id could not be scored again."""
+    db.connection.execute("UPDATE candidates SET error = ? WHERE id = ?", (error, number))
+
+
+def read_failures(db: Database) -> dict[str, int]:
+    """Return the errors of failed candidates, and how often each occurred."""
+    return dict(db.rows("SELECT error, COUNT(*) FROM candidates WHERE error IS NOT NULL GROUP BY error"))
+
+
+def count_members(db: Database) -> int:
+    """Return how many candidates have ever been members of the population."""
+    return int(db.rows("SELECT COUNT(*) FROM candidates WHERE status IN ('member', 'dropped')")[0][0])
+
+
+# -- measures ----------------------------------------------------------------------------------
+
+
+def write_measures(db: Database, measures: Iterable[tuple[int, Mapping[str, Measure]]]) -> None:
+    """Save measures by name, for candidates by id."""
+    db.connection.executemany(
+        "INSERT OR REPLACE INTO measures VALUES (?,?,?,?,?)",
+        [(number, name, *measure) for number, named in measures for name, measure in named.items()],
+    )
+
+
+def read_measured(db: Database, name: str) -> list[int]:
+    """Return the ids of the candidates that have the measure `name`, highest value first."""
+    rows = db.rows("SELECT candidate FROM measures WHERE name = ? ORDER BY value DESC, candidate", (name,))
+    return [number for (number,) in rows]
+
+
+def _measures(db: Database) -> dict[int, dict[str, Measure]]:
+    """The measures of all candidates, by id and name."""
+    found = _old_measures(db)
+    for number, name, value, low, high in db.rows("SELECT * FROM measures ORDER BY rowid"):
+        found.setdefault(number, {})[name] = Measure(value, low, high)
+    return found
+
+
+def _old_measures(db: Database) -> dict[int, dict[str, Measure]]:
+    """The values of the objective in a run of an older format, as measures; empty for current formats."""
+    if db.format >= WITH_MEASURES:
+        return {}
+    rows = db.rows("SELECT id, fitness FROM candidates WHERE fitness IS NOT NULL")
+    name, sign = objective_before_measures(db.fact("settings"))
+    return {number: {name: Measure(sign * value)} for number, value in rows}
+
+
+# -- latencies ---------------------------------------------------------------------------------
+
+
+def write_latencies(db: Database, number: int, latencies: Mapping[str, Latency]) -> None:
+    """Save latencies, by source, of the candidate with this id."""
+    if latencies:
+        db.connection.executemany(
+            "INSERT OR REPLACE INTO latencies VALUES (?,?,?,?,?,?,?,?)",
+            [(number, source, *latency) for source, latency in latencies.items()],
+        )
+
+
+def _latencies(db: Database) -> dict[int, dict[str, Latency]]:
+    """The latencies of all candidates, by id and source; empty for formats without them."""
+    found: dict[int, dict[str, Latency]] = {}
+    rows = db.rows("SELECT * FROM latencies") if db.format >= WITH_LATENCIES else []
+    for number, source, predicted, measured, low, high, p90, settled in rows:
+        found.setdefault(number, {})[source] = Latency(predicted, measured, low, high, p90, bool(settled))
+    return found
+
+
+# -- scores ------------------------------------------------------------------------------------
+
+
+def write_scores(db: Database, scores: Iterable[Scoring]) -> None:
+    """Save scorings."""
+    db.connection.executemany("INSERT OR REPLACE INTO scores VALUES (?,?,?,?,?)", scores)
+
+
+def count_scores(db: Database) -> int:
+    """Return the number of scorings."""
+    return int(db.rows("SELECT COUNT(*) FROM scores")[0][0])
+
+
+def read_scores(db: Database) -> list[Scoring]:
+    """Return all scorings, in no particular order."""
+    return [Scoring(*row) for row in db.rows("SELECT candidate, name, repeat, value, error FROM scores")]
