@@ -144,6 +144,13 @@ def test_the_ends_of_the_scale() -> None:
 # -- samples -------------------------------------------------------------------------------------
 
 
+def test_a_table_without_two_accuracies_has_no_sample(tmp_path: Path) -> None:
+    path = tmp_path / "few.csv"
+    path.write_text(f"arch,cifar10_test_200\n{CELLS[0]},90\n{CELLS[1]},nan\n")
+    with pytest.raises(TableError, match=r"has 1 network with cifar10 test accuracy after .* expected at least 2"):
+        draw(tiny(path), read(path), load_space("nasbench201"))
+
+
 def test_a_sample_is_drawn_once_each_and_begins_like_a_smaller_one(table: Path) -> None:
     found, space = read(table), load_space("nasbench201")
     whole, structures, costs = draw(tiny(table), found, space)
