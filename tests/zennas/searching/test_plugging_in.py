@@ -205,3 +205,12 @@ def test_ranks_in_a_population_are_searched_for_whatever_the_number_of_workers(t
     assert found[0] == found[1]
     assert found[0]["counts"]["rejected"].get("score", 0) + found[0]["counts"]["members"] > 4
     assert "az_nas" in found[0]["scores"]
+
+
+def test_why_nothing_could_be_scored_is_told_and_kept(run: Run) -> None:
+    options = ["--initial", "SuperConvK3BNRELU(3,8,1,1)", "--max-layers", "1", "--proxy", "az_expressivity"]
+    code, _, err = run("search", *options, "--iterations", "1", "--resolution", "8", "--save-dir", "mine")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "no structure could be scored: proxy az_expressivity fails: " in err
+    _, out, _ = run("runs", "mine")
+    assert "proxy az_expressivity fails" in " ".join(out.split())
