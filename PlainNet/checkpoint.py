@@ -80,7 +80,7 @@ def read_tensors(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"{path} does not exist") from None
-    except pickle.UnpicklingError:  # its message recommends executing the code
+    except (pickle.UnpicklingError, LookupError):  # a message that recommends executing the code, or a bare number
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint: torch did not write it, or it contains code, which is never run"
         ) from None

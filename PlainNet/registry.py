@@ -166,7 +166,7 @@ class Registry(Generic[T]):
         before = set(self._items)
         try:
             yield
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a file that ends the program would do so without a message
             for key in set(self._items) - before:
                 if self._items[key][2].module not in sys.modules:
                     del self._items[key]

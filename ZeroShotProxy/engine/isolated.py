@@ -83,6 +83,12 @@ class Isolated:
         return [self.parameters[name] for name in self._names]
 
     @property
+    def biases(self) -> list[str]:
+        """The names of the biases of `layers`."""
+        layers = ((name, layer.bias) for name, layer in self.layers.items())
+        return [self._places[f"{name}.bias" if name else "bias"] for name, bias in layers if bias is not None]
+
+    @property
     def dtype(self) -> torch.dtype:
         """The data type that images must have."""
         return self.weights[0].dtype

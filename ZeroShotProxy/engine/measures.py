@@ -136,7 +136,15 @@ def _call(proxy: Proxy, probe: Probe) -> Measured:
         raise ProxyError(f"it {NO_SCORE_ALONE}")
     if proxy.measure is None:
         raise ProxyError("it scores only structures and MasterNets")
+    if proxy.info.needs in ("batch", "labels"):
+        _refuse_equal(probe.inputs)
     return proxy.measure(probe)
+
+
+def _refuse_equal(images: Tensor) -> None:
+    """Raise ProxyError if several images are all equal: batch-norms then divide by almost nothing."""
+    if len(images) > 1 and bool((images == images[:1]).all()):
+        raise ProxyError(f"all {len(images)} images of the batch are equal, expected different ones")
 
 
 def total(measured: Measured) -> float:

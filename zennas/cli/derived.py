@@ -34,6 +34,7 @@ Config = Annotated[
     typer.Option(
         "--config",
         help="TOML file with settings, such as settings.toml of a run. Flags override it, and --no-X turns X off.",
+        parser=opt.file,
         metavar="FILE",
         show_default=False,
     ),

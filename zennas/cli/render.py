@@ -40,7 +40,8 @@ def print_search(result: SearchResult) -> None:
     """Print the best structure with its cost and scores, what was rejected, and the files."""
     best = result.best
     if best is None:
-        OUT.print("no structure was scored")
+        OUT.print("no structure was chosen")
+        _print_failures(result)
         return
     cost, counts = best.cost, result.counts
     OUT.print(Text("best structure: ", style="bold").append(str(best.structure), style=""))
@@ -61,8 +62,7 @@ def print_search(result: SearchResult) -> None:
         _print_measured(result)
     rejected = ", ".join(f"{reason} {number:,}" for reason, number in sorted(counts["rejected"].items()))
     OUT.print(f"tried {counts['tried']:,} in {result.seconds:.1f} s; scored {counts['scored']:,}; rejected: {rejected}")
-    for message, number in result.failures.items():
-        OUT.print(f"scoring failed {counted(number, 'time')}: {message}")
+    _print_failures(result)
     OUT.print(f"files: {result.folder / BEST_FILE}, {result.folder / 'run.sqlite'}")
 
 
@@ -75,6 +75,11 @@ def latency_text(report: LatencyReport) -> str:
         parts.append(f"{found.measured:.4g} ms measured{spread}")
     batch = f" at batch {limit.batch_size}" if limit.batch_size is not None else ""
     return f"latency {limit.label}: {', '.join(parts) or 'unknown'}  (budget: {limit.ms:g} ms per image{batch})"
+
+
+def _print_failures(result: SearchResult) -> None:
+    for message, number in result.failures.items():
+        OUT.print(f"scoring failed {counted(number, 'time')}: {message}")
 
 
 def _print_measured(result: SearchResult) -> None:

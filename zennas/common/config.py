@@ -89,11 +89,19 @@ def _read(
         elif one.kind.many:
             if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
                 raise ConfigError(f"{path}: {full} is {value!r}, expected tables, as in [[{full}]]")
-            values[name] = [_read(path, f"{full}.", each, _inner(one)) for each in value]
+            values[name] = [_complete(path, full, _read(path, f"{full}.", each, _inner(one)), one) for each in value]
         else:
             if not isinstance(value, dict):
                 raise ConfigError(f"{path}: {full} is {value!r}, expected a table, as in [{full}]")
             values[name] = _read(path, f"{full}.", value, _inner(one))
+    return values
+
+
+def _complete(path: Path, where: str, values: dict[str, Any], one: Described) -> dict[str, Any]:
+    """Return the values of one of several tables, which no flag can complete. Raises ConfigError if one is missing."""
+    missing = [inner.name for inner in _inner(one).values() if inner.required and inner.name not in values]
+    if missing:
+        raise ConfigError(f"{path}: [[{where}]] has no {missing[0]}, expected one in every such table")
     return values
 
 

@@ -17,7 +17,7 @@ def check_whole(
     if isinstance(value, bool) or not isinstance(value, int):
         raise error(f"{name} is {value!r}, expected a whole number {range_text(least, most)}{unit}")
     if not least <= value <= most:
-        raise error(f"{name} is {value}, expected {range_text(least, most).removeprefix('of ')}{unit}")
+        raise error(f"{name} is {value}, expected {range_text(least, most, value).removeprefix('of ')}{unit}")
 
 
 def check_resolution(value: object, error: type[Exception]) -> None:

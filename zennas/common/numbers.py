@@ -27,14 +27,16 @@ def parse_count(text: str, least: int = 1, most: int = LARGEST) -> int:
     mantissa, exponent, suffix = found.groups()
     value = Decimal(f"{mantissa}e{int(exponent or 0) + _SUFFIXES[suffix.lower()]}")  # exact, however many digits
     if not least <= value <= most:
-        raise ValueError(f"{text[:80]!r} is out of range; {expected}")
+        limits = range_text(least, most, value)
+        raise ValueError(f"{text[:80]!r} is out of range; expected a whole number {limits}")
     if value != value.to_integral_value():
         raise ValueError(f"{text[:80]!r} is not a whole number; {expected}")
     return int(value)
 
 
-def range_text(least: int, most: int) -> str:
-    return f"of at least {least}" if most >= LARGEST else f"from {least} to {most}"
+def range_text(least: int, most: int, value: float | Decimal = 0) -> str:
+    """Return a range as text; the largest whole number is only named for a `value` beyond it."""
+    return f"of at least {least}" if most >= LARGEST and value <= most else f"from {least} to {most}"
 
 
 def format_count(value: float) -> str:

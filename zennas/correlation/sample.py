@@ -14,6 +14,7 @@ from PlainNet.cost import CostModel
 from SearchSpace import CellSpace, SearchSpace, SearchSpaceError
 from zennas.accuracy.tables import AccuracyTable, TableError
 from zennas.common.errors import WrongSettingError
+from zennas.common.numbers import counted
 from zennas.correlation.settings import CorrelateSettings
 
 
@@ -61,6 +62,9 @@ def draw(
     """
     accuracies = table.column(settings.dataset, settings.split, settings.epochs)
     order = [int(i) for i in np.flatnonzero(~np.isnan(accuracies))]
+    if len(order) < 2:
+        what = f"{settings.dataset} {settings.split} accuracy after {counted(settings.epochs, 'epoch')}"
+        raise TableError(f"{settings.table} has {counted(len(order), 'network')} with {what}, expected at least 2")
     if settings.sample > len(order):
         raise WrongSettingError(
             f"sample is {settings.sample:,}, expected from 2 to {len(order):,}, "

@@ -9,7 +9,8 @@ summed over the first tenth, and divided by the sum for the best possible order;
 gains are in use (Zhang et al., AceNAS, 2021, uses 2 to the power of accuracies; Tybl and Neumann, VKDNW, CVPR 2025,
 uses accuracies as they are), so only compare values of this one.
 
-Intervals are percentiles of the statistic over resamples of the architectures, drawn with replacement.
+Intervals are percentiles of the statistic over resamples of the architectures, drawn with replacement. An interval is
+widened if necessary to include the statistic of the sample: with many ties, nearly all resamples can lie to one side.
 """
 
 from __future__ import annotations
@@ -212,7 +213,7 @@ def _with_interval(value: float, found: Floats) -> Estimate | None:
     if np.isnan(value) or not len(found):
         return None
     low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(value, float(low), float(high))
+    return Estimate(value, min(float(low), value), max(float(high), value))
 
 
 def _blocks(rows: int, numbers: int) -> Iterator[slice]:

@@ -25,7 +25,7 @@ def confirm(
     Raises ProxyError if there are no candidates, or if none could be confirmed.
     """
     if not ranked:
-        raise ProxyError(f"no structure could be scored; see the errors with: zennas runs {store.folder}")
+        raise ProxyError(_nothing_kept(store, settings))
     top = ranked[: settings.top]
     if not is_confirmed(settings):
         return top
@@ -47,6 +47,14 @@ def confirm(
     confirmed.sort(key=lambda c: -known[c.id][CONFIRMED].value)
     store.put({CONFIRMED_FACT: [candidate.id for candidate in confirmed]})
     return confirmed
+
+
+def _nothing_kept(store: Store, settings: SearchSettings) -> str:
+    """Why there is no candidate to confirm."""
+    failures = store.failures()
+    if failures:
+        return f"no structure could be scored: {max(failures, key=lambda error: failures[error])}"
+    return f"the strategy {settings.strategy} kept no structure: nothing can be chosen"
 
 
 def report(store: Store, settings: SearchSettings, best: Candidate) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from latency.base import LatencyError
 from PlainNet import Options, parse
 from PlainNet.cost import CostModel
+from PlainNet.registry import UnknownNameError
 from SearchSpace import SPACES, SearchSpace, lasting_space, load_space
 from zennas.budget.meters import Device, completed_latency, devices, digests
 from zennas.common.errors import SettingsError
@@ -113,11 +114,12 @@ def _strategy(text: str) -> tuple[Strategy, str]:
         return STRATEGIES.get(text), STRATEGIES.spelling(text)
     file = Path(f"{path}.py" if name else path).resolve()
     if not file.is_file():
-        raise SettingsError(f"strategy {text}: there is no file {file}; known: {', '.join(STRATEGIES.names())}")
+        raise UnknownNameError(f"strategy {text}: there is no file {file}; known: {', '.join(STRATEGIES.names())}")
     made = STRATEGIES.load_file(file)
     wanted = name or (made[0] if len(made) == 1 else "")
     if wanted not in made:
-        raise SettingsError(f"{file} registers {', '.join(made) or 'no strategy'}: choose one with {file}:NAME")
+        asked = f" and not {name!r}" if name else ""
+        raise UnknownNameError(f"{file} registers {', '.join(made)}{asked}: choose one with {file}:NAME")
     return STRATEGIES.get(wanted), f"{file}:{wanted}"
 
 

@@ -32,6 +32,7 @@ from zennas.searching.executors.base import ExecutorSettings, Pending, Running, 
 from zennas.searching.finals import hold
 from zennas.searching.objectives.base import best_first
 from zennas.searching.preparing import Prepared, completed, fingerprints, prepare, refuse_changed
+from zennas.searching.proposals import Proposals
 from zennas.searching.result import FINISHED
 from zennas.searching.settings import SearchSettings
 from zennas.searching.strategies.base import Progress
@@ -84,7 +85,7 @@ def start(
     """
     settings = completed(settings)
     prepared = prepare(settings)
-    prepared.search.ask(1)  # raises if nothing fits; the candidate is pending now
+    Proposals(prepared.search, settings).next()  # raises if nothing fits; the candidate is pending now
     with _executor(settings, prepared, executor) as running:
         facts = {
             "settings": settings.to_json(),
@@ -177,16 +178,16 @@ def _write(path: Path, text: str) -> None:
 def _search(
     store: Store, settings: SearchSettings, prepared: Prepared, running: Running[Candidate, Outcome], watcher: Watcher
 ) -> None:
-    search, ahead = prepared.search, settings.ahead or 1
+    search, ahead, proposals = prepared.search, settings.ahead or 1, Proposals(prepared.search, settings)
     began = time.monotonic() - (store.get("seconds") or 0.0)
     saved = watched = time.monotonic()
     out: deque[tuple[Candidate, Pending[Outcome]]] = deque((c, running.submit(c)) for c in search.pending)
     while out or not search.done:
         while len(out) < ahead and not search.done:
-            asked = search.ask(1)
-            if not asked:
+            candidate = proposals.next()
+            if candidate is None:
                 break
-            out.append((asked[0], running.submit(asked[0])))
+            out.append((candidate, running.submit(candidate)))
         if out:
             finished = evaluated(*out.popleft())
             search.tell((finished,))

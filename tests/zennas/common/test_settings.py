@@ -36,6 +36,13 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """Settings with tables of which each needs a value."""
+
+    parts: tuple[Inner, ...] = ()
+
+
+@dataclass(frozen=True)
 class Outer:
     """One setting of each kind, and things that are none."""
 
@@ -180,6 +187,13 @@ def test_files_that_cannot_be(tmp_path: Path, text: str, message: str) -> None:
     assert str(found.value).startswith(f"{path}")
     assert message in str(found.value)
     assert "\n" not in str(found.value)
+
+
+def test_a_table_without_a_value_that_it_needs(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[[parts]]\nresolution = 3\n")
+    with pytest.raises(ConfigError, match=r"\[\[parts\]\] has no teacher, expected one in every such table"):
+        read_config(path, Whole)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -42,3 +42,10 @@ def test_a_table_of_structure_strings(tmp_path: Path) -> None:
     chosen = tiny(tmp_path / "t", space="XXBL", dataset="accuracy", sample=2)
     sample, structures, _ = draw(chosen, read(tmp_path / "t"), load_space("XXBL"))
     assert [str(structure) for structure in structures] == list(sample.notations)
+
+
+def test_a_table_without_two_accuracies_has_no_sample(tmp_path: Path) -> None:
+    path = tmp_path / "few.csv"
+    path.write_text(f"arch,cifar10_test_200\n{CELLS[0]},90\n{CELLS[1]},nan\n")
+    with pytest.raises(TableError, match=r"has 1 network with cifar10 test accuracy after .* expected at least 2"):
+        draw(tiny(path), read(path), load_space("nasbench201"))

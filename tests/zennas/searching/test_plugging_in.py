@@ -75,6 +75,8 @@ def test_a_strategy_whose_file_has_changed_is_refused(tmp_path: Path, climber: P
     [
         (["--strategy", "evolutoin"], "unknown search strategy 'evolutoin' (did you mean evolution?)"),
         (["--strategy", "nowhere.py"], "there is no file"),
+        (["--iterations", "1e25"], "'1e25' is out of range; expected a whole number from 1 to 9223372036854775807"),
+        (["--config", ""], "the name is empty, expected a file"),
         (["--strategy-option", "keep"], "expected NAME=VALUE"),
         (["--strategy-option", "population-siz=3"], "has no option 'population_siz': did you mean population_size?"),
         (["--strategy-option", "population_size=1"], "population_size is 1, expected at least 2"),
@@ -91,6 +93,76 @@ def test_what_cannot_be_is_told_in_a_line(run: Run, option: list[str], says: str
     assert (code in (1, 2), out) == (True, "")
     assert says in " ".join(err.replace("│", " ").split())
     assert not Path("mine").exists()
+
+
+BROKEN = """
+from dataclasses import dataclass, replace
+from zennas.searching.population import PopulationSearch
+from zennas.searching.strategies.base import Strategy, register
+
+@dataclass(frozen=True)
+class Options:
+    pass
+
+class Broken(PopulationSearch):
+    def __init__(self, problem, options):
+        super().__init__(problem)
+
+    def propose(self):
+        return self.space.sample(self.rng), None
+
+    def receive(self, candidate):
+        self.keep(candidate)
+
+    {method}
+
+register(Strategy("broken", "", "", Options, Broken))
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "says"),
+    [
+        ("def ask(self, n): return None", "ask(1) returned 'None', expected a list of candidates"),
+        ("def ask(self, n): return ['x']", "expected a list of candidates"),
+        ("def ask(self, n): return 2 * super().ask(n)", "ask(1) returned 2 candidates, expected at most 1"),
+        ("def ask(self, n): return []", "it proposes nothing and is not done, after 0 of 20"),
+        (
+            "def ask(self, n): return [c._replace(cost=replace(c.cost, params=10**6)) for c in super().ask(n)]",
+            "it proposed a network with params 1,000,000, over the budget of params ≤ 60k, layers ≤ 10",
+        ),
+        ("def receive(self, candidate): self.reject(candidate)", "kept no structure"),
+    ],
+)
+def test_a_strategy_that_breaks_its_contract_is_named(tmp_path: Path, method: str, says: str) -> None:
+    file = tmp_path / "broken.py"
+    file.write_text(BROKEN.replace("{method}", method))
+    code, err = refused_apart("--strategy", file, "--iterations", 20, "--save-dir", tmp_path / "run")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "broken.py:broken" in err
+    assert says in err
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "says", "expected"),
+    [
+        ("raise SystemExit(0)", "", "cannot be loaded: SystemExit: 0", 1),
+        (BROKEN.replace("{method}", ""), ":other", "registers broken and not 'other': choose one with", 2),
+    ],
+)
+def test_a_file_without_the_strategy_is_refused(tmp_path: Path, text: str, name: str, says: str, expected: int) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(text)
+    code, err = refused_apart("--strategy", f"{file}{name}", "--save-dir", tmp_path / "run")
+    assert (code, err.count("\n")) == (expected, 1)
+    assert says in err
+
+
+def refused_apart(*arguments: object) -> tuple[int, str]:
+    """The exit code and the message of `zennas search` in a process of its own."""
+    command = [sys.executable, "-m", "zennas", "search", *SMALL, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stderr
 
 
 def test_another_strategy_by_name(run: Run) -> None:
@@ -133,3 +205,12 @@ def test_ranks_in_a_population_are_searched_for_whatever_the_number_of_workers(t
     assert found[0] == found[1]
     assert found[0]["counts"]["rejected"].get("score", 0) + found[0]["counts"]["members"] > 4
     assert "az_nas" in found[0]["scores"]
+
+
+def test_why_nothing_could_be_scored_is_told_and_kept(run: Run) -> None:
+    options = ["--initial", "SuperConvK3BNRELU(3,8,1,1)", "--max-layers", "1", "--proxy", "az_expressivity"]
+    code, _, err = run("search", *options, "--iterations", "1", "--resolution", "8", "--save-dir", "mine")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "no structure could be scored: proxy az_expressivity fails: " in err
+    _, out, _ = run("runs", "mine")
+    assert "proxy az_expressivity fails" in " ".join(out.split())

@@ -15,7 +15,7 @@ from latency.base import UnavailableError
 from latency.measuring.conditions import cores
 from PlainNet.registry import Registry
 from zennas.common.errors import WrongSettingError, ZennasError
-from zennas.common.limits import check_whole
+from zennas.common.limits import check_kind, check_whole
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -96,6 +96,9 @@ class ExecutorSettings:
     address: str | None = None
 
     def __post_init__(self) -> None:
+        for name, value in (("executor", self.executor), ("address", self.address)):
+            if value is not None:
+                check_kind(name, value, str, WrongSettingError)
         if self.workers is not None:
             check_whole("workers", self.workers, WrongSettingError, most=1024)
         if self.executor == "serial" and (self.workers or 1) > 1:

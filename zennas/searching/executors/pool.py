@@ -7,12 +7,14 @@ fails.
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import Any, Generic
 
 from zennas.searching.executors.base import EXECUTORS, Answer, Running, Task, Work, WorkerDiedError
@@ -24,12 +26,21 @@ _carry_out: Callable[[Any], Any] | None = None
 def _begin(work: Work[Any, Any]) -> None:
     """The first function that a worker runs."""
     global _carry_out
+    Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C also reaches workers; the main process ends them
     if work.torch:
         import torch
 
         torch.set_num_threads(1)
     _carry_out = work.prepare()
+
+
+def _end_with_parent() -> None:
+    """End this worker when the main process has ended, also by SIGKILL, after which nobody else would end it."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _answer(task: Any) -> Any:
