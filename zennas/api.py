@@ -127,8 +127,9 @@ def continue_search(
 
     Raises what `zennas.searching.runner.resume` raises.
     """
-    resume(Path(folder), watcher, executor=ExecutorSettings(executor, workers, address))
-    return read_result(Path(folder))
+    run = _run(folder)
+    resume(run, watcher, executor=ExecutorSettings(executor, workers, address))
+    return read_result(run)
 
 
 def train(
@@ -316,8 +317,9 @@ def continue_correlate(
     from zennas.correlation import runner
     from zennas.correlation.result import read_result
 
-    runner.resume(Path(folder), ExecutorSettings(executor, workers, address), watcher or runner.NoWatcher())
-    return read_result(Path(folder))
+    run = _run(folder)
+    runner.resume(run, ExecutorSettings(executor, workers, address), watcher or runner.NoWatcher())
+    return read_result(run)
 
 
 def new_folder(label: str, parent: Path = RUNS) -> Path:
@@ -330,9 +332,21 @@ def new_folder(label: str, parent: Path = RUNS) -> Path:
 
 
 def _folder(save_dir: str | Path | None) -> Path | None:
-    if save_dir == "":
-        raise WrongSettingError("save_dir is empty, expected a folder, or None for a new one in runs/")
-    return None if save_dir is None else Path(save_dir)
+    if save_dir is None:
+        return None
+    if not isinstance(save_dir, (str, os.PathLike)):
+        raise WrongSettingError(f"the folder is {save_dir!r}, expected a path, or None for a new one in runs/")
+    if str(save_dir) == "":
+        raise WrongSettingError("the folder is empty, expected a path, or None for a new one in runs/")
+    return Path(save_dir)
+
+
+def _run(folder: str | Path) -> Path:
+    """The folder of an existing run. Raises WrongSettingError if it is no path."""
+    found = _folder(folder)
+    if found is None:
+        raise WrongSettingError("the folder is None, expected that of a run")
+    return found
 
 
 def _count(name: str, value: float | str | None) -> int | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zennas.common.errors import WrongSettingError
-from zennas.common.limits import MAX_RESOLUTION
+from zennas.common.limits import MAX_BATCH, MAX_RESOLUTION
 from zennas.common.settings import check, setting
 from zennas.common.shared_settings import data_folder_setting, device_setting, skip_corrupt_setting
 
@@ -32,7 +32,7 @@ class EvaluationSettings:
         shown="the data set of the model",
     )
     data_folder: Path | None = data_folder_setting()
-    batch_size: int = setting(256, "Images per batch; affects only time and memory.", least=1)
+    batch_size: int = setting(256, "Images per batch; affects only time and memory.", least=1, most=MAX_BATCH)
     precision: str = setting(
         "fp32",
         "Precision of weights and images (mixed keeps weights in fp32 and computes in fp16 where that is safe).",

@@ -11,7 +11,7 @@ import typer
 from zennas.cli import options as opt
 from zennas.cli.derived import Chosen, derived
 from zennas.common.errors import WrongSettingError
-from zennas.common.limits import MAX_RESOLUTION
+from zennas.common.limits import MAX_BATCH, MAX_RESOLUTION
 from zennas.common.settings import check, setting
 from zennas.common.shared_settings import device_setting
 from ZeroShotProxy.base import ScoreSettings
@@ -36,7 +36,9 @@ class ScoreFlags:
         None, "Number of classes.", least=1, shown=f"the network's own, else {ScoreSettings.num_classes}"
     )
     use_se: bool | None = setting(None, "Squeeze and excitation (SE) in the super-blocks.", shown="the network's own")
-    batch_size: int = setting(ScoreSettings.batch_size, "Batch size, for proxies that run networks.", least=2)
+    batch_size: int = setting(
+        ScoreSettings.batch_size, "Batch size, for proxies that run networks.", least=2, most=MAX_BATCH
+    )
     repeats: int = setting(ScoreSettings.repeats, "Repetitions of a random score.", least=1)
     gamma: float = setting(ScoreSettings.gamma, "Size of the perturbation of the Zen-score.", least=1e-6, most=0.99)
     seed: int = setting(ScoreSettings.seed, "Seed of all randomness.", least=0)

@@ -6,6 +6,8 @@ import math
 
 from zennas.common.numbers import LARGEST, range_text
 
+MAX_BATCH = 1_000_000
+"""Images of the largest batch; no machine has room for more."""
 MAX_RESOLUTION = 2048
 """Side of the largest input image in pixels; beyond it, activations take gigabytes."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zennas.common.errors import WrongSettingError, ZennasError
-from zennas.common.limits import MAX_RESOLUTION
+from zennas.common.limits import MAX_BATCH, MAX_RESOLUTION
 from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import restored, to_json
 from zennas.common.shared_settings import device_setting
@@ -56,7 +56,7 @@ class CorrelateSettings:
     )
     resolution: int = setting(32, "Side of the square input image.", least=1, most=MAX_RESOLUTION, unit="pixels")
     num_classes: int | None = setting(None, "Number of classes.", least=1, shown="that of --dataset")
-    batch_size: int = setting(64, "Batch size, for proxies that run networks.", least=2)
+    batch_size: int = setting(64, "Batch size, for proxies that run networks.", least=2, most=MAX_BATCH)
     resamples: int = setting(1000, "Number of bootstrap resamples for the intervals.", least=2)
     device: str = device_setting()
     precision: str = setting(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zennas.common.errors import SettingsError
+from zennas.common.errors import SettingsError, ZennasError
 from zennas.runs.candidate import Candidate
 from zennas.searching.settings import SearchSettings
 from zennas.searching.strategies.base import Search
@@ -23,7 +23,12 @@ class Proposals:
 
         Raises SettingsError, naming the strategy, if it breaks the contract of `Search.ask`, or never goes on.
         """
-        asked = self._search.ask(1)
+        try:
+            asked = self._search.ask(1)
+        except ZennasError:
+            raise
+        except Exception as error:  # foreign code may raise anything
+            raise self._raised("ask", error) from error
         if not isinstance(asked, list) or not all(isinstance(one, Candidate) for one in asked):
             raise self._broken(f"ask(1) returned {str(asked)[:80]!r}, expected a list of candidates")
         if not asked:
@@ -41,6 +46,18 @@ class Proposals:
             if latency is None or not latency.ms <= limit.ms:
                 raise self._broken(f"it proposed a network that is not known to have {limit}")
         return candidate
+
+    def receive(self, candidate: Candidate) -> None:
+        """Tell the search the result of a candidate. Raises SettingsError, naming the strategy, if it fails."""
+        try:
+            self._search.tell((candidate,))
+        except ZennasError:
+            raise
+        except Exception as error:
+            raise self._raised("tell", error) from error
+
+    def _raised(self, method: str, error: Exception) -> SettingsError:
+        return self._broken(f"{method} raised {type(error).__name__}: {' '.join(str(error).split())[:200]}")
 
     def _note_idle(self) -> None:
         tried = self._search.progress().tried

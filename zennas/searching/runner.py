@@ -190,7 +190,7 @@ def _search(
             out.append((candidate, running.submit(candidate)))
         if out:
             finished = evaluated(*out.popleft())
-            search.tell((finished,))
+            proposals.receive(finished)
             if finished.error is not None:
                 _refuse_hopeless(search.progress(), finished.error)
         now = time.monotonic()

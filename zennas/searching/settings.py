@@ -8,7 +8,7 @@ from typing import Any
 
 from zennas.budget.budgets import Budget
 from zennas.common.errors import WrongSettingError
-from zennas.common.limits import MAX_RESOLUTION
+from zennas.common.limits import MAX_BATCH, MAX_RESOLUTION
 from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import restored, to_json
 from zennas.common.shared_settings import device_setting
@@ -72,7 +72,7 @@ class SearchSettings:
         shown="1; 16 if networks are run",
     )
     seed: int = setting(0, "Seed of all randomness.", least=0, panel=SEARCH)
-    batch_size: int = setting(16, "Batch size, for proxies that run networks.", least=2, panel=SCORES)
+    batch_size: int = setting(16, "Batch size, for proxies that run networks.", least=2, most=MAX_BATCH, panel=SCORES)
     repeats: int = setting(8, "Repetitions when the best are confirmed.", least=1, panel=SCORES)
     top: int = setting(
         8,

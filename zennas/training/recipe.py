@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from zennas.common.errors import WrongSettingError, ZennasError
-from zennas.common.limits import MAX_RESOLUTION, check_whole
+from zennas.common.limits import MAX_BATCH, MAX_RESOLUTION, check_whole
 from zennas.common.settings import Setting, check, setting
 
 _LEARNING, _IMAGES, _TEACHER, _MACHINE = "Learning", "Images", "Teacher", "Machine and files"
@@ -31,7 +31,7 @@ class Recipe:
     """
 
     epochs: int = setting(10, "Passes over the training images.", least=1, panel=_LEARNING)
-    batch_size: int = setting(64, "Images per step, over all processes.", least=2, panel=_LEARNING)
+    batch_size: int = setting(64, "Images per step, over all processes.", least=2, most=MAX_BATCH, panel=_LEARNING)
     optimizer: str = setting(
         "sgd",
         "Optimiser that updates the weights.",
@@ -39,9 +39,9 @@ class Recipe:
         panel=_LEARNING,
     )
     lr: float = setting(
-        0.2, "Peak learning rate per 256 images; it is scaled with the batch size.", least=0, panel=_LEARNING
+        0.2, "Peak learning rate per 256 images; it is scaled with the batch size.", least=0, most=1e6, panel=_LEARNING
     )
-    final_lr: float = setting(0.0, "Learning rate per 256 images at the end.", least=0, panel=_LEARNING)
+    final_lr: float = setting(0.0, "Learning rate per 256 images at the end.", least=0, most=1e6, panel=_LEARNING)
     schedule: str = setting(
         "cosine", "How the learning rate falls.", choices=("cosine", "linear", "step"), panel=_LEARNING
     )

@@ -132,6 +132,8 @@ register(Strategy("broken", "", "", Options, Broken))
             "it proposed a network with params 1,000,000, over the budget of params ≤ 60k, layers ≤ 10",
         ),
         ("def receive(self, candidate): self.reject(candidate)", "kept no structure"),
+        ("def ask(self, n): raise KeyError('boom')", "is broken: ask raised KeyError: 'boom'"),
+        ("def receive(self, candidate): 1 / 0", "is broken: tell raised ZeroDivisionError: division by zero"),
     ],
 )
 def test_a_strategy_that_breaks_its_contract_is_named(tmp_path: Path, method: str, says: str) -> None:
