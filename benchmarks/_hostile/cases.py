@@ -85,7 +85,13 @@ def mangled(content: bytes, rng: Random) -> bytes:
     """Return bytes that are cut, doubled, overwritten or mixed with others."""
     i, j = sorted(rng.randrange(len(content) + 1) for _ in range(2))
     noise = rng.randbytes(rng.randint(1, 40))
-    return rng.choice(
-        [content[:i], content[i:], content[:i] + content[j:], content[:j] + content[i:], content[:i] + noise + content[j:],
-         noise + content, content + noise, noise, b"", content[:i] + bytes(j - i) + content[j:]]
-    )  # fmt: skip
+    ways = (
+        *(content[:i], content[i:], content[:i] + content[j:], content[:j] + content[i:], noise, b""),
+        *(
+            noise + content,
+            content + noise,
+            content[:i] + noise + content[j:],
+            content[:i] + bytes(j - i) + content[j:],
+        ),
+    )
+    return rng.choice(ways)
