@@ -24,7 +24,7 @@ from zennas.training.held import held
 from zennas.training.initialise import initialise
 from zennas.training.job import NETWORK, RunOptions, TrainingJob, completed, settings_of
 from zennas.training.logs import watched
-from zennas.training.loop import NoWatcher, Watcher, train_epochs
+from zennas.training.loop import NoWatcher, Watcher, tested_by, train_epochs
 from zennas.training.objectives.base import OBJECTIVES, Objective
 from zennas.training.outcome import (
     HISTORY_FILE,
@@ -103,9 +103,11 @@ def _train(
                 raise
             what = " ".join(str(error).split())[:200]
             raise TrainingError(f"torch.compile failed on the network: {what}; leave out --compile") from error
-        result = result_of(folder, state)
+        network = state.objective.network
+        plain = None if state.average is None else tested_by(state, network, evaluation, group)
+        result = result_of(folder, state, plain)
         if group.leads:
-            write_outcome(result, state, card_of(kept, train, test, shown, state, group))
+            write_outcome(result, state, card_of(kept, train, test, shown, result, group))
         group.wait()
     return result
 

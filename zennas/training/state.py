@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn, optim
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from PlainNet.checkpoint import CheckpointError, read_tensors, tensor_bytes
 from PlainNet.files import write_bytes
 from zennas.common.settings_text import differences
+from zennas.training.average import average_of
 from zennas.training.distributed import Group
 from zennas.training.objectives.base import Objective
 from zennas.training.optimisers import optimiser
@@ -66,9 +67,7 @@ class State:
 
 
 def new_state(objective: Objective, recipe: Recipe, group: Group) -> State:
-    average = None
-    if recipe.ema:
-        average = AveragedModel(objective.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
+    average = average_of(objective.network, recipe.ema) if recipe.ema else None
     scaler = torch.amp.GradScaler(group.device.type, enabled=recipe.precision == "fp16")
     sums = torch.zeros(3, dtype=torch.float64, device=group.device)
     return State(objective, optimiser(objective, recipe), scaler, average, sums)
