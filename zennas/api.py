@@ -20,7 +20,7 @@ from zennas.searching.executors.base import ExecutorSettings
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import NoWatcher, Watcher, resume, start
 from zennas.searching.settings import SearchSettings
-from zennas.training.job import RunOptions, TrainingJob
+from zennas.training.job import RunOptions, TrainingJob, which_dataset
 from zennas.training.recipe import Distillation, Recipe
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def continue_search(
 def train(
     target: str | Path,
     *,
-    dataset: str = TrainingJob.dataset,
+    dataset: str | None = None,
     save_dir: str | Path | None = None,
     distillation: Distillation | None = None,
     watcher: TrainWatcher | None = None,
@@ -144,19 +144,22 @@ def train(
 
     target: a structure string, a file that contains one, the folder of a run (its best structure), or a model name from
         the zoo.
-    dataset: a name, a folder of images, or an .npz file of JPEGs.
+    dataset: a name, a folder of images, or an .npz file of JPEGs; it must be given.
     save_dir: folder for the result; None for the folder of the run, or a new one in `runs/`.
     distillation: settings of the teacher; None to train with labels only.
     watcher: follows the progress.
     settings: fields of `training.recipe.Recipe`, `training.job.TrainingJob` and `training.job.RunOptions`; None means
         the default.
 
-    Raises TypeError for an unknown setting, and what `training.runner.train_structure` raises.
+    Raises TypeError for an unknown setting, WrongSettingError without a data set, and what
+    `training.runner.train_structure` raises.
     """
     from zennas.named.structures import resolve
     from zennas.training.loop import NoWatcher as Silent
     from zennas.training.runner import train_structure
 
+    if dataset is None:
+        raise WrongSettingError(which_dataset())
     found = resolve(str(target))
     given = {name: value for name, value in settings.items() if value is not None}
     recipe, options = Recipe(**_fields_of(Recipe, given)), RunOptions(**_fields_of(RunOptions, given))

@@ -11,7 +11,7 @@ import typer
 from zennas.cli import options as opt
 from zennas.cli.derived import Chosen, derived
 from zennas.common.settings import from_values
-from zennas.training.job import NETWORK, RunOptions, TrainingJob
+from zennas.training.job import NETWORK, RunOptions, TrainingJob, which_dataset
 from zennas.training.recipe import Distillation, Recipe
 
 _MACHINE = "Machine and files"
@@ -72,13 +72,15 @@ def train(
     said = values.pop("recipe", {})
     recipe = from_values(Recipe, said)
     device_asked = values.pop("device", RunOptions.device)
-    values["dataset"] = dataset = values.get("dataset", TrainingJob.dataset)
     named = values.pop(NETWORK, None)
     target = network or named
     if target is None:
         raise typer.BadParameter(
             "which network? expected a structure, a file that contains one, a run or a name", param_hint="NETWORK"
         )
+    dataset = values.get("dataset")
+    if dataset is None:
+        raise typer.BadParameter(which_dataset(), param_hint="--dataset")
     if keep_best:
         values["keep_best"] = "best.pt"
     leads = ranks()[0] == 0

@@ -8,9 +8,10 @@ from typing import Any
 
 from PlainNet import Structure
 from zennas.common.limits import MAX_RESOLUTION
-from zennas.common.settings import check, setting
+from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import to_json
 from zennas.common.shared_settings import data_folder_setting, device_setting, skip_corrupt_setting
+from zennas.data.registry import names_to_open
 from zennas.training.recipe import Distillation, Recipe, RecipeError
 
 _IMAGES, _MACHINE = "Images", "Machine and files"
@@ -27,10 +28,11 @@ class TrainingJob:
     """
 
     structure: Structure
-    dataset: str = setting(
-        "digits",
-        "digits (bundled), cifar10, cifar100, imagenet, a folder with train/ and val/, or an .npz of JPEG files.",
-        panel=_IMAGES,
+    dataset: str = field(
+        metadata=Setting(
+            "digits (bundled), cifar10, cifar100, imagenet, a folder with train/ and val/, or an .npz of JPEG files.",
+            panel=_IMAGES,
+        ).metadata
     )
     recipe: Recipe = field(default_factory=Recipe)
     distillation: Distillation | None = None
@@ -106,6 +108,12 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         check(self, RecipeError, flags=True)
+
+
+def which_dataset() -> str:
+    """Return the question for the data set of a training, with the choices, in one line."""
+    names = ", ".join(names_to_open())
+    return f"which data set? expected {names}, a folder with train/ and val/, or an .npz of JPEG files"
 
 
 def settings_of(job: TrainingJob) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class TrainResult:
 
     @property
     def remark(self) -> str | None:
-        """A sentence if the average and the plain weights differ by more than a point, and where the better ones are."""
+        """A sentence if average and plain weights differ by more than a point, and where the better ones are."""
         found = remark(self.top1, self.plain_top1)
         kept = self.folder / PLAIN_FILE
         return f"{found}; those are in {kept}" if found is not None and kept.is_file() else found
@@ -99,7 +99,7 @@ def finished(folder: Path, job: TrainingJob) -> TrainResult:
 
 
 def result_of(folder: Path, state: State, plain: Accuracy | None) -> TrainResult:
-    """Return the result of a finished training. plain: accuracy of the weights without their average, if there is one."""
+    """Return the result of a finished training. plain: accuracy of the plain weights, if there is an average."""
     last = state.history[-1]
     return TrainResult(
         folder,

@@ -51,7 +51,7 @@ def is_still(teacher: Teacher) -> bool:
 
 def test_the_folder_of_a_training(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
-    zennas.train(SMALL, epochs=1, batch_size=256, resolution=8, save_dir=folder, device="cpu")
+    zennas.train(SMALL, dataset="digits", epochs=1, batch_size=256, resolution=8, save_dir=folder, device="cpu")
     teacher = teacher_of(str(folder))
     assert (teacher.shown.resolution, teacher.num_classes, teacher.name) == (8, 10, str(folder))
     assert is_still(teacher)
