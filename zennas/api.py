@@ -208,7 +208,7 @@ def evaluate(
     """Measure the accuracy of a trained model on the test images of a data set, and return the result.
 
     model: the folder of a training or of a search that contains one training, or a model name from the zoo.
-    checkpoint: a file with other weights.
+    checkpoint: a file with other weights; FILE#NAME for one of several state dicts in it.
     progress: called now and then with the images done, their total, and top-1 so far in percent.
     settings: fields of `accuracy.settings.EvaluationSettings`: dataset (a name or path; None for that of the model),
         data_folder, batch_size, precision, device, workers, skip_corrupt, resolution.

@@ -11,7 +11,6 @@ from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import to_json
 from zennas.common.shared_settings import data_folder_setting, device_setting, skip_corrupt_setting
-from zennas.data.registry import names_to_open
 from zennas.training.recipe import Distillation, Recipe, RecipeError
 
 _IMAGES, _MACHINE = "Images", "Machine and files"
@@ -57,7 +56,11 @@ class TrainingJob:
     use_se: bool = setting(False, "Squeeze and excitation (SE) in the super-blocks.", shown="the network's own")
     data_folder: Path | None = data_folder_setting(_IMAGES)
     weights: Path | None = setting(
-        None, "Start from the weights in this file.", existing=True, panel="Learning", shown="drawn by --init"
+        None,
+        "Start from the weights in this file; FILE#NAME for one of several in it.",
+        existing=True,
+        panel="Learning",
+        shown="drawn by --init",
     )
     objective: str | None = setting(
         None,
@@ -112,6 +115,8 @@ class RunOptions:
 
 def which_dataset() -> str:
     """Return the question for the data set of a training, with the choices, in one line."""
+    from zennas.data.registry import names_to_open  # imports numpy
+
     names = ", ".join(names_to_open())
     return f"which data set? expected {names}, a folder with train/ and val/, or an .npz of JPEG files"
 

@@ -135,7 +135,11 @@ class Distillation:
         ).metadata
     )
     checkpoint: str | None = setting(
-        None, "File with the teacher's weights.", flag="--teacher-weights", existing=True, panel=_TEACHER
+        None,
+        "File with the teacher's weights; FILE#NAME for one of several in it.",
+        flag="--teacher-weights",
+        existing=True,
+        panel=_TEACHER,
     )
     resolution: int | None = setting(
         None,

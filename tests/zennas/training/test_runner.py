@@ -266,6 +266,17 @@ def test_a_training_begins_with_weights(tmp_path: Path) -> None:
     assert torch.equal(weights(tmp_path / "a")["fc_linear.weight"], weights(tmp_path / "b")["fc_linear.weight"])
 
 
+def test_the_command_begins_with_one_of_several_weights(tmp_path: Path) -> None:
+    first, second = ({**build(parse(TINY), num_classes=10).state_dict()} for _ in range(2))
+    torch.save({"state_dict": first, "state_dict_ema": second}, tmp_path / "both.pt")
+    given = ["train", TINY, "--dataset", "digits", "--resolution", "8", "--epochs", "1", "--lr", "0", "--device", "cpu"]
+    file, folder = f"{tmp_path / 'both.pt'}#state_dict_ema", tmp_path / "out"
+    found = CliRunner().invoke(app, [*given, "--weights", file, "--save-dir", str(folder)])
+    assert found.exit_code == 0, found.output
+    assert torch.equal(weights(folder)["fc_linear.weight"], second["fc_linear.weight"])
+    assert CliRunner().invoke(app, [*given, "--weights", f"{tmp_path}/none.pt#ema"]).exit_code == 2
+
+
 def test_batch_norm_s_settings_are_the_recipe_s(tmp_path: Path) -> None:
     train_structure(job(replace(QUICK, epochs=1, bn_eps=0.1, bn_momentum=0.5)), tmp_path, CPU)
     norms = [m for m in trained_model(str(tmp_path)).network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
