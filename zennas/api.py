@@ -15,12 +15,13 @@ from zennas.budget.sources import latency_limits
 from zennas.common.errors import WrongSettingError
 from zennas.common.numbers import parse_count
 from zennas.common.progress import unwatched
+from zennas.common.settings import from_values
 from zennas.runs.store import FILE
 from zennas.searching.executors.base import ExecutorSettings
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import NoWatcher, Watcher, resume, start
 from zennas.searching.settings import SearchSettings
-from zennas.training.job import RunOptions, TrainingJob, which_dataset
+from zennas.training.job import NETWORK, RunOptions, TrainingJob, which_dataset
 from zennas.training.recipe import Distillation, Recipe
 
 if TYPE_CHECKING:
@@ -170,6 +171,25 @@ def train(
     known = {name: value for name, value in own.items() if value is not None}
     job = TrainingJob(found.structure, dataset, recipe, distillation, **{**known, **given})
     return train_structure(job, _training_folder(found.run, dataset, save_dir), options, watcher or Silent())
+
+
+def continue_training(folder: str | Path, *, watcher: TrainWatcher | None = None, **changed: Any) -> TrainResult:
+    """Continue a training that was interrupted, and return its result; a finished training is only read.
+
+    folder: that of the training, or one that contains one training.
+    changed: fields of `training.job.RunOptions` that may differ from those of the first part, such as device and
+        workers, and `epochs`: more epochs, if the learning rate of the first ones does not depend on their number.
+
+    Raises TrainingError if there is no training or it cannot be extended, and what `train` raises.
+    """
+    from zennas.training.continuing import folder_to_continue, stored_settings
+
+    place = folder_to_continue(Path(folder))
+    values = {**stored_settings(place), "resume": "auto"}
+    target, recipe = values.pop(NETWORK), values.pop("recipe", {})
+    taught = values.pop("distillation", None)
+    distillation = None if taught is None else from_values(Distillation, taught)
+    return train(target, save_dir=place, distillation=distillation, watcher=watcher, **{**values, **recipe, **changed})
 
 
 def _fields_of(kind: Any, settings: dict[str, Any]) -> dict[str, Any]:

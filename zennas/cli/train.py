@@ -11,6 +11,7 @@ import typer
 from zennas.cli import options as opt
 from zennas.cli.derived import Chosen, derived
 from zennas.common.settings import from_values
+from zennas.training.continuing import folder_to_continue, merged, stored_settings
 from zennas.training.job import NETWORK, RunOptions, TrainingJob, which_dataset
 from zennas.training.recipe import Distillation, Recipe
 
@@ -58,6 +59,8 @@ def train(
 
     Example: zennas train runs/mine --dataset digits --epochs 10
 
+    Example: zennas train --resume runs/mine/train-digits
+
     Example: zennas train --config runs/mine/train-digits/settings.toml --seed 1 --save-dir runs/again
     """
     from zennas.api import train as run_training
@@ -66,6 +69,9 @@ def train(
     from zennas.cli.render import print_json, print_training
     from zennas.training.distributed import ranks
 
+    continued = _continued(context, chosen)
+    if continued is not None:
+        chosen, save_dir = continued
     values = dict(chosen.values)
     distillation = _distillation(context, chosen)
     values.pop("distillation", None)
@@ -105,6 +111,21 @@ def train(
         print_json(result.to_json())
     else:
         print_training(result)
+
+
+def _continued(context: typer.Context, chosen: Chosen) -> tuple[Chosen, Path] | None:
+    """The settings of the training in the folder that --resume names, changed by the flags, and the folder; else None.
+
+    Raises BadParameter for flags that this folder decides, TrainingError and ConfigError if it cannot be continued.
+    """
+    named = chosen.values.get("resume")
+    if named in (None, "auto", "never") or not Path(named).is_dir():
+        return None
+    opt.refuse(
+        context, ["network", "save_dir", "config"], "--resume", "the training keeps its network, folder and settings"
+    )
+    folder = folder_to_continue(Path(named))
+    return Chosen(merged(stored_settings(folder), {**chosen.values, "resume": "auto"}), chosen.flags), folder
 
 
 def _distillation(context: typer.Context, chosen: Chosen) -> Distillation | None:

@@ -94,7 +94,8 @@ class RunOptions:
     skip_corrupt: bool = skip_corrupt_setting(_IMAGES)
     resume: str = setting(
         "never",
-        "never; auto, to resume from the folder's checkpoint if there is one; or a checkpoint file.",
+        "The folder of a training, to continue it without any other option; auto, to resume from the checkpoint in "
+        "--save-dir if there is one; a checkpoint file; or never.",
         stored=False,
         panel=_MACHINE,
     )

@@ -67,7 +67,7 @@ def train_epochs(
         state.sums.zero_()
         state.seconds += time.monotonic() - began
         speed = images * (feed.steps - first) / feed.steps / max(seconds, 1e-9)
-        lr = lr_at(recipe, (state.step - 0.5) / feed.steps / recipe.epochs)
+        lr = lr_at(recipe, (state.step - 0.5) / feed.steps)
         state.history.append(
             Epoch(epoch + 1, lr, loss / images, 100 * right / images, tested.top1, tested.top5, seconds, speed)
         )
@@ -90,7 +90,7 @@ def _train_epoch(
     looked = group.summed(state.sums).tolist()
     for given in batches:
         state.skipped.update(given.skipped)
-        lr = lr_at(recipe, (state.step + 0.5) / steps / recipe.epochs)
+        lr = lr_at(recipe, (state.step + 0.5) / steps)
         for parameters in state.optimizer.param_groups:
             parameters["lr"] = lr
         _one_step(state, runner, given, recipe, group)

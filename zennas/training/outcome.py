@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from zennas.common.settings_text import to_json
 from zennas.data import ImageSet
 from zennas.named.card import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
 from zennas.training.average import POINT, remark
+from zennas.training.extending import check_extension, epochs_before, with_epochs
 from zennas.training.job import TrainingJob, settings_of
 from zennas.training.recipe import TrainingError
 from zennas.training.state import Epoch, State, first_differences
@@ -98,6 +98,25 @@ def finished(folder: Path, job: TrainingJob) -> TrainResult:
     return TrainResult(folder, card["top1"], card["top5"], card["seconds"], history, card["skipped"], *plain)
 
 
+def extends(folder: Path, job: TrainingJob) -> bool:
+    """Return whether `job` is the finished training in `folder` with more epochs, and its checkpoint was kept.
+
+    Raises TrainingError if only the number of epochs differs, but the training cannot be extended, and CardError if its
+    card cannot be read.
+    """
+    card, wanted = read_card(folder), settings_of(job)
+    before = epochs_before(card, job.recipe)
+    if before is None or {name: card.get(name) for name in wanted} != with_epochs(wanted, before):
+        return False
+    check_extension(folder, job.recipe, before)
+    if not (folder / CHECKPOINT_FILE).is_file():
+        raise TrainingError(
+            f"the training in {folder} cannot be extended, because its {CHECKPOINT_FILE} is missing: start a new one "
+            f"with --epochs {job.recipe.epochs} in another folder"
+        )
+    return True
+
+
 def result_of(folder: Path, state: State, plain: Accuracy | None) -> TrainResult:
     """Return the result of a finished training. plain: accuracy of the plain weights, if there is an average."""
     last = state.history[-1]
@@ -113,7 +132,8 @@ def result_of(folder: Path, state: State, plain: Accuracy | None) -> TrainResult
     )
 
 
-def write_outcome(result: TrainResult, state: State, card: dict[str, Any]) -> None:
+def write_outcome(result: TrainResult, state: State, card: dict[str, Any], extensible: bool) -> None:
+    """Write the files of a finished training. extensible: whether its checkpoint is kept, so that it can go on."""
     folder = result.folder
     save_or_tell(lambda: write_text(folder / HISTORY_FILE, history_text(list(result.history))), folder)
     if result.plain_top1 is not None and result.plain_top1 > result.top1 + POINT:
@@ -122,8 +142,8 @@ def write_outcome(result: TrainResult, state: State, card: dict[str, Any]) -> No
         (folder / PLAIN_FILE).unlink(missing_ok=True)
     save_or_tell(lambda: write_text(folder / CARD_FILE, json.dumps(card, indent=2) + "\n"), folder)
     save_or_tell(lambda: save_weights(state.result, folder / WEIGHTS_FILE), folder)
-    with suppress(FileNotFoundError):
-        (folder / CHECKPOINT_FILE).unlink()
+    if not extensible:
+        (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
 
 
 def card_of(

@@ -17,6 +17,7 @@ from PlainNet.files import write_bytes
 from zennas.common.settings_text import differences
 from zennas.training.average import average_of
 from zennas.training.distributed import Group
+from zennas.training.extending import check_extension, epochs_before, with_epochs
 from zennas.training.objectives.base import Objective
 from zennas.training.optimisers import optimiser
 from zennas.training.recipe import Recipe, TrainingError
@@ -96,13 +97,18 @@ def save(state: State, identity: Mapping[str, Any], path: Path) -> None:
     write_bytes(path, tensor_bytes(content))
 
 
-def restore(state: State, identity: Mapping[str, Any], path: Path) -> None:
+def restore(state: State, identity: Mapping[str, Any], path: Path, recipe: Recipe) -> None:
     """Load the file into `state`, which must be new. No code in the file is run.
+
+    recipe: that of the training; it may have more epochs than that of the file, if `extending.is_open`.
 
     Raises TrainingError if the file cannot be read or belongs to another training.
     """
     found = _read(path)
-    if found["identity"] != dict(identity):
+    before = epochs_before(found["identity"], recipe)
+    if before is not None and with_epochs(found["identity"], recipe.epochs) == dict(identity):
+        check_extension(path.parent, recipe, before)
+    elif found["identity"] != dict(identity):
         raise TrainingError(f"{path} belongs to a training with {first_differences(found['identity'], identity)}")
     try:
         state.objective.load_state_dict(found["objective"])
@@ -125,7 +131,7 @@ def _read(path: Path) -> dict[str, Any]:
         found = read_tensors(path)
     except CheckpointError as error:
         raise TrainingError(f"{error}; delete it to start again") from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT or "identity" not in found:
+    if not isinstance(found, dict) or found.get("format") != FORMAT or not isinstance(found.get("identity"), dict):
         raise TrainingError(f"{path} is not a training checkpoint; a training cannot resume from weights alone")
     if found["version"] != VERSION:
         raise TrainingError(f"{path} has version {found['version']}, but this program reads version {VERSION}")
