@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from PlainNet import Structure
 from SearchSpace import DecisionSpace, load_space
 from zennas.budget.budgets import Budget
 from zennas.budget.sources import latency_limits
@@ -25,11 +26,16 @@ from zennas.training.job import NETWORK, RunOptions, TrainingJob, which_dataset
 from zennas.training.recipe import Distillation, Recipe
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from zennas.accuracy.evaluation import EvaluationResult
+    from zennas.accuracy.settings import EvaluationSettings
     from zennas.common.progress import AccuracyProgress, WorkProgress
     from zennas.correlation.result import CorrelateResult
     from zennas.correlation.runner import Watcher as CorrelateWatcher
+    from zennas.data.base import Normalisation
     from zennas.exporting.runner import Exported
+    from zennas.named.models import TrainedModel
     from zennas.training.loop import Watcher as TrainWatcher
     from zennas.training.outcome import TrainResult
 
@@ -133,7 +139,7 @@ def continue_search(
 
 
 def train(
-    target: str | Path,
+    target: str | Path | Structure,
     *,
     dataset: str | None = None,
     save_dir: str | Path | None = None,
@@ -143,8 +149,8 @@ def train(
 ) -> TrainResult:
     """Train a network, and return the result with its test accuracy.
 
-    target: a structure string, a file that contains one, the folder of a run (its best structure), or a model name from
-        the zoo.
+    target: a structure or its text, a file that contains one, the folder of a run (its best structure), or a model name
+        from the zoo.
     dataset: a name, a folder of images, or an .npz file of JPEGs; it must be given.
     save_dir: folder for the result; None for the folder of the run, or a new one in `runs/`.
     distillation: settings of the teacher; None to train with labels only.
@@ -161,7 +167,7 @@ def train(
 
     if dataset is None:
         raise WrongSettingError(which_dataset())
-    found = resolve(str(target))
+    found = resolve(_text(target, "network"))
     given = {name: value for name, value in settings.items() if value is not None}
     recipe, options = Recipe(**_fields_of(Recipe, given)), RunOptions(**_fields_of(RunOptions, given))
     own = {"resolution": found.resolution, "use_se": found.use_se}
@@ -219,16 +225,20 @@ def _training_folder(run: Path | None, dataset: str, save_dir: str | Path | None
 
 
 def evaluate(
-    model: str | Path,
+    model: str | Path | nn.Module,
     *,
     checkpoint: str | Path | None = None,
+    normalisation: Normalisation | None = None,
     progress: AccuracyProgress | None = None,
     **settings: Any,
 ) -> EvaluationResult:
     """Measure the accuracy of a trained model on the test images of a data set, and return the result.
 
-    model: the folder of a training or of a search that contains one training, or a model name from the zoo.
+    model: the folder of a training or of a search that contains one training, or a model name from the zoo; or a module
+        that returns logits, of which a copy is evaluated. A module needs a data set, and a resolution if that of the
+        data set varies.
     checkpoint: a file with other weights; FILE#NAME for one of several state dicts in it.
+    normalisation: how the images of a module are normalised; None for that of the data set.
     progress: called now and then with the images done, their total, and top-1 so far in percent.
     settings: fields of `accuracy.settings.EvaluationSettings`: dataset (a name or path; None for that of the model),
         data_folder, batch_size, precision, device, workers, skip_corrupt, resolution.
@@ -242,8 +252,30 @@ def evaluate(
     from zennas.named.models import trained_model
 
     chosen = EvaluationSettings(**settings)
+    if not isinstance(model, (str, os.PathLike)):
+        return evaluate_model(_own_module(model, chosen, checkpoint, normalisation), chosen, progress)
+    if normalisation is not None:
+        raise WrongSettingError("normalisation is only for modules, and this model knows its own: leave it out")
     found = trained_model(str(model), None if checkpoint is None else Path(checkpoint))
     return evaluate_model(found, chosen, progress)
+
+
+def _own_module(
+    model: Any, chosen: EvaluationSettings, checkpoint: str | Path | None, normalisation: Normalisation | None
+) -> TrainedModel:
+    from torch import nn
+
+    from zennas.accuracy.modules import model_of
+
+    if not isinstance(model, nn.Module):
+        raise WrongSettingError(
+            f"the model is of type {type(model).__name__}, expected the folder of a training, a name or a module"
+        )
+    if checkpoint is not None:
+        raise WrongSettingError(
+            "checkpoint is not for modules: load the weights with load_state_dict, and leave it out"
+        )
+    return model_of(model, chosen, normalisation)
 
 
 def export(
@@ -273,6 +305,7 @@ def export(
     from zennas.exporting import runner
     from zennas.exporting.settings import ExportSettings
 
+    _text(network, "network")
     options = {**settings.pop("options", {}), **settings}
     own = _fields_of(ExportSettings, options)
     return runner.export(
@@ -356,6 +389,15 @@ def _folder(save_dir: str | Path | None) -> Path | None:
     if save_dir == "":
         raise WrongSettingError("save_dir is empty, expected a folder, or None for a new one in runs/")
     return None if save_dir is None else Path(save_dir)
+
+
+def _text(given: str | Path | Structure, what: str) -> str:
+    """The text of a network. Raises WrongSettingError for other objects, whose text would say nothing."""
+    if isinstance(given, (str, os.PathLike, Structure)):
+        return str(given)
+    raise WrongSettingError(
+        f"the {what} is an object of type {type(given).__name__}, expected a structure, a file, a folder or a name"
+    )
 
 
 def _count(name: str, value: float | str | None) -> int | None:

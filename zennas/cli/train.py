@@ -11,7 +11,6 @@ import typer
 from zennas.cli import options as opt
 from zennas.cli.derived import Chosen, derived
 from zennas.common.settings import from_values
-from zennas.training.continuing import folder_to_continue, merged, stored_settings
 from zennas.training.job import NETWORK, RunOptions, TrainingJob, which_dataset
 from zennas.training.recipe import Distillation, Recipe
 
@@ -124,6 +123,8 @@ def _continued(context: typer.Context, chosen: Chosen) -> tuple[Chosen, Path] | 
     opt.refuse(
         context, ["network", "save_dir", "config"], "--resume", "the training keeps its network, folder and settings"
     )
+    from zennas.training.continuing import folder_to_continue, merged, stored_settings  # imports numpy
+
     folder = folder_to_continue(Path(named))
     return Chosen(merged(stored_settings(folder), {**chosen.values, "resume": "auto"}), chosen.flags), folder
 

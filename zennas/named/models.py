@@ -24,6 +24,7 @@ class TrainedModel:
 
     classes: names of the classes; None if they are not known.
     facts: the card of its training, or its description in the zoo, with dataset, top1 and so on.
+    outputs: number of classes of a network that is not a MasterNet; None for that of the network.
     """
 
     name: str
@@ -31,10 +32,11 @@ class TrainedModel:
     shown: Shown
     classes: tuple[str, ...] | None
     facts: Mapping[str, Any]
+    outputs: int | None = None
 
     @property
     def num_classes(self) -> int:
-        return self.network.num_classes
+        return self.network.num_classes if self.outputs is None else self.outputs
 
 
 def trained_model(text: str, checkpoint: Path | None = None) -> TrainedModel:
