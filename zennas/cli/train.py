@@ -117,15 +117,22 @@ def _continued(context: typer.Context, chosen: Chosen) -> tuple[Chosen, Path] | 
 
     Raises BadParameter for flags that this folder decides, TrainingError and ConfigError if it cannot be continued.
     """
+    from zennas.named.card import CHECKPOINT_FILE  # imports numpy
+
     named = chosen.values.get("resume")
-    if named in (None, "auto", "never") or not Path(named).is_dir():
+    if named in (None, "auto", "never"):
         return None
+    place = Path(named)
+    if place.is_file():
+        if place.name != CHECKPOINT_FILE or any(opt.given(context, one) for one in ("network", "config")):
+            return None
+        place = place.parent
     opt.refuse(
         context, ["network", "save_dir", "config"], "--resume", "the training keeps its network, folder and settings"
     )
-    from zennas.training.continuing import folder_to_continue, merged, stored_settings  # imports numpy
+    from zennas.training.continuing import folder_to_continue, merged, stored_settings
 
-    folder = folder_to_continue(Path(named))
+    folder = folder_to_continue(place)
     return Chosen(merged(stored_settings(folder), {**chosen.values, "resume": "auto"}), chosen.flags), folder
 
 

@@ -17,7 +17,7 @@ def folder_to_continue(place: Path) -> Path:
     or several.
     """
     if not place.is_dir():
-        raise TrainingError(f"there is no folder {place} with a training")
+        raise TrainingError(f"there is no folder of a training {place} to continue, and no checkpoint with this name")
     if _is_training(place):
         return place
     found = sorted(one for one in place.iterdir() if one.is_dir() and _is_training(one))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from PlainNet import Structure
@@ -112,6 +112,10 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         check(self, RecipeError, flags=True)
+        if (
+            self.keep_best is not None and PurePath(self.keep_best).name != self.keep_best
+        ):  # also from a file of settings
+            raise RecipeError(f"keep_best is {self.keep_best!r}, expected the name of a file in the training's folder")
 
 
 def which_dataset() -> str:

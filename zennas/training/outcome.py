@@ -95,7 +95,10 @@ def finished(folder: Path, job: TrainingJob) -> TrainResult:
     except (OSError, ValueError, TypeError) as error:
         raise TrainingError(f"{folder / HISTORY_FILE} cannot be read: {' '.join(str(error).split())}") from None
     plain = card.get("plain_top1"), card.get("plain_top5")  # missing in cards of earlier versions
-    return TrainResult(folder, card["top1"], card["top5"], card["seconds"], history, card["skipped"], *plain)
+    try:
+        return TrainResult(folder, card["top1"], card["top5"], card["seconds"], history, card["skipped"], *plain)
+    except KeyError as error:
+        raise TrainingError(f"{folder / CARD_FILE} has no {error.args[0]}: train again in another folder") from None
 
 
 def extends(folder: Path, job: TrainingJob) -> bool:

@@ -121,7 +121,7 @@ def restore(state: State, identity: Mapping[str, Any], path: Path, recipe: Recip
         state.history[:] = [Epoch(**epoch) for epoch in found["history"]]
         state.skipped.update(found["skipped"])
         torch.set_rng_state(found["generator"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:  # a damaged file can make torch raise anything
         what = " ".join(str(error).split())[:200]
         raise TrainingError(f"{path} does not fit the training: {what}; delete it to start again") from None
 
@@ -133,8 +133,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise TrainingError(f"{error}; delete it to start again") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT or not isinstance(found.get("identity"), dict):
         raise TrainingError(f"{path} is not a training checkpoint; a training cannot resume from weights alone")
-    if found["version"] != VERSION:
-        raise TrainingError(f"{path} has version {found['version']}, but this program reads version {VERSION}")
+    if found.get("version") != VERSION:
+        raise TrainingError(
+            f"{path} has version {str(found.get('version'))[:20]}, but this program reads version {VERSION}"
+        )
     return found
 
 

@@ -104,6 +104,49 @@ def test_folders_without_a_training(run: Run, tmp_path: Path) -> None:
         zennas.continue_training(tmp_path / "several")
     with pytest.raises(TrainingError, match="there is no folder"):
         zennas.continue_training(tmp_path / "nowhere")
+    code, _, err = run("train", "--resume", "nowhere")
+    assert (code, "there is no folder of a training nowhere to continue" in err) == (1, True)
+
+
+def test_the_checkpoint_stands_for_its_folder(run: Run, tmp_path: Path) -> None:
+    train_structure(job(FALLING), tmp_path / "whole", CPU)
+    killed(tmp_path / "mine", FALLING)
+    code, _, err = run("train", "--resume", str(tmp_path / "mine" / CHECKPOINT_FILE))
+    assert code == 0, err
+    assert equal(tmp_path / "whole", tmp_path / "mine")
+
+
+def test_damaged_files_are_one_line(run: Run, tmp_path: Path) -> None:
+    killed(tmp_path / "mine", FALLING)
+    content = torch.load(tmp_path / "mine" / CHECKPOINT_FILE, weights_only=True)
+    for changed in (
+        {"version": None},
+        {"identity": 3},
+        {"optimizer": []},
+        {"history": [3]},
+        {"skipped": 3},
+        {"generator": torch.ones(3)},
+        {"sums": "x"},
+        {"step": None},
+    ):
+        torch.save({**content, **changed}, tmp_path / "mine" / CHECKPOINT_FILE)
+        code, _, err = run("train", "--resume", "mine")
+        assert (code, len(err.strip().splitlines())) == (1, 1), err
+        assert CHECKPOINT_FILE in err
+    with (tmp_path / "mine" / SETTINGS_FILE).open("a") as file:
+        file.write("\n[distillation]\nteacher = 3\n")
+    assert run("train", "--resume", "mine")[0] == 2
+
+
+def test_a_stranger_s_settings_write_only_into_the_folder(run: Run, tmp_path: Path) -> None:
+    killed(tmp_path / "mine", FALLING)
+    text = (tmp_path / "mine" / SETTINGS_FILE).read_text()
+    for name in ("../victim.pt", str(tmp_path / "victim.pt"), ".."):
+        (tmp_path / "mine" / SETTINGS_FILE).write_text(f"keep_best = {name!r}\n{text}")
+        code, _, err = run("train", "--resume", "mine")
+        assert code == 2
+        assert "expected the name of a file in the training's folder" in " ".join(err.split())
+    assert not (tmp_path / "victim.pt").exists()
 
 
 def test_a_killed_training_is_not_a_model_yet(run: Run, tmp_path: Path) -> None:
