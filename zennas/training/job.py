@@ -112,10 +112,9 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         check(self, RecipeError, flags=True)
-        if (
-            self.keep_best is not None and PurePath(self.keep_best).name != self.keep_best
-        ):  # also from a file of settings
-            raise RecipeError(f"keep_best is {self.keep_best!r}, expected the name of a file in the training's folder")
+        name = self.keep_best  # it may come from the settings in somebody else's folder
+        if name is not None and (PurePath(name).name != name or name == ".."):
+            raise RecipeError(f"keep_best is {name!r}, expected the name of a file in the training's folder")
 
 
 def which_dataset() -> str:
