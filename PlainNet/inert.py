@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import tarfile
 import warnings
 import zipfile
 from pathlib import Path
@@ -19,6 +20,8 @@ from PlainNet.errors import ZennasError
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 """Escape sequences for colours, which some of torch's messages contain."""
+_BEGINNINGS = (b"PK", b"\x80")
+"""First bytes of what torch writes: archives, and in old versions pickles. The oldest wrote tar archives."""
 _OBJECT = re.compile(r"GLOBAL ([\w.]+)")
 """The name of the refused object in torch's messages."""
 
@@ -101,19 +104,27 @@ def read_tensors(path: Path) -> Any:
 
 
 def _check_file(path: Path) -> None:
-    """Raise CheckpointError for what is no regular file, and for archives that would grow when they are read."""
+    """Raise CheckpointError for what `torch.save` does not write: other files, and archives that grow when read."""
     if not path.exists():
         raise CheckpointError(f"{path} does not exist")
     if not path.is_file():
         raise CheckpointError(f"{path} cannot be read as a checkpoint: it is not a regular file")
     try:
-        if not zipfile.is_zipfile(path):
-            return
-        with zipfile.ZipFile(path) as archive:
-            packed = [one.filename for one in archive.infolist() if one.compress_type != zipfile.ZIP_STORED]
+        with path.open("rb") as file:
+            start = file.read(2)
+        written = start.startswith(_BEGINNINGS) or tarfile.is_tarfile(path)
+        packed = zipfile.is_zipfile(path) and _is_packed(path)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
-        return  # torch says what is wrong with it
+    if not written:
+        raise CheckpointError(f"{path} cannot be read as a checkpoint: torch.save did not write it")
     if packed:
         raise CheckpointError(f"{path} cannot be read as a checkpoint: it is compressed, which torch.save never does")
+
+
+def _is_packed(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(one.compress_type != zipfile.ZIP_STORED for one in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        return False  # torch says what is wrong with it

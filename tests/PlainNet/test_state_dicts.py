@@ -212,6 +212,8 @@ def test_tensors_that_are_not_ordinary(tmp_path: Path, tensor: Callable[[], Tens
 
 def test_files_that_are_none(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.pt")
+    (tmp_path / "history.csv").write_text("epoch,lr\n1,0.1\n")
+    (tmp_path / "empty.pt").touch()
     out = io.BytesIO()
     torch.save(network().state_dict(), out)
     with zipfile.ZipFile(out) as archive, zipfile.ZipFile(tmp_path / "packed.pt", "w", zipfile.ZIP_DEFLATED) as packed:
@@ -220,6 +222,8 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     for name, told in (
         ("fifo.pt", "it is not a regular file"),
         ("packed.pt", "it is compressed, which torch.save never does"),
+        ("history.csv", "cannot be read as a checkpoint: torch.save did not write it"),
+        ("empty.pt", "cannot be read as a checkpoint: torch.save did not write it"),
         ("absent.pt", "does not exist"),
         ("absent.safetensors", "does not exist"),
         (".", "it is not a regular file"),
