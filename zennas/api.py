@@ -29,13 +29,11 @@ if TYPE_CHECKING:
     from torch import nn
 
     from zennas.accuracy.evaluation import EvaluationResult
-    from zennas.accuracy.settings import EvaluationSettings
     from zennas.common.progress import AccuracyProgress, WorkProgress
     from zennas.correlation.result import CorrelateResult
     from zennas.correlation.runner import Watcher as CorrelateWatcher
     from zennas.data.base import Normalisation
     from zennas.exporting.runner import Exported
-    from zennas.named.models import TrainedModel
     from zennas.training.loop import Watcher as TrainWatcher
     from zennas.training.outcome import TrainResult
 
@@ -253,29 +251,17 @@ def evaluate(
 
     chosen = EvaluationSettings(**settings)
     if not isinstance(model, (str, os.PathLike)):
-        return evaluate_model(_own_module(model, chosen, checkpoint, normalisation), chosen, progress)
+        from zennas.accuracy.modules import model_of
+
+        if checkpoint is not None:
+            raise WrongSettingError(
+                "checkpoint is not for modules: load the weights with load_state_dict, and leave it out"
+            )
+        return evaluate_model(model_of(model, chosen, normalisation), chosen, progress)
     if normalisation is not None:
         raise WrongSettingError("normalisation is only for modules, and this model knows its own: leave it out")
     found = trained_model(str(model), None if checkpoint is None else Path(checkpoint))
     return evaluate_model(found, chosen, progress)
-
-
-def _own_module(
-    model: Any, chosen: EvaluationSettings, checkpoint: str | Path | None, normalisation: Normalisation | None
-) -> TrainedModel:
-    from torch import nn
-
-    from zennas.accuracy.modules import model_of
-
-    if not isinstance(model, nn.Module):
-        raise WrongSettingError(
-            f"the model is of type {type(model).__name__}, expected the folder of a training, a name or a module"
-        )
-    if checkpoint is not None:
-        raise WrongSettingError(
-            "checkpoint is not for modules: load the weights with load_state_dict, and leave it out"
-        )
-    return model_of(model, chosen, normalisation)
 
 
 def export(

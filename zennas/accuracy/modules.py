@@ -16,17 +16,17 @@ from zennas.data.base import Shown
 from zennas.named.models import TrainedModel
 
 
-def model_of(
-    module: nn.Module, settings: EvaluationSettings, normalisation: Normalisation | None = None
-) -> TrainedModel:
+def model_of(module: object, settings: EvaluationSettings, normalisation: Normalisation | None = None) -> TrainedModel:
     """Return a copy of `module` in evaluation mode, with the preparation of images for the data set in `settings`.
 
     normalisation: None for that of the data set, as in `zennas.train`.
 
-    Raises WrongSettingError if the data set or the resolution is not known, DataError if the images are missing, and
-    EvaluationError if the module does not return logits for such images.
+    Raises WrongSettingError if it is no module, or the data set or the resolution is not known, DataError if the images
+    are missing, and EvaluationError if the module does not return logits for such images.
     """
     name = type(module).__name__
+    if not isinstance(module, nn.Module):
+        raise WrongSettingError(f"the model is of type {name}, expected the folder of a training, a name or a module")
     if settings.dataset is None:
         raise WrongSettingError(
             f"dataset is missing, which a module of type {name} does not know: expected {', '.join(names_to_open())}, "
