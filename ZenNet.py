@@ -74,7 +74,8 @@ def get_ZenNet(model_name: str, pretrained: bool = False, checkpoint: str | Path
     """Return the network of a model in the zoo, with random weights unless an argument says otherwise.
 
     pretrained: load the model's weights, and download them to `CACHE` if necessary.
-    checkpoint: load the weights of this file instead, in the layout of Zen-NAS or of this project.
+    checkpoint: load the weights of this file instead, in the layout of Zen-NAS or of this project;
+        FILE#NAME for one of several state dicts in the file.
 
     Raises UnknownNameError if there is no such model, ZooError if it is damaged, CheckpointError if the weights are
     missing, damaged or do not fit, and DownloadError, a CheckpointError, if they cannot be downloaded. All of these

@@ -49,6 +49,7 @@ setup(
         "executorch": ["executorch>=1.0", "torchao>=0.13"],
         "tensorboard": ["tensorboard>=2.15"],
         "timm": ["timm>=1.0"],
+        "safetensors": ["safetensors>=0.4"],
         "nats-bench": ["nats_bench>=1.8"],
         "dev": ["ruff", "mypy", "pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100", "setuptools>=77"],
     },

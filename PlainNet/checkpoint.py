@@ -1,51 +1,79 @@
-"""Files of weights, in this project's layout and in Zen-NAS's, which has other names. Imports torch."""
+"""Weights from files into networks, in this project's layout and in Zen-NAS's, which has other names. Imports torch."""
 
 from __future__ import annotations
 
 import io
-import pickle
 import re
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from PlainNet.errors import ZennasError
+from PlainNet.inert import CheckpointError, read_tensors
 from PlainNet.masternet import MasterNet
+from PlainNet.state_dicts import plain_names, read_state
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-"""Escape sequences for colours, which some of torch's messages contain."""
+__all__ = [
+    "CheckpointError",
+    "fitted",
+    "from_zennas_keys",
+    "load_checkpoint",
+    "our_names",
+    "read_tensors",
+    "tensor_bytes",
+]
 
-
-class CheckpointError(ZennasError, ValueError):
-    """Raised if a file does not contain weights, or if its weights do not fit the network."""
+_COUNTER = "num_batches_tracked"
+"""The counter of batch-norms, which old files lack; trained networks do not use it."""
 
 
 def load_checkpoint(model: MasterNet, path: Path) -> None:
     """Load the weights in the file `path` into `model`, either all of them or none.
 
-    The file contains a state dict with the names of this project or of Zen-NAS, directly or under "state_dict". Code
-    in the file is never executed. Raises CheckpointError if the file cannot be read, if a tensor is missing, surplus
-    or of another shape, or if a value is not finite.
+    The file is what `state_dicts.read_state` reads, with the names of this project or of Zen-NAS. Code in the file is
+    never executed. Raises CheckpointError if the file cannot be read, if a tensor is missing, surplus or of another
+    shape, or if a value is not finite.
     """
-    state = from_zennas_keys(state_dict_of(read_tensors(path), path))
-    wanted = model.state_dict()
+    model.load_state_dict(fitted(our_names(read_state(path), path), model.state_dict(), path))
+
+
+def our_names(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Return a state dict with the names of a `MasterNet`. Raises CheckpointError if two tensors get the same name."""
+    return from_zennas_keys(plain_names(state, (), path))
+
+
+def fitted(
+    state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: Path, network: str = "the network"
+) -> dict[str, Tensor]:
+    """Return `state` in the types of `wanted`, the state dict of a network, and with counters that old files lack.
+
+    path, network: for messages. Raises CheckpointError if a tensor is missing, surplus, or of another shape or kind,
+    or if a value is not finite.
+    """
+    counters = {name: tensor for name, tensor in wanted.items() if name.endswith(_COUNTER)}
+    state = {**{name: tensor for name, tensor in counters.items() if name not in state}, **state}
     missing = [name for name in wanted if name not in state]
     surplus = [name for name in state if name not in wanted]
     if missing or surplus:
         what = [f"lacks {_first(missing)}"] if missing else []
         what += [f"has {_first(surplus)}, which the network does not have"] if surplus else []
-        raise CheckpointError(f"{path} does not fit the network: it {' and '.join(what)}")
+        raise CheckpointError(f"{path} does not fit {network}: it {' and '.join(what)}")
+    found = {}
     for name, tensor in state.items():
-        if tensor.shape != wanted[name].shape:
-            shapes = f"{tuple(tensor.shape)}, expected {tuple(wanted[name].shape)}"
-            raise CheckpointError(f"{path} does not fit the network: its {name} has shape {shapes}")
-        if not torch.isfinite(tensor).all():
+        expected = wanted[name]
+        if tensor.shape != expected.shape:
+            shapes = f"{tuple(tensor.shape)}, expected {tuple(expected.shape)}"
+            raise CheckpointError(f"{path} does not fit {network}: its {name} has shape {shapes}")
+        if expected.is_floating_point() and not tensor.is_floating_point():
+            raise CheckpointError(
+                f"{path} does not fit {network}: its {name} has the type {tensor.dtype}, expected {expected.dtype}"
+            )
+        found[name] = tensor.to(expected.dtype)
+        if not torch.isfinite(found[name]).all():
             raise CheckpointError(f"{path} contains broken weights: its {name} has values that are not finite")
-    model.load_state_dict(state)
+    return found
 
 
 def _first(names: list[str]) -> str:
@@ -67,41 +95,6 @@ def from_zennas_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             key = key.replace("netblock.", "")
         renamed[key] = tensor
     return renamed
-
-
-def read_tensors(path: Path) -> Any:
-    """Return the content of a file of `torch.save` that has only tensors and plain values.
-
-    Code in the file is never executed. Raises CheckpointError if the file cannot be read this way.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the unpickler warns about what it then refuses
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path} does not exist") from None
-    except (pickle.UnpicklingError, LookupError):  # a message that recommends executing the code, or a bare number
-        raise CheckpointError(
-            f"{path} cannot be read as a checkpoint: torch did not write it, or it contains code, which is never run"
-        ) from None
-    except Exception as error:  # the unpickler may raise anything for a broken file
-        lines = _ANSI.sub("", str(error)).strip().splitlines()
-        reason = lines[0] if lines else type(error).__name__
-        raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason[:200]}") from None
-
-
-def state_dict_of(content: Any, path: Path, names: Sequence[str] = ("state_dict",)) -> Mapping[str, Tensor]:
-    """Return the state dict in `content`, the content of the file `path`: itself, or what it has under one of `names`.
-
-    Raises CheckpointError if there is no state dict of tensors.
-    """
-    for name in names:
-        content = content.get(name, content) if isinstance(content, Mapping) else content
-    if not isinstance(content, Mapping) or not all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
-    ):
-        raise CheckpointError(f"{path} does not contain a state dict of tensors")
-    return content
 
 
 def tensor_bytes(content: Any) -> bytes:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from PlainNet import parse
 from PlainNet.files import write_text
 from pretrained.entry import YOURS, Entry, ZooError
+from pretrained.exchanging import exchange
 from pretrained.hashes import sha256_of
+from pretrained.leftovers import discard, draft_of, old_of, removed_of
 from pretrained.reading import read_entry
 from pretrained.userzoo import CARD_FILE, NAME, WEIGHTS_FILE, folder, read
 
@@ -47,12 +47,9 @@ def add(name: str, facts: Mapping[str, Any], weights: Path, *, replace: bool, ta
         raise ZooError(f"{target} already exists: use --replace, or choose another name with --name")
     try:
         folder().mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=folder(), prefix=f".{name}."))
-        try:
+        with draft_of(name, folder()) as draft:
             _fill(draft, name, facts, weights)
             _put(draft, target, replace)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
         raise ZooError(f"model {name} cannot be added to {folder()}: {error.strerror or error}") from None
     return read(name)
@@ -84,35 +81,33 @@ def _check_weights(entry: Entry, copy: Path, original: Path) -> None:
 
 
 def _put(draft: Path, target: Path, replace: bool) -> None:
-    """Rename `draft` to `target`. With `replace`, an existing model is deleted once the new one is in place."""
-    old = draft.with_name(f"{draft.name}.old")
-    if replace and os.path.lexists(target):
-        os.rename(target, old)
-    try:
+    """Rename `draft` to `target`. With `replace`, it is exchanged with an existing model, which is then deleted.
+
+    Where folders cannot be exchanged, there is a moment without a model; `leftovers.tidy` puts back the old one if the
+    process is killed then.
+    """
+    if not replace or not os.path.lexists(target):
         os.rename(draft, target)
-    except OSError:
-        if os.path.lexists(old):
-            os.rename(old, target)
-        raise
-    _discard(old)
+    elif exchange(draft, target):
+        discard(draft)
+    else:
+        with old_of(draft, target) as old:
+            os.rename(target, old)
+            try:
+                os.rename(draft, target)
+            except OSError:
+                os.rename(old, target)
+                raise
+            discard(old)
 
 
 def remove(name: str) -> None:
     """Remove a model from the user's zoo, even if it is damaged. Raises ZooError if it cannot be removed."""
     target = folder() / name
-    hidden = target.with_name(f".{name}.removed")
+    hidden = removed_of(target)
     try:
-        _discard(hidden)
+        discard(hidden)
         os.rename(target, hidden)  # removes it at once, even if deleting fails
-        _discard(hidden)
+        discard(hidden)
     except OSError as error:
         raise ZooError(f"{target} cannot be removed: {error.strerror or error}") from None
-
-
-def _discard(place: Path) -> None:
-    """Delete a folder or a link to one, if it exists."""
-    if place.is_symlink():
-        place.unlink()
-        return
-    with suppress(FileNotFoundError):
-        shutil.rmtree(place)

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from pretrained.entry import YOURS, Entry, ZooError
+from pretrained.leftovers import tidy
 from pretrained.reading import read_entry, read_json
 
 CARD_FILE, WEIGHTS_FILE = "model.json", "weights.pt"
@@ -20,9 +21,14 @@ def folder() -> Path:
 
 
 def names() -> list[str]:
-    """Return the names of the user's models, including damaged ones. Raises ZooError if the folder cannot be read."""
+    """Return the names of the user's models, including damaged ones, after what a killed process left is put in order.
+
+    Raises ZooError if the folder cannot be read.
+    """
     try:
         found = os.listdir(folder())
+        if tidy(folder(), found):
+            found = os.listdir(folder())
     except FileNotFoundError:
         return []
     except OSError as error:

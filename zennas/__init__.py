@@ -10,11 +10,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zennas.api import continue_correlate, continue_search, correlate, evaluate, export, search, train
+    from zennas.api import (
+        continue_correlate,
+        continue_search,
+        continue_training,
+        correlate,
+        evaluate,
+        export,
+        search,
+        train,
+    )
 
 __version__ = "0.1.0"
 
-__all__ = ["continue_correlate", "continue_search", "correlate", "evaluate", "export", "search", "train"]
+__all__ = [
+    "continue_correlate",
+    "continue_search",
+    "continue_training",
+    "correlate",
+    "evaluate",
+    "export",
+    "search",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,25 +9,30 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from PlainNet import Structure
 from SearchSpace import DecisionSpace, load_space
 from zennas.budget.budgets import Budget
 from zennas.budget.sources import latency_limits
 from zennas.common.errors import WrongSettingError
 from zennas.common.numbers import parse_count
 from zennas.common.progress import unwatched
+from zennas.common.settings import from_values
 from zennas.runs.store import FILE
 from zennas.searching.executors.base import ExecutorSettings
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import NoWatcher, Watcher, resume, start
 from zennas.searching.settings import SearchSettings
-from zennas.training.job import RunOptions, TrainingJob
+from zennas.training.job import NETWORK, RunOptions, TrainingJob, which_dataset
 from zennas.training.recipe import Distillation, Recipe
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from zennas.accuracy.evaluation import EvaluationResult
     from zennas.common.progress import AccuracyProgress, WorkProgress
     from zennas.correlation.result import CorrelateResult
     from zennas.correlation.runner import Watcher as CorrelateWatcher
+    from zennas.data.base import Normalisation
     from zennas.exporting.runner import Exported
     from zennas.training.loop import Watcher as TrainWatcher
     from zennas.training.outcome import TrainResult
@@ -133,9 +138,9 @@ def continue_search(
 
 
 def train(
-    target: str | Path,
+    target: str | Path | Structure,
     *,
-    dataset: str = TrainingJob.dataset,
+    dataset: str | None = None,
     save_dir: str | Path | None = None,
     distillation: Distillation | None = None,
     watcher: TrainWatcher | None = None,
@@ -143,22 +148,25 @@ def train(
 ) -> TrainResult:
     """Train a network, and return the result with its test accuracy.
 
-    target: a structure string, a file that contains one, the folder of a run (its best structure), or a model name from
-        the zoo.
-    dataset: a name, a folder of images, or an .npz file of JPEGs.
+    target: a structure or its text, a file that contains one, the folder of a run (its best structure), or a model name
+        from the zoo.
+    dataset: a name, a folder of images, or an .npz file of JPEGs; it must be given.
     save_dir: folder for the result; None for the folder of the run, or a new one in `runs/`.
     distillation: settings of the teacher; None to train with labels only.
     watcher: follows the progress.
     settings: fields of `training.recipe.Recipe`, `training.job.TrainingJob` and `training.job.RunOptions`; None means
         the default.
 
-    Raises TypeError for an unknown setting, and what `training.runner.train_structure` raises.
+    Raises TypeError for an unknown setting, WrongSettingError without a data set, and what
+    `training.runner.train_structure` raises.
     """
     from zennas.named.structures import resolve
     from zennas.training.loop import NoWatcher as Silent
     from zennas.training.runner import train_structure
 
-    found = resolve(str(target))
+    if dataset is None:
+        raise WrongSettingError(which_dataset())
+    found = resolve(_text(target, "network"))
     given = {name: value for name, value in settings.items() if value is not None}
     recipe, options = Recipe(**_fields_of(Recipe, given)), RunOptions(**_fields_of(RunOptions, given))
     own = {"resolution": found.resolution, "use_se": found.use_se}
@@ -168,6 +176,25 @@ def train(
     known = {name: value for name, value in own.items() if value is not None}
     job = TrainingJob(found.structure, dataset, recipe, distillation, **{**known, **given})
     return train_structure(job, _training_folder(found.run, dataset, save_dir), options, watcher or Silent())
+
+
+def continue_training(folder: str | Path, *, watcher: TrainWatcher | None = None, **changed: Any) -> TrainResult:
+    """Continue a training that was interrupted, and return its result; a finished training is only read.
+
+    folder: that of the training, or one that contains one training.
+    changed: fields of `training.job.RunOptions` that may differ from those of the first part, such as device and
+        workers, and `epochs`: more epochs, if the learning rate of the first ones does not depend on their number.
+
+    Raises TrainingError if there is no training or it cannot be extended, and what `train` raises.
+    """
+    from zennas.training.continuing import folder_to_continue, stored_settings
+
+    place = folder_to_continue(Path(folder))
+    values = {**stored_settings(place), "resume": "auto"}
+    target, recipe = values.pop(NETWORK), values.pop("recipe", {})
+    taught = values.pop("distillation", None)
+    distillation = None if taught is None else from_values(Distillation, taught)
+    return train(target, save_dir=place, distillation=distillation, watcher=watcher, **{**values, **recipe, **changed})
 
 
 def _fields_of(kind: Any, settings: dict[str, Any]) -> dict[str, Any]:
@@ -197,16 +224,20 @@ def _training_folder(run: Path | None, dataset: str, save_dir: str | Path | None
 
 
 def evaluate(
-    model: str | Path,
+    model: str | Path | nn.Module,
     *,
     checkpoint: str | Path | None = None,
+    normalisation: Normalisation | None = None,
     progress: AccuracyProgress | None = None,
     **settings: Any,
 ) -> EvaluationResult:
     """Measure the accuracy of a trained model on the test images of a data set, and return the result.
 
-    model: the folder of a training or of a search that contains one training, or a model name from the zoo.
-    checkpoint: a file with other weights.
+    model: the folder of a training or of a search that contains one training, or a model name from the zoo; or a module
+        that returns logits, of which a copy is evaluated. A module needs a data set, and a resolution if that of the
+        data set varies.
+    checkpoint: a file with other weights; FILE#NAME for one of several state dicts in it.
+    normalisation: how the images of a module are normalised; None for that of the data set.
     progress: called now and then with the images done, their total, and top-1 so far in percent.
     settings: fields of `accuracy.settings.EvaluationSettings`: dataset (a name or path; None for that of the model),
         data_folder, batch_size, precision, device, workers, skip_corrupt, resolution.
@@ -220,6 +251,16 @@ def evaluate(
     from zennas.named.models import trained_model
 
     chosen = EvaluationSettings(**settings)
+    if not isinstance(model, (str, os.PathLike)):
+        from zennas.accuracy.modules import model_of
+
+        if checkpoint is not None:
+            raise WrongSettingError(
+                "checkpoint is not for modules: load the weights with load_state_dict, and leave it out"
+            )
+        return evaluate_model(model_of(model, chosen, normalisation), chosen, progress)
+    if normalisation is not None:
+        raise WrongSettingError("normalisation is only for modules, and this model knows its own: leave it out")
     found = trained_model(str(model), None if checkpoint is None else Path(checkpoint))
     return evaluate_model(found, chosen, progress)
 
@@ -251,6 +292,7 @@ def export(
     from zennas.exporting import runner
     from zennas.exporting.settings import ExportSettings
 
+    _text(network, "network")
     options = {**settings.pop("options", {}), **settings}
     own = _fields_of(ExportSettings, options)
     return runner.export(
@@ -347,6 +389,15 @@ def _run(folder: str | Path) -> Path:
     if found is None:
         raise WrongSettingError("the folder is None, expected that of a run")
     return found
+
+
+def _text(given: str | Path | Structure, what: str) -> str:
+    """The text of a network. Raises WrongSettingError for other objects, whose text would say nothing."""
+    if isinstance(given, (str, os.PathLike, Structure)):
+        return str(given)
+    raise WrongSettingError(
+        f"the {what} is an object of type {type(given).__name__}, expected a structure, a file, a folder or a name"
+    )
 
 
 def _count(name: str, value: float | str | None) -> int | None:

@@ -82,6 +82,7 @@ def test_whatever_torch_raises_is_one_plain_line(
     def fail(*arguments: object, **named: object) -> None:
         raise kind("\x1b[1mbroken\x1b[0m\nand much more")
 
+    (tmp_path / "x.pt").write_bytes(b"\x80\x02 anything")
     monkeypatch.setattr(torch, "load", fail)
     with pytest.raises(CheckpointError, match="cannot be read as a checkpoint") as caught:
         load_checkpoint(build(parse(SMALL)), tmp_path / "x.pt")

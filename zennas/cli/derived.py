@@ -20,6 +20,7 @@ from typing import Annotated, Any, Optional, TypeVar
 
 import typer
 
+from PlainNet.weights_path import is_weights_file
 from zennas.cli import options as opt
 from zennas.common.config import read_config
 from zennas.common.settings import Described, described, from_values, whole_range
@@ -189,6 +190,6 @@ def _whole_numbers(text: str) -> tuple[int, ...]:
 
 
 def _existing(of: type, text: str) -> Any:
-    if not Path(text).is_file():
+    if not is_weights_file(Path(text)):
         raise typer.BadParameter(f"there is no file {text!r}")
     return of(text)

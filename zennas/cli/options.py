@@ -100,7 +100,10 @@ Seed = Annotated[int, number_option("Seed of all randomness.", least=0)]
 Checkpoint = Annotated[
     Optional[Path],
     typer.Option(
-        help="File with other weights.", parser=file, metavar="FILE", show_default="the network's own weights"
+        help="File with other weights, or FILE#NAME for one of several state dicts in it.",
+        parser=file,
+        metavar="FILE",
+        show_default="the network's own weights",
     ),
 ]
 Gpu = Annotated[Optional[int], typer.Option(help="Short for --device cuda:N.", min=0, metavar="N")]

@@ -122,16 +122,18 @@ class _TrainingBar:
 
 
 @contextmanager
-def training_progress(epochs: int, batch_size: int, folder: Path, quiet: bool) -> Iterator[TrainingWatcher]:
+def training_progress(
+    epochs: int, batch_size: int, folder: Path, quiet: bool, again: str | None = None
+) -> Iterator[TrainingWatcher]:
     """A watcher that draws a progress bar, and prints one line per epoch unless `quiet`.
 
-    If interrupted, the error says how to continue the training.
+    If interrupted, the error says how to continue the training. again: the command for that; None for `zennas train`.
     """
 
     def advice() -> str:
         if not (folder / CHECKPOINT_FILE).is_file():
             return " before the first checkpoint; nothing was kept"
-        return f"; continue with the same command and --save-dir {folder} --resume auto"
+        return f"; continue with: {again or f'zennas train --resume {folder}'}"
 
     with interruptible(advice), bar() as progress:
         yield _TrainingBar(progress, epochs, batch_size, quiet)

@@ -155,6 +155,8 @@ def print_training(result: TrainResult) -> None:
         f"top-1 {result.top1:.2f} %, top-5 {result.top5:.2f} % on the test images after "
         f"{counted(len(result.history), 'epoch')} ({result.seconds:.0f} s, {last.images_per_second:.0f} images/s)"
     )
+    if result.remark is not None:
+        OUT.print(f"note: {result.remark}", markup=False)
     if result.skipped:
         first = next(iter(result.skipped))
         OUT.print(f"{counted(len(result.skipped), 'corrupt image')} left out, such as: {first}")

@@ -11,7 +11,7 @@ import typer
 from zennas.cli import options as opt
 from zennas.cli.derived import Chosen, derived
 from zennas.common.settings import from_values
-from zennas.training.job import NETWORK, RunOptions, TrainingJob
+from zennas.training.job import NETWORK, RunOptions, TrainingJob, which_dataset
 from zennas.training.recipe import Distillation, Recipe
 
 _MACHINE = "Machine and files"
@@ -58,6 +58,8 @@ def train(
 
     Example: zennas train runs/mine --dataset digits --epochs 10
 
+    Example: zennas train --resume runs/mine/train-digits
+
     Example: zennas train --config runs/mine/train-digits/settings.toml --seed 1 --save-dir runs/again
     """
     from zennas.api import train as run_training
@@ -66,19 +68,24 @@ def train(
     from zennas.cli.render import print_json, print_training
     from zennas.training.distributed import ranks
 
+    continued = _continued(context, chosen)
+    if continued is not None:
+        chosen, save_dir = continued
     values = dict(chosen.values)
     distillation = _distillation(context, chosen)
     values.pop("distillation", None)
     said = values.pop("recipe", {})
     recipe = from_values(Recipe, said)
     device_asked = values.pop("device", RunOptions.device)
-    values["dataset"] = dataset = values.get("dataset", TrainingJob.dataset)
     named = values.pop(NETWORK, None)
     target = network or named
     if target is None:
         raise typer.BadParameter(
             "which network? expected a structure, a file that contains one, a run or a name", param_hint="NETWORK"
         )
+    dataset = values.get("dataset")
+    if dataset is None:
+        raise typer.BadParameter(which_dataset(), param_hint="--dataset")
     if keep_best:
         values["keep_best"] = "best.pt"
     leads = ranks()[0] == 0
@@ -103,6 +110,30 @@ def train(
         print_json(result.to_json())
     else:
         print_training(result)
+
+
+def _continued(context: typer.Context, chosen: Chosen) -> tuple[Chosen, Path] | None:
+    """The settings of the training in the folder that --resume names, changed by the flags, and the folder; else None.
+
+    Raises BadParameter for flags that this folder decides, TrainingError and ConfigError if it cannot be continued.
+    """
+    from zennas.named.card import CHECKPOINT_FILE  # imports numpy
+
+    named = chosen.values.get("resume")
+    if named in (None, "auto", "never"):
+        return None
+    place = Path(named)
+    if place.is_file():
+        if place.name != CHECKPOINT_FILE or any(opt.given(context, one) for one in ("network", "config")):
+            return None
+        place = place.parent
+    opt.refuse(
+        context, ["network", "save_dir", "config"], "--resume", "the training keeps its network, folder and settings"
+    )
+    from zennas.training.continuing import folder_to_continue, merged, stored_settings
+
+    folder = folder_to_continue(place)
+    return Chosen(merged(stored_settings(folder), {**chosen.values, "resume": "auto"}), chosen.flags), folder
 
 
 def _distillation(context: typer.Context, chosen: Chosen) -> Distillation | None:

@@ -81,7 +81,8 @@ def _train(options: Namespace, argv: list[str], with_teacher: bool) -> None:
     from zennas.training.distributed import ranks
 
     leads, folder = ranks()[0] == 0, options.save_dir
-    progress = training_progress(options.epochs, chosen["batch_size"], folder, quiet=False) if leads else nullcontext()
+    drawn = training_progress(options.epochs, chosen["batch_size"], folder, quiet=False, again="the same command")
+    progress = drawn if leads else nullcontext()
     with progress as drawing:
         watcher = None if drawing is None else _Log(drawing, folder / LOG, argv)
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from PlainNet import parse
 from zennas.data.base import Normalisation
-from zennas.named.card import CARD_FILE, WEIGHTS_FILE, read_card
+from zennas.named.card import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
 from zennas.named.structures import TargetError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class TrainedModel:
 
     classes: names of the classes; None if they are not known.
     facts: the card of its training, or its description in the zoo, with dataset, top1 and so on.
+    outputs: number of classes of a network that is not a MasterNet; None for that of the network.
     """
 
     name: str
@@ -31,10 +32,11 @@ class TrainedModel:
     shown: Shown
     classes: tuple[str, ...] | None
     facts: Mapping[str, Any]
+    outputs: int | None = None
 
     @property
     def num_classes(self) -> int:
-        return self.network.num_classes
+        return self.network.num_classes if self.outputs is None else self.outputs
 
 
 def trained_model(text: str, checkpoint: Path | None = None) -> TrainedModel:
@@ -66,6 +68,12 @@ def training_folder(folder: Path) -> Path:
         return found[0]
     if found:
         raise TargetError(f"{folder} has {len(found)} trainings, choose one of: {', '.join(map(str, found))}")
+    unfinished = [one.parent for one in (*folder.glob(CHECKPOINT_FILE), *sorted(folder.glob(f"*/{CHECKPOINT_FILE}")))]
+    if unfinished:
+        raise TargetError(
+            f"the training in {unfinished[0]} is not finished, there is only its {CHECKPOINT_FILE}: finish it with "
+            f"zennas train --resume {unfinished[0]}"
+        )
     raise TargetError(
         f"{folder} contains no trained weights ({WEIGHTS_FILE}, {CARD_FILE}): create them with zennas train"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import sys
@@ -13,14 +12,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
+from torch import nn
 
 from latency.base import UnavailableError
-from PlainNet.checkpoint import CheckpointError, from_zennas_keys, load_checkpoint, read_tensors, state_dict_of
+from PlainNet.checkpoint import fitted, our_names
 from PlainNet.masternet import build
 from PlainNet.registry import nearest_names
+from PlainNet.state_dicts import plain_names, read_state
 from zennas.common.errors import ZennasError
 from zennas.data import Normalisation
 from zennas.data.base import Shown
@@ -133,10 +131,10 @@ def _of_structure(text: str, checkpoint: Path | None, student: Shown | None) -> 
             "with --teacher"
         )
     target = resolve(text)
-    state = from_zennas_keys(_state_dict(checkpoint))
+    state = our_names(read_state(checkpoint), checkpoint)
     classes = len(state["fc_linear.bias"]) if "fc_linear.bias" in state else target.num_classes or 10
     module = build(target.structure, num_classes=classes, use_se=bool(target.use_se))
-    load_checkpoint(module, checkpoint)
+    module.load_state_dict(fitted(state, module.state_dict(), checkpoint))
     return Teacher(module, student, str(checkpoint), classes)
 
 
@@ -168,19 +166,16 @@ def _data_only() -> Iterator[None]:
 
 def _filled(text: str, checkpoint: Path, make: Callable[[int], nn.Module]) -> nn.Module:
     """The network with the weights of a file, and the number of classes of those weights. Raises CheckpointError."""
-    state = _state_dict(checkpoint)
-    consume_prefix_in_state_dict_if_present(state, "module.")  # from data-parallel training
+    state = read_state(checkpoint)
     if "densenet" in text:  # torchvision renames these old names, too
         state = {re.sub(r"(denselayer\d+\.(?:norm|conv))\.(?=\d)", r"\1", key): value for key, value in state.items()}
     module: nn.Module = _made(text, lambda: make(_PUBLISHED_CLASSES))
+    state = plain_names(state, module.state_dict().keys(), checkpoint)
     head, classes = _classifier(module)
     found = len(state[f"{head}.weight"]) if f"{head}.weight" in state else classes
     if found != classes:
         module = make(found)
-    try:
-        module.load_state_dict(state)
-    except RuntimeError as error:
-        raise CheckpointError(f"{checkpoint} does not fit {text}: {' '.join(str(error).split())[:200]}") from None
+    module.load_state_dict(fitted(state, module.state_dict(), checkpoint, text))
     return module
 
 
@@ -189,19 +184,3 @@ def _classifier(module: nn.Module) -> tuple[str, int]:
     layers = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, (nn.Linear, nn.Conv2d))]
     name, last = layers[-1]
     return name, last.out_features if isinstance(last, nn.Linear) else last.out_channels
-
-
-def _state_dict(path: Path) -> dict[str, Tensor]:
-    """The state dictionary in a file, bare or nested as zennas, timm and torchvision do. Raises CheckpointError."""
-    return dict(state_dict_of(_read(path), path, ("state_dict", "model")))
-
-
-def _read(path: Path) -> Any:
-    if path.suffix == ".safetensors":
-        try:
-            return import_module("safetensors.torch").load_file(path)
-        except Exception as error:  # any error type of the library
-            what = " ".join(str(error).split())[:200]
-            raise CheckpointError(f"{path} cannot be read as a checkpoint: {what}") from None
-    with torch.serialization.safe_globals([argparse.Namespace]):  # timm and torchvision also save their flags
-        return read_tensors(path)

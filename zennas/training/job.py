@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from PlainNet import Structure
 from zennas.common.limits import MAX_RESOLUTION
-from zennas.common.settings import check, setting
+from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import to_json
 from zennas.common.shared_settings import data_folder_setting, device_setting, skip_corrupt_setting
 from zennas.training.recipe import Distillation, Recipe, RecipeError
@@ -27,10 +27,11 @@ class TrainingJob:
     """
 
     structure: Structure
-    dataset: str = setting(
-        "digits",
-        "digits (bundled), cifar10, cifar100, imagenet, a folder with train/ and val/, or an .npz of JPEG files.",
-        panel=_IMAGES,
+    dataset: str = field(
+        metadata=Setting(
+            "digits (bundled), cifar10, cifar100, imagenet, a folder with train/ and val/, or an .npz of JPEG files.",
+            panel=_IMAGES,
+        ).metadata
     )
     recipe: Recipe = field(default_factory=Recipe)
     distillation: Distillation | None = None
@@ -55,7 +56,11 @@ class TrainingJob:
     use_se: bool = setting(False, "Squeeze and excitation (SE) in the super-blocks.", shown="the network's own")
     data_folder: Path | None = data_folder_setting(_IMAGES)
     weights: Path | None = setting(
-        None, "Start from the weights in this file.", existing=True, panel="Learning", shown="drawn by --init"
+        None,
+        "Start from the weights in this file; FILE#NAME for one of several in it.",
+        existing=True,
+        panel="Learning",
+        shown="drawn by --init",
     )
     objective: str | None = setting(
         None,
@@ -89,7 +94,8 @@ class RunOptions:
     skip_corrupt: bool = skip_corrupt_setting(_IMAGES)
     resume: str = setting(
         "never",
-        "never; auto, to resume from the folder's checkpoint if there is one; or a checkpoint file.",
+        "The folder of a training, to continue it without any other option; auto, to resume from the checkpoint in "
+        "--save-dir if there is one; a checkpoint file; or never.",
         stored=False,
         panel=_MACHINE,
     )
@@ -106,6 +112,17 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         check(self, RecipeError, flags=True)
+        name = self.keep_best  # it may come from the settings in somebody else's folder
+        if name is not None and (PurePath(name).name != name or name == ".."):
+            raise RecipeError(f"keep_best is {name!r}, expected the name of a file in the training's folder")
+
+
+def which_dataset() -> str:
+    """Return the question for the data set of a training, with the choices, in one line."""
+    from zennas.data.registry import names_to_open  # imports numpy
+
+    names = ", ".join(names_to_open())
+    return f"which data set? expected {names}, a folder with train/ and val/, or an .npz of JPEG files"
 
 
 def settings_of(job: TrainingJob) -> dict[str, Any]:

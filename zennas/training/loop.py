@@ -62,12 +62,12 @@ def train_epochs(
         began = time.monotonic()
         _train_epoch(state, runner, feed.epoch(epoch, first), recipe, group, feed.steps, watcher, keep)
         seconds = time.monotonic() - began
-        tested = _tested(state, evaluation, group)
+        tested = tested_by(state, state.result, evaluation, group)
         loss, right, images = group.summed(state.sums).tolist()
         state.sums.zero_()
         state.seconds += time.monotonic() - began
         speed = images * (feed.steps - first) / feed.steps / max(seconds, 1e-9)
-        lr = lr_at(recipe, (state.step - 0.5) / feed.steps / recipe.epochs)
+        lr = lr_at(recipe, (state.step - 0.5) / feed.steps)
         state.history.append(
             Epoch(epoch + 1, lr, loss / images, 100 * right / images, tested.top1, tested.top5, seconds, speed)
         )
@@ -90,7 +90,7 @@ def _train_epoch(
     looked = group.summed(state.sums).tolist()
     for given in batches:
         state.skipped.update(given.skipped)
-        lr = lr_at(recipe, (state.step + 0.5) / steps / recipe.epochs)
+        lr = lr_at(recipe, (state.step + 0.5) / steps)
         for parameters in state.optimizer.param_groups:
             parameters["lr"] = lr
         _one_step(state, runner, given, recipe, group)
@@ -157,10 +157,11 @@ def _runner(objective: nn.Module, recipe: Recipe, group: Group) -> nn.Module:
     return DistributedDataParallel(objective, device_ids=ids)
 
 
-def _tested(state: State, evaluation: Evaluator, group: Group) -> Accuracy:
+def tested_by(state: State, network: nn.Module, evaluation: Evaluator, group: Group) -> Accuracy:
+    """Return the accuracy of a network of `state` on the test images of all processes."""
     began = time.monotonic()
-    group.spread(list(state.result.buffers()))  # without synchronised batch-norm, statistics differ by process
-    counts, skipped = evaluation.count(state.result.eval())
+    group.spread(list(network.buffers()))  # without synchronised batch-norm, statistics differ by process
+    counts, skipped = evaluation.count(network.eval())
     state.skipped.update(skipped)
     total = group.summed(counts.to(group.device))
     return as_accuracy(total.cpu(), skipped, time.monotonic() - began)

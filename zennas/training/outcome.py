@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,8 @@ from zennas.common.environment import environment
 from zennas.common.settings_text import to_json
 from zennas.data import ImageSet
 from zennas.named.card import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
+from zennas.training.average import POINT, remark
+from zennas.training.extending import check_extension, epochs_before, with_epochs
 from zennas.training.job import TrainingJob, settings_of
 from zennas.training.recipe import TrainingError
 from zennas.training.state import Epoch, State, first_differences
@@ -26,10 +27,13 @@ from zennas.training.state import Epoch, State, first_differences
 if TYPE_CHECKING:
     from torch import nn
 
+    from zennas.accuracy.protocol import Accuracy
     from zennas.data.base import Shown
     from zennas.training.distributed import Group
 
 HISTORY_FILE = "history.csv"
+PLAIN_FILE = "plain.pt"
+"""The weights without the moving average, kept if they are better by more than a point."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class TrainResult:
 
     folder: where it is stored. top1, top5: accuracy on the test images after the last epoch, in percent. seconds: time
     of training. history: one entry per epoch. skipped: number of times that each corrupt image was skipped.
+    plain_top1, plain_top5: accuracy of the weights without their moving average; None if there is no average.
     """
 
     folder: Path
@@ -46,12 +51,23 @@ class TrainResult:
     seconds: float
     history: tuple[Epoch, ...]
     skipped: dict[str, int]
+    plain_top1: float | None = None
+    plain_top5: float | None = None
+
+    @property
+    def remark(self) -> str | None:
+        """A sentence if average and plain weights differ by more than a point, and where the better ones are."""
+        found = remark(self.top1, self.plain_top1)
+        kept = self.folder / PLAIN_FILE
+        return f"{found}; those are in {kept}" if found is not None and kept.is_file() else found
 
     def to_json(self) -> dict[str, Any]:
         return {
             "run": str(self.folder),
             "top1": self.top1,
             "top5": self.top5,
+            "plain_top1": self.plain_top1,
+            "plain_top5": self.plain_top5,
             "seconds": round(self.seconds, 3),
             "epochs": [asdict(epoch) for epoch in self.history],
             "skipped": self.skipped,
@@ -78,29 +94,64 @@ def finished(folder: Path, job: TrainingJob) -> TrainResult:
         history = tuple(Epoch(int(row.pop("epoch")), *map(float, row.values())) for row in rows)
     except (OSError, ValueError, TypeError) as error:
         raise TrainingError(f"{folder / HISTORY_FILE} cannot be read: {' '.join(str(error).split())}") from None
-    return TrainResult(folder, card["top1"], card["top5"], card["seconds"], history, card["skipped"])
+    plain = card.get("plain_top1"), card.get("plain_top5")  # missing in cards of earlier versions
+    try:
+        return TrainResult(folder, card["top1"], card["top5"], card["seconds"], history, card["skipped"], *plain)
+    except KeyError as error:
+        raise TrainingError(f"{folder / CARD_FILE} has no {error.args[0]}: train again in another folder") from None
 
 
-def result_of(folder: Path, state: State) -> TrainResult:
+def extends(folder: Path, job: TrainingJob) -> bool:
+    """Return whether `job` is the finished training in `folder` with more epochs, and its checkpoint was kept.
+
+    Raises TrainingError if only the number of epochs differs, but the training cannot be extended, and CardError if its
+    card cannot be read.
+    """
+    card, wanted = read_card(folder), settings_of(job)
+    before = epochs_before(card, job.recipe)
+    if before is None or {name: card.get(name) for name in wanted} != with_epochs(wanted, before):
+        return False
+    check_extension(folder, job.recipe, before)
+    if not (folder / CHECKPOINT_FILE).is_file():
+        raise TrainingError(
+            f"the training in {folder} cannot be extended, because its {CHECKPOINT_FILE} is missing: start a new one "
+            f"with --epochs {job.recipe.epochs} in another folder"
+        )
+    return True
+
+
+def result_of(folder: Path, state: State, plain: Accuracy | None) -> TrainResult:
+    """Return the result of a finished training. plain: accuracy of the plain weights, if there is an average."""
     last = state.history[-1]
     return TrainResult(
-        folder, last.test_top1, last.test_top5, round(state.seconds, 1), tuple(state.history), dict(state.skipped)
+        folder,
+        last.test_top1,
+        last.test_top5,
+        round(state.seconds, 1),
+        tuple(state.history),
+        dict(state.skipped),
+        None if plain is None else plain.top1,
+        None if plain is None else plain.top5,
     )
 
 
-def write_outcome(result: TrainResult, state: State, card: dict[str, Any]) -> None:
+def write_outcome(result: TrainResult, state: State, card: dict[str, Any], extensible: bool) -> None:
+    """Write the files of a finished training. extensible: whether its checkpoint is kept, so that it can go on."""
     folder = result.folder
     save_or_tell(lambda: write_text(folder / HISTORY_FILE, history_text(list(result.history))), folder)
+    if result.plain_top1 is not None and result.plain_top1 > result.top1 + POINT:
+        save_or_tell(lambda: save_weights(state.objective.network, folder / PLAIN_FILE), folder)
+    else:
+        (folder / PLAIN_FILE).unlink(missing_ok=True)
     save_or_tell(lambda: write_text(folder / CARD_FILE, json.dumps(card, indent=2) + "\n"), folder)
     save_or_tell(lambda: save_weights(state.result, folder / WEIGHTS_FILE), folder)
-    with suppress(FileNotFoundError):
-        (folder / CHECKPOINT_FILE).unlink()
+    if not extensible:
+        (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
 
 
 def card_of(
-    job: TrainingJob, train: ImageSet, test: ImageSet, shown: Shown, state: State, group: Group
+    job: TrainingJob, train: ImageSet, test: ImageSet, shown: Shown, result: TrainResult, group: Group
 ) -> dict[str, Any]:
-    last = state.history[-1]
     return {
         "structure": str(job.structure),
         "num_classes": len(train.classes),
@@ -114,16 +165,18 @@ def card_of(
         "data_folder": None if job.data_folder is None else str(job.data_folder),
         "train_images": len(train),
         "test_images": len(test),
-        "top1": last.test_top1,
-        "top5": last.test_top5,
+        "top1": result.top1,
+        "top5": result.top5,
+        "plain_top1": result.plain_top1,
+        "plain_top5": result.plain_top5,
         "recipe": to_json(job.recipe),
         "distillation": None if job.distillation is None else to_json(job.distillation),
         "objective": job.objective_name,
         "device": torch.cuda.get_device_name(group.device) if group.device.type == "cuda" else str(group.device),
         "processes": group.world,
         "threads": torch.get_num_threads(),
-        "seconds": round(state.seconds, 1),
-        "skipped": state.skipped,
+        "seconds": result.seconds,
+        "skipped": result.skipped,
         "environment": environment(),
     }
 

@@ -26,7 +26,7 @@ class Recipe:
     The learning rate falls from `lr` to `final_lr` along a cosine or a line, or in steps: it is multiplied by `decay`
     after each epoch in `milestones`. If both mixup and cutmix are on, each batch uses one of them at random.
     bn_momentum, bn_eps: apply to all batch-norms; None keeps their values. With `ema`, the averaged weights are
-    evaluated and stored.
+    evaluated and stored; the decay of step n, from 0, is min(ema, (1 + n) / (10 + n)).
     Raises RecipeError if a value is out of range or two values contradict each other.
     """
 
@@ -80,7 +80,7 @@ class Recipe:
     bn_eps: float | None = setting(None, "Epsilon of batch-norm.", above=0, most=1, shown="Zen-NAS's", panel=_LEARNING)
     ema: float = setting(
         0.0,
-        "Decay per step of the moving average of the weights; 0 turns it off.",
+        "Decay per step of the moving average of the weights, less in the first steps; 0 turns it off.",
         least=0,
         most=1,
         panel=_LEARNING,
@@ -135,7 +135,11 @@ class Distillation:
         ).metadata
     )
     checkpoint: str | None = setting(
-        None, "File with the teacher's weights.", flag="--teacher-weights", existing=True, panel=_TEACHER
+        None,
+        "File with the teacher's weights; FILE#NAME for one of several in it.",
+        flag="--teacher-weights",
+        existing=True,
+        panel=_TEACHER,
     )
     resolution: int | None = setting(
         None,

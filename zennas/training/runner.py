@@ -19,17 +19,19 @@ from zennas.data.base import Shown
 from zennas.data.preparation import memory_format
 from zennas.named.card import CHECKPOINT_FILE, WEIGHTS_FILE
 from zennas.training.distributed import Group, processes, ranks, synchronise_norms
+from zennas.training.extending import is_open
 from zennas.training.feed import Feed, fingerprint
 from zennas.training.held import held
 from zennas.training.initialise import initialise
 from zennas.training.job import NETWORK, RunOptions, TrainingJob, completed, settings_of
 from zennas.training.logs import watched
-from zennas.training.loop import NoWatcher, Watcher, train_epochs
+from zennas.training.loop import NoWatcher, Watcher, tested_by, train_epochs
 from zennas.training.objectives.base import OBJECTIVES, Objective
 from zennas.training.outcome import (
     HISTORY_FILE,
     TrainResult,
     card_of,
+    extends,
     finished,
     history_text,
     result_of,
@@ -59,7 +61,9 @@ def train_structure(
     """
     with held(folder, leads=ranks()[0] == 0):
         if options.resume == "auto" and (folder / WEIGHTS_FILE).is_file():
-            return finished(folder, completed(job, lasting_dataset(job.dataset)))
+            kept = completed(job, lasting_dataset(job.dataset))
+            if not extends(folder, kept):
+                return finished(folder, kept)
         return _train(job, folder, options, watcher, _to_resume(folder, options))
 
 
@@ -78,7 +82,7 @@ def _train(
         identity = {**settings_of(kept), "images": fingerprint(train), "teacher's weights": objective.fingerprint}
         state = _state(job, objective, group)
         if checkpoint is not None:
-            restore(state, identity, checkpoint)
+            restore(state, identity, checkpoint, job.recipe)
         feed = Feed(train, job.recipe, shown, group, workers=options.workers, skip_corrupt=options.skip_corrupt)
         evaluation = Evaluator(
             test,
@@ -103,9 +107,12 @@ def _train(
                 raise
             what = " ".join(str(error).split())[:200]
             raise TrainingError(f"torch.compile failed on the network: {what}; leave out --compile") from error
-        result = result_of(folder, state)
+        network = state.objective.network
+        plain = None if state.average is None else tested_by(state, network, evaluation, group)
+        result = result_of(folder, state, plain)
         if group.leads:
-            write_outcome(result, state, card_of(kept, train, test, shown, state, group))
+            card = card_of(kept, train, test, shown, result, group)
+            write_outcome(result, state, card, is_open(job.recipe))
         group.wait()
     return result
 
@@ -160,7 +167,7 @@ def _keep_nothing(state: State, whole: bool) -> None:
 
 
 class _Keeper:
-    """Writes a checkpoint after each epoch, and within it every few minutes; the first one also writes the settings."""
+    """Writes a checkpoint after each epoch, and within it every few minutes, and the settings before the first one."""
 
     def __init__(self, folder: Path, identity: dict[str, Any], job: TrainingJob, options: RunOptions) -> None:
         self._folder, self._identity, self._best = folder, identity, options.keep_best
@@ -171,10 +178,10 @@ class _Keeper:
     def __call__(self, state: State, whole: bool) -> None:
         if not whole and time.monotonic() - self._written < self._pause:
             return
-        save_or_tell(lambda: save(state, self._identity, self._folder / CHECKPOINT_FILE), self._folder)
         if self._settings is not None:
             text, self._settings = self._settings, None
             save_or_tell(lambda: write_text(self._folder / SETTINGS_FILE, text), self._folder)
+        save_or_tell(lambda: save(state, self._identity, self._folder / CHECKPOINT_FILE), self._folder)
         if whole:
             save_or_tell(lambda: write_text(self._folder / HISTORY_FILE, history_text(state.history)), self._folder)
         if whole and self._best and state.history[-1].test_top1 >= max(e.test_top1 for e in state.history):

@@ -10,12 +10,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn, optim
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from PlainNet.checkpoint import CheckpointError, read_tensors, tensor_bytes
 from PlainNet.files import write_bytes
 from zennas.common.settings_text import differences
+from zennas.training.average import average_of
 from zennas.training.distributed import Group
+from zennas.training.extending import check_extension, epochs_before, with_epochs
 from zennas.training.objectives.base import Objective
 from zennas.training.optimisers import optimiser
 from zennas.training.recipe import Recipe, TrainingError
@@ -66,9 +68,7 @@ class State:
 
 
 def new_state(objective: Objective, recipe: Recipe, group: Group) -> State:
-    average = None
-    if recipe.ema:
-        average = AveragedModel(objective.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
+    average = average_of(objective.network, recipe.ema) if recipe.ema else None
     scaler = torch.amp.GradScaler(group.device.type, enabled=recipe.precision == "fp16")
     sums = torch.zeros(3, dtype=torch.float64, device=group.device)
     return State(objective, optimiser(objective, recipe), scaler, average, sums)
@@ -97,13 +97,18 @@ def save(state: State, identity: Mapping[str, Any], path: Path) -> None:
     write_bytes(path, tensor_bytes(content))
 
 
-def restore(state: State, identity: Mapping[str, Any], path: Path) -> None:
+def restore(state: State, identity: Mapping[str, Any], path: Path, recipe: Recipe) -> None:
     """Load the file into `state`, which must be new. No code in the file is run.
+
+    recipe: that of the training; it may have more epochs than that of the file, if `extending.is_open`.
 
     Raises TrainingError if the file cannot be read or belongs to another training.
     """
     found = _read(path)
-    if found["identity"] != dict(identity):
+    before = epochs_before(found["identity"], recipe)
+    if before is not None and with_epochs(found["identity"], recipe.epochs) == dict(identity):
+        check_extension(path.parent, recipe, before)
+    elif found["identity"] != dict(identity):
         raise TrainingError(f"{path} belongs to a training with {first_differences(found['identity'], identity)}")
     try:
         state.objective.load_state_dict(found["objective"])
@@ -116,7 +121,7 @@ def restore(state: State, identity: Mapping[str, Any], path: Path) -> None:
         state.history[:] = [Epoch(**epoch) for epoch in found["history"]]
         state.skipped.update(found["skipped"])
         torch.set_rng_state(found["generator"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:  # a damaged file can make torch raise anything
         what = " ".join(str(error).split())[:200]
         raise TrainingError(f"{path} does not fit the training: {what}; delete it to start again") from None
 
@@ -126,10 +131,12 @@ def _read(path: Path) -> dict[str, Any]:
         found = read_tensors(path)
     except CheckpointError as error:
         raise TrainingError(f"{error}; delete it to start again") from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT or "identity" not in found:
+    if not isinstance(found, dict) or found.get("format") != FORMAT or not isinstance(found.get("identity"), dict):
         raise TrainingError(f"{path} is not a training checkpoint; a training cannot resume from weights alone")
-    if found["version"] != VERSION:
-        raise TrainingError(f"{path} has version {found['version']}, but this program reads version {VERSION}")
+    if found.get("version") != VERSION:
+        raise TrainingError(
+            f"{path} has version {str(found.get('version'))[:20]}, but this program reads version {VERSION}"
+        )
     return found
 
 

@@ -80,7 +80,7 @@ def test_search_then_everything_else(run: Run) -> None:
     assert low <= scores["zen"]["value"] <= high
     assert scores["zen_expected"]["value"] == pytest.approx(result["scores"]["zen_expected"]["value"])
 
-    code, out, _ = run("train", "mine", "--epochs", "1", "--batch-size", "256", "--json")
+    code, out, _ = run("train", "mine", "--dataset", "digits", "--epochs", "1", "--batch-size", "256", "--json")
     assert code == 0
     assert json.loads(out)["run"] == "mine/train-digits"
     assert Path("mine/train-digits/weights.pt").is_file()
@@ -157,7 +157,9 @@ ERRORS: list[tuple[list[str], int, str]] = [
     (["score", "MaxPool(3,2,2)MaxPool(3,2,2)", "--resolution", "2"], 1, "does not fit"),
     (["score", SMALL, "--gamma", "7"], 2, ""),
     (["train", SMALL, "--dataset", "nowhere"], 1, "there is no data set 'nowhere'"),
-    (["train", SMALL, "--lr", "-1"], 2, ""),
+    (["train", SMALL, "--dataset", "digits", "--lr", "-1"], 2, ""),
+    (["train", SMALL], 2, "which data set? expected digits, cifar10"),
+    (["distill", SMALL, "--teacher", "zennet_digits_params100k_res16"], 2, "which data set? expected digits, cifar10"),
     (["runs", "nowhere"], 1, "nowhere does not exist, expected a folder"),
     (["runs", "--frobnicate"], 2, ""),
     (["frobnicate"], 2, ""),
@@ -318,7 +320,7 @@ def test_score_names_the_device_that_was_used(run: Run) -> None:
 
 def test_training_sees_to_its_folder_first(run: Run) -> None:
     Path("file").write_text("")
-    code, _, err = run("train", SMALL, "--save-dir", "file/below")
+    code, _, err = run("train", SMALL, "--dataset", "digits", "--save-dir", "file/below")
     assert (code, err) == (1, "error: cannot create the folder file/below: Not a directory\n")
     code, _, err = run("train", SMALL, "--dataset", "nowhere", "--save-dir", "deep/down")
     assert code == 1

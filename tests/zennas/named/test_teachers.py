@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.error import URLError
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -51,7 +52,7 @@ def is_still(teacher: Teacher) -> bool:
 
 def test_the_folder_of_a_training(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
-    zennas.train(SMALL, epochs=1, batch_size=256, resolution=8, save_dir=folder, device="cpu")
+    zennas.train(SMALL, dataset="digits", epochs=1, batch_size=256, resolution=8, save_dir=folder, device="cpu")
     teacher = teacher_of(str(folder))
     assert (teacher.shown.resolution, teacher.num_classes, teacher.name) == (8, 10, str(folder))
     assert is_still(teacher)
@@ -90,7 +91,13 @@ def test_a_model_of_the_zoo(tmp_path: Path) -> None:
     [
         lambda state: state,
         lambda state: {"state_dict": {f"module.{name}": value for name, value in state.items()}, "epoch": 3},
-        lambda state: {"model": state, "args": argparse.Namespace(lr=0.1)},
+        lambda state: {"model": state, "args": argparse.Namespace(lr=0.1), "best": np.float64(71.0)},
+        lambda state: {"net": {f"_orig_mod.module.{name}": value for name, value in state.items()}},
+        lambda state: {"model_state_dict": {n: x for n, x in state.items() if not n.endswith("num_batches_tracked")}},
+        lambda state: {
+            "pytorch-lightning_version": "2.5.0",
+            "state_dict": {**{f"model.{n}": x for n, x in state.items()}, "loss.weight": torch.ones(7)},
+        },
     ],
 )
 def test_torchvision_with_a_file(tmp_path: Path, wrap: Callable[[Any], Any]) -> None:
@@ -102,10 +109,21 @@ def test_torchvision_with_a_file(tmp_path: Path, wrap: Callable[[Any], Any]) -> 
     assert is_still(teacher)
 
 
+def test_of_several_weights_one_is_named(tmp_path: Path) -> None:
+    file, modules = tmp_path / "weights.pth", (tiny(7), tiny(7))
+    nn.init.zeros_(modules[1].fc.weight)  # type: ignore[arg-type]
+    torch.save({"state_dict": modules[0].state_dict(), "state_dict_ema": modules[1].state_dict()}, file)
+    with pytest.raises(CheckpointError, match="under state_dict and state_dict_ema: name one of them"):
+        teacher_of(TINY, file)
+    assert equal(teacher_of(TINY, tmp_path / "weights.pth#state_dict_ema"), modules[1])
+
+
 def test_files_of_other_networks(tmp_path: Path) -> None:
     file = tmp_path / "weights.pth"
     torch.save(tiny(7, "mnasnet0_5").state_dict(), file)
-    with pytest.raises(CheckpointError, match=rf"^{re.escape(str(file))} does not fit {TINY}: .*Missing key") as told:
+    with pytest.raises(
+        CheckpointError, match=rf"^{re.escape(str(file))} does not fit {TINY}: it lacks .* and has "
+    ) as told:
         teacher_of(TINY, file)
     assert "\n" not in str(told.value)
     for content in ({"state_dict": {"a": 1}}, [1, 2]):

@@ -185,8 +185,18 @@ def test_what_does_not_fit_is_not_put_in(tmp_path: Path, zoo: Path) -> None:
     assert ZenNet.damaged_models() == {}
 
 
-def test_a_failure_in_the_end_leaves_what_was(tmp_path: Path, zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_a_failure_in_the_end_leaves_what_was(
+    tmp_path: Path, zoo: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
+) -> None:
     add_training(train(tmp_path / "a"), "mine")
+
+    def exchange(one: Path, other: Path) -> bool:
+        if can_exchange:
+            raise OSError(28, "No space left on device")
+        return False
+
+    monkeypatch.setattr("pretrained.adding.exchange", exchange)
     renamed = os.rename
 
     def rename(source: Path, target: Path) -> None:

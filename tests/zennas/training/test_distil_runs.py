@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture(scope="module")
 def teacher_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("teachers") / "teacher"
-    zennas.train(TEACHER, epochs=1, batch_size=128, resolution=16, save_dir=folder, device="cpu")
+    zennas.train(TEACHER, dataset="digits", epochs=1, batch_size=128, resolution=16, save_dir=folder, device="cpu")
     return folder
 
 
@@ -87,7 +87,19 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path, teacher_folder: Pat
     losses = []
     for name, start in (("one", []), ("two", ["-m", "torch.distributed.run", "--nproc_per_node", "2"])):
         folder = tmp_path / name
-        command = [sys.executable, *start, "-m", "zennas", "distill", STUDENT, *given.split(), "--resolution", "16"]
+        command = [
+            sys.executable,
+            *start,
+            "-m",
+            "zennas",
+            "distill",
+            STUDENT,
+            "--dataset",
+            "digits",
+            *given.split(),
+            "--resolution",
+            "16",
+        ]
         subprocess.run(
             [*command, "--device", "cpu", "--save-dir", str(folder)], cwd=ROOT, check=True, capture_output=True
         )
@@ -98,7 +110,20 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path, teacher_folder: Pat
 
 def test_the_command(run: Run, teacher_folder: Path) -> None:
     teacher = str(teacher_folder)
-    quick = ["distill", STUDENT, "--epochs", "2", "--resolution", "16", "--save-dir", "out", "--device", "cpu"]
+    quick = [
+        "distill",
+        STUDENT,
+        "--dataset",
+        "digits",
+        "--epochs",
+        "2",
+        "--resolution",
+        "16",
+        "--save-dir",
+        "out",
+        "--device",
+        "cpu",
+    ]
     code, out, err = run(*quick, "--teacher", teacher, "--temperature", "4", "--downsample-ratio", "2", "--json")
     assert (code, err) == (0, "")
     assert json.loads(out)["top1"] > 30

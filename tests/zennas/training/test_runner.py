@@ -23,6 +23,7 @@ from tests.conftest import SMALL
 from zennas.accuracy.protocol import Evaluator
 from zennas.cli.app import app
 from zennas.common.config import SETTINGS_FILE
+from zennas.common.errors import WrongSettingError
 from zennas.data import DataError, open_set
 from zennas.named.card import CHECKPOINT_FILE
 from zennas.named.models import trained_model
@@ -75,7 +76,7 @@ def test_training_learns_and_its_files_can_be_used(tmp_path: Path) -> None:
     again = Evaluator(open_set("digits", "test"), model.shown, torch.device("cpu"))(model.network)
     assert (again.top1, again.top5) == (result.top1, result.top5)
     with pytest.raises(TrainingError, match="already contains trained weights"):
-        zennas.train(SMALL, epochs=1, save_dir=folder)
+        zennas.train(SMALL, dataset="digits", epochs=1, save_dir=folder)
 
 
 def test_the_seed_decides_the_weights(tmp_path: Path) -> None:
@@ -167,7 +168,8 @@ def test_a_checkpoint_of_another_training(tmp_path: Path) -> None:
 
 def test_a_killed_process_goes_on(tmp_path: Path) -> None:
     """kill -9 where it happens to be."""
-    command = [sys.executable, "-m", "zennas", "train", TINY, "--resolution", "8", "--device", "cpu", "--epochs", "6"]
+    command = [sys.executable, "-m", "zennas", "train", TINY, "--dataset", "digits", "--resolution", "8"]
+    command += ["--device", "cpu", "--epochs", "6"]
     command += ["--batch-size", "128", "--resume", "auto", "--checkpoint-minutes", "0", "--save-dir"]
     subprocess.run([*command, str(tmp_path / "whole")], cwd=ROOT, check=True, capture_output=True)
     process = subprocess.Popen([*command, str(tmp_path / "parts")], cwd=ROOT, stderr=subprocess.DEVNULL)
@@ -183,8 +185,8 @@ def test_a_killed_process_goes_on(tmp_path: Path) -> None:
 
 def test_two_processes_see_what_one_sees(tmp_path: Path) -> None:
     """torchrun with two gloo processes: the same curve and the same weights, within rounding."""
-    arguments = [TINY, "--resolution", "8", "--device", "cpu", "--epochs", "2", "--batch-size", "128", "--sync-bn"]
-    arguments += ["--lr", "0.05", "--erase", "0.3", "--json"]
+    arguments = [TINY, "--dataset", "digits", "--resolution", "8", "--device", "cpu", "--epochs", "2"]
+    arguments += ["--batch-size", "128", "--sync-bn", "--lr", "0.05", "--erase", "0.3", "--json"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     for name, program in (
         ("one", [sys.executable]),
@@ -264,6 +266,17 @@ def test_a_training_begins_with_weights(tmp_path: Path) -> None:
     assert torch.equal(weights(tmp_path / "a")["fc_linear.weight"], weights(tmp_path / "b")["fc_linear.weight"])
 
 
+def test_the_command_begins_with_one_of_several_weights(tmp_path: Path) -> None:
+    first, second = ({**build(parse(TINY), num_classes=10).state_dict()} for _ in range(2))
+    torch.save({"state_dict": first, "state_dict_ema": second}, tmp_path / "both.pt")
+    given = ["train", TINY, "--dataset", "digits", "--resolution", "8", "--epochs", "1", "--lr", "0", "--device", "cpu"]
+    file, folder = f"{tmp_path / 'both.pt'}#state_dict_ema", tmp_path / "out"
+    found = CliRunner().invoke(app, [*given, "--weights", file, "--save-dir", str(folder)])
+    assert found.exit_code == 0, found.output
+    assert torch.equal(weights(folder)["fc_linear.weight"], second["fc_linear.weight"])
+    assert CliRunner().invoke(app, [*given, "--weights", f"{tmp_path}/none.pt#ema"]).exit_code == 2
+
+
 def test_batch_norm_s_settings_are_the_recipe_s(tmp_path: Path) -> None:
     train_structure(job(replace(QUICK, epochs=1, bn_eps=0.1, bn_momentum=0.5)), tmp_path, CPU)
     norms = [m for m in trained_model(str(tmp_path)).network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
@@ -284,11 +297,18 @@ def test_data_that_is_not_there(tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
+def test_the_data_set_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(WrongSettingError, match=r"which data set\? expected digits, cifar10, .*, a folder with train/"):
+        zennas.train(SMALL, epochs=1, save_dir=tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
 def test_odd_batches_train_on_the_cpu(tmp_path: Path) -> None:
     # In a process of its own: in channels-last torch 2.15 writes out of bounds here, and dies.
     network = "SuperConvK3BNRELU(3,8,2,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,32,1,1)"
     folder = str(tmp_path / "out")
-    code = f"import zennas; zennas.train({network!r}, epochs=1, batch_size=255, device='cpu', save_dir={folder!r})"
+    chosen = f"dataset='digits', epochs=1, batch_size=255, device='cpu', save_dir={folder!r}"
+    code = f"import zennas; zennas.train({network!r}, {chosen})"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
 
