@@ -8,10 +8,12 @@ from typing import Any
 
 from PlainNet import parse
 from zennas.common.errors import ZennasError
+from zennas.common.limits import MAX_RESOLUTION, check_kind, check_number, check_resolution, check_whole
 from zennas.data.base import Normalisation
 
 WEIGHTS_FILE = "weights.pt"
 CARD_FILE = "train.json"
+MOST_CLASSES = 1_000_000
 CHECKPOINT_FILE = "checkpoint.pt"
 """The checkpoint of an unfinished training."""
 
@@ -27,9 +29,23 @@ def read_card(folder: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
         parse(found["structure"])
         Normalisation.from_json(found["normalisation"])
-        _ = int(found["num_classes"]), int(found["resolution"]), bool(found["use_se"])
+        _check_values(found)
     except KeyError as error:
         raise CardError(f"{path} has no {error.args[0]}: it was written by another version; train again") from None
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise CardError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
     return dict(found)
+
+
+def _check_values(card: dict[str, Any]) -> None:
+    """Raise ValueError or KeyError if a value that the network is built from is missing or not valid."""
+    check_whole("num_classes", card["num_classes"], ValueError, most=MOST_CLASSES)
+    check_resolution(card["resolution"], ValueError)
+    check_kind("use_se", card["use_se"], bool, ValueError)
+    if card.get("crop_image_size") is not None:
+        check_whole("crop_image_size", card["crop_image_size"], ValueError, most=MAX_RESOLUTION, unit=" pixels")
+    if card.get("bn_eps") is not None:
+        check_number("bn_eps", card["bn_eps"], ValueError, most=1)
+    classes = card.get("classes")
+    if classes is not None and not (isinstance(classes, list) and all(isinstance(one, str) for one in classes)):
+        raise ValueError("classes are not a list of names")

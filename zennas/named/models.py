@@ -95,7 +95,7 @@ def _model(name: str, network: MasterNet, facts: Mapping[str, Any]) -> TrainedMo
 
     classes = facts.get("classes")
     named = tuple(map(str, classes)) if isinstance(classes, list) and len(classes) == network.num_classes else None
-    resolution = int(facts["resolution"])
-    crop = int(facts.get("crop_image_size") or resolution)
+    resolution = facts["resolution"]
+    crop = facts.get("crop_image_size") or resolution
     shown = Shown(Normalisation.from_json(facts["normalisation"]), resolution, crop)
     return TrainedModel(name, network.eval().requires_grad_(False), shown, named, facts)
