@@ -28,7 +28,7 @@ from zennas.correlation.scoring import ScoringWork, Task, needs_batch, needs_tor
 from zennas.correlation.settings import CorrelateSettings
 from zennas.correlation.summary import write_report
 from zennas.runs.candidate import Candidate
-from zennas.runs.store import Scoring, Store, write_failure
+from zennas.runs.store import FILE, Scoring, Store, reading, write_failure
 from zennas.searching.executors.base import ExecutorSettings, Running, Work, open_executor
 from ZeroShotProxy import PROXIES, ProxyError, ensembles
 
@@ -105,6 +105,11 @@ def resume(
     Raises SettingsError if other settings differ, or if the table or the images have changed; StoreError if there is no
     run or it is damaged; and RunInUseError if another process uses it.
     """
+    with Store.read(folder) as store:  # so that a finished run needs no permission to write
+        store.require_kind(KIND)
+        settings = CorrelateSettings.from_json(store.get("settings"))
+        if store.get("status") == FINISHED and expected is None:
+            return settings
     with Store.open(folder) as store:
         store.require_kind(KIND)
         settings = CorrelateSettings.from_json(store.get("settings"))
@@ -115,7 +120,8 @@ def resume(
                 _write_settings(folder, settings)
         if store.get("status") == FINISHED:
             return settings
-        sample = Sample.from_json(store.get("sample"))
+        with reading(folder / FILE):
+            sample = Sample.from_json(store.get("sample"))
         if len(store.costs()) < len(sample):  # killed between the two first transactions of a run
             again, structures, costs = draw(settings, read_table(settings.table), load_space(settings.space))
             if again != sample:

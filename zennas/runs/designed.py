@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PlainNet import Structure
-from zennas.runs.store import FILE, SEARCH, Store, StoreError
+from zennas.runs.store import FILE, SEARCH, Store, reading
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,8 @@ def designed(folder: Path) -> Designed | None:
         if chosen is None:
             return None
         settings = store.get("settings")
-        try:
+        with reading(folder / FILE):
             (best,) = store.candidates([chosen])
             return Designed(
                 best.structure, int(settings["resolution"]), int(settings["num_classes"]), bool(settings["use_se"])
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise StoreError(f"{folder / FILE} is damaged: {type(error).__name__}: {error}") from None

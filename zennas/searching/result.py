@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zennas.common.errors import SettingsError
 from zennas.runs.candidate import Candidate, Measure
-from zennas.runs.store import FILE, SEARCH, Store, StoreError, in_use
+from zennas.runs.store import FILE, SEARCH, Store, StoreError, in_use, reading
 from zennas.searching.confirming import CONFIRMED_FACT
 from zennas.searching.finals import FACT
 from zennas.searching.latency_report import LatencyReport, latency_json, latency_reports
@@ -85,12 +84,8 @@ def read_result(folder: Path) -> SearchResult:
     """
     with Store.read(folder) as store:
         store.require_kind(SEARCH)
-        try:
+        with reading(folder / FILE):
             return _result(folder, store)
-        except (SettingsError, StoreError):
-            raise
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise StoreError(f"{folder / FILE} is damaged: {type(error).__name__}: {error}") from None
 
 
 def _result(folder: Path, store: Store) -> SearchResult:
@@ -103,6 +98,9 @@ def _result(folder: Path, store: Store) -> SearchResult:
     finalists = sorted({number for device in latency.values() for number in device["measured"]})
     wanted = [*confirmed, *finalists, *([] if chosen is None else [chosen])]
     found = {c.id: c for c in store.candidates(wanted)}
+    absent = next((number for number in wanted if number not in found), None)
+    if absent is not None:
+        raise StoreError(f"{folder / FILE} is damaged: it refers to candidate {absent}, which it does not contain")
     best = None if chosen is None else found[chosen]
     progress = store.get("progress") or store.get("state") or {}  # the state, before format 4 of runs
     counts = {
@@ -140,6 +138,24 @@ def _best_first(numbers: list[int], confirmed: list[int], found: dict[int, Candi
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """Return the folders of runs in `folder` and its direct subfolders, oldest first."""
-    places = [folder, *(sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else [])]
-    return sorted((p for p in places if (p / FILE).is_file()), key=lambda p: (p / FILE).stat().st_mtime)
+    """Return the folders of runs in `folder` and its direct subfolders, oldest first; first of all, subfolders that
+    cannot be looked into.
+
+    Raises StoreError if `folder` cannot be read.
+    """
+    try:
+        places = [folder, *(sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else [])]
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be read: {error.strerror}") from None
+    found = [(made, place) for place in places if (made := _made(place)) is not None]
+    return [place for _, place in sorted(found, key=lambda one: one[0])]
+
+
+def _made(folder: Path) -> float | None:
+    """When the run in `folder` was changed last, in seconds; -1 if nobody may know, None if there is no run."""
+    try:
+        return (folder / FILE).stat().st_mtime if (folder / FILE).is_file() else None
+    except PermissionError:
+        return -1.0
+    except OSError:  # it vanished
+        return None

@@ -25,7 +25,7 @@ from zennas.common.environment import environment
 from zennas.common.errors import SettingsError
 from zennas.common.settings_text import differences
 from zennas.runs.candidate import Candidate, Measure
-from zennas.runs.store import SEARCH, Store, write_failure
+from zennas.runs.store import FILE, SEARCH, Store, reading, write_failure
 from zennas.searching.confirming import confirm, report
 from zennas.searching.evaluation import Evaluation, Outcome, evaluated
 from zennas.searching.executors.base import ExecutorSettings, Pending, Running, Work, open_executor
@@ -110,23 +110,30 @@ def resume(
     Raises SettingsError if the settings of the run differ from `expected`, or if its space, its strategy or a latency
     profile has changed; StoreError if there is no run or it is damaged; and RunInUseError if another process uses it.
     """
-    with Store.open(folder) as store:
-        store.require_kind(SEARCH)
-        settings = SearchSettings.from_json(store.get("settings"))
+    with Store.read(folder) as store:  # so that a finished run needs no permission to write
+        settings = _settings_of(store)
         if expected is not None:
             _refuse_other(folder, completed(settings), completed(expected))
         if store.get("status") == FINISHED and (folder / BEST_FILE).is_file():
             return settings
+    with Store.open(folder) as store:
+        settings = _settings_of(store)
         refuse_changed(folder, settings, {name: store.get(name) for name in _FINGERPRINTS})
         settings = completed(settings)  # completes settings that an older version left out
         store.put({"settings": settings.to_json()})
         prepared = prepare(settings)
         state = store.get("state")
         if state is not None:
-            prepared.search.restore(state, store.candidates())
+            with reading(folder / FILE):
+                prepared.search.restore(state, store.candidates())
         with _executor(settings, prepared, executor) as running:
             _carry_out(store, settings, prepared, running, watcher)
         return settings
+
+
+def _settings_of(store: Store) -> SearchSettings:
+    store.require_kind(SEARCH)
+    return SearchSettings.from_json(store.get("settings"))
 
 
 _FINGERPRINTS = ("space_digest", "strategy_digest", "profile_digests")

@@ -268,7 +268,7 @@ def small_disk(path: Path) -> sqlite3.Connection:
 
 
 def test_a_full_disk_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zennas.runs.database._for_writing", small_disk)
+    monkeypatch.setattr("zennas.runs.database.connect_for_writing", small_disk)
     folder = tmp_path / "run"
     with pytest.raises(StoreError, match=rf"run\.sqlite cannot be written to: .*full; free some .*--resume {folder}$"):
         start(folder, SETTINGS)
