@@ -20,6 +20,7 @@ from zennas.searching.executors.base import ExecutorSettings
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import NoWatcher, Watcher, resume, start
 from zennas.searching.settings import SearchSettings
+from zennas.searching.trust import Trust
 from zennas.training.job import RunOptions, TrainingJob
 from zennas.training.recipe import Distillation, Recipe
 
@@ -116,18 +117,25 @@ def continue_search(
     folder: str | Path,
     watcher: Watcher = NoWatcher(),
     *,
+    search_space: str | None = None,
+    strategy: str | None = None,
+    trust: bool = False,
     executor: str | None = None,
     workers: int | None = None,
     address: str | None = None,
 ) -> SearchResult:
     """Continue a search that was interrupted, and return its result; a finished search is only read.
 
+    search_space, strategy: the .py files of the run, if it was begun with such files, because they are executed.
+    trust: whether to execute whatever files the run names, without naming them.
+
     executor, workers, address: where candidates are evaluated, see `ExecutorSettings`; they may differ from those of
         the first part.
 
     Raises what `zennas.searching.runner.resume` raises.
     """
-    resume(Path(folder), watcher, executor=ExecutorSettings(executor, workers, address))
+    allowed = Trust(search_space, strategy, everything=trust)
+    resume(Path(folder), watcher, executor=ExecutorSettings(executor, workers, address), trust=allowed)
     return read_result(Path(folder))
 
 
@@ -302,11 +310,18 @@ def continue_correlate(
     folder: str | Path,
     watcher: CorrelateWatcher | None = None,
     *,
+    space: str | None = None,
+    table: str | Path | None = None,
+    trust: bool = False,
     executor: str | None = None,
     workers: int | None = None,
     address: str | None = None,
 ) -> CorrelateResult:
     """Continue a correlation that was interrupted, and return its result; a finished correlation is only read.
+
+    space: the .py file of the run's search space, if it was begun with one, because it is executed.
+    table: the table, if the run ended so early that it is read again.
+    trust: whether to use whatever files the run names, without naming them.
 
     executor, workers, address: where networks are scored, see `ExecutorSettings`; they may differ from those of the
         first part.
@@ -316,7 +331,9 @@ def continue_correlate(
     from zennas.correlation import runner
     from zennas.correlation.result import read_result
 
-    runner.resume(Path(folder), ExecutorSettings(executor, workers, address), watcher or runner.NoWatcher())
+    allowed = Trust(space, table=None if table is None else str(table), everything=trust)
+    chosen = ExecutorSettings(executor, workers, address)
+    runner.resume(Path(folder), chosen, watcher or runner.NoWatcher(), trust=allowed)
     return read_result(Path(folder))
 
 

@@ -16,6 +16,7 @@ from zennas.searching.objectives.base import Objective, objective_of
 from zennas.searching.scoring import is_confirmed, reported
 from zennas.searching.settings import SearchSettings
 from zennas.searching.strategies.base import STRATEGIES, Problem, Search, Strategy, all_options, options_of
+from zennas.searching.trust import split_strategy
 from ZeroShotProxy import ensembles
 
 AHEAD = 16
@@ -108,10 +109,9 @@ def refuse_changed(folder: Path, settings: SearchSettings, known: dict[str, obje
 
 def _strategy(text: str) -> tuple[Strategy, str]:
     """The strategy with this name or in this file, and its name from any folder. Raises UnknownNameError."""
-    path, _, name = text.partition(".py:")
-    if not name and not text.endswith(".py"):
+    file, name = split_strategy(text)
+    if file is None:
         return STRATEGIES.get(text), STRATEGIES.spelling(text)
-    file = Path(f"{path}.py" if name else path).resolve()
     if not file.is_file():
         raise SettingsError(f"strategy {text}: there is no file {file}; known: {', '.join(STRATEGIES.names())}")
     made = STRATEGIES.load_file(file)
@@ -119,11 +119,6 @@ def _strategy(text: str) -> tuple[Strategy, str]:
     if wanted not in made:
         raise SettingsError(f"{file} registers {', '.join(made) or 'no strategy'}: choose one with {file}:NAME")
     return STRATEGIES.get(wanted), f"{file}:{wanted}"
-
-
-def _file_of(strategy: str) -> str:
-    path, _, name = strategy.partition(".py:")
-    return f"{path}.py" if name else strategy
 
 
 def _runs_networks(settings: SearchSettings, objective: Objective) -> bool:
@@ -136,7 +131,8 @@ def _space_digest(settings: SearchSettings) -> str | None:
 
 
 def _strategy_digest(settings: SearchSettings) -> str | None:
-    return _digest("strategy", _file_of(settings.strategy), settings.strategy in STRATEGIES)
+    file, name = split_strategy(settings.strategy)
+    return _digest("strategy", str(file or name), settings.strategy in STRATEGIES)
 
 
 def _digest(what: str, path: str, shipped: bool) -> str | None:

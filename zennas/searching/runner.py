@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 from PlainNet.files import write_text
+from SearchSpace import lasting_space
 from zennas.common.config import SETTINGS_FILE, config_text
 from zennas.common.environment import environment
 from zennas.common.errors import SettingsError
@@ -35,6 +36,7 @@ from zennas.searching.preparing import Prepared, completed, fingerprints, prepar
 from zennas.searching.result import FINISHED
 from zennas.searching.settings import SearchSettings
 from zennas.searching.strategies.base import Progress
+from zennas.searching.trust import Trust, trusted
 from ZeroShotProxy import ProxyError
 
 CHECKPOINT_SECONDS = 2.0
@@ -104,23 +106,31 @@ def resume(
     watcher: Watcher = NoWatcher(),
     expected: SearchSettings | None = None,
     executor: ExecutorSettings = ExecutorSettings(),
+    trust: Trust = Trust(),
 ) -> SearchSettings:
     """Continue the run in `folder` to its end, and return its settings; a finished run is left unchanged.
 
-    Raises SettingsError if the settings of the run differ from `expected`, or if its space, its strategy or a latency
-    profile has changed; StoreError if there is no run or it is damaged; and RunInUseError if another process uses it.
+    expected: the settings that the run must have, whose search space and strategy may be executed.
+    trust: otherwise, the files that may be executed.
+
+    Raises UntrustedError if the search space or the strategy is a file that is not named in `trust`; SettingsError if
+    the settings of the run differ from `expected`, or if its space, its strategy or a latency profile has changed;
+    StoreError if there is no run or it is damaged; and RunInUseError if another process uses it.
     """
     with Store.read(folder) as store:  # so that a finished run needs no permission to write
         settings = _settings_of(store)
         if expected is not None:
-            _refuse_other(folder, completed(settings), completed(expected))
+            _refuse_other(folder, settings, completed(expected))
+            trust = Trust(settings.search_space, settings.strategy)
         if store.get("status") == FINISHED and (folder / BEST_FILE).is_file():
             return settings
     with Store.open(folder) as store:
-        settings = _settings_of(store)
+        settings = trusted(folder, _settings_of(store), trust)
         refuse_changed(folder, settings, {name: store.get(name) for name in _FINGERPRINTS})
         settings = completed(settings)  # completes settings that an older version left out
-        store.put({"settings": settings.to_json()})
+        if settings.to_json() != store.get("settings"):
+            store.put({"settings": settings.to_json()})
+            _write(folder / SETTINGS_FILE, config_text(settings))
         prepared = prepare(settings)
         state = store.get("state")
         if state is not None:
@@ -140,8 +150,10 @@ _FINGERPRINTS = ("space_digest", "strategy_digest", "profile_digests")
 
 
 def _refuse_other(folder: Path, ours: SearchSettings, wanted: SearchSettings) -> None:
-    """Raise SettingsError, naming the settings that differ."""
-    different = differences(ours.to_json(), wanted.to_json())
+    """Raise SettingsError, naming the settings that differ. wanted: from `completed`."""
+    # Completing a strategy executes its file, so it has to be the wanted one.
+    same = (lasting_space(ours.search_space), ours.strategy) == (wanted.search_space, wanted.strategy)
+    different = differences((completed(ours) if same else ours).to_json(), wanted.to_json())
     if different:
         raise SettingsError(f"the run in {folder} was started with {'; '.join(different)}: choose another folder")
 
