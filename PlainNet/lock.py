@@ -77,12 +77,25 @@ def take_lock(folder: Path, what: str = "the run") -> IO[bytes]:
 
 @contextmanager
 def locked(folder: Path, what: str = "the run") -> Iterator[None]:
-    """Hold the lock of the folder, and remove its file on leaving. Raises what `take_lock` raises."""
-    lock = take_lock(folder, what)
+    """Create the folder and hold its lock. On leaving, the lock is removed, and the folder if it is empty.
+
+    Raises what `take_lock` raises.
+    """
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
-        yield
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LockError(f"cannot create the folder {folder}: {error.strerror}") from None
+    try:
+        lock = take_lock(folder, what)
+        try:
+            yield
+        finally:
+            leave_lock(folder, lock)
     finally:
-        leave_lock(folder, lock)
+        with suppress(OSError):
+            for place in made:
+                place.rmdir()
 
 
 def leave_lock(folder: Path, lock: IO[bytes]) -> None:

@@ -72,15 +72,12 @@ def measure_sample(folder: Path, campaign: Campaign, progress: WorkProgress = un
     FolderInUseError if another process measures there.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with locked(folder, "the sample"):
             _measure(folder, campaign, progress)
     except FolderInUseError:
         raise
     except LockError as error:
         raise LatencyError(str(error)) from None
-    except OSError as error:
-        raise LatencyError(f"{folder} cannot be written to: {error.strerror or error}") from None
 
 
 def _measure(folder: Path, campaign: Campaign, progress: WorkProgress) -> None:
