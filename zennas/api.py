@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 from SearchSpace import DecisionSpace, load_space
 from zennas.budget.budgets import Budget
@@ -120,22 +121,26 @@ def continue_search(
     search_space: str | None = None,
     strategy: str | None = None,
     trust: bool = False,
+    iterations: float | str | None = None,
+    note: Callable[[str], None] = warn,
     executor: str | None = None,
     workers: int | None = None,
     address: str | None = None,
 ) -> SearchResult:
-    """Continue a search that was interrupted, and return its result; a finished search is only read.
+    """Continue a search that was interrupted, and return its result; a finished search is only read, or extended.
 
     search_space, strategy: the .py files of the run, if it was begun with such files, because they are executed.
     trust: whether to execute whatever files the run names, without naming them.
-
+    iterations: extends the search to so many iterations, more than it has.
+    note: called with a sentence if scores may differ in their last digits from those of an uninterrupted search.
     executor, workers, address: where candidates are evaluated, see `ExecutorSettings`; they may differ from those of
         the first part.
 
     Raises what `zennas.searching.runner.resume` raises.
     """
     allowed = Trust(search_space, strategy, everything=trust)
-    resume(Path(folder), watcher, executor=ExecutorSettings(executor, workers, address), trust=allowed)
+    chosen, wanted = ExecutorSettings(executor, workers, address), _count("iterations", iterations)
+    resume(Path(folder), watcher, executor=chosen, trust=allowed, iterations=wanted, note=note)
     return read_result(Path(folder))
 
 
@@ -322,7 +327,6 @@ def continue_correlate(
     space: the .py file of the run's search space, if it was begun with one, because it is executed.
     table: the table, if the run ended so early that it is read again.
     trust: whether to use whatever files the run names, without naming them.
-
     executor, workers, address: where networks are scored, see `ExecutorSettings`; they may differ from those of the
         first part.
 
@@ -353,7 +357,7 @@ def _folder(save_dir: str | Path | None) -> Path | None:
 
 
 def _count(name: str, value: float | str | None) -> int | None:
-    """Parse a budget: 1000000, 1e6 or "1M"."""
+    """Parse a count: 1000000, 1e6 or "1M"."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from zennas.searching.trust import Trust
 
 
+_ON_RESUME = ("search_space", "strategy", "iterations", "trust", "workers", "executor", "address")
+"""The parameters that can be given together with --resume."""
+
+
 @derived(SearchSettings)
 def search(
     context: typer.Context,
@@ -91,7 +95,7 @@ def search(
 
     The folder of the run contains settings.toml, which repeats the run with --config. A search space or strategy that
     is a .py file is code, which is executed: use only files that you trust, also in a file for --config. --resume asks
-    for it to be named again.
+    for it to be named again. With --resume, more --iterations extend a search.
 
     Example: zennas search --budget-params 1M --max-layers 18 --save-dir runs/mine
 
@@ -110,11 +114,20 @@ def search(
     device_named = opt.chosen_device(gpu, asked, "leave out --gpu, or use --device cpu")
     with search_progress(resume or save_dir) as watcher, device_named as device_name:
         if resume is not None:
-            opt.refuse_settings(context, also=("search_space", "strategy", "trust", "workers", "executor", "address"))
+            opt.refuse_settings(context, also=_ON_RESUME)
             files = {name: values.get(name) for name in ("search_space", "strategy")}
-            _tell_what_resumes(resume, Trust(**files, everything=trust))
+            iterations = values.get("iterations")
+            _tell_what_resumes(resume, Trust(**files, everything=trust), iterations)
             result = continue_search(
-                resume, watcher, **files, trust=trust, executor=executor, workers=workers, address=address
+                resume,
+                watcher,
+                **files,
+                trust=trust,
+                iterations=iterations,
+                note=_tell,
+                executor=executor,
+                workers=workers,
+                address=address,
             )
         else:
             milliseconds = opt.one_unit(budget_latency_ms, budget_latency)
@@ -136,7 +149,7 @@ def search(
                 },
             )
             _tell_code(settings)
-            if go_on and save_dir is not None and (save_dir / BEST_FILE).is_file():
+            if go_on and save_dir is not None and _finished(save_dir):
                 done = f"skip {save_dir / BEST_FILE}"
             result = search_with(
                 settings, save_dir, go_on, executor=ExecutorSettings(executor, workers, address), watcher=watcher
@@ -161,21 +174,30 @@ def _initial(values: dict[str, Any]) -> dict[str, str]:
     return {} if given is None else {"initial": str(resolve(str(given)).structure)}
 
 
-def _tell_what_resumes(run: Path, trust: Trust) -> None:
-    """Print which code runs, or that there is nothing to do. Raises UntrustedError if the run names other code."""
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _finished(run: Path) -> bool:
     from zennas.searching.result import FINISHED, read_result
     from zennas.searching.runner import BEST_FILE
+
+    return (run / BEST_FILE).is_file() and read_result(run).status == FINISHED
+
+
+def _tell_what_resumes(run: Path, trust: Trust, iterations: int | None) -> None:
+    """Print which code runs, or that there is nothing to do. Raises UntrustedError if the run names other code."""
+    from zennas.searching.result import read_result
     from zennas.searching.trust import trusted
 
-    found = read_result(run)
-    if found.status == FINISHED and (run / BEST_FILE).is_file():
-        print(f"the run in {run} is already finished; nothing to do", file=sys.stderr)
+    if iterations is None and _finished(run):
+        _tell(f"the run in {run} is already finished; nothing to do, unless it gets more --iterations")
     else:
-        _tell_code(trusted(run, found.settings, trust))
+        _tell_code(trusted(run, read_result(run).settings, trust))
 
 
 def _tell_code(settings: SearchSettings) -> None:
     from zennas.searching.trust import code_of
 
     for what, file in code_of(settings).items():
-        print(f"executing the {what} {file}", file=sys.stderr)
+        _tell(f"executing the {what} {file}")

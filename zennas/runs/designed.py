@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PlainNet import Structure
-from zennas.runs.store import FILE, SEARCH, Store, reading
+from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, reading
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,15 @@ def designed(folder: Path) -> Designed | None:
     """Return the best network of the search in `folder`: the chosen one, or the best so far; None if none was scored
     yet.
 
-    Raises StoreError if there is no search or its file is damaged.
+    Raises StoreError if there is no search, if it failed, or if its file is damaged.
     """
     with Store.read(folder) as store:
         store.require_kind(SEARCH)
+        if store.get("status") == FAILED:
+            raise StoreError(
+                f"the search in {folder} failed, so it has no result: {store.get('error')}; continue it with: zennas "
+                f"search --resume {folder}"
+            )
         chosen = store.get("best")
         if chosen is None:
             return None

@@ -84,6 +84,7 @@ Shape = tuple[Callable[[Any], bool], str]
 SHAPES: Mapping[str, Shape] = {
     "kind": (lambda value: value in ("search", "correlate"), "search or correlate"),
     "status": (_text, "text"),
+    "error": (_text, "text"),
     "created": (_seconds, "seconds"),
     "finished": (_seconds, "seconds"),
     "seconds": (_seconds, "seconds"),

@@ -14,6 +14,8 @@ from __future__ import annotations
 FILE = "run.sqlite"
 SEARCH = "search"
 """The kind of runs that do not store one."""
+FAILED = "failed"
+"""The status of a run that ended with an error, which is the fact "error"."""
 
 FORMAT = 4
 READABLE = (1, 2, 3, 4)

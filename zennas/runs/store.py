@@ -18,10 +18,11 @@ from zennas.runs.candidate import Candidate, Latency, Measure
 from zennas.runs.database import Database, create_database, open_database
 from zennas.runs.errors import RunInUseError, StoreError, reading, write_failure
 from zennas.runs.lock import LOCK, in_use, leave_lock, take_lock
-from zennas.runs.schema import FILE, SEARCH
+from zennas.runs.schema import FAILED, FILE, SEARCH
 from zennas.runs.tables import Scoring
 
 __all__ = [
+    "FAILED",
     "FILE",
     "LOCK",
     "SEARCH",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 
 from latency.base import LatencyError
 from PlainNet import Options, parse
 from PlainNet.cost import CostModel
 from SearchSpace import SPACES, SearchSpace, lasting_space, load_space
 from zennas.budget.meters import Device, completed_latency, devices, digests
-from zennas.common.errors import SettingsError
+from zennas.common.errors import SettingsError, WrongSettingError, ZennasError
 from zennas.searching.objectives.base import Objective, objective_of
 from zennas.searching.scoring import is_confirmed, reported
 from zennas.searching.settings import SearchSettings
@@ -21,6 +22,8 @@ from ZeroShotProxy import ensembles
 
 AHEAD = 16
 """Candidates evaluated at the same time if networks are run: enough to keep several workers busy."""
+REHEARSAL = 50
+"""Steps of the walk through a user's search space before a run begins; each also tries a mutation of its beginning."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def completed(settings: SearchSettings) -> SearchSettings:
     objective = objective_of(chosen)
     ahead = settings.ahead or (AHEAD if objective.torch else 1)
     device = settings.device
-    if _runs_networks(settings, objective):
+    if runs_networks(settings):
         from PlainNet.device import device_of  # torch takes seconds to import
 
         device = str(device_of(settings.device))
@@ -74,6 +77,21 @@ def prepare(settings: SearchSettings) -> Prepared:
     return Prepared(strategy.make(problem, options_of(strategy, settings.strategy_options)), objective, meters)
 
 
+def rehearse(settings: SearchSettings) -> None:
+    """Take a walk through a search space in a user's file, so that most of its errors show before a run exists.
+
+    Raises SearchSpaceError.
+    """
+    initial = None if settings.initial is None else parse(settings.initial)
+    if settings.search_space in SPACES:
+        return
+    space, rng = load_space(settings.search_space, initial), Random(settings.seed)
+    structure = space.initial()
+    for _ in range(REHEARSAL):
+        structure = space.mutate(structure, rng)
+        space.mutate(space.initial(), rng)
+
+
 def fingerprints(settings: SearchSettings) -> dict[str, object]:
     """Return digests of everything outside the settings that affects a search: files of the user and latency profiles.
 
@@ -84,6 +102,24 @@ def fingerprints(settings: SearchSettings) -> dict[str, object]:
         "strategy_digest": _strategy_digest(settings),
         "profile_digests": digests(settings.budget),
     }
+
+
+def extended(folder: Path, settings: SearchSettings, iterations: int) -> SearchSettings:
+    """Return the settings of the run in `folder` with more iterations.
+
+    Raises WrongSettingError if they are not more, or if the strategy does not go on after its last iteration.
+    """
+    if iterations <= settings.iterations:
+        raise WrongSettingError(
+            f"iterations is {iterations:,}, expected more than {settings.iterations:,}, which the run in {folder} has"
+        )
+    strategy, _ = _strategy(settings.strategy)
+    if not strategy.extensible:
+        raise WrongSettingError(
+            f"the strategy {strategy.name} does not go on after its last iteration: start a new run with "
+            f"--iterations {iterations}"
+        )
+    return replace(settings, iterations=iterations)
 
 
 def refuse_changed(folder: Path, settings: SearchSettings, known: dict[str, object]) -> None:
@@ -107,6 +143,14 @@ def refuse_changed(folder: Path, settings: SearchSettings, known: dict[str, obje
             raise SettingsError(f"the latency profile of {source} {began}: {way_out}")
 
 
+def refuse_broken(settings: SearchSettings, error: Exception) -> None:
+    """Raise SettingsError if this is an error in a user's file with a strategy, and does not say so itself."""
+    file, _ = split_strategy(settings.strategy)
+    if file is not None and not isinstance(error, ZennasError):
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise SettingsError(f"the strategy {settings.strategy} fails with {what}") from error
+
+
 def _strategy(text: str) -> tuple[Strategy, str]:
     """The strategy with this name or in this file, and its name from any folder. Raises UnknownNameError."""
     file, name = split_strategy(text)
@@ -121,8 +165,9 @@ def _strategy(text: str) -> tuple[Strategy, str]:
     return STRATEGIES.get(wanted), f"{file}:{wanted}"
 
 
-def _runs_networks(settings: SearchSettings, objective: Objective) -> bool:
-    """Whether the search, its confirmation or its report needs torch and a device."""
+def runs_networks(settings: SearchSettings) -> bool:
+    """Return whether the search, its confirmation or its report needs torch and a device."""
+    objective = objective_of(settings)
     return is_confirmed(settings) or objective.torch or any(ensembles.find(name).info.torch for name in settings.report)
 
 

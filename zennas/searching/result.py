@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zennas.runs.candidate import Candidate, Measure
-from zennas.runs.store import FILE, SEARCH, Store, StoreError, in_use, reading
+from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, reading
 from zennas.searching.confirming import CONFIRMED_FACT
 from zennas.searching.finals import FACT
 from zennas.searching.latency_report import LatencyReport, latency_json, latency_reports
@@ -20,13 +20,14 @@ FINISHED = "finished"
 class SearchResult:
     """The result of a search: of a finished run, or the result so far of an unfinished one.
 
-    status: "searching" or "confirming" while a process works on it, "finished", or "interrupted".
+    status: "searching" or "confirming" while a process works on it, "finished", "failed", or "interrupted".
     best: the best candidate; None before the first checkpoint.
     confirmed: the candidates whose scores were confirmed, best first.
     latency: the latency of the best candidate on each device of the budget.
     measured: the candidates whose latency was measured at the end, best first.
     failures: the errors of failed scorings, and how often each occurred.
     seconds: the time spent searching.
+    error: why the search failed, if it did.
     """
 
     folder: Path
@@ -41,6 +42,7 @@ class SearchResult:
     environment: dict[str, Any]
     latency: tuple[LatencyReport, ...] = ()
     measured: tuple[Candidate, ...] = ()
+    error: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         best = None if self.best is None else candidate_json(self.best)
@@ -53,6 +55,7 @@ class SearchResult:
             "failures": self.failures,
             "seconds": round(self.seconds, 3),
             "status": self.status,
+            **({} if self.error is None else {"error": self.error}),
             "run": str(self.folder),
             "confirmed": [candidate_json(candidate) for candidate in self.confirmed],
             "measured": [candidate_json(candidate) for candidate in self.measured],
@@ -112,7 +115,7 @@ def _result(folder: Path, store: Store) -> SearchResult:
     status = store.get("status")
     return SearchResult(
         folder,
-        status if status == FINISHED or in_use(folder) else "interrupted",
+        status if status in (FINISHED, FAILED) or in_use(folder) else "interrupted",
         settings,
         best,
         tuple(found[number] for number in confirmed),
@@ -123,6 +126,7 @@ def _result(folder: Path, store: Store) -> SearchResult:
         store.get("environment") or {},
         latency_reports(best, settings.budget.latency, latency),
         tuple(found[number] for number in _best_first(finalists, confirmed, found)),
+        str(store.get("error")) if status == FAILED else None,
     )
 
 
