@@ -148,7 +148,8 @@ def search(
                     "device": device_name,
                 },
             )
-            _tell_code(settings)
+            if not {("search_space",), ("strategy",)} & set(chosen.flags):  # they are in a file, if anywhere
+                _tell_code(settings)
             if go_on and save_dir is not None and _finished(save_dir):
                 done = f"skip {save_dir / BEST_FILE}"
             result = search_with(
@@ -191,7 +192,7 @@ def _tell_what_resumes(run: Path, trust: Trust, iterations: int | None) -> None:
     from zennas.searching.trust import trusted
 
     if iterations is None and _finished(run):
-        _tell(f"the run in {run} is already finished; nothing to do, unless it gets more --iterations")
+        _tell(f"the run in {run} is already finished; nothing to do")
     else:
         _tell_code(trusted(run, read_result(run).settings, trust))
 

@@ -30,6 +30,7 @@ REHEARSAL = 50
 class Prepared:
     """The parts that a run works with."""
 
+    space: SearchSpace
     search: Search
     objective: Objective
     meters: list[Device]
@@ -74,19 +75,17 @@ def prepare(settings: SearchSettings) -> Prepared:
     objective = objective_of(settings)
     problem = Problem(space, model, settings.budget, meters, objective, settings.iterations, settings.seed)
     strategy, _ = _strategy(settings.strategy)
-    return Prepared(strategy.make(problem, options_of(strategy, settings.strategy_options)), objective, meters)
+    return Prepared(space, strategy.make(problem, options_of(strategy, settings.strategy_options)), objective, meters)
 
 
-def rehearse(settings: SearchSettings) -> None:
+def rehearse(settings: SearchSettings, space: SearchSpace) -> None:
     """Take a walk through a search space in a user's file, so that most of its errors show before a run exists.
 
     Raises SearchSpaceError.
     """
-    initial = None if settings.initial is None else parse(settings.initial)
     if settings.search_space in SPACES:
         return
-    space, rng = load_space(settings.search_space, initial), Random(settings.seed)
-    structure = space.initial()
+    structure, rng = space.initial(), Random(settings.seed)
     for _ in range(REHEARSAL):
         structure = space.mutate(structure, rng)
         space.mutate(space.initial(), rng)

@@ -97,7 +97,7 @@ def start(
     """
     settings = completed(settings)
     prepared = prepare(settings)
-    rehearse(settings)
+    rehearse(settings, prepared.space)
     prepared.search.ask(1)  # raises if nothing fits; the candidate is pending now
     made = environment()  # here, because the executor may use one thread
     with _executor(settings, prepared, executor) as running:

@@ -167,3 +167,10 @@ def test_correlations_ask_for_their_space_and_table(tmp_path: Path, run: Callabl
     assert (code, "reads the table" in err) == (2, True)
     code, _, err = run("correlate", "--resume", str(folder), "--space", str(space), "--table", str(table))
     assert (code, f"executing the search space {space}" in err) == (0, True)
+
+
+def test_code_that_only_a_file_of_settings_names_is_told(
+    unfinished: Path, space: Path, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    code, _, err = run("search", "--config", str(unfinished / "settings.toml"), "--save-dir", "again")
+    assert (code, f"executing the search space {space}" in err) == (0, True)
