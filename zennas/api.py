@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 from PlainNet import Structure
 from SearchSpace import DecisionSpace, load_space
@@ -22,6 +23,7 @@ from zennas.searching.executors.base import ExecutorSettings
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import NoWatcher, Watcher, resume, start
 from zennas.searching.settings import SearchSettings
+from zennas.searching.trust import Trust
 from zennas.training.job import NETWORK, RunOptions, TrainingJob, which_dataset
 from zennas.training.recipe import Distillation, Recipe
 
@@ -121,19 +123,30 @@ def continue_search(
     folder: str | Path,
     watcher: Watcher = NoWatcher(),
     *,
+    search_space: str | None = None,
+    strategy: str | None = None,
+    trust: bool = False,
+    iterations: float | str | None = None,
+    note: Callable[[str], None] = warn,
     executor: str | None = None,
     workers: int | None = None,
     address: str | None = None,
 ) -> SearchResult:
-    """Continue a search that was interrupted, and return its result; a finished search is only read.
+    """Continue a search that was interrupted, and return its result; a finished search is only read, or extended.
 
+    search_space, strategy: the .py files of the run, if it was begun with such files, because they are executed.
+    trust: whether to execute whatever files the run names, without naming them.
+    iterations: extends the search to so many iterations, more than it has.
+    note: called with a sentence if scores may differ in their last digits from those of an uninterrupted search.
     executor, workers, address: where candidates are evaluated, see `ExecutorSettings`; they may differ from those of
         the first part.
 
     Raises what `zennas.searching.runner.resume` raises.
     """
+    allowed = Trust(search_space, strategy, everything=trust)
+    chosen, wanted = ExecutorSettings(executor, workers, address), _count("iterations", iterations)
     run = _run(folder)
-    resume(run, watcher, executor=ExecutorSettings(executor, workers, address))
+    resume(run, watcher, executor=chosen, trust=allowed, iterations=wanted, note=note)
     return read_result(run)
 
 
@@ -345,12 +358,18 @@ def continue_correlate(
     folder: str | Path,
     watcher: CorrelateWatcher | None = None,
     *,
+    space: str | None = None,
+    table: str | Path | None = None,
+    trust: bool = False,
     executor: str | None = None,
     workers: int | None = None,
     address: str | None = None,
 ) -> CorrelateResult:
     """Continue a correlation that was interrupted, and return its result; a finished correlation is only read.
 
+    space: the .py file of the run's search space, if it was begun with one, because it is executed.
+    table: the table, if the run ended so early that it is read again.
+    trust: whether to use whatever files the run names, without naming them.
     executor, workers, address: where networks are scored, see `ExecutorSettings`; they may differ from those of the
         first part.
 
@@ -359,8 +378,10 @@ def continue_correlate(
     from zennas.correlation import runner
     from zennas.correlation.result import read_result
 
+    allowed = Trust(space, table=None if table is None else str(table), everything=trust)
+    chosen = ExecutorSettings(executor, workers, address)
     run = _run(folder)
-    runner.resume(run, ExecutorSettings(executor, workers, address), watcher or runner.NoWatcher())
+    runner.resume(run, chosen, watcher or runner.NoWatcher(), trust=allowed)
     return read_result(run)
 
 
@@ -401,7 +422,7 @@ def _text(given: str | Path | Structure, what: str) -> str:
 
 
 def _count(name: str, value: float | str | None) -> int | None:
-    """Parse a budget: 1000000, 1e6 or "1M"."""
+    """Parse a count: 1000000, 1e6 or "1M"."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):

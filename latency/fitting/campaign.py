@@ -22,6 +22,7 @@ from latency.measuring.measure import Breakdown, measure_blocks
 from latency.measuring.subject import of_structure
 from latency.predicting.table import KernelTable
 from PlainNet.files import write_text
+from PlainNet.lock import FolderInUseError, LockError, locked
 from PlainNet.ops import OpGraph
 from PlainNet.progress import WorkProgress, unwatched
 from PlainNet.registry import UnknownNameError
@@ -67,8 +68,19 @@ class MeasuredNetwork:
 def measure_sample(folder: Path, campaign: Campaign, progress: WorkProgress = unwatched) -> None:
     """Measure the networks that are not in `folder` yet. An existing sample can be extended.
 
-    Raises LatencyError if a network cannot be measured, or if the folder contains a sample with other settings.
+    Raises LatencyError if a network cannot be measured, or if the folder contains a sample with other settings, and
+    FolderInUseError if another process measures there.
     """
+    try:
+        with locked(folder, "the sample"):
+            _measure(folder, campaign, progress)
+    except FolderInUseError:
+        raise
+    except LockError as error:
+        raise LatencyError(str(error)) from None
+
+
+def _measure(folder: Path, campaign: Campaign, progress: WorkProgress) -> None:
     _begin(folder, campaign)
     fusion = BACKENDS.get(campaign.measure.backend).fusion
     for index in range(campaign.networks):

@@ -15,7 +15,7 @@ from latency.predicting.hardware import named, processor
 from latency.predicting.models import traffic
 from latency.predicting.profile import Profile
 from latency.predicting.table import KernelTable, longer, merged, read_table
-from PlainNet.files import write_text
+from PlainNet.files import is_regular, write_out
 from PlainNet.progress import WorkProgress
 
 LONG_MS = 0.1
@@ -110,8 +110,9 @@ def _described(made: Profile, source: str, held: dict[str, Errors]) -> Profile:
 def write_profile(path: Path, profile: Profile) -> Path:
     """Write the profile, and its card next to it. Raises LatencyError if a file cannot be written."""
     try:
-        write_text(path, json.dumps(profile.to_json(), ensure_ascii=False, indent=1) + "\n")
-        write_text(path.with_suffix(".md"), card(profile))
+        write_out(path, (json.dumps(profile.to_json(), ensure_ascii=False, indent=1) + "\n").encode())
+        if is_regular(path):  # a device or a pipe has no place for a card
+            write_out(path.with_suffix(".md"), card(profile).encode())
     except OSError as error:
-        raise LatencyError(f"{path} cannot be written: {error.strerror}") from None
+        raise LatencyError(f"{error.filename or path} cannot be written: {error.strerror}") from None
     return path

@@ -17,6 +17,7 @@ from latency.fitting.sampling import sampled
 from latency.kernels import KINDS, WEIGHTED, Fusion, group
 from latency.measuring.measure import Breakdown
 from PlainNet import Options, cost, lower, parse
+from PlainNet.lock import LOCK, FolderInUseError, locked
 
 QUICK = Campaign(MeasureSettings("torch", seconds=0.2, relative_error=0.3), networks=3, repeats=3)
 
@@ -108,7 +109,10 @@ def test_other_settings_are_refused_in_the_same_folder(tmp_path: Path) -> None:
     measure_sample(tmp_path, replace(QUICK, networks=1))
     with pytest.raises(LatencyError, match="other settings"):
         measure_sample(tmp_path, replace(QUICK, seed=1))
+    with locked(tmp_path), pytest.raises(FolderInUseError, match=r"the sample in .* is in use by process"):
+        measure_sample(tmp_path, replace(QUICK, networks=2))
     measure_sample(tmp_path, replace(QUICK, networks=2))  # a larger sample goes on
+    assert not (tmp_path / LOCK).exists()
     assert len(read_sample(tmp_path)[1]) == 2
 
 

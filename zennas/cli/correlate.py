@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import typer
 
 from zennas.cli import options as opt
 from zennas.cli.derived import Chosen, derived
 from zennas.correlation.settings import CorrelateSettings
+from zennas.searching.trust import Trust
 
 
 @derived(CorrelateSettings)
@@ -20,6 +24,7 @@ def correlate(
     gpu: opt.Gpu = None,
     save_dir: opt.SaveDir = None,
     resume: opt.Resume = None,
+    trust: opt.Trust = False,
     as_json: opt.Json = False,
 ) -> None:
     """Score a random sample of a benchmark's architectures, and correlate the scores with their accuracies.
@@ -38,8 +43,12 @@ def correlate(
     device_named = opt.chosen_device(gpu, device_asked, "leave out --gpu, or use --device cpu")
     with correlate_progress(resume or save_dir) as watcher, device_named as device:
         if resume is not None:
-            opt.refuse_settings(context, also=("workers", "executor", "address"))
-            result = continue_correlate(resume, watcher, executor=executor, workers=workers, address=address)
+            opt.refuse_settings(context, also=("space", "table", "trust", "workers", "executor", "address"))
+            files = {name: values.get(name) for name in ("space", "table")}
+            _tell_code(resume, Trust(files["space"], everything=trust))
+            result = continue_correlate(
+                resume, watcher, **files, trust=trust, executor=executor, workers=workers, address=address
+            )
         elif "table" not in values:
             raise typer.BadParameter(
                 "which table? expected a CSV file or the folder of NATS-Bench", param_hint="--table"
@@ -58,3 +67,16 @@ def correlate(
         print_json(result.to_json())
     else:
         print_correlation(result)
+
+
+def _tell_code(run: Path, trust: Trust) -> None:
+    """Print which code a run that is continued executes. Raises UntrustedError if the run names other code."""
+    from SearchSpace import SPACES
+    from zennas.correlation.overview import FINISHED, read_overview
+    from zennas.searching.trust import trusted_space
+
+    found = read_overview(run)
+    if found.status != FINISHED:
+        space = trusted_space(run, found.settings.space, trust, "--space")
+        if space not in SPACES:
+            print(f"executing the search space {space}", file=sys.stderr)

@@ -15,10 +15,10 @@ from types import FrameType
 
 from latency.base import UnavailableError
 from PlainNet.device import DeviceError
+from PlainNet.lock import FolderInUseError
 from PlainNet.registry import UnknownNameError
 from zennas.budget.budgets import BudgetError
 from zennas.common.errors import WrongSettingError, ZennasError
-from zennas.runs.store import RunInUseError
 
 OF_TORCH = ("torch", "torchvision", "sklearn", "fvcore")
 """The packages of the extra `torch`: a search with a closed-form score and a predicted latency runs without them."""
@@ -38,7 +38,7 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (DeviceError, 2),
     (UnavailableError, 2),
     (BudgetError, 3),
-    (RunInUseError, 4),
+    (FolderInUseError, 4),
     (TerminationError, 143),
     (InterruptionError, 130),
 )

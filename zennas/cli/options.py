@@ -115,6 +115,10 @@ Resume = Annotated[
     Optional[Path],
     typer.Option(parser=folder, metavar="RUN", help="Continue the run in this folder, with its own settings."),
 ]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="With --resume: execute and open whatever files the run names. They can be anything."),
+]
 Workers = Annotated[
     Optional[int],
     number_option(

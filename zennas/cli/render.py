@@ -13,6 +13,7 @@ from zennas.common.numbers import counted, format_count
 from zennas.correlation.overview import Overview
 from zennas.report.listing import DamagedRun, Run
 from zennas.runs.candidate import Latency, Measure
+from zennas.runs.store import FILE
 from zennas.searching.latency_report import LatencyReport
 from zennas.searching.result import SearchResult
 from zennas.searching.runner import BEST_FILE
@@ -63,7 +64,8 @@ def print_search(result: SearchResult) -> None:
     rejected = ", ".join(f"{reason} {number:,}" for reason, number in sorted(counts["rejected"].items()))
     OUT.print(f"tried {counts['tried']:,} in {result.seconds:.1f} s; scored {counts['scored']:,}; rejected: {rejected}")
     _print_failures(result)
-    OUT.print(f"files: {result.folder / BEST_FILE}, {result.folder / 'run.sqlite'}")
+    files = [place for place in (result.folder / BEST_FILE, result.folder / FILE) if place.is_file()]
+    OUT.print(f"files: {', '.join(map(str, files))}")
 
 
 def latency_text(report: LatencyReport) -> str:

@@ -50,6 +50,8 @@ def _show(folder: Path, as_json: bool) -> None:
         OUT.print(
             f"{folder}: {result.status}, search space {result.settings.search_space}, proxy {result.settings.proxy}"
         )
+        if result.error is not None:
+            OUT.print(f"it failed: {result.error}", markup=False)
         print_search(result)
     else:
         OUT.print(f"{folder}: {result.status}, proxies on search space {result.settings.space}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -13,6 +13,13 @@ from zennas.cli import options as opt
 from zennas.cli.derived import Chosen, derived
 from zennas.common.settings import from_values
 from zennas.searching.settings import SCORES, SEARCH, SearchSettings
+
+if TYPE_CHECKING:
+    from zennas.searching.trust import Trust
+
+
+_ON_RESUME = ("search_space", "strategy", "iterations", "trust", "workers", "executor", "address")
+"""The parameters that can be given together with --resume."""
 
 
 @derived(SearchSettings)
@@ -77,6 +84,7 @@ def search(
     address: opt.Address = None,
     save_dir: opt.SaveDir = None,
     resume: opt.Resume = None,
+    trust: opt.Trust = False,
     go_on: Annotated[
         bool,
         typer.Option("--go-on", help="If --save-dir already contains a run with these settings, continue it."),
@@ -85,7 +93,9 @@ def search(
 ) -> None:
     """Design a network for a budget: evolve structures, confirm the best, and write best_structure.txt.
 
-    The folder of the run contains settings.toml, which repeats the run with --config.
+    The folder of the run contains settings.toml, which repeats the run with --config. A search space or strategy that
+    is a .py file is code, which is executed: use only files that you trust, also in a file for --config. --resume asks
+    for it to be named again. With --resume, more --iterations extend a search.
 
     Example: zennas search --budget-params 1M --max-layers 18 --save-dir runs/mine
 
@@ -97,15 +107,28 @@ def search(
     from zennas.cli.render import print_json, print_search
     from zennas.searching.executors.base import ExecutorSettings
     from zennas.searching.runner import BEST_FILE
+    from zennas.searching.trust import Trust
 
     values, done = chosen.values, None
     asked = str(values.pop("device", SearchSettings.device))
     device_named = opt.chosen_device(gpu, asked, "leave out --gpu, or use --device cpu")
     with search_progress(resume or save_dir) as watcher, device_named as device_name:
         if resume is not None:
-            opt.refuse_settings(context, also=("workers", "executor", "address"))
-            _tell_if_finished(resume)
-            result = continue_search(resume, watcher, executor=executor, workers=workers, address=address)
+            opt.refuse_settings(context, also=_ON_RESUME)
+            files = {name: values.get(name) for name in ("search_space", "strategy")}
+            iterations = values.get("iterations")
+            _tell_what_resumes(resume, Trust(**files, everything=trust), iterations)
+            result = continue_search(
+                resume,
+                watcher,
+                **files,
+                trust=trust,
+                iterations=iterations,
+                note=_tell,
+                executor=executor,
+                workers=workers,
+                address=address,
+            )
         else:
             milliseconds = opt.one_unit(budget_latency_ms, budget_latency)
             if latency_backend and not milliseconds:  # other devices for the budgets in the file
@@ -125,7 +148,9 @@ def search(
                     "device": device_name,
                 },
             )
-            if go_on and save_dir is not None and (save_dir / BEST_FILE).is_file():
+            if not {("search_space",), ("strategy",)} & set(chosen.flags):  # they are in a file, if anywhere
+                _tell_code(settings)
+            if go_on and save_dir is not None and _finished(save_dir):
                 done = f"skip {save_dir / BEST_FILE}"
             result = search_with(
                 settings, save_dir, go_on, executor=ExecutorSettings(executor, workers, address), watcher=watcher
@@ -150,8 +175,30 @@ def _initial(values: dict[str, Any]) -> dict[str, str]:
     return {} if given is None else {"initial": str(resolve(str(given)).structure)}
 
 
-def _tell_if_finished(run: Path) -> None:
-    from zennas.searching.result import FINISHED, read_result
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)
 
-    if read_result(run).status == FINISHED:
-        print(f"the run in {run} is already finished; nothing to do", file=sys.stderr)
+
+def _finished(run: Path) -> bool:
+    from zennas.searching.result import FINISHED, read_result
+    from zennas.searching.runner import BEST_FILE
+
+    return (run / BEST_FILE).is_file() and read_result(run).status == FINISHED
+
+
+def _tell_what_resumes(run: Path, trust: Trust, iterations: int | None) -> None:
+    """Print which code runs, or that there is nothing to do. Raises UntrustedError if the run names other code."""
+    from zennas.searching.result import read_result
+    from zennas.searching.trust import trusted
+
+    if iterations is None and _finished(run):
+        _tell(f"the run in {run} is already finished; nothing to do")
+    else:
+        _tell_code(trusted(run, read_result(run).settings, trust))
+
+
+def _tell_code(settings: SearchSettings) -> None:
+    from zennas.searching.trust import code_of
+
+    for what, file in code_of(settings).items():
+        _tell(f"executing the {what} {file}")

@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from PlainNet import Cost
-from zennas.common.errors import SettingsError
 from zennas.correlation.overview import KIND, status_of
 from zennas.correlation.sample import Sample
 from zennas.correlation.settings import CorrelateSettings
 from zennas.correlation.statistics import Statistics, spearman_rows, statistics_of
-from zennas.runs.store import FILE, Scoring, Store, StoreError
+from zennas.runs.store import FILE, Scoring, Store, reading
 from ZeroShotProxy import PROXIES, ensembles
 
 BASELINES = ("flops", "params", "layers")
@@ -126,12 +125,8 @@ def read_result(folder: Path) -> CorrelateResult:
     """
     with Store.read(folder) as store:
         store.require_kind(KIND)
-        try:
+        with reading(folder / FILE):
             return compute(store)
-        except (SettingsError, StoreError):
-            raise
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            raise StoreError(f"{folder / FILE} is damaged: {type(error).__name__}: {error}") from None
 
 
 def compute(store: Store, comparing: Callable[[int, int], None] = lambda done, total: None) -> CorrelateResult:

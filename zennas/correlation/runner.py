@@ -28,8 +28,9 @@ from zennas.correlation.scoring import ScoringWork, Task, needs_batch, needs_tor
 from zennas.correlation.settings import CorrelateSettings
 from zennas.correlation.summary import write_report
 from zennas.runs.candidate import Candidate
-from zennas.runs.store import Scoring, Store, write_failure
+from zennas.runs.store import FILE, Scoring, Store, reading, write_failure
 from zennas.searching.executors.base import ExecutorSettings, Running, Work, open_executor
+from zennas.searching.trust import Trust, trusted_space, trusted_table
 from ZeroShotProxy import PROXIES, ProxyError, ensembles
 
 Key: TypeAlias = tuple[int, str, int]
@@ -97,32 +98,44 @@ def resume(
     executor: ExecutorSettings = ExecutorSettings(),
     watcher: Watcher = NoWatcher(),
     expected: CorrelateSettings | None = None,
+    trust: Trust = Trust(),
 ) -> CorrelateSettings:
     """Continue the run in `folder` to its end, and return its settings; a finished run is left unchanged.
 
     expected: settings that may differ from those of the run only in the proxies; existing scores are kept.
+    trust: without `expected`, the files that the run may execute and open: its search space, and its table if the
+        sample was not stored completely.
 
-    Raises SettingsError if other settings differ, or if the table or the images have changed; StoreError if there is no
-    run or it is damaged; and RunInUseError if another process uses it.
+    Raises UntrustedError if such a file is not named; SettingsError if other settings differ, or if the table or the
+    images have changed; StoreError if there is no run or it is damaged; and RunInUseError if another process uses it.
     """
+    with Store.read(folder) as store:  # so that a finished run needs no permission to write
+        store.require_kind(KIND)
+        settings = CorrelateSettings.from_json(store.get("settings"))
+        if store.get("status") == FINISHED and expected is None:
+            return settings
     with Store.open(folder) as store:
         store.require_kind(KIND)
         settings = CorrelateSettings.from_json(store.get("settings"))
         if expected is not None:
             settings = _agreed(folder, settings, _settled(expected))
+            trust = Trust(settings.space, table=settings.table)
             if settings.to_json() != store.get("settings"):
                 store.put({"settings": settings.to_json(), "status": SCORING})
                 _write_settings(folder, settings)
         if store.get("status") == FINISHED:
             return settings
-        sample = Sample.from_json(store.get("sample"))
+        space = load_space(trusted_space(folder, settings.space, trust, "--space"))
+        with reading(folder / FILE):
+            sample = Sample.from_json(store.get("sample"))
         if len(store.costs()) < len(sample):  # killed between the two first transactions of a run
-            again, structures, costs = draw(settings, read_table(settings.table), load_space(settings.space))
+            table = trusted_table(folder, settings.table, trust)
+            again, structures, costs = draw(settings, read_table(table), space)
             if again != sample:
-                raise SettingsError(f"the table {settings.table} has changed since the run in {folder} began")
+                raise SettingsError(f"the table {table} has changed since the run in {folder} began")
             store.put_candidates(_candidates(settings, structures, costs), {})
         known = {(row.candidate, row.name, row.repeat) for row in store.scores()}
-        read = reader(load_space(settings.space))
+        read = reader(space)
         tasks = _tasks(settings, {i: read(sample.notations[i]) for i in sample.distinct}, known)
         drawn = _drawn(settings) if tasks else None
         if drawn is not None:

@@ -14,6 +14,7 @@ from PlainNet.cost import CostModel
 from SearchSpace import CellSpace, SearchSpace, SearchSpaceError
 from zennas.accuracy.tables import AccuracyTable, TableError
 from zennas.common.errors import WrongSettingError
+from zennas.common.limits import check_kind, check_number, check_whole
 from zennas.common.numbers import counted
 from zennas.correlation.settings import CorrelateSettings
 
@@ -46,9 +47,16 @@ class Sample:
 
     @classmethod
     def from_json(cls, stored: Any) -> Sample:
-        return cls(
-            tuple(stored["notations"]), tuple(stored["accuracies"]), tuple(stored["same_as"]), stored["population"]
-        )
+        """Return the sample that a run stores. Raises KeyError, TypeError or ValueError if it is not one."""
+        notations, accuracies, same_as = (tuple(stored[name]) for name in ("notations", "accuracies", "same_as"))
+        if not len(notations) == len(accuracies) == len(same_as):
+            raise ValueError("notations, accuracies and same_as of the sample differ in length")
+        for i, (notation, accuracy, first) in enumerate(zip(notations, accuracies, same_as, strict=True)):
+            check_kind("a notation", notation, str, ValueError)
+            check_number("an accuracy", accuracy, ValueError)
+            check_whole("same_as", first, ValueError, least=0, most=i)
+        check_whole("population", stored["population"], ValueError)
+        return cls(notations, accuracies, same_as, stored["population"])
 
 
 def draw(

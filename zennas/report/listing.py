@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from zennas.common.errors import SettingsError
+from zennas.common.errors import ZennasError
 from zennas.correlation.overview import Overview, read_overview
 from zennas.runs.store import SEARCH, Store, StoreError
 from zennas.searching.result import SearchResult, find_runs, read_result
@@ -56,5 +56,7 @@ def list_runs(folder: Path) -> list[Run]:
 def _readable(folder: Path) -> Run:
     try:
         return read_result(folder) if kind_of(folder) == SEARCH else read_overview(folder)
-    except (SettingsError, StoreError) as error:
+    except ZennasError as error:
         return DamagedRun(folder, str(error))
+    except Exception as error:  # whatever is wrong with one run, the others are shown
+        return DamagedRun(folder, f"{type(error).__name__}: {' '.join(str(error).split())}")

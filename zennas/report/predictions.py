@@ -17,7 +17,7 @@ from latency.predicting.predictor import Predictor
 from latency.predicting.profile import Profile
 from latency.predicting.table import COLUMNS, LATENCY, predict_kernels, read_table
 from PlainNet import Options, Structure, parse
-from PlainNet.files import write_text
+from PlainNet.files import write_out
 from SearchSpace import load_space
 from SearchSpace.base import CellSpace
 from zennas.accuracy.tables.base import TableError
@@ -187,4 +187,5 @@ def as_csv(rows: Sequence[dict[str, Any]]) -> str:
 
 def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write JSON if the file's name ends in .json, otherwise CSV. Raises OSError."""
-    write_text(path, json.dumps(rows, indent=1) + "\n" if path.suffix == ".json" else as_csv(rows))
+    text = json.dumps(rows, indent=1) + "\n" if path.suffix == ".json" else as_csv(rows)
+    write_out(path, text.encode())

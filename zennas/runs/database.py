@@ -1,4 +1,4 @@
-"""The SQLite file of a run: opened, created, queried, and changed all or nothing.
+"""The SQLite file of a run: created, queried, and changed all or nothing. `opening.py` connects to it.
 
 Every error of SQLite becomes a StoreError that names the file and says what to do.
 """
@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from zennas.runs.errors import StoreError, write_failure
+from zennas.runs.opening import SIDES, connect_for_reading, connect_for_writing
 from zennas.runs.schema import FILE, FORMAT, READABLE, SCHEMA, SEARCH
+
+LOCKED_MS = 1000
+"""How long closing waits for readers, in milliseconds, before it leaves the file in WAL mode."""
 
 
 class Database:
@@ -21,13 +25,15 @@ class Database:
 
     path: the file, for messages.
     connection: to change rows inside `transaction`.
+    writes: whether it was opened for writing.
     format: of the file, see `schema.py`.
     kind: the command that made the run, once it is known; messages need it when the file can no longer be read.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, writes: bool = True) -> None:
         self.path = path
         self.connection = connection
+        self.writes = writes
         self.format = FORMAT
         self.kind: str | None = None
 
@@ -51,8 +57,8 @@ class Database:
         """Return a fact, or None. Raises StoreError if it is damaged."""
         found = self.rows("SELECT value FROM facts WHERE name = ?", (name,))
         try:
-            return json.loads(found[0][0]) if found else None
-        except (TypeError, ValueError) as error:
+            return json.loads(found[0][0], parse_constant=_refuse) if found else None
+        except (TypeError, ValueError, RecursionError) as error:
             raise StoreError(f"{self.path} is damaged: {name} is not JSON ({error})") from None
 
     def put_facts(self, facts: dict[str, Any]) -> None:
@@ -60,28 +66,40 @@ class Database:
         rows = [(name, json.dumps(value)) for name, value in facts.items()]
         self.connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
 
-    def check_format(self) -> None:
-        """Read the format. Raises StoreError, and closes the file, if this version does not know it."""
-        try:
-            found = self.fact("format")
-        except StoreError:
-            self.close()
-            raise
-        if found not in READABLE:
-            self.close()
+    def read_format(self) -> None:
+        """Read the format. Raises StoreError if this version does not know it."""
+        found = self.fact("format")
+        if isinstance(found, bool) or found not in READABLE:
             known = ", ".join(map(str, READABLE))
             raise StoreError(f"{self.path} has format {found}, but this version reads {known}")
         self.format = found
 
     def close(self) -> None:
+        """Close the file. A file that was written to leaves WAL mode: whoever may read it can then read it alone, in
+        folders that cannot be written to as well.
+        """
+        if self.writes:
+            with suppress(sqlite3.Error):  # a reader is there, or the disk is full: readers cope with WAL files
+                self.connection.execute(f"PRAGMA busy_timeout = {LOCKED_MS}")
+                self.connection.execute("PRAGMA journal_mode = DELETE")
         self.connection.close()
 
 
 def open_database(folder: Path, write: bool) -> Database:
-    """Open the file of the run in `folder`. Raises StoreError if it is damaged or of an unknown format."""
+    """Open the file of the run in `folder`. Raises StoreError if it is damaged, of an unknown format, or has other
+    tables or contents than a run.
+    """
+    from zennas.runs.validation import check_content, check_tables
+
     path = folder / FILE
-    found = Database(path, _for_writing(path) if write else _connect(path))
-    found.check_format()
+    found = Database(path, connect_for_writing(path) if write else connect_for_reading(path), write)
+    try:
+        check_tables(found)
+        found.read_format()
+        check_content(found)
+    except StoreError:
+        found.close()
+        raise
     return found
 
 
@@ -92,7 +110,7 @@ def create_database(folder: Path, facts: dict[str, Any]) -> Database:
     draft = folder / f".{FILE}.new"
     try:
         _remove(draft)
-        made = Database(path, _for_writing(draft))
+        made = Database(path, connect_for_writing(draft))
         try:
             made.connection.executescript(SCHEMA)
             with made.transaction():
@@ -100,35 +118,18 @@ def create_database(folder: Path, facts: dict[str, Any]) -> Database:
         finally:
             made.close()
         draft.rename(path)
-        return Database(path, _for_writing(path))
+        return Database(path, connect_for_writing(path))
     except (sqlite3.Error, OSError, StoreError) as error:
         _remove(draft)
-        raise StoreError(f"{path} cannot be created: {error}") from None
+        what = str(getattr(error, "strerror", None) or error).replace(str(draft), str(path))
+        raise StoreError(f"{path} cannot be created: {what}") from None
 
 
 def _remove(database: Path) -> None:
     """Remove a database and the files that SQLite creates next to it."""
-    for end in ("", "-wal", "-shm"):
+    for end in ("", *SIDES):
         database.with_name(database.name + end).unlink(missing_ok=True)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    try:
-        return sqlite3.connect(path, timeout=10)
-    except sqlite3.Error as error:
-        raise StoreError(f"{path} cannot be opened: {error}") from None
-
-
-def _for_writing(path: Path) -> sqlite3.Connection:
-    connection = _connect(path)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        # A power failure can lose the last checkpoint, but not the file.
-        connection.execute("PRAGMA synchronous = NORMAL")
-    except sqlite3.Error as error:
-        connection.close()
-        # Errors of the system are OperationalErrors; errors in the content of the file are not.
-        refused = isinstance(error, sqlite3.OperationalError)
-        what = "cannot be written to" if refused else "is damaged, or not a run of zennas"
-        raise StoreError(f"{path} {what}: {error}") from None
-    return connection
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not a number")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PlainNet import Structure
-from zennas.runs.store import FILE, SEARCH, Store, StoreError
+from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, reading
 
 
 @dataclass(frozen=True)
@@ -23,18 +23,21 @@ def designed(folder: Path) -> Designed | None:
     """Return the best network of the search in `folder`: the chosen one, or the best so far; None if none was scored
     yet.
 
-    Raises StoreError if there is no search or its file is damaged.
+    Raises StoreError if there is no search, if it failed, or if its file is damaged.
     """
     with Store.read(folder) as store:
         store.require_kind(SEARCH)
+        if store.get("status") == FAILED:
+            raise StoreError(
+                f"the search in {folder} failed, so it has no result: {store.get('error')}; continue it with: zennas "
+                f"search --resume {folder}"
+            )
         chosen = store.get("best")
         if chosen is None:
             return None
         settings = store.get("settings")
-        try:
+        with reading(folder / FILE):
             (best,) = store.candidates([chosen])
             return Designed(
                 best.structure, int(settings["resolution"]), int(settings["num_classes"]), bool(settings["use_se"])
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise StoreError(f"{folder / FILE} is damaged: {type(error).__name__}: {error}") from None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from zennas.common.errors import ZennasError
+from PlainNet.lock import FolderInUseError
+from zennas.common.errors import SettingsError, ZennasError
 from zennas.runs.schema import SEARCH
 
 
@@ -12,8 +15,20 @@ class StoreError(ZennasError, RuntimeError):
     """A run is missing, exists already, is in use, or cannot be read or written."""
 
 
-class RunInUseError(StoreError):
+class RunInUseError(StoreError, FolderInUseError):
     """The run is in use by another process."""
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn errors of code that interprets what the file at `path` contains into StoreErrors: the file is damaged."""
+    try:
+        yield
+    except (SettingsError, StoreError):
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        what = " ".join(str(error).split())[:200]
+        raise StoreError(f"{path} is damaged: {type(error).__name__}: {what}") from None
 
 
 def write_failure(path: Path, error: Exception, kind: str = SEARCH) -> StoreError:

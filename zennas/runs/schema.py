@@ -14,11 +14,14 @@ from __future__ import annotations
 FILE = "run.sqlite"
 SEARCH = "search"
 """The kind of runs that do not store one."""
+FAILED = "failed"
+"""The status of a run that ended with an error, which is the fact "error"."""
 
 FORMAT = 4
 READABLE = (1, 2, 3, 4)
 """Format 1 only has searches, and no table `scores`. The table `latencies` was added in format 3. Before format 4 the
 value of the objective was in a column `fitness`, see `before_measures.py`."""
+WITH_SCORES = 2
 WITH_LATENCIES = 3
 WITH_MEASURES = 4
 

@@ -1,8 +1,8 @@
 """The record of a run: one SQLite file, which survives being killed at any moment.
 
 A checkpoint is saved in one transaction, so the file always contains a consistent state of the search. The tables and
-formats are in `schema.py`, the rows of candidates and scores in `tables.py`, opening and creating the file in
-`database.py`, and the lock of the folder in `lock.py`.
+formats are in `schema.py`, the rows of candidates and scores in `tables.py`, the connections to the file in
+`opening.py`, what is checked on opening in `validation.py`, and the lock of the folder in `lock.py`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from PlainNet import Cost
 from zennas.runs import tables
 from zennas.runs.candidate import Candidate, Latency, Measure
 from zennas.runs.database import Database, create_database, open_database
-from zennas.runs.errors import RunInUseError, StoreError, write_failure
-from zennas.runs.lock import LOCK, in_use, take_lock
-from zennas.runs.schema import FILE, SEARCH
+from zennas.runs.errors import RunInUseError, StoreError, reading, write_failure
+from zennas.runs.lock import LOCK, in_use, leave_lock, take_lock
+from zennas.runs.schema import FAILED, FILE, SEARCH
 from zennas.runs.tables import Scoring
 
 __all__ = [
+    "FAILED",
     "FILE",
     "LOCK",
     "SEARCH",
@@ -30,6 +31,8 @@ __all__ = [
     "Store",
     "StoreError",
     "in_use",
+    "leave_lock",
+    "reading",
     "take_lock",
     "write_failure",
 ]
@@ -42,7 +45,7 @@ class Store:
     Reading raises StoreError if the file is damaged; writing raises it if the file cannot be written to.
     """
 
-    def __init__(self, folder: Path, database: Database, lock: IO[str] | None) -> None:
+    def __init__(self, folder: Path, database: Database, lock: IO[bytes] | None) -> None:
         self.folder = folder
         self._db = database
         self._lock = lock
@@ -194,5 +197,9 @@ class Store:
 
 
 def _require(folder: Path) -> None:
-    if not (folder / FILE).is_file():
+    try:
+        found = (folder / FILE).is_file()
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be read: {error.strerror}") from None
+    if not found:
         raise StoreError(f"{folder} contains no run ({FILE} is missing)")

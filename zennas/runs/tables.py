@@ -9,11 +9,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from PlainNet import Cost
+from PlainNet import Cost, StructureError
 from PlainNet.grammar import read
 from zennas.runs.before_measures import objective_before_measures
 from zennas.runs.candidate import Candidate, Latency, Measure
 from zennas.runs.database import Database
+from zennas.runs.errors import StoreError
 from zennas.runs.schema import CANDIDATE_COLUMNS, WITH_LATENCIES, WITH_MEASURES
 
 
@@ -65,7 +66,11 @@ def read_candidates(db: Database, ids: Iterable[int] | None = None) -> list[Cand
         chosen = json.dumps(list(ids))  # a single parameter, for any number of ids
         wanted = "SELECT value FROM json_each(?)"
         rows = db.rows(f"SELECT {CANDIDATE_COLUMNS} FROM candidates WHERE id IN ({wanted}) ORDER BY id", (chosen,))
-    return [_candidate(row, measures, latencies) for row in rows]
+    try:
+        return [_candidate(row, measures, latencies) for row in rows]
+    except StructureError as error:
+        what = str(error).partition("\n")[0]  # a parse error has more lines, which show the position
+        raise StoreError(f"{db.path} is damaged: one of its structures cannot be read: {what}") from None
 
 
 def _candidate(
@@ -126,7 +131,9 @@ def read_measured(db: Database, name: str) -> list[int]:
 def _measures(db: Database) -> dict[int, dict[str, Measure]]:
     """The measures of all candidates, by id and name."""
     found = _old_measures(db)
-    for number, name, value, low, high in db.rows("SELECT * FROM measures ORDER BY rowid"):
+    for number, name, value, low, high in db.rows(
+        "SELECT candidate, name, value, low, high FROM measures ORDER BY rowid"
+    ):
         found.setdefault(number, {})[name] = Measure(value, low, high)
     return found
 
@@ -155,7 +162,8 @@ def write_latencies(db: Database, number: int, latencies: Mapping[str, Latency])
 def _latencies(db: Database) -> dict[int, dict[str, Latency]]:
     """The latencies of all candidates, by id and source; empty for formats without them."""
     found: dict[int, dict[str, Latency]] = {}
-    rows = db.rows("SELECT * FROM latencies") if db.format >= WITH_LATENCIES else []
+    wanted = "candidate, source, predicted, measured, low, high, p90, settled"
+    rows = db.rows(f"SELECT {wanted} FROM latencies") if db.format >= WITH_LATENCIES else []
     for number, source, predicted, measured, low, high, p90, settled in rows:
         found.setdefault(number, {})[source] = Latency(predicted, measured, low, high, p90, bool(settled))
     return found

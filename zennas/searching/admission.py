@@ -15,6 +15,7 @@ from latency.base import LatencyError
 from PlainNet import Cost, Structure, StructureError
 from PlainNet.cost import count_layers
 from PlainNet.grammar import read
+from zennas.common.limits import check_whole
 from zennas.runs.candidate import Candidate, Latency
 from zennas.searching.start import within_budget
 
@@ -186,7 +187,12 @@ class Admission:
         }
 
     def restore(self, state: dict[str, Any], known: Iterable[Structure]) -> None:
-        """Continue from a `state`. known: the structures of all earlier candidates, without the pending ones."""
+        """Continue from a `state`. known: the structures of all earlier candidates, without the pending ones.
+
+        Raises KeyError, TypeError or ValueError if it is not such a state.
+        """
+        for name in ("last_id", "tried", "scored"):
+            check_whole(name, state[name], ValueError, least=0)
         self._last_id, self.tried, self.scored = state["last_id"], state["tried"], state["scored"]
         self.rejected = Counter(state["rejected"])
         self._pending = {one["id"]: self._read(one) for one in state.get("pending", ())}
@@ -194,6 +200,8 @@ class Admission:
 
     def _read(self, stored: dict[str, Any]) -> Candidate:
         structure = read(stored["structure"])
+        for name, least in (("id", 1), ("iteration", 0), ("seed", 0)):
+            check_whole(name, stored[name], ValueError, least=least, most=2**63 - 1)
         latency = {source: Latency(*values) for source, values in stored["latency"].items()}
         return Candidate(
             stored["id"],

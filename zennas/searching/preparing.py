@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 
 from latency.base import LatencyError
 from PlainNet import Options, parse
@@ -12,21 +13,25 @@ from PlainNet.cost import CostModel
 from PlainNet.registry import UnknownNameError
 from SearchSpace import SPACES, SearchSpace, lasting_space, load_space
 from zennas.budget.meters import Device, completed_latency, devices, digests
-from zennas.common.errors import SettingsError
+from zennas.common.errors import SettingsError, WrongSettingError
 from zennas.searching.objectives.base import Objective, objective_of
 from zennas.searching.scoring import is_confirmed, reported
 from zennas.searching.settings import SearchSettings
 from zennas.searching.strategies.base import STRATEGIES, Problem, Search, Strategy, all_options, options_of
+from zennas.searching.trust import split_strategy
 from ZeroShotProxy import ensembles
 
 AHEAD = 16
 """Candidates evaluated at the same time if networks are run: enough to keep several workers busy."""
+REHEARSAL = 50
+"""Steps of the walk through a user's search space before a run begins; each also tries a mutation of its beginning."""
 
 
 @dataclass(frozen=True)
 class Prepared:
     """The parts that a run works with."""
 
+    space: SearchSpace
     search: Search
     objective: Objective
     meters: list[Device]
@@ -51,7 +56,7 @@ def completed(settings: SearchSettings) -> SearchSettings:
     objective = objective_of(chosen)
     ahead = settings.ahead or (AHEAD if objective.torch else 1)
     device = settings.device
-    if _runs_networks(settings, objective):
+    if runs_networks(settings):
         from PlainNet.device import device_of  # torch takes seconds to import
 
         device = str(device_of(settings.device))
@@ -71,7 +76,20 @@ def prepare(settings: SearchSettings) -> Prepared:
     objective = objective_of(settings)
     problem = Problem(space, model, settings.budget, meters, objective, settings.iterations, settings.seed)
     strategy, _ = _strategy(settings.strategy)
-    return Prepared(strategy.make(problem, options_of(strategy, settings.strategy_options)), objective, meters)
+    return Prepared(space, strategy.make(problem, options_of(strategy, settings.strategy_options)), objective, meters)
+
+
+def rehearse(settings: SearchSettings, space: SearchSpace) -> None:
+    """Take a walk through a search space in a user's file, so that most of its errors show before a run exists.
+
+    Raises SearchSpaceError.
+    """
+    if settings.search_space in SPACES:
+        return
+    structure, rng = space.initial(), Random(settings.seed)
+    for _ in range(REHEARSAL):
+        structure = space.mutate(structure, rng)
+        space.mutate(space.initial(), rng)
 
 
 def fingerprints(settings: SearchSettings) -> dict[str, object]:
@@ -84,6 +102,24 @@ def fingerprints(settings: SearchSettings) -> dict[str, object]:
         "strategy_digest": _strategy_digest(settings),
         "profile_digests": digests(settings.budget),
     }
+
+
+def extended(folder: Path, settings: SearchSettings, iterations: int) -> SearchSettings:
+    """Return the settings of the run in `folder` with more iterations.
+
+    Raises WrongSettingError if they are not more, or if the strategy does not go on after its last iteration.
+    """
+    if iterations <= settings.iterations:
+        raise WrongSettingError(
+            f"iterations is {iterations:,}, expected more than {settings.iterations:,}, which the run in {folder} has"
+        )
+    strategy, _ = _strategy(settings.strategy)
+    if not strategy.extensible:
+        raise WrongSettingError(
+            f"the strategy {strategy.name} does not go on after its last iteration: start a new run with "
+            f"--iterations {iterations}"
+        )
+    return replace(settings, iterations=iterations)
 
 
 def refuse_changed(folder: Path, settings: SearchSettings, known: dict[str, object]) -> None:
@@ -109,10 +145,9 @@ def refuse_changed(folder: Path, settings: SearchSettings, known: dict[str, obje
 
 def _strategy(text: str) -> tuple[Strategy, str]:
     """The strategy with this name or in this file, and its name from any folder. Raises UnknownNameError."""
-    path, _, name = text.partition(".py:")
-    if not name and not text.endswith(".py"):
+    file, name = split_strategy(text)
+    if file is None:
         return STRATEGIES.get(text), STRATEGIES.spelling(text)
-    file = Path(f"{path}.py" if name else path).resolve()
     if not file.is_file():
         raise UnknownNameError(f"strategy {text}: there is no file {file}; known: {', '.join(STRATEGIES.names())}")
     made = STRATEGIES.load_file(file)
@@ -123,13 +158,9 @@ def _strategy(text: str) -> tuple[Strategy, str]:
     return STRATEGIES.get(wanted), f"{file}:{wanted}"
 
 
-def _file_of(strategy: str) -> str:
-    path, _, name = strategy.partition(".py:")
-    return f"{path}.py" if name else strategy
-
-
-def _runs_networks(settings: SearchSettings, objective: Objective) -> bool:
-    """Whether the search, its confirmation or its report needs torch and a device."""
+def runs_networks(settings: SearchSettings) -> bool:
+    """Return whether the search, its confirmation or its report needs torch and a device."""
+    objective = objective_of(settings)
     return is_confirmed(settings) or objective.torch or any(ensembles.find(name).info.torch for name in settings.report)
 
 
@@ -138,7 +169,8 @@ def _space_digest(settings: SearchSettings) -> str | None:
 
 
 def _strategy_digest(settings: SearchSettings) -> str | None:
-    return _digest("strategy", _file_of(settings.strategy), settings.strategy in STRATEGIES)
+    file, name = split_strategy(settings.strategy)
+    return _digest("strategy", str(file or name), settings.strategy in STRATEGIES)
 
 
 def _digest(what: str, path: str, shipped: bool) -> str | None:

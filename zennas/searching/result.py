@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zennas.common.errors import SettingsError
 from zennas.runs.candidate import Candidate, Measure
-from zennas.runs.store import FILE, SEARCH, Store, StoreError, in_use
+from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, reading
 from zennas.searching.confirming import CONFIRMED_FACT
 from zennas.searching.finals import FACT
 from zennas.searching.latency_report import LatencyReport, latency_json, latency_reports
@@ -21,13 +20,14 @@ FINISHED = "finished"
 class SearchResult:
     """The result of a search: of a finished run, or the result so far of an unfinished one.
 
-    status: "searching" or "confirming" while a process works on it, "finished", or "interrupted".
+    status: "searching" or "confirming" while a process works on it, "finished", "failed", or "interrupted".
     best: the best candidate; None before the first checkpoint.
     confirmed: the candidates whose scores were confirmed, best first.
     latency: the latency of the best candidate on each device of the budget.
     measured: the candidates whose latency was measured at the end, best first.
     failures: the errors of failed scorings, and how often each occurred.
     seconds: the time spent searching.
+    error: why the search failed, if it did.
     """
 
     folder: Path
@@ -42,6 +42,7 @@ class SearchResult:
     environment: dict[str, Any]
     latency: tuple[LatencyReport, ...] = ()
     measured: tuple[Candidate, ...] = ()
+    error: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         best = None if self.best is None else candidate_json(self.best)
@@ -54,6 +55,7 @@ class SearchResult:
             "failures": self.failures,
             "seconds": round(self.seconds, 3),
             "status": self.status,
+            **({} if self.error is None else {"error": self.error}),
             "run": str(self.folder),
             "confirmed": [candidate_json(candidate) for candidate in self.confirmed],
             "measured": [candidate_json(candidate) for candidate in self.measured],
@@ -85,12 +87,8 @@ def read_result(folder: Path) -> SearchResult:
     """
     with Store.read(folder) as store:
         store.require_kind(SEARCH)
-        try:
+        with reading(folder / FILE):
             return _result(folder, store)
-        except (SettingsError, StoreError):
-            raise
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise StoreError(f"{folder / FILE} is damaged: {type(error).__name__}: {error}") from None
 
 
 def _result(folder: Path, store: Store) -> SearchResult:
@@ -103,6 +101,9 @@ def _result(folder: Path, store: Store) -> SearchResult:
     finalists = sorted({number for device in latency.values() for number in device["measured"]})
     wanted = [*confirmed, *finalists, *([] if chosen is None else [chosen])]
     found = {c.id: c for c in store.candidates(wanted)}
+    absent = next((number for number in wanted if number not in found), None)
+    if absent is not None:
+        raise StoreError(f"{folder / FILE} is damaged: it refers to candidate {absent}, which it does not contain")
     best = None if chosen is None else found[chosen]
     progress = store.get("progress") or store.get("state") or {}  # the state, before format 4 of runs
     counts = {
@@ -114,7 +115,7 @@ def _result(folder: Path, store: Store) -> SearchResult:
     status = store.get("status")
     return SearchResult(
         folder,
-        status if status == FINISHED or in_use(folder) else "interrupted",
+        status if status in (FINISHED, FAILED) or in_use(folder) else "interrupted",
         settings,
         best,
         tuple(found[number] for number in confirmed),
@@ -125,6 +126,7 @@ def _result(folder: Path, store: Store) -> SearchResult:
         store.get("environment") or {},
         latency_reports(best, settings.budget.latency, latency),
         tuple(found[number] for number in _best_first(finalists, confirmed, found)),
+        str(store.get("error")) if status == FAILED else None,
     )
 
 
@@ -140,6 +142,24 @@ def _best_first(numbers: list[int], confirmed: list[int], found: dict[int, Candi
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """Return the folders of runs in `folder` and its direct subfolders, oldest first."""
-    places = [folder, *(sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else [])]
-    return sorted((p for p in places if (p / FILE).is_file()), key=lambda p: (p / FILE).stat().st_mtime)
+    """Return the folders of runs in `folder` and its direct subfolders, oldest first; first of all, subfolders that
+    cannot be looked into.
+
+    Raises StoreError if `folder` cannot be read.
+    """
+    try:
+        places = [folder, *(sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else [])]
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be read: {error.strerror}") from None
+    found = [(made, place) for place in places if (made := _made(place)) is not None]
+    return [place for _, place in sorted(found, key=lambda one: one[0])]
+
+
+def _made(folder: Path) -> float | None:
+    """When the run in `folder` was changed last, in seconds; -1 if nobody may know, None if there is no run."""
+    try:
+        return (folder / FILE).stat().st_mtime if (folder / FILE).is_file() else None
+    except PermissionError:
+        return -1.0
+    except OSError:  # it vanished
+        return None

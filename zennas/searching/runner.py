@@ -14,28 +14,40 @@ from __future__ import annotations
 import gc
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Protocol
+from warnings import warn
 
 from PlainNet.files import write_text
+from SearchSpace import lasting_space
 from zennas.common.config import SETTINGS_FILE, config_text
-from zennas.common.environment import environment
-from zennas.common.errors import SettingsError
+from zennas.common.environment import environment, threads
+from zennas.common.errors import SettingsError, ZennasError
 from zennas.common.settings_text import differences
 from zennas.runs.candidate import Candidate, Measure
-from zennas.runs.store import SEARCH, Store, write_failure
+from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, reading, write_failure
 from zennas.searching.confirming import confirm, report
 from zennas.searching.evaluation import Evaluation, Outcome, evaluated
 from zennas.searching.executors.base import ExecutorSettings, Pending, Running, Work, open_executor
 from zennas.searching.finals import hold
 from zennas.searching.objectives.base import best_first
-from zennas.searching.preparing import Prepared, completed, fingerprints, prepare, refuse_changed
+from zennas.searching.preparing import (
+    Prepared,
+    completed,
+    extended,
+    fingerprints,
+    prepare,
+    refuse_changed,
+    rehearse,
+    runs_networks,
+)
 from zennas.searching.proposals import Proposals
 from zennas.searching.result import FINISHED
 from zennas.searching.settings import SearchSettings
 from zennas.searching.strategies.base import Progress
+from zennas.searching.trust import Trust, trusted
 from ZeroShotProxy import ProxyError
 
 CHECKPOINT_SECONDS = 2.0
@@ -85,19 +97,22 @@ def start(
     """
     settings = completed(settings)
     prepared = prepare(settings)
+    rehearse(settings, prepared.space)
     Proposals(prepared.search, settings).next()  # raises if nothing fits; the candidate is pending now
+    made = environment()  # here, because the executor may use one thread
     with _executor(settings, prepared, executor) as running:
         facts = {
             "settings": settings.to_json(),
             **fingerprints(settings),
-            "environment": environment(),
+            "environment": made,
             "created": time.time(),
             "seconds": 0.0,
             "status": "searching",
         }
         with Store.create(folder, facts) as store:
             _write(folder / SETTINGS_FILE, config_text(settings))
-            _carry_out(store, settings, prepared, running, watcher)
+            with _recording_failure(store):
+                _carry_out(store, settings, prepared, running, watcher)
 
 
 def resume(
@@ -105,37 +120,89 @@ def resume(
     watcher: Watcher = NoWatcher(),
     expected: SearchSettings | None = None,
     executor: ExecutorSettings = ExecutorSettings(),
+    trust: Trust = Trust(),
+    iterations: int | None = None,
+    note: Callable[[str], None] = warn,
 ) -> SearchSettings:
     """Continue the run in `folder` to its end, and return its settings; a finished run is left unchanged.
 
-    Raises SettingsError if the settings of the run differ from `expected`, or if its space, its strategy or a latency
-    profile has changed; StoreError if there is no run or it is damaged; and RunInUseError if another process uses it.
+    expected: the settings that the run must have, whose search space and strategy may be executed.
+    trust: otherwise, the files that may be executed.
+    iterations: extends the run, finished or not, to so many iterations, which must be more than it has. If `ahead` is
+        1, the result is that of a run that had them from the beginning.
+    note: is told if this process runs networks on another number of threads than the run did.
+
+    Raises UntrustedError if the search space or the strategy is a file that is not named in `trust`; WrongSettingError
+    if `iterations` is too small, or if the strategy cannot be extended; SettingsError if the
+    settings of the run differ from `expected`, or if its space, its strategy or a latency profile has changed;
+    StoreError if there is no run or it is damaged; and RunInUseError if another process uses it.
     """
-    with Store.open(folder) as store:
-        store.require_kind(SEARCH)
-        settings = SearchSettings.from_json(store.get("settings"))
+    with Store.read(folder) as store:  # so that a finished run needs no permission to write
+        settings = _settings_of(store)
         if expected is not None:
-            _refuse_other(folder, completed(settings), completed(expected))
-        if store.get("status") == FINISHED and (folder / BEST_FILE).is_file():
+            _refuse_other(folder, settings, completed(expected))
+            trust = Trust(settings.search_space, settings.strategy)
+        if iterations is None and store.get("status") == FINISHED and (folder / BEST_FILE).is_file():
             return settings
+    with Store.open(folder) as store:
+        settings = trusted(folder, _settings_of(store), trust)
         refuse_changed(folder, settings, {name: store.get(name) for name in _FINGERPRINTS})
         settings = completed(settings)  # completes settings that an older version left out
-        store.put({"settings": settings.to_json()})
+        if iterations is not None:
+            settings = extended(folder, settings, iterations)
+        if settings.to_json() != store.get("settings"):
+            store.put({"settings": settings.to_json(), "status": "searching"})
+            _write(folder / SETTINGS_FILE, config_text(settings))
+        _compare_threads(folder, store, settings, note)
         prepared = prepare(settings)
         state = store.get("state")
         if state is not None:
-            prepared.search.restore(state, store.candidates())
-        with _executor(settings, prepared, executor) as running:
+            with reading(folder / FILE):
+                prepared.search.restore(state, store.candidates())
+        with _executor(settings, prepared, executor) as running, _recording_failure(store):
             _carry_out(store, settings, prepared, running, watcher)
         return settings
+
+
+@contextmanager
+def _recording_failure(store: Store) -> Iterator[None]:
+    """Let the run say that it failed, and why, so that nobody takes it for one that was only interrupted."""
+    try:
+        yield
+    except StoreError:  # the disk is full, for example: the run is interrupted, and cannot say more
+        raise
+    except ZennasError as error:
+        with suppress(StoreError):
+            store.put({"status": FAILED, "error": " ".join(str(error).split())[:1000]})
+        raise
+
+
+def _settings_of(store: Store) -> SearchSettings:
+    store.require_kind(SEARCH)
+    return SearchSettings.from_json(store.get("settings"))
+
+
+def _compare_threads(folder: Path, store: Store, settings: SearchSettings, note: Callable[[str], None]) -> None:
+    """Tell, and record, that the last digits of scores may differ from those of an undisturbed run."""
+    made = store.get("environment") or {}
+    before, now = made.get("threads"), threads()
+    if before in (None, now) or not runs_networks(settings):
+        return
+    store.put({"environment": {**made, "threads_on_resume": now}})
+    note(
+        f"the run in {folder} was started with {before} threads, and is continued with {now}: Monte Carlo scores can "
+        f"differ in the fifth digit, and the order of the best with them; OMP_NUM_THREADS={before} prevents this"
+    )
 
 
 _FINGERPRINTS = ("space_digest", "strategy_digest", "profile_digests")
 
 
 def _refuse_other(folder: Path, ours: SearchSettings, wanted: SearchSettings) -> None:
-    """Raise SettingsError, naming the settings that differ."""
-    different = differences(ours.to_json(), wanted.to_json())
+    """Raise SettingsError, naming the settings that differ. wanted: from `completed`."""
+    # Completing a strategy executes its file, so it has to be the wanted one.
+    same = (lasting_space(ours.search_space), ours.strategy) == (wanted.search_space, wanted.strategy)
+    different = differences((completed(ours) if same else ours).to_json(), wanted.to_json())
     if different:
         raise SettingsError(f"the run in {folder} was started with {'; '.join(different)}: choose another folder")
 

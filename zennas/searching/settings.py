@@ -30,7 +30,10 @@ class SearchSettings:
     """
 
     search_space: str = setting(
-        "XXBL", "Search space: a name, or a .py file with gen_search_space.", panel=SEARCH, metavar="NAME"
+        "XXBL",
+        "Search space: a name, or a .py file with gen_search_space, which is executed.",
+        panel=SEARCH,
+        metavar="NAME",
     )
     initial: str | None = setting(
         None,
@@ -55,7 +58,7 @@ class SearchSettings:
     )
     strategy: str = setting(
         "evolution",
-        "Search strategy: evolution, random, or a .py file that registers one.",
+        "Search strategy: evolution, random, or a .py file that registers one, which is executed.",
         panel=SEARCH,
         metavar="NAME",
     )

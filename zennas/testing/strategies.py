@@ -107,6 +107,18 @@ def _restored(strategy: Strategy, objective: Params, ahead: int, steps: int) -> 
     return second
 
 
+def more_iterations_continue(strategy: Strategy) -> str | None:
+    """If it is extensible, a search that was done and gets more iterations ends like one that had them at once."""
+    if not strategy.extensible:
+        return f"{strategy.name} cannot be extended"
+    first = end(begin(strategy, Params(), iterations=60))
+    second = begin(strategy, Params(), seed=99, iterations=120)
+    second.restore(json.loads(json.dumps(first.state())), {c.id: c for c in first.take_changes()}.values())
+    whole = outcome(end(begin(strategy, Params(), iterations=120)))
+    expect_equal(outcome(end(second)), whole, f"{strategy.name}, extended from 60 to 120 iterations")
+    return None
+
+
 def the_budget_holds_and_everything_is_counted(strategy: Strategy) -> str | None:
     """No candidate is over the budget; tried, scored, failed and kept add up."""
     search = begin(strategy, Params(), iterations=300)
@@ -163,6 +175,7 @@ def changes_are_given_once(strategy: Strategy) -> str | None:
 CONTRACTS: tuple[Callable[[Strategy], str | None], ...] = (
     the_seed_decides,
     any_state_can_be_restored,
+    more_iterations_continue,
     the_budget_holds_and_everything_is_counted,
     any_number_can_be_asked_for,
     changes_are_given_once,

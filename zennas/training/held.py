@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zennas.common.files import check_writable, remove_empty
-from zennas.runs.store import LOCK, take_lock
+from zennas.runs.store import leave_lock, take_lock
 from zennas.training.recipe import TrainingError
 
 
@@ -27,10 +27,9 @@ def held(folder: Path, leads: bool) -> Iterator[None]:
         return
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    lock = take_lock(folder)
+    lock = take_lock(folder, "the training")
     try:
         yield
     finally:
-        (folder / LOCK).unlink(missing_ok=True)
-        lock.close()
+        leave_lock(folder, lock)
         remove_empty(made)

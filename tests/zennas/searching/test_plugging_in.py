@@ -20,6 +20,7 @@ from zennas.runs.store import FILE
 from zennas.searching.result import read_result
 from zennas.searching.runner import resume
 from zennas.searching.strategies.base import STRATEGIES
+from zennas.searching.trust import Trust
 
 SMALL = ["--budget-params", "60k", "--max-layers", "10", "--proxy", "zen_expected"]
 HERE = Path(__file__).parent
@@ -56,7 +57,7 @@ def test_a_strategy_from_a_file_is_killed_resumed_and_ends_the_same(tmp_path: Pa
     time.sleep(0.2)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert essence(zennas_apart("--resume", tmp_path / "parts")) == essence(whole)
+    assert essence(zennas_apart("--resume", tmp_path / "parts", "--strategy", climber)) == essence(whole)
     settings = (tmp_path / "parts" / "settings.toml").read_text()
     assert f'strategy = "{climber.resolve()}:hill_climbing"' in settings
     assert "changes = 1" in settings
@@ -67,7 +68,7 @@ def test_a_strategy_whose_file_has_changed_is_refused(tmp_path: Path, climber: P
     (tmp_path / "run" / "best_structure.txt").unlink()
     climber.write_text(climber.read_text() + "\n# another one\n")
     with pytest.raises(SettingsError, match=r"the strategy .*climb\.py:hill_climbing has changed since the run"):
-        resume(tmp_path / "run")
+        resume(tmp_path / "run", trust=Trust(everything=True))
 
 
 @pytest.mark.parametrize(

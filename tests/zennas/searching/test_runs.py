@@ -24,6 +24,7 @@ from zennas.searching.objectives.proxy import SingleProxy
 from zennas.searching.result import find_runs, read_result
 from zennas.searching.runner import BEST_FILE, resume, start
 from zennas.searching.settings import SearchSettings
+from zennas.searching.trust import Trust
 from ZeroShotProxy import ProxyError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -236,7 +237,7 @@ def test_a_changed_search_space_is_noticed(tmp_path: Path, monkeypatch: pytest.M
     resume(tmp_path / "run")  # finished: nothing of it is needed any more
     (tmp_path / "run" / BEST_FILE).unlink()
     with pytest.raises(SettingsError, match="has changed since"):
-        resume(tmp_path / "run")
+        resume(tmp_path / "run", trust=Trust(str(space)))
 
 
 def test_a_proxy_that_always_fails_ends_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,7 +269,7 @@ def small_disk(path: Path) -> sqlite3.Connection:
 
 
 def test_a_full_disk_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zennas.runs.database._for_writing", small_disk)
+    monkeypatch.setattr("zennas.runs.database.connect_for_writing", small_disk)
     folder = tmp_path / "run"
     with pytest.raises(StoreError, match=rf"run\.sqlite cannot be written to: .*full; free some .*--resume {folder}$"):
         start(folder, SETTINGS)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from PlainNet.files import write_bytes
+from PlainNet.files import write_out
 from zennas.accuracy.tables.base import AccuracyTable, Column, Floats, TableError
 from zennas.accuracy.tables.columns import ARCHITECTURE_COLUMNS, architecture_column, table_text
 
@@ -91,7 +91,7 @@ def write_csv(table: AccuracyTable, path: str | Path) -> None:
     for notation, *values in zip(table.architectures, *table.columns.values(), *more, strict=True):
         writer.writerow([notation, *("" if np.isnan(value) else repr(float(value)) for value in values)])
     content = lines.getvalue().encode()
-    write_bytes(place, gzip.compress(content, mtime=0) if place.suffix == ".gz" else content)
+    write_out(place, gzip.compress(content, mtime=0) if place.suffix == ".gz" else content)
 
 
 def _architecture_column(path: Path, header: list[str]) -> int:

@@ -110,6 +110,8 @@ class Strategy:
         valid.
     make: returns the search for a problem and such options.
     source: the paper or program that it comes from.
+    extensible: whether a search that was done goes on if it is restored with more iterations. That is so if what it
+        proposes does not depend on `Problem.iterations`.
     """
 
     name: str
@@ -117,6 +119,7 @@ class Strategy:
     source: str
     options: type[Any]
     make: Callable[[Problem, Any], Search]
+    extensible: bool = False
 
 
 STRATEGIES: Registry[Strategy] = Registry(

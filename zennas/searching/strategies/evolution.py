@@ -104,5 +104,6 @@ register(
         "Lin et al., Zen-NAS, ICCV 2021, algorithm 2",
         EvolutionOptions,
         Evolution,
+        extensible=True,
     )
 )

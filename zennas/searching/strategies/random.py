@@ -46,5 +46,6 @@ register(
         "the baseline of the field",
         RandomOptions,
         RandomSearch,
+        extensible=True,
     )
 )
