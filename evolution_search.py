@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from zennas.budget.budgets import DEFAULT_SOURCE
+from zennas.cli.console import OUT
 from zennas.cli.errors import guarded
 from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.numbers import in_milliseconds
@@ -59,7 +60,7 @@ def main(argv: list[str]) -> None:
 
     done = (options.save_dir / BEST_FILE).is_file()
     if done and not (options.save_dir / FILE).is_file():  # written by another program: nothing to compare with
-        print(f"skip {options.save_dir / BEST_FILE}")
+        OUT.print(f"skip {options.save_dir / BEST_FILE}")
         return
     initial = options.plainnet_struct or options.plainnet_struct_txt
     with search_progress(options.save_dir) as watcher, chosen_device(options.gpu) as device:
@@ -87,7 +88,7 @@ def main(argv: list[str]) -> None:
             watcher=watcher,
         )
     if done:
-        print(f"skip {options.save_dir / BEST_FILE}")
+        OUT.print(f"skip {options.save_dir / BEST_FILE}")
     else:
         print_search(result)
 

@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from typing import Any, Optional
+
 import typer
+from typer.core import TyperGroup
 
 import zennas
 from zennas.cli import analyze, correlate, doctor, export, runs, score, search, train, zoo
 from zennas.cli import eval as evaluation
 from zennas.cli import latency as latency_commands
-from zennas.cli.errors import guarded
+from zennas.cli.console import tell_error
+from zennas.cli.errors import DEBUG, LOG_FILE, QUIET, guarded, lines
+
+
+class Program(TyperGroup):
+    """The program, which reports wrong usage in one line like all errors, and not in a frame that breaks words."""
+
+    def main(self, *arguments: Any, standalone_mode: bool = True, **more: Any) -> Any:
+        try:
+            found = super().main(*arguments, **{**more, "standalone_mode": False})
+        except Exception as error:
+            # typer brings a copy of click, or uses click itself: errors of usage are known by what they can do.
+            if not standalone_mode or not hasattr(error, "format_message"):
+                raise
+            if type(error).__name__ != "NoArgsIsHelpError":  # which has shown the help
+                tell_error(f"error: {lines(_usage(error))}")
+            sys.exit(getattr(error, "exit_code", 2))
+        if not standalone_mode:
+            return found
+        sys.exit(found if isinstance(found, int) else 0)
+
+
+def _usage(error: Any) -> str:
+    context = getattr(error, "ctx", None)
+    way_out = "" if context is None else f"; see: {context.command_path} --help"
+    return f"{error.format_message().removesuffix('.')}{way_out}"
+
 
 app = typer.Typer(
+    cls=Program,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     help="Design convolutional networks within a budget, without training any candidate.",
     epilog="Every command has its own --help. Exit codes: 1 error, 2 wrong usage, 3 nothing fits the budget, "
@@ -32,6 +64,9 @@ app.add_typer(zoo.app, name="zoo")
 app.command()(doctor.doctor)
 
 
+_ANYWHERE = "Allowed anywhere on the command line."
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"zennas {zennas.__version__}")
@@ -41,12 +76,17 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: bool = typer.Option(False, "--version", help="Show the version.", callback=_version, is_eager=True),
-    debug: bool = typer.Option(
-        False, "--debug", help="Show the traceback of an error; allowed anywhere on the command line."
+    debug: bool = typer.Option(False, DEBUG, help=f"Show the traceback of an error. {_ANYWHERE}"),
+    quiet: bool = typer.Option(False, QUIET, help=f"Print results and errors only. {_ANYWHERE}"),
+    log_file: Optional[Path] = typer.Option(
+        None,
+        LOG_FILE,
+        metavar="FILE",
+        help=f"Append the command, its progress, notes and errors to this file, with times. {_ANYWHERE}",
     ),
 ) -> None:
     del version  # `_version` has already shown it
-    del debug  # `guarded` removes it from the arguments; it is declared here for --help
+    del debug, quiet, log_file  # `guarded` removes them from the arguments; they are declared here for --help
 
 
 def main() -> None:

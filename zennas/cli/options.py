@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,8 @@ import typer
 from PlainNet.device import DeviceError
 from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.numbers import LARGEST, in_milliseconds, parse_count
+
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
 
 def count(least: int = 1, most: int = LARGEST) -> Callable[[str], int]:
@@ -42,6 +45,22 @@ def file(text: str) -> Path:
     if not str(text):
         raise typer.BadParameter("the name is empty, expected a file")
     return Path(text)
+
+
+def label(text: str) -> str:
+    """Parse a name that later appears in tables and file names, for typer."""
+    if not _LABEL.fullmatch(text):
+        raise typer.BadParameter(
+            f"{text[:80]!r} is not a name, expected a letter or digit, then at most 99 of letters, digits and . _ + -"
+        )
+    return text
+
+
+def one_line(text: str) -> str:
+    """Parse a description, for typer: any text without control characters."""
+    if not text.isprintable():
+        raise typer.BadParameter(f"{text[:80]!r} contains control characters, expected one line of text")
+    return text
 
 
 def number_option(

@@ -142,7 +142,7 @@ def _print(targets: list[NetworkTarget], settings: list[ScoreSettings], found: l
 
     several = len(targets) > 1
     columns = [f"({i})" for i in range(1, len(targets) + 1)] if several else ["score"]
-    rows = table("proxy", *columns, "what it is", right=tuple(columns))
+    rows = table("proxy", *columns, "what it is", right=tuple(columns), folded=("what it is",))
     for name in found[0]:
         info = ensembles.find(name).info
         failures = [one for one in (row[name] for row in found) if isinstance(one, str)]

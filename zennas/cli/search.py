@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -10,6 +9,7 @@ import typer
 
 from zennas.budget.budgets import BUDGET, Budget
 from zennas.cli import options as opt
+from zennas.cli.console import tell
 from zennas.cli.derived import Chosen, derived
 from zennas.common.settings import from_values
 from zennas.searching.settings import SCORES, SEARCH, SearchSettings
@@ -94,7 +94,7 @@ def search(
     from zennas.api import continue_search, search_with
     from zennas.budget.sources import latency_limits
     from zennas.cli.progress import search_progress
-    from zennas.cli.render import print_json, print_search
+    from zennas.cli.render import OUT, print_json, print_search
     from zennas.searching.executors.base import ExecutorSettings
     from zennas.searching.runner import BEST_FILE
 
@@ -133,7 +133,7 @@ def search(
     if as_json:
         print_json(result.to_json())
     elif done is not None:
-        print(done)
+        OUT.print(done)
     else:
         print_search(result)
 
@@ -154,4 +154,4 @@ def _tell_if_finished(run: Path) -> None:
     from zennas.searching.result import FINISHED, read_result
 
     if read_result(run).status == FINISHED:
-        print(f"the run in {run} is already finished; nothing to do", file=sys.stderr)
+        tell(f"the run in {run} is already finished; nothing to do")
