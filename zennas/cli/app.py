@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any, Optional
 
 import typer
+from typer import rich_utils
 from typer.core import TyperGroup
 
 import zennas
@@ -16,11 +18,17 @@ from zennas.cli import latency as latency_commands
 from zennas.cli.console import tell_error
 from zennas.cli.errors import DEBUG, LOG_FILE, QUIET, guarded, lines
 
+HELP_WIDTH = 80
+"""Smallest width of help, in characters. If the terminal is narrower, it breaks the lines; typer would cut words."""
+_OWN_WIDTH = rich_utils.MAX_WIDTH
+
 
 class Program(TyperGroup):
     """The program, which reports wrong usage in one line like all errors, and not in a frame that breaks words."""
 
     def main(self, *arguments: Any, standalone_mode: bool = True, **more: Any) -> Any:
+        narrow = shutil.get_terminal_size().columns < HELP_WIDTH
+        rich_utils.MAX_WIDTH = HELP_WIDTH if narrow else _OWN_WIDTH
         try:
             found = super().main(*arguments, **{**more, "standalone_mode": False})
         except Exception as error:

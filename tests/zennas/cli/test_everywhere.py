@@ -35,6 +35,14 @@ def test_h_is_help(run: Run, words: tuple[str, ...]) -> None:
     assert out == run(*words, "--help")[1]
 
 
+def test_help_on_a_narrow_terminal_is_cut_by_nobody(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    usual = run("search", "-h")
+    assert "…" not in usual[1]
+    monkeypatch.setenv("COLUMNS", "20")
+    assert run("search", "-h") == usual
+
+
 def test_quiet_leaves_the_result_and_errors(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     said = ["score", SMALL, "--proxy", "params"]
 
