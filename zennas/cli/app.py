@@ -12,11 +12,13 @@ from typer import rich_utils
 from typer.core import TyperGroup
 
 import zennas
+from SearchSpace.base import SPACES
 from zennas.cli import analyze, correlate, doctor, export, runs, score, search, train, zoo
 from zennas.cli import eval as evaluation
 from zennas.cli import latency as latency_commands
 from zennas.cli.console import tell_error
 from zennas.cli.errors import DEBUG, LOG_FILE, QUIET, guarded, lines
+from zennas.cli.listing import listing
 
 HELP_WIDTH = 80
 """Smallest width of help, in characters. If the terminal is narrower, it breaks the lines; typer would cut words."""
@@ -58,10 +60,10 @@ app = typer.Typer(
     epilog="Every command has its own --help. Exit codes: 1 error, 2 wrong usage, 3 nothing fits the budget, "
     "4 run in use, 130 interrupted, 143 ended by SIGTERM.",
 )
-app.command()(search.search)
+app.command(cls=listing(search_space=SPACES.names))(search.search)
 app.command()(analyze.analyze)
 app.command()(score.score)
-app.command()(correlate.correlate)
+app.command(cls=listing(space=SPACES.names))(correlate.correlate)
 app.add_typer(latency_commands.app, name="latency")
 app.command()(train.train)
 app.command("distill", help="Train a network with a teacher: the same as zennas train --teacher.")(train.train)

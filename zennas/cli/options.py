@@ -94,6 +94,27 @@ def one_unit(milliseconds: list[float], seconds: list[float]) -> list[float]:
     return milliseconds or list(map(in_milliseconds, seconds))
 
 
+SUSPICIOUS_SECONDS = 0.05
+"""Budgets in seconds from here on look like milliseconds: networks on slow boards take less."""
+SUSPICIOUS_MS = 0.005
+"""Budgets in milliseconds below look like seconds."""
+
+
+def unit_doubts(milliseconds: Sequence[float], seconds: Sequence[float]) -> list[str]:
+    """Warnings about latency budgets that look as if they were in the other unit."""
+    return [
+        f"--budget-latency {value:g} means {value:g} seconds, {in_milliseconds(value):g} ms for each image; "
+        f"for milliseconds use --budget-latency-ms {value:g}"
+        for value in seconds
+        if value >= SUSPICIOUS_SECONDS
+    ] + [
+        f"--budget-latency-ms {value:g} means {value / 1000:g} seconds for each image; "
+        f"for seconds use --budget-latency {value:g}"
+        for value in milliseconds
+        if value < SUSPICIOUS_MS
+    ]
+
+
 Target = Annotated[
     str,
     typer.Argument(

@@ -59,6 +59,8 @@ def print_search(result: SearchResult) -> None:
     OUT.print(f"tried {counts['tried']:,} in {result.seconds:.1f} s; scored {counts['scored']:,}; rejected: {rejected}")
     for message, number in result.failures.items():
         OUT.print(f"scoring failed {counted(number, 'time')}: {message}")
+    for note in result.notes:
+        OUT.print(f"note: {note}")
     OUT.print(f"files: {result.folder / BEST_FILE}, {result.folder / 'run.sqlite'}")
 
 

@@ -90,6 +90,7 @@ def search(
     Example: zennas search --budget-params 1M --max-layers 18 --save-dir runs/mine
 
     Example: zennas search --budget-latency-ms 0.3 --latency-backend predictor:v100-pytorch-fp16 --resolution 224
+    --num-classes 1000 --max-layers 16
     """
     from zennas.api import continue_search, search_with
     from zennas.budget.sources import latency_limits
@@ -108,6 +109,8 @@ def search(
             result = continue_search(resume, watcher, executor=executor, workers=workers, address=address)
         else:
             milliseconds = opt.one_unit(budget_latency_ms, budget_latency)
+            for doubt in opt.unit_doubts(budget_latency_ms, budget_latency):
+                tell(f"warning: {doubt}")
             if latency_backend and not milliseconds:  # other devices for the budgets in the file
                 milliseconds = [limit["ms"] for limit in (values.get("budget") or {}).get("latency", ())]
             limits = latency_limits(milliseconds, latency_backend or None, latency_batch_size)
@@ -117,7 +120,7 @@ def search(
                     **values,
                     **_initial(values),
                     **({"proxy": proxy[0], "report": tuple(proxy[1:])} if proxy else {}),
-                    "budget": _budget(values.get("budget"), {"latency": limits} if limits else {}),
+                    "budget": _budget(chosen, {"latency": limits} if limits else {}),
                     "strategy_options": {
                         **values.get("strategy_options", {}),
                         **opt.named_values(strategy_option, "--strategy-option", population_size=population_size),
@@ -138,8 +141,12 @@ def search(
         print_search(result)
 
 
-def _budget(said: dict[str, Any] | None, more: dict[str, Any]) -> Budget:
-    return from_values(Budget, {**(said or {}), **more})
+def _budget(chosen: Chosen, more: dict[str, Any]) -> Budget:
+    """The budget; `--any-depth` also lifts a limit of layers in a file of settings."""
+    said = chosen.said("budget")
+    if ("budget", "any_depth") in chosen.flags and said["any_depth"] and ("budget", "layers") not in chosen.flags:
+        said.pop("layers", None)
+    return from_values(Budget, {**said, **more})
 
 
 def _initial(values: dict[str, Any]) -> dict[str, str]:

@@ -27,6 +27,7 @@ from zennas.common.settings_text import differences
 from zennas.runs.candidate import Candidate, Measure
 from zennas.runs.store import SEARCH, Store, write_failure
 from zennas.searching.confirming import confirm, report
+from zennas.searching.depth import with_depth_limit
 from zennas.searching.evaluation import Evaluation, Outcome, evaluated
 from zennas.searching.executors.base import ExecutorSettings, Pending, Running, Work, open_executor
 from zennas.searching.finals import hold
@@ -82,7 +83,7 @@ def start(
     UnknownNameError, SearchSpaceError, ProxyError, LatencyError, UnavailableError or StructureError if a setting is not
     valid.
     """
-    settings = completed(settings)
+    settings = completed(with_depth_limit(settings))
     prepared = prepare(settings)
     prepared.search.ask(1)  # raises if nothing fits; the candidate is pending now
     with _executor(settings, prepared, executor) as running:
@@ -114,7 +115,7 @@ def resume(
         store.require_kind(SEARCH)
         settings = SearchSettings.from_json(store.get("settings"))
         if expected is not None:
-            _refuse_other(folder, completed(settings), completed(expected))
+            _refuse_other(folder, completed(settings), completed(with_depth_limit(expected)))
         if store.get("status") == FINISHED and (folder / BEST_FILE).is_file():
             return settings
         refuse_changed(folder, settings, {name: store.get(name) for name in _FINGERPRINTS})
@@ -134,9 +135,15 @@ _FINGERPRINTS = ("space_digest", "strategy_digest", "profile_digests")
 
 def _refuse_other(folder: Path, ours: SearchSettings, wanted: SearchSettings) -> None:
     """Raise SettingsError, naming the settings that differ."""
-    different = differences(ours.to_json(), wanted.to_json())
+    different = differences(_compared(ours), _compared(wanted))
     if different:
         raise SettingsError(f"the run in {folder} was started with {'; '.join(different)}: choose another folder")
+
+
+def _compared(settings: SearchSettings) -> dict[str, object]:
+    """The settings as JSON without `any_depth`, which means the limit of layers, and which older runs do not have."""
+    stored = settings.to_json()
+    return {**stored, "budget": {name: one for name, one in stored["budget"].items() if name != "any_depth"}}
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import typer
 
+from SearchSpace.base import SPACES
 from tests.conftest import SMALL
 from tests.zennas.conftest import Run
 from zennas.cli import console
@@ -33,6 +34,16 @@ def test_h_is_help(run: Run, words: tuple[str, ...]) -> None:
     code, out, err = run(*words, "-h")
     assert (code, err) == (0, "")
     assert out == run(*words, "--help")[1]
+
+
+@pytest.mark.parametrize("words", [("search",), ("correlate",), ("latency", "predict")])
+def test_help_lists_all_spaces(run: Run, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SPACES, "_items", {**SPACES._items})
+    SPACES.names()
+    SPACES.add("from_elsewhere", SPACES.get("XXBL"))
+    text = " ".join(run(*words, "-h")[1].replace("│", " ").split())
+    assert f"Known: {', '.join(SPACES.names())}." in text
+    assert "from_elsewhere" in text
 
 
 def test_help_on_a_narrow_terminal_is_cut_by_nobody(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
