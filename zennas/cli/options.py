@@ -119,7 +119,8 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
-        help="A structure string, a file that contains one, the folder of a run, or a model name from the zoo.",
+        help="A structure string or the notation of a cell, a file that contains one, the folder of a run, or a model "
+        "name from the zoo.",
         show_default=False,
     ),
 ]

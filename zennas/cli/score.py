@@ -72,7 +72,8 @@ def score(
         list[str],
         typer.Argument(
             metavar="NETWORK...",
-            help="Structure strings, files that contain one, folders of runs, or model names from the zoo.",
+            help="Structure strings or notations of cells, files that contain one, folders of runs, or model "
+            "names from the zoo.",
             show_default=False,
         ),
     ],

@@ -51,11 +51,11 @@ def test_latency_alone_limits_depth(abacus: str, tmp_path: Path) -> None:
 
 
 def test_what_could_not_be_built_is_not_admitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zennas.searching.admission.MAX_WEIGHTS", 50_000)
+    monkeypatch.setattr("zennas.searching.admission.MAX_WEIGHTS", 100_000)
     start(tmp_path / "run", SearchSettings(budget=Budget(layers=9), iterations=400, proxy="params", top=1))
     result = read_result(tmp_path / "run")
     assert result.best is not None
-    assert result.best.cost.params <= 50_000
+    assert result.best.cost.params <= 100_000
     assert result.counts["rejected"]["broken"] > 0
 
 
