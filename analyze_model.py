@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
         num_classes=options.num_classes,
         use_se=options.use_se or bool(target.use_se),
     )
-    OUT.print(analysis_table(analysis))
+    OUT.print(*analysis_table(analysis))
     print(f"Flops:  {analysis.total.flops:4g}")
     print(f"Params: {analysis.total.params:4g}")
     if analysis.disagrees:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from zennas.cli.console import OUT
 from zennas.cli.errors import guarded
 from zennas.common.limits import MAX_RESOLUTION
 from zennas.legacy.arguments import add_network, count, folder, network_text
@@ -62,7 +63,7 @@ def main(argv: list[str]) -> None:
         print("The measurement did not settle: stop other programs, and measure again.")
     if options.save_dir is not None:
         write_text(options.save_dir / FILE, json.dumps(stats.to_json(), indent=1) + "\n")
-        print(f"wrote {options.save_dir / FILE}")
+        OUT.print(f"wrote {options.save_dir / FILE}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from zennas.budget.budgets import DEFAULT_SOURCE
+from zennas.cli.console import OUT, tell
 from zennas.cli.errors import guarded
 from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.numbers import in_milliseconds
@@ -50,7 +51,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> None:
     options = arguments(argv)
     from zennas.api import search
-    from zennas.cli.options import chosen_device
+    from zennas.cli.options import chosen_device, unit_doubts
     from zennas.cli.progress import search_progress
     from zennas.cli.render import print_search
     from zennas.named.structures import resolve
@@ -59,9 +60,11 @@ def main(argv: list[str]) -> None:
 
     done = (options.save_dir / BEST_FILE).is_file()
     if done and not (options.save_dir / FILE).is_file():  # written by another program: nothing to compare with
-        print(f"skip {options.save_dir / BEST_FILE}")
+        OUT.print(f"skip {options.save_dir / BEST_FILE}")
         return
     initial = options.plainnet_struct or options.plainnet_struct_txt
+    for doubt in unit_doubts([], options.budget_latency or ()):
+        tell(f"warning: {doubt.replace('--budget-latency ', '--budget_latency ').partition(';')[0]}")
     with search_progress(options.save_dir) as watcher, chosen_device(options.gpu) as device:
         result = search(
             search_space=options.search_space,
@@ -87,7 +90,7 @@ def main(argv: list[str]) -> None:
             watcher=watcher,
         )
     if done:
-        print(f"skip {options.save_dir / BEST_FILE}")
+        OUT.print(f"skip {options.save_dir / BEST_FILE}")
     else:
         print_search(result)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from PlainNet import Cost
 from zennas.common.errors import ZennasError
-from zennas.common.limits import check_number, check_whole
+from zennas.common.limits import check_kind, check_number, check_whole
 from zennas.common.numbers import format_count
 from zennas.common.settings import Setting, setting
 
@@ -20,6 +20,8 @@ BUDGET = "Budget"
 PREDICTOR = "predictor:"
 DEFAULT_SOURCE = f"{PREDICTOR}v100-pytorch-fp16"
 """The source of a latency limit if none is given: the device of Zen-NAS's tables."""
+DEFAULT_LAYERS = 30
+"""The limit of layers if only latency is limited: the depth of Zen-NAS's deepest network."""
 
 
 class BudgetError(ZennasError, ValueError):
@@ -67,7 +69,8 @@ class Budget:
     """Upper limits of a network's cost; None for no limit.
 
     params: parameters. flops: multiply–accumulates per image. layers: Zen-NAS's depth. latency: one limit for each
-    device. Raises BudgetError if a limit is out of range or a device has several limits.
+    device. any_depth: whether depth is not limited, even if only latency is. Raises BudgetError if a limit is out of
+    range, a device has several limits, or `any_depth` contradicts `layers`.
     """
 
     params: int | None = setting(
@@ -87,9 +90,12 @@ class Budget:
         least=1,
         flag="--max-layers",
         panel=BUDGET,
-        shown="no limit",
+        shown=f"{DEFAULT_LAYERS} if only latency is limited, else no limit",
     )
     latency: tuple[LatencyLimit, ...] = ()
+    any_depth: bool = setting(
+        False, "Lift the limit of layers that a search has if only its latency is limited.", panel=BUDGET
+    )
 
     def __post_init__(self) -> None:
         for name, limit in self.limits().items():
@@ -98,6 +104,9 @@ class Budget:
         for source in sources:
             if sources.count(source) > 1:
                 raise BudgetError(f"{source} has {sources.count(source)} latency budgets, expected one")
+        check_kind("any_depth", self.any_depth, bool, BudgetError)
+        if self.any_depth and self.layers is not None:
+            raise BudgetError(f"any_depth contradicts the limit of {self.layers} layers: leave one of them out")
 
     def __bool__(self) -> bool:
         return bool(self.limits() or self.latency)
@@ -125,7 +134,7 @@ class Budget:
     def to_json(self) -> dict[str, Any]:
         """Return the limits that are set, for JSON."""
         latency = {"latency": [asdict(limit) for limit in self.latency]} if self.latency else {}
-        return {**self.limits(), **latency}
+        return {**self.limits(), **latency, **({"any_depth": True} if self.any_depth else {})}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Budget:

@@ -40,6 +40,6 @@ def analyze(
     if as_json:
         print_json(analysis.to_json())
     else:
-        OUT.print(analysis_table(analysis))
+        OUT.print(*analysis_table(analysis))
     if analysis.disagrees:
         raise typer.Exit(1)

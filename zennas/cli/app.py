@@ -2,26 +2,68 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, Optional
+
 import typer
+from typer import rich_utils
+from typer.core import TyperGroup
 
 import zennas
+from SearchSpace.base import SPACES
 from zennas.cli import analyze, correlate, doctor, export, runs, score, search, train, zoo
 from zennas.cli import eval as evaluation
 from zennas.cli import latency as latency_commands
-from zennas.cli.errors import guarded
+from zennas.cli.console import tell_error
+from zennas.cli.errors import DEBUG, LOG_FILE, QUIET, guarded, lines
+from zennas.cli.listing import listing
+
+HELP_WIDTH = 80
+"""Smallest width of help, in characters. If the terminal is narrower, it breaks the lines; typer would cut words."""
+_OWN_WIDTH = rich_utils.MAX_WIDTH
+
+
+class Program(TyperGroup):
+    """The program, which reports wrong usage in one line like all errors, and not in a frame that breaks words."""
+
+    def main(self, *arguments: Any, standalone_mode: bool = True, **more: Any) -> Any:
+        narrow = shutil.get_terminal_size().columns < HELP_WIDTH
+        rich_utils.MAX_WIDTH = HELP_WIDTH if narrow else _OWN_WIDTH
+        try:
+            found = super().main(*arguments, **{**more, "standalone_mode": False})
+        except Exception as error:
+            # typer brings a copy of click, or uses click itself: errors of usage are known by what they can do.
+            if not standalone_mode or not hasattr(error, "format_message"):
+                raise
+            if type(error).__name__ != "NoArgsIsHelpError":  # which has shown the help
+                tell_error(f"error: {lines(_usage(error))}")
+            sys.exit(getattr(error, "exit_code", 2))
+        if not standalone_mode:
+            return found
+        sys.exit(found if isinstance(found, int) else 0)
+
+
+def _usage(error: Any) -> str:
+    context = getattr(error, "ctx", None)
+    way_out = "" if context is None else f"; see: {context.command_path} --help"
+    return f"{error.format_message().removesuffix('.')}{way_out}"
+
 
 app = typer.Typer(
+    cls=Program,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     help="Design convolutional networks within a budget, without training any candidate.",
     epilog="Every command has its own --help. Exit codes: 1 error, 2 wrong usage, 3 nothing fits the budget, "
     "4 run in use, 130 interrupted, 143 ended by SIGTERM.",
 )
-app.command()(search.search)
+app.command(cls=listing(search_space=SPACES.names))(search.search)
 app.command()(analyze.analyze)
 app.command()(score.score)
-app.command()(correlate.correlate)
+app.command(cls=listing(space=SPACES.names))(correlate.correlate)
 app.add_typer(latency_commands.app, name="latency")
 app.command()(train.train)
 app.command("distill", help="Train a network with a teacher: the same as zennas train --teacher.")(train.train)
@@ -30,6 +72,9 @@ app.command("eval")(evaluation.evaluate)
 app.command()(runs.runs)
 app.add_typer(zoo.app, name="zoo")
 app.command()(doctor.doctor)
+
+
+_ANYWHERE = "Allowed anywhere on the command line."
 
 
 def _version(wanted: bool) -> None:
@@ -41,12 +86,17 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: bool = typer.Option(False, "--version", help="Show the version.", callback=_version, is_eager=True),
-    debug: bool = typer.Option(
-        False, "--debug", help="Show the traceback of an error; allowed anywhere on the command line."
+    debug: bool = typer.Option(False, DEBUG, help=f"Show the traceback of an error. {_ANYWHERE}"),
+    quiet: bool = typer.Option(False, QUIET, help=f"Print results and errors only. {_ANYWHERE}"),
+    log_file: Optional[Path] = typer.Option(
+        None,
+        LOG_FILE,
+        metavar="FILE",
+        help=f"Append the command, its progress, notes and errors to this file, with times. {_ANYWHERE}",
     ),
 ) -> None:
     del version  # `_version` has already shown it
-    del debug  # `guarded` removes it from the arguments; it is declared here for --help
+    del debug, quiet, log_file  # `guarded` removes them from the arguments; they are declared here for --help
 
 
 def main() -> None:

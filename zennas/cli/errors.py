@@ -2,15 +2,18 @@
 
 Exit codes: 0 success; 1 error; 2 wrong usage, including unknown names; 3 no structure fits the budget; 4 the run is in
 use by another process; 130 interrupted; 143 ended by SIGTERM. `--debug`, anywhere on the command line, shows the
-traceback.
+traceback; `--quiet` and `--log-file FILE` are described in `console.py`.
 """
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 from latency.base import UnavailableError
@@ -18,10 +21,16 @@ from PlainNet.device import DeviceError
 from PlainNet.lock import FolderInUseError
 from PlainNet.registry import UnknownNameError
 from zennas.budget.budgets import BudgetError
+from zennas.cli import console
 from zennas.common.errors import WrongSettingError, ZennasError
+from zennas.common.text import printable
 
 OF_TORCH = ("torch", "torchvision", "sklearn", "fvcore")
 """The packages of the extra `torch`: a search with a closed-form score and a predicted latency runs without them."""
+
+
+DEBUG, QUIET, LOG_FILE = "--debug", "--quiet", "--log-file"
+"""The flags that are allowed anywhere on the command line."""
 
 
 class InterruptionError(ZennasError, RuntimeError):
@@ -46,14 +55,61 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
 
 def guarded(program: Callable[[list[str]], object]) -> None:
     """Run `program` with the arguments of the command line, and exit with its exit code."""
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    found = _Everywhere(())
     try:
-        program(arguments)
+        found = _everywhere(sys.argv[1:])
+        with console.session(found.quiet, found.log_file):
+            console.log(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]))
+            try:
+                program(list(found.rest))
+            except Exception as error:
+                if not found.debug:
+                    console.tell_error(f"error: {lines(message(error))}")
+                raise
     except Exception as error:
-        if "--debug" in sys.argv[1:]:
+        if found.debug:
             raise
-        print(f"error: {message(error)}", file=sys.stderr)
+        if isinstance(error, (console.LogFileError, _FlagError)):  # before there was a session
+            console.tell_error(f"error: {lines(message(error))}")
         sys.exit(next((code for kind, code in _CODES if isinstance(error, kind)), 1))
+
+
+@dataclass(frozen=True)
+class _Everywhere:
+    """The flags that are allowed anywhere on the command line, and the rest of it."""
+
+    rest: tuple[str, ...]
+    debug: bool = False
+    quiet: bool = False
+    log_file: str | None = None
+
+
+class _FlagError(WrongSettingError):
+    """A flag that is allowed anywhere has no value."""
+
+
+def _everywhere(arguments: list[str]) -> _Everywhere:
+    """Take the flags that are allowed anywhere out of the arguments; what follows `--` is left as it is."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    rest: list[str] = []
+    log_file: str | None = None
+    given = iter(arguments[:end])
+    for one in given:
+        if one == LOG_FILE or one.startswith(f"{LOG_FILE}="):
+            log_file = next(given, "") if one == LOG_FILE else one.partition("=")[2]
+            if not log_file:
+                raise _FlagError(f"{LOG_FILE} names no file, expected {LOG_FILE} FILE")
+        elif one not in (DEBUG, QUIET):
+            rest.append(one)
+    before = arguments[:end]
+    return _Everywhere((*rest, *arguments[end:]), DEBUG in before, QUIET in before, log_file)
+
+
+def lines(text: str) -> str:
+    """The text of an error in printable lines: one, and for a parse error two more, which show the place."""
+    found = text.split("\n")
+    place = found[-2:] if len(found) > 2 and found[-1].strip() == "^" else []
+    return "\n".join([printable("\n".join(found[: len(found) - len(place)])), *map(printable, place)])
 
 
 def message(error: Exception) -> str:

@@ -12,6 +12,7 @@ import typer
 from zennas.accuracy.settings import EvaluationSettings
 from zennas.cli import options as opt
 from zennas.cli.derived import Chosen, derived
+from zennas.common.text import printable
 
 if TYPE_CHECKING:
     from zennas.accuracy.evaluation import EvaluationResult
@@ -71,28 +72,26 @@ def evaluation_progress() -> Iterator[AccuracyProgress]:
 
 
 def print_evaluation(result: EvaluationResult) -> None:
-    from rich.text import Text
-
-    from zennas.cli.render import print_wide, table
+    from zennas.cli.render import OUT, print_wide, table
     from zennas.data.preparation import SHARE
 
     side = result.resolution
     shown = f"resized to {side}×{side}"
     if result.crop is not None:
         shown = f"short side resized to {math.ceil(result.crop / SHARE)}, the central square {shown}"
-    rows = table("model", printable(result.model))
+    rows = table("model", result.model, folded=(result.model,))
     for name, text in (
-        ("data set", f"{printable(result.dataset)}: {result.images:,} images"),
+        ("data set", f"{result.dataset}: {result.images:,} images"),
         ("shown", shown),
         ("computed", f"in {result.precision} on {result.device}, {result.batch_size} images at a time"),
         ("top-1", f"{result.top1:.2f} %"),
         ("top-5", f"{result.top5:.2f} %"),
         ("speed", f"{result.images_per_second:,.0f} images/s, {result.seconds:.1f} s"),
     ):
-        rows.add_row(name, Text(text))
+        rows.add_row(name, text)
     print_wide(rows)
     for line in remarks(result):
-        print(line)
+        OUT.print(line)
 
 
 def remarks(result: EvaluationResult) -> list[str]:
@@ -106,8 +105,3 @@ def remarks(result: EvaluationResult) -> list[str]:
         more = len(result.skipped) - NAMED
         lines += [f"  and {more:,} more"] if more > 0 else []
     return lines
-
-
-def printable(text: str) -> str:
-    """The text in one printable line; file names can contain bytes that are not text."""
-    return " ".join(text.encode(errors="backslashreplace").decode().split())

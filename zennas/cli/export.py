@@ -87,13 +87,10 @@ def export(
 
 
 def _print(made: Exported) -> None:
-    from rich.text import Text
-
-    from zennas.cli.eval import printable
     from zennas.cli.render import OUT
 
     for line in lines(made.path, made.sidecar, made.usage):
-        OUT.print(Text(printable(line)))
+        OUT.print(line)
 
 
 def lines(path: Path, sidecar: Any, usage: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,8 @@ import typer
 from PlainNet.device import DeviceError
 from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.numbers import LARGEST, in_milliseconds, parse_count
+
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
 
 def count(least: int = 1, most: int = LARGEST) -> Callable[[str], int]:
@@ -42,6 +45,22 @@ def file(text: str) -> Path:
     if not str(text):
         raise typer.BadParameter("the name is empty, expected a file")
     return Path(text)
+
+
+def label(text: str) -> str:
+    """Parse a name that later appears in tables and file names, for typer."""
+    if not _LABEL.fullmatch(text):
+        raise typer.BadParameter(
+            f"{text[:80]!r} is not a name, expected a letter or digit, then at most 99 of letters, digits and . _ + -"
+        )
+    return text
+
+
+def one_line(text: str) -> str:
+    """Parse a description, for typer: any text without control characters."""
+    if not text.isprintable():
+        raise typer.BadParameter(f"{text[:80]!r} contains control characters, expected one line of text")
+    return text
 
 
 def number_option(
@@ -75,11 +94,33 @@ def one_unit(milliseconds: list[float], seconds: list[float]) -> list[float]:
     return milliseconds or list(map(in_milliseconds, seconds))
 
 
+SUSPICIOUS_SECONDS = 0.05
+"""Budgets in seconds from here on look like milliseconds: networks on slow boards take less."""
+SUSPICIOUS_MS = 0.005
+"""Budgets in milliseconds below look like seconds."""
+
+
+def unit_doubts(milliseconds: Sequence[float], seconds: Sequence[float]) -> list[str]:
+    """Warnings about latency budgets that look as if they were in the other unit."""
+    return [
+        f"--budget-latency {value:g} means {value:g} seconds, {in_milliseconds(value):g} ms for each image; "
+        f"for milliseconds use --budget-latency-ms {value:g}"
+        for value in seconds
+        if value >= SUSPICIOUS_SECONDS
+    ] + [
+        f"--budget-latency-ms {value:g} means {value / 1000:g} seconds for each image; "
+        f"for seconds use --budget-latency {value:g}"
+        for value in milliseconds
+        if value < SUSPICIOUS_MS
+    ]
+
+
 Target = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
-        help="A structure string, a file that contains one, the folder of a run, or a model name from the zoo.",
+        help="A structure string or the notation of a cell, a file that contains one, the folder of a run, or a model "
+        "name from the zoo.",
         show_default=False,
     ),
 ]

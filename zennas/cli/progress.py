@@ -1,4 +1,4 @@
-"""Progress bars on standard error."""
+"""Progress of long commands, on standard error and in the log file."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-
+from zennas.cli.console import tell
+from zennas.cli.display import Display, display
 from zennas.cli.errors import interruptible
 from zennas.common.numbers import counted
 from zennas.common.progress import WorkProgress
@@ -24,46 +23,27 @@ if TYPE_CHECKING:
     from zennas.training.loop import Watcher as TrainingWatcher
     from zennas.training.state import Epoch
 
-_ERRORS = Console(stderr=True)
 
-
-def bar() -> Progress:
-    """A progress bar with a text field `note`; nothing is drawn if standard error is not a terminal."""
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=_ERRORS,
-        disable=not _ERRORS.is_terminal,
-    )
-
-
-class _SearchBar:
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._evolving = progress.add_task("searching", total=None, note="")
-        self._confirming = progress.add_task("confirming", total=None, note="", visible=False)
-        self._measuring = progress.add_task("measuring", total=None, note="", visible=False)
+class _SearchStages:
+    def __init__(self, shown: Display) -> None:
+        self._shown = shown
 
     def searching(self, progress: SearchProgress, iterations: int, best: float | None) -> None:
         note = f"{progress.kept} kept" if best is None else f"best {best:.4g}, {progress.kept} kept"
-        self._progress.update(self._evolving, completed=progress.tried, total=iterations, note=note)
+        self._shown.show("searching", progress.tried, iterations, note)
 
     def confirming(self, done: int, total: int) -> None:
-        self._progress.update(self._confirming, completed=done, total=total, note="by Monte Carlo", visible=True)
+        self._shown.show("confirming", done, total, "by Monte Carlo")
 
     def measuring(self, done: int, total: int) -> None:
-        self._progress.update(self._measuring, completed=done, total=total, note="their latency", visible=True)
+        self._shown.show("measuring", done, total, "their latency")
 
 
 @contextmanager
 def search_progress(folder: Path | None) -> Iterator[Watcher]:
-    """A watcher that draws progress bars; if interrupted, the error says how to continue the search."""
-    with interruptible(lambda: _how_to_go_on("search", folder)), bar() as progress:
-        yield _SearchBar(progress)
+    """A watcher that shows the progress; if interrupted, the error says how to continue the search."""
+    with interruptible(lambda: _how_to_go_on("search", folder)), display("searching") as shown:
+        yield _SearchStages(shown)
 
 
 def _how_to_go_on(command: str, folder: Path | None) -> str:
@@ -74,33 +54,29 @@ def _how_to_go_on(command: str, folder: Path | None) -> str:
     return f"; continue with: zennas {command} --resume {folder}"
 
 
-class _CorrelateBar:
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._scoring = progress.add_task("scoring", total=None, note="")
-        self._comparing = progress.add_task("comparing", total=None, note="", visible=False)
+class _CorrelateStages:
+    def __init__(self, shown: Display) -> None:
+        self._shown = shown
 
     def scoring(self, done: int, total: int, failed: int) -> None:
-        note = f"{counted(failed, 'value')} failed" if failed else ""
-        self._progress.update(self._scoring, completed=done, total=total, note=note)
+        self._shown.show("scoring", done, total, f"{counted(failed, 'value')} failed" if failed else "")
 
     def comparing(self, done: int, total: int) -> None:
-        self._progress.update(self._comparing, completed=done, total=total, visible=True)
+        self._shown.show("comparing", done, total)
 
 
 @contextmanager
 def correlate_progress(folder: Path | None) -> Iterator[CorrelateWatcher]:
-    """A watcher that draws progress bars; if interrupted, the error says how to continue the correlation."""
-    with interruptible(lambda: _how_to_go_on("correlate", folder)), bar() as progress:
-        yield _CorrelateBar(progress)
+    """A watcher that shows the progress; if interrupted, the error says how to continue the correlation."""
+    with interruptible(lambda: _how_to_go_on("correlate", folder)), display("scoring") as shown:
+        yield _CorrelateStages(shown)
 
 
-class _TrainingBar:
-    def __init__(self, progress: Progress, epochs: int, batch_size: int, quiet: bool) -> None:
-        self._progress = progress
+class _TrainingStages:
+    def __init__(self, shown: Display, epochs: int, batch_size: int, quiet: bool) -> None:
+        self._shown = shown
         self._epochs, self._batch_size = epochs, batch_size
         self._quiet = quiet
-        self._task = progress.add_task("training", total=None, note="")
         self._looked: tuple[int, float] | None = None
 
     def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
@@ -110,14 +86,13 @@ class _TrainingBar:
             speed = (done - self._looked[0]) * self._batch_size / max(now - self._looked[1], 1e-9)
             note += f", {speed:.0f} images/s"
         self._looked = done, now
-        self._progress.update(self._task, completed=done, total=self._epochs * steps, note=note)
+        self._shown.show("training", done, self._epochs * steps, note)
 
     def epoch(self, done: Epoch) -> None:
         if not self._quiet:
-            _ERRORS.print(
+            tell(
                 f"epoch {done.epoch}/{self._epochs}: loss {done.train_loss:.4f}, test top-1 {done.test_top1:.2f} %, "
-                f"{done.images_per_second:.0f} images/s",
-                highlight=False,
+                f"{done.images_per_second:.0f} images/s"
             )
 
 
@@ -125,7 +100,7 @@ class _TrainingBar:
 def training_progress(
     epochs: int, batch_size: int, folder: Path, quiet: bool, again: str | None = None
 ) -> Iterator[TrainingWatcher]:
-    """A watcher that draws a progress bar, and prints one line per epoch unless `quiet`.
+    """A watcher that shows the progress, and prints one line per epoch unless `quiet`.
 
     If interrupted, the error says how to continue the training. again: the command for that; None for `zennas train`.
     """
@@ -135,17 +110,16 @@ def training_progress(
             return " before the first checkpoint; nothing was kept"
         return f"; continue with: {again or f'zennas train --resume {folder}'}"
 
-    with interruptible(advice), bar() as progress:
-        yield _TrainingBar(progress, epochs, batch_size, quiet)
+    with interruptible(advice), display("training") as shown:
+        yield _TrainingStages(shown, epochs, batch_size, quiet)
 
 
 @contextmanager
 def counting_progress(what: str, advice: str) -> Iterator[WorkProgress]:
-    """A progress bar that counts up to a total, with a note; if interrupted, the error ends with `advice`."""
-    with interruptible(lambda: advice), bar() as progress:
-        task = progress.add_task(what, total=None, note="")
+    """Progress that counts up to a total, with a note; if interrupted, the error ends with `advice`."""
+    with interruptible(lambda: advice), display(what) as shown:
 
         def progressed(done: int, total: int, note: str) -> None:
-            progress.update(task, completed=done, total=total, note=note[:60])
+            shown.show(what, done, total, note[:60])
 
         yield progressed

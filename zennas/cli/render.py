@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from zennas.cli.console import OUT as OUT
+from zennas.common.layout import Rows
 from zennas.common.numbers import counted, format_count
 from zennas.correlation.overview import Overview
 from zennas.report.listing import DamagedRun, Run
@@ -21,10 +21,6 @@ from zennas.searching.runner import BEST_FILE
 if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
     from zennas.training.outcome import TrainResult
-
-OUT = Console(soft_wrap=True, highlight=False)
-WIDE = 200
-"""Width of a wide table if there is no terminal, in characters."""
 
 
 def print_json(content: Any) -> None:
@@ -56,14 +52,16 @@ def print_search(result: SearchResult) -> None:
         )
         OUT.print(f"  {name} {measure_text(measure)}{note}")
     for report in result.latency:
-        OUT.print(Text(f"  {latency_text(report)}"))
+        OUT.print(f"  {latency_text(report)}")
         for note in report.notes:
-            OUT.print(Text(f"    {note}"))
+            OUT.print(f"    {note}")
     if result.measured:
         _print_measured(result)
     rejected = ", ".join(f"{reason} {number:,}" for reason, number in sorted(counts["rejected"].items()))
     OUT.print(f"tried {counts['tried']:,} in {result.seconds:.1f} s; scored {counts['scored']:,}; rejected: {rejected}")
     _print_failures(result)
+    for note in result.notes:
+        OUT.print(f"note: {note}")
     files = [place for place in (result.folder / BEST_FILE, result.folder / FILE) if place.is_file()]
     OUT.print(f"files: {', '.join(map(str, files))}")
 
@@ -105,7 +103,15 @@ def _print_measured(result: SearchResult) -> None:
 
 def print_run_list(results: list[Run]) -> None:
     rows = table(
-        "run", "status", "space", "budget", "tried", "best score", "params", right=("tried", "best score", "params")
+        "run",
+        "status",
+        "space",
+        "budget",
+        "tried",
+        "best score",
+        "params",
+        right=("tried", "best score", "params"),
+        folded=("status", "budget"),
     )
     for result in results:
         if isinstance(result, DamagedRun):
@@ -140,12 +146,12 @@ def print_correlation(result: CorrelateResult) -> None:
         rows.add_row(*report.cells(row))
     print_wide(rows)
     for line in (*report.notes(result), *report.protocol(result)):
-        OUT.print(Text(line))
+        OUT.print(line)
     files = [report.TEXT_FILE, report.JSON_FILE, report.SCORES_FILE]
     if (result.folder / report.PICTURES).is_dir():
         files.append(report.PICTURES)
     elif not report.can_draw():
-        OUT.print("no pictures: matplotlib is not installed; pip install 'zennas[plot]'", markup=False)
+        OUT.print("no pictures: matplotlib is not installed; pip install 'zennas[plot]'")
     if result.status == "finished":
         OUT.print(f"files: {', '.join(str(result.folder / name) for name in files)}")
 
@@ -165,14 +171,11 @@ def print_training(result: TrainResult) -> None:
     OUT.print(f"files: {result.folder / 'weights.pt'}, {result.folder / 'train.json'}, {result.folder / 'history.csv'}")
 
 
-def print_wide(rows: Table) -> None:
-    """Print a table with long cells; if there is no terminal, in its full width."""
-    (OUT if OUT.is_terminal else Console(width=WIDE, highlight=False)).print(rows)
+def print_wide(rows: Rows) -> None:
+    """Print a table."""
+    OUT.print(rows)
 
 
-def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
-    """A plain table; the columns named in `right` contain numbers."""
-    made = Table(box=None, pad_edge=False)
-    for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    return made
+def table(*columns: str, right: tuple[str, ...] = (), folded: tuple[str, ...] = ()) -> Rows:
+    """A plain table. right: the columns of numbers; folded: those of sentences, which may be broken between words."""
+    return Rows(columns, right, folded)

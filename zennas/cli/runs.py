@@ -35,7 +35,7 @@ def runs(
     elif found:
         print_run_list(found)
     else:
-        OUT.print(f"no runs in {folder}; start one with: zennas search --budget-params 1M")
+        OUT.print(f"no runs in {folder}; start one with: zennas search --budget-params 1M --max-layers 18")
 
 
 def _show(folder: Path, as_json: bool) -> None:

@@ -74,7 +74,8 @@ def score(
         list[str],
         typer.Argument(
             metavar="NETWORK...",
-            help="Structure strings, files that contain one, folders of runs, or model names from the zoo.",
+            help="Structure strings or notations of cells, files that contain one, folders of runs, or model "
+            "names from the zoo.",
             show_default=False,
         ),
     ],
@@ -144,7 +145,7 @@ def _print(targets: list[NetworkTarget], settings: list[ScoreSettings], found: l
 
     several = len(targets) > 1
     columns = [f"({i})" for i in range(1, len(targets) + 1)] if several else ["score"]
-    rows = table("proxy", *columns, "what it is", right=tuple(columns))
+    rows = table("proxy", *columns, "what it is", right=tuple(columns), folded=("what it is",))
     for name in found[0]:
         info = ensembles.find(name).info
         failures = [one for one in (row[name] for row in found) if isinstance(one, str)]

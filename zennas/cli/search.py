@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -10,6 +9,7 @@ import typer
 
 from zennas.budget.budgets import BUDGET, Budget
 from zennas.cli import options as opt
+from zennas.cli.console import tell
 from zennas.cli.derived import Chosen, derived
 from zennas.common.settings import from_values
 from zennas.searching.settings import SCORES, SEARCH, SearchSettings
@@ -100,11 +100,12 @@ def search(
     Example: zennas search --budget-params 1M --max-layers 18 --save-dir runs/mine
 
     Example: zennas search --budget-latency-ms 0.3 --latency-backend predictor:v100-pytorch-fp16 --resolution 224
+    --num-classes 1000 --max-layers 16
     """
     from zennas.api import continue_search, search_with
     from zennas.budget.sources import latency_limits
     from zennas.cli.progress import search_progress
-    from zennas.cli.render import print_json, print_search
+    from zennas.cli.render import OUT, print_json, print_search
     from zennas.searching.executors.base import ExecutorSettings
     from zennas.searching.runner import BEST_FILE
     from zennas.searching.trust import Trust
@@ -124,13 +125,15 @@ def search(
                 **files,
                 trust=trust,
                 iterations=iterations,
-                note=_tell,
+                note=tell,
                 executor=executor,
                 workers=workers,
                 address=address,
             )
         else:
             milliseconds = opt.one_unit(budget_latency_ms, budget_latency)
+            for doubt in opt.unit_doubts(budget_latency_ms, budget_latency):
+                tell(f"warning: {doubt}")
             if latency_backend and not milliseconds:  # other devices for the budgets in the file
                 milliseconds = [limit["ms"] for limit in (values.get("budget") or {}).get("latency", ())]
             limits = latency_limits(milliseconds, latency_backend or None, latency_batch_size)
@@ -140,7 +143,7 @@ def search(
                     **values,
                     **_initial(values),
                     **({"proxy": proxy[0], "report": tuple(proxy[1:])} if proxy else {}),
-                    "budget": _budget(values.get("budget"), {"latency": limits} if limits else {}),
+                    "budget": _budget(chosen, {"latency": limits} if limits else {}),
                     "strategy_options": {
                         **values.get("strategy_options", {}),
                         **opt.named_values(strategy_option, "--strategy-option", population_size=population_size),
@@ -158,13 +161,17 @@ def search(
     if as_json:
         print_json(result.to_json())
     elif done is not None:
-        print(done)
+        OUT.print(done)
     else:
         print_search(result)
 
 
-def _budget(said: dict[str, Any] | None, more: dict[str, Any]) -> Budget:
-    return from_values(Budget, {**(said or {}), **more})
+def _budget(chosen: Chosen, more: dict[str, Any]) -> Budget:
+    """The budget; `--any-depth` also lifts a limit of layers in a file of settings."""
+    said = chosen.said("budget")
+    if ("budget", "any_depth") in chosen.flags and said["any_depth"] and ("budget", "layers") not in chosen.flags:
+        said.pop("layers", None)
+    return from_values(Budget, {**said, **more})
 
 
 def _initial(values: dict[str, Any]) -> dict[str, str]:
@@ -173,10 +180,6 @@ def _initial(values: dict[str, Any]) -> dict[str, str]:
 
     given = values.get("initial")
     return {} if given is None else {"initial": str(resolve(str(given)).structure)}
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr)
 
 
 def _finished(run: Path) -> bool:
@@ -192,7 +195,7 @@ def _tell_what_resumes(run: Path, trust: Trust, iterations: int | None) -> None:
     from zennas.searching.trust import trusted
 
     if iterations is None and _finished(run):
-        _tell(f"the run in {run} is already finished; nothing to do")
+        tell(f"the run in {run} is already finished; nothing to do")
     else:
         _tell_code(trusted(run, read_result(run).settings, trust))
 
@@ -201,4 +204,4 @@ def _tell_code(settings: SearchSettings) -> None:
     from zennas.searching.trust import code_of
 
     for what, file in code_of(settings).items():
-        _tell(f"executing the {what} {file}")
+        tell(f"executing the {what} {file}")

@@ -34,7 +34,7 @@ def list_models(
     elif zoo.models or zoo.damaged:
         _print_zoo(zoo)
     else:
-        OUT.print(f"no model's name matches {pattern}; see: zennas zoo list", markup=False)
+        OUT.print(f"no model's name matches {pattern}; see: zennas zoo list")
 
 
 @app.command()
@@ -83,7 +83,7 @@ def add(
     if as_json:
         print_json(info)
     else:
-        OUT.print(f"{info['name']}: {Path(info['weights']['file']).parent}", markup=False)
+        OUT.print(f"{info['name']}: {Path(info['weights']['file']).parent}")
 
 
 @app.command()
@@ -96,12 +96,10 @@ def remove(name: Name) -> None:
     from zennas.cli.render import OUT
 
     ZenNet.remove_model(name)
-    OUT.print(f"removed {name}", markup=False)
+    OUT.print(f"removed {name}")
 
 
 def _print_zoo(zoo: Zoo) -> None:
-    from rich.text import Text
-
     from zennas.cli.render import OUT, print_wide, table
     from zennas.common.numbers import format_count
     from zennas.named.zoo import accuracy
@@ -111,13 +109,13 @@ def _print_zoo(zoo: Zoo) -> None:
     for info in zoo.models:
         counts = (format_count(info["params"]), format_count(info["flops"]))
         shapes = (str(info["resolution"]), str(info["num_classes"]))
-        rows.add_row(Text(info["name"]), *counts, *shapes, _per_cent(accuracy(info)), info["weights"]["state"])
+        rows.add_row(info["name"], *counts, *shapes, _per_cent(accuracy(info)), info["weights"]["state"])
     for name in zoo.damaged:
-        rows.add_row(Text(name), *["–"] * len(numbers), "damaged")
+        rows.add_row(name, *["–"] * len(numbers), "damaged")
     print_wide(rows)
     OUT.print("FLOPs are multiply–accumulates; top-1 in per cent, measured here or published")
     for why in zoo.damaged.values():
-        OUT.print(Text(why))
+        OUT.print(why)
 
 
 _MEASURED = (("top1", "top-1"), ("top5", "top-5"))
@@ -164,7 +162,7 @@ def _print_model(info: dict[str, Any]) -> None:
     OUT.print(Text(f"{info['name']} ({info['origin']})", style="bold"))
     for what, text in lines.items():
         if text:
-            OUT.print(Text(f"  {what}: {text}"))
+            OUT.print(f"  {what}: {text}")
 
 
 def _per_cent(value: float | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -32,7 +31,8 @@ def add_data(parser: ArgumentParser, what: str) -> None:
 def validate(options: Namespace, dataset: str | None) -> None:
     """Evaluate and print the result in Zen-NAS's format. Raises the errors of `zennas.api.evaluate`."""
     from zennas.accuracy.evaluation import evaluate_model
-    from zennas.cli.eval import evaluation_progress, printable, remarks
+    from zennas.cli.console import OUT, tell
+    from zennas.cli.eval import evaluation_progress, remarks
     from zennas.named.models import trained_model
 
     chosen = EvaluationSettings(
@@ -43,15 +43,15 @@ def validate(options: Namespace, dataset: str | None) -> None:
         device="cpu" if options.gpu is None else f"cuda:{options.gpu}",
     )
     if options.apex:
-        print("--apex: using torch.autocast for mixed precision; Apex is not needed", file=sys.stderr)
+        tell("--apex: using torch.autocast for mixed precision; Apex is not needed")
     model = trained_model(options.arch, options.checkpoint)
     side = model.shown.resolution
-    print(f"Evaluate {printable(model.name)} at {side}x{side} resolution.", flush=True)
+    OUT.print(f"Evaluate {model.name} at {side}x{side} resolution.")
     with evaluation_progress() as progress:
         found = evaluate_model(model, chosen, progress)
     for line in remarks(found):
-        print(line, file=sys.stderr)
-    print(
-        f"*** arch={printable(found.model)}, validation top-1 acc={found.top1:.6g}%, top-5 acc={found.top5:.6g}%, "
+        tell(line)
+    OUT.print(
+        f"*** arch={found.model}, validation top-1 acc={found.top1:.6g}%, top-5 acc={found.top5:.6g}%, "
         f"number of evaluated images={found.images}"
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PlainNet.device import DeviceError
+from zennas.cli.console import OUT
 from zennas.common.errors import WrongSettingError
 from zennas.legacy import train_settings as wanted
 from zennas.legacy.arguments import network_text
@@ -49,7 +50,7 @@ def run(argv: list[str], description: str | None, with_teacher: bool) -> None:
     if options.save_dir is None:
         raise WrongSettingError("no folder for the results is given: add --save_dir FOLDER")
     if (options.save_dir / DONE).is_file():
-        print(f"skip {options.save_dir / DONE}")
+        OUT.print(f"skip {options.save_dir / DONE}")
     else:
         _train(options, argv, with_teacher)
 
@@ -147,7 +148,7 @@ def _evaluate(options: Namespace) -> None:
         resolution=options.input_image_size,
     )
     found = evaluate_model(model, chosen)
-    print(f"Acc@1 {found.top1:.3f} Acc@5 {found.top5:.3f}, {found.images} images of {found.dataset}")
+    OUT.print(f"Acc@1 {found.top1:.3f} Acc@5 {found.top5:.3f}, {found.images} images of {found.dataset}")
 
 
 def _model(options: Namespace) -> TrainedModel:

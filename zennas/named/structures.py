@@ -8,6 +8,8 @@ from pathlib import Path
 
 from PlainNet import ParseError, Structure, parse
 from PlainNet.registry import UnknownNameError, nearest_names
+from SearchSpace.base import SearchSpaceError
+from SearchSpace.notation import looks_like_notation, read_notation
 from zennas.common.errors import ZennasError
 from zennas.runs.designed import designed
 from zennas.runs.store import FILE
@@ -46,10 +48,12 @@ def resolve(text: str) -> NetworkTarget:
     """Find the network that `text` names.
 
     These are tried in order: a folder with a run (its best structure) or a training; a file that contains nothing but a
-    structure; a structure string; the name of a model of the zoo, including the user's own models.
+    structure; a structure string; the name of a model of the zoo, including the user's own models; the notation of a
+    cell space, such as NAS-Bench-201's. A file may contain such a notation, too.
 
     Raises TargetError if nothing is found (UnknownTargetError for an unknown name), ParseError if the structure is not
-    valid, StoreError or CardError if the folder cannot be read, and ZooError if a model of the user is damaged.
+    valid, SearchSpaceError if a notation is not, StoreError or CardError if the folder cannot be read, and ZooError if
+    a model of the user is damaged.
     """
     # os.path instead of Path: for text that is too long for a file name, Path raises and os.path returns False.
     if os.path.isdir(text):
@@ -58,12 +62,14 @@ def resolve(text: str) -> NetworkTarget:
         path = Path(text)
         return _run(path.parent) if path.name == FILE else NetworkTarget(_written_in(path), text)
     if "(" in text:
-        return NetworkTarget(parse(text), "text")
+        return NetworkTarget(_structure(text), "text")
     import ZenNet
 
     try:
         info = ZenNet.model_info(text)
     except UnknownNameError:
+        if looks_like_notation(text):
+            return NetworkTarget(read_notation(text), "text")
         hint = _hint(text, ZenNet.list_models())
         raise UnknownTargetError(f"{text[:80]!r} is not a network: {hint}") from None
     return NetworkTarget(parse(info["structure"]), text, info["resolution"], info["num_classes"], info["use_se"])
@@ -99,6 +105,16 @@ def _written_in(path: Path) -> Structure:
     if not text:
         raise TargetError(f"{path} is empty, expected a structure")
     try:
-        return parse(text)
-    except ParseError as error:
+        return _structure(text)
+    except (ParseError, SearchSpaceError) as error:
         raise TargetError(f"{path}, {error}") from None
+
+
+def _structure(text: str) -> Structure:
+    """The structure that a text spells, as a structure or in the notation of a cell space."""
+    try:
+        return parse(text)
+    except ParseError:
+        if not looks_like_notation(text):
+            raise
+        return read_notation(text)

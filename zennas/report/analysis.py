@@ -6,15 +6,12 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
-
 from PlainNet import Cost, Options, Structure, StructureError
 from PlainNet.blocktype import in_channels
 from PlainNet.cost import CostModel, head_cost
 from PlainNet.ops import Shape
 from zennas.common.errors import ZennasError
+from zennas.common.layout import Rows
 from zennas.common.limits import check_resolution
 from zennas.common.numbers import counted, format_count
 
@@ -144,13 +141,11 @@ def fvcore_count(structure: Structure, resolution: int, num_classes: int, use_se
         )
 
 
-def analysis_table(analysis: Analysis) -> Group:
-    """Return the analysis as a table, with each block's share of the whole."""
+def analysis_table(analysis: Analysis) -> list[Rows | str]:
+    """Return the analysis as a table, with each block's share of the whole, and the notes below it."""
     total = analysis.total
-    rows = Table(box=None, pad_edge=False)
-    rows.add_column("block", overflow="fold")
-    for column in ("output", "params", "", "FLOPs", "", "activations"):
-        rows.add_column(column, justify="right", no_wrap=True)
+    numbers = ("output", "params", "", "FLOPs", "", "activations")
+    rows = Rows(("block", *numbers), right=numbers, folded=("block",))
     for part in analysis.parts:
         cost = part.cost
         rows.add_row(
@@ -163,13 +158,14 @@ def analysis_table(analysis: Analysis) -> Group:
             format_count(cost.activations),
         )
     rows.add_row(
-        Text(f"total, {counted(total.layers, 'layer')}", style="bold"),
+        f"total, {counted(total.layers, 'layer')}",
         "",
         f"{total.params:,}",
         "",
         f"{total.flops:,}",
         "",
         format_count(total.activations),
+        bold=True,
     )
     notes = [
         f"{analysis.resolution}×{analysis.resolution} pixels, {analysis.num_classes} classes, "
@@ -183,7 +179,7 @@ def analysis_table(analysis: Analysis) -> Group:
             f"{analysis.fvcore.conv_linear:,} for conv and linear layers "
             f"({analysis.fvcore.flops:,} with batch-norm and pooling)"
         )
-    return Group(rows, *map(Text, notes))
+    return [rows, *notes]
 
 
 def _share(part: int, whole: int) -> str:

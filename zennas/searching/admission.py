@@ -15,6 +15,7 @@ from latency.base import LatencyError
 from PlainNet import Cost, Structure, StructureError
 from PlainNet.cost import count_layers
 from PlainNet.grammar import read
+from PlainNet.lowering import MAX_WEIGHTS
 from zennas.common.limits import check_whole
 from zennas.runs.candidate import Candidate, Latency
 from zennas.searching.start import within_budget
@@ -105,6 +106,9 @@ class Admission:
         try:
             cost = self._model(structure)
         except StructureError:
+            self.rejected["broken"] += 1
+            return None
+        if cost.params > MAX_WEIGHTS:  # it could be neither confirmed nor built
             self.rejected["broken"] += 1
             return None
         violated = self._budget.violation(cost)

@@ -11,6 +11,7 @@ from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, r
 from zennas.searching.confirming import CONFIRMED_FACT
 from zennas.searching.finals import FACT
 from zennas.searching.latency_report import LatencyReport, latency_json, latency_reports
+from zennas.searching.remarks import remarks
 from zennas.searching.settings import SearchSettings
 
 FINISHED = "finished"
@@ -44,6 +45,13 @@ class SearchResult:
     measured: tuple[Candidate, ...] = ()
     error: str | None = None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks about the budget of a finished search: what did not bind, and limits that nobody asked for."""
+        if self.best is None or self.status != FINISHED:
+            return ()
+        return remarks(self.settings.budget, self.best, self.counts["rejected"])
+
     def to_json(self) -> dict[str, Any]:
         best = None if self.best is None else candidate_json(self.best)
         return {
@@ -52,6 +60,7 @@ class SearchResult:
             "latency": [report.to_json() for report in self.latency],
             "budget": self.settings.budget.to_json(),
             "counts": self.counts,
+            "notes": list(self.notes),
             "failures": self.failures,
             "seconds": round(self.seconds, 3),
             "status": self.status,

@@ -29,6 +29,7 @@ from zennas.common.settings_text import differences
 from zennas.runs.candidate import Candidate, Measure
 from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, reading, write_failure
 from zennas.searching.confirming import confirm, report
+from zennas.searching.depth import with_depth_limit
 from zennas.searching.evaluation import Evaluation, Outcome, evaluated
 from zennas.searching.executors.base import ExecutorSettings, Pending, Running, Work, open_executor
 from zennas.searching.finals import hold
@@ -95,7 +96,7 @@ def start(
     UnknownNameError, SearchSpaceError, ProxyError, LatencyError, UnavailableError or StructureError if a setting is not
     valid.
     """
-    settings = completed(settings)
+    settings = completed(with_depth_limit(settings))
     prepared = prepare(settings)
     rehearse(settings, prepared.space)
     Proposals(prepared.search, settings).next()  # raises if nothing fits; the candidate is pending now
@@ -140,7 +141,7 @@ def resume(
     with Store.read(folder) as store:  # so that a finished run needs no permission to write
         settings = _settings_of(store)
         if expected is not None:
-            _refuse_other(folder, settings, completed(expected))
+            _refuse_other(folder, settings, completed(with_depth_limit(expected)))
             trust = Trust(settings.search_space, settings.strategy)
         if iterations is None and store.get("status") == FINISHED and (folder / BEST_FILE).is_file():
             return settings
@@ -202,9 +203,15 @@ def _refuse_other(folder: Path, ours: SearchSettings, wanted: SearchSettings) ->
     """Raise SettingsError, naming the settings that differ. wanted: from `completed`."""
     # Completing a strategy executes its file, so it has to be the wanted one.
     same = (lasting_space(ours.search_space), ours.strategy) == (wanted.search_space, wanted.strategy)
-    different = differences((completed(ours) if same else ours).to_json(), wanted.to_json())
+    different = differences(_compared(completed(ours) if same else ours), _compared(wanted))
     if different:
         raise SettingsError(f"the run in {folder} was started with {'; '.join(different)}: choose another folder")
+
+
+def _compared(settings: SearchSettings) -> dict[str, object]:
+    """The settings as JSON without `any_depth`, which means the limit of layers, and which older runs do not have."""
+    stored = settings.to_json()
+    return {**stored, "budget": {name: one for name, one in stored["budget"].items() if name != "any_depth"}}
 
 
 @contextmanager

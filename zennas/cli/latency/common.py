@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from zennas.cli import options as opt
+from zennas.cli.console import tell
 from zennas.common.limits import MAX_RESOLUTION
 
 if TYPE_CHECKING:
@@ -72,13 +73,11 @@ def settings(
 
 def print_notes(notes: Sequence[str]) -> None:
     """Print what is extrapolated in predictions to standard error, each note once and at most `MOST_NOTES` lines."""
-    import sys
-
     lines = [f"extrapolated: {note}" for note in dict.fromkeys(notes)]
     if len(lines) > MOST_NOTES:
         lines[MOST_NOTES - 1 :] = [f"extrapolated: {len(lines) - MOST_NOTES + 1} more"]
     for line in lines:
-        print(line, file=sys.stderr)
+        tell(line)
 
 
 def protocol(chosen: MeasureSettings) -> str:
@@ -92,9 +91,7 @@ def write_rows(path: Path | None, rows: Sequence[dict[str, Any]]) -> None:
     """Write the rows if a file was requested, and say so on standard error."""
     if path is None:
         return
-    import sys
-
     from zennas.report.predictions import write_rows as write
 
     write(path, rows)
-    print(f"wrote {path}", file=sys.stderr)
+    tell(f"wrote {path}")

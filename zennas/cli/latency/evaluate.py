@@ -65,7 +65,7 @@ def evaluate(
         )
     print_wide(shown)
     for line in found.refused_text():
-        OUT.print(line, markup=False)
+        OUT.print(line)
     OUT.print(str(found.errors))
     for line in profile_errors.drift_text(profile_errors.drift(chosen, settings), found.rows):
         OUT.print(line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -11,6 +11,7 @@ from zennas.cli import options as opt
 
 _OF_A_TABLE = ("hardware", "device", "backend", "precision", "batch_size", "memory")
 """Parameters that apply to a CSV file only."""
+_TEXT: Any = {"metavar": "TEXT", "parser": opt.one_line}
 
 
 def fit(
@@ -23,16 +24,24 @@ def fit(
             show_default=False,
         ),
     ],
-    name: Annotated[str, typer.Option(help="Name of the profile.", show_default=False)],
+    name: Annotated[
+        str, typer.Option(help="Name of the profile.", metavar="NAME", parser=opt.label, show_default=False)
+    ],
     out: Annotated[Path, typer.Option(help="File of the profile, NAME.json; its card is NAME.md.", metavar="FILE")],
     hardware: Annotated[
         str, typer.Option(help="For a CSV file: the data sheet to start from, cpu, v100 or h200.")
     ] = "cpu",
-    device: Annotated[Optional[str], typer.Option(help="For a CSV file: the device that was measured.")] = None,
-    backend: Annotated[str, typer.Option(help="For a CSV file: the library that was used.")] = "unknown",
+    device: Annotated[
+        Optional[str],
+        typer.Option(help="For a CSV file: the device that was measured.", **_TEXT),
+    ] = None,
+    backend: Annotated[str, typer.Option(help="For a CSV file: the library that was used.", **_TEXT)] = "unknown",
     precision: Annotated[str, typer.Option(help="For a CSV file: the precision that was used.")] = "fp32",
     batch_size: Annotated[int, opt.number_option("For a CSV file: the batch size that predictions assume.")] = 1,
-    source_text: Annotated[str, typer.Option("--source", help="For the card: where the measurements come from.")] = "",
+    source_text: Annotated[
+        str,
+        typer.Option("--source", help="For the card: where the measurements come from.", **_TEXT),
+    ] = "",
     memory: Annotated[
         bool,
         typer.Option(

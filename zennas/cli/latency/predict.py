@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from zennas.cli import options as opt
+from zennas.cli.console import OUT
 from zennas.cli.latency import common
+from zennas.common.text import printable_lines
 
 if TYPE_CHECKING:
     from zennas.report.predictions import Prediction
@@ -80,7 +82,8 @@ def predict(
     if as_json:
         print_json(made.rows)
     elif out is None:
-        print(prediction.as_csv(made.rows), end="")
+        text = prediction.as_csv(made.rows)
+        print(printable_lines(text) if OUT.is_terminal else text, end="")
     common.print_notes(made.notes)
 
 
@@ -122,7 +125,11 @@ def profiles(as_json: opt.Json = False) -> None:
         )
         return
     numbers = ("batch", "MAPE", "within ±10 %")
-    rows = table("profile", "device", "back end", "precision", *numbers, "held-out values", right=numbers)
+    rows = table(
+        *("profile", "device", "back end", "precision", *numbers, "held-out values"),
+        right=numbers,
+        folded=("device", "held-out values"),
+    )
     for each in found:
         of = (each.name, each.device, each.backend, each.precision, str(each.batch))
         what, values = next(iter(each.about.get("held_out", {}).items()), ("", None))
@@ -134,7 +141,7 @@ def profiles(as_json: opt.Json = False) -> None:
 
 
 def _print(found: list[Prediction], device: str, precision: str, by_block: bool) -> None:
-    from zennas.cli.render import OUT, print_wide, table
+    from zennas.cli.render import print_wide, table
     from zennas.report.predictions import OVERHEAD
 
     rows = table("network", "ms/image", "images/s", right=("ms/image", "images/s"))
@@ -148,6 +155,6 @@ def _print(found: list[Prediction], device: str, precision: str, by_block: bool)
             parts.add_row(block, f"{ms:.4g}", f"{100 * ms / one.latency_ms:.1f} %")
         print_wide(parts)
     first = found[0]
-    OUT.print(f"predicted by {first.profile} for {device} in {precision}, batch {first.batch_size}", highlight=False)
+    OUT.print(f"predicted by {first.profile} for {device} in {precision}, batch {first.batch_size}")
     for note in dict.fromkeys(note for one in found for note in one.notes):
-        OUT.print(f"extrapolated: {note}", highlight=False)
+        OUT.print(f"extrapolated: {note}")

@@ -9,6 +9,7 @@ from typing import Annotated, Optional
 import typer
 
 from zennas.cli import options as opt
+from zennas.cli.console import OUT
 from zennas.cli.latency import common
 
 
@@ -59,6 +60,6 @@ def profile(
     advice = f"; continue with: zennas latency profile --resume {folder}"
     with counting_progress("measuring", advice) as progress:
         measure_sample(folder, campaign, progress)
-    print(
+    OUT.print(
         f"kernels of {campaign.networks} networks: {folder}; next: zennas latency fit {folder} --name NAME --out FILE"
     )

@@ -1,0 +1,36 @@
+"""The limit of depth that a search has if only its latency is limited.
+
+Depth raises the Zen-score more than it costs time, so under latency alone a search would end at hundreds of layers that
+nobody can train.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PlainNet import parse
+from PlainNet.cost import count_layers
+from SearchSpace import DecisionSpace, load_space
+from zennas.budget.budgets import DEFAULT_LAYERS, Budget
+from zennas.searching.settings import SearchSettings
+
+
+def with_depth_limit(settings: SearchSettings) -> SearchSettings:
+    """Return the settings of a new search, with a limit of layers if only its latency is limited.
+
+    The limit is `DEFAULT_LAYERS`, or the depth of the initial structure if that is deeper. Spaces of finitely many
+    structures get none, and neither does a budget with `any_depth`.
+
+    Raises UnknownNameError, SearchSpaceError or ParseError if the space or the initial structure is not valid.
+    """
+    if not _applies(settings.budget):
+        return settings
+    space = load_space(settings.search_space, None if settings.initial is None else parse(settings.initial))
+    if isinstance(space, DecisionSpace):
+        return settings
+    deepest = max(DEFAULT_LAYERS, count_layers(space.initial()))
+    return replace(settings, budget=replace(settings.budget, layers=deepest))
+
+
+def _applies(budget: Budget) -> bool:
+    return bool(budget.latency) and not budget.limits() and not budget.any_depth
