@@ -13,7 +13,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from latency.base import (
@@ -69,7 +69,7 @@ class Breakdown:
     whole: LatencyStats
     blocks: tuple[BlockTime, ...]
     rest_ms: float
-    layers: tuple[LayerTime, ...]
+    layers: tuple[LayerTime, ...] = field(repr=False)
 
     @property
     def sum_ms(self) -> float:
@@ -241,6 +241,7 @@ def _timed(
             timing.settled,
             one.off,
             {**now, "runs_a_sample": timing.inner, "warm_up_runs": timing.warm_up},
+            resolution=subject.graph.input.size,
         )
         for subject, one, timing in zip(subjects, prepared, timings, strict=True)
     ]

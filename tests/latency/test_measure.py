@@ -116,15 +116,26 @@ def test_samples_and_conditions_are_kept(use: Use) -> None:
     record = json.loads(json.dumps(stats.to_json()))
     assert record["latency_ms"] == stats.latency_ms
     assert record["batch_size"] == 4
+    assert record["resolution"] == stats.resolution == SUBJECT.graph.input.size
     assert len(record["samples_batch_ms"]) == len(stats.samples)
 
 
 def test_statistics_are_those_of_the_samples() -> None:
-    stats = LatencyStats("n", MeasureSettings(batch_size=2), [4.0, 1.0, 2.0, 3.0, 5.0, 6.0], True, 0.0)
+    stats = LatencyStats("n", MeasureSettings(batch_size=2), [4.0, 1.0, 2.0, 3.0, 5.0, 6.0], True, 0.0, resolution=32)
     assert stats.median == 3.5
     assert stats.mean == 3.5
     assert stats.latency_ms == 1.75
     assert stats.interval == (1.0, 6.0)
+
+
+def test_a_latency_is_printed_in_one_line_without_its_samples() -> None:
+    how = MeasureSettings("onnxruntime", "int8", batch_size=2, options=("x",))
+    stats = LatencyStats("n", how, [4.0, 1.0, 2.0, 3.0, 5.0, 6.0] * 200, False, 0.0, {"load": 1}, resolution=32)
+    for text in (str(stats), f"{stats}", repr(stats)):
+        assert "\n" not in text
+        assert len(text) < 400
+    assert str(stats).startswith("n at 32 pixels: 1.75 ms per image (95 % interval 1.5 to 2, p90 3, 1,200 samples, not")
+    assert str(stats).endswith("; onnxruntime int8, 1 thread, batch 2, x)")
 
 
 @pytest.mark.parametrize(

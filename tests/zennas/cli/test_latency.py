@@ -19,7 +19,7 @@ from SearchSpace.base import CellSpace
 from tests.conftest import SMALL
 from tests.zennas.conftest import Run
 from zennas.accuracy.tables.base import TableError
-from zennas.cli.latency.measure import _conditions
+from zennas.cli.latency.measure import _conditions, relative
 from zennas.named.networks import network
 from zennas.named.structures import TargetError
 from zennas.report.predictions import predict, read_architectures
@@ -183,6 +183,29 @@ def test_a_measurement_says_how_and_how_sure(run: Run, tmp_path: Path) -> None:
     assert float(row["latency_ms"]) == pytest.approx(found["latency_ms"])
 
 
+def test_relative_latencies_only_compare_networks_with_the_same_resolution(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def at(resolution: int, ms: float) -> LatencyStats:
+        return LatencyStats(f"n{ms:g}", MeasureSettings(), (ms,) * 9, True, 0.0, resolution=resolution)
+
+    mixed = [at(32, 2.0), at(64, 8.0), at(32, 3.0), at(96, 1.0), at(64, 4.0)]
+    assert relative(mixed) == [1.0, 1.0, 1.5, None, 0.5]
+    assert relative(mixed[:1]) == [1.0]
+    monkeypatch.setattr("latency.measuring.measure.compare", lambda *of: mixed)
+    code, out, _ = run("latency", "measure", *[SMALL] * 5, "--out", "m.csv")
+    assert code == 0
+    cells = [line.split() for line in out.splitlines() if line.startswith("n")][1:]
+    assert [row[1] for row in cells] == ["32", "64", "32", "96", "64"]
+    assert [row[-2] for row in cells] == ["1.00", "1.00", "1.50", "–", "0.50"]
+    assert "here are 3 resolutions" in out
+    rows = list(csv.DictReader((tmp_path / "m.csv").read_text().splitlines()))
+    assert [row["resolution"] for row in rows] == ["32", "64", "32", "96", "64"]
+    monkeypatch.setattr("latency.measuring.measure.compare", lambda *of: [at(32, 2.0), at(32, 3.0)])
+    assert "resolutions" not in run("latency", "measure", SMALL, OTHER)[1]
+    assert [one["resolution"] for one in json.loads(run("latency", "measure", SMALL, OTHER, "--json")[1])] == [32, 32]
+
+
 def test_an_interrupted_measurement_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*arguments: object) -> None:
         raise KeyboardInterrupt
@@ -202,7 +225,7 @@ class PickyStopwatch:
     def __call__(self, subject: Subject, how: MeasureSettings) -> LatencyStats:
         if subject.name in self.refuses:
             raise self.refuses[subject.name]
-        return LatencyStats(subject.name, how, (1.0,) * 9, True, 0.0)
+        return LatencyStats(subject.name, how, (1.0,) * 9, True, 0.0, resolution=subject.graph.input.size)
 
 
 OTHER = "SuperConvK3BNRELU(3,8,1,1)"
@@ -246,7 +269,7 @@ def test_an_evaluation_that_is_left_with_nothing_is_an_error(run: Run, monkeypat
 
 def test_conditions_are_those_of_all_networks() -> None:
     found = {"load": {"before": 0.5, "after": 0.71}, "processor": "abacus"}
-    stats = [LatencyStats("n", MeasureSettings(), (1.0,) * 6, True, off, found) for off in (1e-6, 3e-4)]
+    stats = [LatencyStats("n", MeasureSettings(), (1.0,) * 6, True, off, found, resolution=32) for off in (1e-6, 3e-4)]
     assert "; load 0.5 before, 0.7 after; logits within 3.0e-04 of" in _conditions(stats)
 
 

@@ -137,9 +137,12 @@ def _print(found: list[Prediction], device: str, precision: str, by_block: bool)
     from zennas.cli.render import OUT, print_wide, table
     from zennas.report.predictions import OVERHEAD
 
-    rows = table("network", "ms/image", "images/s", right=("ms/image", "images/s"))
+    numbers = ("pixels", "ms/image", "images/s")
+    rows = table("network", *numbers, right=numbers)
     for one in found:
-        rows.add_row(one.network.name, f"{one.latency_ms:.4g}", f"{1000 / one.latency_ms:.4g}")
+        rows.add_row(
+            one.network.name, str(one.network.resolution), f"{one.latency_ms:.4g}", f"{1000 / one.latency_ms:.4g}"
+        )
     print_wide(rows)
     for one in found if by_block else ():
         parts = table("block", "ms/image", "share", right=("ms/image", "share"))
