@@ -6,11 +6,12 @@ The file is JSON with the fields `FORMAT` and `VERSION`, described in docs/laten
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from latency.base import LatencyError
 from latency.kernels import CONV, GROUPED, LINEAR, WEIGHTED, Fusion, Kernel
@@ -64,12 +65,26 @@ class Profile:
         return {kind: model for model in self.models for kind in model.kinds}
 
     def kernel_ms(self, kernel: Kernel) -> float:
-        """The time of one kernel in ms for its whole batch. Raises ProfileError for a kind that the profile lacks."""
+        """The time of one kernel in ms for its whole batch.
+
+        Raises ProfileError for a kind that the profile lacks, and if its numbers lead to no finite time.
+        """
         model = self._model.get(kernel.kind)
-        if model is not None:
-            return model.ms(kernel, self.hardware)
-        kernel = self.measured_as(kernel)
-        return self.model_of(kernel.kind).ms(kernel, self.hardware)
+        if model is None:
+            kernel = self.measured_as(kernel)
+            model = self.model_of(kernel.kind)
+        try:
+            ms = model.ms(kernel, self.hardware)
+        except OverflowError:
+            ms = math.inf
+        return ms if 0 <= ms < math.inf else self.refuse(ms, f"a kernel of kind {kernel.kind}")
+
+    def refuse(self, ms: float, what: str) -> NoReturn:
+        """Raise ProfileError, as `ms` is no latency."""
+        raise ProfileError(
+            f"profile {self.name} predicts {ms:g} ms for {what}, expected a finite time: the numbers in its file are "
+            "wrong, fit it again"
+        )
 
     def is_affine(self, kind: str) -> bool:
         """Whether the time of kernels of that kind is a constant plus a constant time per channel."""
@@ -159,7 +174,7 @@ class Profile:
 
 def _read_fields(stored: dict[str, Any]) -> Profile:
     hardware = dict(stored["hardware"])
-    hardware["tiles"] = tuple((int(p), int(c)) for p, c in hardware["tiles"])
+    hardware["tiles"] = tuple((p, c) for p, c in hardware["tiles"])
     return Profile(
         name=stored["name"],
         device=stored["device"],
@@ -169,8 +184,8 @@ def _read_fields(stored: dict[str, Any]) -> Profile:
         hardware=Hardware(**hardware),
         fusion=Fusion(**stored["fusion"]),
         models=tuple(model_from_json(model) for model in stored["models"]),
-        scale=float(stored["scale"]),
-        overhead_ms=float(stored["overhead_ms"]),
+        scale=stored["scale"],
+        overhead_ms=stored["overhead_ms"],
         ranges={kind: {name: fields[name] for name in RANGED} for kind, fields in stored["ranges"].items()},
         about=dict(stored["about"]),
     )
@@ -203,7 +218,12 @@ def load_profile(name: str | Path) -> Profile:
 @lru_cache(maxsize=8)
 def _read(path: Path, changed: int) -> Profile:
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except (OSError, ValueError, RecursionError) as error:
         raise ProfileError(f"{path} cannot be read as a latency profile: {error}") from None
     return Profile.from_json(stored, str(path))
+
+
+def _no_number(text: str) -> NoReturn:
+    """Refuse NaN and Infinity, which Python's reader accepts although they are not JSON. Raises ValueError."""
+    raise ValueError(f"it contains {text}, expected finite numbers")
