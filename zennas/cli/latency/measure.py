@@ -69,6 +69,13 @@ def measure(
         _print_blocks(of, part)
     OUT.print(_conditions(stats))
     for each in stats:
+        calm = each.conditions.get("difference_with_calm_weights")
+        if calm is not None:
+            OUT.print(
+                f"{each.network}: INT8 noise is large with these weights: logits differ by {each.difference:.2g} of "
+                f"their size, with calmer weights by {calm:.2g}; the time is valid, the accuracy would not be",
+                markup=False,
+            )
         if not each.settled:
             OUT.print(f"{each.network}: not stable yet; allow more time with --seconds, or stop other programs")
 
