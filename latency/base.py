@@ -42,8 +42,8 @@ class Subject:
     """A network to time: its operations, and a function that builds the module.
 
     name: what messages call it. graph: the operations for one image, classifier included. build: returns a new module
-    in evaluation mode, on the CPU, in float32, with the same weights on every call. calmer: likewise, with other weights
-    that amplify errors of rounding less; None if `build` has such weights already.
+    in evaluation mode, on the CPU, in float32, with the same weights on every call. calmer: likewise, with weights that
+    amplify errors of rounding less; None if `build` has such weights already.
     """
 
     name: str

@@ -29,7 +29,7 @@ from latency.base import (
 )
 from latency.measuring.conditions import available_memory, conditions, load
 from latency.measuring.timing import Sampler, clock_of, take_turns
-from PlainNet.cost import op_cost
+from latency.measuring.weights import weight_count
 from PlainNet.ops import HEAD, OpGraph
 
 if TYPE_CHECKING:
@@ -171,8 +171,7 @@ def needed_memory(graph: OpGraph, batch_size: int, bytes_each: int = 4) -> int:
         alive[index + 1] = node.shape.elements
         most = max(most, sum(alive.values()))
         alive = {value: size for value, size in alive.items() if last_read.get(value, index) > index}
-    weights = sum(op_cost(node.op, node.shape).params for node in graph.nodes)
-    return bytes_each * (weights + batch_size * most)
+    return bytes_each * (weight_count(graph) + batch_size * most)
 
 
 # -- steps -------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from latency.base import LatencyError, Subject, UnavailableError, first_line
 from latency.measuring.layers import Step, matched
-from PlainNet.cost import op_cost
+from latency.measuring.weights import weight_count
 from PlainNet.ops import OpGraph
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def export(subject: Subject, batch_size: int | None, half: bool = False) -> onnx
     missing = why_not()
     if missing is not None:
         raise UnavailableError(missing)
-    weights = 4 * sum(op_cost(node.op, node.shape).params for node in subject.graph.nodes)
+    weights = 4 * weight_count(subject.graph)
     if weights > MOST_BYTES:
         raise LatencyError(
             f"{subject.name} has {weights / 1e9:.2f} GB of weights, an ONNX file holds {MOST_BYTES / 1e9:.2f} GB: "

@@ -176,7 +176,7 @@ class NoisyBackend(FakeBackend):
 
 
 def test_noise_of_quantisation_is_told_from_another_function(monkeypatch: pytest.MonkeyPatch) -> None:
-    subject = of_module("net", nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 5)), (3, 8, 8))
+    subject = of_module("net", nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Flatten(), nn.Linear(256, 5)), (3, 8, 8))
     int8 = replace(QUICK, backend="fake", precision="int8")
     cases = ((0.3, 9.0, True), (4.0, 0.2, True), (4.0, 0.7, False), (4.0, math.nan, False), (math.inf, 0.0, False))
     for wild, calm, accepted in cases:

@@ -207,7 +207,7 @@ def test_names_tell_values() -> None:
 
 @pytest.mark.parametrize(("size", "kernel", "stride"), [(15, 2, 2), (16, 2, 2), (15, 3, 3), (16, 3, 2), (17, 5, 3)])
 def test_average_pooling_that_rounds_up_is_written_as_excluded_padding(size: int, kernel: int, stride: int) -> None:
-    """Runtimes disagree on ceil_mode, above all in INT8; the mean of what is inside the input is the same everywhere."""
+    """Runtimes disagree on ceil_mode, above all in INT8, but not on excluded padding."""
     runtime = pytest.importorskip("onnxruntime", reason="needs pip install 'zennas[onnx]'")
     torch.manual_seed(0)
     pool = nn.AvgPool2d(kernel, stride, (kernel - 1) // 2, ceil_mode=True, count_include_pad=False)
