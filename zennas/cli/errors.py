@@ -1,8 +1,8 @@
 """How errors reach the user: one line on standard error, and an exit code that scripts can use.
 
 Exit codes: 0 success; 1 error; 2 wrong usage, including unknown names; 3 no structure fits the budget; 4 the run is in
-use by another process; 130 interrupted; 143 ended by SIGTERM. `--debug`, anywhere on the command line, shows the
-traceback.
+use by another process; 5 an exported file loses too much accuracy; 130 interrupted; 143 ended by SIGTERM. `--debug`,
+anywhere on the command line, shows the traceback.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from PlainNet.device import DeviceError
 from PlainNet.registry import UnknownNameError
 from zennas.budget.budgets import BudgetError
 from zennas.common.errors import WrongSettingError, ZennasError
+from zennas.exporting.base import AccuracyLossError
 from zennas.runs.store import RunInUseError
 
 OF_TORCH = ("torch", "torchvision", "sklearn", "fvcore")
@@ -39,6 +40,7 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (UnavailableError, 2),
     (BudgetError, 3),
     (RunInUseError, 4),
+    (AccuracyLossError, 5),
     (TerminationError, 143),
     (InterruptionError, 130),
 )
