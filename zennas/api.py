@@ -44,6 +44,7 @@ def search(
     budget_latency_ms: float | Sequence[float] | None = None,
     latency_backend: str | Sequence[str] | None = None,
     latency_batch_size: int | None = None,
+    within_profile: bool = False,
     save_dir: str | Path | None = None,
     go_on: bool = False,
     executor: str | None = None,
@@ -62,6 +63,7 @@ def search(
     latency_backend: the source of the latency: "predictor:PROFILE", or a back end that measures every candidate; a list
         for several devices.
     latency_batch_size: batch size of the latency; None for that of the profile, otherwise 1.
+    within_profile: only search networks whose kernels lie in the measured ranges of the profiles.
     save_dir: folder of the run; None for a new one in `runs/`.
     go_on: whether to continue an existing run in `save_dir`, which must have the same settings.
     executor, workers, address: where candidates are evaluated, see `ExecutorSettings`; the result does not depend on
@@ -77,6 +79,7 @@ def search(
         _count("budget_flops", budget_flops),
         _count("max_layers", max_layers),
         latency_limits(budget_latency_ms, latency_backend, latency_batch_size),
+        within_profile,
     )
     own = {field.name for field in fields(SearchSettings)}
     options = {name: settings.pop(name) for name in list(settings) if name not in own}

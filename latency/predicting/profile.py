@@ -30,6 +30,12 @@ _CONVOLUTIONS = (LINEAR, GROUPED)
 """Kinds that are convolutions as well: a linear layer is a 1×1 convolution on a single position."""
 
 
+INSIDE, PARTLY, OUTSIDE = "inside", "partly estimated", "outside"
+GRADES = (INSIDE, PARTLY, OUTSIDE)
+"""What a prediction is worth: all kernels lie in the measured range; some are of kinds that were not measured; some lie
+outside the range of their kind."""
+
+
 class ProfileError(LatencyError):
     """A profile does not exist, cannot be read, or does not know an operation."""
 
@@ -107,6 +113,27 @@ class Profile:
                 f"profile {self.name} has no kernels of kind {kind}, only {known}: use another profile, or fit one "
                 "of your own"
             ) from None
+
+    def grade(self, kernels: Iterable[Kernel]) -> str:
+        """Return one of `GRADES` for a network of these kernels. Raises ProfileError."""
+        kernels = list(kernels)
+        if self.beyond(kernels):
+            return OUTSIDE
+        return PARTLY if self.outside(kernels) else INSIDE
+
+    @property
+    def typical_error(self) -> float | None:
+        """The mean error on the first held-out values of the card, in per cent; None if none were measured."""
+        for values in self.about.get("held_out", {}).values():
+            return float(values["mape"])
+        return None
+
+    def beyond(self, kernels: Iterable[Kernel]) -> list[str]:
+        """Describe which of these kernels lie outside the measured range of their kind. Raises ProfileError.
+
+        Unlike `outside`, it leaves out kinds that were not measured at all, which no choice of shapes can avoid.
+        """
+        return self.outside(kernel for kernel in kernels if kernel.kind in self.ranges)
 
     def outside(self, kernels: Iterable[Kernel]) -> list[str]:
         """Describe in a few lines which of these kernels lie outside the measured range. Raises ProfileError."""

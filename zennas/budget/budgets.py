@@ -67,7 +67,9 @@ class Budget:
     """Upper limits of a network's cost; None for no limit.
 
     params: parameters. flops: multiply–accumulates per image. layers: Zen-NAS's depth. latency: one limit for each
-    device. Raises BudgetError if a limit is out of range or a device has several limits.
+    device. within_profile: whether predicted latencies must be of networks in the profiles' measured ranges.
+
+    Raises BudgetError if a limit is out of range or a device has several limits.
     """
 
     params: int | None = setting(
@@ -90,6 +92,12 @@ class Budget:
         shown="no limit",
     )
     latency: tuple[LatencyLimit, ...] = ()
+    within_profile: bool = setting(
+        False,
+        "Only search networks whose kernels lie in the measured ranges of the latency profiles.",
+        flag="--within-profile",
+        panel=BUDGET,
+    )
 
     def __post_init__(self) -> None:
         for name, limit in self.limits().items():
@@ -125,7 +133,7 @@ class Budget:
     def to_json(self) -> dict[str, Any]:
         """Return the limits that are set, for JSON."""
         latency = {"latency": [asdict(limit) for limit in self.latency]} if self.latency else {}
-        return {**self.limits(), **latency}
+        return {**self.limits(), **latency, **({"within_profile": True} if self.within_profile else {})}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Budget:
@@ -136,4 +144,5 @@ class Budget:
 
     def __str__(self) -> str:
         limits = [f"{name} ≤ {format_count(limit)}" for name, limit in self.limits().items()]
-        return ", ".join([*limits, *map(str, self.latency)]) or "no budget"
+        within = ["within the measured range"] if self.within_profile else []
+        return ", ".join([*limits, *map(str, self.latency), *within]) or "no budget"

@@ -14,7 +14,7 @@ import latency
 from latency.base import LatencyError, LatencyStats, MeasureSettings, Subject, UnavailableError
 from latency.predicting.profile import load_profile
 from PlainNet import parse
-from SearchSpace import load_space
+from SearchSpace import load_space, nasbench201
 from SearchSpace.base import CellSpace
 from tests.conftest import SMALL
 from tests.zennas.conftest import Run
@@ -290,3 +290,38 @@ def test_networks_by_name() -> None:
     assert sum(node.op.__class__.__name__ == "Conv" for node in one.graph.nodes) == 20
     with pytest.raises(TargetError, match="torchvision has no model"):
         network("torchvision:nothing")
+
+
+WIDE = "SuperResK3K3(3,4096,2,64,1)"
+
+
+def test_a_prediction_states_its_error_or_that_it_is_outside(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("latency", "predict", SMALL, WIDE, "--resolution", "64")
+    assert code == 0
+    rows = [line for line in out.splitlines() if line.startswith(("SuperConv", "SuperRes"))]
+    error = load_profile(V100).typical_error
+    assert error is not None
+    assert f"±{error:.0f} %  partly estimated" in " ".join(rows)
+    assert rows[-1].split()[-2:] == ["unknown", "outside"]
+    assert f"extrapolated: {WIDE}: conv with out channels 4096" in out
+    found = json.loads(run("latency", "predict", SMALL, WIDE, "--resolution", "64", "--json")[1])
+    assert [one["grade"] for one in found] == ["partly estimated", "outside"]
+    assert [one["typical_error_percent"] for one in found] == [error, None]
+    run("latency", "predict", SMALL, WIDE, "--resolution", "64", "--out", "p.csv")
+    written = list(csv.DictReader((tmp_path / "p.csv").read_text().splitlines()))
+    assert [row["grade"] for row in written] == ["partly estimated", "outside"]
+
+
+def test_networks_like_those_that_were_measured_are_inside() -> None:
+    text = str(nasbench201.network(nasbench201.Cell201((3, 4, 0, 1, 2, 3))))
+    assert predict(network(text, num_classes=100), load_profile("pixel3")).grade == "inside"
+    assert predict(network(text, resolution=64, num_classes=100), load_profile("pixel3")).grade == "outside"
+
+
+def test_errors_of_profiles_say_of_what(run: Run) -> None:
+    out = run("latency", "profiles")[1]
+    for name in ("pi5-onnxruntime", V100):
+        what, values = next(iter(load_profile(name).about["held_out"].items()))
+        (line,) = (line for line in out.splitlines() if line.startswith(name))
+        assert f" of {values['count']:,})" in line
+        assert what in line
