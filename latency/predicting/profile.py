@@ -236,10 +236,36 @@ def load_profile(name: str | Path) -> Profile:
     text = str(name)
     path = FOLDER / f"{text}.json" if text in profile_names() else Path(text)
     if not path.is_file():
-        near = nearest_names(text, profile_names())
+        near = _near(text)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(profile_names())}"
         raise UnknownProfileError(f"no latency profile {text[:80]!r}: no such file, and {hint}")
     return _read(path, path.stat().st_mtime_ns)
+
+
+_ALIASES = {
+    "raspberrypi": "pi",
+    "raspi": "pi",
+    "rpi": "pi",
+    "jetson": "edgegpu",
+    "tx2": "edgegpu",
+    "coral": "edgetpu",
+}
+"""Other names of families of devices."""
+
+
+def _near(text: str) -> list[str]:
+    """The shipped profiles of the same family of devices as `text` names, or else those with similar names."""
+    wanted = _plain(text)
+    family = [name for name in profile_names() if wanted and _plain(name).startswith(wanted)]
+    return family or nearest_names(text, profile_names())
+
+
+def _plain(name: str) -> str:
+    """A name in small letters and digits, with one word for each family of devices."""
+    found = "".join(letter for letter in name.casefold() if letter.isalnum())
+    for alias, family in _ALIASES.items():
+        found = found.replace(alias, family)
+    return found
 
 
 @lru_cache(maxsize=8)

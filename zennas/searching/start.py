@@ -62,7 +62,7 @@ class _Limits:
         excess = max(self.budget.excess(cost), max(latencies, default=0.0))
         if self.budget.within_profile:  # each line that the mutations remove is a step towards the range
             beyond = sum(len(device.beyond(structure)) for device in self.devices)
-            excess = max(excess, 1 + beyond) if beyond else excess
+            excess = max(excess, 1.0) + beyond if beyond else excess
         return excess
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,33 +10,40 @@ import pytest
 import zennas
 from latency.predicting.predictor import Predictor
 from latency.predicting.profile import OUTSIDE, load_profile
+from PlainNet import Structure
 from zennas.budget.budgets import Budget
 from zennas.common.errors import WrongSettingError
 
-PROFILE = "v100-tensorrt-fp32"
-SEARCH = {
-    "budget_latency_ms": 0.02,
-    "latency_backend": f"predictor:{PROFILE}",
-    "max_layers": 12,
-    "iterations": 200,
-    "proxy": "zen_expected",
-    "resolution": 64,
-    "seed": 3,
-}
+
+def narrow(folder: Path) -> Path:
+    """A profile that has seen no convolution with more than 96 channels."""
+    stored = load_profile("v100-tensorrt-fp32").to_json()
+    stored["ranges"]["conv"]["out_channels"] = [1, 96]
+    path = folder / "narrow.json"
+    path.write_text(json.dumps(stored))
+    return path
 
 
-def grade(structure: object) -> str:
-    ask = Predictor(load_profile(PROFILE), resolution=64, num_classes=10)
-    return ask.profile.grade(ask.kernels(ask.lowered(structure)))  # type: ignore[arg-type]
+def grade(path: Path, structure: Structure) -> str:
+    ask = Predictor(load_profile(path), resolution=64, num_classes=10)
+    return ask.profile.grade(ask.kernels(ask.lowered(structure)))
 
 
 def test_a_search_within_its_profile_finds_nothing_outside(tmp_path: Path) -> None:
-    found = zennas.search(save_dir=tmp_path / "in", within_profile=True, **SEARCH)  # type: ignore[arg-type]
-    assert found.best is not None
-    assert found.confirmed
-    assert all(grade(candidate.structure) != OUTSIDE for candidate in (found.best, *found.confirmed))
-    assert "within the measured range" in str(found.settings.budget)
-    assert Budget.from_json(found.settings.budget.to_json()) == found.settings.budget
+    path = narrow(tmp_path)
+    grades = {}
+    for within in (False, True):
+        found = zennas.search(
+            save_dir=tmp_path / str(within), within_profile=within, budget_latency_ms=0.05, max_layers=12,
+            latency_backend=f"predictor:{path}", iterations=200, proxy="zen_expected", resolution=64, seed=3,
+        )  # fmt: skip
+        assert found.best is not None
+        grades[within] = grade(path, found.best.structure)
+        assert ("outside profile narrow" in found.counts["rejected"]) == within
+        assert ("within the measured range" in str(found.settings.budget)) == within
+        assert Budget.from_json(found.settings.budget.to_json()) == found.settings.budget
+    assert grades[False] == OUTSIDE
+    assert grades[True] != OUTSIDE
 
 
 def test_it_needs_a_profile(tmp_path: Path) -> None:
