@@ -18,7 +18,7 @@ from PlainNet.device import DeviceError
 from PlainNet.registry import UnknownNameError
 from zennas.budget.budgets import BudgetError
 from zennas.common.errors import WrongSettingError, ZennasError
-from zennas.exporting.base import AccuracyLossError
+from zennas.exporting.errors import AccuracyLossError
 from zennas.runs.store import RunInUseError
 
 OF_TORCH = ("torch", "torchvision", "sklearn", "fvcore")

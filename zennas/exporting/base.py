@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from latency.base import Subject
 from PlainNet.registry import Registry
 from zennas.accuracy.comparison import FileAnswers, Limit
-from zennas.common.errors import WrongSettingError, ZennasError
+from zennas.common.errors import WrongSettingError
+from zennas.exporting.errors import AccuracyLossError, ExportError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,16 +25,20 @@ if TYPE_CHECKING:
 
     from zennas.named.models import TrainedModel
 
+__all__ = [
+    "FORMATS",
+    "AccuracyLossError",
+    "ExportError",
+    "ExportJob",
+    "Format",
+    "Option",
+    "Options",
+    "Plan",
+    "completed",
+]
+
 Options = Mapping[str, "str | int"]
 """Values of all options of a format, by name."""
-
-
-class ExportError(ZennasError, RuntimeError):
-    """A file cannot be made, or does not compute what the network does."""
-
-
-class AccuracyLossError(ExportError):
-    """A file computes what the network does, but loses more accuracy than is allowed."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import latency
-from latency.base import LatencyError, LatencyStats, MeasureSettings, Subject, UnavailableError
+from latency.base import BACKENDS, LatencyError, LatencyStats, MeasureSettings, Subject, UnavailableError
 from latency.predicting.profile import load_profile
 from PlainNet import parse
 from SearchSpace import load_space, nasbench201
@@ -20,8 +20,10 @@ from tests.conftest import SMALL
 from tests.zennas.conftest import Run
 from zennas.accuracy.tables.base import TableError
 from zennas.cli.latency.measure import _conditions, relative
+from zennas.exporting.base import FORMATS
 from zennas.named.networks import network
 from zennas.named.structures import TargetError
+from zennas.report import doctor
 from zennas.report.predictions import predict, read_architectures
 
 V100 = "v100-pytorch-fp16"
@@ -325,3 +327,18 @@ def test_errors_of_profiles_say_of_what(run: Run) -> None:
         (line,) = (line for line in out.splitlines() if line.startswith(name))
         assert f" of {values['count']:,})" in line
         assert what in line
+
+
+def test_the_doctor_lists_back_ends_and_formats() -> None:
+    for check, names in ((doctor._backends, BACKENDS.names()), (doctor._formats, FORMATS.names())):
+        fine, found = check()
+        assert fine
+        assert all(name in found for name in names)
+        assert "\n" not in found
+
+
+def test_an_onnx_file_is_told_from_a_structure(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"\x08\x0a")
+    code, out, err = run("analyze", "net.onnx")
+    assert (code, out) == (2, "")
+    assert "is an ONNX file" in " ".join(err.replace("│", "").split())
