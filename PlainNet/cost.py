@@ -84,7 +84,7 @@ def op_cost(op: Op, shape: Shape) -> Cost:
             weights = op.in_features * op.out_features
             return Cost(weights + (op.out_features if op.bias else 0), weights, op.out_features, 0)
         case BatchNorm():
-            return Cost(2 * op.channels, 0, 0, 0)
+            return Cost(2 * op.channels if op.affine else 0, 0, 0, 0)
         case other if isinstance(other, WITHOUT_WEIGHTS):
             return FREE
     raise UnknownOperationError(op, "op_cost")

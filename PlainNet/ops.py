@@ -82,9 +82,10 @@ class RowColumnConv:
 
 @dataclass(frozen=True, slots=True)
 class BatchNorm:
-    """Batch normalisation over (batch, height, width) with a learned scale and shift."""
+    """Batch normalisation over (batch, height, width). affine: with a learned scale and shift."""
 
     channels: int
+    affine: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,12 +42,14 @@ class Subject:
     """A network to time: its operations, and a function that builds the module.
 
     name: what messages call it. graph: the operations for one image, classifier included. build: returns a new module
-    in evaluation mode, on the CPU, in float32, with the same weights on every call.
+    in evaluation mode, on the CPU, in float32, with the same weights on every call. calmer: likewise, with weights that
+    amplify errors of rounding less; None if `build` has such weights already.
     """
 
     name: str
     graph: OpGraph
     build: Callable[[], nn.Module]
+    calmer: Callable[[], nn.Module] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ class MeasureSettings:
             )
         if not self.seconds > 0:
             raise LatencyError(f"seconds is {self.seconds}, expected more than 0")
+
+    def __str__(self) -> str:
+        """What the latency depends on: `onnxruntime int8, 1 thread, batch 8`."""
+        where = f"{self.threads} thread{'s' if self.threads > 1 else ''}" if self.device == "cpu" else self.device
+        return ", ".join([f"{self.backend} {self.precision}, {where}, batch {self.batch_size}", *self.options])
 
 
 WARM_UP = 3
@@ -161,15 +168,28 @@ class LatencyStats:
     network: name of the network. samples: every repetition, in order. settled: whether the median reached the wanted
     precision (`relative_error`) within the time limit. difference: root mean square of the difference from PyTorch's
     logits, divided by the root mean square of the logits. conditions: device, driver, clocks, versions, threads and
-    load, as far as they could be read.
+    load, as far as they could be read. resolution: side of the square input in pixels.
     """
 
     network: str
     settings: MeasureSettings
-    samples: Sequence[float]
+    samples: Sequence[float] = field(repr=False)
     settled: bool
     difference: float
-    conditions: dict[str, Any] = field(default_factory=dict)
+    conditions: dict[str, Any] = field(default_factory=dict, repr=False)
+    resolution: int = field(kw_only=True)
+
+    def __str__(self) -> str:
+        """The latency in one line, with its interval and what it depends on."""
+        batch = self.settings.batch_size
+        spread = [f"p90 {self.p90 / batch:.4g}", f"{len(self.samples):,} samples"]
+        if self.interval is not None:
+            low, high = (ms / batch for ms in self.interval)
+            spread.insert(0, f"95 % interval {low:.4g} to {high:.4g}")
+        if not self.settled:
+            spread.append("not stable yet")
+        where = f"{self.network} at {self.resolution} pixels"
+        return f"{where}: {self.latency_ms:.4g} ms per image ({', '.join(spread)}; {self.settings})"
 
     @property
     def median(self) -> float:
@@ -212,6 +232,7 @@ class LatencyStats:
         batch."""
         return {
             "network": self.network,
+            "resolution": self.resolution,
             **asdict(self.settings),
             "latency_ms": self.latency_ms,
             "median_batch_ms": self.median,

@@ -83,8 +83,8 @@ def _is_below(value: Any) -> bool:
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
 
 
-def _is_count(value: Any) -> bool:
-    return type(value) is int and value >= 1
+def _is_count(value: Any, most: int = 2**63 - 1) -> bool:
+    return type(value) is int and 1 <= value <= most
 
 
 def _is_percentage(value: Any) -> bool:
@@ -115,17 +115,21 @@ def _are_names(value: Any) -> bool:
     return isinstance(value, list) and len(value) > 0 and all(isinstance(v, str) for v in value)
 
 
+_MOST_PIXELS, _MOST_CLASSES = 2048, 1_000_000
+"""Larger ones take gigabytes."""
 _COUNT = (_is_count, "a whole number of at least 1")
+_PIXELS = (lambda value: _is_count(value, _MOST_PIXELS), f"a whole number from 1 to {_MOST_PIXELS}")
+_CLASSES = (lambda value: _is_count(value, _MOST_CLASSES), f"a whole number from 1 to {_MOST_CLASSES}")
 _TEXT = (_is_text, "text")
 _PER_CENT = (_is_percentage, "a number from 0 to 100")
 _KEYS: dict[str, tuple[Callable[[Any], bool], str, bool]] = {
     "structure": (*_TEXT, True),
-    "resolution": (*_COUNT, True),
+    "resolution": (*_PIXELS, True),
     "use_se": (lambda value: isinstance(value, bool), "true or false", True),
     "normalisation": (_is_normalisation, "mean and std, each three numbers from 0 to 1", True),
     "weights": (lambda value: isinstance(value, dict), "an object", True),
-    "num_classes": (*_COUNT, False),
-    "crop_image_size": (*_COUNT, False),
+    "num_classes": (*_CLASSES, False),
+    "crop_image_size": (*_PIXELS, False),
     "bn_eps": (lambda value: type(value) in (int, float) and 0 < value <= 1, "a number above 0 and at most 1", False),
     "dataset": (*_TEXT, False),
     "classes": (_are_names, "a list of names", False),

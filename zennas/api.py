@@ -52,6 +52,7 @@ def search(
     latency_backend: str | Sequence[str] | None = None,
     latency_batch_size: int | None = None,
     any_depth: bool = False,
+    within_profile: bool = False,
     save_dir: str | Path | None = None,
     go_on: bool = False,
     executor: str | None = None,
@@ -71,6 +72,7 @@ def search(
         for several devices.
     latency_batch_size: batch size of the latency; None for that of the profile, otherwise 1.
     any_depth: whether to lift the limit of layers that a search has if only its latency is limited.
+    within_profile: only search networks whose kernels lie in the measured ranges of the profiles.
     save_dir: folder of the run; None for a new one in `runs/`.
     go_on: whether to continue an existing run in `save_dir`, which must have the same settings.
     executor, workers, address: where candidates are evaluated, see `ExecutorSettings`; the result does not depend on
@@ -87,6 +89,7 @@ def search(
         _count("max_layers", max_layers),
         latency_limits(budget_latency_ms, latency_backend, latency_batch_size),
         any_depth,
+        within_profile,
     )
     own = {field.name for field in fields(SearchSettings)}
     options = {name: settings.pop(name) for name in list(settings) if name not in own}

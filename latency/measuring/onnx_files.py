@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from latency.base import LatencyError, Subject, UnavailableError, first_line
 from latency.measuring.layers import Step, matched
-from PlainNet.cost import op_cost
+from latency.measuring.weights import weight_count
 from PlainNet.ops import OpGraph
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def export(subject: Subject, batch_size: int | None, half: bool = False) -> onnx
     missing = why_not()
     if missing is not None:
         raise UnavailableError(missing)
-    weights = 4 * sum(op_cost(node.op, node.shape).params for node in subject.graph.nodes)
+    weights = 4 * weight_count(subject.graph)
     if weights > MOST_BYTES:
         raise LatencyError(
             f"{subject.name} has {weights / 1e9:.2f} GB of weights, an ONNX file holds {MOST_BYTES / 1e9:.2f} GB: "
@@ -82,6 +82,7 @@ def export(subject: Subject, batch_size: int | None, half: bool = False) -> onnx
         )
     model = _exported(subject, batch_size, half)
     _pool_globally(model.graph)
+    round_up_by_padding(model.graph)
     _name_nodes(model.graph, subject.graph)
     return model
 
@@ -150,6 +151,39 @@ def _pool_globally(onnx_graph: Any) -> None:
     read = {name for node in onnx_graph.node for name in node.input}
     for tensor in [tensor for tensor in onnx_graph.initializer if tensor.name not in read]:
         onnx_graph.initializer.remove(tensor)
+
+
+def round_up_by_padding(onnx_graph: Any) -> None:
+    """Write average poolings that round up as ones that round down, with more padding at the end.
+
+    As the mean excludes padding, both compute the same. Runtimes disagree on the divisor of a last window that is only
+    partly inside the input, above all in INT8, but not on excluded padding. Raises LatencyError for a pooling whose
+    sizes are not known.
+    """
+    import onnx
+
+    sizes = {
+        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim][2:]
+        for value in (*onnx_graph.input, *onnx_graph.value_info, *onnx_graph.output)
+    }
+    for node in onnx_graph.node:
+        given = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+        if node.op_type != "AveragePool" or not given.get("ceil_mode"):
+            continue
+        before, after = sizes.get(node.input[0], []), sizes.get(node.output[0], [])
+        windows, pads = given["kernel_shape"], given.get("pads") or [0] * 4
+        steps = given.get("strides") or [1] * len(windows)
+        if len(before) != 2 or len(after) != 2 or not all((*before, *after)):
+            raise LatencyError(f"{node.name}: an average pooling that rounds up an unknown size cannot be exported")
+        if any(pads) and given.get("count_include_pad"):
+            raise LatencyError(f"{node.name}: an average pooling that rounds up and includes its padding is not exact")
+        ends = [
+            max(low, (out - 1) * step + window - size - low)
+            for size, out, window, step, low in zip(before, after, windows, steps, pads[:2], strict=True)
+        ]
+        del node.attribute[:]
+        made = {"kernel_shape": windows, "strides": steps, "pads": [*pads[:2], *ends], "count_include_pad": 0}
+        node.attribute.extend(onnx.helper.make_attribute(name, value) for name, value in made.items())
 
 
 def _name_nodes(onnx_graph: Any, graph: OpGraph) -> None:

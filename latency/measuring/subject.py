@@ -42,9 +42,7 @@ def of_structure(
         from PlainNet.masternet import build
 
         network = build(structure, num_classes=num_classes, use_se=use_se)
-        _draw_weights(network)
-        _calm(network, graph)
-        _calibrate(network, graph.input)
+        _draw_calm_weights(network, graph, "blocks.")
         return network
 
     return Subject(name or _short(str(structure)), graph, _remembered(make, seed))
@@ -69,7 +67,12 @@ def of_module(name: str, module: nn.Module, input_shape: tuple[int, int, int]) -
         _calibrate(fresh, graph.input, only_untouched=True)
         return fresh
 
-    return Subject(name, graph, _remembered(make, seed=0))
+    def make_calmer() -> nn.Module:
+        fresh = copy.deepcopy(mine)
+        _draw_calm_weights(fresh, graph)
+        return fresh
+
+    return Subject(name, graph, _remembered(make, seed=0), _remembered(make_calmer, seed=0))
 
 
 def subject_of(
@@ -109,6 +112,13 @@ def _remembered(make: Callable[[], nn.Module], seed: int) -> Callable[[], nn.Mod
     return build
 
 
+def _draw_calm_weights(network: nn.Module, graph: OpGraph, prefix: str = "") -> None:
+    """Draw new weights that hardly amplify errors of rounding. prefix: of the graph's paths, in the module."""
+    _draw_weights(network)
+    _calm(network, graph, prefix)
+    _calibrate(network, graph.input)
+
+
 def _draw_weights(network: nn.Module) -> None:
     """Draw convolutions by He's rule (ICCV 2015), scale the classifier's outputs to unit size, vary batch-norms."""
     from torch import nn
@@ -119,8 +129,9 @@ def _draw_weights(network: nn.Module) -> None:
         elif isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=module.in_features**-0.5)
         elif isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.8, 1.2)
-            nn.init.uniform_(module.bias, -0.2, 0.2)
+            if module.affine:
+                nn.init.uniform_(module.weight, 0.8, 1.2)
+                nn.init.uniform_(module.bias, -0.2, 0.2)
             continue
         else:
             continue
@@ -132,15 +143,20 @@ _BRANCH = 0.25
 """Size of a residual branch relative to its shortcut."""
 
 
-def _calm(network: nn.Module, graph: OpGraph) -> None:
+def _calm(network: nn.Module, graph: OpGraph, prefix: str) -> None:
     """Make residual branches small, as training does: deep random networks are chaotic and amplify rounding errors."""
+    from torch import nn
+
     for node in graph.nodes:
         if isinstance(node.op, Add):
             ends = [i - 1 for i in node.inputs if i and isinstance(graph.nodes[i - 1].op, BatchNorm)]
             if ends:  # residual blocks add the shortcut to the branch
-                path = graph.nodes[ends[0]].path
-                norm = network.get_submodule(f"blocks.{path}" if "." in path else f"blocks.{path}.op")
-                norm.get_parameter("weight").data.mul_(_BRANCH)
+                path = f"{prefix}{graph.nodes[ends[0]].path}"
+                norm = network.get_submodule(path)
+                if not isinstance(norm, nn.BatchNorm2d):  # a structure's block of a single operation
+                    norm = norm.get_submodule("op")
+                if norm.weight is not None:
+                    norm.get_parameter("weight").data.mul_(_BRANCH)
 
 
 _LEAST_VARIANCE = 0.1

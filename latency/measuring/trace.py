@@ -110,7 +110,7 @@ class _Reader:
             case nn.Conv2d():
                 self.emit(node, self.conv(node, layer))
             case nn.BatchNorm2d():
-                self.emit(node, BatchNorm(layer.num_features))
+                self.emit(node, BatchNorm(layer.num_features, layer.affine))
             case nn.Linear():
                 self.emit(node, Linear(layer.in_features, layer.out_features, layer.bias is not None))
             case nn.ReLU() | nn.ReLU6() | nn.Hardtanh():

@@ -151,21 +151,22 @@ Model: TypeAlias = Learned | Linear
 def model_from_json(stored: dict[str, Any]) -> Model:
     """Read a model from JSON. Raises ValueError, KeyError or TypeError for data that `to_json` cannot have written."""
     if stored["model"] == "learned":
-        widths = {
-            str(kind): Widths(*(tuple(int(c) for c in one) for one in found))
-            for kind, found in stored["widths"].items()
-        }
-        if any(min(one, default=0) < 1 or list(one) != sorted(set(one)) for two in widths.values() for one in two):
-            raise ValueError("measured widths that are not in order")
+        widths = {str(kind): Widths(*map(tuple, found)) for kind, found in stored["widths"].items()}
+        if any(not _rising(one) for two in widths.values() for one in two):
+            raise ValueError("measured widths that are not whole numbers in order")
         return Learned(_known(stored["kinds"]), Perceptron.from_json(stored["perceptron"]), widths)
     if stored["model"] == "linear":
-        rates = tuple(
-            (str(k), int(s), float(each), float(mac), float(byte)) for k, s, each, mac, byte in stored["rates"]
-        )
-        large = tuple((str(k), int(s), int(least), float(more)) for k, s, least, more in stored.get("large", ()))
+        # `profilecheck.py` checks the numbers.
+        rates = tuple((k, s, each, mac, byte) for k, s, each, mac, byte in stored["rates"])
+        large = tuple((k, s, least, more) for k, s, least, more in stored.get("large", ()))
         _known([*(one[0] for one in rates), *(one[0] for one in large)])
         return Linear(rates, large)
     raise ValueError(f"unknown model {stored['model']!r}, expected learned or linear")
+
+
+def _rising(widths: Sequence[Any]) -> bool:
+    """Whether these are numbers of channels in ascending order, at least one."""
+    return all(type(c) is int and c >= 1 for c in widths) and list(widths) == sorted(set(widths)) != []
 
 
 def _known(kinds: Sequence[str]) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+_LARGEST = 1e36
+"""Bound of intermediate values; float32 ends at 3.4e38."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,24 @@ class Perceptron:
             "numbers that are not finite",
         )
         low, high, mean, scale = ends
-        return cls(low, high, mean, scale, layers)
+        _expect(bool((low <= high).all()), "a lowest input above the highest")
+        made = cls(low, high, mean, scale, layers)
+        with np.errstate(over="ignore", invalid="ignore"):
+            _expect(made._reach() < _LARGEST, "weights so large that its values may overflow")
+        return made
+
+    def _reach(self) -> float:
+        """A bound of all values that occur in an evaluation, for any input: |silu(x)| is at most |x|."""
+        reach = np.maximum(np.abs(self.low), np.abs(self.high)).astype(np.float64)
+        most = float(reach.max())
+        for i, (weights, bias) in enumerate(self.layers):
+            wide, shift = weights.astype(np.float64), bias.astype(np.float64)
+            if i == 0:
+                wide = self.scale.astype(np.float64)[:, None] * wide
+                shift = shift - self.mean @ wide
+            reach = np.abs(wide).T @ reach + np.abs(shift)
+            most = max(most, float(reach.max()), float(np.abs(wide).max()))
+        return most
 
 
 def _expect(holds: bool, message: str) -> None:

@@ -6,6 +6,7 @@ microseconds. `profile.py` contains the models; `zennas/budget/meters.py` uses t
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ class Predictor:
         """Return the latency of a network in milliseconds per image.
 
         Does not check that the blocks' channels match. Raises StructureError if a block does not work at its
-        resolution, and ProfileError for kernels that the profile does not know.
+        resolution, and ProfileError for kernels that the profile does not know, or if its numbers lead to no time.
         """
         total, channels, size = 0.0, 0, self.resolution
         for spec in structure.blocks:
@@ -133,7 +134,8 @@ class Predictor:
 
     def _whole(self, kernels_ms: float) -> float:
         profile = self.profile
-        return (profile.scale * kernels_ms + profile.overhead_ms) / self.batch_size
+        ms = (profile.scale * kernels_ms + profile.overhead_ms) / self.batch_size
+        return ms if 0 < ms < math.inf else profile.refuse(ms, "a network")
 
     def _add(self, spec: BlockSpec, size: int) -> tuple[float, int, int]:
         template = template_of(spec)

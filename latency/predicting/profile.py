@@ -6,11 +6,12 @@ The file is JSON with the fields `FORMAT` and `VERSION`, described in docs/laten
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from latency.base import LatencyError
 from latency.kernels import CONV, GROUPED, LINEAR, WEIGHTED, Fusion, Kernel
@@ -27,6 +28,12 @@ RANGED = ("batch", "in_channels", "out_channels", "size", "kernel", "stride")
 """The fields of a kernel whose measured ranges a profile stores."""
 _CONVOLUTIONS = (LINEAR, GROUPED)
 """Kinds that are convolutions as well: a linear layer is a 1×1 convolution on a single position."""
+
+
+INSIDE, PARTLY, OUTSIDE = "inside", "partly estimated", "outside"
+GRADES = (INSIDE, PARTLY, OUTSIDE)
+"""What a prediction is worth: all kernels lie in the measured range; some are of kinds that were not measured; some lie
+outside the range of their kind."""
 
 
 class ProfileError(LatencyError):
@@ -64,12 +71,26 @@ class Profile:
         return {kind: model for model in self.models for kind in model.kinds}
 
     def kernel_ms(self, kernel: Kernel) -> float:
-        """The time of one kernel in ms for its whole batch. Raises ProfileError for a kind that the profile lacks."""
+        """The time of one kernel in ms for its whole batch.
+
+        Raises ProfileError for a kind that the profile lacks, and if its numbers lead to no finite time.
+        """
         model = self._model.get(kernel.kind)
-        if model is not None:
-            return model.ms(kernel, self.hardware)
-        kernel = self.measured_as(kernel)
-        return self.model_of(kernel.kind).ms(kernel, self.hardware)
+        if model is None:
+            kernel = self.measured_as(kernel)
+            model = self.model_of(kernel.kind)
+        try:
+            ms = model.ms(kernel, self.hardware)
+        except OverflowError:
+            ms = math.inf
+        return ms if 0 <= ms < math.inf else self.refuse(ms, f"a kernel of kind {kernel.kind}")
+
+    def refuse(self, ms: float, what: str) -> NoReturn:
+        """Raise ProfileError, as `ms` is no latency."""
+        raise ProfileError(
+            f"profile {self.name} predicts {ms:g} ms for {what}, expected a finite time: the numbers in its file are "
+            "wrong, fit it again"
+        )
 
     def is_affine(self, kind: str) -> bool:
         """Whether the time of kernels of that kind is a constant plus a constant time per channel."""
@@ -92,6 +113,27 @@ class Profile:
                 f"profile {self.name} has no kernels of kind {kind}, only {known}: use another profile, or fit one "
                 "of your own"
             ) from None
+
+    def grade(self, kernels: Iterable[Kernel]) -> str:
+        """Return one of `GRADES` for a network of these kernels. Raises ProfileError."""
+        kernels = list(kernels)
+        if self.beyond(kernels):
+            return OUTSIDE
+        return PARTLY if self.outside(kernels) else INSIDE
+
+    @property
+    def typical_error(self) -> float | None:
+        """The mean error on the first held-out values of the card, in per cent; None if none were measured."""
+        for values in self.about.get("held_out", {}).values():
+            return float(values["mape"])
+        return None
+
+    def beyond(self, kernels: Iterable[Kernel]) -> list[str]:
+        """Describe which of these kernels lie outside the measured range of their kind. Raises ProfileError.
+
+        Unlike `outside`, it leaves out kinds that were not measured at all, which no choice of shapes can avoid.
+        """
+        return self.outside(kernel for kernel in kernels if kernel.kind in self.ranges)
 
     def outside(self, kernels: Iterable[Kernel]) -> list[str]:
         """Describe in a few lines which of these kernels lie outside the measured range. Raises ProfileError."""
@@ -159,7 +201,7 @@ class Profile:
 
 def _read_fields(stored: dict[str, Any]) -> Profile:
     hardware = dict(stored["hardware"])
-    hardware["tiles"] = tuple((int(p), int(c)) for p, c in hardware["tiles"])
+    hardware["tiles"] = tuple((p, c) for p, c in hardware["tiles"])
     return Profile(
         name=stored["name"],
         device=stored["device"],
@@ -169,8 +211,8 @@ def _read_fields(stored: dict[str, Any]) -> Profile:
         hardware=Hardware(**hardware),
         fusion=Fusion(**stored["fusion"]),
         models=tuple(model_from_json(model) for model in stored["models"]),
-        scale=float(stored["scale"]),
-        overhead_ms=float(stored["overhead_ms"]),
+        scale=stored["scale"],
+        overhead_ms=stored["overhead_ms"],
         ranges={kind: {name: fields[name] for name in RANGED} for kind, fields in stored["ranges"].items()},
         about=dict(stored["about"]),
     )
@@ -194,16 +236,47 @@ def load_profile(name: str | Path) -> Profile:
     text = str(name)
     path = FOLDER / f"{text}.json" if text in profile_names() else Path(text)
     if not path.is_file():
-        near = nearest_names(text, profile_names())
+        near = _near(text)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(profile_names())}"
         raise UnknownProfileError(f"no latency profile {text[:80]!r}: no such file, and {hint}")
     return _read(path, path.stat().st_mtime_ns)
 
 
+_ALIASES = {
+    "raspberrypi": "pi",
+    "raspi": "pi",
+    "rpi": "pi",
+    "jetson": "edgegpu",
+    "tx2": "edgegpu",
+    "coral": "edgetpu",
+}
+"""Other names of families of devices."""
+
+
+def _near(text: str) -> list[str]:
+    """The shipped profiles of the same family of devices as `text` names, or else those with similar names."""
+    wanted = _plain(text)
+    family = [name for name in profile_names() if wanted and _plain(name).startswith(wanted)]
+    return family or nearest_names(text, profile_names())
+
+
+def _plain(name: str) -> str:
+    """A name in small letters and digits, with one word for each family of devices."""
+    found = "".join(letter for letter in name.casefold() if letter.isalnum())
+    for alias, family in _ALIASES.items():
+        found = found.replace(alias, family)
+    return found
+
+
 @lru_cache(maxsize=8)
 def _read(path: Path, changed: int) -> Profile:
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except (OSError, ValueError, RecursionError) as error:
         raise ProfileError(f"{path} cannot be read as a latency profile: {error}") from None
     return Profile.from_json(stored, str(path))
+
+
+def _no_number(text: str) -> NoReturn:
+    """Refuse NaN and Infinity, which Python's reader accepts although they are not JSON. Raises ValueError."""
+    raise ValueError(f"it contains {text}, expected finite numbers")

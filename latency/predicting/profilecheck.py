@@ -1,87 +1,90 @@
-"""Checks the values in a profile's file, so that a damaged one is refused and never predicts NaN."""
+"""Checks the values in a profile's file: types, ranges, and that all numbers are finite. No torch.
+
+A damaged profile is refused when it is read. What the ranges cannot exclude, such as a factor that overflows, is
+refused when it is predicted, by `Profile.kernel_ms` and `Predictor`.
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from latency.kernels import KINDS, Fusion
+from latency.predicting.aboutcheck import check_about, expect, number, text, whole
 from latency.predicting.features import Hardware, names
 from latency.predicting.models import Learned, Linear
 
 if TYPE_CHECKING:
     from latency.predicting.profile import Profile
 
+_FASTEST = 1e18
+"""Operations or bytes per ms: a million times as many as the fastest device has."""
+_LONGEST = 1e9
+"""Milliseconds; more than a week."""
+_MOST = 1 << 20
+"""Images, channels, units."""
 _CHOICES = {"zeros": ("constant", "removed", "run"), "repeats": ("again", "once")}
 
 
 def check(profile: Profile) -> None:
     """Check all values. Raises ValueError, which names the first wrong field and its value."""
     for name in ("name", "device", "backend", "precision"):
-        _expect(isinstance(getattr(profile, name), str) and getattr(profile, name), name, getattr(profile, name))
-    _whole("batch", profile.batch)
-    _number("scale", profile.scale)
-    _number("overhead_ms", profile.overhead_ms, zero=True)
+        text(name, getattr(profile, name))
+    whole("batch", profile.batch, most=_MOST)
+    number("scale", profile.scale, least=1e-9, most=1e9)
+    number("overhead_ms", profile.overhead_ms, most=_LONGEST)
     _hardware(profile.hardware)
     _fusion(profile.fusion)
     _ranges(profile.ranges)
+    check_about(profile.about)
     if not profile.models:
         raise ValueError("it has no models")
+    known: set[str] = set()
     for model in profile.models:
+        expect(model.kinds and not known & set(model.kinds), "kinds of a model", model.kinds, "kinds of no other model")
+        known |= set(model.kinds)
         if isinstance(model, Learned):
             wanted, found = len(names(profile.hardware, model.kinds)), len(model.perceptron.low)
-            _expect(wanted == found, f"inputs of a perceptron that needs {wanted}", found)
+            expect(wanted == found, "number of inputs of a perceptron", found, str(wanted))
         else:
             _rates(model)
 
 
 def _hardware(hardware: Hardware) -> None:
-    for name in ("macs_per_ms", "depthwise_macs_per_ms", "bytes_per_ms", "launch_ms"):
-        _number(f"hardware.{name}", getattr(hardware, name))
+    for name in ("macs_per_ms", "depthwise_macs_per_ms", "bytes_per_ms"):
+        number(f"hardware.{name}", getattr(hardware, name), least=1e-3, most=_FASTEST)
+    number("hardware.launch_ms", hardware.launch_ms, least=1e-12, most=_LONGEST)
     for name in ("element_bytes", "channel_multiple", "units"):
-        _whole(f"hardware.{name}", getattr(hardware, name))
+        whole(f"hardware.{name}", getattr(hardware, name), most=_MOST)
     for tile in hardware.tiles:
         for side in tile:
-            _whole("hardware.tiles", side)
+            whole("hardware.tiles", side, most=_MOST)
 
 
 def _fusion(fusion: Fusion) -> None:
     for one in fields(fusion):
         value = getattr(fusion, one.name)
         known = _CHOICES.get(one.name, (True, False))
-        _expect(
-            any(value is choice or (isinstance(value, str) and value == choice) for choice in known), one.name, value
-        )
+        fits = any(value is choice or (isinstance(value, str) and value == choice) for choice in known)
+        expect(fits, f"fusion.{one.name}", value, " or ".join(map(str, known)))
 
 
 def _ranges(ranges: dict[str, dict[str, list[int]]]) -> None:
     for kind, found in ranges.items():
-        _expect(kind in KINDS, "kind of kernel in ranges", kind)
+        expect(kind in KINDS, "kind of kernel in ranges", kind, ", ".join(KINDS))
         for name, ends in found.items():
-            _expect(isinstance(ends, list) and len(ends) == 2, f"range of {name}", ends)
+            expect(isinstance(ends, list) and len(ends) == 2, f"range of {name}", ends, "the smallest and the largest")
             for end in ends:
-                _whole(f"range of {name}", end)
+                whole(f"range of {name}", end)
+            expect(ends[0] <= ends[1], f"range of {name}", ends, "the smallest first")
 
 
 def _rates(model: Linear) -> None:
-    for kind, _, *rates in model.rates:
+    for kind, size, *rates in model.rates:
+        whole(f"kernel size of {kind}", size, least=0, most=_MOST)
         for rate in rates:
-            _number(f"rate of {kind}", rate, zero=True)
-    for kind, _, least, more in model.large:
-        _number(f"bytes of {kind}", least, zero=True)
-        _number(f"rate of large {kind}", more, zero=True)
-
-
-def _number(name: str, value: Any, zero: bool = False) -> None:
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    _expect(good and (value >= 0 if zero else value > 0), name, value)
-
-
-def _whole(name: str, value: Any) -> None:
-    _expect(isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 40, name, value)
-
-
-def _expect(holds: object, name: str, value: Any) -> None:
-    if not holds:
-        raise ValueError(f"{name} is {str(value)[:40]!r}")
+            number(f"rate of {kind}", rate, most=_LONGEST)
+    for kind, size, least, more in model.large:
+        whole(f"kernel size of large {kind}", size, least=0, most=_MOST)
+        whole(f"bytes of large {kind}", least, least=0, most=1 << 62)
+        number(f"rate of large {kind}", more, most=_LONGEST)

@@ -156,7 +156,7 @@ def _time(text: Any, place: str) -> float:
 def predict_kernels(profile: Profile, kernels: Sequence[Kernel]) -> list[float]:
     """Return the milliseconds of each kernel for its whole batch.
 
-    Raises ProfileError for a kind that the profile does not know.
+    Raises ProfileError for a kind that the profile does not know, and if its numbers lead to no finite time.
     """
     measured = [profile.measured_as(kernel) for kernel in kernels]
     rows: dict[Model, list[int]] = {}
@@ -164,9 +164,12 @@ def predict_kernels(profile: Profile, kernels: Sequence[Kernel]) -> list[float]:
         rows.setdefault(profile.model_of(kernel.kind), []).append(i)
     found = [math.nan] * len(kernels)
     for model, chosen in rows.items():
-        times = model.many([measured[i] for i in chosen], profile.hardware)
+        try:
+            times = model.many([measured[i] for i in chosen], profile.hardware)
+        except OverflowError:
+            times = [math.inf] * len(chosen)
         for i, ms in zip(chosen, times, strict=True):
-            found[i] = ms
+            found[i] = ms if 0 <= ms < math.inf else profile.refuse(ms, f"kernel {i + 1}, of kind {measured[i].kind}")
     return found
 
 

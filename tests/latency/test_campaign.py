@@ -52,7 +52,7 @@ def test_the_sample_covers_every_kind_of_kernel() -> None:
 
 
 def breakdown(whole_ms: float, layers: list[LayerTime]) -> Breakdown:
-    stats = LatencyStats("n", MeasureSettings(), (whole_ms,) * 9, True, 0.0)
+    stats = LatencyStats("n", MeasureSettings(), (whole_ms,) * 9, True, 0.0, resolution=32)
     return Breakdown(stats, (), sum(layer.ms for layer in layers), tuple(layers))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from torch import nn
 
 import latency
 from latency.base import LatencyError, LatencyStats, LayerTime, MeasureSettings, Subject, UnavailableError
@@ -29,7 +30,7 @@ from latency.measuring.measure import (
     needed_memory,
     reference,
 )
-from latency.measuring.subject import of_structure
+from latency.measuring.subject import of_module, of_structure
 from PlainNet import lower, parse
 from PlainNet.registry import UnknownNameError
 from tests.conftest import SMALL
@@ -116,15 +117,26 @@ def test_samples_and_conditions_are_kept(use: Use) -> None:
     record = json.loads(json.dumps(stats.to_json()))
     assert record["latency_ms"] == stats.latency_ms
     assert record["batch_size"] == 4
+    assert record["resolution"] == stats.resolution == SUBJECT.graph.input.size
     assert len(record["samples_batch_ms"]) == len(stats.samples)
 
 
 def test_statistics_are_those_of_the_samples() -> None:
-    stats = LatencyStats("n", MeasureSettings(batch_size=2), [4.0, 1.0, 2.0, 3.0, 5.0, 6.0], True, 0.0)
+    stats = LatencyStats("n", MeasureSettings(batch_size=2), [4.0, 1.0, 2.0, 3.0, 5.0, 6.0], True, 0.0, resolution=32)
     assert stats.median == 3.5
     assert stats.mean == 3.5
     assert stats.latency_ms == 1.75
     assert stats.interval == (1.0, 6.0)
+
+
+def test_a_latency_is_printed_in_one_line_without_its_samples() -> None:
+    how = MeasureSettings("onnxruntime", "int8", batch_size=2, options=("x",))
+    stats = LatencyStats("n", how, [4.0, 1.0, 2.0, 3.0, 5.0, 6.0] * 200, False, 0.0, {"load": 1}, resolution=32)
+    for text in (str(stats), f"{stats}", repr(stats)):
+        assert "\n" not in text
+        assert len(text) < 400
+    assert str(stats).startswith("n at 32 pixels: 1.75 ms per image (95 % interval 1.5 to 2, p90 3, 1,200 samples, not")
+    assert str(stats).endswith("; onnxruntime int8, 1 thread, batch 2, x)")
 
 
 @pytest.mark.parametrize(
@@ -145,6 +157,44 @@ def test_another_function_gets_no_time(
     ):
         measure(SUBJECT, FAKE)
     assert "small" not in backend.log  # never run
+
+
+class NoisyBackend(FakeBackend):
+    """INT8 with `wild` as the error of a network's own weights, and `calm` as that of calmer ones."""
+
+    precisions = ("fp32", "int8")
+    tolerance = {"fp32": 0.01, "int8": 0.6}  # noqa: RUF012
+
+    def __init__(self, wild: float, calm: float) -> None:
+        super().__init__(lambda logits: logits)
+        self.wild, self.calm = wild, calm
+
+    @contextmanager
+    def prepare(self, subject: Subject, settings: MeasureSettings, batch: NDArray[np.float32]) -> Iterator[FakeSession]:
+        off = self.calm if subject.calmer is None else self.wild
+        yield FakeSession(reference(subject, batch) * (1 + off), self.log, subject.name)
+
+
+def test_noise_of_quantisation_is_told_from_another_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = of_module("net", nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Flatten(), nn.Linear(256, 5)), (3, 8, 8))
+    int8 = replace(QUICK, backend="fake", precision="int8")
+    cases = ((0.3, 9.0, True), (4.0, 0.2, True), (4.0, 0.7, False), (4.0, math.nan, False), (math.inf, 0.0, False))
+    for wild, calm, accepted in cases:
+        monkeypatch.setattr(measuring, "BACKENDS", {"fake": NoisyBackend(wild, calm)})
+        if accepted:
+            stats = measure(subject, int8)
+            assert stats.difference == pytest.approx(wild, rel=1e-5)
+            told = stats.conditions.get("difference_with_calm_weights")
+            assert told == (None if wild < 0.6 else pytest.approx(calm, rel=1e-5))
+        else:
+            with pytest.raises(LatencyError, match="does not compute the same function as net"):
+                measure(subject, int8)
+    monkeypatch.setattr(measuring, "BACKENDS", {"fake": NoisyBackend(0.0, 4.0)})
+    with pytest.raises(LatencyError, match="does not compute the same function"):  # its own weights are calm
+        measure(SUBJECT, int8)
+    monkeypatch.setattr(measuring, "BACKENDS", {"fake": NoisyBackend(0.2, 0.0)})
+    with pytest.raises(LatencyError, match="does not compute the same function as net"):  # float has no such noise
+        measure(subject, replace(int8, precision="fp32"))
 
 
 def test_a_small_difference_is_recorded(use: Use) -> None:

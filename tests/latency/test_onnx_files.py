@@ -12,7 +12,17 @@ import torchvision
 from torch import Tensor, nn
 
 from latency.base import LatencyError, Subject, UnavailableError
-from latency.measuring.onnx_files import INPUT, OPSET, OUTPUT, export, nodes_of, tensor_name, value_of, why_not
+from latency.measuring.onnx_files import (
+    INPUT,
+    OPSET,
+    OUTPUT,
+    export,
+    nodes_of,
+    round_up_by_padding,
+    tensor_name,
+    value_of,
+    why_not,
+)
 from latency.measuring.subject import of_module, of_structure
 from PlainNet import lower, parse
 from PlainNet.ops import BatchNorm, Conv, Linear, RowColumnConv
@@ -193,3 +203,32 @@ def test_names_tell_values() -> None:
     assert value_of("v12_nchwc") == 12
     assert value_of(f"{INPUT}_QuantizeLinear") == 0
     assert value_of("val_3") is None
+
+
+@pytest.mark.parametrize(("size", "kernel", "stride"), [(15, 2, 2), (16, 2, 2), (15, 3, 3), (16, 3, 2), (17, 5, 3)])
+def test_average_pooling_that_rounds_up_is_written_as_excluded_padding(size: int, kernel: int, stride: int) -> None:
+    """Runtimes disagree on ceil_mode, above all in INT8, but not on excluded padding."""
+    runtime = pytest.importorskip("onnxruntime", reason="needs pip install 'zennas[onnx]'")
+    torch.manual_seed(0)
+    pool = nn.AvgPool2d(kernel, stride, (kernel - 1) // 2, ceil_mode=True, count_include_pad=False)
+    body = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), pool, nn.Flatten())
+    features = body(torch.zeros(1, 3, size, size)).shape[1]
+    subject = of_module("pooled", nn.Sequential(*body, nn.Linear(features, 4)), (3, size, size))
+    images = torch.randn(2, 3, size, size)
+    expected = subject.build()(images)
+    for batch in (2, None):
+        model = export(subject, batch)
+        (node,) = (node for node in model.graph.node if node.op_type == "AveragePool")
+        given = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+        assert "ceil_mode" not in given
+        assert given["pads"][2] >= given["pads"][0]
+        onnx.checker.check_model(model, full_check=True)
+        session = runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        found = session.run(None, {INPUT: images.numpy()})[0]
+        torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_average_pooling_of_an_unknown_size_is_refused() -> None:
+    node = onnx.helper.make_node("AveragePool", ["a"], ["b"], name="p", kernel_shape=[2, 2], ceil_mode=1)
+    with pytest.raises(LatencyError, match="p: an average pooling that rounds up an unknown size"):
+        round_up_by_padding(onnx.helper.make_graph([node], "g", [], []))

@@ -14,7 +14,14 @@ import pytest
 from latency.kernels import Fusion, Kernel
 from latency.predicting.models import Linear, model_from_json
 from latency.predicting.predictor import Predictor
-from latency.predicting.profile import FOLDER, Profile, ProfileError, load_profile, profile_names
+from latency.predicting.profile import (
+    FOLDER,
+    Profile,
+    ProfileError,
+    UnknownProfileError,
+    load_profile,
+    profile_names,
+)
 from latency.predicting.table import predict_kernels
 from PlainNet import Structure, parse
 from SearchSpace import load_space
@@ -164,3 +171,22 @@ def test_large_inputs_may_cost_more_a_mac() -> None:
     assert predict_kernels(profile, [small, large]) == [profile.kernel_ms(small), profile.kernel_ms(large)]
     assert model_from_json(json.loads(json.dumps(model.to_json()))) == model
     assert "large" not in Linear(model.rates).to_json()
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("rpi5", "pi5-litert or pi5-onnxruntime"),
+        ("Raspberry-Pi-5", "pi5-litert or pi5-onnxruntime"),
+        ("rpi4", "raspi4"),
+        ("raspberrypi4", "raspi4"),
+        ("jetson", "edgegpu"),
+        ("coral", "edgetpu"),
+        ("edge-tpu", "edgetpu"),
+        ("V100-TensorRT", "v100-tensorrt-fp16 or v100-tensorrt-fp32 or v100-tensorrt-int8"),
+        ("v100-pytroch-fp16", "v100-pytorch-fp16"),
+    ],
+)
+def test_suggestions_know_families_and_aliases(asked: str, meant: str) -> None:
+    with pytest.raises(UnknownProfileError, match=rf"did you mean {meant}"):
+        load_profile(asked)

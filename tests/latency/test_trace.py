@@ -11,7 +11,9 @@ from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
 
 from latency.base import LatencyError
+from latency.measuring.subject import of_module
 from latency.measuring.trace import read_graph
+from latency.measuring.weights import weight_count
 from PlainNet import build, lower, parse
 from PlainNet.blocktype import Options
 from PlainNet.cost import op_cost
@@ -132,3 +134,39 @@ def test_the_module_is_left_as_it_was() -> None:
     read_graph("small", network, 3, 32)
     assert network.training
     assert next(network.parameters()).device.type == "cpu"
+
+
+class Shared(nn.Module):
+    """A convolution that is used three times, under two names, and batch-norms with and without weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.conv = nn.Conv2d(8, 8, 3, padding=1, bias=False)
+        self.same = self.conv
+        self.plain = nn.BatchNorm2d(8, affine=False)
+        self.norm = nn.BatchNorm2d(8)
+        self.classifier = nn.Linear(8 * 64, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.plain(self.conv(self.stem(x)))
+        x = self.norm(self.same(self.norm(self.conv(x))))
+        found: Tensor = self.classifier(torch.flatten(x, 1))
+        return found
+
+
+def test_weights_of_layers_that_are_used_several_times_count_once() -> None:
+    network = Shared()
+    graph = read_graph("shared", network, 3, 8)
+    assert sum(isinstance(node.op, Conv) for node in graph.nodes) == 4
+    assert weight_count(graph) == sum(weights.numel() for weights in network.parameters())
+    subject = of_module("shared", network, (3, 8, 8))
+    for make in (subject.build, subject.calmer):
+        assert make is not None
+        assert make()(torch.zeros(2, 3, 8, 8)).isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "efficientnet_b0", "densenet121"])
+def test_weights_of_models_are_counted_exactly(name: str) -> None:
+    network = torchvision.models.get_model(name, weights=None)
+    assert weight_count(read_graph(name, network, 3, 64)) == sum(weights.numel() for weights in network.parameters())

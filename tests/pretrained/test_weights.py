@@ -21,6 +21,7 @@ from pretrained import catalogue, download
 from pretrained.entry import ZooError
 from tests.conftest import SMALL
 
+PUBLISHER = "https://idstcv.oss-cn-zhangjiakou.aliyuncs.com/ZenNet/pretrained_models"
 FACTS = {
     "structure": SMALL,
     "num_classes": 10,
@@ -277,3 +278,14 @@ def test_a_broken_catalogue_names_model_and_key(folder: Path) -> None:
     put_model(folder, {"file": "w.pth", "sha256": "12"})
     with pytest.raises(ZooError, match="sha256 of its weights is '12'"):
         ZenNet.list_models()
+
+
+def test_all_published_addresses_have_one_form() -> None:
+    data = json.loads((Path(catalogue.__file__).parent / "zoo.json").read_text(encoding="utf-8"))
+    found = {name: model["weights"] for name, model in data["models"].items() if "url" in model["weights"]}
+    assert len(found) == 15
+    for name, weights in found.items():
+        assert weights["url"] == f"{PUBLISHER}/{weights['path']}", name
+        folder, _, file = weights["path"].partition("/")
+        assert folder in (name, f"iccv2021_{name}")
+        assert file == ("student_" if "imagenet" in name else "") + "best-params_rank0.pth"

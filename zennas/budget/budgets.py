@@ -69,8 +69,10 @@ class Budget:
     """Upper limits of a network's cost; None for no limit.
 
     params: parameters. flops: multiply–accumulates per image. layers: Zen-NAS's depth. latency: one limit for each
-    device. any_depth: whether depth is not limited, even if only latency is. Raises BudgetError if a limit is out of
-    range, a device has several limits, or `any_depth` contradicts `layers`.
+    device. any_depth: whether depth is not limited, even if only latency is. within_profile: whether predicted
+    latencies must be of networks in the profiles' measured ranges.
+
+    Raises BudgetError if a limit is out of range, a device has several limits, or `any_depth` contradicts `layers`.
     """
 
     params: int | None = setting(
@@ -95,6 +97,12 @@ class Budget:
     latency: tuple[LatencyLimit, ...] = ()
     any_depth: bool = setting(
         False, "Lift the limit of layers that a search has if only its latency is limited.", panel=BUDGET
+    )
+    within_profile: bool = setting(
+        False,
+        "Only search networks whose kernels lie in the measured ranges of the latency profiles.",
+        flag="--within-profile",
+        panel=BUDGET,
     )
 
     def __post_init__(self) -> None:
@@ -134,7 +142,8 @@ class Budget:
     def to_json(self) -> dict[str, Any]:
         """Return the limits that are set, for JSON."""
         latency = {"latency": [asdict(limit) for limit in self.latency]} if self.latency else {}
-        return {**self.limits(), **latency, **({"any_depth": True} if self.any_depth else {})}
+        flags = {name: True for name in ("any_depth", "within_profile") if getattr(self, name)}
+        return {**self.limits(), **latency, **flags}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Budget:
@@ -145,4 +154,5 @@ class Budget:
 
     def __str__(self) -> str:
         limits = [f"{name} ≤ {format_count(limit)}" for name, limit in self.limits().items()]
-        return ", ".join([*limits, *map(str, self.latency)]) or "no budget"
+        within = ["within the measured range"] if self.within_profile else []
+        return ", ".join([*limits, *map(str, self.latency), *within]) or "no budget"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from PlainNet import Options, Structure
 from zennas.budget.budgets import PREDICTOR, Budget, LatencyLimit
 from zennas.budget.sources import backend_source, settled_limit
+from zennas.common.errors import WrongSettingError
 from zennas.named.settings import NetworkSettings
 from zennas.runs.candidate import Latency
 
@@ -48,6 +49,9 @@ class Device(Protocol):
     def outside(self, structure: Structure) -> list[str]:
         """Describe what is extrapolated for the network, one line each."""
 
+    def beyond(self, structure: Structure) -> list[str]:
+        """Describe which kernels lie outside the profile's measured ranges; nothing if latencies are measured."""
+
 
 class Predicted:
     """Predicts latencies from a profile, in microseconds."""
@@ -73,6 +77,9 @@ class Predicted:
 
     def outside(self, structure: Structure) -> list[str]:
         return self._predict.profile.outside(self._predict.kernels(self._predict.lowered(structure)))
+
+    def beyond(self, structure: Structure) -> list[str]:
+        return self._predict.profile.beyond(self._predict.kernels(self._predict.lowered(structure)))
 
 
 class Measured:
@@ -102,6 +109,9 @@ class Measured:
     def outside(self, structure: Structure) -> list[str]:
         return []
 
+    def beyond(self, structure: Structure) -> list[str]:
+        return []
+
 
 def devices(budget: Budget, settings: NetworkSettings) -> list[Device]:
     """Return a meter for each latency limit, those that predict first. Raises ProfileError."""
@@ -110,7 +120,15 @@ def devices(budget: Budget, settings: NetworkSettings) -> list[Device]:
 
 
 def completed_latency(budget: Budget) -> Budget:
-    """Return the budget with all latency limits completed. Raises the errors of `settled_limit`."""
+    """Return the budget with all latency limits completed.
+
+    Raises the errors of `settled_limit`, and WrongSettingError for `within_profile` without a predicted latency.
+    """
+    if budget.within_profile and not any(limit.predicted for limit in budget.latency):
+        raise WrongSettingError(
+            "within_profile needs a latency that a profile predicts: add --budget-latency-ms MS --latency-backend "
+            f"{PREDICTOR}PROFILE, or leave out --within-profile"
+        )
     return replace(budget, latency=tuple(map(settled_limit, budget.latency))) if budget.latency else budget
 
 

@@ -29,6 +29,12 @@ def analyze(
     from zennas.named.structures import resolve
     from zennas.report.analysis import analysis_table, analyze_network
 
+    if network.endswith(".onnx"):
+        raise typer.BadParameter(
+            f"{network} is an ONNX file, which has no structure to analyse; a file that zennas export wrote has it in "
+            f"{network}.json: give that structure, or the run that was exported",
+            param_hint="NETWORK",
+        )
     target = resolve(network)
     analysis = analyze_network(
         target.structure,

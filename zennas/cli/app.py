@@ -58,7 +58,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Design convolutional networks within a budget, without training any candidate.",
     epilog="Every command has its own --help. Exit codes: 1 error, 2 wrong usage, 3 nothing fits the budget, "
-    "4 run in use, 130 interrupted, 143 ended by SIGTERM.",
+    "4 run in use, 5 an exported file loses too much accuracy, 130 interrupted, 143 ended by SIGTERM.",
 )
 app.command(cls=listing(search_space=SPACES.names))(search.search)
 app.command()(analyze.analyze)

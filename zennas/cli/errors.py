@@ -1,8 +1,8 @@
 """How errors reach the user: one line on standard error, and an exit code that scripts can use.
 
 Exit codes: 0 success; 1 error; 2 wrong usage, including unknown names; 3 no structure fits the budget; 4 the run is in
-use by another process; 130 interrupted; 143 ended by SIGTERM. `--debug`, anywhere on the command line, shows the
-traceback; `--quiet` and `--log-file FILE` are described in `console.py`.
+use by another process; 5 an exported file loses too much accuracy; 130 interrupted; 143 ended by SIGTERM. `--debug`,
+anywhere on the command line, shows the traceback; `--quiet` and `--log-file FILE` are described in `console.py`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from zennas.budget.budgets import BudgetError
 from zennas.cli import console
 from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.common.text import printable
+from zennas.exporting.errors import AccuracyLossError
 
 OF_TORCH = ("torch", "torchvision", "sklearn", "fvcore")
 """The packages of the extra `torch`: a search with a closed-form score and a predicted latency runs without them."""
@@ -48,6 +49,7 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (UnavailableError, 2),
     (BudgetError, 3),
     (FolderInUseError, 4),
+    (AccuracyLossError, 5),
     (TerminationError, 143),
     (InterruptionError, 130),
 )

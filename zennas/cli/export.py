@@ -41,7 +41,8 @@ def export(
     target: Annotated[
         Optional[str],
         typer.Option(
-            help="For onnx-int8: x86 (unsigned activations, for CPUs) or tensorrt (everything symmetric and signed).",
+            help="For onnx-int8: x86 (unsigned activations, for CPUs, also for ARM boards) or tensorrt (everything "
+            "symmetric and signed, for NVIDIA GPUs, also for Jetson boards).",
             metavar="NAME",
             show_default="x86",
         ),

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from latency.base import Subject
 from PlainNet.registry import Registry
 from zennas.accuracy.comparison import FileAnswers, Limit
-from zennas.common.errors import WrongSettingError, ZennasError
+from zennas.common.errors import WrongSettingError
+from zennas.exporting.errors import AccuracyLossError, ExportError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,20 +25,32 @@ if TYPE_CHECKING:
 
     from zennas.named.models import TrainedModel
 
+__all__ = [
+    "FORMATS",
+    "AccuracyLossError",
+    "ExportError",
+    "ExportJob",
+    "Format",
+    "Option",
+    "Options",
+    "Plan",
+    "completed",
+]
+
 Options = Mapping[str, "str | int"]
 """Values of all options of a format, by name."""
 
 
-class ExportError(ZennasError, RuntimeError):
-    """A file cannot be made, or does not compute what the network does."""
-
-
 @dataclass(frozen=True)
 class Option:
-    """An option of a format. default: its value if none is given; allowed: the values that it accepts."""
+    """An option of a format.
+
+    default: its value if none is given. allowed: the values that it accepts. note: which one to take, for messages.
+    """
 
     default: str | int
     allowed: Sequence[str | int]
+    note: str = ""
 
     @property
     def text(self) -> str:
@@ -142,7 +155,8 @@ def completed(form: Format, given: Mapping[str, str | int | None]) -> dict[str, 
             only = f"{' and '.join(fitting)} {'has' if len(fitting) == 1 else 'have'} it"
             raise WrongSettingError(f"{form.name} has no option {flag}, only {only}: leave out --{flag}")
         if value not in form.options[name].allowed:
-            raise WrongSettingError(f"{flag} is {value!r}, but {form.name} takes {form.options[name].text}")
+            note = f" ({form.options[name].note})" if form.options[name].note else ""
+            raise WrongSettingError(f"{flag} is {value!r}, but {form.name} takes {form.options[name].text}{note}")
     return {name: _given(given.get(name), option.default) for name, option in form.options.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from zennas.common.errors import WrongSettingError
 from zennas.common.files import check_writable
 from zennas.common.progress import WorkProgress, unwatched
 from zennas.data import ImageSet
-from zennas.exporting.base import FORMATS, ExportError, ExportJob, Format, Plan, completed
+from zennas.exporting.base import FORMATS, AccuracyLossError, ExportError, ExportJob, Format, Plan, completed
 from zennas.exporting.settings import CALIBRATION_IMAGES, ExportSettings
 from zennas.exporting.sidecar import described
 from zennas.exporting.writing import check_free, sidecar_of, write_both
@@ -64,9 +65,10 @@ def export(
     overwrite: replace an existing file.
     progress: called with the steps done, their total, and a note.
 
-    Raises ExportError if the file cannot be made or does not compute what the network does, UnavailableError if a
-    library is missing, WrongSettingError if an option is invalid, LatencyError if the network cannot be converted, and
-    the errors of `trained_model` and `open_set`. If an error is raised, nothing is written.
+    Raises ExportError if the file cannot be made or does not compute what the network does, AccuracyLossError if it
+    loses more accuracy than is allowed, UnavailableError if a library is missing, WrongSettingError if an option is
+    invalid, LatencyError if the network cannot be converted, and the errors of `trained_model` and `open_set`. If an
+    error is raised, nothing is written.
     """
     form, skip_corrupt = FORMATS.get(settings.format), settings.skip_corrupt
     chosen = completed(form, settings.options)
@@ -96,9 +98,22 @@ def export(
     accuracy = None
     if shown.test is not None:
         accuracy = accuracies(model, answers, shown.test, size, skip_corrupt, progress)
+        _check_loss(accuracy, check, settings.allow_loss)
     sidecar = described(form, job, content, check, accuracy, calibration)
     write_both(path, content, json.dumps(sidecar, indent=2, allow_nan=False) + "\n")
     return Exported(path, sidecar, check, accuracy, form.usage(path))
+
+
+def _check_loss(accuracy: Accuracies, check: Check, allowed: float) -> None:
+    """Raises AccuracyLossError if the file loses more than `allowed` percentage points of top-1."""
+    before, after = accuracy.pytorch.top1, accuracy.file.top1
+    if before - after > allowed:
+        raise AccuracyLossError(
+            f"the file loses {before - after:.2f} points of top-1: {after:.2f} % instead of PyTorch's {before:.2f} % "
+            f"on {accuracy.images} images of {accuracy.dataset}, and its logits differ by {check.rms:.2g} of their "
+            f"size; at most {allowed:g} points are allowed, so nothing was written: use another format or more "
+            f"calibration images, or accept the loss with --allow-loss {math.ceil(before - after)}"
+        )
 
 
 def _calibration_count(form: Format, plan: Plan, given: int | None) -> int:

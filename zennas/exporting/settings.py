@@ -11,6 +11,8 @@ from zennas.common.settings import Setting, check, setting
 from zennas.common.shared_settings import data_folder_setting, skip_corrupt_setting
 
 CALIBRATION_IMAGES = 256
+ALLOWED_LOSS = 3.0
+"""Percentage points of top-1."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,13 @@ class ExportSettings:
         least=1,
         most=100_000,
         shown=f"{CALIBRATION_IMAGES}, or all if there are fewer",
+    )
+    allow_loss: float = setting(
+        ALLOWED_LOSS,
+        "Largest loss of top-1, in percentage points, with which a file is written. INT8 may cost more than that.",
+        least=0,
+        most=100,
+        metavar="POINTS",
     )
     skip_corrupt: bool = skip_corrupt_setting()
     options: Mapping[str, str | int | None] = field(

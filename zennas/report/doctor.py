@@ -32,6 +32,8 @@ def examine() -> list[Finding]:
         ("torchvision", _torchvision),
         ("devices", _devices),
         ("working folder", _folder),
+        ("latency back ends", _backends),
+        ("export formats", _formats),
         ("a network, counted, built and scored", _network),
     ]
     return [_finding(what, check) for what, check in checks]
@@ -87,6 +89,35 @@ def _devices() -> tuple[bool, str]:
 def _folder() -> tuple[bool, str]:
     with tempfile.TemporaryFile(dir="."):
         return True, "can be written to"
+
+
+def _backends() -> tuple[bool, str]:
+    from latency.base import BACKENDS
+
+    usable, missing = [], []
+    for backend in BACKENDS:
+        devices = {
+            device: [precision for precision in backend.precisions if backend.available(precision, device) is None]
+            for device in ("cpu", "cuda")
+        }
+        found = [f"{'/'.join(precisions)} on {device}" for device, precisions in devices.items() if precisions]
+        if found:
+            usable.append(f"{backend.name} ({', '.join(found)})")
+        else:
+            missing.append(f"{backend.name} ({backend.available(backend.precisions[0], 'cpu')})")
+    return bool(usable), _listed(usable, missing)
+
+
+def _formats() -> tuple[bool, str]:
+    from zennas.exporting.base import FORMATS, completed
+
+    reasons = {form.name: form.available(form.plan(completed(form, {}))) for form in FORMATS}
+    usable = [name for name, reason in reasons.items() if reason is None]
+    return bool(usable), _listed(usable, [f"{name} ({reason})" for name, reason in reasons.items() if reason])
+
+
+def _listed(usable: list[str], missing: list[str]) -> str:
+    return ", ".join(usable) + (f"; not here: {', '.join(missing)}" if missing else "")
 
 
 def _network() -> tuple[bool, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from latency.predicting.predictor import Predictor
-from latency.predicting.profile import Profile
+from latency.predicting.profile import OUTSIDE, Profile
 from latency.predicting.table import COLUMNS, LATENCY, predict_kernels, read_table
 from PlainNet import Options, Structure, parse
 from PlainNet.files import write_out
@@ -37,7 +37,8 @@ class Prediction:
     """A network's latency in ms per image.
 
     blocks: the part of each block, and of `OVERHEAD`, which belongs to no block. notes: what lies outside the profile's
-    measured range.
+    measured range. grade: what the prediction is worth, one of `latency.predicting.profile.GRADES`. typical_error: of
+    the profile on held-out values, in per cent; None if the network lies outside, or if the profile states none.
     """
 
     network: Network
@@ -46,6 +47,8 @@ class Prediction:
     latency_ms: float
     blocks: tuple[tuple[str, float], ...]
     notes: tuple[str, ...]
+    grade: str
+    typical_error: float | None
 
     def to_json(self, by_block: bool = False) -> dict[str, Any]:
         """Return the prediction for JSON, with times in ms per image."""
@@ -56,6 +59,8 @@ class Prediction:
             "num_classes": self.network.num_classes,
             "batch_size": self.batch_size,
             LATENCY: self.latency_ms,
+            "grade": self.grade,
+            "typical_error_percent": self.typical_error,
             "notes": list(self.notes),
         }
         if by_block:
@@ -79,13 +84,17 @@ def predict(network: Network, profile: Profile, batch_size: int | None = None) -
     blocks = [(network.block_name(block), ms) for block, ms in predictor.blocks_ms(graph).items()]
     if profile.overhead_ms:
         blocks.append((OVERHEAD, profile.overhead_ms / predictor.batch_size))
+    kernels = predictor.kernels(graph)
+    grade = profile.grade(kernels)
     return Prediction(
         network,
         profile.name,
         predictor.batch_size,
         predictor.graph_ms(graph),
         tuple(blocks),
-        tuple(profile.outside(predictor.kernels(graph))),
+        tuple(profile.outside(kernels)),
+        grade,
+        None if grade == OUTSIDE else profile.typical_error,
     )
 
 

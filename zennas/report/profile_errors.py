@@ -28,9 +28,13 @@ _FLOPS = (2e7, 2e9)
 
 @dataclass(frozen=True)
 class Row:
-    """A network's latency in ms per image, measured and predicted. settled: whether the measurement is stable."""
+    """A network's latency in ms per image, measured and predicted.
+
+    resolution: side of the input in pixels. settled: whether the measurement is stable.
+    """
 
     network: str
+    resolution: int
     measured_ms: float
     predicted_ms: float
     settled: bool
@@ -44,6 +48,7 @@ class Row:
         """Return the row for JSON, with times in ms per image."""
         return {
             "network": self.network,
+            "resolution": self.resolution,
             "measured_ms": self.measured_ms,
             "predicted_ms": self.predicted_ms,
             "error_percent": 100 * self.error,
@@ -135,7 +140,7 @@ def _row(one: Network, profile: Profile, settings: MeasureSettings) -> Row:
     """Measure and predict one network. Raises LatencyError."""
     predicted = predict(one, profile, settings.batch_size).latency_ms  # first, because it is fast and may be refused
     stats = measure(one.subject(), settings)
-    return Row(one.name, stats.latency_ms, predicted, stats.settled)
+    return Row(one.name, one.resolution, stats.latency_ms, predicted, stats.settled)
 
 
 def drift(profile: Profile, settings: MeasureSettings) -> float | None:

@@ -153,6 +153,9 @@ class Admission:
             if not latency.ms <= limit.ms:  # so that NaN never fits
                 self.rejected[f"latency {limit.label}"] += 1
                 return None
+            if self._budget.within_profile and meter.beyond(structure):
+                self.rejected[f"outside profile {limit.label}"] += 1
+                return None
             found[limit.source] = latency
         self._without_latency = 0
         return found

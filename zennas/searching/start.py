@@ -59,7 +59,11 @@ class _Limits:
     def excess(self, structure: Structure, cost: Cost) -> float:
         """The largest ratio to a limit; at most 1 if all limits are met."""
         latencies = (device(structure).ms / device.limit.ms for device in self.devices)
-        return max(self.budget.excess(cost), max(latencies, default=0.0))
+        excess = max(self.budget.excess(cost), max(latencies, default=0.0))
+        if self.budget.within_profile:  # each line that the mutations remove is a step towards the range
+            beyond = sum(len(device.beyond(structure)) for device in self.devices)
+            excess = max(excess, 1.0) + beyond if beyond else excess
+        return excess
 
     @property
     def names(self) -> str:

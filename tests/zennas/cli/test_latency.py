@@ -11,17 +11,19 @@ from pathlib import Path
 import pytest
 
 import latency
-from latency.base import LatencyError, LatencyStats, MeasureSettings, Subject, UnavailableError
+from latency.base import BACKENDS, LatencyError, LatencyStats, MeasureSettings, Subject, UnavailableError
 from latency.predicting.profile import load_profile
 from PlainNet import parse
-from SearchSpace import load_space
+from SearchSpace import load_space, nasbench201
 from SearchSpace.base import CellSpace
 from tests.conftest import SMALL
 from tests.zennas.conftest import Run
 from zennas.accuracy.tables.base import TableError
-from zennas.cli.latency.measure import _conditions
+from zennas.cli.latency.measure import _conditions, relative
+from zennas.exporting.base import FORMATS
 from zennas.named.networks import network
 from zennas.named.structures import TargetError
+from zennas.report import doctor
 from zennas.report.predictions import predict, read_architectures
 
 V100 = "v100-pytorch-fp16"
@@ -183,6 +185,29 @@ def test_a_measurement_says_how_and_how_sure(run: Run, tmp_path: Path) -> None:
     assert float(row["latency_ms"]) == pytest.approx(found["latency_ms"])
 
 
+def test_relative_latencies_only_compare_networks_with_the_same_resolution(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def at(resolution: int, ms: float) -> LatencyStats:
+        return LatencyStats(f"n{ms:g}", MeasureSettings(), (ms,) * 9, True, 0.0, resolution=resolution)
+
+    mixed = [at(32, 2.0), at(64, 8.0), at(32, 3.0), at(96, 1.0), at(64, 4.0)]
+    assert relative(mixed) == [1.0, 1.0, 1.5, None, 0.5]
+    assert relative(mixed[:1]) == [1.0]
+    monkeypatch.setattr("latency.measuring.measure.compare", lambda *of: mixed)
+    code, out, _ = run("latency", "measure", *[SMALL] * 5, "--out", "m.csv")
+    assert code == 0
+    cells = [line.split() for line in out.splitlines() if line.startswith("n")][1:]
+    assert [row[1] for row in cells] == ["32", "64", "32", "96", "64"]
+    assert [row[-2] for row in cells] == ["1.00", "1.00", "1.50", "–", "0.50"]
+    assert "here are 3 resolutions" in out
+    rows = list(csv.DictReader((tmp_path / "m.csv").read_text().splitlines()))
+    assert [row["resolution"] for row in rows] == ["32", "64", "32", "96", "64"]
+    monkeypatch.setattr("latency.measuring.measure.compare", lambda *of: [at(32, 2.0), at(32, 3.0)])
+    assert "resolutions" not in run("latency", "measure", SMALL, OTHER)[1]
+    assert [one["resolution"] for one in json.loads(run("latency", "measure", SMALL, OTHER, "--json")[1])] == [32, 32]
+
+
 def test_an_interrupted_measurement_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*arguments: object) -> None:
         raise KeyboardInterrupt
@@ -202,7 +227,7 @@ class PickyStopwatch:
     def __call__(self, subject: Subject, how: MeasureSettings) -> LatencyStats:
         if subject.name in self.refuses:
             raise self.refuses[subject.name]
-        return LatencyStats(subject.name, how, (1.0,) * 9, True, 0.0)
+        return LatencyStats(subject.name, how, (1.0,) * 9, True, 0.0, resolution=subject.graph.input.size)
 
 
 OTHER = "SuperConvK3BNRELU(3,8,1,1)"
@@ -246,7 +271,7 @@ def test_an_evaluation_that_is_left_with_nothing_is_an_error(run: Run, monkeypat
 
 def test_conditions_are_those_of_all_networks() -> None:
     found = {"load": {"before": 0.5, "after": 0.71}, "processor": "abacus"}
-    stats = [LatencyStats("n", MeasureSettings(), (1.0,) * 6, True, off, found) for off in (1e-6, 3e-4)]
+    stats = [LatencyStats("n", MeasureSettings(), (1.0,) * 6, True, off, found, resolution=32) for off in (1e-6, 3e-4)]
     assert "; load 0.5 before, 0.7 after; logits within 3.0e-04 of" in _conditions(stats)
 
 
@@ -267,3 +292,53 @@ def test_networks_by_name() -> None:
     assert sum(node.op.__class__.__name__ == "Conv" for node in one.graph.nodes) == 20
     with pytest.raises(TargetError, match="torchvision has no model"):
         network("torchvision:nothing")
+
+
+WIDE = "SuperResK3K3(3,4096,2,64,1)"
+
+
+def test_a_prediction_states_its_error_or_that_it_is_outside(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("latency", "predict", SMALL, WIDE, "--resolution", "64")
+    assert code == 0
+    rows = [line for line in out.splitlines() if line.startswith(("SuperConv", "SuperRes"))]
+    error = load_profile(V100).typical_error
+    assert error is not None
+    assert f"±{error:.0f} %  partly estimated" in " ".join(rows)
+    assert rows[-1].split()[-2:] == ["unknown", "outside"]
+    assert f"extrapolated: {WIDE}: conv with out channels 4096" in out
+    found = json.loads(run("latency", "predict", SMALL, WIDE, "--resolution", "64", "--json")[1])
+    assert [one["grade"] for one in found] == ["partly estimated", "outside"]
+    assert [one["typical_error_percent"] for one in found] == [error, None]
+    run("latency", "predict", SMALL, WIDE, "--resolution", "64", "--out", "p.csv")
+    written = list(csv.DictReader((tmp_path / "p.csv").read_text().splitlines()))
+    assert [row["grade"] for row in written] == ["partly estimated", "outside"]
+
+
+def test_networks_like_those_that_were_measured_are_inside() -> None:
+    text = str(nasbench201.network(nasbench201.Cell201((3, 4, 0, 1, 2, 3))))
+    assert predict(network(text, num_classes=100), load_profile("pixel3")).grade == "inside"
+    assert predict(network(text, resolution=64, num_classes=100), load_profile("pixel3")).grade == "outside"
+
+
+def test_errors_of_profiles_say_of_what(run: Run) -> None:
+    out = run("latency", "profiles")[1]
+    for name in ("pi5-onnxruntime", V100):
+        what, values = next(iter(load_profile(name).about["held_out"].items()))
+        (line,) = (line for line in out.splitlines() if line.startswith(name))
+        assert f" of {values['count']:,})" in line
+        assert what in line
+
+
+def test_the_doctor_lists_back_ends_and_formats() -> None:
+    for check, names in ((doctor._backends, BACKENDS.names()), (doctor._formats, FORMATS.names())):
+        fine, found = check()
+        assert fine
+        assert all(name in found for name in names)
+        assert "\n" not in found
+
+
+def test_an_onnx_file_is_told_from_a_structure(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"\x08\x0a")
+    code, out, err = run("analyze", "net.onnx")
+    assert (code, out) == (2, "")
+    assert "is an ONNX file" in " ".join(err.replace("│", "").split())

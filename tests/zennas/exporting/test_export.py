@@ -17,12 +17,12 @@ from PIL import Image
 import zennas
 from latency.base import UnavailableError
 from tests.zennas.conftest import Run
-from zennas.accuracy.comparison import checked
+from zennas.accuracy.comparison import Accuracies, checked
 from zennas.accuracy.images import batches, needed, spread
-from zennas.accuracy.protocol import Evaluator
+from zennas.accuracy.protocol import Accuracy, Evaluator
 from zennas.common.errors import WrongSettingError
 from zennas.data import DataError
-from zennas.exporting.base import ExportError
+from zennas.exporting.base import AccuracyLossError, ExportError
 from zennas.exporting.formats import onnx_int8, tensor_rt
 from zennas.exporting.runner import _path
 from zennas.named.models import trained_model
@@ -205,7 +205,11 @@ MISUSE: dict[str, tuple[list[str], str, int]] = {
     "no data set": (["RUN", "--dataset", "nowhere"], "there is no data set 'nowhere'", 1),
     "nothing to calibrate with": (["LOST", "--format", "onnx-int8"], "name a data set with --dataset", 1),
     "target": (["RUN", "--target", "x86"], "onnx has no option target, only onnx-int8 has it: leave out --target", 2),
-    "unknown target": (["RUN", "--format", "onnx-int8", "--target", "arm"], "takes x86 or tensorrt", 2),
+    "unknown target": (
+        ["RUN", "--format", "onnx-int8", "--target", "arm"],
+        "x86 is for all CPUs, ARM boards included",
+        2,
+    ),
     "folder of digits": (
         ["RUN", "--data", "EMPTY"],
         "digits takes no such folder, only cifar10, cifar100, imagenet do",
@@ -267,3 +271,27 @@ def test_python_refuses_what_the_command_line_does(trained: Path) -> None:
         zennas.export(trained, "onnx", target="x86")
     with pytest.raises(WrongSettingError, match="from 1 to"):
         zennas.export(trained, "onnx-int8", calibration_images=0)
+
+
+def test_a_file_that_loses_too_much_accuracy_is_not_written(
+    run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(*of: object) -> Accuracies:
+        return Accuracies(
+            "digits", 360, Accuracy(78.3, 99.0, 360, 1.0, 360.0), Accuracy(71.8, 98.0, 360, 1.0, 360.0), 80.0
+        )
+
+    monkeypatch.setattr("zennas.exporting.runner.accuracies", measured)
+    command = ["export", str(model), "--format", "onnx", "--dataset", "digits", "--out", "f.onnx"]
+    code, out, err = run(*command)
+    assert (code, out) == (5, "")
+    assert "loses 6.50 points of top-1: 71.80 % instead of PyTorch's 78.30 % on 360 images of digits" in err
+    assert "at most 3 points are allowed" in err
+    assert "--allow-loss 7" in err
+    assert not list(tmp_path.glob("*.onnx*"))
+    with pytest.raises(AccuracyLossError):
+        zennas.export(model, "onnx", dataset="digits", allow_loss=6.4)
+    code, out, err = run(*command, "--allow-loss", "7")
+    assert code == 0, err
+    assert "-6.50 points" in out
+    assert (tmp_path / "f.onnx").is_file()

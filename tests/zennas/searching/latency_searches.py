@@ -75,4 +75,12 @@ class Stopwatch:
             raise LatencyError("out of order")
         macs = sum(node.shape.elements for node in subject.graph.nodes)
         ms = self.factor * macs / 1e6 * how.batch_size
-        return LatencyStats(subject.name, how, [ms * (1 + i / 1000) for i in range(9)], True, 0.0, {"device": "test"})
+        return LatencyStats(
+            subject.name,
+            how,
+            [ms * (1 + i / 1000) for i in range(9)],
+            True,
+            0.0,
+            {"device": "test"},
+            resolution=subject.graph.input.size,
+        )

@@ -80,13 +80,6 @@ def print_notes(notes: Sequence[str]) -> None:
         tell(line)
 
 
-def protocol(chosen: MeasureSettings) -> str:
-    """Describe in one line how latencies were measured."""
-    where = f"{chosen.threads} thread{'s' if chosen.threads > 1 else ''}" if chosen.device == "cpu" else chosen.device
-    extra = f", {', '.join(chosen.options)}" if chosen.options else ""
-    return f"{chosen.backend} {chosen.precision}, {where}, batch {chosen.batch_size}{extra}"
-
-
 def write_rows(path: Path | None, rows: Sequence[dict[str, Any]]) -> None:
     """Write the rows if a file was requested, and say so on standard error."""
     if path is None:

@@ -56,12 +56,16 @@ def evaluate(
     if as_json:
         print_json({"profile": chosen.name, **found.to_json()})
         return
-    numbers = ("measured ms", "predicted ms", "error")
+    numbers = ("pixels", "measured ms", "predicted ms", "error")
     shown = table("network", *numbers, right=numbers)
     for row in found.rows:
         mark = "" if row.settled else " (measurement not stable)"
         shown.add_row(
-            row.network + mark, f"{row.measured_ms:.4g}", f"{row.predicted_ms:.4g}", f"{100 * row.error:+.1f} %"
+            row.network + mark,
+            str(row.resolution),
+            f"{row.measured_ms:.4g}",
+            f"{row.predicted_ms:.4g}",
+            f"{100 * row.error:+.1f} %",
         )
     print_wide(shown)
     for line in found.refused_text():
@@ -69,4 +73,4 @@ def evaluate(
     OUT.print(str(found.errors))
     for line in profile_errors.drift_text(profile_errors.drift(chosen, settings), found.rows):
         OUT.print(line)
-    OUT.print(common.protocol(settings))
+    OUT.print(str(settings))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,6 +69,13 @@ def measure(
         _print_blocks(of, part)
     OUT.print(_conditions(stats))
     for each in stats:
+        calm = each.conditions.get("difference_with_calm_weights")
+        if calm is not None:
+            OUT.print(
+                f"{each.network}: INT8 noise is large with these weights: logits differ by {each.difference:.2g} of "
+                f"their size, with calmer weights by {calm:.2g}; the time is valid, the accuracy would not be",
+                markup=False,
+            )
         if not each.settled:
             OUT.print(f"{each.network}: not stable yet; allow more time with --seconds, or stop other programs")
 
@@ -86,6 +94,7 @@ def _flat(stats: LatencyStats) -> dict[str, object]:
     low, high = stats.interval or (None, None)
     return {
         "network": stats.network,
+        "resolution": stats.resolution,
         "backend": stats.settings.backend,
         "precision": stats.settings.precision,
         "device": stats.settings.device,
@@ -112,21 +121,43 @@ def _interval(stats: LatencyStats) -> str:
 def _print(stats: list[LatencyStats]) -> None:
     from zennas.cli.render import print_wide, table
 
-    numbers = ("ms/image", "95 % interval", "p90", "p99", "images/s", "relative", "samples")
+    numbers = ("pixels", "ms/image", "95 % interval", "p90", "p99", "images/s", "relative", "samples")
     rows = table("network", *numbers, right=numbers)
-    for each in stats:
+    for each, share in zip(stats, relative(stats), strict=True):
         batch = each.settings.batch_size
         rows.add_row(
             each.network,
+            str(each.resolution),
             f"{each.latency_ms:.4g}",
             _interval(each),
             f"{each.p90 / batch:.4g}",
             f"{each.p99 / batch:.4g}",
             f"{1000 / each.latency_ms:.4g}",
-            f"{each.latency_ms / stats[0].latency_ms:.2f}",
+            "–" if share is None else f"{share:.2f}",
             str(len(each.samples)),
         )
     print_wide(rows)
+    sizes = {each.resolution for each in stats}
+    if len(sizes) > 1:
+        print(
+            f"relative: to the first network with the same resolution; here are {len(sizes)} resolutions, "
+            "--resolution measures all at one"
+        )
+
+
+def relative(stats: Sequence[LatencyStats]) -> list[float | None]:
+    """The latency of each network as a multiple of that of the first network with the same resolution.
+
+    None for a network that is the only one with its resolution, as there is nothing to compare it with.
+    """
+    first: dict[int, float] = {}
+    count = Counter(each.resolution for each in stats)
+    for each in stats:
+        first.setdefault(each.resolution, each.latency_ms)
+    return [
+        None if len(stats) > 1 and count[each.resolution] == 1 else each.latency_ms / first[each.resolution]
+        for each in stats
+    ]
 
 
 def _print_blocks(of: Network, part: Breakdown) -> None:
@@ -155,7 +186,7 @@ def _conditions(stats: Sequence[LatencyStats]) -> str:
     loads = ", ".join(f"{load[when]:.1f} {when}" for when in ("before", "after") if load.get(when) is not None)
     off = max(each.difference for each in stats)
     return (
-        f"{common.protocol(stats[0].settings)}; medians; {found.get('processor')}; {versions}"
+        f"{stats[0].settings}; medians; {found.get('processor')}; {versions}"
         + (f"; load {loads}" if loads else "")
         + f"; logits within {off:.1e} of PyTorch's"
     )

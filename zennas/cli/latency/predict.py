@@ -69,7 +69,7 @@ def predict(
         elif out is None:
             _print(found, chosen.device, chosen.precision, by_block)
         if out is not None:
-            common.print_notes([note for one in found for note in one.notes])
+            common.print_notes(_notes(found))
         return
     if ops is not None:
         made = prediction.predict_operations(ops, chosen)
@@ -126,9 +126,9 @@ def profiles(as_json: opt.Json = False) -> None:
         return
     numbers = ("batch", "MAPE", "within ±10 %")
     rows = table(
-        *("profile", "device", "back end", "precision", *numbers, "held-out values"),
+        *("profile", "device", "back end", "precision", *numbers, "of these held-out values"),
         right=numbers,
-        folded=("device", "held-out values"),
+        folded=("device", "of these held-out values"),
     )
     for each in found:
         of = (each.name, each.device, each.backend, each.precision, str(each.batch))
@@ -136,17 +136,25 @@ def profiles(as_json: opt.Json = False) -> None:
         if values is None:
             rows.add_row(*of, "–", "–", "none")
             continue
-        rows.add_row(*of, f"{values['mape']:.1f} %", f"{values['within10']:.1f} %", f"{values['count']:,} ({what})")
+        inside = round(values["count"] * values["within10"] / 100)
+        share = f"{values['within10']:.1f} % ({inside:,} of {values['count']:,})"
+        rows.add_row(*of, f"{values['mape']:.1f} %", share, what)
     print_wide(rows)
+    print(
+        "errors are of values like these; zennas latency predict says which networks lie outside of what was measured"
+    )
 
 
 def _print(found: list[Prediction], device: str, precision: str, by_block: bool) -> None:
     from zennas.cli.render import print_wide, table
     from zennas.report.predictions import OVERHEAD
 
-    rows = table("network", "ms/image", "images/s", right=("ms/image", "images/s"))
+    numbers = ("pixels", "ms/image", "images/s", "error")
+    rows = table("network", *numbers, "measured range", right=numbers)
     for one in found:
-        rows.add_row(one.network.name, f"{one.latency_ms:.4g}", f"{1000 / one.latency_ms:.4g}")
+        error = "unknown" if one.typical_error is None else f"±{one.typical_error:.0f} %"
+        speed = f"{one.latency_ms:.4g}", f"{1000 / one.latency_ms:.4g}"
+        rows.add_row(one.network.name, str(one.network.resolution), *speed, error, one.grade)
     print_wide(rows)
     for one in found if by_block else ():
         parts = table("block", "ms/image", "share", right=("ms/image", "share"))
@@ -156,5 +164,16 @@ def _print(found: list[Prediction], device: str, precision: str, by_block: bool)
         print_wide(parts)
     first = found[0]
     OUT.print(f"predicted by {first.profile} for {device} in {precision}, batch {first.batch_size}")
-    for note in dict.fromkeys(note for one in found for note in one.notes):
-        OUT.print(f"extrapolated: {note}")
+    for line in _notes(found):
+        OUT.print(f"extrapolated: {line}")
+
+
+def _notes(found: list[Prediction]) -> list[str]:
+    """Each note once, with the networks that it is about, if there are several networks."""
+    about: dict[str, list[str]] = {}
+    for one in found:
+        for note in one.notes:
+            about.setdefault(note, []).append(one.network.name)
+    if len(found) == 1:
+        return list(about)
+    return [f"{', '.join(dict.fromkeys(names))}: {note}" for note, names in about.items()]

@@ -27,6 +27,7 @@ ROUGH = Limit("rms", 0.8)
 
 Logits of zeros have an error of 1, those of another network about 1.4.
 """
+TARGETS = "x86 is for all CPUs, ARM boards included; tensorrt is for NVIDIA GPUs, Jetson boards included"
 FORMS = {
     "x86": {"activations": "uint8", "weights": "int8, per channel", "form": "Q/DQ"},
     "tensorrt": {"activations": "int8, symmetric", "weights": "int8, per channel, symmetric", "form": "Q/DQ"},
@@ -36,7 +37,7 @@ FORMS = {
 class OnnxInt8:
     name = "onnx-int8"
     summary = "ONNX in INT8 (Q/DQ), calibrated with images"
-    options: Mapping[str, Option] = {"target": Option("x86", tuple(FORMS))}
+    options: Mapping[str, Option] = {"target": Option("x86", tuple(FORMS), TARGETS)}
     packages: tuple[str, ...] = ("torch", "onnx", "onnxscript", "onnxruntime")
 
     def plan(self, options: Options) -> Plan:
