@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from latency.measuring.conditions import cores
 from zennas.accuracy.settings import EvaluationSettings
-from zennas.accuracy.suited import check_folder, doubt_about_classes, usual_dataset
+from zennas.accuracy.suited import check_folder, suited, usual_dataset
 from zennas.common.errors import ZennasError
 from zennas.data import DataError, ImageSet, known_dataset, open_set
 
@@ -71,6 +71,8 @@ def evaluate_model(
 
     progress: called now and then with the images done, their total, and top-1 so far in percent.
 
+    Classes are matched by name, see `suited`.
+
     Raises DataError if images are missing, corrupt or of other classes, WrongSettingError if a setting does not fit,
     DeviceError if the device does not exist, EvaluationError if logits are not finite or memory runs out.
     """
@@ -84,8 +86,7 @@ def evaluate_model(
     data_folder = settings.data_folder
     if settings.dataset is None and data_folder is None and model.facts.get("data_folder"):
         data_folder = Path(model.facts["data_folder"])  # the folder used in its training
-    images = _images(model, settings.dataset, data_folder)
-    note = doubt_about_classes(model, images)
+    images, note = suited(model, _images(model, settings.dataset, data_folder))
     shown = _shown(model, settings.resolution)
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(settings.precision, torch.float32)
     network = model.network.to(device, dtype).to(memory_format=memory_format(device))

@@ -16,6 +16,7 @@ from zennas.accuracy.protocol import Evaluator
 from zennas.common.config import SETTINGS_FILE, config_text
 from zennas.data import DataError, ImageSet, lasting_dataset, normalisation_of, open_set
 from zennas.data.base import Shown
+from zennas.data.classes import are_numbers, by_name, listed
 from zennas.data.preparation import memory_format
 from zennas.named.card import CHECKPOINT_FILE, WEIGHTS_FILE
 from zennas.training.distributed import Group, processes, ranks, synchronise_norms
@@ -71,9 +72,10 @@ def _train(
         if job.recipe.precision == "fp16" and group.device.type == "cpu":
             raise TrainingError("precision is fp16, which needs CUDA: use bf16 or fp32 on the CPU")
         train, test = (open_set(job.dataset, split, job.data_folder) for split in ("train", "test"))
-        _check_alike(train, test)
+        test = _alike(train, test)
         shown = Shown(normalisation_of(train), job.resolution, job.crop or job.resolution)
         objective = OBJECTIVES.get(job.objective_name)(_network(job, len(train.classes)), job, shown)
+        _check_taught(objective, train)
         kept = completed(job, lasting_dataset(job.dataset))
         identity = {**settings_of(kept), "images": fingerprint(train), "teacher's weights": objective.fingerprint}
         state = _state(job, objective, group)
@@ -128,12 +130,29 @@ def _to_resume(folder: Path, options: RunOptions) -> Path | None:
     return None
 
 
-def _check_alike(train: ImageSet, test: ImageSet) -> None:
+def _alike(train: ImageSet, test: ImageSet) -> ImageSet:
+    """The test images, labelled as the training images are; they may lack classes.
+
+    Raises DataError if they have classes without training images, or there is only one class.
+    """
     if len(train.classes) < 2:
         raise DataError(f"{train.name} has one class, {train.classes[0]!r}, expected two or more")
-    if train.classes != test.classes:
-        odd = sorted(set(train.classes) ^ set(test.classes)) or list(train.classes)
-        raise DataError(f"{train.name} and {test.name} have different classes: {', '.join(odd[:3])}")
+    found = by_name(test, train.classes, train.name)
+    if found.unknown:
+        raise DataError(f"{train.name} and {test.name} have different classes: {listed(found.unknown)} only in tests")
+    return found.images
+
+
+def _check_taught(objective: Objective, train: ImageSet) -> None:
+    """Raises TrainingError if a teacher's classes have names, and are not those of the images in the same order."""
+    taught = objective.taught_classes
+    if taught is None or taught == train.classes or are_numbers(taught) or are_numbers(train.classes):
+        return
+    number = next(i for i, pair in enumerate(zip(taught, train.classes, strict=True)) if pair[0] != pair[1])
+    raise TrainingError(
+        f"the teacher's classes are not those of {train.name}: class {number} is {taught[number]} instead of "
+        f"{train.classes[number]}; choose another teacher, or learn from features alone with --logit-weight 0"
+    )
 
 
 def _network(job: TrainingJob, num_classes: int) -> MasterNet:
