@@ -74,7 +74,7 @@ def _is_here(name: str | None) -> bool:
 
 def opened(name: str, split: Split, folder: Path | None, model: TrainedModel) -> ImageSet:
     """Open one part of a data set. Raises DataError if it is missing, or has classes that the model does not know."""
-    whole = open_set(name, split, folder)
+    whole = open_set(name, split, folder, model.shown.decoding)
     images, doubt = suited(model, whole)
     if len(images) < len(whole):
         raise DataError(f"{doubt}: name the data set of the model with --dataset")

@@ -86,7 +86,7 @@ def print_evaluation(result: EvaluationResult) -> None:
         ("shown", shown),
         ("computed", f"in {result.precision} on {result.device}, {result.batch_size} images at a time"),
         ("top-1", f"{result.top1:.2f} %"),
-        ("top-5", f"{result.top5:.2f} %"),
+        *([("top-5", f"{result.top5:.2f} %")] if result.classes > 5 else []),
         ("speed", f"{result.images_per_second:,.0f} images/s, {result.seconds:.1f} s"),
     ):
         rows.add_row(name, Text(text))

@@ -9,6 +9,7 @@ from typing import Any
 from PlainNet import parse
 from zennas.common.errors import ZennasError
 from zennas.data.base import Normalisation
+from zennas.data.recorded import recorded
 
 WEIGHTS_FILE = "weights.pt"
 CARD_FILE = "train.json"
@@ -27,6 +28,7 @@ def read_card(folder: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
         parse(found["structure"])
         Normalisation.from_json(found["normalisation"])
+        recorded(found)
         _ = int(found["num_classes"]), int(found["resolution"]), bool(found["use_se"])
     except KeyError as error:
         raise CardError(f"{path} has no {error.args[0]}: it was written by another version; train again") from None

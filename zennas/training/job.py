@@ -54,6 +54,13 @@ class TrainingJob:
     )
     use_se: bool = setting(False, "Squeeze and excitation (SE) in the super-blocks.", shown="the network's own")
     data_folder: Path | None = data_folder_setting(_IMAGES)
+    white: float | None = setting(
+        None,
+        "Value that is white in grey images of more than 8 bits, such as 4095 or 65535.",
+        above=0,
+        shown="such images are refused",
+        panel=_IMAGES,
+    )
     weights: Path | None = setting(
         None, "Start from the weights in this file.", existing=True, panel="Learning", shown="drawn by --init"
     )
@@ -117,7 +124,8 @@ def settings_of(job: TrainingJob) -> dict[str, Any]:
         "recipe": to_json(job.recipe),
         "distillation": None if job.distillation is None else to_json(job.distillation),
     }
-    return settings if job.objective is None else {**settings, "objective": job.objective}
+    optional = {name: getattr(job, name) for name in ("objective", "white")}  # missing in cards of earlier versions
+    return {**settings, **{name: value for name, value in optional.items() if value is not None}}
 
 
 def completed(job: TrainingJob, dataset: str) -> TrainingJob:

@@ -18,6 +18,7 @@ from PlainNet.files import write_bytes, write_text
 from zennas.common.environment import environment
 from zennas.common.settings_text import to_json
 from zennas.data import ImageSet
+from zennas.data.recorded import KEY, record_of
 from zennas.named.card import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
 from zennas.training.job import TrainingJob, settings_of
 from zennas.training.recipe import TrainingError
@@ -38,6 +39,7 @@ class TrainResult:
 
     folder: where it is stored. top1, top5: accuracy on the test images after the last epoch, in percent. seconds: time
     of training. history: one entry per epoch. skipped: number of times that each corrupt image was skipped.
+    num_classes: number of classes. notes: what a user should know about the images.
     """
 
     folder: Path
@@ -46,6 +48,8 @@ class TrainResult:
     seconds: float
     history: tuple[Epoch, ...]
     skipped: dict[str, int]
+    num_classes: int
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -55,6 +59,7 @@ class TrainResult:
             "seconds": round(self.seconds, 3),
             "epochs": [asdict(epoch) for epoch in self.history],
             "skipped": self.skipped,
+            "notes": list(self.notes),
         }
 
 
@@ -68,6 +73,7 @@ def finished(folder: Path, job: TrainingJob) -> TrainResult:
     wanted = settings_of(job)
     if "objective" in card:  # missing in cards of earlier versions
         wanted["objective"] = job.objective_name
+    wanted["white"] = job.white
     found = {name: card.get(name) for name in wanted}
     if found != wanted:
         raise TrainingError(
@@ -78,13 +84,29 @@ def finished(folder: Path, job: TrainingJob) -> TrainResult:
         history = tuple(Epoch(int(row.pop("epoch")), *map(float, row.values())) for row in rows)
     except (OSError, ValueError, TypeError) as error:
         raise TrainingError(f"{folder / HISTORY_FILE} cannot be read: {' '.join(str(error).split())}") from None
-    return TrainResult(folder, card["top1"], card["top5"], card["seconds"], history, card["skipped"])
+    return TrainResult(
+        folder,
+        card["top1"],
+        card["top5"],
+        card["seconds"],
+        history,
+        card["skipped"],
+        int(card["num_classes"]),
+        tuple(map(str, card.get("notes", ()))),
+    )
 
 
-def result_of(folder: Path, state: State) -> TrainResult:
+def result_of(folder: Path, state: State, num_classes: int, notes: tuple[str, ...] = ()) -> TrainResult:
     last = state.history[-1]
     return TrainResult(
-        folder, last.test_top1, last.test_top5, round(state.seconds, 1), tuple(state.history), dict(state.skipped)
+        folder,
+        last.test_top1,
+        last.test_top5,
+        round(state.seconds, 1),
+        tuple(state.history),
+        dict(state.skipped),
+        num_classes,
+        notes,
     )
 
 
@@ -98,7 +120,13 @@ def write_outcome(result: TrainResult, state: State, card: dict[str, Any]) -> No
 
 
 def card_of(
-    job: TrainingJob, train: ImageSet, test: ImageSet, shown: Shown, state: State, group: Group
+    job: TrainingJob,
+    train: ImageSet,
+    test: ImageSet,
+    shown: Shown,
+    state: State,
+    group: Group,
+    notes: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     last = state.history[-1]
     return {
@@ -110,6 +138,8 @@ def card_of(
         "bn_eps": job.recipe.bn_eps,
         "classes": list(train.classes),
         "normalisation": shown.normalisation.to_json(),
+        KEY: record_of(shown),
+        "white": job.white,
         "dataset": job.dataset,
         "data_folder": None if job.data_folder is None else str(job.data_folder),
         "train_images": len(train),
@@ -124,6 +154,7 @@ def card_of(
         "threads": torch.get_num_threads(),
         "seconds": round(state.seconds, 1),
         "skipped": state.skipped,
+        "notes": list(notes),
         "environment": environment(),
     }
 

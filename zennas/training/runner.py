@@ -15,7 +15,7 @@ from PlainNet.masternet import MasterNet, build
 from zennas.accuracy.protocol import Evaluator
 from zennas.common.config import SETTINGS_FILE, config_text
 from zennas.data import DataError, ImageSet, lasting_dataset, normalisation_of, open_set
-from zennas.data.base import Shown
+from zennas.data.base import Decoding, Shown
 from zennas.data.classes import are_numbers, by_name, listed
 from zennas.data.preparation import memory_format
 from zennas.named.card import CHECKPOINT_FILE, WEIGHTS_FILE
@@ -71,9 +71,10 @@ def _train(
     with processes(options.device) as group:
         if job.recipe.precision == "fp16" and group.device.type == "cpu":
             raise TrainingError("precision is fp16, which needs CUDA: use bf16 or fp32 on the CPU")
-        train, test = (open_set(job.dataset, split, job.data_folder) for split in ("train", "test"))
+        decoding = Decoding(job.white)
+        train, test = (open_set(job.dataset, split, job.data_folder, decoding) for split in ("train", "test"))
         test = _alike(train, test)
-        shown = Shown(normalisation_of(train), job.resolution, job.crop or job.resolution)
+        shown = Shown(normalisation_of(train), job.resolution, job.crop or job.resolution, train.view, decoding)
         objective = OBJECTIVES.get(job.objective_name)(_network(job, len(train.classes)), job, shown)
         _check_taught(objective, train)
         kept = completed(job, lasting_dataset(job.dataset))
@@ -105,9 +106,9 @@ def _train(
                 raise
             what = " ".join(str(error).split())[:200]
             raise TrainingError(f"torch.compile failed on the network: {what}; leave out --compile") from error
-        result = result_of(folder, state)
+        result = result_of(folder, state, len(train.classes), (*train.notes, *test.notes))
         if group.leads:
-            write_outcome(result, state, card_of(kept, train, test, shown, state, group))
+            write_outcome(result, state, card_of(kept, train, test, shown, state, group, result.notes))
         group.wait()
     return result
 

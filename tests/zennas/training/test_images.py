@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import zennas
 from tests.conftest import SMALL
+from tests.zennas.data.conftest import archive
 from tests.zennas.training.distilling import TEACHER
-from zennas.data import DataError
+from zennas.cli.render import print_training
+from zennas.data import DataError, open_set
+from zennas.named.models import trained_model
 from zennas.training.outcome import TrainResult
 from zennas.training.recipe import Distillation, TrainingError
 
@@ -57,3 +63,93 @@ def test_a_teacher_s_classes_are_in_the_same_order(tmp_path: Path) -> None:
     ):
         trained(images, tmp_path / "student", **teaching)
     assert not (tmp_path / "student").exists()
+
+
+def digits_as(kind: str, place: Path) -> Path:
+    """The digits as PNG files in folders or in two archives."""
+    for split, part in (("train", "train"), ("test", "val")):
+        digits = open_set("digits", split)  # type: ignore[arg-type]
+        files = []
+        for i in range(len(digits)):
+            content = io.BytesIO()
+            Image.fromarray(digits.read(i).permute(1, 2, 0).numpy()).save(content, format="PNG")
+            files.append(content.getvalue())
+        place.mkdir(exist_ok=True)
+        if kind == "archives":
+            archive(place / f"{part}.npz", files, labels=digits.labels, classes=np.array(digits.classes))
+            continue
+        for i, one in enumerate(files):
+            folder = place / part / digits.classes[digits.labels[i]]
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{i:04}.png").write_bytes(one)
+    return place
+
+
+def test_the_container_of_images_does_not_matter(tmp_path: Path) -> None:
+    """The same small images are learnt equally well, and a network gives the same answers in any container."""
+    places = {kind: str(digits_as(kind, tmp_path / kind)) for kind in ("folders", "archives")}
+    places["built in"] = "digits"
+    settings = {"epochs": 4, "batch_size": 64, "resolution": 8}
+    for kind, place in places.items():
+        result = trained(Path(place), tmp_path / "runs" / kind, **settings)
+        assert result.top1 > 60, kind
+        card = json.loads((result.folder / "train.json").read_text())
+        assert card["preparation"] == {"view": "whole", "white": None, "upright": True}
+        accuracies = {zennas.evaluate(result.folder, dataset=other, device="cpu").top1 for other in places.values()}
+        assert accuracies == {result.top1}
+    # In the same order, they even lead to the same weights.
+    weights = [torch.load(tmp_path / "runs" / kind / "weights.pt")["state_dict"] for kind in ("archives", "built in")]
+    assert all(torch.equal(one, other) for one, other in zip(*(each.values() for each in weights), strict=True))
+
+
+def test_an_old_card_is_evaluated_as_it_was_trained(tmp_path: Path) -> None:
+    """Folders contained photographs then, whatever their size."""
+    images = small_pictures(tmp_path / "images", side=12)
+    folder = trained(images, tmp_path / "run").folder
+    card = json.loads((folder / "train.json").read_text())
+    for key in ("preparation", "white", "notes"):
+        del card[key]
+    (folder / "train.json").write_text(json.dumps(card))
+    model = trained_model(str(folder))
+    assert (model.shown.view, model.shown.decoding.upright) == ("centre", False)
+    found = zennas.evaluate(folder, device="cpu")
+    assert (found.crop, found.resolution) == (16, 16)
+    exported = zennas.export(folder, out=tmp_path / "old.onnx")
+    assert [step["step"] for step in exported.sidecar["input"]["preparation"]][:3] == [
+        "decode",
+        "resize",
+        "center_crop",
+    ]
+
+
+def test_grey_of_12_bits_is_learnt_or_refused(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for part in ("train", "val"):
+        for number, name in enumerate("ab"):
+            folder = tmp_path / "scans" / part / name
+            folder.mkdir(parents=True)
+            for i in range(16):
+                values = rng.integers(0, 400, (8, 8)) + 3000 * number
+                Image.fromarray(values.astype(np.uint16)).save(folder / f"{i}.png")
+    with pytest.raises(DataError, match=r"a/0\.png cannot be .*grey values from \d+ to \d+: .*--white 1023"):
+        trained(tmp_path / "scans", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    result = trained(tmp_path / "scans", tmp_path / "run", white=4095, epochs=15)
+    assert result.top1 == 100
+    assert zennas.evaluate(result.folder, device="cpu").top1 == 100  # the card says what is white
+    assert json.loads((result.folder / "train.json").read_text())["preparation"]["white"] == 4095
+    with pytest.raises(DataError, match="expected 0 to 255"):
+        zennas.evaluate(result.folder, device="cpu", white=255)
+
+
+def test_files_that_are_not_read_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images = small_pictures(tmp_path / "images")
+    (images / "train" / "a" / "extra.heic").write_bytes(b"?")
+    result = trained(images, tmp_path / "run")
+    note = f"{images}/train: 24 of 25 files used; not read: 1 .heic"
+    assert result.notes == (note,)
+    assert result.to_json()["notes"] == [note]
+    print_training(result)
+    printed = capsys.readouterr().out
+    assert note in printed.replace("\n", "")
+    assert "top-5" not in printed  # of three classes
