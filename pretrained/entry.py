@@ -45,6 +45,7 @@ class Entry:
     params: number of parameters, counted. flops: multiply–accumulates of convolution and linear layers, counted.
     bn_eps: the epsilon of batch-norms, or None for Zen-NAS's.
     dataset: the data set of the training. classes: the names of the classes.
+    val_fraction: the share of its images that was held out.
     top1, top5: accuracies in per cent, measured by this project.
     published: published figures: params, flops, top1 (per cent), and v100_ms, t4_ms, pixel2_ms (ms per image).
     note: an explanation if published figures differ from the counts. card: a file with a text about the model.
@@ -67,6 +68,7 @@ class Entry:
     top1: float | None = None
     top5: float | None = None
     published: Mapping[str, float] = field(default_factory=dict)
+    val_fraction: float | None = None
     preparation: Mapping[str, Any] | None = None
     note: str | None = None
     card: Path | None = None

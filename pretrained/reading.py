@@ -140,6 +140,7 @@ _KEYS: dict[str, tuple[Callable[[Any], bool], str, bool]] = {
     "crop_image_size": (*_COUNT, False),
     "bn_eps": (lambda value: type(value) in (int, float) and 0 < value <= 1, "a number above 0 and at most 1", False),
     "dataset": (*_TEXT, False),
+    "val_fraction": (lambda value: type(value) is float and 0 < value < 1, "a number between 0 and 1", False),
     "classes": (_are_names, "a list of names", False),
     "params": (*_COUNT, False),
     "flops": (*_COUNT, False),

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from latency.measuring.conditions import cores
 from zennas.accuracy.settings import EvaluationSettings
-from zennas.accuracy.suited import check_folder, suited, usual_dataset
+from zennas.accuracy.suited import check_folder, held_out_fraction, suited, usual_dataset
 from zennas.common.errors import ZennasError
 from zennas.data import DataError, ImageSet, known_dataset, open_set
+from zennas.data.splitting import HELD_OUT
 
 if TYPE_CHECKING:
     import torch
@@ -113,7 +114,8 @@ def evaluate_model(
         resolution=shown.resolution,
         crop=shown.crop if (shown.view or images.view) == "centre" else None,
         classes=model.num_classes,
-        note="; ".join((*filter(None, (note, _other_kind(shown, images))), *whole.notes)) or None,
+        note="; ".join((*filter(None, (note, _other_kind(shown, images), _changed(model, whole))), *whole.notes))
+        or None,
         **vars(found),
     )
 
@@ -122,7 +124,7 @@ def _images(model: TrainedModel, dataset: str | None, data_folder: Path | None, 
     name = dataset or usual_dataset(model)
     check_folder(name, data_folder)
     try:
-        return open_set(name, "test", data_folder, decoding)
+        return open_set(name, "test", data_folder, decoding, held_out_fraction(model, name))
     except DataError as error:
         if dataset or known_dataset(name):
             raise
@@ -148,6 +150,14 @@ def _other_kind(shown: Shown, images: ImageSet) -> str | None:
         f"the model was trained on small squares of one size, but those of {images.name} are not: the network sees "
         "their central squares"
     )
+
+
+def _changed(model: TrainedModel, images: ImageSet) -> str | None:
+    """A clause if images were held out, and are not the same as then."""
+    then = model.facts.get("test_fingerprint")
+    if then is None or then == images.fingerprint or not images.name.endswith(HELD_OUT):
+        return None
+    return f"{images.name} has changed since the training: the model may have been trained on some of these images"
 
 
 def _workers(images: ImageSet, wanted: int | None) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zennas.common.errors import WrongSettingError
-from zennas.data import DATASETS, DataError, ImageSet, known_dataset, names_to_open
+from zennas.data import DATASETS, DataError, ImageSet, known_dataset, lasting_dataset, names_to_open
 from zennas.data.classes import are_numbers, by_name, described
 from zennas.data.registry import named_in
 
@@ -25,6 +25,15 @@ def usual_dataset(model: TrainedModel) -> str:
     if found is None:
         raise WrongSettingError(f"the data set of {model.name} is not known: name it with --dataset")
     return found.name
+
+
+def held_out_fraction(model: TrainedModel, name: str) -> float | None:
+    """Return the share of images that was held out when the model was trained, if `name` is its data set."""
+    fraction = model.facts.get("val_fraction")
+    own = model.facts.get("dataset")
+    if not isinstance(fraction, float) or own is None or lasting_dataset(name) != own:
+        return None
+    return fraction
 
 
 def check_folder(name: str | None, data_folder: Path | None) -> None:

@@ -23,15 +23,17 @@ from zennas.data.decoding import Header, decoded, header_of
 from zennas.data.kinds import PHOTOGRAPHS as USUAL
 from zennas.data.kinds import kind_of
 from zennas.data.listing import class_names, list_classes
+from zennas.data.splitting import part_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["TREE", "USUAL", "class_folders", "image_folder"]
+__all__ = ["HOLD_OUT", "TREE", "USUAL", "class_folders", "held_out", "image_folder"]
 
 PARTS: dict[Split, tuple[str, ...]] = {"train": ("train",), "test": ("val", "test")}
 TREE = "train/CLASS/*.jpg and val/CLASS/*.jpg"
 """The files of a data set, as messages show them."""
+HOLD_OUT = "zennas train --val-fraction 0.2"
 
 
 def image_folder(folder: Path, split: Split, decoding: Decoding = Decoding()) -> ImageSet:
@@ -66,6 +68,20 @@ def class_folders(place: Path, decoding: Decoding = Decoding(), *, keep: bool = 
     return ImageSet(str(place), found.classes, labels, read, kind.usual, fingerprint, kind.pixels, notes)
 
 
+def held_out(folder: Path, split: Split, fraction: float, decoding: Decoding = Decoding()) -> ImageSet:
+    """Open one part of a folder with class folders, or with train/ only; `fraction` of the images are for testing.
+
+    Raises DataError if there are test images, or a class has fewer than two images.
+    """
+    for name in PARTS["test"]:
+        if (folder / "train").is_dir() and (folder / name).is_dir():
+            raise DataError(f"{folder} has test images in {name}/: leave out --val-fraction")
+    place = folder / "train" if (folder / "train").is_dir() else folder
+    whole = class_folders(place, decoding)
+    keys = [os.path.relpath(path, place) for path in whole.read.paths]  # type: ignore[attr-defined]  # a _Reader
+    return part_of(whole, keys, fraction, split)
+
+
 def _part(folder: Path, split: Split) -> Path:
     """The folder with the classes of a part; for testing, `folder` itself may have the classes."""
     for name in PARTS[split]:
@@ -81,7 +97,9 @@ def _part(folder: Path, split: Split) -> Path:
         raise DataError(f"{folder} cannot be read: {error.strerror}") from None
     if split == "train" or (folder / "train").is_dir() or not names:
         there = f"it has {listed(names)}" if names else "it has no folders"
-        raise DataError(f"{folder} has no {split} images: {wanted} does not exist ({there}), expected {TREE}")
+        alone = "train" in names if split == "test" else names and not set(PARTS["test"]) & set(names)
+        way_out = f", or hold out a part with {HOLD_OUT}" if alone else ""
+        raise DataError(f"{folder} has no {split} images: {wanted} does not exist ({there}), expected {TREE}{way_out}")
     return folder
 
 

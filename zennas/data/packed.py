@@ -31,11 +31,12 @@ from zennas.data.kinds import PHOTOGRAPHS as LARGE
 from zennas.data.kinds import SMALL as USUAL
 from zennas.data.kinds import kind_of
 from zennas.data.npz import read_arrays
+from zennas.data.splitting import part_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["LARGE", "USUAL", "archive", "is_packed", "packed"]
+__all__ = ["LARGE", "USUAL", "archive", "held_out_of_archive", "is_packed", "packed"]
 
 ARRAYS = ("jpeg", "offsets", "labels")
 MOST_CLASSES = 1_000_000
@@ -61,6 +62,14 @@ def archive(place: Path, keep: bool = True, decoding: Decoding = Decoding()) -> 
         return in_memory(place.name, classes, labels, kind.pixels, kind.usual)
     fingerprint = f"{len(labels)}-{zlib.crc32(jpeg.data, zlib.crc32(labels.data)):08x}"
     return ImageSet(place.name, classes, labels, read, kind.usual, fingerprint)
+
+
+def held_out_of_archive(path: Path, split: Split, fraction: float, decoding: Decoding = Decoding()) -> ImageSet:
+    """Open one part of an archive; `fraction` of its images are for testing. Raises DataError if `path` is not one."""
+    if path.is_dir():
+        raise DataError(f"{path} is a folder of archives: name one, or leave out --val-fraction")
+    whole = archive(path, decoding=decoding)
+    return part_of(whole, [str(i) for i in range(len(whole))], fraction, split)
 
 
 def is_packed(path: Path) -> bool:

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PlainNet import ParseError, Structure, parse
+from PlainNet.blocktype import in_channels
 from PlainNet.registry import UnknownNameError, nearest_names
 from zennas.common.errors import ZennasError
+from zennas.common.numbers import counted
 from zennas.runs.designed import designed
 from zennas.runs.store import FILE
+
+CHANNELS = 3
+"""Channels of an image: red, green and blue."""
 
 
 class TargetError(ZennasError, ValueError):
@@ -102,3 +107,13 @@ def _written_in(path: Path) -> Structure:
         return parse(text)
     except ParseError as error:
         raise TargetError(f"{path}, {error}") from None
+
+
+def check_channels(structure: Structure) -> None:
+    """Raises TargetError if a network is not for colour images, which all images are shown as."""
+    taken = in_channels(structure.blocks[0])
+    if taken != CHANNELS:
+        raise TargetError(
+            f"the network takes images of {counted(taken, 'channel')}, but images are read as red, green and blue: "
+            f"begin the structure with a block of {CHANNELS} input channels"
+        )

@@ -23,6 +23,7 @@ _KEPT = (
     "normalisation",
     KEY,
     "dataset",
+    "val_fraction",
     "top1",
     "top5",
 )

@@ -61,6 +61,14 @@ class TrainingJob:
         shown="such images are refused",
         panel=_IMAGES,
     )
+    val_fraction: float | None = setting(
+        None,
+        "Share of the images that is held out for testing, for folders of class folders without test images.",
+        above=0,
+        most=1,
+        shown="none",
+        panel=_IMAGES,
+    )
     weights: Path | None = setting(
         None, "Start from the weights in this file.", existing=True, panel="Learning", shown="drawn by --init"
     )
@@ -124,7 +132,9 @@ def settings_of(job: TrainingJob) -> dict[str, Any]:
         "recipe": to_json(job.recipe),
         "distillation": None if job.distillation is None else to_json(job.distillation),
     }
-    optional = {name: getattr(job, name) for name in ("objective", "white")}  # missing in cards of earlier versions
+    optional = {
+        name: getattr(job, name) for name in ("objective", "white", "val_fraction")
+    }  # missing in cards of earlier versions
     return {**settings, **{name: value for name, value in optional.items() if value is not None}}
 
 

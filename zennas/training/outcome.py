@@ -73,7 +73,7 @@ def finished(folder: Path, job: TrainingJob) -> TrainResult:
     wanted = settings_of(job)
     if "objective" in card:  # missing in cards of earlier versions
         wanted["objective"] = job.objective_name
-    wanted["white"] = job.white
+    wanted.update(white=job.white, val_fraction=job.val_fraction)
     found = {name: card.get(name) for name in wanted}
     if found != wanted:
         raise TrainingError(
@@ -140,10 +140,12 @@ def card_of(
         "normalisation": shown.normalisation.to_json(),
         KEY: record_of(shown),
         "white": job.white,
+        "val_fraction": job.val_fraction,
         "dataset": job.dataset,
         "data_folder": None if job.data_folder is None else str(job.data_folder),
         "train_images": len(train),
         "test_images": len(test),
+        "test_fingerprint": test.fingerprint,
         "top1": last.test_top1,
         "top5": last.test_top5,
         "recipe": to_json(job.recipe),

@@ -19,6 +19,7 @@ from zennas.data.base import Decoding, Shown
 from zennas.data.classes import are_numbers, by_name, listed
 from zennas.data.preparation import memory_format
 from zennas.named.card import CHECKPOINT_FILE, WEIGHTS_FILE
+from zennas.named.structures import check_channels
 from zennas.training.distributed import Group, processes, ranks, synchronise_norms
 from zennas.training.feed import Feed, fingerprint
 from zennas.training.held import held
@@ -41,6 +42,7 @@ from zennas.training.outcome import (
 from zennas.training.recipe import TrainingError
 from zennas.training.state import State, new_state, restore, save
 
+HELD_OUT = "hold out a part of them with --val-fraction 0.2"
 TEST_BATCH = 4
 """Size of a test batch in training batches; testing keeps no gradients, so it needs less memory."""
 
@@ -55,9 +57,10 @@ def train_structure(
     decided the result, and a checkpoint while the training runs. On a CPU, equal arguments give equal weights, even if
     training is killed and resumed; on CUDA they differ slightly, as cuDNN sums in varying order.
     Raises TrainingError if the training cannot start or continue, DataError if images are missing or corrupt,
-    DeviceError if the device does not exist, StructureError if the network does not fit the resolution, CheckpointError
+    DeviceError if the device does not exist, StructureError if the network does not fit the resolution, TargetError if it is not for images of three channels, CheckpointError
     if weights cannot be loaded, RunInUseError if another training uses the folder.
     """
+    check_channels(job.structure)
     with held(folder, leads=ranks()[0] == 0):
         if options.resume == "auto" and (folder / WEIGHTS_FILE).is_file():
             return finished(folder, completed(job, lasting_dataset(job.dataset)))
@@ -72,7 +75,9 @@ def _train(
         if job.recipe.precision == "fp16" and group.device.type == "cpu":
             raise TrainingError("precision is fp16, which needs CUDA: use bf16 or fp32 on the CPU")
         decoding = Decoding(job.white)
-        train, test = (open_set(job.dataset, split, job.data_folder, decoding) for split in ("train", "test"))
+        train, test = (
+            open_set(job.dataset, split, job.data_folder, decoding, job.val_fraction) for split in ("train", "test")
+        )
         test = _alike(train, test)
         shown = Shown(normalisation_of(train), job.resolution, job.crop or job.resolution, train.view, decoding)
         objective = OBJECTIVES.get(job.objective_name)(_network(job, len(train.classes)), job, shown)
@@ -136,6 +141,8 @@ def _alike(train: ImageSet, test: ImageSet) -> ImageSet:
 
     Raises DataError if they have classes without training images, or there is only one class.
     """
+    if (train.name, train.fingerprint) == (test.name, test.fingerprint):
+        raise DataError(f"{train.name} has the same images for training and for testing: {HELD_OUT}")
     if len(train.classes) < 2:
         raise DataError(f"{train.name} has one class, {train.classes[0]!r}, expected two or more")
     found = by_name(test, train.classes, train.name)

@@ -19,6 +19,7 @@ from tests.zennas.training.distilling import TEACHER
 from zennas.cli.render import print_training
 from zennas.data import DataError, open_set
 from zennas.named.models import trained_model
+from zennas.named.structures import TargetError
 from zennas.training.outcome import TrainResult
 from zennas.training.recipe import Distillation, TrainingError
 
@@ -153,3 +154,47 @@ def test_files_that_are_not_read_are_counted(tmp_path: Path, capsys: pytest.Capt
     printed = capsys.readouterr().out
     assert note in printed.replace("\n", "")
     assert "top-5" not in printed  # of three classes
+
+
+def test_a_flat_folder_holds_out_a_part(tmp_path: Path) -> None:
+    images = small_pictures(tmp_path / "images", count=10) / "train"
+    said = (
+        rf"has no train images: {images}/train does not exist \(it has a, b, c\), expected train/CLASS/\*\.jpg and val/"
+    )
+    with pytest.raises(DataError, match=said + r".*--val-fraction 0\.2"):
+        trained(images, tmp_path / "run")
+    result = trained(images, tmp_path / "run", val_fraction=0.2)
+    card = json.loads((result.folder / "train.json").read_text())
+    assert (card["train_images"], card["test_images"], card["val_fraction"]) == (24, 6, 0.2)
+    found = zennas.evaluate(result.folder, device="cpu")
+    assert (found.images, found.top1, found.note) == (6, result.top1, None)
+    assert found.dataset == f"{images}, held out"
+    exported = zennas.export(result.folder, dataset=str(images), out=tmp_path / "a.onnx")
+    assert exported.accuracy is not None
+    assert exported.accuracy.images == 6
+    again = trained(images, tmp_path / "again", val_fraction=0.2)
+    assert again.top1 == result.top1
+    with pytest.raises(TrainingError, match="val_fraction"):
+        trained(images, result.folder, val_fraction=0.3, resume="auto")
+    shutil.copy(images / "a" / "0.png", images / "a" / "new.png")
+    assert "the model may have been trained on some of these images" in str(
+        zennas.evaluate(result.folder, device="cpu").note
+    )
+
+
+def test_one_archive_is_not_both_parts(tmp_path: Path) -> None:
+    digits_as("archives", tmp_path / "digits")
+    only = (tmp_path / "digits" / "train.npz").rename(tmp_path / "mine.npz")
+    with pytest.raises(DataError, match="mine.npz has the same images for training and for testing: .*--val-fraction"):
+        trained(only, tmp_path / "run")
+    result = trained(only, tmp_path / "run", val_fraction=0.1, batch_size=256)
+    card = json.loads((result.folder / "train.json").read_text())
+    assert card["train_images"] + card["test_images"] == 1437
+    assert 130 < card["test_images"] < 160
+
+
+@pytest.mark.parametrize("network", [SMALL.replace("(3,", "(1,", 1), SMALL.replace("(3,", "(4,", 1)])
+def test_networks_for_other_channels_are_refused(tmp_path: Path, network: str) -> None:
+    with pytest.raises(TargetError, match=r"takes images of \d channels?, but images are read as red, green and blue"):
+        zennas.train(network, dataset="digits", save_dir=tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
