@@ -57,8 +57,9 @@ def train_structure(
     decided the result, and a checkpoint while the training runs. On a CPU, equal arguments give equal weights, even if
     training is killed and resumed; on CUDA they differ slightly, as cuDNN sums in varying order.
     Raises TrainingError if the training cannot start or continue, DataError if images are missing or corrupt,
-    DeviceError if the device does not exist, StructureError if the network does not fit the resolution, TargetError if it is not for images of three channels, CheckpointError
-    if weights cannot be loaded, RunInUseError if another training uses the folder.
+    DeviceError if the device does not exist, StructureError if the network does not fit the resolution, TargetError if
+    it is not for images of three channels, CheckpointError if weights cannot be loaded, RunInUseError if another
+    training uses the folder.
     """
     check_channels(job.structure)
     with held(folder, leads=ranks()[0] == 0):

@@ -185,7 +185,7 @@ def test_a_flat_folder_holds_out_a_part(tmp_path: Path) -> None:
 def test_one_archive_is_not_both_parts(tmp_path: Path) -> None:
     digits_as("archives", tmp_path / "digits")
     only = (tmp_path / "digits" / "train.npz").rename(tmp_path / "mine.npz")
-    with pytest.raises(DataError, match="mine.npz has the same images for training and for testing: .*--val-fraction"):
+    with pytest.raises(DataError, match=r"mine.npz has the same images for training and for testing: .*--val-fraction"):
         trained(only, tmp_path / "run")
     result = trained(only, tmp_path / "run", val_fraction=0.1, batch_size=256)
     card = json.loads((result.folder / "train.json").read_text())
