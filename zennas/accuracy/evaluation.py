@@ -114,8 +114,7 @@ def evaluate_model(
         resolution=shown.resolution,
         crop=shown.crop if (shown.view or images.view) == "centre" else None,
         classes=model.num_classes,
-        note="; ".join((*filter(None, (note, _other_kind(shown, images), _changed(model, whole))), *whole.notes))
-        or None,
+        note="; ".join(filter(None, (note, _other_kind(shown, images), _changed(model, whole), *whole.notes))) or None,
         **vars(found),
     )
 

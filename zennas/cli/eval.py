@@ -41,7 +41,8 @@ def evaluate(
     """Measure the top-1 and top-5 accuracy of a trained model.
 
     Photographs are prepared as in Zen-NAS: the short side is resized to crop / 0.875 (bicubic), and the central square
-    is cut out and resized to the network's resolution (bilinear). Small images that all have one size are only resized.
+    is cut out and resized to the network's resolution (bilinear). A
+    model that was trained on small squares of one size sees whole images, which are only resized.
 
     Example: zennas eval runs/mine --precision bf16
     """

@@ -132,10 +132,9 @@ def settings_of(job: TrainingJob) -> dict[str, Any]:
         "recipe": to_json(job.recipe),
         "distillation": None if job.distillation is None else to_json(job.distillation),
     }
-    optional = {
-        name: getattr(job, name) for name in ("objective", "white", "val_fraction")
-    }  # missing in cards of earlier versions
-    return {**settings, **{name: value for name, value in optional.items() if value is not None}}
+    # Those that earlier versions did not have are left out if they say nothing.
+    later = {name: getattr(job, name) for name in ("objective", "white", "val_fraction")}
+    return {**settings, **{name: value for name, value in later.items() if value is not None}}
 
 
 def completed(job: TrainingJob, dataset: str) -> TrainingJob:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -198,3 +199,21 @@ def test_networks_for_other_channels_are_refused(tmp_path: Path, network: str) -
     with pytest.raises(TargetError, match=r"takes images of \d channels?, but images are read as red, green and blue"):
         zennas.train(network, dataset="digits", save_dir=tmp_path / "run", device="cpu")
     assert not (tmp_path / "run").exists()
+
+
+def test_what_is_no_image_is_skipped_if_allowed(tmp_path: Path) -> None:
+    """Pipes, devices, folders and links with names of images, in trainings and tests."""
+    images = small_pictures(tmp_path / "images")
+    for part in ("train", "val"):
+        os.mkfifo(images / part / "a" / "pipe.png")
+        (images / part / "a" / "folder.png").mkdir()
+        (images / part / "b" / "zero.png").symlink_to("/dev/zero")
+        (images / part / "b" / "gone.png").symlink_to("/nowhere/at all")
+        (images / part / "c" / "empty.png").write_bytes(b"")
+        (images / part / "__MACOSX").mkdir()
+    with pytest.raises(DataError, match=r"cannot be read as an image: .*--skip-corrupt"):
+        trained(images, tmp_path / "run")
+    result = trained(images, tmp_path / "run", skip_corrupt=True, batch_size=14)
+    found = zennas.evaluate(result.folder, device="cpu", skip_corrupt=True)
+    assert (found.images, len(found.skipped), found.classes) == (24, 4, 3)
+    assert sum("not a regular file" in said for said in found.skipped) == 2
