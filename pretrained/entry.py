@@ -40,10 +40,12 @@ class Entry:
     crop_image_size: Zen-NAS's size of the crop of photographs, in pixels, which their preparation depends on.
     use_se: whether super-blocks have squeeze-and-excitation.
     normalisation: "mean" and "std" of red, green and blue, for values from 0 to 1.
+    preparation: how else images are prepared, as a training records it; None if the data set decides.
     weights: the location of the weights.
     params: number of parameters, counted. flops: multiply–accumulates of convolution and linear layers, counted.
     bn_eps: the epsilon of batch-norms, or None for Zen-NAS's.
     dataset: the data set of the training. classes: the names of the classes.
+    val_fraction: the share of its images that was held out.
     top1, top5: accuracies in per cent, measured by this project.
     published: published figures: params, flops, top1 (per cent), and v100_ms, t4_ms, pixel2_ms (ms per image).
     note: an explanation if published figures differ from the counts. card: a file with a text about the model.
@@ -66,6 +68,8 @@ class Entry:
     top1: float | None = None
     top5: float | None = None
     published: Mapping[str, float] = field(default_factory=dict)
+    val_fraction: float | None = None
+    preparation: Mapping[str, Any] | None = None
     note: str | None = None
     card: Path | None = None
 
@@ -73,6 +77,7 @@ class Entry:
         """Return all fields as a dictionary that can be written as JSON."""
         found = dict(vars(self))
         found["normalisation"] = {name: list(values) for name, values in self.normalisation.items()}
+        found["preparation"] = None if self.preparation is None else dict(self.preparation)
         found["weights"] = {**vars(self.weights), "file": _text(self.weights.file)}
         found["classes"] = None if self.classes is None else list(self.classes)
         found["published"] = dict(self.published)

@@ -103,6 +103,17 @@ def _is_normalisation(value: Any) -> bool:
     return isinstance(value, dict) and set(value) == {"mean", "std"} and of_three("mean", 0) and of_three("std", 1e-6)
 
 
+def _is_preparation(value: Any) -> bool:
+    if not isinstance(value, dict) or set(value) != {"view", "white", "upright"}:
+        return False
+    white = value["white"]
+    return (
+        value["view"] in ("whole", "centre", None)
+        and (white is None or (type(white) in (int, float) and 0 < white < math.inf))
+        and isinstance(value["upright"], bool)
+    )
+
+
 def _is_published(value: Any) -> bool:
     return isinstance(value, dict) and all(type(v) in (int, float) and 0 < v < math.inf for v in value.values())
 
@@ -128,10 +139,12 @@ _KEYS: dict[str, tuple[Callable[[Any], bool], str, bool]] = {
     "use_se": (lambda value: isinstance(value, bool), "true or false", True),
     "normalisation": (_is_normalisation, "mean and std, each three numbers from 0 to 1", True),
     "weights": (lambda value: isinstance(value, dict), "an object", True),
+    "preparation": (_is_preparation, "view (whole or centre), white (a number above 0) and upright", False),
     "num_classes": (*_CLASSES, False),
     "crop_image_size": (*_PIXELS, False),
     "bn_eps": (lambda value: type(value) in (int, float) and 0 < value <= 1, "a number above 0 and at most 1", False),
     "dataset": (*_TEXT, False),
+    "val_fraction": (lambda value: type(value) is float and 0 < value < 1, "a number between 0 and 1", False),
     "classes": (_are_names, "a list of names", False),
     "params": (*_COUNT, False),
     "flops": (*_COUNT, False),

@@ -259,7 +259,7 @@ def evaluate(
     normalisation: how the images of a module are normalised; None for that of the data set.
     progress: called now and then with the images done, their total, and top-1 so far in percent.
     settings: fields of `accuracy.settings.EvaluationSettings`: dataset (a name or path; None for that of the model),
-        data_folder, batch_size, precision, device, workers, skip_corrupt, resolution.
+        data_folder, batch_size, precision, device, workers, skip_corrupt, white, resolution.
 
     Raises TargetError or UnknownNameError if there is no such model, CheckpointError if its weights do not fit,
     DataError if the images are missing, WrongSettingError or DeviceError if a setting is not valid, and EvaluationError

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from latency.measuring.conditions import cores
 from zennas.accuracy.settings import EvaluationSettings
-from zennas.accuracy.suited import check_folder, doubt_about_classes, usual_dataset
+from zennas.accuracy.suited import check_folder, held_out_fraction, suited, usual_dataset
 from zennas.common.errors import ZennasError
 from zennas.data import DataError, ImageSet, known_dataset, open_set
+from zennas.data.splitting import HELD_OUT
 
 if TYPE_CHECKING:
     import torch
 
     from zennas.accuracy.protocol import Answers
     from zennas.common.progress import AccuracyProgress
-    from zennas.data.base import Shown
+    from zennas.data.base import Decoding, Shown
     from zennas.named.models import TrainedModel
 
 _IMAGES_A_WORKER = 1000
@@ -39,8 +40,9 @@ class EvaluationResult:
     """The accuracy of a model on a data set, with the conditions under which it was measured.
 
     top1, top5: in percent of `images`, the number of evaluated images. resolution: side of the network's input in
-    pixels. crop: side in pixels of the centre crop of photographs, None if images were only resized. skipped: messages
-    about corrupt images that were left out. note: a reason to doubt the result, None if there is none.
+    pixels. crop: side in pixels of the centre crop of photographs, None if images were only resized. classes: number of
+    classes of the model. skipped: messages about corrupt images that were left out. note: a reason to doubt the result,
+    None if there is none.
     """
 
     model: str
@@ -55,6 +57,7 @@ class EvaluationResult:
     batch_size: int
     resolution: int
     crop: int | None
+    classes: int
     skipped: tuple[str, ...] = ()
     note: str | None = None
 
@@ -71,6 +74,8 @@ def evaluate_model(
 
     progress: called now and then with the images done, their total, and top-1 so far in percent.
 
+    Classes are matched by name, see `suited`.
+
     Raises DataError if images are missing, corrupt or of other classes, WrongSettingError if a setting does not fit,
     DeviceError if the device does not exist, EvaluationError if logits are not finite or memory runs out.
     """
@@ -84,9 +89,9 @@ def evaluate_model(
     data_folder = settings.data_folder
     if settings.dataset is None and data_folder is None and model.facts.get("data_folder"):
         data_folder = Path(model.facts["data_folder"])  # the folder used in its training
-    images = _images(model, settings.dataset, data_folder)
-    note = doubt_about_classes(model, images)
-    shown = _shown(model, settings.resolution)
+    shown = _shown(model, settings)
+    whole = _images(model, settings.dataset, data_folder, shown.decoding)
+    images, note = suited(model, whole)
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(settings.precision, torch.float32)
     network = model.network.to(device, dtype).to(memory_format=memory_format(device))
     evaluation = Evaluator(
@@ -107,17 +112,18 @@ def evaluate_model(
         precision=settings.precision,
         batch_size=settings.batch_size,
         resolution=shown.resolution,
-        crop=shown.crop if images.usual.crop == "resized" else None,
-        note=note,
+        crop=shown.crop if (shown.view or images.view) == "centre" else None,
+        classes=model.num_classes,
+        note="; ".join(filter(None, (note, _other_kind(shown, images), _changed(model, whole), *whole.notes))) or None,
         **vars(found),
     )
 
 
-def _images(model: TrainedModel, dataset: str | None, data_folder: Path | None) -> ImageSet:
+def _images(model: TrainedModel, dataset: str | None, data_folder: Path | None, decoding: Decoding) -> ImageSet:
     name = dataset or usual_dataset(model)
     check_folder(name, data_folder)
     try:
-        return open_set(name, "test", data_folder)
+        return open_set(name, "test", data_folder, decoding, held_out_fraction(model, name))
     except DataError as error:
         if dataset or known_dataset(name):
             raise
@@ -126,11 +132,31 @@ def _images(model: TrainedModel, dataset: str | None, data_folder: Path | None) 
         ) from None
 
 
-def _shown(model: TrainedModel, resolution: int | None) -> Shown:
-    own = model.shown
+def _shown(model: TrainedModel, settings: EvaluationSettings) -> Shown:
+    own, resolution = model.shown, settings.resolution
+    if settings.white is not None:
+        own = replace(own, decoding=replace(own.decoding, white=settings.white))
     if resolution is None:
         return own
     return replace(own, resolution=resolution, crop=max(1, round(own.crop * resolution / own.resolution)))
+
+
+def _other_kind(shown: Shown, images: ImageSet) -> str | None:
+    """A clause for images that are not of the kind that the network was trained on."""
+    if shown.view != "whole" or images.view == "whole":
+        return None
+    return (
+        f"the model was trained on small squares of one size, but those of {images.name} are not: the network sees "
+        "their central squares"
+    )
+
+
+def _changed(model: TrainedModel, images: ImageSet) -> str | None:
+    """A clause if images were held out, and are not the same as then."""
+    then = model.facts.get("test_fingerprint")
+    if then is None or then == images.fingerprint or not images.name.endswith(HELD_OUT):
+        return None
+    return f"{images.name} has changed since the training: the model may have been trained on some of these images"
 
 
 def _workers(images: ImageSet, wanted: int | None) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zennas.accuracy.suited import check_folder, doubt_about_classes, usual_dataset
+from zennas.accuracy.suited import check_folder, held_out_fraction, suited, usual_dataset
 from zennas.data import DataError, ImageSet, known_dataset, open_set
 
 if TYPE_CHECKING:
@@ -73,10 +73,10 @@ def _is_here(name: str | None) -> bool:
 
 
 def opened(name: str, split: Split, folder: Path | None, model: TrainedModel) -> ImageSet:
-    """Open one part of a data set. Raises DataError if it is missing, or its classes are not those of the model."""
-    images = open_set(name, split, folder)
-    doubt = doubt_about_classes(model, images)
-    if doubt is not None:
+    """Open one part of a data set. Raises DataError if it is missing, or has classes that the model does not know."""
+    whole = open_set(name, split, folder, model.shown.decoding, held_out_fraction(model, name))
+    images, doubt = suited(model, whole)
+    if len(images) < len(whole):
         raise DataError(f"{doubt}: name the data set of the model with --dataset")
     return images
 

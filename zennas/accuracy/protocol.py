@@ -1,8 +1,8 @@
 """Top-1 and top-5 accuracy of a network, or of any function that returns logits. Imports torch.
 
 The protocol is Zen-NAS's. Photographs are resized so that the short side is crop / 0.875 (bicubic), a square of that
-size is cut from the centre, and it is interpolated to the network's resolution (bilinear). Small images, all of one
-size, are only interpolated.
+size is cut from the centre, and it is interpolated to the network's resolution (bilinear). Networks trained on
+small squares of one size see whole images (or their central squares), only interpolated.
 """
 
 from __future__ import annotations

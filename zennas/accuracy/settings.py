@@ -44,6 +44,12 @@ class EvaluationSettings:
         None, "Number of processes that read images, at most one per core.", least=0, most=1024, shown="automatic"
     )
     skip_corrupt: bool = skip_corrupt_setting()
+    white: float | None = setting(
+        None,
+        "Value that is white in grey images of more than 8 bits, such as 4095 or 65535.",
+        above=0,
+        shown="as in the training of the model",
+    )
     resolution: int | None = setting(
         None,
         "Side of the network's input image.",

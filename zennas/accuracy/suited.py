@@ -1,4 +1,4 @@
-"""Which images suit a model: the data set that it is for, the folder of the data set, and whether classes agree."""
+"""Which images suit a model: the data set that it is for, the folder of the data set, and matching classes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zennas.common.errors import WrongSettingError
-from zennas.data import DATASETS, DataError, ImageSet, known_dataset, names_to_open
+from zennas.data import DATASETS, DataError, ImageSet, known_dataset, lasting_dataset, names_to_open
+from zennas.data.classes import are_numbers, by_name, described
 from zennas.data.registry import named_in
 
 if TYPE_CHECKING:
@@ -26,6 +27,15 @@ def usual_dataset(model: TrainedModel) -> str:
     return found.name
 
 
+def held_out_fraction(model: TrainedModel, name: str) -> float | None:
+    """Return the share of images that was held out when the model was trained, if `name` is its data set."""
+    fraction = model.facts.get("val_fraction")
+    own = model.facts.get("dataset")
+    if not isinstance(fraction, float) or own is None or lasting_dataset(name) != own:
+        return None
+    return fraction
+
+
 def check_folder(name: str | None, data_folder: Path | None) -> None:
     """Raises WrongSettingError if a folder is given for a data set that takes none."""
     known = None if name is None else known_dataset(name)
@@ -38,27 +48,25 @@ def check_folder(name: str | None, data_folder: Path | None) -> None:
     )
 
 
-def doubt_about_classes(model: TrainedModel, images: ImageSet) -> str | None:
-    """Return a clause that describes how class names differ between model and images, or None if they agree.
+def suited(model: TrainedModel, images: ImageSet) -> tuple[ImageSet, str | None]:
+    """Return the images with labels that are outputs of the model, and a clause about classes that do not match.
 
-    Raises DataError if the number of classes differs, or the same classes have another order.
+    Classes are matched by name; images of classes that the model does not know are left out. If the model or the images
+    have no names, only numbers, classes are matched by position.
+
+    Raises DataError if they have no class in common, or if the number of classes differs and there are no names.
     """
-    if len(images.classes) != model.num_classes:
-        raise DataError(
-            f"{model.name} has {model.num_classes} classes, but {images.name} has {len(images.classes)}: "
-            "name the data set of the model with --dataset"
-        )
-    numbers = tuple(map(str, range(model.num_classes)))  # the names of unnamed classes
-    if model.classes is None or numbers in (model.classes, images.classes) or model.classes == images.classes:
-        return None
-    pairs = enumerate(zip(model.classes, images.classes, strict=True))
-    number, ours, theirs = next((i, ours, theirs) for i, (ours, theirs) in pairs if ours != theirs)
-    if set(model.classes) == set(images.classes):
-        raise DataError(
-            f"{images.name} has the classes of {model.name} in a different order: class {number} is {theirs} "
-            f"instead of {ours}"
-        )
-    return (
-        f"class names in {images.name} differ from the model's: class {number} of {model.num_classes} is {theirs} "
-        f"instead of {ours}"
-    )
+    names = model.classes
+    if names is None or (names != images.classes and are_numbers(names) != are_numbers(images.classes)):
+        if len(images.classes) != model.num_classes:
+            raise DataError(
+                f"{model.name} has {model.num_classes} classes, but {images.name} has {len(images.classes)}: "
+                "name the data set of the model with --dataset"
+            )
+        whose = images.name if names is not None and are_numbers(images.classes) else model.name
+        return images, None if names is None else f"the classes of {whose} have no names: they are matched by position"
+    try:
+        found = by_name(images, names, model.name)
+    except DataError as error:
+        raise DataError(f"{error}; name the data set of the model with --dataset") from None
+    return found.images, described(found, images, model.name)

@@ -42,7 +42,8 @@ def evaluate(
     """Measure the top-1 and top-5 accuracy of a trained model.
 
     Photographs are prepared as in Zen-NAS: the short side is resized to crop / 0.875 (bicubic), and the central square
-    is cut out and resized to the network's resolution (bilinear). Small images that all have one size are only resized.
+    is cut out and resized to the network's resolution (bilinear). A
+    model that was trained on small squares of one size sees whole images, which are only resized.
 
     Example: zennas eval runs/mine --precision bf16
     """
@@ -85,7 +86,7 @@ def print_evaluation(result: EvaluationResult) -> None:
         ("shown", shown),
         ("computed", f"in {result.precision} on {result.device}, {result.batch_size} images at a time"),
         ("top-1", f"{result.top1:.2f} %"),
-        ("top-5", f"{result.top5:.2f} %"),
+        *([("top-5", f"{result.top5:.2f} %")] if result.classes > 5 else []),
         ("speed", f"{result.images_per_second:,.0f} images/s, {result.seconds:.1f} s"),
     ):
         rows.add_row(name, text)

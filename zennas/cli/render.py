@@ -159,15 +159,18 @@ def print_correlation(result: CorrelateResult) -> None:
 def print_training(result: TrainResult) -> None:
     """Print the accuracy and the files."""
     last = result.history[-1]
+    top5 = f", top-5 {result.top5:.2f} %" if result.num_classes > 5 else ""  # of five classes, always 100 %
     OUT.print(
-        f"top-1 {result.top1:.2f} %, top-5 {result.top5:.2f} % on the test images after "
+        f"top-1 {result.top1:.2f} %{top5} on the test images after "
         f"{counted(len(result.history), 'epoch')} ({result.seconds:.0f} s, {last.images_per_second:.0f} images/s)"
     )
     if result.remark is not None:
-        OUT.print(f"note: {result.remark}", markup=False)
+        OUT.print(f"note: {result.remark}")
     if result.skipped:
         first = next(iter(result.skipped))
         OUT.print(f"{counted(len(result.skipped), 'corrupt image')} left out, such as: {first}")
+    for note in result.notes:
+        OUT.print(f"note: {note}")
     OUT.print(f"files: {result.folder / 'weights.pt'}, {result.folder / 'train.json'}, {result.folder / 'history.csv'}")
 
 

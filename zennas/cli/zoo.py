@@ -138,7 +138,8 @@ def _print_model(info: dict[str, Any]) -> None:
 
     weights, classes = info["weights"], info["classes"] or []
     names = f" ({', '.join(classes[:12])}{', …' if len(classes) > 12 else ''})" if classes else ""
-    measured = [f"{info[key]:.2f} % {label}" for key, label in _MEASURED if info[key] is not None]
+    shown = _MEASURED[: 2 if info["num_classes"] > 5 else 1]  # of five classes, top-5 is always 100 %
+    measured = [f"{info[key]:.2f} % {label}" for key, label in shown if info[key] is not None]
     where = "not downloaded yet, goes to" if weights["state"] == "address" else f"{weights['state']},"
     published = [
         f"{format_count(value) if key in ('params', 'flops') else f'{value:g}'} {_UNITS.get(key, key)}"

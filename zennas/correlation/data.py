@@ -75,7 +75,7 @@ def draw_batches(settings: CorrelateSettings) -> Drawn:
     note = f"{images.name}, labels " + (
         "its own" if own else f"at random (it has {len(images.classes)} classes, not {classes})"
     )
-    return Drawn(tuple(batches), note)
+    return Drawn(tuple(batches), "; ".join((note, *images.notes)))
 
 
 def lasting_images(data: str) -> str:

@@ -4,6 +4,7 @@
     images = open_set("runs/photos", "train")
 
 `DATASETS` contains the data sets known by name, one file in `sets/` each; `folder.py` and `packed.py` read others.
+`kinds.py` decides how images are prepared, `recorded.py` stores that with a network, `classes.py` matches class names.
 `loading.py` makes batches, which do not depend on the number of processes.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +27,10 @@ class DataError(ZennasError, RuntimeError):
 
 class CorruptImageError(DataError):
     """An image cannot be decoded; the message names it."""
+
+
+class UnknownRangeError(DataError):
+    """The value of white in an image is not known; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +79,46 @@ class Usual:
 
 
 @dataclass(frozen=True)
+class Decoding:
+    """How files are decoded.
+
+    white: the value that is white in grey images of more than 8 bits; None refuses such images, because a file does not
+    say how many of its bits are used. upright: whether EXIF's orientation is applied, as viewers do.
+    Raises DataError if white is not a number above 0.
+    """
+
+    white: float | None = None
+    upright: bool = True
+
+    def __post_init__(self) -> None:
+        white = self.white
+        if (
+            isinstance(white, bool)
+            or not isinstance(white, (int, float, type(None)))
+            or not isinstance(self.upright, bool)
+        ):
+            raise DataError(f"{self} is not a way to decode images: expected a number and True or False")
+        if white is not None and not 0 < white < math.inf:
+            raise DataError(f"white is {white}, expected a number above 0")
+
+
+View = Literal["whole", "centre"]
+"""What a network sees of an image: the whole of it, for squares of one size, or the centre, for photographs."""
+
+
+@dataclass(frozen=True)
 class Shown:
     """How images are prepared for a given network.
 
     resolution: side of the network's input in pixels. crop: side in pixels of the centre crop of photographs.
+    view: what the network sees of an image; None if that depends on the images, as for networks from elsewhere.
     """
 
     normalisation: Normalisation
     resolution: int
     crop: int
+    view: View | None = None
+    decoding: Decoding = Decoding()
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +128,7 @@ class ImageSet:
     name: for messages. classes: their names. labels: (N,). read: function from an index to the image, (3, H, W) in
     uint8, which raises CorruptImageError if the image cannot be decoded. usual: how the images are usually prepared.
     fingerprint: equal for equal sets; computed without decoding all images. pixels: all images, (N, 3, S, S) in uint8,
-    if they have one size and are in memory, else None.
+    if they have one size and are in memory, else None. notes: what a user should know, such as files that are not read.
     """
 
     name: str
@@ -102,6 +138,12 @@ class ImageSet:
     usual: Usual
     fingerprint: str
     pixels: Tensor | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def view(self) -> View:
+        """What networks that are trained on these images see of them."""
+        return "centre" if self.usual.crop == "resized" else "whole"
 
     def __len__(self) -> int:
         return len(self.labels)

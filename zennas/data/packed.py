@@ -8,57 +8,68 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zennas.data.base import CorruptImageError, DataError, ImageSet, Split, Usual, check_classes, in_memory
-from zennas.data.decoding import decoded
+from zennas.data.base import (
+    CorruptImageError,
+    DataError,
+    Decoding,
+    ImageSet,
+    Split,
+    UnknownRangeError,
+    check_classes,
+    in_memory,
+)
+from zennas.data.decoding import Header, decoded, header_of
+from zennas.data.kinds import PHOTOGRAPHS as LARGE
+from zennas.data.kinds import SMALL as USUAL
+from zennas.data.kinds import kind_of
+from zennas.data.npz import read_arrays
+from zennas.data.splitting import part_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+__all__ = ["LARGE", "USUAL", "archive", "held_out_of_archive", "is_packed", "packed"]
+
 ARRAYS = ("jpeg", "offsets", "labels")
-SMALL = 64
-"""Largest side, in pixels, of images that are decoded once and kept in memory."""
 MOST_CLASSES = 1_000_000
 """Limit of the number of classes if `classes` is missing; larger labels are errors."""
-USUAL = Usual(normalisation=None, crop="shift", flip=True, policy="cifar10")
-LARGE = Usual(normalisation=None, crop="resized", flip=True, policy="imagenet")
 TEST_WORDS = ("test", "val")
 
 
-def packed(path: Path, split: Split) -> ImageSet:
+def packed(path: Path, split: Split, decoding: Decoding = Decoding()) -> ImageSet:
     """Open an archive, or the archive in a folder whose name contains `split` ("test" is also recognised by "val").
 
     If the name of `path` shows that it is the other part, the matching archive next to it is opened instead.
     Raises DataError if there is no such archive or it is not valid.
     """
-    return archive(_of_split(path, split))
+    return archive(_of_split(path, split), decoding=decoding)
 
 
-def archive(place: Path, keep: bool = True) -> ImageSet:
-    """Open one archive. keep: decode all images at once if they are small and of one size.
-
-    Raises DataError if the archive is not valid.
-    """
+def archive(place: Path, keep: bool = True, decoding: Decoding = Decoding()) -> ImageSet:
+    """Open one archive. keep: as in `kind_of`. Raises DataError if the archive is not valid."""
     jpeg, offsets, labels, classes = _arrays(place)
-    read = _Reader(place, jpeg, offsets)
-    side = _small_side(read, len(labels))
-    kept = _all_of_one_size(read, len(labels), side) if keep and side is not None else None
-    if kept is not None and kept[1]:
-        return in_memory(place.name, classes, labels, kept[0], USUAL)
-    # If some are corrupt, reading them later reports or skips them.
-    small = side is not None if not keep else kept is not None
-    usual = USUAL if small else LARGE
+    read = _Reader(place, jpeg, offsets, decoding)
+    kind = kind_of(len(labels), read.header, read, keep)
+    if kind.pixels is not None:
+        return in_memory(place.name, classes, labels, kind.pixels, kind.usual)
     fingerprint = f"{len(labels)}-{zlib.crc32(jpeg.data, zlib.crc32(labels.data)):08x}"
-    return ImageSet(place.name, classes, labels, read, usual, fingerprint)
+    return ImageSet(place.name, classes, labels, read, kind.usual, fingerprint)
+
+
+def held_out_of_archive(path: Path, split: Split, fraction: float, decoding: Decoding = Decoding()) -> ImageSet:
+    """Open one part of an archive; `fraction` of its images are for testing. Raises DataError if `path` is not one."""
+    if path.is_dir():
+        raise DataError(f"{path} is a folder of archives: name one, or leave out --val-fraction")
+    whole = archive(path, decoding=decoding)
+    return part_of(whole, [str(i) for i in range(len(whole))], fraction, split)
 
 
 def is_packed(path: Path) -> bool:
@@ -96,21 +107,9 @@ def _words(path: Path) -> list[str]:
 
 def _arrays(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], tuple[str, ...]]:
     """`jpeg`, `offsets`, `labels` and the names of the classes. Raises DataError if they are not valid."""
-    try:
-        with open(path, "rb") as file:
-            stored = np.load(file)  # numpy refuses pickles by default
-            if not isinstance(stored, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} contains one array, expected an .npz file with {', '.join(ARRAYS)}")
-            missing = [name for name in ARRAYS if name not in stored]
-            if missing:
-                raise DataError(f"{path} has no {' and no '.join(missing)}, expected the arrays {', '.join(ARRAYS)}")
-            found: list[Any] = [np.asarray(stored[name]) for name in ARRAYS]  # bytes if it is not an array
-            names = [str(one) for one in np.atleast_1d(stored["classes"])] if "classes" in stored else None
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        what = " ".join(str(error).split())
-        if "pickle" in what:  # numpy would advise to run the code in it
-            what = "it is not one, or it contains pickled objects, which are not loaded"
-        raise DataError(f"{path} cannot be read as an .npz file: {what}") from None
+    stored = read_arrays(path, ARRAYS, ("classes",))
+    found = [stored[name] for name in ARRAYS]
+    names = [str(one) for one in np.atleast_1d(stored["classes"])] if "classes" in stored else None
     for name, array, kinds in zip(ARRAYS, found, ("u", "iu", "iu"), strict=True):
         if array.ndim != 1 or array.dtype.kind not in kinds or (name == "jpeg" and array.dtype != np.uint8):
             wanted = "bytes (uint8)" if name == "jpeg" else "whole numbers"
@@ -139,58 +138,23 @@ def _arrays(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[n
     return jpeg, offsets, labels, classes
 
 
-def _size(content: bytes) -> tuple[int, int] | None:
-    """Width and height from the image's header; None if it has none."""
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            width, height = image.size
-            return width, height
-    except OSError:
-        return None  # reading the image will report it
-
-
-def _small_side(read: _Reader, count: int) -> int | None:
-    """The side of the images, judged by some of them; None if they are large, or not squares of one size."""
-    found = (_size(read.content(i)) for i in range(0, count, max(1, count // 50)))
-    sizes = {size for size in found if size is not None}
-    width, height = next(iter(sizes)) if len(sizes) == 1 else (0, SMALL)
-    return width if width == height <= SMALL else None
-
-
-def _all_of_one_size(read: Callable[[int], Tensor], count: int, side: int) -> tuple[Tensor, bool] | None:
-    """All images, (N, 3, S, S), and whether all could be read; None if one has another size."""
-    import torch
-
-    kept = torch.empty((count, 3, side, side), dtype=torch.uint8)
-    all_there = True
-    for i in range(count):
-        try:
-            image = read(i)
-        except CorruptImageError:
-            all_there = False
-            continue
-        if image.shape[1:] != (side, side):
-            return None
-        kept[i] = image
-    return kept, all_there
-
-
 @dataclass(frozen=True, eq=False)
 class _Reader:
     path: Path
     jpeg: NDArray[np.uint8]
     offsets: NDArray[np.int64]
+    decoding: Decoding
+
+    def header(self, index: int) -> Header | None:
+        return header_of(io.BytesIO(self.content(index)))
 
     def content(self, index: int) -> bytes:
         return self.jpeg[self.offsets[index] : self.offsets[index + 1]].tobytes()
 
     def __call__(self, index: int) -> Tensor:
-        content = self.content(index)
         try:
-            return decoded(io.BytesIO(content))
-        except CorruptImageError:
-            raise CorruptImageError(
-                f"image {index} of {self.path} cannot be decoded: {content[:8]!r}… is not a JPEG file"
-            ) from None
+            return decoded(io.BytesIO(self.content(index)), self.decoding)
+        except CorruptImageError as error:
+            raise CorruptImageError(f"image {index} of {self.path} cannot be decoded: {error}") from None
+        except UnknownRangeError as error:
+            raise UnknownRangeError(f"image {index} of {self.path} cannot be decoded: {error}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -16,8 +17,30 @@ SHARE = 0.875
 
 
 def view_of(images: ImageSet, shown: Shown) -> v2.Transform | None:
-    """Return the crop that is applied to an image before it is interpolated, or None if there is none."""
-    return photograph_view(shown.crop) if images.usual.crop == "resized" else None
+    """Return the crop that is applied to an image before it is interpolated, or None if there is none.
+
+    The network decides what it sees, so that it sees the same in whatever set an image is.
+    """
+    if (shown.view or images.view) == "centre":
+        return photograph_view(shown.crop)
+    return None if images.view == "whole" else square_view(shown.resolution)
+
+
+def square_view(resolution: int) -> v2.Transform:
+    """Return a transform that cuts the largest square from the centre and interpolates it as `Normaliser` does.
+
+    It is for networks that see whole squares, where the images are others.
+    """
+    return v2.Lambda(partial(_square, resolution))
+
+
+def _square(resolution: int, image: Tensor) -> Tensor:
+    cut: Tensor = v2.functional.center_crop(image, [min(image.shape[-2:])] * 2)
+    if cut.shape[-1] == resolution:
+        return cut
+    size = (resolution, resolution)
+    x = F.interpolate(cut[None].float(), size=size, mode="bilinear", align_corners=False, antialias=False)
+    return x[0].round_().to(torch.uint8)
 
 
 def photograph_view(crop: int) -> v2.Transform:

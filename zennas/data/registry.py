@@ -31,6 +31,7 @@ class DataSet:
     open: function from a split and a folder to the images, which raises DataError if they cannot be opened; the folder
     is None if `folder` is None. open is None if only facts about the data set are known, not its images.
     folder: default place of the images, None if they come with a package. synonyms: other names.
+    files: whether its folder has train/CLASS and val/CLASS, so that it is opened as other folders are.
     assumed: whether a network with this number of classes is taken to be for this data set if nothing else is known.
     """
 
@@ -42,6 +43,7 @@ class DataSet:
     open: Callable[[Split, Path | None], ImageSet] | None = None
     folder: str | None = None
     synonyms: tuple[str, ...] = ()
+    files: bool = False
     assumed: bool = False
 
     @property

@@ -4,32 +4,46 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zennas.data.base import DataError, ImageSet, Split
-from zennas.data.folder import class_folders, image_folder
-from zennas.data.packed import archive, is_packed, packed
+from zennas.data.base import DataError, Decoding, ImageSet, Split
+from zennas.data.folder import class_folders, held_out, image_folder
+from zennas.data.packed import archive, held_out_of_archive, is_packed, packed
 from zennas.data.registry import DataSet, known_dataset, names_to_open
 
 
-def open_set(name: str, split: Split, folder: Path | None = None) -> ImageSet:
+def open_set(
+    name: str,
+    split: Split,
+    folder: Path | None = None,
+    decoding: Decoding = Decoding(),
+    val_fraction: float | None = None,
+) -> ImageSet:
     """Open the "train" or "test" images of a data set.
 
     name: a data set in `DATASETS`, a folder with train/ and val/ that have one folder per class, an .npz archive of
     JPEG files, or a folder with two such archives. folder: where a named data set such as CIFAR or ImageNet is, in its
-    original form or as such archives; by default Zen-NAS's place in ~/data.
+    original form or as such archives; by default Zen-NAS's place in ~/data. decoding: how files are decoded; named data
+    sets in their original form have their own way. val_fraction: the share of each class that is held out for testing,
+    in a folder of class folders or a single archive; None for data sets with test images.
     Raises DataError, with what is missing and how to get it, if the images cannot be opened.
     """
     known = known_dataset(name)
+    if val_fraction is not None and known is not None:
+        raise DataError(f"{known.name} has its own test images: leave out --val-fraction")
     if known is not None:
-        return _open(known, split, folder)
+        return _open(known, split, folder, decoding)
     path = Path(name)
+    if val_fraction is not None and path.is_dir() and not is_packed(path):
+        return held_out(path, split, val_fraction, decoding)
+    if val_fraction is not None and is_packed(path):
+        return held_out_of_archive(path, split, val_fraction, decoding)
     if is_packed(path):
-        return packed(path, split)
+        return packed(path, split, decoding)
     if not path.exists():
         raise DataError(
             f"there is no data set {name[:200]!r}: expected {', '.join(names_to_open())}, a folder with train/ and "
             "val/, or an .npz archive of JPEG files"
         )
-    return image_folder(path, split)
+    return image_folder(path, split, decoding)
 
 
 def lasting_dataset(name: str) -> str:
@@ -47,13 +61,15 @@ def open_any(path: Path) -> ImageSet:
         return archive(path, keep=False)
     if is_packed(path):
         return packed(path, "train")
-    return class_folders(path / "train" if (path / "train").is_dir() else path)
+    return class_folders(path / "train" if (path / "train").is_dir() else path, keep=False)
 
 
-def _open(known: DataSet, split: Split, folder: Path | None) -> ImageSet:
+def _open(known: DataSet, split: Split, folder: Path | None, decoding: Decoding) -> ImageSet:
     if known.open is None:
         raise DataError(f"the images of {known.name} cannot be opened by its name: {known.how_to_get}")
     place = folder or known.place
     if known.folder is not None and place is not None and is_packed(place):
-        return packed(place, split)
+        return packed(place, split, decoding)
+    if known.files and place is not None and place.is_dir():
+        return image_folder(place, split, decoding)
     return known.open(split, place)

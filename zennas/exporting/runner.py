@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ from zennas.common.errors import WrongSettingError
 from zennas.common.files import check_writable
 from zennas.common.progress import WorkProgress, unwatched
 from zennas.data import ImageSet
+from zennas.data.base import View
+from zennas.data.kinds import SMALL_SIDE
 from zennas.exporting.base import FORMATS, AccuracyLossError, ExportError, ExportJob, Format, Plan, completed
 from zennas.exporting.settings import CALIBRATION_IMAGES, ExportSettings
 from zennas.exporting.sidecar import described
@@ -85,6 +87,7 @@ def export(
 
     model = trained_model(str(network), None if checkpoint is None else Path(checkpoint))
     shown = needed(model, plan.calibrated, settings.dataset, settings.data_folder)
+    model = _with_view(model, shown.test or shown.train)
     size = min(BATCH, plan.most or BATCH)
     calibration = None if shown.train is None else Calibration(shown.train, count, model.shown, size, skip_corrupt)
     job = ExportJob(model, chosen, plan, calibration or ())
@@ -123,6 +126,15 @@ def _calibration_count(form: Format, plan: Plan, given: int | None) -> int:
     if not plan.calibrated:
         raise WrongSettingError(f"{form.name} in {plan.precision} needs no calibration: leave out --calibration-images")
     return given
+
+
+def _with_view(model: TrainedModel, images: ImageSet | None) -> TrainedModel:
+    """The model with one view of images: for those of earlier versions, the images decide, otherwise the resolution."""
+    shown = model.shown
+    if shown.view is not None:
+        return model
+    small: View = "whole" if shown.resolution <= SMALL_SIDE else "centre"
+    return replace(model, shown=replace(shown, view=small if images is None else images.view))
 
 
 def _path(target: str, plan: Plan, out: str | Path | None) -> Path:

@@ -16,7 +16,7 @@ from zennas.exporting.base import ExportJob, Format
 if TYPE_CHECKING:
     from zennas.data.base import Shown
 
-VERSION = 1
+VERSION = 2
 """Version of the sidecar's keys."""
 
 
@@ -66,10 +66,7 @@ def described(
 
 
 def _input(shown: Shown, most: int | None) -> dict[str, Any]:
-    from zennas.data.preparation import SHARE
-
     size = shown.resolution
-    side = math.ceil(shown.crop / SHARE)
     return {
         "name": INPUT,
         "shape": [BATCH, 3, size, size],
@@ -77,19 +74,38 @@ def _input(shown: Shown, most: int | None) -> dict[str, Any]:
         "dtype": "float32",
         "channels": "red, green, blue",
         "resolution": size,
-        "crop": shown.crop,
-        "preparation": {
-            "photographs": [
-                f"resize until the short side is {side} (bicubic, antialiased)",
-                f"cut {side} x {side} from the centre",
-                "divide by 255",
-                f"resize to {size} x {size} (bilinear, half-pixel centres, not antialiased)",
-                "subtract normalisation.mean, divide by normalisation.std",
-            ],
-            "small images of one size": [
-                "divide by 255",
-                f"resize to {size} x {size} (bilinear, half-pixel centres, not antialiased)",
-                "subtract normalisation.mean, divide by normalisation.std",
-            ],
-        },
+        "crop": shown.crop if shown.view == "centre" else None,
+        "preparation": preparation(shown),
     }
+
+
+def preparation(shown: Shown) -> list[dict[str, Any]]:
+    """Return the steps from an image file to the network's input, in order and in numbers.
+
+    shown: with a view. All sizes are in pixels; interpolation has half-pixel centres.
+    """
+    from zennas.data.preparation import SHARE
+
+    decoding, size = shown.decoding, shown.resolution
+    steps: list[dict[str, Any]] = [
+        {
+            "step": "decode",
+            "channels": "RGB",
+            "exif_orientation": "applied" if decoding.upright else "ignored",
+            "white_of_deep_grey": decoding.white,
+        }
+    ]
+    if shown.view == "centre":
+        side = math.ceil(shown.crop / SHARE)
+        steps += [
+            {"step": "resize", "short_side": side, "interpolation": "bicubic", "antialias": True},
+            {"step": "center_crop", "height": side, "width": side},
+        ]
+    else:
+        steps += [{"step": "center_crop", "to": "the largest square"}]
+    return [
+        *steps,
+        {"step": "divide", "by": 255},
+        {"step": "resize", "height": size, "width": size, "interpolation": "bilinear", "antialias": False},
+        {"step": "normalise", **shown.normalisation.to_json()},
+    ]

@@ -163,9 +163,10 @@ def _model(options: Namespace) -> TrainedModel:
     from PlainNet.masternet import build
     from zennas.data import normalisation_of, open_set
     from zennas.data.base import Shown
-    from zennas.named.structures import resolve
+    from zennas.named.structures import check_channels, resolve
 
     target = resolve(text)
+    check_channels(target.structure)
     test = open_set(options.dataset, "test", options.data_dir)
     network = build(
         target.structure,

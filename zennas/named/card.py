@@ -10,6 +10,7 @@ from PlainNet import parse
 from zennas.common.errors import ZennasError
 from zennas.common.limits import MAX_RESOLUTION, check_kind, check_number, check_resolution, check_whole
 from zennas.data.base import Normalisation
+from zennas.data.recorded import recorded
 
 WEIGHTS_FILE = "weights.pt"
 CARD_FILE = "train.json"
@@ -30,6 +31,7 @@ def read_card(folder: Path) -> dict[str, Any]:
         parse(found["structure"])
         Normalisation.from_json(found["normalisation"])
         _check_values(found)
+        recorded(found)
     except KeyError as error:
         raise CardError(f"{path} has no {error.args[0]}: it was written by another version; train again") from None
     except (OSError, ValueError, TypeError, RuntimeError) as error:

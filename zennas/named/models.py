@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from PlainNet import parse
 from zennas.data.base import Normalisation
+from zennas.data.recorded import recorded
 from zennas.named.card import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
 from zennas.named.structures import TargetError
 
@@ -97,5 +98,5 @@ def _model(name: str, network: MasterNet, facts: Mapping[str, Any]) -> TrainedMo
     named = tuple(map(str, classes)) if isinstance(classes, list) and len(classes) == network.num_classes else None
     resolution = facts["resolution"]
     crop = facts.get("crop_image_size") or resolution
-    shown = Shown(Normalisation.from_json(facts["normalisation"]), resolution, crop)
+    shown = Shown(Normalisation.from_json(facts["normalisation"]), resolution, crop, *recorded(facts, name))
     return TrainedModel(name, network.eval().requires_grad_(False), shown, named, facts)

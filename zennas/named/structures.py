@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PlainNet import ParseError, Structure, parse
+from PlainNet.blocktype import in_channels
 from PlainNet.registry import UnknownNameError, nearest_names
 from SearchSpace.base import SearchSpaceError
 from SearchSpace.notation import looks_like_notation, read_notation
 from zennas.common.errors import ZennasError
+from zennas.common.numbers import counted
 from zennas.runs.designed import designed
 from zennas.runs.store import FILE
+
+CHANNELS = 3
+"""Channels of an image: red, green and blue."""
 
 
 class TargetError(ZennasError, ValueError):
@@ -118,3 +123,13 @@ def _structure(text: str) -> Structure:
         if not looks_like_notation(text):
             raise
         return read_notation(text)
+
+
+def check_channels(structure: Structure) -> None:
+    """Raises TargetError if a network is not for colour images, which all images are shown as."""
+    taken = in_channels(structure.blocks[0])
+    if taken != CHANNELS:
+        raise TargetError(
+            f"the network takes images of {counted(taken, 'channel')}, but images are read as red, green and blue: "
+            f"begin the structure with a block of {CHANNELS} input channels"
+        )

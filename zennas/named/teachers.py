@@ -41,13 +41,14 @@ class Teacher:
 
     shown: how its images are prepared.
     name: the name that users see.
-    num_classes: number of its outputs.
+    num_classes: number of its outputs. classes: their names; None if they are not known.
     """
 
     module: nn.Module
     shown: Shown
     name: str
     num_classes: int
+    classes: tuple[str, ...] | None = None
 
 
 def teacher_of(
@@ -73,7 +74,7 @@ def teacher_of(
         found = _of_structure(text, checkpoint, student)
     else:
         model = trained_model(text, checkpoint)
-        found = Teacher(model.network, model.shown, model.name, model.num_classes)
+        found = Teacher(model.network, model.shown, model.name, model.num_classes, model.classes)
     found.module.eval().requires_grad_(False)
     if resolution is None:
         return found

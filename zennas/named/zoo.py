@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import ZenNet
+from zennas.data.recorded import KEY
 from zennas.named.card import WEIGHTS_FILE, read_card
 from zennas.named.models import training_folder
 
@@ -20,7 +21,9 @@ _KEPT = (
     "bn_eps",
     "classes",
     "normalisation",
+    KEY,
     "dataset",
+    "val_fraction",
     "top1",
     "top5",
 )

@@ -55,6 +55,21 @@ class TrainingJob:
     )
     use_se: bool = setting(False, "Squeeze and excitation (SE) in the super-blocks.", shown="the network's own")
     data_folder: Path | None = data_folder_setting(_IMAGES)
+    white: float | None = setting(
+        None,
+        "Value that is white in grey images of more than 8 bits, such as 4095 or 65535.",
+        above=0,
+        shown="such images are refused",
+        panel=_IMAGES,
+    )
+    val_fraction: float | None = setting(
+        None,
+        "Share of the images that is held out for testing, for folders of class folders without test images.",
+        above=0,
+        most=1,
+        shown="none",
+        panel=_IMAGES,
+    )
     weights: Path | None = setting(
         None,
         "Start from the weights in this file; FILE#NAME for one of several in it.",
@@ -134,7 +149,9 @@ def settings_of(job: TrainingJob) -> dict[str, Any]:
         "recipe": to_json(job.recipe),
         "distillation": None if job.distillation is None else to_json(job.distillation),
     }
-    return settings if job.objective is None else {**settings, "objective": job.objective}
+    # Those that earlier versions did not have are left out if they say nothing.
+    later = {name: getattr(job, name) for name in ("objective", "white", "val_fraction")}
+    return {**settings, **{name: value for name, value in later.items() if value is not None}}
 
 
 def completed(job: TrainingJob, dataset: str) -> TrainingJob:

@@ -17,6 +17,7 @@ from PlainNet.files import write_bytes, write_text
 from zennas.common.environment import environment
 from zennas.common.settings_text import to_json
 from zennas.data import ImageSet
+from zennas.data.recorded import KEY, record_of
 from zennas.named.card import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
 from zennas.training.average import POINT, remark
 from zennas.training.extending import check_extension, epochs_before, with_epochs
@@ -42,6 +43,7 @@ class TrainResult:
 
     folder: where it is stored. top1, top5: accuracy on the test images after the last epoch, in percent. seconds: time
     of training. history: one entry per epoch. skipped: number of times that each corrupt image was skipped.
+    num_classes: number of classes. notes: what a user should know about the images.
     plain_top1, plain_top5: accuracy of the weights without their moving average; None if there is no average.
     """
 
@@ -51,6 +53,8 @@ class TrainResult:
     seconds: float
     history: tuple[Epoch, ...]
     skipped: dict[str, int]
+    num_classes: int
+    notes: tuple[str, ...] = ()
     plain_top1: float | None = None
     plain_top5: float | None = None
 
@@ -71,6 +75,7 @@ class TrainResult:
             "seconds": round(self.seconds, 3),
             "epochs": [asdict(epoch) for epoch in self.history],
             "skipped": self.skipped,
+            "notes": list(self.notes),
         }
 
 
@@ -84,6 +89,7 @@ def finished(folder: Path, job: TrainingJob) -> TrainResult:
     wanted = settings_of(job)
     if "objective" in card:  # missing in cards of earlier versions
         wanted["objective"] = job.objective_name
+    wanted.update(white=job.white, val_fraction=job.val_fraction)
     found = {name: card.get(name) for name in wanted}
     if found != wanted:
         raise TrainingError(
@@ -95,10 +101,12 @@ def finished(folder: Path, job: TrainingJob) -> TrainResult:
     except (OSError, ValueError, TypeError) as error:
         raise TrainingError(f"{folder / HISTORY_FILE} cannot be read: {' '.join(str(error).split())}") from None
     plain = card.get("plain_top1"), card.get("plain_top5")  # missing in cards of earlier versions
+    notes = tuple(map(str, card.get("notes", ())))
     try:
-        return TrainResult(folder, card["top1"], card["top5"], card["seconds"], history, card["skipped"], *plain)
+        made = (folder, card["top1"], card["top5"], card["seconds"], history, card["skipped"], card["num_classes"])
     except KeyError as error:
         raise TrainingError(f"{folder / CARD_FILE} has no {error.args[0]}: train again in another folder") from None
+    return TrainResult(*made, notes, *plain)
 
 
 def extends(folder: Path, job: TrainingJob) -> bool:
@@ -120,7 +128,9 @@ def extends(folder: Path, job: TrainingJob) -> bool:
     return True
 
 
-def result_of(folder: Path, state: State, plain: Accuracy | None) -> TrainResult:
+def result_of(
+    folder: Path, state: State, num_classes: int, notes: tuple[str, ...] = (), plain: Accuracy | None = None
+) -> TrainResult:
     """Return the result of a finished training. plain: accuracy of the plain weights, if there is an average."""
     last = state.history[-1]
     return TrainResult(
@@ -130,6 +140,8 @@ def result_of(folder: Path, state: State, plain: Accuracy | None) -> TrainResult
         round(state.seconds, 1),
         tuple(state.history),
         dict(state.skipped),
+        num_classes,
+        notes,
         None if plain is None else plain.top1,
         None if plain is None else plain.top5,
     )
@@ -161,10 +173,14 @@ def card_of(
         "bn_eps": job.recipe.bn_eps,
         "classes": list(train.classes),
         "normalisation": shown.normalisation.to_json(),
+        KEY: record_of(shown),
+        "white": job.white,
+        "val_fraction": job.val_fraction,
         "dataset": job.dataset,
         "data_folder": None if job.data_folder is None else str(job.data_folder),
         "train_images": len(train),
         "test_images": len(test),
+        "test_fingerprint": test.fingerprint,
         "top1": result.top1,
         "top5": result.top5,
         "plain_top1": result.plain_top1,
@@ -177,6 +193,7 @@ def card_of(
         "threads": torch.get_num_threads(),
         "seconds": result.seconds,
         "skipped": result.skipped,
+        "notes": list(result.notes),
         "environment": environment(),
     }
 

@@ -15,9 +15,11 @@ from PlainNet.masternet import MasterNet, build
 from zennas.accuracy.protocol import Evaluator
 from zennas.common.config import SETTINGS_FILE, config_text
 from zennas.data import DataError, ImageSet, lasting_dataset, normalisation_of, open_set
-from zennas.data.base import Shown
+from zennas.data.base import Decoding, Shown
+from zennas.data.classes import are_numbers, by_name, listed
 from zennas.data.preparation import memory_format
 from zennas.named.card import CHECKPOINT_FILE, WEIGHTS_FILE
+from zennas.named.structures import check_channels
 from zennas.training.distributed import Group, processes, ranks, synchronise_norms
 from zennas.training.extending import is_open
 from zennas.training.feed import Feed, fingerprint
@@ -42,6 +44,7 @@ from zennas.training.outcome import (
 from zennas.training.recipe import TrainingError
 from zennas.training.state import State, new_state, restore, save
 
+HELD_OUT = "hold out a part of them with --val-fraction 0.2"
 TEST_BATCH = 4
 """Size of a test batch in training batches; testing keeps no gradients, so it needs less memory."""
 
@@ -56,9 +59,11 @@ def train_structure(
     decided the result, and a checkpoint while the training runs. On a CPU, equal arguments give equal weights, even if
     training is killed and resumed; on CUDA they differ slightly, as cuDNN sums in varying order.
     Raises TrainingError if the training cannot start or continue, DataError if images are missing or corrupt,
-    DeviceError if the device does not exist, StructureError if the network does not fit the resolution, CheckpointError
-    if weights cannot be loaded, RunInUseError if another training uses the folder.
+    DeviceError if the device does not exist, StructureError if the network does not fit the resolution, TargetError if
+    it is not for images of three channels, CheckpointError if weights cannot be loaded, RunInUseError if another
+    training uses the folder.
     """
+    check_channels(job.structure)
     with held(folder, leads=ranks()[0] == 0):
         if options.resume == "auto" and (folder / WEIGHTS_FILE).is_file():
             kept = completed(job, lasting_dataset(job.dataset))
@@ -74,10 +79,14 @@ def _train(
     with processes(options.device) as group:
         if job.recipe.precision == "fp16" and group.device.type == "cpu":
             raise TrainingError("precision is fp16, which needs CUDA: use bf16 or fp32 on the CPU")
-        train, test = (open_set(job.dataset, split, job.data_folder) for split in ("train", "test"))
-        _check_alike(train, test)
-        shown = Shown(normalisation_of(train), job.resolution, job.crop or job.resolution)
+        decoding = Decoding(job.white)
+        train, test = (
+            open_set(job.dataset, split, job.data_folder, decoding, job.val_fraction) for split in ("train", "test")
+        )
+        test = _alike(train, test)
+        shown = Shown(normalisation_of(train), job.resolution, job.crop or job.resolution, train.view, decoding)
         objective = OBJECTIVES.get(job.objective_name)(_network(job, len(train.classes)), job, shown)
+        _check_taught(objective, train)
         kept = completed(job, lasting_dataset(job.dataset))
         identity = {**settings_of(kept), "images": fingerprint(train), "teacher's weights": objective.fingerprint}
         state = _state(job, objective, group)
@@ -109,7 +118,7 @@ def _train(
             raise TrainingError(f"torch.compile failed on the network: {what}; leave out --compile") from error
         network = state.objective.network
         plain = None if state.average is None else tested_by(state, network, evaluation, group)
-        result = result_of(folder, state, plain)
+        result = result_of(folder, state, len(train.classes), (*train.notes, *test.notes), plain)
         if group.leads:
             card = card_of(kept, train, test, shown, result, group)
             write_outcome(result, state, card, is_open(job.recipe))
@@ -135,12 +144,31 @@ def _to_resume(folder: Path, options: RunOptions) -> Path | None:
     return None
 
 
-def _check_alike(train: ImageSet, test: ImageSet) -> None:
+def _alike(train: ImageSet, test: ImageSet) -> ImageSet:
+    """The test images, labelled as the training images are; they may lack classes.
+
+    Raises DataError if they have classes without training images, or there is only one class.
+    """
+    if (train.name, train.fingerprint) == (test.name, test.fingerprint):
+        raise DataError(f"{train.name} has the same images for training and for testing: {HELD_OUT}")
     if len(train.classes) < 2:
         raise DataError(f"{train.name} has one class, {train.classes[0]!r}, expected two or more")
-    if train.classes != test.classes:
-        odd = sorted(set(train.classes) ^ set(test.classes)) or list(train.classes)
-        raise DataError(f"{train.name} and {test.name} have different classes: {', '.join(odd[:3])}")
+    found = by_name(test, train.classes, train.name)
+    if found.unknown:
+        raise DataError(f"{train.name} and {test.name} have different classes: {listed(found.unknown)} only in tests")
+    return found.images
+
+
+def _check_taught(objective: Objective, train: ImageSet) -> None:
+    """Raises TrainingError if a teacher's classes have names, and are not those of the images in the same order."""
+    taught = objective.taught_classes
+    if taught is None or taught == train.classes or are_numbers(taught) or are_numbers(train.classes):
+        return
+    number = next(i for i, pair in enumerate(zip(taught, train.classes, strict=True)) if pair[0] != pair[1])
+    raise TrainingError(
+        f"the teacher's classes are not those of {train.name}: class {number} is {taught[number]} instead of "
+        f"{train.classes[number]}; choose another teacher, or learn from features alone with --logit-weight 0"
+    )
 
 
 def _network(job: TrainingJob, num_classes: int) -> MasterNet:

@@ -99,8 +99,8 @@ def test_the_shared_images(table: Path) -> None:
         ({"jpeg": np.zeros(3, np.uint8), "offsets": np.array([0, 3]), "labels": np.array([-1])}, "label -1"),
         ({"jpeg": np.zeros(3, np.uint8), "offsets": np.array([0, 9]), "labels": np.array([0])}, "is damaged"),
         (
-            {"jpeg": np.zeros(3, np.uint8), "offsets": np.array([0, 3]), "labels": np.array([0])},
-            "image 0 of .* is not a JPEG file",
+            {"jpeg": np.zeros(6, np.uint8), "offsets": np.array([0, 3, 6]), "labels": np.array([0, 1])},
+            "image . of .* cannot be decoded: not a known image format",
         ),
     ],
 )

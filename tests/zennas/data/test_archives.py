@@ -60,9 +60,7 @@ def test_a_corrupt_image_among_small_ones(tmp_path: Path, bad: int) -> None:
     files[bad] = files[bad][:40]
     found = open_set(str(archive(tmp_path / "mine.npz", files)), "test")
     assert found.usual == USUAL  # they are still small ones
-    with pytest.raises(
-        CorruptImageError, match=rf"image {bad} of .*mine.npz cannot be decoded: b'.*'… is not a JPEG file"
-    ):
+    with pytest.raises(CorruptImageError, match=rf"image {bad} of .*mine.npz cannot be decoded: .*[Tt]runcated"):
         found.read(bad)
     assert found.read((bad + 1) % 8).shape == (3, 12, 12)
     assert measured_normalisation(found).mean[0] > 0

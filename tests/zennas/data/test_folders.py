@@ -51,10 +51,10 @@ def test_folders_that_are_no_data_set(tmp_path: Path) -> None:
     assert f"{tmp_path}/one/val or {tmp_path}/one/test does not exist" in refused(tmp_path / "one")
     assert f"{tmp_path}/one/train/train does not exist" in refused(tmp_path / "one" / "train", "train")
     (tmp_path / "one" / "val" / "cat").mkdir(parents=True)
-    assert "val is not a folder of classes: Found no valid file for the classes cat" in refused(tmp_path / "one")
+    assert "val is not a folder of classes: it has no images in cat" in refused(tmp_path / "one")
     (tmp_path / "one" / "test").mkdir()
     (tmp_path / "one" / "val" / "cat").rmdir()
-    assert "val is not a folder of classes: Couldn't find any class folder" in refused(tmp_path / "one")
+    assert "val is not a folder of classes: it has no class folders" in refused(tmp_path / "one")
 
 
 def test_imagenet_is_a_folder_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,5 +81,5 @@ def test_any_images(tmp_path: Path) -> None:
     assert {name: len(open_any(tmp_path / name)) for name in counts} == counts
     found = open_any(archives / "test.npz")
     assert found.pixels is None  # one looks at a few only
-    with pytest.raises(DataError, match="is not a folder of classes"):
+    with pytest.raises(DataError, match="has folders without images: packed"):
         open_any(tmp_path)

@@ -47,14 +47,6 @@ def test_kinds_of_pictures(tmp_path: Path, name: str, content: bytes) -> None:
     assert np.array_equal(image.permute(1, 2, 0).numpy(), expected) or name == "black_and_white.png"
 
 
-def test_grey_of_16_bits(tmp_path: Path) -> None:
-    (tmp_path / "val" / "cat").mkdir(parents=True)
-    shades = np.arange(0, 2**16, 2**10, dtype=np.uint16).reshape(8, 8)
-    Image.fromarray(shades).save(tmp_path / "val" / "cat" / "scan.png")
-    image = open_set(str(tmp_path), "test").read(0)
-    assert np.array_equal(image[1].numpy(), (shades >> 8).astype(np.uint8))
-
-
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -201,7 +201,7 @@ MISUSE: dict[str, tuple[list[str], str, int]] = {
     "unknown name": (["zennet_nothing"], "zennet_nothing", 2),
     "untrained": (["EMPTY"], "contains no trained weights", 1),
     "other classes": (["RUN", "--dataset", "FEW"], "has 10 classes, but", 1),
-    "other names": (["NAMED", "--dataset", "MANY"], "class 0 of", 1),
+    "other names": (["NAMED", "--dataset", "MANY"], "has no images of the classes of", 1),
     "no data set": (["RUN", "--dataset", "nowhere"], "there is no data set 'nowhere'", 1),
     "nothing to calibrate with": (["LOST", "--format", "onnx-int8"], "name a data set with --dataset", 1),
     "target": (["RUN", "--target", "x86"], "onnx has no option target, only onnx-int8 has it: leave out --target", 2),

@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -57,7 +58,7 @@ def test_the_folder_of_a_training(tmp_path: Path) -> None:
     assert (teacher.shown.resolution, teacher.num_classes, teacher.name) == (8, 10, str(folder))
     assert is_still(teacher)
     larger = teacher_of(str(folder), resolution=24)
-    assert larger.shown == Shown(teacher.shown.normalisation, 24, 24)
+    assert larger.shown == replace(teacher.shown, resolution=24, crop=24)
     weights = folder / "weights.pt"
     there, file = tmp_path / "there.txt", tmp_path / "moved.pt"
     file.write_bytes(weights.read_bytes())

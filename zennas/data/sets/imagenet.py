@@ -29,6 +29,7 @@ IMAGENET = register(
         open=imagenet,
         folder="~/data/imagenet",
         synonyms=("imagenet1k",),
+        files=True,
         assumed=True,
     )
 )

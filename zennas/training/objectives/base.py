@@ -35,6 +35,11 @@ class Objective(nn.Module):
     network: MasterNet
 
     @property
+    def taught_classes(self) -> tuple[str, ...] | None:
+        """The names of the classes that a teacher's logits belong to; None if there are none or they do not matter."""
+        return None
+
+    @property
     def fingerprint(self) -> str:
         """A hash of everything else that decides the loss, such as a teacher's weights; a training resumes only with
         an equal one.

@@ -83,6 +83,10 @@ class Distilling(Objective):
             self.projections.extend(_projection(*widths, settings) for widths in zip(mine, theirs, strict=True))
 
     @property
+    def taught_classes(self) -> tuple[str, ...] | None:
+        return self._teacher.classes if self._settings.logit_weight else None
+
+    @property
     def fingerprint(self) -> str:
         """A hash of the teacher's weights."""
         found = sha256()
