@@ -141,11 +141,8 @@ def test_the_zoo_is_zen_nas_s() -> None:
         "zennet_imagenet1k_latency12ms_res224": 380
     }
     base = "https://idstcv.oss-cn-zhangjiakou.aliyuncs.com"
-    odd = [name for name, one in zoo.items() if "/ZenNet/" not in one["pretrained_pth_url"]]
-    assert odd == ["zennet_imagenet1k_flops400M_SE_res224"]
     for name, one in zoo.items():
-        folder = "" if name in odd else "/ZenNet"
-        assert one["pretrained_pth_url"] == f"{base}{folder}/pretrained_models/{one['pth_path']}"
+        assert one["pretrained_pth_url"] == f"{base}/ZenNet/pretrained_models/{one['pth_path']}"
         assert one["use_SE"] == ("_SE_" in name)
         assert one["num_classes"] == {"cifar10": 10, "cifar100": 100, "imagenet1k": 1000}[name.split("_")[1]]
         assert one["resolution"] == int(name.rpartition("res")[2])

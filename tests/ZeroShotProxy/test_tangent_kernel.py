@@ -68,7 +68,7 @@ def test_ntk_is_the_condition_number_of_the_kernel() -> None:
 
 
 def test_equal_images_have_a_singular_kernel() -> None:
-    x = torch.zeros(4, 3, 8, 8)
+    x = batch(2)[0].repeat(2, 1, 1, 1)
     with pytest.raises(ProxyError, match=r"ntk fails: the kernel of 4 images is singular"):
         score(small(), x, ["ntk"], CPU)
 

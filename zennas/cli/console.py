@@ -46,7 +46,10 @@ class DataConsole(Console):
     @property
     def _room(self) -> int | None:
         """The width for tables, in characters; None for no limit."""
-        return self.width if self.is_terminal or os.environ.get("COLUMNS", "").isdigit() else None
+        columns = os.environ.get("COLUMNS", "")  # now, as rich only reads it when the console is made
+        if columns.isdigit():
+            return int(columns)
+        return self.width if self.is_terminal else None
 
 
 OUT = DataConsole()

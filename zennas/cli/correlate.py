@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import typer
 
 from zennas.cli import options as opt
+from zennas.cli.console import tell
 from zennas.cli.derived import Chosen, derived
 from zennas.correlation.settings import CorrelateSettings
 from zennas.searching.trust import Trust
@@ -79,4 +79,4 @@ def _tell_code(run: Path, trust: Trust) -> None:
     if found.status != FINISHED:
         space = trusted_space(run, found.settings.space, trust, "--space")
         if space not in SPACES:
-            print(f"executing the search space {space}", file=sys.stderr)
+            tell(f"executing the search space {space}")

@@ -104,7 +104,7 @@ def _print_zoo(zoo: Zoo) -> None:
     from zennas.common.numbers import format_count
     from zennas.named.zoo import accuracy
 
-    numbers = ("params", "FLOPs", "resolution", "classes", "top-1")
+    numbers = ("params", "FLOPs", "pixels", "classes", "top-1")
     rows = table("name", *numbers, "weights", right=numbers)
     for info in zoo.models:
         counts = (format_count(info["params"]), format_count(info["flops"]))

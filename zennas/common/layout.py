@@ -1,7 +1,7 @@
 """Tables that lose nothing: names are never broken, and what does not fit is printed as one line per value.
 
-A table is as wide as its contents. If that is too wide, titles and sentences are folded between words; if that does not
-suffice, each row becomes a list of its values, which terminals of any width can show.
+A table is as wide as its contents. If that is too wide, columns move together, and titles and sentences are folded
+between words; if that does not suffice, each row becomes a list of its values, which terminals of any width can show.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from rich.cells import cell_len
 
 from zennas.common.text import printable
 
-GAP = 2
-"""Spaces between columns."""
+GAPS = (2, 1)
+"""Spaces between columns, if there is room and if there is not."""
 
 
 @dataclass(frozen=True)
@@ -47,24 +47,24 @@ def lines_of(table: Rows, room: int | None) -> Iterator[tuple[str, bool]]:
 
     room: None for no limit.
     """
-    widths = _widths(table, room)
+    gap, widths = next(((gap, found) for gap in GAPS if (found := _widths(table, room, gap)) is not None), (0, None))
     rows = [(table.titles, True), *((row, i in table.bold) for i, row in enumerate(table.rows))]
     for cells, bold in rows:
         if widths is not None:
-            yield from ((line, bold) for line in _aligned(table, cells, widths))
+            yield from ((line, bold) for line in _aligned(table, cells, widths, gap))
         elif len(cells) == 2:
             yield f"{cells[0]}: {cells[1]}", bold
         elif cells is not rows[0][0]:
             yield from ((line, bold) for line in _listed(table.titles, cells))
 
 
-def _widths(table: Rows, room: int | None) -> list[int] | None:
+def _widths(table: Rows, room: int | None, gap: int) -> list[int] | None:
     """The width of each column; None if the table cannot be made narrow enough."""
     columns = list(zip(table.titles, *table.rows, strict=True))
     widths = [max(map(cell_len, column)) for column in columns]
     if room is None:
         return widths
-    spare = room - GAP * (len(widths) - 1) - sum(widths)
+    spare = room - gap * (len(widths) - 1) - sum(widths)
     least = [_least(cells, name in table.folded) for name, cells in zip(table.columns, columns, strict=True)]
     while spare < 0:  # the widest that can become narrower does, by one character at a time
         widest = max((i for i, width in enumerate(widths) if width > least[i]), key=lambda i: widths[i], default=None)
@@ -82,14 +82,14 @@ def _least(cells: Sequence[str], folded: bool) -> int:
     return max(map(cell_len, (*title.split(" "), *parts)))
 
 
-def _aligned(table: Rows, cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+def _aligned(table: Rows, cells: Sequence[str], widths: Sequence[int], gap: int) -> Iterator[str]:
     folded = [_folded(cell, width) for cell, width in zip(cells, widths, strict=True)]
     for i in range(max(map(len, folded))):
         line = ""
         for name, parts, width in zip(table.columns, folded, widths, strict=True):
             part = parts[i] if i < len(parts) else ""
             space = " " * (width - cell_len(part))
-            line += (space + part if name in table.right else part + space) + " " * GAP
+            line += (space + part if name in table.right else part + space) + " " * gap
         yield line.rstrip()
 
 

@@ -76,8 +76,9 @@ def printing_of(result: SearchResult, name: str) -> dict[str, Callable[[], None]
     """Printing functions whose output contains `name`."""
     folder = Path(name)
     report = LatencyReport(LatencyLimit(1.0, f"predictor:{name}"), Latency(predicted=0.5), (name,))
-    evaluation = EvaluationResult(name, name, 50.0, 90.0, 4, 1.0, 4.0, "cpu", "fp32", 4, 32, None, (name,), name)
-    training = TrainResult(folder, 50.0, 90.0, 1.0, (Epoch(1, 0.1, 2.0, 50.0, 50.0, 90.0, 1.0, 4.0),), {name: 1})
+    evaluation = EvaluationResult(name, name, 50.0, 90.0, 4, 1.0, 4.0, "cpu", "fp32", 4, 32, None, 10, (name,), name)
+    epochs = (Epoch(1, 0.1, 2.0, 50.0, 50.0, 90.0, 1.0, 4.0),)
+    training = TrainResult(folder, 50.0, 90.0, 1.0, epochs, {name: 1}, 10, (name,))
     info = {**ZenNet.model_info("zennet_digits_params100k_res16"), "name": name, "note": name}
     zoo = Zoo((info,), {name: name})
     moved = replace(result, folder=folder)

@@ -18,6 +18,7 @@ from pretrained.entry import YOURS, ZooError
 from pretrained.reading import read_entry
 from tests.conftest import SMALL
 from tests.zennas.conftest import Run
+from zennas.named.card import CardError
 from zennas.named.structures import resolve
 from zennas.named.zoo import add_training
 
@@ -172,7 +173,7 @@ def test_what_does_not_fit_is_not_put_in(tmp_path: Path, zoo: Path) -> None:
         "more": ({"num_classes": 4, "classes": None}, CheckpointError, r"more/weights\.pt does not fit the network"),
         "plain": ({"use_se": False}, CheckpointError, r"plain/weights\.pt does not fit"),
         "top1": ({"top1": 812.5}, ZooError, r"its top1 is '812\.5', expected a number from 0 to 100"),
-        "large": ({"resolution": 0}, ZooError, "its resolution is '0'"),
+        "large": ({"resolution": 0}, CardError, "resolution is 0, expected from 1 to 2048 pixels"),
     }
     for name, (changed, kind, message) in cases.items():
         with pytest.raises(kind, match=message):

@@ -119,7 +119,7 @@ def _interval(stats: LatencyStats) -> str:
 
 
 def _print(stats: list[LatencyStats]) -> None:
-    from zennas.cli.render import print_wide, table
+    from zennas.cli.render import OUT, print_wide, table
 
     numbers = ("pixels", "ms/image", "95 % interval", "p90", "p99", "images/s", "relative", "samples")
     rows = table("network", *numbers, right=numbers)
@@ -139,7 +139,7 @@ def _print(stats: list[LatencyStats]) -> None:
     print_wide(rows)
     sizes = {each.resolution for each in stats}
     if len(sizes) > 1:
-        print(
+        OUT.print(
             f"relative: to the first network with the same resolution; here are {len(sizes)} resolutions, "
             "--resolution measures all at one"
         )

@@ -128,7 +128,7 @@ def profiles(as_json: opt.Json = False) -> None:
     rows = table(
         *("profile", "device", "back end", "precision", *numbers, "of these held-out values"),
         right=numbers,
-        folded=("device", "of these held-out values"),
+        folded=("device", "back end", "within ±10 %", "of these held-out values"),
     )
     for each in found:
         of = (each.name, each.device, each.backend, each.precision, str(each.batch))
@@ -140,7 +140,7 @@ def profiles(as_json: opt.Json = False) -> None:
         share = f"{values['within10']:.1f} % ({inside:,} of {values['count']:,})"
         rows.add_row(*of, f"{values['mape']:.1f} %", share, what)
     print_wide(rows)
-    print(
+    OUT.print(
         "errors are of values like these; zennas latency predict says which networks lie outside of what was measured"
     )
 
