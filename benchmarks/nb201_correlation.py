@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,10 @@ def main() -> None:
     table_path, images = data_or_leave(ACCURACIES, IMAGES)
     print_machine()
     table, sample = read(table_path), sample_size(SAMPLE)
+    if sys.argv[1:]:  # python -m benchmarks.nb201_correlation meco: only these proxies, in a run of their own
+        name = f"nb201-{'-'.join(sys.argv[1:])}"
+        show(run(name, table=table_path, data=str(images), seed=0, proxies=tuple(sys.argv[1:]), sample=sample), table)
+        return
     proxies = tuple(dict.fromkeys(proxy.info.name for proxy in PROXIES if proxy.info.name not in NTK))
     most = run("nb201-correlation", table=table_path, proxies=proxies, sample=sample, data=str(images), seed=0)
     show(most, table)

@@ -45,3 +45,8 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no data: {folder} is not there")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run long tests first, so that processes that run tests in parallel end at the same time."""
+    items.sort(key=lambda item: "long" not in item.keywords)

@@ -194,6 +194,7 @@ def test_a_search_under_latency_by_zen_nas_s_flags(tmp_path: Path) -> None:
     assert "predicted only: NVIDIA V100 is not here" in result.stdout
 
 
+@pytest.mark.long
 def test_a_script_does_it_all(tmp_path: Path) -> None:
     folder, script = tmp_path / "run", ["scripts/Params_NAS_cifar_params1M.sh"]
     given = {**SMALL, "ITERATIONS": "100", "RESOLUTION": "8", "SAVE_DIR": str(folder)}

@@ -55,6 +55,7 @@ assert "acme_count" in ZeroShotProxy.PROXIES
     run(path, "-c", code)
 
 
+@pytest.mark.long
 def test_a_network_is_trained_on_a_foreign_data_set_and_evaluated_on_it(path: str, tmp_path: Path) -> None:
     structure = "SuperConvK3BNRELU(3,8,1,1)"
     chosen = ("--dataset", "dots", "--epochs", "1", "--device", "cpu", "--save-dir", str(tmp_path / "t"))
@@ -65,6 +66,7 @@ def test_a_network_is_trained_on_a_foreign_data_set_and_evaluated_on_it(path: st
     assert found["images"] == 20
 
 
+@pytest.mark.long
 def test_the_contracts_are_handed_out_as_the_guide_says(path: str) -> None:
     guide = (ROOT / "CONTRIBUTING.md").read_text().partition("### Outside this repository")[2]
     example = guide.partition("```python")[2].partition("```")[0]

@@ -101,7 +101,7 @@ def test_a_sample_is_measured_carried_on_and_fitted(tmp_path: Path) -> None:
     made = fit_folder(tmp_path, "t", "", 100, 0, lambda done, total, what: None)
     assert (made.backend, made.precision, made.batch) == ("torch", "fp32", 1)
     assert "3 random networks" in made.about["source"]
-    assert len(made.about["reference"]) <= 1  # too quick to tell anything, unless the machine is very busy
+    assert len(made.about["reference"]) <= 3  # those that take long enough to be timed well
 
 
 @pytest.mark.usefixtures("small")

@@ -116,6 +116,7 @@ def test_every_node_of_modules_is_found(name: str) -> None:
     check_names(of_module(name, getattr(torchvision.models, name)(weights=None), (3, 64, 64)))
 
 
+@pytest.mark.long
 def test_a_file_is_whole_and_the_same_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     subject = of_structure(parse(SMALL), 16, 10)
@@ -131,6 +132,7 @@ def test_a_file_is_whole_and_the_same_each_time(tmp_path: Path, monkeypatch: pyt
     assert "BatchNormalization" not in {node.op_type for node in model.graph.node}
 
 
+@pytest.mark.long
 def test_the_batch_may_be_left_open() -> None:
     subject = of_structure(parse(SMALL), 16, 10)
     model = export(subject, None)
@@ -205,7 +207,7 @@ def test_names_tell_values() -> None:
     assert value_of("val_3") is None
 
 
-@pytest.mark.parametrize(("size", "kernel", "stride"), [(15, 2, 2), (16, 2, 2), (15, 3, 3), (16, 3, 2), (17, 5, 3)])
+@pytest.mark.parametrize(("size", "kernel", "stride"), [(15, 2, 2), (16, 3, 2), (17, 5, 3)])
 def test_average_pooling_that_rounds_up_is_written_as_excluded_padding(size: int, kernel: int, stride: int) -> None:
     """Runtimes disagree on ceil_mode, above all in INT8, but not on excluded padding."""
     runtime = pytest.importorskip("onnxruntime", reason="needs pip install 'zennas[onnx]'")

@@ -66,7 +66,9 @@ class _Views(Dataset[Any]):
         try:
             return self._batch(keys)
         except DataError as error:
-            return error  # if raised here, the message would contain a worker's traceback
+            # Returned, as the message of what is raised here would contain a worker's traceback. A new one, because
+            # this one refers to frames that refer to it, and what only the garbage collector frees is freed late.
+            return DataError(str(error))
 
     def _batch(self, keys: Sequence[Key]) -> Batch:
         shown, rows, skipped = [], [], []
@@ -144,7 +146,12 @@ class Loader:
         self._plan[:] = [list(keys) for keys in plan]
         for found in self._loader:
             if isinstance(found, DataError):
-                raise found
+                try:
+                    raise found
+                finally:
+                    # Or the error would refer to this frame, which refers to the error: workers that only the garbage
+                    # collector finds take seconds to stop.
+                    del found
             images, labels, rows, skipped = found
             there = [x.to(self._device, non_blocking=True) for x in (images, labels)]
             yield Batch(there[0], there[1], rows, skipped)

@@ -16,6 +16,7 @@ from zennas.searching.executors.base import ExecutorSettings
 from .conftest import ONE, CutShort, Interrupter, npz, scorings, tiny
 
 
+@pytest.mark.long
 def test_cut_short_and_resumed_is_the_same(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = tiny(table, seeds=2)
     start(tmp_path / "whole", chosen, executor=ONE)
@@ -43,6 +44,7 @@ def test_cut_short_and_resumed_is_the_same(table: Path, tmp_path: Path, monkeypa
     assert read_overview(folder).status == FINISHED
 
 
+@pytest.mark.long
 def test_the_number_of_processes_decides_nothing(table: Path, tmp_path: Path) -> None:
     for workers in (1, 2):
         start(tmp_path / str(workers), tiny(table, seeds=2), executor=ExecutorSettings(workers=workers))

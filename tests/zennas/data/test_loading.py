@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +107,25 @@ def test_processes_make_the_same_batches(pets: Path, broken_pets: Path) -> None:
         with pytest.raises(DataError) as caught:
             batches(images, plan, workers=workers)
         said.append(str(caught.value))
+        del caught  # it refers to this frame, and the garbage collector stops processes slowly
     assert said[0] == said[1]
     assert said[0].startswith(f"{broken_pets}/val/dog/0.jpg cannot be read as an image: ")
     assert said[0].endswith("leave such images out with --skip-corrupt")
     assert "\n" not in said[0]
+
+
+def test_an_error_keeps_no_loader_alive(broken_pets: Path) -> None:
+    """A reference cycle would: it takes the garbage collector to free the loader, and then seconds to stop workers."""
+    loader = Loader(open_set(str(broken_pets), "test"), VIEW, CPU)
+    alive = weakref.ref(loader)
+    gc.disable()
+    try:
+        with suppress(DataError):
+            list(loader([[Key(0, 3)]]))
+        del loader
+        assert alive() is None
+    finally:
+        gc.enable()
 
 
 def test_corrupt_images_that_are_skipped_are_told_of(broken_pets: Path) -> None:

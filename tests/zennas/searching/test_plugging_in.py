@@ -197,6 +197,7 @@ def test_settings_in_a_file_repeat_a_run_and_flags_go_before(run: Run) -> None:
     assert (code, "did you mean iterations" in err) == (2, True)
 
 
+@pytest.mark.long
 def test_ranks_in_a_population_are_searched_for_whatever_the_number_of_workers(tmp_path: Path, run: Run) -> None:
     options = ["--proxy", "az_nas", "--search-space", "nasbench201", "--budget-params", "10M", "--iterations", "14"]
     options += ["--resolution", "8", "--batch-size", "4", "--population-size", "4", "--device", "cpu"]

@@ -155,6 +155,7 @@ def test_an_interrupted_run_ends_like_an_undisturbed_one(
     assert (a.best, a.confirmed, a.counts) == (b.best, b.confirmed, b.counts)
 
 
+@pytest.mark.long
 def test_kill_dash_nine(tmp_path: Path) -> None:
     options = ["--budget-params", "300k", "--max-layers", "14", "--iterations", "40k", "--proxy", "zen_expected"]
     command = [sys.executable, "-m", "zennas", "search", *options, "--json", "--save-dir"]

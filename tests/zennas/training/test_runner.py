@@ -166,36 +166,38 @@ def test_a_checkpoint_of_another_training(tmp_path: Path) -> None:
         train_structure(job(), tmp_path / "new", replace(CPU, resume=str(tmp_path / "weights-only.pt")))
 
 
+@pytest.mark.long
 def test_a_killed_process_goes_on(tmp_path: Path) -> None:
     """kill -9 where it happens to be."""
+    recipe = Recipe(epochs=6, batch_size=128)
+    train_structure(job(recipe), tmp_path / "whole", CPU)
     command = [sys.executable, "-m", "zennas", "train", TINY, "--dataset", "digits", "--resolution", "8"]
-    command += ["--device", "cpu", "--epochs", "6"]
-    command += ["--batch-size", "128", "--resume", "auto", "--checkpoint-minutes", "0", "--save-dir"]
-    subprocess.run([*command, str(tmp_path / "whole")], cwd=ROOT, check=True, capture_output=True)
-    process = subprocess.Popen([*command, str(tmp_path / "parts")], cwd=ROOT, stderr=subprocess.DEVNULL)
+    command += ["--device", "cpu", "--epochs", "6", "--batch-size", "128", "--checkpoint-minutes", "0"]
+    command += ["--save-dir", str(tmp_path / "parts")]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not (tmp_path / "parts" / CHECKPOINT_FILE).exists() and time.monotonic() < deadline:
         time.sleep(0.002)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "parts" / "weights.pt").exists()
-    subprocess.run([*command, str(tmp_path / "parts")], cwd=ROOT, check=True, capture_output=True)
+    train_structure(job(recipe), tmp_path / "parts", replace(CPU, resume="auto"))
     assert equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
 
 
+@pytest.mark.long
 def test_two_processes_see_what_one_sees(tmp_path: Path) -> None:
     """torchrun with two gloo processes: the same curve and the same weights, within rounding."""
+    recipe = Recipe(epochs=2, batch_size=128, sync_bn=True, lr=0.05, erase=0.3)
+    train_structure(job(recipe), tmp_path / "one", CPU)
     arguments = [TINY, "--dataset", "digits", "--resolution", "8", "--device", "cpu", "--epochs", "2"]
     arguments += ["--batch-size", "128", "--sync-bn", "--lr", "0.05", "--erase", "0.3", "--json"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "zennas", "train"]
+    command += [*arguments, "--save-dir", str(tmp_path / "two")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for name, program in (
-        ("one", [sys.executable]),
-        ("two", [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]),
-    ):
-        command = [*program, "-m", "zennas", "train", *arguments, "--save-dir", str(tmp_path / name)]
-        result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        assert result.returncode == 0, result.stderr
-        assert json.loads(result.stdout)["epochs"][1]["epoch"] == 2
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["epochs"][1]["epoch"] == 2
     texts = [(tmp_path / name / "history.csv").read_text() for name in ("one", "two")]
     curves = [list(csv.DictReader(text.splitlines())) for text in texts]
     for alone, shared in zip(*curves, strict=True):
