@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.transforms import v2
 
 from zennas.data.base import ImageSet, Normalisation, Shown
+
+if TYPE_CHECKING:
+    from torchvision.transforms import v2
 
 SHARE = 0.875
 """Side of the centre crop as a share of the resized image's short side."""
@@ -31,10 +34,14 @@ def square_view(resolution: int) -> v2.Transform:
 
     It is for networks that see whole squares, where the images are others.
     """
+    from torchvision.transforms import v2  # takes seconds, and small images do not need it
+
     return v2.Lambda(partial(_square, resolution))
 
 
 def _square(resolution: int, image: Tensor) -> Tensor:
+    from torchvision.transforms import v2
+
     cut: Tensor = v2.functional.center_crop(image, [min(image.shape[-2:])] * 2)
     if cut.shape[-1] == resolution:
         return cut
@@ -45,6 +52,8 @@ def _square(resolution: int, image: Tensor) -> Tensor:
 
 def photograph_view(crop: int) -> v2.Transform:
     """Return a transform that resizes the short side to crop / 0.875 and cuts a square of that size from the centre."""
+    from torchvision.transforms import v2  # takes seconds, and small images do not need it
+
     side = math.ceil(crop / SHARE)
     resized = v2.Resize(side, v2.InterpolationMode.BICUBIC, antialias=True)
     return v2.Compose([v2.Lambda(_without_ends), resized, v2.CenterCrop(side)])
@@ -56,6 +65,8 @@ def _without_ends(image: Tensor) -> Tensor:
     longest = 16 * min(height, width)
     if max(height, width) <= longest:
         return image
+    from torchvision.transforms import v2
+
     cut: Tensor = v2.functional.center_crop(image, [min(height, longest), min(width, longest)])
     return cut
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.transforms import v2
+
+if TYPE_CHECKING:
+    from torchvision.transforms import v2
 
 DRAWS = 8
 """Number of random values in [0, 1) per image: down, right, mirror, erase, area, aspect, top, left."""
@@ -74,11 +77,13 @@ def mixer(mixup: float, cutmix: float, num_classes: int) -> v2.Transform | None:
 
     mixup, cutmix: their parameters alpha. The transform draws from torch's global generator.
     """
-    made = []
+    if not mixup and not cutmix:
+        return None
+    from torchvision.transforms import v2  # takes seconds
+
+    made: list[v2.Transform] = []
     if mixup:
         made.append(v2.MixUp(alpha=mixup, num_classes=num_classes))
     if cutmix:
         made.append(v2.CutMix(alpha=cutmix, num_classes=num_classes))
-    if not made:
-        return None
     return v2.RandomChoice(made) if len(made) > 1 else made[0]

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
-from torchvision.transforms import v2
 
 from zennas.data import ImageSet
 from zennas.data.base import Shown
@@ -20,6 +19,9 @@ from zennas.data.preparation import Normaliser, memory_format, photograph_view
 from zennas.training.augment import DRAWS, Moves, erased, mixer, moved
 from zennas.training.distributed import Group
 from zennas.training.recipe import Recipe, TrainingError
+
+if TYPE_CHECKING:
+    from torchvision.transforms import v2
 
 # Purposes of random keys, so that no two purposes share random numbers.
 _ORDER, _MOVES, _MIX = 1, 2, 3
@@ -100,6 +102,10 @@ def fingerprint(images: ImageSet) -> str:
 def _view(images: ImageSet, recipe: Recipe, shown: Shown) -> v2.Transform | None:
     """The torchvision transforms of a single image; None if there are none."""
     usual = images.usual
+    if usual.crop != "resized" and not recipe.auto_augment:
+        return None
+    from torchvision.transforms import v2  # takes seconds, and small images do not need it
+
     steps: list[v2.Transform] = []
     if usual.crop == "resized" and recipe.augment:
         steps.append(v2.RandomResizedCrop(shown.resolution, interpolation=v2.InterpolationMode.BICUBIC, antialias=True))
@@ -107,4 +113,4 @@ def _view(images: ImageSet, recipe: Recipe, shown: Shown) -> v2.Transform | None
         steps.append(photograph_view(shown.resolution))
     if recipe.auto_augment:
         steps.append(v2.AutoAugment(v2.AutoAugmentPolicy(usual.policy)))
-    return v2.Compose(steps) if steps else None
+    return v2.Compose(steps)
