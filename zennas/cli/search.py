@@ -15,6 +15,7 @@ from zennas.common.settings import from_values
 from zennas.searching.settings import SCORES, SEARCH, SearchSettings
 
 if TYPE_CHECKING:
+    from zennas.searching.result import SearchResult
     from zennas.searching.trust import Trust
 
 
@@ -107,6 +108,7 @@ def search(
     from zennas.cli.progress import search_progress
     from zennas.cli.render import OUT, print_json, print_search
     from zennas.searching.executors.base import ExecutorSettings
+    from zennas.searching.result import read_result
     from zennas.searching.runner import BEST_FILE
     from zennas.searching.trust import Trust
 
@@ -153,7 +155,7 @@ def search(
             )
             if not {("search_space",), ("strategy",)} & set(chosen.flags):  # they are in a file, if anywhere
                 _tell_code(settings)
-            if go_on and save_dir is not None and _finished(save_dir):
+            if go_on and save_dir is not None and (save_dir / BEST_FILE).is_file() and _finished(read_result(save_dir)):
                 done = f"skip {save_dir / BEST_FILE}"
             result = search_with(
                 settings, save_dir, go_on, executor=ExecutorSettings(executor, workers, address), watcher=watcher
@@ -182,11 +184,11 @@ def _initial(values: dict[str, Any]) -> dict[str, str]:
     return {} if given is None else {"initial": str(resolve(str(given)).structure)}
 
 
-def _finished(run: Path) -> bool:
-    from zennas.searching.result import FINISHED, read_result
+def _finished(found: SearchResult) -> bool:
+    from zennas.searching.result import FINISHED
     from zennas.searching.runner import BEST_FILE
 
-    return (run / BEST_FILE).is_file() and read_result(run).status == FINISHED
+    return found.status == FINISHED and (found.folder / BEST_FILE).is_file()
 
 
 def _tell_what_resumes(run: Path, trust: Trust, iterations: int | None) -> None:
@@ -194,10 +196,11 @@ def _tell_what_resumes(run: Path, trust: Trust, iterations: int | None) -> None:
     from zennas.searching.result import read_result
     from zennas.searching.trust import trusted
 
-    if iterations is None and _finished(run):
+    found = read_result(run)
+    if iterations is None and _finished(found):
         tell(f"the run in {run} is already finished; nothing to do")
     else:
-        _tell_code(trusted(run, read_result(run).settings, trust))
+        _tell_code(trusted(run, found.settings, trust))
 
 
 def _tell_code(settings: SearchSettings) -> None:

@@ -56,7 +56,7 @@ def completed(settings: SearchSettings) -> SearchSettings:
     objective = objective_of(chosen)
     ahead = settings.ahead or (AHEAD if objective.torch else 1)
     device = settings.device
-    if runs_networks(settings):
+    if runs_networks(settings, objective):
         from PlainNet.device import device_of  # torch takes seconds to import
 
         device = str(device_of(settings.device))
@@ -158,9 +158,8 @@ def _strategy(text: str) -> tuple[Strategy, str]:
     return STRATEGIES.get(wanted), f"{file}:{wanted}"
 
 
-def runs_networks(settings: SearchSettings) -> bool:
-    """Return whether the search, its confirmation or its report needs torch and a device."""
-    objective = objective_of(settings)
+def runs_networks(settings: SearchSettings, objective: Objective) -> bool:
+    """Return whether a search for `objective`, its confirmation or its report needs torch and a device."""
     return is_confirmed(settings) or objective.torch or any(ensembles.find(name).info.torch for name in settings.report)
 
 

@@ -154,8 +154,9 @@ def resume(
         if settings.to_json() != store.get("settings"):
             store.put({"settings": settings.to_json(), "status": "searching"})
             _write(folder / SETTINGS_FILE, config_text(settings))
-        _compare_threads(folder, store, settings, note)
         prepared = prepare(settings)
+        if runs_networks(settings, prepared.objective):
+            _compare_threads(folder, store, note)
         state = store.get("state")
         if state is not None:
             with reading(folder / FILE):
@@ -183,11 +184,11 @@ def _settings_of(store: Store) -> SearchSettings:
     return SearchSettings.from_json(store.get("settings"))
 
 
-def _compare_threads(folder: Path, store: Store, settings: SearchSettings, note: Callable[[str], None]) -> None:
+def _compare_threads(folder: Path, store: Store, note: Callable[[str], None]) -> None:
     """Tell, and record, that the last digits of scores may differ from those of an undisturbed run."""
     made = store.get("environment") or {}
     before, now = made.get("threads"), threads()
-    if before in (None, now) or not runs_networks(settings):
+    if before in (None, now):
         return
     store.put({"environment": {**made, "threads_on_resume": now}})
     note(
