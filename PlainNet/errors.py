@@ -9,3 +9,8 @@ class ZennasError(Exception):
     Messages name the value, what was expected, and what to do. Each subclass also derives from the closest built-in
     error, such as `ValueError` or `RuntimeError`.
     """
+
+
+def reason(error: BaseException) -> str:
+    """Return the message of a foreign error in one line of at most 200 characters, or its type if it has none."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

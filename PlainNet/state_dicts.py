@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from PlainNet.errors import reason
 from PlainNet.inert import CheckpointError, Inert, read_tensors
 from PlainNet.weights_path import SEPARATOR, split_path
 
@@ -201,5 +202,4 @@ def _of_safetensors(path: Path) -> Any:
     try:
         return library.load_file(path)
     except Exception as error:  # any error type of the library
-        what = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{path} cannot be read as a checkpoint: {what}") from None
+        raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason(error)}") from None

@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from PlainNet.errors import reason
 from zennas.accuracy.evaluation import EvaluationError
 from zennas.accuracy.settings import EvaluationSettings
 from zennas.common.errors import WrongSettingError
@@ -46,7 +47,7 @@ def model_of(module: object, settings: EvaluationSettings, normalisation: Normal
     try:
         mine = copy.deepcopy(module).eval().requires_grad_(False)
     except Exception as error:  # copying runs the user's code, too
-        raise EvaluationError(f"the module of type {name} cannot be copied: {_told(error)}") from error
+        raise EvaluationError(f"the module of type {name} cannot be copied: {reason(error)}") from error
     outputs = _outputs(mine, name, resolution)
     return TrainedModel(name, cast(Any, mine), Shown(normalisation, resolution, resolution), None, {}, outputs)
 
@@ -60,7 +61,7 @@ def _outputs(module: nn.Module, name: str, resolution: int) -> int:
             found = module(images)
     except Exception as error:  # whatever the user's code raises
         raise EvaluationError(
-            f"the module of type {name} fails on images of {resolution}×{resolution} pixels: {_told(error)}"
+            f"the module of type {name} fails on images of {resolution}×{resolution} pixels: {reason(error)}"
         ) from error
     if not isinstance(found, Tensor) or found.dim() != 2 or len(found) != 2:
         shape = f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
@@ -69,7 +70,3 @@ def _outputs(module: nn.Module, name: str, resolution: int) -> int:
             "module that returns them"
         )
     return found.shape[1]
-
-
-def _told(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

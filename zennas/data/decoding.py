@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+from PlainNet.errors import reason
 from zennas.data.base import CorruptImageError, DataError, Decoding
 from zennas.data.grey import DEEP, check_colour, of_bytes
 
@@ -120,8 +121,7 @@ def _opened(file: str | IO[bytes]) -> Iterator[Image]:
     except UnidentifiedImageError:
         raise CorruptImageError("not a known image format") from None
     except Exception as error:  # damaged files make decoders raise nearly everything, MemoryError included
-        what = " ".join(str(error).split()) or type(error).__name__
-        raise CorruptImageError(what[:200]) from None
+        raise CorruptImageError(reason(error)) from None
 
 
 def _raw_modes(image: Image) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from PlainNet.errors import reason
 from zennas.data.base import DataError
 
 FREE = 2**26
@@ -46,10 +47,10 @@ def read_arrays(path: Path, needed: tuple[str, ...], optional: tuple[str, ...] =
     except DataError:
         raise
     except Exception as error:  # damaged archives make zipfile and its decompressors raise nearly everything
-        what = " ".join(str(error).split()) or type(error).__name__
-        if "pickle" in what:  # numpy would advise to run the code in it
+        what = reason(error)
+        if "pickle" in str(error):  # numpy would advise to run the code in it
             what = "it contains pickled objects, which are not loaded"
-        raise DataError(f"{path} cannot be read as an .npz file: {what[:200]}") from None
+        raise DataError(f"{path} cannot be read as an .npz file: {what}") from None
 
 
 def _regular(path: Path) -> Path:
@@ -65,7 +66,7 @@ def _array(stored: zipfile.ZipFile, info: zipfile.ZipInfo, title: str) -> NDArra
         try:
             shape, dtype = _header(file)
         except ValueError as error:
-            raise DataError(f"{title} is not an array: {' '.join(str(error).split())[:200]}") from None
+            raise DataError(f"{title} is not an array: {reason(error)}") from None
         size = dtype.itemsize
         for side in shape:
             size *= side

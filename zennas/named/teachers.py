@@ -16,6 +16,7 @@ from torch import nn
 
 from latency.base import UnavailableError
 from PlainNet.checkpoint import fitted, our_names
+from PlainNet.errors import reason
 from PlainNet.masternet import build
 from PlainNet.registry import nearest_names
 from PlainNet.state_dicts import plain_names, read_state
@@ -145,9 +146,8 @@ def _made(text: str, make: Callable[[], Any]) -> Any:
         with _data_only(), redirect_stdout(sys.stderr):  # torch.hub prints downloads to standard output
             return make()
     except Exception as error:  # from the connection, the hub, the file or the library
-        what = " ".join(str(error).split())[:200] or type(error).__name__
         raise TeacherError(
-            f"the teacher {text} cannot be loaded: {what}; give a file with its weights with --teacher-weights"
+            f"the teacher {text} cannot be loaded: {reason(error)}; give a file with its weights with --teacher-weights"
         ) from None
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from PlainNet.checkpoint import load_checkpoint
+from PlainNet.errors import reason
 from PlainNet.files import write_text
 from PlainNet.masternet import MasterNet, build
 from zennas.accuracy.protocol import Evaluator
@@ -114,8 +115,7 @@ def _train(
         except Exception as error:
             if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
                 raise
-            what = " ".join(str(error).split())[:200]
-            raise TrainingError(f"torch.compile failed on the network: {what}; leave out --compile") from error
+            raise TrainingError(f"torch.compile failed on the network: {reason(error)}; leave out --compile") from error
         network = state.objective.network
         plain = None if state.average is None else tested_by(state, network, evaluation, group)
         result = result_of(folder, state, len(train.classes), (*train.notes, *test.notes), plain)

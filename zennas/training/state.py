@@ -13,6 +13,7 @@ from torch import Tensor, nn, optim
 from torch.optim.swa_utils import AveragedModel
 
 from PlainNet.checkpoint import CheckpointError, read_tensors, tensor_bytes
+from PlainNet.errors import reason
 from PlainNet.files import write_bytes
 from zennas.common.settings_text import differences
 from zennas.training.average import average_of
@@ -122,8 +123,7 @@ def restore(state: State, identity: Mapping[str, Any], path: Path, recipe: Recip
         state.skipped.update(found["skipped"])
         torch.set_rng_state(found["generator"])
     except Exception as error:  # a damaged file can make torch raise anything
-        what = " ".join(str(error).split())[:200]
-        raise TrainingError(f"{path} does not fit the training: {what}; delete it to start again") from None
+        raise TrainingError(f"{path} does not fit the training: {reason(error)}; delete it to start again") from None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from PlainNet.errors import reason
 from PlainNet.masternet import MasterNet
 from zennas.data.base import Shown
 from zennas.named.teachers import Teacher, teacher_of
@@ -159,9 +160,9 @@ def _met(teacher: Teacher, ratio: int | None) -> tuple[Staged, list[int]]:
         ask = Staged(teacher.module, ratio, images)
         features, answers = ask(images)
     except Exception as error:  # the module may be anything
-        what = " ".join(str(error).split())[:200] or type(error).__name__
         raise TrainingError(
-            f"the teacher {teacher.name} fails on images of {side} pixels: {what}; choose another --teacher-size"
+            f"the teacher {teacher.name} fails on images of {side} pixels: {reason(error)}; "
+            "choose another --teacher-size"
         ) from None
     if not isinstance(answers, Tensor) or answers.shape != (1, teacher.num_classes):
         found = tuple(answers.shape) if isinstance(answers, Tensor) else type(answers).__name__
