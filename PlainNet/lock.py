@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -76,10 +76,10 @@ def take_lock(folder: Path, what: str = "the run") -> IO[bytes]:
 
 
 @contextmanager
-def locked(folder: Path, what: str = "the run") -> Iterator[None]:
+def locked(folder: Path, what: str = "the run", take: Callable[[Path, str], IO[bytes]] = take_lock) -> Iterator[None]:
     """Create the folder and hold its lock. On leaving, the lock is removed, and the folder if it is empty.
 
-    Raises what `take_lock` raises.
+    take: takes the lock. Raises LockError if the folder cannot be created, and what `take` raises.
     """
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
@@ -87,7 +87,7 @@ def locked(folder: Path, what: str = "the run") -> Iterator[None]:
     except OSError as error:
         raise LockError(f"cannot create the folder {folder}: {error.strerror}") from None
     try:
-        lock = take_lock(folder, what)
+        lock = take(folder, what)
         try:
             yield
         finally:

@@ -12,7 +12,7 @@ from PlainNet.errors import reason
 from zennas.accuracy.evaluation import EvaluationError
 from zennas.accuracy.settings import EvaluationSettings
 from zennas.common.errors import WrongSettingError
-from zennas.data import Normalisation, known_dataset, names_to_open, normalisation_of, open_set
+from zennas.data import Normalisation, known_dataset, names_to_open, open_set, training_normalisation
 from zennas.data.base import Shown
 from zennas.named.models import TrainedModel
 
@@ -42,8 +42,7 @@ def model_of(module: object, settings: EvaluationSettings, normalisation: Normal
         )
     if normalisation is None:
         test = open_set(settings.dataset, "test", settings.data_folder)
-        source = test if test.usual.normalisation else open_set(settings.dataset, "train", settings.data_folder)
-        normalisation = normalisation_of(source)
+        normalisation = training_normalisation(test, settings.dataset, settings.data_folder)
     try:
         mine = copy.deepcopy(module).eval().requires_grad_(False)
     except Exception as error:  # copying runs the user's code, too

@@ -25,7 +25,8 @@ def analyze(
 
     Example: zennas analyze zennet_imagenet1k_flops400M_SE_res224
     """
-    from zennas.cli.render import OUT, print_json
+    from zennas.cli.console import OUT
+    from zennas.cli.render import print_json
     from zennas.named.structures import resolve
     from zennas.report.analysis import analysis_table, analyze_network
 

@@ -12,7 +12,8 @@ def doctor(as_json: opt.Json = False) -> None:
 
     Exits with 1 if something does not work.
     """
-    from zennas.cli.render import OUT, print_json
+    from zennas.cli.console import OUT
+    from zennas.cli.render import print_json
     from zennas.report.doctor import examine
 
     findings = examine()

@@ -73,7 +73,8 @@ def evaluation_progress() -> Iterator[AccuracyProgress]:
 
 
 def print_evaluation(result: EvaluationResult) -> None:
-    from zennas.cli.render import OUT, print_wide, table
+    from zennas.cli.console import OUT
+    from zennas.cli.render import table
     from zennas.data.preparation import SHARE
 
     side = result.resolution
@@ -90,7 +91,7 @@ def print_evaluation(result: EvaluationResult) -> None:
         ("speed", f"{result.images_per_second:,.0f} images/s, {result.seconds:.1f} s"),
     ):
         rows.add_row(name, text)
-    print_wide(rows)
+    OUT.print(rows)
     for line in remarks(result):
         OUT.print(line)
 

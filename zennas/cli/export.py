@@ -88,7 +88,7 @@ def export(
 
 
 def _print(made: Exported) -> None:
-    from zennas.cli.render import OUT
+    from zennas.cli.console import OUT
 
     for line in lines(made.path, made.sidecar, made.usage):
         OUT.print(line)

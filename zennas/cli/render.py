@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from zennas.cli.console import OUT as OUT
+from zennas.cli.console import OUT
 from zennas.common.layout import Rows
 from zennas.common.numbers import counted, format_count
 from zennas.correlation.overview import Overview
@@ -98,7 +98,7 @@ def _print_measured(result: SearchResult) -> None:
         ]
         chosen = " (best)" if result.best is not None and candidate.id == result.best.id else ""
         rows.add_row(f"{place}{chosen}", score, *cells)
-    print_wide(rows)
+    OUT.print(rows)
 
 
 def print_run_list(results: list[Run]) -> None:
@@ -144,7 +144,7 @@ def print_correlation(result: CorrelateResult) -> None:
     rows = table(*report.COLUMNS, right=report.NUMBERS)
     for row in result.rows:
         rows.add_row(*report.cells(row))
-    print_wide(rows)
+    OUT.print(rows)
     for line in (*report.notes(result), *report.protocol(result)):
         OUT.print(line)
     files = [report.TEXT_FILE, report.JSON_FILE, report.SCORES_FILE]
@@ -172,11 +172,6 @@ def print_training(result: TrainResult) -> None:
     for note in result.notes:
         OUT.print(f"note: {note}")
     OUT.print(f"files: {result.folder / 'weights.pt'}, {result.folder / 'train.json'}, {result.folder / 'history.csv'}")
-
-
-def print_wide(rows: Rows) -> None:
-    """Print a table."""
-    OUT.print(rows)
 
 
 def table(*columns: str, right: tuple[str, ...] = (), folded: tuple[str, ...] = ()) -> Rows:

@@ -21,7 +21,8 @@ def runs(
     Example: zennas runs runs/mine
     """
     from zennas.api import RUNS
-    from zennas.cli.render import OUT, print_json, print_run_list
+    from zennas.cli.console import OUT
+    from zennas.cli.render import print_json, print_run_list
     from zennas.report.listing import list_runs
     from zennas.runs.store import FILE
 
@@ -39,7 +40,8 @@ def runs(
 
 
 def _show(folder: Path, as_json: bool) -> None:
-    from zennas.cli.render import OUT, print_correlation, print_json, print_search
+    from zennas.cli.console import OUT
+    from zennas.cli.render import print_correlation, print_json, print_search
     from zennas.report.listing import read_run
     from zennas.searching.result import SearchResult
 
@@ -51,7 +53,7 @@ def _show(folder: Path, as_json: bool) -> None:
             f"{folder}: {result.status}, search space {result.settings.search_space}, proxy {result.settings.proxy}"
         )
         if result.error is not None:
-            OUT.print(f"it failed: {result.error}", markup=False)
+            OUT.print(f"it failed: {result.error}")
         print_search(result)
     else:
         OUT.print(f"{folder}: {result.status}, proxies on search space {result.settings.space}")

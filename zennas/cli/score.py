@@ -139,7 +139,8 @@ def score(
 
 def _print(targets: list[NetworkTarget], settings: list[ScoreSettings], found: list[dict[str, Score | str]]) -> None:
     """Print one network with a row per proxy, or several with a column per network."""
-    from zennas.cli.render import OUT, table
+    from zennas.cli.console import OUT
+    from zennas.cli.render import table
     from zennas.common.numbers import counted
     from ZeroShotProxy import ensembles
 

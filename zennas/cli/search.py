@@ -105,8 +105,9 @@ def search(
     """
     from zennas.api import continue_search, search_with
     from zennas.budget.sources import latency_limits
+    from zennas.cli.console import OUT
     from zennas.cli.progress import search_progress
-    from zennas.cli.render import OUT, print_json, print_search
+    from zennas.cli.render import print_json, print_search
     from zennas.searching.executors.base import ExecutorSettings
     from zennas.searching.result import read_result
     from zennas.searching.runner import BEST_FILE

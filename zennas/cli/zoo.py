@@ -25,7 +25,8 @@ def list_models(
 
     Example: zennas zoo list '*imagenet*'
     """
-    from zennas.cli.render import OUT, print_json
+    from zennas.cli.console import OUT
+    from zennas.cli.render import print_json
     from zennas.named.zoo import read_zoo
 
     zoo = read_zoo(pattern)
@@ -76,7 +77,8 @@ def add(
 
     Example: zennas zoo add runs/mine --name mine
     """
-    from zennas.cli.render import OUT, print_json
+    from zennas.cli.console import OUT
+    from zennas.cli.render import print_json
     from zennas.named.zoo import add_training
 
     info = add_training(run, name, replace)
@@ -93,14 +95,15 @@ def remove(name: Name) -> None:
     Example: zennas zoo remove mine
     """
     import ZenNet
-    from zennas.cli.render import OUT
+    from zennas.cli.console import OUT
 
     ZenNet.remove_model(name)
     OUT.print(f"removed {name}")
 
 
 def _print_zoo(zoo: Zoo) -> None:
-    from zennas.cli.render import OUT, print_wide, table
+    from zennas.cli.console import OUT
+    from zennas.cli.render import table
     from zennas.common.numbers import format_count
     from zennas.named.zoo import accuracy
 
@@ -112,7 +115,7 @@ def _print_zoo(zoo: Zoo) -> None:
         rows.add_row(info["name"], *counts, *shapes, _per_cent(accuracy(info)), info["weights"]["state"])
     for name in zoo.damaged:
         rows.add_row(name, *["–"] * len(numbers), "damaged")
-    print_wide(rows)
+    OUT.print(rows)
     OUT.print("FLOPs are multiply–accumulates; top-1 in per cent, measured here or published")
     for why in zoo.damaged.values():
         OUT.print(why)
@@ -133,7 +136,7 @@ _UNITS = {
 def _print_model(info: dict[str, Any]) -> None:
     from rich.text import Text
 
-    from zennas.cli.render import OUT
+    from zennas.cli.console import OUT
     from zennas.common.numbers import format_count
 
     weights, classes = info["weights"], info["classes"] or []

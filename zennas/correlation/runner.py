@@ -72,7 +72,7 @@ def start(
     Raises TableError, DataError, UnknownNameError, SearchSpaceError, DeviceError or SettingsError if a setting is not
     valid, and StoreError if the folder contains a run or is in use.
     """
-    settings = _settled(settings)
+    settings = _completed(settings)
     table = read_table(settings.table)
     sample, structures, costs = draw(settings, table, load_space(settings.space))
     drawn = _drawn(settings)
@@ -118,7 +118,7 @@ def resume(
         store.require_kind(KIND)
         settings = CorrelateSettings.from_json(store.get("settings"))
         if expected is not None:
-            settings = _agreed(folder, settings, _settled(expected))
+            settings = _agreed(folder, settings, _completed(expected))
             trust = Trust(settings.space, table=settings.table)
             if settings.to_json() != store.get("settings"):
                 store.put({"settings": settings.to_json(), "status": SCORING})
@@ -155,7 +155,7 @@ def _write_settings(folder: Path, settings: CorrelateSettings) -> None:
         raise write_failure(folder, error, KIND) from None
 
 
-def _settled(settings: CorrelateSettings) -> CorrelateSettings:
+def _completed(settings: CorrelateSettings) -> CorrelateSettings:
     """Complete settings with absolute paths, full names and one device, which mean the same in any folder."""
     everything = any(name.casefold() == "all" for name in settings.proxies)
     names = [p.info.name for p in PROXIES] if everything else settings.proxies

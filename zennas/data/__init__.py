@@ -19,7 +19,7 @@ from zennas.data.base import (
     normalisation_of,
 )
 from zennas.data.registry import DATASETS, AbsentError, DataSet, known_dataset, names_to_open
-from zennas.data.sources import lasting_dataset, open_any, open_set
+from zennas.data.sources import lasting_dataset, open_any, open_set, training_normalisation
 
 __all__ = [
     "DATASETS",
@@ -38,4 +38,5 @@ __all__ = [
     "normalisation_of",
     "open_any",
     "open_set",
+    "training_normalisation",
 ]

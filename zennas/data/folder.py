@@ -117,7 +117,5 @@ class _Reader:
         path = self.paths[index]
         try:
             return decoded(path, self.decoding)
-        except CorruptImageError as error:
-            raise CorruptImageError(f"{path} cannot be read as an image: {error}") from None
-        except UnknownRangeError as error:
-            raise UnknownRangeError(f"{path} cannot be read as an image: {error}") from None
+        except (CorruptImageError, UnknownRangeError) as error:
+            raise type(error)(f"{path} cannot be read as an image: {error}") from None

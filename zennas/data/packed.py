@@ -154,7 +154,5 @@ class _Reader:
     def __call__(self, index: int) -> Tensor:
         try:
             return decoded(io.BytesIO(self.content(index)), self.decoding)
-        except CorruptImageError as error:
-            raise CorruptImageError(f"image {index} of {self.path} cannot be decoded: {error}") from None
-        except UnknownRangeError as error:
-            raise UnknownRangeError(f"image {index} of {self.path} cannot be decoded: {error}") from None
+        except (CorruptImageError, UnknownRangeError) as error:
+            raise type(error)(f"image {index} of {self.path} cannot be decoded: {error}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zennas.data.base import DataError, Decoding, ImageSet, Split
+from zennas.data.base import DataError, Decoding, ImageSet, Normalisation, Split, normalisation_of
 from zennas.data.folder import class_folders, held_out, image_folder
 from zennas.data.packed import archive, held_out_of_archive, is_packed, packed
 from zennas.data.registry import DataSet, known_dataset, names_to_open
@@ -44,6 +44,16 @@ def open_set(
             "val/, or an .npz archive of JPEG files"
         )
     return image_folder(path, split, decoding)
+
+
+def training_normalisation(test: ImageSet, name: str, folder: Path | None = None) -> Normalisation:
+    """Return the normalisation with which networks are trained on a data set, given its test images.
+
+    It is the published one, or else that of the training images. name, folder: as in `open_set`.
+
+    Raises DataError if the training images are needed and cannot be opened.
+    """
+    return normalisation_of(test if test.usual.normalisation else open_set(name, "train", folder))
 
 
 def lasting_dataset(name: str) -> str:

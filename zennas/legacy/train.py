@@ -161,7 +161,7 @@ def _model(options: Namespace) -> TrainedModel:
         return trained_model(text, weights)
     from PlainNet.checkpoint import load_checkpoint
     from PlainNet.masternet import build
-    from zennas.data import normalisation_of, open_set
+    from zennas.data import open_set, training_normalisation
     from zennas.data.base import Shown
     from zennas.named.structures import check_channels, resolve
 
@@ -175,8 +175,6 @@ def _model(options: Namespace) -> TrainedModel:
         bn_eps=options.bn_eps,
     )
     load_checkpoint(network, weights)
-    # As in training, which measures the normalisation on the training images if none is published.
-    source = test if test.usual.normalisation else open_set(options.dataset, "train", options.data_dir)
     size = options.input_image_size or wanted.SIZE
-    shown = Shown(normalisation_of(source), size, size)
+    shown = Shown(training_normalisation(test, options.dataset, options.data_dir), size, size)
     return TrainedModel(str(weights), network.eval().requires_grad_(False), shown, test.classes, {})

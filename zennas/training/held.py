@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zennas.common.files import check_writable, remove_empty
-from zennas.runs.store import leave_lock, take_lock
+from PlainNet.lock import locked
+from zennas.common.files import check_writable
+from zennas.runs.store import take_lock
 from zennas.training.recipe import TrainingError
 
 
@@ -25,11 +26,5 @@ def held(folder: Path, leads: bool) -> Iterator[None]:
     if not leads:
         yield
         return
-    made = [place for place in (folder, *folder.parents) if not place.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = take_lock(folder, "the training")
-    try:
+    with locked(folder, "the training", take_lock):
         yield
-    finally:
-        leave_lock(folder, lock)
-        remove_empty(made)

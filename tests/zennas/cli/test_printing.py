@@ -23,9 +23,10 @@ from zennas.accuracy.evaluation import EvaluationResult
 from zennas.api import search
 from zennas.budget.budgets import LatencyLimit
 from zennas.cli import console, display
+from zennas.cli.console import OUT
 from zennas.cli.errors import lines
 from zennas.cli.eval import print_evaluation
-from zennas.cli.render import OUT, print_run_list, print_search, print_training, print_wide, table
+from zennas.cli.render import print_run_list, print_search, print_training, table
 from zennas.cli.zoo import _print_model, _print_zoo
 from zennas.common.text import printable
 from zennas.named.zoo import Zoo
@@ -86,7 +87,7 @@ def printing_of(result: SearchResult, name: str) -> dict[str, Callable[[], None]
     def a_wide_table() -> None:
         rows = table(name, "other")
         rows.add_row(name, name)
-        print_wide(rows)
+        OUT.print(rows)
 
     return {
         "search": lambda: print_search(replace(moved, latency=(report,), failures={name: 2})),

@@ -38,8 +38,9 @@ def evaluate(
     Example: zennas latency evaluate --profile mine.json torchvision:resnet18
     """
     from latency.predicting.profile import load_profile
+    from zennas.cli.console import OUT
     from zennas.cli.progress import counting_progress
-    from zennas.cli.render import OUT, print_json, print_wide, table
+    from zennas.cli.render import print_json, table
     from zennas.named.networks import network
     from zennas.report import profile_errors
 
@@ -67,7 +68,7 @@ def evaluate(
             f"{row.predicted_ms:.4g}",
             f"{100 * row.error:+.1f} %",
         )
-    print_wide(shown)
+    OUT.print(shown)
     for line in found.refused_text():
         OUT.print(line)
     OUT.print(str(found.errors))

@@ -65,8 +65,9 @@ def fit(
     from latency.kernels import Fusion
     from latency.predicting.hardware import named
     from latency.predicting.profile import Profile
+    from zennas.cli.console import OUT
     from zennas.cli.progress import counting_progress
-    from zennas.cli.render import OUT, print_json
+    from zennas.cli.render import print_json
 
     if source.is_dir():
         opt.refuse(context, _OF_A_TABLE, "SOURCE", "the folder already says what was measured, and how")

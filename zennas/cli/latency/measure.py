@@ -43,8 +43,9 @@ def measure(
     Example: zennas latency measure torchvision:resnet18 --backend onnxruntime --precision int8 --resolution 224
     """
     from latency.measuring.measure import compare, measure_blocks
+    from zennas.cli.console import OUT
     from zennas.cli.errors import interruptible
-    from zennas.cli.render import OUT, print_json
+    from zennas.cli.render import print_json
     from zennas.named.networks import network
 
     chosen = common.settings(backend, precision, device, threads, batch_size, option, seconds, relative_error, seed)
@@ -74,7 +75,6 @@ def measure(
             OUT.print(
                 f"{each.network}: INT8 noise is large with these weights: logits differ by {each.difference:.2g} of "
                 f"their size, with calmer weights by {calm:.2g}; the time is valid, the accuracy would not be",
-                markup=False,
             )
         if not each.settled:
             OUT.print(f"{each.network}: not stable yet; allow more time with --seconds, or stop other programs")
@@ -119,7 +119,8 @@ def _interval(stats: LatencyStats) -> str:
 
 
 def _print(stats: list[LatencyStats]) -> None:
-    from zennas.cli.render import OUT, print_wide, table
+    from zennas.cli.console import OUT
+    from zennas.cli.render import table
 
     numbers = ("pixels", "ms/image", "95 % interval", "p90", "p99", "images/s", "relative", "samples")
     rows = table("network", *numbers, right=numbers)
@@ -136,7 +137,7 @@ def _print(stats: list[LatencyStats]) -> None:
             "–" if share is None else f"{share:.2f}",
             str(len(each.samples)),
         )
-    print_wide(rows)
+    OUT.print(rows)
     sizes = {each.resolution for each in stats}
     if len(sizes) > 1:
         OUT.print(
@@ -161,7 +162,8 @@ def relative(stats: Sequence[LatencyStats]) -> list[float | None]:
 
 
 def _print_blocks(of: Network, part: Breakdown) -> None:
-    from zennas.cli.render import OUT, print_wide, table
+    from zennas.cli.console import OUT
+    from zennas.cli.render import table
 
     batch = part.whole.settings.batch_size
     rows = table("block", "ms/image", "share", "kernels", right=("ms/image", "share", "kernels"))
@@ -176,7 +178,7 @@ def _print_blocks(of: Network, part: Breakdown) -> None:
         share = 100 * part.rest_ms / part.sum_ms if part.sum_ms else 0
         rows.add_row("changes of layout and similar", f"{part.rest_ms / batch:.4g}", f"{share:.1f} %", "")
     OUT.print(f"{part.whole.network}, kernels timed one by one, including the profiler's overhead:")
-    print_wide(rows)
+    OUT.print(rows)
 
 
 def _conditions(stats: Sequence[LatencyStats]) -> str:

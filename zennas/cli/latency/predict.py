@@ -106,7 +106,8 @@ def _refuse_stray(context: typer.Context, what: str) -> None:
 def profiles(as_json: opt.Json = False) -> None:
     """List the profiles that come with the project."""
     from latency.predicting.profile import load_profile, profile_names
-    from zennas.cli.render import print_json, print_wide, table
+    from zennas.cli.console import OUT
+    from zennas.cli.render import print_json, table
 
     found = [load_profile(name) for name in profile_names()]
     if as_json:
@@ -139,14 +140,15 @@ def profiles(as_json: opt.Json = False) -> None:
         inside = round(values["count"] * values["within10"] / 100)
         share = f"{values['within10']:.1f} % ({inside:,} of {values['count']:,})"
         rows.add_row(*of, f"{values['mape']:.1f} %", share, what)
-    print_wide(rows)
+    OUT.print(rows)
     OUT.print(
         "errors are of values like these; zennas latency predict says which networks lie outside of what was measured"
     )
 
 
 def _print(found: list[Prediction], device: str, precision: str, by_block: bool) -> None:
-    from zennas.cli.render import print_wide, table
+    from zennas.cli.console import OUT
+    from zennas.cli.render import table
     from zennas.report.predictions import OVERHEAD
 
     numbers = ("pixels", "ms/image", "images/s", "error")
@@ -155,13 +157,13 @@ def _print(found: list[Prediction], device: str, precision: str, by_block: bool)
         error = "unknown" if one.typical_error is None else f"±{one.typical_error:.0f} %"
         speed = f"{one.latency_ms:.4g}", f"{1000 / one.latency_ms:.4g}"
         rows.add_row(one.network.name, str(one.network.resolution), *speed, error, one.grade)
-    print_wide(rows)
+    OUT.print(rows)
     for one in found if by_block else ():
         parts = table("block", "ms/image", "share", right=("ms/image", "share"))
         for name, ms in one.blocks:
             block = "overhead per batch" if name == OVERHEAD else name
             parts.add_row(block, f"{ms:.4g}", f"{100 * ms / one.latency_ms:.1f} %")
-        print_wide(parts)
+        OUT.print(parts)
     first = found[0]
     OUT.print(f"predicted by {first.profile} for {device} in {precision}, batch {first.batch_size}")
     for line in _notes(found):
