@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -15,6 +14,7 @@ from SearchSpace import DecisionSpace, load_space
 from zennas.budget.budgets import Budget
 from zennas.budget.sources import latency_limits
 from zennas.common.errors import WrongSettingError
+from zennas.common.folders import named_folder, new_folder, run_folder
 from zennas.common.numbers import parse_count
 from zennas.common.progress import unwatched
 from zennas.common.settings import from_values
@@ -25,6 +25,7 @@ from zennas.searching.runner import NoWatcher, Watcher, resume, start
 from zennas.searching.settings import SearchSettings
 from zennas.searching.trust import Trust
 from zennas.training.job import NETWORK, RunOptions, TrainingJob, which_dataset
+from zennas.training.places import folder_in
 from zennas.training.recipe import Distillation, Recipe
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from zennas.exporting.runner import Exported
     from zennas.training.loop import Watcher as TrainWatcher
     from zennas.training.outcome import TrainResult
-
-RUNS = Path("runs")
 
 
 def search(
@@ -117,7 +116,7 @@ def search_with(
             f"a search in {settings.search_space} needs a budget, because its networks can grow without end: params, "
             "flops, layers or latency (--budget-params, --budget-flops, --max-layers, --budget-latency-ms)"
         )
-    folder = _folder(save_dir) or new_folder(Path(settings.search_space).stem)
+    folder = named_folder(save_dir) or new_folder(Path(settings.search_space).stem)
     if go_on and (folder / FILE).is_file():
         resume(folder, watcher, settings, executor)
     else:
@@ -151,7 +150,7 @@ def continue_search(
     """
     allowed = Trust(search_space, strategy, everything=trust)
     chosen, wanted = ExecutorSettings(executor, workers, address), _count("iterations", iterations)
-    run = _run(folder)
+    run = run_folder(folder)
     resume(run, watcher, executor=chosen, trust=allowed, iterations=wanted, note=note)
     return read_result(run)
 
@@ -194,7 +193,7 @@ def train(
         raise TypeError(f"train() has no setting {', '.join(unknown)}")
     known = {name: value for name, value in own.items() if value is not None}
     job = TrainingJob(found.structure, dataset, recipe, distillation, **{**known, **given})
-    return train_structure(job, _training_folder(found.run, dataset, save_dir), options, watcher or Silent())
+    return train_structure(job, folder_in(found.run, dataset, save_dir), options, watcher or Silent())
 
 
 def continue_training(folder: str | Path, *, watcher: TrainWatcher | None = None, **changed: Any) -> TrainResult:
@@ -219,27 +218,6 @@ def continue_training(folder: str | Path, *, watcher: TrainWatcher | None = None
 def _fields_of(kind: Any, settings: dict[str, Any]) -> dict[str, Any]:
     """Remove the settings that are fields of a dataclass from `settings`, and return them."""
     return {field.name: settings.pop(field.name) for field in fields(kind) if field.name in settings}
-
-
-def training_folder(target: str | Path, dataset: str, save_dir: str | Path | None = None) -> Path:
-    """Return the folder in which `train` keeps its result.
-
-    Raises what `structures.resolve` raises, and WrongSettingError if processes share a training without `save_dir`.
-    """
-    from zennas.named.structures import resolve
-
-    return _training_folder(None if save_dir is not None else resolve(str(target)).run, dataset, save_dir)
-
-
-def _training_folder(run: Path | None, dataset: str, save_dir: str | Path | None) -> Path:
-    given, label = _folder(save_dir), f"train-{Path(dataset).stem}"
-    if given is not None:
-        return given
-    if run is not None:
-        return run / label
-    if "RANK" in os.environ:
-        raise WrongSettingError("processes that share a training need the same folder: name it with --save-dir")
-    return new_folder(label)
 
 
 def evaluate(
@@ -351,7 +329,7 @@ def correlate(
     from zennas.correlation.settings import CorrelateSettings
 
     chosen = CorrelateSettings(table=str(table), **settings)
-    folder = _folder(save_dir) or new_folder(f"correlate-{Path(chosen.space).stem}")
+    folder = named_folder(save_dir) or new_folder(f"correlate-{Path(chosen.space).stem}")
     watching, place = watcher or runner.NoWatcher(), ExecutorSettings(executor, workers, address)
     if go_on and (folder / FILE).is_file():
         runner.resume(folder, place, watching, expected=chosen)
@@ -386,36 +364,9 @@ def continue_correlate(
 
     allowed = Trust(space, table=None if table is None else str(table), everything=trust)
     chosen = ExecutorSettings(executor, workers, address)
-    run = _run(folder)
+    run = run_folder(folder)
     runner.resume(run, chosen, watcher or runner.NoWatcher(), trust=allowed)
     return read_result(run)
-
-
-def new_folder(label: str, parent: Path = RUNS) -> Path:
-    """Return the path of a folder in `parent` that does not exist yet, named after label, date and time."""
-    stem = f"{label}-{time.strftime('%Y%m%d-%H%M%S')}"
-    folder, number = parent / stem, 2
-    while folder.exists():
-        folder, number = parent / f"{stem}-{number}", number + 1
-    return folder
-
-
-def _folder(save_dir: str | Path | None) -> Path | None:
-    if save_dir is None:
-        return None
-    if not isinstance(save_dir, (str, os.PathLike)):
-        raise WrongSettingError(f"the folder is {save_dir!r}, expected a path, or None for a new one in runs/")
-    if str(save_dir) == "":
-        raise WrongSettingError("the folder is empty, expected a path, or None for a new one in runs/")
-    return Path(save_dir)
-
-
-def _run(folder: str | Path) -> Path:
-    """The folder of an existing run. Raises WrongSettingError if it is no path."""
-    found = _folder(folder)
-    if found is None:
-        raise WrongSettingError("the folder is None, expected that of a run")
-    return found
 
 
 def _text(given: str | Path | Structure, what: str) -> str:

@@ -20,9 +20,9 @@ def runs(
 
     Example: zennas runs runs/mine
     """
-    from zennas.api import RUNS
     from zennas.cli.console import OUT
     from zennas.cli.render import print_json, print_run_list
+    from zennas.common.folders import RUNS
     from zennas.report.listing import list_runs
     from zennas.runs.store import FILE
 

@@ -63,10 +63,10 @@ def train(
     Example: zennas train --config runs/mine/train-digits/settings.toml --seed 1 --save-dir runs/again
     """
     from zennas.api import train as run_training
-    from zennas.api import training_folder
     from zennas.cli.progress import training_progress
     from zennas.cli.render import print_json, print_training
     from zennas.training.distributed import ranks
+    from zennas.training.places import training_folder
 
     continued = _continued(context, chosen)
     if continued is not None:

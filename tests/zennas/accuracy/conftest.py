@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,10 @@ from PIL import Image
 from PlainNet import parse
 from PlainNet.masternet import build
 from tests.conftest import SMALL
+from tests.zennas.threads import one_thread as one_thread
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 PETS = ("cat", "dog", "élan")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """On a busy machine the threads of small networks wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def trained(folder: Path, classes: Sequence[str], dataset: str, **facts: object) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import nn
 
 from PlainNet import build, parse
 from tests.conftest import SMALL
+from tests.zennas.threads import one_thread as one_thread
 from zennas.data import measured_normalisation, open_set
 
 RESOLUTION = 16
@@ -44,15 +44,6 @@ def write_model(folder: Path, **card: Any) -> Path:
     torch.save({"state_dict": network.state_dict()}, folder / "weights.pt")
     (folder / "train.json").write_text(json.dumps(found))
     return folder
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks as small as these are slower on several threads, by far where other programs run."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

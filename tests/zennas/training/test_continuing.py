@@ -20,7 +20,8 @@ from zennas.training.continuing import merged
 from zennas.training.job import RunOptions, TrainingJob
 from zennas.training.recipe import Recipe, TrainingError
 from zennas.training.runner import train_structure
-from zennas.training.state import Epoch
+
+from .stopping import StopError, Until
 
 TINY = "SuperConvK3BNRELU(3,8,2,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,16,1,1)"
 FALLING = Recipe(epochs=2, batch_size=256, lr=0.05)
@@ -39,25 +40,6 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def equal(a: Path, b: Path) -> bool:
     ours, theirs = weights(a), weights(b)
     return list(ours) == list(theirs) and all(torch.equal(ours[name], theirs[name]) for name in ours)
-
-
-class StopError(RuntimeError):
-    pass
-
-
-class Until:
-    """Stops a training after so many steps, as a kill would."""
-
-    def __init__(self, steps: int) -> None:
-        self._left = steps
-
-    def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise StopError
-
-    def epoch(self, done: Epoch) -> None:
-        pass
 
 
 def killed(folder: Path, recipe: Recipe, steps: int = 7) -> None:

@@ -36,6 +36,8 @@ from zennas.training.recipe import Distillation, Recipe, TrainingError
 from zennas.training.runner import train_structure
 from zennas.training.state import Epoch
 
+from .stopping import StopError, Until
+
 ROOT = Path(__file__).resolve().parents[3]
 TINY = "SuperConvK3BNRELU(3,8,2,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,16,1,1)"
 QUICK = Recipe(epochs=2, batch_size=256, lr=0.05)
@@ -84,25 +86,6 @@ def test_the_seed_decides_the_weights(tmp_path: Path) -> None:
         train_structure(job(replace(QUICK, epochs=1, seed=seed)), tmp_path / name, CPU)
     assert equal(weights(tmp_path / "a"), weights(tmp_path / "b"))
     assert not equal(weights(tmp_path / "a"), weights(tmp_path / "c"))
-
-
-class StopError(RuntimeError):
-    pass
-
-
-class Until:
-    """StopErrors a training after so many steps, as a kill would: nothing is tidied up."""
-
-    def __init__(self, steps: int) -> None:
-        self._left = steps
-
-    def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise StopError
-
-    def epoch(self, done: Epoch) -> None:
-        pass
 
 
 EVERYTHING = Recipe(

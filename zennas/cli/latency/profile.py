@@ -40,8 +40,8 @@ def profile(
     Example: zennas latency profile --backend onnxruntime --threads 1 --save-dir runs/my-machine
     """
     from latency.fitting.campaign import Campaign, measure_sample, read_campaign
-    from zennas.api import new_folder
     from zennas.cli.progress import counting_progress
+    from zennas.common.folders import new_folder
 
     if resume is not None:
         opt.refuse_settings(context, also=("networks",))
