@@ -103,12 +103,17 @@ def read_tensors(path: Path) -> Any:
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason[:200]}") from None
 
 
-def _check_file(path: Path) -> None:
-    """Raise CheckpointError for what `torch.save` does not write: other files, and archives that grow when read."""
+def require_file(path: Path) -> None:
+    """Raise CheckpointError if there is no file, or if it is a folder, a pipe or a device."""
     if not path.exists():
         raise CheckpointError(f"{path} does not exist")
     if not path.is_file():
         raise CheckpointError(f"{path} cannot be read as a checkpoint: it is not a regular file")
+
+
+def _check_file(path: Path) -> None:
+    """Raise CheckpointError for what `torch.save` does not write: other files, and archives that grow when read."""
+    require_file(path)
     try:
         with path.open("rb") as file:
             start = file.read(2)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from PlainNet.errors import reason
-from PlainNet.inert import CheckpointError, Inert, read_tensors
+from PlainNet.inert import CheckpointError, Inert, read_tensors, require_file
 from PlainNet.weights_path import SEPARATOR, split_path
 
 CONTAINERS = (
@@ -191,10 +191,7 @@ def _is_safetensors(path: Path) -> bool:
 
 
 def _of_safetensors(path: Path) -> Any:
-    if not path.exists():
-        raise CheckpointError(f"{path} does not exist")
-    if not path.is_file():
-        raise CheckpointError(f"{path} cannot be read as a checkpoint: it is not a regular file")
+    require_file(path)
     try:
         library: Any = import_module("safetensors.torch")
     except ImportError:
