@@ -29,6 +29,7 @@ from PlainNet.ops import (
     Op,
     OpGraph,
     Relu,
+    Relu6,
     RowColumnConv,
     Shape,
     Shift,
@@ -121,6 +122,10 @@ class Builder:
     def relu(self, x: Value) -> Value:
         """Add a ReLU."""
         return self._emit(Relu(), (x,), x.shape)
+
+    def relu6(self, x: Value) -> Value:
+        """Add a ReLU that is limited to 6."""
+        return self._emit(Relu6(), (x,), x.shape)
 
     def swish(self, x: Value) -> Value:
         """Add Swish, x * sigmoid(x)."""

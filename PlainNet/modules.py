@@ -61,6 +61,8 @@ def op_function(op: ops.Op) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     match op:
         case ops.Relu():
             return F.relu, ()
+        case ops.Relu6():
+            return F.relu6, ()
         case ops.Swish():
             return F.silu, ()
         case ops.Sigmoid():

@@ -103,6 +103,11 @@ class Relu:
 
 
 @dataclass(frozen=True, slots=True)
+class Relu6:
+    """min(max(x, 0), 6)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Swish:
     """x * sigmoid(x)."""
 
@@ -192,6 +197,7 @@ Op: TypeAlias = (
     | BatchNorm
     | Linear
     | Relu
+    | Relu6
     | Swish
     | Sigmoid
     | MaxPool
@@ -209,6 +215,7 @@ Op: TypeAlias = (
 
 WITHOUT_WEIGHTS = (
     Relu,
+    Relu6,
     Swish,
     Sigmoid,
     MaxPool,

@@ -47,12 +47,12 @@ class Kernel(NamedTuple):
 class Fusion:
     """What a back end fuses into the preceding convolution, linear layer or addition.
 
-    norm: batch-norms are folded into the weights. activation: ReLU, swish and sigmoid cost no extra time. addition:
-    neither does adding a value that already exists. zeros: what becomes of the operation `none`. "constant": it is a
-    constant, and its input is not computed for it; "removed": sums with it are removed as well; "run": it is computed,
-    as a product with 0. repeats: whether equal operations without weights on the same value within one block are run
-    "again" for each reader, such as the ReLUs in front of two convolutions, or only "once", as with elimination of
-    common subexpressions.
+    norm: batch-norms are folded into the weights. activation: ReLU, ReLU6, swish and sigmoid cost no extra time.
+    addition: neither does adding a value that already exists. zeros: what becomes of the operation `none`. "constant":
+    it is a constant, and its input is not computed for it; "removed": sums with it are removed as well; "run": it is
+    computed, as a product with 0. repeats: whether equal operations without weights on the same value within one block
+    are run "again" for each reader, such as the ReLUs in front of two convolutions, or only "once", as with elimination
+    of common subexpressions.
     """
 
     norm: bool = True
@@ -114,7 +114,7 @@ def group(graph: OpGraph, fusion: Fusion, batch: int = 1) -> list[Group]:
         if host is not None:
             host.nodes.append(i)
             host.added |= isinstance(node.op, ops.Add)
-            host.activated |= isinstance(node.op, (ops.Relu, ops.Swish, ops.Sigmoid))
+            host.activated |= isinstance(node.op, (ops.Relu, ops.Relu6, ops.Swish, ops.Sigmoid))
             del making[host.last]
             host.last = number
             making[number] = host
@@ -181,7 +181,7 @@ def _host(node: Node, hosts: Sequence[_Open], fusion: Fusion) -> _Open | None:
     match node.op:
         case ops.BatchNorm():
             fits = [h for h in weighted if fusion.norm and not (h.added or h.activated)]
-        case ops.Relu() | ops.Swish() | ops.Sigmoid():
+        case ops.Relu() | ops.Relu6() | ops.Swish() | ops.Sigmoid():
             fits = [h for h in hosts if fusion.activation and not h.activated and h.kind in (*WEIGHTED, ADD, NORM)]
         case ops.Add():
             fits = [h for h in weighted if fusion.addition and not (h.added or h.activated)]
@@ -213,7 +213,7 @@ def _kind(op: ops.Op) -> str | None:
             return MUL
         case ops.BatchNorm():
             return NORM
-        case ops.Relu() | ops.Swish() | ops.Sigmoid():
+        case ops.Relu() | ops.Relu6() | ops.Swish() | ops.Sigmoid():
             return ACTIVATION
         case ops.Concat() | ops.Shift() | ops.Truncate():
             return COPY

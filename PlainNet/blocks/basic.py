@@ -61,6 +61,10 @@ def relu(b: Builder, x: Value, spec: BlockSpec) -> Value:
     return b.relu(x)
 
 
+def relu6(b: Builder, x: Value, spec: BlockSpec) -> Value:
+    return b.relu6(x)
+
+
 def swish(b: Builder, x: Value, spec: BlockSpec) -> Value:
     return b.swish(x)
 
@@ -77,6 +81,7 @@ for name, groups in {
 register(BlockType("ConvDW", (CHANNELS, KERNEL, STRIDE), lower=conv_dw, layers=one_layer))
 register(BlockType("BN", (CHANNELS,), lower=batch_norm))
 register(BlockType("RELU", (CHANNELS,), lower=relu))
+register(BlockType("RELU6", (CHANNELS,), lower=relu6))
 register(BlockType("Swish", (CHANNELS,), lower=swish))
 register(BlockType("MaxPool", (CHANNELS, WINDOW, STRIDE), lower=max_pool))
 register(BlockType("AvgPool", (CHANNELS, WINDOW, STRIDE), lower=avg_pool))

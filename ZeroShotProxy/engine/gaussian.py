@@ -93,6 +93,8 @@ def run(graph: OpGraph, inputs: Sequence[Tensor], generator: torch.Generator, dt
                 running.append(variance.mean())
             case ops.Relu() if writable:
                 made = [x.relu_() for x in given[0]]
+            case ops.Relu6() if writable:
+                made = [x.clamp_(0, 6) for x in given[0]]
             case ops.Concat():
                 made = [torch.cat(parts, dim=1) for parts in zip(*given, strict=True)]
             case other:

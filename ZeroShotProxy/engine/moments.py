@@ -17,6 +17,7 @@ import numpy as np
 
 from PlainNet.ops import AvgPool
 from ZeroShotProxy.engine import dependence
+from ZeroShotProxy.engine.clipped import Clipped
 from ZeroShotProxy.engine.dependence import Array, Numbers, Part, Texture
 
 RELU_MEAN_SQUARED = 1 / (2 * math.pi)
@@ -92,19 +93,62 @@ def relu(x: Signal) -> Signal:
         excess=x.excess + 0.5 * math.log1p(x.kurtosis * RELU_MEAN_SQUARED / (12 * RELU_VARIANCE)),
         rectified=True,
         shared=1 - float(_relu_decorrelation(1 - x.shared)) if x.shared else 0.0,
-        texture=_rectified(x.texture),
+        texture=_mapped(x.texture, _relu_decorrelation),
     )
 
 
-def _rectified(texture: Texture | None) -> Texture | None:
-    """The correlations of positions after a ReLU, by the same formula as those of passes."""
+LIMIT = 6.0
+"""The upper limit of ReLU6."""
+_UNLIMITED = LIMIT / 5
+"""The largest deviation of a centred value whose ReLU6 counts as a ReLU: 6 is 5 deviations away."""
+
+
+def relu6(x: Signal) -> Signal:
+    """Return the statistics after min(max(x, 0), 6) of a Gaussian value (eqs. 12 and 13).
+
+    Batch normalisation makes the deviation 1, and then the upper limit has no effect.
+    """
+    if x.rectified:
+        return _limited(x)
+    if x.mean2 == 0 and x.second <= _UNLIMITED**2:
+        return relu(x)
+    return _clipped(x, Clipped(math.sqrt(x.mean2), math.sqrt(x.variance), 0.0, LIMIT))
+
+
+def _clipped(x: Signal, how: Clipped) -> Signal:
+    return Signal(
+        second=how.second,
+        mean2=how.first**2,
+        decorrelation=how.decorrelation(x.decorrelation),
+        distance=how.distance(x.decorrelation),
+        rectified=True,
+        shared=1 - float(how.decorrelation(1 - x.shared)) if x.shared else 0.0,
+        texture=_mapped(x.texture, how.decorrelation),
+    )
+
+
+def _limited(x: Signal) -> Signal:
+    """Return the statistics after min(x, 6) of a rectified Gaussian value, whose second moment is half the Gaussian's.
+
+    Approximation: the decorrelation does not change, as with `maximum`.
+    """
+    deviation = math.sqrt(2 * x.second)
+    if deviation <= _UNLIMITED:
+        return x
+    how = Clipped(0.0, deviation, 0.0, LIMIT)
+    distance = x.distance * math.sqrt(how.variance / x.variance)
+    return x._replace(second=how.second, mean2=how.first**2, distance=distance, kurtosis=0.0, excess=0.0, parts=())
+
+
+def _mapped(texture: Texture | None, decorrelation: Callable[[Array], Numbers]) -> Texture | None:
+    """The correlations of positions after a function, which changes them like those of passes."""
     if texture is None:
         return None
 
     def make() -> Array:
         deviation = np.sqrt(texture.matrix.diagonal())
         correlations = np.clip(texture.matrix / np.outer(deviation, deviation), -1, 1)
-        return np.asarray(1 - _relu_decorrelation(1 - correlations))
+        return np.asarray(1 - decorrelation(1 - correlations))
 
     return Texture(make)
 

@@ -138,6 +138,8 @@ def _carry(nodes: Sequence[Node], size: int, known: Signal, is_image: bool, cont
                 y = moments.normalise(x, BN_EPS if x_size == 1 else 0.0)
             case ops.Relu():
                 y = moments.relu(x)
+            case ops.Relu6():
+                y = moments.relu6(x)
             case ops.Swish():
                 y = moments.pointwise(x, moments.swish)
             case ops.Sigmoid():
@@ -224,7 +226,8 @@ class _Chain:
         return BlockTerms(logs / 2, tail, decorrelation, distance, leaving, Shape(widths[self.out], shape.size))
 
 
-_CHAIN = (ops.Conv, ops.BatchNorm, ops.Relu)
+_RECTIFIERS = (ops.Relu, ops.Relu6)
+_CHAIN = (ops.Conv, ops.BatchNorm, *_RECTIFIERS)
 _GATE = (ops.AdaptiveAvgPool, ops.Sigmoid, ops.Mul)
 
 
@@ -236,7 +239,7 @@ def _chain(template: Template, size: int, entry: Entry, options: Options) -> _Ch
     """
     nodes, shape = lower_block(template.probe, size, options)
     kinds = [type(node.op) for node in nodes]
-    if not set(kinds) <= {*_CHAIN, *_GATE} or kinds[-1] is not ops.Relu or shape.size < 2:
+    if not set(kinds) <= {*_CHAIN, *_GATE} or kinds[-1] not in _RECTIFIERS or shape.size < 2:
         return None
     logs, values = _walk(nodes, size, entry)
     widths: dict[Width, int] = {}
@@ -255,7 +258,7 @@ def _chain(template: Template, size: int, entry: Entry, options: Options) -> _Ch
             if source in behind and values[source].excess:
                 excesses[behind[source]] += 1
             behind[number] = (i, float(fan_in))
-        elif isinstance(node.op, ops.Relu) and source in behind:
+        elif isinstance(node.op, _RECTIFIERS) and source in behind:
             i, channels = behind[source]
             behind[number] = (i, math.expm1(2 * values[number].excess) * channels)
         elif source in behind:

@@ -82,7 +82,7 @@ def _constant(
     values = [constants[x] for x in known]
     if node.target is torch.add:
         return values[0] + values[-1]
-    if node.target in (F.relu, F.silu, torch.sigmoid):
+    if node.target in (F.relu, F.relu6, F.silu, torch.sigmoid):
         return cast("Callable[[Tensor], Tensor]", node.target)(values[0])
     if node.target in (F.max_pool2d, F.avg_pool2d):
         return values[0]  # means only include values inside the border

@@ -34,6 +34,7 @@ from PlainNet.ops import (
     Op,
     OpGraph,
     Relu,
+    Relu6,
     Shape,
     Sigmoid,
     Swish,
@@ -113,8 +114,10 @@ class _Reader:
                 self.emit(node, BatchNorm(layer.num_features, layer.affine))
             case nn.Linear():
                 self.emit(node, Linear(layer.in_features, layer.out_features, layer.bias is not None))
-            case nn.ReLU() | nn.ReLU6() | nn.Hardtanh():
+            case nn.ReLU():
                 self.emit(node, Relu())
+            case nn.Hardtanh():  # ReLU6 too; a clip of other limits takes the same time
+                self.emit(node, Relu6())
             case nn.SiLU():
                 self.emit(node, Swish())
             case nn.Sigmoid():
@@ -144,7 +147,7 @@ class _Reader:
         """Read a function of torch, an operator, or a method of a tensor."""
         del target
         simple: dict[str, Callable[[], Op]] = {
-            "relu": Relu, "relu_": Relu, "relu6": Relu, "hardtanh": Relu, "hardtanh_": Relu,
+            "relu": Relu, "relu_": Relu, "relu6": Relu6, "hardtanh": Relu6, "hardtanh_": Relu6,
             "silu": Swish, "sigmoid": Sigmoid, "sigmoid_": Sigmoid,
         }  # fmt: skip
         if name in simple:

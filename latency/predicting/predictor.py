@@ -19,7 +19,7 @@ from PlainNet.lowering import Builder, lower, part_graph
 from PlainNet.ops import OpGraph, Shape
 from PlainNet.template import Template, Width, template_of
 
-FUSED_ACROSS = ("BN", "RELU", "Swish", "Sigmoid")
+FUSED_ACROSS = ("BN", "RELU", "RELU6", "Swish", "Sigmoid")
 """Blocks of a single operation that may be fused with the preceding block. Structures with such blocks are predicted in
 chunks."""
 

@@ -64,6 +64,8 @@ BASIC = [
     "ConvKX(3,16,3,1)BN(16)RELU(16)MultiSumBlock(ConvKX(16,16,3,1)BN(16);ConvKX(16,16,1,1)BN(16))RELU(16)",
     "ConvKX(3,16,3,1)BN(16)RELU(16)MultiCatBlock(ConvKX(16,8,3,1)BN(8);ConvKX(16,24,1,1)BN(24))RELU(32)ConvKX(32,8,1,1)BN(8)",
     "ConvKX(3,16,3,1)BN(16)Swish(16)ConvKX(16,16,3,1)BN(16)Swish(16)",
+    "ConvKX(3,16,3,1)BN(16)RELU6(16)ConvKX(16,16,3,1)BN(16)RELU6(16)",
+    "ConvKX(3,16,3,1)RELU6(16)ConvKX(16,16,3,1)RELU6(16)",
     "ConvKX(3,16,3,2)BN(16)RELU(16)ConvDW(16,5,1)BN(16)RELU(16)ConvKXG4(16,16,3,2)BN(16)RELU(16)",
     "ConvKX(3,16,3,1)BN(16)RELU(16)MaxPool(16,2,2)ConvKX(16,16,3,1)BN(16)RELU(16)",
     "ConvKX(3,16,3,1)BN(16)RELU(16)AdaptiveAvgPool(16,4)ConvKX(16,16,3,1)BN(16)RELU(16)",

@@ -48,6 +48,16 @@ def test_a_convolution_that_was_not_run_has_no_kernel() -> None:
     assert [BRANCHED_KINDS[i] for i in found].count("Conv") == 1
 
 
+def test_a_clip_is_a_limited_rectifier() -> None:
+    graph = graph_of("ConvKX(3,4,3,1)RELU6(4)ConvKX(4,4,3,1)")
+    steps = [
+        Step("Conv", ("images", "blocks.0.op.weight"), "u", ("blocks.0.op.weight",)),
+        Step("Clip", ("u",), "v"),
+        Step("Conv", ("v", "blocks.2.op.weight"), "w", ("blocks.2.op.weight",)),
+    ]
+    assert [match and match.node for match in matched(graph, steps, "images")] == [0, 1, 2]
+
+
 def test_layers_are_told_by_their_weights_whatever_the_order() -> None:
     graph = graph_of("ConvKX(3,4,3,1)RELU(4)ConvKX(4,4,3,1)")
     steps = [

@@ -83,6 +83,13 @@ def test_shortcuts_with_projections_are_not_mistaken() -> None:
             assert node.input[1] == f"blocks.{subject.graph.nodes[index].path}.weight"
 
 
+def test_limits_of_rectifiers_are_exported() -> None:
+    text = "ConvKX(3,8,3,1)BN(8)RELU6(8)MultiSumBlock(ConvKX(8,8,3,1)BN(8);ConvKX(8,8,1,1)BN(8))RELU6(8)"
+    subject = of_structure(parse(text), 16, 4)
+    check_names(subject)
+    assert "Clip" in {node.op_type for node in export(subject, 1).graph.node}
+
+
 def test_equal_operations_that_were_merged() -> None:
     check_names(of_structure(parse(CELLS), 16, 4))
 

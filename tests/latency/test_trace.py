@@ -17,7 +17,7 @@ from latency.measuring.weights import weight_count
 from PlainNet import build, lower, parse
 from PlainNet.blocktype import Options
 from PlainNet.cost import op_cost
-from PlainNet.ops import HEAD, AdaptiveAvgPool, Add, Conv, Flatten, Mul, OpGraph, Shape
+from PlainNet.ops import HEAD, AdaptiveAvgPool, Add, Conv, Flatten, Mul, OpGraph, Relu6, Shape
 from tests.conftest import SMALL
 
 
@@ -89,6 +89,11 @@ def test_gates_come_second_and_means_are_pooling() -> None:
     graph = last(lambda x: torch.mean(x, [-1, -2]))
     assert [node.op for node in graph.nodes[1:]] == [AdaptiveAvgPool(1), Flatten()]
     assert graph.shape_of(graph.output) == Shape(4, 0)
+
+
+@pytest.mark.parametrize("function", [nn.functional.relu6, nn.ReLU6(), nn.functional.hardtanh])
+def test_limits_are_kept(function: Callable[[Tensor], Tensor]) -> None:
+    assert [type(node.op) for node in last(function).nodes] == [Conv, Relu6]
 
 
 def test_what_does_nothing_is_left_out() -> None:
