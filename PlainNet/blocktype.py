@@ -81,9 +81,9 @@ class BlockType:
     complete: fills in arguments that the text may omit, from the given arguments and the inner blocks.
     attributes: constants of the kind that search spaces read, such as the kernel size in a super-block's name.
     linear: promises two things for channel arguments that are multiples of 8. The operations are always the same,
-      except for a difference between bottleneck = out and bottleneck != out channels. Every width is a constant or a
-      fixed multiple of one argument. `template.py` then computes costs without lowering the block again. A contract
-      test checks the promise.
+      except for a difference between bottleneck = out and bottleneck != out channels, or between in = out and
+      in != out if there is no bottleneck. Every width is a constant or a fixed multiple, at most 8, of one argument.
+      `template.py` then computes costs without lowering the block again. A contract test checks the promise.
     layers: the number of layers that a block without `sub_layers` and inner blocks counts as; None means 0.
     """
 
@@ -152,6 +152,11 @@ def block_type(kind: str) -> BlockType:
     raise StructureError(f"unknown block {kind[:80]!r}, {hint}")
 
 
+def one_layer(spec: BlockSpec) -> int:
+    """Return 1, as the `layers` of a kind that always counts as one layer."""
+    return 1
+
+
 def argument(spec: BlockSpec, name: str) -> int | None:
     """Return the argument of `spec` named `name` ("stride", "sub_layers", …), or None if it has no such argument."""
     i = _position(spec.kind, name)
@@ -179,3 +184,18 @@ def stride(spec: BlockSpec) -> int:
     if own is not None:
         return own
     return math.prod(stride(inner) for inner in spec.branches[0]) if spec.branches else 1
+
+
+def block_layers(spec: BlockSpec) -> int:
+    """The block's share of the network's layers, Zen-NAS's depth.
+
+    That is `sub_layers` for a super-block and the largest sum over a branch for a container. For other blocks it is
+    the `layers` of the block's type: 1 for a convolution or a linear layer, 0 for most others.
+    """
+    own = argument(spec, "sub_layers")
+    if own is not None:
+        return own
+    if spec.branches:
+        return max(sum(map(block_layers, branch)) for branch in spec.branches)
+    own_layers = block_type(spec.kind).layers
+    return own_layers(spec) if own_layers is not None else 0

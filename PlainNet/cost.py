@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from PlainNet.blocktype import Options, argument, block_type, in_channels
+from PlainNet.blocktype import Options, block_layers, block_type, in_channels
 from PlainNet.costform import cost_form
 from PlainNet.ir import BlockSpec, Structure, StructureError, does_not_join
 from PlainNet.lowering import lower_block
@@ -88,21 +88,6 @@ def op_cost(op: Op, shape: Shape) -> Cost:
         case other if isinstance(other, WITHOUT_WEIGHTS):
             return FREE
     raise UnknownOperationError(op, "op_cost")
-
-
-def block_layers(spec: BlockSpec) -> int:
-    """The block's share of the network's layers, Zen-NAS's depth.
-
-    That is `sub_layers` for a super-block and the largest sum over a branch for a container. For other blocks it is
-    the `layers` of the block's type: 1 for a convolution or a linear layer, 0 for most others.
-    """
-    own = argument(spec, "sub_layers")
-    if own is not None:
-        return own
-    if spec.branches:
-        return max(sum(map(block_layers, branch)) for branch in spec.branches)
-    own_layers = block_type(spec.kind).layers
-    return own_layers(spec) if own_layers is not None else 0
 
 
 def count_layers(structure: Structure) -> int:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 
-from PlainNet.blocktype import Options, argument
+from PlainNet.blocktype import Options, block_layers
 from PlainNet.lowering import lower_block
 from PlainNet.ops import WITHOUT_WEIGHTS, BatchNorm, Conv, Linear, Shape, UnknownOperationError
 from PlainNet.template import Template, Width
@@ -20,7 +20,7 @@ class CostForm:
     pairs: (params, flops, i, j) for convolutions from width i to width j: weights and multiply–accumulates per unit
         of the product of the two widths.
     singles: (params, activations, i): the parameters of biases and norms, and output elements, per channel of width i.
-    layers: the `sub_layers` of the blocks.
+    layers: the number of layers that a block counts as.
     out, size: the width (an index) and the side of the output.
     """
 
@@ -80,7 +80,7 @@ def cost_form(template: Template, size: int, options: Options) -> CostForm:
         tuple(widths),
         tuple((weights[pair], macs[pair], *pair) for pair in weights),
         tuple((own[i], elements[i], i) for i in sorted(own.keys() | elements.keys())),
-        argument(template.probe, "sub_layers") or 0,
+        block_layers(template.probe),
         index(shape.channels),
         shape.size,
     )

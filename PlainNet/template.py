@@ -74,15 +74,22 @@ def template_of(spec: BlockSpec) -> Template | None:
     for c in channels:
         if c % _UNIT or not 0 < c <= MAX_CHANNELS:
             return None
-    # If bottleneck and out channels are equal, a block may differ: it may omit a projection.
-    return _template(spec.kind, layout.rest(spec.args), len(channels) > 2 and channels[1] == channels[2])
+    # If two numbers of channels are equal, a block may differ: it may omit a projection, or have a link.
+    compared = layout.compared
+    equal = compared is not None and spec.args[compared[0]] == spec.args[compared[1]]
+    return _template(spec.kind, layout.rest(spec.args), equal)
 
 
 class _Layout(NamedTuple):
-    """The positions of a kind's arguments: channels (in, out, and bottleneck if it has one), and the rest."""
+    """The positions of a kind's arguments: channels (in, out, and bottleneck if it has one), and the rest.
+
+    compared: the positions of the two channel arguments for which it matters whether they are equal: bottleneck and
+    out, or out and in for a kind without a bottleneck. None for a kind with one channel argument.
+    """
 
     arguments: int
     channel_args: tuple[int, ...]
+    compared: tuple[int, int] | None
     channels: Callable[[tuple[int, ...]], tuple[int, ...]]
     rest: Callable[[tuple[int, ...]], tuple[int, ...]]
 
@@ -94,7 +101,8 @@ def _layout(kind: str) -> _Layout | None:
         return None
     channels = tuple(i for name in _CHANNEL_PARAMS if (i := found.index(name)) is not None)
     rest = tuple(i for i in range(len(found.params)) if i not in channels)
-    return _Layout(len(found.params), channels, _getter(channels), _getter(rest))
+    compared = (channels[-1], channels[-2]) if len(channels) > 1 else None
+    return _Layout(len(found.params), channels, compared, _getter(channels), _getter(rest))
 
 
 def _getter(positions: tuple[int, ...]) -> Callable[[tuple[int, ...]], tuple[int, ...]]:
@@ -112,7 +120,8 @@ def _template(kind: str, rest: tuple[int, ...], equal: bool) -> Template:
     args = [0 if i in layout.channel_args else next(values) for i in range(len(rest) + len(layout.channel_args))]
     for position, prime in zip(layout.channel_args, _PRIMES, strict=False):
         args[position] = _UNIT * prime
-    if equal:
-        args[layout.channel_args[2]] = args[layout.channel_args[1]]
+    if equal and layout.compared is not None:
+        changed, kept = layout.compared
+        args[changed] = args[kept]
     block_type(kind).check(BlockSpec(kind, tuple(args)))
     return Template(BlockSpec(kind, tuple(args)), layout.channel_args)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PlainNet.blocktype import BIAS, CHANNELS, IN, KERNEL, OUT, SIZE, STRIDE, WINDOW, BlockType, register
+from PlainNet.blocktype import BIAS, CHANNELS, IN, KERNEL, OUT, SIZE, STRIDE, WINDOW, BlockType, one_layer, register
 from PlainNet.ir import BlockSpec
 from PlainNet.lowering import Builder, Value
 
@@ -43,10 +43,6 @@ def max_pool(b: Builder, x: Value, spec: BlockSpec) -> Value:
 
 def zero(b: Builder, x: Value, spec: BlockSpec) -> Value:
     return b.zero(x)
-
-
-def one_layer(spec: BlockSpec) -> int:
-    return 1
 
 
 def flatten(b: Builder, x: Value, spec: BlockSpec) -> Value:

@@ -188,10 +188,18 @@ def _terms(logs: float, out: Signal, shape: Shape) -> BlockTerms:
         out.excess,
         array("d", outgoing - _GRID),
         array("d", distance - _GRID / 2),
-        # Rounded to steps, so that cached blocks are found again.
-        Entry(out.second, out.mean2, out.kurtosis, out.rectified, round(out.shared / _SHARED_STEP) * _SHARED_STEP),
+        _leaving(out),
         shape,
     )
+
+
+def _leaving(out: Signal) -> Entry:
+    """The statistics that enter the next block, without what depends on widths, so that cached blocks are found again.
+
+    The kurtosis of a sum over channels does: it is left out, as the next convolution divides it by its own taps.
+    """
+    shared = round(out.shared / _SHARED_STEP) * _SHARED_STEP
+    return Entry(out.second, out.mean2, out.kurtosis if out.rectified else 0.0, out.rectified, shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +236,7 @@ class _Chain:
 
 _RECTIFIERS = (ops.Relu, ops.Relu6)
 _CHAIN = (ops.Conv, ops.BatchNorm, *_RECTIFIERS)
+_ENDS = (*_RECTIFIERS, ops.BatchNorm)
 _GATE = (ops.AdaptiveAvgPool, ops.Sigmoid, ops.Mul)
 
 
@@ -239,7 +248,7 @@ def _chain(template: Template, size: int, entry: Entry, options: Options) -> _Ch
     """
     nodes, shape = lower_block(template.probe, size, options)
     kinds = [type(node.op) for node in nodes]
-    if not set(kinds) <= {*_CHAIN, *_GATE} or kinds[-1] not in _RECTIFIERS or shape.size < 2:
+    if not set(kinds) <= {*_CHAIN, *_GATE} or kinds[-1] not in _ENDS or shape.size < 2:
         return None
     logs, values = _walk(nodes, size, entry)
     widths: dict[Width, int] = {}
@@ -268,7 +277,7 @@ def _chain(template: Template, size: int, entry: Entry, options: Options) -> _Ch
         tuple(widths),
         tuple((times, *key) for key, times in convolutions.items()),
         tuple((times, *key) for key, times in excesses.items()),
-        behind[len(nodes)],
+        behind[len(nodes)] if values[-1].rectified else (out, 0.0),
         out,
         _terms(logs, values[-1], shape),
     )
@@ -280,6 +289,13 @@ def _interpolate(table: array[float], log_decorrelation: float) -> float:
         return table[0]
     i = min(int(position), len(table) - 2)
     return table[i] + (table[i + 1] - table[i]) * (position - i)
+
+
+@cache
+def _cached(kind: str) -> bool:
+    """Whether the terms of blocks of a kind are kept: of super-blocks and of units, which end with a batch-norm."""
+    found = block_type(kind)
+    return found.linear or found.expand is not None
 
 
 @lru_cache(maxsize=256)
@@ -319,7 +335,7 @@ class ExpectedZen:
         for spec in structure.blocks:
             block = self._known[size, entry].get(spec)
             if block is None:
-                if block_type(spec.kind).expand is None:
+                if not _cached(spec.kind):
                     return self._walk(structure)
                 block = self._add(spec, size, entry)
             if spec.args[0] != channels:
@@ -333,7 +349,7 @@ class ExpectedZen:
         return score - tail + math.log(shape.elements) + entered / 2 + _interpolate(distance, entered)
 
     def _walk(self, structure: Structure) -> float:
-        """The score of a network with other blocks than super-blocks, computed block by block without a cache."""
+        """The score of a network with small blocks, such as single operations, or cells, without a cache."""
         signal = _entering(IMAGE, math.exp(self._start))
         score, context = 0.0, 1
         size, channels, is_image = self.resolution, in_channels(structure.blocks[0]), True
