@@ -1,4 +1,4 @@
-"""FLOPs and parameters as scores: the baselines for every other proxy. Structures are scored without torch."""
+"""FLOPs, parameters and activations as scores: the baselines for other proxies. Structures are scored without torch."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ def params(target: Target, settings: ScoreSettings) -> Score:
     return Score(float(_cost(target, "params", settings).params))
 
 
+def activations(target: Target, settings: ScoreSettings) -> Score:
+    """Return the number of output elements of a structure's convolution and linear layers for one image."""
+    return Score(float(_cost(target, "activations", settings).activations))
+
+
 def measured_flops(probe: Probe) -> float:
     """Return the multiply–accumulates of a module's convolution and linear layers for one image, measured in a pass."""
     import math
@@ -58,3 +63,6 @@ register(
     ProxyInfo("flops", "multiply-accumulates for one image", source="baseline", needs="cost"), flops, measured_flops
 )
 register(ProxyInfo("params", "number of parameters", source="baseline", needs="cost"), params, measured_params)
+register(
+    ProxyInfo("activations", "output elements of conv and linear layers", source="baseline", needs="cost"), activations
+)

@@ -1,0 +1,124 @@
+"""The mean field of a network: its layers, and the statistics that scores are made of (docs/mean-field.md)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from PlainNet import ops
+from PlainNet.cost import op_cost
+from PlainNet.ops import OpGraph
+from ZeroShotProxy.engine.mean_field.backward import Gradient, carry_back
+from ZeroShotProxy.engine.mean_field.forward import Forward, State, carry, inside
+
+
+class Layer(NamedTuple):
+    """A convolution or linear layer on a path from the input to the output.
+
+    gradient: the expected squared norm of the loss's gradient by its weights, relative to the gradient at the logits.
+    flops: multiply–accumulates. activations: output elements. effective: the activations that vary independently over
+    channels, size² / (inverse number of independent channels). channels: output channels. flat: whether its output has
+    no positions.
+    """
+
+    gradient: float
+    flops: int
+    activations: int
+    effective: float
+    channels: int
+    flat: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """The mean field of a network.
+
+    layers: the layers that take part. directions: the effective number of independent directions of the gradient at the
+    image, over images. energy: the logarithm of that gradient's energy. agreements: for each function that is a
+    ReLU, its number of elements and the probability that two images agree about one.
+    """
+
+    layers: tuple[Layer, ...]
+    directions: float
+    energy: float
+    agreements: tuple[tuple[int, float], ...]
+
+
+def field_of(graph: OpGraph, *, same_for_images: bool = False) -> Field | None:
+    """Return the mean field of a network with a classifier, or None if no gradient reaches the image.
+
+    same_for_images: see `carry_back`. Batch normalisation removes such a gradient unless a function of one variable
+    lies in between.
+
+    Raises UnknownOperationError for an operation that is not handled.
+    """
+    forward = carry(graph)
+    if forward.states[graph.output].dead:
+        return None
+    gradients = carry_back(graph, forward, same_for_images=same_for_images).gradients
+    image = gradients[0]
+    if image is None:
+        return None
+    layers = []
+    for number, node in enumerate(graph.nodes, start=1):
+        gradient = gradients[number]
+        if gradient is None or not isinstance(node.op, (ops.Conv, ops.RowColumnConv, ops.Linear)):
+            continue
+        x, y = forward.states[node.inputs[0]], forward.states[number]
+        if x.dead:
+            continue
+        layers.append(_layer(graph, number, x, y, gradient))
+    here = forward.states[0].torus
+    energy = here.mean(image.energy)
+    if not energy > 0:
+        return None
+    directions = energy**2 * graph.input.size**2 / here.mean(image.square)
+    return Field(tuple(layers), directions, math.log(energy), tuple(_agreements(graph, forward)))
+
+
+def _layer(graph: OpGraph, number: int, x: State, y: State, gradient: Gradient) -> Layer:
+    node = graph.nodes[number - 1]
+    cost = op_cost(node.op, node.shape)
+    flat = node.shape.size <= 1
+    square = _weight_gradient(node.op, x, y, gradient)
+    effective = max(1, node.shape.size) ** 2 / y.overlap
+    return Layer(square, cost.flops, cost.activations, effective, node.shape.channels, flat)
+
+
+def _weight_gradient(op: ops.Op, x: State, y: State, gradient: Gradient) -> float:
+    match op:
+        case ops.Linear():
+            return op.in_features * (x.variance + x.mean**2) * y.torus.mean(gradient.energy)
+        case ops.Conv():
+            fan_in = op.in_channels // op.groups * op.kernel**2
+            overlap = _across(x, y, gradient, op.stride)
+            return fan_in * inside(op, x.shape.size) * overlap * y.shape.size**2
+        case ops.RowColumnConv():
+            # Of each of the two convolutions; the second one reads what the first has made.
+            first = op.in_channels * op.kernel + op.out_channels * op.kernel
+            overlap = _across(x, y, gradient, op.stride) / 3
+            return first * inside(op, x.shape.size) * overlap * y.shape.size**2
+        case other:
+            raise ops.UnknownOperationError(other, "the gradients of the mean field")
+
+
+def _across(x: State, y: State, gradient: Gradient, stride: int) -> float:
+    """The mean over frequencies of the power of the input times that of the gradient."""
+    if isinstance(x.power, float):
+        return x.power * y.torus.mean(gradient.energy)
+    from ZeroShotProxy.engine.mean_field.forward import decimation
+
+    power = x.power if x.torus is y.torus and stride == 1 else decimation(x.torus, y.torus, stride) @ x.power
+    return float(y.torus.mean(power * gradient.energy))
+
+
+def _agreements(graph: OpGraph, forward: Forward) -> Sequence[tuple[int, float]]:
+    found = []
+    for number, node in enumerate(graph.nodes, start=1):
+        if isinstance(node.op, (ops.Relu, ops.Relu6)):
+            known = forward.functions.get(number)
+            p = known[0].slope if known is not None else float(forward.states[node.inputs[0]].mean > 0)
+            found.append((node.shape.elements, p * p + (1 - p) ** 2))
+    return found

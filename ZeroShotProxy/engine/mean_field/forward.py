@@ -1,0 +1,233 @@
+"""The statistics of the values of a network, from the input to the output (docs/mean-field.md, equations 2 to 8)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from PlainNet import ops
+from PlainNet.ops import BN_EPS, Node, OpGraph, Shape
+from ZeroShotProxy.engine import moments
+from ZeroShotProxy.engine.mean_field import pointwise
+from ZeroShotProxy.engine.mean_field.pointwise import Pointwise
+from ZeroShotProxy.engine.mean_field.torus import Array, Power, Torus, decimation, torus
+
+WEIGHT_VARIANCE = 1 / 3
+"""The variance of PyTorch's default weights, uniform in ±1 / √fan_in, times the fan-in."""
+
+FUNCTIONS: dict[type, Callable[[float, float], Pointwise]] = {
+    ops.Relu: pointwise.relu,
+    ops.Relu6: partial(pointwise.pointwise, pointwise.clipped),
+    ops.Swish: partial(pointwise.pointwise, moments.swish),
+    ops.Sigmoid: partial(pointwise.pointwise, moments.sigmoid),
+}
+"""The functions of one variable, as functions of mean and variance."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """The statistics of a value over images and positions, averaged over channels.
+
+    mean: the mean of a channel. parts: the independent sources that the value is a sum of: for each source, its power
+    at each frequency and the transfer function that it passed through since. overlap: the inverse number of channels
+    that vary independently, tr C² / (tr C)² of their covariance C.
+    """
+
+    mean: float
+    parts: Mapping[int, tuple[Power, Power]]
+    overlap: float
+    torus: Torus
+    shape: Shape
+
+    @property
+    def power(self) -> Power:
+        """The power at each frequency, whose mean is the variance."""
+        found: Power = 0.0
+        for power, transfer in self.parts.values():
+            found = found + power * transfer**2
+        return found
+
+    @property
+    def variance(self) -> float:
+        return self.torus.mean(self.power)
+
+    @property
+    def dead(self) -> bool:
+        """Whether the value does not depend on the image."""
+        return not self.parts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forward:
+    """The states of all values, and what the nodes with a function of one variable did, by node."""
+
+    states: list[State]
+    functions: dict[int, tuple[Pointwise, Array | None]] = field(default_factory=dict)
+
+
+def inside(op: ops.Conv | ops.RowColumnConv, size: int) -> float:
+    """Return the share of taps that are inside the image, over all output positions."""
+    extent = op.extent if isinstance(op, ops.Conv) else op.kernel
+    dilation = op.dilation if isinstance(op, ops.Conv) else 1
+    starts = np.arange(0, size + 2 * op.padding - extent + 1, op.stride)[:, None] - op.padding
+    taps = starts + dilation * np.arange(op.kernel)
+    return float(((taps >= 0) & (taps < size)).mean()) ** 2
+
+
+def white(graph: OpGraph) -> bool:
+    """Return whether neighbouring positions of every value are uncorrelated, as without poolings."""
+    return not any(isinstance(node.op, (ops.AvgPool, ops.MaxPool)) for node in graph.nodes)
+
+
+def carry(graph: OpGraph) -> Forward:
+    """Carry the statistics of noise from N(0, 1) through a network with PyTorch's default weights.
+
+    Raises UnknownOperationError for an operation that is not handled.
+    """
+    shells = white(graph)
+    first = torus(graph.input.size, shells)
+    states = [State(0.0, {0: (1.0, 1.0)}, 1 / graph.input.channels, first, graph.input)]
+    found = Forward(states)
+    for number, node in enumerate(graph.nodes, start=1):
+        given = [states[i] for i in node.inputs]
+        states.append(_after(found, graph, number, node, given, torus(node.shape.size, shells)))
+    return found
+
+
+def _source(number: int, power: Power, overlap: float, mean: float, here: Torus, shape: Shape) -> State:
+    return State(mean, {number: (power, 1.0)}, overlap, here, shape)
+
+
+def _after(found: Forward, graph: OpGraph, number: int, node: Node, given: Sequence[State], here: Torus) -> State:
+    x, shape = given[0], node.shape
+    if x.dead and not isinstance(node.op, (ops.Add, ops.Concat, *FUNCTIONS)):
+        return State(0.0 if isinstance(node.op, ops.BatchNorm) else x.mean, {}, 0.0, here, shape)
+    match node.op:
+        case ops.Conv() as conv:
+            gain = WEIGHT_VARIANCE * inside(conv, x.shape.size)
+            own, area = 1 / conv.out_channels, conv.kernel**2
+            mixed = x.overlap if conv.groups == 1 else max(0.0, x.overlap - 1 / conv.in_channels)
+            power = gain * _decimated(x.power, x.torus, here, conv.stride)
+            return _source(number, power, own + mixed / area, 0.0, here, shape)
+        case ops.RowColumnConv() as pair:
+            gain = WEIGHT_VARIANCE**2 * inside(pair, x.shape.size)
+            power = gain * _decimated(x.power, x.torus, here, pair.stride)
+            return _source(number, power, 2 / pair.out_channels + x.overlap / pair.kernel**2, 0.0, here, shape)
+        case ops.Linear() as linear:
+            power = WEIGHT_VARIANCE * x.variance
+            return _source(number, power, 1 / linear.out_features + x.overlap, 0.0, here, shape)
+        case ops.BatchNorm():
+            return _scaled(x, 1 / math.sqrt(x.variance + (BN_EPS if shape.size <= 1 else 0.0)), 0.0, here, shape)
+        case ops.Relu() | ops.Relu6() | ops.Swish() | ops.Sigmoid():
+            return _function(found, number, node, x, here)
+        case ops.AvgPool() as pool:
+            box = here.box(pool.kernel) if pool.stride == 1 else x.torus.box(pool.kernel)
+            if pool.stride == 1:
+                parts = {s: (power, transfer * box) for s, (power, transfer) in x.parts.items()}
+                return State(x.mean, parts, x.overlap, here, shape)
+            power = _decimated(x.power * box**2, x.torus, here, pool.stride)
+            return _source(number, power, x.overlap, x.mean, here, shape)
+        case ops.MaxPool() as pool:
+            return _maximum(number, x, pool, here, shape)
+        case ops.AdaptiveAvgPool() as pool:
+            area = max(1.0, (x.shape.size / pool.size) ** 2)
+            constant = x.power if isinstance(x.power, float) else float(x.power[x.torus.class_of[0, 0]])
+            return _source(number, constant / area, x.overlap, x.mean, here, shape)
+        case ops.Add():
+            return _sum(x, given[1], here, shape)
+        case ops.Mul():
+            return _gated(number, x, given[1], here, shape)
+        case ops.Concat():
+            return _concatenated(number, given, here, shape)
+        case ops.Zero():
+            return State(0.0, {}, 0.0, here, shape)
+        case ops.Flatten() | ops.Shift():
+            return State(x.mean, x.parts, x.overlap, here, shape)
+        case ops.Truncate() as cut:
+            return State(x.mean, x.parts, x.overlap - 1 / x.shape.channels + 1 / cut.channels, here, shape)
+        case other:
+            raise ops.UnknownOperationError(other, "the mean field")
+
+
+def _decimated(power: Power, fine: Torus, coarse: Torus, stride: int) -> Power:
+    if isinstance(power, float) or (stride == 1 and fine is coarse):
+        return power
+    return np.asarray(decimation(fine, coarse, stride) @ power)
+
+
+def _scaled(x: State, factor: float, mean: float, here: Torus, shape: Shape) -> State:
+    parts = {s: (power, transfer * factor) for s, (power, transfer) in x.parts.items()}
+    return State(mean, parts, x.overlap, here, shape)
+
+
+def _function(found: Forward, number: int, node: Node, x: State, here: Torus) -> State:
+    function = FUNCTIONS[type(node.op)]
+    power = x.power
+    variance = here.mean(power)
+    if not variance > 0:
+        known = function(x.mean, 1e-12)
+        return State(known.mean, {}, 0.0, here, node.shape)
+    known = function(x.mean, variance)
+    own = 1 / node.shape.channels
+    overlap = own + known.kept**2 * max(0.0, x.overlap - own)
+    if isinstance(power, float):
+        found.functions[number] = (known, None)
+        return _source(number, known.variance, overlap, known.mean, here, node.shape)
+    correlations = np.clip(here.to_positions @ power / variance, -1.0, 1.0)
+    found.functions[number] = (known, correlations)
+    after = here.to_powers @ pointwise.series(known.covariance, correlations, constant=False)
+    return _source(number, np.maximum(after, 0.0), overlap, known.mean, here, node.shape)
+
+
+def _sum(x: State, y: State, here: Torus, shape: Shape) -> State:
+    parts = dict(x.parts)
+    for source, (power, transfer) in y.parts.items():
+        parts[source] = (power, transfer + parts[source][1]) if source in parts else (power, transfer)
+    summed = State(x.mean + y.mean, parts, 0.0, here, shape)
+    if not parts:
+        return summed
+    own, total = 1 / shape.channels, summed.variance
+    a, b = (s.variance / total if s.parts else 0.0 for s in (x, y))
+    apart = sum(share**2 * max(0.0, s.overlap - own) for share, s in ((a, x), (b, y)))
+    return State(summed.mean, parts, own + apart, here, shape)
+
+
+def _gated(number: int, x: State, gate: State, here: Torus, shape: Shape) -> State:
+    """The product with a gate that is the same for all positions of a channel."""
+    second = gate.variance + gate.mean**2
+    power = x.power * second
+    if gate.variance:
+        power = power + gate.variance * x.mean**2 * here.constant
+    own = 1 / shape.channels
+    overlap = own + (gate.mean**2 / second) ** 2 * max(0.0, x.overlap - own) if second else own
+    return _source(number, power, overlap, x.mean * gate.mean, here, shape)
+
+
+def _concatenated(number: int, given: Sequence[State], here: Torus, shape: Shape) -> State:
+    power: Power = 0.0
+    mean2 = overlap = 0.0
+    for x in given:
+        share = x.shape.channels / shape.channels
+        power = power + share * x.power
+        mean2 += share * x.mean**2
+    variance = here.mean(power)
+    if not variance > 0:
+        return State(math.sqrt(mean2), {}, 0.0, here, shape)
+    for x in given:
+        overlap += (x.shape.channels / shape.channels * x.variance / variance) ** 2 * x.overlap
+    return _source(number, power, overlap, math.sqrt(mean2), here, shape)
+
+
+def _maximum(number: int, x: State, pool: ops.MaxPool, here: Torus, shape: Shape) -> State:
+    """The moments of `moments.maximum`; neighbours correlate as those of an average, whose windows are the same."""
+    second = x.variance + x.mean**2
+    signal = moments.Signal(second, x.mean**2, 1e-3, 1e-3, rectified=x.mean > 0)
+    made = moments.maximum(signal, pool.kernel**2)
+    box = x.torus.box(pool.kernel)
+    power = x.power * box**2
+    power = _decimated(power * (made.variance / x.torus.mean(power)), x.torus, here, pool.stride)
+    return _source(number, power, x.overlap, math.sqrt(made.mean2), here, shape)

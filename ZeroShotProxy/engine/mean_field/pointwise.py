@@ -1,0 +1,122 @@
+"""Functions of one Gaussian variable, such as ReLU: moments, and how they change correlations. No torch.
+
+A function f of x = mean + deviation · z, z ~ N(0, 1), has the Hermite expansion f = Σ a_k h_k(z). Two variables with
+correlation r then have E[f f'] = Σ a_k² r^k, and their derivatives have E[f' f''] = Σ b_k² r^k with
+b_k = √(k + 1) a_(k+1) / deviation (docs/mean-field.md, equations 4 and 5).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import numpy as np
+
+from ZeroShotProxy.engine.mean_field.torus import Array
+from ZeroShotProxy.engine.moments import LIMIT
+
+_ORDERS = 8
+"""The number of terms of an expansion. What they leave out of the second moment is added at the power `_ORDERS`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pointwise:
+    """A function of N(mean, deviation²).
+
+    mean, second: E[f] and E[f²]. kept: the share of the variance of f that is linear in x, a_1² / Var f.
+    slope, slope2: E[f'] and E[f'²]. along: b_1², the part of f' that is linear in x.
+    covariance, slopes: coefficients of r, r², … in Cov(f, f'), and of 1, r, r², … in E[f' f'']; the last entry has the
+        remainder.
+    """
+
+    mean: float
+    second: float
+    kept: float
+    slope: float
+    slope2: float
+    along: float
+    covariance: Array
+    slopes: Array
+
+    @property
+    def variance(self) -> float:
+        return self.second - self.mean**2
+
+    def scaled(self, factor: float) -> Pointwise:
+        """Return the description of factor · f(x / factor), which has the same slopes."""
+        square = factor * factor
+        return Pointwise(
+            factor * self.mean,
+            square * self.second,
+            self.kept,
+            self.slope,
+            self.slope2,
+            self.along,
+            square * self.covariance,
+            self.slopes,
+        )
+
+
+def series(coefficients: Array, r: Array, constant: bool) -> Array:
+    """Return the sum of coefficients · r^k, k from 0 if `constant`, else from 1."""
+    found = np.full_like(r, coefficients[-1])
+    for a in coefficients[-2::-1]:
+        found = found * r + a
+    return found if constant else found * r
+
+
+@cache
+def _grid() -> tuple[Array, Array, Array]:
+    """Values of z, their weights, and the normalised Hermite polynomials there, (orders + 2, values)."""
+    z = np.linspace(-9.0, 9.0, 7201)
+    weights = np.exp(-z * z / 2)
+    weights /= weights.sum()
+    h = np.ones((_ORDERS + 2, len(z)))
+    h[1] = z
+    for k in range(1, _ORDERS + 1):
+        h[k + 1] = (z * h[k] - math.sqrt(k) * h[k - 1]) / math.sqrt(k + 1)
+    return z, weights, h
+
+
+def _expanded(function: Callable[[Array], Array], mean: float, deviation: float) -> Pointwise:
+    z, weights, h = _grid()
+    x = mean + deviation * z
+    y = function(x)
+    a = h @ (weights * y)
+    step = (z[1] - z[0]) * deviation / 2
+    derivative = (function(x + step) - function(x - step)) / (2 * step)
+    b = np.sqrt(np.arange(1, _ORDERS + 2)) * a[1:] / deviation
+    second, slope2 = float(weights @ y**2), float(weights @ derivative**2)
+    powers, slopes = a[1 : _ORDERS + 1] ** 2, b[: _ORDERS + 1] ** 2
+    variance = second - float(a[0]) ** 2
+    powers[-1] += max(0.0, variance - float(powers.sum()))
+    slopes[-1] += max(0.0, slope2 - float(slopes.sum()))
+    kept = float(a[1] ** 2) / variance if variance > 0 else 0.0
+    return Pointwise(float(a[0]), second, kept, float(b[0]), slope2, float(b[1] ** 2), powers, slopes)
+
+
+@lru_cache(maxsize=4096)
+def _known(function: Callable[[Array], Array], mean: float, deviation: float) -> Pointwise:
+    return _expanded(function, mean, deviation)
+
+
+def pointwise(function: Callable[[Array], Array], mean: float, variance: float) -> Pointwise:
+    """Return the description of `function` on N(mean, variance), both rounded to three digits and cached."""
+    return _known(function, float(f"{mean:.3g}"), float(f"{math.sqrt(variance):.3g}"))
+
+
+def relu(mean: float, variance: float) -> Pointwise:
+    """Return the description of a ReLU on N(mean, variance), which only depends on their ratio but for scale."""
+    deviation = math.sqrt(variance)
+    return _known(_rectified, float(f"{mean / deviation:.3g}"), 1.0).scaled(deviation)
+
+
+def _rectified(x: Array) -> Array:
+    return np.maximum(x, 0.0)
+
+
+def clipped(x: Array) -> Array:
+    """min(max(x, 0), 6)."""
+    return np.clip(x, 0.0, LIMIT)

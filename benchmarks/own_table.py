@@ -1,0 +1,116 @@
+"""The table of our own: small networks of the spaces that this project searches, each trained in the same short way.
+
+    python -m benchmarks.own_table choose          choose the networks, and write their list
+    python -m benchmarks.own_table add PROXY       add what searches find with another proxy
+    python -m benchmarks.own_table train [COUNT]   train those that have no result yet, one process each
+    python -m benchmarks.own_table                 print what the table says so far
+
+Training can be killed at any time and continued; each result is one line of results/own_table_trained.csv. The images
+are CIFAR-10's JPEG archives in ../shared/data, or in the folder NB201_DATA.
+"""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks._nb201 import data_or_leave
+from benchmarks._own_table.structures import Entry, choose, read_list, winners, write_list
+
+TRAINED = Path(__file__).parent / "results" / "own_table_trained.csv"
+COLUMNS = ("structure", "seed", "rate", "accuracy", "loss", "cpu_seconds")
+REPEATED = 21
+"""So many networks of the list, spread evenly, are trained with three seeds."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One training of a network. accuracy: in percent of the test images."""
+
+    structure: str
+    seed: int
+    accuracy: float
+
+
+def results() -> list[Result]:
+    """Return the trainings so far."""
+    if not TRAINED.is_file():
+        return []
+    with TRAINED.open(newline="") as file:
+        return [Result(row["structure"], int(row["seed"]), float(row["accuracy"])) for row in csv.DictReader(file)]
+
+
+def jobs(entries: list[Entry]) -> list[tuple[str, int]]:
+    """Return the trainings that are left, as structure and seed: every network once, then some again."""
+    done = {(result.structure, result.seed) for result in results()}
+    repeated = entries[:: max(1, len(entries) // REPEATED)]
+    wanted = [(entry.structure, 0) for entry in entries]
+    wanted += [(entry.structure, seed) for seed in (1, 2) for entry in repeated]
+    return [job for job in wanted if job not in done]
+
+
+def train(count: int | None) -> None:
+    for structure, seed in jobs(read_list())[:count]:
+        subprocess.run([sys.executable, "-m", "benchmarks.own_table", "one", structure, str(seed)], check=True)
+
+
+def one(structure: str, seed: int) -> None:
+    """Train one network and append its result."""
+    import torch
+
+    from benchmarks._own_table.training import read_images, train_once
+
+    torch.set_num_threads(1)
+    train_images, test_images = map(read_images, data_or_leave("cifar10_jpeg_train.npz", "cifar10_jpeg_test.npz"))
+    found = train_once(structure, train_images, test_images, seed)
+    new = not TRAINED.is_file()
+    with TRAINED.open("a", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if new:
+            writer.writerow(COLUMNS)
+        row = (structure, seed, found.rate, f"{found.accuracy:.2f}", f"{found.loss:.4f}", f"{found.seconds:.0f}")
+        writer.writerow(row)
+    print(f"{found.accuracy:.2f} % at {found.rate} in {found.seconds:.0f} s: {structure}", flush=True)
+
+
+def report() -> None:
+    entries = {entry.structure: entry for entry in read_list()}
+    found = results()
+    seeds: dict[str, list[float]] = {}
+    for result in found:
+        seeds.setdefault(result.structure, []).append(result.accuracy)
+    print(f"{len(seeds)} of {len(entries)} networks trained, {len(jobs(list(entries.values())))} trainings left")
+    repeated = [values for values in seeds.values() if len(values) > 1]
+    if repeated:
+        noise = np.sqrt(np.mean([np.var(values, ddof=1) for values in repeated]))
+        print(f"standard deviation between seeds {noise:.2f} points ({len(repeated)} networks)")
+    for group in ("hand", "random", "winner"):
+        accuracies = [np.mean(v) for s, v in seeds.items() if s in entries and entries[s].group == group]
+        if accuracies:
+            low, middle, high = np.quantile(accuracies, [0, 0.5, 1])
+            print(f"{group:7} {len(accuracies):3} networks, accuracy {low:.1f} to {high:.1f} %, median {middle:.1f} %")
+
+
+def main() -> None:
+    match sys.argv[1:]:
+        case ["choose"]:
+            write_list(choose())
+        case ["add", proxy]:
+            known = read_list()
+            have = {entry.structure for entry in known}
+            write_list([*known, *(entry for entry in winners([proxy]) if entry.structure not in have)])
+        case ["train", *count]:
+            train(int(count[0]) if count else None)
+        case ["one", structure, seed]:
+            one(structure, int(seed))
+        case _:
+            report()
+
+
+if __name__ == "__main__":
+    main()
