@@ -1,6 +1,6 @@
 """Search spaces that are a fixed list of choices: encoding, neighbours and uniform sampling.
 
-NAS-Bench-201, NAS-Bench-101 and DARTS are such spaces. Spaces without a fixed list, like XXBL and IDW_fixfc, are open:
+NAS-Bench-201, NAS-Bench-101, DARTS and the macro benchmarks are such spaces. Spaces without a fixed list are open:
 `neighbours` samples mutations there.
 """
 

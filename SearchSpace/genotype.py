@@ -1,8 +1,9 @@
 """Genotypes, the notation of DARTS: `Genotype(normal=[('sep_conv_3x3', 0), …], normal_concat=range(2, 6), reduce=…)`.
 
 Each node has two edges, written (operation, source). Sources 0 and 1 are the outputs of the two preceding cells, and
-source 2 is the first node. `concat` lists the states that are concatenated to the cell's output. Text is only parsed,
-never executed. `darts.py` turns genotypes into networks.
+source 2 is the first node. The edges may be grouped by node: [[('sep_conv_3x3', 0), …], …]. `concat` lists the states
+that are concatenated to the cell's output. Text is only parsed, never executed. `darts.py` turns genotypes into
+networks.
 """
 
 from __future__ import annotations
@@ -154,10 +155,19 @@ def _short(value: object) -> str:
 def _edges(name: str, value: Any) -> tuple[Edge, ...]:
     if not isinstance(value, (list, tuple)):
         raise SearchSpaceError(f"{name} is {_short(value)}, expected a list of (operation, source)")
+    if value and all(map(_is_node, value)):  # as Yang et al., ICLR 2020, write them: [[edge, edge], …]
+        value = [edge for node in value for edge in node]
     for edge in value:
         if not isinstance(edge, (list, tuple)) or len(edge) != 2:
             raise SearchSpaceError(f"{name} has {_short(edge)}, expected (operation, source)")
     return tuple((edge[0], edge[1]) for edge in value)
+
+
+def _is_node(value: Any) -> bool:
+    """Whether a value is the list of a node's two edges."""
+    return (
+        isinstance(value, (list, tuple)) and len(value) == 2 and all(isinstance(edge, (list, tuple)) for edge in value)
+    )
 
 
 def _numbers(name: str, value: Any) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Reading an architecture in the notation of any cell space, such as `|nor_conv_3x3~0|+|none~0|skip_connect~1|+|…|`."""
+"""Reading an architecture in the notation of any space, such as `|nor_conv_3x3~0|+|none~0|…|` or `20112001`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from SearchSpace.base import SPACES, CellSpace, SearchSpaceError, load_space
 
 
 def looks_like_notation(text: str) -> bool:
-    """Whether a text, which is no structure, is more like an architecture of a cell space than like a name."""
-    return "~" in text or text.lstrip().startswith(("{", "|", "Genotype("))
+    """Whether a text, which is no structure, is more like an architecture in a notation than like a name."""
+    written = text.strip()
+    return "~" in text or written.startswith(("{", "|", "Genotype(")) or (written.isascii() and written.isdigit())
 
 
 def read_notation(text: str) -> Structure:

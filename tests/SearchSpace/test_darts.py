@@ -57,6 +57,19 @@ def random_genotype(rng: Random, nodes: int) -> Genotype:
 # -- notation --------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("form", [list, tuple])
+def test_edges_may_be_grouped_by_node(form: type) -> None:
+    plain = PUBLISHED["DARTS_V2"]
+    grouped = {
+        name: form([form(edges[i : i + 2]) for i in range(0, len(edges), 2)])
+        for name, edges in (("normal", plain.normal), ("reduce", plain.reduce))
+    }
+    text = f"Genotype(normal={grouped['normal']}, normal_concat=range(2, 6), reduce={grouped['reduce']}"
+    assert Genotype.parse(f"{text}, reduce_concat=[2, 3, 4, 5])") == plain
+    with pytest.raises(SearchSpaceError, match="expected"):
+        Genotype.parse(f"{text.replace('sep_conv_3x3', 'sep_conv_9x9')}, reduce_concat=[2, 3, 4, 5])")
+
+
 @pytest.mark.parametrize("nodes", NODES)
 def test_genotypes_are_written_and_read(nodes: int) -> None:
     rng = Random(nodes)

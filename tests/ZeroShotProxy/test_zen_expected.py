@@ -42,7 +42,7 @@ def in_budget(space_name: str, count: int, resolution: int, params: int) -> list
     return found
 
 
-@pytest.mark.parametrize("space", ["XXBL", "IDW_fixfc"])
+@pytest.mark.parametrize("space", ["XXBL", "IDW_fixfc", "units"])
 def test_tracks_the_monte_carlo_score(space: str) -> None:
     structures = in_budget(space, 16, 16, 700_000)
     expected = np.array([expected_zen(s, resolution=16) for s in structures])

@@ -40,8 +40,8 @@ def space(request: pytest.FixtureRequest) -> DecisionSpace:
     return space_of(request.param)
 
 
-def test_the_cell_spaces_have_decisions() -> None:
-    assert set(FINITE) == {"nasbench101", "nasbench201", "darts"}
+def test_the_spaces_of_benchmarks_have_decisions() -> None:
+    assert set(FINITE) == {"nasbench101", "nasbench201", "darts", "nasbench-macro", "channelbench-resnet"}
     assert OPEN
 
 
@@ -147,7 +147,7 @@ def test_structures_of_other_spaces_have_no_encoding(space: DecisionSpace) -> No
 
 
 def test_each_option_is_drawn_as_often_in_a_space_without_invalid_choices() -> None:
-    for name in ("nasbench201", "darts"):
+    for name in ("nasbench201", "darts", "channelbench-resnet"):
         space, rng = space_of(name), Random(6)
         encoded = [space.encode(space.sample_uniform(rng)) for _ in range(1500)]
         for place, decision in enumerate(space.decisions()):

@@ -112,7 +112,9 @@ def test_what_is_made_of_zeros_is_a_constant() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("space", ["darts", "nasbench101", "XXBL", "IDW_fixfc"])
+@pytest.mark.parametrize(
+    "space", ["darts", "nasbench101", "XXBL", "IDW_fixfc", "units", "nasbench-macro", "channelbench-resnet"]
+)
 def test_every_node_of_other_spaces_is_found(space: str) -> None:
     check_names(of_structure(load_space(space).initial(), 32, 10))
 

@@ -55,7 +55,26 @@ def test_columns_by_name() -> None:
     assert column_named("in16_val") == Column("ImageNet16-120", "val", 200)
     assert column_named("my_flowers_valid_90") == Column("my_flowers", "val", 90)
     assert column_named("accuracy") == Column("accuracy", "test", 200)
+    assert column_named("c10_val_acc") == column_named("c10_val")
+    assert column_named("c10_test_accuracy_12") == column_named("c10_test_12")
+    for name in ("acc", "Top1", "mean", "mean_acc", "acc_mean"):
+        found = column_named(name)
+        assert found == Column(name)
+        assert found.unnamed
+    assert not Column("cifar10").unnamed
+    assert [column_named(name) for name in ("acc0", "std", "mean_latency", "accurate")] == [None] * 4
     assert [column_named(name) for name in ("index", "params_M", "flops", "arch", "test")] == [None] * 5
+
+
+def test_the_only_accuracy_is_the_one_that_is_meant(tmp_path: Path) -> None:
+    """A table that has one column, and does not tell what it is of, is not asked for a data set."""
+    path = tmp_path / "t.csv"
+    path.write_text("genotype,acc0,mean\na,1,90\nb,2,91\n")
+    assert read_csv(path).column("cifar10").tolist() == [90, 91]
+    assert read_csv(path).column("mean").tolist() == [90, 91]
+    path.write_text("arch,acc,mean\na,1,90\n")
+    with pytest.raises(TableError, match=r"has no cifar10 test accuracy .* acc test 200, mean test 200"):
+        read_csv(path).column("cifar10")
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])

@@ -204,3 +204,13 @@ def test_a_small_population_evolves() -> None:
     search = run(make(population=4, iterations=400))
     parents = {candidate.parent for candidate in search.kept}
     assert parents - {None, 1}
+
+
+def test_a_first_structure_with_few_mutations_is_left_behind() -> None:
+    """In a small space, fewer mutations of the first structure than there are founders may fit the budget."""
+    space = load_space("nasbench-macro")
+    budget = Budget(flops=60_000_000)
+    near = {space.mutate(space.initial(), Random(seed)) for seed in range(300)}
+    assert sum(budget.violation(MODEL(structure)) is None for structure in near) < 10
+    search = run(evolution(space, budget, 1000, 40))
+    assert search.progress().scored > 100

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,10 @@ from zennas.common.errors import ZennasError
 Floats: TypeAlias = NDArray[np.float64]
 
 
+_UNNAMED = re.compile(r"(?:mean_?)?(?:acc|accuracy|top1)(?:_?mean)?|mean", re.IGNORECASE)
+"""Names of columns of accuracies that do not tell the data set."""
+
+
 class TableError(ZennasError, ValueError):
     """A table cannot be read, or has no such column or architecture."""
 
@@ -29,6 +34,11 @@ class Column:
     dataset: str
     split: str = "test"
     epochs: int = 200
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether the table does not tell the data set: the column is just called accuracy, mean_acc or the like."""
+        return _UNNAMED.fullmatch(self.dataset) is not None
 
     def __str__(self) -> str:
         return f"{self.dataset} {self.split} accuracy after {self.epochs} epochs"
@@ -62,12 +72,15 @@ class AccuracyTable:
     def column(self, dataset: str = "cifar10", split: str = "test", epochs: int = 200) -> Floats:
         """Return the accuracies of all architectures in percent, (N,), in the order of `architectures`.
 
-        Raises TableError, listing the columns of the table, if there is no such column.
+        If the table has a single column, and it does not tell its data set, that column is meant. Raises TableError,
+        listing the columns of the table, if there is no such column.
         """
         wanted = Column(dataset, split, epochs)
         for column, values in self.columns.items():
             if (column.dataset.casefold(), column.split, column.epochs) == (dataset.casefold(), split, epochs):
                 return values
+        if len(self.columns) == 1 and all(column.unnamed for column in self.columns):
+            return next(iter(self.columns.values()))
         there = ", ".join(f"{c.dataset} {c.split} {c.epochs}" for c in self.columns)
         raise TableError(f"{self.name} has no {wanted}; it has (data set, split, epochs): {there}")
 

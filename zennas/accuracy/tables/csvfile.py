@@ -1,8 +1,9 @@
 """Tables as CSV files, plain or gzip: one row per architecture, one column per accuracy. No torch.
 
 A file needs a column with the architectures, in the notation of their space or as structure strings, and at least one
-column of accuracies named `accuracy`, `DATASET_SPLIT` or `DATASET_SPLIT_EPOCHS`, such as `c10_val`, `cifar100_test_12`
-and `c10_test12`. Without a number, the epochs are NAS-Bench-201's full 200.
+column of accuracies named `accuracy`, `DATASET_SPLIT` or `DATASET_SPLIT_EPOCHS`, such as `c10_val`, `c10_val_acc`,
+`cifar100_test_12` and `c10_test12`. Without a number, the epochs are NAS-Bench-201's full 200. `acc`, `top1`, `mean`
+and `mean_acc` also name an accuracy; the table does not tell of which images.
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ PARAMS_COLUMN = "params_M"
 FULL_EPOCHS = 200
 SHORT_NAMES = {"c10": "cifar10", "c100": "cifar100", "in16": "ImageNet16-120"}
 
-_ACCURACY = re.compile(r"(?P<dataset>.+)_(?P<split>val|valid|test)(?:_?(?P<epochs>[0-9]{1,6}))?")
-_PLAIN = re.compile(r"(acc|accuracy|top1)", re.IGNORECASE)
+_ACCURACY = re.compile(r"(?P<dataset>.+)_(?P<split>val|valid|test)(?:_acc|_accuracy)?(?:_?(?P<epochs>[0-9]{1,6}))?")
 
 
 def read_csv(path: str | Path) -> AccuracyTable:
@@ -75,7 +75,8 @@ def column_named(name: str) -> Column | None:
         dataset = SHORT_NAMES.get(match["dataset"].casefold(), match["dataset"])
         split = "val" if match["split"].startswith("val") else "test"
         return Column(dataset, split, int(match["epochs"] or FULL_EPOCHS))
-    return Column(name) if _PLAIN.fullmatch(name) else None
+    unnamed = Column(name)
+    return unnamed if unnamed.unnamed else None
 
 
 def write_csv(table: AccuracyTable, path: str | Path) -> None:

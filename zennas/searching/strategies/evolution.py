@@ -22,6 +22,9 @@ from zennas.searching.strategies.base import Problem, Strategy, register
 FOUNDERS = 10
 """This many candidates are mutations of the first structure; later ones are mutations of any member. Smaller
 populations evolve as soon as they are full."""
+FOUNDING = 200
+"""After this many proposals the population evolves in any case: in a small space, the first structure may not have
+`FOUNDERS` mutations within the budget."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,17 @@ class Evolution(PopulationSearch):
     def propose(self) -> tuple[Structure, int]:
         rng, population = self.rng, self.population
         members = len(population)
-        # Pending candidates count: a small space could run out of mutations of the first structure before they return.
-        if not members or (members <= self._founders and members + self.admission.out <= self._founders):
+        if not members or self._founding(members):
             return self.space.mutate(self.first, rng), 1
         parent = population[int(rng.random() * members)]
         return self.space.mutate(parent.structure, rng, changes=2), parent.id
+
+    def _founding(self, members: int) -> bool:
+        """Whether candidates are still mutations of the first structure. Pending candidates count as members."""
+        admission = self.admission
+        if members > self._founders or members + admission.out > self._founders:
+            return False
+        return admission.tried - admission.rejected["start"] < FOUNDING
 
     def receive(self, candidate: Candidate) -> None:
         if self.objective.relative:
