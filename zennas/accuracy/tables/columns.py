@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zennas.accuracy.tables.base import TableError
 
-ARCHITECTURE_COLUMNS = ("arch", "arch_str", "architecture", "structure", "notation")
+ARCHITECTURE_COLUMNS = ("arch", "arch_str", "architecture", "structure", "notation", "genotype")
 
 
 def architecture_column(header: Sequence[str]) -> int | None:
