@@ -5,8 +5,9 @@ the one among them that the score ranks first, in percentage points. Because a s
 for the best of the ten that the score ranks first, and for their mean.
 
 Architectures of equal score are picked with equal chance, and every value is the exact expectation over these ties. A
-score that is the same for all is therefore a pick at random. An architecture without a score (NaN) cannot be picked,
-but can be the best; one without a cost (NaN) fits no budget.
+score that is the same for all is therefore a pick at random. Scores that differ by no more than rounding are equal:
+otherwise the order of a sum would choose between networks that compute the same function. An architecture without a
+score (NaN) cannot be picked, but can be the best; one without a cost (NaN) fits no budget.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from zennas.correlation.statistics import Floats, blocks, draws_of
 
 TOP = 10
 """Number of picks of which the best and the mean are looked at."""
+ROUNDING = 1e-9
+"""Relative difference up to which scores are equal."""
 _BEGINNING = 64
 """Number of architectures of highest score that are looked at first; nearly always, the picks are among them."""
 
@@ -84,7 +87,7 @@ def first_picks(scores: Floats, fits: NDArray[np.bool_]) -> list[NDArray[np.int6
     found = []
     for fitting in fits:
         there = np.flatnonzero(fitting & ~np.isnan(scores))
-        found.append(there[scores[there] == scores[there].max()] if len(there) else there)
+        found.append(there[_groups(scores[there]) == 0])
     return found
 
 
@@ -93,11 +96,11 @@ def _picked(scores: Floats, accuracies: Floats, counts: Counts, number: int) -> 
 
     scores, accuracies: (n,); counts: (r, n). NaN where a resample has nothing. If fewer are there, all are taken.
     """
-    order = np.lexsort((-accuracies, -scores))  # the best accuracy first among equal scores
-    first = np.concatenate([[True], np.diff(scores[order]) != 0])
-    group = np.cumsum(first) - 1
-    starts = np.flatnonzero(first)
-    ends = np.append(starts[1:], len(order))
+    groups = _groups(scores)
+    order = np.lexsort((-accuracies, groups))  # the best accuracy first among equal scores
+    group = groups[order]
+    ends = np.cumsum(np.bincount(group))
+    starts = np.append(0, ends[:-1])
     size = ends[group[min(_BEGINNING, len(order)) - 1]]
     while True:  # until the picks of every resample are within the first `size`
         copies = counts[:, order[:size]]
@@ -129,6 +132,15 @@ def _picked(scores: Floats, accuracies: Floats, counts: Counts, number: int) -> 
     chances = missed[:, :-1] - missed[:, 1:]
     best = (chances * np.maximum(values, highest[:, None])).sum(1)
     return np.where(taken > 0, best, np.nan), mean
+
+
+def _groups(scores: Floats) -> NDArray[np.int64]:
+    """Return the number of the group of equal scores that each belongs to, (n,); that of the highest is 0."""
+    order = np.argsort(-scores, kind="stable")
+    ordered = scores[order]
+    found = np.zeros(len(scores), dtype=np.int64)
+    found[order[1:]] = np.cumsum(ordered[:-1] - ordered[1:] > ROUNDING * np.abs(ordered[1:]))
+    return found
 
 
 def _sums(values: NDArray[Any]) -> NDArray[Any]:

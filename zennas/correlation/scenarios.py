@@ -69,10 +69,10 @@ def kinds_of(
 
 
 def _kind(name: str, unit: str, costs: Floats, limits: Sequence[Limit], accuracies: Floats) -> Kind:
-    values = sorted((_value(limit, costs), limit.text) for limit in limits)
-    fits = within(costs, np.array([value for value, _ in values]))
+    values = sorted((_value(limit, costs), limit.share or 0.0, limit.text) for limit in limits)
+    fits = within(costs, np.array([value for value, _, _ in values]))
     scenarios = []
-    for (value, text), fitting in zip(values, fits, strict=True):
+    for (value, _, text), fitting in zip(values, fits, strict=True):
         if not fitting.any():
             raise WrongSettingError(
                 f"no architecture of the sample fits {name} ≤ {text}, expected at least "

@@ -102,8 +102,8 @@ def _regret_line(result: CorrelateResult) -> str:
 
 def regret_title(regret: Regret) -> str:
     """Return the heading of a table of design regrets: the cost, and its budgets with what fits them."""
-    budgets = ", ".join(f"{one.label}" for one in regret.kind.scenarios)
-    return f"design regret in points, {regret.kind.name} ≤ {budgets}".replace("combined ≤ ", "")
+    budgets = ", ".join(one.label for one in regret.kind.scenarios)
+    return f"design regret in points, {budgets if regret.kind.costs is None else f'{regret.kind.name} ≤ {budgets}'}"
 
 
 def regret_cells(row: Choices) -> tuple[str, ...]:

@@ -124,6 +124,18 @@ def test_the_order_of_the_table_decides_nothing() -> None:
     assert rows_of(ours) == pytest.approx(rows_of(theirs))
 
 
+def test_rounding_decides_nothing() -> None:
+    scores, accuracies, costs, budgets = many()
+    scores = scores.round(0)
+    noisy = scores * (1 + 1e-14 * np.random.default_rng(2).normal(size=len(scores)))
+    fits = within(costs, budgets)
+    assert len(np.unique(noisy)) > len(np.unique(scores))
+    ours, theirs = (design_regrets(values, accuracies, fits) for values in (scores, noisy))
+    assert rows_of(ours) == pytest.approx(rows_of(theirs), abs=0)
+    for mine, other in zip(first_picks(scores, fits), first_picks(noisy, fits), strict=True):
+        assert mine.tolist() == other.tolist()
+
+
 @pytest.mark.parametrize("digits", [0, 3])
 def test_intervals_contain_the_estimate(digits: int) -> None:
     scores, accuracies, costs, budgets = many()
