@@ -154,8 +154,6 @@ def _short(value: object) -> str:
 def _edges(name: str, value: Any) -> tuple[Edge, ...]:
     if not isinstance(value, (list, tuple)):
         raise SearchSpaceError(f"{name} is {_short(value)}, expected a list of (operation, source)")
-    if value and all(isinstance(node, (list, tuple)) and node and isinstance(node[0], (list, tuple)) for node in value):
-        value = [edge for node in value for edge in node]  # some publish one list of edges for each node
     for edge in value:
         if not isinstance(edge, (list, tuple)) or len(edge) != 2:
             raise SearchSpaceError(f"{name} has {_short(edge)}, expected (operation, source)")

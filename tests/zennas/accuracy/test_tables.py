@@ -54,7 +54,6 @@ def test_columns_by_name() -> None:
     assert column_named("c100_test12") == Column("cifar100", "test", 12)
     assert column_named("in16_val") == Column("ImageNet16-120", "val", 200)
     assert column_named("my_flowers_valid_90") == Column("my_flowers", "val", 90)
-    assert column_named("c10_val_acc") == column_named("c10_val") == Column("cifar10", "val", 200)
     assert column_named("accuracy") == Column("accuracy", "test", 200)
     assert [column_named(name) for name in ("index", "params_M", "flops", "arch", "test")] == [None] * 5
 

@@ -1,8 +1,8 @@
 """Tables as CSV files, plain or gzip: one row per architecture, one column per accuracy. No torch.
 
 A file needs a column with the architectures, in the notation of their space or as structure strings, and at least one
-column of accuracies named `accuracy`, `DATASET_SPLIT` or `DATASET_SPLIT_EPOCHS`, such as `c10_val`, `cifar100_test_12`,
-`c10_test12` and `c10_val_acc`. Without a number, the epochs are NAS-Bench-201's full 200.
+column of accuracies named `accuracy`, `DATASET_SPLIT` or `DATASET_SPLIT_EPOCHS`, such as `c10_val`, `cifar100_test_12`
+and `c10_test12`. Without a number, the epochs are NAS-Bench-201's full 200.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PARAMS_COLUMN = "params_M"
 FULL_EPOCHS = 200
 SHORT_NAMES = {"c10": "cifar10", "c100": "cifar100", "in16": "ImageNet16-120"}
 
-_ACCURACY = re.compile(r"(?P<dataset>.+)_(?P<split>val|valid|test)(?:_?(?P<epochs>[0-9]{1,6}))?(?:_acc)?")
+_ACCURACY = re.compile(r"(?P<dataset>.+)_(?P<split>val|valid|test)(?:_?(?P<epochs>[0-9]{1,6}))?")
 _PLAIN = re.compile(r"(acc|accuracy|top1)", re.IGNORECASE)
 
 
