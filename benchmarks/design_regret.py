@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
 import sys
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -223,8 +224,8 @@ def show(table: Table, names: Sequence[str]) -> Summary:
             whole, best = correlations(values, accuracies)
             regrets = [four_of(values, accuracies, costs) for _, costs in some]
             found.setdefault(name, (whole, regrets[0][0], regrets[1][0]))
-            cells = ["".join(f"{value:6.2f} " if value == value else "     – " for value in four) for four in regrets]
-            correlation = f"{'':18}" if name == RANDOM else f"{whole:8.3f} {best:9.3f}"
+            cells = ["".join(f"{known(value, 2):>6} " for value in four) for four in regrets]
+            correlation = f"{'':18}" if name == RANDOM else f"{known(whole, 3):>8} {known(best, 3):>9}"
             print(f"{name:{width}} {correlation} {' '.join(cells)}".rstrip(), flush=True)
     return found
 
@@ -241,6 +242,11 @@ def four_of(scores: Floats, accuracies: Floats, costs: Floats) -> tuple[float, f
     )
 
 
+def known(value: float, digits: int) -> str:
+    """Return a number as text; a dash if it is undefined, such as a correlation with what is always the same."""
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+
+
 def summarise(found: dict[str, Summary]) -> None:
     """Print Spearman and the mean regrets under budgets of parameters and FLOPs of every table in one table."""
     print("\nSpearman [mean regret under budgets of parameters/of FLOPs]")
@@ -248,8 +254,8 @@ def summarise(found: dict[str, Summary]) -> None:
         print(title)
         width = max(map(len, rows))
         for name, (whole, params, flops) in rows.items():
-            correlation = "" if name == RANDOM else f"{whole:.2f}"
-            print(f"  {name:{width}} {correlation:>5} [{params:.2f}/{flops:.2f}]")
+            correlation = "" if name == RANDOM else known(whole, 2)
+            print(f"  {name:{width}} {correlation:>5} [{known(params, 2)}/{known(flops, 2)}]")
 
 
 def main() -> None:
