@@ -313,14 +313,16 @@ def correlate(
     watcher: CorrelateWatcher | None = None,
     **settings: Any,
 ) -> CorrelateResult:
-    """Correlate the scores of proxies with a table of accuracies, next to FLOPs, params and layers; with intervals.
+    """Correlate the scores of proxies with a table of accuracies, next to FLOPs, params, activations and layers; with
+    intervals. With budgets, also measure what each score's choice within a budget loses, see `docs/proxies.md`.
 
     table: a CSV file of accuracies, or the folder of NATS-Bench.
     save_dir: folder of the run; None for a new one in `runs/`.
-    go_on: whether to continue an existing run in `save_dir`, whose settings may differ only in the proxies.
+    go_on: whether to continue an existing run in `save_dir`, whose settings may differ only in proxies,
+        budgets and columns.
     executor, workers, address: where networks are scored, see `ExecutorSettings`; the result does not depend on them.
     watcher: follows the progress.
-    settings: further fields of `CorrelateSettings`.
+    settings: further fields of `CorrelateSettings`, such as proxies=("zen_expected",) and budget_params="0.2M,30%".
 
     Raises WrongSettingError if a setting is not valid, and what `zennas.correlation.runner.start` raises.
     """

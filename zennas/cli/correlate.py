@@ -29,6 +29,8 @@ def correlate(
 ) -> None:
     """Score a random sample of a benchmark's architectures, and correlate the scores with their accuracies.
 
+    With budgets, also say what each score's choice within a budget loses to the best network there.
+
     The folder of the run contains settings.toml, which repeats the run with --config.
 
     Example: zennas correlate --table nb201.csv.gz --proxy naswot --proxy synflow --sample 100 --data cifar10

@@ -145,6 +145,15 @@ def print_correlation(result: CorrelateResult) -> None:
     for row in result.rows:
         rows.add_row(*report.cells(row))
     OUT.print(rows)
+    for regret in result.regret:
+        OUT.print("")
+        OUT.print(report.regret_title(regret))
+        rows = table(*report.REGRET_COLUMNS, right=report.REGRET_COLUMNS[1:])
+        for choices in regret.rows:
+            rows.add_row(*report.regret_cells(choices))
+        OUT.print(rows)
+    if result.regret:
+        OUT.print("")
     for line in (*report.notes(result), *report.protocol(result)):
         OUT.print(line)
     files = [report.TEXT_FILE, report.JSON_FILE, report.SCORES_FILE]

@@ -13,24 +13,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from PlainNet import Cost
+from zennas.accuracy.tables.sheets import Found
+from zennas.correlation.choices import RANDOM, Choices, Regret, choices_of, ordered
+from zennas.correlation.columns import columns_from_json
+from zennas.correlation.limits import COUNTS, LOWER, PREFIX
 from zennas.correlation.overview import KIND, status_of
+from zennas.correlation.regret import resample_counts
 from zennas.correlation.sample import Sample
+from zennas.correlation.scenarios import kinds_of
 from zennas.correlation.settings import CorrelateSettings
 from zennas.correlation.statistics import Statistics, spearman_rows, statistics_of
 from zennas.runs.store import FILE, Scoring, Store, reading
 from ZeroShotProxy import PROXIES, ensembles
 
-BASELINES = ("flops", "params", "layers")
-"""What every proxy has to be better than: multiply–accumulates, parameters, layers."""
-COSTS = (*BASELINES, "activations")
-"""Proxies that are known with an architecture's cost and need not be scored."""
+BASELINES = COUNTS
+"""What every proxy has to be better than: the counts of an architecture's cost, which need not be scored."""
 _FORMER_NAMES = {"layers": "depth"}
 """What runs of earlier versions call a row."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One proxy or baseline compared with the accuracies.
+    """One proxy, baseline or column of scores compared with the accuracies.
 
     count: number of architectures that have a score.
     failures: number of architectures without a score because scoring failed.
@@ -70,7 +74,9 @@ class CorrelateResult:
     """The result of a correlation, finished or not.
 
     status: "scoring" while a process works on it, "finished", or "interrupted".
-    rows: baselines, then proxies, by Spearman, best first.
+    rows: baselines, then proxies and columns of scores, by Spearman, best first.
+    regret: the design regrets for each kind of budget, if there are budgets.
+    columns: what was read from columns, by the names that the settings use.
     scores: by name, the mean score over seeds of each architecture in the sample, in the proxy's own direction; NaN if
         there is none.
     done: number of networks that have all of their scores.
@@ -82,6 +88,8 @@ class CorrelateResult:
     settings: CorrelateSettings
     sample: Sample
     rows: tuple[Row, ...]
+    regret: tuple[Regret, ...]
+    columns: Mapping[str, Found]
     costs: tuple[Cost, ...]
     scores: Mapping[str, NDArray[np.float64]]
     done: int
@@ -97,6 +105,13 @@ class CorrelateResult:
     def statistics_json(self) -> dict[str, Any]:
         return {row.name: row.statistics.to_json() for row in self.rows}
 
+    def regret_of(self, kind: str) -> Regret:
+        """Return the design regrets under the budgets of a kind, such as "params". Raises KeyError if it has none."""
+        return {one.kind.name: one for one in self.regret}[kind]
+
+    def regret_json(self) -> dict[str, Any]:
+        return {one.kind.name: {row.name: row.to_json() for row in one.rows} for one in self.regret}
+
     def to_json(self) -> dict[str, Any]:
         from zennas.correlation.summary import protocol
 
@@ -104,6 +119,7 @@ class CorrelateResult:
             "run": str(self.folder),
             "status": self.status,
             "proxies": [row.to_json() for row in self.rows],
+            "regret": [one.to_json() for one in self.regret],
             "protocol": protocol(self),
             "settings": self.settings.to_json(),
             "sampled": len(self.sample),
@@ -115,7 +131,7 @@ class CorrelateResult:
 
 def scored_names(settings: CorrelateSettings) -> tuple[str, ...]:
     """Return the proxies that networks must be scored with to obtain all of `settings.proxies`."""
-    return tuple(name for name in ensembles.parts_of(settings.proxies) if name not in COSTS)
+    return tuple(name for name in ensembles.parts_of(settings.proxies) if name not in BASELINES)
 
 
 def read_result(folder: Path) -> CorrelateResult:
@@ -135,14 +151,30 @@ def compute(store: Store, comparing: Callable[[int, int], None] = lambda done, t
     sample = Sample.from_json(store.get("sample"))
     costs = store.costs()
     collected = _collect(store.scores(), sample, settings)
-    scores = _all_scores(settings, sample, costs, collected)
+    columns = columns_from_json(store.get("columns"), len(sample))
+    scores = _all_scores(settings, sample, costs, collected, columns)
+    accuracies = np.asarray(sample.accuracies)
+    kinds = kinds_of(settings, costs, columns, accuracies)
+    total = len(scores) * (1 + len(kinds))
     known = store.get("statistics") or {}
     rows = []
     for i, name in enumerate(scores):
-        comparing(i, len(scores))
+        comparing(i, total)
         before = known.get(name) or known.get(_FORMER_NAMES.get(name, name))
         rows.append(_row(name, scores[name], sample, settings, collected, before))
-    comparing(len(scores), len(scores))
+    better_high = {RANDOM: np.zeros(len(sample)), **{name: direction(name) * scores[name] for name in scores}}
+    counts = resample_counts(len(sample), settings.resamples if kinds else 1, settings.seed)
+    chosen, regret = store.get("regret") or {}, []
+    for i, kind in enumerate(kinds, start=1):
+        before, found = chosen.get(kind.name, {}), []
+        for j, (name, values) in enumerate(better_high.items()):
+            comparing(min(i * len(scores) + j, total), total)
+            if name in before:
+                found.append(Choices.from_json(before[name]))
+            else:
+                found.append(choices_of(name, values, accuracies, kind.fits, counts))
+        regret.append(Regret(kind, ordered(found, BASELINES)))
+    comparing(total, total)
     rows.sort(key=lambda row: (row.name not in BASELINES, -_spearman(row)))
     return CorrelateResult(
         store.folder,
@@ -150,6 +182,8 @@ def compute(store: Store, comparing: Callable[[int, int], None] = lambda done, t
         settings,
         sample,
         tuple(rows),
+        tuple(regret),
+        columns,
         tuple(costs),
         scores,
         collected.done,
@@ -198,15 +232,17 @@ def _collect(rows: list[Scoring], sample: Sample, settings: CorrelateSettings) -
 
 
 def _all_scores(
-    settings: CorrelateSettings, sample: Sample, costs: list[Cost], collected: _Collected
+    settings: CorrelateSettings,
+    sample: Sample,
+    costs: list[Cost],
+    collected: _Collected,
+    columns: Mapping[str, Found],
 ) -> dict[str, NDArray[np.float64]]:
-    """Means over seeds of baselines and proxies, then rankings of the architectures that have all parts."""
+    """Means over seeds of baselines and proxies, rankings of the architectures that have all parts, and columns."""
     parts = ensembles.parts_of(settings.proxies)
     scores = {name: np.array([getattr(cost, name) for cost in costs], dtype=np.float64) for name in BASELINES}
     for name in parts:
-        if name in COSTS:
-            scores[name] = np.array([getattr(cost, name) for cost in costs], dtype=np.float64)
-        else:
+        if name not in BASELINES:
             scores[name] = collected.values[name].mean(1)
     found = {name: scores[name] for name in BASELINES}
     for name in settings.proxies:
@@ -218,7 +254,7 @@ def _all_scores(
         ranks = ensembles.rankings([name], {part: scores[part][complete].tolist() for part in proxy.parts})
         found[name] = np.full(len(sample), np.nan)
         found[name][complete] = ranks[name]
-    return found
+    return {**found, **{one.row: columns[one.column].values for one in settings.columns_of_scores}}
 
 
 def _row(
@@ -229,7 +265,7 @@ def _row(
     collected: _Collected,
     known: Any,
 ) -> Row:
-    info = None if name in COSTS else ensembles.find(name).info
+    info = None if name in BASELINES or name.startswith(PREFIX) else ensembles.find(name).info
     parts = (name,) if info is None else ensembles.parts_of([name])
     sign = direction(name)
     accuracies = np.asarray(sample.accuracies)
@@ -255,8 +291,13 @@ def _row(
 
 
 def direction(name: str) -> float:
-    """Return the factor that makes higher scores better; a higher cost counts as better."""
-    return 1.0 if name in COSTS else ensembles.find(name).info.sign
+    """Return the factor that makes higher scores better; a higher cost counts as better.
+
+    name: of a row: a baseline, a proxy or a column of scores.
+    """
+    if name.startswith(PREFIX):
+        return -1.0 if name.endswith(LOWER) else 1.0
+    return 1.0 if name in BASELINES else ensembles.find(name).info.sign
 
 
 def failures_last(scores: NDArray[np.float64], accuracies: NDArray[np.float64], failed: Sequence[int]) -> float | None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
 
 from PlainNet import Cost, Structure
 from SearchSpace import lasting_space, load_space
@@ -20,10 +22,13 @@ from zennas.common.environment import environment
 from zennas.common.errors import SettingsError
 from zennas.common.numbers import counted
 from zennas.common.settings_text import differences
+from zennas.correlation.columns import columns_json, read_columns
 from zennas.correlation.data import Drawn, draw_batches, lasting_images
+from zennas.correlation.limits import COUNTS, PREFIX
 from zennas.correlation.overview import FINISHED, KIND, SCORING
 from zennas.correlation.result import compute, scored_names
 from zennas.correlation.sample import Sample, draw, reader
+from zennas.correlation.scenarios import kinds_of
 from zennas.correlation.scoring import ScoringWork, Task, needs_batch, needs_torch, scored
 from zennas.correlation.settings import CorrelateSettings
 from zennas.correlation.summary import write_report
@@ -38,6 +43,16 @@ Key: TypeAlias = tuple[int, str, int]
 
 SAVE_SECONDS = 1.0
 WATCH_SECONDS = 0.2
+_CHANGING = (
+    "proxies",
+    *(f"budget_{name}" for name in COUNTS),
+    "budget_latency_ms",
+    "budget",
+    "latency_columns",
+    "score_columns",
+    "join",
+)
+"""Settings that can change when a run is continued, because they change no score."""
 HOPELESS = 20
 """A run ends after this many failed scorings without a single success."""
 
@@ -75,11 +90,13 @@ def start(
     settings = _completed(settings)
     table = read_table(settings.table)
     sample, structures, costs = draw(settings, table, load_space(settings.space))
+    columns = _columns(settings, sample, costs)
     drawn = _drawn(settings)
     facts = {
         "kind": KIND,
         "settings": settings.to_json(),
         "sample": sample.to_json(),
+        "columns": columns,
         "images": None if drawn is None else drawn.to_json(),
         "environment": environment(),
         "created": time.time(),
@@ -102,7 +119,8 @@ def resume(
 ) -> CorrelateSettings:
     """Continue the run in `folder` to its end, and return its settings; a finished run is left unchanged.
 
-    expected: settings that may differ from those of the run only in the proxies; existing scores are kept.
+    expected: settings that may differ from those of the run only in the proxies, budgets and columns; existing scores
+        are kept.
     trust: without `expected`, the files that the run may execute and open: its search space, and its table if the
         sample was not stored completely.
 
@@ -121,8 +139,7 @@ def resume(
             settings = _agreed(folder, settings, _completed(expected))
             trust = Trust(settings.space, table=settings.table)
             if settings.to_json() != store.get("settings"):
-                store.put({"settings": settings.to_json(), "status": SCORING})
-                _write_settings(folder, settings)
+                _change(store, settings)
         if store.get("status") == FINISHED:
             return settings
         space = load_space(trusted_space(folder, settings.space, trust, "--space"))
@@ -147,6 +164,33 @@ def resume(
         return settings
 
 
+def _change(store: Store, settings: CorrelateSettings) -> None:
+    """Give the run other settings; what was compared before is kept where it is the same."""
+    with reading(store.folder / FILE):
+        sample, costs = Sample.from_json(store.get("sample")), store.costs()
+    known = store.get("statistics") or {}
+    facts = {
+        "settings": settings.to_json(),
+        "status": SCORING,
+        "columns": _columns(settings, sample, costs),
+        "statistics": {name: one for name, one in known.items() if not name.startswith(PREFIX)},
+        "regret": {},
+    }
+    store.put(facts)
+    _write_settings(store.folder, settings)
+
+
+def _columns(settings: CorrelateSettings, sample: Sample, costs: list[Cost]) -> dict[str, Any]:
+    """What a run stores of the columns that its settings name.
+
+    Raises TableError if one cannot be read, and WrongSettingError if no architecture fits a budget.
+    """
+    columns = read_columns(settings, sample.notations)
+    if costs:
+        kinds_of(settings, costs, columns, np.asarray(sample.accuracies))
+    return columns_json(columns)
+
+
 def _write_settings(folder: Path, settings: CorrelateSettings) -> None:
     """Write the file with which `zennas correlate --config` repeats the run."""
     try:
@@ -159,6 +203,7 @@ def _completed(settings: CorrelateSettings) -> CorrelateSettings:
     """Complete settings with absolute paths, full names and one device, which mean the same in any folder."""
     everything = any(name.casefold() == "all" for name in settings.proxies)
     names = [p.info.name for p in PROXIES] if everything else settings.proxies
+    names = () if [name.casefold() for name in names] == ["none"] else names
     proxies = tuple(dict.fromkeys(ensembles.find(name).info.name for name in names))
     device = settings.device
     if needs_torch(ensembles.parts_of(proxies)):
@@ -170,15 +215,17 @@ def _completed(settings: CorrelateSettings) -> CorrelateSettings:
         proxies=proxies,
         space=lasting_space(settings.space),
         table=str(Path(settings.table).resolve()),
+        join=tuple(str(Path(file).resolve()) for file in settings.join),
         data=lasting_images(settings.data),
         device=device,
     )
 
 
 def _agreed(folder: Path, ours: CorrelateSettings, wanted: CorrelateSettings) -> CorrelateSettings:
-    """The wanted settings, if only the proxies differ. Raises SettingsError naming other settings that differ."""
+    """The wanted settings, if only proxies, budgets and columns differ. Raises SettingsError naming others that do."""
+    changing = {name: getattr(wanted, name) for name in _CHANGING}
     # The device is resolved only if proxies need one, so it depends on them.
-    ours = replace(ours, proxies=wanted.proxies, device=wanted.device if ours.device == "auto" else ours.device)
+    ours = replace(ours, **changing, device=wanted.device if ours.device == "auto" else ours.device)
     wanted = replace(wanted, device=ours.device if wanted.device == "auto" else wanted.device)
     different = differences(ours.to_json(), wanted.to_json())
     if different:
@@ -232,7 +279,8 @@ def _carry_out(
         write_report(result)
     except OSError as error:
         raise write_failure(store.folder, error, KIND) from None
-    store.put({"status": FINISHED, "statistics": result.statistics_json(), "finished": time.time()})
+    compared = {"statistics": result.statistics_json(), "regret": result.regret_json()}
+    store.put({"status": FINISHED, **compared, "finished": time.time()})
 
 
 def _score(store: Store, running: Running[Task, list[Scoring]], tasks: list[Task], watcher: Watcher) -> None:

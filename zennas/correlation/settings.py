@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.common.limits import MAX_BATCH, MAX_RESOLUTION
 from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import restored, to_json
 from zennas.common.shared_settings import device_setting
+from zennas.correlation import limits
+from zennas.correlation.limits import COUNTS, Limit, Part, ScoreColumn
 from ZeroShotProxy import ScoreSettings
 
 NOISE = "noise"
 PROXIES = ("zen_expected", "naswot", "synflow")
+REGRET, COLUMNS = "Design regret", "Columns of files"
+"""The panels of the flags."""
+
+T = TypeVar("T")
+
+
+def _budget_setting(what: str, example: str) -> Any:
+    return setting(
+        (),
+        f"Largest {what}, like {example}, or the share of the sample that fits, like 30%; repeatable, or separated by "
+        "commas.",
+        panel=REGRET,
+        metavar="LIMIT",
+    )
 
 
 class CorrelateError(ZennasError, RuntimeError):
@@ -43,7 +60,8 @@ class CorrelateSettings:
     epochs: int = setting(200, "Epochs of training before the accuracy was measured.", least=1)
     proxies: tuple[str, ...] = setting(
         PROXIES,
-        "Name of a proxy, or vote(a+b+c), mean_rank(…), log_rank(…) of several; repeatable. 'all' means every proxy.",
+        "Name of a proxy, or vote(a+b+c), mean_rank(…), log_rank(…) of several; repeatable. 'all' means every proxy, "
+        "and 'none' no proxy besides --score-column.",
         flag="--proxy",
     )
     sample: int = setting(1000, "Number of architectures, drawn at random.", least=2)
@@ -71,16 +89,108 @@ class CorrelateSettings:
         "kaiming_fan_out, gaussian.",
     )
 
+    budget_params: tuple[str, ...] = _budget_setting("number of parameters", "0.2M")
+    budget_flops: tuple[str, ...] = _budget_setting("number of multiply-accumulates per image", "50M")
+    budget_activations: tuple[str, ...] = _budget_setting("number of activations per image", "0.5M")
+    budget_layers: tuple[str, ...] = _budget_setting("number of layers", "20")
+    budget_latency_ms: tuple[str, ...] = setting(
+        (),
+        "Largest latency in milliseconds, like 4, or the share of the sample that fits, like 30%; for every latency "
+        "column, or like pixel3=4 for one; repeatable, or separated by commas.",
+        panel=REGRET,
+        metavar="LIMIT",
+    )
+    budget: tuple[str, ...] = setting(
+        (), "Several limits at once, like params=0.2M+pixel3=4ms; repeatable.", panel=REGRET, metavar="LIMITS"
+    )
+    latency_columns: tuple[str, ...] = setting(
+        (),
+        "Column of latencies in milliseconds; pixel3 also finds pixel3_latency. Repeatable.",
+        flag="--latency-column",
+        panel=COLUMNS,
+        metavar="NAME",
+    )
+    score_columns: tuple[str, ...] = setting(
+        (),
+        "Column of scores that are compared like those of a proxy; NAME:lower if lower is better. Repeatable.",
+        flag="--score-column",
+        panel=COLUMNS,
+        metavar="NAME",
+    )
+    join: tuple[str, ...] = setting(
+        (),
+        "CSV file with further columns, joined to the table by architecture or by its column index; repeatable.",
+        panel=COLUMNS,
+        metavar="FILE",
+    )
+
     def __post_init__(self) -> None:
+        for name in (*(f"budget_{name}" for name in COUNTS), "budget_latency_ms", "budget"):
+            object.__setattr__(self, name, _texts(getattr(self, name)))
         check(self, WrongSettingError)
         if self.num_classes is None:
             from zennas.data import DATASETS  # imports numpy, which is slow
 
             known = DATASETS.get(self.dataset) if self.dataset in DATASETS else None
             object.__setattr__(self, "num_classes", 10 if known is None else known.classes)
-        if not self.proxies:
-            raise WrongSettingError("proxies is (), expected at least one name of a proxy")
+        if not self.proxies and not self.score_columns:
+            raise WrongSettingError("proxies is (), expected at least one name of a proxy, or a column of scores")
         self.scoring(0)  # raises if one is not valid
+        self._check_budgets()
+
+    def _check_budgets(self) -> None:
+        """Raises WrongSettingError if a budget or column is not valid."""
+        for name in COUNTS:
+            self.limits(name)
+        rows = [one.row for one in self.columns_of_scores]
+        for row in rows:
+            if rows.count(row) > 1:
+                raise WrongSettingError(
+                    f"score_columns has {row.removeprefix(limits.PREFIX)!r} twice, expected it once"
+                )
+        named = {limit.column for limit in self.limits("latency_ms")}
+        if None in named and not self.latency_columns:
+            raise WrongSettingError(
+                f"budget_latency_ms is {', '.join(self.budget_latency_ms)}, expected a latency column for it: name one "
+                "with --latency-column, or write pixel3=4"
+            )
+        unused = set(self.latency_columns) - named - {part.name for _, parts in self.combined_limits for part in parts}
+        if unused and None not in named:
+            raise WrongSettingError(
+                f"latency_columns has {min(unused)}, which no budget limits: add budget_latency_ms, or leave it out"
+            )
+        if self.join and not (self.columns_of_scores or self.columns_of_latencies):
+            raise WrongSettingError(
+                f"join is {', '.join(self.join)}, but no column is asked for: name one with --latency-column or "
+                "--score-column"
+            )
+
+    def limits(self, name: str) -> tuple[Limit, ...]:
+        """Return the budgets for one cost: one of `COUNTS`, or "latency_ms". Raises WrongSettingError."""
+        field_name = f"budget_{name}"
+        parse = limits.count_limits if name in COUNTS else limits.latency_limits
+        return tuple(dict.fromkeys(_parsed(field_name, parse, getattr(self, field_name))))
+
+    @property
+    def combined_limits(self) -> tuple[tuple[str, tuple[Part, ...]], ...]:
+        """The budgets of several costs, as text and in parts. Raises WrongSettingError."""
+        return tuple((text, _parsed("budget", limits.combined_limit, text)) for text in self.budget)
+
+    @property
+    def columns_of_scores(self) -> tuple[ScoreColumn, ...]:
+        return tuple(_parsed("score_columns", limits.score_column, text) for text in self.score_columns)
+
+    @property
+    def latency_names(self) -> tuple[str, ...]:
+        """The latency columns that are limited alone, as the user names them."""
+        named = (limit.column for limit in self.limits("latency_ms") if limit.column is not None)
+        return tuple(dict.fromkeys((*self.latency_columns, *named)))
+
+    @property
+    def columns_of_latencies(self) -> tuple[str, ...]:
+        """All latency columns, also those of combined budgets, as the user names them."""
+        parts = (part.name for _, parts in self.combined_limits for part in parts)
+        return tuple(dict.fromkeys((*self.latency_names, *(name for name in parts if name not in COUNTS))))
 
     def scoring(self, repeat: int) -> ScoreSettings:
         """Return the settings of proxies for the `repeat`-th time. Raises ProxyError if one is not valid."""
@@ -102,3 +212,17 @@ class CorrelateSettings:
     def from_json(cls, stored: Any) -> CorrelateSettings:
         """Return the settings that a run has stored. Raises SettingsError if another version wrote them."""
         return restored(cls, stored)
+
+
+def _texts(value: Any) -> Any:
+    """A budget or several as a tuple of texts; whatever else it is, is left for the checks."""
+    several = value if isinstance(value, (tuple, list)) else (value,)
+    plain = [str(one) if isinstance(one, (int, float)) and not isinstance(one, bool) else one for one in several]
+    return tuple(plain)
+
+
+def _parsed(name: str, parse: Callable[[Any], T], given: Any) -> T:
+    try:
+        return parse(given)
+    except ValueError as error:
+        raise WrongSettingError(f"{name}: {error}") from None

@@ -82,7 +82,7 @@ def statistics_of(
     x, y = np.asarray(scores, dtype=np.float64), np.asarray(accuracies, dtype=np.float64)
     if len(x) < 2:
         return Statistics(None, None, None, None, None)
-    draws = _draws(len(x), resamples, seed)
+    draws = draws_of(len(x), resamples, seed)
     return Statistics(
         spearman=_estimate(spearman_rows, x, y, draws),
         kendall=_kendall(x, y, draws),
@@ -102,7 +102,8 @@ def resamples_for(count: int, resamples: int) -> int:
     return min(resamples, max(100, _WORK // count))
 
 
-def _draws(count: int, resamples: int, seed: int) -> NDArray[np.int64]:
+def draws_of(count: int, resamples: int, seed: int) -> NDArray[np.int64]:
+    """Return the positions that each resample of `count` architectures consists of, (resamples, count)."""
     return np.random.default_rng(seed).integers(count, size=(resamples_for(count, resamples), count))
 
 
@@ -121,7 +122,7 @@ def kendall_rows(x: Floats, y: Floats) -> Floats:
         pairs = zip(x, y, strict=True)
         return np.array([kendalltau(a, b).statistic if np.ptp(a) and np.ptp(b) else np.nan for a, b in pairs])
     found = np.empty(rows)
-    for some in _blocks(rows, n * n):
+    for some in blocks(rows, n * n):
         a = np.sign(x[some, :, None] - x[some, None, :]).astype(np.int8)
         b = np.sign(y[some, :, None] - y[some, None, :]).astype(np.int8)
         agree = (a * b).sum(axis=(1, 2), dtype=np.int64).astype(np.float64)
@@ -185,8 +186,8 @@ def _ratio(above: Floats, below: Floats) -> Floats:
 
 def _estimate(statistic: Rows, x: Floats, y: Floats, draws: NDArray[np.int64]) -> Estimate | None:
     value = float(statistic(x[None], y[None])[0])
-    found = np.concatenate([statistic(x[draws[some]], y[draws[some]]) for some in _blocks(*draws.shape)])
-    return _with_interval(value, found)
+    found = np.concatenate([statistic(x[draws[some]], y[draws[some]]) for some in blocks(*draws.shape)])
+    return with_interval(value, found)
 
 
 def _kendall(x: Floats, y: Floats, draws: NDArray[np.int64]) -> Estimate | None:
@@ -205,10 +206,13 @@ def _kendall(x: Floats, y: Floats, draws: NDArray[np.int64]) -> Estimate | None:
     np.add.at(weights[1:], (rows, draws), 1)
     agree, apart_a, apart_b = (np.einsum("ri,ri->r", weights @ m, weights) for m in (a * b, np.abs(a), np.abs(b)))
     found = _ratio(agree, np.sqrt(apart_a * apart_b))
-    return _with_interval(float(found[0]), found[1:])
+    return with_interval(float(found[0]), found[1:])
 
 
-def _with_interval(value: float, found: Floats) -> Estimate | None:
+def with_interval(value: float, found: Floats) -> Estimate | None:
+    """Return a statistic of the sample with the interval of those of its resamples, (r,); None if it is undefined, or
+    NaN in all resamples.
+    """
     found = found[~np.isnan(found)]
     if np.isnan(value) or not len(found):
         return None
@@ -216,7 +220,7 @@ def _with_interval(value: float, found: Floats) -> Estimate | None:
     return Estimate(value, min(float(low), value), max(float(high), value))
 
 
-def _blocks(rows: int, numbers: int) -> Iterator[slice]:
+def blocks(rows: int, numbers: int) -> Iterator[slice]:
     """Slices of the rows that contain about `_AT_ONCE` numbers, given the numbers per row."""
     step = max(1, _AT_ONCE // numbers)
     return (slice(i, i + step) for i in range(0, rows, step))

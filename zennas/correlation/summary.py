@@ -12,6 +12,8 @@ import numpy as np
 
 from PlainNet.files import write_text
 from zennas.common.numbers import counted
+from zennas.correlation.choices import Choices, Regret
+from zennas.correlation.regret import TOP
 from zennas.correlation.result import CorrelateResult, Row
 from zennas.correlation.sample import Sample
 from zennas.correlation.settings import CorrelateSettings
@@ -34,6 +36,7 @@ COLUMNS = (
     "weights",
 )
 NUMBERS = COLUMNS[1:-1]
+REGRET_COLUMNS = ("proxy", "mean regret", "median", f"best of {TOP}", f"mean of {TOP}")
 
 
 def protocol(result: CorrelateResult) -> list[str]:
@@ -47,7 +50,10 @@ def protocol(result: CorrelateResult) -> list[str]:
         f"{Path(settings.table).name}",
         _scoring_line(result),
         _statistics_line(settings, sample),
-        "layers are the sum of sub_layers; FLOPs are multiply–accumulates of conv and linear layers",
+        *_column_lines(result),
+        "layers are the sum of sub_layers; FLOPs are multiply–accumulates of conv and linear layers, activations their "
+        "output elements",
+        _regret_line(result),
     ]
     return [line for line in lines if line]
 
@@ -74,6 +80,40 @@ def _statistics_line(settings: CorrelateSettings, sample: Sample) -> str:
         f"{settings.seed}; top 10 %: among the {top_count(len(sample)):,} with the best accuracy; nDCG: gain is the "
         "rank by accuracy, 0 to 1, over the first tenth by score, about 0.5 for a random order"
     )
+
+
+def _column_lines(result: CorrelateResult) -> list[str]:
+    found = []
+    for column in result.columns.values():
+        there = int((~np.isnan(column.values)).sum())
+        found.append(f"{column.name}: from {column.file}, for {there:,} of {len(column.values):,} architectures")
+    return found
+
+
+def _regret_line(result: CorrelateResult) -> str:
+    if not result.regret:
+        return ""
+    return (
+        "design regret: the best accuracy within a budget minus that of the architecture that the score ranks first "
+        f"there, in points; means and median are over the budgets; best and mean of {TOP}: of the {TOP} ranked first; "
+        "equal scores are picked with equal chance; baselines pick the largest"
+    )
+
+
+def regret_title(regret: Regret) -> str:
+    """Return the heading of a table of design regrets: the cost, and its budgets with what fits them."""
+    budgets = ", ".join(one.label for one in regret.kind.scenarios)
+    return f"design regret in points, {budgets if regret.kind.costs is None else f'{regret.kind.name} ≤ {budgets}'}"
+
+
+def regret_cells(row: Choices) -> tuple[str, ...]:
+    """Return the texts of a row, in the order of `REGRET_COLUMNS`."""
+    return (row.name, *map(points_text, (row.mean, row.median, row.best_of_top, row.mean_of_top)))
+
+
+def points_text(estimate: Estimate | None) -> str:
+    """Return percentage points with their interval."""
+    return "–" if estimate is None else f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -110,7 +150,16 @@ def notes(result: CorrelateResult) -> list[str]:
 
 def markdown(result: CorrelateResult) -> str:
     lines = ["| " + " | ".join(COLUMNS) + " |", "|---" + "|--:" * len(NUMBERS) + "|---|"]
-    lines += ["| " + " | ".join(cells(row)) + " |" for row in result.rows]
+    lines += ["| " + " | ".join(cells(one)) + " |" for one in result.rows]
+    for regret in result.regret:
+        lines += ["", f"{regret_title(regret)}:", ""]
+        titles = (*REGRET_COLUMNS, *(one.label for one in regret.kind.scenarios))
+        lines += ["| " + " | ".join(titles) + " |", "|---" + "|--:" * (len(titles) - 1) + "|"]
+        for row in regret.rows:
+            each = ("–" if one is None else f"{one.value:.2f}" for one in row.by_budget)
+            lines.append("| " + " | ".join((*regret_cells(row), *each)) + " |")
+        best = ("", "", "", "", *(f"{one.best:.2f} % of {one.fitting:,}" for one in regret.kind.scenarios))
+        lines.append("| " + " | ".join(("best accuracy that fits", *best)) + " |")
     return "\n".join([*lines, "", *(f"* {line}" for line in (*protocol(result), *notes(result))), ""])
 
 

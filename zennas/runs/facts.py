@@ -97,7 +97,9 @@ SHAPES: Mapping[str, Shape] = {
     "settings": (_mapping, "names with values"),
     "environment": (_mapping, "names with values"),
     "sample": (_mapping, "names with values"),
+    "columns": (_mapping, "names with values"),
     "statistics": (_mapping, "names with values"),
+    "regret": (_mapping, "names with values"),
     "profile_digests": (_mapping, "names with values"),
 }
 """For the name of each fact, what it must be: a test, and words for messages."""

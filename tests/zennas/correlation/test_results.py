@@ -11,7 +11,7 @@ import pytest
 
 import zennas
 from zennas.correlation.overview import FINISHED
-from zennas.correlation.result import read_result
+from zennas.correlation.result import BASELINES, read_result
 from zennas.correlation.runner import start
 from zennas.report.listing import list_runs
 from zennas.runs.store import Store, StoreError
@@ -27,9 +27,8 @@ def test_a_run_from_beginning_to_end(table: Path, tmp_path: Path) -> None:
     start(folder, tiny(table), executor=ONE)
     result = read_result(folder)
     assert result.status == FINISHED
-    assert [row.name for row in result.rows[:3]] != list(PROXIES[:3])
-    assert {row.name for row in result.rows[:3]} == {"flops", "params", "layers"}
-    assert set(result.scores) == {"flops", "params", "layers", *PROXIES}
+    assert {row.name for row in result.rows[:4]} == set(BASELINES)
+    assert set(result.scores) == {*BASELINES, *PROXIES}
     # The network that lets nothing through fails, is counted, and is no number; so is it in the vote.
     lost = result.sample.notations.index(NOTHING)
     for name in ("snip", "zen_expected", "vote(snip+zen_expected)"):
@@ -65,11 +64,16 @@ def test_pictures(table: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="pictures need matplotlib")
     start(
         tmp_path / "run",
-        tiny(table, proxies=("synflow", "vote(snip+zen_expected)")),
+        tiny(table, proxies=("synflow", "vote(snip+zen_expected)"), budget_params=("50%", "100%"), budget="layers=9"),
         executor=ONE,
     )
     pictures = {path.name: path.read_bytes() for path in (tmp_path / "run" / "pictures").iterdir()}
-    assert set(pictures) == {"flops.png", "params.png", "layers.png", "synflow.png", "vote-snip-zen_expected.png"}
+    assert set(pictures) == {
+        *(f"{name}.png" for name in BASELINES),
+        "synflow.png",
+        "vote-snip-zen_expected.png",
+        "regret-params.png",
+    }
     assert all(content.startswith(b"\x89PNG") for content in pictures.values())
 
 

@@ -64,7 +64,7 @@ def test_intervals_are_of_the_resamples() -> None:
     rng = np.random.default_rng(0)
     y = rng.integers(0, 9, 30).astype(float)
     x = y + rng.integers(0, 9, 30)
-    draws = stats._draws(30, 60, 5)
+    draws = stats.draws_of(30, 60, 5)
     each = [kendalltau(x[row], y[row]).statistic for row in draws]
     found = stats.statistics_of(x, y, resamples=60, seed=5).kendall
     assert found is not None
