@@ -88,12 +88,6 @@ def data_folder() -> Path:
     return folder
 
 
-def pytest_collection_finish() -> None:
-    """Leave what has been imported out of later garbage collections."""
-    gc.collect()
-    gc.freeze()
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run long tests first, so that processes that run tests in parallel end at the same time."""
     items.sort(key=lambda item: "long" not in item.keywords)

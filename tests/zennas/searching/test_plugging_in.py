@@ -96,6 +96,13 @@ def test_what_cannot_be_is_told_in_a_line(run: Run, option: list[str], says: str
     assert not Path("mine").exists()
 
 
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forgets afterwards what files have registered."""
+    STRATEGIES.names()
+    monkeypatch.setattr(STRATEGIES, "_items", dict(STRATEGIES._items))
+
+
 BROKEN = """
 from dataclasses import dataclass, replace
 from zennas.searching.population import PopulationSearch
@@ -137,10 +144,9 @@ register(Strategy("broken", "", "", Options, Broken))
         ("def receive(self, candidate): 1 / 0", "is broken: tell raised ZeroDivisionError: division by zero"),
     ],
 )
-def test_a_strategy_that_breaks_its_contract_is_named(tmp_path: Path, method: str, says: str) -> None:
-    file = tmp_path / "broken.py"
-    file.write_text(BROKEN.replace("{method}", method))
-    code, err = refused_apart("--strategy", file, "--iterations", 20, "--save-dir", tmp_path / "run")
+def test_a_strategy_that_breaks_its_contract_is_named(run: Run, registry: None, method: str, says: str) -> None:
+    Path("broken.py").write_text(BROKEN.replace("{method}", method))
+    code, _, err = run("search", *SMALL, "--strategy", "broken.py", "--iterations", "20", "--save-dir", "run")
     assert (code, err.count("\n")) == (1, 1)
     assert "broken.py:broken" in err
     assert says in err
@@ -153,19 +159,13 @@ def test_a_strategy_that_breaks_its_contract_is_named(tmp_path: Path, method: st
         (BROKEN.replace("{method}", ""), ":other", "registers broken and not 'other': choose one with", 2),
     ],
 )
-def test_a_file_without_the_strategy_is_refused(tmp_path: Path, text: str, name: str, says: str, expected: int) -> None:
-    file = tmp_path / "mine.py"
-    file.write_text(text)
-    code, err = refused_apart("--strategy", f"{file}{name}", "--save-dir", tmp_path / "run")
+def test_a_file_without_the_strategy_is_refused(
+    run: Run, registry: None, text: str, name: str, says: str, expected: int
+) -> None:
+    Path("mine.py").write_text(text)
+    code, _, err = run("search", *SMALL, "--strategy", f"mine.py{name}", "--save-dir", "run")
     assert (code, err.count("\n")) == (expected, 1)
     assert says in err
-
-
-def refused_apart(*arguments: object) -> tuple[int, str]:
-    """The exit code and the message of `zennas search` in a process of its own."""
-    command = [sys.executable, "-m", "zennas", "search", *SMALL, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    return done.returncode, done.stderr
 
 
 def test_another_strategy_by_name(run: Run) -> None:
