@@ -45,16 +45,16 @@ def essence(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_strategy_from_a_file_is_killed_resumed_and_ends_the_same(tmp_path: Path, climber: Path) -> None:
-    options = [*SMALL, "--strategy", climber, "--strategy-option", "changes=1", "--iterations", "20k"]
+    options = [*SMALL, "--strategy", climber, "--strategy-option", "changes=1", "--iterations", "10k"]
     whole = zennas_apart(*options, "--save-dir", tmp_path / "whole")
-    assert whole["counts"]["tried"] == 20_000
+    assert whole["counts"]["tried"] == 10_000
     process = subprocess.Popen(
         [sys.executable, "-m", "zennas", "search", *map(str, options), "--save-dir", str(tmp_path / "parts")],
         stdout=subprocess.DEVNULL,
     )
     while not (tmp_path / "parts" / FILE).exists() and process.poll() is None:
         time.sleep(0.01)
-    time.sleep(0.2)
+    time.sleep(0.1)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert essence(zennas_apart("--resume", tmp_path / "parts", "--strategy", climber)) == essence(whole)
