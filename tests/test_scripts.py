@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from PlainNet import parse
+from tests.conftest import ROOT, Program
 from zennas.budget.budgets import Budget, LatencyLimit
 from zennas.common.config import read_config
 from zennas.common.settings import from_values
@@ -24,7 +25,6 @@ from zennas.searching.settings import SearchSettings
 from zennas.training.job import RunOptions, TrainingJob
 from zennas.training.recipe import Distillation, Recipe
 
-ROOT = Path(__file__).resolve().parents[1]
 PROXIES = ["Flops", "GradNorm", "NASWOT", "Params", "Random", "Syncflow", "TE_NAS", "Zen"]
 NAMES = {
     *(f"{'TE' if p == 'TE_NAS' else p}_NAS_cifar_params1M" for p in PROXIES),
@@ -58,6 +58,14 @@ def asked(tmp_path: Path, script: str, **variables: str) -> tuple[list[str], str
     result = execute([f"scripts/{script}.sh"], **given)
     assert result.returncode == 0, result.stderr
     return result.stdout.splitlines(), result.stderr
+
+
+def without_analysis(tmp_path: Path) -> str:
+    """A Python that leaves out the analysis, which takes seconds and is the same each time."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\n[ "$1" = analyze_model.py ] || exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    return str(python)
 
 
 def recipe(name: str) -> SearchSettings:
@@ -180,13 +188,13 @@ def test_an_export_that_cannot_be_is_told(tmp_path: Path) -> None:
         asked(tmp_path, "Zen_NAS_cifar_params1M", EXPORT_CODE="1")
 
 
-def test_a_search_under_latency_by_zen_nas_s_flags(tmp_path: Path) -> None:
+def test_a_search_under_latency_by_zen_nas_s_flags(tmp_path: Path, program: Program) -> None:
     from zennas.searching.result import read_result
 
-    command = [sys.executable, "evolution_search.py", "--zero_shot_score", "Flops", "--max_layers", "9"]
-    command += ["--budget_latency", "1.2e-4", "--input_image_size", "64", "--evolution_max_iter", "200"]
-    command += ["--population_size", "10", "--save_dir", str(tmp_path / "run")]
-    result = execute(command)
+    flags = ["--zero_shot_score", "Flops", "--max_layers", "9"]
+    flags += ["--budget_latency", "1.2e-4", "--input_image_size", "64", "--evolution_max_iter", "200"]
+    flags += ["--population_size", "10", "--save_dir", str(tmp_path / "run")]
+    result = program("evolution_search.py", *flags)
     assert result.returncode == 0, result.stderr
     (latency,) = read_result(tmp_path / "run").latency
     assert (latency.limit.ms, latency.limit.label, latency.limit.batch_size) == (0.12, "v100-pytorch-fp16", 64)
@@ -196,9 +204,10 @@ def test_a_search_under_latency_by_zen_nas_s_flags(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_a_script_does_it_all(tmp_path: Path) -> None:
-    folder, script = tmp_path / "run", ["scripts/Params_NAS_cifar_params1M.sh"]
-    given = {**SMALL, "ITERATIONS": "100", "RESOLUTION": "8", "SAVE_DIR": str(folder)}
-    result = execute(script, **given)
+    """Called in another folder, which its own are relative to."""
+    folder, script = tmp_path / "run", [str(ROOT / "scripts/Params_NAS_cifar_params1M.sh")]
+    given = {**SMALL, "ITERATIONS": "30", "RESOLUTION": "8", "SAVE_DIR": "run"}
+    result = execute(script, tmp_path, **given)
     assert result.returncode == 0, result.stderr
     params = float(next(line for line in result.stdout.splitlines() if line.startswith("Params:")).split()[1])
     assert 0 < params <= 1e6
@@ -208,16 +217,16 @@ def test_a_script_does_it_all(tmp_path: Path) -> None:
     assert (card["resolution"], card["num_classes"]) == (8, 10)
     assert f"{card['top1']:.2f} %" in (trained / "eval.txt").read_text()
     assert (trained / "export/Params_NAS_cifar_params1M.onnx").is_file()
-    again = execute(script, **given)
+    again = execute(script, tmp_path, **given, PYTHON=without_analysis(tmp_path))
     assert again.returncode == 0, again.stderr
     assert [line for line in again.stdout.splitlines() if line.startswith("skip")] == [
         f"skip {folder}/best_structure.txt",
         f"skip {trained}/eval.txt",
         f"skip {trained}/export/Params_NAS_cifar_params1M.onnx",
     ]
-    other = execute(script, **{**given, "ITERATIONS": "400", "EPOCHS": "0"})
+    other = execute(script, tmp_path, **{**given, "ITERATIONS": "400", "EPOCHS": "0"})
     assert other.returncode == 1
-    assert "was started with iterations 100, not 400" in other.stderr
+    assert "was started with iterations 30, not 400" in other.stderr
 
 
 @pytest.mark.slow
@@ -248,17 +257,10 @@ def test_a_script_distils_from_a_training(tmp_path: Path, name: str) -> None:
 )
 def test_scripts_of_measures_run_networks(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "run"
-    script = f"scripts/{name}_NAS_cifar_params1M.sh"
-    result = execute([script], ITERATIONS="3", POPULATION="2", EPOCHS="0", SAVE_DIR=str(folder))
+    given = {"ITERATIONS": "3", "POPULATION": "2", "EPOCHS": "0", "SAVE_DIR": str(folder)}
+    result = execute([f"scripts/{name}_NAS_cifar_params1M.sh"], **given, PYTHON=without_analysis(tmp_path))
     assert result.returncode == 0, result.stderr
     assert (folder / "best_structure.txt").is_file()
-
-
-def test_folders_are_relative_to_the_caller(tmp_path: Path) -> None:
-    script = str(ROOT / "scripts" / "Params_NAS_cifar_params1M.sh")
-    result = execute([script], cwd=tmp_path, ITERATIONS="100", POPULATION="10", EPOCHS="0", SAVE_DIR="mine")
-    assert result.returncode == 0, result.stderr
-    assert (tmp_path / "mine" / "best_structure.txt").is_file()
 
 
 @pytest.mark.parametrize("script", ["Params_NAS_cifar_params1M", "demo"])
@@ -272,45 +274,50 @@ def test_numbers_are_checked_before_anything_is_made(tmp_path: Path, script: str
     assert not folder.exists()
 
 
-def test_evolution_search_resumes_what_was_cut_short(tmp_path: Path) -> None:
+def test_evolution_search_resumes_what_was_cut_short(tmp_path: Path, program: Program) -> None:
     from zennas.searching.result import read_result
 
-    command = [sys.executable, "evolution_search.py", "--zero_shot_score", "Params", "--budget_model_size", "1e5"]
-    command += [
-        "--max_layers",
-        "9",
-        "--evolution_max_iter",
-        "3e2",
-        "--population_size",
-        "20",
-        "--save_dir",
-        str(tmp_path / "run"),
-    ]
-    assert execute(command).returncode == 0
+    command = ["evolution_search.py", "--zero_shot_score", "Params", "--budget_model_size", "1e5", "--max_layers", "9"]
+    command += ["--evolution_max_iter", "3e2", "--population_size", "20", "--save_dir", str(tmp_path / "run")]
+    assert program(*command).returncode == 0
     first = read_result(tmp_path / "run")
     (tmp_path / "run" / "best_structure.txt").unlink()
-    assert execute(command).returncode == 0
+    assert program(*command).returncode == 0
     assert read_result(tmp_path / "run").best == first.best
     assert (tmp_path / "run" / "best_structure.txt").is_file()
 
 
-def test_a_network_is_timed_with_zen_nas_s_flags(tmp_path: Path) -> None:
-    flags = [
-        "--batch_size",
-        "2",
-        "--input_image_size",
-        "16",
-        "--repeat_times",
-        "3",
-        "--save_dir",
-        str(tmp_path / "run"),
-    ]
-    program = [sys.executable, "benchmark_network_latency.py", "--plainnet_struct", "ConvKX(3,8,3,1)RELU(8)", *flags]
-    result = execute(program)
+def test_a_network_is_timed_with_zen_nas_s_flags(tmp_path: Path, program: Program) -> None:
+    flags = ["--plainnet_struct", "ConvKX(3,8,3,1)RELU(8)", "--batch_size", "2", "--input_image_size", "16"]
+    flags += ["--repeat_times", "3", "--save_dir", str(tmp_path / "run")]
+    result = program("benchmark_network_latency.py", *flags)
     assert "second(s) per image, or " in result.stdout
     stored = json.loads((tmp_path / "run" / "latency.json").read_text())
     assert f"{stored['latency_ms'] / 1000:.4g} second" in result.stdout
     assert f"95 % interval: {stored['interval_batch_ms'][0] / 2000:.4g} to " in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["evolution_search.py"], "required: --save_dir"),
+        (["analyze_model.py"], "nothing to analyze"),
+        (["benchmark_network_latency.py"], "nothing to time"),
+        (
+            ["train_image_classification.py", "--dataset", "digits"],
+            "no folder for the results is given: add --save_dir FOLDER",
+        ),
+        (["ts_train_image_classification.py"], "required: --dataset"),
+        (["val.py"], "required: --arch"),
+        (["val_cifar.py"], "required: --arch"),
+    ],
+)
+def test_files_are_programs(arguments: list[str], says: str) -> None:
+    """Each in a process of its own; other tests call its main function in theirs, as importing torch takes seconds."""
+    result = execute([sys.executable, *arguments])
+    assert (result.returncode in (1, 2), result.stdout) == (True, "")
+    assert says in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -331,18 +338,16 @@ def test_a_network_is_timed_with_zen_nas_s_flags(tmp_path: Path) -> None:
             "unknown proxy",
         ),
         (["evolution_search.py", "--save_dir", "X", "--max_layers", "5", "--gpu", "7"], "7 does not exist"),
-        (["analyze_model.py"], "nothing to analyze"),
         (["analyze_model.py", "--gpu", "0", "--batch_size", "64"], "nothing to analyze"),
         (["analyze_model.py", "--plainnet_struct", "ConvKX(3,8,4,1)"], "kernel_size of ConvKX is 4"),
-        (["benchmark_network_latency.py"], "nothing to time"),
         (["benchmark_network_latency.py", "--arch", "zennet_cifar10_model_size1M"], "did you mean"),
         (["benchmark_network_latency.py", "--plainnet_struct", "ConvKX(3,8,3,1)", "--fp16"], "use bf16 on the CPU"),
         (["benchmark_network_latency.py", "--plainnet_struct", "ConvKX(3,8,3,1)", "--batch_size", "0"], "--batch_size"),
     ],
 )
-def test_wrong_use_is_told_in_a_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_wrong_use_is_told_in_a_line(tmp_path: Path, program: Program, arguments: list[str], message: str) -> None:
     arguments = [str(tmp_path / "run") if a == "X" else a for a in arguments]
-    result = execute([sys.executable, *arguments])
+    result = program(*arguments)
     assert result.returncode in ((1,) if arguments[0] == "analyze_model.py" else (1, 2))
     assert message in result.stderr
     assert "Traceback" not in result.stderr

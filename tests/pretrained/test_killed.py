@@ -1,4 +1,4 @@
-"""A process that is killed while it adds, replaces or removes a model of the user's zoo, at every step."""
+"""Processes that are killed while they add, replace or remove a model of the user's zoo, at every step."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -22,7 +25,7 @@ import os, shutil, sys
 from pathlib import Path
 from pretrained import adding, exchanging, userzoo
 
-kill_at, can_exchange, what = int(sys.argv[1]), sys.argv[2] == "True", sys.argv[3]
+can_exchange, what = sys.argv[1] == "True", sys.argv[2]
 done = 0
 
 def counted(call):
@@ -41,13 +44,24 @@ for name in ("rename", "mkdir", "unlink", "rmdir", "open", "replace", "chmod"):
     setattr(os, name, counted(getattr(os, name)))
 shutil.copyfile = counted(shutil.copyfile)
 shutil._use_fd_functions = False  # with descriptors, deleting calls nothing that is counted
-if what == "remove":
-    adding.remove("mine")
-else:
-    facts = {"structure": sys.argv[4], "num_classes": 3, "resolution": 16, "use_se": False, "top1": 2.0,
+
+def work():
+    if what == "remove":
+        adding.remove("mine")
+        return
+    facts = {"structure": sys.argv[3], "num_classes": 3, "resolution": 16, "use_se": False, "top1": 2.0,
              "normalisation": {"mean": [0.5] * 3, "std": [0.5] * 3}}
-    adding.add("mine", facts, Path(sys.argv[5]), replace=True, taken=())
+    adding.add("mine", facts, Path(sys.argv[4]), replace=True, taken=())
+
+for line in sys.stdin:
+    kill_at = int(line)
+    child = os.fork()
+    if child == 0:
+        work()
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+"""Reads at which step to kill, and prints how a process that was killed there ended. A fork is quicker than a start."""
 
 
 @pytest.fixture
@@ -65,47 +79,59 @@ def put(zoo: Path, top1: float) -> None:
     (place / "model.json").write_text(json.dumps(facts))
 
 
-def killed(step: int, tmp_path: Path, can_exchange: bool, what: str) -> bool:
-    """Whether the process was killed before it ended."""
-    (tmp_path / "new.pt").write_bytes(b"new")
-    arguments = [str(step), str(can_exchange), what, SMALL, str(tmp_path / "new.pt")]
-    code = subprocess.run([sys.executable, "-c", CHILD, *arguments], cwd=ROOT, check=False).returncode
-    assert code in (0, 9)
-    return code == 9
+@contextmanager
+def killing(tmp_path: Path, can_exchange: bool, what: str) -> Iterator[Callable[[int], bool]]:
+    """A function that says of a step whether the process that was killed there had not ended."""
+    new = tmp_path / "new.pt"
+    command = [sys.executable, "-c", CHILD, str(can_exchange), what, SMALL, str(new)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        steps, codes = process.stdin, process.stdout
+        assert steps is not None
+        assert codes is not None
+
+        def killed(step: int) -> bool:
+            new.write_bytes(b"new")
+            print(step, file=steps, flush=True)
+            code = int(codes.readline())
+            assert code in (0, 9)
+            return code == 9
+
+        yield killed
+        steps.close()
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("can_exchange", [True, False])
 def test_replacing_leaves_the_old_model_or_the_new_one(tmp_path: Path, zoo: Path, can_exchange: bool) -> None:
-    found, step = [], 0
-    while True:
-        put(zoo, 1.0)
-        more = killed(step, tmp_path, can_exchange, "add")
-        assert userzoo.names() == ["mine"]
-        entry = userzoo.read("mine")
-        assert entry.weights.file is not None
-        found.append((entry.top1, entry.weights.file.read_bytes()))
-        assert os.listdir(zoo) == ["mine"]
-        if not more:
-            break
-        step += 1
+    found = []
+    with killing(tmp_path, can_exchange, "add") as killed:
+        for step in count():
+            put(zoo, 1.0)
+            more = killed(step)
+            assert userzoo.names() == ["mine"]
+            entry = userzoo.read("mine")
+            assert entry.weights.file is not None
+            found.append((entry.top1, entry.weights.file.read_bytes()))
+            assert os.listdir(zoo) == ["mine"]
+            if not more:
+                break
     assert step > 5
     assert set(found) == {(1.0, b"old"), (2.0, b"new")}
     assert found == sorted(found)  # once it is new it stays new
 
 
 def test_removing_leaves_the_model_or_nothing(tmp_path: Path, zoo: Path) -> None:
-    step = 0
-    while True:
-        put(zoo, 1.0)
-        more = killed(step, tmp_path, True, "remove")
-        names = userzoo.names()
-        assert names in (["mine"], [])
-        if names:
-            assert userzoo.read("mine").top1 == 1.0
-        assert os.listdir(zoo) == names
-        if not more:
-            break
-        step += 1
+    with killing(tmp_path, True, "remove") as killed:
+        for step in count():
+            put(zoo, 1.0)
+            more = killed(step)
+            names = userzoo.names()
+            assert names in (["mine"], [])
+            if names:
+                assert userzoo.read("mine").top1 == 1.0
+            assert os.listdir(zoo) == names
+            if not more:
+                break
     assert step > 1
     assert names == []
 

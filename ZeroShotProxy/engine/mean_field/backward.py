@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from PlainNet import ops
 from PlainNet.ops import BN_EPS, OpGraph
-from ZeroShotProxy.engine.mean_field.forward import WEIGHT_VARIANCE, Forward, State, inside
+from ZeroShotProxy.engine.mean_field.forward import WEIGHT_VARIANCE, Forward, Inverse, State, inside, inverse
 from ZeroShotProxy.engine.mean_field.pointwise import Pointwise, series
 from ZeroShotProxy.engine.mean_field.torus import Array, Torus, folded
 
@@ -20,8 +19,9 @@ class Gradient(NamedTuple):
     """The statistics of a gradient that is independent of others.
 
     energy: its power at each frequency, summed over channels, (classes,). square: tr C² of its covariance C over images
-    and channels at each frequency, (classes,). fixed: the energy of what is the same at all positions and for all
-    images. along: the part of the energy that is linear in the normalised value itself; batch-norm removes it.
+    and channels at each frequency, (basis, classes): a sum of parts; see `Inverse`. fixed: the energy
+    of what is the same at all positions and for all images. along: the part of the energy that is linear in the
+    normalised value itself; batch-norm removes it.
     """
 
     energy: Array
@@ -34,73 +34,68 @@ Parts = Mapping[int, tuple[Gradient, "Array | float"]]
 """A gradient as a sum of independent ones: for each source, its statistics and the transfer function since."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Backward:
-    """The gradients of all values, summed over where each one is used; None where nothing reaches the output."""
-
-    gradients: list[Gradient | None]
-
-
-def total(parts: Parts, channels: int) -> Gradient | None:
+def total(parts: Parts, inverse_channels: Array) -> Gradient | None:
     """Return the statistics of a sum of independent gradients of a value with so many channels."""
     if not parts:
         return None
     if len(parts) == 1:
         ((gradient, transfer),) = parts.values()
         return _through(gradient, transfer)
-    energy = square = fixed = along = 0.0
+    found: Gradient | None = None
     for gradient, transfer in parts.values():
-        e, s, f, a = _through(gradient, transfer)
-        square = square + s + 2 * energy * e / channels
-        energy, fixed, along = energy + e, fixed + f, along + a
-    return Gradient(energy, square, fixed, along)
+        one = _through(gradient, transfer)
+        found = one if found is None else _both(found, one, inverse_channels)
+    return found
+
+
+def _both(x: Gradient, y: Gradient, inverse_channels: Array) -> Gradient:
+    square = x.square + y.square + 2 * x.energy * y.energy * inverse_channels
+    return Gradient(x.energy + y.energy, square, x.fixed + y.fixed, x.along + y.along)
 
 
 def _through(gradient: Gradient, transfer: Array | float) -> Gradient:
-    if isinstance(transfer, float):
-        if transfer == 1.0:
-            return gradient
-        power = transfer**2
-        e, s, f, a = gradient
-        return Gradient(power * e, power**2 * s, power * f, power * a)
+    if isinstance(transfer, float) and transfer == 1.0:
+        return gradient
+    e, s, f, a = gradient
     power = transfer**2
-    return Gradient(power * gradient.energy, power**2 * gradient.square, gradient.fixed, gradient.along)
+    # Poolings leave a constant as it is.
+    constant = power if isinstance(power, float) else 1.0
+    return Gradient(power * e, power**2 * s, constant * f, constant * a)
 
 
-def carry_back(graph: OpGraph, forward: Forward, *, same_for_images: bool) -> Backward:
-    """Carry the gradient of the logits back to every value.
-
-    same_for_images: whether the gradient is that of the summed logits, the same for all images, instead of that of a
-    loss, which differs between images.
-
-    Raises UnknownOperationError for an operation that is not handled.
-    """
-    states = forward.states
-    parts: list[dict[int, tuple[Gradient, Array | float]]] = [{} for _ in states]
-    fresh = _Counter()
-    last = states[graph.output]
-    one = np.ones(len(last.torus.weights))
+def at_logits(state: State, *, same_for_images: bool) -> Gradient:
+    """Return the gradient at the logits: of a loss, which differs between images, or of their sum, which does not."""
+    one = np.ones(len(state.torus.weights))
     if same_for_images:
-        start = Gradient(0.0 * one, 0.0 * one, 1.0)
-    else:
-        # The errors of a batch have one direction fewer than there are classes.
-        start = Gradient(one, one / max(1, last.shape.channels - 1))
+        return Gradient(0 * one, 0 * one[None], 1.0)
+    # The errors of a batch have one direction fewer than there are classes.
+    return Gradient(one, one[None] / max(1, state.shape.channels - 1))
+
+
+def carry_back(graph: OpGraph, forward: Forward, start: Gradient, inverse: Inverse = inverse) -> list[Gradient | None]:
+    """Carry the gradient of the output back; return that of every value, or None where nothing reaches the output.
+
+    start: the gradient of the output. Raises UnknownOperationError for an operation that is not handled.
+    """
+    parts: list[dict[int, tuple[Gradient, Array | float]]] = [{} for _ in forward.states]
+    fresh = _Counter()
     parts[graph.output][fresh()] = (start, 1.0)
-    found: list[Gradient | None] = [None] * len(states)
+    found: list[Gradient | None] = [None] * len(parts)
     for number in range(len(graph.nodes), 0, -1):
         node = graph.nodes[number - 1]
         own = parts[number]
-        whole = total(own, node.shape.channels)
+        whole = total(own, inverse(node.shape.channels)[:, None])
         found[number] = whole
         if whole is None:
             continue
         for position, source in enumerate(node.inputs):
-            for key, (gradient, transfer) in _before(forward, graph, number, position, own, whole, fresh).items():
+            step = _before(forward, graph, number, position, own, whole, fresh, inverse)
+            for key, (gradient, transfer) in step.items():
                 if key in parts[source]:
                     transfer = transfer + parts[source][key][1]
                 parts[source][key] = (gradient, transfer)
-    found[0] = total(parts[0], graph.input.channels)
-    return Backward(found)
+    found[0] = total(parts[0], inverse(graph.input.channels)[:, None])
+    return found
 
 
 class _Counter:
@@ -113,21 +108,29 @@ class _Counter:
 
 
 def _before(
-    forward: Forward, graph: OpGraph, number: int, position: int, parts: Parts, whole: Gradient, fresh: _Counter
+    forward: Forward,
+    graph: OpGraph,
+    number: int,
+    position: int,
+    parts: Parts,
+    whole: Gradient,
+    fresh: _Counter,
+    inverse: Inverse,
 ) -> Parts:
     """The gradient of an input of a node, given that of its output, as parts and as a whole."""
     node = graph.nodes[number - 1]
     x, y = forward.states[node.inputs[position]], forward.states[number]
+    own = inverse(x.shape.channels)[:, None]
     match node.op:
         case _ if x.dead:
             return {}
         case ops.Conv() as conv:
-            return {fresh(): (_convolved(whole, x, y, conv.stride, inside(conv, x.shape.size), 1), 1.0)}
+            return {fresh(): (_convolved(whole, x, y, conv.stride, inside(conv, x.shape.size), 1, own), 1.0)}
         case ops.RowColumnConv() as pair:
-            return {fresh(): (_convolved(whole, x, y, pair.stride, inside(pair, x.shape.size), 2), 1.0)}
+            return {fresh(): (_convolved(whole, x, y, pair.stride, inside(pair, x.shape.size), 2, own), 1.0)}
         case ops.Linear():
             energy = WEIGHT_VARIANCE * whole.energy
-            square = WEIGHT_VARIANCE**2 * whole.square + energy**2 / x.shape.channels
+            square = WEIGHT_VARIANCE**2 * whole.square + energy**2 * own
             return {fresh(): (Gradient(energy, square, WEIGHT_VARIANCE * whole.fixed), 1.0)}
         case ops.BatchNorm():
             factor = 1 / math.sqrt(x.variance + (BN_EPS if x.shape.size <= 1 else 0.0))
@@ -136,7 +139,7 @@ def _before(
             known, correlations = forward.functions.get(number, (None, None))
             if known is None:
                 return {}
-            return {fresh(): (_masked(whole, known, correlations, x.torus, x.shape.channels), 1.0)}
+            return {fresh(): (_masked(whole, known, correlations, x.torus, own), 1.0)}
         case ops.AvgPool() as pool:
             box = x.torus.box(pool.kernel)
             if pool.stride == 1:
@@ -144,17 +147,22 @@ def _before(
             spread = _spread(whole, x, y, pool.stride)
             return {fresh(): (_through(spread, box), 1.0)}
         case ops.MaxPool() as pool:
-            return {fresh(): (_routed(_spread(whole, x, y, pool.stride), x, pool.kernel), 1.0)}
+            return {fresh(): (_routed(_spread(whole, x, y, pool.stride), x, pool.kernel, own), 1.0)}
         case ops.AdaptiveAvgPool() as pool:
             area = max(1.0, (x.shape.size / pool.size) ** 2)
             # The same at all positions, so nothing but the constant.
-            e, s = float(whole.energy[0]), float(whole.square[0])
-            c = x.torus.constant
-            return {fresh(): (Gradient(e / area**2 * c, s / area**4 * c**2, whole.fixed / area**2), 1.0)}
+            one = x.torus.constant
+            energy, square = whole.energy[0] / area**2 * one, whole.square[:, :1] / area**4 * one**2
+            return {fresh(): (Gradient(energy, square, whole.fixed / area**2), 1.0)}
         case ops.Mul():
-            return {fresh(): (_gate(forward, node.inputs, position, whole), 1.0)}
+            return {fresh(): (_gate(forward, node.inputs, position, whole, own), 1.0)}
         case ops.Concat():
-            return {fresh(): (_share(whole, x.shape.channels, y.shape.channels), 1.0)}
+            return {
+                fresh(): (
+                    _share(whole, x.shape.channels / y.shape.channels, own, inverse(y.shape.channels)[:, None]),
+                    1.0,
+                )
+            }
         case ops.Add() | ops.Flatten() | ops.Shift() | ops.Truncate():
             return parts
         case ops.Zero():
@@ -169,14 +177,14 @@ def _spread(gradient: Gradient, x: State, y: State, stride: int) -> Gradient:
         return gradient
     index = folded(x.torus, y.torus, stride)
     area = stride * stride
-    return Gradient(gradient.energy[index] / area, gradient.square[index] / area, gradient.fixed / area)
+    return Gradient(gradient.energy[index] / area, gradient.square[:, index] / area, gradient.fixed / area)
 
 
-def _convolved(whole: Gradient, x: State, y: State, stride: int, share: float, layers: int) -> Gradient:
+def _convolved(whole: Gradient, x: State, y: State, stride: int, share: float, layers: int, own: Array) -> Gradient:
     gain = share * WEIGHT_VARIANCE**layers
     e, s, f, _ = _spread(whole, x, y, stride)
     energy = gain * e
-    return Gradient(energy, gain**2 * s + layers * energy**2 / x.shape.channels, gain * f)
+    return Gradient(energy, gain**2 * s + layers * energy**2 * own, gain * f)
 
 
 def _centred(gradient: Gradient) -> Gradient:
@@ -188,9 +196,10 @@ def _centred(gradient: Gradient) -> Gradient:
     return Gradient(kept, gradient.square * factor**2)
 
 
-def _masked(whole: Gradient, known: Pointwise, correlations: Array | None, here: Torus, channels: int) -> Gradient:
+def _masked(whole: Gradient, known: Pointwise, correlations: Array | None, here: Torus, own: Array) -> Gradient:
     e, s, f, _ = whole
     keep = known.slope**2
+    ripple: Array | float
     if correlations is None:
         white = known.slope2 - keep
         energy = keep * e + white * here.mean(e)
@@ -199,42 +208,38 @@ def _masked(whole: Gradient, known: Pointwise, correlations: Array | None, here:
         kernel = series(known.slopes, correlations, constant=True)
         energy = here.to_powers @ (kernel * (here.to_positions @ e))
         ripple = here.to_powers @ (kernel - keep)
-    between = np.maximum(s - e**2 / channels, 0.0)  # of different channels, whose slopes are independent
-    own, along = energy, 0.0
+    between = s - e**2 * own  # of different channels, whose slopes are independent
+    along = 0.0
     if f:
-        own = energy + f * ripple
+        energy = energy + f * ripple
         along = f * known.along
-    return Gradient(own, keep**2 * between + own**2 / channels, f * keep, along)
+    return Gradient(energy, keep**2 * between + energy**2 * own, f * keep, along)
 
 
-def _routed(gradient: Gradient, x: State, kernel: int) -> Gradient:
+def _routed(gradient: Gradient, x: State, kernel: int, own: Array) -> Gradient:
     """The gradient of a maximum goes to one of the kernel × kernel inputs, at random."""
     e, s, f, _ = gradient
     area = kernel * kernel
     box = x.torus.box(kernel) ** 2
     mean = x.torus.mean(e) - x.torus.mean(e * box)
     energy = e * box + mean
-    between = np.maximum(s - e**2 / x.shape.channels, 0.0) * box**2
-    return Gradient(energy, between + energy**2 / x.shape.channels, f / area)
+    return Gradient(energy, (s - e**2 * own) * box**2 + energy**2 * own, f / area)
 
 
-def _gate(forward: Forward, inputs: Sequence[int], position: int, whole: Gradient) -> Gradient:
+def _gate(forward: Forward, inputs: Sequence[int], position: int, whole: Gradient, own: Array) -> Gradient:
     x, gate = (forward.states[i] for i in inputs)
     e, s, f, _ = whole
-    channels = x.shape.channels
-    between = np.maximum(s - e**2 / channels, 0.0)
     if position == 0:
-        second = gate.variance + gate.mean**2
-        return Gradient(second * e, gate.mean**4 * between + (second * e) ** 2 / channels, f * gate.mean**2)
-    # dL/dgate is the sum over positions of gradient × value.
+        energy = (gate.variance + gate.mean**2) * e
+        return Gradient(energy, gate.mean**4 * (s - e**2 * own) + energy**2 * own, f * gate.mean**2)
+    # The gradient of the gate is the sum over positions of gradient × value.
     positions = x.shape.size**2
-    energy = positions * (x.torus.mean(e * x.power) + x.mean**2 * float(e[x.torus.class_of[0, 0]]))
-    one = np.ones(len(gate.torus.weights))
-    return Gradient(energy * one, energy**2 / channels * one)
+    summed = positions * (x.torus.mean(e * x.power) + x.mean**2 * float(e[x.torus.class_of[0, 0]]))
+    energy = np.full(len(gate.torus.weights), summed)
+    return Gradient(energy, energy**2 * own)
 
 
-def _share(whole: Gradient, channels: int, of: int) -> Gradient:
+def _share(whole: Gradient, part: float, own: Array, all_channels: Array) -> Gradient:
+    """The gradient of some of the channels. part: their share. own, all_channels: the inverses of their numbers."""
     e, s, f, a = whole
-    part = channels / of
-    square = part**2 * (s - e**2 / of + e**2 / channels)
-    return Gradient(part * e, square, part * f, part * a)
+    return Gradient(part * e, part**2 * (s - e**2 * all_channels + e**2 * own), part * f, part * a)

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from PlainNet import ops
 from PlainNet.cost import op_cost
 from PlainNet.ops import OpGraph
-from ZeroShotProxy.engine.mean_field.backward import Gradient, carry_back
-from ZeroShotProxy.engine.mean_field.forward import Forward, State, carry, inside
+from ZeroShotProxy.engine.mean_field.backward import Gradient, at_logits, carry_back
+from ZeroShotProxy.engine.mean_field.forward import Forward, State, carry, image, inside, white
+from ZeroShotProxy.engine.mean_field.torus import decimation
 
 
 class Layer(NamedTuple):
@@ -49,17 +50,18 @@ class Field:
 def field_of(graph: OpGraph, *, same_for_images: bool = False) -> Field | None:
     """Return the mean field of a network with a classifier, or None if no gradient reaches the image.
 
-    same_for_images: see `carry_back`. Batch normalisation removes such a gradient unless a function of one variable
+    same_for_images: see `at_logits`. Batch normalisation removes such a gradient unless a function of one variable
     lies in between.
 
     Raises UnknownOperationError for an operation that is not handled.
     """
-    forward = carry(graph)
+    forward = carry(graph, image(graph), white(graph))
     if forward.states[graph.output].dead:
         return None
-    gradients = carry_back(graph, forward, same_for_images=same_for_images).gradients
-    image = gradients[0]
-    if image is None:
+    start = at_logits(forward.states[graph.output], same_for_images=same_for_images)
+    gradients = carry_back(graph, forward, start)
+    first = gradients[0]
+    if first is None:
         return None
     layers = []
     for number, node in enumerate(graph.nodes, start=1):
@@ -71,10 +73,10 @@ def field_of(graph: OpGraph, *, same_for_images: bool = False) -> Field | None:
             continue
         layers.append(_layer(graph, number, x, y, gradient))
     here = forward.states[0].torus
-    energy = here.mean(image.energy)
+    energy = here.mean(first.energy)
     if not energy > 0:
         return None
-    directions = energy**2 * graph.input.size**2 / here.mean(image.square)
+    directions = energy**2 * graph.input.size**2 / here.mean(first.square[0])
     return Field(tuple(layers), directions, math.log(energy), tuple(_agreements(graph, forward)))
 
 
@@ -82,12 +84,16 @@ def _layer(graph: OpGraph, number: int, x: State, y: State, gradient: Gradient) 
     node = graph.nodes[number - 1]
     cost = op_cost(node.op, node.shape)
     flat = node.shape.size <= 1
-    square = _weight_gradient(node.op, x, y, gradient)
-    effective = max(1, node.shape.size) ** 2 / y.overlap
+    square = weight_gradient(node.op, x, y, gradient)
+    effective = max(1, node.shape.size) ** 2 / float(y.overlap[0])
     return Layer(square, cost.flops, cost.activations, effective, node.shape.channels, flat)
 
 
-def _weight_gradient(op: ops.Op, x: State, y: State, gradient: Gradient) -> float:
+def weight_gradient(op: ops.Op, x: State, y: State, gradient: Gradient) -> float:
+    """Return the expected squared norm of the gradient by the weights of a convolution or linear layer (equation 15).
+
+    x, y: its input and output. gradient: that of its output.
+    """
     match op:
         case ops.Linear():
             return op.in_features * (x.variance + x.mean**2) * y.torus.mean(gradient.energy)
@@ -108,8 +114,6 @@ def _across(x: State, y: State, gradient: Gradient, stride: int) -> float:
     """The mean over frequencies of the power of the input times that of the gradient."""
     if isinstance(x.power, float):
         return x.power * y.torus.mean(gradient.energy)
-    from ZeroShotProxy.engine.mean_field.forward import decimation
-
     power = x.power if x.torus is y.torus and stride == 1 else decimation(x.torus, y.torus, stride) @ x.power
     return float(y.torus.mean(power * gradient.energy))
 

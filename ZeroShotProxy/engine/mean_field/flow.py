@@ -96,9 +96,9 @@ def _after(graph: OpGraph, node: Node, given: Sequence[Flow]) -> Flow:
         case ops.Mul():
             return Flow(x + given[1].log, spread + given[1].spread)
         case ops.Concat():
-            channels = [graph.shape_of(i).channels for i in node.inputs]
-            logs = [flow.log + math.log(c) for flow, c in zip(given, channels, strict=True)]
-            return Flow(float(np.logaddexp.reduce(logs)) - math.log(sum(channels)), max(f.spread for f in given))
+            widths = [graph.shape_of(i).channels for i in node.inputs]
+            logs = [flow.log + math.log(c) for flow, c in zip(given, widths, strict=True)]
+            return Flow(float(np.logaddexp.reduce(logs)) - math.log(sum(widths)), max(f.spread for f in given))
         case ops.Zero():
             return Flow(_NOTHING, 0.0)
         case other if isinstance(other, (ops.BatchNorm, *ops.WITHOUT_WEIGHTS)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -28,18 +28,29 @@ FUNCTIONS: dict[type, Callable[[float, float], Pointwise]] = {
 """The functions of one variable, as functions of mean and variance."""
 
 
+Inverse = Callable[[int], Array]
+"""The inverse of a number of channels, (basis,). For a network, the basis is 1. For a family of blocks, it has one
+entry for each of its widths (`blocks.py`), as overlaps are linear in inverse widths and in the overlap that enters.
+"""
+
+
+def inverse(channels: int) -> Array:
+    """Return 1 / channels as an array of one number."""
+    return np.array([1 / channels])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
     """The statistics of a value over images and positions, averaged over channels.
 
     mean: the mean of a channel. parts: the independent sources that the value is a sum of: for each source, its power
     at each frequency and the transfer function that it passed through since. overlap: the inverse number of channels
-    that vary independently, tr C² / (tr C)² of their covariance C.
+    that vary independently, tr C² / (tr C)² of their covariance C, as a sum of parts (basis,); see `Inverse`.
     """
 
     mean: float
     parts: Mapping[int, tuple[Power, Power]]
-    overlap: float
+    overlap: Array
     torus: Torus
     shape: Shape
 
@@ -71,10 +82,14 @@ class Forward:
 
 def inside(op: ops.Conv | ops.RowColumnConv, size: int) -> float:
     """Return the share of taps that are inside the image, over all output positions."""
-    extent = op.extent if isinstance(op, ops.Conv) else op.kernel
-    dilation = op.dilation if isinstance(op, ops.Conv) else 1
-    starts = np.arange(0, size + 2 * op.padding - extent + 1, op.stride)[:, None] - op.padding
-    taps = starts + dilation * np.arange(op.kernel)
+    return _inside(op.kernel, op.stride, op.dilation if isinstance(op, ops.Conv) else 1, op.padding, size)
+
+
+@cache
+def _inside(kernel: int, stride: int, dilation: int, padding: int, size: int) -> float:
+    extent = dilation * (kernel - 1) + 1
+    starts = np.arange(0, size + 2 * padding - extent + 1, stride)[:, None] - padding
+    taps = starts + dilation * np.arange(kernel)
     return float(((taps >= 0) & (taps < size)).mean()) ** 2
 
 
@@ -83,72 +98,78 @@ def white(graph: OpGraph) -> bool:
     return not any(isinstance(node.op, (ops.AvgPool, ops.MaxPool)) for node in graph.nodes)
 
 
-def carry(graph: OpGraph) -> Forward:
-    """Carry the statistics of noise from N(0, 1) through a network with PyTorch's default weights.
+def image(graph: OpGraph) -> State:
+    """Return the statistics of an image of noise from N(0, 1)."""
+    here = torus(graph.input.size, white(graph))
+    return State(0.0, {0: (1.0, 1.0)}, inverse(graph.input.channels), here, graph.input)
+
+
+def carry(graph: OpGraph, entering: State, shells: bool, inverse: Inverse = inverse) -> Forward:
+    """Carry the statistics of the input through a graph with PyTorch's default weights.
+
+    entering: the statistics of value 0. shells: see `torus`.
 
     Raises UnknownOperationError for an operation that is not handled.
     """
-    shells = white(graph)
-    first = torus(graph.input.size, shells)
-    states = [State(0.0, {0: (1.0, 1.0)}, 1 / graph.input.channels, first, graph.input)]
+    states = [entering]
     found = Forward(states)
     for number, node in enumerate(graph.nodes, start=1):
         given = [states[i] for i in node.inputs]
-        states.append(_after(found, graph, number, node, given, torus(node.shape.size, shells)))
+        states.append(_after(found, number, node, given, torus(node.shape.size, shells), inverse))
     return found
 
 
-def _source(number: int, power: Power, overlap: float, mean: float, here: Torus, shape: Shape) -> State:
+def _source(number: int, power: Power, overlap: Array, mean: float, here: Torus, shape: Shape) -> State:
     return State(mean, {number: (power, 1.0)}, overlap, here, shape)
 
 
-def _after(found: Forward, graph: OpGraph, number: int, node: Node, given: Sequence[State], here: Torus) -> State:
+def _after(found: Forward, number: int, node: Node, given: Sequence[State], here: Torus, inverse: Inverse) -> State:
     x, shape = given[0], node.shape
+    own = inverse(shape.channels)
     if x.dead and not isinstance(node.op, (ops.Add, ops.Concat, *FUNCTIONS)):
-        return State(0.0 if isinstance(node.op, ops.BatchNorm) else x.mean, {}, 0.0, here, shape)
+        return State(0.0 if isinstance(node.op, ops.BatchNorm) else x.mean, {}, own, here, shape)
     match node.op:
         case ops.Conv() as conv:
             gain = WEIGHT_VARIANCE * inside(conv, x.shape.size)
-            own, area = 1 / conv.out_channels, conv.kernel**2
-            mixed = x.overlap if conv.groups == 1 else max(0.0, x.overlap - 1 / conv.in_channels)
+            mixed = x.overlap if conv.groups == 1 else x.overlap - inverse(conv.in_channels)
             power = gain * _decimated(x.power, x.torus, here, conv.stride)
-            return _source(number, power, own + mixed / area, 0.0, here, shape)
+            return _source(number, power, own + mixed / conv.kernel**2, 0.0, here, shape)
         case ops.RowColumnConv() as pair:
             gain = WEIGHT_VARIANCE**2 * inside(pair, x.shape.size)
             power = gain * _decimated(x.power, x.torus, here, pair.stride)
-            return _source(number, power, 2 / pair.out_channels + x.overlap / pair.kernel**2, 0.0, here, shape)
-        case ops.Linear() as linear:
+            return _source(number, power, 2 * own + x.overlap / pair.kernel**2, 0.0, here, shape)
+        case ops.Linear():
             power = WEIGHT_VARIANCE * x.variance
-            return _source(number, power, 1 / linear.out_features + x.overlap, 0.0, here, shape)
+            return _source(number, power, own + x.overlap, 0.0, here, shape)
         case ops.BatchNorm():
             return _scaled(x, 1 / math.sqrt(x.variance + (BN_EPS if shape.size <= 1 else 0.0)), 0.0, here, shape)
         case ops.Relu() | ops.Relu6() | ops.Swish() | ops.Sigmoid():
-            return _function(found, number, node, x, here)
+            return _function(found, number, node, x, here, own)
         case ops.AvgPool() as pool:
-            box = here.box(pool.kernel) if pool.stride == 1 else x.torus.box(pool.kernel)
+            box = x.torus.box(pool.kernel)
             if pool.stride == 1:
                 parts = {s: (power, transfer * box) for s, (power, transfer) in x.parts.items()}
                 return State(x.mean, parts, x.overlap, here, shape)
-            power = _decimated(x.power * box**2, x.torus, here, pool.stride)
-            return _source(number, power, x.overlap, x.mean, here, shape)
+            pooled = _decimated(x.power * box**2, x.torus, here, pool.stride)
+            return _source(number, pooled, x.overlap, x.mean, here, shape)
         case ops.MaxPool() as pool:
             return _maximum(number, x, pool, here, shape)
         case ops.AdaptiveAvgPool() as pool:
-            area = max(1.0, (x.shape.size / pool.size) ** 2)
+            count = max(1.0, (x.shape.size / pool.size) ** 2)
             constant = x.power if isinstance(x.power, float) else float(x.power[x.torus.class_of[0, 0]])
-            return _source(number, constant / area, x.overlap, x.mean, here, shape)
+            return _source(number, constant / count, x.overlap, x.mean, here, shape)
         case ops.Add():
-            return _sum(x, given[1], here, shape)
+            return _sum(x, given[1], here, shape, own)
         case ops.Mul():
-            return _gated(number, x, given[1], here, shape)
+            return _gated(number, x, given[1], here, shape, own)
         case ops.Concat():
-            return _concatenated(number, given, here, shape)
+            return _concatenated(number, given, here, shape, own)
         case ops.Zero():
-            return State(0.0, {}, 0.0, here, shape)
+            return State(0.0, {}, own, here, shape)
         case ops.Flatten() | ops.Shift():
             return State(x.mean, x.parts, x.overlap, here, shape)
-        case ops.Truncate() as cut:
-            return State(x.mean, x.parts, x.overlap - 1 / x.shape.channels + 1 / cut.channels, here, shape)
+        case ops.Truncate():
+            return State(x.mean, x.parts, x.overlap - inverse(x.shape.channels) + own, here, shape)
         case other:
             raise ops.UnknownOperationError(other, "the mean field")
 
@@ -164,16 +185,15 @@ def _scaled(x: State, factor: float, mean: float, here: Torus, shape: Shape) -> 
     return State(mean, parts, x.overlap, here, shape)
 
 
-def _function(found: Forward, number: int, node: Node, x: State, here: Torus) -> State:
+def _function(found: Forward, number: int, node: Node, x: State, here: Torus, own: Array) -> State:
     function = FUNCTIONS[type(node.op)]
     power = x.power
     variance = here.mean(power)
     if not variance > 0:
         known = function(x.mean, 1e-12)
-        return State(known.mean, {}, 0.0, here, node.shape)
+        return State(known.mean, {}, own, here, node.shape)
     known = function(x.mean, variance)
-    own = 1 / node.shape.channels
-    overlap = own + known.kept**2 * max(0.0, x.overlap - own)
+    overlap = own + known.kept**2 * (x.overlap - own)
     if isinstance(power, float):
         found.functions[number] = (known, None)
         return _source(number, known.variance, overlap, known.mean, here, node.shape)
@@ -183,42 +203,44 @@ def _function(found: Forward, number: int, node: Node, x: State, here: Torus) ->
     return _source(number, np.maximum(after, 0.0), overlap, known.mean, here, node.shape)
 
 
-def _sum(x: State, y: State, here: Torus, shape: Shape) -> State:
+def _sum(x: State, y: State, here: Torus, shape: Shape, own: Array) -> State:
     parts = dict(x.parts)
     for source, (power, transfer) in y.parts.items():
         parts[source] = (power, transfer + parts[source][1]) if source in parts else (power, transfer)
-    summed = State(x.mean + y.mean, parts, 0.0, here, shape)
+    summed = State(x.mean + y.mean, parts, own, here, shape)
     if not parts:
         return summed
-    own, total = 1 / shape.channels, summed.variance
-    a, b = (s.variance / total if s.parts else 0.0 for s in (x, y))
-    apart = sum(share**2 * max(0.0, s.overlap - own) for share, s in ((a, x), (b, y)))
-    return State(summed.mean, parts, own + apart, here, shape)
+    total = summed.variance
+    overlap = own
+    for one in (x, y):
+        if one.parts:
+            overlap = overlap + (one.variance / total) ** 2 * (one.overlap - own)
+    return State(summed.mean, parts, overlap, here, shape)
 
 
-def _gated(number: int, x: State, gate: State, here: Torus, shape: Shape) -> State:
+def _gated(number: int, x: State, gate: State, here: Torus, shape: Shape, own: Array) -> State:
     """The product with a gate that is the same for all positions of a channel."""
     second = gate.variance + gate.mean**2
     power = x.power * second
     if gate.variance:
         power = power + gate.variance * x.mean**2 * here.constant
-    own = 1 / shape.channels
-    overlap = own + (gate.mean**2 / second) ** 2 * max(0.0, x.overlap - own) if second else own
+    overlap = own + (gate.mean**2 / second) ** 2 * (x.overlap - own) if second else own
     return _source(number, power, overlap, x.mean * gate.mean, here, shape)
 
 
-def _concatenated(number: int, given: Sequence[State], here: Torus, shape: Shape) -> State:
+def _concatenated(number: int, given: Sequence[State], here: Torus, shape: Shape, own: Array) -> State:
     power: Power = 0.0
-    mean2 = overlap = 0.0
+    mean2 = 0.0
     for x in given:
         share = x.shape.channels / shape.channels
         power = power + share * x.power
         mean2 += share * x.mean**2
     variance = here.mean(power)
     if not variance > 0:
-        return State(math.sqrt(mean2), {}, 0.0, here, shape)
+        return State(math.sqrt(mean2), {}, own, here, shape)
+    overlap = 0 * own
     for x in given:
-        overlap += (x.shape.channels / shape.channels * x.variance / variance) ** 2 * x.overlap
+        overlap = overlap + (x.shape.channels / shape.channels * x.variance / variance) ** 2 * x.overlap
     return _source(number, power, overlap, math.sqrt(mean2), here, shape)
 
 
@@ -228,6 +250,6 @@ def _maximum(number: int, x: State, pool: ops.MaxPool, here: Torus, shape: Shape
     signal = moments.Signal(second, x.mean**2, 1e-3, 1e-3, rectified=x.mean > 0)
     made = moments.maximum(signal, pool.kernel**2)
     box = x.torus.box(pool.kernel)
-    power = x.power * box**2
-    power = _decimated(power * (made.variance / x.torus.mean(power)), x.torus, here, pool.stride)
+    average = x.power * box**2
+    power = _decimated(average * (made.variance / x.torus.mean(average)), x.torus, here, pool.stride)
     return _source(number, power, x.overlap, math.sqrt(made.mean2), here, shape)

@@ -44,6 +44,11 @@ class Torus:
         return power if isinstance(power, float) else float(self.weights @ power)
 
     @cached_property
+    def shares(self) -> tuple[float, ...]:
+        """The weights as plain numbers."""
+        return tuple(self.weights.tolist())
+
+    @cached_property
     def to_positions(self) -> Array:
         """The matrix from powers to correlations at each class of distances, (classes, classes)."""
         y, x = np.indices((self.side, self.side)).reshape(2, -1)
@@ -53,17 +58,17 @@ class Torus:
         found = np.zeros((len(self.weights), len(self.weights)))
         for c in range(len(self.weights)):
             found[:, c] = waves[:, self.class_of.ravel() == c].sum(1)
-        return found / self.side**2
+        return np.asarray(found / self.side**2)
 
     @cached_property
     def to_powers(self) -> Array:
         """The inverse of `to_positions`."""
-        return np.linalg.inv(self.to_positions)
+        return np.asarray(np.linalg.inv(self.to_positions), dtype=np.float64)
 
     @cached_property
     def constant(self) -> Array:
         """The power of a field that is constant over positions and has variance 1, (classes,)."""
-        found = np.zeros(len(self.weights))
+        found: Array = np.zeros(len(self.weights))
         found[self.class_of[0, 0]] = self.side**2
         return found
 

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.conftest import Program
 from zennas.accuracy.evaluation import EvaluationResult
 from zennas.api import evaluate
-
-ROOT = Path(__file__).resolve().parents[3]
-
-
-def program(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
 def last_line(model: Path, result: EvaluationResult) -> str:
@@ -29,7 +18,7 @@ def last_line(model: Path, result: EvaluationResult) -> str:
     )
 
 
-def test_val_cifar(digits_model: Path) -> None:
+def test_val_cifar(program: Program, digits_model: Path) -> None:
     found = program("val_cifar.py", "--dataset", "digits", "--arch", str(digits_model))
     assert (found.returncode, found.stderr) == (0, "")
     first, last = found.stdout.splitlines()
@@ -37,7 +26,7 @@ def test_val_cifar(digits_model: Path) -> None:
     assert last == last_line(digits_model, evaluate(digits_model))
 
 
-def test_val(pets_model: Path, photographs: Path) -> None:
+def test_val(program: Program, pets_model: Path, photographs: Path) -> None:
     flags = ["--data", str(photographs), "--workers", "0", "--batch_size", "5", "--apex"]
     found = program("val.py", "--arch", str(pets_model), *flags)
     assert found.returncode == 0, found.stderr
@@ -48,7 +37,6 @@ def test_val(pets_model: Path, photographs: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["val.py"], 2, "required: --arch"),
         (["val.py", "--arch", "zennet_imagenet"], 2, "unknown model 'zennet_imagenet': did you mean"),
         (["val_cifar.py", "--arch", "MODEL", "--dataset", "nowhere"], 1, "there is no data set 'nowhere'"),
         (["val_cifar.py", "--arch", "MODEL", "--gpu", "99"], 2, "device cuda:99 does not exist"),
@@ -57,18 +45,9 @@ def test_val(pets_model: Path, photographs: Path) -> None:
     ],
 )
 def test_programs_used_wrongly(
-    digits_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, arguments: list[str], code: int, says: str
+    program: Program, digits_model: Path, arguments: list[str], code: int, says: str
 ) -> None:
-    from importlib import import_module
-
-    from zennas.cli.errors import guarded
-
-    monkeypatch.syspath_prepend(ROOT)
-    name, *flags = [str(digits_model) if one == "MODEL" else one for one in arguments]
-    monkeypatch.setattr(sys, "argv", [name, *flags])
-    with pytest.raises(SystemExit) as left:
-        guarded(import_module(name.removesuffix(".py")).main)
-    assert left.value.code == code
-    err = capsys.readouterr().err
-    assert says in err
-    assert "Traceback" not in err
+    found = program(*[str(digits_model) if one == "MODEL" else one for one in arguments])
+    assert found.returncode == code
+    assert says in found.stderr
+    assert "Traceback" not in found.stderr

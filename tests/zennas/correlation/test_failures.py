@@ -39,7 +39,7 @@ def test_wrong_settings_leave_no_folder(table: Path, tmp_path: Path) -> None:
 def test_a_fault_of_this_program_ends_the_run(table: Path) -> None:
     tasks = [Task(i, parse(SMALL), 0, ("zen",)) for i in range(3)]
     work = ScoringWork((), (), torch=True)  # settings that are not there: no fault of a network
-    for executor in (ExecutorSettings("serial"), ExecutorSettings("pool", 2)):
+    for executor in (ExecutorSettings("serial"), ExecutorSettings("pool", 1)):
         with (
             open_executor(work, executor, len(tasks)) as running,
             pytest.raises(CorrelateError, match=r"scoring SuperConvK3BNRELU.* fails: IndexError: tuple index out of"),

@@ -67,7 +67,8 @@ def test_damaged_records(found: Any) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_every_model_of_the_zoo_has_a_view() -> None:
+def test_every_model_of_the_zoo_has_a_view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZENNAS_ZOO", str(tmp_path))  # without what the user has added
     for name in ZenNet.list_models():
         view, decoding = recorded(ZenNet.model_info(name), name)
         assert view == ("centre" if "imagenet" in name else "whole")

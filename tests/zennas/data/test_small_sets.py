@@ -30,15 +30,23 @@ def test_digits_are_split_once_and_for_all() -> None:
     assert torch.equal(test.read(7), test.pixels[7])
 
 
-def test_digits_are_none_in_both_parts() -> None:
+@pytest.mark.parametrize("moved", [False, True])
+def test_digits_are_those_of_scikit_learn(monkeypatch: pytest.MonkeyPatch, moved: bool) -> None:
+    """Which reads them itself if its file is not where it was."""
     from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
 
-    train, test = open_set("digits", "train").pixels, open_set("digits", "test").pixels
-    assert train is not None
-    assert test is not None
-    both = sorted(one.numpy().tobytes() for one in (*train, *test))
-    scaled = (load_digits().images * 255 / 16).round().astype(np.uint8)
-    assert both == sorted(np.stack([one] * 3).tobytes() for one in scaled)
+    if moved:
+        monkeypatch.setattr("zennas.data.sets.digits.find_spec", lambda name: None)
+    images, labels = load_digits(return_X_y=True)
+    scaled = (images * 255 / 16).round().astype(np.uint8).reshape(-1, 1, 8, 8).repeat(3, axis=1)
+    parts = train_test_split(np.arange(len(labels)), test_size=0.2, random_state=0, stratify=labels)
+    assert not set(parts[0]) & set(parts[1])
+    for split, part in zip(("train", "test"), parts, strict=True):
+        found = open_set("digits", split)
+        assert found.pixels is not None
+        assert np.array_equal(found.pixels.numpy(), scaled[part])
+        assert np.array_equal(found.labels, labels[part])
 
 
 def fake_cifar(monkeypatch: pytest.MonkeyPatch, kind: str, classes: int) -> list[Any]:

@@ -102,13 +102,14 @@ def test_the_sidecar_says_all_there_is_to_know(form: Format, options: Options, t
 
 @pytest.mark.parametrize(("form", "options"), cases())
 def test_a_file_that_computes_something_else_is_not_written(
-    form: Format, options: Options, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    form: Format, options: Options, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here(form, options)
+    content = made(form, options, trained).path.read_bytes()
     before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setattr(type(form), "make", lambda self, job: content)
     monkeypatch.setattr(type(form), "load", lambda self, content: lambda x: np.zeros((len(x), 10), np.float32))
     with pytest.raises(ExportError, match=r"does not compute the same as .*, the limit is") as caught:
-        zennas.export(model, form.name, out=tmp_path / "new" / "file", **options)
+        zennas.export(trained, form.name, out=tmp_path / "new" / "file", **options)
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.rglob("*")) == before
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from argparse import Namespace
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,13 @@ import pytest
 
 from PlainNet import build, parse
 from PlainNet.checkpoint import load_checkpoint
+from tests.conftest import Program
 from zennas.common.errors import WrongSettingError
 from zennas.legacy.teacher import teacher_name
 from zennas.legacy.train import run
 from zennas.named.models import trained_model
 from zennas.training.recipe import Distillation, Recipe, TrainingError
 
-ROOT = Path(__file__).resolve().parents[3]
 TINY = "SuperConvK3BNRELU(3,8,2,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,16,1,1)"
 # As Zen-NAS's scripts have them, for CIFAR and for ImageNet.
 OF_SCRIPTS = (
@@ -242,22 +241,15 @@ def test_names_of_teachers(arch: str, name: str) -> None:
     assert teacher_name(arch) == name
 
 
-def execute(*command: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # several would wait for each other on a busy machine
-    return subprocess.run(
-        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Namespace:
     """One real training by the program: its flags, its folder, what it said."""
     folder = tmp_path_factory.mktemp("trained") / "run"
     flags = ["--dataset", "digits", "--num_classes", "10", "--plainnet_struct", TINY, "--input_image_size", "8"]
     flags += ["--workers_per_gpu", "0", "--epochs", "3", "--lr_per_256", "0.2", "--save_dir", str(folder)]
-    result = execute("train_image_classification.py", *flags)
-    assert result.returncode == 0, result.stderr
-    return Namespace(flags=flags, folder=folder, stdout=result.stdout)
+    with redirect_stdout(StringIO()) as out:
+        run(flags, None, with_teacher=False)
+    return Namespace(flags=flags, folder=folder, stdout=out.getvalue())
 
 
 def test_a_training_writes_zen_nas_s_files(trained: Namespace) -> None:
@@ -309,11 +301,10 @@ def test_a_student_learns_from_a_training(
 
 
 @pytest.mark.parametrize(
-    ("program", "flags", "message"),
+    ("name", "flags", "message"),
     [
         ("train", "--plainnet_struct X(1) --save_dir RUN", "the following arguments are required: --dataset"),
         ("train", "--dataset digits --save_dir RUN", "nothing to train"),
-        ("train", "--dataset digits", "no folder for the results is given: add --save_dir FOLDER"),
         ("train", "--dataset digits --save_dir RUN --weight_init zero", "(choose from"),
         ("train", "--dataset digits --save_dir RUN --teacher_arch resnet18", "unrecognized arguments: --teacher_arch"),
         ("train", "--dataset nowhere --num_classes 3 --plainnet_struct NET --save_dir RUN", "there is no data set"),
@@ -326,9 +317,9 @@ def test_a_student_learns_from_a_training(
         ),
     ],
 )
-def test_wrong_use_is_told_in_a_line(tmp_path: Path, program: str, flags: str, message: str) -> None:
+def test_wrong_use_is_told_in_a_line(tmp_path: Path, program: Program, name: str, flags: str, message: str) -> None:
     words = {"RUN": str(tmp_path / "run"), "NET": TINY}
-    result = execute(f"{program}_image_classification.py", *(words.get(word, word) for word in flags.split()))
+    result = program(f"{name}_image_classification.py", *(words.get(word, word) for word in flags.split()))
     assert result.returncode in (1, 2)
     assert message in result.stderr.splitlines()[-1]
     assert len(result.stderr.splitlines()) <= 2  # the way to call it before, from argparse

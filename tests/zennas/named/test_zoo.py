@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -252,12 +253,23 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a training, `mine`, and a zoo to which it was added twice; tests leave it as it is."""
+    place = tmp_path_factory.mktemp("two")
+    folder = train(place / "mine")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZENNAS_ZOO", str(place / "zoo"))
+        for name in ("other", "broken"):
+            add_training(folder, name)
+    return place
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_model_breaks_nothing_else(run: Run, tmp_path: Path, zoo: Path, damage: str) -> None:
+def test_a_damaged_model_breaks_nothing_else(run: Run, two: Path, zoo: Path, damage: str) -> None:
     harm, message = DAMAGES[damage]
-    folder = train(tmp_path / "mine")
-    add_training(folder, "other")
-    add_training(folder, "broken")
+    folder = two / "mine"
+    shutil.copytree(two / "zoo", zoo)
     harm(zoo / "broken")
     assert ZenNet.list_models()[-1] == "other"
     assert "broken" not in ZenNet.list_models()

@@ -45,16 +45,16 @@ def essence(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_strategy_from_a_file_is_killed_resumed_and_ends_the_same(tmp_path: Path, climber: Path) -> None:
-    options = [*SMALL, "--strategy", climber, "--strategy-option", "changes=1", "--iterations", "20k"]
+    options = [*SMALL, "--strategy", climber, "--strategy-option", "changes=1", "--iterations", "10k"]
     whole = zennas_apart(*options, "--save-dir", tmp_path / "whole")
-    assert whole["counts"]["tried"] == 20_000
+    assert whole["counts"]["tried"] == 10_000
     process = subprocess.Popen(
         [sys.executable, "-m", "zennas", "search", *map(str, options), "--save-dir", str(tmp_path / "parts")],
         stdout=subprocess.DEVNULL,
     )
     while not (tmp_path / "parts" / FILE).exists() and process.poll() is None:
         time.sleep(0.01)
-    time.sleep(0.2)
+    time.sleep(0.1)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert essence(zennas_apart("--resume", tmp_path / "parts", "--strategy", climber)) == essence(whole)
@@ -94,6 +94,13 @@ def test_what_cannot_be_is_told_in_a_line(run: Run, option: list[str], says: str
     assert (code in (1, 2), out) == (True, "")
     assert says in " ".join(err.replace("│", " ").split())
     assert not Path("mine").exists()
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forgets afterwards what files have registered."""
+    STRATEGIES.names()
+    monkeypatch.setattr(STRATEGIES, "_items", dict(STRATEGIES._items))
 
 
 BROKEN = """
@@ -137,10 +144,9 @@ register(Strategy("broken", "", "", Options, Broken))
         ("def receive(self, candidate): 1 / 0", "is broken: tell raised ZeroDivisionError: division by zero"),
     ],
 )
-def test_a_strategy_that_breaks_its_contract_is_named(tmp_path: Path, method: str, says: str) -> None:
-    file = tmp_path / "broken.py"
-    file.write_text(BROKEN.replace("{method}", method))
-    code, err = refused_apart("--strategy", file, "--iterations", 20, "--save-dir", tmp_path / "run")
+def test_a_strategy_that_breaks_its_contract_is_named(run: Run, registry: None, method: str, says: str) -> None:
+    Path("broken.py").write_text(BROKEN.replace("{method}", method))
+    code, _, err = run("search", *SMALL, "--strategy", "broken.py", "--iterations", "20", "--save-dir", "run")
     assert (code, err.count("\n")) == (1, 1)
     assert "broken.py:broken" in err
     assert says in err
@@ -153,19 +159,13 @@ def test_a_strategy_that_breaks_its_contract_is_named(tmp_path: Path, method: st
         (BROKEN.replace("{method}", ""), ":other", "registers broken and not 'other': choose one with", 2),
     ],
 )
-def test_a_file_without_the_strategy_is_refused(tmp_path: Path, text: str, name: str, says: str, expected: int) -> None:
-    file = tmp_path / "mine.py"
-    file.write_text(text)
-    code, err = refused_apart("--strategy", f"{file}{name}", "--save-dir", tmp_path / "run")
+def test_a_file_without_the_strategy_is_refused(
+    run: Run, registry: None, text: str, name: str, says: str, expected: int
+) -> None:
+    Path("mine.py").write_text(text)
+    code, _, err = run("search", *SMALL, "--strategy", f"mine.py{name}", "--save-dir", "run")
     assert (code, err.count("\n")) == (expected, 1)
     assert says in err
-
-
-def refused_apart(*arguments: object) -> tuple[int, str]:
-    """The exit code and the message of `zennas search` in a process of its own."""
-    command = [sys.executable, "-m", "zennas", "search", *SMALL, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    return done.returncode, done.stderr
 
 
 def test_another_strategy_by_name(run: Run) -> None:

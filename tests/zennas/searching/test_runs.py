@@ -157,7 +157,7 @@ def test_an_interrupted_run_ends_like_an_undisturbed_one(
 
 @pytest.mark.long
 def test_kill_dash_nine(tmp_path: Path) -> None:
-    options = ["--budget-params", "300k", "--max-layers", "14", "--iterations", "40k", "--proxy", "zen_expected"]
+    options = ["--budget-params", "300k", "--max-layers", "14", "--iterations", "20k", "--proxy", "zen_expected"]
     command = [sys.executable, "-m", "zennas", "search", *options, "--json", "--save-dir"]
     whole = json.loads(
         subprocess.run([*command, str(tmp_path / "whole")], cwd=ROOT, capture_output=True, check=True).stdout
@@ -166,7 +166,7 @@ def test_kill_dash_nine(tmp_path: Path) -> None:
     process = subprocess.Popen([*command, str(folder)], cwd=ROOT, stdout=subprocess.DEVNULL)
     while not (folder / FILE).exists() and process.poll() is None:
         time.sleep(0.01)
-    time.sleep(0.3)
+    time.sleep(0.1)
     with pytest.raises(RunInUseError, match=f"in use by process {process.pid}"):
         Store.open(folder)
     os.kill(process.pid, signal.SIGKILL)

@@ -1,0 +1,42 @@
+"""`mean_field`: how much of a network's computation learns, in closed form and without torch (docs/mean-field.md).
+
+The score is the sum of three logarithms: the computation that learns, the features that learn, and the independent
+directions of the gradient at the image. A layer's share in learning comes from the gradient of its weights.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from PlainNet import Options
+from ZeroShotProxy.base import ProxyError, ProxyInfo, Score, ScoreSettings, Target, register, structure_of
+from ZeroShotProxy.engine.mean_field.scorer import MeanField
+
+NAME = "mean_field"
+
+
+@lru_cache(maxsize=16)
+def _scorer(resolution: int, num_classes: int, options: Options) -> MeanField:
+    return MeanField(resolution, num_classes, options)
+
+
+def mean_field(target: Target, settings: ScoreSettings) -> Score:
+    """Return the score of a structure.
+
+    Raises ProxyError if no gradient reaches the image or no convolution takes part, or `target` has no structure.
+    """
+    scorer = _scorer(settings.resolution, settings.num_classes, Options(use_se=settings.use_se))
+    found = scorer(structure_of(target, NAME))
+    if found is None:
+        raise ProxyError(f"proxy {NAME} fails: no gradient reaches the image through a convolution")
+    return Score(found)
+
+
+register(
+    ProxyInfo(
+        NAME,
+        "computation and features that learn, and directions of the gradient, in closed form",
+        source="this project, docs/mean-field.md",
+    ),
+    mean_field,
+)
