@@ -21,10 +21,10 @@ from PlainNet import build, parse
 from zennas.data.packed import archive
 
 TRAIN, CHOOSE = 20_000, 2_000
-EPOCHS = 8
+EPOCHS = 5
 BATCH = 128
 RATES = (0.05, 0.15, 0.45)
-PROBE_IMAGES, PROBE_EPOCHS = 5_000, 2
+PROBE_IMAGES, PROBE_EPOCHS = 3_000, 2
 MEAN, DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 
 

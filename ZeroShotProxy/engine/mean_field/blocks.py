@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +31,7 @@ _VARIANCES = 20
 """Steps per factor of e in which the overlap and the variance that enter a block are rounded."""
 _SHARES = 20
 """Steps in which the shares of the shells in the energy of a gradient are rounded."""
-_ENERGIES, _LEAST = 8, 0.02
+_ENERGIES, _LEAST = 20, 0.005
 """Steps per factor of e in which the energy of a shell is rounded where gates, which sum over positions, read it; and
 the energy below which differences do not matter."""
 
@@ -57,27 +57,34 @@ class Entry(NamedTuple):
         return State(mean, {0: (variance, 1.0)}, overlap, torus(self.size, True), shape)
 
 
-class Spectrum(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Spectrum:
     """What enters a family of blocks from the side of the output: the energy of the gradient in each shell, rounded.
 
-    steps: shares of the energy, or logarithms of energies if `fine`.
+    steps: shares of the energy, or logarithms of energies if `fine`. Equal spectra are the same object and are compared
+    by identity, which makes them fast keys.
     """
 
     steps: tuple[int, ...]
     fine: bool
 
-    @classmethod
-    def of(cls, energy: Array, here: Torus, fine: bool) -> Spectrum:
+    @staticmethod
+    def of(energy: Array, here: Torus, fine: bool) -> Spectrum:
         """Return the spectrum of a gradient. fine: whether gates will read it."""
         normal = energy / here.mean(energy)
         steps = _ENERGIES * np.log(normal + _LEAST) if fine else _SHARES * here.weights * normal
-        return cls(tuple(np.rint(steps).astype(int).tolist()), fine)
+        return _spectrum(tuple(np.rint(steps).astype(int).tolist()), fine)
 
     def energy(self, here: Torus) -> Array:
         """Return a gradient's energy with this spectrum and mean 1, (classes,)."""
         steps = np.array(self.steps, dtype=np.float64)
         found = np.exp(steps / _ENERGIES) if self.fine else steps / here.weights
         return np.asarray(found / here.mean(found))
+
+
+@cache
+def _spectrum(steps: tuple[int, ...], fine: bool) -> Spectrum:
+    return Spectrum(steps, fine)
 
 
 def rounded_overlap(overlap: float) -> int:

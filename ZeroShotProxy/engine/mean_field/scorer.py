@@ -54,6 +54,7 @@ class MeanField:
         self.num_classes = num_classes
         self.options = options
         self._places: dict[tuple[Entry, int], _Place] = {}
+        self._constants: dict[int, tuple[Spectrum, list[float]]] = {}
         self._count = 0
 
     def __call__(self, structure: Structure) -> float | None:
@@ -85,11 +86,10 @@ class MeanField:
         return None if found is None else score_of(found)
 
     def _backward(self, blocks: list[_Block], size: int, channels: int) -> float | None:
-        last = torus(size, True)
-        spectrum = Spectrum.of(last.constant, last, self.options.use_se)
-        # As the linear layer and the pooling leave it, for a mean energy of 1.
+        # What the linear layer and the pooling leave, for a mean energy of 1.
+        spectrum, constant = self._last(size)
         overlap = 1 / max(1, self.num_classes - 1) + 1 / channels
-        squares = (overlap * last.constant**2).tolist()
+        squares = [overlap * one for one in constant]
         factor, log_factor = 1.0, 0.0
         roots = amounts = entropy = 0.0
         for block in reversed(blocks):
@@ -114,6 +114,14 @@ class MeanField:
         shares = torus(self.resolution, True).shares
         overlap = sum(share * square for share, square in zip(shares, squares, strict=True))
         return amounts / roots + 2 * spread + math.log(self.resolution**2 / overlap)
+
+    def _last(self, size: int) -> tuple[Spectrum, list[float]]:
+        """The spectrum of a gradient that is constant over positions, and its squared energy by shell."""
+        if size not in self._constants:
+            here = torus(size, True)
+            spectrum = Spectrum.of(here.constant, here, self.options.use_se)
+            self._constants[size] = spectrum, (here.constant**2).tolist()
+        return self._constants[size]
 
     def _place(self, entry: Entry, overlap: int) -> _Place:
         found = self._places.get((entry, overlap))
