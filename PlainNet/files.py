@@ -10,6 +10,7 @@ keep theirs.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -57,6 +58,27 @@ def write_out(path: Path, content: bytes) -> None:
                 rest = memoryview(content)
                 while rest:  # a pipe may take only a part
                     rest = rest[device.write(rest) :]
+
+
+def read_named(path: Path) -> bytes:
+    """Read a file that the user has named: a regular one, or a pipe that somebody writes to, as after `<(command)`.
+
+    Raises OSError, naming `path`, if it cannot be read. A pipe without a writer is one such, which would never end,
+    and so are devices except the terminal.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # otherwise a pipe would wait for a writer
+    with os.fdopen(handle, "rb", buffering=0) as file:
+        mode = os.fstat(handle).st_mode
+        if stat.S_ISREG(mode):
+            return file.readall()
+        if not stat.S_ISFIFO(mode) and not os.isatty(handle):
+            kind = "Is a directory" if stat.S_ISDIR(mode) else "it is not a regular file"
+            raise OSError(errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL, kind, str(path))
+        os.set_blocking(handle, True)
+        content = file.readall()
+    if stat.S_ISFIFO(mode) and not content:
+        raise OSError(errno.ENODATA, "it is a pipe that nobody writes to", str(path))
+    return content
 
 
 def is_regular(path: Path) -> bool:

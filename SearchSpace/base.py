@@ -19,6 +19,10 @@ class SearchSpaceError(ZennasError, ValueError):
     """Raised if a search space cannot be used, or if a structure is not in it."""
 
 
+class UnknownSpaceError(SearchSpaceError, UnknownNameError):
+    """There is no search space with this name and no file with this path."""
+
+
 class SearchSpace(Protocol):
     """The structures that can be reached from an initial one by mutation.
 

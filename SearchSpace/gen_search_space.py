@@ -23,7 +23,7 @@ from PlainNet import BlockSpec, Structure, StructureError
 from PlainNet.blocktype import BLOCKS, BlockType, block_type, in_channels, stride
 from PlainNet.edit import out_channels, rejoin, split
 from PlainNet.grammar import read
-from SearchSpace.base import SPACES, SearchSpaceError, random_walk
+from SearchSpace.base import SPACES, SearchSpaceError, UnknownSpaceError, random_walk
 
 
 class View:
@@ -138,7 +138,7 @@ class FileSpace:
         Raises SearchSpaceError if the file does not exist, fails, or does not define `gen_search_space`.
         """
         if not path.is_file():
-            raise SearchSpaceError(
+            raise UnknownSpaceError(
                 f"search space {path} is not a file; the built-in spaces are {', '.join(SPACES.names())}"
             )
         start = initial if initial is not None else SPACES.get("XXBL")().initial()

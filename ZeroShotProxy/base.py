@@ -35,6 +35,10 @@ class ProxyError(ZennasError, ValueError):
     """Raised if a proxy cannot score a network, or if settings are not valid. The message names the proxy."""
 
 
+class WrongProxyError(ProxyError):
+    """An expression of proxies or a setting of scores is not valid, whatever the network."""
+
+
 @dataclass(frozen=True)
 class ProxyInfo:
     """The description of a proxy.
@@ -86,7 +90,7 @@ class ScoreSettings:
     precision: "fp32" or "bf16".
     initialisation: the weights for proxies that do not require a rule: "own", or one of `INITIALISATIONS`.
 
-    Raises ProxyError if a value is not valid.
+    Raises WrongProxyError if a value is not valid.
     """
 
     resolution: int = 32
@@ -103,14 +107,14 @@ class ScoreSettings:
     def __post_init__(self) -> None:
         for name, least in {"resolution": 1, "num_classes": 1, "batch_size": 2, "repeats": 1}.items():
             if getattr(self, name) < least:
-                raise ProxyError(f"{name} is {getattr(self, name)}, expected at least {least}")
+                raise WrongProxyError(f"{name} is {getattr(self, name)}, expected at least {least}")
         if self.precision not in ("fp32", "bf16"):
-            raise ProxyError(f"precision is {self.precision!r}, expected fp32 or bf16")
+            raise WrongProxyError(f"precision is {self.precision!r}, expected fp32 or bf16")
         if self.initialisation not in INITIALISATIONS:
             known = ", ".join(INITIALISATIONS)
-            raise ProxyError(f"initialisation is {self.initialisation!r}, expected one of {known}")
+            raise WrongProxyError(f"initialisation is {self.initialisation!r}, expected one of {known}")
         if not 0 < self.gamma < 1:
-            raise ProxyError(f"gamma is {self.gamma}, expected a number between 0 and 1")
+            raise WrongProxyError(f"gamma is {self.gamma}, expected a number between 0 and 1")
 
     def repetition(self, number: int) -> ScoreSettings:
         """Return these settings with the seed of repetition `number`, from 0 to `repeats` - 1."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from PlainNet.registry import UnknownNameError
-from ZeroShotProxy.base import PROXIES, Proxy, ProxyError, ProxyInfo
+from ZeroShotProxy.base import PROXIES, Proxy, ProxyError, ProxyInfo, WrongProxyError, finite
 
 if TYPE_CHECKING:
     import numpy as np  # not at run time: every command imports this module
@@ -88,12 +88,12 @@ def find(name: str) -> Proxy:
     members = [PROXIES.get(part.strip()) for part in match[2].split("+")]
     for member in members:
         if member.ranking is not None:
-            raise ProxyError(
+            raise WrongProxyError(
                 f"{name} contains {member.info.name}, which aggregates ranks itself: list its parts instead"
             )
     parts = tuple(dict.fromkeys(member.info.name for member in members))
     if len(parts) < 2:
-        raise ProxyError(f"{name} has {len(parts)} proxy, expected at least two, separated by +")
+        raise WrongProxyError(f"{name} has {len(parts)} proxy, expected at least two, separated by +")
     info = ProxyInfo(
         f"{how}({'+'.join(parts)})",
         f"{how} of {', '.join(parts)}",
@@ -132,5 +132,19 @@ def rankings(names: Iterable[str], scores: Mapping[str, Sequence[float]]) -> dic
             rows.append([sign * float(value) for value in scores[part]])
         if len({len(row) for row in rows}) > 1:
             raise ProxyError(f"proxy {proxy.info.name} needs equal numbers of scores from {', '.join(proxy.parts)}")
-        found[proxy.info.name] = proxy.ranking(rows) if rows[0] else []
+        found[proxy.info.name] = _ranked(proxy, rows) if rows[0] else []
     return found
+
+
+def _ranked(proxy: Proxy, rows: list[list[float]]) -> list[float]:
+    """The result of a ranking. Raises ProxyError, with its name, if it fails or does not return one number a member."""
+    assert proxy.ranking is not None  # `rankings` says so
+    try:
+        values = [finite(proxy.info.name, float(value)) for value in proxy.ranking(rows)]
+    except ProxyError:
+        raise
+    except Exception as error:  # a proxy can come from anybody
+        raise ProxyError(f"proxy {proxy.info.name} fails: {type(error).__name__}: {error}") from error
+    if len(values) != len(rows[0]):
+        raise ProxyError(f"proxy {proxy.info.name} returns {len(values)} scores for {len(rows[0])} networks")
+    return values

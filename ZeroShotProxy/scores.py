@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, overload
 
 from PlainNet import Options, StructureError
+from PlainNet.errors import ZennasError
 from ZeroShotProxy.base import (
     NO_SCORE_ALONE,
     PROXIES,
@@ -168,8 +169,14 @@ def _by_structure(proxy: Proxy, target: Target, settings: ScoreSettings) -> Scor
     assert proxy.structure is not None  # `_scores_structure` says so
     try:
         found = proxy.structure(target, settings)
+    except ZennasError:
+        raise
     except RuntimeError as error:  # from torch, for example out of memory
         raise ProxyError(f"proxy {proxy.info.name} fails: {error}") from error
+    except Exception as error:  # a proxy can come from anybody
+        raise ProxyError(f"proxy {proxy.info.name} fails: {type(error).__name__}: {error}") from error
+    if not isinstance(found, Score):
+        raise ProxyError(f"proxy {proxy.info.name} returns {found!r:.80}, expected a Score")
     finite(proxy.info.name, found.value)
     return found
 

@@ -82,15 +82,17 @@ class Device:
 
 
 _TFLITE = Fusion(addition=False, zeros="removed")
-_UNSAID = "one image at a time; threads and clocks are not in the data"
+_UNSAID = "one image at a time; the data do not state the number of threads or the clock rates"
 DEVICES = (
     Device("pixel3", "Google Pixel 3", "TFLite", "fp32", _UNSAID, "pixel3_latency", _TFLITE, target=90),
     Device("raspi4", "Raspberry Pi 4", "TFLite", "fp32", _UNSAID, "raspi4_latency", _TFLITE, large=True, target=90),
     Device(
-        "edgegpu", "NVIDIA Jetson TX2", "TensorRT", "fp32", f"{_UNSAID}, nor is the precision: fp32 is a guess",
+        "edgegpu", "NVIDIA Jetson TX2", "TensorRT", "fp32",
+        "one image at a time; the data do not state the number of threads, the clock rates or the precision, which is "
+        "assumed to be fp32",
         "edgegpu_latency", Fusion(addition=False),
-        remark="Most of what is off is no noise: the networks that were measured seem to run a kernel for every node "
-        "of a cell, as their code adds its first term to 0; the networks here have no such additions.",
+        remark="Most of the error is not noise: the measured networks seem to run an additional kernel for every node "
+        "of a cell, because their code adds the first term to 0. The networks here have no such additions.",
     ),
     Device("edgetpu", "Google Edge TPU", "TFLite", "int8", _UNSAID, "edgetpu_latency", _TFLITE),
     Device(

@@ -1,4 +1,7 @@
-"""Some 3,000 hostile files, names, tables, networks and command lines: each is read, or refused in one clear line."""
+"""Some 3,000 hostile files, names, tables, networks and command lines: each is read, or refused in one clear line.
+
+Searches and trainings that are killed and continued end like others. Arguments choose areas.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
-from benchmarks._hostile import commands, images, networks, runs, texts, weights
+from benchmarks._hostile import commands, images, kills, networks, runs, texts, weights
 from benchmarks._hostile.cases import Case, outcome
 from benchmarks.common import print_machine
 
@@ -31,6 +34,7 @@ AREAS: dict[str, Callable[[Random, Path], Iterator[Case]]] = {
     "checkpoints": weights.checkpoints,
     "networks and batches": networks.measures,
     "command lines": commands.lines,
+    "kills": kills.kills,
 }
 
 

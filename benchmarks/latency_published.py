@@ -23,19 +23,20 @@ from latency.predicting.profile import FOLDER, load_profile
 
 NAME = "v100-pytorch-fp16"
 SOURCE = (
-    "Convolutions: v100-tensorrt-fp16, which is fitted to public measurements (see its card). The rest: the bytes that "
-    "it moves and the V100's 900 GB/s of HBM2 (NVIDIA's data sheet). One constant: the nine latencies in Zen-NAS's "
-    "README (ms an image on a V100, batch 64, FP16)."
+    "Convolutions come from v100-tensorrt-fp16, which is fitted to public measurements (see its card). Other kernels "
+    "are estimated from the bytes that they move and the V100's memory bandwidth of 900 GB/s (NVIDIA's data sheet). "
+    "One constant is fitted to the nine latencies in Zen-NAS's README (ms per image on a V100, batch 64, FP16)."
 )
 METHOD = (
     "Nothing is fused, as in eager PyTorch: batch-norm, ReLU, addition, pooling and squeeze-and-excitation are kernels "
-    "of their own. They take {constant:.2f} times what their bytes take at 900 GB/s: the one constant, which stands "
-    "for launches, layouts and memory that is not used fully. No changes of layout around convolutions are counted."
+    "of their own. They take {constant:.2f} times as long as moving their bytes at 900 GB/s would. This factor is the "
+    "fitted constant; it covers launches, memory layouts and bandwidth that is not fully used. Changes of layout "
+    "around convolutions are not counted."
 )
 LIMITS = (
-    "Nine published figures with two digits are little to calibrate on. Convolutions are assumed to be as fast as in "
-    "TensorRT; depthwise ones are probably slower in PyTorch. The published figures were timed without synchronising "
-    "the GPU."
+    "Nine published figures with two digits each are few for a calibration. Convolutions are assumed to be as fast as "
+    "in TensorRT; depthwise convolutions are probably slower in PyTorch. The published figures were timed without "
+    "synchronising the GPU."
 )
 TARGET_MAPE, TARGET_SPEARMAN = 12, 0.98
 

@@ -16,8 +16,9 @@ from zennas.report.profile_errors import drift, drift_text, evaluate, measured_a
 
 WHOLE = "whole networks"
 LIMITS = (
-    "Of the machine that it was measured on, and of this number of threads: on another one it says nothing. Short "
-    "kernels are predicted badly one by one, as a profiler counts whole microseconds; they are a small part of it."
+    "Valid only for the machine on which it was measured, with this number of threads. Single short kernels are "
+    "predicted poorly, because the profiler counts whole microseconds; they account for a small part of a network's "
+    "time."
 )
 WITHIN = 80
 """Least percentage of networks within ±10 %."""

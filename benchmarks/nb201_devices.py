@@ -119,9 +119,10 @@ def _about(
         if one.medians is not None
     }
     return {
-        "source": f"{_SOURCES[device.data == HW_NAS_BENCH]}: latencies of whole networks of NAS-Bench-201, ms for one "
-        f"image ({device.setting}). Fitted on {sizes}; {HELD_OUT:.0%} of the classes of isomorphic cells are held out.",
-        "method": f"{method(profile)} Nothing but whole networks was measured: how their time divides among kernels is "
+        "source": f"{_SOURCES[device.data == HW_NAS_BENCH]}: latencies of whole networks of NAS-Bench-201, in ms for "
+        f"one image ({device.setting}). Fitted on {sizes}; {HELD_OUT:.0%} of the classes of isomorphic cells are held "
+        "out.",
+        "method": f"{method(profile)} Only whole networks were measured; how their time is divided among kernels is "
         "inferred.",
         "fitted_on": {part.data.name: len(part.cells) for part in training},
         "held_out": held_out,
@@ -133,28 +134,29 @@ def _about(
 def _limits(device: Device, found: Sequence[Found], elsewhere: float | None) -> list[str]:
     sizes = " and ".join(f"{size} × {size}" for size in sorted({data.resolution for data in device.data}, reverse=True))
     said = [
-        "Only trustworthy for NAS-Bench-201's networks: convolutions 1×1 and 3×3, average pooling, ReLU and additions "
-        f"on 16, 32 and 64 channels, images of {sizes}. Other widths and depths are extrapolation that nobody has "
-        "tested; depthwise convolutions, squeeze-and-excitation and max-pooling are unknown, and refused."
+        "Reliable only for networks like those of NAS-Bench-201: convolutions 1×1 and 3×3, average pooling, ReLU and "
+        f"additions on 16, 32 and 64 channels, images of {sizes}. Predictions for other widths and depths are untested "
+        "extrapolations. Depthwise convolutions, squeeze-and-excitation and max-pooling were not measured, so networks "
+        "with them are refused."
     ]
     if elsewhere is not None:
         said.append(
-            "Another resolution is not to be trusted either: fitted at 32 × 32 alone, the same method predicts "
-            f"networks at 16 × 16 within ±10 % in {elsewhere:.0f} % of the cases."
+            "Do not rely on predictions for other resolutions, either: fitted only to networks at 32 × 32, the same "
+            f"method predicts networks at 16 × 16 within ±10 % in {elsewhere:.0f} % of the cases."
         )
-    said.append("Networks whose output is constant take next to nothing, which is not predicted.")
+    said.append("Networks with a constant output take almost no time, which the profile does not predict.")
     noisy = [f"{one.name} {one.noise.within10:.0f} %" for one in found if one.noise is not None]
     if noisy:
         said.append(
-            "The measurements have noise: of networks that are one program, measured apart, so many are within ±10 % "
-            f"of the median of the others: {', '.join(noisy)}."
+            "The measurements are noisy. Some networks compute the same but were measured separately; the share of "
+            f"them that lies within ±10 % of the median of their equals is: {', '.join(noisy)}."
         )
     else:
-        said.append("Isomorphic cells share a measurement, so that its noise cannot be told.")
+        said.append("Isomorphic cells share one measurement, so the noise is unknown.")
     if device.target is not None:
         reached = all(one.networks.within10 >= device.target for one in found)
-        verdict = "reached" if reached else "missed, as the measurements themselves miss it"
-        said.append(f"This project aimed at ±10 % for {device.target:.0f} % of the networks: {verdict}.")
+        verdict = "reached" if reached else "missed; the measurements themselves do not agree that well"
+        said.append(f"The goal of predicting {device.target:.0f} % of the networks within ±10 % is {verdict}.")
     return [*said, *([device.remark] if device.remark else [])]
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 from PlainNet import Structure
+from PlainNet.registry import nearest_names
 from SearchSpace import DecisionSpace, load_space
 from zennas.budget.budgets import Budget
 from zennas.budget.sources import latency_limits
@@ -23,6 +25,7 @@ from zennas.searching.executors.base import ExecutorSettings
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import NoWatcher, Watcher, resume, start
 from zennas.searching.settings import SearchSettings
+from zennas.searching.strategies.base import STRATEGIES
 from zennas.searching.trust import Trust
 from zennas.training.job import NETWORK, RunOptions, TrainingJob, which_dataset
 from zennas.training.places import folder_in
@@ -92,6 +95,7 @@ def search(
     )
     own = {field.name for field in fields(SearchSettings)}
     options = {name: settings.pop(name) for name in list(settings) if name not in own}
+    _refuse_strays(options, settings)
     if options:
         settings["strategy_options"] = {**settings.get("strategy_options", {}), **options}
     chosen = SearchSettings(search_space=search_space, budget=budget, **settings)
@@ -281,7 +285,8 @@ def export(
     overwrite: whether to replace existing files.
     progress: called with the steps done, their total, and a note.
     settings: fields of `exporting.settings.ExportSettings`: dataset (test images measure accuracy, training images
-        calibrate INT8), data_folder, calibration_images, skip_corrupt; and options of the format, such as target.
+        calibrate INT8), data_folder, calibration_images, skip_corrupt, white; and options of the format, such as
+        target.
 
     Raises ExportError, UnavailableError, WrongSettingError, LatencyError, TargetError or DataError; nothing is written
     then.
@@ -369,6 +374,23 @@ def continue_correlate(
     run = run_folder(folder)
     runner.resume(run, chosen, watcher or runner.NoWatcher(), trust=allowed)
     return read_result(run)
+
+
+def _refuse_strays(options: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Raise WrongSettingError for names that are neither settings of a search nor options of its strategy."""
+    strategy = settings.get("strategy", SearchSettings.strategy)
+    if not options or not isinstance(strategy, str) or strategy not in STRATEGIES:  # a file, which is not executed here
+        return
+    theirs = [field.name for field in fields(STRATEGIES.get(strategy).options)]
+    stray = next((name for name in options if name not in theirs), None)
+    if stray is not None:
+        given = [name for name in signature(search).parameters if name != "settings"]
+        near = nearest_names(stray, [*given, *(field.name for field in fields(SearchSettings)), *theirs])
+        hint = f"did you mean {' or '.join(near)}?" if near else "help(zennas.search) describes all"
+        raise WrongSettingError(
+            f"search has no setting {stray!r}, and its strategy {strategy} no such option "
+            f"(only {', '.join(theirs) or 'none'}): {hint}"
+        )
 
 
 def _text(given: str | Path | Structure, what: str) -> str:

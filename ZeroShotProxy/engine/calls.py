@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn.modules.padding import _ConstantPadNd, _ReflectionPadNd, _ReplicationPadNd
 from torch.overrides import TorchFunctionMode
 
+from ZeroShotProxy.engine.isolated import is_rectifier
+
 FUNCTIONS = frozenset(
     (
         *("conv2d", "conv_transpose2d", "batch_norm", "group_norm", "instance_norm", "local_response_norm"),
@@ -121,7 +123,9 @@ class _Recorder(TorchFunctionMode):
     ) -> Any:
         output = func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "").strip("_")
-        return output if self._inside or name not in FUNCTIONS else self._record(None, output, name == "conv2d")
+        if self._inside or (name not in FUNCTIONS and not is_rectifier(func, args, kwargs or {})):
+            return output
+        return self._record(None, output, name == "conv2d")
 
     def _record(self, module: nn.Module | None, output: Any, convolves: bool) -> Any:
         if not isinstance(output, Tensor):

@@ -1,9 +1,10 @@
 """The feature maps between the blocks of a network, for proxies that compare consecutive blocks. Imports torch.
 
-`nn.Sequential`, `nn.ModuleList` and wrappers with a single child are opened; every other module with children is a
-block. Consecutive single layers form one block from each convolution up to the next one, so a stem with its batch-norm
-and activation is one block. Single layers without a convolution before them, such as a final batch-norm and ReLU, are
-ignored. Blocks are found while the network runs, so that it does not matter how it is written.
+`nn.Sequential`, `nn.ModuleList` and wrappers, of whose children only one has parameters, are opened; every other module
+with children is a block. Consecutive single layers form one block from each convolution up to the next one, so a stem
+with its batch-norm and activation is one block. Single layers without a convolution before them, such as a final
+batch-norm and ReLU, are ignored. Blocks are found while the network runs, so that it does not matter how it
+is written.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ def _is_map(value: Tensor) -> bool:
 def _opened(network: nn.Module) -> nn.Module:
     """The network inside a wrapper."""
     while True:
-        children = list(network.children())
-        if len(children) != 1 or _is_single(children[0]):
+        children = [child for child in network.children() if next(child.parameters(), None) is not None]
+        if len(children) != 1 or _is_single(children[0]) or next(network.parameters(recurse=False), None) is not None:
             return network
         network = children[0]
 

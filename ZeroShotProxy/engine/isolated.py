@@ -234,7 +234,9 @@ def _describe(value: object) -> str:
     return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
 
 
-_RECTIFIERS = {"relu", "relu_", "relu6", "leaky_relu", "leaky_relu_", "prelu"}
+_RECTIFIERS = {"relu", "relu6", "leaky_relu", "prelu"}
+_CUT = {"hardtanh": "min_val", "clamp": "min", "clamp_min": "min", "clip": "min"}
+"""Functions that cut values off, and the names of their lower limits."""
 
 
 class ReluCodes(TorchFunctionMode):
@@ -255,10 +257,18 @@ class ReluCodes(TorchFunctionMode):
 
 
 def is_rectifier(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Return whether a call of a torch function is a ReLU or a variant. ReLU6 calls hardtanh with minimum 0."""
-    name = getattr(func, "__name__", "")
-    lowest = args[1] if len(args) > 1 else kwargs.get("min_val", -1.0)
-    return name in _RECTIFIERS or (name in ("hardtanh", "hardtanh_") and lowest == 0)
+    """Return whether a call of a torch function is a ReLU or a variant, such as ReLU6, which calls hardtanh.
+
+    A clamp with minimum 0 is one if it gets what layers return, (N, C, H, W) or (N, C).
+    """
+    name = getattr(func, "__name__", "").rstrip("_")
+    if name in _RECTIFIERS:
+        return True
+    if name not in _CUT:
+        return False
+    lowest = args[1] if len(args) > 1 else kwargs.get(_CUT[name])
+    x = args[0] if args else kwargs.get("input")
+    return isinstance(lowest, (int, float)) and lowest == 0 and isinstance(x, Tensor) and x.dim() in (2, 4)
 
 
 class WithoutBatchNorm(TorchFunctionMode):

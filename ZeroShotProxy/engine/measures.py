@@ -63,7 +63,7 @@ def measure(
     with the name of the proxy, if one fails.
     """
     found = measure_arrays(network, batch, proxies, settings, loss_fn)
-    return {name: finite(name, total(measured)) for name, measured in found.items()}
+    return {name: finite(name, total(measured, name)) for name, measured in found.items()}
 
 
 def measure_arrays(
@@ -147,13 +147,19 @@ def _refuse_equal(images: Tensor) -> None:
         raise ProxyError(f"all {len(images)} images of the batch are equal, expected different ones")
 
 
-def total(measured: Measured) -> float:
-    """Return a number unchanged, and the sum over all layers for a list of tensors. Raises ProxyError for no layers."""
+def total(measured: Measured, name: str) -> float:
+    """Return a number unchanged, and the sum over all layers for a list of tensors.
+
+    name: the proxy, for messages. Raises ProxyError for no layers, and for anything else.
+    """
     if isinstance(measured, list):
         if not measured:
-            raise ProxyError("the measure has no layers to sum")
+            raise ProxyError(f"proxy {name} fails: the measure has no layers to sum")
         return float(torch.stack([part.sum() for part in measured]).sum())
-    return float(measured)
+    try:
+        return float(measured)
+    except (TypeError, ValueError):  # a proxy can come from anybody
+        raise ProxyError(f"proxy {name} returns {measured!r:.80}, expected a number or a list of tensors") from None
 
 
 def find_measures(
@@ -181,7 +187,7 @@ def find_measures(
     """
     if measures_arr is None:
         measures_arr = find_measures_arrays(net_orig, dataloader, dataload_info, device, loss_fn, measure_names)
-    return {name: finite(name, total(measured)) for name, measured in measures_arr.items()}
+    return {name: finite(name, total(measured, name)) for name, measured in measures_arr.items()}
 
 
 def find_measures_arrays(

@@ -36,6 +36,23 @@ GRADES = (INSIDE, PARTLY, OUTSIDE)
 outside the range of their kind."""
 
 
+@dataclass(frozen=True)
+class Trust:
+    """What a card says about predictions of values that were not fitted.
+
+    what: the held-out values. number: how many there were. share: how many of their predictions were within ±10 % of
+    the measured values, in per cent.
+    """
+
+    what: str
+    number: int
+    share: float
+
+    def interval(self, ms: float) -> tuple[float, float]:
+        """Return the latencies of which a prediction of `ms` is within ±10 %."""
+        return ms / 1.1, ms / 0.9
+
+
 class ProfileError(LatencyError):
     """A profile does not exist, cannot be read, or does not know an operation."""
 
@@ -126,6 +143,13 @@ class Profile:
         """The mean error on the first held-out values of the card, in per cent; None if none were measured."""
         for values in self.about.get("held_out", {}).values():
             return float(values["mape"])
+        return None
+
+    @property
+    def trust(self) -> Trust | None:
+        """How many of the first held-out values of the card lie within ±10 %; None if none were measured."""
+        for what, values in self.about.get("held_out", {}).items():
+            return Trust("single kernels" if what == "all" else what, int(values["count"]), float(values["within10"]))
         return None
 
     def beyond(self, kernels: Iterable[Kernel]) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import math
 import zlib
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from latency.base import LatencyError
 from latency.kernels import CONV, DEPTHWISE, GLOBAL_POOL, GROUPED, KINDS, WEIGHTED, Kernel
 from latency.predicting.models import Model
 from latency.predicting.profile import Profile
+from PlainNet.files import read_named
 from PlainNet.ops import MaxPool, positions
 
 COLUMNS = ("kind", "batch", "in_channels", "in_height", "in_width", "out_channels", "kernel", "stride", "fused_add")
@@ -78,7 +80,8 @@ def read_table(path: Path, *, measured: bool = False) -> KernelTable:
             rows = [dict(row) for row in reader]
             found = [_row(row, timed, f"{path}, line {line}") for line, row in enumerate(rows, start=2)]
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
-        raise KernelTableError(f"{path} cannot be read as a table of kernels: {error}") from None
+        why = getattr(error, "strerror", None) or error
+        raise KernelTableError(f"{path} cannot be read as a table of kernels: {why}") from None
     if not rows:
         raise KernelTableError(f"{path} has no rows")
     ms = tuple(ms for _, ms in found) if timed else None
@@ -86,9 +89,9 @@ def read_table(path: Path, *, measured: bool = False) -> KernelTable:
 
 
 def _opened(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+    content = read_named(path)
+    text = gzip.decompress(content) if path.suffix == ".gz" else content
+    return io.StringIO(text.decode("utf-8-sig"), newline="")
 
 
 def _row(row: dict[str, Any], timed: bool, place: str) -> tuple[Kernel, float]:

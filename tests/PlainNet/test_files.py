@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from PlainNet.files import behind_links, draft_beside, is_regular, publish, write_bytes, write_out, write_text
+from PlainNet.files import (
+    behind_links,
+    draft_beside,
+    is_regular,
+    publish,
+    read_named,
+    write_bytes,
+    write_out,
+    write_text,
+)
 
 WAYS: tuple[Callable[[Path, bytes], None], ...] = (write_bytes, write_out)
 
@@ -131,3 +140,19 @@ def test_long_names_have_short_drafts(tmp_path: Path) -> None:
     path = tmp_path / ("ü" * 127)
     write_text(path, "content")
     assert path.read_text() == "content"
+
+
+def test_a_named_file_is_read_and_never_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    assert read_named(tmp_path / "file") == b"content"
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="a pipe that nobody writes to"):
+        read_named(tmp_path / "pipe")
+    for path, says in ((Path("/dev/zero"), "not a regular file"), (tmp_path, "Is a directory")):
+        with pytest.raises(OSError, match=says):
+            read_named(path)
+    outgoing, incoming = os.pipe()
+    os.write(incoming, b"from a process")
+    os.close(incoming)
+    assert read_named(Path(f"/dev/fd/{outgoing}")) == b"from a process"
+    os.close(outgoing)

@@ -65,6 +65,15 @@ class OnlyFunctions(InRunningOrder):
         return F.linear(x.mean([2, 3]), self.fc.weight, self.fc.bias)
 
 
+class WithClamps(WithSharedLayers):
+    """ReLUs as clamps."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.pool(self.bn1(self.conv1(x)).clamp(min=0))
+        x = self.pool(torch.clamp(self.bn2(self.conv2(x)), 0.0))
+        return self.fc(self.bn3(self.conv3(x)).clamp_min_(0).mean([2, 3]))  # type: ignore[no-any-return]
+
+
 class Backwards(InRunningOrder):
     """The same layers, registered in the opposite order."""
 
@@ -93,17 +102,30 @@ class Wrapper(nn.Module):
         return self.net(x)  # type: ignore[no-any-return]
 
 
+class Preparing(Wrapper):
+    """A wrapper that prepares the images."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__(net)
+        self.prepare = nn.Identity()
+        self.register_buffer("mean", torch.zeros(3, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(self.prepare(x - self.mean))  # type: ignore[no-any-return]
+
+
 def ways() -> dict[str, nn.Module]:
     """One function, with the same weights."""
     torch.manual_seed(0)
     first = InRunningOrder()
     made: dict[str, nn.Module] = {"in running order": first}
-    for kind in (WithSharedLayers, WithFunctions, OnlyFunctions, Backwards, WithIdentities):
+    for kind in (WithSharedLayers, WithFunctions, OnlyFunctions, WithClamps, Backwards, WithIdentities):
         made[kind.__name__] = kind()
         made[kind.__name__].load_state_dict(first.state_dict())
     for name in ("in running order", "WithFunctions", "Backwards"):
         made[f"{name}, wrapped"] = Wrapper(made[name])
         made[f"{name}, wrapped twice"] = nn.Sequential(Wrapper(made[name]))
+        made[f"{name}, prepared"] = Preparing(made[name])
     return made
 
 

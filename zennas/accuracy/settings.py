@@ -8,7 +8,7 @@ from pathlib import Path
 from zennas.common.errors import WrongSettingError
 from zennas.common.limits import MAX_BATCH, MAX_RESOLUTION
 from zennas.common.settings import check, setting
-from zennas.common.shared_settings import data_folder_setting, device_setting, skip_corrupt_setting
+from zennas.common.shared_settings import data_folder_setting, device_setting, skip_corrupt_setting, white_setting
 
 PRECISIONS = ("fp32", "bf16", "fp16", "mixed")
 """Precisions of weights and images; "mixed" keeps weights in fp32 and computes in fp16 where that is safe."""
@@ -44,12 +44,7 @@ class EvaluationSettings:
         None, "Number of processes that read images, at most one per core.", least=0, most=1024, shown="automatic"
     )
     skip_corrupt: bool = skip_corrupt_setting()
-    white: float | None = setting(
-        None,
-        "Value that is white in grey images of more than 8 bits, such as 4095 or 65535.",
-        above=0,
-        shown="as in the training of the model",
-    )
+    white: float | None = white_setting("as in the training of the model")
     resolution: int | None = setting(
         None,
         "Side of the network's input image.",

@@ -51,13 +51,13 @@ def check_folder(name: str | None, data_folder: Path | None) -> None:
 def suited(model: TrainedModel, images: ImageSet) -> tuple[ImageSet, str | None]:
     """Return the images with labels that are outputs of the model, and a clause about classes that do not match.
 
-    Classes are matched by name; images of classes that the model does not know are left out. If the model or the images
-    have no names, only numbers, classes are matched by position.
+    Classes are matched by name; images of classes that the model does not know are left out. If only the model or only
+    the images have names, and the others numbers, and no class occurs in both, classes are matched by position.
 
     Raises DataError if they have no class in common, or if the number of classes differs and there are no names.
     """
     names = model.classes
-    if names is None or (names != images.classes and are_numbers(names) != are_numbers(images.classes)):
+    if names is None or (are_numbers(names) != are_numbers(images.classes) and not set(names) & set(images.classes)):
         if len(images.classes) != model.num_classes:
             raise DataError(
                 f"{model.name} has {model.num_classes} classes, but {images.name} has {len(images.classes)}: "

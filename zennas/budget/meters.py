@@ -133,14 +133,20 @@ def completed_latency(budget: Budget) -> Budget:
 
 
 def digests(budget: Budget) -> dict[str, str]:
-    """Return a hash of each profile that the budget uses, by source. Raises ProfileError."""
+    """Return a hash of each profile that the budget uses, without the texts of its card, by source.
+
+    Raises ProfileError.
+    """
     predicted = [limit.source for limit in budget.latency if limit.predicted]
     if not predicted:
         return {}
     from latency.predicting.profile import load_profile
 
-    texts = {source: json.dumps(load_profile(source.removeprefix(PREDICTOR)).to_json()) for source in predicted}
-    return {source: sha256(text.encode()).hexdigest() for source, text in texts.items()}
+    found = {}
+    for source in predicted:
+        content = {**load_profile(source.removeprefix(PREDICTOR)).to_json(), "about": None}  # predicts nothing
+        found[source] = sha256(json.dumps(content).encode()).hexdigest()
+    return found
 
 
 def here(profile: Profile, batch_size: int) -> MeasureSettings | str:

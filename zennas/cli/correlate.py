@@ -56,6 +56,7 @@ def correlate(
                 "which table? expected a CSV file or the folder of NATS-Bench", param_hint="--table"
             )
         else:
+            _check_code(str(values.get("space", CorrelateSettings.space)), chosen, trust)
             result = run_correlate(
                 **values,
                 device=device,
@@ -82,3 +83,14 @@ def _tell_code(run: Path, trust: Trust) -> None:
         space = trusted_space(run, found.settings.space, trust, "--space")
         if space not in SPACES:
             tell(f"executing the search space {space}")
+
+
+def _check_code(space: str, chosen: Chosen, trust: bool) -> None:
+    """Print which code of a file of settings runs. Raises UntrustedError if its user has not named it."""
+    from SearchSpace import SPACES, lasting_space
+    from zennas.searching.trust import check_named
+
+    place, named = lasting_space(space), set(chosen.flags.values())
+    if place not in SPACES and "--space" not in named:
+        check_named({"--space": Path(place)}, named, trust)
+        tell(f"executing the search space {place}")

@@ -23,7 +23,7 @@ import typer
 from PlainNet.weights_path import is_weights_file
 from zennas.cli import options as opt
 from zennas.common.config import read_config
-from zennas.common.settings import Described, described, from_values, whole_range
+from zennas.common.settings import Described, checked_value, described, from_values, whole_range
 from zennas.common.settings_text import flag_help
 
 T = TypeVar("T")
@@ -168,7 +168,7 @@ def _option(one: Described) -> inspect.Parameter:
     elif of is int:
         info = option(one.flag, parser=opt.count(*whole_range(said)), metavar=said.metavar or "NUMBER")
     elif of is float:
-        info = option(one.flag, min=said.least if said.above is None else said.above, max=said.most)
+        info = option(one.flag, parser=partial(_number, one), metavar=said.metavar or "NUMBER")
     elif said.existing:
         annotation, info = str, option(one.flag, parser=partial(_existing, of), metavar=said.metavar or "FILE")
     elif of is Path:
@@ -180,6 +180,15 @@ def _option(one: Described) -> inspect.Parameter:
     if one.kind.many:
         default = (",".join(map(str, default or ())) or None) if of is int else list(default or ())
     return inspect.Parameter(_parameter(one), _KEYWORD, default=default, annotation=Annotated[annotation, info])
+
+
+def _number(one: Described, text: str | float) -> float:
+    """Parse a number and check its range, as `check` does for the dataclass."""
+    try:
+        return float(checked_value(one, float(text), ValueError, one.label))
+    except ValueError as error:
+        said = str(error) if str(error).startswith(f"{one.label} ") else f"{text!r} is not a number"
+        raise typer.BadParameter(said) from None
 
 
 def _whole_numbers(text: str) -> tuple[int, ...]:

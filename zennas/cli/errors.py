@@ -7,6 +7,7 @@ anywhere on the command line, shows the traceback; `--quiet` and `--log-file FIL
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import sys
@@ -25,6 +26,7 @@ from zennas.cli import console
 from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.common.text import printable
 from zennas.exporting.errors import AccuracyLossError
+from ZeroShotProxy.base import WrongProxyError
 
 OF_TORCH = ("torch", "torchvision", "sklearn", "fvcore")
 """The packages of the extra `torch`: a search with a closed-form score and a predicted latency runs without them."""
@@ -45,6 +47,7 @@ class TerminationError(InterruptionError):
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (UnknownNameError, 2),
     (WrongSettingError, 2),
+    (WrongProxyError, 2),
     (DeviceError, 2),
     (UnavailableError, 2),
     (BudgetError, 3),
@@ -117,6 +120,8 @@ def lines(text: str) -> str:
 def message(error: Exception) -> str:
     """The error in one line; for a parse error, the position follows below."""
     # Our errors and file errors of the system explain themselves; for all others, the type says most.
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"  # without its number
     if isinstance(error, (ZennasError, InterruptionError, OSError)):
         return str(error)
     if isinstance(error, ModuleNotFoundError) and error.name in OF_TORCH:

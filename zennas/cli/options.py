@@ -30,6 +30,21 @@ def count(least: int = 1, most: int = LARGEST) -> Callable[[str], int]:
     return number
 
 
+def real(least: float, most: float) -> Callable[[str], float]:
+    """Return a parser, for typer, of numbers from `least` to `most`. Other text is reported as wrong usage."""
+
+    def number(text: str) -> float:  # also called for defaults, which are numbers already
+        try:
+            value = float(text)
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is not a number, expected one from {least:g} to {most:g}") from None
+        if not least <= value <= most:
+            raise typer.BadParameter(f"{text} is out of range, expected a number from {least:g} to {most:g}")
+        return value
+
+    return number
+
+
 def folder(text: str) -> Path:
     """Parse the name of a folder, for typer; it need not exist, but it must not be a file."""
     # Path("") would be the current folder.
@@ -158,7 +173,11 @@ Resume = Annotated[
 ]
 Trust = Annotated[
     bool,
-    typer.Option("--trust", help="With --resume: execute and open whatever files the run names. They can be anything."),
+    typer.Option(
+        "--trust",
+        help="With --resume or --config: execute and open whatever files the run or the file names. They can be "
+        "anything.",
+    ),
 ]
 Workers = Annotated[
     Optional[int],

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from zennas.cli.console import OUT
+from zennas.common.errors import ZennasError
 from zennas.common.layout import Rows
 from zennas.common.numbers import counted, format_count
 from zennas.correlation.overview import Overview
 from zennas.report.listing import DamagedRun, Run
-from zennas.runs.candidate import Latency, Measure
+from zennas.runs.candidate import Candidate, Latency, Measure
 from zennas.runs.store import FILE
 from zennas.searching.latency_report import LatencyReport
 from zennas.searching.result import SearchResult
 from zennas.searching.runner import BEST_FILE
+from zennas.searching.settings import SearchSettings
+from ZeroShotProxy import ensembles
 
 if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
@@ -31,6 +34,18 @@ def measure_text(measure: Measure) -> str:
     if measure.low is None or measure.high is None:
         return f"{measure.value:.6g}"
     return f"{measure.value:.2f} ± {(measure.high - measure.low) / 2:.2f}"
+
+
+def score_text(candidate: Candidate | None, settings: SearchSettings) -> str:
+    """The score by which a search has ranked a candidate; – for a rank among others if it is not stored."""
+    measures = {} if candidate is None else candidate.measures
+    try:
+        proxy = ensembles.find(settings.proxy)
+    except ZennasError:  # of an installed package that is not here
+        return next(map(measure_text, measures.values()), "–")
+    if settings.objective == "proxy" and (proxy.info.name in measures or proxy.ranking is not None):
+        return measure_text(measures[proxy.info.name]) if proxy.info.name in measures else "–"
+    return next(map(measure_text, measures.values()), "–")
 
 
 def print_search(result: SearchResult) -> None:
@@ -88,8 +103,7 @@ def _print_measured(result: SearchResult) -> None:
     titles = [f"{limit.label} {what}" for limit in limits for what in ("predicted", "measured")]
     rows = table("measured", "score", *titles, right=("score", *titles))
     for place, candidate in enumerate(result.measured, start=1):
-        measures = list(candidate.measures.values())
-        score = measure_text(measures[0]) if measures else "–"
+        score = score_text(candidate, result.settings)
         cells = [
             "–" if ms is None else f"{ms:.4g} ms{'' if ms <= limit.ms else ' over'}"
             for limit in limits
@@ -123,8 +137,7 @@ def print_run_list(results: list[Run]) -> None:
             rows.add_row(str(result.folder), result.status, result.settings.space, what, scorings, *["–"] * 2)
             continue
         best, settings = result.best, result.settings
-        measures = list(best.measures.values()) if best is not None else []
-        score = measure_text(measures[0]) if measures else "–"
+        score = score_text(best, settings)
         rows.add_row(
             str(result.folder),
             result.status,

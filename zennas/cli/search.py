@@ -95,8 +95,8 @@ def search(
     """Design a network for a budget: evolve structures, confirm the best, and write best_structure.txt.
 
     The folder of the run contains settings.toml, which repeats the run with --config. A search space or strategy that
-    is a .py file is code, which is executed: use only files that you trust, also in a file for --config. --resume asks
-    for it to be named again. With --resume, more --iterations extend a search.
+    is a .py file is code, which is executed: use only files that you trust. --resume and --config ask for it to be
+    named again. With --resume, more --iterations extend a search.
 
     Example: zennas search --budget-params 1M --max-layers 18 --save-dir runs/mine
 
@@ -154,8 +154,7 @@ def search(
                     "device": device_name,
                 },
             )
-            if not {("search_space",), ("strategy",)} & set(chosen.flags):  # they are in a file, if anywhere
-                _tell_code(settings)
+            _check_code(settings, chosen, trust)
             if go_on and save_dir is not None and (save_dir / BEST_FILE).is_file() and _finished(read_result(save_dir)):
                 done = f"skip {save_dir / BEST_FILE}"
             result = search_with(
@@ -208,4 +207,16 @@ def _tell_code(settings: SearchSettings) -> None:
     from zennas.searching.trust import code_of
 
     for what, file in code_of(settings).items():
+        tell(f"executing the {what} {file}")
+
+
+def _check_code(settings: SearchSettings, chosen: Chosen, trust: bool) -> None:
+    """Print which code of a file of settings runs. Raises UntrustedError if its user has not named it."""
+    from zennas.searching.trust import check_named, code_of
+
+    flags = {"search space": "--search-space", "strategy": "--strategy"}
+    named = set(chosen.flags.values())
+    found = {what: file for what, file in code_of(settings).items() if flags[what] not in named}
+    check_named({flags[what]: file for what, file in found.items()}, named, trust)
+    for what, file in found.items():
         tell(f"executing the {what} {file}")

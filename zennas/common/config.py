@@ -18,7 +18,7 @@ from typing import Any
 
 import tomli_w
 
-from PlainNet.files import write_text
+from PlainNet.files import read_named, write_text
 from PlainNet.registry import nearest_names
 from zennas.common.errors import WrongSettingError
 from zennas.common.settings import Described, checked_value, described
@@ -47,7 +47,7 @@ def read_config(path: Path, *kinds: type, also: tuple[str, ...] = ()) -> dict[st
     setting has the wrong type, range or choice.
     """
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        found = tomllib.loads(read_named(path).decode())
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from None
     except ValueError as error:  # from TOML or UTF-8

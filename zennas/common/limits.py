@@ -17,7 +17,8 @@ def check_whole(
 ) -> None:
     """Raise `error`, naming value and range, unless `value` is an int from `least` to `most`; True and 3.0 are not."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise error(f"{name} is {value!r}, expected a whole number {range_text(least, most)}{unit}")
+        limits = "" if (least, most) == (-LARGEST, LARGEST) else f" {range_text(least, most)}"
+        raise error(f"{name} is {value!r}, expected a whole number{limits}{unit}")
     if not least <= value <= most:
         raise error(f"{name} is {value}, expected {range_text(least, most, value).removeprefix('of ')}{unit}")
 

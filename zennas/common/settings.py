@@ -112,6 +112,11 @@ class Kind:
         """Whether it is a dataclass with settings of its own."""
         return is_dataclass(self.of) and any(_KEY in one.metadata for one in fields(self.of))
 
+    @property
+    def simple(self) -> bool:
+        """Whether `checked_value` can check it."""
+        return self.of in (bool, int, float, str, Path, dict)
+
 
 @dataclass(frozen=True)
 class Described:
@@ -139,18 +144,21 @@ class Described:
         return (self.flag or self.name).removeprefix("--").replace("_", "-")
 
 
-def described(kind: type) -> tuple[Described, ...]:
-    """Return the fields of a dataclass that are settings, or contain dataclasses with settings, in order."""
-    return _described(kind)
+def described(kind: type, plain: bool = False) -> tuple[Described, ...]:
+    """Return the fields of a dataclass that are settings, or contain dataclasses with settings, in order.
+
+    plain: whether to return all other fields, too, with an empty `Setting`.
+    """
+    return _described(kind, plain)
 
 
 @cache
-def _described(kind: Any) -> tuple[Described, ...]:
+def _described(kind: Any, plain: bool) -> tuple[Described, ...]:
     hints = get_type_hints(kind)
     found = []
     for one in fields(kind):
         said, of = one.metadata.get(_KEY), _kind(hints[one.name])
-        if said is not None or of.nested:
+        if said is not None or of.nested or plain:
             found.append(Described(one.name, of, _default(one), said or Setting("")))
     return tuple(found)
 
@@ -231,6 +239,9 @@ def whole_range(said: Setting) -> tuple[int, int]:
 
 def _check_float(one: Described, value: Any, error: type[Exception], name: str) -> None:
     said = one.setting
+    if said.above is not None and type(value) in (int, float) and not value > said.above:  # NaN is not, either
+        way_out = ", or none at all" if one.kind.optional else ""
+        raise error(f"{name} is {value:g}, expected a number above {said.above:g}{way_out}")
     least = said.above if said.least is None else said.least
     check_number(
         name,
@@ -239,9 +250,6 @@ def _check_float(one: Described, value: Any, error: type[Exception], name: str) 
         least=-math.inf if least is None else least,
         most=math.inf if said.most is None else said.most,
     )
-    if said.above is not None and value <= said.above:
-        way_out = ", or none at all" if one.kind.optional else ""
-        raise error(f"{name} is {value:g}, expected a number above {said.above:g}{way_out}")
 
 
 def _kind(hint: Any) -> Kind:

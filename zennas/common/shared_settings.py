@@ -24,3 +24,14 @@ def data_folder_setting(panel: str | None = None) -> Any:
 def skip_corrupt_setting(panel: str | None = None) -> Any:
     """Return the field `skip_corrupt: bool`."""
     return setting(False, "Skip images that cannot be read.", panel=panel)
+
+
+def white_setting(shown: str | None = None, panel: str | None = None) -> Any:
+    """Return the field `white: float | None`. shown: the default in help."""
+    return setting(
+        None,
+        "Value that is white in grey images of more than 8 bits, such as 4095 or 65535.",
+        above=0,
+        shown=shown,
+        panel=panel,
+    )

@@ -27,7 +27,7 @@ from zennas.data import (
     open_any,
     open_set,
 )
-from zennas.data.base import Shown
+from zennas.data.base import Decoding, Shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ def draw_batches(settings: CorrelateSettings) -> Drawn:
             ImageBatch(images, _random_labels(settings, seed)) for images, seed in zip(drawn, seeds, strict=True)
         ]
         return Drawn(tuple(batches), "noise from N(0, 1), labels at random")
-    images = _open(settings.data)
+    images = _open(settings.data, Decoding(settings.white))
     show = _shower(images, settings.resolution)
     count = len(images)
     if count < settings.batch_size:
@@ -88,11 +88,11 @@ def _random_labels(settings: CorrelateSettings, seed: int) -> NDArray[np.int64]:
     return generator.integers(settings.num_classes or 1, size=settings.batch_size, dtype=np.int64)
 
 
-def _open(data: str) -> ImageSet:
+def _open(data: str, decoding: Decoding) -> ImageSet:
     """Raises DataError."""
     if known_dataset(data) is not None:
         try:
-            return open_set(data, "train")
+            return open_set(data, "train", decoding=decoding)
         except AbsentError as error:  # the message of the error names a flag that this command does not have
             raise DataError(f"{error.where}: {error.remedy}, or choose other images with --data") from None
     if not Path(data).exists():
@@ -100,7 +100,7 @@ def _open(data: str) -> ImageSet:
             f"there is no data {data[:200]!r}, expected {NOISE}, {', '.join(names_to_open())}, a folder of images or "
             "an .npz file"
         )
-    return open_any(Path(data))
+    return open_any(Path(data), decoding)
 
 
 def _shower(images: ImageSet, resolution: int) -> Callable[[Sequence[int]], NDArray[np.float32]]:

@@ -10,7 +10,7 @@ from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.common.limits import MAX_BATCH, MAX_RESOLUTION
 from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import restored, to_json
-from zennas.common.shared_settings import device_setting
+from zennas.common.shared_settings import device_setting, white_setting
 from zennas.correlation import limits
 from zennas.correlation.limits import COUNTS, Limit, Part, ScoreColumn
 from ZeroShotProxy import ScoreSettings
@@ -72,6 +72,7 @@ class CorrelateSettings:
         "Images to score on: noise, cifar10, cifar100, a folder with one folder per class, or an .npz file of JPEGs "
         "(jpeg, offsets, labels).",
     )
+    white: float | None = white_setting()
     resolution: int = setting(32, "Side of the square input image.", least=1, most=MAX_RESOLUTION, unit="pixels")
     num_classes: int | None = setting(None, "Number of classes.", least=1, shown="that of --dataset")
     batch_size: int = setting(64, "Batch size, for proxies that run networks.", least=2, most=MAX_BATCH)

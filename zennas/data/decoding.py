@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 from PlainNet.errors import reason
 from zennas.data.base import CorruptImageError, DataError, Decoding
-from zennas.data.grey import DEEP, check_colour, of_bytes
+from zennas.data.grey import DEEP, FULL, check_colour, of_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -88,9 +88,10 @@ def decoded(file: str | IO[bytes], decoding: Decoding = Decoding()) -> Tensor:
     from torchvision.transforms.v2 import functional as F
 
     with _opened(file) as image:
-        deep_colour = image.mode not in DEEP and any(";16" in raw for raw in _raw_modes(image))
+        most = _most_of_pnm(image)
+        deep_colour = image.mode not in DEEP and (most == FULL or any(";16" in raw for raw in _raw_modes(image)))
         image.load()
-        shown = of_bytes(image, decoding.white) if image.mode in DEEP else image.convert("RGB")
+        shown = of_bytes(image, decoding.white, most) if image.mode in DEEP else image.convert("RGB")
         if deep_colour:
             check_colour(shown, decoding.white)
         found: Tensor = F.pil_to_tensor((_upright(shown, image) if decoding.upright else shown).convert("RGB"))
@@ -128,6 +129,16 @@ def _raw_modes(image: Image) -> list[str]:
     """How the file stores pixels, such as "RGB;16B"; PIL forgets that when it decodes them."""
     arguments = [tile[3] for tile in image.tile]  # type: ignore[attr-defined]  # of every image from a file
     return [str(one[0] if isinstance(one, tuple) and one else one) for one in arguments]
+
+
+def _most_of_pnm(image: Image) -> int | None:
+    """The value that is white as the file of a PGM or PPM says, None for other formats."""
+    if image.format != "PPM" or image.mode not in ("I", "RGB"):
+        return None
+    arguments = image.tile[0][3]  # type: ignore[attr-defined]  # of every image from a file
+    if isinstance(arguments, tuple):
+        return int(arguments[-1])
+    return FULL if arguments == "I;16B" else None  # numbers that PIL need not scale
 
 
 def _upright(shown: Image, image: Image) -> Image:

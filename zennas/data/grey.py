@@ -14,30 +14,38 @@ if TYPE_CHECKING:
 DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 """PIL's modes of grey images of more than 8 bits."""
 FULL = 2**16 - 1
+_DARKEST = 2**12 - 1
+"""An image of 16 bits without larger values has probably 12 bits or fewer."""
 _WHITES = (2**8 - 1, 2**10 - 1, 2**12 - 1, 2**14 - 1, FULL, 2**31 - 1)
 
 
-def of_bytes(image: Image, white: float | None) -> Image:
+def of_bytes(image: Image, white: float | None, scaled_to: int | None = None) -> Image:
     """Return a grey image of more than 8 bits with 8 bits.
 
     white: the value that becomes 255. Whole numbers become value · 256 / (white + 1), rounded down, which cuts bits;
     other numbers become value · 255 / white, rounded.
+    scaled_to: the value that is white if the file says so (PGM); PIL has scaled the numbers so that it is 65535.
 
     Raises UnknownRangeError if white is None, CorruptImageError if a value is not from 0 to white.
     """
     from PIL import Image
 
     values = np.asarray(image)
-    if image.format == "PPM" and image.mode == "I":
-        white = FULL  # the file says what is white, and PIL scales it
+    if scaled_to is not None and scaled_to != FULL:
+        white = FULL
     low, high = float(values.min()), float(values.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise CorruptImageError("it has grey values that are not finite")
+    if white is None and scaled_to == FULL and high > _DARKEST:
+        white = FULL  # programs also write this as a matter of course, whatever the sensor has
     if white is None:
-        raise UnknownRangeError(
-            f"it has grey values from {low:g} to {high:g}: state the value that is white, such as --white "
-            f"{_likely(values.dtype.kind == 'f', high):g}, or convert the images to 8 bits"
-        )
+        way_out = "convert the images to 8 bits"
+        if low >= 0:
+            way_out = (
+                f"state the value that is white, such as --white {_likely(values.dtype.kind == 'f', high):g}, or "
+                f"{way_out}"
+            )
+        raise UnknownRangeError(f"it has grey values from {low:g} to {high:g}: {way_out}")
     if low < 0 or high > white * (1 + 1e-6):  # the file's numbers can have fewer digits than the one given
         raise CorruptImageError(f"it has grey values from {low:g} to {high:g}, expected 0 to {white:g} (--white)")
     if values.dtype.kind != "f" and white == int(white):
@@ -55,7 +63,7 @@ def check_colour(image: Image, white: float | None) -> None:
     if white == FULL:
         return
     brightest = int(np.asarray(image).max())
-    if white is not None or brightest < 16:
+    if white is not None or brightest <= 16:  # 12 bits; PIL rounds up in PPM files
         raise UnknownRangeError(
             f"it has colours of 16 bits with values below {256 * (brightest + 1):,}: convert the images to 8 bits, or "
             f"state that white is {FULL} (--white {FULL})"

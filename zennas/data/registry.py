@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from PlainNet.registry import Registry
+from PlainNet.registry import Registry, UnknownNameError
 from zennas.data.base import DataError, ImageSet, Split, Usual
 
 
@@ -20,6 +20,10 @@ class AbsentError(DataError):
     def __init__(self, where: str, remedy: str) -> None:
         super().__init__(f"{where}{';' if '(' in where else ':'} {remedy}, or give its folder with --data")
         self.where, self.remedy = where, remedy
+
+
+class UnknownDataSetError(DataError, UnknownNameError):
+    """There is no data set with this name and no folder or file with this path."""
 
 
 @dataclass(frozen=True)

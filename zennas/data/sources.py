@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 from zennas.data.base import DataError, Decoding, ImageSet, Normalisation, Split, normalisation_of
 from zennas.data.folder import class_folders, held_out, image_folder
 from zennas.data.packed import archive, held_out_of_archive, is_packed, packed
-from zennas.data.registry import DataSet, known_dataset, names_to_open
+from zennas.data.registry import DataSet, UnknownDataSetError, known_dataset, names_to_open
 
 
 def open_set(
@@ -26,6 +27,8 @@ def open_set(
     in a folder of class folders or a single archive; None for data sets with test images.
     Raises DataError, with what is missing and how to get it, if the images cannot be opened.
     """
+    if split not in get_args(Split):
+        raise DataError(f"split is {split!r}, expected {' or '.join(get_args(Split))}")
     known = known_dataset(name)
     if val_fraction is not None and known is not None:
         raise DataError(f"{known.name} has its own test images: leave out --val-fraction")
@@ -39,7 +42,7 @@ def open_set(
     if is_packed(path):
         return packed(path, split, decoding)
     if not path.exists():
-        raise DataError(
+        raise UnknownDataSetError(
             f"there is no data set {name[:200]!r}: expected {', '.join(names_to_open())}, a folder with train/ and "
             "val/, or an .npz archive of JPEG files"
         )
@@ -62,16 +65,16 @@ def lasting_dataset(name: str) -> str:
     return known.name if known is not None else str(Path(name).resolve())
 
 
-def open_any(path: Path) -> ImageSet:
+def open_any(path: Path, decoding: Decoding = Decoding()) -> ImageSet:
     """Open images of any part: an archive as it is, the training images of a folder, or a folder of classes.
 
-    Raises DataError if `path` is none of these.
+    decoding: how files are decoded. Raises DataError if `path` is none of these.
     """
     if path.is_file():
-        return archive(path, keep=False)
+        return archive(path, keep=False, decoding=decoding)
     if is_packed(path):
-        return packed(path, "train")
-    return class_folders(path / "train" if (path / "train").is_dir() else path, keep=False)
+        return packed(path, "train", decoding)
+    return class_folders(path / "train" if (path / "train").is_dir() else path, decoding, keep=False)
 
 
 def _open(known: DataSet, split: Split, folder: Path | None, decoding: Decoding) -> ImageSet:

@@ -86,6 +86,9 @@ def export(
     from zennas.named.models import trained_model  # imports torch
 
     model = trained_model(str(network), None if checkpoint is None else Path(checkpoint))
+    if settings.white is not None:
+        own = model.shown
+        model = replace(model, shown=replace(own, decoding=replace(own.decoding, white=settings.white)))
     shown = needed(model, plan.calibrated, settings.dataset, settings.data_folder)
     model = _with_view(model, shown.test or shown.train)
     size = min(BATCH, plan.most or BATCH)

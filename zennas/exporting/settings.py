@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zennas.common.errors import WrongSettingError
 from zennas.common.settings import Setting, check, setting
-from zennas.common.shared_settings import data_folder_setting, skip_corrupt_setting
+from zennas.common.shared_settings import data_folder_setting, skip_corrupt_setting, white_setting
 
 CALIBRATION_IMAGES = 256
 ALLOWED_LOSS = 3.0
@@ -46,6 +46,7 @@ class ExportSettings:
         metavar="POINTS",
     )
     skip_corrupt: bool = skip_corrupt_setting()
+    white: float | None = white_setting("as in the training of the network")
     options: Mapping[str, str | int | None] = field(
         default_factory=dict, metadata=Setting("Options of the format.", flag="").metadata
     )

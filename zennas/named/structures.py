@@ -105,8 +105,13 @@ def _written_in(path: Path) -> Structure:
     """The structure in a file; white space between tokens and a byte-order mark are ignored."""
     try:
         text = path.read_text(encoding="utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise TargetError(f"{path} cannot be read as text: {error}") from None
+    except OSError as error:
+        raise TargetError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise TargetError(
+            f"{path} is not text: expected a file that contains a structure; that of an exported network is in the "
+            ".json file next to it, that of weights in the folder of their training"
+        ) from None
     if not text:
         raise TargetError(f"{path} is empty, expected a structure")
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from latency.predicting.predictor import Predictor
-from latency.predicting.profile import OUTSIDE, Profile
+from latency.predicting.profile import OUTSIDE, Profile, Trust
 from latency.predicting.table import COLUMNS, LATENCY, predict_kernels, read_table
 from PlainNet import Options, Structure, parse
 from PlainNet.files import write_out
@@ -39,6 +39,7 @@ class Prediction:
     blocks: the part of each block, and of `OVERHEAD`, which belongs to no block. notes: what lies outside the profile's
     measured range. grade: what the prediction is worth, one of `latency.predicting.profile.GRADES`. typical_error: of
     the profile on held-out values, in per cent; None if the network lies outside, or if the profile states none.
+    trust: what the interval is based on; None as for `typical_error`.
     """
 
     network: Network
@@ -49,6 +50,12 @@ class Prediction:
     notes: tuple[str, ...]
     grade: str
     typical_error: float | None
+    trust: Trust | None = None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """From and to which latency in ms per image, with the probability that `trust` tells; None without it."""
+        return None if self.trust is None else self.trust.interval(self.latency_ms)
 
     def to_json(self, by_block: bool = False) -> dict[str, Any]:
         """Return the prediction for JSON, with times in ms per image."""
@@ -61,6 +68,9 @@ class Prediction:
             LATENCY: self.latency_ms,
             "grade": self.grade,
             "typical_error_percent": self.typical_error,
+            "low_ms": None if self.interval is None else self.interval[0],
+            "high_ms": None if self.interval is None else self.interval[1],
+            "share_in_interval_percent": None if self.trust is None else self.trust.share,
             "notes": list(self.notes),
         }
         if by_block:
@@ -95,6 +105,7 @@ def predict(network: Network, profile: Profile, batch_size: int | None = None) -
         tuple(profile.outside(kernels)),
         grade,
         None if grade == OUTSIDE else profile.typical_error,
+        None if grade == OUTSIDE else profile.trust,
     )
 
 

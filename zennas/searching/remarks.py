@@ -1,9 +1,9 @@
-"""Doubts about the budget of a finished search: limits that limited nothing, and a limit that nobody asked for."""
+"""Doubts about a finished search: limits that limited nothing or that nobody asked for, iterations used up early."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from zennas.budget.budgets import DEFAULT_LAYERS, Budget
 from zennas.common.numbers import format_count
@@ -40,6 +40,19 @@ def remarks(budget: Budget, best: Candidate, rejected: Mapping[str, int]) -> tup
                 f"the budget {use.limit} did not bind: the best has {use.found}, {100 * use.share:.2g} % of it{unit}"
             )
     return tuple(lines)
+
+
+def start_remark(iterations: int, counts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a remark if finding a first structure within the budget has used up all iterations of a search.
+
+    counts: `tried`, `scored` and, by reason, `rejected`.
+    """
+    if counts["tried"] < iterations or counts["rejected"].get("start", 0) < iterations:
+        return ()
+    return (
+        f"all {iterations:,} iterations were needed to get within the budget, so nothing was searched: give more "
+        "--iterations, or a structure within the budget as --initial",
+    )
 
 
 def has_default_depth(budget: Budget) -> bool:

@@ -11,7 +11,7 @@ from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, r
 from zennas.searching.confirming import CONFIRMED_FACT
 from zennas.searching.finals import FACT
 from zennas.searching.latency_report import LatencyReport, latency_json, latency_reports
-from zennas.searching.remarks import remarks
+from zennas.searching.remarks import remarks, start_remark
 from zennas.searching.settings import SearchSettings
 
 FINISHED = "finished"
@@ -50,7 +50,8 @@ class SearchResult:
         """Remarks about the budget of a finished search: what did not bind, and limits that nobody asked for."""
         if self.best is None or self.status != FINISHED:
             return ()
-        return remarks(self.settings.budget, self.best, self.counts["rejected"])
+        found = remarks(self.settings.budget, self.best, self.counts["rejected"])
+        return (*start_remark(self.settings.iterations, self.counts), *found)
 
     def to_json(self) -> dict[str, Any]:
         best = None if self.best is None else candidate_json(self.best)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from zennas.common.errors import SettingsError
+from zennas.common.errors import WrongSettingError
 from zennas.runs.candidate import Candidate, Measure
 from zennas.searching.settings import SearchSettings
 from ZeroShotProxy import Proxy, ProxyInfo, Score, ensembles, score
@@ -29,7 +29,7 @@ def evolved_on(settings: SearchSettings) -> Proxy:
 def reported(settings: SearchSettings) -> list[str]:
     """Return the registered names of the proxies in `settings.report`, without duplicates.
 
-    Raises UnknownNameError for an unknown proxy, and SettingsError for one that cannot score a single network.
+    Raises UnknownNameError for an unknown proxy, and WrongSettingError for one that cannot score a single network.
     """
     infos = [_of_single_networks(ensembles.find(name).info) for name in settings.report]
     return list(dict.fromkeys(info.name for info in infos))
@@ -37,7 +37,7 @@ def reported(settings: SearchSettings) -> list[str]:
 
 def _of_single_networks(info: ProxyInfo) -> ProxyInfo:
     if info.needs == "population":
-        raise SettingsError(
+        raise WrongSettingError(
             f"proxy {info.name} ranks populations and cannot score the winner alone: give it as the first --proxy"
         )
     return info

@@ -1,11 +1,12 @@
-"""Code that a stored run names: search spaces and strategies in `.py` files, which are executed.
+"""Code that a stored run or a file of settings names: search spaces and strategies in `.py` files, which are executed.
 
-A run can come from anybody, and its file names what it likes. So whoever continues a run names its files again, or
-says that they trust whatever it names. Nothing is executed before that.
+Both can come from anybody and name what they like. So whoever continues a run or repeats one with `--config` names its
+files again, or says that they trust whatever it names. Nothing is executed before that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from zennas.searching.settings import SearchSettings
 
 
 class UntrustedError(WrongSettingError):
-    """A stored run would execute a file that its user has not named."""
+    """A stored run or a file of settings would execute a file that its user has not named."""
 
 
 @dataclass(frozen=True)
@@ -104,3 +105,19 @@ def code_of(settings: SearchSettings) -> dict[str, Path]:
     space, (strategy, _) = lasting_space(settings.search_space), split_strategy(settings.strategy)
     found = {} if space in SPACES else {"search space": Path(space)}
     return found if strategy is None else {**found, "strategy": strategy}
+
+
+def check_named(code: Mapping[str, Path], named: Collection[str], trust: bool) -> None:
+    """Check files of code that a file of settings names, which can come from anybody, too. Executes nothing.
+
+    code: the files, by their flags. named: the flags that the user has given, which name files of their own.
+    trust: whether whatever files are named may be executed.
+
+    Raises UntrustedError if one may not.
+    """
+    for flag, file in code.items():
+        if flag not in named and not trust:
+            raise UntrustedError(
+                f"the file of --config would execute {file}: name this file again with {flag} FILE, or trust whatever "
+                "files it names with --trust"
+            )

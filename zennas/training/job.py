@@ -10,7 +10,7 @@ from PlainNet import Structure
 from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import to_json
-from zennas.common.shared_settings import data_folder_setting, device_setting, skip_corrupt_setting
+from zennas.common.shared_settings import data_folder_setting, device_setting, skip_corrupt_setting, white_setting
 from zennas.training.recipe import Distillation, Recipe, RecipeError
 
 _IMAGES, _MACHINE = "Images", "Machine and files"
@@ -55,13 +55,7 @@ class TrainingJob:
     )
     use_se: bool = setting(False, "Squeeze and excitation (SE) in the super-blocks.", shown="the network's own")
     data_folder: Path | None = data_folder_setting(_IMAGES)
-    white: float | None = setting(
-        None,
-        "Value that is white in grey images of more than 8 bits, such as 4095 or 65535.",
-        above=0,
-        shown="such images are refused",
-        panel=_IMAGES,
-    )
+    white: float | None = white_setting("such images are refused", _IMAGES)
     val_fraction: float | None = setting(
         None,
         "Share of the images that is held out for testing, for folders of class folders without test images.",

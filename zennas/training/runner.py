@@ -91,8 +91,7 @@ def _train(
         kept = completed(job, lasting_dataset(job.dataset))
         identity = {**settings_of(kept), "images": fingerprint(train), "teacher's weights": objective.fingerprint}
         state = _state(job, objective, group)
-        if checkpoint is not None:
-            restore(state, identity, checkpoint, job.recipe)
+        doubt = None if checkpoint is None else restore(state, identity, checkpoint, job.recipe)
         feed = Feed(train, job.recipe, shown, group, workers=options.workers, skip_corrupt=options.skip_corrupt)
         evaluation = Evaluator(
             test,
@@ -118,7 +117,8 @@ def _train(
             raise TrainingError(f"torch.compile failed on the network: {reason(error)}; leave out --compile") from error
         network = state.objective.network
         plain = None if state.average is None else tested_by(state, network, evaluation, group)
-        result = result_of(folder, state, len(train.classes), (*train.notes, *test.notes), plain)
+        notes = (*train.notes, *test.notes, *([] if doubt is None else [doubt]))
+        result = result_of(folder, state, len(train.classes), notes, plain)
         if group.leads:
             card = card_of(kept, train, test, shown, result, group)
             write_outcome(result, state, card, is_open(job.recipe))

@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 from PlainNet.checkpoint import CheckpointError, read_tensors, tensor_bytes
 from PlainNet.errors import reason
 from PlainNet.files import write_bytes
+from zennas.common.numbers import counted
 from zennas.common.settings_text import differences
 from zennas.training.average import average_of
 from zennas.training.distributed import Group
@@ -94,14 +95,18 @@ def save(state: State, identity: Mapping[str, Any], path: Path) -> None:
         "history": [asdict(epoch) for epoch in state.history],
         "skipped": dict(state.skipped),
         "generator": torch.get_rng_state(),
+        "threads": torch.get_num_threads(),
     }
     write_bytes(path, tensor_bytes(content))
 
 
-def restore(state: State, identity: Mapping[str, Any], path: Path, recipe: Recipe) -> None:
+def restore(state: State, identity: Mapping[str, Any], path: Path, recipe: Recipe) -> str | None:
     """Load the file into `state`, which must be new. No code in the file is run.
 
     recipe: that of the training; it may have more epochs than that of the file, if `extending.is_open`.
+
+    Returns a remark if weights can differ in their last digits from those of an uninterrupted training, because the
+    number of threads is another one; None if it is not, or if an earlier version wrote the file.
 
     Raises TrainingError if the file cannot be read or belongs to another training.
     """
@@ -124,6 +129,13 @@ def restore(state: State, identity: Mapping[str, Any], path: Path, recipe: Recip
         torch.set_rng_state(found["generator"])
     except Exception as error:  # a damaged file can make torch raise anything
         raise TrainingError(f"{path} does not fit the training: {reason(error)}; delete it to start again") from None
+    before, now = found.get("threads"), torch.get_num_threads()
+    if not isinstance(before, int) or before == now:
+        return None
+    return (
+        f"the training was begun with {counted(before, 'thread')}, and is continued with {now}: on a CPU, weights can "
+        "differ in their last digits from those of an uninterrupted training"
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -17,10 +17,10 @@ from PlainNet.checkpoint import CheckpointError
 from PlainNet.masternet import build
 from tests.conftest import SMALL
 from zennas.accuracy.evaluation import EvaluationResult
-from zennas.accuracy.suited import usual_dataset
+from zennas.accuracy.suited import suited, usual_dataset
 from zennas.api import evaluate
 from zennas.common.errors import WrongSettingError
-from zennas.data import DataError
+from zennas.data import DataError, open_set
 from zennas.named.models import trained_model
 
 from .conftest import PETS, cifar, trained
@@ -96,6 +96,17 @@ def test_classes_without_names_are_matched_by_position(
     cifar(monkeypatch, 4)
     note = evaluate(digits_model, dataset="cifar10").note
     assert note == f"the classes of {digits_model} have no names: they are matched by position"
+
+
+def test_numbers_that_both_have_are_names(digits_model: Path) -> None:
+    """Folders 1 to 10 and 0 to 9: by position, every 5 would count as a 4."""
+    images = open_set("digits", "test")
+    found = trained_model(str(digits_model))
+    shifted = tuple(str(number) for number in range(1, 11))
+    for names in (shifted, tuple(sorted(shifted))):
+        matched, note = suited(replace(found, classes=names), images)
+        assert [names[label] for label in matched.labels] == [str(label) for label in images.labels if label]
+        assert note is not None and "because" in note and "does not know their classes: 0;" in note
 
 
 def test_classes_are_matched_by_name(pets_model: Path, photographs: Path, tmp_path: Path) -> None:

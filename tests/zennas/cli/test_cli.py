@@ -137,8 +137,14 @@ ERRORS: list[tuple[list[str], int, str]] = [
     (["search", "--max-layers", "0"], 2, ""),
     (["search", "--budget-params", "100"], 3, "the smallest found has"),
     (["search", "--budget-params", "1M", "--search-space", "nowhere"], 2, "unknown search space 'nowhere'"),
-    (["search", "--budget-params", "1M", "--search-space", "nowhere.py"], 1, "is not a file"),
+    (["search", "--budget-params", "1M", "--search-space", "nowhere.py"], 2, "is not a file"),
     (["search", "--budget-params", "1M", "--proxy", "zan"], 2, "did you mean"),
+    (["search", "--budget-params", "1M", "--proxy", "vote(snip)"], 2, "expected at least two"),
+    (["search", "--budget-params", "1M", "--proxy", "vote(az_nas+snip)"], 2, "list its parts instead"),
+    (["search", "--budget-params", "1M", "--proxy", "snip", "--proxy", "az_nas"], 2, "give it as the first --proxy"),
+    (["search", "--budget-params", "1M", "--initialisation", "zeros"], 2, "expected one of own, kaiming_fan_in"),
+    (["correlate", "--table", "x.csv", "--initialisation", "zeros"], 2, "expected one of own, kaiming_fan_in"),
+    (["search", "--budget-params", "1M", "--gamma", "nan"], 2, "gamma is nan, expected a number above 0"),
     (["search", "--budget-params", "1M", "--device", "cuda:7"], 2, "does not exist"),
     (["search", "--budget-params", "1M", "--gpu", "7"], 2, "leave out --gpu, or use --device cpu"),
     (["search", "--budget-params", "1M", "--proxy", "zen", "--proxy", "zan"], 2, "did you mean"),
@@ -156,8 +162,12 @@ ERRORS: list[tuple[list[str], int, str]] = [
     (["score", SMALL, "--proxy", "nothing"], 2, "unknown proxy"),
     (["score", "MaxPool(3,2,2)MaxPool(3,2,2)", "--resolution", "2"], 1, "does not fit"),
     (["score", SMALL, "--gamma", "7"], 2, ""),
-    (["train", SMALL, "--dataset", "nowhere"], 1, "there is no data set 'nowhere'"),
-    (["train", SMALL, "--dataset", "digits", "--lr", "-1"], 2, ""),
+    (["train", SMALL, "--dataset", "nowhere"], 2, "there is no data set 'nowhere'"),
+    (["train", SMALL, "--dataset", "digits", "--lr", "-1"], 2, "lr is -1.0, expected from 0 to 1000000.0"),
+    (["train", SMALL, "--dataset", "digits", "--lr", "inf"], 2, "lr is inf, expected a number from 0 to 1000000.0"),
+    (["train", SMALL, "--dataset", "digits", "--lr", "fast"], 2, "'fast' is not a number"),
+    (["latency", "measure", SMALL, "--seconds", "nan"], 2, "nan is out of range, expected a number from 0.01 to 3600"),
+    (["eval", "zennet_digits_params100k_res16", "--dataset", "nowhere"], 2, "there is no data set 'nowhere'"),
     (["train", SMALL], 2, "which data set? expected digits, cifar10"),
     (["distill", SMALL, "--teacher", "zennet_digits_params100k_res16"], 2, "which data set? expected digits, cifar10"),
     (["runs", "nowhere"], 1, "nowhere does not exist, expected a folder"),
@@ -323,5 +333,5 @@ def test_training_sees_to_its_folder_first(run: Run) -> None:
     code, _, err = run("train", SMALL, "--dataset", "digits", "--save-dir", "file/below")
     assert (code, err) == (1, "error: cannot create the folder file/below: Not a directory\n")
     code, _, err = run("train", SMALL, "--dataset", "nowhere", "--save-dir", "deep/down")
-    assert code == 1
+    assert code == 2
     assert [path.name for path in Path.cwd().iterdir()] == ["file"]

@@ -79,7 +79,7 @@ def test_flags_go_before_the_file_and_the_file_before_defaults(tmp_path: Path) -
     ("arguments", "message"),
     [
         (("--epochs", "0"), "out of range"),
-        (("--lr", "-1"), "greater than or equal to 0"),
+        (("--lr", "-1"), "lr is -1"),
         (("--milestones", "a"), "expected one like 30,60"),
     ],
 )

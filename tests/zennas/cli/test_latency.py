@@ -305,10 +305,17 @@ def test_a_prediction_states_its_error_or_that_it_is_outside(run: Run, tmp_path:
     assert error is not None
     assert f"±{error:.0f} %  partly estimated" in " ".join(rows)
     assert rows[-1].split()[-2:] == ["unknown", "outside"]
+    assert rows[-1].split()[-4] == "none"
+    assert "interval: that of ±10 %, in which 66.7 % of 9 held-out values lay (published latencies" in out
+    assert "outside of the measured range there is no interval" in out
     assert f"extrapolated: {WIDE}: conv with out channels 4096" in out
     found = json.loads(run("latency", "predict", SMALL, WIDE, "--resolution", "64", "--json")[1])
     assert [one["grade"] for one in found] == ["partly estimated", "outside"]
     assert [one["typical_error_percent"] for one in found] == [error, None]
+    # What is within ±10 % of a measurement m is predicted as 0.9 m to 1.1 m.
+    ms = found[0]["latency_ms"]
+    assert (0.9 * found[0]["high_ms"], 1.1 * found[0]["low_ms"]) == (pytest.approx(ms), pytest.approx(ms))
+    assert (found[1]["low_ms"], found[1]["high_ms"], found[1]["share_in_interval_percent"]) == (None, None, None)
     run("latency", "predict", SMALL, WIDE, "--resolution", "64", "--out", "p.csv")
     written = list(csv.DictReader((tmp_path / "p.csv").read_text().splitlines()))
     assert [row["grade"] for row in written] == ["partly estimated", "outside"]

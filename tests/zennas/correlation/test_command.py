@@ -60,7 +60,7 @@ def test_the_file_of_settings_repeats_a_run(table: Path, run: Run) -> None:
         (["--data", "nowhere", "--sample", "6"], 1, "there is no data "),
         (["--space", "nasbench999"], 2, "unknown search space 'nasbench999'"),
         (["--split", "train"], 2, "split is 'train', expected val or test"),
-        (["--initialisation", "ones"], 1, "initialisation is 'ones', expected one of own, kaiming_fan_in"),
+        (["--initialisation", "ones"], 2, "initialisation is 'ones', expected one of own, kaiming_fan_in"),
         (["--device", "abacus", "--sample", "6"], 2, "unknown device 'abacus'"),
     ],
 )

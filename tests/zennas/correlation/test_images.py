@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.conftest import data_folder
 from zennas.correlation.data import draw_batches
@@ -52,6 +53,21 @@ def test_a_folder_of_images(table: Path, tmp_path: Path) -> None:
         assert found.note.endswith("labels its own")
     with pytest.raises(DataError, match="has 6 images, fewer than a batch of 7"):
         draw_batches(tiny(table, data=str(tmp_path / "flat"), batch_size=7))
+
+
+def test_grey_of_more_than_8_bits_needs_a_white(table: Path, tmp_path: Path) -> None:
+    for label in ("cats", "dogs"):
+        (tmp_path / label).mkdir()
+        for i in range(3):
+            values = np.full((20, 20), 1000 * i, np.uint16)
+            values[i:10] = 4095
+            Image.fromarray(values).save(tmp_path / label / f"{i}.png")
+    given = {"data": str(tmp_path), "num_classes": 2}
+    with pytest.raises(DataError, match="state the value that is white, such as --white 4095"):
+        draw_batches(tiny(table, **given))
+    found = draw_batches(tiny(table, white=4095, **given))
+    assert found.batches[0].images.std() > 0.5
+    assert found.digest != draw_batches(tiny(table, white=65535, **given)).digest
 
 
 def test_images_that_cannot_be_had(table: Path, tmp_path: Path) -> None:

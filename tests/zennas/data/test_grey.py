@@ -81,6 +81,28 @@ def test_a_pgm_says_what_is_white() -> None:
         assert np.abs(image[0].numpy().astype(int) - 255 * SHADES).max() <= 1
 
 
+def test_a_pgm_of_16_bits_need_not_use_them() -> None:
+    """Programs write 65535 into the file whatever the sensor has, so dark images are refused, as in a PNG."""
+    for most in (255, 1023, 4095):
+        values = (SHADES * most).astype(">u2")
+        numbers = " ".join(map(str, values.ravel())).encode()
+        for content in (b"P5 8 8 65535\n" + values.tobytes(), b"P2 8 8 65535\n" + numbers):
+            with pytest.raises(UnknownRangeError, match=rf"grey values from 0 to {most}: .*such as --white \d"):
+                decoded(io.BytesIO(content))
+            image = decoded(io.BytesIO(content), Decoding(most))
+            assert np.abs(image[0].numpy().astype(int) - 255 * SHADES).max() <= 1
+            assert decoded(io.BytesIO(content), Decoding(65535)).max() < 16
+        colour = b"P6 8 8 65535\n" + np.repeat(values[..., None], 3, axis=2).tobytes()
+        with pytest.raises(UnknownRangeError, match="colours of 16 bits"):
+            decoded(io.BytesIO(colour))
+
+
+def test_no_white_is_suggested_where_none_would_help() -> None:
+    values = (2 * SHADES - 1).astype(np.float32)
+    with pytest.raises(UnknownRangeError, match=r"grey values from -1 to 1: convert the images to 8 bits$"):
+        decoded(io.BytesIO(file(values, "TIFF")))
+
+
 def test_eight_bits_need_no_white() -> None:
     content = file((255 * SHADES).astype(np.uint8), "PNG")
     assert decoded(io.BytesIO(content), Decoding(4095)).equal(decoded(io.BytesIO(content)))

@@ -65,3 +65,9 @@ def test_facts_without_images() -> None:
 def test_a_data_set_in_the_name_of_a_network(text: str, name: str | None) -> None:
     found = named_in(text)
     assert (found and found.name) == name
+
+
+def test_parts_that_data_sets_do_not_have(tmp_path: Path) -> None:
+    for name in ("digits", str(tmp_path)):
+        with pytest.raises(DataError, match="split is 'val', expected train or test"):
+            open_set(name, "val")  # type: ignore[arg-type]

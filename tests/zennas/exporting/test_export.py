@@ -149,6 +149,18 @@ def test_photographs_are_shown_as_they_are_evaluated(model: Path, tmp_path: Path
     assert made.sidecar["check"]["source"] == str(folder / "val")
 
 
+def test_what_is_white_in_grey_of_more_than_8_bits(model: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for part, digit in product(("train", "val"), range(10)):
+        place = tmp_path / part / str(digit)
+        place.mkdir(parents=True)
+        Image.fromarray(rng.integers(0, 4095, (8, 8), dtype=np.uint16)).save(place / "one.png")
+    made = zennas.export(model, "pt2", dataset=str(tmp_path), white=4095)
+    assert made.sidecar["input"]["preparation"][0]["white_of_deep_grey"] == 4095
+    assert made.accuracy is not None
+    assert made.accuracy.pytorch.top1 == zennas.evaluate(model, dataset=str(tmp_path), white=4095).top1
+
+
 def test_corrupt_images_are_named_or_left_out(run: Run, model: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason="needs pip install 'zennas[onnx]'")
     for part, digit in product(("train", "val"), range(10)):
@@ -204,7 +216,7 @@ MISUSE: dict[str, tuple[list[str], str, int]] = {
     "untrained": (["EMPTY"], "contains no trained weights", 1),
     "other classes": (["RUN", "--dataset", "FEW"], "has 10 classes, but", 1),
     "other names": (["NAMED", "--dataset", "MANY"], "has no images of the classes of", 1),
-    "no data set": (["RUN", "--dataset", "nowhere"], "there is no data set 'nowhere'", 1),
+    "no data set": (["RUN", "--dataset", "nowhere"], "there is no data set 'nowhere'", 2),
     "nothing to calibrate with": (["LOST", "--format", "onnx-int8"], "name a data set with --dataset", 1),
     "target": (["RUN", "--target", "x86"], "onnx has no option target, only onnx-int8 has it: leave out --target", 2),
     "unknown target": (

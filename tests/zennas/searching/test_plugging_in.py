@@ -9,17 +9,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import zennas
 from tests.zennas.conftest import Run
-from zennas.common.errors import SettingsError
+from zennas.common.errors import SettingsError, WrongSettingError
 from zennas.runs.store import FILE
 from zennas.searching.result import read_result
 from zennas.searching.runner import resume
-from zennas.searching.strategies.base import STRATEGIES
+from zennas.searching.strategies.base import STRATEGIES, Strategy, options_of
 from zennas.searching.trust import Trust
 
 SMALL = ["--budget-params", "60k", "--max-layers", "10", "--proxy", "zen_expected"]
@@ -94,6 +96,72 @@ def test_what_cannot_be_is_told_in_a_line(run: Run, option: list[str], says: str
     assert (code in (1, 2), out) == (True, "")
     assert says in " ".join(err.replace("│", " ").split())
     assert not Path("mine").exists()
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Options that do not check themselves."""
+
+    need: int
+    keep: int = 4
+    flag: bool = False
+    rate: float = 0.5
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.keep > 99:
+            raise ValueError("too many to keep")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({}, "plain's option need is missing: give it with --strategy-option need=VALUE"),
+        ({"need": 2.5}, "plain's option need is 2.5, expected a whole number$"),
+        ({"need": 1, "flag": "maybe"}, "plain's option flag is 'maybe', expected True or False"),
+        ({"need": 1, "rate": float("nan")}, "plain's option rate is nan, expected a number"),
+        ({"need": 1, "name": 3}, "plain's option name is 3, expected text"),
+        ({"need": 1, "keep": 100}, "strategy plain refuses its options: too many to keep"),
+    ],
+)
+def test_options_are_checked_even_if_their_strategy_does_not(given: dict[str, Any], says: str) -> None:
+    plain = Strategy("plain", "", "", Plain, STRATEGIES.get("random").make)
+    with pytest.raises(WrongSettingError, match=says):
+        options_of(plain, given)
+    assert options_of(plain, {"need": 1, "rate": 1}) == Plain(1, rate=1)
+
+
+def test_a_search_that_only_finds_its_start_says_so(run: Run) -> None:
+    limits = ("--budget-params", "30k", "--max-layers", "6")
+    code, out, _ = run("search", *limits, "--iterations", "20", "--save-dir", "short")
+    assert (code, "note: all 20 iterations were needed to get within the budget" in " ".join(out.split())) == (0, True)
+    code, out, _ = run("search", *limits, "--iterations", "1000", "--save-dir", "long")
+    assert (code, "iterations were needed" in out) == (0, False)
+
+
+def test_a_list_of_runs_shows_what_a_search_has_ranked_by(run: Run) -> None:
+    for proxy in ("vote(params+flops)", "params", "ZEN"):
+        code, _, err = run("search", *SMALL[:4], "--iterations", "60", "--proxy", proxy, "--save-dir", proxy)
+        assert code == 0, err
+    _, out, _ = run("runs", ".")
+    for folder in ("vote(params+flops)", "params", "ZEN"):
+        best = read_result(Path(folder)).best
+        assert best is not None
+        name = {"ZEN": "zen"}.get(folder, folder)
+        row = next(line for line in out.splitlines() if line.startswith(folder))
+        assert row.split()[-2 if name != "zen" else -4] == (
+            f"{best.measures[name].value:.6g}" if name != "zen" else f"{best.measures[name].value:.2f}"
+        )
+
+
+def test_names_that_are_no_settings_of_a_search() -> None:
+    for given, says in (
+        ({"budget_parms": 1}, "search has no setting 'budget_parms', .*: did you mean budget_params"),
+        ({"population": 3}, "search has no setting 'population', .*: did you mean population_size"),
+        ({"strategy": "random", "seeed": 1}, "its strategy random no such option .only keep.: did you mean seed"),
+    ):
+        with pytest.raises(WrongSettingError, match=says):
+            zennas.search(**given)
 
 
 @pytest.fixture

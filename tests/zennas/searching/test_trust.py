@@ -169,8 +169,33 @@ def test_correlations_ask_for_their_space_and_table(tmp_path: Path, run: Callabl
     assert (code, f"executing the search space {space}" in err) == (0, True)
 
 
-def test_code_that_only_a_file_of_settings_names_is_told(
-    unfinished: Path, space: Path, run: Callable[..., tuple[int, str, str]]
+def test_code_that_only_a_file_of_settings_names_is_not_executed(
+    unfinished: Path, space: Path, log: Path, run: Callable[..., tuple[int, str, str]]
 ) -> None:
-    code, _, err = run("search", "--config", str(unfinished / "settings.toml"), "--save-dir", "again")
+    again = ("search", "--config", str(unfinished / "settings.toml"), "--save-dir", "again")
+    code, _, err = run(*again)
+    assert (code, f"the file of --config would execute {space}: name this file again with --search-space" in err) == (
+        2,
+        True,
+    )
+    assert not log.exists()
+    assert not Path("again").exists()
+    code, _, err = run(*again, "--trust")
     assert (code, f"executing the search space {space}" in err) == (0, True)
+    code, _, _ = run(*again[:-1], "named", "--search-space", str(space))
+    assert code == 0
+
+
+def test_strategies_and_spaces_of_correlations_in_files_of_settings(
+    tmp_path: Path, space: Path, log: Path, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    trap = tmp_path / "trap.py"
+    trap.write_text(f"open({str(log)!r}, 'w')")
+    named = tmp_path / "named.toml"
+    named.write_text(f'strategy = "{trap}"\n[budget]\nparams = 60000\n')
+    code, _, err = run("search", "--config", str(named))
+    assert (code, f"would execute {trap}: name this file again with --strategy" in err) == (2, True)
+    named.write_text(f'table = "{tmp_path / "table.csv"}"\nspace = "{space}"\n')
+    code, _, err = run("correlate", "--config", str(named))
+    assert (code, f"would execute {space}: name this file again with --space" in err) == (2, True)
+    assert not log.exists()

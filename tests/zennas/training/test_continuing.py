@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import zennas
 from PlainNet import parse
 from tests.zennas.conftest import Run
 from zennas.common.config import SETTINGS_FILE
+from zennas.common.numbers import counted
 from zennas.named.card import CHECKPOINT_FILE, WEIGHTS_FILE
 from zennas.named.models import trained_model
 from zennas.named.structures import TargetError
@@ -163,6 +165,20 @@ def test_an_open_training_is_extended_as_if_it_had_been_longer(tmp_path: Path, r
     assert len(curve[0]) == 5
     assert curve[0] == curve[1]
     assert equal(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_another_number_of_threads_is_told(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed(tmp_path / "same", OPEN)
+    killed(tmp_path / "other", OPEN)
+    code, out, _ = run("train", "--resume", str(tmp_path / "same"))
+    assert (code, "begun with" in out) == (0, False)
+    before = counted(torch.get_num_threads(), "thread")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
+    code, out, _ = run("train", "--resume", str(tmp_path / "other"))
+    assert code == 0
+    assert f"note: the training was begun with {before}, and is continued with 77" in out
+    card = json.loads((tmp_path / "other" / "train.json").read_text())
+    assert any("continued with 77" in one for one in card["notes"])
 
 
 def test_a_training_that_cannot_be_extended_says_why(run: Run, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from PlainNet.files import read_named
 from zennas.accuracy.tables.base import TableError
 
 ARCHITECTURE_COLUMNS = ("arch", "arch_str", "architecture", "structure", "notation", "genotype")
@@ -21,7 +22,7 @@ def architecture_column(header: Sequence[str]) -> int | None:
 def table_text(path: Path) -> str:
     """Return the text of a file, plain or gzip, without a byte-order mark. Raises TableError if it cannot be read."""
     try:
-        content = path.read_bytes()
+        content = read_named(path)
         if content[:2] == b"\x1f\x8b":
             content = gzip.decompress(content)
         return content.decode("utf-8-sig")

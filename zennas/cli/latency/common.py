@@ -34,9 +34,16 @@ Options = Annotated[
     list[str],
     typer.Option("--option", help="Further options of the back end, such as compile, cuda-graphs or no-fold."),
 ]
-Seconds = Annotated[float, typer.Option(help="Time limit for each network.", min=0.01, max=3600)]
+Seconds = Annotated[
+    float, typer.Option(help="Time limit for each network.", parser=opt.real(0.01, 3600), metavar="NUMBER")
+]
 RelativeError = Annotated[
-    float, typer.Option(help="Measure until half the median's 95 % interval is at most this.", min=1e-4, max=0.5)
+    float,
+    typer.Option(
+        help="Measure until half the median's 95 % interval is at most this.",
+        parser=opt.real(1e-4, 0.5),
+        metavar="NUMBER",
+    ),
 ]
 MOST_NOTES = 6
 Out = Annotated[

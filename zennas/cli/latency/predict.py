@@ -10,6 +10,7 @@ import typer
 from zennas.cli import options as opt
 from zennas.cli.console import OUT
 from zennas.cli.latency import common
+from zennas.common.numbers import counted
 from zennas.common.text import printable_lines
 
 if TYPE_CHECKING:
@@ -151,11 +152,12 @@ def _print(found: list[Prediction], device: str, precision: str, by_block: bool)
     from zennas.cli.render import table
     from zennas.report.predictions import OVERHEAD
 
-    numbers = ("pixels", "ms/image", "images/s", "error")
+    numbers = ("pixels", "ms/image", "interval", "images/s", "error")
     rows = table("network", *numbers, "measured range", right=numbers)
     for one in found:
         error = "unknown" if one.typical_error is None else f"±{one.typical_error:.0f} %"
-        speed = f"{one.latency_ms:.4g}", f"{1000 / one.latency_ms:.4g}"
+        interval = "none" if one.interval is None else "{:.4g}–{:.4g}".format(*one.interval)
+        speed = f"{one.latency_ms:.4g}", interval, f"{1000 / one.latency_ms:.4g}"
         rows.add_row(one.network.name, str(one.network.resolution), *speed, error, one.grade)
     OUT.print(rows)
     for one in found if by_block else ():
@@ -166,8 +168,28 @@ def _print(found: list[Prediction], device: str, precision: str, by_block: bool)
         OUT.print(parts)
     first = found[0]
     OUT.print(f"predicted by {first.profile} for {device} in {precision}, batch {first.batch_size}")
+    for line in _intervals(found):
+        OUT.print(line)
     for line in _notes(found):
         OUT.print(f"extrapolated: {line}")
+
+
+def _intervals(found: list[Prediction]) -> list[str]:
+    """What the intervals are, and why some networks have none."""
+    from latency.predicting.profile import OUTSIDE
+
+    trust = next((one.trust for one in found if one.trust is not None), None)
+    said = []
+    if trust is not None:
+        said.append(
+            f"interval: that of ±10 %, in which {trust.share:.1f} % of {counted(trust.number, 'held-out value')} lay "
+            f"({trust.what})"
+        )
+    if any(one.grade == OUTSIDE for one in found):
+        said.append("outside of the measured range there is no interval: no errors were measured there")
+    elif trust is None:
+        said.append("no interval is known: the profile was not tested on held-out values")
+    return said
 
 
 def _notes(found: list[Prediction]) -> list[str]:

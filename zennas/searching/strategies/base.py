@@ -12,11 +12,13 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
 from PlainNet.cost import CostModel
+from PlainNet.errors import reason
 from PlainNet.registry import Registry, nearest_names
 from SearchSpace import SearchSpace
 from zennas.budget.budgets import Budget
 from zennas.budget.meters import Device
-from zennas.common.errors import WrongSettingError
+from zennas.common.errors import WrongSettingError, ZennasError
+from zennas.common.settings import checked_value, described
 from zennas.runs.candidate import Candidate
 from zennas.searching.objectives.base import Objective
 
@@ -133,9 +135,9 @@ def register(strategy: Strategy) -> None:
 
 
 def options_of(strategy: Strategy, given: Mapping[str, Any]) -> Any:
-    """Return the options of a strategy with the given values.
+    """Return the options of a strategy with the given values, whose types are checked even if the strategy does not.
 
-    Raises WrongSettingError for an unknown name or a value that is not valid.
+    Raises WrongSettingError for an unknown name, a missing option or a value that is not valid.
     """
     known = [field.name for field in fields(strategy.options)]
     for name in given:
@@ -143,7 +145,18 @@ def options_of(strategy: Strategy, given: Mapping[str, Any]) -> Any:
             near = nearest_names(name, known)
             hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known) or 'none'}"
             raise WrongSettingError(f"strategy {strategy.name} has no option {name!r}: {hint}")
-    return strategy.options(**given)
+    own = f"{strategy.name}'s option"
+    for one in described(strategy.options, plain=True):
+        if one.name not in given and one.required:
+            raise WrongSettingError(f"{own} {one.name} is missing: give it with --strategy-option {one.name}=VALUE")
+        if one.name in given and not one.setting.help and one.kind.simple:
+            checked_value(one, given[one.name], WrongSettingError, f"{own} {one.name}")
+    try:
+        return strategy.options(**given)
+    except ZennasError:
+        raise
+    except (TypeError, ValueError) as error:  # a strategy can come from anybody
+        raise WrongSettingError(f"strategy {strategy.name} refuses its options: {reason(error)}") from error
 
 
 def all_options(strategy: Strategy, given: Mapping[str, Any]) -> dict[str, Any]:
