@@ -45,9 +45,20 @@ def results() -> list[Result]:
         return [Result(row["structure"], int(row["seed"]), float(row["accuracy"])) for row in csv.DictReader(file)]
 
 
+def in_turn(entries: list[Entry]) -> list[Entry]:
+    """Return the networks of each kind in turn, so that a part of the table is already a table."""
+    kinds: dict[str, list[Entry]] = {}
+    for entry in entries:
+        kind = entry.origin.split(",")[0] if entry.group == "winner" else entry.group
+        kinds.setdefault(kind, []).append(entry)
+    longest = max(map(len, kinds.values()))
+    return [kind[i] for i in range(longest) for kind in kinds.values() if i < len(kind)]
+
+
 def jobs(entries: list[Entry]) -> list[tuple[str, int]]:
     """Return the trainings that are left, as structure and seed: every network once, then some again."""
     done = {(result.structure, result.seed) for result in results()}
+    entries = in_turn(entries)
     repeated = entries[:: max(1, len(entries) // REPEATED)]
     wanted = [(entry.structure, 0) for entry in entries]
     wanted += [(entry.structure, seed) for seed in (1, 2) for entry in repeated]
