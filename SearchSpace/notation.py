@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from difflib import SequenceMatcher
+
 from PlainNet import Structure, StructureError
 from SearchSpace.base import SPACES, CellSpace, SearchSpaceError, load_space
 
@@ -15,7 +18,7 @@ def looks_like_notation(text: str) -> bool:
 def read_notation(text: str) -> Structure:
     """Return the network of an architecture in the notation of one of the registered spaces.
 
-    Raises SearchSpaceError, with what each of the spaces says about the text, if it is not one.
+    Raises SearchSpaceError, with what is wrong for the space whose notation is most like the text, if it is not one.
     """
     said = []
     for name in SPACES.names():
@@ -24,5 +27,12 @@ def read_notation(text: str) -> Structure:
             try:
                 return space.read(text)
             except (SearchSpaceError, StructureError) as error:
-                said.append(f"{name}: {error}")
-    raise SearchSpaceError(f"{text[:80]!r} is not an architecture of any space ({'; '.join(said)})")
+                said.append((_likeness(text, space.write(space.initial())), f"most like {name}: {error}"))
+    closest = max(said)[1] if said else "there is no space with a notation"
+    raise SearchSpaceError(f"{text[:80]!r} is not an architecture of any space; {closest}")
+
+
+def _likeness(text: str, example: str) -> float:
+    """How similar the punctuation of two texts is, from 0 to 1; names and numbers only count as such."""
+    shapes = [re.sub(r"[0-9]+", "0", re.sub(r"[A-Za-z][A-Za-z0-9_]*", "a", one[:500])) for one in (text, example)]
+    return SequenceMatcher(None, shapes[0], shapes[1], autojunk=False).ratio()

@@ -28,6 +28,10 @@ class LatencyError(ZennasError, RuntimeError):
     """A latency cannot be measured or predicted; the message names the value, the limit and the way out."""
 
 
+class WrongRequestError(LatencyError):
+    """A back end is asked for a precision or an option that it does not have."""
+
+
 class UnavailableError(LatencyError):
     """A back end, or a device that it needs, is not available on this machine."""
 

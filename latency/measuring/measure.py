@@ -26,6 +26,7 @@ from latency.base import (
     Session,
     Subject,
     UnavailableError,
+    WrongRequestError,
 )
 from latency.measuring.conditions import available_memory, conditions, load
 from latency.measuring.timing import Sampler, clock_of, take_turns
@@ -193,13 +194,13 @@ def _backend(settings: MeasureSettings) -> LatencyBackend:
     """Return the back end that the settings name. Raises LatencyError if it does not support them."""
     backend = BACKENDS.get(settings.backend)
     if settings.precision not in backend.precisions:
-        raise LatencyError(
+        raise WrongRequestError(
             f"{backend.name} has no precision {settings.precision!r}, expected {' or '.join(backend.precisions)}"
         )
     unknown = [option for option in settings.options if option not in backend.options]
     if unknown:
         known = f"expected {' or '.join(backend.options)}" if backend.options else "it has none"
-        raise LatencyError(f"{backend.name} has no option {unknown[0]!r}, {known}")
+        raise WrongRequestError(f"{backend.name} has no option {unknown[0]!r}, {known}")
     reason = backend.available(settings.precision, settings.device)
     if reason is not None:
         raise UnavailableError(f"{backend.name} cannot run here: {reason}")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from latency.base import UnavailableError
+from latency.base import UnavailableError, WrongRequestError
 from PlainNet.device import DeviceError
 from PlainNet.lock import FolderInUseError
 from PlainNet.registry import UnknownNameError
@@ -25,7 +25,7 @@ from zennas.budget.budgets import BudgetError
 from zennas.cli import console
 from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.common.text import printable
-from zennas.exporting.errors import AccuracyLossError
+from zennas.exporting.errors import AccuracyLossError, WrongPlaceError
 from ZeroShotProxy.base import WrongProxyError
 
 OF_TORCH = ("torch", "torchvision", "sklearn", "fvcore")
@@ -50,6 +50,9 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (WrongProxyError, 2),
     (DeviceError, 2),
     (UnavailableError, 2),
+    (WrongRequestError, 2),
+    (console.LogFileError, 2),
+    (WrongPlaceError, 2),
     (BudgetError, 3),
     (FolderInUseError, 4),
     (AccuracyLossError, 5),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PlainNet.files import behind_links, draft_beside, is_regular, publish
-from zennas.exporting.base import ExportError
+from zennas.exporting.errors import WrongPlaceError
 
 
 def sidecar_of(path: Path) -> Path:
@@ -13,16 +13,18 @@ def sidecar_of(path: Path) -> Path:
 
 
 def check_free(path: Path, overwrite: bool) -> None:
-    """Raises ExportError if the file or its sidecar is a folder, a device or a pipe, or exists and must not be
+    """Raises WrongPlaceError if the file or its sidecar is a folder, a device or a pipe, or exists and must not be
     overwritten.
     """
     for place in (path, sidecar_of(path)):
         if place.is_dir():
-            raise ExportError(f"{place} is a folder, expected a file: choose another name with --out")
+            raise WrongPlaceError(f"{place} is a folder, expected a file: choose another name with --out")
         if not is_regular(place):
-            raise ExportError(f"{place} is not a regular file, which an export needs: choose another name with --out")
+            raise WrongPlaceError(
+                f"{place} is not a regular file, which an export needs: choose another name with --out"
+            )
         if place.exists() and not overwrite:
-            raise ExportError(f"{place} already exists: replace it with --overwrite, or choose another with --out")
+            raise WrongPlaceError(f"{place} already exists: replace it with --overwrite, or choose another with --out")
 
 
 def write_both(path: Path, content: bytes, sidecar: str) -> None:
