@@ -66,6 +66,8 @@ def print_search(result: SearchResult) -> None:
             f"  (95 % interval of {counted(result.settings.repeats, 'repetition')})" if measure.low is not None else ""
         )
         OUT.print(f"  {name} {measure_text(measure)}{note}")
+    if result.score_meaning is not None:
+        OUT.print(f"  the score is {result.score_meaning}")
     for report in result.latency:
         OUT.print(f"  {latency_text(report)}")
         for note in report.notes:

@@ -11,6 +11,7 @@ from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, r
 from zennas.searching.confirming import CONFIRMED_FACT
 from zennas.searching.finals import FACT
 from zennas.searching.latency_report import LatencyReport, latency_json, latency_reports
+from zennas.searching.meaning import score_meaning
 from zennas.searching.remarks import remarks, start_remark
 from zennas.searching.settings import SearchSettings
 
@@ -53,11 +54,17 @@ class SearchResult:
         found = remarks(self.settings.budget, self.best, self.counts["rejected"])
         return (*start_remark(self.settings.iterations, self.counts), *found)
 
+    @property
+    def score_meaning(self) -> str | None:
+        """What the search maximises and what this score means; None if a package that defines it is not here."""
+        return score_meaning(self.settings)
+
     def to_json(self) -> dict[str, Any]:
         best = None if self.best is None else candidate_json(self.best)
         return {
             "best_structure": None if self.best is None else str(self.best.structure),
             **({} if best is None else {"cost": best["cost"], "scores": best["scores"]}),
+            "score_meaning": self.score_meaning,
             "latency": [report.to_json() for report in self.latency],
             "budget": self.settings.budget.to_json(),
             "counts": self.counts,
