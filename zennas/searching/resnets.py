@@ -13,6 +13,8 @@ LARGE = 96
 STEPS = (4, 1)
 """Widths are multiples of the first of these with a network close enough: devices compute other widths as slowly as the
 next larger multiple."""
+WIDEST = 512
+"""The largest width of a first stage, eight times that of ResNet-18."""
 _USUAL = 16
 CLOSE = 1.15
 """The largest ratio between FLOPs that count as equal."""
@@ -30,9 +32,11 @@ class ResNet:
 def resnet_of(flops: float, resolution: int, num_classes: int) -> ResNet | None:
     """Return the ResNet whose multiply–accumulates per image are closest; None if there is none within `CLOSE`.
 
-    Of He et al., CVPR 2016: for images below `LARGE` pixels ResNet-8 (that of MLPerf Tiny), -14 and -20 of section 4.2,
-    with three stages; otherwise ResNet-10 and -18 of table 1, with four stages.
+    After He et al., CVPR 2016: for images below `LARGE` pixels those of section 4.2 with n = 1 to 3, ResNet-8 (as in
+    MLPerf Tiny), -14 and -20; otherwise ResNet-18 of table 1, and ResNet-10, which has one unit in each stage.
     """
+    if flops < 1:
+        return None
     for step in STEPS:
         best = min(_around(flops, step, resolution, num_classes), key=lambda one: abs(math.log(one.cost.flops / flops)))
         if 1 / CLOSE <= best.cost.flops / flops <= CLOSE:
@@ -46,9 +50,9 @@ def _around(flops: float, step: int, resolution: int, num_classes: int) -> Itera
         width = _USUAL
         for _ in range(2):  # FLOPs grow with the square of the width, but for the first and the last layer
             flops_there = _resnet(units, width, resolution, num_classes).cost.flops
-            width = max(1, round(width * math.sqrt(flops / flops_there)))
+            width = min(max(1, round(width * math.sqrt(flops / flops_there))), WIDEST)
         middle = round(width / step)
-        for times in range(max(1, middle - 1), max(1, middle + 1) + 1):
+        for times in range(max(1, middle - 1), min(max(1, middle + 1), WIDEST // step) + 1):
             yield _resnet(units, step * times, resolution, num_classes)
 
 
