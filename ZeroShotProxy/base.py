@@ -27,6 +27,8 @@ Use: TypeAlias = Literal["gradients", "fisher", "hessian", "jacobian", "relu_cod
 Need: TypeAlias = Literal["cost", "structure", "module", "batch", "labels", "population"]
 
 
+LONGEST_MEANING = 100
+"""The longest text, in characters, that `ProxyInfo.meaning` should be."""
 INITIALISATIONS = ("own", "kaiming_fan_in", "kaiming_fan_out", "gaussian")
 """How weights are initialised: "own" keeps the network's weights, the others are rules in `engine/initialise.py`."""
 
@@ -52,6 +54,8 @@ class ProxyInfo:
     uses: the shared passes that a measure reads, see `engine.probe.Passes`.
     initialisation: "own" to use the weights of the network, or the rule in `engine/initialise.py` that the definition
         of the proxy requires.
+    plain: what the score means for somebody who does not know its definition, in at most `LONGEST_MEANING` characters;
+        None if `summary` says it.
     """
 
     name: str
@@ -64,6 +68,12 @@ class ProxyInfo:
     aliases: tuple[str, ...] = ()
     uses: tuple[Use, ...] = ()
     initialisation: str = "own"
+    plain: str | None = None
+
+    @property
+    def meaning(self) -> str:
+        """What the score means, as part of a sentence, without its direction."""
+        return self.summary if self.plain is None else self.plain
 
     @property
     def sign(self) -> float:

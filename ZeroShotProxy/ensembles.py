@@ -71,6 +71,11 @@ def _ranks(scores: Sequence[Sequence[float]]) -> np.ndarray:
 
 
 AGGREGATIONS: dict[str, Aggregation] = {"mean_rank": mean_rank, "log_rank": log_rank, "vote": vote}
+_AGGREGATED = {
+    "mean_rank": "mean of the ranks by",
+    "log_rank": "sum of the logarithms of the ranks by",
+    "vote": "share of other networks that it beats in a majority vote of",
+}
 
 
 def find(name: str) -> Proxy:
@@ -96,7 +101,7 @@ def find(name: str) -> Proxy:
         raise WrongProxyError(f"{name} has {len(parts)} proxy, expected at least two, separated by +")
     info = ProxyInfo(
         f"{how}({'+'.join(parts)})",
-        f"{how} of {', '.join(parts)}",
+        f"{_AGGREGATED[how]} {', '.join(parts[:-1])} and {parts[-1]}",
         source="this expression",
         needs="population",
     )

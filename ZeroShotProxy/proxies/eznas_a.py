@@ -95,11 +95,17 @@ def _program(x: Tensor) -> float:
     return float(torch.where(singular, torch.zeros_like(found), found).norm())
 
 
-def _info(name: str, summary: str, needs: Need) -> ProxyInfo:
-    return ProxyInfo(name, summary, source=_SOURCE, needs=needs, initialisation="kaiming_fan_out")
+def _info(name: str, summary: str, needs: Need, of: str) -> ProxyInfo:
+    plain = f"a formula that genetic programming found, of the gradients {of}"
+    return ProxyInfo(name, summary, source=_SOURCE, needs=needs, initialisation="kaiming_fan_out", plain=plain)
 
 
-register_measure(_info("eznas_a", "EZNAS-A of the gradients at the ReLUs, as in the released code", "batch"), eznas_a)
 register_measure(
-    _info("eznas_a_weight", "EZNAS-A of the gradients of weights for noise, as in the paper", "module"), eznas_a_weight
+    _info("eznas_a", "EZNAS-A of the gradients at the ReLUs, as in the released code", "batch", "at the ReLUs"), eznas_a
+)
+register_measure(
+    _info(
+        "eznas_a_weight", "EZNAS-A of the gradients of weights for noise, as in the paper", "module", "of the weights"
+    ),
+    eznas_a_weight,
 )

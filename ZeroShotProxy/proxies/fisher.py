@@ -30,6 +30,7 @@ register_measure(
         source="Turner et al., BlockSwap, ICLR 2020, equation 2; as in Abdelfattah et al., ICLR 2021",
         needs="labels",
         uses=("fisher",),
+        plain="how much the loss depends on the channels: squared activation × gradient, summed",
     ),
     fisher,
 )

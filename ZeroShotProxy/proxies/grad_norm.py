@@ -25,6 +25,7 @@ register_measure(
         needs="labels",
         uses=("gradients",),
         aliases=("GradNorm",),
+        plain="how strongly the loss pulls at the weights, summed over layers",
     ),
     grad_norm,
 )

@@ -22,6 +22,11 @@ def grad_norm_expected(target: Target, settings: ScoreSettings) -> Score:
 
 
 register(
-    ProxyInfo(NAME, "grad_norm in closed form", source="this project, docs/mean-field.md"),
+    ProxyInfo(
+        NAME,
+        "grad_norm in closed form",
+        source="this project, docs/mean-field.md",
+        plain="how strongly the loss pulls at the weights, summed over layers, on average over random weights",
+    ),
     grad_norm_expected,
 )

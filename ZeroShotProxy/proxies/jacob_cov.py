@@ -44,6 +44,7 @@ register_measure(
         needs="batch",
         uses=("jacobian",),
         aliases=("jacov",),
+        plain="how differently the network reacts to changes of different images",
     ),
     jacob_cov,
 )

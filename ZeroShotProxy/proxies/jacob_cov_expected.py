@@ -35,6 +35,11 @@ def _mean_term(ratio: float) -> float:
 
 
 register(
-    ProxyInfo(NAME, "jacob_cov in closed form", source="this project, docs/mean-field.md"),
+    ProxyInfo(
+        NAME,
+        "jacob_cov in closed form",
+        source="this project, docs/mean-field.md",
+        plain="how differently the network reacts to changes of different images, on average over random weights",
+    ),
     jacob_cov_expected,
 )

@@ -37,6 +37,7 @@ register(
         NAME,
         "computation and features that learn, and directions of the gradient, in closed form",
         source="this project, docs/mean-field.md",
+        plain="how much computation and how many features learn, and how many directions the gradient has",
     ),
     mean_field,
 )

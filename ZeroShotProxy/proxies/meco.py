@@ -41,6 +41,7 @@ register_measure(
         "smallest eigenvalue of the correlations between channels, summed over layers",
         source="Jiang et al., MeCo, NeurIPS 2023",
         needs="module",
+        plain="how little the channels of each layer repeat each other, summed over layers",
     ),
     meco,
 )

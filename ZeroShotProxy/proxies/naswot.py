@@ -42,6 +42,7 @@ register_measure(
         needs="batch",
         uses=("relu_codes",),
         aliases=("nwot",),
+        plain="how differently the ReLUs switch for different images",
     ),
     naswot,
 )

@@ -79,6 +79,7 @@ register_measure(
         needs="batch",
         higher_is_better=False,
         aliases=("TE-NAS", "TE_NAS"),
+        plain="how much faster some directions train than others: a condition number",
         initialisation="kaiming_fan_in",
     ),
     ntk,

@@ -24,6 +24,7 @@ register_measure(
         source="Mozer and Smolensky, Skeletonization, NIPS 1988; as in Abdelfattah et al., ICLR 2021",
         needs="labels",
         uses=("gradients",),
+        plain="how much the loss grows with the weights: weight × gradient, summed",
     ),
     plain,
 )

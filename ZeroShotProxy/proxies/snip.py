@@ -24,6 +24,7 @@ register_measure(
         source="Lee et al., SNIP, ICLR 2019, equation 6 without normalisation; as in Abdelfattah et al., ICLR 2021",
         needs="labels",
         uses=("gradients",),
+        plain="how much the loss depends on the weights: |weight × gradient|, summed",
     ),
     snip,
 )

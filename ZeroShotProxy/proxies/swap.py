@@ -41,6 +41,7 @@ register_measure(
         source="Peng et al., SWAP-NAS, ICLR 2024",
         needs="batch",
         uses=("relu_codes",),
+        plain="how many different patterns of switched ReLUs the images of a batch cause",
     ),
     swap,
 )

@@ -92,10 +92,18 @@ register_measure(
         source=_SOURCE,
         needs="module",
         aliases=("Syncflow",),
+        plain="how much flows through all weights if they are positive, for an image of ones",
     ),
     synflow,
 )
 register_measure(
-    ProxyInfo("log_synflow", "logarithm of synflow", source=_SOURCE, needs="module", aliases=("synflow_log",)),
+    ProxyInfo(
+        "log_synflow",
+        "logarithm of synflow",
+        source=_SOURCE,
+        needs="module",
+        aliases=("synflow_log",),
+        plain="how much flows through all weights if they are positive, as a logarithm",
+    ),
     log_synflow,
 )

@@ -71,6 +71,7 @@ register_ranking(
         "vkdnw",
         "sum of the logarithms of the ranks by vkdnw_single, jacob_cov, az_expressivity, az_trainability and FLOPs",
         source=_SOURCE,
+        plain="ranks by number of layers, evenness of the Fisher information, jacob_cov, two of az_nas and FLOPs",
     ),
     ("vkdnw_single", "jacob_cov", "az_expressivity", "az_trainability", "flops"),
     log_rank,

@@ -47,6 +47,7 @@ register(
         random=True,
         aliases=("ZenMC",),
         initialisation="gaussian",
+        plain="how strongly a random plain network reacts to changes of its input",
     ),
     zen,
 )

@@ -404,6 +404,7 @@ register(
         summary="the Zen-score in closed form, in microseconds per network",
         source="this project, docs/expected-zen.md",
         aliases=("ZenExpected",),
+        plain="how strongly a random plain network reacts to changes of its input, on average",
     ),
     _score,
 )

@@ -47,6 +47,7 @@ register_measure(
         "mean divided by standard deviation of the weights' gradients over mini-batches",
         source="Li et al., ZiCo, ICLR 2023",
         needs="labels",
+        plain="how large and how steady the weights' gradients are from batch to batch",
     ),
     zico,
 )

@@ -155,9 +155,9 @@ def here(profile: Profile, batch_size: int) -> MeasureSettings | str:
     from latency.measuring.conditions import gpu, processor
 
     graphics = gpu("cuda") or {}
-    if _is(profile.device, processor()):
+    if same_device(profile.device, processor()):
         device, threads = "cpu", profile.hardware.units
-    elif _is(profile.device, graphics.get("name", "")):
+    elif same_device(profile.device, graphics.get("name", "")):
         device, threads = "cuda", 1
     else:
         return f"{profile.device} is not here"
@@ -172,7 +172,7 @@ def here(profile: Profile, batch_size: int) -> MeasureSettings | str:
     )
 
 
-def _is(named: str, found: str) -> bool:
+def same_device(named: str, found: str) -> bool:
     """Whether a device's name matches the one found: "NVIDIA V100" is "Tesla V100-SXM2-16GB", an A10 is not an A100."""
     ours, theirs = (set(re.findall(r"\w+", text.casefold())) - _MAKERS for text in (named, found))
     return bool(ours) and ours <= theirs

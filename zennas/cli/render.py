@@ -15,6 +15,7 @@ from zennas.correlation.overview import Overview
 from zennas.report.listing import DamagedRun, Run
 from zennas.runs.candidate import Candidate, Latency, Measure
 from zennas.runs.store import FILE
+from zennas.searching.latency_here import LatencyHere
 from zennas.searching.latency_report import LatencyReport
 from zennas.searching.result import SearchResult
 from zennas.searching.runner import BEST_FILE
@@ -66,10 +67,14 @@ def print_search(result: SearchResult) -> None:
             f"  (95 % interval of {counted(result.settings.repeats, 'repetition')})" if measure.low is not None else ""
         )
         OUT.print(f"  {name} {measure_text(measure)}{note}")
+    if result.score_meaning is not None:
+        OUT.print(f"  the score is {result.score_meaning}")
     for report in result.latency:
         OUT.print(f"  {latency_text(report)}")
         for note in report.notes:
             OUT.print(f"    {note}")
+    if result.here is not None:
+        OUT.print(f"  {here_text(result.here)}")
     if result.measured:
         _print_measured(result)
     rejected = ", ".join(f"{reason} {number:,}" for reason, number in sorted(counts["rejected"].items()))
@@ -90,6 +95,16 @@ def latency_text(report: LatencyReport) -> str:
         parts.append(f"{found.measured:.4g} ms measured{spread}")
     batch = f" at batch {limit.batch_size}" if limit.batch_size is not None else ""
     return f"latency {limit.label}: {', '.join(parts) or 'unknown'}  (budget: {limit.ms:g} ms per image{batch})"
+
+
+def here_text(found: LatencyHere) -> str:
+    """The latency of a network on the machine of its search, and that of a ResNet of about equal FLOPs."""
+    known = "; ".join(filter(None, (found.spread, found.conditions)))
+    text = f"latency here, {found.device}: {found.ms:.3g} ms {found.way} ({known})"
+    if found.resnet is None:
+        return text
+    name, flops, ms = found.resnet
+    return f"{text}; a {name} of {format_count(flops)} FLOPs takes {ms:.3g} ms"
 
 
 def _print_failures(result: SearchResult) -> None:

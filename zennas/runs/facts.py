@@ -75,6 +75,22 @@ def _device(value: Any) -> bool:
     )
 
 
+def _here(value: Any) -> bool:
+    if not isinstance(value, Mapping) or set(value) != {"ms", "way", "spread", "device", "conditions", "resnet"}:
+        return False
+    resnet, texts = value["resnet"], [value[name] for name in ("way", "spread", "device", "conditions")]
+    return _milliseconds(value["ms"]) and all(map(_text, texts)) and (resnet is None or _yardstick(resnet))
+
+
+def _yardstick(value: Any) -> bool:
+    known = isinstance(value, Mapping) and set(value) == {"name", "flops", "ms"}
+    return known and _text(value["name"]) and whole(value["flops"]) and _milliseconds(value["ms"])
+
+
+def _milliseconds(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value) and value >= 0
+
+
 def _images(value: Any) -> bool:
     return isinstance(value, Mapping) and _text(value.get("note")) and _text(value.get("digest"))
 
@@ -93,6 +109,7 @@ SHAPES: Mapping[str, Shape] = {
     "progress": (_progress, "counts"),
     "state": (_progress, "the state of a search"),
     "latency": (_latency, "measured and failed candidates for each device"),
+    "latency_here": (_here, "a latency, how it is known, and that of a ResNet"),
     "images": (_images, "a note and a digest"),
     "settings": (_mapping, "names with values"),
     "environment": (_mapping, "names with values"),

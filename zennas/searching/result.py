@@ -10,9 +10,12 @@ from zennas.runs.candidate import Candidate, Measure
 from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, reading
 from zennas.searching.confirming import CONFIRMED_FACT
 from zennas.searching.finals import FACT
+from zennas.searching.latency_here import HERE_FACT, LatencyHere
 from zennas.searching.latency_report import LatencyReport, latency_json, latency_reports
+from zennas.searching.meaning import score_meaning
 from zennas.searching.remarks import remarks, start_remark
 from zennas.searching.settings import SearchSettings
+from zennas.searching.unlimited import unlimited_remark
 
 FINISHED = "finished"
 
@@ -29,6 +32,7 @@ class SearchResult:
     failures: the errors of failed scorings, and how often each occurred.
     seconds: the time spent searching.
     error: why the search failed, if it did.
+    here: what the best candidate costs on the machine of the search, if no budget limits latency and it is known.
     """
 
     folder: Path
@@ -44,21 +48,31 @@ class SearchResult:
     latency: tuple[LatencyReport, ...] = ()
     measured: tuple[Candidate, ...] = ()
     error: str | None = None
+    here: LatencyHere | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Remarks about the budget of a finished search: what did not bind, and limits that nobody asked for."""
+        """Remarks about the budget of a finished search: what did not bind, limits that nobody asked for, and what has
+        no limit."""
         if self.best is None or self.status != FINISHED:
             return ()
         found = remarks(self.settings.budget, self.best, self.counts["rejected"])
-        return (*start_remark(self.settings.iterations, self.counts), *found)
+        free = unlimited_remark(self.settings.budget, self.best)
+        return (*start_remark(self.settings.iterations, self.counts), *found, *free)
+
+    @property
+    def score_meaning(self) -> str | None:
+        """What the search maximises and what this score means; None if a package that defines it is not here."""
+        return score_meaning(self.settings)
 
     def to_json(self) -> dict[str, Any]:
         best = None if self.best is None else candidate_json(self.best)
         return {
             "best_structure": None if self.best is None else str(self.best.structure),
             **({} if best is None else {"cost": best["cost"], "scores": best["scores"]}),
+            "score_meaning": self.score_meaning,
             "latency": [report.to_json() for report in self.latency],
+            "latency_here": None if self.here is None else self.here.to_json(),
             "budget": self.settings.budget.to_json(),
             "counts": self.counts,
             "notes": list(self.notes),
@@ -122,7 +136,7 @@ def _result(folder: Path, store: Store) -> SearchResult:
         "members": store.count_members(),
         "rejected": progress.get("rejected", {}),
     }
-    status = store.get("status")
+    status, here = store.get("status"), store.get(HERE_FACT)
     return SearchResult(
         folder,
         status if status in (FINISHED, FAILED) or in_use(folder) else "interrupted",
@@ -137,6 +151,7 @@ def _result(folder: Path, store: Store) -> SearchResult:
         latency_reports(best, settings.budget.latency, latency),
         tuple(found[number] for number in _best_first(finalists, confirmed, found)),
         str(store.get("error")) if status == FAILED else None,
+        None if here is None else LatencyHere.from_json(here),
     )
 
 

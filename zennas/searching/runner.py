@@ -33,6 +33,7 @@ from zennas.searching.depth import with_depth_limit
 from zennas.searching.evaluation import Evaluation, Outcome, evaluated
 from zennas.searching.executors.base import ExecutorSettings, Pending, Running, Work, open_executor
 from zennas.searching.finals import hold
+from zennas.searching.latency_here import HERE_FACT, latency_here
 from zennas.searching.objectives.base import best_first
 from zennas.searching.preparing import (
     Prepared,
@@ -239,6 +240,9 @@ def _carry_out(
         values = dict(zip((c.id for c in search.kept), objective.values(search.kept), strict=True))
         store.add_measures(best.id, {objective.name: Measure(values[best.id])})
     report(store, settings, best)
+    if not settings.budget.latency:
+        here = latency_here(best, settings)
+        store.put({HERE_FACT: None if here is None else here.to_json()})
     _write(store.folder / BEST_FILE, f"{best.structure}\n")
     store.put({"status": FINISHED, "best": best.id, "finished": time.time()})
 

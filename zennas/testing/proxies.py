@@ -14,7 +14,7 @@ from PlainNet import build, parse
 from zennas.testing.expecting import expect, expect_equal, expect_near, expect_refused
 from zennas.testing.networks import SMALL
 from ZeroShotProxy import PROXIES, Proxy, ProxyError, Score, ScoreSettings, score
-from ZeroShotProxy.base import Target
+from ZeroShotProxy.base import LONGEST_MEANING, Target
 
 SETTINGS = ScoreSettings(resolution=16, batch_size=12, repeats=2, device="cpu")  # 4: counts of patterns are all 2⁴
 STRUCTURE = parse(SMALL)
@@ -212,6 +212,20 @@ def it_says_where_it_comes_from(proxy: Proxy) -> str | None:
     return None
 
 
+def it_says_what_its_score_means(proxy: Proxy) -> str | None:
+    """`zennas search` shows the meaning in one line: part of a sentence, neither empty nor long nor ended."""
+    meaning = proxy.info.meaning
+    expect(meaning.strip() == meaning != "", f"the meaning of {proxy.info.name} is {meaning!r}")
+    expect(meaning.isprintable(), f"the meaning of {proxy.info.name} is {meaning!r}, expected one line")
+    expect(
+        len(meaning) <= LONGEST_MEANING,
+        f"the meaning of {proxy.info.name} has {len(meaning)} characters, expected at most {LONGEST_MEANING}: give its "
+        "ProxyInfo a shorter `plain`",
+    )
+    expect(not meaning.endswith("."), f"the meaning of {proxy.info.name} ends with a period: {meaning}")
+    return None
+
+
 CONTRACTS: tuple[Callable[[Proxy], str | None], ...] = (
     score_is_finite_and_inside_its_interval,
     the_seed_decides,
@@ -222,4 +236,5 @@ CONTRACTS: tuple[Callable[[Proxy], str | None], ...] = (
     a_network_of_nothing_but_zeros_is_an_error_or_a_number,
     structures_are_asked_for_where_they_are_needed,
     it_says_where_it_comes_from,
+    it_says_what_its_score_means,
 )

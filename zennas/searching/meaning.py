@@ -1,0 +1,24 @@
+"""What the score of a search means, in one line for its report."""
+
+from __future__ import annotations
+
+from zennas.common.errors import ZennasError
+from zennas.searching.objectives.base import OBJECTIVES
+from zennas.searching.settings import SearchSettings
+from ZeroShotProxy import ensembles
+
+
+def score_meaning(settings: SearchSettings) -> str | None:
+    """Return the name of what a search maximises and what its score means, as `zen: how strongly …`.
+
+    None if it comes from an installed package that is not here.
+    """
+    try:
+        if settings.objective != "proxy":
+            kind = OBJECTIVES.get(settings.objective)
+            return f"{kind.name}: {kind.summary}"
+        info = ensembles.find(settings.proxy).info
+    except ZennasError:  # results can be read without the packages that made them
+        return None
+    direction = "" if info.higher_is_better else " (lower is better)"
+    return f"{info.name}: {info.meaning}{direction}"
