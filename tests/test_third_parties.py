@@ -49,7 +49,7 @@ def test_blocks_and_spaces_are_found_by_name(path: str) -> None:
 import PlainNet, SearchSpace, ZeroShotProxy
 structure = PlainNet.parse("SuperConvK3BNRELU(3,8,1,1)AcmeConv(8)")
 found = PlainNet.cost(structure, resolution=16, num_classes=10)
-assert found.params == 8 * 27 + 16 + 8 * 72 + 16 + 90 and found.layers == 1, found
+assert found.params == 8 * 27 + 16 + 8 * 72 + 16 + 90 and found.layers == 2, found
 assert SearchSpace.load_space("ACME").name == "acme"
 assert "acme_count" in ZeroShotProxy.PROXIES
 """
