@@ -1,7 +1,8 @@
 """`mean_field`: how much of a network's computation learns, in closed form and without torch (docs/mean-field.md).
 
-The score is the sum of three logarithms: the computation that learns, the features that learn, and the independent
-directions of the gradient at the image. A layer's share in learning comes from the gradient of its weights.
+The score is the sum of four logarithms: the computation that learns, the features that learn, the channels that learn,
+and the independent directions of the gradient at the image. A layer's share in learning comes from the gradient of its
+weights.
 """
 
 from __future__ import annotations

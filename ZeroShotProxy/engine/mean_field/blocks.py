@@ -138,9 +138,11 @@ class Exit:
 class Terms(NamedTuple):
     """What a block adds to the sums over layers, for an energy of 1 at its output (equation 24).
 
-    roots: Σ r, r being the root of the norm of a layer's gradient. computation, features: Σ r log FLOPs and
-    Σ r log (effective activations). entropy: Σ r log r. factor, log_factor: by how much r grows before the block, and
-    the logarithm. kept, before: see `BlockForm`. added: what the block adds to tr C² at its input, by shell.
+    roots: Σ r, r being the root of the norm of a layer's gradient.
+    computation, features: Σ r log FLOPs and Σ r log (effective activations · effective channels).
+    entropy: Σ r log r.
+    factor, log_factor: by how much r grows before the block, and the logarithm.
+    kept, before: see `BlockForm`. added: what the block adds to tr C² at its input, by shell.
     """
 
     roots: float
@@ -186,7 +188,7 @@ class BlockForm:
             root = (gradient * channels) ** 0.25
             roots += root
             computation += root * log(area * positions * channels * widths[out])
-            features += root * log(positions / inverse)
+            features += root * log(positions / (inverse * inverse))
             entropy += root * log(root)
         squares = [0.0] * len(self.before.steps)
         for to, i, factor in self.added:

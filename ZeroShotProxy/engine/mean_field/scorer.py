@@ -157,7 +157,8 @@ def score_of(field: Field) -> float | None:
 
     A layer's share p in learning is the root of the norm of its gradient, relative to the sum over layers. An amount
     that is used as far as layers learn is Σ p log(amount / p): the logarithm of the sum of the amounts if the layers
-    learn in proportion to them, and less otherwise.
+    learn in proportion to them, and less otherwise. The score is that of FLOPs and of effective activations, the mean
+    logarithm of the effective channels, and the logarithm of the directions.
     """
     layers = [layer for layer in field.layers if not layer.flat and layer.gradient > 0]
     if not layers:
@@ -167,5 +168,6 @@ def score_of(field: Field) -> float | None:
     score = math.log(field.directions)
     for layer, root in zip(layers, roots, strict=True):
         share = root / total
-        score += share * (math.log(layer.flops / share) + math.log(layer.effective / share))
+        width = layer.effective * layer.channels / layer.activations
+        score += share * (math.log(layer.flops / share) + math.log(layer.effective / share) + math.log(width))
     return score
