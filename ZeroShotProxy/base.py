@@ -48,6 +48,9 @@ class ProxyInfo:
     uses: the shared passes that a measure reads, see `engine.probe.Passes`.
     initialisation: "own" to use the weights of the network, or the rule in `engine/initialise.py` that the definition
         of the proxy requires.
+    expectation_of: the random proxy whose expectation this closed form is, or "".
+    enough_pixels: for a random score that is a mean over images, the pixels of a batch (images × height × width) that
+        suffice: larger batches do not lower its spread. None if the batch size is part of the definition.
     """
 
     name: str
@@ -60,6 +63,8 @@ class ProxyInfo:
     aliases: tuple[str, ...] = ()
     uses: tuple[Use, ...] = ()
     initialisation: str = "own"
+    expectation_of: str = ""
+    enough_pixels: int | None = None
 
     @property
     def sign(self) -> float:

@@ -22,6 +22,6 @@ def grad_norm_expected(target: Target, settings: ScoreSettings) -> Score:
 
 
 register(
-    ProxyInfo(NAME, "grad_norm in closed form", source="this project, docs/mean-field.md"),
+    ProxyInfo(NAME, "grad_norm in closed form", source="this project, docs/mean-field.md", expectation_of="grad_norm"),
     grad_norm_expected,
 )

@@ -35,6 +35,6 @@ def _mean_term(ratio: float) -> float:
 
 
 register(
-    ProxyInfo(NAME, "jacob_cov in closed form", source="this project, docs/mean-field.md"),
+    ProxyInfo(NAME, "jacob_cov in closed form", source="this project, docs/mean-field.md", expectation_of="jacob_cov"),
     jacob_cov_expected,
 )

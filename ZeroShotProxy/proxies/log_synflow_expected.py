@@ -21,6 +21,11 @@ def log_synflow_expected(target: Target, settings: ScoreSettings) -> Score:
 
 
 register(
-    ProxyInfo(NAME, "logarithm of synflow in closed form", source="this project, docs/mean-field.md"),
+    ProxyInfo(
+        NAME,
+        "logarithm of synflow in closed form",
+        source="this project, docs/mean-field.md",
+        expectation_of="log_synflow",
+    ),
     log_synflow_expected,
 )

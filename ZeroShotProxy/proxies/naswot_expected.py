@@ -28,6 +28,11 @@ def naswot_expected(target: Target, settings: ScoreSettings) -> Score:
 
 
 register(
-    ProxyInfo(NAME, "naswot of the expected kernel, in closed form", source="this project, docs/mean-field.md"),
+    ProxyInfo(
+        NAME,
+        "naswot of the expected kernel, in closed form",
+        source="this project, docs/mean-field.md",
+        expectation_of="naswot",
+    ),
     naswot_expected,
 )

@@ -404,6 +404,7 @@ register(
         summary="the Zen-score in closed form, in microseconds per network",
         source="this project, docs/expected-zen.md",
         aliases=("ZenExpected",),
+        expectation_of="zen",
     ),
     _score,
 )
