@@ -7,7 +7,9 @@ give it seven degrees of freedom, where the differences of a single pair would g
 Student's; an empirical Bernstein bound needs a range of the scores, and would be wider than all gaps at these numbers.
 
 A candidate leaves the race when its interval lies below that of the leader. LEVEL bounds the probability that the best
-one ever leaves, by Bonferroni's inequality over candidates and rounds.
+one ever leaves, by Bonferroni's inequality over candidates and rounds. Between those left, the order in which they came
+decides, so the race also ends when the first of them will not leave: no other is better by a difference that matters,
+or the rounds that remain are not enough to show it.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ LEVEL = 0.05
 LEAST = 2
 """Rounds before anything is decided: one tells nothing about the noise."""
 
-Stopped: TypeAlias = Literal["one is left", "the others are no better", "all rounds are done"]
+Stopped: TypeAlias = Literal[
+    "one is left", "the others are no better", "more rounds would not decide", "all rounds are done"
+]
 
 
 @dataclass(frozen=True)
@@ -82,16 +86,24 @@ def race(
             break
         if i + 1 < LEAST:
             continue
-        sure = _half_width(scores, i + 1, len(candidates), most)
+        noise, freedom = _noise(scores)
+        sure = _half_width(noise, freedom, i + 1, len(candidates), most)
         means = {number: math.fsum(scores[number]) / (i + 1) for number in racing}
         leading = max(means.values())
         racing = [number for number in racing if leading - means[number] <= sure]
         if len(racing) == 1:
             stopped = "one is left"
             break
+        if i + 1 == most:
+            break
         first = means[racing[0]]
-        if i + 1 < most and leading - first + sure <= difference * abs(first):
+        if leading - first + sure <= difference * abs(first):
             stopped = "the others are no better"
+            break
+        later = freedom + (len(racing) - 1) * (most - i - 1)
+        at_the_end = _half_width(noise, later, most, len(candidates), most)
+        if leading - first + _change(noise, freedom, i + 1, most) <= at_the_end:
+            stopped = "more rounds would not decide"
             break
     progress(done, done)
     return Raced(_order(racing, scores), len(racing), {n: tuple(found) for n, found in scores.items()}, stopped)
@@ -108,16 +120,28 @@ def _order(racing: list[int], scores: Mapping[int, list[float]]) -> tuple[int, .
     return (*racing, *sorted(behind, key=lambda number: -effects[number]))
 
 
-def _half_width(scores: Mapping[int, list[float]], rounds: int, candidates: int, most: int) -> float:
-    """Half of the interval of the difference between two candidates after `rounds`: infinite for a single candidate."""
+def _noise(scores: Mapping[int, list[float]]) -> tuple[float, int]:
+    """Return the standard deviation of the noise, and its degrees of freedom."""
+    _, noise, freedom = _fit({number: found for number, found in scores.items() if found})
+    return noise, freedom
+
+
+def _half_width(noise: float, freedom: int, rounds: int, candidates: int, most: int) -> float:
+    """Half of the interval of the difference between two candidates after `rounds`; infinite without freedom."""
+    decisions = max(1, candidates - 1) * (most - LEAST + 1)
+    return _quantile(freedom, 1 - LEVEL / decisions) * noise * math.sqrt(2 / rounds)
+
+
+def _change(noise: float, freedom: int, rounds: int, most: int) -> float:
+    """How much the difference between two candidates can still grow by the rounds from `rounds` to `most`."""
+    return _quantile(freedom, 1 - LEVEL) * noise * math.sqrt(2 / rounds - 2 / most)
+
+
+def _quantile(freedom: int, probability: float) -> float:
+    """The quantile of Student's t; infinite without degrees of freedom."""
     from scipy.special import stdtrit
 
-    scored = {number: found for number, found in scores.items() if found}
-    _, noise, freedom = _fit(scored)
-    if not freedom:
-        return math.inf
-    decisions = max(1, candidates - 1) * (most - LEAST + 1)
-    return float(stdtrit(freedom, 1 - LEVEL / decisions)) * noise * math.sqrt(2 / rounds)
+    return float(stdtrit(freedom, probability)) if freedom else math.inf
 
 
 def _fit(scores: Mapping[int, list[float]]) -> tuple[dict[int, float], float, int]:
