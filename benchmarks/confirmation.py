@@ -2,6 +2,9 @@
 
 python -m benchmarks.confirmation [--seeds 20] [--races 24] [--full 24] [RECIPE…]
 
+Seconds are those of the processor, so that other work on the machine hardly changes them; with OMP_NUM_THREADS=1 and
+nothing else to do, they are those of a clock. The search runs on one thread in any case.
+
 Every finalist is evaluated `--races` times at the batch size of a race and `--full` times at that of the settings, and
 each of the seeds takes its rounds from these at random, without replacement: 20 confirmations of their own would take
 hours. Seconds of a confirmation are its evaluations times the mean seconds of one. With `--full 0`, only races are run.
@@ -69,14 +72,16 @@ def finalists(settings: SearchSettings) -> tuple[list[Structure], float]:
     """Return the best candidates of a search that does not confirm them, and its seconds."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "run"
+        began = time.process_time()
         runner.start(place, replace(settings, confirmation="none"))
+        took = time.process_time() - began
         result = read_result(place)
         with Store.read(place) as store:
             kept = [candidate for candidate in store.candidates() if candidate.status == "member"]
     kept.sort(key=lambda candidate: (-candidate.measures["zen_expected"].value, candidate.id))
     assert result.best is not None
     assert kept[0].id == result.best.id
-    return [candidate.structure for candidate in kept[: settings.top]], result.seconds
+    return [candidate.structure for candidate in kept[: settings.top]], took
 
 
 def measured(
@@ -89,9 +94,9 @@ def measured(
     for i in range(count):
         for place, structure in enumerate(structures):
             seed = round_seed(0 if paired else place + 1, i)
-            began = time.perf_counter()
+            began = time.process_time()
             values[place].append(score(structure, [info.name], replace(once, seed=seed))[info.name].value)
-            took += time.perf_counter() - began
+            took += time.process_time() - began
     return Measured(batch, values, took / (count * len(structures)))
 
 
@@ -173,7 +178,8 @@ def main() -> None:
     if chosen.quick:
         chosen.races, chosen.full = min(chosen.races, 10), min(chosen.full, 10)
     print_machine()
-    print(f"{os.environ.get('OMP_NUM_THREADS', 'all')} threads, load average {os.getloadavg()[0]:.1f} before the run")
+    threads = os.environ.get("OMP_NUM_THREADS", "not set")
+    print(f"OMP_NUM_THREADS: {threads}, load average {os.getloadavg()[0]:.1f} before the run")
     for name in chosen.recipes or searches():
         show(name, chosen.seeds, chosen.races, chosen.full)
     print(f"load average {os.getloadavg()[0]:.1f} after the run")

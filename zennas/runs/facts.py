@@ -89,7 +89,7 @@ def _confirmation(value: Any) -> bool:
         and all(_text(value.get(name)) for name in ("proxy", "measure", "how", "stopped"))
         and all(whole(value.get(name)) for name in ("batch_size", "evaluations", "most"))
         and isinstance(repeats, Mapping)
-        and all(number.isdecimal() and whole(count) for number, count in repeats.items())
+        and all(number.isdecimal() and len(number) < 20 and whole(count) for number, count in repeats.items())
         and (undecided is None or whole(undecided))
     )
 

@@ -128,20 +128,24 @@ def _noise(scores: Mapping[int, list[float]]) -> tuple[float, int]:
 
 def _half_width(noise: float, freedom: int, rounds: int, candidates: int, most: int) -> float:
     """Half of the interval of the difference between two candidates after `rounds`; infinite without freedom."""
+    if not freedom:
+        return math.inf
     decisions = max(1, candidates - 1) * (most - LEAST + 1)
     return _quantile(freedom, 1 - LEVEL / decisions) * noise * math.sqrt(2 / rounds)
 
 
 def _change(noise: float, freedom: int, rounds: int, most: int) -> float:
     """How much the difference between two candidates can still grow by the rounds from `rounds` to `most`."""
+    if not freedom:
+        return math.inf
     return _quantile(freedom, 1 - LEVEL) * noise * math.sqrt(2 / rounds - 2 / most)
 
 
 def _quantile(freedom: int, probability: float) -> float:
-    """The quantile of Student's t; infinite without degrees of freedom."""
+    """The quantile of Student's t."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, probability)) if freedom else math.inf
+    return float(stdtrit(freedom, probability))
 
 
 def _fit(scores: Mapping[int, list[float]]) -> tuple[dict[int, float], float, int]:

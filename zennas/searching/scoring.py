@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-from zennas.common.errors import SettingsError
+from zennas.common.errors import SettingsError, WrongSettingError
 from zennas.runs.candidate import Candidate, Measure
 from zennas.searching.settings import SearchSettings
 from ZeroShotProxy import PROXIES, Proxy, ProxyInfo, Score, ensembles, score
@@ -24,7 +24,7 @@ def _means_zen(settings: SearchSettings) -> bool:
 def confirmer(settings: SearchSettings) -> ProxyInfo | None:
     """Return the random proxy that scores the best candidates again before one is chosen, or None.
 
-    Raises UnknownNameError if there is no such proxy, and SettingsError if its scores are not random, if it ranks
+    Raises UnknownNameError if there is no such proxy, and WrongSettingError if its scores are not random, if it ranks
     populations, or if the proxy that is maximised has no counterpart.
     """
     asked = settings.confirm_by
@@ -37,7 +37,7 @@ def confirmer(settings: SearchSettings) -> ProxyInfo | None:
         if not found:
             what = f"proxy {settings.proxy}" if settings.objective == "proxy" else f"objective {settings.objective}"
             have = sorted({proxy.info.name for proxy in PROXIES if proxy.info.expectation_of})
-            raise SettingsError(
+            raise WrongSettingError(
                 f"{what} has no Monte Carlo counterpart (those that have one: {', '.join(have)}): name a random proxy "
                 "to confirm by, or leave the confirmation out"
             )
@@ -45,7 +45,9 @@ def confirmer(settings: SearchSettings) -> ProxyInfo | None:
     info = ensembles.find(asked).info
     if info.needs == "population" or not info.random:
         why = "ranks populations" if info.needs == "population" else "is the same for every seed"
-        raise SettingsError(f"proxy {info.name} {why}, so it cannot confirm the best: choose a random proxy, like zen")
+        raise WrongSettingError(
+            f"proxy {info.name} {why}, so it cannot confirm the best: choose a random proxy, like zen"
+        )
     return info
 
 
