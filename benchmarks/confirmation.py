@@ -9,8 +9,9 @@ Every finalist is evaluated `--races` times at the batch size of a race and `--f
 each of the seeds takes its rounds from these at random, without replacement: 20 confirmations of their own would take
 hours. Seconds of a confirmation are its evaluations times the mean seconds of one. With `--full 0`, only races are run.
 
-Three winners are compared: that of a race, that of the highest mean of all repetitions, and that of all repetitions
-where the search's order decides between candidates that they do not tell apart, as in a race. What a winner is worth is
+The winner of a race is compared with that of all its rounds, and with those of the full confirmation, with other seeds
+and batches: by the rule of the race, where the search's order decides between candidates that are not told apart, and
+by the highest mean, where two full confirmations show how often it agrees with itself. What a winner is worth is
 its mean over evaluations that did not choose it: those at the other of the two batch sizes.
 """
 
@@ -32,7 +33,7 @@ from zennas.common.settings import from_values
 from zennas.runs.store import Store
 from zennas.searching import runner
 from zennas.searching.confirming import round_seed
-from zennas.searching.racing import Raced, race
+from zennas.searching.racing import Raced, half_width, noise_of, race
 from zennas.searching.result import read_result
 from zennas.searching.scoring import confirmation_batch, confirmer
 from zennas.searching.settings import SearchSettings
@@ -104,6 +105,14 @@ def raced(values: Values, rounds: list[int], difference: float) -> Raced:
     return race(list(values), lambda place, i: values[place][rounds[i]], len(rounds), difference)
 
 
+def ruled(values: Values, rounds: list[int]) -> int:
+    """The winner of all rounds, without an early end: the first that they do not put behind the leader."""
+    chosen = {place: [found[i] for i in rounds] for place, found in values.items()}
+    means = {place: statistics.fmean(found) for place, found in chosen.items()}
+    sure = half_width(*noise_of(chosen), len(rounds), len(values), len(rounds))
+    return next(place for place, mean in means.items() if max(means.values()) - mean <= sure)
+
+
 def highest(values: Values, rounds: list[int]) -> int:
     return max(values, key=lambda place: statistics.fmean(values[place][i] for i in rounds))
 
@@ -115,9 +124,13 @@ def show(name: str, seeds: int, races: int, full: int) -> None:
     structures, took = finalists(settings)
     fast = measured(structures, settings, info, confirmation_batch(settings, info), races, paired=True)
     repeats, rng = settings.repeats, Random(0)
-    won = [
-        raced(fast.values, rng.sample(range(races), repeats), settings.confirmation_difference) for _ in range(seeds)
-    ]
+    drawn = [rng.sample(range(races), repeats) for _ in range(seeds)]
+    won = [raced(fast.values, rounds, settings.confirmation_difference) for rounds in drawn]
+    ours = [one.order[0] for one in won]
+
+    def same(a: list[int], b: list[int]) -> str:
+        return f"{sum(x == y for x, y in zip(a, b, strict=True))} of {seeds}"
+
     counts = [one.evaluations for one in won]
     seconds = statistics.fmean(counts) * fast.seconds
     print(
@@ -126,8 +139,11 @@ def show(name: str, seeds: int, races: int, full: int) -> None:
         f"{fast.batch}, standard deviation {fast.spread:.3f})",
         flush=True,
     )
-    first = sum(one.order[0] == 0 for one in won)
-    print(f"  the race's winner is the search's best in {first} of {seeds} seeds")
+    whole = [ruled(fast.values, rounds) for rounds in drawn]
+    print(
+        f"  the same winner as the race: all rounds with its seeds, {same(ours, whole)}; the search's best, "
+        f"{same(ours, [0] * seeds)}"
+    )
     if not full:
         return
     slow = measured(structures, settings, info, settings.batch_size, full, paired=False)
@@ -136,22 +152,17 @@ def show(name: str, seeds: int, races: int, full: int) -> None:
         f"  full {every * slow.seconds:.1f} s = {every * slow.seconds / took:.2f} searches ({every} evaluations, "
         f"{slow.seconds:.3f} s each at batch {slow.batch}, standard deviation {slow.spread:.3f})"
     )
-    drawn = [rng.sample(range(full), repeats) for _ in range(seeds)]
-    means = [highest(slow.values, rounds) for rounds in drawn]
-    ruled = [raced(slow.values, rounds, 0.0).order[0] for rounds in drawn]
+    others = [rng.sample(range(full), repeats) for _ in range(seeds)]
+    means = [highest(slow.values, rounds) for rounds in others]
+    by_rule = [ruled(slow.values, rounds) for rounds in others]
     again = [highest(slow.values, rng.sample(range(full), repeats)) for _ in range(seeds)]
-    ours = [one.order[0] for one in won]
-
-    def same(a: list[int], b: list[int]) -> str:
-        return f"{sum(x == y for x, y in zip(a, b, strict=True))} of {seeds}"
-
     print(
-        f"  the same winner as the race: the rule of the race on all repetitions, {same(ours, ruled)}; their highest "
-        f"mean, {same(ours, means)}; the highest means of two seeds agree in {same(means, again)}"
+        f"  with other seeds: the rule of the race on all repetitions, {same(ours, by_rule)}; their highest mean, "
+        f"{same(ours, means)}; two such means of different seeds agree in {same(means, again)}"
     )
     gains = {
         "race": gain(ours, slow),
-        "the rule on all": gain(ruled, fast),
+        "the rule on all": gain(by_rule, fast),
         "highest mean": gain(means, fast),
     }
     print(

@@ -86,8 +86,8 @@ def race(
             break
         if i + 1 < LEAST:
             continue
-        noise, freedom = _noise(scores)
-        sure = _half_width(noise, freedom, i + 1, len(candidates), most)
+        noise, freedom = noise_of(scores)
+        sure = half_width(noise, freedom, i + 1, len(candidates), most)
         means = {number: math.fsum(scores[number]) / (i + 1) for number in racing}
         leading = max(means.values())
         racing = [number for number in racing if leading - means[number] <= sure]
@@ -101,7 +101,7 @@ def race(
             stopped = "the others are no better"
             break
         later = freedom + (len(racing) - 1) * (most - i - 1)
-        at_the_end = _half_width(noise, later, most, len(candidates), most)
+        at_the_end = half_width(noise, later, most, len(candidates), most)
         if leading - first + _change(noise, freedom, i + 1, most) <= at_the_end:
             stopped = "more rounds would not decide"
             break
@@ -120,13 +120,13 @@ def _order(racing: list[int], scores: Mapping[int, list[float]]) -> tuple[int, .
     return (*racing, *sorted(behind, key=lambda number: -effects[number]))
 
 
-def _noise(scores: Mapping[int, list[float]]) -> tuple[float, int]:
+def noise_of(scores: Mapping[int, list[float]]) -> tuple[float, int]:
     """Return the standard deviation of the noise, and its degrees of freedom."""
     _, noise, freedom = _fit({number: found for number, found in scores.items() if found})
     return noise, freedom
 
 
-def _half_width(noise: float, freedom: int, rounds: int, candidates: int, most: int) -> float:
+def half_width(noise: float, freedom: int, rounds: int, candidates: int, most: int) -> float:
     """Half of the interval of the difference between two candidates after `rounds`; infinite without freedom."""
     if not freedom:
         return math.inf
