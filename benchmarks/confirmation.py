@@ -7,7 +7,7 @@ nothing else to do, they are those of a clock. The search runs on one thread in 
 
 Every finalist is evaluated `--races` times at the batch size of a race and `--full` times at that of the settings, and
 each of the seeds takes its rounds from these at random, without replacement: 20 confirmations of their own would take
-hours. Seconds of a confirmation are its evaluations times the mean seconds of one. With `--full 0`, only races are run.
+hours. A confirmation takes its evaluations times their mean seconds. With `--full 0`, only one race is run.
 
 The winner of a race is compared with that of all its rounds, and with those of the full confirmation, with other seeds
 and batches: by the rule of the race, where the search's order decides between candidates that are not told apart, and
@@ -85,20 +85,46 @@ def finalists(settings: SearchSettings) -> tuple[list[Structure], float]:
     return [candidate.structure for candidate in kept[: settings.top]], took
 
 
+def evaluation(
+    structure: Structure, settings: SearchSettings, info: ProxyInfo, batch: int, seed: int
+) -> tuple[float, float]:
+    """Return the score of one evaluation, and its seconds."""
+    chosen = replace(settings.scoring(), batch_size=batch, repeats=1, seed=seed)
+    began = time.process_time()
+    value = score(structure, [info.name], chosen)[info.name].value
+    return value, time.process_time() - began
+
+
 def measured(
     structures: list[Structure], settings: SearchSettings, info: ProxyInfo, batch: int, count: int, paired: bool
 ) -> Measured:
     """Evaluate every finalist `count` times. paired: whether they have the same seeds, as in a race."""
-    once = replace(settings.scoring(), batch_size=batch, repeats=1)
     values: Values = {place: [] for place in range(len(structures))}
     took = 0.0
     for i in range(count):
         for place, structure in enumerate(structures):
-            seed = round_seed(0 if paired else place + 1, i)
-            began = time.process_time()
-            values[place].append(score(structure, [info.name], replace(once, seed=seed))[info.name].value)
-            took += time.process_time() - began
+            value, seconds = evaluation(structure, settings, info, batch, round_seed(0 if paired else place + 1, i))
+            values[place].append(value)
+            took += seconds
     return Measured(batch, values, took / (count * len(structures)))
+
+
+def once(name: str, structures: list[Structure], took: float, settings: SearchSettings, info: ProxyInfo) -> None:
+    """Print what one race costs, with the seeds of the search."""
+    batch, seconds = confirmation_batch(settings, info), list[float]()
+
+    def evaluate(place: int, i: int) -> float:
+        value, one = evaluation(structures[place], settings, info, batch, round_seed(settings.seed, i))
+        seconds.append(one)
+        return value
+
+    found = race(range(len(structures)), evaluate, settings.repeats, settings.confirmation_difference)
+    print(
+        f"{name}: search {took:.1f} s; racing {sum(seconds):.1f} s = {sum(seconds) / took:.2f} searches (one race of "
+        f"{found.evaluations} evaluations, {statistics.fmean(seconds):.3f} s each at batch {batch}); {found.stopped}; "
+        f"the winner is number {found.order[0] + 1} of the search's order, {found.left} are not told apart",
+        flush=True,
+    )
 
 
 def raced(values: Values, rounds: list[int], difference: float) -> Raced:
@@ -122,6 +148,9 @@ def show(name: str, seeds: int, races: int, full: int) -> None:
     info = confirmer(settings)
     assert info is not None
     structures, took = finalists(settings)
+    if not full:
+        once(name, structures, took, settings, info)
+        return
     fast = measured(structures, settings, info, confirmation_batch(settings, info), races, paired=True)
     repeats, rng = settings.repeats, Random(0)
     drawn = [rng.sample(range(races), repeats) for _ in range(seeds)]
@@ -144,8 +173,6 @@ def show(name: str, seeds: int, races: int, full: int) -> None:
         f"  the same winner as the race: all rounds with its seeds, {same(ours, whole)}; the search's best, "
         f"{same(ours, [0] * seeds)}"
     )
-    if not full:
-        return
     slow = measured(structures, settings, info, settings.batch_size, full, paired=False)
     every = repeats * len(structures)
     print(
