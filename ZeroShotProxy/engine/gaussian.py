@@ -156,6 +156,9 @@ def _conv(passes: Sequence[Tensor], weight: Tensor, conv: ops.Conv) -> list[Tens
         matrix = weight[:, :, 0, 0].to(x.dtype)
         return [F.linear(x.permute(0, 2, 3, 1), matrix).permute(0, 3, 1, 2) for x in passes]
     weight = _like(weight, x)
+    if weight.numel() > x.numel():  # reordering the weights takes longer than joining the passes: do it once
+        joined = F.conv2d(torch.cat(list(passes)), weight, None, conv.stride, conv.padding, conv.dilation, conv.groups)
+        return list(joined.chunk(len(passes)))
     return [F.conv2d(x, weight, None, conv.stride, conv.padding, conv.dilation, conv.groups) for x in passes]
 
 
