@@ -56,6 +56,9 @@ class ProxyInfo:
         of the proxy requires.
     plain: what the score means for somebody who does not know its definition, in at most `LONGEST_MEANING` characters;
         None if `summary` says it.
+    expectation_of: the random proxy whose expectation this closed form is, or "".
+    enough_pixels: for a random score that is a mean over images, the pixels of a batch (images × height × width) that
+        suffice: larger batches do not lower its spread. None if the batch size is part of the definition.
     """
 
     name: str
@@ -74,6 +77,9 @@ class ProxyInfo:
     def meaning(self) -> str:
         """What the score means, as part of a sentence, without its direction."""
         return self.summary if self.plain is None else self.plain
+
+    expectation_of: str = ""
+    enough_pixels: int | None = None
 
     @property
     def sign(self) -> float:

@@ -50,9 +50,8 @@ imagenet() {
     finish_imagenet
 }
 
-# imagenet_latency: ImageNet with a limit of the latency. The default profile uses Zen-NAS's
-# batch of 64. It is passed on only for another LATENCY_BACKEND, because the best are then also confirmed with batches of 64, which
-# takes hours on a CPU.
+# imagenet_latency: ImageNet with a limit of the latency. The default profile uses Zen-NAS's batch of 64, which is passed on
+# only for another LATENCY_BACKEND.
 imagenet_latency() {
     design 224 1000 ${LATENCY_BACKEND:+--latency-backend "$LATENCY_BACKEND" --latency-batch-size 64 --batch-size 64}
     finish_imagenet

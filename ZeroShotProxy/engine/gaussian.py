@@ -3,8 +3,8 @@
 This is the engine of the Monte-Carlo Zen-score. Building a module would take as long as running it, its default
 initialisation would be discarded, and autograd, running statistics and hooks are not needed. Instead, weights are drawn
 when a convolution runs and freed afterwards, and activations are normalised in place. The statistics of a 1×1
-convolution that increases the number of channels are computed from the second moments of its input, so that its large
-output is written only once.
+convolution with few inputs and many pixels are computed from the second moments of its input, so that its large output
+is written only once.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ from PlainNet.ops import BN_EPS, BN_MOMENTUM, OpGraph
 EXACT_LAYERS = 6
 """The number of convolutions that always run in single precision. At the input, a perturbation of 1 % is only a few
 rounding steps of bfloat16; after six layers its variance is ten times as large."""
+
+PRODUCTS_PER_VALUE = 48
+"""Roughly, the multiplications of a matrix product that take as long as reading and writing one value."""
+FEW_PIXELS = 2048
+"""With fewer, preparing the weights of a 1×1 convolution takes as long as using them."""
 
 _VIEWS = (ops.Flatten, ops.Truncate)
 """Operations whose output may be a view of their input, which other operations may still read."""
@@ -55,6 +60,7 @@ def run(graph: OpGraph, inputs: Sequence[Tensor], generator: torch.Generator, dt
     last_use = {i: number for number, node in enumerate(graph.nodes, start=1) for i in node.inputs}
     last_use[0] = 0  # the tensors of the caller must not change
     normalised = _normalised_by_input(graph)
+    done: set[int] = set()  # the convolutions that are normalised already
     running: list[Tensor] = []
     layers = 0
     for number, node in enumerate(graph.nodes, start=1):
@@ -68,14 +74,12 @@ def run(graph: OpGraph, inputs: Sequence[Tensor], generator: torch.Generator, dt
                 weight = _gaussian(
                     (conv.out_channels, conv.in_channels // conv.groups, conv.kernel, conv.kernel), xs[0], generator
                 )
-                if number in normalised:
+                if number in normalised and _saves_time(conv, _pixels(xs[0])):
                     made, variance = _conv_batch_norm(xs, weight)
                     running.append(variance.mean())
+                    done.add(number)
                 else:
-                    made = [
-                        F.conv2d(x, _like(weight, x), None, conv.stride, conv.padding, conv.dilation, conv.groups)
-                        for x in xs
-                    ]
+                    made = _conv(xs, weight, conv)
             case ops.RowColumnConv() as pair:
                 made = given[0]
                 for factor in pair.factors:
@@ -86,7 +90,7 @@ def run(graph: OpGraph, inputs: Sequence[Tensor], generator: torch.Generator, dt
             case ops.Linear() as linear:
                 weight = _gaussian((linear.out_features, linear.in_features), given[0][0], generator)
                 made = [F.linear(x, weight.to(x.dtype)) for x in given[0]]
-            case ops.BatchNorm() if node.inputs[0] in normalised:
+            case ops.BatchNorm() if node.inputs[0] in done:
                 made = given[0]
             case ops.BatchNorm():
                 made, variance = _batch_norm(given[0], in_place=writable)
@@ -131,6 +135,31 @@ def _gaussian(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) 
 
 def _like(weight: Tensor, x: Tensor) -> Tensor:
     return weight.to(x.dtype).contiguous(memory_format=torch.channels_last)
+
+
+def _pixels(x: Tensor) -> int:
+    return x.shape[0] * x.shape[2] * x.shape[3]
+
+
+def _saves_time(conv: ops.Conv, pixels: int) -> bool:
+    """Whether the second moments of the input of a 1×1 convolution cost less than to read and write its output again.
+
+    They take (pixels + outputs) × inputs² multiplications, and spare pixels × outputs values.
+    """
+    return (pixels + conv.out_channels) * conv.in_channels**2 < PRODUCTS_PER_VALUE * pixels * conv.out_channels
+
+
+def _conv(passes: Sequence[Tensor], weight: Tensor, conv: ops.Conv) -> list[Tensor]:
+    x = passes[0]
+    if (conv.kernel, conv.stride, conv.groups) == (1, 1, 1) and _pixels(x) < FEW_PIXELS:
+        # A matrix product, for which weights are not reordered as they are for a convolution.
+        matrix = weight[:, :, 0, 0].to(x.dtype)
+        return [F.linear(x.permute(0, 2, 3, 1), matrix).permute(0, 3, 1, 2) for x in passes]
+    weight = _like(weight, x)
+    if weight.numel() > x.numel():  # reordering the weights takes longer than joining the passes: do it once
+        joined = F.conv2d(torch.cat(list(passes)), weight, None, conv.stride, conv.padding, conv.dilation, conv.groups)
+        return list(joined.chunk(len(passes)))
+    return [F.conv2d(x, weight, None, conv.stride, conv.padding, conv.dilation, conv.groups) for x in passes]
 
 
 def _batch_norm(passes: Sequence[Tensor], in_place: bool) -> tuple[list[Tensor], Tensor]:

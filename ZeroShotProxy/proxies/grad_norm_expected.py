@@ -26,6 +26,7 @@ register(
         NAME,
         "grad_norm in closed form",
         source="this project, docs/mean-field.md",
+        expectation_of="grad_norm",
         plain="how strongly the loss pulls at the weights, summed over layers, on average over random weights",
     ),
     grad_norm_expected,

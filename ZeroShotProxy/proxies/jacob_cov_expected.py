@@ -39,6 +39,7 @@ register(
         NAME,
         "jacob_cov in closed form",
         source="this project, docs/mean-field.md",
+        expectation_of="jacob_cov",
         plain="how differently the network reacts to changes of different images, on average over random weights",
     ),
     jacob_cov_expected,

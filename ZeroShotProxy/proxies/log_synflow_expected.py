@@ -26,6 +26,7 @@ register(
         "logarithm of synflow in closed form",
         source="this project, docs/mean-field.md",
         plain="how much flows through all weights if they are positive, as a logarithm, on average",
+        expectation_of="log_synflow",
     ),
     log_synflow_expected,
 )

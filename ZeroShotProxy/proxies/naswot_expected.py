@@ -33,6 +33,7 @@ register(
         "naswot of the expected kernel, in closed form",
         source="this project, docs/mean-field.md",
         plain="how differently ReLUs switch for different images, on average over random weights",
+        expectation_of="naswot",
     ),
     naswot_expected,
 )

@@ -405,6 +405,7 @@ register(
         source="this project, docs/expected-zen.md",
         aliases=("ZenExpected",),
         plain="how strongly a random plain network reacts to changes of its input, on average",
+        expectation_of="zen",
     ),
     _score,
 )

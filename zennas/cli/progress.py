@@ -33,7 +33,7 @@ class _SearchStages:
         self._shown.show("searching", progress.tried, iterations, note)
 
     def confirming(self, done: int, total: int) -> None:
-        self._shown.show("confirming", done, total, "by Monte Carlo")
+        self._shown.show("confirming", done, total, "evaluations at most")
 
     def measuring(self, done: int, total: int) -> None:
         self._shown.show("measuring", done, total, "their latency")

@@ -15,6 +15,7 @@ from zennas.correlation.overview import Overview
 from zennas.report.listing import DamagedRun, Run
 from zennas.runs.candidate import Candidate, Latency, Measure
 from zennas.runs.store import FILE
+from zennas.searching.confirming import Confirmation
 from zennas.searching.latency_here import LatencyHere
 from zennas.searching.latency_report import LatencyReport
 from zennas.searching.result import SearchResult
@@ -63,12 +64,13 @@ def print_search(result: SearchResult) -> None:
         f"{counted(cost.layers, 'layer')}  (budget: {result.settings.budget})"
     )
     for name, measure in best.measures.items():
-        note = (
-            f"  (95 % interval of {counted(result.settings.repeats, 'repetition')})" if measure.low is not None else ""
-        )
+        repeats = _repeats(result, name)
+        note = f"  (95 % interval of {counted(repeats, 'repetition')})" if measure.low is not None else ""
         OUT.print(f"  {name} {measure_text(measure)}{note}")
     if result.score_meaning is not None:
         OUT.print(f"  the score is {result.score_meaning}")
+    if result.confirmation is not None:
+        OUT.print(f"  {confirmation_text(result.confirmation)}")
     for report in result.latency:
         OUT.print(f"  {latency_text(report)}")
         for note in report.notes:
@@ -84,6 +86,26 @@ def print_search(result: SearchResult) -> None:
         OUT.print(f"note: {note}")
     files = [place for place in (result.folder / BEST_FILE, result.folder / FILE) if place.is_file()]
     OUT.print(f"files: {', '.join(map(str, files))}")
+
+
+def _repeats(result: SearchResult, name: str) -> int:
+    """The number of repetitions of a score of the best candidate."""
+    about = result.confirmation
+    if about is None or result.best is None or name != about.measure:
+        return result.settings.repeats
+    return about.repeats.get(result.best.id, result.settings.repeats)
+
+
+def confirmation_text(about: Confirmation) -> str:
+    """How the best candidates were confirmed."""
+    done = counted(about.evaluations, "evaluation")
+    text = f"confirmed by {about.proxy}: {done} of {counted(len(about.repeats), 'network')} at batch {about.batch_size}"
+    if about.undecided is None:
+        return text
+    text += f", of at most {about.most}; {about.stopped}"
+    if about.undecided == 1:
+        return text
+    return f"{text}: {about.undecided} are not told apart, and the search's order decides"
 
 
 def latency_text(report: LatencyReport) -> str:

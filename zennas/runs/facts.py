@@ -95,6 +95,21 @@ def _images(value: Any) -> bool:
     return isinstance(value, Mapping) and _text(value.get("note")) and _text(value.get("digest"))
 
 
+def _confirmation(value: Any) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    repeats, undecided = value.get("repeats"), value.get("undecided")
+    names = {"proxy", "measure", "how", "batch_size", "evaluations", "most", "repeats", "undecided", "stopped"}
+    return (
+        value.keys() == names
+        and all(_text(value.get(name)) for name in ("proxy", "measure", "how", "stopped"))
+        and all(whole(value.get(name)) for name in ("batch_size", "evaluations", "most"))
+        and isinstance(repeats, Mapping)
+        and all(number.isdecimal() and len(number) < 20 and whole(count) for number, count in repeats.items())
+        and (undecided is None or whole(undecided))
+    )
+
+
 Shape = tuple[Callable[[Any], bool], str]
 
 SHAPES: Mapping[str, Shape] = {
@@ -106,6 +121,7 @@ SHAPES: Mapping[str, Shape] = {
     "seconds": (_seconds, "seconds"),
     "best": (whole, "the number of a candidate"),
     "confirmed": (_ids, "the numbers of candidates"),
+    "confirmation": (_confirmation, "a proxy and its evaluations"),
     "progress": (_progress, "counts"),
     "state": (_progress, "the state of a search"),
     "latency": (_latency, "measured and failed candidates for each device"),

@@ -15,7 +15,7 @@ from SearchSpace import SPACES, SearchSpace, lasting_space, load_space
 from zennas.budget.meters import Device, completed_latency, devices, digests
 from zennas.common.errors import SettingsError, WrongSettingError
 from zennas.searching.objectives.base import Objective, objective_of
-from zennas.searching.scoring import is_confirmed, reported
+from zennas.searching.scoring import confirmer, reported
 from zennas.searching.settings import SearchSettings
 from zennas.searching.strategies.base import STRATEGIES, Problem, Search, Strategy, all_options, options_of
 from zennas.searching.trust import split_strategy
@@ -44,7 +44,8 @@ def completed(settings: SearchSettings) -> SearchSettings:
     Raises UnknownNameError, WrongSettingError, SettingsError or DeviceError if a setting is not valid, and what
     `completed_latency` raises.
     """
-    reported(settings)  # raises if there is no such proxy
+    reported(settings)  # raises if there is no such proxy, like the next line
+    confirmer(settings)
     strategy, name = _strategy(settings.strategy)
     chosen = replace(
         settings,
@@ -160,7 +161,10 @@ def _strategy(text: str) -> tuple[Strategy, str]:
 
 def runs_networks(settings: SearchSettings, objective: Objective) -> bool:
     """Return whether a search for `objective`, its confirmation or its report needs torch and a device."""
-    return is_confirmed(settings) or objective.torch or any(ensembles.find(name).info.torch for name in settings.report)
+    again = confirmer(settings)
+    if objective.torch or (again is not None and again.torch):
+        return True
+    return any(ensembles.find(name).info.torch for name in settings.report)
 
 
 def _space_digest(settings: SearchSettings) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from zennas.runs.candidate import Candidate, Measure
 from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, reading
-from zennas.searching.confirming import CONFIRMED_FACT
+from zennas.searching.confirming import CONFIRMATION_FACT, CONFIRMED_FACT, Confirmation
 from zennas.searching.finals import FACT
 from zennas.searching.latency_here import HERE_FACT, LatencyHere
 from zennas.searching.latency_report import LatencyReport, latency_json, latency_reports
@@ -27,6 +27,8 @@ class SearchResult:
     status: "searching" or "confirming" while a process works on it, "finished", "failed", or "interrupted".
     best: the best candidate; None before the first checkpoint.
     confirmed: the candidates whose scores were confirmed, best first.
+    confirmation: how they were confirmed, and with how many evaluations; None if they were not, or by a version that
+        did not store it.
     latency: the latency of the best candidate on each device of the budget.
     measured: the candidates whose latency was measured at the end, best first.
     failures: the errors of failed scorings, and how often each occurred.
@@ -49,6 +51,7 @@ class SearchResult:
     measured: tuple[Candidate, ...] = ()
     error: str | None = None
     here: LatencyHere | None = None
+    confirmation: Confirmation | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -81,9 +84,19 @@ class SearchResult:
             "status": self.status,
             **({} if self.error is None else {"error": self.error}),
             "run": str(self.folder),
-            "confirmed": [candidate_json(candidate) for candidate in self.confirmed],
+            "confirmed": [self._confirmed_json(candidate) for candidate in self.confirmed],
+            **({} if self.confirmation is None else {"confirmation": self._confirmation_json(self.confirmation)}),
             "measured": [candidate_json(candidate) for candidate in self.measured],
         }
+
+    def _confirmed_json(self, candidate: Candidate) -> dict[str, Any]:
+        known = {} if self.confirmation is None else self.confirmation.repeats
+        return {**candidate_json(candidate), **({"repeats": known[candidate.id]} if candidate.id in known else {})}
+
+    @staticmethod
+    def _confirmation_json(confirmation: Confirmation) -> dict[str, Any]:
+        """Without the repetitions, which the confirmed candidates have."""
+        return {name: value for name, value in confirmation.to_json().items() if name != "repeats"}
 
 
 def candidate_json(candidate: Candidate) -> dict[str, Any]:
@@ -120,6 +133,7 @@ def _result(folder: Path, store: Store) -> SearchResult:
     confirmed = store.get(CONFIRMED_FACT)
     if confirmed is None:  # before format 4 of runs, only confirmed candidates had measures
         confirmed = store.measured("zen")
+    about = store.get(CONFIRMATION_FACT)
     chosen = store.get("best")
     latency: dict[str, Any] = store.get(FACT) or {}
     finalists = sorted({number for device in latency.values() for number in device["measured"]})
@@ -152,6 +166,7 @@ def _result(folder: Path, store: Store) -> SearchResult:
         tuple(found[number] for number in _best_first(finalists, confirmed, found)),
         str(store.get("error")) if status == FAILED else None,
         None if here is None else LatencyHere.from_json(here),
+        None if about is None else Confirmation.from_json(about),
     )
 
 

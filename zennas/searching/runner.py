@@ -66,7 +66,7 @@ class Watcher(Protocol):
         """Called a few times per second. best: the highest value so far; None for ranks, or if there is none yet."""
 
     def confirming(self, done: int, total: int) -> None:
-        """Called before each of the best candidates is confirmed, and at the end."""
+        """Called while the best candidates are confirmed, and at the end. total: the evaluations at most."""
 
     def measuring(self, done: int, total: int) -> None:
         """Called before each of the best candidates is measured on the devices of the budget, and at the end."""
@@ -234,7 +234,7 @@ def _carry_out(
         with nullcontext() if objective.torch else _unhurried_collector():
             _search(store, settings, prepared, running, watcher)
     store.put({"status": "confirming"})
-    ranked = confirm(store, settings, best_first(objective, search.kept), watcher.confirming)
+    ranked = confirm(store, settings, objective, best_first(objective, search.kept), watcher.confirming)
     best = hold(store, settings, prepared.meters, ranked, watcher.measuring) if prepared.meters else ranked[0]
     if objective.relative:
         values = dict(zip((c.id for c in search.kept), objective.values(search.kept), strict=True))

@@ -2,28 +2,70 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
 from zennas.common.errors import WrongSettingError
 from zennas.runs.candidate import Candidate, Measure
 from zennas.searching.settings import SearchSettings
-from ZeroShotProxy import Proxy, ProxyInfo, Score, ensembles, score
+from ZeroShotProxy import PROXIES, Proxy, ProxyInfo, Score, ensembles, score
 
 CONFIRMED = "zen"
 """The proxy name that means: evolve on the expected Zen-score, then confirm by Monte Carlo."""
-CONFIRMATION = (CONFIRMED, "zen_expected")
-"""The proxies that confirm the best candidates."""
+COUNTERPART = "counterpart"
+"""The name for `confirm_by` that means: the Monte Carlo proxy whose expectation is maximised."""
 
 
-def is_confirmed(settings: SearchSettings) -> bool:
-    """Whether the best candidates are scored again by Monte Carlo before one is chosen."""
+def _means_zen(settings: SearchSettings) -> bool:
     return settings.objective == "proxy" and settings.proxy.casefold() == CONFIRMED
+
+
+def confirmer(settings: SearchSettings) -> ProxyInfo | None:
+    """Return the random proxy that scores the best candidates again before one is chosen, or None.
+
+    Raises UnknownNameError if there is no such proxy, and WrongSettingError if its scores are not random, if it ranks
+    populations, or if the proxy that is maximised has no counterpart.
+    """
+    asked = settings.confirm_by
+    if settings.confirmation == "none":
+        return None
+    if asked is None:
+        return PROXIES.get(CONFIRMED).info if _means_zen(settings) else None
+    if asked.casefold() == COUNTERPART:
+        found = evolved_on(settings).info.expectation_of if settings.objective == "proxy" else ""
+        if not found:
+            what = f"proxy {settings.proxy}" if settings.objective == "proxy" else f"objective {settings.objective}"
+            have = sorted({proxy.info.name for proxy in PROXIES if proxy.info.expectation_of})
+            raise WrongSettingError(
+                f"{what} has no Monte Carlo counterpart (those that have one: {', '.join(have)}): name a random proxy "
+                "to confirm by, or leave the confirmation out"
+            )
+        return PROXIES.get(found).info
+    info = ensembles.find(asked).info
+    if info.needs == "population" or not info.random:
+        why = "ranks populations" if info.needs == "population" else "is the same for every seed"
+        raise WrongSettingError(
+            f"proxy {info.name} {why}, so it cannot confirm the best: choose a random proxy, like zen"
+        )
+    return info
+
+
+def confirmation_batch(settings: SearchSettings, info: ProxyInfo) -> int:
+    """Return the batch size of an evaluation in a race.
+
+    The smallest that suffices for a proxy whose score is a mean over images, otherwise that of all proxies.
+    """
+    if settings.confirmation_batch is not None:
+        return settings.confirmation_batch
+    if info.enough_pixels is None:
+        return settings.batch_size
+    return min(settings.batch_size, max(2, math.ceil(info.enough_pixels / settings.resolution**2)))
 
 
 def evolved_on(settings: SearchSettings) -> Proxy:
     """Return the proxy that the search itself maximises. Raises UnknownNameError or ProxyError."""
-    return ensembles.find("zen_expected" if is_confirmed(settings) else settings.proxy)
+    return ensembles.find("zen_expected" if _means_zen(settings) else settings.proxy)
 
 
 def reported(settings: SearchSettings) -> list[str]:

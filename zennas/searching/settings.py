@@ -24,6 +24,7 @@ class SearchSettings:
     resumed.
 
     proxy: "zen" evolves on the expected Zen-score and confirms the `top` best by Monte Carlo.
+    confirmation, confirm_by: how, and by which random proxy, see `confirming.py`.
     report: further proxies that the winner is scored with; they do not affect the search.
 
     Raises WrongSettingError if a setting is not valid, and ProxyError if it is a setting of proxies.
@@ -76,12 +77,45 @@ class SearchSettings:
     )
     seed: int = setting(0, "Seed of all randomness.", least=0, panel=SEARCH)
     batch_size: int = setting(16, "Batch size, for proxies that run networks.", least=2, most=MAX_BATCH, panel=SCORES)
-    repeats: int = setting(8, "Repetitions when the best are confirmed.", least=1, panel=SCORES)
+    repeats: int = setting(
+        8, "Repetitions when the best are confirmed: the most in a race, otherwise all.", least=1, panel=SCORES
+    )
     top: int = setting(
         8,
         "Number of best candidates that are confirmed, and measured if the devices are present.",
         least=1,
         panel=SCORES,
+    )
+    confirmation: str = setting(
+        "racing",
+        "How the best are confirmed: racing (until the best is known), full (every one with all repetitions, ordered "
+        "by the means) or none.",
+        choices=("racing", "full", "none"),
+        panel=SCORES,
+        metavar="NAME",
+    )
+    confirm_by: str | None = setting(
+        None,
+        "Random proxy that confirms the best; counterpart: the Monte Carlo proxy of the closed form.",
+        panel=SCORES,
+        metavar="NAME",
+        shown="zen after zen, otherwise none",
+    )
+    confirmation_batch: int | None = setting(
+        None,
+        "Batch size in a race.",
+        least=2,
+        most=MAX_BATCH,
+        panel=SCORES,
+        shown="for zen the smallest that suffices, at most the batch size",
+    )
+    confirmation_difference: float = setting(
+        0.0025,
+        "Share of the score: a race ends when no other network is better by more.",
+        least=0,
+        most=1,
+        panel=SCORES,
+        metavar="NUMBER",
     )
     gamma: float = setting(
         0.01, "Size of the perturbation of the Zen-score.", above=0, most=1, panel=SCORES, metavar="NUMBER"

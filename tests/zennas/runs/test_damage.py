@@ -106,6 +106,7 @@ def test_values_of_a_wrong_type(whole: Path, tmp_path: Path, table: str, column:
         "best",
         "state",
         "confirmed",
+        "confirmation",
         "latency",
     ],
 )
