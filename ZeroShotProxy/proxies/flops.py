@@ -40,18 +40,24 @@ def measured_flops(probe: Probe) -> float:
     """Return the multiply–accumulates of a module's convolution and linear layers for one image, measured in a pass."""
     import math
 
+    layers = list(probe.network.layers.values())
+    # Each output element is a sum over the weights of one filter.
+    return float(sum(count * math.prod(layers[layer].weight.shape[1:]) for layer, count in _output_elements(probe)))
+
+
+def measured_activations(probe: Probe) -> float:
+    """Return the output elements of a module's convolution and linear layers for one image, measured in a pass."""
+    return float(sum(count for _, count in _output_elements(probe)))
+
+
+def _output_elements(probe: Probe) -> list[tuple[int, int]]:
+    """The layer and the number of output elements for one image, for each call of a layer."""
     import torch
 
-    layers = list(probe.network.layers.values())
     with probe.network.outputs(copied=False) as outputs, torch.no_grad():
-        probe.network(
-            probe.inputs[:2]
-        )  # two images, as batch-norms in training mode need more than one value per channel
-    total = 0
-    for output in outputs:
-        # Each output element is a sum over the weights of one filter.
-        total += output.value[0].numel() * math.prod(layers[output.layer].weight.shape[1:])
-    return float(total)
+        # Two images, as batch-norms in training mode need more than one value per channel.
+        probe.network(probe.inputs[:2])
+    return [(output.layer, output.value[0].numel()) for output in outputs]
 
 
 def measured_params(probe: Probe) -> float:
@@ -64,5 +70,7 @@ register(
 )
 register(ProxyInfo("params", "number of parameters", source="baseline", needs="cost"), params, measured_params)
 register(
-    ProxyInfo("activations", "output elements of conv and linear layers", source="baseline", needs="cost"), activations
+    ProxyInfo("activations", "output elements of conv and linear layers", source="baseline", needs="cost"),
+    activations,
+    measured_activations,
 )

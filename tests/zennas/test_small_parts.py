@@ -111,7 +111,7 @@ def test_targets(tmp_path: Path) -> None:
         "nonsense": "is not a network: ",
         "": "is not a network: ",
         str(tmp_path / "empty.txt"): "is empty",
-        str(tmp_path / "binary"): "cannot be read",
+        str(tmp_path / "binary"): "is not text: expected a file that contains a structure",
         str(tmp_path / "more.txt"): r"more\.txt, column \d+: unknown block 'second'",
     }.items():
         with pytest.raises(TargetError, match=message):

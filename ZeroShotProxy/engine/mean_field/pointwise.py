@@ -11,11 +11,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import TypeAlias
 
 import numpy as np
 
 from ZeroShotProxy.engine.mean_field.torus import Array
 from ZeroShotProxy.engine.moments import LIMIT
+
+Function: TypeAlias = Callable[[Array], Array]
+"""A function of one variable, element by element."""
 
 _ORDERS = 8
 """The number of terms of an expansion. What they leave out of the second moment is added at the power `_ORDERS`."""
@@ -80,7 +84,7 @@ def _grid() -> tuple[Array, Array, Array]:
     return z, weights, h
 
 
-def _expanded(function: Callable[[Array], Array], mean: float, deviation: float) -> Pointwise:
+def _expanded(function: Function, mean: float, deviation: float) -> Pointwise:
     z, weights, h = _grid()
     x = mean + deviation * z
     y = function(x)
@@ -98,11 +102,11 @@ def _expanded(function: Callable[[Array], Array], mean: float, deviation: float)
 
 
 @lru_cache(maxsize=4096)
-def _known(function: Callable[[Array], Array], mean: float, deviation: float) -> Pointwise:
+def _known(function: Function, mean: float, deviation: float) -> Pointwise:
     return _expanded(function, mean, deviation)
 
 
-def pointwise(function: Callable[[Array], Array], mean: float, variance: float) -> Pointwise:
+def pointwise(function: Function, mean: float, variance: float) -> Pointwise:
     """Return the description of `function` on N(mean, variance), both rounded to three digits and cached."""
     return _known(function, float(f"{mean:.3g}"), float(f"{math.sqrt(variance):.3g}"))
 

@@ -38,7 +38,7 @@ def test_val(program: Program, pets_model: Path, photographs: Path) -> None:
     ("arguments", "code", "says"),
     [
         (["val.py", "--arch", "zennet_imagenet"], 2, "unknown model 'zennet_imagenet': did you mean"),
-        (["val_cifar.py", "--arch", "MODEL", "--dataset", "nowhere"], 1, "there is no data set 'nowhere'"),
+        (["val_cifar.py", "--arch", "MODEL", "--dataset", "nowhere"], 2, "there is no data set 'nowhere'"),
         (["val_cifar.py", "--arch", "MODEL", "--gpu", "99"], 2, "device cuda:99 does not exist"),
         (["val_cifar.py", "--arch", "MODEL", "--batch_size", "x"], 2, "'x' is not a number"),
         (["val.py", "--arch", "MODEL", "--data", "nowhere"], 1, "imagenet is not in nowhere"),

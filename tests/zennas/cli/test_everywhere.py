@@ -87,9 +87,9 @@ def test_the_log_file_has_the_command_notes_and_errors(run: Run) -> None:
     [
         (["runs", "--log-file"], 2, "--log-file names no file, expected --log-file FILE"),
         (["runs", "--log-file="], 2, "--log-file names no file, expected --log-file FILE"),
-        (["runs", "--log-file", "no/where"], 1, "--log-file no/where cannot be written: No such file or directory"),
-        (["runs", "--log-file", "."], 1, "--log-file . is not a file"),
-        (["runs", "--log-file", "pipe"], 1, "--log-file pipe is not a file"),
+        (["runs", "--log-file", "no/where"], 2, "--log-file no/where cannot be written: No such file or directory"),
+        (["runs", "--log-file", "."], 2, "--log-file . is not a file"),
+        (["runs", "--log-file", "pipe"], 2, "--log-file pipe is not a file"),
     ],
 )
 def test_log_files_that_cannot_be(run: Run, arguments: list[str], code: int, message: str) -> None:

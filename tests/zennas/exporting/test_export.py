@@ -87,7 +87,7 @@ def test_other_weights(model: Path, tmp_path: Path) -> None:
 def test_what_is_there_is_kept_unless_told(run: Run, model: Path) -> None:
     Path("mine.pt").write_text("precious")
     code, _, err = run("export", str(model), "--format", "torchscript", "--out", "mine.pt")
-    assert code == 1
+    assert code == 2
     assert err == "error: mine.pt already exists: replace it with --overwrite, or choose another with --out\n"
     assert Path("mine.pt").read_text() == "precious"
     code, _, _ = run("export", str(model), "--format", "torchscript", "--out", "mine.pt", "--overwrite")
@@ -236,7 +236,7 @@ MISUSE: dict[str, tuple[list[str], str, int]] = {
     "no checkpoint": (["RUN", "--checkpoint", "nope.pt"], "nope.pt does not exist", 1),
     "corrupt checkpoint": (["RUN", "--checkpoint", "text.txt"], "cannot be read as a checkpoint", 1),
     "into a file": (["RUN", "--out", "text.txt/file.onnx"], "cannot create the folder text.txt", 1),
-    "into a folder": (["RUN", "--out", "EMPTY"], "is a folder", 1),
+    "into a folder": (["RUN", "--out", "EMPTY"], "is a folder", 2),
     "empty": (["RUN", "--out", ""], "the name is empty", 2),
 }
 

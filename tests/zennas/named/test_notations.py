@@ -47,8 +47,8 @@ def test_score_and_analyze_read_cells(run: Run) -> None:
 @pytest.mark.parametrize(
     "text", [CELL[:-1], CELL.replace("none", "nane"), "|", "a~b", "{}", '{"matrix": 1}', "Genotype(1)", "{[("]
 )
-def test_what_is_no_cell_says_what_each_space_expects(text: str, tmp_path: Path, run: Run) -> None:
-    with pytest.raises(SearchSpaceError, match="nasbench201: "):
+def test_what_is_no_cell_says_what_the_space_most_like_it_expects(text: str, tmp_path: Path, run: Run) -> None:
+    with pytest.raises(SearchSpaceError, match="is not an architecture of any space; most like "):
         resolve(text)
     with pytest.raises(SearchSpaceError):
         read_notation(text)

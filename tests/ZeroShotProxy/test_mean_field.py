@@ -1,0 +1,148 @@
+"""The mean field against full Fourier transforms, sampling, autograd and itself, block by block."""
+
+from __future__ import annotations
+
+import math
+from random import Random
+
+import numpy as np
+import pytest
+
+from PlainNet import Options, Structure, parse
+from PlainNet.lowering import lower
+from SearchSpace import load_space
+from ZeroShotProxy import ProxyError, ScoreSettings, score
+from ZeroShotProxy.engine.mean_field import pointwise
+from ZeroShotProxy.engine.mean_field.backward import at_logits, carry_back
+from ZeroShotProxy.engine.mean_field.field import field_of
+from ZeroShotProxy.engine.mean_field.forward import carry, image, white
+from ZeroShotProxy.engine.mean_field.scorer import MeanField
+from ZeroShotProxy.engine.mean_field.torus import folded, torus
+from ZeroShotProxy.engine.moments import sigmoid, swish
+
+WIDE = parse(
+    "SuperConvK3BNRELU(3,64,1,1)SuperResK3K3(64,96,1,64,1)SuperResK1K3K1(96,128,2,64,1)SuperConvK1BNRELU(128,128,1,1)"
+)
+
+
+@pytest.mark.parametrize("shells", [True, False])
+@pytest.mark.parametrize("size", [1, 4, 7, 32])
+def test_powers_and_correlations_are_each_others_transforms(size: int, shells: bool) -> None:
+    here = torus(size, shells)
+    power = np.random.default_rng(size).random(len(here.weights))
+    whole = np.fft.ifft2(power[here.class_of]).real
+    for correlation, (y, x) in zip(here.to_positions @ power, here.members, strict=True):
+        assert correlation == pytest.approx(whole[y, x])
+    assert here.to_powers @ (here.to_positions @ power) == pytest.approx(power)
+    assert here.mean(power) == pytest.approx(whole[0, 0])
+
+
+@pytest.mark.parametrize("shells", [True, False])
+def test_zeros_between_positions_fold_the_spectrum(shells: bool) -> None:
+    fine, coarse = torus(8, shells), torus(4, shells)
+    power = np.random.default_rng(0).random(len(coarse.weights))
+    spread = np.zeros((8, 8))
+    spread[::2, ::2] = np.fft.ifft2(power[coarse.class_of]).real
+    assert power[folded(fine, coarse, 2)][fine.class_of] == pytest.approx(np.fft.fft2(spread).real)
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [("relu", None), ("relu6", pointwise.clipped), ("swish", swish), ("sigmoid", sigmoid)],
+)
+def test_functions_change_correlations_as_samples_say(name: str, function: pointwise.Function | None) -> None:
+    mean, variance, r = 0.4, 2.0, 0.6
+    known = pointwise.relu(mean, variance) if function is None else pointwise.pointwise(function, mean, variance)
+    z = np.random.default_rng(1).standard_normal((2, 2_000_000))
+    u = mean + math.sqrt(variance) * z[0]
+    v = mean + math.sqrt(variance) * (r * z[0] + math.sqrt(1 - r * r) * z[1])
+    apply = (lambda x: np.maximum(x, 0)) if function is None else function
+    assert known.mean == pytest.approx(apply(u).mean(), abs=5e-3)
+    assert known.second == pytest.approx((apply(u) ** 2).mean(), rel=1e-2)
+    covariance = np.cov(apply(u), apply(v))[0, 1]
+    assert pointwise.series(known.covariance, np.array([r]), constant=False)[0] == pytest.approx(covariance, rel=2e-2)
+    slope = [(apply(x + 1e-4) - apply(x - 1e-4)) / 2e-4 for x in (u, v)]
+    assert known.slope == pytest.approx(slope[0].mean(), abs=5e-3)
+    found = pointwise.series(known.slopes, np.array([r]), constant=True)[0]
+    assert found == pytest.approx((slope[0] * slope[1]).mean(), rel=2e-2)
+
+
+def test_gradients_of_layers_are_those_of_autograd() -> None:
+    import torch
+
+    from PlainNet import build
+
+    expected: dict[str, float] = {}
+    graph = lower(WIDE, resolution=32, num_classes=10)
+    forward = carry(graph, image(graph), white(graph))
+    gradients = carry_back(graph, forward, at_logits(forward.states[graph.output], same_for_images=False))
+    found = field_of(graph)
+    assert found is not None
+    layers = iter(found.layers)
+    for number, node in enumerate(graph.nodes, start=1):
+        if type(node.op).__name__ in ("Conv", "Linear") and gradients[number] is not None:
+            expected[node.path] = next(layers).gradient
+    squares: dict[str, list[float]] = {}
+    energies = []
+    for seed in range(4):
+        torch.manual_seed(seed)
+        network = build(WIDE, num_classes=10).train()
+        images = torch.randn(32, 3, 32, 32, requires_grad=True)
+        torch.nn.functional.cross_entropy(network(images), torch.randint(10, (32,))).backward()
+        energies.append(float(images.grad.square().sum()))  # type: ignore[union-attr]
+        for name, weight in network.named_parameters():
+            if weight.dim() > 1 and weight.grad is not None:
+                path = name.removesuffix(".weight").removeprefix("blocks.")
+                squares.setdefault(path, []).append(float(weight.grad.square().sum()))
+    ratios = {path: math.log(np.mean(squares[path]) / expected[path]) for path in squares if path in expected}
+    assert len(ratios) >= 7
+    assert np.std(list(ratios.values())) < 0.35  # of squared norms over the layers, whatever the scale
+
+
+def test_blocks_add_up_to_the_whole() -> None:
+    scorer = MeanField(32, 10)
+    for name in ("XXBL", "IDW_fixfc", "units"):
+        space, rng = load_space(name), Random(0)
+        structure = space.initial()
+        for _ in range(12):
+            structure = space.mutate(structure, rng)
+            assert scorer(structure) == pytest.approx(scorer.walk(structure), abs=0.08), str(structure)
+
+
+@pytest.mark.parametrize("resolution", [4, 31, 224])
+@pytest.mark.parametrize("classes", [1, 2, 1000])
+def test_any_size_has_a_score(resolution: int, classes: int) -> None:
+    settings = ScoreSettings(resolution=resolution, num_classes=classes)
+    names = ["mean_field", "naswot_expected", "log_synflow_expected", "grad_norm_expected", "jacob_cov_expected"]
+    assert all(math.isfinite(found.value) for found in score(WIDE, names, settings).values())
+
+
+def test_a_dead_network_is_refused() -> None:
+    dead = load_space("nasbench201").read(  # type: ignore[attr-defined]
+        "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
+    )
+    for name in ("mean_field", "naswot_expected", "log_synflow_expected", "grad_norm_expected"):
+        with pytest.raises(ProxyError, match=f"proxy {name} fails"):
+            score(dead, [name], ScoreSettings())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "|nor_conv_3x3~0|+|avg_pool_3x3~0|nor_conv_1x1~1|+|skip_connect~0|nor_conv_3x3~1|avg_pool_3x3~2|",
+        "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|avg_pool_3x3~0|none~1|nor_conv_3x3~2|",
+    ],
+)
+def test_flow_and_switching_are_those_of_real_weights(text: str) -> None:
+    cell: Structure = load_space("nasbench201").read(text)  # type: ignore[attr-defined]
+    settings = ScoreSettings(batch_size=16, repeats=2)
+    closed = score(cell, ["log_synflow_expected", "naswot_expected"], settings)
+    measured = score(cell, ["log_synflow", "naswot"], settings)
+    assert closed["log_synflow_expected"].value == pytest.approx(measured["log_synflow"].value, abs=2.5)
+    assert closed["naswot_expected"].value == pytest.approx(measured["naswot"].value, abs=2)
+
+
+def test_gates_and_options_are_scored() -> None:
+    plain, gated = MeanField(32, 10), MeanField(32, 10, Options(use_se=True))
+    assert plain(WIDE) != gated(WIDE)
+    assert gated(WIDE) == pytest.approx(gated.walk(WIDE), abs=0.1)
