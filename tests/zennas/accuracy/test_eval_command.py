@@ -33,7 +33,7 @@ def test_the_command(digits_model: Path, pets_model: Path, run: Run) -> None:
         (["--dataset", "nowhere"], 2, "there is no data set 'nowhere'"),
         (["--gpu", "99"], 2, "--gpu 99: device cuda:99 does not exist"),
         (["--precision", "int4"], 2, "precision is 'int4', expected"),
-        (["--checkpoint", "nowhere"], 2, "nowhere does not exist"),
+        (["--checkpoint", "nowhere"], 1, "nowhere does not exist"),
         (["--batch-size", "0"], 2, "--batch-size"),
         (["--workers", "-1"], 2, "--workers"),
     ],
