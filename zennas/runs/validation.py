@@ -106,8 +106,10 @@ def _check_columns(db: Database, table: str, wanted: set[str], made: set[str]) -
 
 def _check_rows(db: Database, table: str, rules: dict[str, str]) -> None:
     conditions = {name: rule.format(name) for name, rule in rules.items()}
-    wrong = " ".join(f"WHEN NOT {condition} THEN '{name}'" for name, condition in conditions.items())
+    wrong = [f"WHEN NOT {condition} THEN" for condition in conditions.values()]
+    which = " ".join(f"{when} '{name}'" for when, name in zip(wrong, conditions, strict=True))
+    # In one query, as a file that is damaged may show another value the second time.
+    value = " ".join(f"{when} substr({name}, 1, 40)" for when, name in zip(wrong, conditions, strict=True))
     met = " AND ".join(conditions.values())
-    for (name,) in db.rows(f"SELECT CASE {wrong} END FROM {table} WHERE NOT ({met}) LIMIT 1"):
-        value = db.rows(f"SELECT substr({name}, 1, 40) FROM {table} WHERE NOT {conditions[name]} LIMIT 1")[0][0]
-        raise StoreError(f"{db.path} is damaged: table {table} has the {name} {value!r}")
+    for name, found in db.rows(f"SELECT CASE {which} END, CASE {value} END FROM {table} WHERE NOT ({met}) LIMIT 1"):
+        raise StoreError(f"{db.path} is damaged: table {table} has the {name} {found!r}")

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -15,7 +16,7 @@ from zennas.named.structures import resolve
 from zennas.report.listing import DamagedRun, list_runs, read_run
 from zennas.runs.store import FILE, Store, StoreError
 from zennas.runs.validation import RULES
-from zennas.searching.result import SearchResult
+from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import resume, start
 
 from .helpers import SETTINGS, change, read_only
@@ -184,3 +185,19 @@ def test_a_folder_that_nobody_may_look_into_hides_no_run(whole: Path, tmp_path: 
         assert isinstance(found, SearchResult)
         with pytest.raises(StoreError, match="cannot be read"):
             list_runs(runs / "locked")
+
+
+def test_pages_of_a_database_that_are_overwritten_are_a_damage_in_a_line(whole: Path, tmp_path: Path) -> None:
+    content = (whole / FILE).read_bytes()
+    rng = Random(0)
+    for number in range(60):
+        changed = bytearray(content)
+        for _ in range(rng.randint(1, 40)):
+            changed[rng.randrange(len(changed))] = rng.randrange(256)
+        folder = tmp_path / f"run{number}"
+        folder.mkdir()
+        (folder / FILE).write_bytes(bytes(changed))
+        try:
+            read_result(folder)
+        except ZennasError as error:
+            assert "\n" not in str(error)
