@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from PlainNet.errors import reason
 from zennas.runs.errors import StoreError, write_failure
-from zennas.runs.opening import SIDES, connect_for_reading, connect_for_writing
+from zennas.runs.opening import DAMAGED, SIDES, connect_for_reading, connect_for_writing
 from zennas.runs.schema import FILE, FORMAT, READABLE, SCHEMA, SEARCH
 
 LOCKED_MS = 1000
@@ -41,8 +42,8 @@ class Database:
         """Return all rows at once, so that errors in the file are raised here. Raises StoreError if it is damaged."""
         try:
             return self.connection.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path} is damaged, or not a run of zennas: {error}") from None
+        except DAMAGED as error:
+            raise StoreError(f"{self.path} is damaged, or not a run of zennas: {reason(error)}") from None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -119,7 +120,7 @@ def create_database(folder: Path, facts: dict[str, Any]) -> Database:
             made.close()
         draft.rename(path)
         return Database(path, connect_for_writing(path))
-    except (sqlite3.Error, OSError, StoreError) as error:
+    except (*DAMAGED, OSError, StoreError) as error:
         _remove(draft)
         what = str(getattr(error, "strerror", None) or error).replace(str(draft), str(path))
         raise StoreError(f"{path} cannot be created: {what}") from None

@@ -12,6 +12,7 @@ import stat
 import tempfile
 from pathlib import Path
 
+from PlainNet.errors import reason
 from zennas.runs.errors import StoreError
 from zennas.runs.lock import in_use
 
@@ -19,6 +20,9 @@ SIDES = ("-wal", "-shm", "-journal")
 """Endings of the files that SQLite keeps next to its own."""
 _WAL = 2
 """The 19th byte of a file in WAL mode."""
+
+DAMAGED = (sqlite3.Error, UnicodeDecodeError)
+"""What sqlite3 raises for a damaged file: its message may quote bytes that are no text."""
 
 
 def connect_for_writing(path: Path) -> sqlite3.Connection:
@@ -35,7 +39,7 @@ def connect_for_writing(path: Path) -> sqlite3.Connection:
         # Errors of the system are OperationalErrors; errors in the content of the file are not.
         refused = isinstance(error, sqlite3.OperationalError)
         what = "cannot be written to" if refused else "is damaged, or not a run of zennas"
-        raise StoreError(f"{path} {what}: {error}") from None
+        raise StoreError(f"{path} {what}: {reason(error)}") from None
     return connection
 
 
@@ -55,26 +59,26 @@ def connect_for_reading(path: Path) -> sqlite3.Connection:
             if any(side.is_file() and side.stat().st_size for side in (log, journal)):
                 return _copied(path)
             return _tried(path, "ro&immutable=1")
-        except (OSError, sqlite3.Error):
-            raise StoreError(f"{path} cannot be read: {error}") from None
-    except sqlite3.Error as error:
-        raise StoreError(f"{path} is damaged, or not a run of zennas: {error}") from None
+        except (OSError, *DAMAGED):
+            raise StoreError(f"{path} cannot be read: {reason(error)}") from None
+    except DAMAGED as error:
+        raise StoreError(f"{path} is damaged, or not a run of zennas: {reason(error)}") from None
 
 
 def _connected(path: Path, mode: str) -> sqlite3.Connection:
     try:
         return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", timeout=10, uri=True)
     except sqlite3.Error as error:
-        raise StoreError(f"{path} cannot be opened: {error}") from None
+        raise StoreError(f"{path} cannot be opened: {reason(error)}") from None
 
 
 def _tried(path: Path, mode: str) -> sqlite3.Connection:
-    """A connection that has read something, because SQLite opens a file when it reads. Raises sqlite3.Error."""
+    """A connection that has read something, because SQLite opens a file when it reads. Raises one of DAMAGED."""
     connection = _connected(path, mode)
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
-    except sqlite3.Error:
+    except DAMAGED:
         connection.close()
         raise
     return connection
