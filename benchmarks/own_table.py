@@ -2,7 +2,7 @@
 
     python -m benchmarks.own_table choose          choose the networks, and write their list
     python -m benchmarks.own_table add PROXY       add what searches find with another proxy
-    python -m benchmarks.own_table train [COUNT]   train those that have no result yet, one process each
+    python -m benchmarks.own_table train [COUNT]   train those that have no result yet, one process each, two at once
     python -m benchmarks.own_table                 print what the table says so far
 
 Training can be killed at any time and continued; each result is one line of results/own_table_trained.csv. The images
@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,9 @@ ACTIVATIONS = 600_000
 """Networks with more activations take a quarter of an hour each, and are left out."""
 REPEATED = 21
 """So many networks of the list, spread evenly, are trained with three seeds."""
+
+AT_ONCE = 2
+"""Processes that train at the same time, each with one thread."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,13 @@ def jobs(entries: list[Entry]) -> list[tuple[str, int]]:
 
 
 def train(count: int | None) -> None:
-    for structure, seed in jobs(read_list())[:count]:
-        subprocess.run([sys.executable, "-m", "benchmarks.own_table", "one", structure, str(seed)], check=True)
+    def run(job: tuple[str, int]) -> None:
+        structure, seed = job
+        command = [sys.executable, "-W", "ignore", "-m", "benchmarks.own_table", "one", structure, str(seed)]
+        subprocess.run(command, check=True)
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        list(threads.map(run, jobs(read_list())[:count]))
 
 
 def one(structure: str, seed: int) -> None:
