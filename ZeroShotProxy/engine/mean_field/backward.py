@@ -12,7 +12,7 @@ from PlainNet import ops
 from PlainNet.ops import BN_EPS, OpGraph
 from ZeroShotProxy.engine.mean_field.forward import WEIGHT_VARIANCE, Forward, Inverse, State, inside, inverse
 from ZeroShotProxy.engine.mean_field.pointwise import Pointwise, series
-from ZeroShotProxy.engine.mean_field.torus import Array, Torus, folded
+from ZeroShotProxy.engine.mean_field.torus import Array, Torus, folded, spreading
 
 
 class Gradient(NamedTuple):
@@ -177,7 +177,12 @@ def _spread(gradient: Gradient, x: State, y: State, stride: int) -> Gradient:
         return gradient
     index = folded(x.torus, y.torus, stride)
     area = stride * stride
-    return Gradient(gradient.energy[index] / area, gradient.square[:, index] / area, gradient.fixed / area)
+    energy, square = gradient.energy[index] / area, gradient.square[:, index] / area**2
+    if x.torus.side < stride * y.torus.side:
+        # The windows are smaller than the maps: keep the correlations within them, and tr C² in proportion to E².
+        repeated, energy = energy, np.maximum(spreading(x.torus, y.torus, stride) @ gradient.energy / area, 0.0)
+        square = square * np.divide(energy, repeated, out=np.zeros_like(energy), where=repeated > 0) ** 2
+    return Gradient(energy, square, gradient.fixed / area)
 
 
 def _convolved(whole: Gradient, x: State, y: State, stride: int, share: float, layers: int, own: Array) -> Gradient:

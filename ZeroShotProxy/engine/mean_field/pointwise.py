@@ -8,7 +8,7 @@ b_k = √(k + 1) a_(k+1) / deviation (docs/mean-field.md, equations 4 and 5).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TypeAlias
@@ -48,6 +48,14 @@ class Pointwise:
     def variance(self) -> float:
         return self.second - self.mean**2
 
+    def covariance_at(self, r: float) -> float:
+        """Return Cov(f, f') for the correlation r."""
+        return _polynomial(self.covariance.tolist(), r) * r
+
+    def slopes_at(self, r: float) -> float:
+        """Return E[f' f''] for the correlation r."""
+        return _polynomial(self.slopes.tolist(), r)
+
     def scaled(self, factor: float) -> Pointwise:
         """Return the description of factor · f(x / factor), which has the same slopes."""
         square = factor * factor
@@ -69,6 +77,13 @@ def series(coefficients: Array, r: Array, constant: bool) -> Array:
     for a in coefficients[-2::-1]:
         found = found * r + a
     return found if constant else found * r
+
+
+def _polynomial(coefficients: Sequence[float], r: float) -> float:
+    found = 0.0
+    for a in reversed(coefficients):
+        found = found * r + a
+    return found
 
 
 @cache

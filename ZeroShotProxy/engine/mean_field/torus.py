@@ -132,3 +132,18 @@ def decimation(fine: Torus, coarse: Torus, stride: int) -> Array:
         if whole or max(y, x) <= fine.side // 2:
             chosen[i, fine.class_of[y % fine.side, x % fine.side]] = 1
     return np.asarray(coarse.to_powers @ chosen @ fine.to_positions)
+
+
+@cache
+def spreading(fine: Torus, coarse: Torus, stride: int) -> Array:
+    """Return the matrix from the powers of a map to those with zeros between its positions, (fine, coarse classes).
+
+    It keeps the correlations at distances within the fine torus. Its rows are those of `folded` if the coarse torus is
+    smaller by the stride.
+    """
+    chosen = np.zeros((len(fine.weights), len(coarse.weights)))
+    for i, distance in enumerate(fine.members.tolist()):
+        y, x = (min(d, fine.side - d) for d in distance)
+        if y % stride == 0 and x % stride == 0:
+            chosen[i, coarse.class_of[y // stride % coarse.side, x // stride % coarse.side]] = 1
+    return np.asarray(fine.to_powers @ chosen @ coarse.to_positions)
