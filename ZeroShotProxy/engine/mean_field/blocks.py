@@ -1,259 +1,145 @@
 """The mean field block by block: what a search needs, in microseconds per mutated network (docs/mean-field.md, Speed).
 
-The statistics that enter a block from both sides are a few numbers. Gains, variances and the correlations of positions
-do not depend on channel numbers, which only enter as fan-ins and inverse widths. So a family of blocks is walked once,
-forward and backward, with symbols for its inverse widths (`Inverse`), and its members are sums over their layers.
+Channel numbers only enter the statistics as fan-ins and inverse widths. So a family of blocks is walked once, with
+symbols for its inverse widths (`uniform.py`), and its members are sums over their layers. What enters such a walk from
+both sides are few numbers, and almost all of them only scale or shift the results:
+
+- Most blocks begin with a convolution and a batch-norm. Then mean and variance of the input do not matter inside.
+- If the input is also a term of a sum behind the branch that begins so, they matter in this sum and behind it.
+- Only with gates, the energy of the gradient at other distances matters, and the covariance of positions.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import lru_cache
+from operator import mul
 from typing import NamedTuple
-
-import numpy as np
 
 from PlainNet import BlockSpec, Options, ops
 from PlainNet.lowering import part_graph
-from PlainNet.ops import OpGraph, Shape
+from PlainNet.ops import Node, OpGraph
 from PlainNet.template import Template, Width, template_of
-from ZeroShotProxy.engine.mean_field.backward import Gradient, carry_back
-from ZeroShotProxy.engine.mean_field.field import weight_gradient
-from ZeroShotProxy.engine.mean_field.forward import Forward, State, carry
-from ZeroShotProxy.engine.mean_field.torus import Array, Torus, torus
+from ZeroShotProxy.engine.mean_field.forward import FUNCTIONS
+from ZeroShotProxy.engine.mean_field.sums import grown, of_layer
+from ZeroShotProxy.engine.mean_field.uniform import Entry, Square, Value, is_uniform, square_apart, walk
 
-WHITE = (ops.Conv, ops.BatchNorm, ops.Relu, ops.Relu6, ops.Swish, ops.Sigmoid, ops.Add, ops.Mul, ops.AdaptiveAvgPool)
-"""The operations of blocks that are computed this way; they leave neighbouring positions uncorrelated."""
-
-_OVERLAPS = 8
-_VARIANCES = 20
-"""Steps per factor of e in which the overlap and the variance that enter a block are rounded."""
-_SHARES = 20
-"""Steps in which the shares of the shells in the energy of a gradient are rounded."""
-_ENERGIES, _LEAST = 20, 0.005
-"""Steps per factor of e in which the energy of a shell is rounded where gates, which sum over positions, read it; and
-the energy below which differences do not matter."""
-
-
-class Entry(NamedTuple):
-    """What enters a family of blocks from the image's side: the size of its input, and its statistics, rounded.
-
-    mean: of its input, for a variance of 1, in hundredths. variance: its logarithm, in steps of 1 / `_VARIANCES`.
-    """
-
-    size: int
-    mean: int
-    variance: int
-
-    @classmethod
-    def of(cls, size: int, mean: float, variance: float) -> Entry:
-        return cls(size, round(100 * mean / math.sqrt(variance)), round(_VARIANCES * math.log(variance)))
-
-    def state(self, overlap: Array, shape: Shape) -> State:
-        """Return a value with these statistics."""
-        variance = math.exp(self.variance / _VARIANCES)
-        mean = self.mean / 100 * math.sqrt(variance)
-        return State(mean, {0: (variance, 1.0)}, overlap, torus(self.size, True), shape)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Spectrum:
-    """What enters a family of blocks from the side of the output: the energy of the gradient in each shell, rounded.
-
-    steps: shares of the energy, or logarithms of energies if `fine`. Equal spectra are the same object and are compared
-    by identity, which makes them fast keys.
-    """
-
-    steps: tuple[int, ...]
-    fine: bool
-
-    @staticmethod
-    def of(energy: Array, here: Torus, fine: bool) -> Spectrum:
-        """Return the spectrum of a gradient. fine: whether gates will read it."""
-        normal = energy / here.mean(energy)
-        steps = _ENERGIES * np.log(normal + _LEAST) if fine else _SHARES * here.weights * normal
-        return _spectrum(tuple(np.rint(steps).astype(int).tolist()), fine)
-
-    def energy(self, here: Torus) -> Array:
-        """Return a gradient's energy with this spectrum and mean 1, (classes,)."""
-        steps = np.array(self.steps, dtype=np.float64)
-        found = np.exp(steps / _ENERGIES) if self.fine else steps / here.weights
-        return np.asarray(found / here.mean(found))
-
-
-@cache
-def _spectrum(steps: tuple[int, ...], fine: bool) -> Spectrum:
-    return Spectrum(steps, fine)
-
-
-def rounded_overlap(overlap: float) -> int:
-    """Return the logarithm of an overlap in steps of 1 / `_OVERLAPS`, so that blocks are found again."""
-    return round(_OVERLAPS * math.log(overlap))
-
-
-class LayerForm(NamedTuple):
-    """A convolution of a family of blocks.
-
-    fan_in, out: its input channels per group and its output channels, as indices of widths.
-    gradient: the squared norm of the gradient by its weights, for one input channel per group and an energy of 1 at the
-        output of the block.
-    positions: of its output. area: kernel².
-    overlap: the parts of the overlap of its output, (index of a width, or -1 for what enters, factor).
-    """
-
-    fan_in: int
-    out: int
-    gradient: float
-    positions: int
-    area: int
-    overlap: tuple[tuple[int, float], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """What leaves a family of blocks towards the output.
-
-    widths: the family's widths. out: the output's, as an index. size, mean, variance: of the output. overlap: the parts
-    of its overlap, as in `LayerForm`.
-    """
-
-    widths: tuple[Width, ...]
-    out: int
-    size: int
-    mean: float
-    variance: float
-    overlap: tuple[tuple[int, float], ...]
-
-    def of(self, args: tuple[int, ...], overlap: int) -> tuple[int, int]:
-        """Return the channels of the output of the block with these arguments, and its overlap.
-
-        overlap: what enters the block, as `rounded_overlap` returns it.
-        """
-        widths = numbers(self.widths, args)
-        inverses = _inverses(widths, overlap)
-        return widths[self.out], rounded_overlap(sum(factor * inverses[i] for i, factor in self.overlap))
-
-
-class Terms(NamedTuple):
-    """What a block adds to the sums over layers, for an energy of 1 at its output (equation 24).
-
-    roots: Σ r, r being the root of the norm of a layer's gradient.
-    computation, features: Σ r log FLOPs and Σ r log (effective activations · effective channels).
-    entropy: Σ r log r.
-    factor, log_factor: by how much r grows before the block, and the logarithm.
-    kept, before: see `BlockForm`. added: what the block adds to tr C² at its input, by shell.
-    """
-
-    roots: float
-    computation: float
-    features: float
-    entropy: float
-    factor: float
-    log_factor: float
-    kept: tuple[tuple[int, int, float], ...]
-    added: tuple[float, ...]
-    before: Spectrum
-
-
-@dataclass(frozen=True, slots=True)
-class BlockForm:
-    """What a family of blocks adds to the score, for one entry and one spectrum of the gradient at its output.
-
-    gain: the energy of the gradient at the input, for 1 at the output.
-    kept, added: how tr C² at the input follows from that at the output, by shell and in units of the squared energy:
-        the sum of the factors (to, from, factor) of `kept` times the one at the output, and of those of `added`
-        (to, width, factor) divided by the width.
-    before: the spectrum at the input.
-    """
-
-    widths: tuple[Width, ...]
-    layers: tuple[LayerForm, ...]
-    gain: float
-    kept: tuple[tuple[int, int, float], ...]
-    added: tuple[tuple[int, int, float], ...]
-    before: Spectrum
-
-    def of(self, args: tuple[int, ...], overlap: int) -> Terms:
-        """Return the terms of the block with these arguments. overlap: what enters it, see `rounded_overlap`."""
-        log = math.log
-        widths = numbers(self.widths, args)
-        inverses = _inverses(widths, overlap)
-        roots = computation = features = entropy = 0.0
-        for fan_in, out, gradient, positions, area, parts in self.layers:
-            channels = widths[fan_in]
-            inverse = 0.0
-            for i, factor in parts:
-                inverse += factor * inverses[i]
-            root = (gradient * channels) ** 0.25
-            roots += root
-            computation += root * log(area * positions * channels * widths[out])
-            features += root * log(positions / (inverse * inverse))
-            entropy += root * log(root)
-        squares = [0.0] * len(self.before.steps)
-        for to, i, factor in self.added:
-            squares[to] += factor * inverses[i]
-        factor = self.gain**0.25
-        return Terms(roots, computation, features, entropy, factor, log(factor), self.kept, tuple(squares), self.before)
-
-
-def numbers(widths: tuple[Width, ...], args: tuple[int, ...]) -> list[int]:
-    """Return the widths of the block with these arguments."""
-    known = (*args, 1)  # the 1 is for constant widths, whose index is -1
-    return [known[arg] * numerator // denominator for arg, numerator, denominator in widths]
-
-
-def _inverses(widths: list[int], overlap: int) -> list[float]:
-    return [*(1 / width for width in widths), math.exp(overlap / _OVERLAPS)]
+_CORRELATIONS = 256
+"""Steps in which the correlation of two positions that enters a block is rounded."""
 
 
 @dataclass(frozen=True, eq=False)
 class Family:
     """Blocks that only differ in their channel numbers, or a single block, on inputs of one size.
 
-    graph: the operations of one of them. index: the family's widths, with their places in the basis of `Inverse`. The
-    places after them are for what enters.
+    graph: the operations of one of them, or of its branch. index: the places of the numbers of channels in `widths`.
+    own: whether nothing depends on mean and variance of what enters. gated: whether it has gates.
+    link: if the input is added to what the branch returns, the functions of one variable behind the sum, else None.
     """
 
     graph: OpGraph
-    template: Template | None
-    index: dict[Width, int]
+    widths: tuple[Width, ...]
+    index: dict[int, int]
+    own: bool
+    gated: bool
+    link: tuple[Node, ...] | None
 
-    @property
-    def widths(self) -> tuple[Width, ...]:
-        return tuple(self.index)
-
-    def place(self, channels: int) -> int:
-        """Return the place of a number of channels of the graph."""
-        return self.index[_width(self.template, channels)]
-
-    def inverse(self, channels: int, entering: int) -> Array:
-        """Return the inverse of a number of channels, as a unit vector (widths + entering,)."""
-        found: Array = np.zeros(len(self.index) + entering)
-        found[self.place(channels)] = 1.0
-        return found
-
-    def entering(self, count: int) -> Array:
-        """Return what enters, as unit vectors (widths + count, count)."""
-        return np.eye(len(self.index) + count)[:, len(self.index) :]
+    def place(self, channels: int) -> tuple[int, float]:
+        """Return the place of a number of channels of the graph; see `uniform.Place`."""
+        return self.index[channels], 1.0
 
 
-def _width(template: Template | None, channels: int) -> Width:
-    return Width(-1, channels, 1) if template is None else template.width(channels)
+class FormLayer(NamedTuple):
+    """A convolution of a family.
+
+    fan_in, out: its input channels per group and its output channels, as indices of widths.
+    gradient: see `uniform.LayerForm`. positions: of its output. work: multiply–accumulates for one input and output
+    channel. overlap: of its output, see `uniform.Basis`.
+    """
+
+    fan_in: int
+    out: int
+    gradient: tuple[float, float]
+    positions: int
+    work: int
+    overlap: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """What a family, or its branch, does to statistics. See `uniform.Walk` for the fields that are not said here.
+
+    out, channels: of the output: its statistics, and its width as an index. size: its side.
+    energy, apart: of the gradient at the input, at distance 0 and at all others together, as (a, b) for a + b z.
+    second: the sum over other distances of the squared energy. constants, seconds: all of `added_here` and `added_apart`
+    that there is without gates.
+    """
+
+    widths: tuple[Width, ...]
+    layers: tuple[FormLayer, ...]
+    out: Value
+    channels: int
+    size: int
+    energy: tuple[float, float]
+    apart: tuple[float, float]
+    second: Square
+    kept: tuple[float, float]
+    added_here: tuple[Square, ...]
+    added_apart: tuple[Square, ...]
+    constants: tuple[float, ...]
+    seconds: tuple[float, ...]
 
 
 @lru_cache(maxsize=1 << 14)
 def _family(member: BlockSpec, template: Template | None, size: int, options: Options) -> Family | None:
-    """The family of a block, or None if it has operations that are not in `WHITE`."""
     graph = part_graph([member], size, options)
-    if not all(isinstance(node.op, WHITE) for node in graph.nodes):
+    if not is_uniform(graph) or any(isinstance(node.op, (ops.Flatten, ops.Linear)) for node in graph.nodes):
         return None
     channels = [graph.input.channels, *(node.shape.channels for node in graph.nodes)]
     channels += [n.op.in_channels // n.op.groups for n in graph.nodes if isinstance(n.op, ops.Conv)]
-    index: dict[Width, int] = {}
+    places: dict[Width, int] = {}
+    index: dict[int, int] = {}
     for number in channels:
-        index.setdefault(_width(template, number), len(index))
-    return Family(graph, template, index)
+        if number not in index:
+            width = Width(-1, number, 1) if template is None else template.width(number)
+            index[number] = places.setdefault(width, len(places))
+    graph, link = _split(graph)
+    gated = any(isinstance(node.op, ops.Mul) for node in graph.nodes)
+    own = _normalises(graph)
+    if link is not None and not own:
+        graph, link = part_graph([member], size, options), None
+    return Family(graph, tuple(places), index, own, gated, link)
+
+
+def _split(graph: OpGraph) -> tuple[OpGraph, tuple[Node, ...] | None]:
+    """The branch of a block that adds its input to it, and the functions behind the sum; or the graph, and None."""
+    for number, node in enumerate(graph.nodes, start=1):
+        if isinstance(node.op, ops.Add) and 0 in node.inputs:
+            behind = graph.nodes[number:]
+            before = graph.nodes[: number - 1]
+            inner = node.inputs[0] + node.inputs[1]  # the other one is 0
+            chain = all(
+                isinstance(one.op, tuple(FUNCTIONS)) and one.inputs == (number + i,) for i, one in enumerate(behind)
+            )
+            if chain and inner == number - 1 and graph.output == len(graph.nodes):
+                return OpGraph(graph.input, before, inner, (inner,)), behind
+            break
+    return graph, None
+
+
+def _normalises(graph: OpGraph) -> bool:
+    """Whether the input is only read by convolutions that batch-norms follow, which make its scale disappear."""
+    convolutions = set()
+    for number, node in enumerate(graph.nodes, start=1):
+        if 0 in node.inputs:
+            if not isinstance(node.op, ops.Conv) or graph.output == number:
+                return False
+            convolutions.add(number)
+        if convolutions.intersection(node.inputs) and (not isinstance(node.op, ops.BatchNorm) or node.shape.size <= 1):
+            return False
+    return graph.output > 0
 
 
 def family_of(spec: BlockSpec, size: int, options: Options) -> Family | None:
@@ -265,61 +151,220 @@ def family_of(spec: BlockSpec, size: int, options: Options) -> Family | None:
     return _family(spec if template is None else template.probe, template, size, options)
 
 
-@lru_cache(maxsize=1 << 12)
-def _forward(family: Family, entering: Entry) -> Forward:
-    first = entering.state(family.entering(1)[:, 0], family.graph.input)
-    return carry(family.graph, first, True, partial(family.inverse, entering=1))
-
-
-def _parts(overlap: Array) -> tuple[tuple[int, float], ...]:
-    last = len(overlap) - 1
-    return tuple((-1 if i == last else i, float(factor)) for i, factor in enumerate(overlap) if factor)
-
-
-@lru_cache(maxsize=1 << 12)
-def exit_of(family: Family, entering: Entry) -> Exit | None:
-    """Return what leaves a family, or None if it does not depend on the input."""
-    out = _forward(family, entering).states[family.graph.output]
-    if out.dead:
-        return None
-    place = family.place(out.shape.channels)
-    return Exit(family.widths, place, out.shape.size, out.mean, out.variance, _parts(out.overlap))
+def form_of(family: Family, entry: Entry) -> Form:
+    """Return what a family, or its branch, does to statistics that enter it."""
+    if family.own:
+        correlation = round(_CORRELATIONS * entry.shared / entry.variance) / _CORRELATIONS if family.gated else 0.0
+        entry = Entry(entry.size, 0.0, 1.0, correlation)
+    return _form(family, entry)
 
 
 @lru_cache(maxsize=1 << 14)
-def form_of(family: Family, entering: Entry, behind: Spectrum) -> BlockForm | None:
-    """Return what a family adds to the score, or None if no gradient reaches its input."""
-    forward, graph = _forward(family, entering), family.graph
-    energy = behind.energy(forward.states[graph.output].torus)
-    start = Gradient(energy, family.entering(len(energy)))
-    gradients = carry_back(graph, forward, start, partial(family.inverse, entering=len(energy)))
-    first = gradients[0]
-    if first is None:
-        return None
-    here = forward.states[0].torus
-    gain = here.mean(first.energy)
-    squares, count = first.square / gain**2, len(family.index)
-    return BlockForm(
+def _form(family: Family, entry: Entry) -> Form:
+    graph = family.graph
+    found = walk(graph, entry, family.place, len(family.widths))
+    layers = []
+    for number, gradient in found.layers:
+        node = graph.nodes[number - 1]
+        conv, size = node.op, node.shape.size
+        if size <= 1 or not isinstance(conv, ops.Conv):
+            continue
+        places = family.index[conv.in_channels // conv.groups], family.index[conv.out_channels]
+        work = conv.kernel**2 * size**2
+        layers.append(FormLayer(*places, gradient, size**2, work, found.values[number].overlap))
+    shape = graph.shape_of(graph.output)
+    return Form(
         family.widths,
-        tuple(_layers(family, forward, gradients)),
-        gain,
-        tuple((int(to), int(i), float(squares[count + i, to])) for i, to in np.argwhere(squares[count:])),
-        tuple((int(to), int(i), float(squares[i, to])) for i, to in np.argwhere(squares[:count])),
-        Spectrum.of(first.energy, here, behind.fine),
+        tuple(layers),
+        found.values[graph.output],
+        family.index[shape.channels],
+        shape.size,
+        found.first.here,
+        found.first.apart,
+        square_apart(found.first),
+        found.kept,
+        tuple(found.here),
+        tuple(found.apart),
+        tuple(square.constant for square in found.here),
+        tuple(square.second for square in found.apart),
     )
 
 
-def _layers(family: Family, forward: Forward, gradients: list[Gradient | None]) -> list[LayerForm]:
-    found = []
-    for number, node in enumerate(family.graph.nodes, start=1):
-        gradient = gradients[number]
-        if not isinstance(node.op, ops.Conv) or gradient is None or node.shape.size <= 1:
-            continue
-        x, y = forward.states[node.inputs[0]], forward.states[number]
-        if x.dead:
-            continue
-        channels = node.op.in_channels // node.op.groups
-        square = weight_gradient(node.op, x, y, gradient) / channels
-        places = family.place(channels), family.place(node.shape.channels)
-        found.append(LayerForm(*places, square, node.shape.size**2, node.op.kernel**2, _parts(y.overlap)))
-    return found
+def numbers(widths: tuple[Width, ...], args: tuple[int, ...]) -> list[int]:
+    """Return the widths of the block with these arguments."""
+    known = (*args, 1)  # the 1 is for constant widths, whose index is -1
+    return [known[arg] * numerator // denominator for arg, numerator, denominator in widths]
+
+
+def weighed(parts: Sequence[float], inverses: Sequence[float]) -> float:
+    """Return Σ parts · inverses. What is left of the longer one does not count."""
+    return sum(map(mul, parts, inverses))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """A block without gates, or its branch, for a gradient with energy 1 and an entry with variance 1.
+
+    gives: the output's channels. roots, amounts: see `sums.py`, for an overlap of 1 everywhere.
+    overlaps: for each layer (2 r, a, b), a + b o being its overlap if o is what enters. overlap: that of the output.
+    energy: of the gradient at the input. passed: the factor of its energy at other distances.
+    kept, here, apart: of tr C² at the input, the factor of that at the output, what is added to it at distance 0, and at
+    all others in units of Σ R(Δ)². own: 1 / channels of the output.
+    """
+
+    gives: int
+    roots: float
+    amounts: float
+    overlaps: tuple[tuple[float, float, float], ...]
+    overlap: tuple[float, float]
+    energy: float
+    passed: float
+    kept: float
+    here: float
+    apart: float
+    own: float
+
+
+def block_of(form: Form, args: tuple[int, ...]) -> Block:
+    """Return the block of a family without gates that has these arguments."""
+    widths = numbers(form.widths, args)
+    inverses = [1 / width for width in widths]
+    roots = amounts = 0.0
+    overlaps = []
+    for fan_in, out, (gradient, _), positions, work, parts in form.layers:
+        channels = widths[fan_in]
+        root, amount = of_layer(gradient * channels, work * channels * widths[out], positions)
+        roots += root
+        amounts += amount
+        overlaps.append((2 * root, weighed(parts, inverses), parts[-1]))
+    parts = form.out.overlap
+    return Block(
+        widths[form.channels],
+        roots,
+        amounts,
+        tuple(overlaps),
+        (weighed(parts, inverses), parts[-1]),
+        form.energy[0],
+        form.apart[1],
+        form.kept[0],
+        weighed(form.constants, inverses),
+        weighed(form.seconds, inverses),
+        inverses[form.channels],
+    )
+
+
+class Step(NamedTuple):
+    """A block without gates at a place of a network, ready for `scorer.py`, for a gradient of energy 1 behind it.
+
+    takes, gives: channels. roots, amounts, overlaps: see `Block`; scale: a factor of the latter.
+    grown, log_grown: by how much r grows before the block. kept, here, apart, second: how tr C² at the input, and the
+    squared energy at other distances, follow from those at the output, in units of the squared energy at distance 0.
+    constant, share: the overlap of the output is constant + share · o.
+    """
+
+    takes: int
+    gives: int
+    behind: object
+    roots: float
+    amounts: float
+    scale: float
+    overlaps: tuple[tuple[float, float, float], ...]
+    grown: float
+    log_grown: float
+    kept: float
+    here: float
+    apart: float
+    second: float
+    constant: float
+    share: float
+
+
+class Passing(NamedTuple):
+    """How a gradient passes an operation, from its output to its input.
+
+    energy, passed: factors of the energy at distance 0 and at others. kept, here, apart: see `Block`.
+    """
+
+    energy: float
+    passed: float
+    kept: float
+    here: float
+    apart: float
+
+    def before(self, other: Passing) -> Passing:
+        """Return how it passes this operation and then, farther from the output, another one."""
+        return Passing(
+            self.energy * other.energy,
+            self.passed * other.passed,
+            self.kept * other.kept,
+            other.kept * self.here + self.energy**2 * other.here,
+            other.kept * self.apart + self.passed**2 * other.apart,
+        )
+
+
+class Exit(NamedTuple):
+    """What leaves a block: mean and variance, and how its overlap follows from that which enters, a + b o."""
+
+    mean: float
+    variance: float
+    constant: float
+    share: float
+
+
+def passing(family: Family, form: Form, block: Block, entry: Entry) -> tuple[Passing, float, Exit]:
+    """Return how the gradient passes a block without gates, the factor of its layers' energies, and what leaves it."""
+    variance = entry.variance if family.own else 1.0
+    square = variance * variance
+    through = Passing(
+        block.energy / variance,
+        block.passed / variance,
+        block.kept / square,
+        block.here / square,
+        block.apart / square,
+    )
+    if family.link is None:
+        return through, 1.0, Exit(form.out.mean, form.out.variance, *block.overlap)
+    own = block.own
+    summed = Passing(
+        1 + through.energy,
+        1 + through.passed,
+        1 + through.kept,
+        through.here + 2 * own * through.energy,
+        through.apart + 2 * own * through.passed,
+    )
+    mean, total = entry.mean + form.out.mean, variance + form.out.variance
+    a, b = (variance / total) ** 2, (form.out.variance / total) ** 2
+    constant, share = (1 - a - b) * own + b * block.overlap[0], a + b * block.overlap[1]
+    above = Passing(1.0, 1.0, 1.0, 0.0, 0.0)
+    for node in family.link:
+        known = FUNCTIONS[type(node.op)](mean, total)
+        kept = known.slope**2
+        function = Passing(known.slope2, kept, kept**2, (known.slope2**2 - kept**2) * own, 0.0)
+        above = function.before(above)
+        mean, total = known.mean, known.variance
+        constant, share = own + known.kept**2 * (constant - own), known.kept**2 * share
+    return above.before(summed), above.energy, Exit(mean, total, constant, share)
+
+
+def step_of(takes: int, behind: object, block: Block, found: tuple[Passing, float, Exit]) -> Step:
+    """Return a block without gates at a place. behind: the place behind it."""
+    way, scale, out = found
+    growth, norm = grown(way.energy), way.energy**2
+    root = grown(scale)
+    return Step(
+        takes,
+        block.gives,
+        behind,
+        root * block.roots,
+        root * (block.amounts - 2 * block.roots * math.log(root)),
+        root,
+        block.overlaps,
+        growth,
+        math.log(growth),
+        way.kept / norm,
+        way.here / norm,
+        way.apart / norm,
+        way.passed**2 / norm,
+        out.constant,
+        out.share,
+    )

@@ -13,6 +13,7 @@ from PlainNet.ops import OpGraph
 from ZeroShotProxy.engine.mean_field.backward import Gradient, at_logits, carry_back
 from ZeroShotProxy.engine.mean_field.forward import Forward, State, carry, image, inside, white
 from ZeroShotProxy.engine.mean_field.torus import decimation
+from ZeroShotProxy.engine.mean_field.uniform import Entry, is_uniform, walk
 
 
 class Layer(NamedTuple):
@@ -55,6 +56,8 @@ def field_of(graph: OpGraph, *, same_for_images: bool = False) -> Field | None:
 
     Raises UnknownOperationError for an operation that is not handled.
     """
+    if not same_for_images and is_uniform(graph):
+        return _uniform_field(graph)
     forward = carry(graph, image(graph), white(graph))
     if forward.states[graph.output].dead:
         return None
@@ -71,7 +74,8 @@ def field_of(graph: OpGraph, *, same_for_images: bool = False) -> Field | None:
         x, y = forward.states[node.inputs[0]], forward.states[number]
         if x.dead:
             continue
-        layers.append(_layer(graph, number, x, y, gradient))
+        square = weight_gradient(node.op, x, y, gradient)
+        layers.append(_layer(graph, number, square, float(y.overlap[0])))
     here = forward.states[0].torus
     energy = here.mean(first.energy)
     if not energy > 0:
@@ -80,13 +84,34 @@ def field_of(graph: OpGraph, *, same_for_images: bool = False) -> Field | None:
     return Field(tuple(layers), directions, math.log(energy), tuple(_agreements(graph, forward)))
 
 
-def _layer(graph: OpGraph, number: int, x: State, y: State, gradient: Gradient) -> Layer:
+def _layer(graph: OpGraph, number: int, gradient: float, overlap: float) -> Layer:
     node = graph.nodes[number - 1]
     cost = op_cost(node.op, node.shape)
+    positions = max(1, node.shape.size) ** 2
     flat = node.shape.size <= 1
-    square = weight_gradient(node.op, x, y, gradient)
-    effective = max(1, node.shape.size) ** 2 / float(y.overlap[0])
-    return Layer(square, cost.flops, cost.activations, effective, node.shape.channels, flat)
+    return Layer(gradient, cost.flops, cost.activations, positions / overlap, node.shape.channels, flat)
+
+
+def _uniform_field(graph: OpGraph) -> Field | None:
+    found = walk(graph, Entry(graph.input.size, 0.0, 1.0, 0.0), lambda channels: (0, 1 / channels), 1)
+    layers = []
+    for number, (square, _) in reversed(found.layers):
+        op = graph.nodes[number - 1].op
+        constant, share = found.values[number].overlap
+        channels = op.in_channels // op.groups if isinstance(op, ops.Conv) else 1
+        layers.append(_layer(graph, number, channels * square, constant + share / graph.input.channels))
+    energy = found.first.here[0]
+    if not energy > 0:
+        return None
+    start = 1 / max(1, graph.shape_of(graph.output).channels - 1)
+    square = sum(found.kept) * start + found.here[0].constant + found.apart[0].constant
+    directions = energy**2 * graph.input.size**2 / square
+    agreements = [
+        _agreement(graph.nodes[number - 1].shape.elements, known.slope)
+        for number, known in found.functions.items()
+        if isinstance(graph.nodes[number - 1].op, (ops.Relu, ops.Relu6))
+    ]
+    return Field(tuple(layers), directions, math.log(energy), tuple(agreements))
 
 
 def weight_gradient(op: ops.Op, x: State, y: State, gradient: Gradient) -> float:
@@ -124,5 +149,9 @@ def _agreements(graph: OpGraph, forward: Forward) -> Sequence[tuple[int, float]]
         if isinstance(node.op, (ops.Relu, ops.Relu6)):
             known = forward.functions.get(number)
             p = known[0].slope if known is not None else float(forward.states[node.inputs[0]].mean > 0)
-            found.append((node.shape.elements, p * p + (1 - p) ** 2))
+            found.append(_agreement(node.shape.elements, p))
     return found
+
+
+def _agreement(elements: int, active: float) -> tuple[int, float]:
+    return elements, active * active + (1 - active) ** 2
