@@ -12,19 +12,20 @@ both sides are few numbers, and almost all of them only scale or shift the resul
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import mul
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from PlainNet import BlockSpec, Options, ops
 from PlainNet.lowering import part_graph
 from PlainNet.ops import Node, OpGraph
 from PlainNet.template import Template, Width, template_of
 from ZeroShotProxy.engine.mean_field.forward import FUNCTIONS
-from ZeroShotProxy.engine.mean_field.sums import grown, of_layer
-from ZeroShotProxy.engine.mean_field.uniform import Entry, Square, Value, is_uniform, square_apart, walk
+from ZeroShotProxy.engine.mean_field.sums import Sums, of_layer, scaled
+from ZeroShotProxy.engine.mean_field.uniform import Entry, Value, is_uniform, walk
 
 _CORRELATIONS = 256
 """Steps in which the correlation of two positions that enters a block is rounded."""
@@ -51,45 +52,40 @@ class Family:
         return self.index[channels], 1.0
 
 
-class FormLayer(NamedTuple):
-    """A convolution of a family.
+class Group(NamedTuple):
+    """Convolutions of a family with the same widths, as one.
 
-    fan_in, out: its input channels per group and its output channels, as indices of widths.
-    gradient: see `uniform.LayerForm`. positions: of its output. work: multiply–accumulates for one input and output
-    channel. overlap: of its output, see `uniform.Basis`.
+    fan_in, out: the input channels per group and the output channels, as indices of widths. sums: of the layers, for
+    one input and output channel.
     """
 
     fan_in: int
     out: int
-    gradient: tuple[float, float]
-    positions: int
-    work: int
-    overlap: tuple[float, ...]
+    sums: Sums
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Form:
-    """What a family, or its branch, does to statistics. See `uniform.Walk` for the fields that are not said here.
+    """What a family without gates, or its branch, does to statistics, for a gradient of energy 1 behind it.
 
-    out, channels: of the output: its statistics, and its width as an index. size: its side.
-    energy, apart: of the gradient at the input, at distance 0 and at all others together, as (a, b) for a + b z.
-    second: the sum over other distances of the squared energy. constants, seconds: all of `added_here` and `added_apart`
-    that there is without gates.
+    layers: (fan_in, 2 r) for each convolution, see `Group`. shares: how their overlaps depend on the one that enters.
+    inverses: what is linear in inverse widths, (number of layers + 3, widths): these overlaps, that of the output, and
+    what is added to tr C² of the input at distance 0, and at all others together in units of Σ R(Δ)².
+    out, channels, size: of the output: its statistics, its width as an index, and its side.
+    energy, passed: of the gradient at the input, at distance 0 and as a factor at others. kept: the factor of tr C².
     """
 
     widths: tuple[Width, ...]
-    layers: tuple[FormLayer, ...]
+    groups: tuple[Group, ...]
+    layers: tuple[tuple[int, float], ...]
+    shares: tuple[float, ...]
+    inverses: NDArray[np.float64]
     out: Value
     channels: int
     size: int
-    energy: tuple[float, float]
-    apart: tuple[float, float]
-    second: Square
-    kept: tuple[float, float]
-    added_here: tuple[Square, ...]
-    added_apart: tuple[Square, ...]
-    constants: tuple[float, ...]
-    seconds: tuple[float, ...]
+    energy: float
+    passed: float
+    kept: float
 
 
 @lru_cache(maxsize=1 << 14)
@@ -163,30 +159,37 @@ def form_of(family: Family, entry: Entry) -> Form:
 def _form(family: Family, entry: Entry) -> Form:
     graph = family.graph
     found = walk(graph, entry, family.place, len(family.widths))
-    layers = []
-    for number, gradient in found.layers:
+    groups: dict[tuple[int, int], Sums] = {}
+    layers, shares, rows = [], [], []
+    for number, (gradient, _) in found.layers:
         node = graph.nodes[number - 1]
         conv, size = node.op, node.shape.size
         if size <= 1 or not isinstance(conv, ops.Conv):
             continue
-        places = family.index[conv.in_channels // conv.groups], family.index[conv.out_channels]
-        work = conv.kernel**2 * size**2
-        layers.append(FormLayer(*places, gradient, size**2, work, found.values[number].overlap))
-    shape = graph.shape_of(graph.output)
+        key = family.index[conv.in_channels // conv.groups], family.index[conv.out_channels]
+        one = of_layer(gradient, conv.kernel**2 * size**2, size**2)
+        before = groups.get(key, Sums(0.0, 0.0))
+        groups[key] = Sums(before.roots + one.roots, before.amounts + one.amounts)
+        layers.append((key[0], 2 * one.roots))
+        *parts, share = found.values[number].overlap
+        rows.append(parts)
+        shares.append(share)
+    out, shape = found.values[graph.output], graph.shape_of(graph.output)
+    rows.append(list(out.overlap[:-1]))
+    rows.append([square.constant for square in found.here])
+    rows.append([square.second for square in found.apart])
     return Form(
         family.widths,
+        tuple(Group(*key, sums) for key, sums in groups.items()),
         tuple(layers),
-        found.values[graph.output],
+        tuple(shares),
+        np.array(rows),
+        out,
         family.index[shape.channels],
         shape.size,
-        found.first.here,
-        found.first.apart,
-        square_apart(found.first),
-        found.kept,
-        tuple(found.here),
-        tuple(found.apart),
-        tuple(square.constant for square in found.here),
-        tuple(square.second for square in found.apart),
+        found.first.here[0],
+        found.first.passed,
+        found.kept[0],
     )
 
 
@@ -196,68 +199,56 @@ def numbers(widths: tuple[Width, ...], args: tuple[int, ...]) -> list[int]:
     return [known[arg] * numerator // denominator for arg, numerator, denominator in widths]
 
 
-def weighed(parts: Sequence[float], inverses: Sequence[float]) -> float:
-    """Return Σ parts · inverses. What is left of the longer one does not count."""
-    return sum(map(mul, parts, inverses))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
     """A block without gates, or its branch, for a gradient with energy 1 and an entry with variance 1.
 
-    gives: the output's channels. roots, amounts: see `sums.py`, for an overlap of 1 everywhere.
-    overlaps: for each layer (2 r, a, b), a + b o being its overlap if o is what enters. overlap: that of the output.
-    energy: of the gradient at the input. passed: the factor of its energy at other distances.
-    kept, here, apart: of tr C² at the input, the factor of that at the output, what is added to it at distance 0, and at
-    all others in units of Σ R(Δ)². own: 1 / channels of the output.
+    gives: the output's channels. own: 1 / gives. sums: see `sums.py`, for an overlap of 1 everywhere.
+    roots, constants, shares: for each layer, 2 r, a and b, the overlap being a + b o if o is what enters.
+    overlap, here, apart: of the output, and what is added to tr C²; see `Form.inverses`.
     """
 
     gives: int
-    roots: float
-    amounts: float
-    overlaps: tuple[tuple[float, float, float], ...]
-    overlap: tuple[float, float]
-    energy: float
-    passed: float
-    kept: float
+    own: float
+    sums: Sums
+    roots: tuple[float, ...]
+    constants: tuple[float, ...]
+    shares: tuple[float, ...]
+    overlap: float
     here: float
     apart: float
-    own: float
 
 
 def block_of(form: Form, args: tuple[int, ...]) -> Block:
     """Return the block of a family without gates that has these arguments."""
     widths = numbers(form.widths, args)
-    inverses = [1 / width for width in widths]
+    *constants, overlap, here, apart = (form.inverses @ [1 / width for width in widths]).tolist()
     roots = amounts = 0.0
-    overlaps = []
-    for fan_in, out, (gradient, _), positions, work, parts in form.layers:
-        channels = widths[fan_in]
-        root, amount = of_layer(gradient * channels, work * channels * widths[out], positions)
+    for fan_in, out, sums in form.groups:
+        root, amount = scaled(sums, widths[fan_in], widths[fan_in] * widths[out])
         roots += root
         amounts += amount
-        overlaps.append((2 * root, weighed(parts, inverses), parts[-1]))
-    parts = form.out.overlap
+    quarter = [math.sqrt(math.sqrt(width)) for width in widths]
+    gives = widths[form.channels]
     return Block(
-        widths[form.channels],
-        roots,
-        amounts,
-        tuple(overlaps),
-        (weighed(parts, inverses), parts[-1]),
-        form.energy[0],
-        form.apart[1],
-        form.kept[0],
-        weighed(form.constants, inverses),
-        weighed(form.seconds, inverses),
-        inverses[form.channels],
+        gives,
+        1 / gives,
+        Sums(roots, amounts),
+        tuple([root * quarter[i] for i, root in form.layers]),
+        tuple(constants),
+        form.shares,
+        overlap,
+        here,
+        apart,
     )
 
 
 class Step(NamedTuple):
     """A block without gates at a place of a network, ready for `scorer.py`, for a gradient of energy 1 behind it.
 
-    takes, gives: channels. roots, amounts, overlaps: see `Block`; scale: a factor of the latter.
-    grown, log_grown: by how much r grows before the block. kept, here, apart, second: how tr C² at the input, and the
+    takes, gives: channels. own, amount: the sums, for an overlap of 1 everywhere. roots, constants, shares: see `Block`; scale: a factor
+    of the first.
+    grown, shift: for the sums of the layers behind the block, roots · grown and (amounts + roots · shift) · grown. kept, here, apart, second: how tr C² at the input, and the
     squared energy at other distances, follow from those at the output, in units of the squared energy at distance 0.
     constant, share: the overlap of the output is constant + share · o.
     """
@@ -265,12 +256,14 @@ class Step(NamedTuple):
     takes: int
     gives: int
     behind: object
-    roots: float
-    amounts: float
+    own: float
+    amount: float
     scale: float
-    overlaps: tuple[tuple[float, float, float], ...]
+    roots: tuple[float, ...]
+    constants: tuple[float, ...]
+    shares: tuple[float, ...]
     grown: float
-    log_grown: float
+    shift: float
     kept: float
     here: float
     apart: float
@@ -316,14 +309,14 @@ def passing(family: Family, form: Form, block: Block, entry: Entry) -> tuple[Pas
     variance = entry.variance if family.own else 1.0
     square = variance * variance
     through = Passing(
-        block.energy / variance,
-        block.passed / variance,
-        block.kept / square,
+        form.energy / variance,
+        form.passed / variance,
+        form.kept / square,
         block.here / square,
         block.apart / square,
     )
     if family.link is None:
-        return through, 1.0, Exit(form.out.mean, form.out.variance, *block.overlap)
+        return through, 1.0, Exit(form.out.mean, form.out.variance, block.overlap, form.out.overlap[-1])
     own = block.own
     summed = Passing(
         1 + through.energy,
@@ -334,7 +327,7 @@ def passing(family: Family, form: Form, block: Block, entry: Entry) -> tuple[Pas
     )
     mean, total = entry.mean + form.out.mean, variance + form.out.variance
     a, b = (variance / total) ** 2, (form.out.variance / total) ** 2
-    constant, share = (1 - a - b) * own + b * block.overlap[0], a + b * block.overlap[1]
+    constant, share = (1 - a - b) * own + b * block.overlap, a + b * form.out.overlap[-1]
     above = Passing(1.0, 1.0, 1.0, 0.0, 0.0)
     for node in family.link:
         known = FUNCTIONS[type(node.op)](mean, total)
@@ -349,18 +342,21 @@ def passing(family: Family, form: Form, block: Block, entry: Entry) -> tuple[Pas
 def step_of(takes: int, behind: object, block: Block, found: tuple[Passing, float, Exit]) -> Step:
     """Return a block without gates at a place. behind: the place behind it."""
     way, scale, out = found
-    growth, norm = grown(way.energy), way.energy**2
-    root = grown(scale)
+    unit = scaled(Sums(1.0, 0.0), way.energy)
+    norm = way.energy**2
+    own = scaled(block.sums, scale)
     return Step(
         takes,
         block.gives,
         behind,
-        root * block.roots,
-        root * (block.amounts - 2 * block.roots * math.log(root)),
-        root,
-        block.overlaps,
-        growth,
-        math.log(growth),
+        own.roots,
+        own.amounts,
+        own.roots / block.sums.roots if block.roots else 1.0,
+        block.roots,
+        block.constants,
+        block.shares,
+        unit.roots,
+        unit.amounts / unit.roots,
         way.kept / norm,
         way.here / norm,
         way.apart / norm,

@@ -30,6 +30,7 @@ class _Place:
 class _Member:
     """A block on inputs of one size, wherever it is: its family, and the form that it was last computed with."""
 
+    takes: int
     family: Family | None
     form: Form | None = None
     block: Block | None = None
@@ -63,14 +64,13 @@ class MeanField:
         """
         if not structure.blocks:
             raise StructureError("the structure has no blocks, expected at least one")
-        channels = in_channels(structure.blocks[0])
+        channels = 0
         place = self._place(Entry(self.resolution, 0.0, 1.0, 0.0))
         log = math.log
         # Sums over the layers so far, for a gradient of energy 1 at the current place, and how tr C² at the image
         # follows from the one here: kept · (the one at distance 0, and the sum of those at others) + here, and
         # + apart · Σ R(Δ)².
-        overlap = 1 / channels
-        roots = amounts = here = apart = 0.0
+        roots = amounts = here = apart = overlap = 0.0
         kept = 1.0
         for spec in structure.blocks:
             step = place.known.get(spec)
@@ -85,9 +85,11 @@ class MeanField:
                 own,
                 amount,
                 scale,
-                overlaps,
+                layers,
+                constants,
+                shares,
                 grown,
-                log_grown,
+                shift,
                 own_kept,
                 own_here,
                 own_apart,
@@ -96,11 +98,13 @@ class MeanField:
                 share,
             ) = step
             if takes != channels:
-                raise StructureError(does_not_join(spec.kind, takes, channels), str(structure.blocks.index(spec)))
+                if channels:
+                    raise StructureError(does_not_join(spec.kind, takes, channels), str(structure.blocks.index(spec)))
+                overlap = 1 / takes
             mixed = 0.0
-            for root, a, b in overlaps:
+            for root, a, b in zip(layers, constants, shares):  # noqa: B905 - they are equally long
                 mixed += root * log(a + b * overlap)
-            amounts = (amounts - 2 * roots * log_grown) * grown + amount - scale * mixed
+            amounts = (amounts + roots * shift) * grown + amount - scale * mixed
             roots = roots * grown + own
             here += kept * own_here
             apart = apart * second + kept * own_apart
@@ -133,7 +137,7 @@ class MeanField:
         known = self._members.setdefault(place.entry.size, {})
         member = known.get(spec)
         if member is None:
-            member = known[spec] = _Member(family_of(spec, place.entry.size, self.options))
+            member = known[spec] = _Member(in_channels(spec), family_of(spec, place.entry.size, self.options))
         family = member.family
         if family is None or family.gated:
             place.known[spec] = None
@@ -144,7 +148,7 @@ class MeanField:
             member.block = block = block_of(form, spec.args)
         found = passing(family, form, block, place.entry)
         behind = self._place(Entry(form.size, found[2].mean, found[2].variance, 0.0))
-        step = place.known[spec] = step_of(in_channels(spec), behind, block, found)
+        step = place.known[spec] = step_of(member.takes, behind, block, found)
         return step
 
 
@@ -155,7 +159,7 @@ def score_of(field: Field) -> float | None:
         if layer.flat or not layer.gradient > 0:
             continue
         positions = layer.activations / layer.channels
-        root, amount = sums.of_layer(layer.gradient, layer.flops, positions)
-        roots += root
-        amounts += amount - 2 * root * math.log(positions / layer.effective)
+        own = sums.of_layer(layer.gradient, layer.flops, positions)
+        roots += own.roots
+        amounts += own.amounts - 2 * own.roots * math.log(positions / layer.effective)
     return sums.score(roots, amounts, math.log(field.directions)) if roots else None
