@@ -20,11 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from PlainNet import BlockSpec, Options, ops
+from PlainNet.blocktype import in_channels
 from PlainNet.lowering import part_graph
 from PlainNet.ops import Node, OpGraph
 from PlainNet.template import Template, Width, template_of
 from ZeroShotProxy.engine.mean_field.forward import FUNCTIONS
-from ZeroShotProxy.engine.mean_field.sums import Sums, of_layer, scaled
+from ZeroShotProxy.engine.mean_field.sums import growth, of_layer, of_widths
 from ZeroShotProxy.engine.mean_field.uniform import Entry, Value, is_uniform, walk
 
 _CORRELATIONS = 256
@@ -41,51 +42,50 @@ class Family:
     """
 
     graph: OpGraph
+    template: Template | None
     widths: tuple[Width, ...]
     index: dict[int, int]
     own: bool
     gated: bool
     link: tuple[Node, ...] | None
 
+    def takes(self, spec: BlockSpec) -> int:
+        """Return the input channels of a member."""
+        return in_channels(spec) if self.template is None else spec.args[0]
+
     def place(self, channels: int) -> tuple[int, float]:
         """Return the place of a number of channels of the graph; see `uniform.Place`."""
         return self.index[channels], 1.0
 
 
-class Group(NamedTuple):
-    """Convolutions of a family with the same widths, as one.
-
-    fan_in, out: the input channels per group and the output channels, as indices of widths. sums: of the layers, for
-    one input and output channel.
-    """
-
-    fan_in: int
-    out: int
-    sums: Sums
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Form:
-    """What a family without gates, or its branch, does to statistics, for a gradient of energy 1 behind it.
+    """What a family without gates, or its branch, does to statistics.
 
-    layers: (fan_in, 2 r) for each convolution, see `Group`. shares: how their overlaps depend on the one that enters.
+    The gradient behind a branch has an energy of 1. For other blocks, the product with the variance there is 1.
+    groups: the sums over its convolutions, see `sums.of_widths`. layers: for each of them (fan-in, 2 r), as there.
+    shares: how their overlaps depend on the one that enters.
     inverses: what is linear in inverse widths, (number of layers + 3, widths): these overlaps, that of the output, and
-    what is added to tr C² of the input at distance 0, and at all others together in units of Σ R(Δ)².
-    out, channels, size: of the output: its statistics, its width as an index, and its side.
-    energy, passed: of the gradient at the input, at distance 0 and as a factor at others. kept: the factor of tr C².
+    what is added to tr C² of the input at distance 0, and at all others together in units of Σ R(Δ)²; the last two in
+    units of the squared energy at the input.
+    out, channels, share, size: of the output: its statistics, its width as an index, how its overlap depends on the one
+    that enters, and its side.
+    energy, passed: factors of the gradient's energy at the input, at distance 0 and at others.
+    growth: see `Step`: grown, shift, kept, second.
     """
 
     widths: tuple[Width, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[tuple[int, int, float, float], ...]
     layers: tuple[tuple[int, float], ...]
     shares: tuple[float, ...]
     inverses: NDArray[np.float64]
     out: Value
     channels: int
+    share: float
     size: int
     energy: float
     passed: float
-    kept: float
+    growth: tuple[float, float, float, float]
 
 
 @lru_cache(maxsize=1 << 14)
@@ -106,7 +106,7 @@ def _family(member: BlockSpec, template: Template | None, size: int, options: Op
     own = _normalises(graph)
     if link is not None and not own:
         graph, link = part_graph([member], size, options), None
-    return Family(graph, tuple(places), index, own, gated, link)
+    return Family(graph, template, tuple(places), index, own, gated, link)
 
 
 def _split(graph: OpGraph) -> tuple[OpGraph, tuple[Node, ...] | None]:
@@ -159,37 +159,41 @@ def form_of(family: Family, entry: Entry) -> Form:
 def _form(family: Family, entry: Entry) -> Form:
     graph = family.graph
     found = walk(graph, entry, family.place, len(family.widths))
-    groups: dict[tuple[int, int], Sums] = {}
+    groups: dict[tuple[int, int], tuple[float, float]] = {}
     layers, shares, rows = [], [], []
+    out, shape = found.values[graph.output], graph.shape_of(graph.output)
+    unit = 1.0 if family.link is not None else out.variance
     for number, (gradient, _) in found.layers:
         node = graph.nodes[number - 1]
         conv, size = node.op, node.shape.size
         if size <= 1 or not isinstance(conv, ops.Conv):
             continue
         key = family.index[conv.in_channels // conv.groups], family.index[conv.out_channels]
-        one = of_layer(gradient, conv.kernel**2 * size**2, size**2)
-        before = groups.get(key, Sums(0.0, 0.0))
-        groups[key] = Sums(before.roots + one.roots, before.amounts + one.amounts)
-        layers.append((key[0], 2 * one.roots))
+        root, amount = of_layer(gradient / unit, conv.kernel**2 * size**2, size**2)
+        roots, amounts = groups.get(key, (0.0, 0.0))
+        groups[key] = (roots + root, amounts + amount)
+        layers.append((key[0], 2 * root))
         *parts, share = found.values[number].overlap
         rows.append(parts)
         shares.append(share)
-    out, shape = found.values[graph.output], graph.shape_of(graph.output)
+    energy, passed = found.first.here[0], found.first.passed
+    norm = energy**2
     rows.append(list(out.overlap[:-1]))
-    rows.append([square.constant for square in found.here])
-    rows.append([square.second for square in found.apart])
+    rows.append([square.constant / norm for square in found.here])
+    rows.append([square.second / norm for square in found.apart])
     return Form(
         family.widths,
-        tuple(Group(*key, sums) for key, sums in groups.items()),
+        tuple((*key, *sums) for key, sums in groups.items()),
         tuple(layers),
         tuple(shares),
         np.array(rows),
         out,
         family.index[shape.channels],
+        out.overlap[-1],
         shape.size,
-        found.first.here[0],
-        found.first.passed,
-        found.kept[0],
+        energy,
+        passed,
+        (*growth(energy * entry.variance / unit), found.kept[0] / norm, passed**2 / norm),
     )
 
 
@@ -199,67 +203,26 @@ def numbers(widths: tuple[Width, ...], args: tuple[int, ...]) -> list[int]:
     return [known[arg] * numerator // denominator for arg, numerator, denominator in widths]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
-    """A block without gates, or its branch, for a gradient with energy 1 and an entry with variance 1.
-
-    gives: the output's channels. own: 1 / gives. sums: see `sums.py`, for an overlap of 1 everywhere.
-    roots, constants, shares: for each layer, 2 r, a and b, the overlap being a + b o if o is what enters.
-    overlap, here, apart: of the output, and what is added to tr C²; see `Form.inverses`.
-    """
-
-    gives: int
-    own: float
-    sums: Sums
-    roots: tuple[float, ...]
-    constants: tuple[float, ...]
-    shares: tuple[float, ...]
-    overlap: float
-    here: float
-    apart: float
-
-
-def block_of(form: Form, args: tuple[int, ...]) -> Block:
-    """Return the block of a family without gates that has these arguments."""
-    widths = numbers(form.widths, args)
-    *constants, overlap, here, apart = (form.inverses @ [1 / width for width in widths]).tolist()
-    roots = amounts = 0.0
-    for fan_in, out, sums in form.groups:
-        root, amount = scaled(sums, widths[fan_in], widths[fan_in] * widths[out])
-        roots += root
-        amounts += amount
-    quarter = [math.sqrt(math.sqrt(width)) for width in widths]
-    gives = widths[form.channels]
-    return Block(
-        gives,
-        1 / gives,
-        Sums(roots, amounts),
-        tuple([root * quarter[i] for i, root in form.layers]),
-        tuple(constants),
-        form.shares,
-        overlap,
-        here,
-        apart,
-    )
-
-
 class Step(NamedTuple):
-    """A block without gates at a place of a network, ready for `scorer.py`, for a gradient of energy 1 behind it.
+    """A block without gates at a place of a network, ready for `scorer.py`.
 
-    takes, gives: channels. own, amount: the sums, for an overlap of 1 everywhere. roots, constants, shares: see `Block`; scale: a factor
-    of the first.
-    grown, shift: for the sums of the layers behind the block, roots · grown and (amounts + roots · shift) · grown. kept, here, apart, second: how tr C² at the input, and the
-    squared energy at other distances, follow from those at the output, in units of the squared energy at distance 0.
+    The gradient at its output has an energy such that the product with the variance there is 1.
+    takes, gives: channels. behind: the place behind it.
+    roots, amounts: see `sums.py`, for an overlap of 1 everywhere. layers, constants, shares: for each layer, 2 r, a and
+    b, the overlap being a + b o if o is what enters; scale: a factor of r.
+    grown, shift: how the sums of the layers behind the block grow, see `sums.py`. kept, here, apart, second: how tr C² at
+    the input, and the squared energy at other distances, follow from those at the output, in units of the squared energy
+    at distance 0.
     constant, share: the overlap of the output is constant + share · o.
     """
 
     takes: int
     gives: int
     behind: object
-    own: float
-    amount: float
+    roots: float
+    amounts: float
     scale: float
-    roots: tuple[float, ...]
+    layers: tuple[float, ...]
     constants: tuple[float, ...]
     shares: tuple[float, ...]
     grown: float
@@ -272,10 +235,39 @@ class Step(NamedTuple):
     share: float
 
 
+def step_of(form: Form, args: tuple[int, ...], takes: int, behind: object) -> Step:
+    """Return the block with these arguments, for an entry of the form's variance."""
+    widths = numbers(form.widths, args)
+    roots, amounts, factors = of_widths(form.groups, widths)
+    *constants, overlap, here, apart = form.inverses.dot(np.array([1 / width for width in widths])).tolist()
+    layers = tuple([root * factors[i] for i, root in form.layers])
+    grown, shift, kept, second = form.growth
+    return Step(
+        takes,
+        widths[form.channels],
+        behind,
+        roots,
+        amounts,
+        1.0,
+        layers,
+        tuple(constants),
+        form.shares,
+        grown,
+        shift,
+        kept,
+        here,
+        apart,
+        second,
+        overlap,
+        form.share,
+    )
+
+
 class Passing(NamedTuple):
     """How a gradient passes an operation, from its output to its input.
 
-    energy, passed: factors of the energy at distance 0 and at others. kept, here, apart: see `Block`.
+    energy, passed: factors of the energy at distance 0 and at others. kept, here, apart: the factor of tr C², and what is
+    added to it at distance 0, and at all others in units of Σ R(Δ)².
     """
 
     energy: float
@@ -304,59 +296,55 @@ class Exit(NamedTuple):
     share: float
 
 
-def passing(family: Family, form: Form, block: Block, entry: Entry) -> tuple[Passing, float, Exit]:
-    """Return how the gradient passes a block without gates, the factor of its layers' energies, and what leaves it."""
-    variance = entry.variance if family.own else 1.0
-    square = variance * variance
-    through = Passing(
-        form.energy / variance,
-        form.passed / variance,
-        form.kept / square,
-        block.here / square,
-        block.apart / square,
+def linked(family: Family, form: Form, branch: Step, entry: Entry) -> tuple[Passing, float, Exit]:
+    """Add the input to a branch, and apply the functions behind the sum.
+
+    branch: for an entry of variance 1. Return how the gradient passes, the energy at the branch for 1 at the output, and
+    what leaves.
+    """
+    variance, mean, own = entry.variance, entry.mean + form.out.mean, 1 / branch.gives
+    energy, passed = form.energy / variance, form.passed / variance
+    square = energy * energy  # the branch is in units of its own energy
+    way = Passing(
+        1 + energy,
+        1 + passed,
+        1 + square * branch.kept,
+        square * branch.here + 2 * own * energy,
+        square * branch.apart + 2 * own * passed,
     )
-    if family.link is None:
-        return through, 1.0, Exit(form.out.mean, form.out.variance, block.overlap, form.out.overlap[-1])
-    own = block.own
-    summed = Passing(
-        1 + through.energy,
-        1 + through.passed,
-        1 + through.kept,
-        through.here + 2 * own * through.energy,
-        through.apart + 2 * own * through.passed,
-    )
-    mean, total = entry.mean + form.out.mean, variance + form.out.variance
+    total = variance + form.out.variance
     a, b = (variance / total) ** 2, (form.out.variance / total) ** 2
-    constant, share = (1 - a - b) * own + b * block.overlap, a + b * form.out.overlap[-1]
-    above = Passing(1.0, 1.0, 1.0, 0.0, 0.0)
-    for node in family.link:
+    constant, share = (1 - a - b) * own + b * branch.constant, a + b * branch.share
+    above = 1.0
+    for node in family.link or ():
         known = FUNCTIONS[type(node.op)](mean, total)
         kept = known.slope**2
-        function = Passing(known.slope2, kept, kept**2, (known.slope2**2 - kept**2) * own, 0.0)
-        above = function.before(above)
+        way = Passing(known.slope2, kept, kept**2, (known.slope2**2 - kept**2) * own, 0.0).before(way)
+        above *= known.slope2
         mean, total = known.mean, known.variance
         constant, share = own + known.kept**2 * (constant - own), known.kept**2 * share
-    return above.before(summed), above.energy, Exit(mean, total, constant, share)
+    return way, above, Exit(mean, total, constant, share)
 
 
-def step_of(takes: int, behind: object, block: Block, found: tuple[Passing, float, Exit]) -> Step:
-    """Return a block without gates at a place. behind: the place behind it."""
-    way, scale, out = found
-    unit = scaled(Sums(1.0, 0.0), way.energy)
+def linked_step(branch: Step, entry: Entry, behind: object, found: tuple[Passing, float, Exit]) -> Step:
+    """Return a block whose input is added to a branch, see `linked`."""
+    way, above, out = found
+    # In units of the variance at the output.
+    factor, shift = growth(above / out.variance)
+    grown, behind_shift = growth(way.energy * entry.variance / out.variance)
     norm = way.energy**2
-    own = scaled(block.sums, scale)
     return Step(
-        takes,
-        block.gives,
+        branch.takes,
+        branch.gives,
         behind,
-        own.roots,
-        own.amounts,
-        own.roots / block.sums.roots if block.roots else 1.0,
-        block.roots,
-        block.constants,
-        block.shares,
-        unit.roots,
-        unit.amounts / unit.roots,
+        branch.roots * factor,
+        (branch.amounts + branch.roots * shift) * factor,
+        factor,
+        branch.layers,
+        branch.constants,
+        branch.shares,
+        grown,
+        behind_shift,
         way.kept / norm,
         way.here / norm,
         way.apart / norm,

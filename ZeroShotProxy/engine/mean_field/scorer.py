@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from PlainNet import BlockSpec, Options, Structure, StructureError
 from PlainNet.blocktype import in_channels
 from PlainNet.ir import does_not_join
 from PlainNet.lowering import lower
 from ZeroShotProxy.engine.mean_field import sums
-from ZeroShotProxy.engine.mean_field.blocks import Block, Family, Form, Step, block_of, family_of, form_of, passing, step_of
+from ZeroShotProxy.engine.mean_field.blocks import Family, Form, Step, family_of, form_of, linked, linked_step, step_of
 from ZeroShotProxy.engine.mean_field.field import Field, field_of
 from ZeroShotProxy.engine.mean_field.uniform import Entry
 
@@ -19,21 +21,21 @@ from ZeroShotProxy.engine.mean_field.uniform import Entry
 class _Place:
     """A place in a network, seen from the image: what enters the next block, and the blocks met there so far.
 
-    A block that is not computed on its own is None.
+    known: None for a block that is not computed on its own. members: blocks met on inputs of this size that are the same,
+    or whose branches are, whatever their statistics.
     """
 
     entry: Entry
+    members: dict[BlockSpec, Step | _Branch]
     known: dict[BlockSpec, Step | None] = field(default_factory=dict)
 
 
-@dataclass(slots=True, eq=False)
-class _Member:
-    """A block on inputs of one size, wherever it is: its family, and the form that it was last computed with."""
+class _Branch(NamedTuple):
+    """A block whose input is added to a branch, on inputs of one size, wherever it is."""
 
-    takes: int
-    family: Family | None
-    form: Form | None = None
-    block: Block | None = None
+    family: Family
+    form: Form
+    step: Step
 
 
 class MeanField:
@@ -54,7 +56,8 @@ class MeanField:
 
     def _clear(self) -> None:
         self._places: dict[Entry, _Place] = {}
-        self._members: dict[int, dict[BlockSpec, _Member]] = {}
+        self._members: defaultdict[int, dict[BlockSpec, Step | _Branch]] = defaultdict(dict)
+        self._behind: dict[Form, _Place] = {}
         self._count = 0
 
     def __call__(self, structure: Structure) -> float | None:
@@ -127,29 +130,39 @@ class MeanField:
     def _place(self, entry: Entry) -> _Place:
         found = self._places.get(entry)
         if found is None:
-            found = self._places[entry] = _Place(entry)
+            found = self._places[entry] = _Place(entry, self._members[entry.size])
         return found
 
     def _add(self, place: _Place, spec: BlockSpec) -> Step | None:
         if self._count >= self._CAPACITY:
             self._clear()
         self._count += 1
-        known = self._members.setdefault(place.entry.size, {})
-        member = known.get(spec)
+        member = place.members.get(spec)
         if member is None:
-            member = known[spec] = _Member(in_channels(spec), family_of(spec, place.entry.size, self.options))
-        family = member.family
-        if family is None or family.gated:
-            place.known[spec] = None
-            return None
-        block, form = member.block, member.form
-        if block is None or form is None or not family.own:
-            member.form = form = form_of(family, place.entry)
-            member.block = block = block_of(form, spec.args)
-        found = passing(family, form, block, place.entry)
-        behind = self._place(Entry(form.size, found[2].mean, found[2].variance, 0.0))
-        step = place.known[spec] = step_of(member.takes, behind, block, found)
-        return step
+            family = family_of(spec, place.entry.size, self.options)
+            if family is None or family.gated:
+                place.known[spec] = None
+                return None
+            form, takes = form_of(family, place.entry), family.takes(spec)
+            if family.link is not None:
+                member = _Branch(family, form, step_of(form, spec.args, takes, None))
+            else:
+                member = step_of(form, spec.args, takes, self._after(form))
+            if family.own:
+                place.members[spec] = member
+        if isinstance(member, _Branch):
+            family, form, branch = member
+            found = linked(family, form, branch, place.entry)
+            behind = self._place(Entry(form.size, found[2].mean, found[2].variance, 0.0))
+            member = linked_step(branch, place.entry, behind, found)
+        place.known[spec] = member
+        return member
+
+    def _after(self, form: Form) -> _Place:
+        found = self._behind.get(form)
+        if found is None:
+            found = self._behind[form] = self._place(Entry(form.size, form.out.mean, form.out.variance, 0.0))
+        return found
 
 
 def score_of(field: Field) -> float | None:
@@ -159,7 +172,7 @@ def score_of(field: Field) -> float | None:
         if layer.flat or not layer.gradient > 0:
             continue
         positions = layer.activations / layer.channels
-        own = sums.of_layer(layer.gradient, layer.flops, positions)
-        roots += own.roots
-        amounts += own.amounts - 2 * own.roots * math.log(positions / layer.effective)
+        root, amount = sums.of_layer(layer.gradient, layer.flops, positions)
+        roots += root
+        amounts += amount - 2 * root * math.log(positions / layer.effective)
     return sums.score(roots, amounts, math.log(field.directions)) if roots else None

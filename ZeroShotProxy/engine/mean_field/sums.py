@@ -4,36 +4,49 @@ This is the only place that knows the form of the score. Of its layers, it needs
 
     roots    Σ r,  r being the root of the norm of a layer's gradient
     amounts  Σ r (log FLOPs + log positions − 2 log r),  less 2 r log o with the overlap o of a layer's output
+
+If all gradients grow, r grows by a factor, roots become roots · factor, and amounts (amounts + roots · shift) · factor.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
 
-class Sums(NamedTuple):
-    """Sums over layers; see above."""
-
-    roots: float
-    amounts: float
-
-
-def of_layer(gradient: float, flops: float, positions: float) -> Sums:
-    """Return what a layer contributes, for an overlap of 1.
+def of_layer(gradient: float, flops: float, positions: float) -> tuple[float, float]:
+    """Return what a layer adds to the sums, for an overlap of 1.
 
     gradient: the squared norm. positions: of the output; divided by its overlap, they are the effective activations.
     """
     norm = math.sqrt(gradient)
     root = math.sqrt(norm)
-    return Sums(root, root * math.log(flops * positions / norm))
+    return root, root * math.log(flops * positions / norm)
 
 
-def scaled(sums: Sums, gradient: float, flops: float = 1.0) -> Sums:
-    """Return the sums if all squared norms, and all FLOPs, are multiplied by a factor."""
-    norm = math.sqrt(gradient)
-    factor = math.sqrt(norm)
-    return Sums(factor * sums.roots, factor * (sums.amounts + sums.roots * math.log(flops / norm)))
+def growth(energy: float) -> tuple[float, float]:
+    """Return the factor and the shift (see above) if all squared norms are multiplied by a number."""
+    norm = math.sqrt(energy)
+    return math.sqrt(norm), -math.log(norm)
+
+
+def of_widths(
+    groups: Iterable[tuple[int, int, float, float]], widths: Sequence[int]
+) -> tuple[float, float, list[float]]:
+    """Return the sums of layers, and by how much r grows with each width.
+
+    groups: (fan-in, out, roots, amounts), the first two as indices of widths, and the sums for widths of 1. Squared
+    norms are proportional to the fan-in, and FLOPs to both widths.
+    """
+    logs = [math.log(width) for width in widths]
+    factors = [math.sqrt(math.sqrt(width)) for width in widths]
+    roots = amounts = 0.0
+    for fan_in, out, unit_roots, unit_amounts in groups:
+        factor = factors[fan_in]
+        root = factor * unit_roots
+        roots += root
+        amounts += factor * unit_amounts + root * (0.5 * logs[fan_in] + logs[out])
+    return roots, amounts, factors
 
 
 def score(roots: float, amounts: float, log_directions: float) -> float:
