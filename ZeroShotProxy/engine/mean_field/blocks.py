@@ -12,8 +12,11 @@ both sides are few numbers, and almost all of them only scale or shift the resul
 from __future__ import annotations
 
 import math
+from array import array
+from array import array
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +31,9 @@ from ZeroShotProxy.engine.mean_field.forward import FUNCTIONS
 from ZeroShotProxy.engine.mean_field.sums import growth, of_layer, of_widths
 from ZeroShotProxy.engine.mean_field.uniform import Entry, Value, is_uniform, walk
 
+_SMALL = 0.02
+"""The overlap that enters is at most 1/3. A logarithm where it counts less than by this share is a series of three terms,
+whose error is below 1e-9."""
 _CORRELATIONS = 256
 """Steps in which the correlation of two positions that enters a block is rounded."""
 
@@ -64,7 +70,7 @@ class Form:
 
     The gradient behind a branch has an energy of 1. For other blocks, the product with the variance there is 1.
     groups: the sums over its convolutions, see `sums.of_widths`. layers: for each of them (fan-in, 2 r), as there.
-    shares: how their overlaps depend on the one that enters.
+    shares: how their overlaps depend on the one that enters, in descending order.
     inverses: what is linear in inverse widths, (number of layers + 3, widths): these overlaps, that of the output, and
     what is added to tr C² of the input at distance 0, and at all others together in units of Σ R(Δ)²; the last two in
     units of the squared energy at the input.
@@ -160,7 +166,7 @@ def _form(family: Family, entry: Entry) -> Form:
     graph = family.graph
     found = walk(graph, entry, family.place, len(family.widths))
     groups: dict[tuple[int, int], tuple[float, float]] = {}
-    layers, shares, rows = [], [], []
+    layers: list[tuple[float, int, float, list[float]]] = []
     out, shape = found.values[graph.output], graph.shape_of(graph.output)
     unit = 1.0 if family.link is not None else out.variance
     for number, (gradient, _) in found.layers:
@@ -172,20 +178,20 @@ def _form(family: Family, entry: Entry) -> Form:
         root, amount = of_layer(gradient / unit, conv.kernel**2 * size**2, size**2)
         roots, amounts = groups.get(key, (0.0, 0.0))
         groups[key] = (roots + root, amounts + amount)
-        layers.append((key[0], 2 * root))
         *parts, share = found.values[number].overlap
-        rows.append(parts)
-        shares.append(share)
+        layers.append((share, key[0], 2 * root, parts))
+    layers.sort(key=itemgetter(0), reverse=True)
     energy, passed = found.first.here[0], found.first.passed
     norm = energy**2
+    rows = [parts for *_, parts in layers]
     rows.append(list(out.overlap[:-1]))
     rows.append([square.constant / norm for square in found.here])
     rows.append([square.second / norm for square in found.apart])
     return Form(
         family.widths,
         tuple((*key, *sums) for key, sums in groups.items()),
-        tuple(layers),
-        tuple(shares),
+        tuple((fan_in, root) for _, fan_in, root, _ in layers),
+        tuple(share for share, *_ in layers),
         np.array(rows),
         out,
         family.index[shape.channels],
@@ -208,8 +214,9 @@ class Step(NamedTuple):
 
     The gradient at its output has an energy such that the product with the variance there is 1.
     takes, gives: channels. behind: the place behind it.
-    roots, amounts: see `sums.py`, for an overlap of 1 everywhere. layers, constants, shares: for each layer, 2 r, a and
-    b, the overlap being a + b o if o is what enters; scale: a factor of r.
+    roots, amounts: see `sums.py`. Still to be subtracted from the amounts: scale · Σ 2 r log (a + b o), the overlaps of
+    layers if o enters. layers, constants, shares: 2 r, a and b of layers where o matters, which are the first ones.
+    linear, square, cubic: the series of the sum over the others in powers of o.
     grown, shift: how the sums of the layers behind the block grow, see `sums.py`. kept, here, apart, second: how tr C² at
     the input, and the squared energy at other distances, follow from those at the output, in units of the squared energy
     at distance 0.
@@ -222,9 +229,12 @@ class Step(NamedTuple):
     roots: float
     amounts: float
     scale: float
-    layers: tuple[float, ...]
-    constants: tuple[float, ...]
+    layers: array[float]
+    constants: array[float]
     shares: tuple[float, ...]
+    linear: float
+    square: float
+    cubic: float
     grown: float
     shift: float
     kept: float
@@ -240,7 +250,16 @@ def step_of(form: Form, args: tuple[int, ...], takes: int, behind: object) -> St
     widths = numbers(form.widths, args)
     roots, amounts, factors = of_widths(form.groups, widths)
     *constants, overlap, here, apart = form.inverses.dot(np.array([1 / width for width in widths])).tolist()
-    layers = tuple([root * factors[i] for i, root in form.layers])
+    layers, shares = [root * factors[i] for i, root in form.layers], form.shares
+    linear = square = cubic = 0.0
+    while layers and shares[len(layers) - 1] < _SMALL * constants[-1]:
+        ratio, root = shares[len(layers) - 1] / constants[-1], layers.pop()
+        amounts -= root * math.log(constants.pop())
+        power = root * ratio
+        linear += power
+        power *= ratio
+        square -= power / 2
+        cubic += power * ratio / 3
     grown, shift, kept, second = form.growth
     return Step(
         takes,
@@ -249,9 +268,12 @@ def step_of(form: Form, args: tuple[int, ...], takes: int, behind: object) -> St
         roots,
         amounts,
         1.0,
-        layers,
-        tuple(constants),
-        form.shares,
+        array("d", layers),
+        array("d", constants),
+        shares,
+        linear,
+        square,
+        cubic,
         grown,
         shift,
         kept,
@@ -343,6 +365,9 @@ def linked_step(branch: Step, entry: Entry, behind: object, found: tuple[Passing
         branch.layers,
         branch.constants,
         branch.shares,
+        branch.linear,
+        branch.square,
+        branch.cubic,
         grown,
         behind_shift,
         way.kept / norm,
