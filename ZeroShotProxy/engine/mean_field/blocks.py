@@ -23,10 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from PlainNet import BlockSpec, Options, ops
-from PlainNet.blocktype import in_channels
 from PlainNet.lowering import part_graph
 from PlainNet.ops import Node, OpGraph
-from PlainNet.template import Template, Width, template_of
+from PlainNet.template import Template, Width
 from ZeroShotProxy.engine.mean_field.forward import FUNCTIONS
 from ZeroShotProxy.engine.mean_field.sums import growth, of_layer, of_widths
 from ZeroShotProxy.engine.mean_field.uniform import Entry, Value, is_uniform, walk
@@ -48,16 +47,11 @@ class Family:
     """
 
     graph: OpGraph
-    template: Template | None
     widths: tuple[Width, ...]
     index: dict[int, int]
     own: bool
     gated: bool
     link: tuple[Node, ...] | None
-
-    def takes(self, spec: BlockSpec) -> int:
-        """Return the input channels of a member."""
-        return in_channels(spec) if self.template is None else spec.args[0]
 
     def place(self, channels: int) -> tuple[int, float]:
         """Return the place of a number of channels of the graph; see `uniform.Place`."""
@@ -112,7 +106,7 @@ def _family(member: BlockSpec, template: Template | None, size: int, options: Op
     own = _normalises(graph)
     if link is not None and not own:
         graph, link = part_graph([member], size, options), None
-    return Family(graph, template, tuple(places), index, own, gated, link)
+    return Family(graph, tuple(places), index, own, gated, link)
 
 
 def _split(graph: OpGraph) -> tuple[OpGraph, tuple[Node, ...] | None]:
@@ -144,12 +138,11 @@ def _normalises(graph: OpGraph) -> bool:
     return graph.output > 0
 
 
-def family_of(spec: BlockSpec, size: int, options: Options) -> Family | None:
+def family_of(spec: BlockSpec, template: Template | None, size: int, options: Options) -> Family | None:
     """Return the family of a block on inputs of `size` × `size` pixels, or None if it is not computed block by block.
 
-    Raises StructureError if the block does not work on such an input.
+    template: its template, if it has one. Raises StructureError if the block does not work on such an input.
     """
-    template = template_of(spec)
     return _family(spec if template is None else template.probe, template, size, options)
 
 

@@ -11,6 +11,7 @@ from PlainNet import BlockSpec, Options, Structure, StructureError
 from PlainNet.blocktype import in_channels
 from PlainNet.ir import does_not_join
 from PlainNet.lowering import lower
+from PlainNet.template import Template, template_of
 from ZeroShotProxy.engine.mean_field import sums
 from ZeroShotProxy.engine.mean_field.blocks import Family, Form, Step, family_of, form_of, linked, linked_step, step_of
 from ZeroShotProxy.engine.mean_field.field import Field, field_of
@@ -18,15 +19,26 @@ from ZeroShotProxy.engine.mean_field.uniform import Entry
 
 
 @dataclass(slots=True, eq=False)
+class _Size:
+    """What is known of blocks on inputs of one size, whatever their statistics.
+
+    members: blocks that are the same everywhere, or whose branches are. templates: their families by template, with the
+    place behind them if it is the same everywhere.
+    """
+
+    members: dict[BlockSpec, Step | _Branch] = field(default_factory=dict)
+    templates: dict[Template, tuple[Family, Form, _Place | None]] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
 class _Place:
     """A place in a network, seen from the image: what enters the next block, and the blocks met there so far.
 
-    known: None for a block that is not computed on its own. members: blocks met on inputs of this size that are the same,
-    or whose branches are, whatever their statistics.
+    known: None for a block that is not computed on its own.
     """
 
     entry: Entry
-    members: dict[BlockSpec, Step | _Branch]
+    size: _Size
     known: dict[BlockSpec, Step | None] = field(default_factory=dict)
 
 
@@ -56,8 +68,7 @@ class MeanField:
 
     def _clear(self) -> None:
         self._places: dict[Entry, _Place] = {}
-        self._members: defaultdict[int, dict[BlockSpec, Step | _Branch]] = defaultdict(dict)
-        self._behind: dict[Form, _Place] = {}
+        self._sizes: defaultdict[int, _Size] = defaultdict(_Size)
         self._count = 0
 
     def __call__(self, structure: Structure) -> float | None:
@@ -133,26 +144,19 @@ class MeanField:
     def _place(self, entry: Entry) -> _Place:
         found = self._places.get(entry)
         if found is None:
-            found = self._places[entry] = _Place(entry, self._members[entry.size])
+            found = self._places[entry] = _Place(entry, self._sizes[entry.size])
         return found
 
     def _add(self, place: _Place, spec: BlockSpec) -> Step | None:
         if self._count >= self._CAPACITY:
             self._clear()
         self._count += 1
-        member = place.members.get(spec)
+        member = place.size.members.get(spec)
         if member is None:
-            family = family_of(spec, place.entry.size, self.options)
-            if family is None or family.gated:
+            member = self._member(place, spec)
+            if member is None:
                 place.known[spec] = None
                 return None
-            form, takes = form_of(family, place.entry), family.takes(spec)
-            if family.link is not None:
-                member = _Branch(family, form, step_of(form, spec.args, takes, None))
-            else:
-                member = step_of(form, spec.args, takes, self._after(form))
-            if family.own:
-                place.members[spec] = member
         if isinstance(member, _Branch):
             family, form, branch = member
             found = linked(family, form, branch, place.entry)
@@ -161,11 +165,26 @@ class MeanField:
         place.known[spec] = member
         return member
 
-    def _after(self, form: Form) -> _Place:
-        found = self._behind.get(form)
-        if found is None:
-            found = self._behind[form] = self._place(Entry(form.size, form.out.mean, form.out.variance, 0.0))
-        return found
+    def _member(self, place: _Place, spec: BlockSpec) -> Step | _Branch | None:
+        template = template_of(spec)
+        known = None if template is None else place.size.templates.get(template)
+        if known is None:
+            family = family_of(spec, template, place.entry.size, self.options)
+            if family is None or family.gated:
+                return None
+            form = form_of(family, place.entry)
+            out = form.out
+            behind = None if family.link is not None else self._place(Entry(form.size, out.mean, out.variance, 0.0))
+            known = family, form, behind
+            if template is not None and family.own:
+                place.size.templates[template] = known
+        family, form, behind = known
+        takes = spec.args[0] if template is not None else in_channels(spec)
+        step = step_of(form, spec.args, takes, behind)
+        member = step if family.link is None else _Branch(family, form, step)
+        if family.own:
+            place.size.members[spec] = member
+        return member
 
 
 def score_of(field: Field) -> float | None:
