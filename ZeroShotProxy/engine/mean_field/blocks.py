@@ -16,7 +16,6 @@ from array import array
 from array import array
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -28,22 +27,20 @@ from PlainNet.ops import Node, OpGraph
 from PlainNet.template import Template, Width
 from ZeroShotProxy.engine.mean_field.forward import FUNCTIONS
 from ZeroShotProxy.engine.mean_field.sums import growth, of_layer, of_widths
-from ZeroShotProxy.engine.mean_field.uniform import Entry, Value, is_uniform, walk
+from ZeroShotProxy.engine.mean_field.uniform import Entry, Value, Walk, is_uniform, walk
 
-_SMALL = 0.02
-"""The overlap that enters is at most 1/3. A logarithm where it counts less than by this share is a series of three terms,
-whose error is below 1e-9."""
 _CORRELATIONS = 256
 """Steps in which the correlation of two positions that enters a block is rounded."""
 
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """Blocks that only differ in their channel numbers, or a single block, on inputs of one size.
+    """Blocks that only differ in their channel numbers, or a single block.
 
     graph: the operations of one of them, or of its branch. index: the places of the numbers of channels in `widths`.
     own: whether nothing depends on mean and variance of what enters. gated: whether it has gates.
     link: if the input is added to what the branch returns, the functions of one variable behind the sum, else None.
+    strides: if the size of the input only matters for the sizes of others, how much smaller each value is, else None.
     """
 
     graph: OpGraph
@@ -52,6 +49,7 @@ class Family:
     own: bool
     gated: bool
     link: tuple[Node, ...] | None
+    strides: tuple[int, ...] | None
 
     def place(self, channels: int) -> tuple[int, float]:
         """Return the place of a number of channels of the graph; see `uniform.Place`."""
@@ -64,7 +62,7 @@ class Form:
 
     The gradient behind a branch has an energy of 1. For other blocks, the product with the variance there is 1.
     groups: the sums over its convolutions, see `sums.of_widths`. layers: for each of them (fan-in, 2 r), as there.
-    shares: how their overlaps depend on the one that enters, in descending order.
+    shares: how their overlaps depend on the enters.
     inverses: what is linear in inverse widths, (number of layers + 3, widths): these overlaps, that of the output, and
     what is added to tr C² of the input at distance 0, and at all others together in units of Σ R(Δ)²; the last two in
     units of the squared energy at the input.
@@ -106,7 +104,7 @@ def _family(member: BlockSpec, template: Template | None, size: int, options: Op
     own = _normalises(graph)
     if link is not None and not own:
         graph, link = part_graph([member], size, options), None
-    return Family(graph, tuple(places), index, own, gated, link)
+    return Family(graph, tuple(places), index, own, gated, link, _strides(graph) if own and not gated else None)
 
 
 def _split(graph: OpGraph) -> tuple[OpGraph, tuple[Node, ...] | None]:
@@ -138,61 +136,93 @@ def _normalises(graph: OpGraph) -> bool:
     return graph.output > 0
 
 
+def _strides(graph: OpGraph) -> tuple[int, ...] | None:
+    """The stride of each value, from the input, if every convolution is followed by a batch-norm.
+
+    Then the share of taps in the padding does not matter, as the batch-norm undoes it.
+    """
+    strides = [1]
+    for number, node in enumerate(graph.nodes, start=1):
+        op = node.op
+        read = [other.op for other in graph.nodes if number in other.inputs]
+        if isinstance(op, ops.Conv) and (op.extent % 2 == 0 or not all(isinstance(one, ops.BatchNorm) for one in read)):
+            return None
+        if isinstance(op, ops.AdaptiveAvgPool):
+            return None
+        strides.append(strides[node.inputs[0]] * (op.stride if isinstance(op, ops.Conv) else 1))
+    return tuple(strides)
+
+
+_LARGE = 1 << 10
+"""A size at which the families are lowered that are the same at all sizes."""
+
+
 def family_of(spec: BlockSpec, template: Template | None, size: int, options: Options) -> Family | None:
     """Return the family of a block on inputs of `size` × `size` pixels, or None if it is not computed block by block.
 
     template: its template, if it has one. Raises StructureError if the block does not work on such an input.
     """
-    return _family(spec if template is None else template.probe, template, size, options)
+    member = spec if template is None else template.probe
+    if size > 1 and template is not None:
+        found = _family(member, template, _LARGE, options)
+        if found is not None and found.strides is not None and max(found.strides) < size:
+            return found
+    return _family(member, template, size, options)
 
 
 def form_of(family: Family, entry: Entry) -> Form:
     """Return what a family, or its branch, does to statistics that enter it."""
+    size = entry.size
     if family.own:
         correlation = round(_CORRELATIONS * entry.shared / entry.variance) / _CORRELATIONS if family.gated else 0.0
-        entry = Entry(entry.size, 0.0, 1.0, correlation)
-    return _form(family, entry)
+        entry = Entry(size if family.strides is None else _LARGE, 0.0, 1.0, correlation)
+    return _form(family, size, entry.variance, _walked(family, entry))
 
 
 @lru_cache(maxsize=1 << 14)
-def _form(family: Family, entry: Entry) -> Form:
-    graph = family.graph
-    found = walk(graph, entry, family.place, len(family.widths))
-    groups: dict[tuple[int, int], tuple[float, float]] = {}
-    layers: list[tuple[float, int, float, list[float]]] = []
+def _walked(family: Family, entry: Entry) -> Walk:
+    return walk(family.graph, entry, family.place, len(family.widths))
+
+
+def _form(family: Family, size: int, variance: float, found: Walk) -> Form:
+    graph, strides = family.graph, family.strides
     out, shape = found.values[graph.output], graph.shape_of(graph.output)
     unit = 1.0 if family.link is not None else out.variance
+    groups: dict[tuple[int, int], tuple[float, float]] = {}
+    layers, shares, rows = [], [], []
     for number, (gradient, _) in found.layers:
         node = graph.nodes[number - 1]
-        conv, size = node.op, node.shape.size
-        if size <= 1 or not isinstance(conv, ops.Conv):
+        conv, walked = node.op, node.shape.size
+        side = walked if strides is None else -(-size // strides[number])
+        if side <= 1 or not isinstance(conv, ops.Conv):
             continue
         key = family.index[conv.in_channels // conv.groups], family.index[conv.out_channels]
-        root, amount = of_layer(gradient / unit, conv.kernel**2 * size**2, size**2)
+        square = gradient * (side / walked) ** 2 / unit
+        root, amount = of_layer(square, conv.kernel**2 * side**2, side**2)
         roots, amounts = groups.get(key, (0.0, 0.0))
         groups[key] = (roots + root, amounts + amount)
+        layers.append((key[0], 2 * root))
         *parts, share = found.values[number].overlap
-        layers.append((share, key[0], 2 * root, parts))
-    layers.sort(key=itemgetter(0), reverse=True)
+        rows.append(parts)
+        shares.append(share)
     energy, passed = found.first.here[0], found.first.passed
     norm = energy**2
-    rows = [parts for *_, parts in layers]
     rows.append(list(out.overlap[:-1]))
     rows.append([square.constant / norm for square in found.here])
     rows.append([square.second / norm for square in found.apart])
     return Form(
         family.widths,
         tuple((*key, *sums) for key, sums in groups.items()),
-        tuple((fan_in, root) for _, fan_in, root, _ in layers),
-        tuple(share for share, *_ in layers),
+        tuple(layers),
+        tuple(shares),
         np.array(rows),
         out,
         family.index[shape.channels],
         out.overlap[-1],
-        shape.size,
+        shape.size if strides is None else -(-size // strides[graph.output]),
         energy,
         passed,
-        (*growth(energy * entry.variance / unit), found.kept[0] / norm, passed**2 / norm),
+        (*growth(energy * variance / unit), found.kept[0] / norm, passed**2 / norm),
     )
 
 
@@ -207,9 +237,8 @@ class Step(NamedTuple):
 
     The gradient at its output has an energy such that the product with the variance there is 1.
     takes, gives: channels. behind: the place behind it.
-    roots, amounts: see `sums.py`. Still to be subtracted from the amounts: scale · Σ 2 r log (a + b o), the overlaps of
-    layers if o enters. layers, constants, shares: 2 r, a and b of layers where o matters, which are the first ones.
-    linear, square, cubic: the series of the sum over the others in powers of o.
+    roots, amounts: see `sums.py`, for an overlap of 1 everywhere. layers, constants, shares: for each layer, 2 r, a and
+    b, the overlap being a + b o if o is what enters; scale: a factor of r.
     grown, shift: how the sums of the layers behind the block grow, see `sums.py`. kept, here, apart, second: how tr C² at
     the input, and the squared energy at other distances, follow from those at the output, in units of the squared energy
     at distance 0.
@@ -225,9 +254,6 @@ class Step(NamedTuple):
     layers: array[float]
     constants: array[float]
     shares: tuple[float, ...]
-    linear: float
-    square: float
-    cubic: float
     grown: float
     shift: float
     kept: float
@@ -243,16 +269,6 @@ def step_of(form: Form, args: tuple[int, ...], takes: int, behind: object) -> St
     widths = numbers(form.widths, args)
     roots, amounts, factors = of_widths(form.groups, widths)
     *constants, overlap, here, apart = form.inverses.dot(np.array([1 / width for width in widths])).tolist()
-    layers, shares = [root * factors[i] for i, root in form.layers], form.shares
-    linear = square = cubic = 0.0
-    while layers and shares[len(layers) - 1] < _SMALL * constants[-1]:
-        ratio, root = shares[len(layers) - 1] / constants[-1], layers.pop()
-        amounts -= root * math.log(constants.pop())
-        power = root * ratio
-        linear += power
-        power *= ratio
-        square -= power / 2
-        cubic += power * ratio / 3
     grown, shift, kept, second = form.growth
     return Step(
         takes,
@@ -261,12 +277,9 @@ def step_of(form: Form, args: tuple[int, ...], takes: int, behind: object) -> St
         roots,
         amounts,
         1.0,
-        array("d", layers),
+        array("d", [root * factors[i] for i, root in form.layers]),
         array("d", constants),
-        shares,
-        linear,
-        square,
-        cubic,
+        form.shares,
         grown,
         shift,
         kept,
@@ -358,9 +371,6 @@ def linked_step(branch: Step, entry: Entry, behind: object, found: tuple[Passing
         branch.layers,
         branch.constants,
         branch.shares,
-        branch.linear,
-        branch.square,
-        branch.cubic,
         grown,
         behind_shift,
         way.kept / norm,

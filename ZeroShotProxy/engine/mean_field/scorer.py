@@ -102,9 +102,6 @@ class MeanField:
                 layers,
                 constants,
                 shares,
-                linear,
-                square,
-                cubic,
                 grown,
                 shift,
                 own_kept,
@@ -118,7 +115,7 @@ class MeanField:
                 if channels:
                     raise StructureError(does_not_join(spec.kind, takes, channels), str(structure.blocks.index(spec)))
                 overlap = 1 / takes
-            mixed = ((cubic * overlap + square) * overlap + linear) * overlap
+            mixed = 0.0
             for root, a, b in zip(layers, constants, shares):  # noqa: B905 - they are equally long
                 mixed += root * log(a + b * overlap)
             amounts = (amounts + roots * shift) * grown + amount - scale * mixed
