@@ -61,11 +61,11 @@ class Form:
     """What a family without gates, or its branch, does to statistics.
 
     The gradient behind a branch has an energy of 1. For other blocks, the product with the variance there is 1.
-    groups: the sums over its convolutions, see `sums.of_widths`. layers: for each of them (fan-in, 2 r), as there.
-    shares: how their overlaps depend on the enters.
-    inverses: what is linear in inverse widths, (number of layers + 3, widths): these overlaps, that of the output, and
-    what is added to tr C² of the input at distance 0, and at all others together in units of Σ R(Δ)²; the last two in
-    units of the squared energy at the input.
+    groups: the sums over its convolutions, see `sums.of_widths`.
+    table: (2 · number of layers + 3, 2 · number of widths), what is linear in inverse widths and in the factors of r for
+    widths (see `sums.of_widths`): 2 r and the overlap of each layer, the overlap of the output, and what is added to tr C²
+    of the input at distance 0, and at all others together in units of Σ R(Δ)²; the last two in units of the squared energy
+    at the input. shares: how the overlaps of layers depend on the one that enters.
     out, channels, share, size: of the output: its statistics, its width as an index, how its overlap depends on the one
     that enters, and its side.
     energy, passed: factors of the gradient's energy at the input, at distance 0 and at others.
@@ -74,9 +74,8 @@ class Form:
 
     widths: tuple[Width, ...]
     groups: tuple[tuple[int, int, float, float], ...]
-    layers: tuple[tuple[int, float], ...]
+    table: NDArray[np.float64]
     shares: tuple[float, ...]
-    inverses: NDArray[np.float64]
     out: Value
     channels: int
     share: float
@@ -189,7 +188,9 @@ def _form(family: Family, size: int, variance: float, found: Walk) -> Form:
     out, shape = found.values[graph.output], graph.shape_of(graph.output)
     unit = 1.0 if family.link is not None else out.variance
     groups: dict[tuple[int, int], tuple[float, float]] = {}
-    layers, shares, rows = [], [], []
+    shares: list[float] = []
+    rows: list[list[float]] = []
+    nothing = [0.0] * len(family.widths)
     for number, (gradient, _) in found.layers:
         node = graph.nodes[number - 1]
         conv, walked = node.op, node.shape.size
@@ -201,21 +202,21 @@ def _form(family: Family, size: int, variance: float, found: Walk) -> Form:
         root, amount = of_layer(square, conv.kernel**2 * side**2, side**2)
         roots, amounts = groups.get(key, (0.0, 0.0))
         groups[key] = (roots + root, amounts + amount)
-        layers.append((key[0], 2 * root))
         *parts, share = found.values[number].overlap
-        rows.append(parts)
+        doubled = nothing.copy()
+        doubled[key[0]] = 2 * root
+        rows += [nothing + doubled, parts + nothing]
         shares.append(share)
     energy, passed = found.first.here[0], found.first.passed
     norm = energy**2
-    rows.append(list(out.overlap[:-1]))
-    rows.append([square.constant / norm for square in found.here])
-    rows.append([square.second / norm for square in found.apart])
+    rows.append([*out.overlap[:-1], *nothing])
+    rows.append([square.constant / norm for square in found.here] + nothing)
+    rows.append([square.second / norm for square in found.apart] + nothing)
     return Form(
         family.widths,
         tuple((*key, *sums) for key, sums in groups.items()),
-        tuple(layers),
-        tuple(shares),
         np.array(rows),
+        tuple(shares),
         out,
         family.index[shape.channels],
         out.overlap[-1],
@@ -237,8 +238,8 @@ class Step(NamedTuple):
 
     The gradient at its output has an energy such that the product with the variance there is 1.
     takes, gives: channels. behind: the place behind it.
-    roots, amounts: see `sums.py`, for an overlap of 1 everywhere. layers, constants, shares: for each layer, 2 r, a and
-    b, the overlap being a + b o if o is what enters; scale: a factor of r.
+    roots, amounts: see `sums.py`, for an overlap of 1 everywhere. layers: first 2 r and a of each layer in turn; shares: b,
+    the overlap being a + b o if o is what enters. scale: a factor of r in `layers`.
     grown, shift: how the sums of the layers behind the block grow, see `sums.py`. kept, here, apart, second: how tr C² at
     the input, and the squared energy at other distances, follow from those at the output, in units of the squared energy
     at distance 0.
@@ -252,7 +253,6 @@ class Step(NamedTuple):
     amounts: float
     scale: float
     layers: array[float]
-    constants: array[float]
     shares: tuple[float, ...]
     grown: float
     shift: float
@@ -268,7 +268,9 @@ def step_of(form: Form, args: tuple[int, ...], takes: int, behind: object) -> St
     """Return the block with these arguments, for an entry of the form's variance."""
     widths = numbers(form.widths, args)
     roots, amounts, factors = of_widths(form.groups, widths)
-    *constants, overlap, here, apart = form.inverses.dot(np.array([1 / width for width in widths])).tolist()
+    columns = np.array([*(1 / width for width in widths), *factors])
+    layers = array("d", form.table.dot(columns).tobytes())
+    overlap, here, apart = layers[-3:]
     grown, shift, kept, second = form.growth
     return Step(
         takes,
@@ -277,8 +279,7 @@ def step_of(form: Form, args: tuple[int, ...], takes: int, behind: object) -> St
         roots,
         amounts,
         1.0,
-        array("d", [root * factors[i] for i, root in form.layers]),
-        array("d", constants),
+        layers,
         form.shares,
         grown,
         shift,
@@ -369,7 +370,6 @@ def linked_step(branch: Step, entry: Entry, behind: object, found: tuple[Passing
         (branch.amounts + branch.roots * shift) * factor,
         factor,
         branch.layers,
-        branch.constants,
         branch.shares,
         grown,
         behind_shift,

@@ -100,7 +100,6 @@ class MeanField:
                 amount,
                 scale,
                 layers,
-                constants,
                 shares,
                 grown,
                 shift,
@@ -116,7 +115,8 @@ class MeanField:
                     raise StructureError(does_not_join(spec.kind, takes, channels), str(structure.blocks.index(spec)))
                 overlap = 1 / takes
             mixed = 0.0
-            for root, a, b in zip(layers, constants, shares):  # noqa: B905 - they are equally long
+            numbers = iter(layers)
+            for root, a, b in zip(numbers, numbers, shares):  # noqa: B905 - as long as there are shares
                 mixed += root * log(a + b * overlap)
             amounts = (amounts + roots * shift) * grown + amount - scale * mixed
             roots = roots * grown + own
