@@ -292,91 +292,79 @@ def step_of(form: Form, args: tuple[int, ...], takes: int, behind: object) -> St
     )
 
 
-class Passing(NamedTuple):
-    """How a gradient passes an operation, from its output to its input.
+class Link(NamedTuple):
+    """What adding the input to a branch, and the functions behind the sum, do at a place, for a family of blocks.
 
-    energy, passed: factors of the energy at distance 0 and at others. kept, here, apart: the factor of tr C², and what is
-    added to it at distance 0, and at all others in units of Σ R(Δ)².
+    mean, variance: of what leaves. factor, shift: how the sums of the branch grow. For the fields that follow, see `Step`;
+    of those in pairs, the first is a factor of 1 / channels, and the second one of the branch's number.
     """
-
-    energy: float
-    passed: float
-    kept: float
-    here: float
-    apart: float
-
-    def before(self, other: Passing) -> Passing:
-        """Return how it passes this operation and then, farther from the output, another one."""
-        return Passing(
-            self.energy * other.energy,
-            self.passed * other.passed,
-            self.kept * other.kept,
-            other.kept * self.here + self.energy**2 * other.here,
-            other.kept * self.apart + self.passed**2 * other.apart,
-        )
-
-
-class Exit(NamedTuple):
-    """What leaves a block: mean and variance, and how its overlap follows from that which enters, a + b o."""
 
     mean: float
     variance: float
-    constant: float
+    factor: float
+    factor_shift: float
+    grown: float
+    shift: float
+    kept: float
+    here: tuple[float, float]
+    apart: tuple[float, float]
+    second: float
+    constant: tuple[float, float]
     share: float
 
 
-def linked(family: Family, form: Form, branch: Step, entry: Entry) -> tuple[Passing, float, Exit]:
-    """Add the input to a branch, and apply the functions behind the sum.
-
-    branch: for an entry of variance 1. Return how the gradient passes, the energy at the branch for 1 at the output, and
-    what leaves.
-    """
-    variance, mean, own = entry.variance, entry.mean + form.out.mean, 1 / branch.gives
+def link_of(family: Family, form: Form, entry: Entry) -> Link:
+    """Return what the link of a family does for an entry. form: of the branch, for a variance of 1."""
+    variance = entry.variance
     energy, passed = form.energy / variance, form.passed / variance
-    square = energy * energy  # the branch is in units of its own energy
-    way = Passing(
-        1 + energy,
-        1 + passed,
-        1 + square * branch.kept,
-        square * branch.here + 2 * own * energy,
-        square * branch.apart + 2 * own * passed,
-    )
-    total = variance + form.out.variance
+    square = energy**2  # the branch's tr C² is in units of this
+    mean, total = entry.mean + form.out.mean, variance + form.out.variance
     a, b = (variance / total) ** 2, (form.out.variance / total) ** 2
-    constant, share = (1 - a - b) * own + b * branch.constant, a + b * branch.share
-    above = 1.0
+    # The functions, from the sum to the output: factors of the energy, at distance 0 and at others, of tr C² and of the
+    # overlap; and what is added to tr C², in units of 1 / channels.
+    above = beyond = kept = overlap = 1.0
+    added = 0.0
     for node in family.link or ():
         known = FUNCTIONS[type(node.op)](mean, total)
-        kept = known.slope**2
-        way = Passing(known.slope2, kept, kept**2, (known.slope2**2 - kept**2) * own, 0.0).before(way)
-        above *= known.slope2
+        slope = known.slope**2
+        added = kept * (known.slope2**2 - slope**2) + known.slope2**2 * added
+        above, beyond, kept, overlap = above * known.slope2, beyond * slope, kept * slope**2, overlap * known.kept**2
         mean, total = known.mean, known.variance
-        constant, share = own + known.kept**2 * (constant - own), known.kept**2 * share
-    return way, above, Exit(mean, total, constant, share)
+    through = 1 + square * form.growth[2]
+    norm = (above * (1 + energy)) ** 2
+    return Link(
+        mean,
+        total,
+        *growth(above / total),
+        *growth(above * (1 + energy) * variance / total),
+        kept * through / norm,
+        ((through * added + above**2 * 2 * energy) / norm, above**2 * square / norm),
+        (beyond**2 * 2 * passed / norm, beyond**2 * square / norm),
+        (beyond * (1 + passed)) ** 2 / norm,
+        (1 - overlap * (a + b), overlap * b),
+        overlap * (a + b * form.share),
+    )
 
 
-def linked_step(branch: Step, entry: Entry, behind: object, found: tuple[Passing, float, Exit]) -> Step:
-    """Return a block whose input is added to a branch, see `linked`."""
-    way, above, out = found
-    # In units of the variance at the output.
-    factor, shift = growth(above / out.variance)
-    grown, behind_shift = growth(way.energy * entry.variance / out.variance)
-    norm = way.energy**2
+def linked(branch: Step, link: Link, behind: object) -> Step:
+    """Return a block whose input is added to a branch. behind: the place behind it."""
+    own = 1 / branch.gives
+    (here, branch_here), (apart, branch_apart), (constant, branch_constant) = link.here, link.apart, link.constant
     return Step(
         branch.takes,
         branch.gives,
         behind,
-        branch.roots * factor,
-        (branch.amounts + branch.roots * shift) * factor,
-        factor,
+        branch.roots * link.factor,
+        (branch.amounts + branch.roots * link.factor_shift) * link.factor,
+        link.factor,
         branch.layers,
         branch.shares,
-        grown,
-        behind_shift,
-        way.kept / norm,
-        way.here / norm,
-        way.apart / norm,
-        way.passed**2 / norm,
-        out.constant,
-        out.share,
+        link.grown,
+        link.shift,
+        link.kept,
+        here * own + branch_here * branch.here,
+        apart * own + branch_apart * branch.apart,
+        link.second,
+        constant * own + branch_constant * branch.constant,
+        link.share,
     )

@@ -121,11 +121,13 @@ def _known(function: Function, mean: float, deviation: float) -> Pointwise:
     return _expanded(function, mean, deviation)
 
 
+@lru_cache(maxsize=1 << 14)
 def pointwise(function: Function, mean: float, variance: float) -> Pointwise:
     """Return the description of `function` on N(mean, variance), both rounded to three digits and cached."""
     return _known(function, float(f"{mean:.3g}"), float(f"{math.sqrt(variance):.3g}"))
 
 
+@lru_cache(maxsize=1 << 14)
 def relu(mean: float, variance: float) -> Pointwise:
     """Return the description of a ReLU on N(mean, variance), which only depends on their ratio but for scale."""
     deviation = math.sqrt(variance)

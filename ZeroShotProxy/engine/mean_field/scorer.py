@@ -13,7 +13,7 @@ from PlainNet.ir import does_not_join
 from PlainNet.lowering import lower
 from PlainNet.template import Template, template_of
 from ZeroShotProxy.engine.mean_field import sums
-from ZeroShotProxy.engine.mean_field.blocks import Family, Form, Step, family_of, form_of, linked, linked_step, step_of
+from ZeroShotProxy.engine.mean_field.blocks import Family, Form, Link, Step, family_of, form_of, link_of, linked, step_of
 from ZeroShotProxy.engine.mean_field.field import Field, field_of
 from ZeroShotProxy.engine.mean_field.uniform import Entry
 
@@ -34,12 +34,14 @@ class _Size:
 class _Place:
     """A place in a network, seen from the image: what enters the next block, and the blocks met there so far.
 
-    known: None for a block that is not computed on its own.
+    known: None for a block that is not computed on its own. links: of families whose input is added to a branch, with the
+    place behind them.
     """
 
     entry: Entry
     size: _Size
     known: dict[BlockSpec, Step | None] = field(default_factory=dict)
+    links: dict[Family, tuple[Link, _Place]] = field(default_factory=dict)
 
 
 class _Branch(NamedTuple):
@@ -155,12 +157,16 @@ class MeanField:
                 place.known[spec] = None
                 return None
         if isinstance(member, _Branch):
-            family, form, branch = member
-            found = linked(family, form, branch, place.entry)
-            behind = self._place(Entry(form.size, found[2].mean, found[2].variance, 0.0))
-            member = linked_step(branch, place.entry, behind, found)
+            link = place.links.get(member.family) or self._link(place, member)
+            member = linked(member.step, *link)
         place.known[spec] = member
         return member
+
+    def _link(self, place: _Place, branch: _Branch) -> tuple[Link, _Place]:
+        found = link_of(branch.family, branch.form, place.entry)
+        behind = self._place(Entry(branch.form.size, found.mean, found.variance, 0.0))
+        place.links[branch.family] = found, behind
+        return found, behind
 
     def _member(self, place: _Place, spec: BlockSpec) -> Step | _Branch | None:
         template = template_of(spec)
