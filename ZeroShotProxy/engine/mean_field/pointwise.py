@@ -56,20 +56,6 @@ class Pointwise:
         """Return E[f' f''] for the correlation r."""
         return _polynomial(self.slopes.tolist(), r)
 
-    def scaled(self, factor: float) -> Pointwise:
-        """Return the description of factor · f(x / factor), which has the same slopes."""
-        square = factor * factor
-        return Pointwise(
-            factor * self.mean,
-            square * self.second,
-            self.kept,
-            self.slope,
-            self.slope2,
-            self.along,
-            square * self.covariance,
-            self.slopes,
-        )
-
 
 def series(coefficients: Array, r: Array, constant: bool) -> Array:
     """Return the sum of coefficients · r^k, k from 0 if `constant`, else from 1."""
@@ -121,21 +107,41 @@ def _known(function: Function, mean: float, deviation: float) -> Pointwise:
     return _expanded(function, mean, deviation)
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=4096)
 def pointwise(function: Function, mean: float, variance: float) -> Pointwise:
     """Return the description of `function` on N(mean, variance), both rounded to three digits and cached."""
     return _known(function, float(f"{mean:.3g}"), float(f"{math.sqrt(variance):.3g}"))
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=4096)
 def relu(mean: float, variance: float) -> Pointwise:
-    """Return the description of a ReLU on N(mean, variance), which only depends on their ratio but for scale."""
+    """Return the description of a ReLU on N(mean, variance)."""
     deviation = math.sqrt(variance)
-    return _known(_rectified, float(f"{mean / deviation:.3g}"), 1.0).scaled(deviation)
-
-
-def _rectified(x: Array) -> Array:
-    return np.maximum(x, 0.0)
+    m = mean / deviation
+    density, active = math.exp(-m * m / 2) / math.sqrt(2 * math.pi), math.erfc(-m / math.sqrt(2)) / 2
+    # The second derivative of max(x, 0) is the delta function, whose expansion has Hermite polynomials at the mean.
+    a = [m * active + density, active]
+    polynomial, before = 1.0, 0.0
+    for k in range(2, _ORDERS + 2):
+        a.append(density * polynomial / math.sqrt(math.factorial(k)))
+        polynomial, before = -m * polynomial - (k - 2) * before, polynomial
+    first, second = a[0], (m * m + 1) * active + m * density
+    powers = [one * one for one in a[1 : _ORDERS + 1]]
+    slopes = [k * a[k] * a[k] for k in range(1, _ORDERS + 2)]
+    spread = second - first * first
+    powers[-1] += max(0.0, spread - sum(powers))
+    slopes[-1] += max(0.0, active - sum(slopes))
+    kept = active * active / spread if spread > 0 else 0.0
+    return Pointwise(
+        deviation * first,
+        variance * second,
+        kept,
+        active,
+        active,
+        slopes[1],
+        np.array(powers) * variance,
+        np.array(slopes),
+    )
 
 
 def clipped(x: Array) -> Array:
