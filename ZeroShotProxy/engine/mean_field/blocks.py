@@ -29,9 +29,6 @@ from ZeroShotProxy.engine.mean_field.forward import FUNCTIONS
 from ZeroShotProxy.engine.mean_field.sums import growth, of_layer, of_widths
 from ZeroShotProxy.engine.mean_field.uniform import Entry, Value, Walk, is_uniform, walk
 
-_CORRELATIONS = 256
-"""Steps in which the correlation of two positions that enters a block is rounded."""
-
 
 @dataclass(frozen=True, eq=False)
 class Family:
@@ -156,13 +153,16 @@ _LARGE = 1 << 10
 """A size at which the families are lowered that are the same at all sizes."""
 
 
-def family_of(spec: BlockSpec, template: Template | None, size: int, options: Options) -> Family | None:
+def family_of(
+    spec: BlockSpec, template: Template | None, size: int, options: Options, *, any_size: bool = True
+) -> Family | None:
     """Return the family of a block on inputs of `size` × `size` pixels, or None if it is not computed block by block.
 
-    template: its template, if it has one. Raises StructureError if the block does not work on such an input.
+    template: its template, if it has one. any_size: whether it may have been lowered for another size; see
+    `Family.strides`. Raises StructureError if the block does not work on such an input.
     """
     member = spec if template is None else template.probe
-    if size > 1 and template is not None:
+    if any_size and size > 1 and template is not None:
         found = _family(member, template, _LARGE, options)
         if found is not None and found.strides is not None and max(found.strides) < size:
             return found
@@ -173,8 +173,7 @@ def form_of(family: Family, entry: Entry) -> Form:
     """Return what a family, or its branch, does to statistics that enter it."""
     size = entry.size
     if family.own:
-        correlation = round(_CORRELATIONS * entry.shared / entry.variance) / _CORRELATIONS if family.gated else 0.0
-        entry = Entry(size if family.strides is None else _LARGE, 0.0, 1.0, correlation)
+        entry = Entry(size if family.strides is None else _LARGE, 0.0, 1.0, 0.0)
     return _form(family, size, entry.variance, _walked(family, entry))
 
 

@@ -15,6 +15,7 @@ from PlainNet.template import Template, template_of
 from ZeroShotProxy.engine.mean_field import sums
 from ZeroShotProxy.engine.mean_field.blocks import Family, Form, Link, Step, family_of, form_of, link_of, linked, step_of
 from ZeroShotProxy.engine.mean_field.field import Field, field_of
+from ZeroShotProxy.engine.mean_field.gated import Behind, GatedBlock, GatedForm, GatedStep, before, gated_block, gated_form, gated_step
 from ZeroShotProxy.engine.mean_field.uniform import Entry
 
 
@@ -35,13 +36,14 @@ class _Place:
     """A place in a network, seen from the image: what enters the next block, and the blocks met there so far.
 
     known: None for a block that is not computed on its own. links: of families whose input is added to a branch, with the
-    place behind them.
+    place behind them. gated: blocks in networks with gates, with the place behind them.
     """
 
     entry: Entry
     size: _Size
     known: dict[BlockSpec, Step | None] = field(default_factory=dict)
     links: dict[Family, tuple[Link, _Place]] = field(default_factory=dict)
+    gated: dict[BlockSpec, tuple[GatedStep, _Place]] = field(default_factory=dict)
 
 
 class _Branch(NamedTuple):
@@ -71,6 +73,7 @@ class MeanField:
     def _clear(self) -> None:
         self._places: dict[Entry, _Place] = {}
         self._sizes: defaultdict[int, _Size] = defaultdict(_Size)
+        self._blocks: defaultdict[GatedForm, dict[BlockSpec, GatedBlock]] = defaultdict(dict)
         self._count = 0
 
     def __call__(self, structure: Structure) -> float | None:
@@ -93,7 +96,7 @@ class MeanField:
             if step is None:
                 step = None if spec in place.known else self._add(place, spec)
                 if step is None:
-                    return self.walk(structure)
+                    return self._gated(structure)
             (
                 takes,
                 gives,
@@ -133,6 +136,52 @@ class MeanField:
         others = max(1, place.entry.size) ** 2 - 1
         square = kept * (others + 1) * (self._logits + 1 / channels) + here + others * apart
         return sums.score(roots, amounts, 2 * log(self.resolution) - log(square))
+
+    def _gated(self, structure: Structure) -> float | None:
+        """The score of a network with gates, block by block if possible."""
+        place, overlap, channels = self._place(Entry(self.resolution, 0.0, 1.0, 0.0)), 0.0, 0
+        steps: list[tuple[GatedStep, float]] = []
+        for spec in structure.blocks:
+            known = place.gated.get(spec) or self._add_gated(place, spec)
+            if known is None:
+                return self.walk(structure)
+            step, place = known
+            takes = step.block.takes
+            if takes != channels:
+                if channels:
+                    raise StructureError(does_not_join(spec.kind, takes, channels), str(structure.blocks.index(spec)))
+                overlap = 1 / takes
+            steps.append((step, overlap))
+            overlap = step.constant + step.share * overlap
+            channels = step.block.gives
+        others = max(1, place.entry.size) ** 2 - 1
+        square = self._logits + 1 / channels
+        behind = Behind(others, others, square, others * square)
+        roots = amounts = log_energy = 0.0
+        for step, overlap in reversed(steps):
+            own, amount, above, energy, behind = before(step, behind, overlap)
+            factor, shift = sums.growth(math.exp(log_energy) * above)
+            roots += factor * own
+            amounts += factor * (amount + own * shift)
+            log_energy += math.log(energy)
+        if not roots:
+            return None
+        return sums.score(roots, amounts, 2 * math.log(self.resolution) - math.log(behind.here + behind.others))
+
+    def _add_gated(self, place: _Place, spec: BlockSpec) -> tuple[GatedStep, _Place] | None:
+        template = template_of(spec)
+        family = family_of(spec, template, place.entry.size, self.options, any_size=False)
+        if family is None:
+            return None
+        self._count += 1
+        form = gated_form(family, place.entry)
+        block = self._blocks[form].get(spec)
+        if block is None:
+            takes = spec.args[0] if template is not None else in_channels(spec)
+            block = self._blocks[form][spec] = gated_block(form, spec.args, takes)
+        step = gated_step(block, place.entry)
+        found = place.gated[spec] = step, self._place(step.leaving)
+        return found
 
     def walk(self, structure: Structure) -> float | None:
         """Return the score by a walk of the whole graph, without a cache."""

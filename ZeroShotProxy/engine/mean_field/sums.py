@@ -49,6 +49,22 @@ def of_widths(
     return roots, amounts, factors
 
 
+def of_numbers(layers: Iterable[float], z: float, overlap: float) -> tuple[float, float]:
+    """Return the sums of layers, with their overlaps.
+
+    layers: five numbers a layer: a, b, log FLOPs · positions, c, d, for a squared norm of a + b z, and an overlap of
+    c + d · overlap.
+    """
+    roots = amounts = 0.0
+    numbers = iter(layers)
+    for a, b, log_amount, c, d in zip(numbers, numbers, numbers, numbers, numbers, strict=True):
+        norm, share = math.sqrt(a + b * z), c + d * overlap
+        root = math.sqrt(norm)
+        roots += root
+        amounts += root * (log_amount - math.log(norm * share * share))
+    return roots, amounts
+
+
 def score(roots: float, amounts: float, log_directions: float) -> float:
     """Return the score. log_directions: log D.
 
