@@ -11,12 +11,10 @@ both sides are few numbers, and almost all of them only scale or shift the resul
 
 from __future__ import annotations
 
-import math
-from array import array
 from array import array
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,10 +57,10 @@ class Form:
 
     The gradient behind a branch has an energy of 1. For other blocks, the product with the variance there is 1.
     groups: the sums over its convolutions, see `sums.of_widths`.
-    table: (2 · number of layers + 3, 2 · number of widths), what is linear in inverse widths and in the factors of r for
-    widths (see `sums.of_widths`): 2 r and the overlap of each layer, the overlap of the output, and what is added to tr C²
-    of the input at distance 0, and at all others together in units of Σ R(Δ)²; the last two in units of the squared energy
-    at the input. shares: how the overlaps of layers depend on the one that enters.
+    table: (2 · number of layers + 3, 2 · number of widths), what is linear in inverse widths and in the factors of r
+    for widths (see `sums.of_widths`): 2 r and the overlap of each layer, the overlap of the output, and what is added
+    to tr C² of the input at distance 0, and at all others together in units of Σ R(Δ)²; the last two in units of the
+    squared energy at the input. shares: how the overlaps of layers depend on the one that enters.
     out, channels, share, size: of the output: its statistics, its width as an index, how its overlap depends on the one
     that enters, and its side.
     energy, passed: factors of the gradient's energy at the input, at distance 0 and at others.
@@ -237,17 +235,17 @@ class Step(NamedTuple):
 
     The gradient at its output has an energy such that the product with the variance there is 1.
     takes, gives: channels. behind: the place behind it.
-    roots, amounts: see `sums.py`, for an overlap of 1 everywhere. layers: first 2 r and a of each layer in turn; shares: b,
+    roots, amounts: see `sums.py`, for an overlap of 1 everywhere. layers: 2 r and a of each layer in turn; shares: b,
     the overlap being a + b o if o is what enters. scale: a factor of r in `layers`.
-    grown, shift: how the sums of the layers behind the block grow, see `sums.py`. kept, here, apart, second: how tr C² at
-    the input, and the squared energy at other distances, follow from those at the output, in units of the squared energy
-    at distance 0.
+    grown, shift: how the sums of the layers behind the block grow, see `sums.py`. kept, here, apart, second: how tr C²
+    at the input, and the squared energy at other distances, follow from those at the output, in units of the squared
+    energy at distance 0.
     constant, share: the overlap of the output is constant + share · o.
     """
 
     takes: int
     gives: int
-    behind: object
+    behind: Any  # a place of `scorer.py`
     roots: float
     amounts: float
     scale: float
@@ -294,8 +292,8 @@ def step_of(form: Form, args: tuple[int, ...], takes: int, behind: object) -> St
 class Link(NamedTuple):
     """What adding the input to a branch, and the functions behind the sum, do at a place, for a family of blocks.
 
-    mean, variance: of what leaves. factor, shift: how the sums of the branch grow. For the fields that follow, see `Step`;
-    of those in pairs, the first is a factor of 1 / channels, and the second one of the branch's number.
+    mean, variance: of what leaves. factor, factor_shift: how the sums of the branch grow. For the fields that follow,
+    see `Step`; of those in pairs, the first is a factor of 1 / channels, and the second one of the branch's number.
     """
 
     mean: float

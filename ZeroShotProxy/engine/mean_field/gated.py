@@ -13,21 +13,24 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from PlainNet import ops
 from ZeroShotProxy.engine.mean_field.blocks import Family, numbers
 from ZeroShotProxy.engine.mean_field.forward import FUNCTIONS
 from ZeroShotProxy.engine.mean_field.sums import of_numbers
-from ZeroShotProxy.engine.mean_field.uniform import Entry, Square, Value, Walk, square_apart, walk
+from ZeroShotProxy.engine.mean_field.uniform import Entry, Gradient, Square, Value, square_apart, walk
 
-_CORRELATIONS = 256
-"""Steps in which the correlation of two positions that enters a block is rounded."""
+_STEPS = 32
+"""Steps in which the root of the correlation of two positions is rounded, so that blocks are found again."""
 
 
 class Behind(NamedTuple):
     """The gradient at a place of a network, relative to its energy at distance 0.
 
-    apart, second: the sums of its energy, and of its square, over distances Δ ≠ 0. here, others: tr C² at distance 0, and
-    the sum over all others, both in units of the squared energy.
+    apart, second: the sums of its energy, and of its square, over distances Δ ≠ 0. here, others: tr C² at distance 0,
+    and the sum over all others, both in units of the squared energy.
     """
 
     apart: float
@@ -36,215 +39,222 @@ class Behind(NamedTuple):
     others: float
 
 
+class _Layer(NamedTuple):
+    """A convolution. fan_in, out: its widths as indices. amount: FLOPs times positions of its output for widths of 1.
+
+    gradient: the squared norm for widths of 1, (a, b) for a + b z. share: how its overlap depends on what enters.
+    """
+
+    fan_in: int
+    out: int
+    amount: int
+    gradient: tuple[float, float]
+    share: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class GatedForm:
     """What a family, or its branch, does to statistics. See `uniform.Walk`.
 
-    layers: for each convolution, the widths of its fan-in and of its output as indices, its gradient and its sums  for widths of 1, and its overlap. combs: the sum of the energies of all combs, as (a, b) for a + b z.
+    table: what is linear in inverse widths, (layers + 8, widths): the overlaps of layers, that of the output, and what
+    is added to tr C² at distance 0 (constant, linear and square) and at others (the same, and the factor of
+    `Behind.second`).
+    out, channels, size: of the output: its statistics, its width as an index, and its side.
+    first, combs, second: the gradient at the input, the sum of the energies of its combs, and of its squared energy.
+    kept: see `uniform.Walk`.
     """
 
     family: Family
-    layers: tuple[tuple[int, int, tuple[float, float], int, int, tuple[float, ...]], ...]
+    layers: tuple[_Layer, ...]
+    table: NDArray[np.float64]
     out: Value
     channels: int
     size: int
-    energy: tuple[float, float]
-    apart: tuple[float, float]
+    first: Gradient
     combs: tuple[float, float]
-    passed: float
     second: Square
     kept: tuple[float, float]
-    here: tuple[Square, ...]
-    others: tuple[Square, ...]
 
 
 def rounded(entry: Entry) -> Entry:
     """Return an entry with a rounded correlation of positions, so that blocks are found again."""
-    correlation = round(_CORRELATIONS * entry.shared / entry.variance) / _CORRELATIONS
-    return entry._replace(shared=correlation * entry.variance)
+    root = round(_STEPS * math.sqrt(entry.shared / entry.variance)) / _STEPS
+    return entry._replace(shared=root * root * entry.variance)
 
 
 def gated_form(family: Family, entry: Entry) -> GatedForm:
     """Return what a family, or its branch, does to statistics that enter it; for a variance of 1 if it is its own."""
     if family.own:
         entry = Entry(entry.size, 0.0, 1.0, entry.shared / entry.variance)
-    return _gated_form(family, entry)
+    return _form(family, entry)
 
 
 @lru_cache(maxsize=1 << 13)
-def _gated_form(family: Family, entry: Entry) -> GatedForm:
+def _form(family: Family, entry: Entry) -> GatedForm:
     graph = family.graph
-    found: Walk = walk(graph, entry, family.place, len(family.widths))
-    layers = []
+    found = walk(graph, entry, family.place, len(family.widths))
+    layers, rows = [], []
     for number, gradient in found.layers:
         node = graph.nodes[number - 1]
         conv, size = node.op, node.shape.size
         if size > 1 and isinstance(conv, ops.Conv):
-            places = family.index[conv.in_channels // conv.groups], family.index[conv.out_channels]
-            overlap = found.values[number].overlap
-            layers.append((*places, gradient, conv.kernel**2 * size**2, size**2, overlap))
+            *parts, share = found.values[number].overlap
+            fan_in, out = family.index[conv.in_channels // conv.groups], family.index[conv.out_channels]
+            layers.append(_Layer(fan_in, out, conv.kernel**2 * size**4, gradient, share))
+            rows.append(parts)
+    rows.append(list(found.values[graph.output].overlap[:-1]))
+    rows += [list(row) for row in zip(*(square[:3] for square in found.here), strict=True)]
+    rows += [list(row) for row in zip(*found.apart, strict=True)]
     shape, first = graph.shape_of(graph.output), found.first
     return GatedForm(
         family,
         tuple(layers),
+        np.array(rows),
         found.values[graph.output],
         family.index[shape.channels],
         shape.size,
-        first.here,
-        first.apart,
+        first,
         (sum(a for _, a, _ in first.combs), sum(b for _, _, b in first.combs)),
-        first.passed,
         square_apart(first),
         found.kept,
-        tuple(found.here),
-        tuple(found.apart),
     )
 
 
 class GatedBlock(NamedTuple):
     """A block, or its branch, at any place with the form's correlation of positions.
 
-    layers: for each layer in turn, the squared norm of its gradient, a + b z, the logarithm of FLOPs times positions, and its
-    overlap for an overlap o that enters, c + d o. overlap: of the output, in the same way. here, others: what is added to
-    tr C². own: 1 / gives.
+    layers: see `sums.of_numbers`. added: the last eight numbers of `GatedForm.table`.
     """
 
     form: GatedForm
     takes: int
     gives: int
-    own: float
     layers: array[float]
-    overlap: tuple[float, float]
-    here: Square
-    others: Square
+    added: list[float]
 
 
 def gated_block(form: GatedForm, args: tuple[int, ...], takes: int) -> GatedBlock:
     """Return the block of a family that has these arguments."""
     widths = numbers(form.family.widths, args)
-    inverses = [1 / width for width in widths]
-    layers = array("d")
-    for fan_in, out, (constant, slope), work, positions, overlap in form.layers:
+    found = form.table.dot(np.array([1 / width for width in widths])).tolist()
+    layers: list[float] = []
+    for (fan_in, out, amount, (a, b), share), overlap in zip(form.layers, found):  # noqa: B905 - eight others follow
         channels = widths[fan_in]
-        share = sum(part * inverse for part, inverse in zip(overlap, inverses))  # noqa: B905 - the last one is apart
-        amount = math.log(work * positions * channels * widths[out])
-        layers.extend((channels * constant, channels * slope, amount, share, overlap[-1]))
-    overlap = form.out.overlap
-    return GatedBlock(
-        form,
-        takes,
-        widths[form.channels],
-        inverses[form.channels],
-        layers,
-        (sum(part * inverse for part, inverse in zip(overlap, inverses)), overlap[-1]),  # noqa: B905
-        _weighed(form.here, inverses),
-        _weighed(form.others, inverses),
-    )
-
-
-def _weighed(squares: tuple[Square, ...], inverses: list[float]) -> Square:
-    constant = linear = square = second = 0.0
-    for one, inverse in zip(squares, inverses, strict=True):
-        constant += one.constant * inverse
-        linear += one.linear * inverse
-        square += one.square * inverse
-        second += one.second * inverse
-    return Square(constant, linear, square, second)
-
-
-class GatedLink(NamedTuple):
-    """The functions of one variable behind the sum of a branch and the input, from the output to the sum.
-
-    above, beyond: factors of the gradient's energy at distance 0 and at others. kept, here, others: of tr C², its factor,
-    and what is added in units of 1 / channels: of the squared energy at distance 0, and of its sum at others.
-    """
-
-    above: float
-    beyond: float
-    kept: float
-    here: float
-    others: float
+        layers += (channels * a, channels * b, math.log(amount * channels * widths[out]), overlap, share)
+    return GatedBlock(form, takes, widths[form.channels], array("d", layers), found[-8:])
 
 
 class GatedStep(NamedTuple):
-    """A block at a place of a network.
+    """A block at a place of a network, as polynomials in z = `Behind.apart`, for a gradient of energy 1 behind it.
 
-    leaving: the statistics of its output. variance: that the block's energies have to be divided by. link: if the input is added to the
-    block, which is a branch. constant, share: the overlap of the output is constant + share · o.
+    leaving: the statistics of its output. constant, share: the overlap of the output is constant + share · o.
+    layers: see `GatedBlock`; z there is `ratio` times that behind the block, and log_above the logarithm of the energy.
+    The others are the coefficients of 1, z, z² and `Behind.second` in the gradient at the input, see `Behind`. kept,
+    single: those of `here` and `others` in themselves, and of `here` in `others`.
     """
 
-    block: GatedBlock
+    takes: int
+    gives: int
     leaving: Entry
-    variance: float
-    link: GatedLink | None
     constant: float
     share: float
+    layers: array[float]
+    ratio: float
+    log_above: float
+    energy: tuple[float, float]
+    apart: tuple[float, float]
+    second: tuple[float, float, float, float]
+    kept: float
+    single: float
+    here: tuple[float, float, float]
+    others: tuple[float, float, float, float]
 
 
 def gated_step(block: GatedBlock, entry: Entry) -> GatedStep:
     """Return a block at a place that it is entered at with these statistics."""
-    form, variance = block.form, entry.variance if block.form.family.own else 1.0
-    out, link = form.out, form.family.link
-    constant, share = block.overlap
-    if link is None:
-        leaves = rounded(Entry(form.size, out.mean, out.variance, out.shared))
-        return GatedStep(block, leaves, variance, None, constant, share)
-    mean, total, shared = entry.mean + out.mean, variance + out.variance, entry.shared + out.shared
-    a, b, own = (variance / total) ** 2, (out.variance / total) ** 2, block.own
-    constant, share = (1 - a - b) * own + b * constant, a + b * share
-    above = beyond = kept = 1.0
-    here = others = 0.0
-    for node in link:
-        known = FUNCTIONS[type(node.op)](mean, total)
-        apart, slope = known.slopes_at(shared / total) if shared else known.slope**2, known.slope**4
-        here = kept * (known.slope2**2 - slope) + known.slope2**2 * here
-        others = kept * (apart**2 - slope) + apart**2 * others
-        above, beyond, kept = above * known.slope2, beyond * apart, kept * slope
-        shared = known.covariance_at(shared / total) if shared else 0.0
-        mean, total = known.mean, known.variance
-        constant, share = own + known.kept**2 * (constant - own), known.kept**2 * share
-    leaves = rounded(Entry(form.size, mean, total, shared))
-    return GatedStep(block, leaves, variance, GatedLink(above, beyond, kept, here, others), constant, share)
+    form = block.form
+    family, own, variance = form.family, 1 / block.gives, entry.variance if form.family.own else 1.0
+    constant, *added = block.added
+    mean, total, shared, share = form.out.mean, form.out.variance, form.out.shared, form.out.overlap[-1]
+    # The functions behind the sum: factors of the energy at distance 0 and at others, and of tr C²; and what is added
+    # to it, in units of 1 / channels.
+    above = beyond = through = 1.0
+    added_here = added_others = linked = 0.0
+    if family.link is not None:
+        linked = 1.0
+        a, b = (variance / (variance + total)) ** 2, (total / (variance + total)) ** 2
+        constant, share = (1 - a - b) * own + b * constant, a + b * share
+        mean, total, shared = mean + entry.mean, total + variance, shared + entry.shared
+        for node in family.link:
+            known = FUNCTIONS[type(node.op)](mean, total)
+            slopes, slope = known.slopes_at(shared / total) if shared else known.slope**2, known.slope**4
+            added_here = through * (known.slope2**2 - slope) + known.slope2**2 * added_here
+            added_others = through * (slopes**2 - slope) + slopes**2 * added_others
+            above, beyond, through = above * known.slope2, beyond * slopes, through * slope
+            shared = known.covariance_at(shared / total) if shared else 0.0
+            mean, total = known.mean, known.variance
+            constant, share = own + known.kept**2 * (constant - own), known.kept**2 * share
+    # The branch is in units of the energy behind it, and of the variance before it. Where the input is added, its
+    # energy is, too; `cross` are products of both.
+    ratio, square, norm, both = beyond / above, above**2, variance**2, 2 * linked / variance
+    (e0, e1), (a0, a1), (c0, c1) = form.first.here, form.first.apart, form.combs
+    s0, s1, s2, s3 = form.second
+    kept, single = linked + form.kept[0] / norm, form.kept[1] / norm
+    h0, h1, h2, o0, o1, o2, o3 = (part * square / norm for part in added)
+    e0, e1, a0, a1 = e0 / variance, ratio * e1 / variance, a0 / variance, ratio * a1 / variance
+    cross = both * square * ratio * c0, both * square * ratio**2 * c1, both * square * ratio**2 * form.first.passed
+    return GatedStep(
+        block.takes,
+        block.gives,
+        rounded(Entry(form.size, mean, total, shared)),
+        constant,
+        share,
+        block.layers,
+        ratio,
+        math.log(above),
+        (above * (linked + e0), above * e1),
+        (above * a0, above * (linked * ratio + a1)),
+        (
+            square * s0 / norm,
+            square * ratio * s1 / norm + cross[0],
+            square * ratio**2 * s2 / norm + cross[1],
+            square * ratio**2 * (linked + s3 / norm) + cross[2],
+        ),
+        kept * through,
+        single * through,
+        (
+            kept * added_here * own + h0 + 2 * linked * own * square * e0,
+            ratio * h1 + 2 * linked * own * square * e1,
+            ratio**2 * h2,
+        ),
+        (
+            single * added_here * own + o0,
+            ratio * o1 + own * cross[0],
+            ratio**2 * o2 + own * cross[1],
+            kept * added_others * own + ratio**2 * o3 + own * cross[2],
+        ),
+    )
 
 
-def before(step: GatedStep, behind: Behind, overlap: float) -> tuple[float, float, float, float, Behind]:
+def before(step: GatedStep, behind: Behind, overlap: float) -> tuple[float, float, float, Behind]:
     """Carry a gradient through a block. overlap: what enters the block.
 
-    Return the sums of its layers, for an energy of 1 at the branch (see `sums.py`), the energy there and at the input,
-    for 1 at the output, and the gradient at the input.
+    Return the sums of its layers (see `sums.py`) for an energy of `log_above`, the energy at the input for 1 at the
+    output, and the gradient at the input.
     """
-    block, _, variance, link, _, _ = step
-    form, own = block.form, block.own
     z, z2, here, others = behind
-    above = 1.0
-    if link is not None:
-        above, beyond, kept, added, added_others = link
-        norm = above * above
-        here, others = (kept * here + added * own) / norm, (kept * others + added_others * own * z2) / norm
-        z, z2 = z * beyond / above, z2 * beyond * beyond / norm
-    roots, amounts = of_numbers(block.layers, z, overlap)
-    square = variance * variance
-    energy = (form.energy[0] + form.energy[1] * z) / variance
-    apart = (form.apart[0] + form.apart[1] * z) / variance
-    second = form.second.of(z, z2) / square
-    kept, single = form.kept[0] / square, form.kept[1] / square
-    added, added_others = block.here.of(z, z2) / square, block.others.of(z, z2) / square
-    if link is None:
-        norm = energy * energy
-        found = Behind(
-            apart / energy,
-            second / norm,
-            (kept * here + added) / norm,
-            (kept * others + single * here + added_others) / norm,
-        )
-        return roots, amounts, above, energy, found
-    cross = (form.passed * z2 + (form.combs[0] + form.combs[1] * z) * z) / variance
-    total = 1 + energy
-    norm = total * total
+    roots, amounts = of_numbers(step.layers, step.ratio * z, overlap)
+    e0, e1 = step.energy
+    a0, a1 = step.apart
+    s0, s1, s2, s3 = step.second
+    h0, h1, h2 = step.here
+    o0, o1, o2, o3 = step.others
+    energy = e0 + e1 * z
+    norm = energy * energy
     found = Behind(
-        (z + apart) / total,
-        (z2 + 2 * cross + second) / norm,
-        ((1 + kept) * here + added + 2 * own * energy) / norm,
-        ((1 + kept) * others + single * here + added_others + 2 * own * cross) / norm,
+        (a0 + a1 * z) / energy,
+        (s0 + (s1 + s2 * z) * z + s3 * z2) / norm,
+        (step.kept * here + h0 + (h1 + h2 * z) * z) / norm,
+        (step.kept * others + step.single * here + o0 + (o1 + o2 * z) * z + o3 * z2) / norm,
     )
-    return roots, amounts, above, above * total, found
+    return roots, amounts, energy, found

@@ -13,9 +13,28 @@ from PlainNet.ir import does_not_join
 from PlainNet.lowering import lower
 from PlainNet.template import Template, template_of
 from ZeroShotProxy.engine.mean_field import sums
-from ZeroShotProxy.engine.mean_field.blocks import Family, Form, Link, Step, family_of, form_of, link_of, linked, step_of
+from ZeroShotProxy.engine.mean_field.blocks import (
+    Family,
+    Form,
+    Link,
+    Step,
+    family_of,
+    form_of,
+    link_of,
+    linked,
+    step_of,
+)
 from ZeroShotProxy.engine.mean_field.field import Field, field_of
-from ZeroShotProxy.engine.mean_field.gated import Behind, GatedBlock, GatedForm, GatedStep, before, gated_block, gated_form, gated_step
+from ZeroShotProxy.engine.mean_field.gated import (
+    Behind,
+    GatedBlock,
+    GatedForm,
+    GatedStep,
+    before,
+    gated_block,
+    gated_form,
+    gated_step,
+)
 from ZeroShotProxy.engine.mean_field.uniform import Entry
 
 
@@ -35,8 +54,8 @@ class _Size:
 class _Place:
     """A place in a network, seen from the image: what enters the next block, and the blocks met there so far.
 
-    known: None for a block that is not computed on its own. links: of families whose input is added to a branch, with the
-    place behind them. gated: blocks in networks with gates, with the place behind them.
+    known: None for a block that is not computed on its own. links: of families whose input is added to a branch, with
+    the place behind them. gated: blocks in networks with gates, with the place behind them.
     """
 
     entry: Entry
@@ -146,21 +165,21 @@ class MeanField:
             if known is None:
                 return self.walk(structure)
             step, place = known
-            takes = step.block.takes
+            takes = step.takes
             if takes != channels:
                 if channels:
                     raise StructureError(does_not_join(spec.kind, takes, channels), str(structure.blocks.index(spec)))
                 overlap = 1 / takes
             steps.append((step, overlap))
             overlap = step.constant + step.share * overlap
-            channels = step.block.gives
+            channels = step.gives
         others = max(1, place.entry.size) ** 2 - 1
         square = self._logits + 1 / channels
         behind = Behind(others, others, square, others * square)
         roots = amounts = log_energy = 0.0
         for step, overlap in reversed(steps):
-            own, amount, above, energy, behind = before(step, behind, overlap)
-            factor, shift = sums.growth(math.exp(log_energy) * above)
+            own, amount, energy, behind = before(step, behind, overlap)
+            factor, shift = sums.log_growth(log_energy + step.log_above)
             roots += factor * own
             amounts += factor * (amount + own * shift)
             log_energy += math.log(energy)
@@ -173,7 +192,7 @@ class MeanField:
         family = family_of(spec, template, place.entry.size, self.options, any_size=False)
         if family is None:
             return None
-        self._count += 1
+        self._counted()
         form = gated_form(family, place.entry)
         block = self._blocks[form].get(spec)
         if block is None:
@@ -189,6 +208,12 @@ class MeanField:
         found = field_of(graph)
         return None if found is None else score_of(found)
 
+    def _counted(self) -> None:
+        """Count a block, and forget the others if they are too many. Places that a caller holds remain valid."""
+        if self._count >= self._CAPACITY:
+            self._clear()
+        self._count += 1
+
     def _place(self, entry: Entry) -> _Place:
         found = self._places.get(entry)
         if found is None:
@@ -196,9 +221,7 @@ class MeanField:
         return found
 
     def _add(self, place: _Place, spec: BlockSpec) -> Step | None:
-        if self._count >= self._CAPACITY:
-            self._clear()
-        self._count += 1
+        self._counted()
         member = place.size.members.get(spec)
         if member is None:
             member = self._member(place, spec)

@@ -30,6 +30,11 @@ def growth(energy: float) -> tuple[float, float]:
     return math.sqrt(norm), -math.log(norm)
 
 
+def log_growth(log_energy: float) -> tuple[float, float]:
+    """Return the same as `growth` for the logarithm of the number."""
+    return math.exp(log_energy / 4), -log_energy / 2
+
+
 def of_widths(
     groups: Iterable[tuple[int, int, float, float]], widths: Sequence[int]
 ) -> tuple[float, float, list[float]]:

@@ -9,8 +9,7 @@ symbols for the inverse widths, a family of blocks (`blocks.py`).
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -97,10 +96,6 @@ class Square(NamedTuple):
     linear: float
     square: float
     second: float
-
-    def of(self, z: float, z2: float) -> float:
-        """Return the number."""
-        return self.constant + (self.linear + self.square * z) * z + self.second * z2
 
 
 def square_here(x: Gradient) -> Square:
@@ -397,8 +392,3 @@ def _weight_gradient(conv: ops.Conv, x: Value, size: int, out: int, whole: Gradi
         p, q = whole.apart
         a, b = a + x.shared * p, b + x.shared * q
     return factor * a, factor * b
-
-
-def basis_sum(parts: Sequence[float], inverses: Sequence[float]) -> float:
-    """Return Σ parts · inverses."""
-    return sum(p * q for p, q in zip(parts, inverses, strict=True))
