@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from PlainNet.arrays.structures import DEPTH, KIND, NECK, OUT, STRIDE, Integers, Layout, Structures
+from PlainNet.arrays.structures import DEPTH, KIND, NECK, OUT, STRIDE, Integers, Layout, Structures, chosen
 from PlainNet.arrays.structures import Floats as Uniforms
 from PlainNet.edit import SPLIT_THRESHOLD
 
@@ -49,14 +49,14 @@ class SuperBlockMutations:
         uniforms: (structures, changes · DRAWS), numbers from 0 to 1.
         """
         cells = structures.cells.copy()
-        _, count, columns = cells.shape
+        count = len(structures)
         flat = cells.reshape(len(cells), -1)
-        starts, lengths = np.arange(count) * columns, structures.lengths
-        drawn, firsts = uniforms.ravel(), np.arange(count) * uniforms.shape[1]
+        each, lengths = np.arange(count), structures.lengths
+        drawn, firsts = uniforms.ravel(), each * uniforms.shape[1]
         used: list[Integers] = []
         for change in range(changes):
             # How many numbers a change consumes depends on its block, so later changes begin at different places.
-            place = starts + (drawn[firsts] * lengths).astype(np.int64)
+            place = (drawn[firsts] * lengths).astype(np.int64) * count + each
             again = np.zeros(count, np.bool_)
             for earlier in used:
                 again |= earlier == place
@@ -114,18 +114,16 @@ class SuperBlockMutations:
         """Split deep residual super-blocks, see `PlainNet.edit.split`."""
         while True:
             deep = (cells[DEPTH] >= SPLIT_THRESHOLD) & self.layout.residual[cells[KIND]]
-            rows = np.flatnonzero(deep.any(axis=1))
+            rows = np.flatnonzero(deep.any(axis=0))
             if not len(rows):
                 return cells
-            if cells[KIND, rows, -1].any():
-                cells = np.pad(cells, ((0, 0), (0, 0), (0, 1)))
-                deep = np.pad(deep, ((0, 0), (0, 1)))
-            split = deep[rows].argmax(axis=1)
-            columns = np.arange(cells.shape[2])
-            source = columns - (columns > split[:, None])
-            parts = np.take_along_axis(cells[:, rows], np.broadcast_to(source, (len(cells), *source.shape)), axis=2)
-            each = np.arange(len(rows))
-            parts[DEPTH, each, split] = _HEAD
-            parts[DEPTH, each, split + 1] -= _HEAD
-            parts[STRIDE, each, split + 1] = 1
-            cells[:, rows] = parts
+            if cells[KIND, -1, rows].any():
+                cells = np.pad(cells, ((0, 0), (0, 1), (0, 0)))
+            split, each = deep[:, rows].argmax(axis=0), np.arange(len(rows))
+            positions = np.arange(cells.shape[1])[:, None]
+            source = (positions - (positions > split)) * len(rows) + each
+            parts = chosen(cells, rows).reshape(len(cells), -1).take(source, axis=1)
+            parts[DEPTH, split, each] = _HEAD
+            parts[DEPTH, split + 1, each] -= _HEAD
+            parts[STRIDE, split + 1, each] = 1
+            cells[:, :, rows] = parts

@@ -26,6 +26,7 @@ from PlainNet.arrays.structures import (
     Integers,
     Layout,
     Structures,
+    chosen,
 )
 from PlainNet.cost import block_cost
 from PlainNet.ir import BlockSpec, StructureError
@@ -53,7 +54,7 @@ class Family:
 class Placed(NamedTuple):
     """Structures whose blocks are numbered.
 
-    numbers: (structures, columns), the number of each block; 0 behind the last one.
+    numbers: (positions, structures), the number of each block; 0 behind the last one.
     works: (structures,), whether all blocks of a structure work at the size of their input.
     """
 
@@ -63,7 +64,15 @@ class Placed(NamedTuple):
 
     def where(self, rows: Flags | Integers) -> Placed:
         """Return some of the structures."""
-        return Placed(self.structures[rows], self.numbers[rows], self.works[rows])
+        if rows.dtype == np.bool_:
+            rows = np.flatnonzero(rows)
+        return Placed(self.structures[rows], chosen(self.numbers, rows), self.works[rows])
+
+    @property
+    def last(self) -> Integers:
+        """(structures,): the number of the last block of each structure."""
+        found: Integers = self.numbers[self.structures.lengths - 1, np.arange(len(self.structures))]
+        return found
 
 
 class Blocks:
@@ -118,7 +127,7 @@ class Blocks:
             now = (self.family, self.takes, self.out, self.neck)
             added = (np.concatenate([old, values.flat[at]]) for old, values in zip(now, found, strict=True))
             self.family, self.takes, self.out, self.neck = added
-        return Placed(structures, numbers, ~self._broken[families].any(axis=1))
+        return Placed(structures, numbers, ~self._broken[families].any(axis=0))
 
     def leaves(self, numbers: Integers) -> Integers:
         """Return the side of the output of blocks, in pixels."""
@@ -138,22 +147,21 @@ class Blocks:
         return found
 
     def _families(self, cells: Integers, takes: Integers) -> Integers:
-        """(structures, columns): the number of each block's family."""
+        """(positions, structures): the number of each block's family."""
         residual = self.layout.residual[cells[KIND]]
         equal = cells[OUT] == np.where(residual, cells[NECK], takes)
         _, strides, depths, *_ = self._codes
         codes = ((cells[KIND] * strides + cells[STRIDE]) * depths + cells[DEPTH]) * 4 + 2 * equal
         found = np.empty_like(codes)
-        size = np.ones(len(codes), np.int64)
-        codes[:, :1] += 1  # the first block takes the image
-        for column in range(codes.shape[1]):
-            code = codes[:, column]
-            family = self._table[size, code]
-            if (family < 0).any():
-                for pair in sorted(set(zip(size[family < 0].tolist(), code[family < 0].tolist(), strict=True))):
+        size = np.ones(codes.shape[1], np.int64)
+        codes[:1] += 1  # the first block takes the image
+        for code, family in zip(codes, found, strict=True):
+            family[:] = self._table[size, code]
+            if family.size and family.min() < 0:
+                new = family < 0
+                for pair in sorted(set(zip(size[new].tolist(), code[new].tolist(), strict=True))):
                     self._add(*pair)
-                family = self._table[size, code]
-            found[:, column] = family
+                family[:] = self._table[size, code]
             size = self._leaves[family]
         return found
 

@@ -49,11 +49,9 @@ class CostArrays:
 
     def __call__(self, placed: Placed) -> Costs:
         """Return the costs of structures all of whose blocks work."""
-        params, flops, activations = self._values.of(placed.numbers).sum(axis=2)
+        params, flops, activations = self._values.of(placed.numbers).sum(axis=1)
         if self._num_classes is not None:
-            rows = np.arange(len(placed.numbers))
-            last = placed.structures.lengths - 1
-            products = self._blocks.out[placed.numbers[rows, last]] * float(self._num_classes)
+            products = self._blocks.out[placed.last] * float(self._num_classes)
             params = params + (products + self._num_classes)
             flops, activations = flops + products, activations + self._num_classes
         return Costs(params, flops, activations, placed.structures.layers)

@@ -1,11 +1,14 @@
-"""Structures of super-blocks as arrays of integers: one row for each structure, one column for each block."""
+"""Structures of super-blocks as arrays of integers: for each field of a block, its position and the structure.
+
+The structures come last, because numpy is fast where many numbers lie next to each other.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +19,7 @@ from PlainNet.ir import BlockSpec, Structure, StructureError, super_block
 Integers: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]
+Array = TypeVar("Array", bound=NDArray[Any])
 
 KIND, OUT, STRIDE, NECK, DEPTH = range(5)
 """The fields of a block in `Structures.cells`: its kind, `out_channels`, `stride`, `bottleneck_channels`, `sub_layers`."""
@@ -106,7 +110,7 @@ def _has_form(kind: str) -> bool:
 class Structures:
     """Structures as integers.
 
-    cells: (5, structures, columns), the fields of the blocks; behind the last block of a structure, all are 0. The
+    cells: (5, positions, structures), the fields of the blocks; behind the last block of a structure, all are 0. The
         input channels of a block are the output channels of the one before.
     """
 
@@ -117,36 +121,37 @@ class Structures:
     def of(cls, structures: Iterable[Structure], layout: Layout) -> Structures:
         """Return the array form of structures. Raises StructureError if one does not fit the layout."""
         rows = [layout._cells(structure) for structure in structures]
-        cells = np.zeros((FIELDS, len(rows), max(map(len, rows), default=0)), np.int64)
+        cells = np.zeros((FIELDS, max(map(len, rows), default=0), len(rows)), np.int64)
         for i, row in enumerate(rows):
-            cells[:, i, : len(row)] = np.array(row, np.int64).reshape(len(row), FIELDS).T
+            cells[:, : len(row), i] = np.array(row, np.int64).reshape(len(row), FIELDS).T
         return cls(layout, cells)
 
     def __len__(self) -> int:
-        return self.cells.shape[1]
+        return self.cells.shape[2]
 
-    def __getitem__(self, rows: Integers | Flags | slice) -> Structures:
+    def __getitem__(self, rows: Integers | Flags) -> Structures:
         """Return some of the structures, in the order of `rows`."""
-        return Structures(self.layout, self.cells[:, rows])
+        return Structures(self.layout, chosen(self.cells, rows))
 
     @property
     def lengths(self) -> Integers:
         """(structures,): the number of blocks of each structure."""
-        return np.count_nonzero(self.cells[KIND], axis=1)
+        found: Integers = (self.cells[KIND] != 0).sum(axis=0)
+        return found
 
     @property
     def layers(self) -> Integers:
         """(structures,): the number of layers of each structure, Zen-NAS's depth."""
-        total: Integers = self.cells[DEPTH].sum(axis=1)
+        total: Integers = self.cells[DEPTH].sum(axis=0)
         return total
 
     @property
     def in_channels(self) -> Integers:
-        """(structures, columns): the input channels of each block."""
+        """(positions, structures): the input channels of each block."""
         out = self.cells[OUT]
         taken = np.empty_like(out)
-        taken[:, 1:] = out[:, :-1]
-        taken[:, :1] = self.layout.in_channels
+        taken[1:] = out[:-1]
+        taken[:1] = self.layout.in_channels
         return taken
 
     def hashes(self) -> NDArray[np.uint64]:
@@ -154,16 +159,16 @@ class Structures:
         kind, out, stride, neck, depth = self.cells.view(np.uint64)
         word = (((out << np.uint64(17) | neck) << np.uint64(9) | depth) << np.uint64(6) | stride) << np.uint64(8) | kind
         found = np.zeros(len(self), np.uint64)
-        for column in word.T:  # columns behind the last block change nothing, so that their number does not matter
-            mixed = (found ^ column) * _MIX
+        for block in word:  # positions behind the last block change nothing, so that their number does not matter
+            mixed = (found ^ block) * _MIX
             mixed ^= mixed >> np.uint64(29)
-            found = np.where(column != 0, mixed * _MIX, found)
+            found = np.where(block != 0, mixed * _MIX, found)
         return found
 
     def all(self) -> list[Structure]:
         """Return all structures, in order."""
         layout, known, found = self.layout, dict[tuple[int, ...], BlockSpec](), []
-        for row, length in zip(self.cells.transpose(1, 2, 0).tolist(), self.lengths.tolist(), strict=True):
+        for row, length in zip(self.cells.transpose(2, 1, 0).tolist(), self.lengths.tolist(), strict=True):
             blocks, channels = [], layout.in_channels
             for fields in row[:length]:
                 key = (channels, *fields)
@@ -177,16 +182,24 @@ class Structures:
         return found
 
     def trimmed(self) -> Structures:
-        """Return the same structures without columns that none of them uses."""
+        """Return the same structures without positions that none of them uses."""
         longest = int(self.lengths.max(initial=0))
-        return Structures(self.layout, self.cells[:, :, :longest])
+        return Structures(self.layout, self.cells[:, :longest])
 
 
 def together(parts: Sequence[Structures]) -> Structures:
     """Return the structures of all parts, which have one layout, in order."""
-    columns = max(part.cells.shape[2] for part in parts)
-    wide = [np.pad(part.cells, ((0, 0), (0, 0), (0, columns - part.cells.shape[2]))) for part in parts]
-    return Structures(parts[0].layout, np.concatenate(wide, axis=1))
+    longest = max(part.cells.shape[1] for part in parts)
+    wide = [np.pad(part.cells, ((0, 0), (0, longest - part.cells.shape[1]), (0, 0))) for part in parts]
+    return Structures(parts[0].layout, np.concatenate(wide, axis=2))
+
+
+def chosen(values: Array, rows: Integers | Flags) -> Array:
+    """Return the values of some structures, of an array whose last dimension they are."""
+    if rows.dtype == np.bool_:
+        rows = np.flatnonzero(rows)
+    found: Array = values.take(rows, axis=-1)
+    return found
 
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)

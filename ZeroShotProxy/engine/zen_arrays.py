@@ -35,45 +35,53 @@ class ExpectedZenArrays:
         self._options, self._start = one.options, one._start
         self._tables = _Tables()
         self._entered: list[_Entered] = []
+        self._usual = True  # whether all blocks but the first have been entered by the same statistics
 
     def __call__(self, placed: Placed) -> Floats:
         """Return the expected Zen-scores (structures,) of structures all of whose blocks work."""
         if self._tables.count > _MOST_TABLES:
             self._tables, self._entered = _Tables(), []
-        rows, columns = placed.numbers.shape
-        score, moved, entered = np.zeros(rows), np.full(rows, self._start), np.full(rows, self._start)
-        entry, last = np.zeros(rows, np.int64), np.zeros((4, rows))
         self._tables.code(scalar.IMAGE)
-        for column in range(columns):
-            numbers = placed.numbers[:, column]
-            values = self._values(numbers, entry)
-            here = numbers > 0
-            score += values[_SUM]
-            tables = values[_TABLE].astype(np.int64)
-            added = self._tables.decorrelation(tables, moved)
-            if here.all():
-                last, entered, entry = values, moved, self._tables.exits(tables)
-            else:
-                last = np.where(here, values, last)
-                entered = np.where(here, moved, entered)
-                entry = np.where(here, self._tables.exits(tables), entry)
-            moved = moved + added
-        distance = self._tables.distance(last[_TABLE].astype(np.int64), entered)
-        found: Floats = score - last[_TAIL] + last[_ELEMENTS] + entered / 2 + distance
+        values = self._values(placed.numbers)
+        tables = values[_TABLE].astype(np.int64)
+        score, moved = np.zeros(len(placed.structures)), np.full(len(placed.structures), self._start)
+        entering = np.empty_like(values[_SUM])
+        for position, (sums, table) in enumerate(zip(values[_SUM], tables, strict=True)):
+            entering[position] = moved
+            score += sums
+            moved = moved + self._tables.decorrelation(table, moved)
+        last = placed.structures.lengths - 1, np.arange(len(placed.structures))
+        entered = entering[last]
+        distance = self._tables.distance(tables[last], entered)
+        found: Floats = score - values[_TAIL][last] + values[_ELEMENTS][last] + entered / 2 + distance
         return found
 
-    def _values(self, numbers: Integers, entry: Integers) -> Floats:
-        """(4, structures): the values of one block of each structure, which is entered by statistics with a code."""
-        codes = np.unique(entry)
-        while len(self._entered) <= codes[-1]:
-            self._entered.append(_Entered(self._blocks, self._tables, len(self._entered), self._options))
-        if len(codes) == 1:
-            return self._entered[codes[0]].values.of(numbers)
-        found = np.empty((4, len(numbers)))
-        for code in codes.tolist():
-            rows = entry == code
-            found[:, rows] = self._entered[code].values.of(numbers[rows])
+    def _values(self, numbers: Integers) -> Floats:
+        """(4, positions, structures): the values of the blocks."""
+        first = self._entered_by(0).of(numbers[:1])
+        if self._usual and len(numbers) > 1:
+            # What enters the second block enters all later ones as well, unless there are gates.
+            codes = self._tables.exits(first[_TABLE].astype(np.int64))
+            usual = int(codes.flat[0]) if codes.size else 0
+            found = np.concatenate([first, self._entered_by(usual).of(numbers[1:])], axis=1)
+            exits = self._tables.exits(found[_TABLE].astype(np.int64))
+            if ((exits == usual) | (numbers == 0)).all():
+                return found
+            self._usual = False
+        found = np.zeros((4, *numbers.shape))
+        code = np.zeros(numbers.shape[1], np.int64)
+        for position, number in enumerate(numbers):
+            for one in np.unique(code).tolist():
+                rows = code == one
+                found[:, position, rows] = self._entered_by(one).of(number[rows])
+            code = np.where(number > 0, self._tables.exits(found[_TABLE, position].astype(np.int64)), code)
         return found
+
+    def _entered_by(self, code: int) -> BlockValues:
+        """The values of blocks that are entered by the statistics with a code."""
+        while len(self._entered) <= code:
+            self._entered.append(_Entered(self._blocks, self._tables, len(self._entered), self._options))
+        return self._entered[code].values
 
 
 class _Tables:

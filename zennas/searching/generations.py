@@ -119,7 +119,8 @@ class Generations:
     def _step(self, first: Structure) -> None:
         admission, space = self._admission, self._judge.space
         members, before = len(self._ids), admission.tried
-        whole = min(self._children, max(FEWEST, 2 * members))
+        full = members == self._size
+        whole = self._children if full else min(self._children, max(FEWEST, 2 * members))
         count = min(whole, self._problem.iterations - before)
         if count < whole:
             self._cut = self.state()
