@@ -1,6 +1,15 @@
 """Search spaces: which structures a search can reach. Start reading at `base.py`, then `search_space_XXBL.py`."""
 
-from SearchSpace.base import SPACES, ArraySpace, CellSpace, SearchSpace, SearchSpaceError, SpaceArrays, lasting_space, load_space
+from SearchSpace.base import (
+    SPACES,
+    ArraySpace,
+    CellSpace,
+    SearchSpace,
+    SearchSpaceError,
+    SpaceArrays,
+    lasting_space,
+    load_space,
+)
 from SearchSpace.decisions import Decision, DecisionSpace, neighbours
 
 __all__ = [

@@ -54,7 +54,7 @@ class SuperBlockMutations:
         each, lengths = np.arange(count), structures.lengths
         drawn, firsts = uniforms.ravel(), each * uniforms.shape[1]
         used: list[Integers] = []
-        for change in range(changes):
+        for _ in range(changes):
             # How many numbers a change consumes depends on its block, so later changes begin at different places.
             place = (drawn[firsts] * lengths).astype(np.int64) * count + each
             again = np.zeros(count, np.bool_)

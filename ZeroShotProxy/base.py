@@ -19,11 +19,11 @@ from PlainNet.errors import ZennasError
 from PlainNet.registry import Registry
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from PlainNet.arrays.blocks import Blocks, Placed
     from PlainNet.arrays.costs import Costs
     from PlainNet.arrays.structures import Floats
-    from torch import Tensor, nn
-
     from ZeroShotProxy.engine.probe import Probe
 
 Use: TypeAlias = Literal["gradients", "fisher", "hessian", "jacobian", "relu_codes"]

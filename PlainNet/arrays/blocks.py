@@ -36,7 +36,8 @@ CAPACITY = 250_000
 """Numbers of blocks that are remembered; with all their values, some 50 MB."""
 _PROBES = (11 * UNIT, 13 * UNIT, 17 * UNIT)
 _KEY_OUT, _KEY_IN, _KEY_FAMILY = 14, 28, 45
-"""Where the parts of a block's key begin: the bottleneck and the output in units of 8 channels, the input, the family."""
+"""Where the parts of a block's key begin: first the bottleneck, then the output, both in units of 8 channels, the input
+and the family."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,13 @@ class Blocks:
             now = (self.family, self.takes, self.out, self.neck)
             added = (np.concatenate([old, values.flat[at]]) for old, values in zip(now, found, strict=True))
             self.family, self.takes, self.out, self.neck = added
-        return Placed(structures, numbers, ~self._broken[families].any(axis=0))
+        return Placed(structures, numbers, np.logical_not(self._broken[families].any(axis=0)))
+
+    def widths(self, numbers: Integers) -> Floats:
+        """Return (4, blocks): 1, and the input, output and bottleneck channels of blocks."""
+        one = np.ones(len(numbers))
+        found: Floats = np.stack([one, self.takes[numbers], self.out[numbers], self.neck[numbers]])
+        return found
 
     def leaves(self, numbers: Integers) -> Integers:
         """Return the side of the output of blocks, in pixels."""

@@ -7,14 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from PlainNet.arrays.blocks import Blocks, BlockValues, Placed
-from PlainNet.arrays.structures import Floats, Integers
+from PlainNet.arrays.formulas import place
+from PlainNet.arrays.structures import Flags, Floats, Integers
 from PlainNet.blocktype import Options
 from PlainNet.cost import Cost, block_cost
 from PlainNet.costform import cost_form
-from PlainNet.template import Width
-
-_PLACES = {-1: 0, 0: 1, 1: 2, 3: 3}
-"""For the position of an argument of a super-block, its place in (1, in, out, bottleneck)."""
 
 
 class Costs(NamedTuple):
@@ -32,9 +29,10 @@ class Costs(NamedTuple):
         """Return the cost of one structure."""
         return Cost(int(self.params[row]), int(self.flops[row]), int(self.activations[row]), int(self.layers[row]))
 
-    def where(self, rows: Integers | np.ndarray) -> Costs:
+    def where(self, rows: Integers | Flags) -> Costs:
         """Return the costs of some of the structures."""
-        return Costs(*(values[rows] for values in self))
+        params, flops, activations, layers = self
+        return Costs(params[rows], flops[rows], activations[rows], layers[rows])
 
 
 class CostArrays:
@@ -60,8 +58,8 @@ class CostArrays:
         blocks = self._blocks
         self._complete()
         families = blocks.family[numbers]
-        widths = np.stack([np.ones(len(numbers)), blocks.takes[numbers], blocks.out[numbers], blocks.neck[numbers]])
-        found = np.einsum("nvij,in,jn->vn", self._forms[families], widths, widths)
+        widths = blocks.widths(numbers)
+        found: Floats = np.einsum("nvij,in,jn->vn", self._forms[families], widths, widths)
         alone = np.flatnonzero(~self._formed[families])
         for i, (spec, size) in zip(alone.tolist(), blocks.specs(numbers[alone]), strict=True):
             found[:, i] = block_cost(spec, size, self._options)[:3]
@@ -77,7 +75,7 @@ class CostArrays:
             if family is None or family.template is None:
                 continue
             form = cost_form(family.template, family.size, self._options)
-            places, factors = zip(*map(_factor, form.widths), strict=True)
+            places, factors = zip(*map(place, form.widths), strict=True)
             for weights, products, i, j in form.pairs:
                 pair, factor = (places[i], places[j]), factors[i] * factors[j]
                 made[0][pair] += weights * factor
@@ -88,9 +86,3 @@ class CostArrays:
         self._forms = np.concatenate([self._forms, forms])
         known = [family is None or family.template is not None for family in new]
         self._formed = np.append(self._formed, known).astype(np.bool_)
-
-
-def _factor(width: Width) -> tuple[int, float]:
-    """The place of a width in (1, in, out, bottleneck), and what it is multiplied by."""
-    arg, numerator, denominator = width
-    return _PLACES[arg], numerator / denominator

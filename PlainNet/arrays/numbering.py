@@ -37,7 +37,8 @@ class Numbering:
 
     def _home(self, keys: Integers) -> Integers:
         """The slots where the search for keys begins."""
-        return ((keys.view(np.uint64) * _MIX) >> np.uint64(64 - self._bits)).view(np.int64)
+        found: Integers = ((keys.view(np.uint64) * _MIX) >> np.uint64(64 - self._bits)).view(np.int64)
+        return found
 
     def _settle(self, keys: Integers, slots: Integers, missing: Integers) -> None:
         """Move the `slots` of the keys at positions `missing` to where they are, or to free ones, which they fill."""

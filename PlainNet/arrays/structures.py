@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ Flags: TypeAlias = NDArray[np.bool_]
 Array = TypeVar("Array", bound=NDArray[Any])
 
 KIND, OUT, STRIDE, NECK, DEPTH = range(5)
-"""The fields of a block in `Structures.cells`: its kind, `out_channels`, `stride`, `bottleneck_channels`, `sub_layers`."""
+"""The fields of a block in `Structures.cells`: kind, `out_channels`, `stride`, `bottleneck_channels`, `sub_layers`."""
 FIELDS = 5
 UNIT = 8
 """Output and bottleneck channels are multiples of this."""
@@ -127,7 +127,7 @@ class Structures:
         return cls(layout, cells)
 
     def __len__(self) -> int:
-        return self.cells.shape[2]
+        return int(self.cells.shape[2])
 
     def __getitem__(self, rows: Integers | Flags) -> Structures:
         """Return some of the structures, in the order of `rows`."""
@@ -152,10 +152,11 @@ class Structures:
         taken = np.empty_like(out)
         taken[1:] = out[:-1]
         taken[:1] = self.layout.in_channels
-        return taken
+        found: Integers = taken
+        return found
 
     def hashes(self) -> NDArray[np.uint64]:
-        """(structures,): 64-bit numbers, equal for equal structures, and different for others but for rare accidents."""
+        """(structures,): 64-bit numbers, which are equal for equal structures, and hardly ever for others."""
         kind, out, stride, neck, depth = self.cells.view(np.uint64)
         word = (((out << np.uint64(17) | neck) << np.uint64(9) | depth) << np.uint64(6) | stride) << np.uint64(8) | kind
         found = np.zeros(len(self), np.uint64)
@@ -198,8 +199,7 @@ def chosen(values: Array, rows: Integers | Flags) -> Array:
     """Return the values of some structures, of an array whose last dimension they are."""
     if rows.dtype == np.bool_:
         rows = np.flatnonzero(rows)
-    found: Array = values.take(rows, axis=-1)
-    return found
+    return cast(Array, values.take(rows, axis=-1))
 
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)

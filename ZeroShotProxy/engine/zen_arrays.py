@@ -7,21 +7,18 @@ from formulas of their families, or one by one from the scalar form if there are
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 
 from PlainNet import Options
 from PlainNet.arrays.blocks import Blocks, BlockValues, Placed
+from PlainNet.arrays.formulas import Terms, channels, place
 from PlainNet.arrays.structures import Floats, Integers
 from ZeroShotProxy.proxies import zen_expected as scalar
 from ZeroShotProxy.proxies.zen_expected import BlockTerms, Entry
 
 _MOST_TABLES = 20_000
 """With more tables than this, about 150 MB, all are forgotten."""
-_PLACES = {-1: 0, 0: 1, 1: 2, 3: 3}
-"""For the position of an argument of a super-block, its place in (1, in, out, bottleneck)."""
 _SUM, _TAIL, _ELEMENTS, _TABLE = range(4)
 """The values of a block: its logs with its tail, its tail, the log of its output elements, the number of its tables."""
 
@@ -137,107 +134,59 @@ class _Tables:
         return found
 
 
-class _Form(NamedTuple):
-    """Formulas of families: the terms of `_Chain`, filled up with terms that are 0.
-
-    times, place, factor, scale: (families, terms). A term is times · log(offset + scale · channels) for convolutions
-    and times · log(1 + scale / channels) for excesses, where channels are factor times the width at `place`.
-    """
-
-    times: Floats
-    place: Integers
-    factor: Floats
-    scale: Floats
-
-
 class _Entered:
-    """The values of blocks that are entered by statistics with a code."""
+    """The values of blocks that are entered by statistics with a code.
+
+    The formulas are the terms of `_Chain`, as (times, place, factor, scale): times · log(kept + scale · channels) for
+    convolutions and times · log(1 + scale / channels) for excesses and the tail.
+    """
 
     def __init__(self, blocks: Blocks, tables: _Tables, code: int, options: Options) -> None:
         self._blocks, self._tables, self._entry, self._options = blocks, tables, tables.entries[code], options
         self.values = BlockValues(blocks, 4, self._compute)
-        self._chains: list[scalar._Chain | None] = []
-        self._numbers = np.zeros(0, np.int64)  # by family, the number of its tables; 0 without formulas
-        self._forms = (_form([]), _form([]), _form([]))
+        self._numbers = np.zeros(0, np.int64)  # by family: number of its tables; 0 without formulas, -1 if not known
+        self._convolutions, self._excesses, self._tails = (Terms((0, 0, 1, 0)) for _ in range(3))
 
     def _compute(self, numbers: Integers) -> Floats:
         blocks = self._blocks
         families = blocks.family[numbers]
         self._complete(np.unique(families))
-        widths = np.stack([np.ones(len(numbers)), blocks.takes[numbers], blocks.out[numbers], blocks.neck[numbers]])
-        convolutions, excesses, tails = (_Form(*(part[families] for part in form)) for form in self._forms)
-        channels = [_channels(form, widths) for form in (convolutions, excesses, tails)]
+        widths = blocks.widths(numbers)
         logs = np.zeros(len(numbers))
-        for one in _terms(convolutions.times, scalar._KEPT + convolutions.scale * channels[0]):
-            logs += one
-        for one in _terms(excesses.times, 1 + excesses.scale / channels[1]):
-            logs += one
-        (tail,) = _terms(tails.times, 1 + tails.scale / channels[2])
+        times, places, factors, scale = self._convolutions.of(families)
+        terms = times * _logarithms(scalar._KEPT + scale * channels(widths, places, factors))
+        times, places, factors, scale = self._excesses.of(families)
+        for term in (*terms, *(times * _logarithms(1 + scale / channels(widths, places, factors)))):
+            logs += term
+        times, places, factors, scale = self._tails.of(families)
+        (tail,) = times * _logarithms(1 + scale / channels(widths, places, factors))
         elements = _logarithms(blocks.out[numbers] * blocks.leaves(numbers) ** 2)
         found = np.stack([logs / 2 + tail, tail, elements, self._numbers[families].astype(np.float64)])
         alone = np.flatnonzero(self._numbers[families] == 0)
         for i, (spec, size) in zip(alone.tolist(), blocks.specs(numbers[alone]), strict=True):
-            terms = scalar.block_terms(spec, size, self._entry, self._options)
-            found[_SUM:_ELEMENTS, i] = terms.logs + terms.tail, terms.tail
-            found[_TABLE, i] = self._tables.add(terms)
+            own = scalar.block_terms(spec, size, self._entry, self._options)
+            found[_SUM:_ELEMENTS, i] = own.logs + own.tail, own.tail
+            found[_TABLE, i] = self._tables.add(own)
         return found
 
     def _complete(self, families: Integers) -> None:
         """Make the formulas of those families that have none yet."""
-        missing = len(self._blocks.families) - len(self._chains)
-        self._chains += [None] * missing
-        tried = np.pad(self._numbers, (0, missing), constant_values=-1)
-        new = families[tried[families] < 0]
-        self._numbers = tried
-        if not len(new):
-            return
-        for number in new.tolist():
+        missing = len(self._blocks.families) - len(self._numbers)
+        self._numbers = np.pad(self._numbers, (0, missing), constant_values=-1)
+        for number in families[self._numbers[families] < 0].tolist():
             family = self._blocks.families[number]
             assert family is not None
             template = family.template
             chain = None if template is None else scalar._chain(template, family.size, self._entry, self._options)
-            self._chains[number] = chain
             self._numbers[number] = 0 if chain is None else self._tables.add(chain.probe)
-        self._forms = tuple(_form(terms) for terms in zip(*map(_chain_terms, self._chains), strict=True))  # type: ignore[assignment]
-
-
-_Term = tuple[float, int, float, float]
-
-
-def _chain_terms(chain: scalar._Chain | None) -> tuple[list[_Term], list[_Term], list[_Term]]:
-    """The terms of a family's formulas as in `_Form`: of convolutions, of excesses and of the tail."""
-    if chain is None:
-        return [], [], []
-    widths = [(_PLACES[arg], numerator / denominator) for arg, numerator, denominator in chain.widths]
-    tail, factor = chain.tail
-    return (
-        [(times, *widths[i], scalar._NEW * variance) for times, i, variance in chain.convolutions],
-        [(times, *widths[i], excess) for times, i, excess in chain.excesses],
-        [(0.5, *widths[tail], factor)],
-    )
-
-
-def _form(families: Iterable[list[_Term]]) -> _Form:
-    families = list(families)
-    terms = max([1, *map(len, families)])
-    table = np.zeros((4, len(families), terms))
-    table[2] = 1.0
-    for i, found in enumerate(families):
-        if found:
-            table[:, i, : len(found)] = np.array(found).T
-    return _Form(table[0], table[1].astype(np.int64), table[2], table[3])
-
-
-def _channels(form: _Form, widths: Floats) -> Floats:
-    """(blocks, terms): the channels of each term."""
-    found: Floats = form.factor * widths.T[np.arange(len(form.place))[:, None], form.place]
-    return found
-
-
-def _terms(times: Floats, values: Floats) -> Floats:
-    """(terms, blocks): times · log(values)."""
-    found: Floats = times.T * _logarithms(values.T)
-    return found
+            if chain is None:
+                continue
+            widths = [place(width) for width in chain.widths]
+            convolutions = [(times, *widths[i], scalar._NEW * variance) for times, i, variance in chain.convolutions]
+            self._convolutions.put(number, convolutions)
+            self._excesses.put(number, [(times, *widths[i], factor) for times, i, factor in chain.excesses])
+            i, factor = chain.tail
+            self._tails.put(number, [(0.5, *widths[i], factor)])
 
 
 def _logarithms(values: Floats | Integers) -> Floats:

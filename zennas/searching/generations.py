@@ -36,9 +36,7 @@ class Generations:
     more members than `founders`, or so many proposals, children are mutations of the first structure.
     """
 
-    def __init__(
-        self, problem: Problem, judge: Judge, size: int, children: int, founders: int, founding: int
-    ) -> None:
+    def __init__(self, problem: Problem, judge: Judge, size: int, children: int, founders: int, founding: int) -> None:
         self._problem, self._judge = problem, judge
         self._size, self._children, self._founders, self._founding = size, children, founders, founding
         self._admission = Admission(problem)

@@ -178,9 +178,7 @@ def _fitting(rows: Integers, holds: Flags, reason: str, rejected: Counter[str]) 
     return kept
 
 
-def _both(
-    rows: Integers, placed: Placed, holds: Flags, reason: str, rejected: Counter[str]
-) -> tuple[Integers, Placed]:
+def _both(rows: Integers, placed: Placed, holds: Flags, reason: str, rejected: Counter[str]) -> tuple[Integers, Placed]:
     if holds.all():
         return rows, placed
     return _fitting(rows, holds, reason, rejected), placed.where(holds)
