@@ -27,6 +27,10 @@ from zennas.searching.strategies.base import Problem, Progress
 
 FEWEST = 32
 """The fewest children of a step."""
+PER_MEMBER = 4
+"""The most children of a step for each member, so that their parents are not outdated."""
+PACE = 16
+"""A step has at most this fraction of all structures that were tried before it, so that short searches evolve, too."""
 
 
 class Generations:
@@ -117,8 +121,7 @@ class Generations:
     def _step(self, first: Structure) -> None:
         admission, space = self._admission, self._judge.space
         members, before = len(self._ids), admission.tried
-        full = members == self._size
-        whole = self._children if full else min(self._children, max(FEWEST, 2 * members))
+        whole = max(FEWEST, min(self._children, PER_MEMBER * members, before // PACE))
         count = min(whole, self._problem.iterations - before)
         if count < whole:
             self._cut = self.state()
