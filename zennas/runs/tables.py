@@ -153,10 +153,9 @@ def _old_measures(db: Database) -> dict[int, dict[str, Measure]]:
 
 def write_latencies(db: Database, latencies: Iterable[tuple[int, Mapping[str, Latency]]]) -> None:
     """Save latencies by source, for candidates by id."""
-    db.connection.executemany(
-        "INSERT OR REPLACE INTO latencies VALUES (?,?,?,?,?,?,?,?)",
-        [(number, source, *latency) for number, by_source in latencies for source, latency in by_source.items()],
-    )
+    rows = [(number, source, *latency) for number, by_source in latencies for source, latency in by_source.items()]
+    if rows:  # older formats have no such table
+        db.connection.executemany("INSERT OR REPLACE INTO latencies VALUES (?,?,?,?,?,?,?,?)", rows)
 
 
 def _latencies(db: Database, chosen: str | None) -> dict[int, dict[str, Latency]]:

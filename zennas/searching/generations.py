@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from PlainNet import Structure
-from PlainNet.arrays.structures import Floats, Integers, Structures, together
+from PlainNet.arrays.structures import Flags, Floats, Integers, Structures, together
 from PlainNet.grammar import read
 from zennas.runs.candidate import Candidate
 from zennas.searching.admission import Admission
@@ -26,7 +26,7 @@ from zennas.searching.judging import Hashes, Judge, Judged
 from zennas.searching.strategies.base import Problem, Progress
 
 FEWEST = 32
-"""The fewest children of a step."""
+"""The fewest children of a step, unless the options want fewer."""
 PER_MEMBER = 4
 """The most children of a step for each member, so that their parents are not outdated."""
 PACE = 16
@@ -72,8 +72,7 @@ class Generations:
 
     def progress(self) -> Progress:
         admission = self._admission
-        rejected = {reason: count for reason, count in admission.rejected.items() if count or reason == "start"}
-        return Progress(admission.tried, admission.scored, len(self._ids), rejected)
+        return Progress(admission.tried, admission.scored, len(self._ids), admission.rejected)
 
     def ask(self, n: int) -> list[Candidate]:
         """Return the first candidate; afterwards take a step, and return nothing."""
@@ -121,7 +120,7 @@ class Generations:
     def _step(self, first: Structure) -> None:
         admission, space = self._admission, self._judge.space
         members, before = len(self._ids), admission.tried
-        whole = max(FEWEST, min(self._children, PER_MEMBER * members, before // PACE))
+        whole = min(self._children, max(FEWEST, min(PER_MEMBER * members, before // PACE)))
         count = min(whole, self._problem.iterations - before)
         if count < whole:
             self._cut = self.state()
@@ -157,7 +156,7 @@ class Generations:
         members = len(self._ids)
         if members == self._size:
             better = values > self._values.min()
-            admission.rejected["score"] += int((~better).sum())
+            self._reject(~better)
             judged, values = judged.where(better), values[better]
         if not len(values):
             return
@@ -167,7 +166,7 @@ class Generations:
         kept = np.zeros(len(ids), np.bool_)
         kept[best] = True
         new = kept[members:]
-        admission.rejected["score"] += int((~new).sum())
+        self._reject(~new)
         for number in self._ids[~kept[:members]].tolist():
             self._changes.append(self._members.pop(number).with_status("dropped"))
         for candidate in self._candidates(judged.where(new), parents, before):
@@ -176,6 +175,11 @@ class Generations:
         self._structures = together([self._structures, judged.structures])[best].trimmed()
         self._hashes = np.concatenate([self._hashes, judged.hashes])[best]
         self._ids, self._values = ids[best], values[best]
+
+    def _reject(self, which: Flags) -> None:
+        """Count candidates whose score is too low."""
+        if which.any():
+            self._admission.rejected["score"] += int(which.sum())
 
     def _candidates(self, judged: Judged, parents: Integers, before: int) -> list[Candidate]:
         ids = before + 2 + judged.rows

@@ -124,7 +124,7 @@ class Judge:
         checks += [(getattr(costs, name) <= limit, name) for name, limit in self.budget.limits().items()]
         fits = np.ones(len(rows), np.bool_)
         for holds, reason in checks:
-            rejected[reason] += int((fits & ~holds).sum())
+            _count(rejected, reason, fits & ~holds)
             fits &= holds
         rows, placed, costs = rows[fits], placed.where(fits), costs.where(fits)
         hashes = placed.structures.hashes()
@@ -137,8 +137,8 @@ class Judge:
         for i, (predict, limit, label) in enumerate(zip(self.latencies, self.limits, self.labels, strict=True)):
             latency[i] = predict(placed)
             holds = latency[i] <= limit  # NaN, for a network without a latency, never fits
-            rejected[f"no latency {label}"] += int(np.isnan(latency[i]).sum())
-            rejected[f"latency {label}"] += int((latency[i] > limit).sum())
+            _count(rejected, f"no latency {label}", np.isnan(latency[i]))
+            _count(rejected, f"latency {label}", latency[i] > limit)
             rows, placed, costs, hashes = rows[holds], placed.where(holds), costs.where(holds), hashes[holds]
             latency = latency[:, holds]
         return Judged(rows, placed.structures, hashes, costs, latency, self.score(placed, costs))
@@ -172,10 +172,15 @@ class Judge:
         ]
 
 
+def _count(rejected: Counter[str], reason: str, which: Flags) -> None:
+    number = int(np.count_nonzero(which))
+    if number:
+        rejected[reason] += number
+
+
 def _fitting(rows: Integers, holds: Flags, reason: str, rejected: Counter[str]) -> Integers:
-    kept = rows[holds]
-    rejected[reason] += len(rows) - len(kept)
-    return kept
+    _count(rejected, reason, ~holds)
+    return rows[holds]
 
 
 def _both(rows: Integers, placed: Placed, holds: Flags, reason: str, rejected: Counter[str]) -> tuple[Integers, Placed]:

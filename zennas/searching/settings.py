@@ -161,8 +161,4 @@ class SearchSettings:
         if isinstance(stored, dict) and "population_size" in stored:  # before format 4 of runs
             stored = dict(stored)
             stored["strategy_options"] = {"population_size": stored.pop("population_size")}
-        options = stored.get("strategy_options") if isinstance(stored, dict) else None
-        if isinstance(options, dict) and stored.get("strategy") == "evolution" and "children" not in options:
-            # Before there were array forms, candidates were made one at a time.
-            stored = {**stored, "strategy_options": {**options, "children": 1}}
         return restored(cls, stored)
