@@ -170,7 +170,8 @@ class Blocks:
                     self._add(*pair)
                 family[:] = self._table[size, code]
             size = self._leaves[family]
-        return found
+        families: Integers = found
+        return families
 
     def _add(self, size: int, code: int) -> None:
         """Make the family with this code on inputs with this code of their size."""

@@ -191,7 +191,7 @@ def _settings_of(store: Store) -> SearchSettings:
 
 
 def _one_at_a_time(stored: SearchSettings) -> SearchSettings:
-    """The settings of a run; a run of evolution that does not say so made its candidates one at a time, before steps."""
+    """The settings of a run. Before evolution had `children`, it made candidates one at a time."""
     if stored.strategy != "evolution" or "children" in stored.strategy_options:
         return stored
     return replace(stored, strategy_options={**stored.strategy_options, "children": 1})

@@ -51,9 +51,7 @@ def test_latency_alone_limits_depth(abacus: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["admission", "judging"])
-def test_what_could_not_be_built_is_not_admitted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
-) -> None:
+def test_what_could_not_be_built_is_not_admitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     monkeypatch.setattr(f"zennas.searching.{module}.MAX_WEIGHTS", 100_000)
     children = {"admission": 1, "judging": 64}[module]
     chosen = SearchSettings(budget=Budget(layers=9), iterations=400, proxy="params", top=1)
