@@ -25,9 +25,9 @@ class Costs(NamedTuple):
     activations: Floats
     layers: Integers
 
-    def cost(self, row: int) -> Cost:
-        """Return the cost of one structure."""
-        return Cost(int(self.params[row]), int(self.flops[row]), int(self.activations[row]), int(self.layers[row]))
+    def all(self) -> list[Cost]:
+        """Return the cost of each structure, in order."""
+        return [Cost(*one) for one in zip(*(values.astype(np.int64).tolist() for values in self), strict=True)]
 
     def where(self, rows: Integers | Flags) -> Costs:
         """Return the costs of some of the structures."""

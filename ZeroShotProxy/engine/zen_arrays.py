@@ -154,12 +154,12 @@ class _Entered:
         widths = blocks.widths(numbers)
         logs = np.zeros(len(numbers))
         times, places, factors, scale = self._convolutions.of(families)
-        terms = times * _logarithms(scalar._KEPT + scale * channels(widths, places, factors))
+        terms = _terms(times, scalar._KEPT + scale * channels(widths, places, factors))
         times, places, factors, scale = self._excesses.of(families)
-        for term in (*terms, *(times * _logarithms(1 + scale / channels(widths, places, factors)))):
+        for term in (*terms, *_terms(times, 1 + scale / channels(widths, places, factors))):
             logs += term
         times, places, factors, scale = self._tails.of(families)
-        (tail,) = times * _logarithms(1 + scale / channels(widths, places, factors))
+        (tail,) = _terms(times, 1 + scale / channels(widths, places, factors))
         elements = _logarithms(blocks.out[numbers] * blocks.leaves(numbers) ** 2)
         found = np.stack([logs / 2 + tail, tail, elements, self._numbers[families].astype(np.float64)])
         alone = np.flatnonzero(self._numbers[families] == 0)
@@ -187,6 +187,13 @@ class _Entered:
             self._excesses.put(number, [(times, *widths[i], factor) for times, i, factor in chain.excesses])
             i, factor = chain.tail
             self._tails.put(number, [(0.5, *widths[i], factor)])
+
+
+def _terms(times: Floats, values: Floats) -> Floats:
+    """Return times · log(values), of terms that are not 0."""
+    found, used = np.zeros(times.shape), times != 0
+    found[used] = times[used] * _logarithms(values[used])
+    return found
 
 
 def _logarithms(values: Floats | Integers) -> Floats:

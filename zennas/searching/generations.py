@@ -27,7 +27,7 @@ from zennas.searching.strategies.base import Problem, Progress
 
 FEWEST = 32
 """The fewest children of a step, unless the options want fewer."""
-PER_MEMBER = 4
+PER_MEMBER = 8
 """The most children of a step for each member, so that their parents are not outdated."""
 PACE = 16
 """A step has at most this fraction of all structures that were tried before it, so that short searches evolve, too."""

@@ -145,7 +145,6 @@ class Judge:
 
     def candidates(self, judged: Judged, ids: Integers, parents: list[int], tried: int, seed: int) -> list[Candidate]:
         """Return candidates for judged structures. tried: how many had been tried before all that were proposed."""
-        costs = [judged.costs.cost(i) for i in range(len(ids))]
         return [
             Candidate(
                 number,
@@ -163,7 +162,7 @@ class Judge:
                 ids.tolist(),
                 judged.structures.all(),
                 parents,
-                costs,
+                judged.costs.all(),
                 judged.rows.tolist(),
                 judged.scores.tolist(),
                 judged.latency.T.tolist(),

@@ -33,7 +33,7 @@ class EvolutionOptions:
 
     population_size: int = setting(512, "Number of candidates to keep.", least=2)
     children: int = setting(
-        2048,
+        4096,
         "Most candidates that are made at once, from the same population, if the space, the objective and all "
         "latencies have array forms; otherwise, and with 1, candidates are made one at a time.",
         least=1,
