@@ -77,7 +77,7 @@ class SpaceArrays(Protocol):
     draws: int
 
     def __call__(self, structures: Structures, uniforms: Floats, changes: int) -> Structures:
-        """Return what `SearchSpace.mutate` makes of each structure.
+        """Return what `mutate` makes of each structure.
 
         uniforms: (structures, changes · draws), uniform numbers from 0 to 1. A structure becomes what `mutate` makes of
         it with a generator whose `random` returns the numbers of its row, in order.
