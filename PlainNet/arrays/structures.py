@@ -53,7 +53,7 @@ class Layout:
         """
         blocks = structure.blocks
         named = tuple(dict.fromkeys([*(spec.kind for spec in blocks), *kinds]))
-        if not blocks or not all(map(_has_form, named)):
+        if not blocks or not all(map(has_form, named)):
             return None
         deepest = max([depth, *(spec.args[-1] for spec in blocks)])
         layout = cls(named, blocks[0].args[0], max(spec.args[2] for spec in blocks), deepest)
@@ -101,7 +101,8 @@ class Layout:
         return cells
 
 
-def _has_form(kind: str) -> bool:
+def has_form(kind: str) -> bool:
+    """Return whether blocks of a kind have an array form: super-blocks whose type is `linear`."""
     found = block_type(kind)
     return found.linear and tuple(param.name for param in found.params) in (_PLAIN, _RESIDUAL)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from random import Random
 
 import torch
@@ -12,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from PlainNet import Options, Structure, StructureError, cost, lower, parse
 from PlainNet.arrays.blocks import Blocks
 from PlainNet.arrays.costs import CostArrays
-from PlainNet.arrays.structures import Layout, Structures
+from PlainNet.arrays.structures import Layout, Structures, has_form
 from PlainNet.blocktype import BlockType
 from PlainNet.cost import FREE, CostModel, block_cost, op_cost
 from PlainNet.lowering import lower_block
@@ -116,12 +115,11 @@ def template_scores_like_a_walk(kind: BlockType) -> str | None:
 
 def arrays_count_like_one_by_one(kind: BlockType) -> str | None:
     """If the kind has an array form, costs of many structures at once equal those of each."""
-    rng = Random(kind.kind)
-    structures = [_joined(kind, rng) for _ in range(40)] if kind.linear else []
-    layout = Layout.of(structures[0], [kind.kind], depth=9) if structures else None
-    if layout is None:
+    if not has_form(kind.kind):
         return f"{kind.kind} has no array form"
-    layout = replace(layout, stride=2)
+    rng = Random(kind.kind)
+    structures = [_joined(kind, rng) for _ in range(40)]
+    layout = Layout((kind.kind,), in_channels=3, stride=2, depth=9)
     for resolution, options in zip((1, 7, 32, 33), VARIANTS, strict=True):
         blocks, model = Blocks(layout, resolution), CostModel(resolution, 5, options)
         for part in (structures[:15], structures):
