@@ -29,12 +29,12 @@ from zennas.named.card import CHECKPOINT_FILE
 from zennas.named.models import trained_model
 from zennas.named.structures import resolve
 from zennas.runs.store import RunInUseError
+from zennas.training.history import Epoch
 from zennas.training.job import RunOptions, TrainingJob, completed
 from zennas.training.objectives.base import OBJECTIVES, Losses
 from zennas.training.objectives.plain import Plain
 from zennas.training.recipe import Distillation, Recipe, TrainingError
 from zennas.training.runner import train_structure
-from zennas.training.state import Epoch
 
 from .stopping import StopError, Until
 
