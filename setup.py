@@ -27,6 +27,7 @@ setup(
     package_data={
         **{name: ["py.typed"] for name in PACKAGES},
         "latency.profiles": ["*.json", "*.md"],
+        "zennas.pages": ["assets/*"],
         "pretrained": ["py.typed", "*.json", "*.md", "*.pth", "*.txt"],
     },
     install_requires=[

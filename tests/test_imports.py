@@ -34,6 +34,7 @@ ROOMS = (
     ("searching",),
     ("correlation", "training", "exporting"),
     ("report",),
+    ("pages",),
     ("api",),
     ("testing",),
     ("cli",),

@@ -1,0 +1,74 @@
+"""The chosen network, block by block; those that are selected in the charts are drawn in its place."""
+
+from __future__ import annotations
+
+from PlainNet import cost
+from zennas.budget.budgets import DEFAULT_SOURCE, PREDICTOR
+from zennas.common.numbers import format_count
+from zennas.named.settings import NetworkSettings
+from zennas.pages.drawing import Draughtsman, Drawn, Networks, cut
+from zennas.pages.parts import Part, Text
+from zennas.pages.record import Record
+from zennas.pages.section import Section, register
+from zennas.pages.survey import survey
+
+
+def parts(record: Record) -> list[Part]:
+    """The drawing of the networks of a search, or of the network of a training."""
+    found = _of_search(record) or _of_training(record)
+    if found is None or not found.networks:
+        return []
+    device = "" if found.device is None else f" Latency is predicted with the profile {found.device}."
+    return [
+        Text(
+            "Each box is a block: its height follows the resolution of what it puts out, its width the number of "
+            "channels, and its divisions are layers. Colour is its share of the whole."
+            + device
+            + " Memory is the most that "
+            "is kept at once while a block runs, weights not counted, in float32 for one image.",
+            quiet=True,
+        ),
+        found,
+    ]
+
+
+def _of_search(record: Record) -> Networks | None:
+    known = survey(record)
+    if known is None:
+        return None
+    settings = known.search.settings
+    sources = [limit.source for limit in settings.budget.latency if limit.predicted]
+    draughtsman = Draughtsman(settings.network, (sources or [DEFAULT_SOURCE])[0].removeprefix(PREDICTOR))
+    networks = tuple(
+        Drawn(
+            one.id,
+            known.title(one),
+            cut(str(one.structure)),
+            known.facts(one),
+            settings.resolution,
+            draughtsman.blocks(one.structure),
+        )
+        for one in known.drawn
+    )
+    return Networks(networks, draughtsman.device)
+
+
+def _of_training(record: Record) -> Networks | None:
+    if not record.trainings:
+        return None
+    training = record.trainings[0]
+    settings = NetworkSettings(training.resolution, training.num_classes or 10, training.use_se)
+    draughtsman = Draughtsman(settings, DEFAULT_SOURCE.removeprefix(PREDICTOR))
+    structure, size = training.structure, training.resolution
+    known = cost(structure, resolution=size, num_classes=settings.num_classes, use_se=settings.use_se)
+    facts = (
+        ("parameters", f"{known.params:,}"),
+        ("FLOPs", format_count(known.flops)),
+        ("activations", format_count(known.activations)),
+        ("layers", f"{known.layers}"),
+    )
+    blocks = draughtsman.blocks(structure)
+    return Networks((Drawn(0, "the network", cut(str(structure)), facts, size, blocks),), draughtsman.device)
+
+
+register(Section("network", "The network", 30, parts))
