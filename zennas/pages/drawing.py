@@ -66,18 +66,23 @@ class Networks:
 class Draughtsman:
     """Turns structures into blocks with costs, for one run.
 
-    profile: the latency profile that predicts; None, or one that is not here or does not know a kernel, for none.
+    profile: the latency profile that predicts, for batches of `batch_size` images, None for its own size. There are no
+        latencies without it, if it is not here, or if it does not know a kernel.
     """
 
-    def __init__(self, settings: NetworkSettings, profile: str | None) -> None:
+    def __init__(self, settings: NetworkSettings, profile: str | None, batch_size: int | None = None) -> None:
         self._settings = settings
         self._options = Options(use_se=settings.use_se)
         self._costs = CostModel(settings.resolution, settings.num_classes, self._options)
-        self._predictor = self._opened(profile)
-        self.device = profile if self._predictor is not None else None
-        """The profile, if it predicts."""
+        self._predictor = self._opened(profile, batch_size)
 
-    def _opened(self, profile: str | None) -> Predictor | None:
+    @property
+    def device(self) -> str | None:
+        """The profile that predicts, with its batch size; None if there is none."""
+        found = self._predictor
+        return None if found is None else f"{found.profile.name} at batch size {found.batch_size}"
+
+    def _opened(self, profile: str | None, batch_size: int | None) -> Predictor | None:
         if profile is None:
             return None
         try:
@@ -86,6 +91,7 @@ class Draughtsman:
                 resolution=self._settings.resolution,
                 num_classes=self._settings.num_classes,
                 options=self._options,
+                batch_size=batch_size,
             )
         except (LatencyError, OSError):  # a file of the machine that searched, which is not here
             return None

@@ -10,7 +10,7 @@ from zennas.common.text import printable, printable_lines
 from zennas.pages.charts import Chart
 from zennas.pages.drawing import Networks
 from zennas.pages.embed import Embedded
-from zennas.pages.parts import Bars, Code, Facts, Figures, Matrix, Note, Part, Ranges, Table, Text
+from zennas.pages.parts import Bars, Beside, Code, Facts, Figures, Matrix, Note, Part, Ranges, Table, Text
 
 
 def escaped(text: str) -> str:
@@ -108,15 +108,18 @@ def _matrix(part: Matrix, data: Embedded) -> str:
             for j, count in enumerate(counts)
         )
         rows.append(f'<tr><th scope="row">{escaped(name)}</th>{cells}</tr>')
-    caption = "<caption>Rows: the class of the image. Columns: the class that the network answers.</caption>"
-    return (
-        f'<div class="scroll" tabindex="0"><table class="matrix">{caption}<thead><tr><td></td>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    label = "Test images: rows are their classes, columns the answers of the network"
+    head = f"<thead><tr><td></td>{head}</tr></thead>"
+    table = f'<table class="matrix" aria-label="{label}">{head}<tbody>{"".join(rows)}</tbody></table>'
+    return f'<p class="label">{label}</p><div class="scroll" tabindex="0">{table}</div>'
 
 
 def _chart(part: Chart, data: Embedded) -> str:
     return f'<figure class="chart" data-part="{data.add(part)}"><figcaption>{escaped(part.label)}</figcaption></figure>'
+
+
+def _beside(part: Beside, data: Embedded) -> str:
+    return f'<div class="beside">{"".join(_chart(one, data) for one in part.charts)}</div>'
 
 
 def _networks(part: Networks, data: Embedded) -> str:
@@ -135,4 +138,5 @@ _MARKUPS: dict[type, Callable[[Any, Embedded], str]] = {
     Matrix: _matrix,
     Chart: _chart,
     Networks: _networks,
+    Beside: _beside,
 }

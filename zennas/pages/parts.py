@@ -115,4 +115,11 @@ class Matrix:
     counts: tuple[tuple[int, ...], ...]
 
 
-Part: TypeAlias = Text | Note | Figures | Facts | Table | Code | Ranges | Bars | Matrix | Chart | Networks
+@dataclass(frozen=True)
+class Beside:
+    """Charts that stand beside each other where there is room."""
+
+    charts: tuple[Chart, ...]
+
+
+Part: TypeAlias = Text | Note | Figures | Facts | Table | Code | Ranges | Bars | Matrix | Chart | Networks | Beside

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -18,6 +19,8 @@ from ZeroShotProxy import ensembles
 
 MOST_DRAWN = 48
 """Networks that a page draws block by block, and"""
+MOST_FRONTIER = 24
+"""how many of them are the best at their cost, and"""
 MOST_BLOCKS_DRAWN = 1500
 """how many blocks they may have together."""
 MOST_POINTS = 700
@@ -119,10 +122,15 @@ def survey(record: Record) -> Survey | None:
         return (float("-inf") if found is None else sign * found.value), -candidate.id
 
     ranked = tuple(sorted((one for one in members if one.status == "member"), key=worth, reverse=True))
-    best = accumulate(members, lambda before, new: new if worth(new)[0] > worth(before)[0] else before)
+
+    def better(before: Candidate, new: Candidate) -> Candidate:
+        return new if worth(new)[0] > worth(before)[0] else before
+
+    best: Iterator[Candidate] = accumulate(members, better)
     best_so_far = tuple({one.id: one for one in best}.values())
     chosen = () if search.best is None else (search.best,)
-    first = tuple({one.id: one for one in (*chosen, *search.confirmed, *search.measured, *ranked)}.values())
+    frontier = _frontier(search, members, name, sign)
+    first = tuple({one.id: one for one in (*chosen, *search.confirmed, *search.measured, *frontier, *ranked)}.values())
     room = max(1, MOST_BLOCKS_DRAWN // max(len(one.structure.blocks) for one in first[:MOST_DRAWN])) if first else 0
     drawn = first[: min(MOST_DRAWN, room)]
     return Survey(search, name, sign, ranked, drawn, _sample(members, best_so_far), best_so_far)
@@ -145,6 +153,23 @@ def _sign(name: str) -> float:
         return float(ensembles.find(name).info.sign)
     except ZennasError:  # a measure of an objective, or of a package that is not here
         return 1.0
+
+
+def _frontier(search: SearchResult, members: tuple[Candidate, ...], name: str, sign: float) -> tuple[Candidate, ...]:
+    """Those with the best score for their cost or less, by what the budget limits first."""
+    latency, limits = search.settings.budget.latency, search.settings.budget.limits()
+    count = next(iter(limits), "params")
+
+    def cost(one: Candidate) -> float:
+        return one.latency.get(latency[0].source, Latency()).ms if latency else float(getattr(one.cost, count))
+
+    best, found = float("-inf"), []
+    for one in sorted((one for one in members if name in one.measures), key=lambda one: (cost(one), one.id)):
+        value = sign * one.measures[name].value
+        if value > best:
+            best = value
+            found.append(one)
+    return spread(tuple(found), MOST_FRONTIER)
 
 
 def _sample(members: tuple[Candidate, ...], records: tuple[Candidate, ...]) -> tuple[Candidate, ...]:

@@ -28,14 +28,18 @@ function shortened(value) {
 }
 
 function digits(value) {
-  if (value === 0 || Number.isInteger(value) && Math.abs(value) < 1000) return String(value);
-  return String(Number(value.toPrecision(Math.abs(value) >= 100 ? 4 : 3)));
+  if (Number.isInteger(value) && Math.abs(value) < 1000) return String(value);
+  return String(Number(value.toPrecision(3)));
 }
 
 function precise(value, unit) {
   if (value === null) return "–";
   const text = Number.isInteger(value) ? value.toLocaleString("en") : String(Number(value.toPrecision(5)));
   return unit ? `${text} ${unit}` : text;
+}
+
+function ofTime(ms) {
+  return ms >= 1 || ms === 0 ? `${digits(ms)} ms` : `${digits(ms * 1000)} µs`;
 }
 
 function ofBytes(value) {

@@ -21,6 +21,7 @@ function makeNetworks(place, spec, texts) {
 
   function show(at) {
     state.at = at;
+    hideTip();
     const network = networks[at];
     const move = (step, label) => element("button", { type: "button", disabled: !networks[at + step], "aria-label": label,
       onclick: () => show(at + step) }, step < 0 ? "←" : "→");
@@ -87,12 +88,12 @@ function makeNetworks(place, spec, texts) {
   function rowsOf(block) {
     const output = block.size ? `${block.channels}×${block.size}×${block.size}` : `${block.channels}`;
     const rows = [["output", output], ["parameters", shortened(block.params)], ["FLOPs", shortened(block.flops)]];
-    if (block.ms !== null) rows.push(["latency", precise(Number(block.ms.toPrecision(3)), "ms")]);
+    if (block.ms !== null) rows.push(["latency", ofTime(block.ms)]);
     return [...rows, ["memory", ofBytes(block.memory)]];
   }
 
   function table(network) {
-    const shown = { params: shortened, flops: shortened, ms: (value) => precise(Number(value.toPrecision(3)), "ms"), memory: ofBytes };
+    const shown = { params: shortened, flops: shortened, ms: ofTime, memory: ofBytes };
     const head = element("tr", {}, element("th", { scope: "col" }, "block"), element("th", { scope: "col" }, "output"),
       ...shares.map(([key, name]) => element("th", { scope: "col" }, key === "memory" ? "memory, at most" : name)));
     const totals = Object.fromEntries(shares.map(([key]) => [key, whole(network, key) || 1]));

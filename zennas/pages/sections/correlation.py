@@ -34,7 +34,8 @@ def parts(record: Record) -> list[Part]:
     if ranges:
         label = "Rank correlation with accuracy (Spearman) and its 95 % interval; in grey, what is merely counted"
         parts.append(Ranges(label, low, 1.0, tuple(ranges)))
-    names = sorted(result.scores, key=lambda name: name in BASELINES)
+    known = {one.name: one.value for one in ranges}
+    names = sorted(result.scores, key=lambda name: (name in BASELINES, -known.get(name, 0.0)))
     rows = range(0, len(result.sample), -(-len(result.sample) // _MOST_POINTS))
     points = tuple(
         Point(
@@ -44,19 +45,18 @@ def parts(record: Record) -> list[Part]:
         for i in rows
     )
     if names and points:
-        axes = (
-            Axis("accuracy", "%"),
-            *(Axis(name if direction(name) > 0 else f"{name} (lower is better)") for name in names),
-        )
+        titles = (name if direction(name) > 0 else f"{name} (lower is better)" for name in names)
+        axes = (Axis("accuracy", "%"), *map(Axis, titles))
         label = f"Accuracy against score of {len(points):,} networks"
         series = (Series("networks", "strong", points),)
         parts.append(Chart(label, axes, tuple(range(1, len(axes))), (0,), series, selects=True))
     for regret in result.regret:
-        parts.append(Text(f"{summary.regret_title(regret)}; lower is better."))
+        title = summary.regret_title(regret)
+        parts.append(Text(f"{title[0].upper()}{title[1:]}; lower is better.", quiet=True))
         cells = tuple(summary.regret_cells(row) for row in regret.rows)
         parts.append(Table(summary.REGRET_COLUMNS, cells, right=tuple(range(1, len(summary.REGRET_COLUMNS)))))
-    lines = (*summary.notes(result), *summary.protocol(result))
-    return [*parts, *(Text(f"{line[0].upper()}{line[1:]}.", quiet=True) for line in lines)]
+    lines = (*summary.notes(result), *(f"{line[0].upper()}{line[1:]}" for line in summary.protocol(result)))
+    return [*parts, *(Text(f"{line}.", quiet=True) for line in lines)]
 
 
 def _finite(value: float) -> float | None:

@@ -34,7 +34,7 @@ def _row(one: ExportRecord) -> tuple[str, ...]:
     if accuracy is None:
         return one.path.name, one.format, one.precision, size, "–", "–", "–"
     before, after = accuracy.before, accuracy.after
-    cells = (f"{before:.2f} %", f"{after:.2f} %", f"{after - before:+.2f} points")
+    cells = (f"{before:.2f} %", f"{after:.2f} %", f"{after - before:+.2f} points".replace("-", "−"))
     return one.path.name, one.format, one.precision, size, *cells
 
 

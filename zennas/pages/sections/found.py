@@ -18,9 +18,9 @@ def parts(record: Record) -> list[Part]:
         return []
     return [
         Text(
-            "Each dot is a network that the search kept for a while; those in colour survived to the end and are drawn "
-            "below when you select them. The line joins the best score met at each cost. It is no front: a search "
-            "looks mostly near the limits of its budget.",
+            "Each dot is a network that the search kept for a while. Select one to see all about it; those in colour "
+            "are then drawn below, block by block. The line joins the best scores met at each cost. It is no front: a "
+            "search looks mostly near the limits of its budget.",
             quiet=True,
         ),
         _chart(known),
@@ -47,7 +47,7 @@ def _chart(known: Survey) -> Chart:
         axes,
         _costs_first(known),
         (score, *range(score + 1, len(axes))),
-        (series("met on the way", "faint", False), series("best survivors", "strong", True)),
+        (series("met on the way", "faint", False), series("drawn below", "strong", True)),
         _limits(known, costs),
         frontier=known.sign > 0,
         selects=True,

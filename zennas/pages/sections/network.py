@@ -11,6 +11,8 @@ from zennas.pages.parts import Part, Text
 from zennas.pages.record import Record
 from zennas.pages.section import Section, register
 from zennas.pages.survey import survey
+from zennas.searching.latency_here import PROFILE
+from zennas.searching.result import SearchResult
 
 
 def parts(record: Record) -> list[Part]:
@@ -23,9 +25,8 @@ def parts(record: Record) -> list[Part]:
         Text(
             "Each box is a block: its height follows the resolution of what it puts out, its width the number of "
             "channels, and its divisions are layers. Colour is its share of the whole."
-            + device
-            + " Memory is the most that "
-            "is kept at once while a block runs, weights not counted, in float32 for one image.",
+            f"{device} Memory is the most that is kept at once while a block runs, weights not counted, in float32 for "
+            "one image.",
             quiet=True,
         ),
         found,
@@ -37,8 +38,7 @@ def _of_search(record: Record) -> Networks | None:
     if known is None:
         return None
     settings = known.search.settings
-    sources = [limit.source for limit in settings.budget.latency if limit.predicted]
-    draughtsman = Draughtsman(settings.network, (sources or [DEFAULT_SOURCE])[0].removeprefix(PREDICTOR))
+    draughtsman = Draughtsman(settings.network, *_profile(known.search))
     networks = tuple(
         Drawn(
             one.id,
@@ -51,6 +51,17 @@ def _of_search(record: Record) -> Networks | None:
         for one in known.drawn
     )
     return Networks(networks, draughtsman.device)
+
+
+def _profile(search: SearchResult) -> tuple[str, int | None]:
+    """The profile that predicts the latency of blocks, and its batch size: that of the budget if there is one, that of
+    the machine if it is known, otherwise the usual one.
+    """
+    for limit in search.settings.budget.latency:
+        if limit.predicted:
+            return limit.source.removeprefix(PREDICTOR), limit.batch_size
+    here = search.here is not None and search.here.way == "predicted"
+    return PROFILE if here else DEFAULT_SOURCE.removeprefix(PREDICTOR), None
 
 
 def _of_training(record: Record) -> Networks | None:

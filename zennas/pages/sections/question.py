@@ -25,10 +25,12 @@ def parts(record: Record) -> list[Part]:
     if record.search is not None:
         found.append(Text(search_question(record.search.settings), lead=True))
         found += _status(record)
-        found.append(Figures((*_of_search(record.search), *map(_accuracy, record.trainings[:2]))))
+        found.append(
+            Figures((*_of_search(record.search), *map(_accuracy, record.trainings[:2]), *_effort(record.search)))
+        )
         if record.search.score_meaning is not None:
             found.append(Text(f"The score is {record.search.score_meaning}.", quiet=True))
-        found += map(Note, record.search.notes)
+        found += (Note(f"{note[0].upper()}{note[1:]}.") for note in record.search.notes)
     elif record.correlation is not None:
         found.append(Text(correlate_question(record.correlation.settings), lead=True))
         found += [*_status(record), Figures(tuple(_of_correlation(record)))]
@@ -44,9 +46,7 @@ def parts(record: Record) -> list[Part]:
 def _status(record: Record) -> Iterator[Note]:
     again = f"zennas {record.kind} --resume {record.folder}"
     if record.status == "interrupted":
-        yield Note(
-            "This run was interrupted before its end. What it had found is shown here. It continues with:", again
-        )
+        yield Note("This run was interrupted before its end. What it had found is shown here. To continue:", again)
     elif record.status == "failed":
         error = "" if record.search is None else f": {record.search.error}"
         yield Note(f"This run failed{error}. What it had found is shown here. It is tried again with:", again)
@@ -57,10 +57,10 @@ def _status(record: Record) -> Iterator[Note]:
 def _of_search(search: SearchResult) -> Iterator[Figure]:
     best = search.best
     if best is not None:
-        name, measure = list(best.measures.items())[-1] if best.measures else ("score", None)
-        if measure is not None:
-            more = "95 % interval" if measure.low is not None else ""
-            yield Figure(f"score, {name}", measure_text(measure), more=more)
+        confirmed = [name for name, measure in best.measures.items() if measure.low is not None]
+        for name in [*confirmed, *best.measures][:1]:
+            more = "with its 95 % interval" if confirmed else ""
+            yield Figure(f"score, {name}", measure_text(best.measures[name]), more=more)
         limits = search.settings.budget.limits()
         for what, words in (("params", "parameters"), ("flops", "FLOPs"), ("layers", "layers")):
             limit = limits.get(what)
@@ -71,6 +71,9 @@ def _of_search(search: SearchResult) -> Iterator[Figure]:
             if known.predicted is not None or known.measured is not None:
                 way = "predicted" if known.measured is None else "measured"
                 yield Figure(f"latency, {each.label}", f"{known.ms:.3g}", "ms", f"{way}, at most {each.ms:g} ms")
+
+
+def _effort(search: SearchResult) -> Iterator[Figure]:
     tried, seconds = search.counts["tried"], search.seconds
     yield Figure("structures tried", format_count(tried), more=f"of {format_count(search.settings.iterations)}")
     yield Figure("time", f"{seconds:.3g}", "s", "searching")
@@ -82,14 +85,12 @@ def _of_correlation(record: Record) -> Iterator[Figure]:
         return
     from zennas.correlation.result import BASELINES
 
-    known = [row for row in result.rows if row.statistics.spearman is not None]
-    for row in [row for row in known if row.name not in BASELINES][:2]:
-        yield Figure(f"Spearman, {row.name}", f"{row.statistics.spearman.value:.2f}")  # type: ignore[union-attr]
-    counts = max(
-        (row for row in known if row.name in BASELINES), key=lambda row: row.statistics.spearman.value, default=None
-    )  # type: ignore[union-attr]
-    if counts is not None:
-        yield Figure(f"Spearman, {counts.name}", f"{counts.statistics.spearman.value:.2f}", more="merely counted")  # type: ignore[union-attr]
+    known = {row.name: row.statistics.spearman.value for row in result.rows if row.statistics.spearman is not None}
+    ordered = sorted(known, key=lambda name: -known[name])
+    for name in [name for name in ordered if name not in BASELINES][:2]:
+        yield Figure(f"Spearman, {name}", f"{known[name]:.2f}")
+    for name in [name for name in ordered if name in BASELINES][:1]:
+        yield Figure(f"Spearman, {name}", f"{known[name]:.2f}", more="merely counted")
     yield Figure("networks", f"{len(result.sample):,}", more=f"of {result.sample.population:,}")
     yield Figure("time", f"{result.seconds:.3g}", "s", "scoring")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zennas.common.numbers import counted
 from zennas.pages.charts import Axis, Chart, Point, Series
-from zennas.pages.parts import Facts, Matrix, Note, Part, Table, Text
+from zennas.pages.parts import Beside, Facts, Matrix, Note, Part, Table, Text
 from zennas.pages.record import Record
 from zennas.pages.section import Section, register
 from zennas.training.confusion import Confusion
@@ -27,15 +27,12 @@ def _of(training: TrainingRecord, several: bool) -> list[Part]:
     if several:
         found.append(Text(f"{training.folder.name}: {training.dataset}"))
     if training.status == INTERRUPTED:
+        again = f"zennas train --resume {training.folder}"
         done = f"after {counted(len(training.history), 'epoch')} of {training.epochs}"
-        found.append(
-            Note(
-                f"This training was interrupted {done}. It continues with:", f"zennas train --resume {training.folder}"
-            )
-        )
+        found.append(Note(f"This training was interrupted {done}. To continue:", again))
     if not training.history:
         return found
-    found += [Facts(_facts(training)), *_charts(training.history)]
+    found += [Facts(_facts(training)), Beside(_charts(training.history))]
     confusion = training.confusion
     if confusion is not None:
         found.append(_matrix(confusion) if len(confusion.classes) <= _LARGEST_MATRIX else _mistakes(confusion))
@@ -58,7 +55,7 @@ def _facts(training: TrainingRecord) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _charts(history: tuple[Epoch, ...]) -> list[Chart]:
+def _charts(history: tuple[Epoch, ...]) -> tuple[Chart, ...]:
     some = history[:: -(-len(history) // _MOST_EPOCHS)]
     some = some if some[-1] is history[-1] else (*some, history[-1])
     axes = (Axis("epoch"), Axis("accuracy", "%"))
@@ -72,10 +69,10 @@ def _charts(history: tuple[Epoch, ...]) -> list[Chart]:
         line("on test images", "line", [epoch.test_top1 for epoch in some]),
     )
     loss = (line("training loss", "line", [epoch.train_loss for epoch in some]),)
-    return [
+    return (
         Chart("Accuracy over the epochs", axes, (0,), (1,), accuracy),
         Chart("Loss over the epochs", (Axis("epoch"), Axis("loss")), (0,), (1,), loss),
-    ]
+    )
 
 
 def _matrix(confusion: Confusion) -> Matrix:
