@@ -16,7 +16,7 @@ def runs(
     ] = Path("runs"),
     as_json: opt.Json = False,
 ) -> None:
-    """List the runs in a folder, or show one run.
+    """List the runs in a folder, with trainings and exported files, or show one run.
 
     Example: zennas runs runs/mine
     """

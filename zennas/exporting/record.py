@@ -38,13 +38,18 @@ class ExportRecord:
     versions: Mapping[str, str]
     processor: str
 
+    @property
+    def status(self) -> str:
+        """Whether the file is still where it was written: "finished" or "missing"."""
+        return "finished" if self.path.is_file() else "missing"
+
     def to_json(self) -> dict[str, Any]:
         """Return the record for JSON; accuracies are top-1 in percent."""
         accuracy = self.accuracy
         return {
             "run": str(self.path),
             "kind": "export",
-            "status": "finished" if self.path.is_file() else "missing",
+            "status": self.status,
             "format": self.format,
             "precision": self.precision,
             "bytes": self.bytes,

@@ -13,7 +13,8 @@ from zennas.common.numbers import counted, format_count
 from zennas.pages.charts import Axis, Point
 from zennas.pages.drawing import cut
 from zennas.pages.record import Record
-from zennas.runs.candidate import Candidate, Latency, Measure
+from zennas.report.scores import measure_text
+from zennas.runs.candidate import Candidate, Latency
 from zennas.searching.result import SearchResult
 from ZeroShotProxy import ensembles
 
@@ -99,13 +100,6 @@ class Survey:
             ("activations", format_count(cost.activations)),
             ("layers", f"{cost.layers}"),
         )
-
-
-def measure_text(measure: Measure) -> str:
-    """A score, with half of its 95 % interval if it has one."""
-    if measure.low is None or measure.high is None:
-        return f"{measure.value:.5g}"
-    return f"{measure.value:.2f} ± {(measure.high - measure.low) / 2:.2f}"
 
 
 @lru_cache(maxsize=1)

@@ -67,6 +67,7 @@ def test_training_learns_and_its_files_can_be_used(tmp_path: Path) -> None:
     assert card["recipe"]["epochs"] == 3
     assert len(list(csv.DictReader((folder / "history.csv").read_text().splitlines()))) == 3
     assert sorted(path.name for path in folder.iterdir()) == [
+        "confusion.csv",
         "history.csv",
         "settings.toml",
         "train.json",

@@ -50,12 +50,12 @@ function makeNetworks(place, spec, texts) {
       height: block.size ? Math.max(12, tall * (Math.log2(block.size) + 1) / high) : 10,
     }));
     const natural = boxes.reduce((sum, box) => sum + box.width + gap, gap);
-    const stretch = natural < room ? Math.min(1.9, room / natural) : 1;
-    let x = 0, row = 0;
+    const stretch = natural < room ? Math.min(2.4, room / natural) : 1;
+    let x = 1, row = 0;
     const parts = [];
     boxes.forEach((box, i) => {
       const width = box.width * stretch, space = gap * stretch;
-      if (x + width > room && x > 0) [x, row] = [0, row + 1];
+      if (x + width > room && x > 1) [x, row] = [1, row + 1];
       parts.push(boxOf(box, i, x, row * rowHeight + 18 + tall / 2, width, space, boxes[i - 1], total, i + 1 < boxes.length));
       x += width + space;
     });

@@ -9,7 +9,6 @@ from zennas.correlation.overview import KIND as CORRELATE
 from zennas.pages.parts import Figure, Figures, Note, Part, Text
 from zennas.pages.record import TRAIN, Record
 from zennas.pages.section import Section, register
-from zennas.pages.survey import measure_text
 from zennas.pages.words import correlate_question, search_question, training_question
 from zennas.runs.candidate import Latency
 from zennas.runs.store import SEARCH
@@ -59,8 +58,9 @@ def _of_search(search: SearchResult) -> Iterator[Figure]:
     if best is not None:
         confirmed = [name for name, measure in best.measures.items() if measure.low is not None]
         for name in [*confirmed, *best.measures][:1]:
-            more = "with its 95 % interval" if confirmed else ""
-            yield Figure(f"score, {name}", measure_text(best.measures[name]), more=more)
+            value, low, high = best.measures[name]
+            more = "" if low is None or high is None else f"± {(high - low) / 2:.2f}, 95 % interval"
+            yield Figure(f"score, {name}", f"{value:.4g}", more=more)
         limits = search.settings.budget.limits()
         for what, words in (("params", "parameters"), ("flops", "FLOPs"), ("layers", "layers")):
             limit = limits.get(what)
