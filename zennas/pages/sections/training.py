@@ -13,13 +13,18 @@ from zennas.training.record import INTERRUPTED, TrainingRecord
 
 _LARGEST_MATRIX = 24
 """Classes of a matrix that is shown; of more, the most frequent mistakes are listed."""
+_MOST = 6
+"""Trainings that are shown."""
 _MOST_EPOCHS = 400
 _MISTAKES = 12
 
 
 def parts(record: Record) -> list[Part]:
     """The curves of each training, and its confusion matrix."""
-    return [part for training in record.trainings for part in _of(training, len(record.trainings) > 1)]
+    several, shown = len(record.trainings) > 1, record.trainings[:_MOST]
+    found = [part for training in shown for part in _of(training, several)]
+    others = ", ".join(training.folder.name for training in record.trainings[_MOST:])
+    return [*found, *([Text(f"Not shown, so that the page stays small: {others}.", quiet=True)] if others else [])]
 
 
 def _of(training: TrainingRecord, several: bool) -> list[Part]:
