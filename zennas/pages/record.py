@@ -137,7 +137,8 @@ def _read(read: Callable[[Path], T], place: Path, unread: list[str]) -> T | None
 
 def _settings(folder: Path) -> str:
     path = folder / SETTINGS_FILE
-    if not path.is_file() or path.stat().st_size > _LARGEST:
+    # A link in somebody else's folder could lead to any file, which the page would then show to everybody.
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > _LARGEST:
         return ""
     return path.read_text(encoding="utf-8", errors="replace")
 

@@ -48,6 +48,14 @@ class Survey:
     sample: tuple[Candidate, ...]
     best_so_far: tuple[Candidate, ...]
 
+    @property
+    def relative(self) -> bool:
+        """Whether the search ranked by more than this score: by ranks among others, for which no number stands."""
+        try:
+            return ensembles.find(self.search.settings.proxy).ranking is not None
+        except ZennasError:  # of an installed package that is not here
+            return False
+
     def value(self, candidate: Candidate) -> float | None:
         """The score of a candidate, None if it has none."""
         found = candidate.measures.get(self.score)

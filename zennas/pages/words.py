@@ -10,25 +10,27 @@ from zennas.training.record import TrainingRecord
 
 
 def budget_words(budget: Budget) -> str:
-    """Return the limits of a budget as words, such as "at most 1M parameters and 18 layers"."""
+    """Return the limits of a budget as words, such as "at most 1M parameters and 18 layers"; "" without limits."""
     names = {"params": "parameters", "flops": "multiply–accumulates", "layers": "layers"}
     limits = [f"{format_count(limit)} {names[name]}" for name, limit in budget.limits().items()]
     limits += [
         f"{limit.ms:g} ms per image on {limit.label} ({'predicted' if limit.predicted else 'measured'})"
         for limit in budget.latency
     ]
-    return f"at most {listed(limits)}" if limits else "no limit"
+    return f"at most {listed(limits)}" if limits else ""
 
 
 def search_question(settings: SearchSettings) -> str:
     """Return the question of a search as a sentence."""
     aim = settings.proxy if settings.objective == "proxy" else settings.objective
     size = settings.resolution
+    classes = "1 class" if settings.num_classes == 1 else f"{settings.num_classes:,} classes"
     gates = ", with squeeze-and-excitation" if settings.use_se else ""
+    limits = budget_words(settings.budget)
     return (
-        f"Which network of the space {settings.search_space} with {budget_words(settings.budget)} has the best "
-        f"{aim} score, for images of {size}×{size} pixels in {counted(settings.num_classes, 'class')}{gates}?"
-    ).replace("classs", "classes")
+        f"Which network of the space {settings.search_space}{' with ' if limits else ''}{limits} has the best "
+        f"{aim} score, for images of {size}×{size} pixels in {classes}{gates}?"
+    )
 
 
 def correlate_question(settings: CorrelateSettings) -> str:

@@ -84,11 +84,12 @@ def test_a_click_selects_a_network_and_draws_it(browser: Any, pages: dict[str, P
     with opened(browser, pages["trained"], DESK) as tab:
         chosen = tab.locator("#network .structure").inner_text()
         places = tab.eval_on_selector_all(
-            "#found .strong-dot", "(all) => all.map((one) => Number(one.getAttribute('cx')))"
+            "#found .plot .strong-dot", "(all) => all.map((one) => Number(one.getAttribute('cx')))"
         )
-        tab.locator("#found .strong-dot").nth(places.index(min(places))).click(force=True)  # no other is near it
+        tab.locator("#found .plot .strong-dot").nth(places.index(min(places))).click(force=True)  # no other is near it
         picked = tab.locator("#found .picked code").inner_text()
         assert picked == tab.locator("#network .structure").inner_text() != chosen
+        assert picked in tab.locator(".tip").inner_text()
         rows = tab.locator("#network .blocks tbody tr")
         assert rows.count() == picked.count("(") + 1  # and the classifier
         assert tab.locator("#network .skyline rect").count() == rows.count()
@@ -113,7 +114,9 @@ def test_axes_change_and_become_logarithmic(browser: Any, pages: dict[str, Path]
     with opened(browser, pages["trained"], DESK) as tab:
 
         def places() -> list[str]:
-            return tab.eval_on_selector_all("#found .faint-dot", "(all) => all.map((one) => one.getAttribute('cx'))")
+            return tab.eval_on_selector_all(
+                "#found .plot .faint-dot", "(all) => all.map((one) => one.getAttribute('cx'))"
+            )
 
         linear = places()
         tab.locator("#found button[data-log=x]").click()

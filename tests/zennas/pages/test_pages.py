@@ -122,7 +122,7 @@ def test_a_training_alone_finished_or_not(trained: Path, tmp_path: Path) -> None
     write_unfinished_training(tmp_path / "killed")
     found = page_of(tmp_path / "killed", tmp_path)
     assert found.sections == ["question", "network", "training", "repeat"]
-    assert "interrupted after 2 epochs of 9" in found.text
+    assert "after 2 of 9 epochs" in found.text
     (tmp_path / "killed" / "history.csv").unlink()  # killed in its first epoch
     assert "training" in page_of(tmp_path / "killed", tmp_path).sections
 

@@ -195,8 +195,8 @@ function makeChart(figure, spec, texts, page) {
   plot.addEventListener("blur", () => look(null));
   plot.addEventListener("click", (event) => {
     const dot = under(event, 48);
-    look(dot);
     pick(dot);
+    look(dot);
   });
   plot.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];

@@ -16,7 +16,17 @@ def parts(record: Record) -> list[Part]:
     known = survey(record)
     if known is None:
         return []
+    about = []
+    if known.relative:
+        about.append(
+            Text(
+                f"{known.search.settings.proxy} ranks networks among each other by several measures. The chart shows "
+                f"{known.score}, and the others can be chosen.",
+                quiet=True,
+            )
+        )
     return [
+        *about,
         Text(
             "Each dot is a network that the search kept for a while. Select one to see all about it; those in colour "
             "are then drawn below, block by block. The line joins the best scores met at each cost. It is no front: a "

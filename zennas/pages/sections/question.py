@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zennas.common.numbers import format_count
-from zennas.correlation.overview import KIND as CORRELATE
 from zennas.pages.parts import Figure, Figures, Note, Part, Text
 from zennas.pages.record import TRAIN, Record
 from zennas.pages.section import Section, register
 from zennas.pages.words import correlate_question, search_question, training_question
 from zennas.runs.candidate import Latency
-from zennas.runs.store import SEARCH
 from zennas.searching.result import SearchResult
 from zennas.training.record import TrainingRecord
 
@@ -57,7 +55,8 @@ def _of_search(search: SearchResult) -> Iterator[Figure]:
     best = search.best
     if best is not None:
         confirmed = [name for name, measure in best.measures.items() if measure.low is not None]
-        for name in [*confirmed, *best.measures][:1]:
+        own = [name for name in best.measures if name.casefold() == search.settings.proxy.casefold()]
+        for name in [*confirmed, *own, *best.measures][:1]:
             value, low, high = best.measures[name]
             more = "" if low is None or high is None else f"± {(high - low) / 2:.2f}, 95 % interval"
             yield Figure(f"score, {name}", f"{value:.4g}", more=more)
@@ -109,8 +108,5 @@ def _of_training(training: TrainingRecord) -> Iterator[Figure]:
     yield Figure("FLOPs", format_count(known.flops))
     yield Figure("time", f"{sum(epoch.seconds for epoch in training.history):.3g}", "s", "training")
 
-
-KINDS = (SEARCH, CORRELATE, TRAIN)
-"""The kinds of runs whose question is put in words here."""
 
 register(Section("question", "The question", 10, parts))

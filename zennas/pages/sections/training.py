@@ -5,7 +5,7 @@ from __future__ import annotations
 from zennas.common.numbers import counted
 from zennas.pages.charts import Axis, Chart, Point, Series
 from zennas.pages.parts import Beside, Facts, Matrix, Note, Part, Table, Text
-from zennas.pages.record import Record
+from zennas.pages.record import TRAIN, Record
 from zennas.pages.section import Section, register
 from zennas.training.confusion import Confusion
 from zennas.training.history import Epoch
@@ -21,17 +21,16 @@ _MISTAKES = 12
 
 def parts(record: Record) -> list[Part]:
     """The curves of each training, and its confusion matrix."""
-    several, shown = len(record.trainings) > 1, record.trainings[:_MOST]
-    found = [part for training in shown for part in _of(training, several)]
+    shown = record.trainings[:_MOST]
+    found = [part for training in shown for part in _of(training, inside=record.kind != TRAIN)]
     others = ", ".join(training.folder.name for training in record.trainings[_MOST:])
     return [*found, *([Text(f"Not shown, so that the page stays small: {others}.", quiet=True)] if others else [])]
 
 
-def _of(training: TrainingRecord, several: bool) -> list[Part]:
+def _of(training: TrainingRecord, inside: bool) -> list[Part]:
+    """inside: whether the training is part of another run, whose page does not begin with its status."""
     found: list[Part] = []
-    if several:
-        found.append(Text(f"{training.folder.name}: {training.dataset}"))
-    if training.status == INTERRUPTED:
+    if inside and training.status == INTERRUPTED:
         again = f"zennas train --resume {training.folder}"
         done = f"after {counted(len(training.history), 'epoch')} of {training.epochs}"
         found.append(Note(f"This training was interrupted {done}. To continue:", again))
@@ -51,6 +50,7 @@ def _facts(training: TrainingRecord) -> tuple[tuple[str, str], ...]:
     images = card.get("train_images"), card.get("test_images")
     sets = () if None in images else (("images", f"{images[0]:,} for training, {images[1]:,} for testing"),)
     return (
+        ("folder", training.folder.name),
         ("data set", training.dataset),
         ("top-1", f"{last.test_top1:.2f} %"),
         ("top-5", f"{last.test_top5:.2f} %"),
