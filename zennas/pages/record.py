@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from zennas.common.config import SETTINGS_FILE
 from zennas.common.errors import ZennasError
+from zennas.correlation.overview import KIND as CORRELATE
 from zennas.exporting.record import ExportRecord, find_exports, read_export
-from zennas.report.listing import kind_of, read_run
 from zennas.runs.candidate import Candidate
-from zennas.runs.store import FILE, SEARCH, Store, StoreError, reading
-from zennas.searching.result import SearchResult
+from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, reading
+from zennas.searching.result import FINISHED, SearchResult, read_result
 from zennas.training.record import TrainingRecord, is_training, read_training
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ T = TypeVar("T")
 class Record:
     """A run.
 
-    kind: the command that made it, such as "search", "correlate" or "train".
+    kind: the command that made it, such as "search", "correlate" or "train". Sections for runs of other kinds read the
+        store in the folder themselves.
     status: "finished", "interrupted", "failed", or what a process that works on it does.
     search, correlation: what the run stores, if it is of this kind. candidates: of a search, by id.
     trainings: the training in the folder, and those directly below. exports: files exported from any of them.
@@ -99,21 +100,28 @@ def _of_run(folder: Path) -> Record:
     found = [_read(read_training, place, unread) for place in places if is_training(place)]
     trainings = tuple(one for one in found if one is not None)
     exports = tuple(one for place in places for one in _exports(place, unread))
-    kind, result = kind_of(folder), read_run(folder)
-    search = result if isinstance(result, SearchResult) else None
+    with Store.read(folder) as store:
+        kind, stored = store.kind, {name: store.get(name) for name in ("status", "environment", "created")}
+    status = stored["status"] if stored["status"] in (FINISHED, FAILED) or in_use(folder) else "interrupted"
+    search = read_result(folder) if kind == SEARCH else None
+    correlation = None
+    if kind == CORRELATE:
+        from zennas.correlation.result import read_result as read_correlation  # imports scipy
+
+        correlation = read_correlation(folder)
     return Record(
         folder,
         kind,
-        result.status,
+        str(status),
         search,
-        _candidates(folder) if kind == SEARCH else (),
-        None if isinstance(result, SearchResult) else result,
+        () if search is None else _candidates(folder),
+        correlation,
         trainings,
         exports,
         tuple(unread),
         _settings(folder),
-        _mapping(result.environment),
-        result.created,
+        _mapping(stored["environment"]),
+        float(stored["created"] or 0.0),
     )
 
 
