@@ -147,4 +147,5 @@ def test_a_page_becomes_a_pdf_with_its_settings(browser: Any, pages: dict[str, P
         assert content.startswith(b"%PDF")
         assert tab.locator("details[open]").count() == tab.locator("details").count()
         tab.emulate_media(media="print")
-        assert tab.locator(".controls").first.is_hidden()
+        assert tab.locator(".controls select").first.is_hidden()
+        assert tab.locator(".controls .key").first.is_visible()
