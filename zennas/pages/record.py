@@ -81,7 +81,6 @@ def read_record(folder: Path) -> Record:
         raise StoreError(f"{folder} contains no run and no training ({FILE} is missing): list them with zennas runs")
     unread: list[str] = []
     training = read_training(folder)
-    card = training.card or {}
     return Record(
         folder,
         TRAIN,
@@ -90,7 +89,7 @@ def read_record(folder: Path) -> Record:
         exports=_exports(folder, unread),
         unread=tuple(unread),
         settings=_settings(folder),
-        environment=_mapping(card.get("environment")),
+        environment=dict(training.environment),
     )
 
 

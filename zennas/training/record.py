@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,10 @@ class TrainingRecord:
     """A training.
 
     status: "finished", "training" while a process works on it, or "interrupted".
-    resolution: side of the square input in pixels. num_classes: None if the training did not finish, likewise card.
-    history: the epochs so far. epochs: how many were asked for. card: everything that decided the result.
-    confusion: None if it was not counted.
+    resolution: side of the square input in pixels. num_classes: None if the training did not finish.
+    history: the epochs so far. epochs: how many were asked for. images: for training and for testing, None if that is
+    not known. plain_top1: accuracy without the moving average of the weights in percent, None if there is no average.
+    confusion: None if it was not counted. environment: where it was made.
     """
 
     folder: Path
@@ -38,8 +39,10 @@ class TrainingRecord:
     use_se: bool
     epochs: int
     history: tuple[Epoch, ...]
-    card: Mapping[str, Any] | None
-    confusion: Confusion | None
+    images: tuple[int, int] | None = None
+    plain_top1: float | None = None
+    confusion: Confusion | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def top1(self) -> float | None:
@@ -84,8 +87,6 @@ def read_training(folder: Path) -> TrainingRecord:
         bool(settings.get("use_se", False)),
         int(settings.get("recipe", {}).get("epochs", 0)),
         read_history(folder) if (folder / HISTORY_FILE).is_file() else (),
-        None,
-        None,
     )
 
 
@@ -93,7 +94,8 @@ def _finished(folder: Path) -> TrainingRecord:
     card = read_card(folder)
     history = read_history(folder)
     classes = card.get("classes") or list(map(str, range(card["num_classes"])))
-    recipe = card.get("recipe") or {}
+    images = _whole(card.get("train_images")), _whole(card.get("test_images"))
+    plain, recipe, environment = card.get("plain_top1"), card.get("recipe"), card.get("environment")
     return TrainingRecord(
         folder,
         FINISHED,
@@ -102,8 +104,15 @@ def _finished(folder: Path) -> TrainingRecord:
         card["resolution"],
         card["num_classes"],
         card["use_se"],
-        int(recipe.get("epochs", len(history))),
+        _whole(recipe.get("epochs") if isinstance(recipe, dict) else None) or len(history),
         history,
-        card,
+        None if images[0] is None or images[1] is None else (images[0], images[1]),
+        float(plain) if isinstance(plain, (int, float)) else None,
         read_confusion(folder, classes),
+        environment if isinstance(environment, dict) else {},
     )
+
+
+def _whole(value: Any) -> int | None:
+    """A count of a card, None if it is not one."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -51,18 +52,39 @@ def test_a_damaged_confusion_is_an_error_that_names_the_file(tmp_path: Path, tex
     assert read_confusion(tmp_path, ["x"] * (MOST_CLASSES + 1)) is None
 
 
-def test_a_training_counts_which_classes_are_taken_for_which(tmp_path: Path) -> None:
-    folder = tmp_path / "trained"
-    result = zennas.train(SMALL, dataset="digits", epochs=2, resolution=16, save_dir=folder, device="cpu", ema=0.9)
-    found = read_training(folder)
-    assert is_training(folder)
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("training") / "trained"
+    zennas.train(SMALL, dataset="digits", epochs=2, resolution=16, save_dir=folder, device="cpu", ema=0.9)
+    return folder
+
+
+def test_a_training_counts_which_classes_are_taken_for_which(trained: Path) -> None:
+    found = read_training(trained)
+    assert is_training(trained)
     assert (found.status, found.dataset, found.epochs, found.resolution) == ("finished", "digits", 2, 16)
-    assert found.history == result.history
+    assert len(found.history) == 2
     assert found.confusion is not None
+    assert found.images is not None
     counts = found.confusion.counts
-    card = json.loads((folder / "train.json").read_text())
-    assert counts.sum() == card["test_images"]
-    assert 100 * np.trace(counts) / counts.sum() == pytest.approx(result.top1)
+    assert counts.sum() == found.images[1]
+    assert 100 * np.trace(counts) / counts.sum() == pytest.approx(found.top1)
+
+
+@pytest.mark.parametrize("value", [None, [], {}, "x", -1, True, 1e300, 10**30, [[1]]])
+def test_whatever_a_card_says_is_read_or_refused(tmp_path: Path, trained: Path, value: object) -> None:
+    shutil.copytree(trained, tmp_path / "copy")
+    card = json.loads((trained / "train.json").read_text())
+    for name in card:
+        (tmp_path / "copy" / "train.json").write_text(json.dumps({**card, name: value}))
+        try:
+            found = read_training(tmp_path / "copy")
+        except ZennasError as error:
+            assert "\n" not in str(error)
+        else:
+            assert found.epochs >= 1
+            assert found.images is None or found.images[0] > 0
+            json.dumps(found.to_json())
 
 
 def test_a_damaged_training_is_an_error_in_a_line(tmp_path: Path) -> None:

@@ -44,11 +44,9 @@ def _of(training: TrainingRecord, inside: bool) -> list[Part]:
 
 
 def _facts(training: TrainingRecord) -> tuple[tuple[str, str], ...]:
-    last, card = training.history[-1], training.card or {}
-    plain = card.get("plain_top1")
+    last, plain, images = training.history[-1], training.plain_top1, training.images
     averaged = () if plain is None else (("without the moving average", f"{plain:.2f} %"),)
-    images = card.get("train_images"), card.get("test_images")
-    sets = () if None in images else (("images", f"{images[0]:,} for training, {images[1]:,} for testing"),)
+    sets = () if images is None else (("images", f"{images[0]:,} for training, {images[1]:,} for testing"),)
     return (
         ("folder", training.folder.name),
         ("data set", training.dataset),
