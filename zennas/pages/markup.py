@@ -12,6 +12,9 @@ from zennas.pages.drawing import Networks
 from zennas.pages.embed import Embedded
 from zennas.pages.parts import Bars, Beside, Code, Facts, Figures, Matrix, Note, Part, Ranges, Table, Text
 
+_SCROLL = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+"""The beginning of a place that scrolls sideways where it has no room; the focus lets the keyboard scroll it."""
+
 
 def escaped(text: str) -> str:
     """Return a text for HTML, also inside attributes, with control characters as escapes."""
@@ -59,7 +62,7 @@ def _table(part: Table, data: Embedded) -> str:
 
     rows = "".join(cells(row, "td") for row in part.rows)
     head = cells(part.columns, "th")
-    return f'<div class="scroll" tabindex="0"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
+    return f"{_SCROLL}<table><thead>{head}</thead><tbody>{rows}</tbody></table></div>"
 
 
 def _code(part: Code, data: Embedded) -> str:
@@ -111,7 +114,7 @@ def _matrix(part: Matrix, data: Embedded) -> str:
     label = "Test images: rows are their classes, columns the answers of the network"
     head = f"<thead><tr><td></td>{head}</tr></thead>"
     table = f'<table class="matrix" aria-label="{label}">{head}<tbody>{"".join(rows)}</tbody></table>'
-    return f'<p class="label">{label}</p><div class="scroll" tabindex="0">{table}</div>'
+    return f'<p class="label">{label}</p>{_SCROLL}{table}</div>'
 
 
 def _chart(part: Chart, data: Embedded) -> str:
