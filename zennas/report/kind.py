@@ -46,6 +46,11 @@ def register(kind: RunKind) -> None:
     KINDS.add(kind.name, kind)
 
 
+def kind_name(run: object) -> str | None:
+    """Return the name of the kind of what was read of a run; None if it could not be read."""
+    return next((kind.name for kind in KINDS if isinstance(run, kind.made)), None)
+
+
 def kind_of_run(run: object) -> RunKind:
     """Return the kind of what was read of a run. Raises TypeError if none reads such an object."""
     for kind in KINDS:

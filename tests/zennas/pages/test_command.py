@@ -42,7 +42,7 @@ def test_every_kind_of_run_is_listed_with_what_came_out(
     write_unfinished_training(tmp_path / "runs" / "killed")
     code, out, _ = run("runs", "--json")
     assert code == 0
-    kinds = {Path(one["run"]).name: one.get("kind", "search") for one in json.loads(out)}
+    kinds = {Path(one["run"]).name: one["kind"] for one in json.loads(out)}
     assert kinds == {
         "trained": "search",
         "train-digits": "train",

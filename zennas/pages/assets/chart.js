@@ -197,6 +197,7 @@ function makeChart(figure, spec, texts, page) {
     const dot = under(event, 48);
     pick(dot);
     look(dot);
+    if (spec.selects && event.pointerType === "touch") hideTip(); // the panel says the same, and the finger stays
   });
   plot.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
