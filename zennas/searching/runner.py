@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 from warnings import warn
@@ -142,7 +143,11 @@ def resume(
     with Store.read(folder) as store:  # so that a finished run needs no permission to write
         settings = _settings_of(store)
         if expected is not None:
-            _refuse_other(folder, settings, completed(with_depth_limit(expected)))
+            wanted = completed(with_depth_limit(expected))
+            if settings.strategy_options != SearchSettings.from_json(store.get("settings")).strategy_options:
+                options = {**wanted.strategy_options, "children": 1}  # a run of before there were steps
+                wanted = replace(wanted, strategy_options=options)
+            _refuse_other(folder, settings, wanted)
             trust = Trust(settings.search_space, settings.strategy)
         if iterations is None and store.get("status") == FINISHED and (folder / BEST_FILE).is_file():
             return settings
@@ -182,7 +187,14 @@ def _recording_failure(store: Store) -> Iterator[None]:
 
 def _settings_of(store: Store) -> SearchSettings:
     store.require_kind(SEARCH)
-    return SearchSettings.from_json(store.get("settings"))
+    return _one_at_a_time(SearchSettings.from_json(store.get("settings")))
+
+
+def _one_at_a_time(stored: SearchSettings) -> SearchSettings:
+    """The settings of a run. Before evolution had `children`, it made candidates one at a time."""
+    if stored.strategy != "evolution" or "children" in stored.strategy_options:
+        return stored
+    return replace(stored, strategy_options={**stored.strategy_options, "children": 1})
 
 
 def _compare_threads(folder: Path, store: Store, note: Callable[[str], None]) -> None:
