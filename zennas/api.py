@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from zennas.correlation.runner import Watcher as CorrelateWatcher
     from zennas.data.base import Normalisation
     from zennas.exporting.runner import Exported
+    from zennas.pages.document import Page
     from zennas.training.loop import Watcher as TrainWatcher
     from zennas.training.outcome import TrainResult
 
@@ -374,6 +375,19 @@ def continue_correlate(
     run = run_folder(folder)
     runner.resume(run, chosen, watcher or runner.NoWatcher(), trust=allowed)
     return read_result(run)
+
+
+def page(run: str | Path, *, out: str | Path | None = None) -> Page:
+    """Write a run as a page to show, one HTML file that needs no network, and return where it is and what it shows.
+
+    run: the folder of a run of any kind or of a training, finished or not.
+    out: the file; None for report.html in that folder. An existing file is replaced.
+
+    Raises StoreError if there is no run or it is damaged, and PageError if the file cannot be written.
+    """
+    from zennas.pages.document import write_page
+
+    return write_page(run_folder(run), None if out is None else Path(out))
 
 
 def _refuse_strays(options: Mapping[str, Any], settings: Mapping[str, Any]) -> None:

@@ -20,8 +20,8 @@ from zennas.searching.strategies.base import Progress as SearchProgress
 
 if TYPE_CHECKING:
     from zennas.correlation.runner import Watcher as CorrelateWatcher
+    from zennas.training.history import Epoch
     from zennas.training.loop import Watcher as TrainingWatcher
-    from zennas.training.state import Epoch
 
 
 class _SearchStages:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from zennas.cli.console import OUT
-from zennas.common.errors import ZennasError
 from zennas.common.layout import Rows
 from zennas.common.numbers import counted, format_count
-from zennas.correlation.overview import Overview
-from zennas.report.listing import DamagedRun, Run
-from zennas.runs.candidate import Candidate, Latency, Measure
+from zennas.report.kind import Run, kind_of_run
+from zennas.report.listing import DamagedRun
+from zennas.report.scores import measure_text, score_text
+from zennas.runs.candidate import Latency
 from zennas.runs.store import FILE
 from zennas.searching.confirming import Confirmation
 from zennas.searching.latency_here import LatencyHere
 from zennas.searching.latency_report import LatencyReport
 from zennas.searching.result import SearchResult
 from zennas.searching.runner import BEST_FILE
-from zennas.searching.settings import SearchSettings
-from ZeroShotProxy import ensembles
 
 if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
@@ -30,24 +29,6 @@ if TYPE_CHECKING:
 
 def print_json(content: Any) -> None:
     print(json.dumps(content, indent=2, allow_nan=False))
-
-
-def measure_text(measure: Measure) -> str:
-    if measure.low is None or measure.high is None:
-        return f"{measure.value:.6g}"
-    return f"{measure.value:.2f} ± {(measure.high - measure.low) / 2:.2f}"
-
-
-def score_text(candidate: Candidate | None, settings: SearchSettings) -> str:
-    """The score by which a search has ranked a candidate; – for a rank among others if it is not stored."""
-    measures = {} if candidate is None else candidate.measures
-    try:
-        proxy = ensembles.find(settings.proxy)
-    except ZennasError:  # of an installed package that is not here
-        return next(map(measure_text, measures.values()), "–")
-    if settings.objective == "proxy" and (proxy.info.name in measures or proxy.ranking is not None):
-        return measure_text(measures[proxy.info.name]) if proxy.info.name in measures else "–"
-    return next(map(measure_text, measures.values()), "–")
 
 
 def print_search(result: SearchResult) -> None:
@@ -152,38 +133,15 @@ def _print_measured(result: SearchResult) -> None:
     OUT.print(rows)
 
 
-def print_run_list(results: list[Run]) -> None:
-    rows = table(
-        "run",
-        "status",
-        "space",
-        "budget",
-        "tried",
-        "best score",
-        "params",
-        right=("tried", "best score", "params"),
-        folded=("status", "budget"),
-    )
+def print_run_list(results: Sequence[Run]) -> None:
+    """Print a line for each run: what it was asked, and what came out."""
+    rows = table("run", "kind", "status", "asked for", "came out", folded=("status", "asked for", "came out"))
     for result in results:
         if isinstance(result, DamagedRun):
-            rows.add_row(str(result.folder), f"damaged: {result.error}", *["–"] * 5)
+            rows.add_row(str(result.folder), "–", f"damaged: {result.error}", "–", "–")
             continue
-        if isinstance(result, Overview):
-            what = f"correlate: {counted(result.settings.sample, 'architecture')}, {result.settings.dataset}"
-            scorings = f"{result.scorings:,}"
-            rows.add_row(str(result.folder), result.status, result.settings.space, what, scorings, *["–"] * 2)
-            continue
-        best, settings = result.best, result.settings
-        score = score_text(best, settings)
-        rows.add_row(
-            str(result.folder),
-            result.status,
-            settings.search_space,
-            str(settings.budget),
-            f"{result.counts['tried']:,}",
-            score,
-            f"{best.cost.params:,}" if best is not None else "–",
-        )
+        kind = kind_of_run(result)
+        rows.add_row(str(kind.place(result)), kind.name, result.status, kind.asked(result), kind.found(result))
     OUT.print(rows)
 
 
