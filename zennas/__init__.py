@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         correlate,
         evaluate,
         export,
+        front,
         search,
         train,
     )
@@ -30,6 +31,7 @@ __all__ = [
     "correlate",
     "evaluate",
     "export",
+    "front",
     "search",
     "train",
 ]
