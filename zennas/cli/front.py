@@ -155,18 +155,22 @@ def _asked(
     from zennas.searching.front import front_settings
     from zennas.searching.strategies.front import NAME
 
-    values: dict[str, Any] = {**chosen.values, **initial_of(chosen.values), **({} if proxy is None else {"proxy": proxy})}
+    values: dict[str, Any] = {**chosen.values, **initial_of(chosen.values)}
+    if proxy is not None:
+        values["proxy"] = proxy
     limits = latency_limits(budget_latency_ms, latency_backend or None)
     budget = from_values(Budget, {**chosen.said("budget"), **({"latency": limits} if limits else {})})
     if over is not None and between is not None:
         new = from_values(SearchSettings, {**values, "budget": budget, "strategy": NAME, "strategy_options": {}})
-        return front_settings(new, over, between, **{**given, "iterations": given["iterations"] or values.get("iterations")})
+        tried = given["iterations"] or values.get("iterations")
+        return front_settings(new, over, between, given["points"], given["members"], tried)
     if over is not None or between is not None or values.get("strategy") != NAME:
         raise typer.BadParameter(
             "which cost, and from where to where? expected both, like --over params --range 100k:1M",
             param_hint="--over" if over is None else "--range",
         )
-    own = {name: value for name, value in given.items() if value is not None}
-    options = {**values.get("strategy_options", {}), **{k: v for k, v in own.items() if k != "iterations"}}
-    tried = {name: value for name, value in own.items() if name == "iterations"}
-    return from_values(SearchSettings, {**values, **tried, "budget": budget, "strategy_options": options})
+    options = {name: given[name] for name in ("points", "members") if given[name] is not None}
+    if given["iterations"] is not None:
+        values["iterations"] = given["iterations"]
+    options = {**values.get("strategy_options", {}), **options}
+    return from_values(SearchSettings, {**values, "budget": budget, "strategy_options": options})

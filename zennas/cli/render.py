@@ -102,7 +102,8 @@ def _print_front(result: SearchResult, front: Points) -> None:
         rows.add_row(f"{result.folder}@{number}", *cost, *times, "–" if score is None else f"{score:.6g}")
     OUT.print(rows)
     found = f"{counted(len(front.points), 'point')} of {len(front.grid.limits)} over {front.grid}"
-    OUT.print(f"{found}; the others have no network, or none better than a cheaper one  (budget: {result.settings.budget})")
+    left = "" if len(front.points) == len(front.grid.limits) else "; the others have no network that beats cheaper ones"
+    OUT.print(f"{found}{left}  (budget: {result.settings.budget})")
     if result.score_meaning is not None:
         OUT.print(f"the score is {result.score_meaning}")
     _print_counts(result)

@@ -53,9 +53,9 @@ class NetworkTarget:
 def resolve(text: str) -> NetworkTarget:
     """Find the network that `text` names.
 
-    These are tried in order: a folder with a run (its best structure) or a training; a point of a front (`RUN@7`); a file that contains nothing but a
-    structure; a structure string; the name of a model of the zoo, including the user's own models; the notation of a
-    cell space, such as NAS-Bench-201's. A file may contain such a notation, too.
+    These are tried in order: a folder with a run (its best structure) or a training; a file that contains nothing but a
+    structure; a point of a front (`RUN@7`); a structure string; the name of a model of the zoo, including the user's
+    own models; the notation of a cell space, such as NAS-Bench-201's. A file may contain such a notation, too.
 
     Raises TargetError if nothing is found (UnknownTargetError for an unknown name), ParseError if the structure is not
     valid, SearchSpaceError if a notation is not, StoreError or CardError if the folder cannot be read, and ZooError if
@@ -91,9 +91,7 @@ def _hint(text: str, names: list[str]) -> str:
     return "expected a structure, a file, the folder of a run, or the name of a model"
 
 
-def _run(
-    folder: Path, source: str | None = None, place: Path | None = None, point: int | None = None
-) -> NetworkTarget:
+def _run(folder: Path, source: str | None = None, place: Path | None = None, point: int | None = None) -> NetworkTarget:
     from zennas.named.card import CARD_FILE, read_card  # imports numpy
 
     if not (folder / FILE).is_file() and (folder / CARD_FILE).is_file():

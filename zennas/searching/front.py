@@ -117,8 +117,8 @@ def front_settings(
         over, budget = f"{LATENCY}{limit.source}", replace(budget, latency=(*budget.latency, limit))
     elif over in COUNTS:
         budget = _with_count(budget, over, high)
-    chosen = {"points": points, "members": members}
-    options = {"over": over, "low": low, "high": high, **{k: v for k, v in chosen.items() if v is not None}}
+    chosen = {"over": over, "low": low, "high": high, "points": points, "members": members}
+    options: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
     grid = FrontOptions(**options).grid  # raises if a value is not valid
     return replace(
         settings,

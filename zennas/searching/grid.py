@@ -97,7 +97,9 @@ def cells_of(cells: Cells, judge: Judge, judged: Judged) -> Integers:
 
 
 def _values(grid: Grid, judge: Judge, judged: Judged) -> Floats:
+    found: Floats
     if grid.source is not None:
-        return judged.latency[judge.sources.index(grid.source)]
-    found: Floats = getattr(judged.costs, grid.over)
+        found = judged.latency[judge.sources.index(grid.source)]
+    else:
+        found = getattr(judged.costs, grid.over)
     return found

@@ -26,7 +26,7 @@ MOST_POINTS = 1000
 
 @dataclass(frozen=True)
 class FrontOptions:
-    """Options of a front. low, high: the limits of the first and the last cell; milliseconds per image for latencies."""
+    """Options of a front. low, high: the limits of the first and the last cell, in milliseconds for latencies."""
 
     over: str = setting("params", "The cost: params, flops, activations, or latency: and the source of a budget.")
     low: float = setting(1e5, "Limit of the first point.", above=0)
