@@ -17,8 +17,10 @@ from zennas.report.scores import measure_text, score_text
 from zennas.runs.candidate import Latency
 from zennas.runs.store import FILE
 from zennas.searching.confirming import Confirmation
+from zennas.searching.front import Points, score_of
 from zennas.searching.latency_here import LatencyHere
 from zennas.searching.latency_report import LatencyReport
+from zennas.searching.meaning import score_name
 from zennas.searching.result import SearchResult
 from zennas.searching.runner import BEST_FILE
 
@@ -38,7 +40,10 @@ def print_search(result: SearchResult) -> None:
         OUT.print("no structure was chosen")
         _print_failures(result)
         return
-    cost, counts = best.cost, result.counts
+    if result.front is not None:
+        _print_front(result, result.front)
+        return
+    cost = best.cost
     OUT.print(Text("best structure: ", style="bold").append(str(best.structure), style=""))
     OUT.print(
         f"  {cost.params:,} parameters, {format_count(cost.flops)} FLOPs (multiply–accumulates), "
@@ -60,13 +65,38 @@ def print_search(result: SearchResult) -> None:
         OUT.print(f"  {here_text(result.here)}")
     if result.measured:
         _print_measured(result)
+    _print_counts(result)
+    files = [place for place in (result.folder / BEST_FILE, result.folder / FILE) if place.is_file()]
+    OUT.print(f"files: {', '.join(map(str, files))}")
+
+
+def _print_front(result: SearchResult, front: Points) -> None:
+    """Print the points of a front, cheapest first, and how to use one."""
+    sources = [limit.source for limit in result.settings.budget.latency]
+    titles = ["params", "FLOPs", "layers", *(f"ms, {limit.label}" for limit in result.settings.budget.latency), "score"]
+    rows = table("network", *titles, right=tuple(titles))
+    for number, one in enumerate(front.points, start=1):
+        times = (f"{one.latency.get(source, Latency()).ms:.4g}" for source in sources)
+        score = score_of(one, score_name(result.settings))
+        cost = (f"{one.cost.params:,}", format_count(one.cost.flops), str(one.cost.layers))
+        rows.add_row(f"{result.folder}@{number}", *cost, *times, "–" if score is None else f"{score:.6g}")
+    OUT.print(rows)
+    found = f"{counted(len(front.points), 'point')} of {len(front.grid.limits)} over {front.grid}"
+    left = "" if len(front.points) == len(front.grid.limits) else "; the others have no network that beats cheaper ones"
+    OUT.print(f"{found}{left}  (budget: {result.settings.budget})")
+    if result.score_meaning is not None:
+        OUT.print(f"the score is {result.score_meaning}")
+    _print_counts(result)
+    OUT.print(f"a point is a network like any other: zennas analyze {result.folder}@{len(front.points)}")
+
+
+def _print_counts(result: SearchResult) -> None:
+    counts = result.counts
     rejected = ", ".join(f"{reason} {number:,}" for reason, number in sorted(counts["rejected"].items()))
     OUT.print(f"tried {counts['tried']:,} in {result.seconds:.1f} s; scored {counts['scored']:,}; rejected: {rejected}")
     _print_failures(result)
     for note in result.notes:
         OUT.print(f"note: {note}")
-    files = [place for place in (result.folder / BEST_FILE, result.folder / FILE) if place.is_file()]
-    OUT.print(f"files: {', '.join(map(str, files))}")
 
 
 def _repeats(result: SearchResult, name: str) -> int:

@@ -1,8 +1,8 @@
 """Evolution in steps of many children, for searches with an array form: some ten times as fast as one at a time.
 
-A step mutates random members of the population, and keeps the best of members and children. This is what evolution one
-at a time keeps if it looks at the same children. Steps are short compared with the population, so that a child is a
-parent almost as soon as there.
+A step mutates random members of the population, and keeps the best of members and children, in each cell of a grid if
+there is one (`grid.py`). This is what evolution one at a time keeps if it looks at the same children. Steps are short
+compared with the population, so that a child is a parent almost as soon as there.
 
 What is random in a step is keyed by the seed and the number of structures tried before it. The state of a search is
 therefore its population and its counters. A last step that the number of iterations cuts short is saved as it began:
@@ -22,6 +22,7 @@ from PlainNet.arrays.structures import Flags, Floats, Integers, Structures, toge
 from PlainNet.grammar import read
 from zennas.runs.candidate import Candidate
 from zennas.searching.admission import Admission
+from zennas.searching.grid import Cells, OneCell, cells_of
 from zennas.searching.judging import Hashes, Judge, Judged
 from zennas.searching.strategies.base import Problem, Progress
 
@@ -36,12 +37,22 @@ PACE = 16
 class Generations:
     """A population that evolves in steps; a `Search` that scores the candidates itself, after the first.
 
-    size: the largest number of members. children: the most children of a step. founders, founding: until there are
-    more members than `founders`, or so many proposals, children are mutations of the first structure.
+    size: the largest number of members of a cell. children: the most children of a step. founders, founding: until
+    there are more members than `founders`, or so many proposals, children are mutations of the first structure.
+    cells: where members compete with each other.
     """
 
-    def __init__(self, problem: Problem, judge: Judge, size: int, children: int, founders: int, founding: int) -> None:
-        self._problem, self._judge = problem, judge
+    def __init__(
+        self,
+        problem: Problem,
+        judge: Judge,
+        size: int,
+        children: int,
+        founders: int,
+        founding: int,
+        cells: Cells = OneCell(),
+    ) -> None:
+        self._problem, self._judge, self._grid = problem, judge, cells
         self._size, self._children, self._founders, self._founding = size, children, founders, founding
         self._admission = Admission(problem)
         self._first: Structure | None = None
@@ -55,6 +66,7 @@ class Generations:
         self._ids = np.array([member.id for member in members], np.int64)
         self._hashes: Hashes = self._structures.hashes()
         self._values = values
+        self._cells = np.array([self._grid.cell(member) for member in members], np.int64)
 
     # -- the methods of `Search` -------------------------------------------------------------
 
@@ -87,6 +99,7 @@ class Generations:
     def tell(self, candidates: Iterable[Candidate]) -> None:
         for candidate in candidates:
             if self._admission.returned(candidate):
+                self._grid.check(candidate)
                 member = candidate.with_status("member")
                 self._set_population([member], np.array(self._problem.objective.values([member])))
                 self._changes.append(member)
@@ -152,17 +165,23 @@ class Generations:
             self._note_failures(judged.where(~finite), parents, before)
             judged = judged.where(finite)
         admission.scored += len(judged.rows)
-        values = self._judge.sign * judged.scores
+        values, cells = self._judge.sign * judged.scores, cells_of(self._grid, self._judge, judged)
+        beyond = cells == len(self._grid.limits)
+        if beyond.any():
+            admission.rejected[self._grid.over] += int(beyond.sum())
+            judged, values, cells = judged.where(~beyond), values[~beyond], cells[~beyond]
         members = len(self._ids)
-        if members == self._size:
-            better = values > self._values.min()
+        better = values > self._floors()[cells]
+        if not better.all():
             self._reject(~better)
-            judged, values = judged.where(better), values[better]
+            judged, values, cells = judged.where(better), values[better], cells[better]
         if not len(values):
             return
         ids = np.concatenate([self._ids, before + 2 + judged.rows])  # the first candidate is number 1
-        values = np.concatenate([self._values, values])
-        best = np.lexsort((ids, -values))[: self._size]
+        values, cells = np.concatenate([self._values, values]), np.concatenate([self._cells, cells])
+        best = np.lexsort((ids, -values, cells))
+        ordered = cells[best]
+        best = best[np.arange(len(best)) - np.searchsorted(ordered, ordered) < self._size]
         kept = np.zeros(len(ids), np.bool_)
         kept[best] = True
         new = kept[members:]
@@ -174,7 +193,14 @@ class Generations:
             self._changes.append(candidate)
         self._structures = together([self._structures, judged.structures])[best].trimmed()
         self._hashes = np.concatenate([self._hashes, judged.hashes])[best]
-        self._ids, self._values = ids[best], values[best]
+        self._ids, self._values, self._cells = ids[best], values[best], cells[best]
+
+    def _floors(self) -> Floats:
+        """(cells,): the value that a new member of a cell has to exceed."""
+        count = len(self._grid.limits)
+        sizes = np.bincount(self._cells, minlength=count)
+        worst = np.concatenate([self._values, [0.0]])[np.cumsum(sizes) - 1]  # members are in order of cell and value
+        return np.where(sizes == self._size, worst, -np.inf)
 
     def _reject(self, which: Flags) -> None:
         """Count candidates whose score is too low."""
