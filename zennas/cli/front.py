@@ -62,7 +62,7 @@ def front(
     ] = None,
     iterations: Annotated[
         Optional[int],
-        opt.number_option("Structures to try in all.", default="100,000 for each point", panel=SEARCH),
+        opt.number_option("Structures to try in all.", default="150,000 for each point", panel=SEARCH),
     ] = None,
     proxy: Annotated[
         Optional[str],
