@@ -275,7 +275,8 @@ def test_the_command(run: Run) -> None:
     assert code == 0
     assert json.loads(out)["params"] == points[0]["params"]
     code, out, _ = run("runs", ".")
-    assert "front over params from 20k to 100k" in " ".join(out.split())
+    assert "front over params from 20k to 100k, params" in " ".join(out.split())
+    assert f"{len(points)} points; 600 tried" in " ".join(out.split())
     code, out, _ = run("front", "--resume", "sizes", "--json")
     assert (code, json.loads(out)["run"]) == (0, "sizes")
     code, _, err = run("front", "--over", "params", "--save-dir", "none")
