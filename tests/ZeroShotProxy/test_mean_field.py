@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from PlainNet import Options, Structure, parse
+from PlainNet import Options, Structure, build, parse
 from PlainNet.lowering import lower
 from SearchSpace import load_space
 from ZeroShotProxy import ProxyError, ScoreSettings, score
@@ -97,6 +97,34 @@ def test_gradients_of_layers_are_those_of_autograd() -> None:
     ratios = {path: math.log(np.mean(squares[path]) / expected[path]) for path in squares if path in expected}
     assert len(ratios) >= 7
     assert np.std(list(ratios.values())) < 0.35  # of squared norms over the layers, whatever the scale
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SuperConvK3BNRELU(3,64,2,1)SuperConvK3BNRELU(64,128,2,1)SuperConvK3BNRELU(128,256,1,1)",
+        "SuperConvK3BNRELU(3,64,1,1)SuperConvK1BNRELU(64,128,2,1)SuperConvK3BNRELU(128,256,1,1)",
+        "SuperConvK3BNRELU(3,64,2,1)SuperConvK3BNRELU(64,128,2,1)SuperConvK3BNRELU(128,256,2,1)",
+    ],
+)
+def test_directions_of_the_gradient_are_those_of_autograd(text: str) -> None:
+    """1 / D is the mean squared cosine between the input gradients of two images."""
+    torch = pytest.importorskip("torch")
+    count, size, draws = 64, 32, 2
+    squares = []
+    for seed in range(draws):
+        torch.manual_seed(seed)
+        network = build(parse(text), num_classes=10).train()
+        images = torch.randn(count, 3, size, size, requires_grad=True)
+        errors = torch.randn(count, 10)
+        errors -= errors.mean(1, keepdim=True)
+        (gradient,) = torch.autograd.grad((network(images) * errors).sum(), images)
+        directions = torch.nn.functional.normalize(gradient.flatten(1))
+        cosines = (directions @ directions.T) ** 2
+        squares.append(float(cosines.sum() - cosines.trace()) / (count * (count - 1)))
+    field = field_of(lower(parse(text), resolution=size, num_classes=10))
+    assert field is not None
+    assert math.log(field.directions) == pytest.approx(-math.log(sum(squares) / draws), abs=0.3)
 
 
 def test_blocks_add_up_to_the_whole() -> None:

@@ -177,7 +177,7 @@ def _spread(gradient: Gradient, x: State, y: State, stride: int) -> Gradient:
         return gradient
     index = folded(x.torus, y.torus, stride)
     area = stride * stride
-    energy, square = gradient.energy[index] / area, gradient.square[:, index] / area**2
+    energy, square = gradient.energy[index] / area, gradient.square[:, index] / area
     if x.torus.side < stride * y.torus.side:
         # The windows are smaller than the maps: keep the correlations within them, and tr C² in proportion to E².
         repeated, energy = energy, np.maximum(spreading(x.torus, y.torus, stride) @ gradient.energy / area, 0.0)

@@ -270,7 +270,7 @@ def _weights(found: Walk, graph: OpGraph) -> list[tuple[float, float]]:
         x, size = found.values[node.inputs[0]], graph.shape_of(node.inputs[0]).size
         match node.op:
             case ops.Conv() as conv:
-                factor = (WEIGHT_VARIANCE * inside(conv, size) / conv.stride**2) ** 2
+                factor = (WEIGHT_VARIANCE * inside(conv, size) / conv.stride) ** 2
             case ops.Linear():
                 factor = WEIGHT_VARIANCE**2
             case ops.BatchNorm():
