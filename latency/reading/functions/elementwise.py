@@ -82,7 +82,10 @@ def softmax(call: Call) -> None:
 )  # fmt: skip
 def attention(call: Call) -> None:
     """Refuse a product of matrices that both depend on the image."""
-    raise call.refuse(f"{call.name.strip('_')} of values that depend on the image, as in attention,")
+    recorder = call.recorder
+    raise call.refuse(
+        f"{call.name.strip('_')} of two values that depend on the image, in {recorder.kinds[recorder.place]},"
+    )
 
 
 @reads(

@@ -10,7 +10,7 @@ from torch import Tensor
 from latency.reading.layout import Axes, whole
 from latency.reading.recorder import Call, Tracked, reads
 from PlainNet.ops import Add, Mul, Op, Relu6, Shape, Sigmoid, Swish
-from PlainNet.read_ops import Activation, Offset, Rescale, Scale, Sub
+from PlainNet.read_ops import Activation, Offset, Rescale, Scale, Sub, Upsample
 
 _GATED: dict[type[Op] | Op, Op] = {Sigmoid(): Swish(), Activation("hardsigmoid"): Activation("hardswish")}
 
@@ -79,6 +79,13 @@ def multiply(call: Call) -> None:
         if number is not None:
             call.emit(Mul(), call.recorder.position(big), number, axes=big.axes)
             return
+    one, two = sorted((value, other), key=lambda x: call.shape(x.number).size)
+    numbers = call.recorder.image(one), call.recorder.image(two)
+    if None not in numbers and call.shape(one.number).size == 1 and call.shape(two.number).channels == 1:
+        wide = Shape(call.shape(one.number).channels, call.shape(two.number).size)  # both are repeated
+        repeated = call.recorder.emit(Upsample(wide.size, "nearest"), (numbers[0],), wide, call.recorder.place)
+        call.emit(Mul(), repeated, numbers[1])
+        return
     raise call.refuse("a multiplication by anything but a gate for each channel")
 
 
