@@ -1,4 +1,4 @@
-# make demo   search, analyse, train: the main job, on a small budget
+# make demo   search, analyse, train, show: the main job, on a small budget
 # make test   style, types and tests
 # Both set up .venv first. PYTHON=python3.12 chooses the interpreter.
 

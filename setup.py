@@ -27,6 +27,7 @@ setup(
     package_data={
         **{name: ["py.typed"] for name in PACKAGES},
         "latency.profiles": ["*.json", "*.md"],
+        "zennas.pages": ["assets/*"],
         "pretrained": ["py.typed", "*.json", "*.md", "*.pth", "*.txt"],
     },
     install_requires=[
@@ -51,7 +52,15 @@ setup(
         "timm": ["timm>=1.0"],
         "safetensors": ["safetensors>=0.4"],
         "nats-bench": ["nats_bench>=1.8"],
-        "dev": ["ruff", "mypy", "pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100", "setuptools>=77"],
+        "dev": [
+            "ruff",
+            "mypy",
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "hypothesis>=6.100",
+            "playwright>=1.45",
+            "setuptools>=77",
+        ],
     },
     entry_points={"console_scripts": ["zennas = zennas.cli.app:main"]},
 )

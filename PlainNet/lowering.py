@@ -249,13 +249,14 @@ class Builder:
     def _emit(self, op: Op, inputs: tuple[Value, ...], shape: Shape) -> Value:
         if len(self.nodes) >= MAX_NODES:
             raise self.fail(f"the structure has more than {MAX_NODES} operations")
+        path = self.path
         if isinstance(op, (Conv, RowColumnConv, BatchNorm, Linear)):
-            if self.path in self._weighted:
+            if path in self._weighted:
                 raise ValueError(
-                    f"two layers with weights have the path {self.path!r}: give each its own with builder.at(...)"
+                    f"two layers with weights have the path {path!r}: give each its own with builder.at(...)"
                 )
-            self._weighted.add(self.path)
-        self.nodes.append(Node(op, tuple(v.number for v in inputs), shape, self.path, self._block))
+            self._weighted.add(path)
+        self.nodes.append(Node(op, tuple(v.number for v in inputs), shape, path, self._block))
         return Value(len(self.nodes), shape)
 
     def _count(self, weights: int) -> None:

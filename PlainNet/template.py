@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cache
+from math import gcd
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -56,9 +56,10 @@ class Template:
     def width(self, number: int) -> Width:
         """Return the argument that `number`, a number of channels in the probe's op graph, is a multiple of."""
         for arg in self.channel_args:
-            ratio = Fraction(number, self.probe.args[arg])
-            if ratio.denominator <= 4 and ratio.numerator <= _MAX_RATIO:
-                return Width(arg, ratio.numerator, ratio.denominator)
+            own = self.probe.args[arg]
+            common = gcd(number, own)
+            if own <= 4 * common and number <= _MAX_RATIO * common:
+                return Width(arg, number // common, own // common)
         return Width(-1, number, 1)
 
 

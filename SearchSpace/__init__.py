@@ -1,15 +1,26 @@
 """Search spaces: which structures a search can reach. Start reading at `base.py`, then `search_space_XXBL.py`."""
 
-from SearchSpace.base import SPACES, CellSpace, SearchSpace, SearchSpaceError, lasting_space, load_space
+from SearchSpace.base import (
+    SPACES,
+    ArraySpace,
+    CellSpace,
+    SearchSpace,
+    SearchSpaceError,
+    SpaceArrays,
+    lasting_space,
+    load_space,
+)
 from SearchSpace.decisions import Decision, DecisionSpace, neighbours
 
 __all__ = [
     "SPACES",
+    "ArraySpace",
     "CellSpace",
     "Decision",
     "DecisionSpace",
     "SearchSpace",
     "SearchSpaceError",
+    "SpaceArrays",
     "lasting_space",
     "load_space",
     "neighbours",

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from random import Random
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from PlainNet import Structure
 from PlainNet.errors import ZennasError
 from PlainNet.registry import Registry, UnknownNameError
+
+if TYPE_CHECKING:
+    from PlainNet.arrays.structures import Floats, Layout, Structures
 
 
 class SearchSpaceError(ZennasError, ValueError):
@@ -61,6 +64,32 @@ class CellSpace(SearchSpace, Protocol):
 
     def canonical(self, structure: Structure) -> str:
         """Return a name that is equal for networks known to compute the same function of their weights."""
+
+
+class SpaceArrays(Protocol):
+    """The mutations of a search space, for many structures at once.
+
+    layout: which structures have an array form; all that mutations lead to from the initial one do.
+    draws: the most random numbers that a change consumes.
+    """
+
+    layout: Layout
+    draws: int
+
+    def __call__(self, structures: Structures, uniforms: Floats, changes: int) -> Structures:
+        """Return what `mutate` makes of each structure.
+
+        uniforms: (structures, changes · draws), uniform numbers from 0 to 1. A structure becomes what `mutate` makes of
+        it with a generator whose `random` returns the numbers of its row, in order.
+        """
+
+
+@runtime_checkable
+class ArraySpace(SearchSpace, Protocol):
+    """A search space that may also have an array form, which makes searches many times as fast."""
+
+    def arrays(self) -> SpaceArrays | None:
+        """Return the array form; None if the blocks that mutations lead to from the initial structure have none."""
 
 
 class SpaceFactory(Protocol):

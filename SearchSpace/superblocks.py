@@ -16,11 +16,13 @@ from PlainNet import BlockSpec, Structure, parse
 from PlainNet.blocktype import MAX_CHANNELS
 from PlainNet.edit import SPLIT_THRESHOLD, split
 from PlainNet.ir import super_block
-from SearchSpace.base import SearchSpaceError, random_walk
+from SearchSpace.base import SearchSpaceError, SpaceArrays, random_walk
 
 SCALES = (2.5, 2, 1.5, 1.25, 1, 1 / 1.25, 1 / 1.5, 1 / 2, 1 / 2.5)
 SUB_LAYER_STEPS = (-2, -1, 0, 1, 2)
 BASE = 8
+FIXED = "SuperConvK1BNRELU"
+"""The kind of block that `fixed_last` keeps."""
 
 
 @cache
@@ -68,6 +70,18 @@ class SuperBlockSpace:
     def sample(self, rng: Random) -> Structure:
         """Return a random structure: the initial one after 10 to 60 mutations."""
         return random_walk(self, rng)
+
+    def arrays(self) -> SpaceArrays | None:
+        """Return the array form of the space; None if its blocks have none, or if a width is no multiple of 8."""
+        from PlainNet.arrays.structures import Layout  # numpy takes a while to import
+        from SearchSpace.superblock_arrays import SuperBlockMutations
+
+        deepest = SPLIT_THRESHOLD - 1 + SUB_LAYER_STEPS[-1]
+        layout = Layout.of(self.start, self.kinds, deepest)
+        fixed = FIXED if self.fixed_last else None
+        if layout is None:
+            return None
+        return SuperBlockMutations(layout, self.kinds, self.most, fixed, SCALES, SUB_LAYER_STEPS, BASE)
 
     def contains(self, structure: Structure) -> bool:
         """Return whether mutations can lead to `structure`."""
@@ -124,7 +138,7 @@ class SuperBlockSpace:
         return super_block(self.kinds[int(random() * len(self.kinds))], args)
 
     def _is_fixed(self, spec: BlockSpec) -> bool:
-        return self.fixed_last and spec.kind == "SuperConvK1BNRELU"
+        return self.fixed_last and spec.kind == FIXED
 
     def _allowed(self, spec: BlockSpec) -> bool:
         if spec.kind.startswith("SuperConv"):

@@ -21,6 +21,9 @@ from PlainNet.registry import Registry
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from PlainNet.arrays.blocks import Blocks, Placed
+    from PlainNet.arrays.costs import Costs
+    from PlainNet.arrays.structures import Floats
     from ZeroShotProxy.engine.probe import Probe
 
 Use: TypeAlias = Literal["gradients", "fisher", "hessian", "jacobian", "relu_codes"]
@@ -159,12 +162,18 @@ Measured: TypeAlias = "float | list[Tensor]"
 """The result of a measure: the score, or one tensor per layer, whose elements sum to the score."""
 
 
+ArrayScore: TypeAlias = "Callable[[Placed, Costs], Floats]"
+"""Scores many structures at once: takes structures whose blocks all work, and their costs; returns (structures,)."""
+
+
 @dataclass(frozen=True)
 class Proxy:
     """A registered proxy: its description and its functions.
 
     structure: scores a structure or a MasterNet.
     measure: measures a network on a batch.
+    arrays: returns the array form of `structure` for structures whose blocks are numbered by `Blocks`. Contract tests
+        hold both equal.
     ranking: takes, for each proxy in `parts`, the scores of all members of a population, turned so that higher is
         better, and returns a score for each member.
     """
@@ -174,6 +183,7 @@ class Proxy:
     measure: Callable[[Probe], Measured] | None = None
     ranking: Callable[[Sequence[Sequence[float]]], list[float]] | None = None
     parts: tuple[str, ...] = ()
+    arrays: Callable[[Blocks, ScoreSettings], ArrayScore] | None = None
 
 
 def _names(proxy: Proxy) -> tuple[str, ...]:
@@ -189,12 +199,14 @@ def register(
     info: ProxyInfo,
     score: Callable[[Target, ScoreSettings], Score],
     measure: Callable[[Probe], Measured] | None = None,
+    arrays: Callable[[Blocks, ScoreSettings], ArrayScore] | None = None,
 ) -> None:
     """Register a proxy that scores structures, under its name and aliases.
 
-    measure: optional, scores networks that have no structure. Raises RegistryError if a name is taken.
+    measure: optional, scores networks that have no structure. arrays: optional, returns a function that scores many
+    structures at once. Raises RegistryError if a name is taken.
     """
-    _add(Proxy(info, structure=score, measure=measure))
+    _add(Proxy(info, structure=score, measure=measure, arrays=arrays))
 
 
 def register_measure(info: ProxyInfo, measure: Callable[[Probe], Measured]) -> None:

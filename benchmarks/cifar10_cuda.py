@@ -16,7 +16,7 @@ import zennas
 import ZenNet
 from benchmarks.common import bf16_peak, print_machine
 from PlainNet import cost, parse
-from zennas.training.state import Epoch
+from zennas.training.history import Epoch
 
 SIZES = {"05M": ("0.5M", 16), "1M": ("1M", 18), "2M": ("2M", 20)}
 """Budgets for parameters and layers, as in Zen-NAS."""

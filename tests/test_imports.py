@@ -34,6 +34,7 @@ ROOMS = (
     ("searching",),
     ("correlation", "training", "exporting"),
     ("report",),
+    ("pages",),
     ("api",),
     ("testing",),
     ("cli",),
@@ -134,7 +135,7 @@ def run(code: str) -> str:
 
 
 def test_a_closed_form_search_never_imports_torch(tmp_path: Path) -> None:
-    """Neither without a limit of the latency nor with one that is predicted."""
+    """Neither without a limit of the latency nor with one that is predicted, nor does its page."""
     code = f"""
 import sys, zennas
 def search(name, **budget):
@@ -143,8 +144,10 @@ def search(name, **budget):
     print("torch" in sys.modules)
 search("/params", budget_params="50k")
 search("/latency", budget_latency_ms=0.3)
+zennas.page({str(tmp_path)!r} + "/latency")
+print("torch" in sys.modules)
 """
-    assert run(code) == "False\nFalse"
+    assert run(code) == "False\nFalse\nFalse"
 
 
 def test_the_package_and_its_help_import_nothing_heavy() -> None:

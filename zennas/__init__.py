@@ -17,6 +17,8 @@ if TYPE_CHECKING:
         correlate,
         evaluate,
         export,
+        front,
+        page,
         search,
         train,
     )
@@ -30,6 +32,8 @@ __all__ = [
     "correlate",
     "evaluate",
     "export",
+    "front",
+    "page",
     "search",
     "train",
 ]

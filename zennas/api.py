@@ -22,6 +22,7 @@ from zennas.common.progress import unwatched
 from zennas.common.settings import from_values
 from zennas.runs.store import FILE
 from zennas.searching.executors.base import ExecutorSettings
+from zennas.searching.front import front_settings
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import NoWatcher, Watcher, resume, start
 from zennas.searching.settings import SearchSettings
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from zennas.correlation.runner import Watcher as CorrelateWatcher
     from zennas.data.base import Normalisation
     from zennas.exporting.runner import Exported
+    from zennas.pages.document import Page
     from zennas.training.loop import Watcher as TrainWatcher
     from zennas.training.outcome import TrainResult
 
@@ -85,6 +87,65 @@ def search(
     Raises BudgetError if nothing fits the budget, WrongSettingError if a setting is not valid, StoreError if `save_dir`
     contains a run already (without `go_on`), and what `zennas.searching.runner.start` raises.
     """
+    chosen = _settings(
+        search_space,
+        budget_params,
+        budget_flops,
+        max_layers,
+        budget_latency_ms,
+        latency_backend,
+        latency_batch_size,
+        any_depth,
+        within_profile,
+        **settings,
+    )
+    return search_with(chosen, save_dir, go_on, ExecutorSettings(executor, workers, address), watcher)
+
+
+def front(
+    *,
+    over: str,
+    between: str | tuple[float, float],
+    points: int | None = None,
+    members: int | None = None,
+    iterations: float | str | None = None,
+    save_dir: str | Path | None = None,
+    go_on: bool = False,
+    executor: str | None = None,
+    workers: int | None = None,
+    address: str | None = None,
+    watcher: Watcher = NoWatcher(),
+    **settings: Any,
+) -> SearchResult:
+    """Search for the best structures at every cost of a range, in one run; `SearchResult.front` has the points.
+
+    over: the cost: params, flops, activations, or "latency:" with a profile or a back end.
+    between: the range, as text like "0.1ms:1.2ms" or "100k:1M", or as numbers; milliseconds per image for latencies.
+    points: the number of steps of the range, each of which gives a point if none before it is as good; None for 20.
+    members: how many structures are kept for each; None for the default.
+    iterations: structures to try in all; None for 150,000 for each point.
+    save_dir, go_on, executor, workers, address, watcher: as in `search`.
+    settings: further arguments of `search`. Its budgets hold for all points.
+
+    Raises WrongSettingError if the range is not valid or a budget limits the same cost, and what `search` raises.
+    """
+    chosen = front_settings(_settings(**settings), over, between, points, members, _count("iterations", iterations))
+    return search_with(chosen, save_dir, go_on, ExecutorSettings(executor, workers, address), watcher)
+
+
+def _settings(
+    search_space: str = "XXBL",
+    budget_params: float | str | None = None,
+    budget_flops: float | str | None = None,
+    max_layers: float | str | None = None,
+    budget_latency_ms: float | Sequence[float] | None = None,
+    latency_backend: str | Sequence[str] | None = None,
+    latency_batch_size: int | None = None,
+    any_depth: bool = False,
+    within_profile: bool = False,
+    **settings: Any,
+) -> SearchSettings:
+    """The settings that the arguments of `search` stand for. Raises WrongSettingError."""
     budget = Budget(
         _count("budget_params", budget_params),
         _count("budget_flops", budget_flops),
@@ -98,8 +159,7 @@ def search(
     _refuse_strays(options, settings)
     if options:
         settings["strategy_options"] = {**settings.get("strategy_options", {}), **options}
-    chosen = SearchSettings(search_space=search_space, budget=budget, **settings)
-    return search_with(chosen, save_dir, go_on, ExecutorSettings(executor, workers, address), watcher)
+    return SearchSettings(search_space=search_space, budget=budget, **settings)
 
 
 def search_with(
@@ -374,6 +434,19 @@ def continue_correlate(
     run = run_folder(folder)
     runner.resume(run, chosen, watcher or runner.NoWatcher(), trust=allowed)
     return read_result(run)
+
+
+def page(run: str | Path, *, out: str | Path | None = None) -> Page:
+    """Write a run as a page to show, one HTML file that needs no network, and return where it is and what it shows.
+
+    run: the folder of a run of any kind or of a training, finished or not.
+    out: the file; None for report.html in that folder. An existing file is replaced.
+
+    Raises StoreError if there is no run or it is damaged, and PageError if the file cannot be written.
+    """
+    from zennas.pages.document import write_page
+
+    return write_page(run_folder(run), None if out is None else Path(out))
 
 
 def _refuse_strays(options: Mapping[str, Any], settings: Mapping[str, Any]) -> None:

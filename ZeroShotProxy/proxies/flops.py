@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PlainNet import Cost, cost
-from ZeroShotProxy.base import ProxyInfo, Score, ScoreSettings, Target, register, structure_of
+from ZeroShotProxy.base import ArrayScore, ProxyInfo, Score, ScoreSettings, Target, register, structure_of
 
 if TYPE_CHECKING:
+    from PlainNet.arrays.blocks import Blocks
     from ZeroShotProxy.engine.probe import Probe
 
 
@@ -34,6 +36,11 @@ def params(target: Target, settings: ScoreSettings) -> Score:
 def activations(target: Target, settings: ScoreSettings) -> Score:
     """Return the number of output elements of a structure's convolution and linear layers for one image."""
     return Score(float(_cost(target, "activations", settings).activations))
+
+
+def _column(name: str) -> Callable[[Blocks, ScoreSettings], ArrayScore]:
+    """The array form of the proxy that is the cost `name`."""
+    return lambda blocks, settings: lambda placed, costs: getattr(costs, name).astype(float)
 
 
 def measured_flops(probe: Probe) -> float:
@@ -66,11 +73,20 @@ def measured_params(probe: Probe) -> float:
 
 
 register(
-    ProxyInfo("flops", "multiply-accumulates for one image", source="baseline", needs="cost"), flops, measured_flops
+    ProxyInfo("flops", "multiply-accumulates for one image", source="baseline", needs="cost"),
+    flops,
+    measured_flops,
+    _column("flops"),
 )
-register(ProxyInfo("params", "number of parameters", source="baseline", needs="cost"), params, measured_params)
+register(
+    ProxyInfo("params", "number of parameters", source="baseline", needs="cost"),
+    params,
+    measured_params,
+    _column("params"),
+)
 register(
     ProxyInfo("activations", "output elements of conv and linear layers", source="baseline", needs="cost"),
     activations,
     measured_activations,
+    _column("activations"),
 )

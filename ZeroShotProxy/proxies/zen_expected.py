@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -24,10 +24,13 @@ from PlainNet.ir import does_not_join
 from PlainNet.lowering import lower_block
 from PlainNet.ops import BN_EPS, BN_MOMENTUM, Node, Shape
 from PlainNet.template import Template, Width, template_of
-from ZeroShotProxy.base import ProxyError, ProxyInfo, Score, ScoreSettings, Target, register, structure_of
+from ZeroShotProxy.base import ArrayScore, ProxyError, ProxyInfo, Score, ScoreSettings, Target, register, structure_of
 from ZeroShotProxy.engine import moments
 from ZeroShotProxy.engine.dependence import Numbers
 from ZeroShotProxy.engine.moments import Signal
+
+if TYPE_CHECKING:
+    from PlainNet.arrays.blocks import Blocks
 
 GAMMA = 0.01
 
@@ -398,6 +401,13 @@ def _score(target: Target, settings: ScoreSettings) -> Score:
     return Score(expected_zen(structure, resolution=settings.resolution, gamma=settings.gamma, use_se=settings.use_se))
 
 
+def _arrays(blocks: Blocks, settings: ScoreSettings) -> ArrayScore:
+    from ZeroShotProxy.engine.zen_arrays import ExpectedZenArrays  # imports this file
+
+    scorer = ExpectedZenArrays(blocks, settings.gamma, settings.use_se)
+    return lambda placed, costs: scorer(placed)
+
+
 register(
     ProxyInfo(
         name="zen_expected",
@@ -408,4 +418,5 @@ register(
         expectation_of="zen",
     ),
     _score,
+    arrays=_arrays,
 )

@@ -20,7 +20,16 @@ LIST = Path(__file__).with_name("structures.csv")
 PARAMS, FLOPS = (30_000, 300_000), (5_000_000, 40_000_000)
 """The smallest and largest parameters and multiply–accumulates of a network of the table."""
 
-BUDGETS = ((80_000, 12_500_000), (150_000, 20_000_000), (300_000, 40_000_000), (50_000, 25_000_000))
+BUDGETS = (
+    (80_000, 12_500_000),
+    (150_000, 20_000_000),
+    (300_000, 40_000_000),
+    (50_000, 25_000_000),
+    (60_000, 8_000_000),
+    (100_000, 30_000_000),
+    (200_000, 10_000_000),
+    (300_000, 20_000_000),
+)
 SPACES = ("XXBL", "IDW_fixfc", "units")
 WINNERS_OF = ("zen_expected", "flops", "activations")
 MOST_LAYERS = 20
@@ -181,12 +190,13 @@ def searched(proxy: str, space: str, params: int, flops: int, seed: int = 0, **m
 
 
 def winners(proxies: Sequence[str]) -> Iterator[Entry]:
-    """The networks that searches find with these proxies."""
+    """The networks that searches find with these proxies, without those that are below the limits of the table."""
     for proxy in proxies:
         for space in SPACES:
             for params, flops in BUDGETS:
-                best = searched(proxy, space, params, flops).best
-                yield Entry("winner", f"{proxy}, {space}, {params:,} parameters, {flops:,} FLOPs", str(best.structure))
+                best = searched(proxy, space, params, flops).best.structure
+                if inside(best):
+                    yield Entry("winner", f"{proxy}, {space}, {params:,} parameters, {flops:,} FLOPs", str(best))
 
 
 def choose() -> list[Entry]:

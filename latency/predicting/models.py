@@ -38,11 +38,11 @@ class Learned:
 
     def ms(self, kernel: Kernel, hardware: Hardware) -> float:
         """The time of the kernel in ms, for its whole batch."""
-        log_factor = sum(share * self._log_factor(near, hardware) for share, near in self._around(kernel))
+        log_factor = sum(share * self.log_factor(near, hardware) for share, near in self._around(kernel))
         return float(baseline(kernel, hardware)) * math.exp(log_factor)
 
-    def _log_factor(self, kernel: Kernel, hardware: Hardware) -> float:
-        """The logarithm of the factor of a kernel with measured widths; cached, since there are few of them."""
+    def log_factor(self, kernel: Kernel, hardware: Hardware) -> float:
+        """Return the logarithm of the factor of a kernel with measured widths; cached, since there are few of them."""
         found = self._known.get(kernel)
         if found is None:
             import numpy as np
@@ -122,7 +122,7 @@ class Linear:
     def ms(self, kernel: Kernel, hardware: Hardware) -> float:
         """The time of the kernel in ms, for its whole batch."""
         done = work(kernel, hardware)
-        each, mac, byte = self._rate(kernel)
+        each, mac, byte = self.rate(kernel)
         for kind, size, least, more in self.large:
             if (kind, size) == (kernel.kind, kernel.kernel) and done.in_bytes >= least:
                 mac += more
@@ -132,7 +132,8 @@ class Linear:
         """The times in ms of many kernels of the model's kinds, for their whole batches."""
         return [self.ms(kernel, hardware) for kernel in kernels]
 
-    def _rate(self, kernel: Kernel) -> tuple[float, float, float]:
+    def rate(self, kernel: Kernel) -> tuple[float, float, float]:
+        """Return ms per kernel, per multiply–accumulate and per byte, without those of `large`."""
         fitting = [rate for rate in self.rates if rate[0] == kernel.kind]
         _, _, each, mac, byte = max(fitting, key=lambda rate: (rate[1] <= kernel.kernel, rate[1]))
         return each, mac, byte

@@ -36,7 +36,7 @@ def _chunks(blocks: Sequence[BlockSpec]) -> list[tuple[BlockSpec, ...]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class Form:
     """A `KernelForm` with times: a constant plus ms per channel for kernels without weights, tables for the others.
 
     tables: count, family, the family's known times by channels, and the indices of both widths.
@@ -74,7 +74,7 @@ class Predictor:
         self.options = options
         self.batch_size = batch_size or profile.batch
         self._times: defaultdict[Family, dict[tuple[int, int], float]] = defaultdict(dict)
-        self._forms: defaultdict[int, dict[Template, _Form]] = defaultdict(dict)
+        self._forms: defaultdict[int, dict[Template, Form]] = defaultdict(dict)
         self._blocks: defaultdict[int, dict[BlockSpec, tuple[float, int, int]]] = defaultdict(dict)
         self._chunks: defaultdict[int, dict[tuple[BlockSpec, ...], tuple[float, int, int]]] = defaultdict(dict)
         self._heads: dict[tuple[int, int], float] = {}
@@ -96,7 +96,7 @@ class Predictor:
             ms, channels, size = known
             total += ms
         if self.num_classes is not None:
-            total += self._head(channels, size)
+            total += self.head_ms(channels, size)
         return self._whole(total)
 
     def _in_chunks(self, structure: Structure) -> float:
@@ -109,7 +109,7 @@ class Predictor:
             ms, channels, size = known
             total += ms
         if self.num_classes is not None:
-            total += self._head(channels, size)
+            total += self.head_ms(channels, size)
         return self._whole(total)
 
     def graph_ms(self, graph: OpGraph) -> float:
@@ -151,10 +151,19 @@ class Predictor:
         graph = part_graph(specs, size, self.options)
         return sum(map(self._kernel_ms, self.kernels(graph))), *graph.shape_of(graph.output)
 
-    def _of_form(self, template: Template, spec: BlockSpec, size: int) -> tuple[float, int, int]:
+    def block_ms(self, spec: BlockSpec, size: int) -> float:
+        """Return the time of a block on inputs of `size` × `size` pixels for a whole batch. Raises ProfileError."""
+        return (self._blocks[size].get(spec) or self._add(spec, size))[0]
+
+    def form(self, template: Template, size: int) -> Form:
+        """Return the formula for the times of a family of blocks. Raises ProfileError."""
         form = self._forms[size].get(template)
         if form is None:
             form = self._forms[size][template] = self._timed(template, size)
+        return form
+
+    def _of_form(self, template: Template, spec: BlockSpec, size: int) -> tuple[float, int, int]:
+        form = self.form(template, size)
         widths = [width.of(spec.args) for width in form.widths]
         total = form.constant
         for i, rate in form.rates:
@@ -167,7 +176,7 @@ class Predictor:
             total += count * ms
         return total, widths[form.out], form.size
 
-    def _timed(self, template: Template, size: int) -> _Form:
+    def _timed(self, template: Template, size: int) -> Form:
         made = kernel_form(template, size, self.options, self.profile.fusion, self.batch_size)
         constant, rates = 0.0, [0.0] * len(made.widths)
         tables = []
@@ -180,7 +189,7 @@ class Predictor:
             rates[i] += count * (self.profile.kernel_ms(family.member(1, 0)) - least)
             rates[j] += count * (self.profile.kernel_ms(family.member(0, 1)) - least)
         paid = tuple((i, rate) for i, rate in enumerate(rates) if rate)
-        return _Form(made.widths, made.out, made.size, constant, paid, tuple(tables))
+        return Form(made.widths, made.out, made.size, constant, paid, tuple(tables))
 
     def _kernel_ms(self, kernel: Kernel) -> float:
         known = self._times[family_of(kernel)]
@@ -190,8 +199,10 @@ class Predictor:
             ms = known[channels] = self.profile.kernel_ms(kernel)
         return ms
 
-    def _head(self, channels: int, size: int) -> float:
-        """The time of the classifier: pooling, unless the features are flat, and a linear layer."""
+    def head_ms(self, channels: int, size: int) -> float:
+        """Return the time of the classifier for a whole batch: pooling, unless the features are flat, and a linear
+        layer. Raises ProfileError.
+        """
         known = self._heads.get((channels, size))
         if known is None:
             assert self.num_classes is not None

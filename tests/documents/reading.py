@@ -14,6 +14,7 @@ from PlainNet.registry import Registry
 from SearchSpace.base import SPACES
 from zennas.data.registry import DATASETS
 from zennas.exporting.base import FORMATS
+from zennas.pages.section import SECTIONS
 from zennas.searching.executors.base import EXECUTORS
 from zennas.searching.objectives.base import OBJECTIVES
 from zennas.searching.strategies.base import STRATEGIES
@@ -36,6 +37,7 @@ REGISTRIES: tuple[Registry[Any], ...] = (
     TRAINING_OBJECTIVES,
     BACKENDS,
     FORMATS,
+    SECTIONS,
 )
 
 

@@ -8,7 +8,7 @@ small squares of one size see whole images (or their central squares), only inte
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -76,17 +76,33 @@ class Evaluator:
         """
         counts = torch.zeros(3, dtype=torch.float64)
         skipped: list[str] = []
-        for batch in self._loader(self._plan):
-            skipped += batch.skipped
-            if len(batch.labels) == 0:
-                continue
-            logits = answers(self._show(batch.images).contiguous(memory_format=self._layout)).float()
-            best = logits.topk(min(5, logits.shape[1]), dim=1).indices == batch.labels[:, None]
-            found = [int(best[:, 0].sum()), int(best.any(dim=1).sum()), len(batch.labels)]
+        for logits, labels in self._answered(answers, skipped):
+            best = logits.topk(min(5, logits.shape[1]), dim=1).indices == labels[:, None]
+            found = [int(best[:, 0].sum()), int(best.any(dim=1).sum()), len(labels)]
             counts += torch.tensor(found, dtype=torch.float64)
             if progress is not None:
                 progress(int(counts[2]) + len(skipped), self._total, 100 * float(counts[0] / counts[2]))
         return counts, tuple(skipped)
+
+    @torch.no_grad()
+    def confusion(self, answers: Answers, classes: int) -> Tensor:
+        """Return how many images of each class get which class, as a tensor (classes, classes) in float64; rows are
+        the true classes. Corrupt images are left out.
+
+        Raises DataError if an image is corrupt and must not be skipped.
+        """
+        counts = torch.zeros(classes * classes, dtype=torch.float64)
+        for logits, labels in self._answered(answers, []):
+            pairs = labels.cpu() * classes + logits.argmax(dim=1).cpu()
+            counts += torch.bincount(pairs, minlength=classes * classes)
+        return counts.view(classes, classes)
+
+    def _answered(self, answers: Answers, skipped: list[str]) -> Iterator[tuple[Tensor, Tensor]]:
+        """The logits and labels of each batch; messages about skipped images are added to `skipped`."""
+        for batch in self._loader(self._plan):
+            skipped += batch.skipped
+            if len(batch.labels):
+                yield answers(self._show(batch.images).contiguous(memory_format=self._layout)).float(), batch.labels
 
     def __call__(self, answers: Answers, progress: AccuracyProgress | None = None) -> Accuracy:
         """Return the accuracy. Raises DataError if no image can be read, or one is corrupt and must not be skipped."""

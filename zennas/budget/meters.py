@@ -10,7 +10,7 @@ import json
 import re
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from PlainNet import Options, Structure
 from zennas.budget.budgets import PREDICTOR, Budget, LatencyLimit
@@ -20,14 +20,21 @@ from zennas.named.settings import NetworkSettings
 from zennas.runs.candidate import Latency
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from latency.base import LatencyStats, MeasureSettings
     from latency.predicting.profile import Profile
+    from PlainNet.arrays.blocks import Blocks, Placed
+    from PlainNet.arrays.structures import Floats
 
 _QUICK = (0.02, 2.0)
 """Relative error and seconds of a measurement in a search's loop."""
 _CAREFUL = (0.01, 10.0)
 """Relative error and seconds of a measurement of one of the best networks."""
 
+
+LatencyArrays: TypeAlias = "Callable[[Placed], Floats]"
+"""Predicts many structures at once: milliseconds per image (structures,); NaN where there is no latency."""
 
 _MAKERS = {"nvidia", "tesla", "amd", "intel", "r", "tm"}
 
@@ -51,6 +58,9 @@ class Device(Protocol):
 
     def beyond(self, structure: Structure) -> list[str]:
         """Describe which kernels lie outside the profile's measured ranges; nothing if latencies are measured."""
+
+    def arrays(self, blocks: Blocks) -> LatencyArrays | None:
+        """Return the array form for structures whose blocks are numbered by `blocks`; None if there is none."""
 
 
 class Predicted:
@@ -80,6 +90,11 @@ class Predicted:
 
     def beyond(self, structure: Structure) -> list[str]:
         return self._predict.profile.beyond(self._predict.kernels(self._predict.lowered(structure)))
+
+    def arrays(self, blocks: Blocks) -> LatencyArrays | None:
+        from latency.predicting.arrays import PredictorArrays
+
+        return PredictorArrays(self._predict, blocks)
 
 
 class Measured:
@@ -111,6 +126,9 @@ class Measured:
 
     def beyond(self, structure: Structure) -> list[str]:
         return []
+
+    def arrays(self, blocks: Blocks) -> LatencyArrays | None:
+        return None
 
 
 def devices(budget: Budget, settings: NetworkSettings) -> list[Device]:

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 import zennas
 from SearchSpace.base import SPACES
-from zennas.cli import analyze, correlate, doctor, export, runs, score, search, train, zoo
+from zennas.cli import analyze, correlate, doctor, export, front, report, runs, score, search, train, zoo
 from zennas.cli import eval as evaluation
 from zennas.cli import latency as latency_commands
 from zennas.cli.console import tell_error
@@ -61,6 +61,7 @@ app = typer.Typer(
     "4 run in use, 5 an exported file loses too much accuracy, 130 interrupted, 143 ended by SIGTERM.",
 )
 app.command(cls=listing(search_space=SPACES.names))(search.search)
+app.command(cls=listing(search_space=SPACES.names))(front.front)
 app.command()(analyze.analyze)
 app.command()(score.score)
 app.command(cls=listing(space=SPACES.names))(correlate.correlate)
@@ -70,6 +71,7 @@ app.command("distill", help="Train a network with a teacher: the same as zennas 
 app.command()(export.export)
 app.command("eval")(evaluation.evaluate)
 app.command()(runs.runs)
+app.command()(report.report)
 app.add_typer(zoo.app, name="zoo")
 app.command()(doctor.doctor)
 

@@ -67,26 +67,28 @@ class Chosen:
 
 
 def derived(
-    *kinds: type, also: tuple[str, ...] = (), config: bool = True
+    *kinds: type, also: tuple[str, ...] = (), config: bool = True, without: tuple[str, ...] = ()
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return a decorator that replaces the parameter `chosen: Chosen` of a command by one flag per setting of `kinds`.
 
     also: names of further texts that the file may contain; they end up in `Chosen.values`.
     config: whether the command has `--config`.
+    without: names of settings that have no flag here; files may contain them.
 
     The command needs a parameter `context: typer.Context`.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(command, eval_str=True).parameters
-        ways = {_parameter(one): way for way, one in _settings(kinds)}
-        off = {f"no_{_parameter(one)}": way for way, one in _settings(kinds) if _one_sided(one)}
+        flagged = [(way, one) for way, one in _settings(kinds) if way[0] not in without]
+        ways = {_parameter(one): way for way, one in flagged}
+        off = {f"no_{_parameter(one)}": way for way, one in flagged if _one_sided(one)}
         parameters: list[inspect.Parameter] = []
         for name, one in own.items():
             if name != "chosen":
                 parameters.append(one.replace(kind=inspect.Parameter.KEYWORD_ONLY))
                 continue
-            for _, each in _settings(kinds):
+            for _, each in flagged:
                 parameters += [_option(each), *([_off(each)] if _one_sided(each) else [])]
             if config:
                 parameters.append(inspect.Parameter("config", _KEYWORD, default=None, annotation=Config))

@@ -134,8 +134,8 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
-        help="A structure string or the notation of a cell, a file that contains one, the folder of a run, or a model "
-        "name from the zoo.",
+        help="A structure string or the notation of a cell, a file that contains one, the folder of a run, a point of "
+        "a front (RUN@7), or a model name from the zoo.",
         show_default=False,
     ),
 ]

@@ -20,8 +20,8 @@ from zennas.searching.strategies.base import Progress as SearchProgress
 
 if TYPE_CHECKING:
     from zennas.correlation.runner import Watcher as CorrelateWatcher
+    from zennas.training.history import Epoch
     from zennas.training.loop import Watcher as TrainingWatcher
-    from zennas.training.state import Epoch
 
 
 class _SearchStages:
@@ -40,9 +40,9 @@ class _SearchStages:
 
 
 @contextmanager
-def search_progress(folder: Path | None) -> Iterator[Watcher]:
+def search_progress(folder: Path | None, command: str = "search") -> Iterator[Watcher]:
     """A watcher that shows the progress; if interrupted, the error says how to continue the search."""
-    with interruptible(lambda: _how_to_go_on("search", folder)), display("searching") as shown:
+    with interruptible(lambda: _how_to_go_on(command, folder)), display("searching") as shown:
         yield _SearchStages(shown)
 
 

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from zennas.cli.console import OUT
-from zennas.common.errors import ZennasError
 from zennas.common.layout import Rows
 from zennas.common.numbers import counted, format_count
-from zennas.correlation.overview import Overview
-from zennas.report.listing import DamagedRun, Run
-from zennas.runs.candidate import Candidate, Latency, Measure
+from zennas.report.kind import Run, kind_of_run
+from zennas.report.listing import DamagedRun
+from zennas.report.scores import measure_text, score_text
+from zennas.runs.candidate import Latency
 from zennas.runs.store import FILE
 from zennas.searching.confirming import Confirmation
+from zennas.searching.front import Points, score_of
 from zennas.searching.latency_here import LatencyHere
 from zennas.searching.latency_report import LatencyReport
+from zennas.searching.meaning import score_name
 from zennas.searching.result import SearchResult
 from zennas.searching.runner import BEST_FILE
-from zennas.searching.settings import SearchSettings
-from ZeroShotProxy import ensembles
 
 if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
@@ -32,24 +33,6 @@ def print_json(content: Any) -> None:
     print(json.dumps(content, indent=2, allow_nan=False))
 
 
-def measure_text(measure: Measure) -> str:
-    if measure.low is None or measure.high is None:
-        return f"{measure.value:.6g}"
-    return f"{measure.value:.2f} ± {(measure.high - measure.low) / 2:.2f}"
-
-
-def score_text(candidate: Candidate | None, settings: SearchSettings) -> str:
-    """The score by which a search has ranked a candidate; – for a rank among others if it is not stored."""
-    measures = {} if candidate is None else candidate.measures
-    try:
-        proxy = ensembles.find(settings.proxy)
-    except ZennasError:  # of an installed package that is not here
-        return next(map(measure_text, measures.values()), "–")
-    if settings.objective == "proxy" and (proxy.info.name in measures or proxy.ranking is not None):
-        return measure_text(measures[proxy.info.name]) if proxy.info.name in measures else "–"
-    return next(map(measure_text, measures.values()), "–")
-
-
 def print_search(result: SearchResult) -> None:
     """Print the best structure with its cost and scores, what was rejected, and the files."""
     best = result.best
@@ -57,7 +40,10 @@ def print_search(result: SearchResult) -> None:
         OUT.print("no structure was chosen")
         _print_failures(result)
         return
-    cost, counts = best.cost, result.counts
+    if result.front is not None:
+        _print_front(result, result.front)
+        return
+    cost = best.cost
     OUT.print(Text("best structure: ", style="bold").append(str(best.structure), style=""))
     OUT.print(
         f"  {cost.params:,} parameters, {format_count(cost.flops)} FLOPs (multiply–accumulates), "
@@ -79,13 +65,38 @@ def print_search(result: SearchResult) -> None:
         OUT.print(f"  {here_text(result.here)}")
     if result.measured:
         _print_measured(result)
+    _print_counts(result)
+    files = [place for place in (result.folder / BEST_FILE, result.folder / FILE) if place.is_file()]
+    OUT.print(f"files: {', '.join(map(str, files))}")
+
+
+def _print_front(result: SearchResult, front: Points) -> None:
+    """Print the points of a front, cheapest first, and how to use one."""
+    sources = [limit.source for limit in result.settings.budget.latency]
+    titles = ["params", "FLOPs", "layers", *(f"ms, {limit.label}" for limit in result.settings.budget.latency), "score"]
+    rows = table("network", *titles, right=tuple(titles))
+    for number, one in enumerate(front.points, start=1):
+        times = (f"{one.latency.get(source, Latency()).ms:.4g}" for source in sources)
+        score = score_of(one, score_name(result.settings))
+        cost = (f"{one.cost.params:,}", format_count(one.cost.flops), str(one.cost.layers))
+        rows.add_row(f"{result.folder}@{number}", *cost, *times, "–" if score is None else f"{score:.6g}")
+    OUT.print(rows)
+    found = f"{counted(len(front.points), 'point')} of {len(front.grid.limits)} over {front.grid}"
+    left = "" if len(front.points) == len(front.grid.limits) else "; the others have no network that beats cheaper ones"
+    OUT.print(f"{found}{left}  (budget: {result.settings.budget})")
+    if result.score_meaning is not None:
+        OUT.print(f"the score is {result.score_meaning}")
+    _print_counts(result)
+    OUT.print(f"a point is a network like any other: zennas analyze {result.folder}@{len(front.points)}")
+
+
+def _print_counts(result: SearchResult) -> None:
+    counts = result.counts
     rejected = ", ".join(f"{reason} {number:,}" for reason, number in sorted(counts["rejected"].items()))
     OUT.print(f"tried {counts['tried']:,} in {result.seconds:.1f} s; scored {counts['scored']:,}; rejected: {rejected}")
     _print_failures(result)
     for note in result.notes:
         OUT.print(f"note: {note}")
-    files = [place for place in (result.folder / BEST_FILE, result.folder / FILE) if place.is_file()]
-    OUT.print(f"files: {', '.join(map(str, files))}")
 
 
 def _repeats(result: SearchResult, name: str) -> int:
@@ -152,38 +163,15 @@ def _print_measured(result: SearchResult) -> None:
     OUT.print(rows)
 
 
-def print_run_list(results: list[Run]) -> None:
-    rows = table(
-        "run",
-        "status",
-        "space",
-        "budget",
-        "tried",
-        "best score",
-        "params",
-        right=("tried", "best score", "params"),
-        folded=("status", "budget"),
-    )
+def print_run_list(results: Sequence[Run]) -> None:
+    """Print a line for each run: what it was asked, and what came out."""
+    rows = table("run", "kind", "status", "asked for", "came out", folded=("status", "asked for", "came out"))
     for result in results:
         if isinstance(result, DamagedRun):
-            rows.add_row(str(result.folder), f"damaged: {result.error}", *["–"] * 5)
+            rows.add_row(str(result.folder), "–", f"damaged: {result.error}", "–", "–")
             continue
-        if isinstance(result, Overview):
-            what = f"correlate: {counted(result.settings.sample, 'architecture')}, {result.settings.dataset}"
-            scorings = f"{result.scorings:,}"
-            rows.add_row(str(result.folder), result.status, result.settings.space, what, scorings, *["–"] * 2)
-            continue
-        best, settings = result.best, result.settings
-        score = score_text(best, settings)
-        rows.add_row(
-            str(result.folder),
-            result.status,
-            settings.search_space,
-            str(settings.budget),
-            f"{result.counts['tried']:,}",
-            score,
-            f"{best.cost.params:,}" if best is not None else "–",
-        )
+        kind = kind_of_run(result)
+        rows.add_row(str(kind.place(result)), kind.name, result.status, kind.asked(result), kind.found(result))
     OUT.print(rows)
 
 

@@ -16,13 +16,14 @@ def runs(
     ] = Path("runs"),
     as_json: opt.Json = False,
 ) -> None:
-    """List the runs in a folder, or show one run.
+    """List the runs in a folder, with trainings and exported files, or show one run.
 
     Example: zennas runs runs/mine
     """
     from zennas.cli.console import OUT
     from zennas.cli.render import print_json, print_run_list
     from zennas.common.folders import RUNS
+    from zennas.report.kind import kind_name
     from zennas.report.listing import list_runs
     from zennas.runs.store import FILE
 
@@ -32,7 +33,7 @@ def runs(
     # The default folder need not exist yet; any other folder has to.
     found = [] if folder == RUNS and not folder.exists() else list_runs(folder)
     if as_json:
-        print_json([result.to_json() for result in found])
+        print_json([{"kind": kind_name(result), **result.to_json()} for result in found])
     elif found:
         print_run_list(found)
     else:

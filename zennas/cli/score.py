@@ -165,7 +165,7 @@ def _print(targets: list[NetworkTarget], settings: list[ScoreSettings], found: l
 
 
 def _text(found: Score | str) -> str:
-    from zennas.cli.render import measure_text
+    from zennas.report.scores import measure_text
     from zennas.searching.scoring import measure
 
     return "fails" if isinstance(found, str) else measure_text(measure(found))

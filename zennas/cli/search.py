@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zennas.searching.trust import Trust
 
 
-_ON_RESUME = ("search_space", "strategy", "iterations", "trust", "workers", "executor", "address")
+ON_RESUME = ("search_space", "strategy", "iterations", "trust", "workers", "executor", "address")
 """The parameters that can be given together with --resume."""
 
 
@@ -118,10 +118,10 @@ def search(
     device_named = opt.chosen_device(gpu, asked, "leave out --gpu, or use --device cpu")
     with search_progress(resume or save_dir) as watcher, device_named as device_name:
         if resume is not None:
-            opt.refuse_settings(context, also=_ON_RESUME)
+            opt.refuse_settings(context, also=ON_RESUME)
             files = {name: values.get(name) for name in ("search_space", "strategy")}
             iterations = values.get("iterations")
-            _tell_what_resumes(resume, Trust(**files, everything=trust), iterations)
+            tell_what_resumes(resume, Trust(**files, everything=trust), iterations)
             result = continue_search(
                 resume,
                 watcher,
@@ -144,7 +144,7 @@ def search(
                 SearchSettings,
                 {
                     **values,
-                    **_initial(values),
+                    **initial_of(values),
                     **({"proxy": proxy[0], "report": tuple(proxy[1:])} if proxy else {}),
                     "budget": _budget(chosen, {"latency": limits} if limits else {}),
                     "strategy_options": {
@@ -154,7 +154,7 @@ def search(
                     "device": device_name,
                 },
             )
-            _check_code(settings, chosen, trust)
+            check_code(settings, chosen, trust)
             if go_on and save_dir is not None and (save_dir / BEST_FILE).is_file() and _finished(read_result(save_dir)):
                 done = f"skip {save_dir / BEST_FILE}"
             result = search_with(
@@ -176,7 +176,7 @@ def _budget(chosen: Chosen, more: dict[str, Any]) -> Budget:
     return from_values(Budget, {**said, **more})
 
 
-def _initial(values: dict[str, Any]) -> dict[str, str]:
+def initial_of(values: dict[str, Any]) -> dict[str, str]:
     """The structure to start from, as text, if one is given."""
     from zennas.named.structures import resolve
 
@@ -191,7 +191,7 @@ def _finished(found: SearchResult) -> bool:
     return found.status == FINISHED and (found.folder / BEST_FILE).is_file()
 
 
-def _tell_what_resumes(run: Path, trust: Trust, iterations: int | None) -> None:
+def tell_what_resumes(run: Path, trust: Trust, iterations: int | None) -> None:
     """Print which code runs, or that there is nothing to do. Raises UntrustedError if the run names other code."""
     from zennas.searching.result import read_result
     from zennas.searching.trust import trusted
@@ -210,7 +210,7 @@ def _tell_code(settings: SearchSettings) -> None:
         tell(f"executing the {what} {file}")
 
 
-def _check_code(settings: SearchSettings, chosen: Chosen, trust: bool) -> None:
+def check_code(settings: SearchSettings, chosen: Chosen, trust: bool) -> None:
     """Print which code of a file of settings runs. Raises UntrustedError if its user has not named it."""
     from zennas.searching.trust import check_named, code_of
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import sys
+from pathlib import Path
 
 from latency.measuring.conditions import cores, processor, version_of
 
@@ -24,6 +26,13 @@ def threads() -> int:
     return int(asked) if asked.isascii() and asked.isdigit() and int(asked) > 0 else cores()
 
 
+def command() -> str:
+    """Return the command line of this process, as it can be given to a shell from the same folder."""
+    place = Path(sys.argv[0])
+    program = ["python", "-m", place.parent.name] if place.name == "__main__.py" else [place.name]
+    return shlex.join([*program, *sys.argv[1:]])
+
+
 def environment() -> dict[str, object]:
     return {
         "python": platform.python_version(),
@@ -32,5 +41,5 @@ def environment() -> dict[str, object]:
         "cores": cores(),
         "threads": threads(),
         "packages": {name: version_of(name) for name in PACKAGES},
-        "command": " ".join(sys.argv),
+        "command": command(),
     }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zennas.correlation.limits import COUNTS
 from zennas.correlation.settings import CorrelateSettings
 from zennas.runs.store import Store, in_use
 
@@ -17,12 +19,17 @@ FINISHED = "finished"
 
 @dataclass(frozen=True)
 class Overview:
-    """The summary of a correlation. scorings: number of stored values and failures."""
+    """The summary of a correlation.
+
+    scorings: number of stored values and failures. best: the score with the highest Spearman and its value, once the
+    run is finished and has stored them.
+    """
 
     folder: Path
     status: str
     settings: CorrelateSettings
     scorings: int
+    best: tuple[str, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -31,6 +38,7 @@ class Overview:
             "status": self.status,
             "settings": self.settings.to_json(),
             "scorings": self.scorings,
+            "best": None if self.best is None else {"proxy": self.best[0], "spearman": self.best[1]},
         }
 
 
@@ -43,7 +51,19 @@ def read_overview(folder: Path) -> Overview:
             status_of(store),
             CorrelateSettings.from_json(store.get("settings")),
             store.count_scores(),
+            _best(store.get("statistics") or {}),
         )
+
+
+def _best(statistics: Mapping[str, Any]) -> tuple[str, float] | None:
+    """The name and value of the highest Spearman among stored statistics of scores; what is counted is none."""
+    known = {name: one.get("spearman") for name, one in statistics.items() if isinstance(one, Mapping)}
+    values = {
+        name: float(one["value"])
+        for name, one in known.items()
+        if isinstance(one, Mapping) and isinstance(one.get("value"), (int, float)) and name not in COUNTS
+    }
+    return max(values.items(), key=lambda one: one[1], default=None)
 
 
 def status_of(store: Store) -> str:

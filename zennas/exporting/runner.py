@@ -23,6 +23,7 @@ from zennas.exporting.base import FORMATS, AccuracyLossError, ExportError, Expor
 from zennas.exporting.settings import CALIBRATION_IMAGES, ExportSettings
 from zennas.exporting.sidecar import described
 from zennas.exporting.writing import check_free, sidecar_of, write_both
+from zennas.runs.points import point_of
 
 if TYPE_CHECKING:
     from zennas.named.models import TrainedModel
@@ -146,8 +147,9 @@ def _path(target: str, plan: Plan, out: str | Path | None) -> Path:
         if not str(out):
             raise ExportError("--out is empty, expected a file name")
         return Path(out)
-    if os.path.isdir(target):
-        folder = Path(target)
+    point = point_of(target)
+    if point is not None or os.path.isdir(target):
+        folder = Path(target) if point is None else point.folder
         return folder / "export" / f"{folder.resolve().name or 'network'}{plan.suffix}"
     return Path(f"{Path(target).name[:100]}{plan.suffix}")
 

@@ -25,9 +25,9 @@ from zennas.legacy.train_settings import BEST, LATEST
 
 if TYPE_CHECKING:
     from zennas.named.models import TrainedModel
+    from zennas.training.history import Epoch
     from zennas.training.loop import Watcher
     from zennas.training.outcome import TrainResult
-    from zennas.training.state import Epoch
 
 STUDENT = "student_best-params_rank0.pth"
 DONE, LOG = "train_image_classification.done", "train_image_classification.log"

@@ -13,6 +13,7 @@ from zennas.data.base import Normalisation
 from zennas.data.recorded import recorded
 from zennas.named.card import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
 from zennas.named.structures import TargetError
+from zennas.runs.points import Point, point_of
 
 if TYPE_CHECKING:
     from PlainNet.masternet import MasterNet
@@ -41,14 +42,18 @@ class TrainedModel:
 
 
 def trained_model(text: str, checkpoint: Path | None = None) -> TrainedModel:
-    """Return the model that `text` names: the folder of a training or of a search that contains one training, or a
-    model of the zoo.
+    """Return the model that `text` names: the folder of a training or of a search that contains one training, a point
+    of a front with one training, or a model of the zoo.
 
     checkpoint: a file with other weights.
 
     Raises TargetError if there are no trained weights, CardError if the card cannot be read, UnknownNameError for an
     unknown name, and CheckpointError if the weights do not fit.
     """
+    point = point_of(text)
+    if point is not None:
+        _check_trained(point, text)
+        return _of_training(training_folder(point.folder), checkpoint)
     if os.path.isdir(text):
         return _of_training(training_folder(Path(text)), checkpoint)
     import ZenNet
@@ -56,6 +61,11 @@ def trained_model(text: str, checkpoint: Path | None = None) -> TrainedModel:
     info = ZenNet.model_info(text)
     network = ZenNet.get_ZenNet(text, pretrained=checkpoint is None, checkpoint=checkpoint)
     return _model(text, network, info)
+
+
+def _check_trained(point: Point, text: str) -> None:
+    if not point.folder.is_dir():
+        raise TargetError(f"{text} is not trained: train it with zennas train {text}")
 
 
 def training_folder(folder: Path) -> Path:

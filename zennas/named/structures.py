@@ -14,6 +14,7 @@ from SearchSpace.notation import looks_like_notation, read_notation
 from zennas.common.errors import ZennasError
 from zennas.common.numbers import counted
 from zennas.runs.designed import designed
+from zennas.runs.points import point_of
 from zennas.runs.store import FILE
 
 CHANNELS = 3
@@ -36,7 +37,7 @@ class NetworkTarget:
     resolution: side of the square input image, in pixels.
     num_classes: number of classes.
     use_se: whether the super-blocks contain squeeze-and-excitation.
-    run: the folder of the run that designed it.
+    run: the folder of the run that designed it; for a point of a front, that of the point.
 
     Attributes are None if they are not known.
     """
@@ -53,8 +54,8 @@ def resolve(text: str) -> NetworkTarget:
     """Find the network that `text` names.
 
     These are tried in order: a folder with a run (its best structure) or a training; a file that contains nothing but a
-    structure; a structure string; the name of a model of the zoo, including the user's own models; the notation of a
-    cell space, such as NAS-Bench-201's. A file may contain such a notation, too.
+    structure; a point of a front (`RUN@7`); a structure string; the name of a model of the zoo, including the user's
+    own models; the notation of a cell space, such as NAS-Bench-201's. A file may contain such a notation, too.
 
     Raises TargetError if nothing is found (UnknownTargetError for an unknown name), ParseError if the structure is not
     valid, SearchSpaceError if a notation is not, StoreError or CardError if the folder cannot be read, and ZooError if
@@ -66,6 +67,9 @@ def resolve(text: str) -> NetworkTarget:
     if os.path.isfile(text):
         path = Path(text)
         return _run(path.parent) if path.name == FILE else NetworkTarget(_written_in(path), text)
+    point = point_of(text)
+    if point is not None:
+        return _run(point.run, text, point.folder, point.number)
     if "(" in text:
         return NetworkTarget(_structure(text), "text")
     import ZenNet
@@ -87,7 +91,7 @@ def _hint(text: str, names: list[str]) -> str:
     return "expected a structure, a file, the folder of a run, or the name of a model"
 
 
-def _run(folder: Path) -> NetworkTarget:
+def _run(folder: Path, source: str | None = None, place: Path | None = None, point: int | None = None) -> NetworkTarget:
     from zennas.named.card import CARD_FILE, read_card  # imports numpy
 
     if not (folder / FILE).is_file() and (folder / CARD_FILE).is_file():
@@ -95,10 +99,11 @@ def _run(folder: Path) -> NetworkTarget:
         return NetworkTarget(
             parse(card["structure"]), str(folder), card["resolution"], card["num_classes"], card["use_se"]
         )
-    found = designed(folder)
+    found = designed(folder, point)
     if found is None:
         raise TargetError(f"the run in {folder} has no result yet")
-    return NetworkTarget(found.structure, str(folder), found.resolution, found.num_classes, found.use_se, folder)
+    source, place = source or str(folder), place or folder
+    return NetworkTarget(found.structure, source, found.resolution, found.num_classes, found.use_se, place)
 
 
 def _written_in(path: Path) -> Structure:

@@ -1,18 +1,23 @@
-"""The runs in a folder: searches and correlations."""
+"""The runs in a folder, of all kinds: those with a store, trainings, and exported files. `kinds/` has the kinds."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from zennas.common.errors import ZennasError
-from zennas.correlation.overview import Overview, read_overview
+from zennas.exporting.record import find_exports
+from zennas.report.kind import KINDS, Run
 from zennas.runs.store import SEARCH, Store, StoreError
 from zennas.searching.result import SearchResult, find_runs, read_result
+from zennas.training.record import is_training
 
 if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
+
+TRAIN, EXPORT = "train", "export"
 
 
 @dataclass(frozen=True)
@@ -22,16 +27,18 @@ class DamagedRun:
     folder: Path
     error: str
 
+    @property
+    def status(self) -> str:
+        """That it cannot be read."""
+        return "damaged"
+
     def to_json(self) -> dict[str, Any]:
         """Return the folder and the error for JSON."""
-        return {"run": str(self.folder), "status": "damaged", "error": self.error}
-
-
-Run: TypeAlias = "SearchResult | Overview | DamagedRun"
+        return {"run": str(self.folder), "status": self.status, "error": self.error}
 
 
 def kind_of(folder: Path) -> str:
-    """Return the command that made the run in `folder`, "search" or "correlate". Raises StoreError if there is none."""
+    """Return the command that made the run in `folder`, such as "search". Raises StoreError if there is none."""
     with Store.read(folder) as store:
         return store.kind
 
@@ -46,17 +53,53 @@ def read_run(folder: Path) -> SearchResult | CorrelateResult:
 
 
 def list_runs(folder: Path) -> list[Run]:
-    """Return the runs in `folder` and directly below it, oldest first. Raises StoreError if it is not a folder."""
+    """Return the runs in `folder` and directly below it, oldest first, each with the trainings and exports in it; then
+    the trainings outside of runs.
+
+    Raises StoreError if it is not a folder.
+    """
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         raise StoreError(f"{folder} {what}, expected a folder with runs in it")
-    return [_readable(place) for place in find_runs(folder)]
+    places = find_runs(folder)
+    found: list[Run] = []
+    for place in places:
+        found.append(_readable(place, lambda place: KINDS.get(kind_of(place)).read(place)))
+        found += _inside(place, told=isinstance(found[-1], DamagedRun))
+        found += [run for inner in ([] if place == folder else _folders(place)) for run in _inside(inner)]
+    for place in (folder, *_folders(folder)):
+        if place not in places:
+            found += _inside(place)
+    return found
 
 
-def _readable(folder: Path) -> Run:
+def _inside(place: Path, told: bool = False) -> Iterator[Run]:
+    """The training in a folder, and what was exported to it. told: whether it is known already that the folder cannot
+    be read, if so.
+    """
     try:
-        return read_result(folder) if kind_of(folder) == SEARCH else read_overview(folder)
+        training, exports = is_training(place), find_exports(place)
+    except OSError as error:
+        if not told:
+            yield DamagedRun(place, f"{place} cannot be read: {error.strerror}")
+        return
+    if training:
+        yield _readable(place, KINDS.get(TRAIN).read)
+    for sidecar in exports:
+        yield _readable(sidecar, KINDS.get(EXPORT).read)
+
+
+def _folders(place: Path) -> list[Path]:
+    try:
+        return sorted(one for one in place.iterdir() if one.is_dir())
+    except OSError:  # `find_runs` has told of it
+        return []
+
+
+def _readable(place: Path, read: Callable[[Path], Run]) -> Run:
+    try:
+        return read(place)
     except ZennasError as error:
-        return DamagedRun(folder, str(error))
+        return DamagedRun(place, str(error))
     except Exception as error:  # whatever is wrong with one run, the others are shown
-        return DamagedRun(folder, f"{type(error).__name__}: {' '.join(str(error).split())}")
+        return DamagedRun(place, f"{type(error).__name__}: {' '.join(str(error).split())}")

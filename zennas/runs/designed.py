@@ -19,11 +19,13 @@ class Designed:
     use_se: bool
 
 
-def designed(folder: Path) -> Designed | None:
+def designed(folder: Path, point: int | None = None) -> Designed | None:
     """Return the best network of the search in `folder`: the chosen one, or the best so far; None if none was scored
     yet.
 
-    Raises StoreError if there is no search, if it failed, or if its file is damaged.
+    point: the number of a point of a front, from 1.
+
+    Raises StoreError if there is no search or no such point, if it failed, or if its file is damaged.
     """
     with Store.read(folder) as store:
         store.require_kind(SEARCH)
@@ -32,7 +34,7 @@ def designed(folder: Path) -> Designed | None:
                 f"the search in {folder} failed, so it has no result: {store.get('error')}; continue it with: zennas "
                 f"search --resume {folder}"
             )
-        chosen = store.get("best")
+        chosen = store.get("best") if point is None else _point(store, point)
         if chosen is None:
             return None
         settings = store.get("settings")
@@ -41,3 +43,18 @@ def designed(folder: Path) -> Designed | None:
             return Designed(
                 best.structure, int(settings["resolution"]), int(settings["num_classes"]), bool(settings["use_se"])
             )
+
+
+def _point(store: Store, number: int) -> int | None:
+    """The candidate that is a point of a front; None if the front has none yet."""
+    points = store.get("front")
+    if points is None and store.get("state") is not None:
+        raise StoreError(f"the run in {store.folder} is no front, so it has no points: leave out @{number}")
+    if not points:
+        return None
+    if not 1 <= number <= len(points):
+        raise StoreError(
+            f"the front in {store.folder} has no point {number}, expected one from {store.folder}@1 to "
+            f"{store.folder}@{len(points)}"
+        )
+    return int(points[number - 1])

@@ -121,6 +121,7 @@ SHAPES: Mapping[str, Shape] = {
     "seconds": (_seconds, "seconds"),
     "best": (whole, "the number of a candidate"),
     "confirmed": (_ids, "the numbers of candidates"),
+    "front": (_ids, "the numbers of candidates"),
     "confirmation": (_confirmation, "a proxy and its evaluations"),
     "progress": (_progress, "counts"),
     "state": (_progress, "the state of a search"),

@@ -177,7 +177,7 @@ class Store:
     def add_latencies(self, number: int, latencies: Mapping[str, Latency], facts: dict[str, Any]) -> None:
         """Store latencies, by source, of the candidate with this id, and facts, in one transaction."""
         with self._db.transaction():
-            tables.write_latencies(self._db, number, latencies)
+            tables.write_latencies(self._db, [(number, latencies)])
             self._db.put_facts(facts)
 
     # -- scores ------------------------------------------------------------------------------

@@ -53,24 +53,25 @@ def write_candidates(db: Database, candidates: Iterable[Candidate]) -> None:
     marks = ",".join("?" * len(CANDIDATE_COLUMNS.split(",")))
     db.connection.executemany(f"INSERT OR REPLACE INTO candidates ({CANDIDATE_COLUMNS}) VALUES ({marks})", rows)
     write_measures(db, ((c.id, c.measures) for c in candidates))
-    for candidate in candidates:
-        write_latencies(db, candidate.id, candidate.latency)
+    write_latencies(db, ((c.id, c.latency) for c in candidates))
 
 
 def read_candidates(db: Database, ids: Iterable[int] | None = None) -> list[Candidate]:
     """Return all candidates, or those with the given ids, ordered by id."""
-    measures, latencies = _measures(db), _latencies(db)
-    if ids is None:
-        rows = db.rows(f"SELECT {CANDIDATE_COLUMNS} FROM candidates ORDER BY id")
-    else:
-        chosen = json.dumps(list(ids))  # a single parameter, for any number of ids
-        wanted = "SELECT value FROM json_each(?)"
-        rows = db.rows(f"SELECT {CANDIDATE_COLUMNS} FROM candidates WHERE id IN ({wanted}) ORDER BY id", (chosen,))
+    chosen = None if ids is None else json.dumps(list(ids))  # a single parameter, for any number of ids
+    measures, latencies = _measures(db, chosen), _latencies(db, chosen)
+    where, values = _among("id", chosen)
+    rows = db.rows(f"SELECT {CANDIDATE_COLUMNS} FROM candidates{where} ORDER BY id", values)
     try:
         return [_candidate(row, measures, latencies) for row in rows]
     except StructureError as error:
         what = str(error).partition("\n")[0]  # a parse error has more lines, which show the position
         raise StoreError(f"{db.path} is damaged: one of its structures cannot be read: {what}") from None
+
+
+def _among(column: str, chosen: str | None) -> tuple[str, tuple[str, ...]]:
+    """The condition that a column is one of `chosen`, a JSON list, and its parameters; none for None."""
+    return ("", ()) if chosen is None else (f" WHERE {column} IN (SELECT value FROM json_each(?))", (chosen,))
 
 
 def _candidate(
@@ -128,12 +129,12 @@ def read_measured(db: Database, name: str) -> list[int]:
     return [number for (number,) in rows]
 
 
-def _measures(db: Database) -> dict[int, dict[str, Measure]]:
-    """The measures of all candidates, by id and name."""
+def _measures(db: Database, chosen: str | None) -> dict[int, dict[str, Measure]]:
+    """The measures of all candidates, or of those with ids in `chosen`, by id and name."""
     found = _old_measures(db)
-    for number, name, value, low, high in db.rows(
-        "SELECT candidate, name, value, low, high FROM measures ORDER BY rowid"
-    ):
+    where, values = _among("candidate", chosen)
+    query = f"SELECT candidate, name, value, low, high FROM measures{where} ORDER BY rowid"
+    for number, name, value, low, high in db.rows(query, values):
         found.setdefault(number, {})[name] = Measure(value, low, high)
     return found
 
@@ -150,20 +151,21 @@ def _old_measures(db: Database) -> dict[int, dict[str, Measure]]:
 # -- latencies ---------------------------------------------------------------------------------
 
 
-def write_latencies(db: Database, number: int, latencies: Mapping[str, Latency]) -> None:
-    """Save latencies, by source, of the candidate with this id."""
-    if latencies:
-        db.connection.executemany(
-            "INSERT OR REPLACE INTO latencies VALUES (?,?,?,?,?,?,?,?)",
-            [(number, source, *latency) for source, latency in latencies.items()],
-        )
+def write_latencies(db: Database, latencies: Iterable[tuple[int, Mapping[str, Latency]]]) -> None:
+    """Save latencies by source, for candidates by id."""
+    rows = [(number, source, *latency) for number, by_source in latencies for source, latency in by_source.items()]
+    if rows:  # older formats have no such table
+        db.connection.executemany("INSERT OR REPLACE INTO latencies VALUES (?,?,?,?,?,?,?,?)", rows)
 
 
-def _latencies(db: Database) -> dict[int, dict[str, Latency]]:
-    """The latencies of all candidates, by id and source; empty for formats without them."""
+def _latencies(db: Database, chosen: str | None) -> dict[int, dict[str, Latency]]:
+    """The latencies of all candidates, or of those with ids in `chosen`, by id and source; empty for formats without
+    them.
+    """
     found: dict[int, dict[str, Latency]] = {}
     wanted = "candidate, source, predicted, measured, low, high, p90, settled"
-    rows = db.rows(f"SELECT {wanted} FROM latencies") if db.format >= WITH_LATENCIES else []
+    where, values = _among("candidate", chosen)
+    rows = db.rows(f"SELECT {wanted} FROM latencies{where}", values) if db.format >= WITH_LATENCIES else []
     for number, source, predicted, measured, low, high, p90, settled in rows:
         found.setdefault(number, {})[source] = Latency(predicted, measured, low, high, p90, bool(settled))
     return found

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from zennas.common.errors import ZennasError
 from zennas.searching.objectives.base import OBJECTIVES
+from zennas.searching.scoring import evolved_on
 from zennas.searching.settings import SearchSettings
 from ZeroShotProxy import ensembles
+
+
+def score_name(settings: SearchSettings) -> str | None:
+    """Return the name of the measure that a search maximises; None if its objective is no proxy, or is not here."""
+    try:
+        return evolved_on(settings).info.name if settings.objective == "proxy" else None
+    except ZennasError:
+        return None
 
 
 def score_meaning(settings: SearchSettings) -> str | None:

@@ -14,6 +14,9 @@ from PlainNet.registry import UnknownNameError
 from SearchSpace import SPACES, SearchSpace, lasting_space, load_space
 from zennas.budget.meters import Device, completed_latency, devices, digests
 from zennas.common.errors import SettingsError, WrongSettingError
+from zennas.runs.candidate import Candidate
+from zennas.searching.front import grid_of, points_of
+from zennas.searching.grid import Grid
 from zennas.searching.objectives.base import Objective, objective_of
 from zennas.searching.scoring import confirmer, reported
 from zennas.searching.settings import SearchSettings
@@ -29,12 +32,17 @@ REHEARSAL = 50
 
 @dataclass(frozen=True)
 class Prepared:
-    """The parts that a run works with."""
+    """The parts that a run works with. grid: that of a front."""
 
     space: SearchSpace
     search: Search
     objective: Objective
     meters: list[Device]
+    grid: Grid | None = None
+
+    def points(self) -> list[Candidate]:
+        """Return the points of a front so far, cheapest first; none for another search."""
+        return [] if self.grid is None else points_of(self.grid, self.objective, self.search.kept)
 
 
 def completed(settings: SearchSettings) -> SearchSettings:
@@ -77,7 +85,8 @@ def prepare(settings: SearchSettings) -> Prepared:
     objective = objective_of(settings)
     problem = Problem(space, model, settings.budget, meters, objective, settings.iterations, settings.seed)
     strategy, _ = _strategy(settings.strategy)
-    return Prepared(space, strategy.make(problem, options_of(strategy, settings.strategy_options)), objective, meters)
+    search = strategy.make(problem, options_of(strategy, settings.strategy_options))
+    return Prepared(space, search, objective, meters, grid_of(settings))
 
 
 def rehearse(settings: SearchSettings, space: SearchSpace) -> None:

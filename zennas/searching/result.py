@@ -10,9 +10,11 @@ from zennas.runs.candidate import Candidate, Measure
 from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, reading
 from zennas.searching.confirming import CONFIRMATION_FACT, CONFIRMED_FACT, Confirmation
 from zennas.searching.finals import FACT
+from zennas.searching.front import FACT as FRONT_FACT
+from zennas.searching.front import Points, grid_of
 from zennas.searching.latency_here import HERE_FACT, LatencyHere
 from zennas.searching.latency_report import LatencyReport, latency_json, latency_reports
-from zennas.searching.meaning import score_meaning
+from zennas.searching.meaning import score_meaning, score_name
 from zennas.searching.remarks import remarks, start_remark
 from zennas.searching.settings import SearchSettings
 from zennas.searching.unlimited import unlimited_remark
@@ -35,6 +37,7 @@ class SearchResult:
     seconds: the time spent searching.
     error: why the search failed, if it did.
     here: what the best candidate costs on the machine of the search, if no budget limits latency and it is known.
+    front: the points of a front, whose last one is `best`; None for another search.
     """
 
     folder: Path
@@ -52,6 +55,7 @@ class SearchResult:
     error: str | None = None
     here: LatencyHere | None = None
     confirmation: Confirmation | None = None
+    front: Points | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -84,6 +88,7 @@ class SearchResult:
             "status": self.status,
             **({} if self.error is None else {"error": self.error}),
             "run": str(self.folder),
+            **({} if self.front is None else {"over": self.front.grid.over, "points": self._points_json(self.front)}),
             "confirmed": [self._confirmed_json(candidate) for candidate in self.confirmed],
             **({} if self.confirmation is None else {"confirmation": self._confirmation_json(self.confirmation)}),
             "measured": [candidate_json(candidate) for candidate in self.measured],
@@ -92,6 +97,9 @@ class SearchResult:
     def _confirmed_json(self, candidate: Candidate) -> dict[str, Any]:
         known = {} if self.confirmation is None else self.confirmation.repeats
         return {**candidate_json(candidate), **({"repeats": known[candidate.id]} if candidate.id in known else {})}
+
+    def _points_json(self, front: Points) -> list[dict[str, Any]]:
+        return front.to_json(str(self.folder), score_name(self.settings))
 
     @staticmethod
     def _confirmation_json(confirmation: Confirmation) -> dict[str, Any]:
@@ -137,7 +145,8 @@ def _result(folder: Path, store: Store) -> SearchResult:
     chosen = store.get("best")
     latency: dict[str, Any] = store.get(FACT) or {}
     finalists = sorted({number for device in latency.values() for number in device["measured"]})
-    wanted = [*confirmed, *finalists, *([] if chosen is None else [chosen])]
+    grid, points = grid_of(settings), store.get(FRONT_FACT) or []
+    wanted = [*confirmed, *finalists, *points, *([] if chosen is None else [chosen])]
     found = {c.id: c for c in store.candidates(wanted)}
     absent = next((number for number in wanted if number not in found), None)
     if absent is not None:
@@ -167,6 +176,7 @@ def _result(folder: Path, store: Store) -> SearchResult:
         str(store.get("error")) if status == FAILED else None,
         None if here is None else LatencyHere.from_json(here),
         None if about is None else Confirmation.from_json(about),
+        None if grid is None else Points(grid, tuple(found[number] for number in points)),
     )
 
 

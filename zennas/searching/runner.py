@@ -16,8 +16,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from warnings import warn
 
 from PlainNet.files import write_text
@@ -33,6 +34,7 @@ from zennas.searching.depth import with_depth_limit
 from zennas.searching.evaluation import Evaluation, Outcome, evaluated
 from zennas.searching.executors.base import ExecutorSettings, Pending, Running, Work, open_executor
 from zennas.searching.finals import hold
+from zennas.searching.front import FACT as FRONT_FACT
 from zennas.searching.latency_here import HERE_FACT, latency_here
 from zennas.searching.objectives.base import best_first
 from zennas.searching.preparing import (
@@ -142,7 +144,11 @@ def resume(
     with Store.read(folder) as store:  # so that a finished run needs no permission to write
         settings = _settings_of(store)
         if expected is not None:
-            _refuse_other(folder, settings, completed(with_depth_limit(expected)))
+            wanted = completed(with_depth_limit(expected))
+            if settings.strategy_options != SearchSettings.from_json(store.get("settings")).strategy_options:
+                options = {**wanted.strategy_options, "children": 1}  # a run of before there were steps
+                wanted = replace(wanted, strategy_options=options)
+            _refuse_other(folder, settings, wanted)
             trust = Trust(settings.search_space, settings.strategy)
         if iterations is None and store.get("status") == FINISHED and (folder / BEST_FILE).is_file():
             return settings
@@ -182,7 +188,14 @@ def _recording_failure(store: Store) -> Iterator[None]:
 
 def _settings_of(store: Store) -> SearchSettings:
     store.require_kind(SEARCH)
-    return SearchSettings.from_json(store.get("settings"))
+    return _one_at_a_time(SearchSettings.from_json(store.get("settings")))
+
+
+def _one_at_a_time(stored: SearchSettings) -> SearchSettings:
+    """The settings of a run. Before evolution had `children`, it made candidates one at a time."""
+    if stored.strategy != "evolution" or "children" in stored.strategy_options:
+        return stored
+    return replace(stored, strategy_options={**stored.strategy_options, "children": 1})
 
 
 def _compare_threads(folder: Path, store: Store, note: Callable[[str], None]) -> None:
@@ -229,11 +242,19 @@ def _executor(
 def _carry_out(
     store: Store, settings: SearchSettings, prepared: Prepared, running: Running[Candidate, Outcome], watcher: Watcher
 ) -> None:
-    search, objective = prepared.search, prepared.objective
+    search = prepared.search
     if not search.done or search.pending:
-        with nullcontext() if objective.torch else _unhurried_collector():
+        with nullcontext() if prepared.objective.torch else _unhurried_collector():
             _search(store, settings, prepared, running, watcher)
     store.put({"status": "confirming"})
+    best = _confirmed(store, settings, prepared, watcher) if prepared.grid is None else _last_point(store, prepared)
+    _write(store.folder / BEST_FILE, f"{best.structure}\n")
+    store.put({"status": FINISHED, "best": best.id, "finished": time.time()})
+
+
+def _confirmed(store: Store, settings: SearchSettings, prepared: Prepared, watcher: Watcher) -> Candidate:
+    """Confirm, measure and report the best, and return the chosen one."""
+    search, objective = prepared.search, prepared.objective
     ranked = confirm(store, settings, objective, best_first(objective, search.kept), watcher.confirming)
     best = hold(store, settings, prepared.meters, ranked, watcher.measuring) if prepared.meters else ranked[0]
     if objective.relative:
@@ -243,8 +264,19 @@ def _carry_out(
     if not settings.budget.latency:
         here = latency_here(best, settings)
         store.put({HERE_FACT: None if here is None else here.to_json()})
-    _write(store.folder / BEST_FILE, f"{best.structure}\n")
-    store.put({"status": FINISHED, "best": best.id, "finished": time.time()})
+    return best
+
+
+def _last_point(store: Store, prepared: Prepared) -> Candidate:
+    """Store ranks among the points, if there are no scores of their own, and return the best point of a front."""
+    objective = prepared.objective
+    points = prepared.points()
+    if not points:
+        raise ProxyError(f"the front in {store.folder} has no points: no structure could be scored")
+    if objective.relative:
+        for point, value in zip(points, objective.values(points), strict=True):
+            store.add_measures(point.id, {objective.name: Measure(value)})
+    return points[-1]
 
 
 def _write(path: Path, text: str) -> None:
@@ -286,11 +318,14 @@ def _search(
 def _save(store: Store, prepared: Prepared, seconds: float) -> None:
     search = prepared.search
     ranked = best_first(prepared.objective, search.kept)
-    facts = {
+    facts: dict[str, Any] = {
         "seconds": seconds,
         "progress": search.progress().to_json(),
         "best": ranked[0].id if ranked else None,
     }
+    if prepared.grid is not None:
+        points = prepared.points()
+        facts |= {FRONT_FACT: [one.id for one in points], "best": points[-1].id if points else None}
     store.checkpoint(search.state(), search.take_changes(), facts)
 
 

@@ -9,11 +9,14 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from PlainNet import Options, Structure, StructureError, cost, lower, parse
+from PlainNet.arrays.blocks import Blocks
+from PlainNet.arrays.costs import CostArrays
+from PlainNet.arrays.structures import Layout, Structures, has_form
 from PlainNet.blocktype import BlockType
 from PlainNet.cost import FREE, CostModel, block_cost, op_cost
 from PlainNet.lowering import lower_block
 from PlainNet.masternet import MasterNet
-from zennas.testing.expecting import expect_equal, expect_near, expect_refused
+from zennas.testing.expecting import expect, expect_equal, expect_near, expect_refused
 from zennas.testing.networks import network_around, random_block
 from ZeroShotProxy.proxies.zen_expected import FEATURES, _terms, _walk, block_terms
 
@@ -110,6 +113,36 @@ def template_scores_like_a_walk(kind: BlockType) -> str | None:
     return None
 
 
+def arrays_count_like_one_by_one(kind: BlockType) -> str | None:
+    """If the kind has an array form, costs of many structures at once equal those of each."""
+    if not has_form(kind.kind):
+        return f"{kind.kind} has no array form"
+    rng = Random(kind.kind)
+    structures = [_joined(kind, rng) for _ in range(40)]
+    layout = Layout((kind.kind,), in_channels=3, stride=2, depth=9)
+    for resolution, options in zip((1, 7, 32, 33), VARIANTS, strict=True):
+        blocks, model = Blocks(layout, resolution), CostModel(resolution, 5, options)
+        for part in (structures[:15], structures):
+            placed = blocks.place(Structures.of(part, layout))
+            expect(placed.works.all(), f"structures with {kind.kind} do not work at {resolution} pixels")
+            counted = CostArrays(blocks, 5, options)(placed)
+            what = f"the costs of structures with {kind.kind} at {resolution} pixels, as arrays"
+            expect_equal(counted.all(), [model(structure) for structure in part], what)
+    return None
+
+
+def _joined(kind: BlockType, rng: Random) -> Structure:
+    """A random structure of up to five blocks of a kind that has `in_channels` and `out_channels`."""
+    blocks, channels = [], 3
+    for _ in range(rng.randint(1, 5)):
+        blocks.append(random_block(kind, rng, channels))
+        channels = blocks[-1].args[1]
+        while channels % 8:  # of the first block, whose output may be as wide as its input
+            blocks[-1] = random_block(kind, rng, 3)
+            channels = blocks[-1].args[1]
+    return Structure.of(blocks)
+
+
 def wrong_input_is_refused(kind: BlockType) -> str | None:
     """Channels that do not fit the previous block raise StructureError."""
     structure, resolution = cases(kind, 1)[0]
@@ -124,5 +157,6 @@ CONTRACTS: tuple[Callable[[BlockType], str | None], ...] = (
     cost_equals_module,
     template_counts_like_lowering,
     template_scores_like_a_walk,
+    arrays_count_like_one_by_one,
     wrong_input_is_refused,
 )

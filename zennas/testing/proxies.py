@@ -10,7 +10,11 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from PlainNet import build, parse
+from PlainNet import Options, build, parse
+from PlainNet.arrays.blocks import Blocks
+from PlainNet.arrays.costs import CostArrays
+from PlainNet.arrays.structures import Structures
+from zennas.testing.arrays import spaces_with_arrays, walked
 from zennas.testing.expecting import expect, expect_equal, expect_near, expect_refused
 from zennas.testing.networks import SMALL
 from ZeroShotProxy import PROXIES, Proxy, ProxyError, Score, ScoreSettings, score
@@ -205,6 +209,23 @@ def structures_are_asked_for_where_they_are_needed(proxy: Proxy) -> str | None:
     return None
 
 
+def arrays_score_alike(proxy: Proxy) -> str | None:
+    """The array form gives each structure the score of the scalar form, to the last bit."""
+    if proxy.arrays is None or proxy.structure is None:
+        return f"{proxy.info.name} has no array form"
+    for space, form in spaces_with_arrays():
+        for settings in (SETTINGS, replace(SETTINGS, resolution=33, num_classes=7, use_se=True)):
+            structures = walked(space, 40, steps=12)
+            blocks = Blocks(form.layout, settings.resolution)
+            placed = blocks.place(Structures.of(structures, form.layout))
+            expect(placed.works.all(), f"structures of {space.name} do not work at {settings.resolution} pixels")
+            costs = CostArrays(blocks, settings.num_classes, Options(use_se=settings.use_se))(placed)
+            found = proxy.arrays(blocks, settings)(placed, costs).tolist()
+            for structure, got in zip(structures, found, strict=True):
+                expect_equal(got, proxy.structure(structure, settings).value, f"{proxy.info.name} of {structure}")
+    return None
+
+
 def it_says_where_it_comes_from(proxy: Proxy) -> str | None:
     """The proxy has a summary and a source."""
     expect(proxy.info.summary, f"{proxy.info.name} has no summary")
@@ -235,6 +256,7 @@ CONTRACTS: tuple[Callable[[Proxy], str | None], ...] = (
     measured_together_is_measured_alone,
     a_network_of_nothing_but_zeros_is_an_error_or_a_number,
     structures_are_asked_for_where_they_are_needed,
+    arrays_score_alike,
     it_says_where_it_comes_from,
     it_says_what_its_score_means,
 )

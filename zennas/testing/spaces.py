@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+import numpy as np
+
 from PlainNet import parse
+from PlainNet.arrays.structures import Structures
 from PlainNet.cost import CostModel
 from SearchSpace import CellSpace, SearchSpace, SearchSpaceError
+from zennas.testing.arrays import Repeated, form_of, walked
 from zennas.testing.expecting import expect, expect_equal, expect_refused
 
 MODEL = CostModel(32, 10)
@@ -63,6 +67,27 @@ def notations_are_read_and_written(space: SearchSpace) -> str | None:
     return None
 
 
+def arrays_mutate_alike(space: SearchSpace) -> str | None:
+    """With the same random numbers, the array form makes the same of each structure as `mutate`."""
+    form = form_of(space)
+    if form is None:
+        return f"{space.name} has no array form"
+    structures = walked(space, 150)
+    rows = Structures.of(structures, form.layout)
+    expect_equal(rows.all(), structures, "structures read back from arrays")
+    generator = np.random.default_rng(4)
+    for changes in (1, 2, 3):
+        uniforms = generator.random((len(structures), changes * form.draws))
+        mutated = form(rows, uniforms, changes)
+        expected = [
+            space.mutate(structure, Repeated(row), changes)
+            for structure, row in zip(structures, uniforms.tolist(), strict=True)
+        ]
+        expect_equal(mutated.all(), expected, f"mutations of {space.name} with {changes} changes, as arrays")
+        rows, structures = mutated, expected
+    return None
+
+
 def foreign_structures_are_not_contained(space: SearchSpace) -> str | None:
     """The space does not claim to contain networks that no mutation leads to."""
     for text in (
@@ -79,4 +104,5 @@ CONTRACTS: tuple[Callable[[SearchSpace], str | None], ...] = (
     the_generator_decides,
     notations_are_read_and_written,
     foreign_structures_are_not_contained,
+    arrays_mutate_alike,
 )

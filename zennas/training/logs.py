@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from latency.base import UnavailableError
 
 if TYPE_CHECKING:
+    from zennas.training.history import Epoch
     from zennas.training.loop import Watcher
-    from zennas.training.state import Epoch
 
 FOLDER = "tensorboard"
 

@@ -8,16 +8,19 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from zennas.accuracy.protocol import Accuracy, Evaluator, as_accuracy
 from zennas.training.distributed import Group
 from zennas.training.feed import Feed, Given
+from zennas.training.history import Epoch
 from zennas.training.recipe import Recipe, TrainingError
 from zennas.training.schedule import lr_at
-from zennas.training.state import Epoch, State
+from zennas.training.state import State
 
 # Reading the loss waits for the device, which is then idle until the next step is launched.
 _LOOK_EVERY = {"cpu": 1, "cuda": 20}
@@ -165,6 +168,15 @@ def tested_by(state: State, network: nn.Module, evaluation: Evaluator, group: Gr
     state.skipped.update(skipped)
     total = group.summed(counts.to(group.device))
     return as_accuracy(total.cpu(), skipped, time.monotonic() - began)
+
+
+def confused_by(state: State, classes: int, evaluation: Evaluator, group: Group) -> NDArray[np.int64]:
+    """Return which classes the result of `state` takes for which, as an array (classes, classes) of images: the test
+    images of all processes. Rows are the true classes.
+    """
+    counts = evaluation.confusion(state.result.eval(), classes)
+    found: NDArray[np.int64] = group.summed(counts.to(group.device)).cpu().numpy().astype(np.int64)
+    return found
 
 
 def _check_finite(loss: float, epoch: int, step: int, recipe: Recipe) -> None:

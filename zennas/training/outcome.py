@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +18,12 @@ from zennas.data import ImageSet
 from zennas.data.recorded import KEY, record_of
 from zennas.named.card import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
 from zennas.training.average import POINT, remark
+from zennas.training.confusion import CONFUSION_FILE, Confusion, confusion_text
 from zennas.training.extending import check_extension, epochs_before, with_epochs
+from zennas.training.history import HISTORY_FILE, Epoch, history_text, read_history
 from zennas.training.job import TrainingJob, settings_of
 from zennas.training.recipe import TrainingError
-from zennas.training.state import Epoch, State, first_differences
+from zennas.training.state import State, first_differences
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from zennas.data.base import Shown
     from zennas.training.distributed import Group
 
-HISTORY_FILE = "history.csv"
 PLAIN_FILE = "plain.pt"
 """The weights without the moving average, kept if they are better by more than a point."""
 
@@ -95,11 +94,7 @@ def finished(folder: Path, job: TrainingJob) -> TrainResult:
         raise TrainingError(
             f"{folder} contains a finished training with {first_differences(found, wanted)}: choose another folder"
         )
-    try:
-        rows = list(csv.DictReader((folder / HISTORY_FILE).read_text(encoding="utf-8").splitlines()))
-        history = tuple(Epoch(int(row.pop("epoch")), *map(float, row.values())) for row in rows)
-    except (OSError, ValueError, TypeError) as error:
-        raise TrainingError(f"{folder / HISTORY_FILE} cannot be read: {' '.join(str(error).split())}") from None
+    history = read_history(folder)
     plain = card.get("plain_top1"), card.get("plain_top5")  # missing in cards of earlier versions
     notes = tuple(map(str, card.get("notes", ())))
     try:
@@ -147,10 +142,17 @@ def result_of(
     )
 
 
-def write_outcome(result: TrainResult, state: State, card: dict[str, Any], extensible: bool) -> None:
-    """Write the files of a finished training. extensible: whether its checkpoint is kept, so that it can go on."""
+def write_outcome(
+    result: TrainResult, state: State, card: dict[str, Any], confused: Confusion | None, extensible: bool
+) -> None:
+    """Write the files of a finished training.
+
+    confused: None if there are too many classes. extensible: whether its checkpoint is kept, so that it can go on.
+    """
     folder = result.folder
-    save_or_tell(lambda: write_text(folder / HISTORY_FILE, history_text(list(result.history))), folder)
+    save_or_tell(lambda: write_text(folder / HISTORY_FILE, history_text(result.history)), folder)
+    if confused is not None:
+        save_or_tell(lambda: write_text(folder / CONFUSION_FILE, confusion_text(confused)), folder)
     if result.plain_top1 is not None and result.plain_top1 > result.top1 + POINT:
         save_or_tell(lambda: save_weights(state.objective.network, folder / PLAIN_FILE), folder)
     else:
@@ -210,11 +212,3 @@ def save_or_tell(write: Callable[[], None], folder: Path) -> None:
 def save_weights(network: nn.Module, path: Path) -> None:
     """Write the state dict atomically, as a file that `torch.load` reads with `weights_only=True`."""
     write_bytes(path, tensor_bytes({"state_dict": {name: t.cpu() for name, t in network.state_dict().items()}}))
-
-
-def history_text(history: list[Epoch]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, [one.name for one in fields(Epoch)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(epoch) for epoch in history)
-    return out.getvalue()

@@ -21,22 +21,22 @@ from zennas.data.classes import are_numbers, by_name, listed
 from zennas.data.preparation import memory_format
 from zennas.named.card import CHECKPOINT_FILE, WEIGHTS_FILE
 from zennas.named.structures import check_channels
+from zennas.training.confusion import MOST_CLASSES, Confusion
 from zennas.training.distributed import Group, processes, ranks, synchronise_norms
 from zennas.training.extending import is_open
 from zennas.training.feed import Feed, fingerprint
 from zennas.training.held import held
+from zennas.training.history import HISTORY_FILE, history_text
 from zennas.training.initialise import initialise
 from zennas.training.job import NETWORK, RunOptions, TrainingJob, completed, settings_of
 from zennas.training.logs import watched
-from zennas.training.loop import NoWatcher, Watcher, tested_by, train_epochs
+from zennas.training.loop import NoWatcher, Watcher, confused_by, tested_by, train_epochs
 from zennas.training.objectives.base import OBJECTIVES, Objective
 from zennas.training.outcome import (
-    HISTORY_FILE,
     TrainResult,
     card_of,
     extends,
     finished,
-    history_text,
     result_of,
     save_or_tell,
     save_weights,
@@ -117,11 +117,14 @@ def _train(
             raise TrainingError(f"torch.compile failed on the network: {reason(error)}; leave out --compile") from error
         network = state.objective.network
         plain = None if state.average is None else tested_by(state, network, evaluation, group)
+        confused = None
+        if len(train.classes) <= MOST_CLASSES:
+            confused = Confusion(train.classes, confused_by(state, len(train.classes), evaluation, group))
         notes = (*train.notes, *test.notes, *([] if doubt is None else [doubt]))
         result = result_of(folder, state, len(train.classes), notes, plain)
         if group.leads:
             card = card_of(kept, train, test, shown, result, group)
-            write_outcome(result, state, card, is_open(job.recipe))
+            write_outcome(result, state, card, confused, is_open(job.recipe))
         group.wait()
     return result
 

@@ -20,28 +20,13 @@ from zennas.common.settings_text import differences
 from zennas.training.average import average_of
 from zennas.training.distributed import Group
 from zennas.training.extending import check_extension, epochs_before, with_epochs
+from zennas.training.history import Epoch
 from zennas.training.objectives.base import Objective
 from zennas.training.optimisers import optimiser
 from zennas.training.recipe import Recipe, TrainingError
 
 FORMAT = "zennas training"
 VERSION = 1
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """Results of one epoch: learning rate, mean training loss, accuracies on training and test images in percent, and
-    speed. epoch: counts from 1.
-    """
-
-    epoch: int
-    lr: float
-    train_loss: float
-    train_top1: float
-    test_top1: float
-    test_top5: float
-    seconds: float
-    images_per_second: float
 
 
 @dataclass(eq=False)

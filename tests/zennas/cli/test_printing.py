@@ -34,8 +34,8 @@ from zennas.report.listing import DamagedRun
 from zennas.runs.candidate import Latency
 from zennas.searching.latency_report import LatencyReport
 from zennas.searching.result import SearchResult
+from zennas.training.history import Epoch
 from zennas.training.outcome import TrainResult
-from zennas.training.state import Epoch
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -23,7 +23,7 @@ def test_the_command(table: Path, run: Run) -> None:
     code, out, _ = run("runs", "mine", "--json")
     assert [row["proxy"] for row in json.loads(out)["proxies"]].count("naswot") == 1
     assert "naswot" in run("runs", "mine")[1]
-    assert "correlate:" in run("runs", ".")[1]
+    assert "best Spearman" in run("runs", ".")[1]
     assert json.loads(run("runs", ".", "--json")[1])[0]["kind"] == "correlate"
     for command in (["analyze", "mine"], ["search", "--resume", "mine"]):
         code, out, err = run(*command)

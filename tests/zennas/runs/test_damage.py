@@ -167,7 +167,7 @@ def test_one_bad_run_hides_no_other(whole: Path, tmp_path: Path, monkeypatch: py
     def broken(folder: Path) -> None:
         raise ZeroDivisionError("what nobody thought of")
 
-    monkeypatch.setattr("zennas.report.listing.read_result", broken)
+    monkeypatch.setattr("zennas.report.listing.kind_of", broken)
     assert [run.error for run in list_runs(tmp_path / "runs" / "a")] == ["ZeroDivisionError: what nobody thought of"]  # type: ignore[union-attr]
 
 

@@ -50,9 +50,12 @@ def test_latency_alone_limits_depth(abacus: str, tmp_path: Path) -> None:
     assert not any("--any-depth" in note for note in deep.notes)
 
 
-def test_what_could_not_be_built_is_not_admitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zennas.searching.admission.MAX_WEIGHTS", 100_000)
-    start(tmp_path / "run", SearchSettings(budget=Budget(layers=9), iterations=400, proxy="params", top=1))
+@pytest.mark.parametrize("module", ["admission", "judging"])
+def test_what_could_not_be_built_is_not_admitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    monkeypatch.setattr(f"zennas.searching.{module}.MAX_WEIGHTS", 100_000)
+    children = {"admission": 1, "judging": 64}[module]
+    chosen = SearchSettings(budget=Budget(layers=9), iterations=400, proxy="params", top=1)
+    start(tmp_path / "run", replace(chosen, strategy_options={"children": children}))
     result = read_result(tmp_path / "run")
     assert result.best is not None
     assert result.best.cost.params <= 100_000

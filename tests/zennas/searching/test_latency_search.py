@@ -37,7 +37,7 @@ def test_all_members_keep_to_every_device(tmp_path: Path, abacus: str, slate: st
     result = search(tmp_path / "run", settings(*limits))
     with Store.read(tmp_path / "run") as store:
         candidates = store.candidates()
-    assert len(candidates) > 50
+    assert len(candidates) > 20
     told = {device.limit.source: device for device in devices(result.settings.budget, result.settings.network)}
     for candidate in candidates:
         for limit in limits:
@@ -92,12 +92,13 @@ def test_the_seed_decides(tmp_path: Path, abacus: str) -> None:
     assert rows(tmp_path / "a") != rows(tmp_path / "c")
 
 
-@pytest.mark.parametrize("after", [1, 7, 30])
+@pytest.mark.parametrize(("after", "children"), [(1, 1), (7, 1), (30, 1), (1, 8), (7, 8), (20, 8)])
 def test_an_interrupted_run_ends_like_an_undisturbed_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, abacus: str, slate: str, after: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, abacus: str, slate: str, after: int, children: int
 ) -> None:
     monkeypatch.setattr("zennas.searching.runner.time", Clock())
-    chosen = settings(LatencyLimit(0.05, abacus), LatencyLimit(0.25, slate))
+    options = {"population_size": 20, "children": children}
+    chosen = settings(LatencyLimit(0.05, abacus), LatencyLimit(0.25, slate), strategy_options=options)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     start(whole, chosen)
     with pytest.raises(CutShort):

@@ -17,7 +17,9 @@ from .latency_searches import settings
 
 
 def test_searches_of_the_first_format_are_read(tmp_path: Path) -> None:
-    zennas.search(budget_params="60k", max_layers=8, iterations=100, proxy="params", save_dir=tmp_path / "run")
+    zennas.search(
+        budget_params="60k", max_layers=8, iterations=100, proxy="params", children=1, save_dir=tmp_path / "run"
+    )
     before = read_result(tmp_path / "run")
     with closing(sqlite3.connect(tmp_path / "run" / FILE)) as db, db:
         db.execute("DROP TABLE scores")
@@ -33,7 +35,7 @@ def test_searches_of_the_first_format_are_read(tmp_path: Path) -> None:
 
 def test_a_run_without_latencies_is_of_the_format_before(tmp_path: Path) -> None:
     """Runs of format 2 have no table `latencies`, no measures, and settings that know neither latency nor strategy."""
-    start(tmp_path / "run", settings())
+    start(tmp_path / "run", settings(strategy_options={"population_size": 20, "children": 1}))
     whole = read_result(tmp_path / "run")
     with closing(sqlite3.connect(tmp_path / "run" / FILE)) as db, db:
         db.execute("DROP TABLE latencies")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,9 @@ SETTINGS = SearchSettings(
     top=3,
     device="cpu",
 )
+
+
+ONE_AT_A_TIME = replace(SETTINGS, strategy_options={"population_size": 30, "children": 1})
 
 
 def rows(folder: Path) -> list[tuple[object, ...]]:
@@ -137,15 +141,17 @@ class Clock:
     time = monotonic
 
 
+@pytest.mark.parametrize("children", [1, 8])
 @pytest.mark.parametrize("after", [1, 3, 20, 40])
 def test_an_interrupted_run_ends_like_an_undisturbed_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int, children: int
 ) -> None:
     monkeypatch.setattr("zennas.searching.runner.time", Clock())
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    start(whole, SETTINGS)
+    settings = replace(SETTINGS, strategy_options={"population_size": 30, "children": children})
+    start(whole, settings)
     with pytest.raises(CutShort):
-        start(parts, SETTINGS, Interrupter(after))
+        start(parts, settings, Interrupter(after))
     for again in (2, 10):
         with pytest.raises(CutShort):
             resume(parts, Interrupter(again))
@@ -247,7 +253,7 @@ def test_a_proxy_that_always_fails_ends_the_search(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(SingleProxy, "measure", broken)
     with pytest.raises(ProxyError, match=r"none of the first 20 structures could be scored.*no score today"):
-        start(tmp_path / "run", SETTINGS)
+        start(tmp_path / "run", ONE_AT_A_TIME)
 
 
 def test_a_score_that_is_not_finite_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +261,7 @@ def test_a_score_that_is_not_finite_is_a_failure(tmp_path: Path, monkeypatch: py
         return {objective.name: Measure(float("nan") if candidate.id % 2 else float(candidate.cost.params))}
 
     monkeypatch.setattr(SingleProxy, "measure", half)
-    start(tmp_path / "run", SearchSettings(**{**vars(SETTINGS), "proxy": "params"}))
+    start(tmp_path / "run", replace(ONE_AT_A_TIME, proxy="params"))
     result = read_result(tmp_path / "run")
     assert result.failures == {"the score is nan": result.counts["rejected"]["failed"]}
     assert result.best is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zennas.training.state import Epoch
+from zennas.training.history import Epoch
 
 
 class StopError(RuntimeError):

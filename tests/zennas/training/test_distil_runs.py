@@ -17,11 +17,11 @@ import zennas
 from PlainNet import parse
 from PlainNet.masternet import build
 from tests.zennas.conftest import Run
+from zennas.training.history import Epoch
 from zennas.training.job import RunOptions, TrainingJob
 from zennas.training.loop import NoWatcher
 from zennas.training.recipe import Distillation, Recipe, TrainingError
 from zennas.training.runner import train_structure
-from zennas.training.state import Epoch
 
 from .distilling import STUDENT, TEACHER
 

@@ -9,9 +9,9 @@ from types import ModuleType
 import pytest
 
 from latency.base import UnavailableError
+from zennas.training.history import Epoch
 from zennas.training.logs import FOLDER, watched
 from zennas.training.loop import NoWatcher
-from zennas.training.state import Epoch
 
 DONE = Epoch(1, 0.1, 2.0, 30.0, 40.0, 90.0, 1.0, 100.0)
 

@@ -29,12 +29,12 @@ from zennas.named.card import CHECKPOINT_FILE
 from zennas.named.models import trained_model
 from zennas.named.structures import resolve
 from zennas.runs.store import RunInUseError
+from zennas.training.history import Epoch
 from zennas.training.job import RunOptions, TrainingJob, completed
 from zennas.training.objectives.base import OBJECTIVES, Losses
 from zennas.training.objectives.plain import Plain
 from zennas.training.recipe import Distillation, Recipe, TrainingError
 from zennas.training.runner import train_structure
-from zennas.training.state import Epoch
 
 from .stopping import StopError, Until
 
@@ -67,6 +67,7 @@ def test_training_learns_and_its_files_can_be_used(tmp_path: Path) -> None:
     assert card["recipe"]["epochs"] == 3
     assert len(list(csv.DictReader((folder / "history.csv").read_text().splitlines()))) == 3
     assert sorted(path.name for path in folder.iterdir()) == [
+        "confusion.csv",
         "history.csv",
         "settings.toml",
         "train.json",

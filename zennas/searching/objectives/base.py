@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from PlainNet.registry import Registry
 from zennas.runs.candidate import Candidate, Measure
 
 if TYPE_CHECKING:
+    from PlainNet.arrays.blocks import Blocks
     from zennas.searching.settings import SearchSettings
+    from ZeroShotProxy import ArrayScore
 
 
 class Objective(Protocol):
@@ -37,6 +39,19 @@ class Objective(Protocol):
 
     def values(self, candidates: Sequence[Candidate]) -> list[float]:
         """Return the value of each measured candidate among these; higher is better."""
+
+
+@runtime_checkable
+class ArrayObjective(Objective, Protocol):
+    """An objective with one measure, whose value is the measure, and that may have an array form.
+
+    sign: the value of a candidate is `sign` times its measure.
+    """
+
+    sign: int
+
+    def arrays(self, blocks: Blocks) -> ArrayScore | None:
+        """Return a function that measures many structures whose blocks are numbered by `blocks`; None without one."""
 
 
 @dataclass(frozen=True)

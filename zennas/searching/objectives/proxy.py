@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from zennas.runs.candidate import Candidate, Measure
 from zennas.searching.objectives.base import Objective, ObjectiveKind, register
 from zennas.searching.scoring import evolved_on, scores_of
 from zennas.searching.settings import SearchSettings
-from ZeroShotProxy import PROXIES, Proxy, ensembles
+from ZeroShotProxy import PROXIES, ArrayScore, Proxy, ensembles
 from ZeroShotProxy.proxies.zen_expected import ExpectedZen
+
+if TYPE_CHECKING:
+    from PlainNet.arrays.blocks import Blocks
 
 
 class SingleProxy:
@@ -22,15 +26,20 @@ class SingleProxy:
         info = proxy.info
         self.name, self.torch = info.name, info.torch
         self.measures: tuple[str, ...] = (info.name,)
-        self._sign = info.sign
+        self.sign = info.sign
         self._score = _score_function(proxy, settings)
+        self._proxy, self._settings = proxy, settings
 
     def measure(self, candidate: Candidate) -> dict[str, Measure]:
         return {self.name: Measure(self._score(candidate))}
 
     def values(self, candidates: Sequence[Candidate]) -> list[float]:
-        name, sign = self.name, self._sign
+        name, sign = self.name, self.sign
         return [sign * candidate.measures[name].value for candidate in candidates]
+
+    def arrays(self, blocks: Blocks) -> ArrayScore | None:
+        make = self._proxy.arrays
+        return None if make is None else make(blocks, self._settings.scoring())
 
 
 class RankedProxies:

@@ -17,7 +17,7 @@ from zennas.common.errors import WrongSettingError
 from zennas.common.settings import check, setting
 from zennas.runs.candidate import Candidate
 from zennas.searching.population import PopulationSearch
-from zennas.searching.strategies.base import Problem, Strategy, register
+from zennas.searching.strategies.base import Problem, Search, Strategy, register
 
 FOUNDERS = 10
 """This many candidates are mutations of the first structure; later ones are mutations of any member. Smaller
@@ -32,6 +32,12 @@ class EvolutionOptions:
     """Options of evolution."""
 
     population_size: int = setting(512, "Number of candidates to keep.", least=2)
+    children: int = setting(
+        4096,
+        "Most candidates that are made at once, from the same population, if the space, the objective and all "
+        "latencies have array forms; otherwise, and with 1, candidates are made one at a time.",
+        least=1,
+    )
 
     def __post_init__(self) -> None:
         check(self, WrongSettingError)
@@ -106,13 +112,27 @@ class Evolution(PopulationSearch):
             heapq.heapify(self._worst)
 
 
+def make(problem: Problem, options: EvolutionOptions) -> Search:
+    """Return an evolution in steps of many children if the problem has an array form, otherwise one at a time."""
+    if options.children == 1:
+        return Evolution(problem, options)
+    from zennas.searching.generations import Generations
+    from zennas.searching.judging import Judge
+
+    judge, size = Judge.of(problem), options.population_size
+    if isinstance(judge, Judge):
+        founders = min(FOUNDERS, size - 1)
+        return Generations(problem, judge, size, options.children, founders, FOUNDING)
+    return Evolution(problem, options)
+
+
 register(
     Strategy(
         "evolution",
         "mutate random members of a population, drop the worst",
         "Lin et al., Zen-NAS, ICCV 2021, algorithm 2",
         EvolutionOptions,
-        Evolution,
+        make,
         extensible=True,
     )
 )

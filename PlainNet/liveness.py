@@ -1,0 +1,49 @@
+"""How many values of a network are in memory at the same time, read from its op graph without torch.
+
+Operations run one after the other in the order of the graph. A value is kept from the operation that makes it to the
+last one that reads it. Batch-norm and activations write over their input if nothing else reads it, as deployed networks
+do; additions need a place of their own. No library's own padding or workspace is counted.
+"""
+
+from __future__ import annotations
+
+from PlainNet.ops import BatchNorm, Flatten, OpGraph, Relu, Relu6, Sigmoid, Swish
+
+_IN_PLACE = (BatchNorm, Relu, Relu6, Swish, Sigmoid, Flatten)
+
+
+def peak_elements(graph: OpGraph) -> dict[int, int]:
+    """Return, for each top-level block and `HEAD`, the most elements of values that are kept at once while it runs.
+
+    Counted for one image; multiply by the bytes of an element. The keys are those of `Node.block`, in the order of the
+    graph. The largest value is that of the whole network.
+    """
+    last = _last_uses(graph)
+    owner, size, freed = [0], [graph.input.elements], [last[0]]
+    for i, node in enumerate(graph.nodes):
+        source = node.inputs[0] if node.inputs else None
+        shares = source is not None and isinstance(node.op, _IN_PLACE) and last[source] == i and source != 0
+        owner.append(owner[source] if shares and source is not None else i + 1)
+        size.append(0 if shares else node.shape.elements)
+        freed.append(-1)
+        freed[owner[-1]] = max(freed[owner[-1]], last[i + 1])
+    alive = size[0]
+    peaks: dict[int, int] = {}
+    released: dict[int, int] = {}
+    for value, when in enumerate(freed):
+        released[when] = released.get(when, 0) + size[value]
+    for i, node in enumerate(graph.nodes):
+        alive += size[i + 1]
+        peaks[node.block] = max(peaks.get(node.block, 0), alive)
+        alive -= released.get(i, 0)
+    return peaks
+
+
+def _last_uses(graph: OpGraph) -> list[int]:
+    """For each value, the number of the last node that reads it; its own node if none does, the last for the output."""
+    last = [max(i - 1, 0) for i in range(len(graph.nodes) + 1)]
+    for i, node in enumerate(graph.nodes):
+        for value in node.inputs:
+            last[value] = max(last[value], i)
+    last[graph.output] = len(graph.nodes) - 1
+    return last

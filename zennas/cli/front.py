@@ -1,0 +1,176 @@
+"""`zennas front`: the best network at every cost of a range, in one search."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Optional
+
+import typer
+
+from zennas.budget.budgets import BUDGET, Budget
+from zennas.cli import options as opt
+from zennas.cli.console import tell
+from zennas.cli.derived import Chosen, derived
+from zennas.cli.search import ON_RESUME, check_code, initial_of, tell_what_resumes
+from zennas.common.settings import from_values
+from zennas.searching.settings import SEARCH, SearchSettings
+
+FRONT = "Front"
+_WITHOUT = (
+    "strategy",
+    "iterations",
+    "repeats",
+    "top",
+    "confirmation",
+    "confirm_by",
+    "confirmation_batch",
+    "confirmation_difference",
+)
+"""Settings of a search whose best are confirmed, or that a front decides itself."""
+
+
+@derived(SearchSettings, without=_WITHOUT)
+def front(
+    context: typer.Context,
+    *,
+    chosen: Chosen,
+    over: Annotated[
+        Optional[str],
+        typer.Option(
+            metavar="COST",
+            help="The cost: params, flops, activations or latency:NAME, with a profile that predicts "
+            "(latency:v100-pytorch-fp16) or a back end that measures every candidate (latency:onnxruntime:int8).",
+            show_default=False,
+            rich_help_panel=FRONT,
+        ),
+    ] = None,
+    between: Annotated[
+        Optional[str],
+        typer.Option(
+            "--range",
+            metavar="LOW:HIGH",
+            help="Costs of the first and of the last point, like 100k:1M or 0.1ms:1.2ms; those between are spaced "
+            "by equal factors.",
+            show_default=False,
+            rich_help_panel=FRONT,
+        ),
+    ] = None,
+    points: Annotated[
+        Optional[int], opt.number_option("Number of points at most.", least=2, default="20", panel=FRONT)
+    ] = None,
+    members: Annotated[
+        Optional[int], opt.number_option("Networks that are kept for each point.", default="64", panel=FRONT)
+    ] = None,
+    iterations: Annotated[
+        Optional[int],
+        opt.number_option("Structures to try in all.", default="150,000 for each point", panel=SEARCH),
+    ] = None,
+    proxy: Annotated[
+        Optional[str],
+        typer.Option(
+            help="What to maximise: zen (expected Zen-score) or any other proxy.",
+            rich_help_panel=SEARCH,
+            metavar="NAME",
+            show_default="zen",
+        ),
+    ] = None,
+    budget_latency_ms: Annotated[
+        list[float],
+        opt.latency_option("Limit of another latency for all points, in milliseconds per image. Repeatable.", BUDGET),
+    ] = [],
+    latency_backend: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            help="Source of that latency, one per limit, as in zennas search.",
+            show_default=False,
+            rich_help_panel=BUDGET,
+        ),
+    ] = [],
+    workers: opt.Workers = None,
+    executor: opt.Executor = None,
+    address: opt.Address = None,
+    save_dir: opt.SaveDir = None,
+    resume: opt.Resume = None,
+    trust: opt.Trust = False,
+    as_json: opt.Json = False,
+) -> None:
+    """Find the best network at every cost of a range, in one search instead of one for each cost.
+
+    Budgets hold for all points. A point that is no better than a cheaper one is left out. RUN@7 is the seventh point,
+    from the cheapest, wherever a network is expected. Scores are not confirmed by Monte Carlo.
+
+    The folder of the run contains settings.toml, which repeats the run with --config.
+
+    Example: zennas front --over params --range 100k:1M --max-layers 18 --save-dir runs/sizes
+
+    Example: zennas front --over latency:v100-pytorch-fp16 --range 0.1ms:1.2ms --points 20 --max-layers 30
+    --resolution 224 --num-classes 1000
+    """
+    from zennas.api import continue_search, search_with
+    from zennas.cli.progress import search_progress
+    from zennas.cli.render import print_json, print_search
+    from zennas.searching.executors.base import ExecutorSettings
+    from zennas.searching.trust import Trust
+
+    with search_progress(resume or save_dir, "front") as watcher:
+        if resume is not None:
+            opt.refuse_settings(context, also=ON_RESUME)
+            files = {"search_space": chosen.values.get("search_space")}
+            tell_what_resumes(resume, Trust(**files, everything=trust), iterations)
+            result = continue_search(
+                resume,
+                watcher,
+                **files,
+                trust=trust,
+                iterations=iterations,
+                note=tell,
+                executor=executor,
+                workers=workers,
+                address=address,
+            )
+        else:
+            given = {"points": points, "members": members, "iterations": iterations}
+            settings = _asked(chosen, over, between, proxy, given, budget_latency_ms, latency_backend)
+            check_code(settings, chosen, trust)
+            result = search_with(
+                settings, save_dir, executor=ExecutorSettings(executor, workers, address), watcher=watcher
+            )
+    if as_json:
+        print_json(result.to_json())
+    else:
+        print_search(result)
+
+
+def _asked(
+    chosen: Chosen,
+    over: str | None,
+    between: str | None,
+    proxy: str | None,
+    given: dict[str, int | None],
+    budget_latency_ms: list[float],
+    latency_backend: list[str],
+) -> SearchSettings:
+    """The settings of a new front. Raises BadParameter if neither the flags nor the file say over what."""
+    from zennas.budget.sources import latency_limits
+    from zennas.searching.front import front_settings
+    from zennas.searching.strategies.front import NAME
+
+    values: dict[str, Any] = {**chosen.values, **initial_of(chosen.values)}
+    if proxy is not None:
+        values["proxy"] = proxy
+    limits = latency_limits(budget_latency_ms, latency_backend or None)
+    budget = from_values(Budget, {**chosen.said("budget"), **({"latency": limits} if limits else {})})
+    if over is not None and between is not None:
+        new = from_values(SearchSettings, {**values, "budget": budget, "strategy": NAME, "strategy_options": {}})
+        tried = given["iterations"] or values.get("iterations")
+        return front_settings(new, over, between, given["points"], given["members"], tried)
+    if over is not None or between is not None or values.get("strategy") != NAME:
+        raise typer.BadParameter(
+            "which cost, and from where to where? expected both, like --over params --range 100k:1M",
+            param_hint="--over" if over is None else "--range",
+        )
+    options = {name: given[name] for name in ("points", "members") if given[name] is not None}
+    if given["iterations"] is not None:
+        values["iterations"] = given["iterations"]
+    options = {**values.get("strategy_options", {}), **options}
+    return from_values(SearchSettings, {**values, "budget": budget, "strategy_options": options})

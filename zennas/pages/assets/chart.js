@@ -1,0 +1,218 @@
+// A chart of points on two of several axes, explored by pointer or arrow keys; a click or Enter selects.
+function makeChart(figure, spec, texts, page) {
+  const state = { x: spec.x[0], y: spec.y[0], log: {}, now: null, picked: null };
+  const controls = element("div", { class: "controls" }), panel = element("div", { class: "picked", "aria-live": "polite" });
+  const plot = drawn("svg", { class: "plot", tabindex: 0, role: "group", "aria-roledescription": "chart",
+    "aria-label": `${spec.label}. Arrow keys go from point to point${spec.selects ? ", Enter selects" : ""}.` });
+  figure.append(controls, plot);
+  if (spec.selects) figure.append(panel);
+  let dots = [], width = 0;
+
+  function isLog(axis) {
+    return state.log[axis] ?? spec.axes[axis].log;
+  }
+
+  function usable(axis) {
+    return spec.series.every((one) => one.points.every(([values]) => values[axis] === null || values[axis] > 0));
+  }
+
+  function chooser(label, choices, key) {
+    if (choices.length < 2) return null;
+    const list = element("select", { "aria-label": `${label} axis`, onchange: () => { state[key] = Number(list.value); controlled(); draw(); } });
+    for (const axis of choices) list.append(element("option", { value: axis }, spec.axes[axis].name));
+    list.value = String(state[key]);
+    return element("label", {}, label, list);
+  }
+
+  function logButton(label, axis) {
+    if (!usable(axis)) return null;
+    const name = `log ${label}`, pressed = String(isLog(axis));
+    return element("button", { type: "button", "aria-pressed": pressed, "data-log": label, onclick: () => {
+      state.log[axis] = !isLog(axis);
+      controlled();
+      draw();
+      controls.querySelector(`[data-log="${label}"]`)?.focus();
+    } }, name);
+  }
+
+  function controlled() {
+    const keys = spec.series.length > 1 ? spec.series.map((one) => element("span", { class: "key" }, sample(one.mark), one.name)) : [];
+    const parts = [chooser("across", spec.x, "x"), logButton("x", state.x), chooser("up", spec.y, "y"), logButton("y", state.y), ...keys];
+    controls.replaceChildren(...parts.filter(Boolean));
+  }
+
+  function sample(mark) {
+    const shape = mark.includes("line") || mark === "step"
+      ? drawn("path", { d: "M1 7H17", class: mark === "quiet line" ? "quiet-path" : "line-path" })
+      : drawn("circle", { cx: 9, cy: 7, r: mark === "faint" ? 3 : 4.5, class: `${mark}-dot` });
+    return drawn("svg", { width: 18, height: 14, "aria-hidden": "true" }, shape);
+  }
+
+  function draw() {
+    width = Math.max(240, figure.clientWidth);
+    const height = Math.round(Math.min(420, Math.max(250, width * 0.56)));
+    const area = { left: 50, right: width - 12, top: 30, bottom: height - 44 };
+    plot.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const shown = spec.series.map((one) => one.points.filter(([values]) => fits(values[state.x], state.x) && fits(values[state.y], state.y)));
+    const all = shown.flat();
+    dots = [];
+    if (!all.length) {
+      plot.replaceChildren(drawn("text", { x: area.left, y: 60 }, "No point has values on both axes."));
+      return;
+    }
+    const limits = spec.limits.filter((one) => (one.axis === state.x || one.axis === state.y) && near(one, all));
+    const span = (axis) => [...all.map(([values]) => values[axis]), ...limits.filter((one) => one.axis === axis).map((one) => one.value)];
+    const both = spec.equal ? [...span(state.x), ...span(state.y)] : null;
+    const across = scale(both ?? span(state.x), area.left, area.right, isLog(state.x));
+    const up = scale(both ?? span(state.y), area.bottom, area.top, isLog(state.y));
+    const parts = [...grid(across, up, area), ...limits.map((one) => limitLine(one, across, up, area)).flat()];
+    if (spec.equal) {
+      const low = Math.min(...both), high = Math.max(...both);
+      parts.push(drawn("path", { class: "frontier-path", d: `M${across(low)} ${up(low)}L${across(high)} ${up(high)}` }));
+    }
+    if (spec.frontier) parts.push(frontier(all, across, up));
+    spec.series.forEach((one, i) => parts.push(...seriesOf(one, shown[i], across, up)));
+    plot.replaceChildren(...parts, drawn("g", { class: "rings" }));
+    rings();
+  }
+
+  function fits(value, axis) {
+    return value !== null && (!isLog(axis) || value > 0);
+  }
+
+  function near(limit, all) {
+    const values = all.map(([found]) => found[limit.axis]);
+    const low = Math.min(...values), high = Math.max(...values), room = 0.5 * (high - low || high);
+    return limit.value >= low - room && limit.value <= high + room && (!isLog(limit.axis) || limit.value > 0);
+  }
+
+  function grid(across, up, area) {
+    const parts = [], x = spec.axes[state.x], y = spec.axes[state.y];
+    for (const value of up.ticks(5)) {
+      const at = up(value);
+      parts.push(drawn("path", { class: "grid", d: `M${area.left} ${at}H${area.right}` }),
+        drawn("text", { x: area.left - 8, y: at + 4, "text-anchor": "end" }, shortened(value)));
+    }
+    let free = -Infinity;
+    for (const value of across.ticks(width < 480 ? 4 : 8)) {
+      const at = across(value), text = shortened(value), half = 3.6 * text.length + 4;
+      if (at - half < free) continue;
+      free = at + half;
+      parts.push(drawn("path", { class: "grid", d: `M${at} ${area.bottom}v5` }),
+        drawn("text", { x: at, y: area.bottom + 19, "text-anchor": "middle" }, text));
+    }
+    const named = (axis, arrow) => `${arrow} ${axis.name}${axis.unit ? `, ${axis.unit}` : ""}`;
+    parts.push(drawn("text", { class: "axis-name", x: 2, y: 14 }, named(y, "↑")),
+      drawn("text", { class: "axis-name", x: area.right, y: area.bottom + 38, "text-anchor": "end" }, named(x, "→")));
+    return parts;
+  }
+
+  function limitLine(limit, across, up, area) {
+    if (limit.axis === state.x) {
+      const at = across(limit.value), side = at > width - 90 ? "end" : "start";
+      return [drawn("path", { class: "limit", d: `M${at} ${area.top}V${area.bottom}` }),
+        drawn("text", { class: "limit-name", x: at + (side === "end" ? -5 : 5), y: area.bottom - 6, "text-anchor": side }, limit.label)];
+    }
+    const at = up(limit.value);
+    return [drawn("path", { class: "limit", d: `M${area.left} ${at}H${area.right}` }),
+      drawn("text", { class: "limit-name", x: area.left + 4, y: at - 5 }, limit.label)];
+  }
+
+  function frontier(all, across, up) {
+    const ordered = [...all].sort(([a], [b]) => a[state.x] - b[state.x] || b[state.y] - a[state.y]);
+    let best = -Infinity, path = "";
+    for (const [values] of ordered) {
+      if (values[state.y] <= best) continue;
+      best = values[state.y];
+      path += path ? `H${across(values[state.x])}V${up(best)}` : `M${across(values[state.x])} ${up(best)}`;
+    }
+    return drawn("path", { class: "frontier-path", d: path });
+  }
+
+  function seriesOf(one, points, across, up) {
+    const parts = [], placed = points.map((point) => ({ point, x: across(point[0][state.x]), y: up(point[0][state.y]), series: one }));
+    dots.push(...placed);
+    if (one.mark.includes("line") || one.mark === "step") {
+      const path = placed.map(({ x, y }, i) => i === 0 ? `M${x} ${y}` : one.mark === "step" ? `H${x}V${y}` : `L${x} ${y}`).join("");
+      parts.push(drawn("path", { class: one.mark === "quiet line" ? "quiet-path" : "line-path", d: path }));
+      if (placed.length > 1 && one.mark === "line" && placed.length > 60) return parts;
+    }
+    if (one.mark === "step") return parts;
+    for (const { point, x, y } of placed) {
+      const kind = point[3] ? "chosen" : one.mark === "faint" || one.mark === "quiet line" ? "faint" : "strong";
+      const radius = point[3] ? 6.5 : one.mark.includes("line") ? 2.5 : kind === "faint" ? 2.75 : 4.5;
+      parts.push(drawn("circle", { class: `${kind}-dot`, cx: x, cy: y, r: radius }));
+    }
+    return parts;
+  }
+
+  function rings() {
+    const found = [];
+    const picked = dots.find((dot) => dot.point === state.picked);
+    if (picked) found.push(drawn("circle", { class: "picked-ring", cx: picked.x, cy: picked.y, r: 10 }));
+    if (state.now) found.push(drawn("circle", { class: "ring", cx: state.now.x, cy: state.now.y, r: 7 }));
+    plot.querySelector(".rings")?.replaceChildren(...found);
+  }
+
+  function rowsOf(point) {
+    const first = [state.x, state.y], others = spec.axes.map((_, i) => i).filter((i) => !first.includes(i));
+    return [...first, ...others].filter((i) => point[0][i] !== null).map((i) => [spec.axes[i].name, precise(point[0][i], spec.axes[i].unit)]);
+  }
+
+  function look(dot) {
+    state.now = dot;
+    rings();
+    if (!dot) return hideTip();
+    const box = plot.getBoundingClientRect(), zoom = box.width / width;
+    showTip(box.left + dot.x * zoom, box.top + dot.y * zoom, texts[dot.point[1]] || dot.series.name, rowsOf(dot.point));
+  }
+
+  function under(event, reach) {
+    const box = plot.getBoundingClientRect(), zoom = box.width / width;
+    const x = (event.clientX - box.left) / zoom, y = (event.clientY - box.top) / zoom;
+    let best = null, least = reach;
+    for (const dot of dots) {
+      const far = Math.hypot(dot.x - x, dot.y - y) - (dot.series.mark === "strong" ? 3 : 0);
+      if (far < least) [best, least] = [dot, far];
+    }
+    return best;
+  }
+
+  function pick(dot) {
+    if (!dot || !spec.selects) return;
+    state.picked = dot.point;
+    rings();
+    const parts = [element("code", {}, texts[dot.point[1]] || dot.series.name), pairs(rowsOf(dot.point), "facts")];
+    if (page.hasNetwork(dot.point[2])) {
+      parts.push(element("p", {}, element("a", { href: "#network" }, "It is drawn block by block below.")));
+      page.showNetwork(dot.point[2]);
+    }
+    panel.replaceChildren(...parts);
+  }
+
+  plot.addEventListener("pointermove", (event) => look(under(event, 48)));
+  plot.addEventListener("pointerleave", () => look(null));
+  plot.addEventListener("blur", () => look(null));
+  plot.addEventListener("click", (event) => {
+    const dot = under(event, 48);
+    pick(dot);
+    look(dot);
+    if (spec.selects && event.pointerType === "touch") hideTip(); // the panel says the same, and the finger stays
+  });
+  plot.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+    if (step) {
+      event.preventDefault();
+      const ordered = [...dots].sort((a, b) => a.x - b.x || b.y - a.y);
+      const at = ordered.findIndex((dot) => dot.point === state.now?.point);
+      look(ordered[at < 0 ? (step > 0 ? 0 : ordered.length - 1) : Math.min(Math.max(at + step, 0), ordered.length - 1)]);
+    } else if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      pick(state.now);
+    } else if (event.key === "Escape") look(null);
+  });
+
+  controlled();
+  draw();
+  new ResizeObserver(() => { if (Math.abs(figure.clientWidth - width) > 1 && figure.clientWidth > 0) { state.now = null; draw(); } }).observe(figure);
+}

@@ -1,0 +1,154 @@
+"""Everything that a page can show of a run: read from its folder, of whatever kind it is, and however far it came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from zennas.common.config import SETTINGS_FILE
+from zennas.common.errors import ZennasError
+from zennas.correlation.overview import KIND as CORRELATE
+from zennas.exporting.record import ExportRecord, find_exports, read_export
+from zennas.runs.candidate import Candidate
+from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, reading
+from zennas.searching.result import FINISHED, SearchResult, read_result
+from zennas.training.record import TrainingRecord, is_training, read_training
+
+if TYPE_CHECKING:
+    from zennas.correlation.result import CorrelateResult
+
+TRAIN = "train"
+_LARGEST = 100_000
+"""Bytes of a file of settings that are shown."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """A run.
+
+    kind: the command that made it, such as "search", "correlate" or "train". Sections for runs of other kinds read the
+        store in the folder themselves.
+    status: "finished", "interrupted", "failed", or what a process that works on it does.
+    search, correlation: what the run stores, if it is of this kind. candidates: of a search, by id.
+    trainings: the training in the folder, and those directly below. exports: files exported from any of them.
+    unread: why some of these cannot be read.
+    settings: the text of the file that repeats the run, "" if there is none.
+    environment: where it was made. created: when, in seconds; 0 if that is not known.
+    """
+
+    folder: Path
+    kind: str
+    status: str
+    search: SearchResult | None = None
+    candidates: tuple[Candidate, ...] = ()
+    correlation: CorrelateResult | None = None
+    trainings: tuple[TrainingRecord, ...] = ()
+    exports: tuple[ExportRecord, ...] = ()
+    unread: tuple[str, ...] = ()
+    settings: str = ""
+    environment: dict[str, Any] = field(default_factory=dict)
+    created: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The name of the folder."""
+        return self.folder.resolve().name or str(self.folder)
+
+    @cached_property
+    def members(self) -> tuple[Candidate, ...]:
+        """The candidates that a search scored and kept at some time, in the order in which they were proposed."""
+        return tuple(one for one in self.candidates if one.measures and one.status in ("member", "dropped"))
+
+
+def read_record(folder: Path) -> Record:
+    """Read the run in `folder`, or the training.
+
+    Raises StoreError if there is neither, or if its file is damaged; SettingsError if another version wrote it; and
+    what `read_training` raises if there is only a training. Damaged trainings and exports inside a run are told in
+    `unread`.
+    """
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise StoreError(f"{folder} {what}, expected the folder of a run or of a training")
+    if (folder / FILE).is_file():
+        return _of_run(folder)
+    if not is_training(folder):
+        raise StoreError(f"{folder} contains no run and no training ({FILE} is missing): list them with zennas runs")
+    unread: list[str] = []
+    training = read_training(folder)
+    return Record(
+        folder,
+        TRAIN,
+        training.status,
+        trainings=(training,),
+        exports=_exports(folder, unread),
+        unread=tuple(unread),
+        settings=_settings(folder),
+        environment=dict(training.environment),
+    )
+
+
+def _of_run(folder: Path) -> Record:
+    unread: list[str] = []
+    places = [folder, *sorted(one for one in folder.iterdir() if one.is_dir())]
+    found = [_read(read_training, place, unread) for place in places if is_training(place)]
+    trainings = tuple(one for one in found if one is not None)
+    exports = tuple(one for place in places for one in _exports(place, unread))
+    with Store.read(folder) as store:
+        kind, stored = store.kind, {name: store.get(name) for name in ("status", "environment", "created")}
+    status = stored["status"] if stored["status"] in (FINISHED, FAILED) or in_use(folder) else "interrupted"
+    search = read_result(folder) if kind == SEARCH else None
+    correlation = None
+    if kind == CORRELATE:
+        from zennas.correlation.result import read_result as read_correlation  # imports scipy
+
+        correlation = read_correlation(folder)
+    return Record(
+        folder,
+        kind,
+        str(status),
+        search,
+        () if search is None else _candidates(folder),
+        correlation,
+        trainings,
+        exports,
+        tuple(unread),
+        _settings(folder),
+        _mapping(stored["environment"]),
+        float(stored["created"] or 0.0),
+    )
+
+
+def _candidates(folder: Path) -> tuple[Candidate, ...]:
+    with Store.read(folder) as store, reading(folder / FILE):
+        return tuple(store.candidates())
+
+
+def _exports(folder: Path, unread: list[str]) -> tuple[ExportRecord, ...]:
+    found = [_read(read_export, sidecar, unread) for sidecar in find_exports(folder)]
+    return tuple(one for one in found if one is not None)
+
+
+def _read(read: Callable[[Path], T], place: Path, unread: list[str]) -> T | None:
+    try:
+        return read(place)
+    except ZennasError as error:
+        unread.append(str(error))
+        return None
+
+
+def _settings(folder: Path) -> str:
+    path = folder / SETTINGS_FILE
+    # A link in somebody else's folder could lead to any file, which the page would then show to everybody.
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > _LARGEST:
+        return ""
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _mapping(found: Any) -> dict[str, Any]:
+    return dict(found) if isinstance(found, dict) else {}

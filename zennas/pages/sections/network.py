@@ -1,0 +1,85 @@
+"""The chosen network, block by block; those that are selected in the charts are drawn in its place."""
+
+from __future__ import annotations
+
+from PlainNet import cost
+from zennas.budget.budgets import DEFAULT_SOURCE, PREDICTOR
+from zennas.common.numbers import format_count
+from zennas.named.settings import NetworkSettings
+from zennas.pages.drawing import Draughtsman, Drawn, Networks, cut
+from zennas.pages.parts import Part, Text
+from zennas.pages.record import Record
+from zennas.pages.section import Section, register
+from zennas.pages.survey import survey
+from zennas.searching.latency_here import PROFILE
+from zennas.searching.result import SearchResult
+
+
+def parts(record: Record) -> list[Part]:
+    """The drawing of the networks of a search, or of the network of a training."""
+    found = _of_search(record) or _of_training(record)
+    if found is None or not found.networks:
+        return []
+    device = "" if found.device is None else f" Latency is predicted with the profile {found.device}."
+    return [
+        Text(
+            "Each box is a block: its height follows the resolution of what it puts out, its width the number of "
+            "channels, and its divisions are layers. Colour is its share of the whole."
+            f"{device} Memory is the most that is kept at once while a block runs, weights not counted, in float32 for "
+            "one image.",
+            quiet=True,
+        ),
+        found,
+    ]
+
+
+def _of_search(record: Record) -> Networks | None:
+    known = survey(record)
+    if known is None:
+        return None
+    settings = known.search.settings
+    draughtsman = Draughtsman(settings.network, *_profile(known.search))
+    networks = tuple(
+        Drawn(
+            one.id,
+            known.title(one),
+            cut(str(one.structure)),
+            known.facts(one),
+            settings.resolution,
+            draughtsman.blocks(one.structure),
+        )
+        for one in known.drawn
+    )
+    return Networks(networks, draughtsman.device)
+
+
+def _profile(search: SearchResult) -> tuple[str, int | None]:
+    """The profile that predicts the latency of blocks, and its batch size: that of the budget if there is one, that of
+    the machine if it is known, otherwise the usual one.
+    """
+    for limit in search.settings.budget.latency:
+        if limit.predicted:
+            return limit.source.removeprefix(PREDICTOR), limit.batch_size
+    here = search.here is not None and search.here.way == "predicted"
+    return PROFILE if here else DEFAULT_SOURCE.removeprefix(PREDICTOR), None
+
+
+def _of_training(record: Record) -> Networks | None:
+    if not record.trainings:
+        return None
+    training = record.trainings[0]
+    settings = NetworkSettings(training.resolution, training.num_classes or 10, training.use_se)
+    draughtsman = Draughtsman(settings, DEFAULT_SOURCE.removeprefix(PREDICTOR))
+    structure, size = training.structure, training.resolution
+    known = cost(structure, resolution=size, num_classes=settings.num_classes, use_se=settings.use_se)
+    facts = (
+        ("parameters", f"{known.params:,}"),
+        ("FLOPs", format_count(known.flops)),
+        ("activations", format_count(known.activations)),
+        ("layers", f"{known.layers}"),
+    )
+    blocks = draughtsman.blocks(structure)
+    return Networks((Drawn(0, "the network", cut(str(structure)), facts, size, blocks),), draughtsman.device)
+
+
+register(Section("network", "The network", 30, parts))

@@ -1,0 +1,112 @@
+"""The question of the run in words, the few numbers that answer it, and what to be aware of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zennas.common.numbers import format_count
+from zennas.pages.parts import Figure, Figures, Note, Part, Text
+from zennas.pages.record import TRAIN, Record
+from zennas.pages.section import Section, register
+from zennas.pages.words import correlate_question, search_question, training_question
+from zennas.runs.candidate import Latency
+from zennas.searching.result import SearchResult
+from zennas.training.record import TrainingRecord
+
+_UNDER_WAY = ("searching", "confirming", "scoring", "training")
+
+
+def parts(record: Record) -> list[Part]:
+    """The question, the answer in numbers, and notes."""
+    found: list[Part] = []
+    if record.search is not None:
+        found.append(Text(search_question(record.search.settings), lead=True))
+        found += _status(record)
+        found.append(
+            Figures((*_of_search(record.search), *map(_accuracy, record.trainings[:2]), *_effort(record.search)))
+        )
+        if record.search.score_meaning is not None:
+            found.append(Text(f"The score is {record.search.score_meaning}.", quiet=True))
+        found += (Note(f"{note[0].upper()}{note[1:]}.") for note in record.search.notes)
+    elif record.correlation is not None:
+        found.append(Text(correlate_question(record.correlation.settings), lead=True))
+        found += [*_status(record), Figures(tuple(_of_correlation(record)))]
+    elif record.kind == TRAIN:
+        (training,) = record.trainings
+        found.append(Text(training_question(training), lead=True))
+        found += [*_status(record), Figures((_accuracy(training), *_of_training(training)))]
+    else:
+        found += [Text(f"A run of zennas {record.kind}.", lead=True), *_status(record)]
+    return [*found, *(Note(f"Left out: {why}") for why in record.unread)]
+
+
+def _status(record: Record) -> Iterator[Note]:
+    again = f"zennas {record.kind} --resume {record.folder}"
+    if record.status == "interrupted":
+        yield Note("This run was interrupted before its end. What it had found is shown here. To continue:", again)
+    elif record.status == "failed":
+        error = "" if record.search is None else f": {record.search.error}"
+        yield Note(f"This run failed{error}. What it had found is shown here. It is tried again with:", again)
+    elif record.status in _UNDER_WAY:
+        yield Note("This run was still at work when the page was made. What it had found by then is shown here.")
+
+
+def _of_search(search: SearchResult) -> Iterator[Figure]:
+    best = search.best
+    if best is not None:
+        confirmed = [name for name, measure in best.measures.items() if measure.low is not None]
+        own = [name for name in best.measures if name.casefold() == search.settings.proxy.casefold()]
+        for name in [*confirmed, *own, *best.measures][:1]:
+            value, low, high = best.measures[name]
+            more = "" if low is None or high is None else f"± {(high - low) / 2:.2f}, 95 % interval"
+            yield Figure(f"score, {name}", f"{value:.4g}", more=more)
+        limits = search.settings.budget.limits()
+        for what, words in (("params", "parameters"), ("flops", "FLOPs"), ("layers", "layers")):
+            limit = limits.get(what)
+            more = "" if limit is None else f"of at most {format_count(limit)}"
+            yield Figure(words, format_count(getattr(best.cost, what)), more=more)
+        for each in search.settings.budget.latency:
+            known = best.latency.get(each.source, Latency())
+            if known.predicted is not None or known.measured is not None:
+                way = "predicted" if known.measured is None else "measured"
+                yield Figure(f"latency, {each.label}", f"{known.ms:.3g}", "ms", f"{way}, at most {each.ms:g} ms")
+
+
+def _effort(search: SearchResult) -> Iterator[Figure]:
+    tried, seconds = search.counts["tried"], search.seconds
+    yield Figure("structures tried", format_count(tried), more=f"of {format_count(search.settings.iterations)}")
+    yield Figure("time", f"{seconds:.3g}", "s", "searching")
+
+
+def _of_correlation(record: Record) -> Iterator[Figure]:
+    result = record.correlation
+    if result is None:
+        return
+    from zennas.correlation.result import BASELINES
+
+    known = {row.name: row.statistics.spearman.value for row in result.rows if row.statistics.spearman is not None}
+    ordered = sorted(known, key=lambda name: -known[name])
+    for name in [name for name in ordered if name not in BASELINES][:2]:
+        yield Figure(f"Spearman, {name}", f"{known[name]:.2f}")
+    for name in [name for name in ordered if name in BASELINES][:1]:
+        yield Figure(f"Spearman, {name}", f"{known[name]:.2f}", more="merely counted")
+    yield Figure("networks", f"{len(result.sample):,}", more=f"of {result.sample.population:,}")
+    yield Figure("time", f"{result.seconds:.3g}", "s", "scoring")
+
+
+def _accuracy(training: TrainingRecord) -> Figure:
+    top1 = "–" if training.top1 is None else f"{training.top1:.2f}"
+    return Figure(f"top-1, {training.dataset}", top1, "%", f"after {len(training.history)} of {training.epochs} epochs")
+
+
+def _of_training(training: TrainingRecord) -> Iterator[Figure]:
+    from PlainNet import cost
+
+    classes = training.num_classes or 10
+    known = cost(training.structure, resolution=training.resolution, num_classes=classes, use_se=training.use_se)
+    yield Figure("parameters", format_count(known.params))
+    yield Figure("FLOPs", format_count(known.flops))
+    yield Figure("time", f"{sum(epoch.seconds for epoch in training.history):.3g}", "s", "training")
+
+
+register(Section("question", "The question", 10, parts))

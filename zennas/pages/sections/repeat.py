@@ -1,0 +1,35 @@
+"""How to repeat the run: the command, and the file of settings."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from zennas.common.config import SETTINGS_FILE
+from zennas.pages.parts import Code, Part
+from zennas.pages.record import TRAIN, Record
+from zennas.pages.section import Section, register
+
+
+def parts(record: Record) -> list[Part]:
+    """The command that made the run, those that repeat it and its trainings, and its settings."""
+    found: list[Part] = []
+    asked = record.environment.get("command")
+    if isinstance(asked, str) and asked:
+        found.append(Code(asked, "The run was made with"))
+    again = [_again(record.kind, record.folder)] if record.settings else []
+    again += [_again(TRAIN, one.folder) for one in record.trainings if one.folder != record.folder]
+    if again:
+        found.append(Code("\n".join(again), f"The same again, with the files {SETTINGS_FILE} of the run"))
+    if record.settings:
+        found.append(Code(record.settings, SETTINGS_FILE, folded=True))
+    return found
+
+
+def _again(kind: str, folder: Path) -> str:
+    """With quotes where a shell needs them, as the name of a folder can be anything."""
+    config, place = shlex.quote(str(folder / SETTINGS_FILE)), shlex.quote(f"{folder}-again")
+    return f"zennas {kind} --config {config} --save-dir {place}"
+
+
+register(Section("repeat", "Repeat it", 80, parts))

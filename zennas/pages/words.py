@@ -1,0 +1,55 @@
+"""What a run asked, in words."""
+
+from __future__ import annotations
+
+from zennas.budget.budgets import Budget
+from zennas.common.numbers import counted, format_count
+from zennas.correlation.settings import CorrelateSettings
+from zennas.searching.settings import SearchSettings
+from zennas.training.record import TrainingRecord
+
+
+def budget_words(budget: Budget) -> str:
+    """Return the limits of a budget as words, such as "at most 1M parameters and 18 layers"; "" without limits."""
+    names = {"params": "parameters", "flops": "multiply–accumulates", "layers": "layers"}
+    limits = [f"{format_count(limit)} {names[name]}" for name, limit in budget.limits().items()]
+    limits += [
+        f"{limit.ms:g} ms per image on {limit.label} ({'predicted' if limit.predicted else 'measured'})"
+        for limit in budget.latency
+    ]
+    return f"at most {listed(limits)}" if limits else ""
+
+
+def search_question(settings: SearchSettings) -> str:
+    """Return the question of a search as a sentence."""
+    aim = settings.proxy if settings.objective == "proxy" else settings.objective
+    size = settings.resolution
+    classes = "1 class" if settings.num_classes == 1 else f"{settings.num_classes:,} classes"
+    gates = ", with squeeze-and-excitation" if settings.use_se else ""
+    limits = budget_words(settings.budget)
+    return (
+        f"Which network of the space {settings.search_space}{' with ' if limits else ''}{limits} has the best "
+        f"{aim} score, for images of {size}×{size} pixels in {classes}{gates}?"
+    )
+
+
+def correlate_question(settings: CorrelateSettings) -> str:
+    """Return the question of a correlation as a sentence."""
+    return (
+        f"How well do {listed(list(settings.proxies))} rank {counted(settings.sample, 'network')} of "
+        f"{settings.space} whose {settings.dataset} accuracies are known?"
+    )
+
+
+def training_question(training: TrainingRecord) -> str:
+    """Return the question of a training as a sentence."""
+    size = training.resolution
+    return (
+        f"How accurate does this network become on {training.dataset}, trained for "
+        f"{counted(training.epochs, 'epoch')} on images of {size}×{size} pixels?"
+    )
+
+
+def listed(words: list[str]) -> str:
+    """Return words as "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "nothing"

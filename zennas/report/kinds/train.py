@@ -1,0 +1,21 @@
+"""Trainings in a list of runs."""
+
+from __future__ import annotations
+
+from zennas.report.kind import RunKind, register
+from zennas.training.record import TrainingRecord, read_training
+
+
+def _asked(training: TrainingRecord) -> str:
+    size = training.resolution
+    return f"{training.dataset}, {training.epochs} epochs at {size}×{size}"
+
+
+def _found(training: TrainingRecord) -> str:
+    if training.top1 is None:
+        return "no epoch yet"
+    done = len(training.history)
+    return f"top-1 {training.top1:.2f} %" + (f" after {done} epochs" if done < training.epochs else "")
+
+
+register(RunKind("train", TrainingRecord, read_training, lambda training: training.folder, _asked, _found))

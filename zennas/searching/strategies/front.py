@@ -1,0 +1,126 @@
+"""A front: evolution that keeps the best of each cell of a grid along one cost, so that one search serves all budgets.
+
+Parents are drawn from all cells: what is found at one budget helps at its neighbours. The structures of the space are
+those of `evolution`, and so are the steps of many children where a problem has array forms.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from PlainNet import Structure
+from zennas.common.errors import WrongSettingError
+from zennas.common.settings import check, setting
+from zennas.runs.candidate import Candidate
+from zennas.searching.grid import COUNTS, LATENCY, Grid
+from zennas.searching.population import PopulationSearch
+from zennas.searching.strategies.base import Problem, Search, Strategy, register
+from zennas.searching.strategies.evolution import FOUNDERS, FOUNDING, EvolutionOptions
+
+NAME = "front"
+MOST_POINTS = 1000
+
+
+@dataclass(frozen=True)
+class FrontOptions:
+    """Options of a front. low, high: the limits of the first and the last cell, in milliseconds for latencies."""
+
+    over: str = setting("params", "The cost: params, flops, activations, or latency: and the source of a budget.")
+    low: float = setting(1e5, "Limit of the first point.", above=0)
+    high: float = setting(1e6, "Limit of the last point.", above=0)
+    points: int = setting(20, "Number of cells, of which each can give a point.", least=2, most=MOST_POINTS)
+    members: int = setting(64, "Number of candidates to keep in each cell.", least=1)
+    children: int = setting(EvolutionOptions.children, "As in evolution.", least=1)
+
+    def __post_init__(self) -> None:
+        check(self, WrongSettingError)
+        if self.over not in COUNTS and self.over.removeprefix(LATENCY) in (self.over, ""):
+            raise WrongSettingError(f"over is {self.over!r}, expected {', '.join(COUNTS)} or {LATENCY}SOURCE")
+        if not self.low < self.high < math.inf:
+            raise WrongSettingError(f"low is {self.low:g} and high is {self.high:g}, expected the lower one first")
+
+    @property
+    def grid(self) -> Grid:
+        """The cells."""
+        return Grid.between(self.over, self.low, self.high, self.points)
+
+
+class Front(PopulationSearch):
+    """Evolution one at a time, with the best `members` of each cell."""
+
+    def __init__(self, problem: Problem, options: FrontOptions) -> None:
+        super().__init__(problem)
+        self._grid, self._size = options.grid, options.members
+        self._cells: list[list[int]] = [[] for _ in self._grid.limits]  # positions in the population
+
+    def propose(self) -> tuple[Structure, int]:
+        rng, population, admission = self.rng, self.population, self.admission
+        founding = len(population) + admission.out <= FOUNDERS
+        if not population or (founding and admission.tried - admission.rejected["start"] < FOUNDING):
+            return self.space.mutate(self.first, rng), 1
+        parent = population[int(rng.random() * len(population))]
+        return self.space.mutate(parent.structure, rng, changes=2), parent.id
+
+    def receive(self, candidate: Candidate) -> None:
+        """Keep a candidate if its cell has room for it, or contains a member with a lower value."""
+        if candidate.id == 1:
+            self._grid.check(candidate)
+        number = self._grid.cell(candidate)
+        if number == len(self._cells):
+            self.admission.forget(candidate)
+            self.admission.rejected[self._grid.over] += 1
+            return
+        cell = self._cells[number]
+        if len(cell) < self._size:
+            cell.append(len(self.population))
+            self.keep(candidate)
+            return
+        *values, new = self.objective.values([*(self.population[i] for i in cell), candidate])
+        worst = min(range(len(cell)), key=lambda i: (values[i], self.population[cell[i]].id))
+        if new > values[worst]:
+            self.keep(candidate, cell[worst])
+        else:
+            self.reject(candidate)
+
+    def restore(self, state: dict[str, Any], candidates: Iterable[Candidate]) -> None:
+        super().restore(state, candidates)
+        self._cells = [[] for _ in self._grid.limits]
+        for position, member in enumerate(self.population):
+            self._cells[self._grid.cell(member)].append(position)
+
+
+def make(problem: Problem, options: FrontOptions) -> Search:
+    """Return a front in steps of many children if the problem has an array form, otherwise one at a time.
+
+    Raises WrongSettingError if the front is over a latency that the budget does not limit.
+    """
+    source, known = options.grid.source, [meter.limit.source for meter in problem.meters]
+    if source is not None and source not in known:
+        raise WrongSettingError(
+            f"over is {options.over}, but the budget limits {' and '.join(known) or 'no latency'}: use zennas front, "
+            "which adds the limit"
+        )
+    if options.children > 1:
+        from zennas.searching.generations import Generations
+        from zennas.searching.judging import Judge
+
+        judge = Judge.of(problem)
+        if isinstance(judge, Judge):
+            size, children = options.members, options.children
+            return Generations(problem, judge, size, children, FOUNDERS, FOUNDING, options.grid)
+    return Front(problem, options)
+
+
+register(
+    Strategy(
+        NAME,
+        "evolve a grid of budgets at once, keep the best of each",
+        "Mouret and Clune, Illuminating search spaces by mapping elites, 2015, along one cost",
+        FrontOptions,
+        make,
+        extensible=True,
+    )
+)
