@@ -79,7 +79,8 @@ class GlobalResponse(nn.Module):
         """Return the values normalised by the response of their channel."""
         norm = x.norm(p=2, dim=(2, 3), keepdim=True)
         share = norm / (norm.mean(1, keepdim=True) + self.eps)
-        return x + along_channels(self.bias, x) + along_channels(self.weight, x) * x * share
+        found: Tensor = x + along_channels(self.bias, x) + along_channels(self.weight, x) * x * share
+        return found
 
 
 class AlongChannels(nn.Module):
@@ -91,7 +92,9 @@ class AlongChannels(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the convolution along the channels."""
-        return F.conv1d(x.flatten(1).unsqueeze(1), self.weight, padding=self.weight.shape[-1] // 2).view_as(x)
+        found = F.conv1d(x.flatten(1).unsqueeze(1), self.weight, padding=self.weight.shape[-1] // 2)
+        result: Tensor = found.view_as(x)
+        return result
 
 
 def read_module(op: ops.Op, bn_eps: float = BN_EPS) -> nn.Module | None:
@@ -193,7 +196,8 @@ def gelu_by_tanh(x: Tensor) -> Tensor:
 def softmax_of_digit(x: Tensor, stride: float, size: float) -> Tensor:
     """Return the softmax over channels that are `stride` apart, `size` of them at a time."""
     apart, many = int(stride), int(size)
-    return x.unflatten(1, (-1, many, apart)).softmax(2).reshape(x.shape)
+    parted: Tensor = x.unflatten(1, (-1, many, apart))
+    return parted.softmax(2).reshape(x.shape)
 
 
 def rescaled(x: Tensor, factor: float | tuple[float, ...], term: float | tuple[float, ...]) -> Tensor:

@@ -4,7 +4,8 @@
     read_graph("network", network.module, network.channels, network.size)
 
 Each node becomes a module that calls functions of torch (`onnx_nodes.py`), in a tree that follows the names of weights
-and nodes. The file's weights are its parameters. What only depends on shapes and constants is computed by `onnx.reference`.
+and nodes. The file's weights are its parameters. What only depends on shapes and constants is computed by
+`onnx.reference`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ WEIGHTED = {
     "Conv": (1, 2), "Gemm": (1, 2), "MatMul": (0, 1), "BatchNormalization": (1, 2), "LayerNormalization": (1, 2),
     "GroupNormalization": (1, 2), "PRelu": (1,), "Add": (0, 1), "Mul": (0, 1),
 }  # fmt: skip
-"""Which inputs of an operator are learned, if they are stored in the file; sums and products with one number are not."""
+"""Which inputs of an operator are learned, if the file stores them; sums and products with one number are not."""
 _ARITHMETIC = ("Add", "Sub", "Mul", "Div")
 
 
@@ -141,7 +142,9 @@ def load(path: Path) -> OnnxNetwork:
     steps, fixed = _steps(path, graph.node, weights, {"opset": version})
     outputs = [dim.dim_value for dim in graph.output[0].type.tensor_type.shape.dim]
     module = OnnxModule(steps, inputs[0].name, graph.output[0].name, fixed)
-    return OnnxNetwork(module.eval(), dims[1], dims[2] or None, dims[0] or None, outputs[-1] or None if outputs else None)
+    return OnnxNetwork(
+        module.eval(), dims[1], dims[2] or None, dims[0] or None, outputs[-1] or None if outputs else None
+    )
 
 
 def _steps(

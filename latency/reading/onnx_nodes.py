@@ -55,7 +55,8 @@ OPERATORS.update({
     "HardSwish": _simple(F.hardswish), "Mish": _simple(F.mish), "Softplus": _simple(F.softplus),
     "Erf": _simple(torch.erf), "Sqrt": _simple(torch.sqrt), "Exp": _simple(torch.exp), "Abs": _simple(torch.abs),
     "Neg": _simple(torch.neg), "Add": _simple(torch.add), "Sub": _simple(torch.sub), "Mul": _simple(torch.mul),
-    "Div": _simple(torch.div), "LeakyRelu": _simple(F.leaky_relu, ("alpha", 0.01)), "Elu": _simple(F.elu, ("alpha", 1.0)),
+    "Div": _simple(torch.div), "LeakyRelu": _simple(F.leaky_relu, ("alpha", 0.01)),
+    "Elu": _simple(F.elu, ("alpha", 1.0)),
     "PRelu": _simple(lambda x, slope: F.prelu(x, slope.flatten())), "Softmax": _simple(torch.softmax, ("axis", -1)),
     "GlobalAveragePool": _simple(lambda x: F.adaptive_avg_pool2d(x, 1)),
     "GlobalMaxPool": _simple(lambda x: F.adaptive_max_pool2d(x, 1)),
@@ -276,8 +277,8 @@ def split(given: Attributes, x: Any, sizes: Any = None) -> Any:
 @operator("Slice")
 def slice_(given: Attributes, x: Any, starts: Any = None, ends: Any = None, axes: Any = None, steps: Any = None) -> Any:
     """Return slices along axes."""
-    first = given.get("starts") if starts is None else starts
-    last = given.get("ends") if ends is None else ends
+    first = given["starts"] if starts is None else starts
+    last = given["ends"] if ends is None else ends
     where = _axes(given, axes) or list(range(len(first)))
     apart = [1] * len(where) if steps is None else [int(s) for s in steps]
     index: list[Any] = [slice(None)] * len(x.shape)
@@ -294,14 +295,14 @@ def gather(given: Attributes, x: Any, index: Any) -> Any:
         return np.take(x, np.asarray(index), axis)
     if isinstance(index, np.ndarray) and index.ndim == 0:
         return x[(slice(None),) * (axis % x.dim()) + (int(index),)]
-    raise LatencyError(f"a Gather of several positions is not read {index!r} {given} {x.shape}")
+    raise LatencyError("a Gather of several positions is not read")
 
 
 @operator("Pad")
 def pad(given: Attributes, x: Any, sides: Any = None, value: Any = None, axes: Any = None) -> Any:
     """Return padding of height and width."""
     count = x.dim()
-    amounts = [int(side) for side in (given.get("pads") if sides is None else sides)]
+    amounts = [int(side) for side in (given["pads"] if sides is None else sides)]
     where = [axis % count for axis in _axes(given, axes) or range(count)]
     low, high = amounts[: len(where)], amounts[len(where) :]
     around = {axis: pair for axis, *pair in zip(where, low, high, strict=True)}

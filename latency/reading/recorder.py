@@ -178,8 +178,9 @@ class Recorder(TorchFunctionMode):
         if len(value.axes) != 4 or value.axes[0] != own[0]:
             return None
         shape, moved = self.shapes[value.number], value.axes[1]
-        if value.axes[2:] == own[2:] and len(moved) == 2 and all(atom.of == "c" for atom in moved):
-            if moved[0].stride == 1 and moved[0].size == moved[1].stride:
+        if value.axes[2:] == own[2:] and [atom.of for atom in moved] == ["c", "c"]:
+            turns = moved[0].stride == 1 and moved[0].size == moved[1].stride
+            if turns:
                 return self.emit(ChannelShuffle(moved[1].size), (value.number,), shape, self.place)
         if [atom.of for atom in moved] == ["h", "w", "c"] and moved[0].size == moved[1].size:
             block = moved[0].size
@@ -311,7 +312,7 @@ class Call:
         self.hold(Tracked(value.number, axes), tensor)
 
     def owner(self, weight: Any) -> tuple[str, str]:
-        """Return the path of the module that owns a weight, and its name there; the running module for other tensors."""
+        """Return the path of a weight's module, and its name there; the running module for other tensors."""
         return self.recorder.owners.get(id(weight), (self.recorder.place, ""))
 
     def square(self, value: Any, what: str = "a window") -> int:
@@ -354,4 +355,3 @@ def _tensors(value: Any) -> Iterator[Tensor]:
     elif isinstance(value, dict):
         for one in value.values():
             yield from _tensors(one)
-

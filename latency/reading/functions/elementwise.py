@@ -55,7 +55,9 @@ def elu(call: Call) -> None:
 @reads("hardtanh", "hardtanh_", "clamp", "clamp_", "clip", "clip_", "clamp_min", "clamp_min_")
 def limits(call: Call) -> None:
     """Read a clip to limits: ReLU and ReLU6 are such clips."""
-    names, defaults = (("min_val", "max_val"), (-1.0, 1.0)) if "hardtanh" in call.name else (("min", "max"), (None, None))
+    names, defaults = (
+        (("min_val", "max_val"), (-1.0, 1.0)) if "hardtanh" in call.name else (("min", "max"), (None, None))
+    )
     _, low, high = call.arguments(("input", *names), *defaults)
     if not all(limit is None or isinstance(limit, (int, float)) for limit in (low, high)):
         raise call.refuse("a clip to computed limits")
@@ -89,8 +91,9 @@ def attention(call: Call) -> None:
 
 
 @reads(
-    "dropout", "dropout2d", "feature_dropout", "alpha_dropout", "stochastic_depth", "contiguous", "clone", "detach", "to",
-    "float", "half", "bfloat16", "type_as", "get_data", "requires_grad_", "cpu", "alias", "positive", "__deepcopy__",
+    "dropout", "dropout2d", "feature_dropout", "alpha_dropout", "stochastic_depth", "contiguous", "clone", "detach",
+    "to", "float", "half", "bfloat16", "type_as", "get_data", "requires_grad_",
+    "cpu", "alias", "positive", "__deepcopy__",
 )  # fmt: skip
 def nothing(call: Call) -> None:
     """Read a function that returns its input."""

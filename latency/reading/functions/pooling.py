@@ -86,9 +86,5 @@ def reduced(call: Call, value: Tracked, dim: Any, keep: bool) -> tuple[list[bool
     """Which axes a reduction removes, and the axes of its result."""
     dims = [dim] if isinstance(dim, int) else list(dim or range(len(value.axes)))
     over = [i in {int(d) % len(value.axes) for d in dims} for i in range(len(value.axes))]
-    axes = tuple(
-        () if gone else axis for axis, gone in zip(value.axes, over, strict=True) if keep or not gone
-    )
+    axes = tuple(() if gone else axis for axis, gone in zip(value.axes, over, strict=True) if keep or not gone)
     return over, axes
-
-

@@ -14,7 +14,8 @@ from PlainNet.read_ops import ChannelShuffle, Pad, Slice, Upsample
 
 
 @reads(
-    "view", "reshape", "flatten", "squeeze", "unsqueeze", "squeeze_", "unsqueeze_", "unflatten", "reshape_as", "view_as",
+    "view", "reshape", "flatten", "squeeze", "unsqueeze", "squeeze_", "unsqueeze_", "unflatten", "reshape_as",
+    "view_as",
 )  # fmt: skip
 def reshape(call: Call) -> None:
     """Read a change of shape that keeps the order of the elements."""
@@ -98,9 +99,7 @@ def total(call: Call) -> None:
     where = dim % len(value.axes) if isinstance(dim, int) else 0
     if not where or keep or not value.axes[where]:
         raise call.refuse("a sum over anything but parts of the channels")
-    parts = [
-        channels(call, value, where, i, 1, call.result, drop=True) for i in range(lengths(value.axes)[where])
-    ]
+    parts = [channels(call, value, where, i, 1, call.result, drop=True) for i in range(lengths(value.axes)[where])]
     number = parts[0].number
     for part in parts[1:]:
         number = call.recorder.emit(Add(), (number, part.number), call.shape(number), call.recorder.place)
@@ -248,4 +247,3 @@ def shuffle(call: Call) -> None:
     """Read a shuffle of the channels."""
     x, groups = call.arguments(("input", "groups"))
     call.emit(ChannelShuffle(int(groups)), call.image(call.value(x)))
-

@@ -80,11 +80,16 @@ def multiply(call: Call) -> None:
             call.emit(Mul(), call.recorder.position(big), number, axes=big.axes)
             return
     one, two = sorted((value, other), key=lambda x: call.shape(x.number).size)
-    numbers = call.recorder.image(one), call.recorder.image(two)
-    if None not in numbers and call.shape(one.number).size == 1 and call.shape(two.number).channels == 1:
+    narrow, flat = call.recorder.image(one), call.recorder.image(two)
+    if (
+        narrow is not None
+        and flat is not None
+        and call.shape(one.number).size == 1
+        and call.shape(two.number).channels == 1
+    ):
         wide = Shape(call.shape(one.number).channels, call.shape(two.number).size)  # both are repeated
-        repeated = call.recorder.emit(Upsample(wide.size, "nearest"), (numbers[0],), wide, call.recorder.place)
-        call.emit(Mul(), repeated, numbers[1])
+        repeated = call.recorder.emit(Upsample(wide.size, "nearest"), (narrow,), wide, call.recorder.place)
+        call.emit(Mul(), repeated, flat)
         return
     raise call.refuse("a multiplication by anything but a gate for each channel")
 
@@ -171,7 +176,9 @@ def learned(call: Call, value: Tracked, tensor: Tensor, what: str) -> None:
     dims = (1,) * (len(value.axes) - tensor.dim()) + tuple(tensor.shape)
     long = [axis for axis, length in zip(value.axes, dims, strict=False) if length != 1]
     if len(dims) != len(value.axes) or long not in ([], [whole("c", channels)]):
-        raise call.refuse(f"{what} with a tensor of {'×'.join(map(str, tensor.shape))}, expected a number for each channel")
+        raise call.refuse(
+            f"{what} with a tensor of {'×'.join(map(str, tensor.shape))}, expected a number for each channel"
+        )
     path, name = call.owner(tensor)
     place = f"{path}.{name}" if path and name else name
     count = int(tensor.numel())

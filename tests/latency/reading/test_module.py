@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from latency.base import LatencyError
 from latency.measuring.subject import of_module
-from latency.measuring.trace import read_graph
 from latency.measuring.weights import weight_count
+from latency.reading.module import read_graph
 from PlainNet import build, lower, parse
 from PlainNet.blocktype import Options
 from PlainNet.cost import op_cost
