@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from latency.base import LatencyError, UnavailableError, first_line
-from latency.reading.onnx_nodes import OPERATORS, Attributes, Held
+from latency.reading.onnx_nodes import OPERATORS, Attributes, Held, UnreadError
 
 if TYPE_CHECKING:
     import onnx
@@ -69,8 +69,9 @@ GIVEN = type("Given", (), {"__deepcopy__": lambda self, memo: self})()
 class OnnxModule(nn.Module):
     """The network in an ONNX file. forward: images (N, C, H, W) to the first output."""
 
-    def __init__(self, steps: Sequence[Step], entry: str, output: str, constants: dict[str, Any]) -> None:
+    def __init__(self, source: str, steps: Sequence[Step], entry: str, output: str, constants: dict[str, Any]) -> None:
         super().__init__()
+        self.source = source
         self.entry, self.output = entry, output
         self.fixed = constants
         self.steps = [(step.path, step.reads, step.makes) for step in steps]
@@ -81,7 +82,10 @@ class OnnxModule(nn.Module):
         """Return the logits."""
         values: dict[str, Any] = {**self.fixed, self.entry: images}
         for path, reads, makes in self.steps:
-            found = self.get_submodule(path)(*(values[name] for name in reads))
+            try:
+                found = self.get_submodule(path)(*(values[name] for name in reads))
+            except UnreadError as error:
+                raise LatencyError(f"{self.source}: {error}, at {path}") from None
             if len(makes) == 1:
                 values[makes[0]] = found
             else:
@@ -141,7 +145,7 @@ def load(path: Path) -> OnnxNetwork:
     version = max((opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")), default=1)
     steps, fixed = _steps(path, graph.node, weights, {"opset": version})
     outputs = [dim.dim_value for dim in graph.output[0].type.tensor_type.shape.dim]
-    module = OnnxModule(steps, inputs[0].name, graph.output[0].name, fixed)
+    module = OnnxModule(str(path), steps, inputs[0].name, graph.output[0].name, fixed)
     return OnnxNetwork(
         module.eval(), dims[1], dims[2] or None, dims[0] or None, outputs[-1] or None if outputs else None
     )

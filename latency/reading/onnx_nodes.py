@@ -7,6 +7,7 @@ say. Operators: https://onnx.ai/onnx/operators/.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -15,8 +16,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from latency.base import LatencyError
-
 Attributes: TypeAlias = dict[str, Any]
 Held: TypeAlias = Any
 """A parameter, an array, None for an input that is left out, or a sign for one that another node makes."""
@@ -24,7 +23,11 @@ Operator: TypeAlias = Callable[..., Any]
 OPERATORS: dict[str, Operator] = {}
 
 
-def operator(*names: str) -> Callable[[Operator], Operator]:
+class UnreadError(ValueError):
+    """A node has a form that is not read."""
+
+
+def implements(*names: str) -> Callable[[Operator], Operator]:
     """Register a function for operators."""
 
     def register(function: Operator) -> Operator:
@@ -50,12 +53,30 @@ def _number(value: Any) -> Any:
     return torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
 
 
+def _arithmetic(function: Callable[[Any, Any], Any]) -> Operator:
+    """A function of two tensors, or of two arrays: lengths that are computed from shapes."""
+
+    def call(given: Attributes, one: Any, two: Any) -> Any:
+        if isinstance(one, Tensor) or isinstance(two, Tensor):
+            return function(_number(one), _number(two))
+        return np.asarray(function(one, two))
+
+    return call
+
+
+def _quotient(one: Any, two: Any) -> Any:
+    """The quotient, which is whole for whole numbers."""
+    whole = isinstance(one, np.ndarray) and one.dtype.kind == "i"
+    return one // two if whole else one / two
+
+
 OPERATORS.update({
     "Relu": _simple(F.relu), "Sigmoid": _simple(torch.sigmoid), "Tanh": _simple(torch.tanh),
     "HardSwish": _simple(F.hardswish), "Mish": _simple(F.mish), "Softplus": _simple(F.softplus),
     "Erf": _simple(torch.erf), "Sqrt": _simple(torch.sqrt), "Exp": _simple(torch.exp), "Abs": _simple(torch.abs),
-    "Neg": _simple(torch.neg), "Add": _simple(torch.add), "Sub": _simple(torch.sub), "Mul": _simple(torch.mul),
-    "Div": _simple(torch.div), "LeakyRelu": _simple(F.leaky_relu, ("alpha", 0.01)),
+    "Neg": _simple(torch.neg), "Add": _arithmetic(operator.add), "Sub": _arithmetic(operator.sub),
+    "Mul": _arithmetic(operator.mul),
+    "Div": _arithmetic(_quotient), "LeakyRelu": _simple(F.leaky_relu, ("alpha", 0.01)),
     "Elu": _simple(F.elu, ("alpha", 1.0)),
     "PRelu": _simple(lambda x, slope: F.prelu(x, slope.flatten())), "Softmax": _simple(torch.softmax, ("axis", -1)),
     "GlobalAveragePool": _simple(lambda x: F.adaptive_avg_pool2d(x, 1)),
@@ -68,7 +89,7 @@ OPERATORS.update({
 })  # fmt: skip
 
 
-@operator("Sum")
+@implements("Sum")
 def total(given: Attributes, *values: Any) -> Any:
     """Return the sum of the inputs."""
     result = values[0]
@@ -77,19 +98,19 @@ def total(given: Attributes, *values: Any) -> Any:
     return result
 
 
-@operator("Cast")
+@implements("Cast")
 def cast(given: Attributes, x: Any) -> Any:
     """Return the input; precision has no meaning for an op graph."""
     return x
 
 
-@operator("Pow")
+@implements("Pow")
 def power(given: Attributes, x: Any, exponent: Any) -> Any:
     """Return a power by a fixed number."""
     return torch.pow(x, _number(exponent))
 
 
-@operator("HardSigmoid")
+@implements("HardSigmoid")
 def hard_sigmoid(given: Attributes, x: Any) -> Any:
     """Return torch's hardsigmoid if the slope is its own, otherwise the clip that it is."""
     slope, shift = given.get("alpha", 0.2), given.get("beta", 0.5)
@@ -98,7 +119,7 @@ def hard_sigmoid(given: Attributes, x: Any) -> Any:
     return torch.clamp(x * slope + shift, 0.0, 1.0)
 
 
-@operator("Clip")
+@implements("Clip")
 def clip(given: Attributes, x: Any, low: Any = None, high: Any = None) -> Any:
     """Return a clip to fixed limits."""
     least = given.get("min") if low is None else float(_number(low))
@@ -106,7 +127,7 @@ def clip(given: Attributes, x: Any, low: Any = None, high: Any = None) -> Any:
     return torch.clamp(x, least, most)
 
 
-@operator("Conv")
+@implements("Conv")
 def convolution(given: Attributes, x: Any, weight: Any, bias: Any = None) -> Any:
     """Return a 2-D convolution."""
     window, stride = list(weight.shape[2:]), given.get("strides") or [1, 1]
@@ -117,7 +138,7 @@ def convolution(given: Attributes, x: Any, weight: Any, bias: Any = None) -> Any
     return F.conv2d(x, weight, bias, tuple(stride), border, tuple(gap), given.get("group", 1))
 
 
-@operator("MaxPool")
+@implements("MaxPool")
 def max_pool(given: Attributes, x: Any) -> Any:
     """Return max pooling."""
     window = given["kernel_shape"]
@@ -126,7 +147,7 @@ def max_pool(given: Attributes, x: Any) -> Any:
     return F.max_pool2d(x, tuple(window), tuple(stride), border, tuple(gap), bool(given.get("ceil_mode", 0)))
 
 
-@operator("AveragePool")
+@implements("AveragePool")
 def average_pool(given: Attributes, x: Any) -> Any:
     """Return average pooling; padding at the end that means exclude is rounding up."""
     window, stride = list(given["kernel_shape"]), list(given.get("strides") or [1, 1])
@@ -142,7 +163,7 @@ def average_pool(given: Attributes, x: Any) -> Any:
     ]
     result = F.avg_pool2d(x, tuple(window), tuple(stride), tuple(pads[:2]), True, False)
     if list(result.shape[2:]) != sizes:
-        raise LatencyError(f"an average pooling with padding {pads} is not read: expected equal padding on all sides")
+        raise UnreadError(f"an average pooling with padding {pads} is not read: expected equal padding on all sides")
     return result
 
 
@@ -170,33 +191,33 @@ def _padded(
     return F.pad(x, (left, right, top, bottom), value=fill), (0, 0)
 
 
-@operator("BatchNormalization")
+@implements("BatchNormalization")
 def batch_norm(given: Attributes, x: Any, weight: Any, bias: Any, mean: Any, variance: Any) -> Any:
     """Return batch normalisation by the stored statistics."""
     return F.batch_norm(x, mean, variance, weight, bias, False, 0.0, given.get("epsilon", 1e-5))
 
 
-@operator("LayerNormalization")
+@implements("LayerNormalization")
 def layer_norm(given: Attributes, x: Any, weight: Any, bias: Any = None) -> Any:
     """Return layer normalisation over the last axes."""
     return F.layer_norm(x, tuple(weight.shape), weight, bias, given.get("epsilon", 1e-5))
 
 
-@operator("GroupNormalization")
+@implements("GroupNormalization")
 def group_norm(given: Attributes, x: Any, weight: Any, bias: Any) -> Any:
     """Return group normalisation."""
     return F.group_norm(x, given["num_groups"], weight, bias, given.get("epsilon", 1e-5))
 
 
-@operator("Gemm")
+@implements("Gemm")
 def gemm(given: Attributes, x: Any, weight: Any, bias: Any = None) -> Any:
     """Return a linear layer."""
     if given.get("transA") or given.get("alpha", 1.0) != 1 or given.get("beta", 1.0) != 1:
-        raise LatencyError("a Gemm with alpha, beta or transA is not read")
+        raise UnreadError("a Gemm with alpha, beta or transA is not read")
     return F.linear(x, weight if given.get("transB") else weight.t(), bias)
 
 
-@operator("MatMul")
+@implements("MatMul")
 def matmul(given: Attributes, x: Any, weight: Any) -> Any:
     """Return a linear layer without bias, if one of the two is stored."""
     if isinstance(weight, torch.nn.Parameter) and weight.dim() == 2:
@@ -204,14 +225,14 @@ def matmul(given: Attributes, x: Any, weight: Any) -> Any:
     return torch.matmul(x, weight)
 
 
-@operator("Flatten")
+@implements("Flatten")
 def flatten(given: Attributes, x: Any) -> Any:
     """Return two axes."""
     axis = given.get("axis", 1) % x.dim()
     return x.reshape(math.prod(x.shape[:axis]), -1)
 
 
-@operator("Reshape")
+@implements("Reshape")
 def reshape(given: Attributes, x: Any, shape: Any) -> Any:
     """Return another shape; 0 keeps a length."""
     dims = [int(d) for d in shape]
@@ -225,7 +246,7 @@ def _axes(given: Attributes, axes: Any) -> list[int] | None:
     return None if found is None else [int(axis) for axis in np.atleast_1d(found)]
 
 
-@operator("Squeeze")
+@implements("Squeeze")
 def squeeze(given: Attributes, x: Any, axes: Any = None) -> Any:
     """Return the tensor without axes of length 1."""
     if isinstance(x, np.ndarray):
@@ -234,7 +255,7 @@ def squeeze(given: Attributes, x: Any, axes: Any = None) -> Any:
     return x.reshape([length for i, length in enumerate(x.shape) if i not in gone or length != 1])
 
 
-@operator("Unsqueeze")
+@implements("Unsqueeze")
 def unsqueeze(given: Attributes, x: Any, axes: Any = None) -> Any:
     """Return the tensor with new axes of length 1."""
     where = _axes(given, axes) or []
@@ -245,26 +266,26 @@ def unsqueeze(given: Attributes, x: Any, axes: Any = None) -> Any:
     return x
 
 
-@operator("ReduceMean")
+@implements("ReduceMean")
 def mean(given: Attributes, x: Any, axes: Any = None) -> Any:
     """Return a mean over axes."""
     return x.mean(_axes(given, axes), keepdim=bool(given.get("keepdims", 1)))
 
 
-@operator("ReduceMax")
+@implements("ReduceMax")
 def maximum(given: Attributes, x: Any, axes: Any = None) -> Any:
     """Return the maximum over axes."""
     return x.amax(_axes(given, axes), keepdim=bool(given.get("keepdims", 1)))
 
 
-@operator("ReduceSum")
+@implements("ReduceSum")
 def reduced_sum(given: Attributes, x: Any, axes: Any = None) -> Any:
     """Return the sum over an axis."""
     where = _axes(given, axes) or []
     return x.sum(where[0] if len(where) == 1 else where, keepdim=bool(given.get("keepdims", 1)))
 
 
-@operator("Split")
+@implements("Split")
 def split(given: Attributes, x: Any, sizes: Any = None) -> Any:
     """Return parts along an axis."""
     axis, lengths = given.get("axis", 0), given.get("split") if sizes is None else [int(s) for s in sizes]
@@ -274,7 +295,7 @@ def split(given: Attributes, x: Any, sizes: Any = None) -> Any:
     return torch.split(x, lengths, axis)
 
 
-@operator("Slice")
+@implements("Slice")
 def slice_(given: Attributes, x: Any, starts: Any = None, ends: Any = None, axes: Any = None, steps: Any = None) -> Any:
     """Return slices along axes."""
     first = given["starts"] if starts is None else starts
@@ -287,7 +308,7 @@ def slice_(given: Attributes, x: Any, starts: Any = None, ends: Any = None, axes
     return x[tuple(index)]
 
 
-@operator("Gather")
+@implements("Gather")
 def gather(given: Attributes, x: Any, index: Any) -> Any:
     """Return one position of an axis."""
     axis = given.get("axis", 0)
@@ -295,10 +316,10 @@ def gather(given: Attributes, x: Any, index: Any) -> Any:
         return np.take(x, np.asarray(index), axis)
     if isinstance(index, np.ndarray) and index.ndim == 0:
         return x[(slice(None),) * (axis % x.dim()) + (int(index),)]
-    raise LatencyError("a Gather of several positions is not read")
+    raise UnreadError("a Gather of several positions is not read")
 
 
-@operator("Pad")
+@implements("Pad")
 def pad(given: Attributes, x: Any, sides: Any = None, value: Any = None, axes: Any = None) -> Any:
     """Return padding of height and width."""
     count = x.dim()
@@ -307,14 +328,14 @@ def pad(given: Attributes, x: Any, sides: Any = None, value: Any = None, axes: A
     low, high = amounts[: len(where)], amounts[len(where) :]
     around = {axis: pair for axis, *pair in zip(where, low, high, strict=True)}
     if any(any(around.get(axis, (0, 0))) for axis in range(count - 2)):
-        raise LatencyError("padding of anything but height and width is not read")
+        raise UnreadError("padding of anything but height and width is not read")
     fill = given.get("value", 0.0) if value is None else float(_number(value))
     flat = [side for axis in (count - 1, count - 2) for side in around.get(axis, (0, 0))]
     mode = given.get("mode", "constant")
     return F.pad(x, flat, mode, fill if mode == "constant" else None)
 
 
-@operator("Resize", "Upsample")
+@implements("Resize", "Upsample")
 def resize(given: Attributes, x: Any, *rest: Any) -> Any:
     """Return interpolation to the size that scales or sizes say."""
     scales, sizes = (rest[0], None) if len(rest) == 1 else ((rest[1:2] or [None])[0], (rest[2:3] or [None])[0])
@@ -323,19 +344,19 @@ def resize(given: Attributes, x: Any, *rest: Any) -> Any:
     elif scales is not None and len(scales):
         size = [int(side * float(scale)) for side, scale in zip(x.shape[2:], scales[2:], strict=True)]
     else:
-        raise LatencyError("a Resize without a fixed size is not read")
+        raise UnreadError("a Resize without a fixed size is not read")
     mode = {"nearest": "nearest", "linear": "bilinear", "cubic": "bicubic"}[given.get("mode", "nearest")]
     return F.interpolate(x, size, mode=mode)
 
 
-@operator("Expand")
+@implements("Expand")
 def expand(given: Attributes, x: Any, shape: Any) -> Any:
     """Return the input, repeated along axes of length 1."""
     dims = [int(d) for d in shape]
     return x.expand([max(own, d) for own, d in zip(x.shape, dims, strict=True)])
 
 
-@operator("SpaceToDepth")
+@implements("SpaceToDepth")
 def space_to_depth(given: Attributes, x: Any) -> Any:
     """Return squares of positions as channels."""
     n, channels, height, width = x.shape
