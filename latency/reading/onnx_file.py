@@ -186,6 +186,7 @@ def _placed(made: Sequence[tuple[onnx.NodeProto, str, list[Held], Attributes]]) 
     steps: list[Step] = []
     for node, path, held, attributes in made:
         own = path if path not in outer else f"{path}.{node.op_type}"
+        own = ".".join(f"{part}_" if hasattr(nn.Module, part) else part for part in own.split("."))
         while own in known or own in outer:
             own += "_"
         known.add(own)

@@ -6,7 +6,9 @@ one is needed.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -88,7 +90,8 @@ def _of_torchvision(text: str, resolution: int | None, num_classes: int | None) 
 def timm_library(text: str) -> Any:
     """Return the library timm, which `text` needs. Raises UnavailableError if it is not installed."""
     try:
-        return import_module("timm")
+        with redirect_stdout(sys.stderr):  # libraries that it imports may print
+            return import_module("timm")
     except ImportError as error:
         raise UnavailableError(f"{text} needs the package timm ({error}): pip install 'zennas[timm]'") from None
 

@@ -57,6 +57,11 @@ class Network:
         return ".".join(part[0] for part in takewhile(lambda part: len(set(part)) == 1, parts)) or paths[0]
 
     @property
+    def batch(self) -> int:
+        """The number of images that the module takes at once: 1 unless an ONNX file fixes another."""
+        return 1 if self.foreign is None else self.foreign.batch or 1
+
+    @property
     def scored(self) -> Structure | Architecture:
         """The network as proxies take it; that of an ONNX file is built anew, with random weights."""
         if self.structure is not None:

@@ -126,7 +126,7 @@ def analyze(network: Network, check: bool = True) -> Analysis:
     parts = [Part(network.block_name(block), str(last[block]), costs[block]) for block in order]
     total = sum(costs.values(), start=FREE)
     output = graph.shape_of(graph.block_outputs[-1])
-    checked = _checked(network.module, graph.input) if check else None
+    checked = _checked(network.module, graph.input, network.batch) if check else None
     return Analysis(
         network.name, None, network.resolution, network.num_classes, False, tuple(parts), total, output, checked
     )
@@ -165,9 +165,9 @@ def analyze_network(
     )
 
 
-def _checked(made: Callable[[], nn.Module], image: Shape) -> FvcoreCount:
+def _checked(made: Callable[[], nn.Module], image: Shape, batch: int = 1) -> FvcoreCount:
     try:
-        return fvcore_count(made(), image)
+        return fvcore_count(made(), image, batch)
     except (MemoryError, RuntimeError) as error:
         # torch reports this as a RuntimeError, which it uses for other errors too.
         if not isinstance(error, MemoryError) and "memory" not in str(error):
@@ -178,8 +178,8 @@ def _checked(made: Callable[[], nn.Module], image: Shape) -> FvcoreCount:
         ) from None
 
 
-def fvcore_count(network: nn.Module, image: Shape) -> FvcoreCount:
-    """Count parameters, multiply–accumulates and activations of a module for one image with fvcore. Imports torch."""
+def fvcore_count(network: nn.Module, image: Shape, batch: int = 1) -> FvcoreCount:
+    """Count parameters, and multiply–accumulates and activations for one image of a batch, with fvcore. Imports torch."""
     import torch
 
     with warnings.catch_warnings():
@@ -188,15 +188,17 @@ def fvcore_count(network: nn.Module, image: Shape) -> FvcoreCount:
         from fvcore.nn import ActivationCountAnalysis, FlopCountAnalysis
 
         network.eval()
-        one = torch.zeros(1, *image.dims)
-        flops = FlopCountAnalysis(network, one).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-        active = ActivationCountAnalysis(network, one).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        images = torch.zeros(batch, *image.dims)
+        flops = FlopCountAnalysis(network, images).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        active = (
+            ActivationCountAnalysis(network, images).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        )
         operators = flops.by_operator()
         return FvcoreCount(
             params=sum(p.numel() for p in network.parameters()),
-            conv_linear=int(operators.get("conv", 0) + operators.get("linear", 0)),
-            flops=int(flops.total()),
-            activations=int(active.total()),
+            conv_linear=int(operators.get("conv", 0) + operators.get("linear", 0)) // batch,
+            flops=int(flops.total()) // batch,
+            activations=int(active.total()) // batch,
         )
 
 
