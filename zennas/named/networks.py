@@ -80,7 +80,8 @@ class Network:
 
         if self.structure is not None:
             return of_structure(self.structure, self.resolution, self.num_classes, self.use_se, name=self.name)
-        return of_module(self.name, self.module(), (self._other().channels, self.resolution, self.resolution))
+        module = self._rebuilt() if self._other().stored else self.module()
+        return of_module(self.name, module, (self._other().channels, self.resolution, self.resolution))
 
     def module(self) -> nn.Module:
         """Return a new module of a foreign network. Raises LatencyError if its library refuses to make it."""

@@ -179,7 +179,7 @@ def _checked(made: Callable[[], nn.Module], image: Shape, batch: int = 1) -> Fvc
 
 
 def fvcore_count(network: nn.Module, image: Shape, batch: int = 1) -> FvcoreCount:
-    """Count parameters, and multiply–accumulates and activations for one image of a batch, with fvcore. Imports torch."""
+    """Count parameters, and multiply–accumulates and activations per image, with fvcore. Imports torch."""
     import torch
 
     with warnings.catch_warnings():
@@ -189,9 +189,9 @@ def fvcore_count(network: nn.Module, image: Shape, batch: int = 1) -> FvcoreCoun
 
         network.eval()
         images = torch.zeros(batch, *image.dims)
-        flops = FlopCountAnalysis(network, images).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-        active = (
-            ActivationCountAnalysis(network, images).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        flops, active = (
+            count(network, images).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+            for count in (FlopCountAnalysis, ActivationCountAnalysis)
         )
         operators = flops.by_operator()
         return FvcoreCount(

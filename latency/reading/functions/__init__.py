@@ -1,4 +1,4 @@
-"""What reads torch's functions, one file for each kind; importing this package registers them all. Imports torch."""
+"""What reads torch's functions, one file for each kind; importing this package registers them all."""
 
 from latency.reading.functions import elementwise, layers, pooling, shapes, sums
 
