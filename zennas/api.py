@@ -123,7 +123,7 @@ def front(
     between: the range, as text like "0.1ms:1.2ms" or "100k:1M", or as numbers; milliseconds per image for latencies.
     points: the number of steps of the range, each of which gives a point if none before it is as good; None for 20.
     members: how many structures are kept for each; None for the default.
-    iterations: structures to try in all; None for 150,000 for each point.
+    iterations: structures to try in all; None for 250,000 for each point.
     save_dir, go_on, executor, workers, address, watcher: as in `search`.
     settings: further arguments of `search`. Its budgets hold for all points.
 

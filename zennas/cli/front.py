@@ -58,11 +58,11 @@ def front(
         Optional[int], opt.number_option("Number of points at most.", least=2, default="20", panel=FRONT)
     ] = None,
     members: Annotated[
-        Optional[int], opt.number_option("Networks that are kept for each point.", default="64", panel=FRONT)
+        Optional[int], opt.number_option("Networks that are kept for each point.", default="128", panel=FRONT)
     ] = None,
     iterations: Annotated[
         Optional[int],
-        opt.number_option("Structures to try in all.", default="150,000 for each point", panel=SEARCH),
+        opt.number_option("Structures to try in all.", default="250,000 for each point", panel=SEARCH),
     ] = None,
     proxy: Annotated[
         Optional[str],

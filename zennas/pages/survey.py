@@ -82,6 +82,10 @@ class Survey:
 
     def title(self, candidate: Candidate) -> str:
         """What a candidate is in this search."""
+        points = () if self.search.front is None else self.search.front.points
+        number = next((i for i, point in enumerate(points, start=1) if point.id == candidate.id), None)
+        if number is not None:
+            return f"point {number} of {len(points)}, {self.search.folder}@{number}"
         if self.search.best is not None and candidate.id == self.search.best.id:
             return "the chosen network" if self.search.status == "finished" else "the best so far"
         places = {one.id: place for place, one in enumerate(self.ranked, start=1)}
@@ -131,8 +135,12 @@ def survey(record: Record) -> Survey | None:
     best: Iterator[Candidate] = accumulate(members, better)
     best_so_far = tuple({one.id: one for one in best}.values())
     chosen = () if search.best is None else (search.best,)
-    frontier = _frontier(search, members, name, sign)
-    first = tuple({one.id: one for one in (*chosen, *search.confirmed, *search.measured, *frontier, *ranked)}.values())
+    if search.front is not None:
+        others = spread(search.front.points, MOST_DRAWN)
+    else:
+        frontier = _frontier(search, members, name, sign)
+        others = (*search.confirmed, *search.measured, *frontier, *ranked)
+    first = tuple({one.id: one for one in (*chosen, *others)}.values())
     room = max(1, MOST_BLOCKS_DRAWN // max(len(one.structure.blocks) for one in first[:MOST_DRAWN])) if first else 0
     drawn = first[: min(MOST_DRAWN, room)]
     return Survey(search, name, sign, ranked, drawn, _sample(members, best_so_far), best_so_far)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from zennas.budget.budgets import Budget
 from zennas.common.numbers import counted, format_count
 from zennas.correlation.settings import CorrelateSettings
+from zennas.searching.front import grid_of
 from zennas.searching.settings import SearchSettings
 from zennas.training.record import TrainingRecord
 
@@ -27,6 +28,12 @@ def search_question(settings: SearchSettings) -> str:
     classes = "1 class" if settings.num_classes == 1 else f"{settings.num_classes:,} classes"
     gates = ", with squeeze-and-excitation" if settings.use_se else ""
     limits = budget_words(settings.budget)
+    grid = grid_of(settings)
+    if grid is not None:
+        return (
+            f"Which networks of the space {settings.search_space}{' with ' if limits else ''}{limits} have the best "
+            f"{aim} score at every cost: {grid}, for images of {size}×{size} pixels in {classes}{gates}?"
+        )
     return (
         f"Which network of the space {settings.search_space}{' with ' if limits else ''}{limits} has the best "
         f"{aim} score, for images of {size}×{size} pixels in {classes}{gates}?"

@@ -23,7 +23,7 @@ from zennas.searching.strategies.front import NAME, FrontOptions
 
 FACT = "front"
 """The fact with the numbers of the candidates that are the points, cheapest first."""
-PER_POINT = 150_000
+PER_POINT = 250_000
 """Structures that are tried for each point, unless the settings say how many."""
 _TIME = re.compile(r"([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(s|ms|us|µs)", re.IGNORECASE)
 _UNITS = {"s": 1e3, "ms": 1.0, "us": 1e-3, "µs": 1e-3}

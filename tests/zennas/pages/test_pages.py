@@ -235,3 +235,27 @@ def test_what_is_no_run_is_refused_and_nothing_is_written(searched: Path, tmp_pa
     with pytest.raises(PageError, match="is a folder, expected a file"):
         write_page(searched, tmp_path / "empty")
     assert not list((tmp_path / "empty").iterdir())
+
+
+def test_a_front_shows_its_points(tmp_path: Path) -> None:
+    folder = tmp_path / "sizes"
+    zennas.front(
+        over="params",
+        between="20k:60k",
+        points=3,
+        max_layers=8,
+        proxy="zen_expected",
+        iterations=300,
+        resolution=16,
+        device="cpu",
+        save_dir=folder,
+    )
+    known = survey(read_record(folder))
+    assert known is not None
+    assert known.search.front is not None
+    points = known.search.front.points
+    assert {one.id for one in known.drawn} == {one.id for one in points}
+    assert known.title(points[0]) == f"point 1 of {len(points)}, {folder}@1"
+    text = page_of(folder, tmp_path).text
+    assert "at every cost: params from 20k to 60k" in text
+    assert "Those are the points of the front." in text

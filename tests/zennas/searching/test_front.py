@@ -254,7 +254,7 @@ def test_a_latency_is_limited_once() -> None:
         front_settings(settings, "latency:v100-pytorch-fp16", "100us:1ms")
     chosen = front_settings(PLAIN, "latency:v100-pytorch-fp16", "100us:0.001s", 2)
     assert (chosen.strategy_options["low"], chosen.budget.latency[0].ms) == (0.1, 1.0)
-    assert chosen.iterations == 300_000
+    assert chosen.iterations == 500_000
     with pytest.raises(WrongSettingError, match="but the budget limits no latency: use zennas front"):
         make(problem(), replace(OPTIONS, over="latency:predictor:v100-pytorch-fp16"))
 
@@ -275,7 +275,8 @@ def test_the_command(run: Run) -> None:
     assert code == 0
     assert json.loads(out)["params"] == points[0]["params"]
     code, out, _ = run("runs", ".")
-    assert "front over params from 20k to 100k" in " ".join(out.split())
+    assert "front over params from 20k to 100k, params" in " ".join(out.split())
+    assert f"{len(points)} points; 600 tried" in " ".join(out.split())
     code, out, _ = run("front", "--resume", "sizes", "--json")
     assert (code, json.loads(out)["run"]) == (0, "sizes")
     code, _, err = run("front", "--over", "params", "--save-dir", "none")

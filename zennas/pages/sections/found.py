@@ -9,6 +9,15 @@ from zennas.pages.section import Section, register
 from zennas.pages.survey import Survey, survey
 
 _COUNTS = {"params": "parameters", "flops": "FLOPs", "layers": "layers"}
+_DOTS = (
+    "Each dot is a network that the search kept for a while. Select one to see all about it; those in colour are then "
+    "drawn below, block by block."
+)
+_SEARCH = (
+    "The line joins the best scores met at each cost. It is no front: a search looks mostly near the limits of its "
+    "budget."
+)
+_FRONT = "Those are the points of the front. The line joins the best scores at each cost."
 
 
 def parts(record: Record) -> list[Part]:
@@ -27,12 +36,7 @@ def parts(record: Record) -> list[Part]:
         )
     return [
         *about,
-        Text(
-            "Each dot is a network that the search kept for a while. Select one to see all about it; those in colour "
-            "are then drawn below, block by block. The line joins the best scores met at each cost. It is no front: a "
-            "search looks mostly near the limits of its budget.",
-            quiet=True,
-        ),
+        Text(f"{_DOTS} {_SEARCH if known.search.front is None else _FRONT}", quiet=True),
         _chart(known),
     ]
 

@@ -32,7 +32,7 @@ class FrontOptions:
     low: float = setting(1e5, "Limit of the first point.", above=0)
     high: float = setting(1e6, "Limit of the last point.", above=0)
     points: int = setting(20, "Number of cells, of which each can give a point.", least=2, most=MOST_POINTS)
-    members: int = setting(64, "Number of candidates to keep in each cell.", least=1)
+    members: int = setting(128, "Number of candidates to keep in each cell.", least=1)
     children: int = setting(EvolutionOptions.children, "As in evolution.", least=1)
 
     def __post_init__(self) -> None:
