@@ -1,4 +1,4 @@
-"""Functions of each element, and functions that change nothing in evaluation mode. Imports torch."""
+"""Functions of each element, and functions that change nothing in evaluation mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pooling, and means over positions. Imports torch."""
+"""Pooling, and means over positions."""
 
 from __future__ import annotations
 
