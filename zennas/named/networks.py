@@ -63,9 +63,13 @@ class Network:
 
     @property
     def scored(self) -> Structure | Architecture:
-        """The network as proxies take it; that of an ONNX file is built anew, with random weights."""
+        """The network as proxies take it; that of an ONNX file is built anew, with random weights.
+
+        Raises LatencyError for a module that cannot be read, whose costs proxies would count wrongly.
+        """
         if self.structure is not None:
             return self.structure
+        _ = self.graph
         make = self._rebuilt if self._other().stored else self.module
         return Architecture(self.name, self._other().channels, make)
 

@@ -94,7 +94,7 @@ def test_what_does_not_exist_is_an_error_in_a_line(run: Run, tmp_path: Path) -> 
     code, out, err = run("score", "none.onnx")
     assert (code, out, err.count("\n")) == (1, "", 1)
     with pytest.raises(LatencyError, match="transformers and networks with attention"):
-        _ = network("torchvision:swin_t").graph
+        _ = network("torchvision:swin_t").scored
 
 
 def test_timm() -> None:
