@@ -29,6 +29,17 @@ from PlainNet.ops import (
     Shape,
     UnknownOperationError,
 )
+from PlainNet.read_ops import (
+    WITH_WEIGHTS,
+    ChannelConv,
+    FreeConv,
+    GroupNorm,
+    LayerNorm,
+    Offset,
+    PRelu,
+    ResponseNorm,
+    Scale,
+)
 from PlainNet.template import template_of
 
 
@@ -87,6 +98,33 @@ def op_cost(op: Op, shape: Shape) -> Cost:
             return Cost(2 * op.channels if op.affine else 0, 0, 0, 0)
         case other if isinstance(other, WITHOUT_WEIGHTS):
             return FREE
+        case other if isinstance(other, WITH_WEIGHTS):
+            return _read_cost(other, shape)
+    raise UnknownOperationError(op, "op_cost")
+
+
+def _read_cost(op: object, shape: Shape) -> Cost:
+    """The cost of an operation with weights that only networks of others have."""
+    match op:
+        case FreeConv():
+            weights = op.out_channels * (op.in_channels // op.groups) * op.kernel[0] * op.kernel[1]
+            positions = shape.size**2
+            params = (0 if op.weights == "fixed" else weights) + op.out_channels * (op.bias + op.gain)
+            return Cost(params, weights * positions, op.out_channels * positions, 0)
+        case ChannelConv():
+            return Cost(op.kernel, op.kernel * shape.elements, shape.elements, 0)
+        case PRelu():
+            return Cost(op.slopes, 0, 0, 0)
+        case LayerNorm():
+            return Cost(op.channels * (op.scale + op.shift), 0, 0, 0)
+        case GroupNorm():
+            return Cost(op.channels * (op.scale + op.shift), 0, 0, 0)
+        case ResponseNorm():
+            return Cost(2 * op.channels, 0, 0, 0)
+        case Scale():
+            return Cost(op.factors, 0, 0, 0)
+        case Offset():
+            return Cost(op.terms, 0, 0, 0)
     raise UnknownOperationError(op, "op_cost")
 
 

@@ -101,7 +101,7 @@ def block_module(graph: OpGraph, index: int, bn_eps: float = BN_EPS) -> fx.Graph
         module = op_module(node.op, bn_eps)
         if module is not None:
             name = node.path.partition(".")[2] or "op"
-            _add_nested(root, name, module)
+            add_nested(root, name, module)
             values[number] = traced.call_module(name, inputs)
         elif isinstance(node.op, ops.Concat):
             values[number] = traced.call_function(torch.cat, (inputs, 1))
@@ -112,7 +112,7 @@ def block_module(graph: OpGraph, index: int, bn_eps: float = BN_EPS) -> fx.Graph
     return fx.GraphModule(root, traced, class_name="Block")
 
 
-def _add_nested(root: nn.Module, name: str, module: nn.Module) -> None:
+def add_nested(root: nn.Module, name: str, module: nn.Module) -> None:
     """Add `module` to `root` under a dotted name and make the modules in between."""
     *parents, last = name.split(".")
     for parent in parents:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from PlainNet import read_ops
 from PlainNet.errors import ZennasError
 
 
@@ -183,7 +184,8 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Mul:
-    """Product of a feature map and a gate of shape (channels, 1, 1)."""
+    """Product of a feature map and a gate of shape (channels, 1, 1); in networks read from elsewhere, also one of shape
+    (1, height, width), or of two values of the same shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,24 @@ Op: TypeAlias = (
     | Add
     | Mul
     | Concat
+    | read_ops.FreeConv
+    | read_ops.ChannelConv
+    | read_ops.PRelu
+    | read_ops.LayerNorm
+    | read_ops.GroupNorm
+    | read_ops.ResponseNorm
+    | read_ops.Scale
+    | read_ops.Offset
+    | read_ops.FreePool
+    | read_ops.Activation
+    | read_ops.Rescale
+    | read_ops.Sub
+    | read_ops.Slice
+    | read_ops.ChannelShuffle
+    | read_ops.Pad
+    | read_ops.Upsample
+    | read_ops.SpaceToDepth
+    | read_ops.Unflatten
 )
 """Any primitive operation. Interpreters raise `UnknownOperationError` for an operation that they do not handle."""
 
@@ -228,6 +248,7 @@ WITHOUT_WEIGHTS = (
     Add,
     Mul,
     Concat,
+    *read_ops.WITHOUT_WEIGHTS,
 )
 
 

@@ -10,11 +10,12 @@ Importing this package does not import torch. Proxies that run networks import i
 
 from typing import Any
 
-from ZeroShotProxy.base import PROXIES, ArrayScore, Proxy, ProxyError, ProxyInfo, Score, ScoreSettings
+from ZeroShotProxy.base import PROXIES, Architecture, ArrayScore, Proxy, ProxyError, ProxyInfo, Score, ScoreSettings
 from ZeroShotProxy.scores import score, score_population
 
 __all__ = [
     "PROXIES",
+    "Architecture",
     "ArrayScore",
     "Proxy",
     "ProxyError",

@@ -155,7 +155,20 @@ class Score:
         return self.value
 
 
-Target: TypeAlias = "Structure | nn.Module"
+@dataclass(frozen=True, eq=False)
+class Architecture:
+    """A network that has no structure, and that can be made anew.
+
+    name: what messages call it. channels: of its images. make: returns a new module, with weights drawn by torch's
+    global generator, or with its own.
+    """
+
+    name: str
+    channels: int
+    make: Callable[[], nn.Module]
+
+
+Target: TypeAlias = "Structure | nn.Module | Architecture"
 Batch: TypeAlias = "Tensor | tuple[Tensor, Tensor]"
 """Images (N, C, H, W), or a pair of images and labels (N,)."""
 Measured: TypeAlias = "float | list[Tensor]"
@@ -256,5 +269,6 @@ def structure_of(target: Target, name: str) -> Structure:
     """
     structure = known_structure(target)
     if structure is None:
-        raise ProxyError(f"proxy {name} scores structures and MasterNets, not a {type(target).__name__}")
+        kind = target.name if isinstance(target, Architecture) else f"a {type(target).__name__}"
+        raise ProxyError(f"proxy {name} scores structures and MasterNets, not {kind}")
     return structure

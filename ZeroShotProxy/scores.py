@@ -17,6 +17,7 @@ from PlainNet.errors import ZennasError
 from ZeroShotProxy.base import (
     NO_SCORE_ALONE,
     PROXIES,
+    Architecture,
     Batch,
     Proxy,
     ProxyError,
@@ -42,7 +43,7 @@ def score(target: Target, *given: Any, **named: Any) -> dict[str, Score]:
     """Return the scores of a network, keyed by the registered names of the proxies (not by aliases).
 
     `score(structure, names, settings)` scores a structure with random weights and random images. A MasterNet counts as
-    its structure.
+    its structure; an `Architecture` is scored likewise, by proxies that measure networks.
     `score(network, batch, names, settings)` scores any `nn.Module` with its own weights on the batch. Structures and
     MasterNets can be scored this way, too, also by proxies that need only the structure.
 
@@ -79,7 +80,7 @@ def score_population(
 ) -> list[dict[str, Score]]:
     """Return the scores of several networks, one dictionary per network; `names` may include ensembles.
 
-    targets: structures or MasterNets.
+    targets: structures, MasterNets or architectures.
     names: one proxy or several, such as "zico", "az_nas" or "mean_rank(zico+naswot)".
     settings: the settings for all networks, or a list with one for each.
 
@@ -182,19 +183,19 @@ def _by_structure(proxy: Proxy, target: Target, settings: ScoreSettings) -> Scor
 
 
 def _repeated(target: Target, proxies: list[Proxy], settings: ScoreSettings) -> dict[str, Score]:
-    """Mean scores over `settings.repeats` networks of one structure, each with other weights and images."""
+    """Mean scores over `settings.repeats` networks of one architecture, each with other weights and images."""
     from ZeroShotProxy.base import structure_of
     from ZeroShotProxy.engine import measures
 
-    if known_structure(target) is None:
+    if known_structure(target) is None and not isinstance(target, Architecture):
         for proxy in proxies:
             if proxy.measure is not None:
                 raise ProxyError(f"proxy {proxy.info.name} needs images for a {type(target).__name__}: pass a batch")
-    structure = structure_of(target, proxies[0].info.name)
+    remade = target if isinstance(target, Architecture) else structure_of(target, proxies[0].info.name)
     found: dict[str, list[float]] = {proxy.info.name: [] for proxy in proxies}
     for repeat in range(settings.repeats):
         once = settings.repetition(repeat)
-        network = measures.network_of(structure, once)
-        for name, value in measures.measure(network, measures.noise(structure, once), proxies, once).items():
+        network = measures.network_of(remade, once)
+        for name, value in measures.measure(network, measures.noise(remade, once), proxies, once).items():
             found[name].append(value)
     return {name: mean_score(values) for name, values in found.items()}

@@ -7,12 +7,13 @@ numbers.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from PlainNet import ops
+from PlainNet import ops, read_ops
 from PlainNet.ops import FLAT, Node, OpGraph, Shape, UnknownOperationError
 
 CONV, DEPTHWISE, GROUPED, LINEAR = "conv", "depthwise", "grouped", "linear"
@@ -114,7 +115,7 @@ def group(graph: OpGraph, fusion: Fusion, batch: int = 1) -> list[Group]:
         if host is not None:
             host.nodes.append(i)
             host.added |= isinstance(node.op, ops.Add)
-            host.activated |= isinstance(node.op, (ops.Relu, ops.Relu6, ops.Swish, ops.Sigmoid))
+            host.activated |= _is_activation(node.op)
             del making[host.last]
             host.last = number
             making[number] = host
@@ -181,7 +182,7 @@ def _host(node: Node, hosts: Sequence[_Open], fusion: Fusion) -> _Open | None:
     match node.op:
         case ops.BatchNorm():
             fits = [h for h in weighted if fusion.norm and not (h.added or h.activated)]
-        case ops.Relu() | ops.Relu6() | ops.Swish() | ops.Sigmoid():
+        case op if _is_activation(op):
             fits = [h for h in hosts if fusion.activation and not h.activated and h.kind in (*WEIGHTED, ADD, NORM)]
         case ops.Add():
             fits = [h for h in weighted if fusion.addition and not (h.added or h.activated)]
@@ -193,7 +194,7 @@ def _host(node: Node, hosts: Sequence[_Open], fusion: Fusion) -> _Open | None:
 def _kind(op: ops.Op) -> str | None:
     """The kind of kernel that the operation is by itself; None if nothing is run for it."""
     match op:
-        case ops.Conv():
+        case ops.Conv() | read_ops.FreeConv():
             if op.groups == 1:
                 return CONV
             return DEPTHWISE if op.groups == op.in_channels == op.out_channels else GROUPED
@@ -219,9 +220,55 @@ def _kind(op: ops.Op) -> str | None:
             return COPY
         case ops.Zero():
             return MUL
-        case ops.Flatten():
+        case ops.Flatten() | read_ops.Unflatten():
             return None
+        case read_ops.FreePool():
+            return MAX_POOL if op.kind == "max" else AVG_POOL
+    for kinds, kind in _STAND_INS.items():
+        if isinstance(op, kinds):
+            return kind
     raise UnknownOperationError(op, "kernels.group")
+
+
+_STAND_INS = {
+    (read_ops.LayerNorm, read_ops.GroupNorm, read_ops.ResponseNorm): NORM,
+    (read_ops.Activation, read_ops.PRelu, read_ops.Scale, read_ops.Offset, read_ops.Rescale): ACTIVATION,
+    (read_ops.Sub,): ADD,
+    (read_ops.ChannelConv, read_ops.Slice, read_ops.ChannelShuffle, read_ops.Pad, read_ops.Upsample): COPY,
+    (read_ops.SpaceToDepth,): COPY,
+}
+"""Kinds of kernels that move as much memory as operations that no profile has measured."""
+
+
+def stand_ins(graph: OpGraph) -> list[str]:
+    """Return the names of the graph's operations that `group` describes by the kernel of another one, sorted.
+
+    Those are operations of networks that were designed elsewhere, such as `LayerNorm`, and windows that are not square.
+    """
+    measured = (read_ops.Unflatten, read_ops.FreePool)
+    found = {
+        type(node.op).__name__
+        for node in graph.nodes
+        if isinstance(node.op, read_ops.READ_OPS)
+        and not isinstance(node.op, measured)
+        and not (isinstance(node.op, read_ops.FreeConv) and node.op.kernel[0] == node.op.kernel[1])
+    }
+    return sorted(found)
+
+
+def _is_activation(op: ops.Op) -> bool:
+    """Whether an operation is fused like a ReLU; a softmax needs all channels."""
+    if isinstance(op, read_ops.Activation):
+        return op.function != "softmax"
+    return isinstance(op, (ops.Relu, ops.Relu6, ops.Swish, ops.Sigmoid))
+
+
+def _window(op: read_ops.FreeConv) -> tuple[int, int]:
+    """The side of a square window, and groups, that multiply as often; for grouped convolutions nearly."""
+    short, long = sorted(op.kernel)
+    if op.groups > 1:
+        return max(round(math.sqrt(short * long)), 1), op.groups
+    return long, long // short
 
 
 def _kernels(one: _Open, batch: int) -> list[Kernel]:
@@ -239,11 +286,16 @@ def _kernels(one: _Open, batch: int) -> list[Kernel]:
                     one.kind, batch, op.in_channels, op.out_channels, *sizes, op.kernel, op.stride, op.groups, one.added
                 )
             ]
-        case ops.MaxPool() | ops.AvgPool():
+        case read_ops.FreeConv():
+            kernel, groups = _window(op)
+            return [
+                Kernel(one.kind, batch, op.in_channels, op.out_channels, *sizes, kernel, op.stride, groups, one.added)
+            ]
+        case ops.MaxPool() | ops.AvgPool() | read_ops.FreePool():
             return [Kernel(one.kind, batch, takes.channels, makes.channels, *sizes, op.kernel, op.stride)]
         case ops.AdaptiveAvgPool():
             return [Kernel(one.kind, batch, takes.channels, makes.channels, *sizes, sizes[0])]
-        case ops.Concat() | ops.Truncate():
+        case ops.Concat() | ops.Truncate() | read_ops.Slice() | read_ops.Upsample() | read_ops.Pad():
             return [Kernel(one.kind, batch, makes.channels, makes.channels, *sizes)]
         case _:
             return [Kernel(one.kind, batch, takes.channels, makes.channels, *sizes, added=one.added)]

@@ -17,6 +17,7 @@ from PlainNet.masternet import MasterNet
 from ZeroShotProxy.base import (
     NO_SCORE_ALONE,
     PROXIES,
+    Architecture,
     Batch,
     Measured,
     Proxy,
@@ -34,19 +35,22 @@ ZERO_COST_NAS = ("grad_norm", "snip", "grasp", "fisher", "jacob_cov", "plain", "
 
 
 def network_of(target: Target, settings: ScoreSettings) -> nn.Module:
-    """Return `target` if it is a network; build a structure with random weights from `settings.seed`."""
-    if not isinstance(target, Structure):
+    """Return `target` if it is a network; otherwise build it, with random weights from `settings.seed`."""
+    if not isinstance(target, (Structure, Architecture)):
         return target
     with torch.random.fork_rng([]):
         torch.manual_seed(settings.seed)
+        if isinstance(target, Architecture):
+            return target.make()
         return MasterNet(target, settings.num_classes, Options(use_se=settings.use_se))
 
 
-def noise(structure: Structure, settings: ScoreSettings) -> tuple[Tensor, Tensor]:
+def noise(target: Structure | Architecture, settings: ScoreSettings) -> tuple[Tensor, Tensor]:
     """Return images (N, C, H, W) from N(0, 1) and random labels (N,), drawn with `settings.seed`."""
     generator = torch.Generator().manual_seed(settings.seed)
     side, count = settings.resolution, settings.batch_size
-    images = torch.randn(count, in_channels(structure.blocks[0]), side, side, generator=generator)
+    channels = target.channels if isinstance(target, Architecture) else in_channels(target.blocks[0])
+    images = torch.randn(count, channels, side, side, generator=generator)
     return images, torch.randint(settings.num_classes, (count,), generator=generator)
 
 

@@ -14,10 +14,15 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from latency.base import LatencyError, first_line
+
 
 def traced(network: nn.Module) -> fx.GraphModule:
-    """Return a copy of `network` in evaluation mode as a traced module. Raises torch.fx's error if tracing fails."""
-    return fx.symbolic_trace(copy.deepcopy(network).eval()).requires_grad_(False)
+    """Return a copy of `network` in evaluation mode as a traced module. Raises LatencyError if tracing fails."""
+    try:
+        return fx.symbolic_trace(copy.deepcopy(network).eval()).requires_grad_(False)
+    except Exception as error:  # fx passes on whatever the module's code raises for a symbolic value
+        raise LatencyError(f"{type(network).__name__} cannot be traced by torch.fx: {first_line(error)}") from error
 
 
 def folded(network: nn.Module) -> fx.GraphModule:

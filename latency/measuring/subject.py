@@ -54,7 +54,7 @@ def of_module(name: str, module: nn.Module, input_shape: tuple[int, int, int]) -
     The module is copied with its weights. Batch-norms that have not seen an image yet get the statistics of a seeded
     batch. Raises LatencyError if the module has operations that the op graph does not have.
     """
-    from latency.measuring.trace import read_graph
+    from latency.reading.module import read_graph
 
     channels, height, width = input_shape
     if height != width:

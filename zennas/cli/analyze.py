@@ -10,7 +10,7 @@ from zennas.cli import options as opt
 
 
 def analyze(
-    network: opt.Target,
+    network: opt.AnyTarget,
     resolution: opt.Resolution = None,
     num_classes: opt.NumClasses = None,
     use_se: opt.UseSe = None,
@@ -27,26 +27,13 @@ def analyze(
     """
     from zennas.cli.console import OUT
     from zennas.cli.render import print_json
-    from zennas.named.structures import resolve
-    from zennas.report.analysis import analysis_table, analyze_network
+    from zennas.named.networks import network as found
+    from zennas.report import analysis as report
 
-    if network.endswith(".onnx"):
-        raise typer.BadParameter(
-            f"{network} is an ONNX file, which has no structure to analyse; a file that zennas export wrote has it in "
-            f"{network}.json: give that structure, or the run that was exported",
-            param_hint="NETWORK",
-        )
-    target = resolve(network)
-    analysis = analyze_network(
-        target.structure,
-        resolution=resolution or target.resolution or 32,
-        num_classes=num_classes or target.num_classes or 10,
-        use_se=bool(target.use_se) if use_se is None else use_se,
-        check=check,
-    )
+    analysis = report.analyze(found(network, resolution, num_classes, use_se), check)
     if as_json:
         print_json(analysis.to_json())
     else:
-        OUT.print(*analysis_table(analysis))
+        OUT.print(*report.analysis_table(analysis))
     if analysis.disagrees:
         raise typer.Exit(1)

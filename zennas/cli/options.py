@@ -139,6 +139,15 @@ Target = Annotated[
         show_default=False,
     ),
 ]
+AnyTarget = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK",
+        help="A structure string or the notation of a cell, a file that contains one, the folder of a run, a point of "
+        "a front (RUN@7), a model name from the zoo, torchvision:NAME, timm:NAME, or an ONNX file.",
+        show_default=False,
+    ),
+]
 Resolution = Annotated[
     Optional[int],
     number_option("Side of the square input image.", most=MAX_RESOLUTION, default="the network's own, else 32"),

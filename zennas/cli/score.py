@@ -17,8 +17,12 @@ from zennas.common.shared_settings import device_setting
 from ZeroShotProxy.base import ScoreSettings
 
 if TYPE_CHECKING:
-    from zennas.named.structures import NetworkTarget
+    from zennas.named.networks import Network
     from ZeroShotProxy import Score
+
+
+FOR_ANY = ("zico", "jacob_cov", "params", "flops")
+"""The proxies without --proxy if a network is no structure, which the Zen-score needs."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,12 @@ class ScoreFlags:
     def __post_init__(self) -> None:
         check(self, WrongSettingError, flags=True)
 
-    def settings_for(self, target: NetworkTarget) -> ScoreSettings:
+    def settings_for(self, target: Network) -> ScoreSettings:
         """Return the settings that score a network."""
         return ScoreSettings(
-            resolution=self.resolution or target.resolution or ScoreSettings.resolution,
-            num_classes=self.num_classes or target.num_classes or ScoreSettings.num_classes,
-            use_se=bool(target.use_se) if self.use_se is None else self.use_se,
+            resolution=target.resolution,
+            num_classes=target.num_classes,
+            use_se=target.use_se,
             batch_size=self.batch_size,
             repeats=self.repeats,
             gamma=self.gamma,
@@ -74,8 +78,8 @@ def score(
         list[str],
         typer.Argument(
             metavar="NETWORK...",
-            help="Structure strings or notations of cells, files that contain one, folders of runs, or model "
-            "names from the zoo.",
+            help="Structure strings or notations of cells, files that contain one, folders of runs, model names from "
+            "the zoo, torchvision:NAME, timm:NAME, or ONNX files.",
             show_default=False,
         ),
     ],
@@ -100,7 +104,7 @@ def score(
     Example: zennas score zennet_cifar10_model_size1M_res32 --proxy zen --proxy zen_expected
     """
     from zennas.cli.render import print_json
-    from zennas.named.structures import resolve
+    from zennas.named.networks import network
     from zennas.searching.result import measure_json
     from zennas.searching.scoring import measure
     from ZeroShotProxy import PROXIES, ensembles, score_population
@@ -108,7 +112,9 @@ def score(
     from ZeroShotProxy.scores import score_each
 
     flags = chosen.make(ScoreFlags)
-    targets = [resolve(network) for network in networks]
+    targets = [network(text, flags.resolution, flags.num_classes, flags.use_se) for text in networks]
+    if any(target.foreign for target in targets) and not opt.given(context, "proxy"):
+        proxy = list(FOR_ANY)
     settings = [flags.settings_for(target) for target in targets]
     everything = any(name.casefold() == "all" for name in proxy)
     names = [p.info.name for p in PROXIES if p.ranking is None] if everything else proxy
@@ -120,11 +126,11 @@ def score(
         found: list[dict[str, Score | str]]
         if everything:
             pairs = zip(targets, settings, strict=True)
-            found = [score_each(names, partial(run_proxies, t.structure, settings=s)) for t, s in pairs]
+            found = [score_each(names, partial(run_proxies, t.scored, settings=s)) for t, s in pairs]
         elif len(targets) == 1:
-            found = [{**run_proxies(targets[0].structure, names, settings[0])}]
+            found = [{**run_proxies(targets[0].scored, names, settings[0])}]
         else:
-            found = [{**row} for row in score_population([t.structure for t in targets], names, settings)]
+            found = [{**row} for row in score_population([t.scored for t in targets], names, settings)]
     if as_json:
         rows = [
             {name: {"error": one} if isinstance(one, str) else measure_json(measure(one)) for name, one in row.items()}
@@ -137,7 +143,7 @@ def score(
     _print(targets, settings, found)
 
 
-def _print(targets: list[NetworkTarget], settings: list[ScoreSettings], found: list[dict[str, Score | str]]) -> None:
+def _print(targets: list[Network], settings: list[ScoreSettings], found: list[dict[str, Score | str]]) -> None:
     """Print one network with a row per proxy, or several with a column per network."""
     from zennas.cli.console import OUT
     from zennas.cli.render import table
@@ -154,7 +160,7 @@ def _print(targets: list[NetworkTarget], settings: list[ScoreSettings], found: l
     OUT.print(rows)
     if several:
         for column, target in zip(columns, targets, strict=True):
-            OUT.print(f"{column} {target.source if target.source != 'text' else target.structure}")
+            OUT.print(f"{column} {target.name}")
     sides = sorted({each.resolution for each in settings})
     where = f" on {settings[0].device}" if settings[0].device != "auto" else ""
     OUT.print(

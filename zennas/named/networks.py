@@ -1,4 +1,4 @@
-"""Networks to time, given as text: everything that `structures.resolve` accepts, and `torchvision:NAME`."""
+"""Networks of any origin, given as text: what `structures.resolve` accepts, and what `foreign.foreign` does."""
 
 from __future__ import annotations
 
@@ -7,41 +7,44 @@ from functools import cached_property
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from latency.base import LatencyError, first_line
 from PlainNet import Options, Structure, lower
+from PlainNet.errors import ZennasError
 from PlainNet.ops import HEAD, OpGraph
-from PlainNet.registry import UnknownNameError, nearest_names
-from zennas.named.structures import TargetError, resolve
+from zennas.named.foreign import Foreign, foreign, is_foreign
+from zennas.named.structures import resolve
+from ZeroShotProxy.base import Architecture
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from latency.base import Subject
-
-TORCHVISION = "torchvision:"
-_SLOW_TO_DRAW = ("googlenet", "inception_v3")
-"""Models that warn without `init_weights`; drawing their weights by their own rule takes a minute."""
-
-
-class UnknownModelError(TargetError, UnknownNameError):
-    """The library has no model with this name."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network with a resolution in pixels and a number of classes. structure: None for models of torchvision."""
+    """A network with a resolution in pixels and a number of classes. structure: None for one that is
+    `foreign`, and the other way round.
+    """
 
     name: str
     resolution: int
     num_classes: int
     use_se: bool
     structure: Structure | None
+    foreign: Foreign | None = None
 
     @cached_property
     def graph(self) -> OpGraph:
         """Return its op graph. Raises StructureError, or LatencyError for a module that cannot be read."""
-        if self.structure is None:
-            return self.subject().graph
-        return lower(
-            self.structure, resolution=self.resolution, num_classes=self.num_classes, options=Options(self.use_se)
-        )
+        if self.structure is not None:
+            return lower(
+                self.structure, resolution=self.resolution, num_classes=self.num_classes, options=Options(self.use_se)
+            )
+        from latency.reading.module import BATCH, read_graph
+
+        other = self._other()
+        return read_graph(self.name, self.module(), other.channels, self.resolution, other.batch or BATCH)
 
     def block_name(self, block: int) -> str:
         """Return the name of a top-level block: its text, or for a module the common part of the paths of its nodes."""
@@ -53,18 +56,49 @@ class Network:
         parts = zip(*(path.split(".") for path in paths), strict=False)
         return ".".join(part[0] for part in takewhile(lambda part: len(set(part)) == 1, parts)) or paths[0]
 
+    @property
+    def batch(self) -> int:
+        """The number of images that the module takes at once: 1 unless an ONNX file fixes another."""
+        return 1 if self.foreign is None else self.foreign.batch or 1
+
+    @property
+    def scored(self) -> Structure | Architecture:
+        """The network as proxies take it; that of an ONNX file is built anew, with random weights.
+
+        Raises LatencyError for a module that cannot be read, whose costs proxies would count wrongly.
+        """
+        if self.structure is not None:
+            return self.structure
+        _ = self.graph
+        make = self._rebuilt if self._other().stored else self.module
+        return Architecture(self.name, self._other().channels, make)
+
+    def _rebuilt(self) -> nn.Module:
+        from PlainNet.read_modules import graph_module
+
+        return graph_module(self.graph)
+
     def subject(self) -> Subject:
         """Return what a back end times. Raises StructureError or LatencyError."""
         from latency.measuring.subject import of_module, of_structure
 
         if self.structure is not None:
             return of_structure(self.structure, self.resolution, self.num_classes, self.use_se, name=self.name)
-        from torchvision.models import get_model
+        module = self._rebuilt() if self._other().stored else self.module()
+        return of_module(self.name, module, (self._other().channels, self.resolution, self.resolution))
 
-        name = self.name.removeprefix(TORCHVISION)
-        drawn = {"init_weights": False} if name in _SLOW_TO_DRAW else {}
-        module = get_model(name, weights=None, num_classes=self.num_classes, **drawn)
-        return of_module(self.name, module, (3, self.resolution, self.resolution))
+    def module(self) -> nn.Module:
+        """Return a new module of a foreign network. Raises LatencyError if its library refuses to make it."""
+        try:
+            return self._other().make()
+        except ZennasError:
+            raise
+        except Exception as error:  # foreign code
+            raise LatencyError(f"{self.name} cannot be made: {first_line(error)}") from error
+
+    def _other(self) -> Foreign:
+        assert self.foreign is not None  # a network has a structure, or is foreign
+        return self.foreign
 
 
 def network(
@@ -73,14 +107,15 @@ def network(
     """Return the network that `text` names.
 
     Arguments that are None take the network's own values; without those, structures get 32 pixels, 10 classes and no
-    SE, and models of torchvision get 224 pixels and 1000 classes.
+    SE, and foreign networks 224 pixels and 1000 classes.
 
-    Raises TargetError if there is no such network (UnknownModelError for torchvision), ParseError if a structure is not
-    valid, and StoreError if a run cannot be read.
+    Raises TargetError if there is no such network (UnknownModelError for torchvision and timm), UnavailableError if
+    timm or onnx is not installed, LatencyError if an ONNX file cannot be read, ParseError if a structure is not valid,
+    and StoreError if a run cannot be read.
     """
-    if text.startswith(TORCHVISION):
-        _check_torchvision(text)
-        return Network(text, resolution or 224, num_classes or 1000, False, None)
+    if is_foreign(text):
+        other = foreign(text, resolution, num_classes)
+        return Network(text, other.resolution, other.num_classes, False, None, other)
     target = resolve(text)
     return Network(
         str(target.structure) if target.source == "text" else target.source,
@@ -89,13 +124,3 @@ def network(
         bool(target.use_se) if use_se is None else use_se,
         target.structure,
     )
-
-
-def _check_torchvision(text: str) -> None:
-    from torchvision import models
-
-    name, known = text.removeprefix(TORCHVISION), models.list_models(module=models)  # only classifiers of images
-    if name not in known:
-        near = nearest_names(name, known)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known[:8])} …"
-        raise UnknownModelError(f"torchvision has no model {name[:80]!r}: {hint}")

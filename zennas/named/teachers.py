@@ -8,23 +8,20 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from latency.base import UnavailableError
 from PlainNet.checkpoint import fitted, our_names
 from PlainNet.errors import reason
 from PlainNet.masternet import build
-from PlainNet.registry import nearest_names
 from PlainNet.state_dicts import plain_names, read_state
 from zennas.common.errors import ZennasError
 from zennas.data import Normalisation
 from zennas.data.base import Shown
+from zennas.named.foreign import check_timm, foreign, timm_library
 from zennas.named.models import trained_model
-from zennas.named.networks import UnknownModelError, network
 from zennas.named.structures import resolve
 
 _ALONE = ("googlenet", "inception_v3")
@@ -83,15 +80,9 @@ def teacher_of(
 
 
 def _of_timm(text: str, name: str, checkpoint: Path | None, resolution: int | None) -> Teacher:
-    try:
-        timm: Any = import_module("timm")
-    except ImportError as error:
-        raise UnavailableError(f"{text} needs the package timm ({error}): pip install 'zennas[timm]'") from None
-    architecture = name.split(".")[0]  # the rest names the weights
-    if ":" not in name and not timm.is_model(architecture):  # timm itself resolves hf-hub:… and local-dir:…
-        near = nearest_names(architecture, timm.list_models())
-        hint = f"did you mean {' or '.join(near)}?" if near else "timm.list_models() returns the known names"
-        raise UnknownModelError(f"timm has no model {name[:80]!r}: {hint}")
+    timm = timm_library(text)
+    if ":" not in name:  # timm itself resolves hf-hub:… and local-dir:…
+        check_timm(text, timm)
     sized: dict[str, int] = {}
     if resolution is not None and _made(text, lambda: timm.create_model(name)).pretrained_cfg.get("fixed_input_size"):
         sized["img_size"] = resolution
@@ -107,7 +98,7 @@ def _of_timm(text: str, name: str, checkpoint: Path | None, resolution: int | No
 def _of_torchvision(text: str, name: str, checkpoint: Path | None) -> Teacher:
     from torchvision.models import get_model, get_model_weights
 
-    network(text)  # raises if there is no such model
+    foreign(text)  # raises if there is no such model
     published = get_model_weights(name).DEFAULT
 
     def made(classes: int) -> nn.Module:

@@ -1,19 +1,26 @@
-"""Costs of a network block by block, compared with fvcore's counts on the built module."""
+"""Costs of a network block by block, compared with fvcore's counts on its module."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from PlainNet import Cost, Options, Structure, StructureError
 from PlainNet.blocktype import in_channels
-from PlainNet.cost import CostModel, head_cost
-from PlainNet.ops import Shape
+from PlainNet.cost import FREE, CostModel, head_cost, op_cost
+from PlainNet.ops import HEAD, Conv, Linear, Shape
+from PlainNet.read_ops import FreeConv
 from zennas.common.errors import ZennasError
 from zennas.common.layout import Rows
 from zennas.common.limits import check_resolution
 from zennas.common.numbers import counted, format_count
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from zennas.named.networks import Network
 
 
 class AnalysisError(ZennasError, RuntimeError):
@@ -45,9 +52,13 @@ class FvcoreCount:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Costs of a network at one resolution in pixels. output: shape before global pooling."""
+    """Costs of a network at one resolution in pixels.
 
-    structure: Structure
+    structure: None for a network that was designed elsewhere. output: shape before global pooling.
+    """
+
+    network: str
+    structure: Structure | None
     resolution: int
     num_classes: int
     use_se: bool
@@ -67,7 +78,8 @@ class Analysis:
         if self.fvcore is not None:
             checked = {**vars(self.fvcore), "agrees": self.fvcore.agrees(self.total)}
         return {
-            "structure": str(self.structure),
+            "network": self.network,
+            "structure": None if self.structure is None else str(self.structure),
             "resolution": self.resolution,
             "num_classes": self.num_classes,
             "use_se": self.use_se,
@@ -83,6 +95,43 @@ def cost_json(cost: Cost) -> dict[str, int]:
     return {"params": cost.params, "flops": cost.flops, "activations": cost.activations, "layers": cost.layers}
 
 
+def analyze(network: Network, check: bool = True) -> Analysis:
+    """Count a network of any origin block by block. check: also let fvcore count its module.
+
+    Raises StructureError, LatencyError for a network that cannot be read, and AnalysisError if there is not enough
+    memory.
+    """
+    if network.structure is not None:
+        return analyze_network(
+            network.structure,
+            resolution=network.resolution,
+            num_classes=network.num_classes,
+            use_se=network.use_se,
+            check=check,
+        )
+    check_resolution(network.resolution, StructureError)
+    graph = network.graph
+    costs, seen = dict[int, Cost](), set[str]()
+    last = dict[int, Shape]()
+    for node in graph.nodes:
+        cost = op_cost(node.op, node.shape)
+        if node.path in seen:  # a layer that is used again
+            cost = replace(cost, params=0)
+        elif cost.params:
+            seen.add(node.path)
+        weighted = isinstance(node.op, (Conv, FreeConv, Linear))
+        costs[node.block] = costs.get(node.block, FREE) + replace(cost, layers=int(weighted))
+        last[node.block] = node.shape
+    order = [*(block for block in costs if block != HEAD), *(block for block in costs if block == HEAD)]
+    parts = [Part(network.block_name(block), str(last[block]), costs[block]) for block in order]
+    total = sum(costs.values(), start=FREE)
+    output = graph.shape_of(graph.block_outputs[-1])
+    checked = _checked(network.module, graph.input, network.batch) if check else None
+    return Analysis(
+        network.name, None, network.resolution, network.num_classes, False, tuple(parts), total, output, checked
+    )
+
+
 def analyze_network(
     structure: Structure, *, resolution: int, num_classes: int, use_se: bool = False, check: bool = True
 ) -> Analysis:
@@ -96,48 +145,60 @@ def analyze_network(
     blocks = model.blocks(structure)
     parts = [Part(str(spec), str(b.shape), b.cost) for spec, b in zip(structure.blocks, blocks, strict=True)]
     parts.append(Part("classifier", str(num_classes), head_cost(blocks[-1].shape.channels, num_classes)))
-    checked = _checked(structure, resolution, num_classes, use_se) if check else None
+
+    def made() -> nn.Module:
+        from PlainNet.masternet import build
+
+        return build(structure, num_classes=num_classes, use_se=use_se)
+
+    checked = _checked(made, Shape(in_channels(structure.blocks[0]), resolution)) if check else None
     return Analysis(
-        structure, resolution, num_classes, use_se, tuple(parts), model(structure), blocks[-1].shape, checked
+        str(structure),
+        structure,
+        resolution,
+        num_classes,
+        use_se,
+        tuple(parts),
+        model(structure),
+        blocks[-1].shape,
+        checked,
     )
 
 
-def _checked(structure: Structure, resolution: int, num_classes: int, use_se: bool) -> FvcoreCount:
+def _checked(made: Callable[[], nn.Module], image: Shape, batch: int = 1) -> FvcoreCount:
     try:
-        return fvcore_count(structure, resolution, num_classes, use_se)
+        return fvcore_count(made(), image, batch)
     except (MemoryError, RuntimeError) as error:
         # torch reports this as a RuntimeError, which it uses for other errors too.
         if not isinstance(error, MemoryError) and "memory" not in str(error):
             raise
         raise AnalysisError(
-            f"not enough memory to build the network at {resolution}×{resolution} pixels for fvcore to count: "
+            f"not enough memory to build the network at {image.size}×{image.size} pixels for fvcore to count: "
             "skip this with zennas analyze --no-check"
         ) from None
 
 
-def fvcore_count(structure: Structure, resolution: int, num_classes: int, use_se: bool) -> FvcoreCount:
-    """Count parameters, multiply–accumulates and activations of the module with fvcore. Imports torch."""
+def fvcore_count(network: nn.Module, image: Shape, batch: int = 1) -> FvcoreCount:
+    """Count parameters, and multiply–accumulates and activations per image, with fvcore. Imports torch."""
     import torch
-
-    from PlainNet.masternet import build
 
     with warnings.catch_warnings():
         # fvcore traces and scripts with torch.jit, which newer versions of torch deprecate.
         warnings.filterwarnings("ignore", message=".*torch.jit.*")
         from fvcore.nn import ActivationCountAnalysis, FlopCountAnalysis
 
-        network = build(structure, num_classes=num_classes, use_se=use_se).eval()
-        image = torch.zeros(1, in_channels(structure.blocks[0]), resolution, resolution)
-        flops = FlopCountAnalysis(network, image).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-        active = (
-            ActivationCountAnalysis(network, image).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        network.eval()
+        images = torch.zeros(batch, *image.dims)
+        flops, active = (
+            count(network, images).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+            for count in (FlopCountAnalysis, ActivationCountAnalysis)
         )
         operators = flops.by_operator()
         return FvcoreCount(
             params=sum(p.numel() for p in network.parameters()),
-            conv_linear=int(operators.get("conv", 0) + operators.get("linear", 0)),
-            flops=int(flops.total()),
-            activations=int(active.total()),
+            conv_linear=int(operators.get("conv", 0) + operators.get("linear", 0)) // batch,
+            flops=int(flops.total()) // batch,
+            activations=int(active.total()) // batch,
         )
 
 
@@ -167,9 +228,10 @@ def analysis_table(analysis: Analysis) -> list[Rows | str]:
         format_count(total.activations),
         bold=True,
     )
+    excited = f"squeeze-and-excitation {'on' if analysis.use_se else 'off'}; "
     notes = [
-        f"{analysis.resolution}×{analysis.resolution} pixels, {analysis.num_classes} classes, "
-        f"squeeze-and-excitation {'on' if analysis.use_se else 'off'}; "
+        f"{analysis.resolution}×{analysis.resolution} pixels, {analysis.num_classes} classes"
+        f"{'; ' if analysis.structure is None else ', ' + excited}"
         "FLOPs are multiply–accumulates of conv and linear layers"
     ]
     if analysis.fvcore is not None:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from latency.kernels import stand_ins
 from latency.predicting.predictor import Predictor
-from latency.predicting.profile import OUTSIDE, Profile, Trust
+from latency.predicting.profile import INSIDE, OUTSIDE, PARTLY, Profile, Trust
 from latency.predicting.table import COLUMNS, LATENCY, predict_kernels, read_table
 from PlainNet import Options, Structure, parse
 from PlainNet.files import write_out
@@ -95,14 +96,18 @@ def predict(network: Network, profile: Profile, batch_size: int | None = None) -
     if profile.overhead_ms:
         blocks.append((OVERHEAD, profile.overhead_ms / predictor.batch_size))
     kernels = predictor.kernels(graph)
-    grade = profile.grade(kernels)
+    grade, notes = profile.grade(kernels), profile.outside(kernels)
+    other = stand_ins(graph)
+    if other:
+        grade = PARTLY if grade == INSIDE else grade
+        notes = [*notes, f"{', '.join(other)} were not measured; kernels that move as much memory stand in for them"]
     return Prediction(
         network,
         profile.name,
         predictor.batch_size,
         predictor.graph_ms(graph),
         tuple(blocks),
-        tuple(profile.outside(kernels)),
+        tuple(notes),
         grade,
         None if grade == OUTSIDE else profile.typical_error,
         None if grade == OUTSIDE else profile.trust,

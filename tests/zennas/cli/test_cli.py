@@ -211,7 +211,7 @@ def test_an_unexpected_error_is_one_line_too(run: Run, monkeypatch: pytest.Monke
     def broken(*arguments: object) -> None:
         raise KeyError("oh")
 
-    monkeypatch.setattr("zennas.named.structures.resolve", broken)
+    monkeypatch.setattr("zennas.named.networks.network", broken)
     code, _, err = run("analyze", SMALL)
     assert code == 1
     assert err == "error: KeyError: 'oh' (run again with --debug to see where)\n"

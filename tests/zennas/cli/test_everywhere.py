@@ -63,7 +63,7 @@ def test_quiet_leaves_the_result_and_errors(run: Run, monkeypatch: pytest.Monkey
 
     plain = run(*said)
     assert run("--quiet", *said) == run(*said, "--quiet") == (0, plain[1], "")
-    monkeypatch.setattr("zennas.named.structures.resolve", chatty)
+    monkeypatch.setattr("zennas.named.networks.network", chatty)
     assert run(*said)[2].startswith("a note\nerror: ")
     assert run(*said, "--quiet")[2].startswith("error: ")
     assert not console.quiet()

@@ -138,7 +138,8 @@ def test_bad_lists_of_architectures_are_refused(tmp_path: Path, name: str, conte
         (["predict", "torchvision:vit_b_16"], "vit_b_16", 1),
         (["predict", "torchvision:r3d_18"], "torchvision has no model 'r3d_18'", 2),
         (["predict", "torchvision:inception_v3", "--resolution", "32"], "inception_v3", 1),
-        (["predict", "torchvision:googlenet"], "googlenet", 1),
+        (["predict", "timm:nothing-at-all"], "timm", 2),
+        (["predict", "none.onnx"], "there is no file none.onnx", 1),
         (["predict", SMALL, "--space", "darts"], "leave out --space", 2),
         (["predict", "--ops", "x.csv", "--batch-size", "2", "--by-block"], "leave out --batch-size, --by-block", 2),
         (["predict", "--archs", "x.csv", "--no-use-se"], "leave out --use-se", 2),
@@ -344,8 +345,8 @@ def test_the_doctor_lists_back_ends_and_formats() -> None:
         assert "\n" not in found
 
 
-def test_an_onnx_file_is_told_from_a_structure(run: Run, tmp_path: Path) -> None:
+def test_a_damaged_onnx_file_is_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(b"\x08\x0a")
     code, out, err = run("analyze", "net.onnx")
-    assert (code, out) == (2, "")
-    assert "is an ONNX file" in " ".join(err.replace("│", "").split())
+    assert (code, out) == (1, "")
+    assert "net.onnx is not an ONNX file: it has no nodes" in err

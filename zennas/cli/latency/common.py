@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from latency.base import MeasureSettings
 
 NETWORK = (
-    "Each is a structure string, a file that contains one, the folder of a run, the name of a published network, or "
-    "torchvision:NAME."
+    "Each is a structure string, a file that contains one, the folder of a run, the name of a published network, "
+    "torchvision:NAME, timm:NAME, or an ONNX file."
 )
 """How to name a network, for the help."""
 Networks = Annotated[list[str], typer.Argument(metavar="NETWORK...", help=NETWORK, show_default=False)]
