@@ -1,7 +1,7 @@
 """The table of our own: small networks of the spaces that this project searches, each trained in the same short way.
 
     python -m benchmarks.own_table choose          choose the networks, and write their list
-    python -m benchmarks.own_table add PROXY       add what searches find with another proxy
+    python -m benchmarks.own_table add PROXY [N]   add what searches find with another proxy, or with its Nth form
     python -m benchmarks.own_table train [COUNT]   train those that have no result yet, one process each, two at once
     python -m benchmarks.own_table                 print what the table says so far
 
@@ -131,10 +131,11 @@ def main() -> None:
     match sys.argv[1:]:
         case ["choose"]:
             write_list(choose())
-        case ["add", proxy]:
+        case ["add", proxy, *form]:
             known = read_list()
             have = {entry.structure for entry in known}
-            write_list([*known, *(entry for entry in winners([proxy]) if entry.structure not in have)])
+            found = winners({f"{proxy} ({form[0]})" if form else proxy: proxy})
+            write_list([*known, *(entry for entry in found if entry.structure not in have)])
         case ["train", *count]:
             train(int(count[0]) if count else None)
         case ["one", structure, seed]:

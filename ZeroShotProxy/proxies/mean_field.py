@@ -2,7 +2,7 @@
 
 The score is the sum of four logarithms: the computation that learns, the features that learn, the channels that learn,
 and the independent directions of the gradient at the image. A layer's share in learning comes from the gradient of its
-weights.
+weights. Exploding gradients are subtracted.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -189,14 +189,17 @@ def searched(proxy: str, space: str, params: int, flops: int, seed: int = 0, **m
         )
 
 
-def winners(proxies: Sequence[str]) -> Iterator[Entry]:
-    """The networks that searches find with these proxies, without those that are below the limits of the table."""
-    for proxy in proxies:
+def winners(proxies: Mapping[str, str]) -> Iterator[Entry]:
+    """The networks that searches find with these proxies, without those that are below the limits of the table.
+
+    proxies: by the name that stands in the table.
+    """
+    for name, proxy in proxies.items():
         for space in SPACES:
             for params, flops in BUDGETS:
                 best = searched(proxy, space, params, flops).best.structure
                 if inside(best):
-                    yield Entry("winner", f"{proxy}, {space}, {params:,} parameters, {flops:,} FLOPs", str(best))
+                    yield Entry("winner", f"{name}, {space}, {params:,} parameters, {flops:,} FLOPs", str(best))
 
 
 def choose() -> list[Entry]:
@@ -204,7 +207,7 @@ def choose() -> list[Entry]:
     hand = [entry for entry in _by_hand() if inside(parse(entry.structure))]
     random = list(_at_random({"XXBL": 20, "IDW_fixfc": 20, "units": 15}))
     Random(0).shuffle(random)
-    found = list(winners(WINNERS_OF))
+    found = list(winners({name: name for name in WINNERS_OF}))
     Random(0).shuffle(found)
     groups: list[list[Entry]] = [hand, random, found]
     order = [group[i] for i in range(max(map(len, groups))) for group in groups if i < len(group)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from random import Random
 
@@ -16,7 +17,7 @@ from ZeroShotProxy.engine.mean_field import pointwise
 from ZeroShotProxy.engine.mean_field.backward import at_logits, carry_back
 from ZeroShotProxy.engine.mean_field.field import field_of
 from ZeroShotProxy.engine.mean_field.forward import carry, image, white
-from ZeroShotProxy.engine.mean_field.scorer import MeanField
+from ZeroShotProxy.engine.mean_field.scorer import MeanField, score_of
 from ZeroShotProxy.engine.mean_field.torus import folded, torus
 from ZeroShotProxy.engine.moments import sigmoid, swish
 
@@ -108,10 +109,10 @@ def test_gradients_of_layers_are_those_of_autograd() -> None:
     ],
 )
 def test_directions_of_the_gradient_are_those_of_autograd(text: str) -> None:
-    """1 / D is the mean squared cosine between the input gradients of two images."""
+    """1 / D is the mean squared cosine between the input gradients of two images, and their energy is that of (9) to (14)."""
     torch = pytest.importorskip("torch")
     count, size, draws = 64, 32, 2
-    squares = []
+    squares, energies = [], []
     for seed in range(draws):
         torch.manual_seed(seed)
         network = build(parse(text), num_classes=10).train()
@@ -119,12 +120,14 @@ def test_directions_of_the_gradient_are_those_of_autograd(text: str) -> None:
         errors = torch.randn(count, 10)
         errors -= errors.mean(1, keepdim=True)
         (gradient,) = torch.autograd.grad((network(images) * errors).sum(), images)
+        energies.append(float(gradient.square().sum() / errors.square().sum()) / size**2)
         directions = torch.nn.functional.normalize(gradient.flatten(1))
         cosines = (directions @ directions.T) ** 2
         squares.append(float(cosines.sum() - cosines.trace()) / (count * (count - 1)))
     field = field_of(lower(parse(text), resolution=size, num_classes=10))
     assert field is not None
     assert math.log(field.directions) == pytest.approx(-math.log(sum(squares) / draws), abs=0.3)
+    assert field.energy == pytest.approx(math.log(sum(energies) / draws), abs=0.3)
 
 
 def test_blocks_add_up_to_the_whole() -> None:
@@ -134,7 +137,23 @@ def test_blocks_add_up_to_the_whole() -> None:
         structure = space.initial()
         for _ in range(12):
             structure = space.mutate(structure, rng)
-            assert scorer(structure) == pytest.approx(scorer.walk(structure), abs=0.08), str(structure)
+            assert scorer(structure) == pytest.approx(scorer.walk(structure), rel=1e-9), str(structure)
+
+
+def test_exploding_gradients_cost_what_they_drown() -> None:
+    """Beyond 10,000 steps' worth, each doubling of the gradient at the image halves what is left."""
+    chain = "SuperConvK3BNRELU(3,16,1,1)" + "SuperResIDWE6K7(16,16,1,16,5)" * 6
+    for text, explodes in ((str(WIDE), False), (chain, True)):
+        structure = parse(text)
+        field = field_of(lower(structure, resolution=32, num_classes=10))
+        assert field is not None
+        excess = field.energy + math.log(32**2 / 10_000)
+        assert (excess > 10) == explodes
+        assert (excess < -2) == (not explodes)
+        calm = score_of(dataclasses.replace(field, energy=-math.inf), 32)
+        found = MeanField(32, 10)(structure)
+        assert calm is not None
+        assert found == pytest.approx(calm - max(0.0, excess / 2), abs=0.1)
 
 
 @pytest.mark.parametrize("resolution", [4, 31, 224])

@@ -57,8 +57,8 @@ class Form:
 
     The gradient behind a branch has an energy of 1. For other blocks, the product with the variance there is 1.
     groups: the sums over its convolutions, see `sums.of_widths`.
-    table: (2 · number of layers + 3, 2 · number of widths), what is linear in inverse widths and in the factors of r
-    for widths (see `sums.of_widths`): 2 r and the overlap of each layer, the overlap of the output, and what is added
+    table: (2 · number of layers + 3, widths + groups), what is linear in inverse widths and in the factors of r of
+    groups (see `sums.of_widths`): 2 r and the overlap of each layer, the overlap of the output, and what is added
     to tr C² of the input at distance 0, and at all others together in units of Σ R(Δ)²; the last two in units of the
     squared energy at the input. shares: how the overlaps of layers depend on the one that enters.
     out, channels, share, size: of the output: its statistics, its width as an index, how its overlap depends on the one
@@ -186,8 +186,8 @@ def _form(family: Family, size: int, variance: float, found: Walk) -> Form:
     unit = 1.0 if family.link is not None else out.variance
     groups: dict[tuple[int, int], tuple[float, float]] = {}
     shares: list[float] = []
-    rows: list[list[float]] = []
     nothing = [0.0] * len(family.widths)
+    rows: list[tuple[dict[int, float], list[float]]] = []  # by number of the group, and by width
     for number, (gradient, _) in found.layers:
         node = graph.nodes[number - 1]
         conv, walked = node.op, node.shape.size
@@ -196,23 +196,21 @@ def _form(family: Family, size: int, variance: float, found: Walk) -> Form:
             continue
         key = family.index[conv.in_channels // conv.groups], family.index[conv.out_channels]
         square = gradient * (side / walked) ** 2 / unit
-        root, amount = of_layer(square, conv.kernel**2 * side**2, side**2)
+        root, amount = of_layer(square, 1, conv.kernel**2 * side**2, side**2)
         roots, amounts = groups.get(key, (0.0, 0.0))
         groups[key] = (roots + root, amounts + amount)
         *parts, share = found.values[number].overlap
-        doubled = nothing.copy()
-        doubled[key[0]] = 2 * root
-        rows += [nothing + doubled, parts + nothing]
+        rows += [({list(groups).index(key): 2 * root}, nothing), ({}, parts)]
         shares.append(share)
     energy, passed = found.first.here[0], found.first.passed
     norm = energy**2
-    rows.append([*out.overlap[:-1], *nothing])
-    rows.append([square.constant / norm for square in found.here] + nothing)
-    rows.append([square.second / norm for square in found.apart] + nothing)
+    rows.append(({}, list(out.overlap[:-1])))
+    rows.append(({}, [square.constant / norm for square in found.here]))
+    rows.append(({}, [square.second / norm for square in found.apart]))
     return Form(
         family.widths,
         tuple((*key, *sums) for key, sums in groups.items()),
-        np.array(rows),
+        np.array([parts + [own.get(i, 0.0) for i in range(len(groups))] for own, parts in rows]),
         tuple(shares),
         out,
         family.index[shape.channels],

@@ -140,7 +140,8 @@ def gated_block(form: GatedForm, args: tuple[int, ...], takes: int) -> GatedBloc
     layers: list[float] = []
     for (fan_in, out, amount, (a, b), share), overlap in zip(form.layers, found):  # noqa: B905 - eight others follow
         channels = widths[fan_in]
-        layers += (channels * a, channels * b, math.log(amount * channels * widths[out]), overlap, share)
+        square = channels / widths[out]
+        layers += (square * a, square * b, math.log(amount * channels * widths[out]), overlap, share)
     return GatedBlock(form, takes, widths[form.channels], array("d", layers), found[-8:])
 
 

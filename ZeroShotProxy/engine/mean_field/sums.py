@@ -1,8 +1,8 @@
-"""How the score combines what it knows of the layers (docs/mean-field.md, equations 22 and 23).
+"""How the score combines what it knows of a network (docs/mean-field.md, equations 22 to 24).
 
 This is the only place that knows the form of the score. Of its layers, it needs two sums, which blocks contribute to:
 
-    roots    Σ r,  r being the root of the norm of a layer's gradient
+    roots    Σ r,  r being the root of the angle by which a step turns a layer's weights
     amounts  Σ r (log FLOPs + log positions − 2 log r),  less 2 r log o with the overlap o of a layer's output
 
 If all gradients grow, r grows by a factor, roots become roots · factor, and amounts (amounts + roots · shift) · factor.
@@ -13,13 +13,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+_STEPS = 10_000
+"""Of a training: what a network can learn in so many steps counts."""
 
-def of_layer(gradient: float, flops: float, positions: float) -> tuple[float, float]:
+
+def of_layer(gradient: float, channels: int, flops: float, positions: float) -> tuple[float, float]:
     """Return what a layer adds to the sums, for an overlap of 1.
 
-    gradient: the squared norm. positions: of the output; divided by its overlap, they are the effective activations.
+    gradient: the squared norm, of all output channels together. positions: of the output; divided by its overlap, they
+    are the effective activations.
     """
-    norm = math.sqrt(gradient)
+    norm = math.sqrt(gradient / channels)
     root = math.sqrt(norm)
     return root, root * math.log(flops * positions / norm)
 
@@ -38,27 +42,29 @@ def log_growth(log_energy: float) -> tuple[float, float]:
 def of_widths(
     groups: Iterable[tuple[int, int, float, float]], widths: Sequence[int]
 ) -> tuple[float, float, list[float]]:
-    """Return the sums of layers, and by how much r grows with each width.
+    """Return the sums of layers, and the factor of r of each group.
 
     groups: (fan-in, out, roots, amounts), the first two as indices of widths, and the sums for widths of 1. Squared
     norms are proportional to the fan-in, and FLOPs to both widths.
     """
-    logs = [math.log(width) for width in widths]
-    factors = [math.sqrt(math.sqrt(width)) for width in widths]
+    factors = []
     roots = amounts = 0.0
     for fan_in, out, unit_roots, unit_amounts in groups:
-        factor = factors[fan_in]
+        taken, given = widths[fan_in], widths[out]
+        norm = math.sqrt(taken / given)
+        factor = math.sqrt(norm)
         root = factor * unit_roots
         roots += root
-        amounts += factor * unit_amounts + root * (0.5 * logs[fan_in] + logs[out])
+        amounts += factor * unit_amounts + root * math.log(taken * given / norm)
+        factors.append(factor)
     return roots, amounts, factors
 
 
 def of_numbers(layers: Iterable[float], z: float, overlap: float) -> tuple[float, float]:
     """Return the sums of layers, with their overlaps.
 
-    layers: five numbers a layer: a, b, log FLOPs · positions, c, d, for a squared norm of a + b z, and an overlap of
-    c + d · overlap.
+    layers: five numbers a layer: a, b, log FLOPs · positions, c, d, for a squared norm of a + b z per output channel,
+    and an overlap of c + d · overlap.
     """
     roots = amounts = 0.0
     numbers = iter(layers)
@@ -70,10 +76,16 @@ def of_numbers(layers: Iterable[float], z: float, overlap: float) -> tuple[float
     return roots, amounts
 
 
-def score(roots: float, amounts: float, log_directions: float) -> float:
-    """Return the score. log_directions: log D.
+def score(roots: float, amounts: float, log_directions: float, log_sensitivity: float) -> float:
+    """Return the score. log_directions: log D. log_sensitivity: log J², the gradient's energy at the whole image.
 
     A layer's share in learning is p = r / Σ r, and an amount a that is used as far as layers learn is Σ p log (a / p).
-    The score is that of FLOPs, plus that of effective activations, plus Σ p log (1 / o) + log D.
+    The score is that of FLOPs, plus that of effective activations, plus Σ p log (1 / o) + log D − ½ log (1 + J² / T).
     """
-    return amounts / roots + 2 * math.log(roots) + log_directions
+    return amounts / roots + 2 * math.log(roots) + log_directions - _scrambled(log_sensitivity)
+
+
+def _scrambled(log_sensitivity: float) -> float:
+    """½ log (1 + J² / T), for exploding gradients without an overflow."""
+    excess = log_sensitivity - math.log(_STEPS)
+    return 0.5 * (excess + math.log1p(math.exp(-excess)) if excess > 0 else math.log1p(math.exp(excess)))
