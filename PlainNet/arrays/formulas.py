@@ -18,6 +18,11 @@ def place(width: Width) -> tuple[int, float]:
     return _PLACES[arg], numerator / denominator
 
 
+def places_of(widths: Sequence[Width], known: Floats) -> Floats:
+    """Return (widths, blocks): the channels that widths of a template are in blocks. known: from `Blocks.widths`."""
+    return np.stack([known[_PLACES[arg]] * numerator // denominator for arg, numerator, denominator in widths])
+
+
 class Terms:
     """The terms of the formula of each family, which are rows of numbers. Not every family has as many.
 

@@ -8,10 +8,14 @@ weights. Exploding gradients are subtracted.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from PlainNet import Options
-from ZeroShotProxy.base import ProxyError, ProxyInfo, Score, ScoreSettings, Target, register, structure_of
+from ZeroShotProxy.base import ArrayScore, ProxyError, ProxyInfo, Score, ScoreSettings, Target, register, structure_of
 from ZeroShotProxy.engine.mean_field.scorer import MeanField
+
+if TYPE_CHECKING:
+    from PlainNet.arrays.blocks import Blocks
 
 NAME = "mean_field"
 
@@ -33,6 +37,13 @@ def mean_field(target: Target, settings: ScoreSettings) -> Score:
     return Score(found)
 
 
+def _arrays(blocks: Blocks, settings: ScoreSettings) -> ArrayScore:
+    from ZeroShotProxy.engine.mean_field.arrays import MeanFieldArrays
+
+    scorer = MeanFieldArrays(blocks, settings.num_classes, Options(use_se=settings.use_se))
+    return lambda placed, costs: scorer(placed)
+
+
 register(
     ProxyInfo(
         NAME,
@@ -41,4 +52,5 @@ register(
         plain="how much computation and how many features learn, and how many directions the gradient has",
     ),
     mean_field,
+    arrays=_arrays,
 )

@@ -109,7 +109,7 @@ def test_gradients_of_layers_are_those_of_autograd() -> None:
     ],
 )
 def test_directions_of_the_gradient_are_those_of_autograd(text: str) -> None:
-    """1 / D is the mean squared cosine between the input gradients of two images, and their energy is that of (9) to (14)."""
+    """1 / D is the mean squared cosine between the input gradients of two images."""
     torch = pytest.importorskip("torch")
     count, size, draws = 64, 32, 2
     squares, energies = [], []

@@ -13,6 +13,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
+from PlainNet.arrays.structures import Floats
+
 _STEPS = 10_000
 """Of a training: what a network can learn in so many steps counts."""
 
@@ -83,6 +87,30 @@ def score(roots: float, amounts: float, log_directions: float, log_sensitivity: 
     The score is that of FLOPs, plus that of effective activations, plus Σ p log (1 / o) + log D − ½ log (1 + J² / T).
     """
     return amounts / roots + 2 * math.log(roots) + log_directions - _scrambled(log_sensitivity)
+
+
+def of_many_widths(
+    groups: Sequence[tuple[int, int, float, float]], widths: Floats
+) -> tuple[Floats, Floats, list[Floats]]:
+    """The array form of `of_widths`, (blocks,) each. widths: (widths, blocks)."""
+    roots, amounts = np.zeros((2, widths.shape[1]))
+    factors = []
+    for fan_in, out, unit_roots, unit_amounts in groups:
+        taken, given = widths[fan_in], widths[out]
+        norm = np.sqrt(taken / given)
+        factor = np.sqrt(norm)
+        root = factor * unit_roots
+        roots += root
+        amounts += factor * unit_amounts + root * np.log(taken * given / norm)
+        factors.append(factor)
+    return roots, amounts, factors
+
+
+def scores(roots: Floats, amounts: Floats, log_directions: Floats, log_sensitivity: Floats) -> Floats:
+    """The array form of `score`, (structures,); NaN where there are no layers."""
+    scrambled = np.logaddexp(0.0, log_sensitivity - math.log(_STEPS)) / 2
+    found: Floats = amounts / roots + 2 * np.log(roots) + log_directions - scrambled
+    return found
 
 
 def _scrambled(log_sensitivity: float) -> float:
