@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Optional
 
@@ -22,17 +24,15 @@ from zennas.cli.listing import listing
 
 HELP_WIDTH = 80
 """Smallest width of help, in characters. If the terminal is narrower, it breaks the lines; typer would cut words."""
-_OWN_WIDTH = rich_utils.MAX_WIDTH
 
 
 class Program(TyperGroup):
     """The program, which reports wrong usage in one line like all errors, and not in a frame that breaks words."""
 
     def main(self, *arguments: Any, standalone_mode: bool = True, **more: Any) -> Any:
-        narrow = shutil.get_terminal_size().columns < HELP_WIDTH
-        rich_utils.MAX_WIDTH = HELP_WIDTH if narrow else _OWN_WIDTH
         try:
-            found = super().main(*arguments, **{**more, "standalone_mode": False})
+            with _help_width():
+                found = super().main(*arguments, **{**more, "standalone_mode": False})
         except Exception as error:
             # typer brings a copy of click, or uses click itself: errors of usage are known by what they can do.
             if not standalone_mode or not hasattr(error, "format_message"):
@@ -43,6 +43,18 @@ class Program(TyperGroup):
         if not standalone_mode:
             return found
         sys.exit(found if isinstance(found, int) else 0)
+
+
+@contextmanager
+def _help_width() -> Iterator[None]:
+    """Make help at least `HELP_WIDTH` wide inside the context; other programs in this process keep theirs."""
+    before = rich_utils.MAX_WIDTH
+    if shutil.get_terminal_size().columns < HELP_WIDTH:
+        rich_utils.MAX_WIDTH = HELP_WIDTH
+    try:
+        yield
+    finally:
+        rich_utils.MAX_WIDTH = before
 
 
 def _usage(error: Any) -> str:
