@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 import zennas
 from SearchSpace.base import SPACES
-from zennas.cli import analyze, correlate, doctor, export, front, report, runs, score, search, train, zoo
+from zennas.cli import analyze, compare, correlate, doctor, export, front, report, runs, score, search, train, zoo
 from zennas.cli import eval as evaluation
 from zennas.cli import latency as latency_commands
 from zennas.cli.console import tell_error
@@ -75,6 +75,7 @@ app = typer.Typer(
 app.command(cls=listing(search_space=SPACES.names))(search.search)
 app.command(cls=listing(search_space=SPACES.names))(front.front)
 app.command()(analyze.analyze)
+app.command()(compare.compare)
 app.command()(score.score)
 app.command(cls=listing(space=SPACES.names))(correlate.correlate)
 app.add_typer(latency_commands.app, name="latency")

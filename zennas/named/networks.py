@@ -113,8 +113,8 @@ def network(
     use_se: only for structures.
 
     Raises TargetError if there is no such network (UnknownModelError for torchvision and timm), WrongSettingError if
-    `use_se` is given for a foreign network, UnavailableError if timm or onnx is not installed, LatencyError if an ONNX file cannot be read, ParseError if a structure is not valid,
-    and StoreError if a run cannot be read.
+    `use_se` is given for a foreign network, UnavailableError if timm or onnx is not installed, LatencyError if an ONNX
+    file cannot be read, ParseError if a structure is not valid, and StoreError if a run cannot be read.
     """
     if is_foreign(text):
         if use_se is not None:

@@ -72,8 +72,32 @@ function makeChart(figure, spec, texts, page) {
     }
     if (spec.frontier) parts.push(frontier(all, across, up));
     spec.series.forEach((one, i) => parts.push(...seriesOf(one, shown[i], across, up)));
+    if (spec.named) parts.push(...names(area));
     plot.replaceChildren(...parts, drawn("g", { class: "rings" }));
     rings();
+  }
+
+  // The titles of points beside them, above or below, where they hide neither each other nor a point.
+  function names(area) {
+    const taken = dots.map((dot) => ({ left: dot.x - 5, right: dot.x + 5, top: dot.y - 5, bottom: dot.y + 5 })), parts = [];
+    const most = width < 480 ? 16 : 30;
+    for (const dot of dots) {
+      const whole = texts[dot.point[1]], text = whole.length > most ? `${whole.slice(0, most - 1)}…` : whole;
+      const long = 6.4 * text.length;
+      const places = [[9, 4, "start"], [-9, 4, "end"], [0, -11, "middle"], [0, 20, "middle"],
+        [-5, -11, "start"], [5, -11, "end"], [-5, 20, "start"], [5, 20, "end"]];
+      for (const [dx, dy, anchor] of places) {
+        const x = dot.x + dx, y = dot.y + dy;
+        const left = anchor === "start" ? x : anchor === "end" ? x - long : x - long / 2;
+        const box = { left, right: left + long, top: y - 11, bottom: y + 3 };
+        if (box.left < area.left || box.right > area.right + 8 || box.top < area.top - 12 || box.bottom > area.bottom) continue;
+        if (taken.some((one) => one.left < box.right && one.right > box.left && one.top < box.bottom && one.bottom > box.top)) continue;
+        taken.push(box);
+        parts.push(drawn("text", { class: "dot-name", x, y, "text-anchor": anchor }, text));
+        break;
+      }
+    }
+    return parts;
   }
 
   function fits(value, axis) {

@@ -67,7 +67,14 @@ def quantities_of(
         *([Quantity(MEASURED, "ms measured", "ms", _measured, _milliseconds)] if measured else []),
         *(
             Quantity(
-                f"{ACCURACY}:{kind}", f"top-1 %, {kind}", "%", partial(_accuracy, kind), "{:.2f}".format, True, True, True
+                f"{ACCURACY}:{kind}",
+                f"top-1 %, {kind}",
+                "%",
+                partial(_accuracy, kind),
+                "{:.2f}".format,
+                True,
+                True,
+                True,
             )
             for kind in accuracies
         ),

@@ -70,8 +70,7 @@ def compare(
     else:
         scores = [{} for _ in named]
     rows = [
-        replace(row, measured=measured, scores=found)
-        for row, measured, found in zip(blank, stats, scores, strict=True)
+        replace(row, measured=measured, scores=found) for row, measured, found in zip(blank, stats, scores, strict=True)
     ]
     shown = rows if sorting is None else order(sorting, rows)
     return replace(planned, rows=tuple(shown), baseline=rows[place])

@@ -15,6 +15,8 @@ from zennas.searching.scoring import measure
 from ZeroShotProxy.base import Score
 
 UNKNOWN = "–"
+REMARKS = "remarks"
+"""The title of the last column."""
 
 
 def cell(row: Row, quantity: Quantity) -> str:
@@ -52,7 +54,7 @@ def cells(comparison: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]
             columns.append(("95 % interval", [interval(row) for row in rows]))
     remarks = ["; ".join(remarks_of(row)) for row in rows]
     if any(remarks):
-        columns.append(("remarks", remarks))
+        columns.append((REMARKS, remarks))
     titles, texts = zip(*columns, strict=True)
     return titles, list(zip(*texts, strict=True))
 
@@ -67,8 +69,8 @@ def table(comparison: Comparison) -> Rows:
     column for each.
     """
     titles, rows = cells(comparison)
-    folded = ("remarks", *(title for title in titles if "," in title))
-    right = tuple(title for title in titles[1:] if title != "remarks")
+    folded = (REMARKS, *(title for title in titles if "," in title))
+    right = tuple(title for title in titles[1:] if title != REMARKS)
     found = Rows(titles, right=right, folded=folded, otherwise=_upright(comparison))
     for row, texts in zip(comparison.rows, rows, strict=True):
         found.add_row(*texts, bold=row is comparison.baseline and len(rows) > 1)
@@ -77,13 +79,21 @@ def table(comparison: Comparison) -> Rows:
 
 def _upright(comparison: Comparison) -> Rows:
     """The same with a row for each number; networks appear as their numbers, which `notes` explains."""
-    titles, rows = cells(comparison)
     heads = tuple(f"({row.number})" for row in comparison.rows)
     found = Rows(("", *heads), right=heads, folded=heads)
-    for i, title in list(enumerate(titles))[1:]:
-        if title:
+    for texts in upright_cells(comparison):
+        found.add_row(*texts)
+    return found
+
+
+def upright_cells(comparison: Comparison) -> list[tuple[str, ...]]:
+    """Return the rows of a table with a row for each number and a column for each network."""
+    titles, rows = cells(comparison)
+    found = []
+    for i, title in enumerate(titles):
+        if i and title:
             related = [row[i + 1] if titles[i + 1 : i + 2] == ("",) else "" for row in rows]
-            found.add_row(title, *(f"{row[i]} {more}".rstrip() for row, more in zip(rows, related, strict=True)))
+            found.append((title, *(f"{row[i]} {more}".rstrip() for row, more in zip(rows, related, strict=True))))
     return found
 
 
@@ -98,8 +108,8 @@ def remarks_of(row: Row) -> list[str]:
 
 def notes(comparison: Comparison) -> list[str]:
     """Return what the numbers are and where they come from, in lines."""
-    rows = comparison.rows
-    found = [f"({row.number}) {row.text}" for row in sorted(rows, key=lambda row: row.number)]
+    rows, given = comparison.rows, sorted(comparison.rows, key=lambda row: row.number)
+    found = [f"({row.number}) {row.text}" for row in given]
     if len(rows) > 1:
         found.append(f"× and differences: relative to ({comparison.baseline.number})")
     found += _settings(rows)
@@ -107,12 +117,16 @@ def notes(comparison: Comparison) -> list[str]:
         "FLOPs are multiply–accumulates of conv and linear layers; memory is the most that is kept at once for one "
         "image in float32, weights not counted"
     )
+    if len({row.network.structure is None for row in rows}) > 1:
+        found.append(
+            "layers are Zen-NAS's depth for structures, and the convolutions and linear layers for other networks"
+        )
     found += [_profile(comparison, i) for i in range(len(comparison.profiles))]
     if any(cell(row, one).startswith("~") for row in rows for one in comparison.quantities):
         found.append("~: outside of what the profile has measured, where no error is known")
     if comparison.measuring is not None:
         found.append(_measuring(comparison))
-    found += [f"accuracy of ({row.number}): {one}" for row in rows for one in row.accuracies]
+    found += [f"accuracy of ({row.number}): {one}" for row in given for one in row.accuracies]
     found += _protocols(comparison)
     return found
 
@@ -138,8 +152,8 @@ def _profile(comparison: Comparison, i: int) -> str:
     error = profile.typical_error
     known = "of unknown error" if error is None else f"typical error ±{error:.2g} % where it has measured"
     return (
-        f"ms, {profile.name}: per image, predicted for {profile.device} in {profile.precision}, batch {profile.batch}; "
-        f"{known}"
+        f"latency by {profile.name}: ms per image, predicted for {profile.device} in {profile.precision}, batch "
+        f"{profile.batch}; {known}"
     )
 
 
@@ -148,8 +162,8 @@ def _measuring(comparison: Comparison) -> str:
     load = (first.conditions.get("load") or {}).get("before")
     busy = "" if load is None else f"; load {load:.1f} before"
     return (
-        f"ms measured: per image, {first.settings}, on {first.conditions.get('processor')}{busy}; medians of samples "
-        "taken in turns, so that what disturbs the machine disturbs all networks alike"
+        f"latency measured: ms per image, {first.settings}, on {first.conditions.get('processor')}{busy}; medians of "
+        "samples taken in turns, so that what disturbs the machine disturbs all networks alike"
     )
 
 
