@@ -134,11 +134,11 @@ def compare(
             sort=sort,
             progress=progress,
         )
-    _write(found, csv, out)
     if as_json:
         print_json(found.to_json())
     else:
         OUT.print(table_of(found), *notes(found))
+    _write(found, csv, out)  # at the end, as a place that cannot be written to must not lose what was measured
 
 
 _MEASURING = ("backend", "precision", "device", "threads", "batch_size", "option", "seconds", "relative_error")

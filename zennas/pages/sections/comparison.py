@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from zennas.report.comparison.result import Comparison, Row
 
 _LONGEST_NOTE = 400
-_MOST_COLUMNS = 4
-"""Networks that have a column each."""
+_MOST_COLUMNS, _MOST_HEADS = 8, 4
+"""Networks that have a column each, and those whose names stand above it instead of their numbers."""
 _MOST_NAMED = 40
 """Networks whose names stand beside their points."""
 
@@ -39,12 +39,12 @@ def _table(found: Comparison) -> Table:
     """A column for each of a few networks, a row for each of many. Remarks, which are long, stand below it."""
     from zennas.report.comparison.text import REMARKS, cells, upright_cells
 
-    names = [
-        f"{row.label}{' (baseline)' if row is found.baseline and len(found.rows) > 1 else ''}" for row in found.rows
-    ]
+    several = len(found.rows) > 1
+    names = [f"{row.label}{' (baseline)' if row is found.baseline and several else ''}" for row in found.rows]
     if len(found.rows) <= _MOST_COLUMNS:
         rows = tuple(one for one in upright_cells(found) if one[0] != REMARKS)
-        return Table(("", *names), rows, tuple(range(1, len(names) + 1)))
+        heads = names if len(names) <= _MOST_HEADS else [f"({row.number})" for row in found.rows]
+        return Table(("", *heads), rows, tuple(range(1, len(names) + 1)))
     titles, texts = cells(found)
     shown = [i for i, title in enumerate(titles) if title != REMARKS]
     rows = tuple((name, *(row[i] for i in shown[1:])) for name, row in zip(names, texts, strict=True))
@@ -54,7 +54,7 @@ def _table(found: Comparison) -> Table:
 def _chart(found: Comparison) -> Chart:
     known = [one for one in found.quantities if one.key != "resolution" and _count(found.rows, one)]
     costs = sorted((one for one in known if not _worth(one)), key=lambda one: _place(found.rows, one))
-    worth = sorted((one for one in known if _worth(one)), key=lambda one: -_count(found.rows, one))
+    worth = sorted((one for one in known if _worth(one)), key=lambda one: _promise(found.rows, one))
     axes = (*costs, *worth)
     x = tuple(range(len(costs)))
     up = tuple(range(len(costs), len(axes))) or (*x[1:], x[0])
@@ -89,6 +89,12 @@ def _worth(one: Quantity) -> bool:
 
 def _count(rows: Sequence[Row], one: Quantity) -> int:
     return sum(one.value(row) is not None for row in rows)
+
+
+def _promise(rows: Sequence[Row], one: Quantity) -> tuple[bool, bool, int]:
+    """The place among what networks are worth: accuracies before scores, if they are known of several."""
+    count = _count(rows, one)
+    return count < min(2, len(rows)), one.kind == "score", -count
 
 
 def _place(rows: Sequence[Row], one: Quantity) -> tuple[int, int]:

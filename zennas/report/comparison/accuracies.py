@@ -24,6 +24,8 @@ from zennas.runs.store import FILE
 
 _TORCHVISION_SET = "ImageNet-1K"
 """torchvision's name of the data set whose accuracies are those of its 1000 classes."""
+_TEST = ", test images"
+"""How the name of a data set ends in the record of an exported file."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,8 @@ class Accuracy:
     """A known top-1 accuracy, in percent.
 
     dataset: the name of the data set, or its path. split: "test", or "val" for images that a benchmark holds out to
-    choose by. epochs: of the training; None if that is not known. source: who measured it, or where it is written.
-    protocol: what else is known about how it came about, in words.
+    choose by. source: who measured it, or where it is written. epochs: of the training, and resolution: of the images
+    in pixels; None if they are not known. protocol: what else is known about how it came about, in words.
     """
 
     top1: float
@@ -40,6 +42,7 @@ class Accuracy:
     source: str
     split: str = "test"
     epochs: int | None = None
+    resolution: int | None = None
     protocol: str = ""
 
     @property
@@ -49,7 +52,8 @@ class Accuracy:
 
     def __str__(self) -> str:
         epochs = None if self.epochs is None else counted(self.epochs, "epoch")
-        how = ", ".join(part for part in (f"{self.dataset} {self.split}", epochs, self.protocol) if part)
+        size = None if self.resolution is None else f"{self.resolution} pixels"
+        how = ", ".join(part for part in (f"{self.dataset} {self.split}", epochs, size, self.protocol) if part)
         return f"{self.top1:.2f} % top-1 ({how}; {self.source})"
 
     def to_json(self) -> dict[str, Any]:
@@ -113,11 +117,9 @@ def _of_trainings(folder: Path, network: Network, unread: list[str]) -> Iterator
             continue
         held_out = "" if found.val_fraction is None else f"{100 * found.val_fraction:g} % of the images held out"
         unfinished = "" if found.status == FINISHED else f"{found.status} before {found.epochs}"
-        size = f"at {found.resolution} pixels"
-        protocol = ", ".join(filter(None, (unfinished, size, held_out)))
-        yield Accuracy(
-            found.top1, _dataset(found.dataset), str(place), epochs=len(found.history) or None, protocol=protocol
-        )
+        protocol = ", ".join(filter(None, (unfinished, held_out)))
+        epochs = len(found.history) or None
+        yield Accuracy(found.top1, _dataset(found.dataset), str(place), "test", epochs, found.resolution, protocol)
 
 
 def _of_zoo(name: str, network: Network) -> Iterator[Accuracy]:
@@ -130,12 +132,12 @@ def _of_zoo(name: str, network: Network) -> Iterator[Accuracy]:
         return
     if (info["num_classes"], info["use_se"]) != (network.num_classes, network.use_se):
         return
-    dataset, fraction, size = _dataset(str(info["dataset"])), info["val_fraction"], f"at {info['resolution']} pixels"
-    held_out = "" if fraction is None else f", {100 * fraction:g} % of the images held out"
+    dataset, fraction, size = _dataset(str(info["dataset"])), info["val_fraction"], info["resolution"]
+    held_out = "" if fraction is None else f"{100 * fraction:g} % of the images held out"
     if info["top1"] is not None:
-        yield Accuracy(info["top1"], dataset, f"the zoo's {name}", protocol=f"{size}{held_out}")
+        yield Accuracy(info["top1"], dataset, f"the zoo's {name}", resolution=size, protocol=held_out)
     if "top1" in info["published"]:
-        yield Accuracy(info["published"]["top1"], dataset, "published by Zen-NAS", protocol=size)
+        yield Accuracy(info["published"]["top1"], dataset, "published by Zen-NAS", resolution=size)
 
 
 def _of_torchvision(text: str, network: Network) -> Iterator[Accuracy]:
@@ -149,7 +151,7 @@ def _of_torchvision(text: str, network: Network) -> Iterator[Accuracy]:
     if "acc@1" in metrics:
         side = weights.transforms().crop_size[0]
         source = f"weights.meta of torchvision, {weights}"
-        yield Accuracy(float(metrics["acc@1"]), _dataset("imagenet"), source, protocol=f"at {side} pixels")
+        yield Accuracy(float(metrics["acc@1"]), _dataset("imagenet"), source, resolution=side)
 
 
 def _of_file(path: Path, unread: list[str]) -> Iterator[Accuracy]:
@@ -162,8 +164,8 @@ def _of_file(path: Path, unread: list[str]) -> Iterator[Accuracy]:
         unread.append(str(error))
         return
     if found is not None:
-        protocol = f"of {counted(found.images, 'image')}"
-        yield Accuracy(found.after, _dataset(found.dataset), str(sidecar), protocol=protocol)
+        dataset, protocol = found.dataset.removesuffix(_TEST), f"of {counted(found.images, 'image')}"
+        yield Accuracy(found.after, _dataset(dataset), str(sidecar), protocol=protocol)
 
 
 def _in_table(text: str, network: Network, table: AccuracyTable) -> Iterator[Accuracy]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from PlainNet.registry import UnknownNameError, nearest_names
 from zennas.common.errors import WrongSettingError
-from zennas.common.numbers import format_count
+from zennas.common.numbers import format_bytes, format_count
 from ZeroShotProxy import ensembles
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ class Quantity:
     """A number that networks have.
 
     key: its name in files and for sorting. name: its name for people. unit: of the value.
-    value: reads it from a row; None if it is not known. text: shows a value, without its unit.
+    value: reads it from a row; None if it is not known. text: shows a value, without its unit
+    if that is part of the name.
     higher_is_better: the direction in which networks are sorted.
     related: whether it is compared with the baseline. differs: whether by a difference instead of a ratio.
     """
@@ -57,7 +58,7 @@ def quantities_of(
         Quantity("params", "params", "", lambda row: row.cost.params),
         Quantity("flops", "FLOPs", "", lambda row: row.cost.flops),
         Quantity("activations", "activations", "", lambda row: row.cost.activations),
-        Quantity("memory", "memory", "B", lambda row: row.memory),
+        Quantity("memory", "memory", "B", lambda row: row.memory, format_bytes),
         Quantity("layers", "layers", "", lambda row: row.cost.layers, _whole, related=False),
         Quantity("resolution", "pixels", "", lambda row: row.network.resolution, _whole, related=False),
         *(

@@ -69,9 +69,13 @@ class Comparison:
     @property
     def quantities(self) -> tuple[Quantity, ...]:
         """The numbers that are compared, in the order of the table."""
-        kinds = tuple(dict.fromkeys(one.kind for row in self.rows for one in row.accuracies))
         names = tuple(profile.name for profile in self.profiles)
-        return quantities_of(names, self.measuring is not None, kinds, self.proxies)
+        return quantities_of(names, self.measuring is not None, self.accuracies, self.proxies)
+
+    @property
+    def accuracies(self) -> tuple[str, ...]:
+        """The kinds of accuracy that are known of at least one network, see `Accuracy.kind`."""
+        return tuple(dict.fromkeys(one.kind for row in self.rows for one in row.accuracies))
 
     def relative(self, row: Row, quantity: Quantity) -> float | None:
         """Return a number relative to that of the baseline: a ratio, or a difference where `quantity.differs`. None if

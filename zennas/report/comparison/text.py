@@ -28,7 +28,7 @@ def cell(row: Row, quantity: Quantity) -> str:
         return measure_text(measure(score))
     predicted = row.latencies[name] if quantity.kind == LATENCY else None
     unsure = isinstance(predicted, Prediction) and predicted.grade == OUTSIDE
-    return f"{'~' if unsure else ''}{quantity.text(value)}{'B' if quantity.unit == 'B' else ''}"
+    return f"{'~' if unsure else ''}{quantity.text(value)}"
 
 
 def interval(row: Row) -> str:
@@ -103,11 +103,14 @@ def remarks_of(row: Row) -> list[str]:
     reasons += [f"{name}: {found}" for name, found in row.scores.items() if isinstance(found, str)]
     if row.measured is not None and not row.measured.settled:
         reasons.append("measured latency is not stable yet")
+    sizes = sorted({one.resolution for one in row.accuracies if one.resolution not in (None, row.network.resolution)})
+    reasons += [f"top-1 was measured at {size} pixels, not at {row.network.resolution}" for size in sizes]
     return [*reasons, *row.remarks]
 
 
 def notes(comparison: Comparison) -> list[str]:
     """Return what the numbers are and where they come from, in lines."""
+    kinds = comparison.accuracies
     rows, given = comparison.rows, sorted(comparison.rows, key=lambda row: row.number)
     found = [f"({row.number}) {row.text}" for row in given]
     if len(rows) > 1:
@@ -126,7 +129,8 @@ def notes(comparison: Comparison) -> list[str]:
         found.append("~: outside of what the profile has measured, where no error is known")
     if comparison.measuring is not None:
         found.append(_measuring(comparison))
-    found += [f"accuracy of ({row.number}): {one}" for row in given for one in row.accuracies]
+    for row in given:
+        found += [f"accuracy of ({row.number}): {one}" for kind in kinds if (one := row.accuracy(kind)) is not None]
     found += _protocols(comparison)
     return found
 
@@ -169,10 +173,10 @@ def _measuring(comparison: Comparison) -> str:
 
 def _protocols(comparison: Comparison) -> Iterator[str]:
     """A warning for each kind of accuracy that was not obtained in the same way for all networks."""
-    for kind in dict.fromkeys(one.kind for row in comparison.rows for one in row.accuracies):
+    for kind in comparison.accuracies:
         shown = [one for row in comparison.rows if (one := row.accuracy(kind)) is not None]
-        if len({(one.epochs, one.protocol) for one in shown}) > 1:
-            yield f"top-1, {kind}: the networks were trained or tested in different ways, see the lines above"
+        if len({(one.epochs, one.resolution, one.protocol) for one in shown}) > 1:
+            yield f"top-1 %, {kind}: the networks were trained or tested in different ways, see the lines above"
 
 
 def csv_rows(comparison: Comparison) -> list[dict[str, Any]]:
