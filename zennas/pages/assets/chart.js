@@ -77,27 +77,27 @@ function makeChart(figure, spec, texts, page) {
     rings();
   }
 
-  // The titles of points beside them, above or below, where they hide neither each other nor a point.
+  // The titles of points beside them, cut where there is no room, so that they hide neither each other nor a point.
   function names(area) {
-    const taken = dots.map((dot) => ({ left: dot.x - 5, right: dot.x + 5, top: dot.y - 5, bottom: dot.y + 5 })), parts = [];
-    const most = width < 480 ? 16 : 30;
-    for (const dot of dots) {
-      const whole = texts[dot.point[1]], text = whole.length > most ? `${whole.slice(0, most - 1)}…` : whole;
-      const long = 6.4 * text.length;
-      const places = [[9, 4, "start"], [-9, 4, "end"], [0, -11, "middle"], [0, 20, "middle"],
-        [-5, -11, "start"], [5, -11, "end"], [-5, 20, "start"], [5, 20, "end"]];
-      for (const [dx, dy, anchor] of places) {
+    const taken = dots.map((dot) => ({ left: dot.x - 5, right: dot.x + 5, top: dot.y - 5, bottom: dot.y + 5 }));
+    const outside = (box) => box.left < area.left || box.right > area.right + 8 || box.top < area.top - 12 || box.bottom > area.bottom;
+    const hides = (box) => taken.some((one) => one.left < box.right && one.right > box.left && one.top < box.bottom && one.bottom > box.top);
+    const places = [[9, 4, "start"], [-9, 4, "end"], [0, -11, "middle"], [0, 20, "middle"],
+      [-5, -11, "start"], [5, -11, "end"], [-5, 20, "start"], [5, 20, "end"]];
+    const tries = (width < 480 ? [24, 12] : [44, 24, 12]).flatMap((most) => places.map((place) => [most, ...place]));
+    return dots.map((dot) => {
+      const whole = texts[dot.point[1]];
+      for (const [most, dx, dy, anchor] of tries) {
+        const text = whole.length > most ? `${whole.slice(0, most - 1)}…` : whole, long = 6.6 * text.length;
         const x = dot.x + dx, y = dot.y + dy;
         const left = anchor === "start" ? x : anchor === "end" ? x - long : x - long / 2;
         const box = { left, right: left + long, top: y - 11, bottom: y + 3 };
-        if (box.left < area.left || box.right > area.right + 8 || box.top < area.top - 12 || box.bottom > area.bottom) continue;
-        if (taken.some((one) => one.left < box.right && one.right > box.left && one.top < box.bottom && one.bottom > box.top)) continue;
+        if (outside(box) || hides(box)) continue;
         taken.push(box);
-        parts.push(drawn("text", { class: "dot-name", x, y, "text-anchor": anchor }, text));
-        break;
+        return drawn("text", { class: "dot-name", x, y, "text-anchor": anchor }, text);
       }
-    }
-    return parts;
+      return null;
+    }).filter(Boolean);
   }
 
   function fits(value, axis) {
