@@ -118,11 +118,13 @@ def compare(
         opt.refuse(context, _MEASURING, "--measure", "without it nothing is measured")
     if not proxy:
         opt.refuse(context, ("repeats",), "--proxy", "without it nothing is scored")
+    if latency and NONE in latency and len(latency) > 1:
+        raise typer.BadParameter(f"{NONE} stands beside other profiles, expected it alone", param_hint="--latency")
     _check_places(csv, out)
     with counting_progress("comparing", "; nothing was written") as progress:
         found = compared(
             networks,
-            latency=[name for name in latency if name != NONE] if latency else None,
+            latency=[] if latency == [NONE] else latency or None,
             measure=measuring,
             proxies=proxy,
             scoring=ScoreSettings(repeats=repeats, seed=seed),

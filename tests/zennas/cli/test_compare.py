@@ -60,6 +60,7 @@ def test_a_measurement(run: Run) -> None:
         ((*NETWORKS, "--sort", "flop"), 2, "did you mean flops?"),
         ((*NETWORKS, "--baseline", "nothing"), 2, "none of the networks"),
         ((*NETWORKS, "--latency", "nothing"), 2, "no latency profile 'nothing'"),
+        ((*NETWORKS, "--latency", "none", "--latency", "pixel3"), 2, "expected it alone"),
         ((*NETWORKS, "--proxy", "nothing"), 2, "unknown proxy 'nothing'"),
     ],
 )

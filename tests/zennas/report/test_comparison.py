@@ -189,6 +189,8 @@ def test_trainings_of_other_networks_and_damaged_ones_are_not_taken(tmp_path: Pa
     (tmp_path / "run" / "train-c" / "history.csv").write_text("epoch\nmany\n")
     known = known_accuracies(str(tmp_path / "run"), network(SMALL, resolution=16))
     assert [one.top1 for one in known.accuracies] == [90]
+    (other,) = known_accuracies(str(tmp_path / "run"), network(SMALL, num_classes=7)).accuracies
+    assert other.protocol == "10 classes"
     (why,) = known.unread
     assert "train-c" in why
     assert "\n" not in why

@@ -113,11 +113,12 @@ def _of_trainings(folder: Path, network: Network, unread: list[str]) -> Iterator
             unread.append(f"its training in {place} cannot be read: {' '.join(str(error).split())}")
             continue
         same = (found.structure, found.use_se) == (network.structure, network.use_se)
-        if found.top1 is None or not same or found.num_classes not in (None, network.num_classes):
+        if found.top1 is None or not same:
             continue
         held_out = "" if found.val_fraction is None else f"{100 * found.val_fraction:g} % of the images held out"
+        others = "" if found.num_classes in (None, network.num_classes) else f"{found.num_classes:,} classes"
         unfinished = "" if found.status == FINISHED else f"{found.status} before {found.epochs}"
-        protocol = ", ".join(filter(None, (unfinished, held_out)))
+        protocol = ", ".join(filter(None, (unfinished, others, held_out)))
         epochs = len(found.history) or None
         yield Accuracy(found.top1, _dataset(found.dataset), str(place), "test", epochs, found.resolution, protocol)
 
