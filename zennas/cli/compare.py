@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 NONE = "none"
 """The value of --latency for no prediction."""
-MEASURING, SCORING = "Measuring, with --measure", "Scoring, with --proxy"
 
 
 def compare(
@@ -83,7 +82,7 @@ def compare(
         Optional[Path],
         typer.Option(metavar="FILE", parser=opt.file, help="Also write a page to show, one HTML file."),
     ] = None,
-    repeats: Annotated[int, opt.number_option("Repetitions of a random score.", panel=SCORING)] = 8,
+    repeats: Annotated[int, opt.number_option("Repetitions of a random score.")] = 8,
     seed: Annotated[int, opt.number_option("Seed of scores and of measured images.", least=0)] = 0,
     backend: common.Backend = "torch",
     precision: common.Precision = "fp32",

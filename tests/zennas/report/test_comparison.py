@@ -272,8 +272,9 @@ def test_a_narrow_terminal_shows_all_numbers(compared: Comparison, room: int | N
     for row in compared.rows:
         for one in compared.quantities:
             assert all(word in shown for word in text.cell(row, one).split())
-    upright = "(1)" in shown.split("\n")[0]
+    upright = shown.startswith("quantity ")
     assert upright == (room in (100, 60))
+    assert shown.startswith("quantity: params") == (room == 20)
 
 
 # -- wrong requests ------------------------------------------------------------------------------

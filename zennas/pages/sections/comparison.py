@@ -44,7 +44,7 @@ def _table(found: Comparison) -> Table:
     if len(found.rows) <= _MOST_COLUMNS:
         rows = tuple(one for one in upright_cells(found) if one[0] != REMARKS)
         heads = names if len(names) <= _MOST_HEADS else [f"({row.number})" for row in found.rows]
-        return Table(("", *heads), rows, tuple(range(1, len(names) + 1)))
+        return Table(("quantity", *heads), rows, tuple(range(1, len(names) + 1)))
     titles, texts = cells(found)
     shown = [i for i, title in enumerate(titles) if title != REMARKS]
     rows = tuple((name, *(row[i] for i in shown[1:])) for name, row in zip(names, texts, strict=True))

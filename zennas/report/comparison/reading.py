@@ -54,17 +54,19 @@ def read_networks(
             one = network(text, resolution, num_classes, use_se)
             cost, memory = analyze(one, check=False).total, BYTES * max(peak_elements(one.graph).values())
         except ZennasError as error:
-            what, *_ = str(error).split("\n")  # a parse error has more lines, which show the position
-            if _names(what, text) and what == str(error):
+            what, *place = str(error).split("\n")  # the other lines of a parse error show the position
+            if _names(what, text) and not place:
                 raise
-            raise UnreadNetworkError(f"network {number}, {shortened(text)}: {what}") from None
+            which = f"network {number}" if _names(what, text) else f"network {number}, {shortened(text)}"
+            raise UnreadNetworkError(f"{which}: {what}") from None
         found.append(Named(number, label, text, one, cost, memory))
     return tuple(found)
 
 
 def _names(message: str, text: str) -> bool:
     """Whether a message says which network it is about; messages name models of libraries without the library."""
-    return text[:80] in message or text.partition(":")[2][:80] in message.partition(":")[0]
+    library, _, model = text.partition(":")
+    return text[:80] in message or (bool(model) and library in message and model[:80] in message)
 
 
 def labels(texts: Sequence[str]) -> list[str]:

@@ -80,7 +80,7 @@ def table(comparison: Comparison) -> Rows:
 def _upright(comparison: Comparison) -> Rows:
     """The same with a row for each number; networks appear as their numbers, which `notes` explains."""
     heads = tuple(f"({row.number})" for row in comparison.rows)
-    found = Rows(("", *heads), right=heads, folded=heads)
+    found = Rows(("quantity", *heads), right=heads, folded=heads)
     for texts in upright_cells(comparison):
         found.add_row(*texts)
     return found
