@@ -72,7 +72,7 @@ def test_networks_are_in_the_order_in_which_they_are_given_and_names_are_unlike(
 def test_labels_tell_networks_apart(texts: list[str]) -> None:
     found = labels(texts)
     assert len(set(found)) == len(texts) or any(one.startswith("(") for one in texts)
-    assert all(len(one) <= 45 for one in found)
+    assert all(len(one) <= 48 for one in found)
 
 
 def test_relative_numbers(compared: Comparison) -> None:

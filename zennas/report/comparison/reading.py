@@ -13,7 +13,7 @@ from zennas.named.networks import Network, network
 from zennas.named.structures import TargetError
 from zennas.report.analysis import analyze
 
-LONGEST = 36
+LONGEST = 40
 """Characters of a name in a table; the middle of a longer one is left out."""
 
 
