@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from PlainNet.ops import BatchNorm, Flatten, OpGraph, Relu, Relu6, Sigmoid, Swish
 
+BYTES = 4
+"""Of an element, in single precision."""
+
 _IN_PLACE = (BatchNorm, Relu, Relu6, Swish, Sigmoid, Flatten)
 
 

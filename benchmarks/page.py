@@ -51,36 +51,38 @@ def tell(what: str, run: Path) -> None:
     )
 
 
+DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 1010}}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 1010}, "color_scheme": "dark"}
+
+
 def pictures(page: Path) -> None:
     """Write what a browser shows to docs/images: on a desk and on a phone, in light and dark."""
+    shoot(page, "page-found", "found", DESK, "#found .plot .strong-dot")
+    shoot(page, "page-network", "network", DESK)
+    shoot(page, "page-phone", "network", PHONE)
+
+
+def shoot(page: Path, name: str, section: str, options: dict[str, Any], hover: str | None = None) -> None:
+    """Write a picture of a section of a page to docs/images. hover: what is under the mouse, the middle one."""
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser is None or find_spec("playwright") is None:
-        print("no pictures: they need Chromium, and Playwright from zennas[dev]")
+        print(f"no picture {name}: it needs Chromium, and Playwright from zennas[dev]")
         return
     from playwright.sync_api import sync_playwright
 
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=arguments)
-        desk: dict[str, Any] = {"viewport": {"width": 1280, "height": 1010}}
-        phone: dict[str, Any] = {"viewport": {"width": 390, "height": 1010}, "color_scheme": "dark"}
-        for name, section, options in (
-            ("page-found", "found", desk),
-            ("page-network", "network", desk),
-            ("page-phone", "network", phone),
-        ):
-            tab = chromium.new_page(**options)
-            tab.goto(page.as_uri())
-            tab.evaluate("document.documentElement.style.scrollBehavior = 'auto'")
-            place = tab.locator(f"#{section}")
-            place.evaluate("(one) => one.scrollIntoView()")
-            if name == "page-found":
-                dots = tab.locator("#found .plot .strong-dot")
-                dots.nth(dots.count() // 2).hover(force=True)
-            tab.screenshot(path=str(IMAGES / f"{name}.png"))
-            tab.close()
+        tab = chromium.new_page(**options)
+        tab.goto(page.as_uri())
+        tab.evaluate("document.documentElement.style.scrollBehavior = 'auto'")
+        tab.locator(f"#{section}").evaluate("(one) => one.scrollIntoView()")
+        if hover is not None:
+            dots = tab.locator(hover)
+            dots.nth(dots.count() // 2).hover(force=True)
+        tab.screenshot(path=str(IMAGES / f"{name}.png"))
         chromium.close()
-    print(f"pictures: {', '.join(sorted(one.name for one in IMAGES.glob('page-*.png')))}")
+    print(f"picture: {name}.png")
 
 
 if __name__ == "__main__":

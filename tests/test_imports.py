@@ -135,7 +135,9 @@ def run(code: str) -> str:
 
 
 def test_a_closed_form_search_never_imports_torch(tmp_path: Path) -> None:
-    """Neither without a limit of the latency nor with one that is predicted, nor does its page."""
+    """Neither without a limit of the latency nor with one that is predicted, nor its page, nor a comparison of
+    structures.
+    """
     code = f"""
 import sys, zennas
 def search(name, **budget):
@@ -146,8 +148,11 @@ search("/params", budget_params="50k")
 search("/latency", budget_latency_ms=0.3)
 zennas.page({str(tmp_path)!r} + "/latency")
 print("torch" in sys.modules)
+compared = zennas.compare([{str(tmp_path)!r} + "/latency", "SuperConvK3BNRELU(3,8,1,1)"], proxies="zen_expected")
+zennas.page(compared, out={str(tmp_path)!r} + "/page.html")
+print("torch" in sys.modules)
 """
-    assert run(code) == "False\nFalse\nFalse"
+    assert run(code) == "False\nFalse\nFalse\nFalse"
 
 
 def test_the_package_and_its_help_import_nothing_heavy() -> None:

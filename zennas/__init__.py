@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zennas.api import (
+        compare,
         continue_correlate,
         continue_search,
         continue_training,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "compare",
     "continue_correlate",
     "continue_search",
     "continue_training",

@@ -35,6 +35,7 @@ from zennas.training.recipe import Distillation, Recipe
 if TYPE_CHECKING:
     from torch import nn
 
+    from latency.base import MeasureSettings
     from zennas.accuracy.evaluation import EvaluationResult
     from zennas.common.progress import AccuracyProgress, WorkProgress
     from zennas.correlation.result import CorrelateResult
@@ -42,8 +43,10 @@ if TYPE_CHECKING:
     from zennas.data.base import Normalisation
     from zennas.exporting.runner import Exported
     from zennas.pages.document import Page
+    from zennas.report.comparison.result import Comparison
     from zennas.training.loop import Watcher as TrainWatcher
     from zennas.training.outcome import TrainResult
+    from ZeroShotProxy.base import ScoreSettings
 
 
 def search(
@@ -436,17 +439,87 @@ def continue_correlate(
     return read_result(run)
 
 
-def page(run: str | Path, *, out: str | Path | None = None) -> Page:
+def compare(
+    networks: Sequence[str | Path | Structure],
+    *,
+    latency: str | Sequence[str] | None = None,
+    measure: MeasureSettings | None = None,
+    proxies: str | Sequence[str] = (),
+    scoring: ScoreSettings | None = None,
+    table: str | Path | None = None,
+    resolution: int | None = None,
+    num_classes: int | None = None,
+    use_se: bool | None = None,
+    baseline: str | int | None = None,
+    sort: str | None = None,
+    progress: WorkProgress = unwatched,
+) -> Comparison:
+    """Compare networks: costs, peak memory, predicted and measured latency, known accuracies and scores.
+
+    networks: structures or their texts, files that contain one, runs, points of fronts (RUN@7), trainings, models of
+        the zoo, "torchvision:NAME", "timm:NAME" and ONNX files.
+    latency: names or files of the profiles that predict latencies; None for `DEFAULT_PROFILES` of
+        `zennas.report.comparison.runner`, () for none. A profile that cannot predict a network says why in its row.
+    measure: measures the latency of all networks on this machine, in turns; None measures nothing.
+    proxies: names of scores. scoring: batch size, repetitions, seed and device of the scores; the rest of the settings
+        is each network's own.
+    table: a file of accuracies, as for `correlate`, in which networks are looked up.
+    resolution, num_classes, use_se: for all networks; None for each network's own.
+    baseline: what the others are relative to: one of the networks as it is given, or its number from 1; None for the
+        first.
+    sort: a quantity by which rows are sorted, best first, such as "flops", "latency", "top1" or the name of a profile
+        or proxy; None for the order in which they are given.
+    progress: called with the steps done, their total, and a note.
+
+    Raises what `zennas.named.networks.network` raises, or UnreadNetworkError, for a network that cannot be read;
+    WrongSettingError or an UnknownNameError for another argument; TableError; and LatencyError if a latency cannot be
+    measured. Nothing is measured unless all networks and arguments are valid.
+    """
+    from zennas.report.comparison import runner
+    from ZeroShotProxy.base import ScoreSettings as Scoring
+
+    if isinstance(networks, (str, os.PathLike, Structure)):
+        raise WrongSettingError("networks is a single network, expected a list of them")
+    profiles = runner.DEFAULT_PROFILES if latency is None else _listed(latency)
+    given = None if baseline is None else baseline if isinstance(baseline, int) else _text(baseline, "baseline")
+    return runner.compare(
+        [_text(one, "network") for one in networks],
+        latency=profiles,
+        measuring=measure,
+        proxies=_listed(proxies),
+        scoring=scoring or Scoring(),
+        table=table,
+        resolution=resolution,
+        num_classes=num_classes,
+        use_se=use_se,
+        baseline=given,
+        sort=sort,
+        progress=progress,
+    )
+
+
+def _listed(names: str | Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def page(run: str | Path | Comparison, *, out: str | Path | None = None) -> Page:
     """Write a run as a page to show, one HTML file that needs no network, and return where it is and what it shows.
 
-    run: the folder of a run of any kind or of a training, finished or not.
-    out: the file; None for report.html in that folder. An existing file is replaced.
+    run: the folder of a run of any kind or of a training, finished or not; or what `compare` returns.
+    out: the file; None for report.html in that folder. An existing file is replaced. A comparison needs one.
 
-    Raises StoreError if there is no run or it is damaged, and PageError if the file cannot be written.
+    Raises StoreError if there is no run or it is damaged, WrongSettingError for a comparison without a file, and
+    PageError if the file cannot be written.
     """
-    from zennas.pages.document import write_page
+    from zennas.pages.document import write_comparison, write_page
+    from zennas.report.comparison.result import Comparison as Compared
 
-    return write_page(run_folder(run), None if out is None else Path(out))
+    place = None if out is None else Path(out)
+    if not isinstance(run, Compared):
+        return write_page(run_folder(run), place)
+    if place is None:
+        raise WrongSettingError("a comparison has no folder for its page: name a file with out")
+    return write_comparison(run, place)
 
 
 def _refuse_strays(options: Mapping[str, Any], settings: Mapping[str, Any]) -> None:

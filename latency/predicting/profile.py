@@ -57,6 +57,14 @@ class ProfileError(LatencyError):
     """A profile does not exist, cannot be read, or does not know an operation."""
 
 
+class UnknownKernelError(ProfileError):
+    """A profile does not know a kind of kernel. kind: which."""
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class UnknownProfileError(ProfileError, UnknownNameError):
     """There is neither a shipped profile of that name nor such a file."""
 
@@ -121,14 +129,15 @@ class Profile:
         return kernel._replace(kind=CONV)
 
     def model_of(self, kind: str) -> Model:
-        """Return the model for a kind of kernel. Raises ProfileError if there is none."""
+        """Return the model for a kind of kernel. Raises UnknownKernelError if there is none."""
         try:
             return self._model[kind]
         except KeyError:
             known = ", ".join(self._model)
-            raise ProfileError(
+            raise UnknownKernelError(
                 f"profile {self.name} has no kernels of kind {kind}, only {known}: use another profile, or fit one "
-                "of your own"
+                "of your own",
+                kind,
             ) from None
 
     def grade(self, kernels: Iterable[Kernel]) -> str:

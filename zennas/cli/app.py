@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Optional
 
@@ -13,7 +15,7 @@ from typer.core import TyperGroup
 
 import zennas
 from SearchSpace.base import SPACES
-from zennas.cli import analyze, correlate, doctor, export, front, report, runs, score, search, train, zoo
+from zennas.cli import analyze, compare, correlate, doctor, export, front, report, runs, score, search, train, zoo
 from zennas.cli import eval as evaluation
 from zennas.cli import latency as latency_commands
 from zennas.cli.console import tell_error
@@ -22,17 +24,15 @@ from zennas.cli.listing import listing
 
 HELP_WIDTH = 80
 """Smallest width of help, in characters. If the terminal is narrower, it breaks the lines; typer would cut words."""
-_OWN_WIDTH = rich_utils.MAX_WIDTH
 
 
 class Program(TyperGroup):
     """The program, which reports wrong usage in one line like all errors, and not in a frame that breaks words."""
 
     def main(self, *arguments: Any, standalone_mode: bool = True, **more: Any) -> Any:
-        narrow = shutil.get_terminal_size().columns < HELP_WIDTH
-        rich_utils.MAX_WIDTH = HELP_WIDTH if narrow else _OWN_WIDTH
         try:
-            found = super().main(*arguments, **{**more, "standalone_mode": False})
+            with _help_width():
+                found = super().main(*arguments, **{**more, "standalone_mode": False})
         except Exception as error:
             # typer brings a copy of click, or uses click itself: errors of usage are known by what they can do.
             if not standalone_mode or not hasattr(error, "format_message"):
@@ -43,6 +43,18 @@ class Program(TyperGroup):
         if not standalone_mode:
             return found
         sys.exit(found if isinstance(found, int) else 0)
+
+
+@contextmanager
+def _help_width() -> Iterator[None]:
+    """Make help at least `HELP_WIDTH` wide inside the context; other programs in this process keep theirs."""
+    before = rich_utils.MAX_WIDTH
+    if shutil.get_terminal_size().columns < HELP_WIDTH:
+        rich_utils.MAX_WIDTH = HELP_WIDTH
+    try:
+        yield
+    finally:
+        rich_utils.MAX_WIDTH = before
 
 
 def _usage(error: Any) -> str:
@@ -63,6 +75,7 @@ app = typer.Typer(
 app.command(cls=listing(search_space=SPACES.names))(search.search)
 app.command(cls=listing(search_space=SPACES.names))(front.front)
 app.command()(analyze.analyze)
+app.command()(compare.compare)
 app.command()(score.score)
 app.command(cls=listing(space=SPACES.names))(correlate.correlate)
 app.add_typer(latency_commands.app, name="latency")

@@ -1,7 +1,8 @@
 """Tables that lose nothing: names are never broken, and what does not fit is printed as one line per value.
 
 A table is as wide as its contents. If that is too wide, columns move together, and titles and sentences are folded
-between words; if that does not suffice, each row becomes a list of its values, which terminals of any width can show.
+between words; if that does not suffice, another form of the table is tried if it has one, and in the end each row
+becomes a list of its values, which terminals of any width can show.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ GAPS = (2, 1)
 @dataclass(frozen=True)
 class Rows:
     """A table. right: columns of numbers. folded: columns of sentences, which may be broken between words.
+    otherwise: the same as a narrower table, for where this one has no room.
 
     The first column names the row.
     """
@@ -29,6 +31,7 @@ class Rows:
     folded: tuple[str, ...] = ()
     rows: list[tuple[str, ...]] = field(default_factory=list)
     bold: set[int] = field(default_factory=set)
+    otherwise: Rows | None = None
 
     @property
     def titles(self) -> tuple[str, ...]:
@@ -48,6 +51,9 @@ def lines_of(table: Rows, room: int | None) -> Iterator[tuple[str, bool]]:
     room: None for no limit.
     """
     gap, widths = next(((gap, found) for gap in GAPS if (found := _widths(table, room, gap)) is not None), (0, None))
+    if widths is None and table.otherwise is not None:
+        yield from lines_of(table.otherwise, room)
+        return
     rows = [(table.titles, True), *((row, i in table.bold) for i, row in enumerate(table.rows))]
     for cells, bold in rows:
         if widths is not None:

@@ -47,6 +47,14 @@ def format_count(value: float) -> str:
     return f"{value:.3g}"
 
 
+def format_bytes(value: float) -> str:
+    """Return a size with three significant digits: `3.06 MiB` for 3211264 bytes, `72 B` for 72."""
+    for size, unit in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if value >= size * 0.9995:
+            return f"{value / size:.3g} {unit}" if value < 999.5 * size else f"{value / size:,.0f} {unit}"
+    return f"{value:.0f} B"
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: `1 layer`, `18 layers`, `1,437 images`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

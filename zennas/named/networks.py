@@ -11,6 +11,7 @@ from latency.base import LatencyError, first_line
 from PlainNet import Options, Structure, lower
 from PlainNet.errors import ZennasError
 from PlainNet.ops import HEAD, OpGraph
+from zennas.common.errors import WrongSettingError
 from zennas.named.foreign import Foreign, foreign, is_foreign
 from zennas.named.structures import resolve
 from ZeroShotProxy.base import Architecture
@@ -109,11 +110,18 @@ def network(
     Arguments that are None take the network's own values; without those, structures get 32 pixels, 10 classes and no
     SE, and foreign networks 224 pixels and 1000 classes.
 
-    Raises TargetError if there is no such network (UnknownModelError for torchvision and timm), UnavailableError if
-    timm or onnx is not installed, LatencyError if an ONNX file cannot be read, ParseError if a structure is not valid,
-    and StoreError if a run cannot be read.
+    use_se: only for structures.
+
+    Raises TargetError if there is no such network (UnknownModelError for torchvision and timm), WrongSettingError if
+    `use_se` is given for a foreign network, UnavailableError if timm or onnx is not installed, LatencyError if an ONNX
+    file cannot be read, ParseError if a structure is not valid, and StoreError if a run cannot be read.
     """
     if is_foreign(text):
+        if use_se is not None:
+            raise WrongSettingError(
+                f"{text[:200]} has its own operations, and squeeze-and-excitation can only be chosen for structures: "
+                "leave out --use-se and --no-use-se"
+            )
         other = foreign(text, resolution, num_classes)
         return Network(text, other.resolution, other.num_classes, False, None, other)
     target = resolve(text)

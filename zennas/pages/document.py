@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import time
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import zennas
 from PlainNet.files import write_out
+from zennas.common.environment import environment
 from zennas.common.errors import ZennasError
 from zennas.pages.embed import Embedded
 from zennas.pages.markup import escaped, markup
 from zennas.pages.parts import Note, Part
-from zennas.pages.record import Record, read_record
+from zennas.pages.record import COMPARE, Record, read_record
 from zennas.pages.section import SECTIONS, Section
+from zennas.searching.result import FINISHED
+
+if TYPE_CHECKING:
+    from zennas.report.comparison.result import Comparison
 
 PAGE_FILE = "report.html"
 """The file in the folder of a run, unless it is given another place."""
@@ -46,10 +52,23 @@ def write_page(folder: Path, out: Path | None = None) -> Page:
 
     Raises PageError if the file cannot be written, and what `read_record` raises.
     """
-    path = folder / PAGE_FILE if out is None else out
-    record = read_record(folder)
+    return _written(read_record(folder), folder / PAGE_FILE if out is None else out)
+
+
+def write_comparison(comparison: Comparison, out: Path) -> Page:
+    """Write the page of a comparison of networks to the file `out`. Raises PageError if it cannot be written."""
+    about = Record(Path(), COMPARE, FINISHED, environment=environment(), created=time.time(), comparison=comparison)
+    return _written(about, out)
+
+
+def check_place(path: Path) -> None:
+    """Raise PageError if a page cannot be written to a path because it is a folder."""
     if path.is_dir():
         raise PageError(f"{path} is a folder, expected a file: choose another name with --out")
+
+
+def _written(record: Record, path: Path) -> Page:
+    check_place(path)
     shown = shown_sections(record)
     content = html_of(record, shown).encode()
     try:

@@ -10,14 +10,12 @@ from latency.predicting.profile import load_profile
 from PlainNet import BlockSpec, Options, Structure
 from PlainNet.blocktype import block_type
 from PlainNet.cost import CostModel, head_cost
-from PlainNet.liveness import peak_elements
+from PlainNet.liveness import BYTES, peak_elements
 from PlainNet.lowering import lower
 from PlainNet.ops import HEAD
 from zennas.common.numbers import counted
 from zennas.named.settings import NetworkSettings
 
-BYTES = 4
-"""Of an element, in single precision."""
 MOST_BLOCKS = 150
 """Further blocks of a network are drawn as one, so that the page stays small."""
 LONGEST = 3000

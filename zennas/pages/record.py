@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from zennas.common.config import SETTINGS_FILE
 from zennas.common.errors import ZennasError
+from zennas.common.numbers import counted
 from zennas.correlation.overview import KIND as CORRELATE
 from zennas.exporting.record import ExportRecord, find_exports, read_export
 from zennas.runs.candidate import Candidate
@@ -19,8 +20,9 @@ from zennas.training.record import TrainingRecord, is_training, read_training
 
 if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
+    from zennas.report.comparison.result import Comparison
 
-TRAIN = "train"
+TRAIN, COMPARE = "train", "compare"
 _LARGEST = 100_000
 """Bytes of a file of settings that are shown."""
 
@@ -29,7 +31,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """A run.
+    """A run, or a comparison of networks, which is no run: its folder is the current one.
 
     kind: the command that made it, such as "search", "correlate" or "train". Sections for runs of other kinds read the
         store in the folder themselves.
@@ -39,6 +41,7 @@ class Record:
     unread: why some of these cannot be read.
     settings: the text of the file that repeats the run, "" if there is none.
     environment: where it was made. created: when, in seconds; 0 if that is not known.
+    comparison: of networks, if this is one.
     """
 
     folder: Path
@@ -53,10 +56,13 @@ class Record:
     settings: str = ""
     environment: dict[str, Any] = field(default_factory=dict)
     created: float = 0.0
+    comparison: Comparison | None = None
 
     @property
     def name(self) -> str:
-        """The name of the folder."""
+        """The name of the folder, or what is compared."""
+        if self.comparison is not None:
+            return counted(len(self.comparison.rows), "network")
         return self.folder.resolve().name or str(self.folder)
 
     @cached_property

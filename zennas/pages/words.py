@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from zennas.budget.budgets import Budget
 from zennas.common.numbers import counted, format_count
 from zennas.correlation.settings import CorrelateSettings
 from zennas.searching.front import grid_of
 from zennas.searching.settings import SearchSettings
 from zennas.training.record import TrainingRecord
+
+if TYPE_CHECKING:
+    from zennas.report.comparison.result import Comparison
+
+
+_MOST_NAMES = 6
+"""Networks that a sentence names."""
 
 
 def budget_words(budget: Budget) -> str:
@@ -55,6 +64,15 @@ def training_question(training: TrainingRecord) -> str:
         f"How accurate does this network become on {training.dataset}, trained for "
         f"{counted(training.epochs, 'epoch')} on images of {size}×{size} pixels?"
     )
+
+
+def comparison_question(comparison: Comparison) -> str:
+    """Return the question of a comparison as a sentence."""
+    names = [row.label for row in sorted(comparison.rows, key=lambda row: row.number)]
+    if len(names) == 1:
+        return f"What does {names[0]} cost, and what is it worth?"
+    more = [f"{len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES + 1 else []
+    return f"How do {listed([*names[:_MOST_NAMES], *more] if more else names)} compare?"
 
 
 def listed(words: list[str]) -> str:

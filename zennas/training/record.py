@@ -28,6 +28,7 @@ class TrainingRecord:
     history: the epochs so far. epochs: how many were asked for. images: for training and for testing, None if that is
     not known. plain_top1: accuracy without the moving average of the weights in percent, None if there is no average.
     confusion: None if it was not counted. environment: where it was made.
+    val_fraction: the share of the images that was held out for testing, None if the data set decides.
     """
 
     folder: Path
@@ -43,6 +44,7 @@ class TrainingRecord:
     plain_top1: float | None = None
     confusion: Confusion | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
+    val_fraction: float | None = None
 
     @property
     def top1(self) -> float | None:
@@ -87,6 +89,7 @@ def read_training(folder: Path) -> TrainingRecord:
         bool(settings.get("use_se", False)),
         int(settings.get("recipe", {}).get("epochs", 0)),
         read_history(folder) if (folder / HISTORY_FILE).is_file() else (),
+        val_fraction=_share(settings.get("val_fraction")),
     )
 
 
@@ -110,7 +113,13 @@ def _finished(folder: Path) -> TrainingRecord:
         float(plain) if isinstance(plain, (int, float)) else None,
         read_confusion(folder, classes),
         environment if isinstance(environment, dict) else {},
+        _share(card.get("val_fraction")),
     )
+
+
+def _share(value: Any) -> float | None:
+    """A share of a card, None if it is not one."""
+    return float(value) if isinstance(value, (int, float)) and 0 < value < 1 else None
 
 
 def _whole(value: Any) -> int | None:

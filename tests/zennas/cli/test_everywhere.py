@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import typer
+from typer import rich_utils
 
 from SearchSpace.base import SPACES
 from tests.conftest import SMALL
@@ -51,7 +52,10 @@ def test_help_on_a_narrow_terminal_is_cut_by_nobody(run: Run, monkeypatch: pytes
     usual = run("search", "-h")
     assert "…" not in usual[1]
     monkeypatch.setenv("COLUMNS", "20")
+    before = rich_utils.MAX_WIDTH
     assert run("search", "-h") == usual
+    assert run("search", "--nonsense")[0] == 2
+    assert before == rich_utils.MAX_WIDTH  # typer's, which other programs in this process use
 
 
 def test_quiet_leaves_the_result_and_errors(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

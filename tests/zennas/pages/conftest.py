@@ -13,6 +13,7 @@ import zennas
 from zennas.accuracy.tables import AccuracyTable, Column
 from zennas.accuracy.tables.csvfile import write_csv
 from zennas.budget.budgets import Budget
+from zennas.report.comparison.result import Comparison
 from zennas.searching.runner import start
 from zennas.searching.settings import SearchSettings
 
@@ -70,6 +71,13 @@ def correlated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         save_dir=folder / "correlated",
     )
     return folder / "correlated"
+
+
+@pytest.fixture(scope="session")
+def compared(trained: Path) -> Comparison:
+    """Networks of all kinds side by side: a run, a structure, cells, and one that is no structure; with a score."""
+    names = [str(trained), NETWORK, CELLS[0], CELLS[1], "torchvision:squeezenet1_1", NETWORK]
+    return zennas.compare(names, proxies="zen_expected", resolution=32)
 
 
 def write_sidecar(path: Path, top1: float | None, name: str = "digits") -> None:

@@ -10,14 +10,18 @@ from typing import Any
 
 import pytest
 
+import zennas
 from zennas.pages.document import write_page
+from zennas.report.comparison.result import Comparison
 
 from .browser import chromium
-from .conftest import write_unfinished_training
+from .conftest import NETWORK, write_unfinished_training
 
 pytestmark = pytest.mark.slow
 
 PHONE, DESK = 390, 1280
+MANY = range(8, 48, 2)
+"""Widths of networks that are compared."""
 OVERFLOWING = """() => [...document.querySelectorAll('body *')]
     .filter((one) => one.getBoundingClientRect().right > window.innerWidth + 1 && !one.closest('.scroll'))
     .map((one) => one.outerHTML.slice(0, 120))"""
@@ -46,19 +50,27 @@ def opened(browser: Any, page: Path, width: int, **options: Any) -> Iterator[Any
 
 
 @pytest.fixture(scope="module")
-def pages(trained: Path, correlated: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def pages(
+    trained: Path, correlated: Path, compared: Comparison, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
     """A page of each kind."""
     folder = tmp_path_factory.mktemp("pages")
     write_unfinished_training(folder / "killed")
     awkward = folder / "a <b> & 'c' with a very long name that no line of a phone has room for, and_no_spaces_at_all"
     shutil.copytree(trained, awkward)
     runs = {"trained": trained, "correlated": correlated, "killed": folder / "killed", "awkward": awkward}
-    return {name: write_page(run, folder / f"{name}.html").path for name, run in runs.items()}
+    few = zennas.compare([str(awkward), NETWORK, "torchvision:squeezenet1_1"], proxies="zen_expected")
+    many = zennas.compare([NETWORK.replace("(8,16,", f"(8,{width},").replace("(16,", f"({width},") for width in MANY])
+    comparisons = {"compared": compared, "few": few, "many": many}
+    return {
+        **{name: write_page(run, folder / f"{name}.html").path for name, run in runs.items()},
+        **{name: zennas.page(one, out=folder / f"{name}.html").path for name, one in comparisons.items()},
+    }
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [PHONE, DESK])
-@pytest.mark.parametrize("name", ["trained", "correlated", "killed", "awkward"])
+@pytest.mark.parametrize("name", ["trained", "correlated", "killed", "awkward", "compared", "few", "many"])
 def test_nothing_fails_and_nothing_overflows(
     browser: Any, pages: dict[str, Path], name: str, width: int, scheme: str
 ) -> None:
@@ -149,3 +161,40 @@ def test_a_page_becomes_a_pdf_with_its_settings(browser: Any, pages: dict[str, P
         tab.emulate_media(media="print")
         assert tab.locator(".controls select").first.is_hidden()
         assert tab.locator(".controls .key").first.is_visible()
+
+
+def test_networks_of_a_comparison_are_named_shown_and_drawn(browser: Any, pages: dict[str, Path]) -> None:
+    with opened(browser, pages["few"], DESK) as tab:
+        names = tab.locator("#comparison .dot-name").all_text_contents()
+        assert [name[:3] for name in names] == ["(1)", "(2)"]  # the third network has no score
+        tab.locator("#comparison .chosen-dot").hover()
+        words = tab.locator(".tip").inner_text()
+        assert all(name in words for name in ("parameters", "FLOPs", "zen_expected", "top-1, digits"))
+        chosen = tab.locator("#network .structure").inner_text()
+        tab.mouse.move(5, 5)
+        tab.locator("#comparison svg.plot").focus()
+        tab.keyboard.press("ArrowRight")  # the cheapest, which is not the first network
+        tab.keyboard.press("Enter")
+        assert chosen != NETWORK
+        assert tab.locator("#network .structure").inner_text() == NETWORK
+        assert tab.locator("#comparison button[data-log=x]").get_attribute("aria-pressed") == "true"
+
+
+def test_names_beside_points_hide_nothing(browser: Any, pages: dict[str, Path]) -> None:
+    boxes = """() => [...document.querySelectorAll('#comparison .dot-name, #comparison .strong-dot')]
+        .map((one) => { const b = one.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom,
+            one.matches('.dot-name')]; })"""
+    for width in (PHONE, DESK):
+        with opened(browser, pages["few"], width) as tab:
+            found = tab.evaluate(boxes)
+            names = [one for one in found if one[4]]
+            assert names
+            for name in names:
+                others = [one for one in found if one is not name]
+                overlaps = [
+                    one
+                    for one in others
+                    if min(one[2], name[2]) - max(one[0], name[0]) > 2
+                    and min(one[3], name[3]) - max(one[1], name[1]) > 2
+                ]
+                assert overlaps == []

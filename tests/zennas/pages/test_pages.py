@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import zennas
+from zennas.common.errors import WrongSettingError
 from zennas.pages.charts import Axis, Chart, Point, Series
 from zennas.pages.document import PAGE_FILE, PageError, html_of, shown_sections, write_page
 from zennas.pages.embed import Embedded
@@ -21,6 +22,7 @@ from zennas.pages.parts import Bar, Bars, Code, Facts, Figure, Figures, Matrix, 
 from zennas.pages.record import Record, read_record
 from zennas.pages.section import SECTIONS
 from zennas.pages.survey import survey
+from zennas.report.comparison.result import Comparison
 from zennas.runs.store import FILE, StoreError
 
 from .conftest import NETWORK, Read, write_sidecar, write_unfinished_training
@@ -259,3 +261,53 @@ def test_a_front_shows_its_points(tmp_path: Path) -> None:
     text = page_of(folder, tmp_path).text
     assert "at every cost: params from 20k to 60k" in text
     assert "Those are the points of the front." in text
+
+
+def test_a_comparison(compared: Comparison, tmp_path: Path) -> None:
+    made = zennas.page(compared, out=tmp_path / "page.html")
+    assert made.bytes == made.path.stat().st_size < LARGEST
+    assert made.sections == ("question", "comparison", "network", "repeat", "machine")
+    found = Read(made.path)
+    assert "6 networks" in found.text
+    assert "pi5-onnxruntime has not measured" in found.text
+    data = json.loads(found.scripts[0])
+    (chart,) = (part for part in data["parts"] if part["kind"] == "chart")
+    (points,) = (one["points"] for one in chart["series"])
+    axes = [axis["name"] for axis in chart["axes"]]
+    for point, row in zip(points, compared.rows, strict=True):
+        values = dict(zip(axes, point[0], strict=True))
+        assert (values["parameters"], values["FLOPs"]) == (row.cost.params, row.cost.flops)
+        assert (data["texts"][point[1]], point[2]) == (row.label, row.number)
+    assert [point[3] for point in points] == [1, 0, 0, 0, 0, 0]
+    assert all(axis["log"] for axis in chart["axes"] if axis["name"] in ("parameters", "FLOPs", "activations"))
+    (networks,) = (part for part in data["parts"] if part["kind"] == "networks")
+    drawn = {one["number"]: sum(block[5] for block in one["blocks"]) for one in networks["networks"]}
+    assert drawn == {row.number: row.cost.params for row in compared.rows if row.network.structure is not None}
+
+
+def test_a_comparison_of_very_many_networks_stays_small(tmp_path: Path) -> None:
+    names = [NETWORK.replace("(8,16,", f"(8,{width},").replace("(16,32", f"({width},32") for width in range(8, 208)]
+    made = zennas.page(zennas.compare(names), out=tmp_path / "page.html")
+    assert made.bytes < LARGEST
+    found = Read(made.path)
+    assert len([tag for tag, _ in found.elements if tag == "tr"]) > len(names)
+    assert "How do (1) " in found.text
+    assert "194 more compare?" in found.text
+
+
+def test_no_text_of_a_comparison_leaves_its_place(tmp_path: Path) -> None:
+    place = tmp_path / (HOSTILE.replace("/", "∕") + "\udcff\x1b")
+    place.write_text(NETWORK)
+    found = Read(zennas.page(zennas.compare([str(place), NETWORK]), out=tmp_path / "page.html").path)
+    assert [tag for tag, _ in found.elements if tag in ("script", "img")] == ["script", "script"]
+    assert not [attribute for _, attributes in found.elements for attribute in attributes if attribute.startswith("on")]
+
+
+def test_a_comparison_alone_and_places_that_are_none(tmp_path: Path) -> None:
+    alone = zennas.compare([NETWORK], latency=())
+    assert "What does (1) SuperConvK3BNRELU" in Read(zennas.page(alone, out=tmp_path / "page.html").path).text
+    with pytest.raises(PageError, match="is a folder, expected a file"):
+        zennas.page(alone, out=tmp_path)
+    with pytest.raises(WrongSettingError, match="name a file with out"):
+        zennas.page(alone)
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]

@@ -61,6 +61,15 @@ class AccuracyTable:
     def __len__(self) -> int:
         return len(self.architectures)
 
+    def __contains__(self, notation: object) -> bool:
+        """Whether the table has an architecture with this notation."""
+        return notation in self._positions
+
+    def value(self, notation: str, column: Column) -> float | None:
+        """Return an accuracy of an architecture of the table in percent; None if it was not trained so."""
+        found = float(self.columns[column][self._positions[notation]])
+        return None if np.isnan(found) else found
+
     @property
     def datasets(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(column.dataset for column in self.columns))

@@ -72,8 +72,32 @@ function makeChart(figure, spec, texts, page) {
     }
     if (spec.frontier) parts.push(frontier(all, across, up));
     spec.series.forEach((one, i) => parts.push(...seriesOf(one, shown[i], across, up)));
+    if (spec.named) parts.push(...names(area));
     plot.replaceChildren(...parts, drawn("g", { class: "rings" }));
     rings();
+  }
+
+  // The titles of points beside them, cut where there is no room, so that they hide neither each other nor a point.
+  function names(area) {
+    const taken = dots.map((dot) => ({ left: dot.x - 5, right: dot.x + 5, top: dot.y - 5, bottom: dot.y + 5 }));
+    const outside = (box) => box.left < area.left || box.right > area.right + 8 || box.top < area.top - 12 || box.bottom > area.bottom;
+    const hides = (box) => taken.some((one) => one.left < box.right && one.right > box.left && one.top < box.bottom && one.bottom > box.top);
+    const places = [[9, 4, "start"], [-9, 4, "end"], [0, -11, "middle"], [0, 20, "middle"],
+      [-5, -11, "start"], [5, -11, "end"], [-5, 20, "start"], [5, 20, "end"]];
+    const tries = (width < 480 ? [24, 12] : [44, 24, 12]).flatMap((most) => places.map((place) => [most, ...place]));
+    return dots.map((dot) => {
+      const whole = texts[dot.point[1]];
+      for (const [most, dx, dy, anchor] of tries) {
+        const text = whole.length > most ? `${whole.slice(0, most - 1)}…` : whole, long = 6.6 * text.length;
+        const x = dot.x + dx, y = dot.y + dy;
+        const left = anchor === "start" ? x : anchor === "end" ? x - long : x - long / 2;
+        const box = { left, right: left + long, top: y - 11, bottom: y + 3 };
+        if (outside(box) || hides(box)) continue;
+        taken.push(box);
+        return drawn("text", { class: "dot-name", x, y, "text-anchor": anchor }, text);
+      }
+      return null;
+    }).filter(Boolean);
   }
 
   function fits(value, axis) {

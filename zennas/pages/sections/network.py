@@ -10,14 +10,14 @@ from zennas.pages.drawing import Draughtsman, Drawn, Networks, cut
 from zennas.pages.parts import Part, Text
 from zennas.pages.record import Record
 from zennas.pages.section import Section, register
-from zennas.pages.survey import survey
+from zennas.pages.survey import MOST_BLOCKS_DRAWN, MOST_DRAWN, survey
 from zennas.searching.latency_here import PROFILE
 from zennas.searching.result import SearchResult
 
 
 def parts(record: Record) -> list[Part]:
-    """The drawing of the networks of a search, or of the network of a training."""
-    found = _of_search(record) or _of_training(record)
+    """The drawing of the networks of a search or a comparison, or of the network of a training."""
+    found = _of_search(record) or _of_training(record) or _of_comparison(record)
     if found is None or not found.networks:
         return []
     device = "" if found.device is None else f" Latency is predicted with the profile {found.device}."
@@ -80,6 +80,31 @@ def _of_training(record: Record) -> Networks | None:
     )
     blocks = draughtsman.blocks(structure)
     return Networks((Drawn(0, "the network", cut(str(structure)), facts, size, blocks),), draughtsman.device)
+
+
+def _of_comparison(record: Record) -> Networks | None:
+    """The structures of a comparison, the baseline first; networks that are no structures have no blocks."""
+    found = record.comparison
+    if found is None:
+        return None
+    from zennas.report.comparison.reading import shortened
+    from zennas.report.comparison.text import cell
+
+    profile = found.profiles[0].name if found.profiles else None
+    rows = [found.baseline, *(row for row in found.rows if row is not found.baseline)]
+    networks, device, room = list[Drawn](), None, MOST_BLOCKS_DRAWN
+    for row in rows:
+        structure, network = row.network.structure, row.network
+        if structure is None or len(networks) == MOST_DRAWN or (networks and room < len(structure.blocks)):
+            continue
+        room -= len(structure.blocks)
+        settings = NetworkSettings(network.resolution, network.num_classes, network.use_se)
+        draughtsman = Draughtsman(settings, profile)
+        device = draughtsman.device
+        facts = tuple((one.name, cell(row, one)) for one in found.quantities if one.value(row) is not None)
+        blocks, title = draughtsman.blocks(structure), f"network {row.number}, {shortened(row.text)}"
+        networks.append(Drawn(row.number, title, cut(str(structure)), facts, network.resolution, blocks))
+    return Networks(tuple(networks), device)
 
 
 register(Section("network", "The network", 30, parts))

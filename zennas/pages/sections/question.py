@@ -8,7 +8,7 @@ from zennas.common.numbers import format_count
 from zennas.pages.parts import Figure, Figures, Note, Part, Text
 from zennas.pages.record import TRAIN, Record
 from zennas.pages.section import Section, register
-from zennas.pages.words import correlate_question, search_question, training_question
+from zennas.pages.words import comparison_question, correlate_question, search_question, training_question
 from zennas.runs.candidate import Latency
 from zennas.searching.result import SearchResult
 from zennas.training.record import TrainingRecord
@@ -19,7 +19,9 @@ _UNDER_WAY = ("searching", "confirming", "scoring", "training")
 def parts(record: Record) -> list[Part]:
     """The question, the answer in numbers, and notes."""
     found: list[Part] = []
-    if record.search is not None:
+    if record.comparison is not None:
+        found.append(Text(comparison_question(record.comparison), lead=True))
+    elif record.search is not None:
         found.append(Text(search_question(record.search.settings), lead=True))
         found += _status(record)
         found.append(

@@ -16,7 +16,8 @@ def parts(record: Record) -> list[Part]:
     found: list[Part] = []
     asked = record.environment.get("command")
     if isinstance(asked, str) and asked:
-        found.append(Code(asked, "The run was made with"))
+        what = "run" if record.comparison is None else "comparison"
+        found.append(Code(asked, f"The {what} was made with"))
     again = [_again(record.kind, record.folder)] if record.settings else []
     again += [_again(TRAIN, one.folder) for one in record.trainings if one.folder != record.folder]
     if again:
