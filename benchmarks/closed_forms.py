@@ -35,7 +35,7 @@ MEASURES = ("log_synflow", "naswot", "grad_norm", "jacob_cov")
 SETTINGS = ScoreSettings(resolution=32, num_classes=10, batch_size=16, repeats=2, device="cpu")
 """A value is the mean of two draws of weights and noise images; the ceiling compares it with two more draws."""
 SEEDS = (0, 1)
-COUNT = 300
+COUNT = 100
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ FAMILIES = {
     "units": Family("units", 40e6, TARGETS, walked=True),
     "NAS-Bench-Macro": Family("nasbench-macro", 100e6, TARGETS),
     "Channel-Bench ResNet": Family("channelbench-resnet", 250e6, TARGETS),
-    "DARTS": Family("darts", 1e9, {}, count=60),
+    "DARTS": Family("darts", 1e9, {}, count=40),
 }
 
 

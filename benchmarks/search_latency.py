@@ -1,5 +1,7 @@
 """A search of 480,000 iterations under a predicted latency, and one without: seconds, and the cost of a prediction.
 
+Candidates are made one at a time, so that single predictions can be timed; `search_arrays` times thousands at once.
+
 python -m benchmarks.search_latency [PROFILE]
 """
 
@@ -10,12 +12,13 @@ import resource
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.common import apart, print_machine
 from PlainNet import Structure
 from zennas.budget.budgets import DEFAULT_SOURCE, PREDICTOR, Budget, LatencyLimit
-from zennas.budget.meters import Device
+from zennas.budget.meters import Predicted
 from zennas.runs.candidate import Latency
 from zennas.searching import runner
 from zennas.searching.result import SearchResult, read_result
@@ -29,22 +32,26 @@ START = (
 LAYERS, MS, CANDIDATES = 16, 0.3, 480_000
 
 
-class Watched:
-    """A device that times every prediction, whether its caches have it or not."""
+@dataclass
+class Predicting:
+    """The predictions of a search, and the seconds that they took, whether caches had them or not."""
 
-    def __init__(self, device: Device) -> None:
-        self._device = device
-        self.limit, self.how, self.outside = device.limit, device.how, device.outside
-        self.seconds = 0.0
-        self.calls = 0
+    calls: int = 0
+    seconds: float = 0.0
 
-    def __call__(self, structure: Structure) -> Latency:
-        began = time.perf_counter()
-        try:
-            return self._device(structure)
-        finally:
-            self.seconds += time.perf_counter() - began
-            self.calls += 1
+    def watch(self) -> None:
+        """Time all predictions from now on."""
+        predict = Predicted.__call__
+
+        def timed(meter: Predicted, structure: Structure) -> Latency:
+            began = time.perf_counter()
+            try:
+                return predict(meter, structure)
+            finally:
+                self.seconds += time.perf_counter() - began
+                self.calls += 1
+
+        Predicted.__call__ = timed  # type: ignore[assignment]
 
 
 def search(limits: tuple[LatencyLimit, ...]) -> tuple[SearchResult, float]:
@@ -56,6 +63,7 @@ def search(limits: tuple[LatencyLimit, ...]) -> tuple[SearchResult, float]:
         num_classes=1000,
         proxy="zen_expected",
         iterations=CANDIDATES,
+        strategy_options={"children": 1},
     )
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
@@ -78,25 +86,19 @@ def without() -> None:
 
 def within() -> None:
     source = f"{PREDICTOR}{sys.argv[1]}" if len(sys.argv) > 1 else DEFAULT_SOURCE
-    watched: list[Watched] = []
-    make = runner.devices
-
-    def watch(settings: SearchSettings) -> list[Device]:
-        watched.extend(map(Watched, make(settings)))
-        return [*watched]
-
-    runner.devices = watch  # type: ignore[assignment]
-    result, took = search((LatencyLimit(MS, source),))
-    (device,) = watched
+    predicting, limit = Predicting(), LatencyLimit(MS, source)
+    predicting.watch()
+    result, took = search((limit,))
     assert result.best is not None
     assert result.latency[0].found.predicted is not None
     print(
-        f"at most {MS} ms by {device.limit.label}: {took:.1f} s, {1e6 * took / CANDIDATES:.1f} µs an iteration, "
+        f"at most {MS} ms by {limit.label}: {took:.1f} s, {1e6 * took / CANDIDATES:.1f} µs an iteration, "
         f"{result.counts['scored']:,} scored, {memory()}"
     )
     print(
-        f"of that predicting {device.seconds:.1f} s ({100 * device.seconds / took:.0f} %): {device.calls:,} "
-        f"predictions of new networks, {1e6 * device.seconds / device.calls:.1f} µs each on average"
+        f"of that predicting {predicting.seconds:.1f} s ({100 * predicting.seconds / took:.0f} %): "
+        f"{predicting.calls:,} predictions of new networks, {1e6 * predicting.seconds / predicting.calls:.1f} µs each "
+        "on average"
     )
     zen = result.best.measures["zen_expected"].value
     print(
