@@ -42,9 +42,7 @@ def test_a_small_table(tmp_path: Path) -> None:
 def test_what_a_table_does_not_have(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(TEXT)
     table = read(tmp_path / "t.csv")
-    with pytest.raises(
-        TableError, match=r"t.csv has no cifar100 test accuracy; it has .*cifar10 val 12"
-    ):
+    with pytest.raises(TableError, match=r"t.csv has no cifar100 test accuracy; it has .*cifar10 val 12"):
         table.accuracy(CELLS[0], "cifar100")
     with pytest.raises(TableError, match=r"'nonsense' is not among the 2 architectures of t.csv"):
         table.accuracy("nonsense")

@@ -36,17 +36,18 @@ def read_metrics(message: bytes) -> Training:
 
     Raises ValueError, saying what is wrong in a few words, if it is not such a message or lacks a value.
     """
-    parameters, evaluation = None, None
+    parameters: int | None = None
+    evaluation: bytes | None = None
     for key, value in _fields(message):
         if key == _EVALUATION:
-            evaluation = value  # they are in the order of time
+            evaluation = bytes(value)  # they are in the order of time
         elif key == _PARAMETERS:
-            parameters = value
-    if not isinstance(parameters, int) or not isinstance(evaluation, bytes):
+            parameters = int(value)
+    if parameters is None or evaluation is None:
         raise ValueError("its metrics lack " + ("trainable_parameters" if parameters is None else "evaluation_data"))
-    found = {key: value for key, value in _fields(evaluation) if key[1] == _EIGHT_BYTES}
+    found = {key: _DOUBLE.unpack(bytes(value))[0] for key, value in _fields(evaluation) if key[1] == _EIGHT_BYTES}
     try:
-        epochs, validation, test = (_DOUBLE.unpack(found[key])[0] for key in (_EPOCH, _VALIDATION, _TEST))  # type: ignore[arg-type]
+        epochs, validation, test = found[_EPOCH], found[_VALIDATION], found[_TEST]
     except KeyError:
         raise ValueError("the last evaluation of its metrics lacks current_epoch or an accuracy") from None
     for name, accuracy in (("validation", validation), ("test", test)):
@@ -59,7 +60,7 @@ def _fields(message: bytes) -> Iterator[tuple[tuple[int, int], int | bytes]]:
     """Yield ((number, type), value) of every field: an int for varints, bytes otherwise. Raises ValueError."""
     place, end = 0, len(message)
     while place < end:
-        tag, place = _varint(message, place)
+        tag, place = _varint(message, place) if message[place] >= 0x80 else (message[place], place + 1)
         number, kind = tag >> 3, tag & 7
         if kind == _VARINT:
             value, place = _varint(message, place)

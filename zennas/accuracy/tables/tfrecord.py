@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,10 +60,12 @@ def crc32c_of(contents: list[bytes]) -> NDArray[np.uint32]:
     longest = max(map(len, contents), default=0)
     filled = b"".join(content.rjust(longest, b"\0") for content in contents)
     columns = np.ascontiguousarray(np.frombuffer(filled, dtype=np.uint8).reshape(len(contents), longest).T)
+    starts: NDArray[np.uint32] = _starts(longest)[[len(content) for content in contents]]
     state = np.zeros(len(contents), dtype=np.uint32)
     for column in columns:
         state = _TABLE[(state ^ column) & 0xFF] ^ (state >> 8)
-    return state ^ _starts(longest)[[len(content) for content in contents]] ^ np.uint32(_ONES)
+    checksums: NDArray[np.uint32] = state ^ starts ^ np.uint32(_ONES)
+    return checksums
 
 
 @lru_cache(maxsize=8)
@@ -97,7 +99,7 @@ def read_records(path: Path) -> Iterator[bytes]:
             plain.seek(0)
             if packed:
                 with gzip.open(plain) as file:
-                    yield from _checked(path, file)
+                    yield from _checked(path, cast(BinaryIO, file))
             else:
                 yield from _checked(path, plain)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -106,7 +108,7 @@ def read_records(path: Path) -> Iterator[bytes]:
         raise TableError(f"table {path} cannot be read: {error.strerror or error}") from None
 
 
-def _checked(path: Path, file: IO[bytes]) -> Iterator[bytes]:
+def _checked(path: Path, file: BinaryIO) -> Iterator[bytes]:
     """Yield the records, once their checksums are found right."""
     contents: list[bytes] = []
     stored: list[int] = []
@@ -127,11 +129,13 @@ def _right(path: Path, contents: list[bytes], stored: list[int], begun: int) -> 
     found = crc32c_of(contents)
     right = ((found >> 15) | (found << 17)) + np.uint32(0xA282EAD8) == np.array(stored, dtype=np.uint32)
     if not right.all():
-        raise TableError(f"{path}, record {begun + int(np.argmin(right)) + 1:,}: its checksum is wrong, the file is damaged")
+        raise TableError(
+            f"{path}, record {begun + int(np.argmin(right)) + 1:,}: its checksum is wrong, the file is damaged"
+        )
     return contents
 
 
-def _framed(path: Path, file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
+def _framed(path: Path, file: BinaryIO) -> Iterator[tuple[bytes, int]]:
     """Yield each content with its stored checksum; only the checksums of the lengths are checked here."""
     number = 0
     while head := file.read(12):
