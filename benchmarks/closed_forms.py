@@ -133,6 +133,9 @@ def report(label: str, family: Family, kept: Kept) -> None:
     for name in MEASURES:
         expected, first, second = (np.array([row[i][name] for row in rows]) for i in range(3))
         there = ~np.isnan(expected)
+        if there.sum() < 2:
+            print(f"  {name:12} no closed form for {(~there).sum()} of them", flush=True)
+            continue
         expected, first, second = expected[there], first[there], second[there]
         missing = f", {(~there).sum()} without" if not there.all() else ""
         found, ceiling = spearmanr(expected, first).statistic, spearmanr(second, first).statistic
