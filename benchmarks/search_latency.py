@@ -1,6 +1,7 @@
 """A search of 480,000 iterations under a predicted latency, and one without: seconds, and the cost of a prediction.
 
 Candidates are made one at a time, so that single predictions can be timed; `search_arrays` times thousands at once.
+Seconds are processor time, in one process on one core, as other programs may share the machine.
 
 python -m benchmarks.search_latency [PROFILE]
 """
@@ -44,18 +45,18 @@ class Predicting:
         predict = Predicted.__call__
 
         def timed(meter: Predicted, structure: Structure) -> Latency:
-            began = time.perf_counter()
+            began = time.process_time()
             try:
                 return predict(meter, structure)
             finally:
-                self.seconds += time.perf_counter() - began
+                self.seconds += time.process_time() - began
                 self.calls += 1
 
         Predicted.__call__ = timed  # type: ignore[assignment]
 
 
 def search(limits: tuple[LatencyLimit, ...]) -> tuple[SearchResult, float]:
-    """Return the result, and the total seconds including start-up and storage."""
+    """Return the result, and the seconds of processor time, storage included."""
     settings = SearchSettings(
         initial=START,
         budget=Budget(layers=LAYERS, latency=limits),
@@ -66,9 +67,9 @@ def search(limits: tuple[LatencyLimit, ...]) -> tuple[SearchResult, float]:
         strategy_options={"children": 1},
     )
     with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
+        began = time.process_time()
         runner.start(Path(folder) / "run", settings)
-        took = time.perf_counter() - began
+        took = time.process_time() - began
         return read_result(Path(folder) / "run"), took
 
 
@@ -79,7 +80,7 @@ def memory() -> str:
 def without() -> None:
     result, took = search(())
     print(
-        f"without a latency: {took:.1f} s, {1e6 * took / CANDIDATES:.1f} µs an iteration, "
+        f"without a latency: {took:.1f} s of processor time, {1e6 * took / CANDIDATES:.1f} µs an iteration, "
         f"{result.counts['scored']:,} scored, {memory()}"
     )
 
@@ -92,8 +93,8 @@ def within() -> None:
     assert result.best is not None
     assert result.latency[0].found.predicted is not None
     print(
-        f"at most {MS} ms by {limit.label}: {took:.1f} s, {1e6 * took / CANDIDATES:.1f} µs an iteration, "
-        f"{result.counts['scored']:,} scored, {memory()}"
+        f"at most {MS} ms by {limit.label}: {took:.1f} s of processor time, "
+        f"{1e6 * took / CANDIDATES:.1f} µs an iteration, {result.counts['scored']:,} scored, {memory()}"
     )
     print(
         f"of that predicting {predicting.seconds:.1f} s ({100 * predicting.seconds / took:.0f} %): "
