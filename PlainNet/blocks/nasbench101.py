@@ -21,7 +21,7 @@ OUTPUT = VERTICES - 1
 EDGES = tuple((i, j) for i in range(VERTICES) for j in range(i + 1, VERTICES))
 
 Edge = tuple[int, int]
-_KERNELS = {"conv1x1-bn-relu": 1, "conv3x3-bn-relu": 3}
+KERNELS = {"conv1x1-bn-relu": 1, "conv3x3-bn-relu": 3}
 
 
 def matrix_of(edges: Collection[Edge]) -> int:
@@ -104,8 +104,8 @@ def cell(b: Builder, x: Value, spec: BlockSpec) -> Value:
             if (0, vertex) in edges:
                 arriving.append(projected(width))
             y, operation = reduce(b.add, arriving), OPERATIONS[operations[vertex - 1]]
-            if operation in _KERNELS:
-                y = conv_bn_relu(b, y, width, _KERNELS[operation])
+            if operation in KERNELS:
+                y = conv_bn_relu(b, y, width, KERNELS[operation])
             else:
                 y = b.max_pool(y, kernel=3, stride=1)
         values[vertex] = y
@@ -123,7 +123,7 @@ def cell_layers(spec: BlockSpec) -> int:
     edges = live_edges(matrix)
     for vertex in sorted({j for _, j in edges}):
         # An edge from the input is a projection.
-        own = int(vertex != OUTPUT and OPERATIONS[operations[vertex - 1]] in _KERNELS)
+        own = int(vertex != OUTPUT and OPERATIONS[operations[vertex - 1]] in KERNELS)
         longest[vertex] = own + max(longest[i] + (i == 0) for i, j in edges if j == vertex)
     return longest[OUTPUT]
 

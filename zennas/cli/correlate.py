@@ -53,7 +53,8 @@ def correlate(
             )
         elif "table" not in values:
             raise typer.BadParameter(
-                "which table? expected a CSV file or the folder of NATS-Bench", param_hint="--table"
+                "which table? expected a CSV file, the folder of NATS-Bench or a file of NAS-Bench-101",
+                param_hint="--table",
             )
         else:
             _check_code(str(values.get("space", CorrelateSettings.space)), chosen, trust)

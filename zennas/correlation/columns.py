@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zennas.accuracy.tables.nats_bench import looks_like_nats_bench
+from zennas.accuracy.tables import is_csv
 from zennas.accuracy.tables.sheets import Found, Sheets
 from zennas.common.limits import check_kind, check_number
 from zennas.correlation.settings import CorrelateSettings
@@ -30,7 +30,7 @@ def read_columns(settings: CorrelateSettings, notations: Sequence[str]) -> dict[
     if not (scores or latencies):
         return {}
     table = Path(settings.table)
-    sheets = Sheets(None if looks_like_nats_bench(table) else table, [Path(file) for file in settings.join], notations)
+    sheets = Sheets(table if is_csv(table) else None, [Path(file) for file in settings.join], notations)
     return {
         **{name: sheets.find(name) for name in scores},
         **{name: sheets.find(name, ENDINGS) for name in latencies},

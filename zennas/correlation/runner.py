@@ -89,6 +89,9 @@ def start(
     """
     settings = _completed(settings)
     table = read_table(settings.table)
+    if settings.epochs is None:
+        found = table.find(settings.dataset, settings.split, None, settings.training)
+        settings = replace(settings, epochs=found.epochs)
     sample, structures, costs = draw(settings, table, load_space(settings.space))
     columns = _columns(settings, sample, costs)
     drawn = _drawn(settings)
@@ -226,6 +229,8 @@ def _agreed(folder: Path, ours: CorrelateSettings, wanted: CorrelateSettings) ->
     changing = {name: getattr(wanted, name) for name in _CHANGING}
     # The device is resolved only if proxies need one, so it depends on them.
     ours = replace(ours, **changing, device=wanted.device if ours.device == "auto" else ours.device)
+    if wanted.epochs is None:  # the run has found the most that its table has
+        wanted = replace(wanted, epochs=ours.epochs)
     wanted = replace(wanted, device=ours.device if wanted.device == "auto" else wanted.device)
     different = differences(ours.to_json(), wanted.to_json())
     if different:

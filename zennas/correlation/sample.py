@@ -68,11 +68,11 @@ def draw(
     A smaller sample with the same seed is the beginning of a larger one. Raises TableError if the table does not fit
     the space, and WrongSettingError if the sample is too large.
     """
-    accuracies = table.column(settings.dataset, settings.split, settings.epochs)
+    column = table.find(settings.dataset, settings.split, settings.epochs, settings.training)
+    accuracies = table.columns[column]
     order = [int(i) for i in np.flatnonzero(~np.isnan(accuracies))]
     if len(order) < 2:
-        what = f"{settings.dataset} {settings.split} accuracy after {counted(settings.epochs, 'epoch')}"
-        raise TableError(f"{settings.table} has {counted(len(order), 'network')} with {what}, expected at least 2")
+        raise TableError(f"{settings.table} has {counted(len(order), 'network')} with {column}, expected at least 2")
     if settings.sample > len(order):
         raise WrongSettingError(
             f"sample is {settings.sample:,}, expected from 2 to {len(order):,}, "

@@ -42,22 +42,28 @@ class CorrelateSettings:
     """Settings of a correlation. The same settings give the same result for any number of workers, and after a resume.
 
     Repetition i of a scoring uses other weights and another batch, drawn with `seed` + i.
-    num_classes: None for the number of classes of `dataset`.
+    num_classes: None for the number of classes of `dataset`. epochs: None for the most in the table, which a run
+    replaces by their number.
 
     Raises WrongSettingError if a setting is not valid, and ProxyError if it is a setting of proxies.
     """
 
     table: str = field(
         metadata=Setting(
-            "Accuracies: a CSV file, plain or gzip, with a column arch and columns like cifar10_test; or the folder of "
-            "NATS-Bench.",
+            "Accuracies: a CSV file, plain or gzip, with a column arch and columns like cifar10_test; the folder of "
+            "NATS-Bench; or NAS-Bench-101's nasbench_only108.tfrecord or nasbench_full.tfrecord.",
             metavar="FILE",
         ).metadata
     )
     space: str = setting("nasbench201", "Search space of the architectures in the table.")
     dataset: str = setting("cifar10", "Data set of the accuracy.")
     split: str = setting("test", "Images of the accuracy.", choices=("val", "test"))
-    epochs: int = setting(200, "Epochs of training before the accuracy was measured.", least=1)
+    epochs: int | None = setting(
+        None, "Epochs of training before the accuracy was measured.", least=1, shown="the most in the table"
+    )
+    training: int | None = setting(
+        None, "Which of several trainings of each network, from 1.", least=1, shown="the mean of all"
+    )
     proxies: tuple[str, ...] = setting(
         PROXIES,
         "Name of a proxy, or vote(a+b+c), mean_rank(…), log_rank(…) of several; repeatable. 'all' means every proxy, "

@@ -46,8 +46,7 @@ def protocol(result: CorrelateResult) -> list[str]:
         f"{len(sample):,} of {counted(sample.population, 'architecture')} of {settings.space}, drawn with seed "
         f"{settings.seed}; {len(sample.distinct):,} of them differ in function or cost and were scored"
         + (f", {result.done:,} so far" if result.done < len(sample.distinct) else ""),
-        f"accuracy: {settings.dataset} {settings.split} after {counted(settings.epochs, 'epoch')}, from "
-        f"{Path(settings.table).name}",
+        f"accuracy: {settings.dataset} {settings.split}{_trained(settings)}, from {Path(settings.table).name}",
         _scoring_line(result),
         _statistics_line(settings, sample),
         *_column_lines(result),
@@ -56,6 +55,11 @@ def protocol(result: CorrelateResult) -> list[str]:
         _regret_line(result),
     ]
     return [line for line in lines if line]
+
+
+def _trained(settings: CorrelateSettings) -> str:
+    length = "" if settings.epochs is None else f" after {counted(settings.epochs, 'epoch')}"
+    return length + ("" if settings.training is None else f", training {settings.training}")
 
 
 def _scoring_line(result: CorrelateResult) -> str:

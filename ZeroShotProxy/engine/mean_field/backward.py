@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from PlainNet import ops
 from PlainNet.ops import BN_EPS, OpGraph
+from ZeroShotProxy.engine import moments
 from ZeroShotProxy.engine.mean_field.forward import WEIGHT_VARIANCE, Forward, Inverse, State, inside, inverse
 from ZeroShotProxy.engine.mean_field.pointwise import Pointwise, series
 from ZeroShotProxy.engine.mean_field.torus import Array, Torus, folded, spreading
@@ -147,7 +149,11 @@ def _before(
             spread = _spread(whole, x, y, pool.stride)
             return {fresh(): (_through(spread, box), 1.0)}
         case ops.MaxPool() as pool:
-            return {fresh(): (_routed(_spread(whole, x, y, pool.stride), x, pool.kernel, own), 1.0)}
+            if pool.stride == 1:
+                box = x.torus.box(pool.kernel)
+                parts = {key: (gradient, transfer * box) for key, (gradient, transfer) in parts.items()}
+                return {**parts, fresh(): (_routed(whole, x, pool, own, average=False), 1.0)}
+            return {fresh(): (_routed(_spread(whole, x, y, pool.stride), x, pool, own, average=True), 1.0)}
         case ops.AdaptiveAvgPool() as pool:
             area = max(1.0, (x.shape.size / pool.size) ** 2)
             # The same at all positions, so nothing but the constant.
@@ -221,14 +227,29 @@ def _masked(whole: Gradient, known: Pointwise, correlations: Array | None, here:
     return Gradient(energy, keep**2 * between + energy**2 * own, f * keep, along)
 
 
-def _routed(gradient: Gradient, x: State, kernel: int, own: Array) -> Gradient:
-    """The gradient of a maximum goes to one of the kernel × kernel inputs, at random."""
+def _routed(gradient: Gradient, x: State, pool: ops.MaxPool, own: Array, average: bool) -> Gradient:
+    """The gradient of maxima goes to the largest inputs of their windows, instead of to all of them in equal parts.
+
+    average: whether the result includes what goes to all, as through an average pooling, or only the noise around it.
+    """
     e, s, f, _ = gradient
-    area = kernel * kernel
-    box = x.torus.box(kernel) ** 2
-    mean = x.torus.mean(e) - x.torus.mean(e * box)
-    energy = e * box + mean
-    return Gradient(energy, (s - e**2 * own) * box**2 + energy**2 * own, f / area)
+    box = x.torus.box(pool.kernel) ** 2
+    routing = x.torus.routing(pool.kernel)
+    noise = np.maximum(routing @ e - box * e, 0.0)
+    constant = f * x.torus.constant
+    ripple = np.maximum(routing @ constant - constant, 0.0) if f else 0.0
+    along = f * maximum_of_normals(pool.kernel**2) ** 2
+    noise = noise + ripple
+    if not average:
+        return Gradient(noise, noise**2 * own, 0.0, along)
+    energy = box * e + noise
+    return Gradient(energy, (s - e**2 * own) * box**2 + energy**2 * own, f / pool.stride**2, along)
+
+
+@cache
+def maximum_of_normals(count: int) -> float:
+    """Return the mean of the largest of `count` independent standard normal numbers."""
+    return math.sqrt(moments.maximum(moments.Signal(1.0, 0.0, 1e-3, 1e-3), count).mean2)
 
 
 def _gate(forward: Forward, inputs: Sequence[int], position: int, whole: Gradient, own: Array) -> Gradient:

@@ -12,6 +12,7 @@ from PlainNet.cost import op_cost
 from PlainNet.ops import OpGraph
 from ZeroShotProxy.engine.mean_field.backward import Gradient, at_logits, carry_back
 from ZeroShotProxy.engine.mean_field.forward import Forward, State, carry, image, inside, white
+from ZeroShotProxy.engine.mean_field.parted import parted
 from ZeroShotProxy.engine.mean_field.torus import decimation
 from ZeroShotProxy.engine.mean_field.uniform import Entry, is_uniform, walk
 
@@ -58,6 +59,7 @@ def field_of(graph: OpGraph, *, same_for_images: bool = False) -> Field | None:
     """
     if not same_for_images and is_uniform(graph):
         return _uniform_field(graph)
+    graph = parted(graph)
     forward = carry(graph, image(graph), white(graph))
     if forward.states[graph.output].dead:
         return None

@@ -46,6 +46,7 @@ class State:
     mean: the mean of a channel. parts: the independent sources that the value is a sum of: for each source, its power
     at each frequency and the transfer function that it passed through since. overlap: the inverse number of channels
     that vary independently, tr C² / (tr C)² of their covariance C, as a sum of parts (basis,); see `Inverse`.
+    rectified: whether it is what a ReLU has made.
     """
 
     mean: float
@@ -53,6 +54,7 @@ class State:
     overlap: Array
     torus: Torus
     shape: Shape
+    rectified: bool = False
 
     @property
     def power(self) -> Power:
@@ -119,8 +121,10 @@ def carry(graph: OpGraph, entering: State, shells: bool, inverse: Inverse = inve
     return found
 
 
-def _source(number: int, power: Power, overlap: Array, mean: float, here: Torus, shape: Shape) -> State:
-    return State(mean, {number: (power, 1.0)}, overlap, here, shape)
+def _source(
+    number: int, power: Power, overlap: Array, mean: float, here: Torus, shape: Shape, rectified: bool = False
+) -> State:
+    return State(mean, {number: (power, 1.0)}, overlap, here, shape, rectified)
 
 
 def _after(found: Forward, number: int, node: Node, given: Sequence[State], here: Torus, inverse: Inverse) -> State:
@@ -167,9 +171,10 @@ def _after(found: Forward, number: int, node: Node, given: Sequence[State], here
         case ops.Zero():
             return State(0.0, {}, own, here, shape)
         case ops.Flatten() | ops.Shift():
-            return State(x.mean, x.parts, x.overlap, here, shape)
+            return State(x.mean, x.parts, x.overlap, here, shape, x.rectified)
         case ops.Truncate():
-            return State(x.mean, x.parts, x.overlap - inverse(x.shape.channels) + own, here, shape)
+            overlap = x.overlap - inverse(x.shape.channels) + own
+            return State(x.mean, x.parts, overlap, here, shape, x.rectified)
         case other:
             raise ops.UnknownOperationError(other, "the mean field")
 
@@ -186,7 +191,7 @@ def _scaled(x: State, factor: float, mean: float, here: Torus, shape: Shape) -> 
 
 
 def _function(found: Forward, number: int, node: Node, x: State, here: Torus, own: Array) -> State:
-    function = FUNCTIONS[type(node.op)]
+    function, rectified = FUNCTIONS[type(node.op)], isinstance(node.op, (ops.Relu, ops.Relu6))
     power = x.power
     variance = here.mean(power)
     if not variance > 0:
@@ -196,11 +201,11 @@ def _function(found: Forward, number: int, node: Node, x: State, here: Torus, ow
     overlap = own + known.kept**2 * (x.overlap - own)
     if isinstance(power, float):
         found.functions[number] = (known, None)
-        return _source(number, known.variance, overlap, known.mean, here, node.shape)
+        return _source(number, known.variance, overlap, known.mean, here, node.shape, rectified)
     correlations = np.clip(here.to_positions @ power / variance, -1.0, 1.0)
     found.functions[number] = (known, correlations)
     after = here.to_powers @ pointwise.series(known.covariance, correlations, constant=False)
-    return _source(number, np.maximum(after, 0.0), overlap, known.mean, here, node.shape)
+    return _source(number, np.maximum(after, 0.0), overlap, known.mean, here, node.shape, rectified)
 
 
 def _sum(x: State, y: State, here: Torus, shape: Shape, own: Array) -> State:
@@ -245,11 +250,22 @@ def _concatenated(number: int, given: Sequence[State], here: Torus, shape: Shape
 
 
 def _maximum(number: int, x: State, pool: ops.MaxPool, here: Torus, shape: Shape) -> State:
-    """The moments of `moments.maximum`; neighbours correlate as those of an average, whose windows are the same."""
-    second = x.variance + x.mean**2
-    signal = moments.Signal(second, x.mean**2, 1e-3, 1e-3, rectified=x.mean > 0)
-    made = moments.maximum(signal, pool.kernel**2)
+    """The average of the window, as the part that is linear in the input, and an independent rest.
+
+    Values of a window with the mean correlation r are taken as √r of a common one and √(1 − r) of independent ones, and
+    the moments are those of the maximum of these. Neighbours correlate as those of an average, whose windows are the
+    same.
+    """
+    count = pool.kernel**2
     box = x.torus.box(pool.kernel)
     average = x.power * box**2
-    power = _decimated(average * (made.variance / x.torus.mean(average)), x.torus, here, pool.stride)
-    return _source(number, power, x.overlap, math.sqrt(made.mean2), here, shape)
+    common = max(0.0, (count * x.torus.mean(average) / x.variance - 1) / (count - 1)) if count > 1 else 0.0
+    signal = moments.Signal(x.variance + x.mean**2, x.mean**2, 1e-3, 1e-3, rectified=x.rectified)
+    made = moments.maximum(signal, count)
+    variance = common * x.variance + (1 - common) * made.variance
+    mean = x.mean + math.sqrt(1 - common) * (math.sqrt(made.mean2) - x.mean)
+    rest = average * max(0.0, variance / x.torus.mean(average) - 1)
+    if pool.stride > 1:
+        return _source(number, _decimated(average + rest, x.torus, here, pool.stride), x.overlap, mean, here, shape)
+    parts = {s: (power, transfer * box) for s, (power, transfer) in x.parts.items()}
+    return State(mean, {**parts, number: (rest, 1.0)}, x.overlap, here, shape)

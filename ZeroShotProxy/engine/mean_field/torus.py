@@ -79,6 +79,36 @@ class Torus:
         row = np.cos(2 * np.pi / self.side * np.outer(np.arange(self.side), steps)).mean(1)
         return np.asarray(row[self.members[:, 0]] * row[self.members[:, 1]])
 
+    @cache  # noqa: B019
+    def routing(self, kernel: int) -> Array:
+        """Return the matrix from the powers of a gradient at maxima of kernel × kernel neighbours, one at each
+        position, to those of the gradient at the neighbours, (classes, classes).
+
+        Two windows that share m of k² neighbours have the same maximum with probability m / (2k² − m): if the largest
+        of all neighbours is a shared one. Otherwise, their maxima are at any two different neighbours.
+        """
+        offsets = np.arange(kernel) - (kernel - 1) // 2
+        window = np.zeros((self.side, self.side))
+        for y in offsets:
+            for x in offsets:
+                window[y % self.side, x % self.side] += 1
+        # For each distance, the number of pairs of neighbours of two windows at distance 0 that are so far apart.
+        pairs = np.fft.ifft2(np.abs(np.fft.fft2(window)) ** 2).real
+        moved = np.zeros((len(self.weights), len(self.weights)))
+        spots = np.argwhere(np.ones_like(self.class_of, dtype=bool))
+        for to, (y, x) in enumerate(self.members):
+            for by, bx in spots:
+                apart = pairs[(y - by) % self.side, (x - bx) % self.side] / kernel**4
+                shared = pairs[by, bx]
+                same = min(1.0, shared / max(1.0, 2 * kernel**2 - shared))
+                if (y, x) == (0, 0):
+                    probability = same
+                else:
+                    equal = shared / kernel**4
+                    probability = (1 - same) * apart / (1 - equal) if equal < 1 else 0.0
+                moved[to, self.class_of[by, bx]] += probability
+        return np.asarray(self.to_powers @ moved @ self.to_positions)
+
 
 def _classes(side: int, key: Callable[[int, int], object]) -> Torus:
     keys: dict[object, int] = {}

@@ -42,9 +42,7 @@ def test_a_small_table(tmp_path: Path) -> None:
 def test_what_a_table_does_not_have(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(TEXT)
     table = read(tmp_path / "t.csv")
-    with pytest.raises(
-        TableError, match=r"t.csv has no cifar100 test accuracy after 200 epochs; it has .*cifar10 val 12"
-    ):
+    with pytest.raises(TableError, match=r"t.csv has no cifar100 test accuracy; it has .*cifar10 val 12"):
         table.accuracy(CELLS[0], "cifar100")
     with pytest.raises(TableError, match=r"'nonsense' is not among the 2 architectures of t.csv"):
         table.accuracy("nonsense")
@@ -73,7 +71,7 @@ def test_the_only_accuracy_is_the_one_that_is_meant(tmp_path: Path) -> None:
     assert read_csv(path).column("cifar10").tolist() == [90, 91]
     assert read_csv(path).column("mean").tolist() == [90, 91]
     path.write_text("arch,acc,mean\na,1,90\n")
-    with pytest.raises(TableError, match=r"has no cifar10 test accuracy .* acc test 200, mean test 200"):
+    with pytest.raises(TableError, match=r"has no cifar10 test accuracy; .* acc test 200, mean test 200"):
         read_csv(path).column("cifar10")
 
 

@@ -6,16 +6,27 @@ from pathlib import Path
 
 from zennas.accuracy.tables.base import AccuracyTable, Column, TableError
 
-__all__ = ["AccuracyTable", "Column", "TableError", "read"]
+__all__ = ["AccuracyTable", "Column", "TableError", "is_csv", "read"]
+
+
+def is_csv(path: str | Path) -> bool:
+    """Return whether `read` takes a file for a CSV file, by its name."""
+    from zennas.accuracy.tables.nasbench101 import looks_like_nasbench101
+    from zennas.accuracy.tables.nats_bench import looks_like_nats_bench
+
+    return not (looks_like_nats_bench(Path(path)) or looks_like_nasbench101(Path(path)))
 
 
 def read(path: str | Path) -> AccuracyTable:
-    """Read a table from a CSV file, plain or gzip, or from NATS-Bench's folder or file.
+    """Read a table from a CSV file, plain or gzip, from NATS-Bench's folder or file, or from NAS-Bench-101's file.
 
     Raises TableError if it cannot be read.
     """
     from zennas.accuracy.tables.csvfile import read_csv
+    from zennas.accuracy.tables.nasbench101 import looks_like_nasbench101, read_nasbench101
     from zennas.accuracy.tables.nats_bench import looks_like_nats_bench, read_nats_bench
 
     place = Path(path)
-    return read_nats_bench(place) if looks_like_nats_bench(place) else read_csv(place)
+    if looks_like_nats_bench(place):
+        return read_nats_bench(place)
+    return read_nasbench101(place) if looks_like_nasbench101(place) else read_csv(place)

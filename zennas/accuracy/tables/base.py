@@ -1,6 +1,6 @@
 """Tabular benchmarks: architectures and their accuracies after training. No torch.
 
-`csvfile.py` reads and writes CSV files; `nats_bench.py` reads NATS-Bench's own files.
+`csvfile.py` reads and writes CSV files; `nats_bench.py` and `nasbench101.py` read the files of these benchmarks.
 """
 
 from __future__ import annotations
@@ -29,11 +29,15 @@ class TableError(ZennasError, ValueError):
 
 @dataclass(frozen=True, order=True)
 class Column:
-    """A kind of accuracy: measured on "val" or "test" images after training on `dataset` for `epochs` epochs."""
+    """A kind of accuracy: measured on "val" or "test" images after training on `dataset` for `epochs` epochs.
+
+    training: which of several trainings of each network, from 1; None for the mean of all.
+    """
 
     dataset: str
     split: str = "test"
     epochs: int = 200
+    training: int | None = None
 
     @property
     def unnamed(self) -> bool:
@@ -41,7 +45,8 @@ class Column:
         return _UNNAMED.fullmatch(self.dataset) is not None
 
     def __str__(self) -> str:
-        return f"{self.dataset} {self.split} accuracy after {self.epochs} epochs"
+        which = "" if self.training is None else f", training {self.training}"
+        return f"{self.dataset} {self.split} accuracy after {self.epochs} epochs{which}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,29 +83,68 @@ class AccuracyTable:
     def epochs(self) -> tuple[int, ...]:
         return tuple(sorted({column.epochs for column in self.columns}))
 
-    def column(self, dataset: str = "cifar10", split: str = "test", epochs: int = 200) -> Floats:
-        """Return the accuracies of all architectures in percent, (N,), in the order of `architectures`.
+    def find(
+        self,
+        dataset: str = "cifar10",
+        split: str = "test",
+        epochs: int | None = None,
+        training: int | None = None,
+    ) -> Column:
+        """Return the column that is meant. epochs: None for the most that the table has. training: None for the mean.
 
         If the table has a single column, and it does not tell its data set, that column is meant. Raises TableError,
         listing the columns of the table, if there is no such column.
         """
-        wanted = Column(dataset, split, epochs)
-        for column, values in self.columns.items():
-            if (column.dataset.casefold(), column.split, column.epochs) == (dataset.casefold(), split, epochs):
-                return values
-        if len(self.columns) == 1 and all(column.unnamed for column in self.columns):
-            return next(iter(self.columns.values()))
-        there = ", ".join(f"{c.dataset} {c.split} {c.epochs}" for c in self.columns)
-        raise TableError(f"{self.name} has no {wanted}; it has (data set, split, epochs): {there}")
+        same = [
+            column
+            for column in self.columns
+            if (column.dataset.casefold(), column.split, column.training) == (dataset.casefold(), split, training)
+            and epochs in (None, column.epochs)
+        ]
+        if same:
+            return max(same, key=lambda column: column.epochs)
+        if len(self.columns) == 1 and training is None and all(column.unnamed for column in self.columns):
+            return next(iter(self.columns))
+        length = "" if epochs is None else f" after {epochs} epochs"
+        which = "" if training is None else f", training {training}"
+        raise TableError(f"{self.name} has no {dataset} {split} accuracy{length}{which}; it has {self._there}")
 
-    def accuracy(self, notation: str, dataset: str = "cifar10", split: str = "test", epochs: int = 200) -> float:
+    def column(
+        self,
+        dataset: str = "cifar10",
+        split: str = "test",
+        epochs: int | None = None,
+        training: int | None = None,
+    ) -> Floats:
+        """Return the accuracies of all architectures in percent, (N,), in the order of `architectures`.
+
+        The column is that of `find`, which raises TableError if there is none.
+        """
+        return self.columns[self.find(dataset, split, epochs, training)]
+
+    def accuracy(
+        self,
+        notation: str,
+        dataset: str = "cifar10",
+        split: str = "test",
+        epochs: int | None = None,
+        training: int | None = None,
+    ) -> float:
         """Return the accuracy of one architecture in percent. Raises TableError if the table does not have it."""
         if notation not in self._positions:
             raise TableError(f"{notation[:120]!r} is not among the {len(self):,} architectures of {self.name}")
-        value = float(self.column(dataset, split, epochs)[self._positions[notation]])
+        column = self.find(dataset, split, epochs, training)
+        value = float(self.columns[column][self._positions[notation]])
         if np.isnan(value):
-            raise TableError(f"{self.name} has no {Column(dataset, split, epochs)} for {notation[:120]!r}")
+            raise TableError(f"{self.name} has no {column} for {notation[:120]!r}")
         return value
+
+    @property
+    def _there(self) -> str:
+        """The columns, in a few words."""
+        means = ", ".join(f"{c.dataset} {c.split} {c.epochs}" for c in self.columns if c.training is None)
+        most = max((c.training or 0 for c in self.columns), default=0)
+        return f"(data set, split, epochs): {means}" + (f", each also for trainings 1 to {most}" if most else "")
 
     @cached_property
     def _positions(self) -> dict[str, int]:

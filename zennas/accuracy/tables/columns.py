@@ -23,6 +23,11 @@ def table_text(path: Path) -> str:
     """Return the text of a file, plain or gzip, without a byte-order mark. Raises TableError if it cannot be read."""
     try:
         content = read_named(path)
+        if content[:1] == b"\x80" and content[1:2] <= b"\x05":
+            raise TableError(
+                f"{path} is a pickle, which can run code when it is opened: expected a CSV file, plain or gzip, or the "
+                "benchmark's own files"
+            )
         if content[:2] == b"\x1f\x8b":
             content = gzip.decompress(content)
         return content.decode("utf-8-sig")

@@ -2,8 +2,9 @@
 
 A file needs a column with the architectures, in the notation of their space or as structure strings, and at least one
 column of accuracies named `accuracy`, `DATASET_SPLIT` or `DATASET_SPLIT_EPOCHS`, such as `c10_val`, `c10_val_acc`,
-`cifar100_test_12` and `c10_test12`. Without a number, the epochs are NAS-Bench-201's full 200. `acc`, `top1`, `mean`
-and `mean_acc` also name an accuracy; the table does not tell of which images.
+`cifar100_test_12` and `c10_test12`. Without a number, the epochs are NAS-Bench-201's full 200. `cifar10_test_108_run2`
+is the accuracy of the second training of each architecture. `acc`, `top1`, `mean` and `mean_acc` also name an accuracy;
+the table does not tell of which images.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ PARAMS_COLUMN = "params_M"
 FULL_EPOCHS = 200
 SHORT_NAMES = {"c10": "cifar10", "c100": "cifar100", "in16": "ImageNet16-120"}
 
-_ACCURACY = re.compile(r"(?P<dataset>.+)_(?P<split>val|valid|test)(?:_acc|_accuracy)?(?:_?(?P<epochs>[0-9]{1,6}))?")
+_ACCURACY = re.compile(
+    r"(?P<dataset>.+)_(?P<split>val|valid|test)(?:_acc|_accuracy)?(?:_?(?P<epochs>[0-9]{1,6}))?(?:_run(?P<training>[1-9]))?"
+)
 
 
 def read_csv(path: str | Path) -> AccuracyTable:
@@ -74,7 +77,8 @@ def column_named(name: str) -> Column | None:
     if match is not None:
         dataset = SHORT_NAMES.get(match["dataset"].casefold(), match["dataset"])
         split = "val" if match["split"].startswith("val") else "test"
-        return Column(dataset, split, int(match["epochs"] or FULL_EPOCHS))
+        training = None if match["training"] is None else int(match["training"])
+        return Column(dataset, split, int(match["epochs"] or FULL_EPOCHS), training)
     unnamed = Column(name)
     return unnamed if unnamed.unnamed else None
 
@@ -84,15 +88,21 @@ def write_csv(table: AccuracyTable, path: str | Path) -> None:
     place = Path(path)
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
-    names = [
-        f"{c.dataset}_{c.split}_{c.epochs}" if column_named(c.dataset) is None else c.dataset for c in table.columns
-    ]
+    names = [_name_of(column) for column in table.columns]
     more: Sequence[Floats] = [] if table.params is None else [table.params]
     writer.writerow(["arch", *names, *([] if table.params is None else [PARAMS_COLUMN])])
     for notation, *values in zip(table.architectures, *table.columns.values(), *more, strict=True):
         writer.writerow([notation, *("" if np.isnan(value) else repr(float(value)) for value in values)])
     content = lines.getvalue().encode()
     write_out(place, gzip.compress(content, mtime=0) if place.suffix == ".gz" else content)
+
+
+def _name_of(column: Column) -> str:
+    """The name that `column_named` reads as this column."""
+    if column.unnamed:
+        return column.dataset
+    which = "" if column.training is None else f"_run{column.training}"
+    return f"{column.dataset}_{column.split}_{column.epochs}{which}"
 
 
 def _architecture_column(path: Path, header: list[str]) -> int:
