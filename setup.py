@@ -28,6 +28,7 @@ setup(
         **{name: ["py.typed"] for name in PACKAGES},
         "latency.profiles": ["*.json", "*.md"],
         "zennas.pages": ["assets/*"],
+        "zennas.accuracy.tables.shipped": ["*.csv", "*.md"],
         "pretrained": ["py.typed", "*.json", "*.md", "*.pth", "*.txt"],
     },
     install_requires=[

@@ -3,6 +3,7 @@
     python -m benchmarks.own_table choose          choose the networks, and write their list
     python -m benchmarks.own_table add PROXY [N]   add what searches find with another proxy, or with its Nth form
     python -m benchmarks.own_table train [COUNT]   train those that have no result yet, one process each, two at once
+    python -m benchmarks.own_table ship            write the table that comes with the package, and its card
     python -m benchmarks.own_table                 print what the table says so far
 
 Training can be killed at any time and continued; each result is one line of results/own_table_trained.csv. The images
@@ -15,16 +16,15 @@ import csv
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks._nb201 import data_or_leave
+from benchmarks._own_table.results import TRAINED, deviation, results
+from benchmarks._own_table.shipping import ship
 from benchmarks._own_table.structures import Entry, choose, read_list, winners, write_list
 from PlainNet import cost, parse
 
-TRAINED = Path(__file__).parent / "results" / "own_table_trained.csv"
 COLUMNS = ("structure", "seed", "rate", "accuracy", "loss", "cpu_seconds")
 ACTIVATIONS = 600_000
 """Networks with more activations take a quarter of an hour each, and are left out."""
@@ -33,23 +33,6 @@ REPEATED = 21
 
 AT_ONCE = 2
 """Processes that train at the same time, each with one thread."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """One training of a network. accuracy: in percent of the test images."""
-
-    structure: str
-    seed: int
-    accuracy: float
-
-
-def results() -> list[Result]:
-    """Return the trainings so far."""
-    if not TRAINED.is_file():
-        return []
-    with TRAINED.open(newline="") as file:
-        return [Result(row["structure"], int(row["seed"]), float(row["accuracy"])) for row in csv.DictReader(file)]
 
 
 def in_turn(entries: list[Entry]) -> list[Entry]:
@@ -116,10 +99,9 @@ def report() -> None:
     for result in found:
         seeds.setdefault(result.structure, []).append(result.accuracy)
     print(f"{len(seeds)} of {len(entries)} networks trained, {len(jobs(list(entries.values())))} trainings left")
-    repeated = [values for values in seeds.values() if len(values) > 1]
+    noise, repeated = deviation(found)
     if repeated:
-        noise = np.sqrt(np.mean([np.var(values, ddof=1) for values in repeated]))
-        print(f"standard deviation between seeds {noise:.2f} points ({len(repeated)} networks)")
+        print(f"standard deviation between seeds {noise:.2f} points ({repeated} networks)")
     for group in ("hand", "random", "winner"):
         accuracies = [np.mean(v) for s, v in seeds.items() if s in entries and entries[s].group == group]
         if accuracies:
@@ -138,6 +120,8 @@ def main() -> None:
             write_list([*known, *(entry for entry in found if entry.structure not in have)])
         case ["train", *count]:
             train(int(count[0]) if count else None)
+        case ["ship"]:
+            ship(read_list(), results())
         case ["one", structure, seed]:
             one(structure, int(seed))
         case _:

@@ -16,6 +16,7 @@ import numpy as np
 
 from PlainNet import Cost, Structure
 from SearchSpace import lasting_space, load_space
+from zennas.accuracy.tables import located
 from zennas.accuracy.tables import read as read_table
 from zennas.common.config import SETTINGS_FILE, write_config
 from zennas.common.environment import environment
@@ -217,7 +218,7 @@ def _completed(settings: CorrelateSettings) -> CorrelateSettings:
         settings,
         proxies=proxies,
         space=lasting_space(settings.space),
-        table=str(Path(settings.table).resolve()),
+        table=str(located(settings.table).resolve()),
         join=tuple(str(Path(file).resolve()) for file in settings.join),
         data=lasting_images(settings.data),
         device=device,

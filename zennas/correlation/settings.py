@@ -51,7 +51,8 @@ class CorrelateSettings:
     table: str = field(
         metadata=Setting(
             "Accuracies: a CSV file, plain or gzip, with a column arch and columns like cifar10_test; the folder of "
-            "NATS-Bench; or NAS-Bench-101's nasbench_only108.tfrecord or nasbench_full.tfrecord.",
+            "NATS-Bench; NAS-Bench-101's nasbench_only108.tfrecord or nasbench_full.tfrecord; or small-cifar10, which "
+            "comes with the package.",
             metavar="FILE",
         ).metadata
     )

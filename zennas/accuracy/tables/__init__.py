@@ -6,7 +6,15 @@ from pathlib import Path
 
 from zennas.accuracy.tables.base import AccuracyTable, Column, TableError
 
-__all__ = ["AccuracyTable", "Column", "TableError", "is_csv", "read"]
+__all__ = ["AccuracyTable", "Column", "TableError", "is_csv", "located", "read"]
+
+
+def located(table: str) -> Path:
+    """Return the file of a table: that of this name, or if there is none, the one that comes with the package."""
+    from zennas.accuracy.tables.shipped import shipped
+
+    place = Path(table)
+    return place if place.exists() else shipped().get(table, place)
 
 
 def is_csv(path: str | Path) -> bool:
@@ -20,13 +28,13 @@ def is_csv(path: str | Path) -> bool:
 def read(path: str | Path) -> AccuracyTable:
     """Read a table from a CSV file, plain or gzip, from NATS-Bench's folder or file, or from NAS-Bench-101's file.
 
-    Raises TableError if it cannot be read.
+    A name such as small-cifar10 is that of a table that comes with the package. Raises TableError if it cannot be read.
     """
     from zennas.accuracy.tables.csvfile import read_csv
     from zennas.accuracy.tables.nasbench101 import looks_like_nasbench101, read_nasbench101
     from zennas.accuracy.tables.nats_bench import looks_like_nats_bench, read_nats_bench
 
-    place = Path(path)
+    place = located(str(path))
     if looks_like_nats_bench(place):
         return read_nats_bench(place)
     return read_nasbench101(place) if looks_like_nasbench101(place) else read_csv(place)
