@@ -94,6 +94,7 @@ def start(
         found = table.find(settings.dataset, settings.split, None, settings.training)
         settings = replace(settings, epochs=found.epochs)
     sample, structures, costs = draw(settings, table, load_space(settings.space))
+    settings = replace(settings, sample=len(sample))
     columns = _columns(settings, sample, costs)
     drawn = _drawn(settings)
     facts = {
@@ -232,6 +233,8 @@ def _agreed(folder: Path, ours: CorrelateSettings, wanted: CorrelateSettings) ->
     ours = replace(ours, **changing, device=wanted.device if ours.device == "auto" else ours.device)
     if wanted.epochs is None:  # the run has found the most that its table has
         wanted = replace(wanted, epochs=ours.epochs)
+    if wanted.sample is None:
+        wanted = replace(wanted, sample=ours.sample)
     wanted = replace(wanted, device=ours.device if wanted.device == "auto" else wanted.device)
     different = differences(ours.to_json(), wanted.to_json())
     if different:

@@ -19,6 +19,10 @@ from zennas.common.numbers import counted
 from zennas.correlation.settings import CorrelateSettings
 
 
+USUAL = 1000
+"""The number of architectures of a sample, if a table has so many."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """A sample of architectures.
@@ -73,13 +77,14 @@ def draw(
     order = [int(i) for i in np.flatnonzero(~np.isnan(accuracies))]
     if len(order) < 2:
         raise TableError(f"{settings.table} has {counted(len(order), 'network')} with {column}, expected at least 2")
-    if settings.sample > len(order):
+    size = min(USUAL, len(order)) if settings.sample is None else settings.sample
+    if size > len(order):
         raise WrongSettingError(
-            f"sample is {settings.sample:,}, expected from 2 to {len(order):,}, "
+            f"sample is {size:,}, expected from 2 to {len(order):,}, "
             "the number of architectures with this accuracy"
         )
     Random(settings.seed).shuffle(order)
-    chosen = order[: settings.sample]
+    chosen = order[:size]
     notations = tuple(table.architectures[i] for i in chosen)
     read = reader(space)
     canonical: Callable[[Structure], str] = space.canonical if isinstance(space, CellSpace) else str

@@ -42,8 +42,8 @@ class CorrelateSettings:
     """Settings of a correlation. The same settings give the same result for any number of workers, and after a resume.
 
     Repetition i of a scoring uses other weights and another batch, drawn with `seed` + i.
-    num_classes: None for the number of classes of `dataset`. epochs: None for the most in the table, which a run
-    replaces by their number.
+    num_classes: None for the number of classes of `dataset`. epochs, sample: None for the most in the table, and for
+    1,000 or all of a smaller table, which a run replaces by their number.
 
     Raises WrongSettingError if a setting is not valid, and ProxyError if it is a setting of proxies.
     """
@@ -71,7 +71,9 @@ class CorrelateSettings:
         "and 'none' no proxy besides --score-column.",
         flag="--proxy",
     )
-    sample: int = setting(1000, "Number of architectures, drawn at random.", least=2)
+    sample: int | None = setting(
+        None, "Number of architectures, drawn at random.", least=2, shown="1000, or all of a smaller table"
+    )
     seed: int = setting(0, "Seed of all randomness: sample, images, weights, intervals.", least=0)
     seeds: int = setting(1, "Number of times that each network is scored, with different weights and images.", least=1)
     data: str = setting(
@@ -178,6 +180,12 @@ class CorrelateSettings:
         field_name = f"budget_{name}"
         parse = limits.count_limits if name in COUNTS else limits.latency_limits
         return tuple(dict.fromkeys(_parsed(field_name, parse, getattr(self, field_name))))
+
+    @property
+    def drawn(self) -> int:
+        """The number of architectures in the sample of a run."""
+        assert self.sample is not None  # replaced when a run is created
+        return self.sample
 
     @property
     def combined_limits(self) -> tuple[tuple[str, tuple[Part, ...]], ...]:

@@ -52,7 +52,7 @@ def search_question(settings: SearchSettings) -> str:
 def correlate_question(settings: CorrelateSettings) -> str:
     """Return the question of a correlation as a sentence."""
     return (
-        f"How well do {listed(list(settings.proxies))} rank {counted(settings.sample, 'network')} of "
+        f"How well do {listed(list(settings.proxies))} rank {counted(settings.drawn, 'network')} of "
         f"{settings.space} whose {settings.dataset} accuracies are known?"
     )
 

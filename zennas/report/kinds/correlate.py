@@ -9,7 +9,7 @@ from zennas.report.kind import RunKind, register
 
 def _asked(result: Overview) -> str:
     settings = result.settings
-    sample = counted(settings.sample, "architecture")
+    sample = counted(settings.drawn, "architecture")
     return f"{settings.space}, {sample}, {settings.dataset}, {', '.join(settings.proxies)}"
 
 
