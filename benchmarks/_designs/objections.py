@@ -38,7 +38,7 @@ def _trunk(form: Anatomy) -> list[int]:
 
 
 def _neck(form: Anatomy) -> bool:
-    trunk = _trunk(form)
+    trunk = [unit.leaves for unit in form.body]  # without the stem, which is often wider than the first stage
     return any(
         2 * width < max(trunk[:i]) and 2 * width < max(trunk[i + 1 :])
         for i, width in enumerate(trunk[1:-1], 1)  # a neck has a before and a behind
@@ -134,7 +134,7 @@ def _slow(profile: str) -> Callable[[Look, Sequence[Look]], bool]:
 OBJECTIONS = (
     Objection(
         "neck",
-        "a place of the trunk has less than half the channels of one before and of one behind",
+        "a place of the trunk has less than half the channels of one before (behind the stem) and of one behind",
         _of_form(_neck),
     ),
     Objection(

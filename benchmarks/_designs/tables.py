@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median, median_low
 
 from benchmarks._designs.anatomy import Anatomy, Unit, widths
-from benchmarks._designs.budgets import CASES, CPU, V100
+from benchmarks._designs.budgets import CASES, CPU, SCORES, V100
 from benchmarks._designs.look import Look
 from benchmarks._designs.objections import OBJECTIONS
 from benchmarks._designs.winners import Winner
@@ -55,6 +55,7 @@ def costs(looks: Looks, peers: Peers, case: str) -> str:
         "V100",
         "CPU",
         "field",
+        *SCORES,
     ]
 
     def row(name: str, group: Sequence[Look]) -> list[str]:
@@ -74,6 +75,7 @@ def costs(looks: Looks, peers: Peers, case: str) -> str:
             f"{median(form.memory for form in forms) / 1e6:.2f} MB",
             *(f"{median(one.ms[profile] for one in group):.3g}" for profile in (V100, CPU)),
             f"{median_low(form.field for form in forms)}",
+            *(f"{median(one.values[score] for one in group):.1f}" for score in SCORES),
         ]
 
     rows = [row(f"{score}, {space}", group) for (name, space, score), group in looks.items() if name == case]
@@ -81,13 +83,15 @@ def costs(looks: Looks, peers: Peers, case: str) -> str:
 
 
 def forms(medians: Mapping[tuple[str, str, str], Look], peers: Peers, case: str) -> str:
-    """The trunk of one winner of each kind, by stages."""
+    """The trunk of one winner of each kind by stages, with each stage's share of the FLOPs without the classifier."""
     chosen = [(f"{score}, {space}", one) for (name, space, score), one in medians.items() if name == case]
     chosen += [(one.name, one) for one in peers[case]]
     sides = sorted({unit.side for _, one in chosen for unit in one.anatomy.units}, reverse=True)
 
     def stage(form: Anatomy, side: int) -> str:
-        return widths(tuple(unit for unit in form.units if unit.side == side)) or "–"
+        here = tuple(unit for unit in form.units if unit.side == side)
+        share = sum(unit.flops for unit in here) / sum(unit.flops for unit in form.units)
+        return f"{widths(here)} ({100 * share:.0f} %)" if here else "–"
 
     rows = [[name, *(stage(one.anatomy, side) for side in sides), kernels(one.anatomy)] for name, one in chosen]
     return table(["", *(f"{side}×{side}" for side in sides), "kernels"], rows, left=len(sides) + 2)

@@ -88,6 +88,7 @@ def _find(job: tuple[str, Case, Space, int]) -> None:
             iterations=ITERATIONS,
             seed=seed,
             strategy_options=OPTIONS,
+            top=1,  # a search measures so many on this machine, if a profile of it is the budget
             save_dir=Path(folder) / "run",
             **case.limits(space),
         ).best
