@@ -1,8 +1,9 @@
 """The receptive field of the last map of a network, read from its op graph without torch.
 
-The receptive field of a position is what it depends on in the image: along each axis, from the first pixel to the last.
-It is the union over all paths, so it is that of the path with the largest kernels and strides. What sees the whole image
-anyway is passed over, because it says nothing about positions: global pooling, and the gates of squeeze and excitation.
+The receptive field of a position is what it depends on in the image: along each axis, from its first pixel to its last.
+It is the union over all paths, so it is that of the path with the largest kernels and strides. What sees the whole
+image anyway is passed over, because it says nothing about positions: global pooling, and the gates of squeeze and
+excitation.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 
 from benchmarks._designs import tables
+from benchmarks._designs.accuracy import accuracies
 from benchmarks._designs.anatomy import short
 from benchmarks._designs.budgets import CASES, CPU, SCORES, Case
 from benchmarks._designs.look import Look, look
@@ -47,6 +48,9 @@ def report(scores: tuple[str, ...], measure: bool) -> None:
     print("\n## Objections\n")
     print(tables.definitions())
     print(tables.objections(looks, beside))
+    print(tables.numbers_by_budget(looks, beside))
+    print("\n## Accuracies of the own table with an objection and without\n")
+    print(accuracies())
     if measure:
         print("\n## Measured here: ONNX Runtime, fp32, 1 thread\n")
         print(measured(medians, beside, cases))

@@ -21,11 +21,15 @@ NARROW = 8
 
 @dataclass(frozen=True)
 class Objection:
-    """A check. definition: when it is raised. raised: whether it is, against a network beside its peers."""
+    """A check. definition: when it is raised. raised: whether it is, against a network beside its peers.
+
+    compares: whether it depends on the networks beside it, otherwise only on the network's form.
+    """
 
     name: str
     definition: str
     raised: Callable[[Look, Sequence[Look]], bool]
+    compares: bool = False
 
 
 def _of_form(check: Callable[[Anatomy], bool]) -> Callable[[Look, Sequence[Look]], bool]:
@@ -216,25 +220,30 @@ OBJECTIONS = (
         "activations",
         "more than 1.5 times those of both networks beside it",
         _activations,
+        compares=True,
     ),
     Objection(
         "memory",
         "the peak is more than 1.5 times that of both networks beside it",
         _memory,
+        compares=True,
     ),
     Objection(
         "few parameters",
         "fewer than half of those of both networks beside it",
         _few_parameters,
+        compares=True,
     ),
     Objection(
         "slow on V100",
         "predicted to take more than 1.5 times as long as both networks beside it",
         _slow(V100),
+        compares=True,
     ),
     Objection(
         "slow on CPU",
         "predicted to take more than 1.5 times as long as both networks beside it",
         _slow(CPU),
+        compares=True,
     ),
 )

@@ -52,8 +52,8 @@ def costs(looks: Looks, peers: Peers, case: str) -> str:
         "FLOPs",
         "activations",
         "memory",
-        "V100",
-        "CPU",
+        "V100, ms",
+        "CPU, ms",
         "field",
         *SCORES,
     ]
@@ -117,6 +117,22 @@ def objections(looks: Looks, peers: Peers) -> str:
     ]
     head = [f"{name} ({len(group)})" for name, group in groups.items()]
     return table(["objection", *head], [*rows, ["objections for each network", *totals]])
+
+
+def numbers_by_budget(looks: Looks, peers: Peers) -> str:
+    """How many objections there are against a network, on average, by budget."""
+    scores = list(dict.fromkeys(score for _, _, score in looks))
+
+    def mean(group: Sequence[Look], case: str) -> str:
+        return f"{sum(o.raised(one, peers[case]) for o in OBJECTIONS for one in group) / len(group):.1f}"
+
+    rows = []
+    for case in CASES:
+        for space in case.spaces:
+            groups = [looks.get((case.name, space.name, score), ()) for score in scores]
+            own = [mean(group, case.name) if group else "–" for group in groups]
+            rows.append([case.limit, space.name, *own, *(mean([one], case.name) for one in peers[case.name])])
+    return table(["objections for each network", "space", *scores, "ResNet", "MobileNetV2"], rows, left=2)
 
 
 def definitions() -> str:

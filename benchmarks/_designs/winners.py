@@ -24,7 +24,10 @@ OPTIONS = {"population_size": 256, "children": 1}
 
 @dataclass(frozen=True)
 class Winner:
-    """The best network of one search. score: the name of what was maximised. case, space: names, see `budgets.py`."""
+    """The best network of one search. case, space: names, see `budgets.py`.
+
+    score: the name of what was maximised. "mean_field:2" is the second form of `mean_field`, as it was at the time.
+    """
 
     score: str
     case: str
@@ -78,10 +81,11 @@ def _jobs(scores: tuple[str, ...]) -> Iterator[tuple[str, Case, Space, int]]:
 
 def _find(job: tuple[str, Case, Space, int]) -> None:
     score, case, space, seed = job
+    proxy = score.partition(":")[0]
     with tempfile.TemporaryDirectory() as folder:
         best = search(
             search_space=space.name,
-            proxy=score,
+            proxy=proxy,
             initial=space.initial,
             resolution=case.resolution,
             num_classes=case.num_classes,
@@ -92,7 +96,7 @@ def _find(job: tuple[str, Case, Space, int]) -> None:
             save_dir=Path(folder) / "run",
             **case.limits(space),
         ).best
-    value = best.measures[score].value
+    value = best.measures[proxy].value
     _add(Winner(score, case.name, space.name, seed, value, str(best.structure)))
 
 
