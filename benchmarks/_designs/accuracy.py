@@ -1,4 +1,4 @@
-"""Whether trained networks with an objection are less accurate: those of the own table, see `benchmarks/own_table.py`."""
+"""Whether networks with an objection are less accurate: the trained ones of the own table (`own_table.py`)."""
 
 from __future__ import annotations
 
@@ -61,4 +61,4 @@ def _residuals(forms: list[Anatomy], accuracy: np.ndarray, depth: bool) -> np.nd
 def _difference(residuals: np.ndarray, raised: np.ndarray) -> str:
     groups = residuals[raised], residuals[~raised]
     error = 1.96 * np.sqrt(sum(group.var(ddof=1) / len(group) for group in groups))
-    return f"{groups[0].mean() - groups[1].mean():+.1f} ± {error:.1f}"
+    return f"{groups[0].mean() - groups[1].mean():+.1f} ± {error:.1f}".replace("-", "−")

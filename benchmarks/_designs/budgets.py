@@ -90,7 +90,7 @@ CASES = (
     ),
     Case(
         "CPU",
-        "4 ms on one thread of an AMD EPYC",
+        "4 ms on one CPU thread",
         224,
         1000,
         Budget(latency=(LatencyLimit(4.0, PREDICTOR + CPU),)),
