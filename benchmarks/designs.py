@@ -17,11 +17,13 @@ from benchmarks._designs.budgets import CASES, CPU, SCORES, Case
 from benchmarks._designs.look import Look, look
 from benchmarks._designs.peers import peers
 from benchmarks._designs.picture import PICTURE, draw
-from benchmarks._designs.winners import ITERATIONS, SEEDS, Winner, find_winners, read_winners
+from benchmarks._designs.winners import ITERATIONS, LONG, SEEDS, Winner, find_winners, read_winners
 from benchmarks.common import print_machine
 
 MEASURED = ("small", "CPU")
 """Names of the budgets whose networks are measured. Those of a V100 take long here, and those of FLOPs are similar."""
+LONGER = "mean_field"
+"""The score with longer searches."""
 Kind = tuple[str, str, str]
 """Case, space and score."""
 
@@ -31,15 +33,23 @@ def median_winner(winners: list[Winner]) -> Winner:
     return sorted(winners, key=lambda one: one.value)[len(winners) // 2]
 
 
-def report(scores: tuple[str, ...], measure: bool) -> None:
-    print_machine()
-    winners = tables.by_case([winner for winner in read_winners() if winner.score in scores])
+def looked_at(winners: Mapping[Kind, list[Winner]]) -> dict[Kind, list[Look]]:
+    """Look at winners, by case, space and score."""
     cases = {case.name: case for case in CASES}
-    beside = {case.name: peers(case) for case in CASES}
-    looks = {
+    return {
         kind: [look(f"{one.score}, {one.space}, seed {one.seed}", one.structure, cases[one.case]) for one in found]
         for kind, found in winners.items()
     }
+
+
+def report(scores: tuple[str, ...], measure: bool) -> None:
+    print_machine()
+    found = read_winners()
+    winners = tables.by_case([winner for winner in found if winner.score in scores])
+    cases = {case.name: case for case in CASES}
+    beside = {case.name: peers(case) for case in CASES}
+    looks = looked_at(winners)
+    long = looked_at(tables.by_case([winner for winner in found if winner.score == LONGER + LONG]))
     medians = {kind: looks[kind][found.index(median_winner(found))] for kind, found in winners.items()}
     count = sum(map(len, looks.values()))
     print(f"{count} winners, {ITERATIONS:,} structures in each search, seeds {SEEDS[0]} to {SEEDS[-1]}")
@@ -51,6 +61,9 @@ def report(scores: tuple[str, ...], measure: bool) -> None:
     print(tables.definitions())
     print(tables.objections(looks, beside))
     print(tables.numbers_by_budget(looks, beside))
+    if LONGER in scores:
+        print(f"\n## Searches by {LONGER} that are ten times as long\n")
+        print(tables.longer(looks, long, beside, LONGER))
     print("\n## Accuracies of the own table with an objection and without\n")
     print(accuracies())
     if measure:
@@ -59,7 +72,7 @@ def report(scores: tuple[str, ...], measure: bool) -> None:
         draw(medians, beside)
         print(f"picture: {PICTURE.relative_to(PICTURE.parents[2])}")
     print("\n## Every winner\n")
-    for (case, _, _), group in looks.items():
+    for (case, _, _), group in (*looks.items(), *long.items()):
         for one in group:
             print(f"{case}, {one.name}: {tables.raised(one, beside[case])}")
             print(f"    {short(one.anatomy.structure)}")

@@ -10,7 +10,7 @@ from benchmarks._designs.anatomy import Anatomy, Unit, widths
 from benchmarks._designs.budgets import CASES, CPU, SCORES, V100
 from benchmarks._designs.look import Look
 from benchmarks._designs.objections import OBJECTIONS
-from benchmarks._designs.winners import Winner
+from benchmarks._designs.winners import LONG, Winner
 from zennas.common.numbers import format_count
 
 Looks = Mapping[tuple[str, str, str], Sequence[Look]]
@@ -133,6 +133,30 @@ def numbers_by_budget(looks: Looks, peers: Peers) -> str:
             own = [mean(group, case.name) if group else "–" for group in groups]
             rows.append([case.limit, space.name, *own, *(mean([one], case.name) for one in peers[case.name])])
     return table(["objections for each network", "space", *scores, "ResNet", "MobileNetV2"], rows, left=2)
+
+
+def longer(winners: Looks, long: Looks, peers: Peers, score: str) -> str:
+    """What searches that are ten times as long change: scores and numbers of objections, per budget and space."""
+    rows = []
+    for case in CASES:
+        for space in case.spaces:
+            short = winners[case.name, space.name, score]
+            (one,) = long[case.name, space.name, score + LONG]
+            beside = peers[case.name]
+            counts = [sum(o.raised(network, beside) for o in OBJECTIONS) for network in (*short, one)]
+            rows.append(
+                [
+                    case.limit,
+                    space.name,
+                    f"{max(network.values[score] for network in short):.2f}",
+                    f"{one.values[score]:.2f}",
+                    *(f"{network.values[score]:.2f}" for network in beside),
+                    f"{sum(counts[:-1]) / len(short):.1f}",
+                    f"{counts[-1]}",
+                ]
+            )
+    header = ["budget", "space", "best of five", "longer", "ResNet", "MobileNetV2", "objections", "longer"]
+    return table(header, rows, left=2)
 
 
 def definitions() -> str:

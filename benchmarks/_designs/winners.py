@@ -21,6 +21,9 @@ ITERATIONS = 24_000
 OPTIONS = {"population_size": 256, "children": 1}
 """Half of Zen-NAS's population, for fewer structures. One at a time for both scores, so that the search is the same."""
 
+LONG = ":long"
+"""What the names of scores end with whose searches are ten times as long, with twice the population, for one seed."""
+
 
 @dataclass(frozen=True)
 class Winner:
@@ -76,12 +79,14 @@ def _jobs(scores: tuple[str, ...]) -> Iterator[tuple[str, Case, Space, int]]:
         for seed in SEEDS:  # all spaces and scores early, so that a part of the file is already a comparison
             for space in case.spaces:
                 for score in scores:
-                    yield score, case, space, seed
+                    if seed == 0 or not score.endswith(LONG):
+                        yield score, case, space, seed
 
 
 def _find(job: tuple[str, Case, Space, int]) -> None:
     score, case, space, seed = job
-    proxy = score.partition(":")[0]
+    proxy, long = score.partition(":")[0], score.endswith(LONG)
+    options = {**OPTIONS, "population_size": OPTIONS["population_size"] * (2 if long else 1)}
     with tempfile.TemporaryDirectory() as folder:
         best = search(
             search_space=space.name,
@@ -89,9 +94,9 @@ def _find(job: tuple[str, Case, Space, int]) -> None:
             initial=space.initial,
             resolution=case.resolution,
             num_classes=case.num_classes,
-            iterations=ITERATIONS,
+            iterations=ITERATIONS * (10 if long else 1),
             seed=seed,
-            strategy_options=OPTIONS,
+            strategy_options=options,
             top=1,  # a search measures so many on this machine, if a profile of it is the budget
             save_dir=Path(folder) / "run",
             **case.limits(space),
