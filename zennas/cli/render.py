@@ -18,6 +18,7 @@ from zennas.runs.candidate import Latency
 from zennas.runs.store import FILE
 from zennas.searching.confirming import Confirmation
 from zennas.searching.front import Points, score_of
+from zennas.searching.grid import RAM
 from zennas.searching.latency_here import LatencyHere
 from zennas.searching.latency_report import LatencyReport
 from zennas.searching.meaning import score_name
@@ -45,10 +46,10 @@ def print_search(result: SearchResult) -> None:
         return
     cost = best.cost
     OUT.print(Text("best structure: ", style="bold").append(str(best.structure), style=""))
-    OUT.print(
-        f"  {cost.params:,} parameters, {format_count(cost.flops)} FLOPs (multiply–accumulates), "
-        f"{counted(cost.layers, 'layer')}  (budget: {result.settings.budget})"
-    )
+    ram = result.ram(best)
+    counts = [f"{cost.params:,} parameters", f"{format_count(cost.flops)} FLOPs (multiply–accumulates)"]
+    counts += [counted(cost.layers, "layer"), *([] if ram is None else [f"{ram:,} bytes of RAM"])]
+    OUT.print(f"  {', '.join(counts)}  (budget: {result.settings.budget})")
     for name, measure in best.measures.items():
         repeats = _repeats(result, name)
         note = f"  (95 % interval of {counted(repeats, 'repetition')})" if measure.low is not None else ""
@@ -71,18 +72,21 @@ def print_search(result: SearchResult) -> None:
 
 
 def _print_front(result: SearchResult, front: Points) -> None:
-    """Print the points of a front, cheapest first, and how to use one."""
-    sources = [limit.source for limit in result.settings.budget.latency]
-    titles = ["params", "FLOPs", "layers", *(f"ms, {limit.label}" for limit in result.settings.budget.latency), "score"]
+    """Print the points of a front in their order, and how to use one."""
+    limits = result.settings.budget.latency
+    more = [name for name in ("activations", RAM) if any(axis.over == name for axis in front.grid.axes)]
+    titles = ["params", "FLOPs", *more, "layers", *(f"ms, {limit.label}" for limit in limits), "score"]
     rows = table("network", *titles, right=tuple(titles))
     for number, one in enumerate(front.points, start=1):
-        times = (f"{one.latency.get(source, Latency()).ms:.4g}" for source in sources)
+        costs = {axis.over: axis.value(one) for axis in front.grid.axes}
+        counts = [f"{one.cost.params:,}", format_count(one.cost.flops), *(f"{costs[name]:,.0f}" for name in more)]
+        times = (f"{one.latency.get(limit.source, Latency()).ms:.4g}" for limit in limits)
         score = score_of(one, score_name(result.settings))
-        cost = (f"{one.cost.params:,}", format_count(one.cost.flops), str(one.cost.layers))
-        rows.add_row(f"{result.folder}@{number}", *cost, *times, "–" if score is None else f"{score:.6g}")
+        found = "–" if score is None else f"{score:.6g}"
+        rows.add_row(f"{result.folder}@{number}", *counts, str(one.cost.layers), *times, found)
     OUT.print(rows)
-    found = f"{counted(len(front.points), 'point')} of {len(front.grid.limits)} over {front.grid}"
-    left = "" if len(front.points) == len(front.grid.limits) else "; the others have no network that beats cheaper ones"
+    found = f"{counted(len(front.points), 'point')} of {front.grid.count} over {front.grid}"
+    left = "" if len(front.points) == front.grid.count else "; the others have no network that beats cheaper ones"
     OUT.print(f"{found}{left}  (budget: {result.settings.budget})")
     if result.score_meaning is not None:
         OUT.print(f"the score is {result.score_meaning}")

@@ -41,7 +41,7 @@ class Prepared:
     grid: Grid | None = None
 
     def points(self) -> list[Candidate]:
-        """Return the points of a front so far, cheapest first; none for another search."""
+        """Return the points of a front so far, in their order; none for another search."""
         return [] if self.grid is None else points_of(self.grid, self.objective, self.search.kept)
 
 

@@ -35,6 +35,8 @@ from zennas.searching.evaluation import Evaluation, Outcome, evaluated
 from zennas.searching.executors.base import ExecutorSettings, Pending, Running, Work, open_executor
 from zennas.searching.finals import hold
 from zennas.searching.front import FACT as FRONT_FACT
+from zennas.searching.front import chosen_point
+from zennas.searching.grid import Grid
 from zennas.searching.latency_here import HERE_FACT, latency_here
 from zennas.searching.objectives.base import best_first
 from zennas.searching.preparing import (
@@ -247,7 +249,11 @@ def _carry_out(
         with nullcontext() if prepared.objective.torch else _unhurried_collector():
             _search(store, settings, prepared, running, watcher)
     store.put({"status": "confirming"})
-    best = _confirmed(store, settings, prepared, watcher) if prepared.grid is None else _last_point(store, prepared)
+    best = (
+        _confirmed(store, settings, prepared, watcher)
+        if prepared.grid is None
+        else _best_point(store, prepared, prepared.grid)
+    )
     _write(store.folder / BEST_FILE, f"{best.structure}\n")
     store.put({"status": FINISHED, "best": best.id, "finished": time.time()})
 
@@ -267,7 +273,7 @@ def _confirmed(store: Store, settings: SearchSettings, prepared: Prepared, watch
     return best
 
 
-def _last_point(store: Store, prepared: Prepared) -> Candidate:
+def _best_point(store: Store, prepared: Prepared, grid: Grid) -> Candidate:
     """Store ranks among the points, if there are no scores of their own, and return the best point of a front."""
     objective = prepared.objective
     points = prepared.points()
@@ -276,7 +282,7 @@ def _last_point(store: Store, prepared: Prepared) -> Candidate:
     if objective.relative:
         for point, value in zip(points, objective.values(points), strict=True):
             store.add_measures(point.id, {objective.name: Measure(value)})
-    return points[-1]
+    return chosen_point(grid, objective, points)
 
 
 def _write(path: Path, text: str) -> None:
@@ -324,8 +330,9 @@ def _save(store: Store, prepared: Prepared, seconds: float) -> None:
         "best": ranked[0].id if ranked else None,
     }
     if prepared.grid is not None:
-        points = prepared.points()
-        facts |= {FRONT_FACT: [one.id for one in points], "best": points[-1].id if points else None}
+        points, grid = prepared.points(), prepared.grid
+        best = chosen_point(grid, prepared.objective, points).id if points else None
+        facts |= {FRONT_FACT: [one.id for one in points], "best": best}
     store.checkpoint(search.state(), search.take_changes(), facts)
 
 

@@ -19,6 +19,7 @@ from zennas.budget.budgets import Budget
 from zennas.budget.meters import Device
 from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.common.settings import checked_value, described
+from zennas.named.settings import NetworkSettings
 from zennas.runs.candidate import Candidate
 from zennas.searching.objectives.base import Objective
 
@@ -60,6 +61,12 @@ class Problem:
     objective: Objective
     iterations: int
     seed: int
+
+    @property
+    def network(self) -> NetworkSettings:
+        """The settings of the networks."""
+        model = self.model
+        return NetworkSettings(model.resolution, model.num_classes or 0, model.options.use_se)
 
 
 class Search(Protocol):
