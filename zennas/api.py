@@ -23,6 +23,7 @@ from zennas.common.settings import from_values
 from zennas.runs.store import FILE
 from zennas.searching.executors.base import ExecutorSettings
 from zennas.searching.front import Range, front_settings
+from zennas.searching.goals import with_goals
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import NoWatcher, Watcher, resume, start
 from zennas.searching.settings import SearchSettings
@@ -84,7 +85,8 @@ def search(
     executor, workers, address: where candidates are evaluated, see `ExecutorSettings`; the result does not depend on
         them.
     watcher: follows the progress.
-    settings: further fields of `SearchSettings`, and options of its strategy.
+    settings: further fields of `SearchSettings`, and options of its strategy. Several goals, maximise=("naswot",) and
+        minimise=("flops",), give a front: `SearchResult.tradeoff`.
 
     Raises BudgetError if nothing fits the budget, WrongSettingError if a setting is not valid, StoreError if `save_dir`
     contains a run already (without `go_on`), and what `zennas.searching.runner.start` raises.
@@ -166,7 +168,11 @@ def _settings(
     _refuse_strays(options, settings)
     if options:
         settings["strategy_options"] = {**settings.get("strategy_options", {}), **options}
-    return SearchSettings(search_space=search_space, budget=budget, **settings)
+    if (settings.get("maximise") or settings.get("minimise")) and "proxy" in settings:
+        raise WrongSettingError(
+            f"a search has one score or several goals; for a goal, use maximise=({settings['proxy']!r}, …)"
+        )
+    return SearchSettings(search_space=search_space, budget=budget, **with_goals(settings))
 
 
 def search_with(

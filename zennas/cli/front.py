@@ -17,6 +17,9 @@ from zennas.searching.settings import SEARCH, SearchSettings
 FRONT = "Front"
 _WITHOUT = (
     "strategy",
+    "objective",
+    "maximise",
+    "minimise",
     "iterations",
     "repeats",
     "top",

@@ -18,12 +18,14 @@ from zennas.runs.candidate import Latency
 from zennas.runs.store import FILE
 from zennas.searching.confirming import Confirmation
 from zennas.searching.front import Points, score_of
+from zennas.searching.goals import LATENCY, names_of
 from zennas.searching.grid import RAM
 from zennas.searching.latency_here import LatencyHere
 from zennas.searching.latency_report import LatencyReport
 from zennas.searching.meaning import score_name
 from zennas.searching.result import SearchResult
 from zennas.searching.runner import BEST_FILE
+from zennas.searching.tradeoff import Tradeoff
 
 if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
@@ -43,6 +45,9 @@ def print_search(result: SearchResult) -> None:
         return
     if result.front is not None:
         _print_front(result, result.front)
+        return
+    if result.tradeoff is not None:
+        _print_tradeoff(result, result.tradeoff)
         return
     cost = best.cost
     OUT.print(Text("best structure: ", style="bold").append(str(best.structure), style=""))
@@ -92,6 +97,29 @@ def _print_front(result: SearchResult, front: Points) -> None:
         OUT.print(f"the score is {result.score_meaning}")
     _print_counts(result)
     OUT.print(f"a point is a network like any other: zennas analyze {result.folder}@{len(front.points)}")
+
+
+def _print_tradeoff(result: SearchResult, found: Tradeoff) -> None:
+    """Print the points of a search for several goals, and how to use one."""
+    names = [goal.name for goal in found.goals]
+    limits = [one for one in result.settings.budget.latency if f"{LATENCY}{one.label}" not in names]
+    costs = [name for name in ("params", "flops", "layers") if name not in names]
+    titles = [*names, *costs, *(f"ms, {limit.label}" for limit in limits)]
+    rows = table("network", *titles, right=tuple(titles))
+    for number, one in enumerate(found.points, start=1):
+        scores = [f"{one.measures[name].value:.6g}" if name in one.measures else "–" for name in names]
+        counts = [format_count(getattr(one.cost, name)) for name in costs]
+        times = [f"{one.latency.get(limit.source, Latency()).ms:.4g}" for limit in limits]
+        rows.add_row(f"{result.folder}@{number}", *scores, *counts, *times)
+    OUT.print(rows)
+    volume = "" if found.hypervolume is None else f"; hypervolume {found.hypervolume.value:.4g}"
+    OUT.print(
+        f"{counted(len(found.points), 'point')} for {names_of(found.goals)}{volume}  (budget: {result.settings.budget})"
+    )
+    if result.score_meaning is not None:
+        OUT.print(result.score_meaning)
+    _print_counts(result)
+    OUT.print(f"a point is a network like any other: zennas analyze {result.folder}@{len(found.points)}")
 
 
 def _print_counts(result: SearchResult) -> None:

@@ -125,7 +125,9 @@ def _table(instance: Any) -> dict[str, Any]:
         elif one.kind.many:
             found[one.name] = [str(each) if isinstance(each, Path) else each for each in value]
         else:
-            found[one.name] = str(value) if isinstance(value, Path) else _options(value) if one.kind.of is dict else value
+            found[one.name] = (
+                str(value) if isinstance(value, Path) else _options(value) if one.kind.of is dict else value
+            )
     return found
 
 

@@ -144,6 +144,9 @@ def front_settings(
             f"{counted(len(costs), 'cost')} and {counted(len(ranges), 'range')}, expected a range for each cost, in "
             f"the same order: {' '.join(f'--over {cost} --range {_example(cost)}' for cost in costs)}"
         )
+    for cost in costs:
+        if costs.count(cost) > 1:
+            raise WrongSettingError(f"the front is over {cost} twice, expected two different costs")
     steps = _steps(points, len(costs))
     budget, options = settings.budget, dict[str, Any]()
     for prefix, cost, limits, number in zip(("", "second_"), costs, ranges, steps, strict=False):
@@ -194,12 +197,12 @@ def _limited(budget: Budget, over: str, high: float) -> tuple[str, Budget]:
     if over.startswith(LATENCY):
         limit = settled_limit(LatencyLimit(high, _source(over.removeprefix(LATENCY)), None))
         if any(settled_limit(one).source == limit.source for one in budget.latency):
-            raise WrongSettingError(f"the front is over {over}, which is limited twice: leave one of the limits out")
+            raise WrongSettingError(f"the front is over {over}, which has a budget, too: leave the budget out")
         return f"{LATENCY}{limit.source}", replace(budget, latency=(*budget.latency, limit))
     if over not in COUNTS or over == "activations":
         return over, budget
     if getattr(budget, over) is not None:
-        raise WrongSettingError(f"the front is over {over}, which is limited twice: leave one of the limits out")
+        raise WrongSettingError(f"the front is over {over}, which has a budget, too: leave out --budget-{over}")
     if over == RAM:
         return over, replace(budget, ram=int(high))
     return over, replace(budget, params=int(high)) if over == "params" else replace(budget, flops=int(high))

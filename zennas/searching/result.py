@@ -12,11 +12,13 @@ from zennas.searching.confirming import CONFIRMATION_FACT, CONFIRMED_FACT, Confi
 from zennas.searching.finals import FACT
 from zennas.searching.front import FACT as FRONT_FACT
 from zennas.searching.front import Points, grid_of, ram_in_use
+from zennas.searching.goals import VECTOR, known_goals
 from zennas.searching.latency_here import HERE_FACT, LatencyHere
 from zennas.searching.latency_report import LatencyReport, latency_json, latency_reports
 from zennas.searching.meaning import score_meaning, score_name
 from zennas.searching.remarks import remarks, start_remark
 from zennas.searching.settings import SearchSettings
+from zennas.searching.tradeoff import HYPERVOLUME_FACT, Hypervolume, Tradeoff
 from zennas.searching.unlimited import unlimited_remark
 
 FINISHED = "finished"
@@ -38,6 +40,7 @@ class SearchResult:
     error: why the search failed, if it did.
     here: what the best candidate costs on the machine of the search, if no budget limits latency and it is known.
     front: the points of a front over costs, of which `best` has the highest score; None for another search.
+    tradeoff: the points of a search for several goals, of which `best` is a balanced one.
     """
 
     folder: Path
@@ -56,6 +59,13 @@ class SearchResult:
     here: LatencyHere | None = None
     confirmation: Confirmation | None = None
     front: Points | None = None
+    tradeoff: Tradeoff | None = None
+
+    @property
+    def points(self) -> tuple[Candidate, ...]:
+        """The points of a front, over costs or of several goals; none for another search."""
+        found = self.front or self.tradeoff
+        return () if found is None else found.points
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -93,6 +103,7 @@ class SearchResult:
             **({} if self.error is None else {"error": self.error}),
             "run": str(self.folder),
             **({} if self.front is None else self._front_json(self.front)),
+            **({} if self.tradeoff is None else self.tradeoff.to_json(str(self.folder))),
             "confirmed": [self._confirmed_json(candidate) for candidate in self.confirmed],
             **({} if self.confirmation is None else {"confirmation": self._confirmation_json(self.confirmation)}),
             "measured": [candidate_json(candidate, self.ram(candidate)) for candidate in self.measured],
@@ -193,7 +204,15 @@ def _result(folder: Path, store: Store) -> SearchResult:
         None if here is None else LatencyHere.from_json(here),
         None if about is None else Confirmation.from_json(about),
         None if grid is None else Points(grid, tuple(found[number] for number in points)),
+        _tradeoff(settings, tuple(found[number] for number in points), store.get(HYPERVOLUME_FACT)),
     )
+
+
+def _tradeoff(settings: SearchSettings, points: tuple[Candidate, ...], followed: Any) -> Tradeoff | None:
+    if settings.objective != VECTOR:
+        return None
+    goals = known_goals(settings)
+    return Tradeoff(goals, points, None if followed is None else Hypervolume.from_json(goals, followed))
 
 
 def _best_first(numbers: list[int], confirmed: list[int], found: dict[int, Candidate]) -> list[int]:

@@ -242,7 +242,7 @@ def test_texts_that_are_no_points(tmp_path: Path) -> None:
         ("params", "1M:100k", "the range of params goes from 1e.06 to 100000, expected the lower limit first"),
         ("params", (0, 5), "low is 0, expected a number above 0"),
         ("rom", "1k:2k", "over is 'rom', expected params, flops, activations, ram or latency:SOURCE"),
-        ("flops", "1k:2k", "the front is over flops, which is limited twice: leave one of the limits out"),
+        ("flops", "1k:2k", "the front is over flops, which has a budget, too: leave out --budget-flops"),
     ],
 )
 def test_wrong_ranges(over: str, between: str, error: str) -> None:
@@ -253,7 +253,7 @@ def test_wrong_ranges(over: str, between: str, error: str) -> None:
 
 def test_a_latency_is_limited_once() -> None:
     settings = replace(PLAIN, budget=Budget(latency=(LatencyLimit(1.0),)))
-    with pytest.raises(WrongSettingError, match="which is limited twice"):
+    with pytest.raises(WrongSettingError, match="which has a budget, too"):
         front_settings(settings, "latency:v100-pytorch-fp16", "100us:1ms")
     chosen = front_settings(PLAIN, "latency:v100-pytorch-fp16", "100us:0.001s", 2)
     assert (chosen.strategy_options["low"], chosen.budget.latency[0].ms) == (0.1, 1.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from PlainNet.cost import CostModel
 from PlainNet.errors import reason
@@ -109,6 +109,14 @@ class Search(Protocol):
 
     def restore(self, state: dict[str, Any], candidates: Iterable[Candidate]) -> None:
         """Continue from a result of `state()`, given all candidates that `take_changes` had returned by then."""
+
+
+@runtime_checkable
+class Followed(Search, Protocol):
+    """A search for several goals that follows its hypervolume."""
+
+    def hypervolume(self) -> dict[str, Any] | None:
+        """Return "worst" and "span", the scale, and "history", pairs of structures tried and hypervolume, as JSON."""
 
 
 @dataclass(frozen=True)
