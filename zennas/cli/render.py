@@ -14,11 +14,11 @@ from zennas.common.numbers import counted, format_count
 from zennas.report.kind import Run, kind_of_run
 from zennas.report.listing import DamagedRun
 from zennas.report.scores import measure_text, score_text
-from zennas.runs.candidate import Latency
+from zennas.runs.candidate import Candidate, Latency
 from zennas.runs.store import FILE
 from zennas.searching.confirming import Confirmation
 from zennas.searching.front import Points, score_of
-from zennas.searching.goals import LATENCY, names_of
+from zennas.searching.goals import LATENCY, Goal, names_of
 from zennas.searching.grid import RAM
 from zennas.searching.latency_here import LatencyHere
 from zennas.searching.latency_report import LatencyReport
@@ -107,7 +107,7 @@ def _print_tradeoff(result: SearchResult, found: Tradeoff) -> None:
     titles = [*names, *costs, *(f"ms, {limit.label}" for limit in limits)]
     rows = table("network", *titles, right=tuple(titles))
     for number, one in enumerate(found.points, start=1):
-        scores = [f"{one.measures[name].value:.6g}" if name in one.measures else "–" for name in names]
+        scores = [_goal_text(goal, one) for goal in found.goals]
         counts = [format_count(getattr(one.cost, name)) for name in costs]
         times = [f"{one.latency.get(limit.source, Latency()).ms:.4g}" for limit in limits]
         rows.add_row(f"{result.folder}@{number}", *scores, *counts, *times)
@@ -119,7 +119,18 @@ def _print_tradeoff(result: SearchResult, found: Tradeoff) -> None:
     if result.score_meaning is not None:
         OUT.print(result.score_meaning)
     _print_counts(result)
-    OUT.print(f"a point is a network like any other: zennas analyze {result.folder}@{len(found.points)}")
+    chosen = next((i for i, one in enumerate(found.points, start=1) if result.best and one.id == result.best.id), 1)
+    OUT.print(
+        f"a point is a network like any other: zennas analyze {result.folder}@{chosen}; {result.folder} alone is this one, "
+        "whose worst goal is best"
+    )
+
+
+def _goal_text(goal: Goal, point: Candidate) -> str:
+    value = point.measures.get(goal.name)
+    if value is None:
+        return "–"
+    return f"{value.value:,.0f}" if goal.cost and goal.source is None else f"{value.value:.6g}"
 
 
 def _print_counts(result: SearchResult) -> None:

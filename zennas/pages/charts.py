@@ -59,6 +59,7 @@ class Chart:
     frontier: whether a line joins the points with the largest y for their x or less, of all dots.
     equal: whether a line shows where x and y are equal.
     selects: whether a click selects a point, and shows all about it.
+    colour: the number of the axis that colours and sizes the strong dots; None if they look alike.
     """
 
     label: str
@@ -70,3 +71,4 @@ class Chart:
     frontier: bool = False
     equal: bool = False
     selects: bool = False
+    colour: int | None = None

@@ -63,6 +63,7 @@ class Embedded:
             "frontier": part.frontier,
             "equal": part.equal,
             "selects": part.selects,
+            "colour": part.colour,
         }
 
     def _networks(self, part: Networks) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from zennas.budget.budgets import Budget
 from zennas.common.numbers import counted, format_count
 from zennas.correlation.settings import CorrelateSettings
 from zennas.searching.front import grid_of
+from zennas.searching.goals import VECTOR, known_goals, names_of
 from zennas.searching.settings import SearchSettings
 from zennas.training.record import TrainingRecord
 
@@ -30,6 +31,11 @@ def search_question(settings: SearchSettings) -> str:
     gates = ", with squeeze-and-excitation" if settings.use_se else ""
     limits = budget_words(settings.budget)
     grid = grid_of(settings)
+    if settings.objective == VECTOR:
+        return (
+            f"Which networks of the space {settings.search_space}{' with ' if limits else ''}{limits} are best for "
+            f"{names_of(known_goals(settings))} together, for images of {size}×{size} pixels in {classes}{gates}?"
+        )
     if grid is not None:
         return (
             f"Which networks of the space {settings.search_space}{' with ' if limits else ''}{limits} have the best "

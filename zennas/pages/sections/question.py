@@ -53,10 +53,15 @@ def _status(record: Record) -> Iterator[Note]:
 
 def _of_search(search: SearchResult) -> Iterator[Figure]:
     best = search.best
+    if search.tradeoff is not None or search.front is not None:
+        yield Figure("points", f"{len(search.points):,}", more="of the front")
+    if search.tradeoff is not None and search.tradeoff.hypervolume is not None:
+        yield Figure("hypervolume", f"{search.tradeoff.hypervolume.value:.3g}")
     if best is not None:
         confirmed = [name for name, measure in best.measures.items() if measure.low is not None]
         own = [name for name in best.measures if name.casefold() == search.settings.proxy.casefold()]
-        for name in [*confirmed, *own, *best.measures][:1]:
+        goals = [] if search.tradeoff is None else [goal.name for goal in search.tradeoff.goals if not goal.cost]
+        for name in goals or [*confirmed, *own, *best.measures][:1]:
             value, low, high = best.measures[name]
             more = "" if low is None or high is None else f"± {(high - low) / 2:.2f}, 95 % interval"
             yield Figure(f"score, {name}", f"{value:.4g}", more=more)
@@ -65,6 +70,10 @@ def _of_search(search: SearchResult) -> Iterator[Figure]:
             limit = limits.get(what)
             more = "" if limit is None else f"of at most {format_count(limit)}"
             yield Figure(words, format_count(getattr(best.cost, what)), more=more)
+        ram = search.ram(best)
+        if ram is not None:
+            most = f"of at most {format_count(search.settings.budget.ram or 0)}"
+            yield Figure("RAM", format_count(ram), "bytes", most)
         for each in search.settings.budget.latency:
             known = best.latency.get(each.source, Latency())
             if known.predicted is not None or known.measured is not None:
