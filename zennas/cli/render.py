@@ -121,8 +121,8 @@ def _print_tradeoff(result: SearchResult, found: Tradeoff) -> None:
     _print_counts(result)
     chosen = next((i for i, one in enumerate(found.points, start=1) if result.best and one.id == result.best.id), 1)
     OUT.print(
-        f"a point is a network like any other: zennas analyze {result.folder}@{chosen}; {result.folder} alone is this one, "
-        "whose worst goal is best"
+        f"a point is a network like any other: zennas analyze {result.folder}@{chosen}; {result.folder} alone is this "
+        "one, whose worst goal is best"
     )
 
 

@@ -15,6 +15,7 @@ from zennas.pages.drawing import cut
 from zennas.pages.record import Record
 from zennas.report.scores import measure_text
 from zennas.runs.candidate import Candidate, Latency
+from zennas.searching.front import ram_matters
 from zennas.searching.result import SearchResult
 from ZeroShotProxy import ensembles
 
@@ -65,7 +66,7 @@ class Survey:
     def cost_axes(self) -> tuple[Axis, ...]:
         """The axes of what a candidate costs: those of latency, one for each device of the budget, come first."""
         devices = (Axis(f"latency, {limit.label}", "ms") for limit in self.search.settings.budget.latency)
-        ram = () if self.search.settings.budget.ram is None else (Axis("RAM", "bytes"),)
+        ram = (Axis("RAM", "bytes"),) if ram_matters(self.search.settings) else ()
         return (*devices, Axis("parameters"), Axis("FLOPs"), Axis("activations"), Axis("layers"), *ram)
 
     def costs(self, candidate: Candidate) -> tuple[float | None, ...]:

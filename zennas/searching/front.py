@@ -246,6 +246,11 @@ def _amount(over: str, text: str, example: str) -> float:
     return float(f"{float(found[1]) * _UNITS[found[2].lower()]:.12g}")
 
 
+def ram_matters(settings: SearchSettings) -> bool:
+    """Return whether RAM is limited or a goal. A front over RAM limits it."""
+    return settings.budget.ram is not None or "ram" in settings.minimise
+
+
 def ram_in_use(settings: SearchSettings, candidate: Candidate) -> int | None:
-    """Return the RAM of a candidate in bytes; None if no budget limits it. A front over RAM has a budget, too."""
-    return None if settings.budget.ram is None else ram_of(settings.network)(candidate.structure)
+    """Return the RAM of a candidate in bytes; None if it does not matter."""
+    return None if not ram_matters(settings) else ram_of(settings.network)(candidate.structure)

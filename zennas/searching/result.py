@@ -78,7 +78,7 @@ class SearchResult:
         return (*start_remark(self.settings.iterations, self.counts), *found, *free)
 
     def ram(self, candidate: Candidate) -> int | None:
-        """Return the RAM of a candidate in bytes; None if no budget limits it."""
+        """Return the RAM of a candidate in bytes; None if no budget limits it and it is no goal."""
         return ram_in_use(self.settings, candidate)
 
     @property

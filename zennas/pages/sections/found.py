@@ -8,9 +8,9 @@ from zennas.pages.charts import Axis, Chart, Limit, Point, Series
 from zennas.pages.parts import Part, Text
 from zennas.pages.record import Record
 from zennas.pages.section import Section, register
-from zennas.pages.survey import Survey, survey
+from zennas.pages.survey import MOST_DRAWN, Survey, spread, survey
 from zennas.runs.candidate import Candidate
-from zennas.searching.goals import names_of
+from zennas.searching.goals import Goal, names_of
 from zennas.searching.grid import LATENCY
 from zennas.searching.tradeoff import Tradeoff
 
@@ -19,6 +19,12 @@ _DOTS = (
     "Each dot is a network that the search kept for a while. Select one to see all about it; those in colour are then "
     "drawn below, block by block."
 )
+_MANY = (
+    "Each dot is a network that the search kept for a while. Select one to see all about it; of those in colour, up to "
+    f"{MOST_DRAWN} are drawn below, block by block."
+)
+MOST_POINTS = 400
+"""Points of a front that are marked."""
 _SEARCH = (
     "The line joins the best scores met at each cost. It is no front: a search looks mostly near the limits of its "
     "budget."
@@ -41,7 +47,7 @@ def parts(record: Record) -> list[Part]:
             f"Those are the points of the front, for {names_of(goals)}: no network that was kept is better than one of "
             "them in one goal and as good in all others."
         )
-        return [Text(f"{_DOTS} {about}", quiet=True), _goals_chart(known, known.search.tradeoff)]
+        return [Text(f"{_MANY} {about}", quiet=True), _goals_chart(known, known.search.tradeoff)]
     surface = known.search.front is not None and len(known.search.front.grid.axes) > 1
     found: list[Part] = []
     if known.relative:
@@ -52,8 +58,9 @@ def parts(record: Record) -> list[Part]:
                 quiet=True,
             )
         )
+    dots = _DOTS if known.search.front is None else _MANY
     said = _SEARCH if known.search.front is None else _SURFACE if surface else _FRONT
-    return [*found, Text(f"{_DOTS} {said}", quiet=True), _surface_chart(known) if surface else _chart(known)]
+    return [*found, Text(f"{dots} {said}", quiet=True), _surface_chart(known) if surface else _chart(known)]
 
 
 def _chart(known: Survey) -> Chart:
@@ -85,7 +92,7 @@ def _surface_chart(known: Survey) -> Chart:
     others = [i for i in range(len(costs)) if i not in (first, second)]
     return Chart(
         f"Two costs of {len(known.sample):,} networks of the search, and their scores",
-        axes,
+        (*shown, Axis(known.score)),
         (first, second, *others),
         (second, score, first, *others),
         _series(known, (known.score,), "points of the front"),
@@ -97,23 +104,32 @@ def _surface_chart(known: Survey) -> Chart:
 
 def _goals_chart(known: Survey, found: Tradeoff) -> Chart:
     """The first two goals against each other, coloured by the third one."""
-    costs, names = known.cost_axes, [goal.name for goal in found.goals]
-    goals = range(len(costs), len(costs) + len(names))
+    scores = [goal.name for goal in found.goals if not goal.cost]
+    axes = (*known.cost_axes, *map(Axis, scores))
+    goals = [_goal_place(known, goal, scores) for goal in found.goals]
+    others = [i for i in (*range(len(known.cost_axes), len(axes)), *_costs_first(known)) if i not in goals]
     return Chart(
         f"Goals of {len(known.sample):,} networks of the search: {names_of(found.goals)}",
-        (*costs, *map(Axis, names)),
-        (goals[1], *(i for i in goals if i != goals[1]), *_costs_first(known)),
-        (*goals, *_costs_first(known)),
-        _series(known, names, "points of the front"),
-        _limits(known, costs),
+        axes,
+        (goals[1], goals[0], *goals[2:], *others),
+        (*goals, *others),
+        _series(known, scores, "points of the front"),
+        _limits(known, known.cost_axes),
         selects=True,
         colour=goals[2] if len(goals) > 2 else None,
     )
 
 
+def _goal_place(known: Survey, goal: Goal, scores: Sequence[str]) -> int:
+    """The number of the axis of a goal: a cost, or a score behind all costs."""
+    if not goal.cost:
+        return len(known.cost_axes) + scores.index(goal.name)
+    return _place(known, goal.name if goal.source is None else f"{LATENCY}{goal.source}")
+
+
 def _series(known: Survey, names: Sequence[str], strong: str) -> tuple[Series, Series]:
     """The networks met, and those that are drawn, with their costs and the measures of these names."""
-    drawn = {one.id for one in known.drawn}
+    marked = {one.id: one for one in (*known.drawn, *spread(known.search.points, MOST_POINTS))}
 
     def points(found: Iterable[Candidate]) -> tuple[Point, ...]:
         made = []
@@ -122,8 +138,8 @@ def _series(known: Survey, names: Sequence[str], strong: str) -> tuple[Series, S
             made.append(known.point(one, (*known.costs(one), *scores)))
         return tuple(made)
 
-    others = (one for one in known.sample if one.id not in drawn)
-    return Series("met on the way", "faint", points(others)), Series(strong, "strong", points(known.drawn))
+    others = (one for one in known.sample if one.id not in marked)
+    return Series("met on the way", "faint", points(others)), Series(strong, "strong", points(marked.values()))
 
 
 def _place(known: Survey, over: str) -> int:

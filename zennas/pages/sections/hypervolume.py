@@ -17,9 +17,9 @@ def parts(record: Record) -> list[Part]:
     reference = ", ".join(f"{goal.name} {volume.reference[goal.name]:.4g}" for goal in found.goals)
     unit = ", ".join(f"{volume.unit[goal.name]:.4g}" for goal in found.goals)
     about = (
-        "The hypervolume is the volume of all that a network of the front is at least as good as. It begins at the worst "
-        f"value of each goal in the first generation ({reference}), and its unit is the difference of the best and the "
-        f"worst there ({unit}). It grows as the front moves on or becomes denser."
+        "The hypervolume is the volume of all that a network of the front is at least as good as. It begins at the "
+        f"worst value of each goal in the first generation ({reference}), and its unit is the difference of the best "
+        f"and the worst there ({unit}). It grows as the front moves on or becomes denser."
     )
     points = tuple(Point((tried, value), f"{tried:,} structures tried") for tried, value in volume.history)
     return [

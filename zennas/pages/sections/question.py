@@ -72,7 +72,9 @@ def _of_search(search: SearchResult) -> Iterator[Figure]:
             yield Figure(words, format_count(getattr(best.cost, what)), more=more)
         ram = search.ram(best)
         if ram is not None:
-            most = f"of at most {format_count(search.settings.budget.ram or 0)}"
+            most = (
+                "" if search.settings.budget.ram is None else f"of at most {format_count(search.settings.budget.ram)}"
+            )
             yield Figure("RAM", format_count(ram), "bytes", most)
         for each in search.settings.budget.latency:
             known = best.latency.get(each.source, Latency())
