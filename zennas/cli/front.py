@@ -77,7 +77,8 @@ def front(
         ),
     ] = None,
     members: Annotated[
-        Optional[int], opt.number_option("Networks that are kept for each point.", default="128", panel=FRONT)
+        Optional[int],
+        opt.number_option("Networks that are kept for each point.", default="128, 32 over two costs", panel=FRONT),
     ] = None,
     iterations: Annotated[
         Optional[int],

@@ -26,7 +26,9 @@ FACT = "front"
 PER_POINT = 250_000
 """Structures that are tried for each point over one cost, unless the settings say how many, and"""
 PER_CELL = 60_000
-"""for each cell over two."""
+"""for each cell over two, of which each keeps"""
+MEMBERS = 32
+"""networks: cells have more neighbours than over one cost, and fewer structures are tried for each."""
 Range = str | tuple[float, float]
 _TIME = re.compile(r"([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(s|ms|us|µs)", re.IGNORECASE)
 _UNITS = {"s": 1e3, "ms": 1.0, "us": 1e-3, "µs": 1e-3}
@@ -154,7 +156,8 @@ def front_settings(
         named, budget = _limited(budget, cost, high)
         chosen = {"over": named, "low": low, "high": high, "points": number}
         options |= {f"{prefix}{name}": value for name, value in chosen.items() if value is not None}
-    options |= {} if members is None else {"members": members}
+    kept = MEMBERS if members is None and len(costs) > 1 else members
+    options |= {} if kept is None else {"members": kept}
     grid = FrontOptions(**options).grid(settings.network)  # raises if a value is not valid
     tried = grid.count * (PER_POINT if len(costs) == 1 else PER_CELL) if iterations is None else iterations
     return replace(

@@ -86,9 +86,7 @@ def _surface_chart(known: Survey) -> Chart:
     assert front is not None
     first, second = (_place(known, axis.over) for axis in front.grid.axes)
     score = len(costs)
-    axes = tuple(
-        Axis(one.name, one.unit, log=i in (first, second)) for i, one in enumerate((*costs, Axis(known.score)))
-    )
+    shown = [Axis(one.name, one.unit, log=i in (first, second)) for i, one in enumerate(costs)]
     others = [i for i in range(len(costs)) if i not in (first, second)]
     return Chart(
         f"Two costs of {len(known.sample):,} networks of the search, and their scores",
