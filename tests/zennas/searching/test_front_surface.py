@@ -151,12 +151,12 @@ def test_an_interrupted_surface_ends_like_an_undisturbed_one(
 
 
 def test_a_surface_is_about_as_good_as_a_front_over_one_of_its_costs(tmp_path: Path) -> None:
-    one = front_settings(replace(PLAIN, iterations=1), "params", "20k:100k", 4, 24, iterations=12_000)
-    two = front_settings(PLAIN, ["params", "flops"], ["20k:100k", "4M:400M"], (4, 3), 8, iterations=12_000)
+    one = front_settings(replace(PLAIN, iterations=1), "params", "30k:100k", 4, 24, iterations=12_000)
+    two = front_settings(PLAIN, ["params", "flops"], ["30k:100k", "4M:400M"], (4, 3), 8, iterations=12_000)
     start(tmp_path / "one", one)
     start(tmp_path / "two", two)
     first, second = points(read_result(tmp_path / "one")), points(read_result(tmp_path / "two"))
-    for limit in Axis.between("params", 20_000, 100_000, 4, NETWORK).limits:
+    for limit in Axis.between("params", 30_000, 100_000, 4, NETWORK).limits:
         ours, theirs = (
             max((value(p) for p in found if p.cost.params <= limit), default=0) for found in (second, first)
         )
