@@ -7,7 +7,7 @@ equals or beats which is cheaper, or costs as much: in both costs if there are t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,15 +44,17 @@ class Points:
     grid: Grid
     points: tuple[Candidate, ...]
 
-    def to_json(self, run: str, measure: str | None) -> list[dict[str, Any]]:
-        """Return the points as JSON. run: the folder. measure: the name of the score; None for the first measure."""
-        return [self._point(f"{run}@{i}", one, measure) for i, one in enumerate(self.points, start=1)]
+    def to_json(self, run: str, measure: str | None, ram: Callable[[Candidate], int | None]) -> list[dict[str, Any]]:
+        """Return the points as JSON.
 
-    def _point(self, name: str, one: Candidate, measure: str | None) -> dict[str, Any]:
+        run: the folder. measure: the name of the score; None for the first measure. ram: of a point, if it matters.
+        """
+        return [self._point(f"{run}@{i}", one, measure, ram(one)) for i, one in enumerate(self.points, start=1)]
+
+    def _point(self, name: str, one: Candidate, measure: str | None, ram: int | None) -> dict[str, Any]:
         sources = [axis.source for axis in self.grid.axes if axis.source is not None] or list(one.latency)
         limits = self.grid.limits(self.grid.cell(one))
         by_cost = {axis.over: limit for axis, limit in zip(self.grid.axes, limits, strict=True)}
-        ram = next((axis for axis in self.grid.axes if axis.over == RAM), None)
         return {
             "network": name,
             "structure": str(one.structure),
@@ -60,7 +62,7 @@ class Points:
             "flops": one.cost.flops,
             "activations": one.cost.activations,
             "layers": one.cost.layers,
-            **({} if ram is None else {"ram": int(ram.value(one))}),
+            **({} if ram is None else {"ram": ram}),
             "latency_ms": one.latency[sources[0]].ms if sources else None,
             **({"latencies_ms": {name: one.latency[name].ms for name in sources}} if len(sources) > 1 else {}),
             "score": score_of(one, measure),

@@ -113,8 +113,9 @@ def known_goals(settings: SearchSettings) -> tuple[Goal, ...]:
 
 
 def names_of(goals: Iterable[Goal]) -> str:
-    """Return goals in words: `high zico, low params`."""
-    return ", ".join(map(str, goals))
+    """Return goals in words: `high zico and low params`."""
+    *first, last = map(str, goals)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _least(name: str, settings: SearchSettings) -> Goal:

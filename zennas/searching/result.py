@@ -73,6 +73,8 @@ class SearchResult:
         no limit."""
         if self.best is None or self.status != FINISHED:
             return ()
+        if self.tradeoff is not None:  # one point for all says nothing of the budget
+            return start_remark(self.settings.iterations, self.counts)
         found = remarks(self.settings.budget, self.best, self.ram(self.best), self.counts["rejected"])
         free = unlimited_remark(self.settings.budget, self.best)
         return (*start_remark(self.settings.iterations, self.counts), *found, *free)
@@ -103,7 +105,7 @@ class SearchResult:
             **({} if self.error is None else {"error": self.error}),
             "run": str(self.folder),
             **({} if self.front is None else self._front_json(self.front)),
-            **({} if self.tradeoff is None else self.tradeoff.to_json(str(self.folder))),
+            **({} if self.tradeoff is None else self.tradeoff.to_json(str(self.folder), self.ram)),
             "confirmed": [self._confirmed_json(candidate) for candidate in self.confirmed],
             **({} if self.confirmation is None else {"confirmation": self._confirmation_json(self.confirmation)}),
             "measured": [candidate_json(candidate, self.ram(candidate)) for candidate in self.measured],
@@ -118,7 +120,7 @@ class SearchResult:
 
     def _front_json(self, front: Points) -> dict[str, Any]:
         costs = [axis.over for axis in front.grid.axes]
-        points = front.to_json(str(self.folder), score_name(self.settings))
+        points = front.to_json(str(self.folder), score_name(self.settings), self.ram)
         return {"over": costs[0] if len(costs) == 1 else costs, "points": points}
 
     @staticmethod

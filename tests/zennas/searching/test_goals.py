@@ -205,18 +205,18 @@ def test_the_command_and_the_page(run: Run) -> None:
     given = ["--maximise", "zen", "--minimise", "flops", "--minimise", "params", "--search-space", "nasbench201"]
     code, out, err = run("search", *given, "--resolution", "16", "--iterations", "120", "--save-dir", "several")
     assert (code, err) == (0, "")
-    assert "points for high zen_expected, low flops, low params; hypervolume" in out
+    assert "points for high zen_expected, low flops and low params; hypervolume" in out
     code, out, _ = run("search", "--config", "several/settings.toml", "--save-dir", "again", "--json")
     content = json.loads(out)
     assert code == 0
     code, out, _ = run("runs", "several", "--json")
     assert [one["structure"] for one in json.loads(out)["points"]] == [one["structure"] for one in content["points"]]
     code, out, _ = run("runs", ".")
-    assert "nasbench201, front of high zen_expected, low flops, low params" in " ".join(out.split())
+    assert "nasbench201, front of high zen_expected, low flops and low params" in " ".join(out.split())
     code, _, _ = run("report", "several")
     text = Path("several/report.html").read_text()
     assert code == 0
-    assert "are best for high zen_expected, low flops, low params together" in text
+    assert "are best for high zen_expected, low flops and low params together" in text
     assert "How the front grew" in text
     chart = found.parts(read_record(Path("several")))[-1]
     assert chart.colour is not None  # type: ignore[union-attr]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zennas.common.numbers import format_count
 from zennas.pages.charts import Axis, Chart, Point, Series
 from zennas.pages.parts import Part, Text
 from zennas.pages.record import Record
@@ -14,8 +15,8 @@ def parts(record: Record) -> list[Part]:
     if found is None or found.hypervolume is None:
         return []
     volume = found.hypervolume
-    reference = ", ".join(f"{goal.name} {volume.reference[goal.name]:.4g}" for goal in found.goals)
-    unit = ", ".join(f"{volume.unit[goal.name]:.4g}" for goal in found.goals)
+    reference = ", ".join(f"{goal.name} {format_count(volume.reference[goal.name])}" for goal in found.goals)
+    unit = ", ".join(format_count(volume.unit[goal.name]) for goal in found.goals)
     about = (
         "The hypervolume is the volume of all that a network of the front is at least as good as. It begins at the "
         f"worst value of each goal in the first generation ({reference}), and its unit is the difference of the best "

@@ -26,7 +26,8 @@ def parts(record: Record) -> list[Part]:
             Figures((*_of_search(record.search), *map(_accuracy, record.trainings[:2]), *_effort(record.search)))
         )
         if record.search.score_meaning is not None:
-            found.append(Text(f"The score is {record.search.score_meaning}.", quiet=True))
+            what = "The score is" if record.search.tradeoff is None else "The goals are"
+            found.append(Text(f"{what} {record.search.score_meaning}.", quiet=True))
         found += (Note(f"{note[0].upper()}{note[1:]}.") for note in record.search.notes)
     elif record.correlation is not None:
         found.append(Text(correlate_question(record.correlation.settings), lead=True))
