@@ -34,6 +34,7 @@ setup(
     install_requires=[
         "numpy>=1.26",
         "scipy>=1.12",
+        "moocore>=0.3",
         "typer>=0.12",
         "rich>=13",
         "tomli-w>=1.0",

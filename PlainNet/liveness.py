@@ -21,25 +21,41 @@ def peak_elements(graph: OpGraph) -> dict[int, int]:
     Counted for one image; multiply by the bytes of an element. The keys are those of `Node.block`, in the order of the
     graph. The largest value is that of the whole network.
     """
+    size = [graph.input.elements, *(node.shape.elements for node in graph.nodes)]
+    peaks: dict[int, int] = {}
+    for node, kept in zip(graph.nodes, kept_values(graph), strict=True):
+        peaks[node.block] = max(peaks.get(node.block, 0), sum(size[value] for value in kept))
+    return peaks
+
+
+def kept_values(graph: OpGraph, image: bool = True) -> list[tuple[int, ...]]:
+    """Return, for each operation, the numbers of the values that have a place in memory while it runs.
+
+    A value that is written over another one has none of its own. image: whether the input of the graph is the image,
+    which is never written over; otherwise it is the output of an earlier part of the network.
+    """
     last = _last_uses(graph)
-    owner, size, freed = [0], [graph.input.elements], [last[0]]
+    owner, freed = [0], [last[0]]
     for i, node in enumerate(graph.nodes):
         source = node.inputs[0] if node.inputs else None
-        shares = source is not None and isinstance(node.op, _IN_PLACE) and last[source] == i and source != 0
+        shares = isinstance(node.op, _IN_PLACE) and source is not None and last[source] == i
+        shares = shares and not (image and source == 0)
         owner.append(owner[source] if shares and source is not None else i + 1)
-        size.append(0 if shares else node.shape.elements)
         freed.append(-1)
         freed[owner[-1]] = max(freed[owner[-1]], last[i + 1])
-    alive = size[0]
-    peaks: dict[int, int] = {}
-    released: dict[int, int] = {}
+    released: dict[int, list[int]] = {}
     for value, when in enumerate(freed):
-        released[when] = released.get(when, 0) + size[value]
-    for i, node in enumerate(graph.nodes):
-        alive += size[i + 1]
-        peaks[node.block] = max(peaks.get(node.block, 0), alive)
-        alive -= released.get(i, 0)
-    return peaks
+        if when >= 0:
+            released.setdefault(when, []).append(value)
+    alive = {0: None}  # a dictionary, as it keeps the order
+    found = []
+    for i in range(len(graph.nodes)):
+        if owner[i + 1] == i + 1:
+            alive[i + 1] = None
+        found.append(tuple(alive))
+        for value in released.get(i, ()):
+            alive.pop(value, None)
+    return found
 
 
 def _last_uses(graph: OpGraph) -> list[int]:

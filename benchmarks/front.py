@@ -46,10 +46,11 @@ def dedicated(front: SearchSettings, limit: float) -> SearchSettings:
     """Return a search one at a time within one limit of a front, and within its other budgets."""
     grid = grid_of(front)
     assert grid is not None
-    if grid.source is None:
+    (axis,) = grid.axes
+    if axis.source is None:
         budget = replace(front.budget, params=int(limit))
     else:
-        budget = replace(front.budget, latency=(LatencyLimit(limit, grid.source, front.budget.latency[0].batch_size),))
+        budget = replace(front.budget, latency=(LatencyLimit(limit, axis.source, front.budget.latency[0].batch_size),))
     return replace(front, budget=budget, strategy="evolution", strategy_options={"children": 1}, iterations=ITERATIONS)
 
 
@@ -62,6 +63,7 @@ def compare(what: str, settings: SearchSettings, every: int) -> None:
     """Print every n-th limit, the best of the front within it, and the best of a search."""
     grid = grid_of(settings)
     assert grid is not None
+    (axis,) = grid.axes
     times: list[float] = []
     fronts: list[float] = []
     pairs = []
@@ -69,13 +71,13 @@ def compare(what: str, settings: SearchSettings, every: int) -> None:
     fronts.append(seconds)
     assert result.front is not None
     print(f"{what}: {len(result.front.points)} points of {POINTS}, {settings.iterations:,} structures")
-    for limit in grid.limits[::every]:
+    for limit in axis.limits[::every]:
         alone, seconds = run(dedicated(settings, limit))
         times.append(seconds)
-        within = [one for one in result.front.points if grid.value(one) <= limit]
+        within = [one for one in result.front.points if axis.value(one) <= limit]
         ours = within[-1].measures["zen_expected"].value
         pairs.append(100 * (ours / score(alone) - 1))
-        print(f"  {grid.text(limit):>9}: {ours:.2f}, search {score(alone):.2f}, {pairs[-1]:+.2f} %", flush=True)
+        print(f"  {axis.text(limit):>9}: {ours:.2f}, search {score(alone):.2f}, {pairs[-1]:+.2f} %", flush=True)
     fronts.append(run(settings)[1])
     mean = statistics.mean(pairs)
     print(f"  difference: mean {mean:+.2f} %, worst {min(pairs):+.2f} %; target: none worse by over 0.5 %")

@@ -22,7 +22,8 @@ from zennas.common.progress import unwatched
 from zennas.common.settings import from_values
 from zennas.runs.store import FILE
 from zennas.searching.executors.base import ExecutorSettings
-from zennas.searching.front import front_settings
+from zennas.searching.front import Range, front_settings
+from zennas.searching.goals import with_goals
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import NoWatcher, Watcher, resume, start
 from zennas.searching.settings import SearchSettings
@@ -58,6 +59,7 @@ def search(
     budget_latency_ms: float | Sequence[float] | None = None,
     latency_backend: str | Sequence[str] | None = None,
     latency_batch_size: int | None = None,
+    budget_ram: float | str | None = None,
     any_depth: bool = False,
     within_profile: bool = False,
     save_dir: str | Path | None = None,
@@ -78,14 +80,16 @@ def search(
     latency_backend: the source of the latency: "predictor:PROFILE", or a back end that measures every candidate; a list
         for several devices.
     latency_batch_size: batch size of the latency; None for that of the profile, otherwise 1.
-    any_depth: whether to lift the limit of layers that a search has if only its latency is limited.
+    budget_ram: upper limit of the RAM of activations for one image in INT8, in bytes, see `PlainNet.ram`.
+    any_depth: whether to lift the limit of layers that a search has if only its latency or RAM is limited.
     within_profile: only search networks whose kernels lie in the measured ranges of the profiles.
     save_dir: folder of the run; None for a new one in `runs/`.
     go_on: whether to continue an existing run in `save_dir`, which must have the same settings.
     executor, workers, address: where candidates are evaluated, see `ExecutorSettings`; the result does not depend on
         them.
     watcher: follows the progress.
-    settings: further fields of `SearchSettings`, and options of its strategy.
+    settings: further fields of `SearchSettings`, and options of its strategy. Several goals, maximise=("naswot",) and
+        minimise=("flops",), give a front: `SearchResult.tradeoff`.
 
     Raises BudgetError if nothing fits the budget, WrongSettingError if a setting is not valid, StoreError if `save_dir`
     contains a run already (without `go_on`), and what `zennas.searching.runner.start` raises.
@@ -98,6 +102,7 @@ def search(
         budget_latency_ms,
         latency_backend,
         latency_batch_size,
+        budget_ram,
         any_depth,
         within_profile,
         **settings,
@@ -107,9 +112,9 @@ def search(
 
 def front(
     *,
-    over: str,
-    between: str | tuple[float, float],
-    points: int | None = None,
+    over: str | Sequence[str],
+    between: Range | Sequence[Range],
+    points: int | Sequence[int] | None = None,
     members: int | None = None,
     iterations: float | str | None = None,
     save_dir: str | Path | None = None,
@@ -122,11 +127,13 @@ def front(
 ) -> SearchResult:
     """Search for the best structures at every cost of a range, in one run; `SearchResult.front` has the points.
 
-    over: the cost: params, flops, activations, or "latency:" with a profile or a back end.
-    between: the range, as text like "0.1ms:1.2ms" or "100k:1M", or as numbers; milliseconds per image for latencies.
-    points: the number of steps of the range, each of which gives a point if none before it is as good; None for 20.
+    over: the cost: params, flops, activations, ram, or "latency:" with a profile or a back end; a list for two costs.
+    between: the range, as text like "0.1ms:1.2ms" or "100k:1M", or as numbers; milliseconds per image for latencies,
+        bytes for RAM. A list for two costs.
+    points: the number of steps of the range, each of which gives a point if none that is cheaper is as good; None for
+        20. A pair for two costs, whose steps make a grid; None for 8 and 8.
     members: how many structures are kept for each; None for the default.
-    iterations: structures to try in all; None for 250,000 for each point.
+    iterations: structures to try in all; None for 250,000 for each point, or 60,000 for each cell of two costs.
     save_dir, go_on, executor, workers, address, watcher: as in `search`.
     settings: further arguments of `search`. Its budgets hold for all points.
 
@@ -144,6 +151,7 @@ def _settings(
     budget_latency_ms: float | Sequence[float] | None = None,
     latency_backend: str | Sequence[str] | None = None,
     latency_batch_size: int | None = None,
+    budget_ram: float | str | None = None,
     any_depth: bool = False,
     within_profile: bool = False,
     **settings: Any,
@@ -156,13 +164,18 @@ def _settings(
         latency_limits(budget_latency_ms, latency_backend, latency_batch_size),
         any_depth,
         within_profile,
+        _count("budget_ram", budget_ram),
     )
     own = {field.name for field in fields(SearchSettings)}
     options = {name: settings.pop(name) for name in list(settings) if name not in own}
     _refuse_strays(options, settings)
     if options:
         settings["strategy_options"] = {**settings.get("strategy_options", {}), **options}
-    return SearchSettings(search_space=search_space, budget=budget, **settings)
+    if (settings.get("maximise") or settings.get("minimise")) and "proxy" in settings:
+        raise WrongSettingError(
+            f"a search has one score or several goals; for a goal, use maximise=({settings['proxy']!r}, …)"
+        )
+    return SearchSettings(search_space=search_space, budget=budget, **with_goals(settings))
 
 
 def search_with(

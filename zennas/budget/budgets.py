@@ -1,6 +1,7 @@
-"""What a network may cost: limits of parameters, FLOPs and layers, and of latency on one or several devices.
+"""What a network may cost: limits of parameters, FLOPs, layers and RAM, and of latency on one or several devices.
 
-Counts are checked here. Latencies are checked last, because they cost most, by the meters in `meters.py`.
+Counts are checked here, RAM by `PlainNet.ram`. Latencies are checked last, because they cost most, by the meters in
+`meters.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ PREDICTOR = "predictor:"
 DEFAULT_SOURCE = f"{PREDICTOR}v100-pytorch-fp16"
 """The source of a latency limit if none is given: the device of Zen-NAS's tables."""
 DEFAULT_LAYERS = 30
-"""The limit of layers if only latency is limited: the depth of Zen-NAS's deepest network."""
+"""The limit of layers if only latency or RAM is limited: the depth of Zen-NAS's deepest network."""
 
 
 class BudgetError(ZennasError, ValueError):
@@ -68,9 +69,10 @@ class LatencyLimit:
 class Budget:
     """Upper limits of a network's cost; None for no limit.
 
-    params: parameters. flops: multiply–accumulates per image. layers: Zen-NAS's depth. latency: one limit for each
-    device. any_depth: whether depth is not limited, even if only latency is. within_profile: whether predicted
-    latencies must be of networks in the profiles' measured ranges.
+    params: parameters. flops: multiply–accumulates per image. layers: Zen-NAS's depth. ram: bytes of activations that
+    are kept at once for one image in INT8, see `PlainNet.ram`. latency: one limit for each device. any_depth: whether
+    depth is not limited, even if only latency or RAM is. within_profile: whether predicted latencies must be of
+    networks in the profiles' measured ranges.
 
     Raises BudgetError if a limit is out of range, a device has several limits, or `any_depth` contradicts `layers`.
     """
@@ -92,11 +94,11 @@ class Budget:
         least=1,
         flag="--max-layers",
         panel=BUDGET,
-        shown=f"{DEFAULT_LAYERS} if only latency is limited, else no limit",
+        shown=f"{DEFAULT_LAYERS} if only latency or RAM is limited, else no limit",
     )
     latency: tuple[LatencyLimit, ...] = ()
     any_depth: bool = setting(
-        False, "Lift the limit of layers that a search has if only its latency is limited.", panel=BUDGET
+        False, "Lift the limit of layers that a search has if only its latency or RAM is limited.", panel=BUDGET
     )
     within_profile: bool = setting(
         False,
@@ -104,10 +106,19 @@ class Budget:
         flag="--within-profile",
         panel=BUDGET,
     )
+    ram: int | None = setting(
+        None,
+        "Largest RAM of activations for one image in INT8, in bytes, like 256k.",
+        least=1,
+        flag="--budget-ram",
+        panel=BUDGET,
+    )
 
     def __post_init__(self) -> None:
         for name, limit in self.limits().items():
             check_whole(f"the budget for {name}", limit, BudgetError)
+        if self.ram is not None:
+            check_whole("the budget for ram", self.ram, BudgetError)
         sources = [limit.source for limit in self.latency]
         for source in sources:
             if sources.count(source) > 1:
@@ -117,10 +128,10 @@ class Budget:
             raise BudgetError(f"any_depth contradicts the limit of {self.layers} layers: leave one of them out")
 
     def __bool__(self) -> bool:
-        return bool(self.limits() or self.latency)
+        return bool(self.limits() or self.latency or self.ram)
 
     def limits(self) -> dict[str, int]:
-        """Return the limits of counts that are set, by name."""
+        """Return the limits of counts that are set, by name; not that of RAM, which is no part of a `Cost`."""
         values = {"params": self.params, "flops": self.flops, "layers": self.layers}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -143,7 +154,8 @@ class Budget:
         """Return the limits that are set, for JSON."""
         latency = {"latency": [asdict(limit) for limit in self.latency]} if self.latency else {}
         flags = {name: True for name in ("any_depth", "within_profile") if getattr(self, name)}
-        return {**self.limits(), **latency, **flags}
+        ram = {} if self.ram is None else {"ram": self.ram}
+        return {**self.limits(), **ram, **latency, **flags}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Budget:
@@ -154,5 +166,6 @@ class Budget:
 
     def __str__(self) -> str:
         limits = [f"{name} ≤ {format_count(limit)}" for name, limit in self.limits().items()]
+        limits += [] if self.ram is None else [f"ram ≤ {format_count(self.ram)} bytes"]
         within = ["within the measured range"] if self.within_profile else []
         return ", ".join([*limits, *map(str, self.latency), *within]) or "no budget"

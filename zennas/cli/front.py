@@ -17,6 +17,9 @@ from zennas.searching.settings import SEARCH, SearchSettings
 FRONT = "Front"
 _WITHOUT = (
     "strategy",
+    "objective",
+    "maximise",
+    "minimise",
     "iterations",
     "repeats",
     "top",
@@ -28,41 +31,60 @@ _WITHOUT = (
 """Settings of a search whose best are confirmed, or that a front decides itself."""
 
 
+def _steps(text: str) -> str:
+    """Check `20` or `8x8`, for typer."""
+    parts = str(text).lower().split("x")
+    if len(parts) > 2:
+        raise typer.BadParameter(f"{text!r} has {len(parts)} numbers, expected one for each cost, like 20 or 8x8")
+    return "x".join(str(opt.count(least=2)(part)) for part in parts)
+
+
 @derived(SearchSettings, without=_WITHOUT)
 def front(
     context: typer.Context,
     *,
     chosen: Chosen,
     over: Annotated[
-        Optional[str],
+        list[str],
         typer.Option(
             metavar="COST",
-            help="The cost: params, flops, activations or latency:NAME, with a profile that predicts "
-            "(latency:v100-pytorch-fp16) or a back end that measures every candidate (latency:onnxruntime:int8).",
+            help="The cost: params, flops, activations, ram (bytes of activations in INT8) or latency:NAME, with a "
+            "profile that predicts (latency:v100-pytorch-fp16) or a back end that measures every candidate "
+            "(latency:onnxruntime:int8). Twice for two costs.",
             show_default=False,
             rich_help_panel=FRONT,
         ),
-    ] = None,
+    ] = [],
     between: Annotated[
-        Optional[str],
+        list[str],
         typer.Option(
             "--range",
             metavar="LOW:HIGH",
             help="Costs of the first and of the last point, like 100k:1M or 0.1ms:1.2ms; those between are spaced "
-            "by equal factors.",
+            "by equal factors. One for each cost.",
             show_default=False,
             rich_help_panel=FRONT,
         ),
-    ] = None,
+    ] = [],
     points: Annotated[
-        Optional[int], opt.number_option("Number of points at most.", least=2, default="20", panel=FRONT)
+        Optional[str],
+        typer.Option(
+            parser=_steps,
+            metavar="NUMBER",
+            help="Number of points at most; over two costs, of steps of each, like 8x8.",
+            show_default="20, 8x8 over two costs",
+            rich_help_panel=FRONT,
+        ),
     ] = None,
     members: Annotated[
-        Optional[int], opt.number_option("Networks that are kept for each point.", default="128", panel=FRONT)
+        Optional[int],
+        opt.number_option("Networks that are kept for each point.", default="128, 32 over two costs", panel=FRONT),
     ] = None,
     iterations: Annotated[
         Optional[int],
-        opt.number_option("Structures to try in all.", default="250,000 for each point", panel=SEARCH),
+        opt.number_option(
+            "Structures to try in all.", default="250,000 for each point; 60,000 over two costs", panel=SEARCH
+        ),
     ] = None,
     proxy: Annotated[
         Optional[str],
@@ -94,10 +116,11 @@ def front(
     trust: opt.Trust = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Find the best network at every cost of a range, in one search instead of one for each cost.
+    """Find the best network at every cost of a range, or of two ranges, in one search instead of one for each cost.
 
-    Budgets hold for all points. A point that is no better than a cheaper one is left out. RUN@7 is the seventh point,
-    from the cheapest, wherever a network is expected. Scores are not confirmed by Monte Carlo.
+    Budgets hold for all points. A point that is no better than a cheaper one (in both costs, if there are two) is left
+    out. RUN@7 is the seventh point, from the cheapest, wherever a network is expected. Scores are not confirmed by
+    Monte Carlo.
 
     The folder of the run contains settings.toml, which repeats the run with --config.
 
@@ -105,6 +128,8 @@ def front(
 
     Example: zennas front --over latency:v100-pytorch-fp16 --range 0.1ms:1.2ms --points 20 --max-layers 30
     --resolution 224 --num-classes 1000
+
+    Example: zennas front --over params --range 100k:1M --over ram --range 16k:128k --points 8x8 --max-layers 18
     """
     from zennas.api import continue_search, search_with
     from zennas.cli.progress import search_progress
@@ -129,8 +154,8 @@ def front(
                 address=address,
             )
         else:
-            given = {"points": points, "members": members, "iterations": iterations}
-            settings = _asked(chosen, over, between, proxy, given, budget_latency_ms, latency_backend)
+            given = {"members": members, "iterations": iterations}
+            settings = _asked(chosen, over, between, points, proxy, given, budget_latency_ms, latency_backend)
             check_code(settings, chosen, trust)
             result = search_with(
                 settings, save_dir, executor=ExecutorSettings(executor, workers, address), watcher=watcher
@@ -143,8 +168,9 @@ def front(
 
 def _asked(
     chosen: Chosen,
-    over: str | None,
-    between: str | None,
+    over: list[str],
+    between: list[str],
+    points: str | None,
     proxy: str | None,
     given: dict[str, int | None],
     budget_latency_ms: list[float],
@@ -160,16 +186,22 @@ def _asked(
         values["proxy"] = proxy
     limits = latency_limits(budget_latency_ms, latency_backend or None)
     budget = from_values(Budget, {**chosen.said("budget"), **({"latency": limits} if limits else {})})
-    if over is not None and between is not None:
+    steps = None if points is None else tuple(map(int, points.split("x")))
+    if over and between:
         new = from_values(SearchSettings, {**values, "budget": budget, "strategy": NAME, "strategy_options": {}})
         tried = given["iterations"] or values.get("iterations")
-        return front_settings(new, over, between, given["points"], given["members"], tried)
-    if over is not None or between is not None or values.get("strategy") != NAME:
+        number = steps[0] if steps is not None and len(steps) == 1 else steps
+        return front_settings(new, over, between, number, given["members"], tried)
+    if over or between or values.get("strategy") != NAME:
         raise typer.BadParameter(
             "which cost, and from where to where? expected both, like --over params --range 100k:1M",
-            param_hint="--over" if over is None else "--range",
+            param_hint="--range" if over else "--over",
         )
-    options = {name: given[name] for name in ("points", "members") if given[name] is not None}
+    options = dict(zip(("points", "second_points"), steps or (), strict=False))
+    if steps is not None and len(steps) > (2 if values.get("strategy_options", {}).get("second_over") else 1):
+        raise typer.BadParameter(f"{points} has more numbers than the file has costs", param_hint="--points")
+    if given["members"] is not None:
+        options["members"] = given["members"]
     if given["iterations"] is not None:
         values["iterations"] = given["iterations"]
     options = {**values.get("strategy_options", {}), **options}

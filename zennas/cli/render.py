@@ -14,15 +14,18 @@ from zennas.common.numbers import counted, format_count
 from zennas.report.kind import Run, kind_of_run
 from zennas.report.listing import DamagedRun
 from zennas.report.scores import measure_text, score_text
-from zennas.runs.candidate import Latency
+from zennas.runs.candidate import Candidate, Latency
 from zennas.runs.store import FILE
 from zennas.searching.confirming import Confirmation
 from zennas.searching.front import Points, score_of
+from zennas.searching.goals import LATENCY, Goal, names_of
+from zennas.searching.grid import RAM
 from zennas.searching.latency_here import LatencyHere
 from zennas.searching.latency_report import LatencyReport
 from zennas.searching.meaning import score_name
 from zennas.searching.result import SearchResult
 from zennas.searching.runner import BEST_FILE
+from zennas.searching.tradeoff import Tradeoff
 
 if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
@@ -43,12 +46,15 @@ def print_search(result: SearchResult) -> None:
     if result.front is not None:
         _print_front(result, result.front)
         return
+    if result.tradeoff is not None:
+        _print_tradeoff(result, result.tradeoff)
+        return
     cost = best.cost
     OUT.print(Text("best structure: ", style="bold").append(str(best.structure), style=""))
-    OUT.print(
-        f"  {cost.params:,} parameters, {format_count(cost.flops)} FLOPs (multiply–accumulates), "
-        f"{counted(cost.layers, 'layer')}  (budget: {result.settings.budget})"
-    )
+    ram = result.ram(best)
+    counts = [f"{cost.params:,} parameters", f"{format_count(cost.flops)} FLOPs (multiply–accumulates)"]
+    counts += [counted(cost.layers, "layer"), *([] if ram is None else [f"{ram:,} bytes of RAM"])]
+    OUT.print(f"  {', '.join(counts)}  (budget: {result.settings.budget})")
     for name, measure in best.measures.items():
         repeats = _repeats(result, name)
         note = f"  (95 % interval of {counted(repeats, 'repetition')})" if measure.low is not None else ""
@@ -71,23 +77,60 @@ def print_search(result: SearchResult) -> None:
 
 
 def _print_front(result: SearchResult, front: Points) -> None:
-    """Print the points of a front, cheapest first, and how to use one."""
-    sources = [limit.source for limit in result.settings.budget.latency]
-    titles = ["params", "FLOPs", "layers", *(f"ms, {limit.label}" for limit in result.settings.budget.latency), "score"]
+    """Print the points of a front in their order, and how to use one."""
+    limits = result.settings.budget.latency
+    more = [name for name in ("activations", RAM) if any(axis.over == name for axis in front.grid.axes)]
+    titles = ["params", "FLOPs", *more, "layers", *(f"ms, {limit.label}" for limit in limits), "score"]
     rows = table("network", *titles, right=tuple(titles))
     for number, one in enumerate(front.points, start=1):
-        times = (f"{one.latency.get(source, Latency()).ms:.4g}" for source in sources)
+        costs = {axis.over: axis.value(one) for axis in front.grid.axes}
+        counts = [f"{one.cost.params:,}", format_count(one.cost.flops), *(f"{costs[name]:,.0f}" for name in more)]
+        times = (f"{one.latency.get(limit.source, Latency()).ms:.4g}" for limit in limits)
         score = score_of(one, score_name(result.settings))
-        cost = (f"{one.cost.params:,}", format_count(one.cost.flops), str(one.cost.layers))
-        rows.add_row(f"{result.folder}@{number}", *cost, *times, "–" if score is None else f"{score:.6g}")
+        found = "–" if score is None else f"{score:.6g}"
+        rows.add_row(f"{result.folder}@{number}", *counts, str(one.cost.layers), *times, found)
     OUT.print(rows)
-    found = f"{counted(len(front.points), 'point')} of {len(front.grid.limits)} over {front.grid}"
-    left = "" if len(front.points) == len(front.grid.limits) else "; the others have no network that beats cheaper ones"
+    found = f"{counted(len(front.points), 'point')} of {front.grid.count} over {front.grid}"
+    left = "" if len(front.points) == front.grid.count else "; the others have no network that beats cheaper ones"
     OUT.print(f"{found}{left}  (budget: {result.settings.budget})")
     if result.score_meaning is not None:
         OUT.print(f"the score is {result.score_meaning}")
     _print_counts(result)
     OUT.print(f"a point is a network like any other: zennas analyze {result.folder}@{len(front.points)}")
+
+
+def _print_tradeoff(result: SearchResult, found: Tradeoff) -> None:
+    """Print the points of a search for several goals, and how to use one."""
+    names = [goal.name for goal in found.goals]
+    limits = [one for one in result.settings.budget.latency if f"{LATENCY}{one.label}" not in names]
+    costs = [name for name in ("params", "flops", "layers") if name not in names]
+    titles = [*names, *costs, *(f"ms, {limit.label}" for limit in limits)]
+    rows = table("network", *titles, right=tuple(titles))
+    for number, one in enumerate(found.points, start=1):
+        scores = [_goal_text(goal, one) for goal in found.goals]
+        counts = [format_count(getattr(one.cost, name)) for name in costs]
+        times = [f"{one.latency.get(limit.source, Latency()).ms:.4g}" for limit in limits]
+        rows.add_row(f"{result.folder}@{number}", *scores, *counts, *times)
+    OUT.print(rows)
+    volume = "" if found.hypervolume is None else f"; hypervolume {found.hypervolume.value:.4g}"
+    OUT.print(
+        f"{counted(len(found.points), 'point')} for {names_of(found.goals)}{volume}  (budget: {result.settings.budget})"
+    )
+    if result.score_meaning is not None:
+        OUT.print(result.score_meaning)
+    _print_counts(result)
+    chosen = next((i for i, one in enumerate(found.points, start=1) if result.best and one.id == result.best.id), 1)
+    OUT.print(
+        f"a point is a network like any other: zennas analyze {result.folder}@{chosen}; {result.folder} alone is this "
+        "one, whose worst goal is best"
+    )
+
+
+def _goal_text(goal: Goal, point: Candidate) -> str:
+    value = point.measures.get(goal.name)
+    if value is None:
+        return "–"
+    return f"{value.value:,.0f}" if goal.cost and goal.source is None else f"{value.value:.6g}"
 
 
 def _print_counts(result: SearchResult) -> None:

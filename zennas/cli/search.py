@@ -12,6 +12,7 @@ from zennas.cli import options as opt
 from zennas.cli.console import tell
 from zennas.cli.derived import Chosen, derived
 from zennas.common.settings import from_values
+from zennas.searching.goals import with_goals
 from zennas.searching.settings import SCORES, SEARCH, SearchSettings
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ def search(
 
     Example: zennas search --budget-latency-ms 0.3 --latency-backend predictor:v100-pytorch-fp16 --resolution 224
     --num-classes 1000 --max-layers 16
+
+    Example: zennas search --search-space nasbench201 --maximise naswot --minimise flops --iterations 1000
     """
     from zennas.api import continue_search, search_with
     from zennas.budget.sources import latency_limits
@@ -140,10 +143,15 @@ def search(
             if latency_backend and not milliseconds:  # other devices for the budgets in the file
                 milliseconds = [limit["ms"] for limit in (values.get("budget") or {}).get("latency", ())]
             limits = latency_limits(milliseconds, latency_backend or None, latency_batch_size)
+            if proxy and (values.get("maximise") or values.get("minimise")):
+                raise typer.BadParameter(
+                    f"a search has one score or several goals; for a goal, use --maximise {proxy[0]}",
+                    param_hint="--proxy",
+                )
             settings = from_values(
                 SearchSettings,
                 {
-                    **values,
+                    **with_goals(values),
                     **initial_of(values),
                     **({"proxy": proxy[0], "report": tuple(proxy[1:])} if proxy else {}),
                     "budget": _budget(chosen, {"latency": limits} if limits else {}),

@@ -125,5 +125,12 @@ def _table(instance: Any) -> dict[str, Any]:
         elif one.kind.many:
             found[one.name] = [str(each) if isinstance(each, Path) else each for each in value]
         else:
-            found[one.name] = str(value) if isinstance(value, Path) else dict(value) if one.kind.of is dict else value
+            found[one.name] = (
+                str(value) if isinstance(value, Path) else _options(value) if one.kind.of is dict else value
+            )
     return found
+
+
+def _options(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a strategy; one that is None is left out, as TOML has no such value."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -18,7 +18,6 @@ from zennas.common.limits import check_kind, check_number, check_whole
 from zennas.common.numbers import counted
 from zennas.correlation.settings import CorrelateSettings
 
-
 USUAL = 1000
 """The number of architectures of a sample, if a table has so many."""
 
@@ -80,8 +79,7 @@ def draw(
     size = min(USUAL, len(order)) if settings.sample is None else settings.sample
     if size > len(order):
         raise WrongSettingError(
-            f"sample is {size:,}, expected from 2 to {len(order):,}, "
-            "the number of architectures with this accuracy"
+            f"sample is {size:,}, expected from 2 to {len(order):,}, the number of architectures with this accuracy"
         )
     Random(settings.seed).shuffle(order)
     chosen = order[:size]

@@ -60,6 +60,7 @@ class Chart:
     equal: whether a line shows where x and y are equal.
     selects: whether a click selects a point, and shows all about it.
     named: whether the titles of points stand beside them.
+    colour: the number of the axis that colours and sizes the strong dots; None if they look alike.
     """
 
     label: str
@@ -72,3 +73,4 @@ class Chart:
     equal: bool = False
     selects: bool = False
     named: bool = False
+    colour: int | None = None

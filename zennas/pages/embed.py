@@ -64,6 +64,7 @@ class Embedded:
             "equal": part.equal,
             "selects": part.selects,
             "named": part.named,
+            "colour": part.colour,
         }
 
     def _networks(self, part: Networks) -> dict[str, Any]:

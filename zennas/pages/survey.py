@@ -15,6 +15,7 @@ from zennas.pages.drawing import cut
 from zennas.pages.record import Record
 from zennas.report.scores import measure_text
 from zennas.runs.candidate import Candidate, Latency
+from zennas.searching.front import ram_matters
 from zennas.searching.result import SearchResult
 from ZeroShotProxy import ensembles
 
@@ -65,14 +66,16 @@ class Survey:
     def cost_axes(self) -> tuple[Axis, ...]:
         """The axes of what a candidate costs: those of latency, one for each device of the budget, come first."""
         devices = (Axis(f"latency, {limit.label}", "ms") for limit in self.search.settings.budget.latency)
-        return (*devices, Axis("parameters"), Axis("FLOPs"), Axis("activations"), Axis("layers"))
+        ram = (Axis("RAM", "bytes"),) if ram_matters(self.search.settings) else ()
+        return (*devices, Axis("parameters"), Axis("FLOPs"), Axis("activations"), Axis("layers"), *ram)
 
     def costs(self, candidate: Candidate) -> tuple[float | None, ...]:
         """The values of a candidate on `cost_axes`."""
         known = [candidate.latency.get(limit.source, Latency()) for limit in self.search.settings.budget.latency]
         ms = (one.predicted if one.measured is None else one.measured for one in known)
         cost = candidate.cost
-        return (*ms, cost.params, cost.flops, cost.activations, cost.layers)
+        ram = self.search.ram(candidate)
+        return (*ms, cost.params, cost.flops, cost.activations, cost.layers, *(() if ram is None else (ram,)))
 
     def point(self, candidate: Candidate, values: tuple[float | None, ...]) -> Point:
         """A candidate as a point with these values."""
@@ -82,7 +85,7 @@ class Survey:
 
     def title(self, candidate: Candidate) -> str:
         """What a candidate is in this search."""
-        points = () if self.search.front is None else self.search.front.points
+        points = self.search.points
         number = next((i for i, point in enumerate(points, start=1) if point.id == candidate.id), None)
         if number is not None:
             return f"point {number} of {len(points)}, {self.search.folder}@{number}"
@@ -96,7 +99,7 @@ class Survey:
 
     def facts(self, candidate: Candidate) -> tuple[tuple[str, str], ...]:
         """Costs and scores of a candidate in words."""
-        cost = candidate.cost
+        cost, ram = candidate.cost, self.search.ram(candidate)
         latencies = []
         for limit in self.search.settings.budget.latency:
             known = candidate.latency.get(limit.source)
@@ -111,6 +114,7 @@ class Survey:
             ("FLOPs", format_count(cost.flops)),
             ("activations", format_count(cost.activations)),
             ("layers", f"{cost.layers}"),
+            *(() if ram is None else (("RAM", f"{ram:,} bytes"),)),
         )
 
 
@@ -135,8 +139,8 @@ def survey(record: Record) -> Survey | None:
     best: Iterator[Candidate] = accumulate(members, better)
     best_so_far = tuple({one.id: one for one in best}.values())
     chosen = () if search.best is None else (search.best,)
-    if search.front is not None:
-        others = spread(search.front.points, MOST_DRAWN)
+    if search.front is not None or search.tradeoff is not None:
+        others = spread(search.points, MOST_DRAWN)
     else:
         frontier = _frontier(search, members, name, sign)
         others = (*search.confirmed, *search.measured, *frontier, *ranked)

@@ -8,6 +8,7 @@ from zennas.budget.budgets import Budget
 from zennas.common.numbers import counted, format_count
 from zennas.correlation.settings import CorrelateSettings
 from zennas.searching.front import grid_of
+from zennas.searching.goals import VECTOR, known_goals, names_of
 from zennas.searching.settings import SearchSettings
 from zennas.training.record import TrainingRecord
 
@@ -23,6 +24,7 @@ def budget_words(budget: Budget) -> str:
     """Return the limits of a budget as words, such as "at most 1M parameters and 18 layers"; "" without limits."""
     names = {"params": "parameters", "flops": "multiply–accumulates", "layers": "layers"}
     limits = [f"{format_count(limit)} {names[name]}" for name, limit in budget.limits().items()]
+    limits += [] if budget.ram is None else [f"{format_count(budget.ram)} bytes of RAM"]
     limits += [
         f"{limit.ms:g} ms per image on {limit.label} ({'predicted' if limit.predicted else 'measured'})"
         for limit in budget.latency
@@ -38,6 +40,11 @@ def search_question(settings: SearchSettings) -> str:
     gates = ", with squeeze-and-excitation" if settings.use_se else ""
     limits = budget_words(settings.budget)
     grid = grid_of(settings)
+    if settings.objective == VECTOR:
+        return (
+            f"Which networks of the space {settings.search_space}{' with ' if limits else ''}{limits} are best for "
+            f"{names_of(known_goals(settings))} together, for images of {size}×{size} pixels in {classes}{gates}?"
+        )
     if grid is not None:
         return (
             f"Which networks of the space {settings.search_space}{' with ' if limits else ''}{limits} have the best "

@@ -110,6 +110,23 @@ def _confirmation(value: Any) -> bool:
     )
 
 
+def _hypervolume(value: Any) -> bool:
+    if not isinstance(value, Mapping) or value.keys() != {"worst", "span", "history"}:
+        return False
+    worst, span, history = value["worst"], value["span"], value["history"]
+    lists = isinstance(worst, list) and isinstance(span, list) and isinstance(history, list) and len(history) > 0
+    return (
+        lists
+        and len(worst) == len(span)
+        and all(map(_finite, [*worst, *span]))
+        and all(isinstance(one, list) and len(one) == 2 and whole(one[0]) and _finite(one[1]) for one in history)
+    )
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
 Shape = tuple[Callable[[Any], bool], str]
 
 SHAPES: Mapping[str, Shape] = {
@@ -122,6 +139,7 @@ SHAPES: Mapping[str, Shape] = {
     "best": (whole, "the number of a candidate"),
     "confirmed": (_ids, "the numbers of candidates"),
     "front": (_ids, "the numbers of candidates"),
+    "hypervolume": (_hypervolume, "a scale and a history"),
     "confirmation": (_confirmation, "a proxy and its evaluations"),
     "progress": (_progress, "counts"),
     "state": (_progress, "the state of a search"),

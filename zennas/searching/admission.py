@@ -16,6 +16,7 @@ from PlainNet import Cost, Structure, StructureError
 from PlainNet.cost import count_layers
 from PlainNet.grammar import read
 from PlainNet.lowering import MAX_WEIGHTS
+from PlainNet.ram import RamModel
 from zennas.common.limits import check_whole
 from zennas.runs.candidate import Candidate, Latency
 from zennas.searching.start import within_budget
@@ -41,6 +42,7 @@ class Admission:
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         self._budget, self._model, self._meters = problem.budget, problem.model, problem.meters
+        self._ram = RamModel(problem.model)
         self._without_latency = 0
         self._last_id = 0
         self.tried = 0
@@ -114,6 +116,9 @@ class Admission:
         violated = self._budget.violation(cost)
         if violated is not None:
             self.rejected[violated] += 1
+            return None
+        if self._budget.ram is not None and self._ram(structure) > self._budget.ram:
+            self.rejected["ram"] += 1
             return None
         if structure in self.known:
             self.rejected["duplicate"] += 1

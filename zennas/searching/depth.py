@@ -1,6 +1,6 @@
-"""The limit of depth that a search has if only its latency is limited.
+"""The limit of depth that a search has if only its latency or its RAM is limited.
 
-Depth raises the Zen-score more than it costs time, so under latency alone a search would end at hundreds of layers that
+Depth raises the Zen-score more than it costs time, and costs no RAM, so a search would end at hundreds of layers that
 nobody can train.
 """
 
@@ -16,7 +16,7 @@ from zennas.searching.settings import SearchSettings
 
 
 def with_depth_limit(settings: SearchSettings) -> SearchSettings:
-    """Return the settings of a new search, with a limit of layers if only its latency is limited.
+    """Return the settings of a new search, with a limit of layers if only its latency or RAM is limited.
 
     The limit is `DEFAULT_LAYERS`, or the depth of the initial structure if that is deeper. Spaces of finitely many
     structures get none, and neither does a budget with `any_depth`.
@@ -33,4 +33,4 @@ def with_depth_limit(settings: SearchSettings) -> SearchSettings:
 
 
 def _applies(budget: Budget) -> bool:
-    return bool(budget.latency) and not budget.limits() and not budget.any_depth
+    return bool(budget.latency or budget.ram) and not budget.limits() and not budget.any_depth

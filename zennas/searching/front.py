@@ -1,47 +1,60 @@
-"""Fronts: what a user asks for as settings of a search, and the points that come out.
+"""Fronts over costs: what a user asks for as settings of a search, and the points that come out.
 
-A front is a search with the strategy `front`. Its points are the best of each cell, without those that a cheaper one
-equals or beats.
+A front is a search with the strategy `front`. Its points are the best of each cell, without those that another point
+equals or beats which is cheaper, or costs as much: in both costs if there are two.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from zennas.budget.budgets import PREDICTOR, Budget, LatencyLimit
 from zennas.budget.sources import settled_limit
 from zennas.common.errors import WrongSettingError
-from zennas.common.numbers import parse_count
+from zennas.common.numbers import counted, parse_count
 from zennas.runs.candidate import Candidate
-from zennas.searching.grid import COUNTS, LATENCY, Grid
-from zennas.searching.objectives.base import Objective
+from zennas.searching.grid import COUNTS, LATENCY, RAM, Grid, ram_of
+from zennas.searching.objectives.base import Objective, best_first
 from zennas.searching.settings import SearchSettings
-from zennas.searching.strategies.front import NAME, FrontOptions
+from zennas.searching.strategies.front import MOST_COSTS, NAME, FrontOptions
 
 FACT = "front"
-"""The fact with the numbers of the candidates that are the points, cheapest first."""
+"""The fact with the numbers of the candidates that are the points, in their order."""
 PER_POINT = 250_000
-"""Structures that are tried for each point, unless the settings say how many."""
+"""Structures that are tried for each point over one cost, unless the settings say how many, and"""
+PER_CELL = 60_000
+"""for each cell over two, of which each keeps"""
+MEMBERS = 32
+"""networks: cells have more neighbours than over one cost, and fewer structures are tried for each."""
+Range = str | tuple[float, float]
 _TIME = re.compile(r"([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(s|ms|us|µs)", re.IGNORECASE)
 _UNITS = {"s": 1e3, "ms": 1.0, "us": 1e-3, "µs": 1e-3}
 
 
 @dataclass(frozen=True)
 class Points:
-    """The points of a front, cheapest first; each is better than all before it."""
+    """The points of a front over costs, in the order of their cells: the cheapest in the first cost come first.
+
+    Over one cost, each is better than all before it.
+    """
 
     grid: Grid
     points: tuple[Candidate, ...]
 
-    def to_json(self, run: str, measure: str | None) -> list[dict[str, Any]]:
-        """Return the points as JSON. run: the folder. measure: the name of the score; None for the first measure."""
-        return [self._point(f"{run}@{i}", one, measure) for i, one in enumerate(self.points, start=1)]
+    def to_json(self, run: str, measure: str | None, ram: Callable[[Candidate], int | None]) -> list[dict[str, Any]]:
+        """Return the points as JSON.
 
-    def _point(self, name: str, one: Candidate, measure: str | None) -> dict[str, Any]:
-        source = self.grid.source or next(iter(one.latency), None)
+        run: the folder. measure: the name of the score; None for the first measure. ram: of a point, if it matters.
+        """
+        return [self._point(f"{run}@{i}", one, measure, ram(one)) for i, one in enumerate(self.points, start=1)]
+
+    def _point(self, name: str, one: Candidate, measure: str | None, ram: int | None) -> dict[str, Any]:
+        sources = [axis.source for axis in self.grid.axes if axis.source is not None] or list(one.latency)
+        limits = self.grid.limits(self.grid.cell(one))
+        by_cost = {axis.over: limit for axis, limit in zip(self.grid.axes, limits, strict=True)}
         return {
             "network": name,
             "structure": str(one.structure),
@@ -49,9 +62,11 @@ class Points:
             "flops": one.cost.flops,
             "activations": one.cost.activations,
             "layers": one.cost.layers,
-            "latency_ms": None if source is None else one.latency[source].ms,
+            **({} if ram is None else {"ram": ram}),
+            "latency_ms": one.latency[sources[0]].ms if sources else None,
+            **({"latencies_ms": {name: one.latency[name].ms for name in sources}} if len(sources) > 1 else {}),
             "score": score_of(one, measure),
-            "limit": self.grid.limits[self.grid.cell(one)],
+            **({"limit": limits[0]} if len(limits) == 1 else {"limits": by_cost}),
         }
 
 
@@ -64,80 +79,138 @@ def score_of(point: Candidate, measure: str | None) -> float | None:
 
 def grid_of(settings: SearchSettings) -> Grid | None:
     """Return the grid of a front; None for another search. settings: complete ones."""
-    return FrontOptions(**settings.strategy_options).grid if settings.strategy == NAME else None
+    return FrontOptions(**settings.strategy_options).grid(settings.network) if settings.strategy == NAME else None
 
 
 def points_of(grid: Grid, objective: Objective, kept: Sequence[Candidate]) -> list[Candidate]:
-    """Return the best of each cell whose value is higher than those of all cheaper ones, cheapest first."""
+    """Return the best of each cell that no other of them equals or beats at costs that are all at most as high.
+
+    Points are in the order of their cells, so over one cost the cheapest comes first.
+    """
     cells: dict[int, list[Candidate]] = {}
     for candidate in kept:
         cells.setdefault(grid.cell(candidate), []).append(candidate)
     best = [_best(grid, objective, cells[number]) for number in sorted(cells)]
-    found: list[Candidate] = []
-    highest = -float("inf")
-    for candidate, value in zip(best, objective.values(best) if best else (), strict=True):
-        if value > highest:
-            found.append(candidate)
-            highest = value
-    return found
+    if not best:
+        return []
+    ranked = sorted(zip(objective.values(best), map(grid.values, best), best, strict=True), key=_best_first)
+    found: list[tuple[tuple[float, ...], Candidate]] = []
+    for _, costs, one in ranked:  # only those before it can be as good
+        if not any(all(a <= b for a, b in zip(known, costs, strict=True)) for known, _ in found):
+            found.append((costs, one))
+    return sorted((one for _, one in found), key=grid.cell)
+
+
+def chosen_point(grid: Grid, objective: Objective, points: Sequence[Candidate]) -> Candidate:
+    """Return the best of the points, which is the last one over one cost."""
+    return points[-1] if len(grid.axes) == 1 else best_first(objective, points)[0]
+
+
+def _best_first(one: tuple[float, tuple[float, ...], Candidate]) -> tuple[float, tuple[float, ...], int]:
+    value, costs, candidate = one
+    return -value, costs, candidate.id
 
 
 def _best(grid: Grid, objective: Objective, members: Sequence[Candidate]) -> Candidate:
     """The member with the highest value, the cheapest of equal ones."""
     values = objective.values(members)
-    pairs = zip(values, members, strict=True)
-    return min(pairs, key=lambda pair: (-pair[0], grid.value(pair[1]), pair[1].id))[1]
+    highest = max(values)
+    equal = [member for value, member in zip(values, members, strict=True) if value == highest]
+    return min(equal, key=lambda one: (grid.values(one), one.id))
 
 
 def front_settings(
     settings: SearchSettings,
-    over: str,
-    between: str | tuple[float, float],
-    points: int | None = None,
+    over: str | Sequence[str],
+    between: Range | Sequence[Range],
+    points: int | Sequence[int] | None = None,
     members: int | None = None,
     iterations: int | None = None,
 ) -> SearchSettings:
     """Return the settings of a front.
 
     settings: those of a search; their budget holds for all points.
-    over: the cost, a name in `COUNTS`, or `latency:` and a profile or back end.
+    over: the cost, a name in `COUNTS`, or `latency:` and a profile or back end; or two different costs.
     between: the limits of the first and the last point, as text like "0.1ms:1.2ms" or "100k:1M", or as numbers
-        (milliseconds per image for latencies).
-    points, members: options of the strategy; None for their defaults. iterations: None for `PER_POINT` each.
+        (milliseconds per image for latencies, bytes for RAM); one for each cost.
+    points, members: options of the strategy; None for their defaults. points: one number for each cost, or one for all.
+    iterations: None for `PER_POINT` each, or `PER_CELL` over two costs.
 
     Raises WrongSettingError if a value is not valid or the budget limits the same cost, and what `settled_limit`
     raises for a latency.
     """
-    low, high = _ends(over, between)
-    budget = settings.budget
-    if over.startswith(LATENCY):
-        limit = settled_limit(LatencyLimit(high, _source(over.removeprefix(LATENCY)), None))
-        if any(settled_limit(one).source == limit.source for one in budget.latency):
-            raise WrongSettingError(f"the front is over {over}, which has a budget, too: leave the budget out")
-        over, budget = f"{LATENCY}{limit.source}", replace(budget, latency=(*budget.latency, limit))
-    elif over in COUNTS:
-        budget = _with_count(budget, over, high)
-    chosen = {"over": over, "low": low, "high": high, "points": points, "members": members}
-    options: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
-    grid = FrontOptions(**options).grid  # raises if a value is not valid
+    costs = [over] if isinstance(over, str) else list(over)
+    ranges = _ranges(between)
+    if not 1 <= len(costs) <= MOST_COSTS:
+        raise WrongSettingError(f"the front is over {counted(len(costs), 'cost')}, expected one or two")
+    if len(ranges) != len(costs):
+        raise WrongSettingError(
+            f"{counted(len(costs), 'cost')} and {counted(len(ranges), 'range')}, expected a range for each cost, in "
+            f"the same order: {' '.join(f'--over {cost} --range {_example(cost)}' for cost in costs)}"
+        )
+    for cost in costs:
+        if costs.count(cost) > 1:
+            raise WrongSettingError(f"the front is over {cost} twice, expected two different costs")
+    steps = _steps(points, len(costs))
+    budget, options = settings.budget, dict[str, Any]()
+    for prefix, cost, limits, number in zip(("", "second_"), costs, ranges, steps, strict=False):
+        low, high = _ends(cost, limits)
+        named, budget = _limited(budget, cost, high)
+        chosen = {"over": named, "low": low, "high": high, "points": number}
+        options |= {f"{prefix}{name}": value for name, value in chosen.items() if value is not None}
+    kept = MEMBERS if members is None and len(costs) > 1 else members
+    options |= {} if kept is None else {"members": kept}
+    grid = FrontOptions(**options).grid(settings.network)  # raises if a value is not valid
+    tried = grid.count * (PER_POINT if len(costs) == 1 else PER_CELL) if iterations is None else iterations
     return replace(
         settings,
         budget=budget,
         strategy=NAME,
         strategy_options={**settings.strategy_options, **options},
-        iterations=PER_POINT * len(grid.limits) if iterations is None else iterations,
+        iterations=tried,
         confirmation="none",
         report=(),
     )
 
 
-def _with_count(budget: Budget, over: str, high: float) -> Budget:
-    """The budget with the end of a range of counts, except of activations, which no budget limits."""
-    if over == "activations":
-        return budget
+def _ranges(between: Range | Sequence[Range]) -> list[Range]:
+    """The ranges as a list: a text and a pair of numbers are one."""
+    if isinstance(between, str):
+        return [between]
+    one = tuple(between)
+    if len(one) == 2 and all(isinstance(end, (int, float)) for end in one):
+        return [(float(one[0]), float(one[1]))]  # type: ignore[arg-type]  # numbers
+    return list(one)  # type: ignore[arg-type]  # ranges
+
+
+def _steps(points: int | Sequence[int] | None, costs: int) -> list[int | None]:
+    """The number of points for each cost; None for the default."""
+    if points is None:
+        return [None] if costs == 1 else [FrontOptions.second_points] * costs
+    if isinstance(points, int):
+        return [points] * costs
+    if len(points) != costs:
+        raise WrongSettingError(
+            f"points is {'x'.join(map(str, points))} for {counted(costs, 'cost')}, expected "
+            f"{'one number, like 20' if costs == 1 else 'a number for each, like 8x8'}"
+        )
+    return list(points)
+
+
+def _limited(budget: Budget, over: str, high: float) -> tuple[str, Budget]:
+    """The full name of a cost, and the budget with the end of its range; nothing limits activations."""
+    if over.startswith(LATENCY):
+        limit = settled_limit(LatencyLimit(high, _source(over.removeprefix(LATENCY)), None))
+        if any(settled_limit(one).source == limit.source for one in budget.latency):
+            raise WrongSettingError(f"the front is over {over}, which has a budget, too: leave the budget out")
+        return f"{LATENCY}{limit.source}", replace(budget, latency=(*budget.latency, limit))
+    if over not in COUNTS or over == "activations":
+        return over, budget
     if getattr(budget, over) is not None:
         raise WrongSettingError(f"the front is over {over}, which has a budget, too: leave out --budget-{over}")
-    return replace(budget, params=int(high)) if over == "params" else replace(budget, flops=int(high))
+    if over == RAM:
+        return over, replace(budget, ram=int(high))
+    return over, replace(budget, params=int(high)) if over == "params" else replace(budget, flops=int(high))
 
 
 def _source(name: str) -> str:
@@ -149,9 +222,13 @@ def _source(name: str) -> str:
     return f"{PREDICTOR}{name}"
 
 
-def _ends(over: str, between: str | tuple[float, float]) -> tuple[float, float]:
+def _example(over: str) -> str:
+    return "0.1ms:1.2ms" if over.startswith(LATENCY) else "100k:1M"
+
+
+def _ends(over: str, between: Range) -> tuple[float, float]:
     """The two ends of a range. Raises WrongSettingError."""
-    example = "0.1ms:1.2ms" if over.startswith(LATENCY) else "100k:1M"
+    example = _example(over)
     if not isinstance(between, str):
         low, high = map(float, between)
         return low, high
@@ -172,3 +249,13 @@ def _amount(over: str, text: str, example: str) -> float:
     if found is None:
         raise WrongSettingError(f"the range has {text!r}, expected times with a unit (s, ms or us), like {example}")
     return float(f"{float(found[1]) * _UNITS[found[2].lower()]:.12g}")
+
+
+def ram_matters(settings: SearchSettings) -> bool:
+    """Return whether RAM is limited or a goal. A front over RAM limits it."""
+    return settings.budget.ram is not None or "ram" in settings.minimise
+
+
+def ram_in_use(settings: SearchSettings, candidate: Candidate) -> int | None:
+    """Return the RAM of a candidate in bytes; None if it does not matter."""
+    return None if not ram_matters(settings) else ram_of(settings.network)(candidate.structure)

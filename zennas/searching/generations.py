@@ -166,9 +166,9 @@ class Generations:
             judged = judged.where(finite)
         admission.scored += len(judged.rows)
         values, cells = self._judge.sign * judged.scores, cells_of(self._grid, self._judge, judged)
-        beyond = cells == len(self._grid.limits)
+        beyond = cells == self._grid.count
         if beyond.any():
-            admission.rejected[self._grid.over] += int(beyond.sum())
+            admission.rejected[self._grid.open] += int(beyond.sum())
             judged, values, cells = judged.where(~beyond), values[~beyond], cells[~beyond]
         members = len(self._ids)
         better = values > self._floors()[cells]
@@ -197,7 +197,7 @@ class Generations:
 
     def _floors(self) -> Floats:
         """(cells,): the value that a new member of a cell has to exceed."""
-        count = len(self._grid.limits)
+        count = self._grid.count
         sizes = np.bincount(self._cells, minlength=count)
         worst = np.concatenate([self._values, [0.0]])[np.cumsum(sizes) - 1]  # members are in order of cell and value
         return np.where(sizes == self._size, worst, -np.inf)

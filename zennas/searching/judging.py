@@ -1,7 +1,7 @@
 """From many proposed structures to those within the budget, with their scores: the array form of `admission.py`.
 
 A search has it if its space, its objective and all its latencies have array forms. Structures are rejected for the same
-reasons and in the same order as one by one: layers, other counts, duplicates, latencies.
+reasons and in the same order as one by one: layers, other counts, RAM, duplicates, latencies.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from PlainNet.arrays.blocks import Blocks, Placed
 from PlainNet.arrays.costs import CostArrays, Costs
+from PlainNet.arrays.ram import RamArrays
 from PlainNet.arrays.structures import Flags, Floats, Integers, Structures
 from PlainNet.lowering import MAX_WEIGHTS
 from SearchSpace import ArraySpace, SpaceArrays
@@ -64,6 +65,7 @@ class Judge:
     space: SpaceArrays
     blocks: Blocks
     costs: CostArrays
+    ram: RamArrays
     budget: Budget
     sources: tuple[str, ...]
     labels: tuple[str, ...]
@@ -99,6 +101,7 @@ class Judge:
             space,
             blocks,
             CostArrays(blocks, model.num_classes, model.options),
+            RamArrays(blocks, model.num_classes, model.options),
             problem.budget,
             tuple(limit.source for limit in limits),
             tuple(limit.label for limit in limits),
@@ -123,6 +126,8 @@ class Judge:
         checks = [(costs.params <= MAX_WEIGHTS, "broken")]
         checks += [(getattr(costs, name) <= limit, name) for name, limit in self.budget.limits().items()]
         fits = np.ones(len(rows), np.bool_)
+        if self.budget.ram is not None:
+            checks.append((self.ram(placed) <= self.budget.ram, "ram"))
         for holds, reason in checks:
             _count(rejected, reason, fits & ~holds)
             fits &= holds

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from zennas.common.errors import ZennasError
+from zennas.searching.goals import VECTOR, Goal, goals_of
 from zennas.searching.objectives.base import OBJECTIVES
 from zennas.searching.scoring import evolved_on
 from zennas.searching.settings import SearchSettings
 from ZeroShotProxy import ensembles
+
+
+def _goal_meaning(goal: Goal) -> str:
+    if goal.cost:
+        return f"{goal.name} (lower is better)"
+    info = ensembles.find(goal.name).info
+    return f"{info.name}: {info.meaning}{'' if info.higher_is_better else ' (lower is better)'}"
 
 
 def score_name(settings: SearchSettings) -> str | None:
@@ -23,6 +31,8 @@ def score_meaning(settings: SearchSettings) -> str | None:
     None if it comes from an installed package that is not here.
     """
     try:
+        if settings.objective == VECTOR:
+            return "; ".join(map(_goal_meaning, goals_of(settings)))
         if settings.objective != "proxy":
             kind = OBJECTIVES.get(settings.objective)
             return f"{kind.name}: {kind.summary}"

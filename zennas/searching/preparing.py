@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -15,12 +16,14 @@ from SearchSpace import SPACES, SearchSpace, lasting_space, load_space
 from zennas.budget.meters import Device, completed_latency, devices, digests
 from zennas.common.errors import SettingsError, WrongSettingError
 from zennas.runs.candidate import Candidate
-from zennas.searching.front import grid_of, points_of
+from zennas.searching.front import chosen_point, grid_of, points_of
+from zennas.searching.goals import check_goals
 from zennas.searching.grid import Grid
-from zennas.searching.objectives.base import Objective, objective_of
+from zennas.searching.objectives.base import Objective, VectorObjective, objective_of
 from zennas.searching.scoring import confirmer, reported
 from zennas.searching.settings import SearchSettings
 from zennas.searching.strategies.base import STRATEGIES, Problem, Search, Strategy, all_options, options_of
+from zennas.searching.tradeoff import balanced_point, tradeoff_points
 from zennas.searching.trust import split_strategy
 from ZeroShotProxy import ensembles
 
@@ -32,7 +35,7 @@ REHEARSAL = 50
 
 @dataclass(frozen=True)
 class Prepared:
-    """The parts that a run works with. grid: that of a front."""
+    """The parts that a run works with. grid: that of a front over costs."""
 
     space: SearchSpace
     search: Search
@@ -40,9 +43,22 @@ class Prepared:
     meters: list[Device]
     grid: Grid | None = None
 
+    @property
+    def has_points(self) -> bool:
+        """Whether the result is a front: over costs, or of several goals."""
+        return self.grid is not None or isinstance(self.objective, VectorObjective)
+
     def points(self) -> list[Candidate]:
-        """Return the points of a front so far, cheapest first; none for another search."""
-        return [] if self.grid is None else points_of(self.grid, self.objective, self.search.kept)
+        """Return the points of a front so far, in their order; none for another search."""
+        if self.grid is not None:
+            return points_of(self.grid, self.objective, self.search.kept)
+        return tradeoff_points(self.objective, self.search.kept) if isinstance(self.objective, VectorObjective) else []
+
+    def chosen(self, points: Sequence[Candidate]) -> Candidate:
+        """Return the point that stands for all: the best over costs, or a balanced one of several goals."""
+        if self.grid is None and isinstance(self.objective, VectorObjective):
+            return balanced_point(self.objective, points)
+        return points[-1] if self.grid is None else chosen_point(self.grid, self.objective, points)
 
 
 def completed(settings: SearchSettings) -> SearchSettings:
@@ -62,6 +78,7 @@ def completed(settings: SearchSettings) -> SearchSettings:
         search_space=lasting_space(settings.search_space),
         budget=completed_latency(settings.budget),
     )
+    check_goals(chosen)
     objective = objective_of(chosen)
     ahead = settings.ahead or (AHEAD if objective.torch else 1)
     device = settings.device

@@ -11,12 +11,14 @@ from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, r
 from zennas.searching.confirming import CONFIRMATION_FACT, CONFIRMED_FACT, Confirmation
 from zennas.searching.finals import FACT
 from zennas.searching.front import FACT as FRONT_FACT
-from zennas.searching.front import Points, grid_of
+from zennas.searching.front import Points, grid_of, ram_in_use
+from zennas.searching.goals import VECTOR, known_goals
 from zennas.searching.latency_here import HERE_FACT, LatencyHere
 from zennas.searching.latency_report import LatencyReport, latency_json, latency_reports
 from zennas.searching.meaning import score_meaning, score_name
 from zennas.searching.remarks import remarks, start_remark
 from zennas.searching.settings import SearchSettings
+from zennas.searching.tradeoff import HYPERVOLUME_FACT, Hypervolume, Tradeoff
 from zennas.searching.unlimited import unlimited_remark
 
 FINISHED = "finished"
@@ -37,7 +39,8 @@ class SearchResult:
     seconds: the time spent searching.
     error: why the search failed, if it did.
     here: what the best candidate costs on the machine of the search, if no budget limits latency and it is known.
-    front: the points of a front, whose last one is `best`; None for another search.
+    front: the points of a front over costs, of which `best` has the highest score; None for another search.
+    tradeoff: the points of a search for several goals, of which `best` is a balanced one.
     """
 
     folder: Path
@@ -56,6 +59,13 @@ class SearchResult:
     here: LatencyHere | None = None
     confirmation: Confirmation | None = None
     front: Points | None = None
+    tradeoff: Tradeoff | None = None
+
+    @property
+    def points(self) -> tuple[Candidate, ...]:
+        """The points of a front, over costs or of several goals; none for another search."""
+        found = self.front or self.tradeoff
+        return () if found is None else found.points
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -63,9 +73,15 @@ class SearchResult:
         no limit."""
         if self.best is None or self.status != FINISHED:
             return ()
-        found = remarks(self.settings.budget, self.best, self.counts["rejected"])
+        if self.tradeoff is not None:  # one point for all says nothing of the budget
+            return start_remark(self.settings.iterations, self.counts)
+        found = remarks(self.settings.budget, self.best, self.ram(self.best), self.counts["rejected"])
         free = unlimited_remark(self.settings.budget, self.best)
         return (*start_remark(self.settings.iterations, self.counts), *found, *free)
+
+    def ram(self, candidate: Candidate) -> int | None:
+        """Return the RAM of a candidate in bytes; None if no budget limits it and it is no goal."""
+        return ram_in_use(self.settings, candidate)
 
     @property
     def score_meaning(self) -> str | None:
@@ -73,7 +89,7 @@ class SearchResult:
         return score_meaning(self.settings)
 
     def to_json(self) -> dict[str, Any]:
-        best = None if self.best is None else candidate_json(self.best)
+        best = None if self.best is None else candidate_json(self.best, self.ram(self.best))
         return {
             "best_structure": None if self.best is None else str(self.best.structure),
             **({} if best is None else {"cost": best["cost"], "scores": best["scores"]}),
@@ -88,18 +104,24 @@ class SearchResult:
             "status": self.status,
             **({} if self.error is None else {"error": self.error}),
             "run": str(self.folder),
-            **({} if self.front is None else {"over": self.front.grid.over, "points": self._points_json(self.front)}),
+            **({} if self.front is None else self._front_json(self.front)),
+            **({} if self.tradeoff is None else self.tradeoff.to_json(str(self.folder), self.ram)),
             "confirmed": [self._confirmed_json(candidate) for candidate in self.confirmed],
             **({} if self.confirmation is None else {"confirmation": self._confirmation_json(self.confirmation)}),
-            "measured": [candidate_json(candidate) for candidate in self.measured],
+            "measured": [candidate_json(candidate, self.ram(candidate)) for candidate in self.measured],
         }
 
     def _confirmed_json(self, candidate: Candidate) -> dict[str, Any]:
         known = {} if self.confirmation is None else self.confirmation.repeats
-        return {**candidate_json(candidate), **({"repeats": known[candidate.id]} if candidate.id in known else {})}
+        return {
+            **candidate_json(candidate, self.ram(candidate)),
+            **({"repeats": known[candidate.id]} if candidate.id in known else {}),
+        }
 
-    def _points_json(self, front: Points) -> list[dict[str, Any]]:
-        return front.to_json(str(self.folder), score_name(self.settings))
+    def _front_json(self, front: Points) -> dict[str, Any]:
+        costs = [axis.over for axis in front.grid.axes]
+        points = front.to_json(str(self.folder), score_name(self.settings), self.ram)
+        return {"over": costs[0] if len(costs) == 1 else costs, "points": points}
 
     @staticmethod
     def _confirmation_json(confirmation: Confirmation) -> dict[str, Any]:
@@ -107,13 +129,20 @@ class SearchResult:
         return {name: value for name, value in confirmation.to_json().items() if name != "repeats"}
 
 
-def candidate_json(candidate: Candidate) -> dict[str, Any]:
+def candidate_json(candidate: Candidate, ram: int | None = None) -> dict[str, Any]:
+    """Return a candidate as JSON. ram: in bytes, if it is limited."""
     cost = candidate.cost
     scores = {name: measure_json(measure) for name, measure in candidate.measures.items()}
     latency = {source: latency_json(found) for source, found in candidate.latency.items()}
     return {
         "structure": str(candidate.structure),
-        "cost": {"params": cost.params, "flops": cost.flops, "activations": cost.activations, "layers": cost.layers},
+        "cost": {
+            "params": cost.params,
+            "flops": cost.flops,
+            "activations": cost.activations,
+            "layers": cost.layers,
+            **({} if ram is None else {"ram": ram}),
+        },
         "scores": scores,
         **({"latency": latency} if latency else {}),
     }
@@ -177,7 +206,15 @@ def _result(folder: Path, store: Store) -> SearchResult:
         None if here is None else LatencyHere.from_json(here),
         None if about is None else Confirmation.from_json(about),
         None if grid is None else Points(grid, tuple(found[number] for number in points)),
+        _tradeoff(settings, tuple(found[number] for number in points), store.get(HYPERVOLUME_FACT)),
     )
+
+
+def _tradeoff(settings: SearchSettings, points: tuple[Candidate, ...], followed: Any) -> Tradeoff | None:
+    if settings.objective != VECTOR:
+        return None
+    goals = known_goals(settings)
+    return Tradeoff(goals, points, None if followed is None else Hypervolume.from_json(goals, followed))
 
 
 def _best_first(numbers: list[int], confirmed: list[int], found: dict[int, Candidate]) -> list[int]:

@@ -50,7 +50,8 @@ from zennas.searching.preparing import (
 from zennas.searching.proposals import Proposals
 from zennas.searching.result import FINISHED
 from zennas.searching.settings import SearchSettings
-from zennas.searching.strategies.base import Progress
+from zennas.searching.strategies.base import Followed, Progress
+from zennas.searching.tradeoff import HYPERVOLUME_FACT
 from zennas.searching.trust import Trust, trusted
 from ZeroShotProxy import ProxyError
 
@@ -247,7 +248,8 @@ def _carry_out(
         with nullcontext() if prepared.objective.torch else _unhurried_collector():
             _search(store, settings, prepared, running, watcher)
     store.put({"status": "confirming"})
-    best = _confirmed(store, settings, prepared, watcher) if prepared.grid is None else _last_point(store, prepared)
+    end = _at_points if prepared.has_points else _confirmed
+    best = end(store, settings, prepared, watcher)
     _write(store.folder / BEST_FILE, f"{best.structure}\n")
     store.put({"status": FINISHED, "best": best.id, "finished": time.time()})
 
@@ -267,16 +269,16 @@ def _confirmed(store: Store, settings: SearchSettings, prepared: Prepared, watch
     return best
 
 
-def _last_point(store: Store, prepared: Prepared) -> Candidate:
+def _at_points(store: Store, settings: SearchSettings, prepared: Prepared, watcher: Watcher) -> Candidate:
     """Store ranks among the points, if there are no scores of their own, and return the best point of a front."""
     objective = prepared.objective
     points = prepared.points()
     if not points:
         raise ProxyError(f"the front in {store.folder} has no points: no structure could be scored")
-    if objective.relative:
+    if objective.relative and prepared.grid is not None:
         for point, value in zip(points, objective.values(points), strict=True):
             store.add_measures(point.id, {objective.name: Measure(value)})
-    return points[-1]
+    return prepared.chosen(points)
 
 
 def _write(path: Path, text: str) -> None:
@@ -323,9 +325,12 @@ def _save(store: Store, prepared: Prepared, seconds: float) -> None:
         "progress": search.progress().to_json(),
         "best": ranked[0].id if ranked else None,
     }
-    if prepared.grid is not None:
+    if prepared.has_points:
         points = prepared.points()
-        facts |= {FRONT_FACT: [one.id for one in points], "best": points[-1].id if points else None}
+        best = prepared.chosen(points).id if points else None
+        facts |= {FRONT_FACT: [one.id for one in points], "best": best}
+    if isinstance(search, Followed):
+        facts[HYPERVOLUME_FACT] = search.hypervolume()
     store.checkpoint(search.state(), search.take_changes(), facts)
 
 

@@ -25,6 +25,7 @@ class SearchSettings:
 
     proxy: "zen" evolves on the expected Zen-score and confirms the `top` best by Monte Carlo.
     confirmation, confirm_by: how, and by which random proxy, see `confirming.py`.
+    maximise, minimise: goals of the objective "vector", see `goals.py`.
     report: further proxies that the winner is scored with; they do not affect the search.
 
     Raises WrongSettingError if a setting is not valid, and ProxyError if it is a setting of proxies.
@@ -51,15 +52,29 @@ class SearchSettings:
     use_se: bool = setting(False, "Squeeze and excitation (SE) in the super-blocks.", panel=SEARCH, shown="no-use-se")
     proxy: str = setting("zen", "What to maximise.", flag="")
     report: tuple[str, ...] = setting((), "Further proxies that the winner is scored with.", flag="")
+    maximise: tuple[str, ...] = setting(
+        (),
+        "Instead of --proxy, one of several goals: a proxy whose score should be high. Repeatable.",
+        panel=SEARCH,
+        metavar="NAME",
+    )
+    minimise: tuple[str, ...] = setting(
+        (),
+        "Another goal: params, flops, activations, layers, ram, latency:NAME of a budget, or a proxy whose score "
+        "should be low. Repeatable.",
+        panel=SEARCH,
+        metavar="NAME",
+    )
     objective: str = setting(
         "proxy",
-        "Kind of objective: proxy, or one from an installed package.",
+        "Kind of objective: proxy, vector (several goals), or one from an installed package.",
         panel=SEARCH,
         metavar="NAME",
     )
     strategy: str = setting(
         "evolution",
-        "Search strategy: evolution, random, or a .py file that registers one, which is executed.",
+        "Search strategy: evolution, random, nsga2 (for several goals), or a .py file that registers one, which is "
+        "executed.",
         panel=SEARCH,
         metavar="NAME",
     )

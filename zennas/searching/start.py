@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 from latency.base import LatencyError
 from PlainNet import Cost, Structure, StructureError
 from PlainNet.cost import CostModel
+from PlainNet.ram import RamModel
 from SearchSpace import SearchSpace
 from zennas.budget.budgets import Budget, BudgetError
 from zennas.budget.meters import Device
@@ -29,19 +30,19 @@ def within_budget(
     Raises BudgetError naming the smallest costs and latencies that were found, and LatencyError if the initial
     structure has no latency.
     """
-    found = _descend(space, model, _Limits(budget, devices), rng)
+    found = _descend(space, model, _Limits(budget, devices, RamModel(model)), rng)
     if found.excess <= 1:
         return found.structure, found.tried
     tried = found.tried
     unmet = []
-    for limits in _single(budget, devices):
+    for limits in _single(budget, devices, RamModel(model)):
         least = _descend(space, model, limits, rng)
         tried += least.tried
         if least.excess > 1:
             unmet.append(f"{limits} (the smallest found has {limits.values(least.structure, least.cost)})")
     if unmet:
         raise BudgetError(f"nothing in search space {space.name} has {' or '.join(unmet)}; {tried:,} mutations tried")
-    parts = _single(budget, devices)
+    parts = _single(budget, devices, RamModel(model))
     reached = ", ".join(f"{part.names} {part.values(found.structure, found.cost)}" for part in parts)
     raise BudgetError(
         f"nothing in search space {space.name} meets all of {budget}, though each limit alone can be met; "
@@ -51,15 +52,18 @@ def within_budget(
 
 @dataclass(frozen=True)
 class _Limits:
-    """Limits of costs and latencies to reach."""
+    """Limits of costs, RAM and latencies to reach."""
 
     budget: Budget
     devices: Sequence[Device]
+    ram: RamModel
 
     def excess(self, structure: Structure, cost: Cost) -> float:
         """The largest ratio to a limit; at most 1 if all limits are met."""
         latencies = (device(structure).ms / device.limit.ms for device in self.devices)
         excess = max(self.budget.excess(cost), max(latencies, default=0.0))
+        if self.budget.ram is not None:
+            excess = max(excess, self.ram(structure) / self.budget.ram)
         if self.budget.within_profile:  # each line that the mutations remove is a step towards the range
             beyond = sum(len(device.beyond(structure)) for device in self.devices)
             excess = max(excess, 1.0) + beyond if beyond else excess
@@ -67,21 +71,27 @@ class _Limits:
 
     @property
     def names(self) -> str:
-        return ", ".join([*self.budget.limits(), *(f"latency on {device.limit.label}" for device in self.devices)])
+        ram = [] if self.budget.ram is None else ["ram"]
+        return ", ".join(
+            [*self.budget.limits(), *ram, *(f"latency on {device.limit.label}" for device in self.devices)]
+        )
 
     def values(self, structure: Structure, cost: Cost) -> str:
         counts = [f"{getattr(cost, name):,}" for name in self.budget.limits()]
+        counts += [] if self.budget.ram is None else [f"{self.ram(structure):,} bytes"]
         return ", ".join([*counts, *(f"{device(structure).ms:.3g} ms" for device in self.devices)])
 
     def __str__(self) -> str:
         counts = [f"{name} ≤ {limit:,}" for name, limit in self.budget.limits().items()]
+        counts += [] if self.budget.ram is None else [f"ram ≤ {self.budget.ram:,} bytes"]
         return ", ".join([*counts, *(str(device.limit) for device in self.devices)])
 
 
-def _single(budget: Budget, devices: Sequence[Device]) -> list[_Limits]:
+def _single(budget: Budget, devices: Sequence[Device], ram: RamModel) -> list[_Limits]:
     """Each limit by itself."""
-    counts = [_Limits(Budget(**cast(dict[str, Any], {name: limit})), ()) for name, limit in budget.limits().items()]
-    return [*counts, *(_Limits(Budget(), (device,)) for device in devices)]
+    given = {**budget.limits(), **({} if budget.ram is None else {"ram": budget.ram})}
+    counts = [_Limits(Budget(**cast(dict[str, Any], {name: limit})), (), ram) for name, limit in given.items()]
+    return [*counts, *(_Limits(Budget(), (device,), ram) for device in devices)]
 
 
 class _Found(NamedTuple):

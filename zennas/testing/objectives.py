@@ -15,7 +15,14 @@ from zennas.searching.settings import SearchSettings
 from zennas.testing.expecting import expect, expect_equal
 
 SETTINGS = SearchSettings(
-    budget=Budget(params=10**9), resolution=16, batch_size=4, repeats=1, proxy="zen_expected", device="cpu"
+    budget=Budget(params=10**9),
+    resolution=16,
+    batch_size=4,
+    repeats=1,
+    proxy="zen_expected",
+    maximise=("zen_expected", "flops"),
+    minimise=("ram",),
+    device="cpu",
 )
 
 

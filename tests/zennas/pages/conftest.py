@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from zennas.accuracy.tables import AccuracyTable, Column
 from zennas.accuracy.tables.csvfile import write_csv
 from zennas.budget.budgets import Budget
 from zennas.report.comparison.result import Comparison
+from zennas.searching.front import front_settings
 from zennas.searching.runner import start
 from zennas.searching.settings import SearchSettings
 
@@ -25,6 +27,7 @@ SETTINGS = SearchSettings(
     proxy="zen_expected",
     device="cpu",
 )
+SETTINGS_OF_FRONTS = replace(SETTINGS, budget=Budget(layers=8), strategy_options={})
 NETWORK = "SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,32,1,1)"
 CELLS = (
     "|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|skip_connect~0|none~1|avg_pool_3x3~2|",
@@ -51,6 +54,24 @@ def trained(searched: Path) -> Path:
     zennas.train(folder, dataset="digits", epochs=2, resolution=16, device="cpu")
     write_sidecar(folder / "export" / "net.int8.onnx.json", 97.5)
     write_sidecar(folder / "export" / "net.onnx.json", None)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def surface(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A front over two costs."""
+    folder = tmp_path_factory.mktemp("fronts") / "surface"
+    start(folder, front_settings(SETTINGS_OF_FRONTS, ["params", "ram"], ["20k:100k", "4k:40k"], (3, 3), 6, 1500))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def goals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A search for several goals."""
+    folder = tmp_path_factory.mktemp("fronts") / "goals"
+    asked = {"maximise": ("zen",), "minimise": ("params", "ram"), "objective": "vector", "strategy": "nsga2"}
+    options = {"population_size": 16}
+    start(folder, replace(SETTINGS, strategy_options=options, **asked))  # type: ignore[arg-type]
     return folder
 
 

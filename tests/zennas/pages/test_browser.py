@@ -51,7 +51,12 @@ def opened(browser: Any, page: Path, width: int, **options: Any) -> Iterator[Any
 
 @pytest.fixture(scope="module")
 def pages(
-    trained: Path, correlated: Path, compared: Comparison, tmp_path_factory: pytest.TempPathFactory
+    trained: Path,
+    correlated: Path,
+    surface: Path,
+    goals: Path,
+    compared: Comparison,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Path]:
     """A page of each kind."""
     folder = tmp_path_factory.mktemp("pages")
@@ -59,6 +64,7 @@ def pages(
     awkward = folder / "a <b> & 'c' with a very long name that no line of a phone has room for, and_no_spaces_at_all"
     shutil.copytree(trained, awkward)
     runs = {"trained": trained, "correlated": correlated, "killed": folder / "killed", "awkward": awkward}
+    runs |= {"surface": surface, "goals": goals}
     few = zennas.compare([str(awkward), NETWORK, "torchvision:squeezenet1_1"], proxies="zen_expected")
     many = zennas.compare([NETWORK.replace("(8,16,", f"(8,{width},").replace("(16,", f"({width},") for width in MANY])
     comparisons = {"compared": compared, "few": few, "many": many}
@@ -70,7 +76,9 @@ def pages(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [PHONE, DESK])
-@pytest.mark.parametrize("name", ["trained", "correlated", "killed", "awkward", "compared", "few", "many"])
+@pytest.mark.parametrize(
+    "name", ["trained", "correlated", "killed", "awkward", "surface", "goals", "compared", "few", "many"]
+)
 def test_nothing_fails_and_nothing_overflows(
     browser: Any, pages: dict[str, Path], name: str, width: int, scheme: str
 ) -> None:
@@ -78,6 +86,18 @@ def test_nothing_fails_and_nothing_overflows(
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
         assert tab.evaluate(OVERFLOWING) == []
         assert tab.locator("svg.plot, svg.skyline").count() >= 1
+
+
+@pytest.mark.parametrize("name", ["surface", "goals"])
+def test_points_have_the_colour_and_size_of_a_third_value(browser: Any, pages: dict[str, Path], name: str) -> None:
+    with opened(browser, pages[name], PHONE) as tab:
+        dots = tab.locator("#found .plot .scaled-dot")
+        looks = dots.evaluate_all("all => all.map((one) => [one.getAttribute('fill'), one.getAttribute('r')])")
+        assert len({fill for fill, _ in looks}) > 1
+        assert all(4 <= float(radius) <= 8 for _, radius in looks)
+        assert tab.locator("#found .controls .key .scaled-dot").count() == 5
+        dots.last.click()
+        assert "SuperConv" in tab.locator("#found .picked code").inner_text()
 
 
 def test_hover_shows_a_structure_and_its_costs(browser: Any, pages: dict[str, Path]) -> None:

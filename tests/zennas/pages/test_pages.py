@@ -21,6 +21,7 @@ from zennas.pages.markup import markup
 from zennas.pages.parts import Bar, Bars, Code, Facts, Figure, Figures, Matrix, Note, Part, Range, Ranges, Table, Text
 from zennas.pages.record import Record, read_record
 from zennas.pages.section import SECTIONS
+from zennas.pages.sections import found
 from zennas.pages.survey import survey
 from zennas.report.comparison.result import Comparison
 from zennas.runs.store import FILE, StoreError
@@ -311,3 +312,28 @@ def test_a_comparison_alone_and_places_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(WrongSettingError, match="name a file with out"):
         zennas.page(alone)
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_a_surface_shows_two_costs_and_colours_by_the_score(surface: Path, tmp_path: Path) -> None:
+    record = read_record(surface)
+    known, (_, chart) = survey(record), found.parts(record)
+    assert known is not None
+    assert isinstance(chart, Chart)
+    assert chart.colour is not None
+    names = [chart.axes[i].name for i in (chart.x[0], chart.y[0], chart.colour)]
+    assert names == ["parameters", "RAM", "zen_expected"]
+    assert {point.network for point in chart.series[1].points} == {one.id for one in known.search.points}
+    text = page_of(surface, tmp_path).text
+    assert "at every cost: params from 20k to 100k and ram from 4k bytes to 40k bytes" in text
+    assert "the lighter and larger the dot" in text
+
+
+def test_goals_are_shown_against_each_other(goals: Path, tmp_path: Path) -> None:
+    chart = found.parts(read_record(goals))[-1]
+    assert isinstance(chart, Chart)
+    assert chart.colour is not None
+    assert [chart.axes[i].name for i in (chart.x[0], chart.y[0], chart.colour)] == ["parameters", "zen_expected", "RAM"]
+    text = page_of(goals, tmp_path).text
+    assert "best for high zen_expected, low params and low ram together" in text
+    assert "How the front grew" in text
+    assert "best so far" not in text

@@ -106,7 +106,7 @@ def test_the_command_line(run: Run, abacus: str) -> None:
     assert "layers" not in found["budget"]
     assert sum("did not bind" in note for note in found["notes"]) == 1
     help_ = " ".join(run("search", "--help")[1].replace("│", " ").split())
-    assert f"{DEFAULT_LAYERS} if only latency is limited" in help_
+    assert f"{DEFAULT_LAYERS} if only latency or RAM is limited" in help_
     assert "--any-depth" in help_
     code, _, err = run("search", *options, "--any-depth", "--max-layers", "9")
     assert code != 0
@@ -122,7 +122,7 @@ def test_what_is_far_below_a_limit_is_told(params: int, limit: int, rejected: in
     source = "predictor:x"
     best = Candidate(1, parse(DEEP), None, cost, 1, 0, latency={source: Latency(predicted=ms)})
     budget = Budget(params=limit, latency=(LatencyLimit(most, source),))
-    found = remarks(budget, best, {"params": rejected})
+    found = remarks(budget, best, None, {"params": rejected})
     told = {what: any(line.startswith(f"the budget {what}") for line in found) for what in ("params", "latency")}
     assert told["params"] == (params / limit < (0.2 if rejected else 0.5))
     assert told["latency"] == (ms / most < 0.5)

@@ -16,12 +16,13 @@ from tests.zennas.conftest import Run
 from zennas.budget.budgets import Budget, BudgetError, LatencyLimit
 from zennas.common.errors import WrongSettingError
 from zennas.named.models import trained_model
+from zennas.named.settings import NetworkSettings
 from zennas.named.structures import TargetError, UnknownTargetError, resolve
 from zennas.runs.candidate import Candidate
 from zennas.runs.store import StoreError
 from zennas.searching.front import front_settings, points_of
 from zennas.searching.generations import Generations
-from zennas.searching.grid import COUNTS, Grid
+from zennas.searching.grid import COUNTS, Axis, Grid
 from zennas.searching.objectives.base import objective_of
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import resume, start
@@ -34,6 +35,8 @@ from .test_runs import Clock, CutShort, Interrupter, rows
 
 OPTIONS = FrontOptions("params", 20_000, 100_000, 5, members=10, children=200)
 MODEL = CostModel(16, 10)
+NETWORK = NetworkSettings(16, 10)
+GRID = OPTIONS.grid(NETWORK)
 PLAIN = SearchSettings(proxy="zen_expected", resolution=16, device="cpu", budget=Budget(layers=8))
 
 
@@ -61,10 +64,10 @@ def value(candidate: Candidate) -> float:
 
 
 def test_a_grid_has_equal_factors_and_exact_ends() -> None:
-    grid = Grid.between("params", 100, 800, 4)
+    grid = Axis.between("params", 100, 800, 4, NETWORK)
     assert grid.limits == pytest.approx((100, 200, 400, 800))
     assert (grid.limits[0], grid.limits[-1]) == (100, 800)
-    assert Grid.between("params", 0.1, 1.2, 20).limits[-1] == 1.2
+    assert Axis.between("params", 0.1, 1.2, 20, NETWORK).limits[-1] == 1.2
 
 
 @pytest.mark.parametrize("over", COUNTS)
@@ -73,12 +76,12 @@ def test_every_cell_keeps_its_best(over: str, children: int) -> None:
     asked = problem(1500)
     search = end(make(asked, replace(OPTIONS, over=over, high=1e7, children=children)), asked)
     assert isinstance(search, Front if children == 1 else Generations)
-    grid, known = Grid.between(over, 20_000, 1e7, 5), dict[int, Candidate]()
+    grid, known = Grid((Axis.between(over, 20_000, 1e7, 5, NETWORK),)), dict[int, Candidate]()
     for candidate in search.take_changes():
         known[candidate.id] = candidate
     kept = {candidate.id for candidate in search.kept}
     assert len({candidate.structure for candidate in search.kept}) == len(kept)
-    for number in range(len(grid.limits)):
+    for number in range(grid.count):
         here = [one for one in known.values() if grid.cell(one) == number]
         members = [one for one in here if one.id in kept]
         dropped = [value(one) for one in here if one.id not in kept]
@@ -86,7 +89,7 @@ def test_every_cell_keeps_its_best(over: str, children: int) -> None:
         if dropped:
             assert len(members) == 10
             assert max(dropped) <= min(map(value, members))
-    assert sum(grid.cell(one) < len(grid.limits) for one in search.kept) == len(kept)
+    assert sum(grid.cell(one) < grid.count for one in search.kept) == len(kept)
     for one in search.kept:
         assert one.cost == MODEL(one.structure)
         assert asked.budget.violation(one.cost) is None
@@ -95,13 +98,13 @@ def test_every_cell_keeps_its_best(over: str, children: int) -> None:
 def test_points_ascend_and_none_is_dominated() -> None:
     asked = problem()
     search = end(make(asked, OPTIONS), asked)
-    points = points_of(OPTIONS.grid, asked.objective, search.kept)
+    points = points_of(GRID, asked.objective, search.kept)
     params, scores = [one.cost.params for one in points], list(map(value, points))
     assert len(points) > 2
     assert params == sorted(set(params))
     assert scores == sorted(set(scores))
     for other in search.kept:
-        cheaper = [value(one) for one in points if OPTIONS.grid.cell(one) <= OPTIONS.grid.cell(other)]
+        cheaper = [value(one) for one in points if GRID.cell(one) <= GRID.cell(other)]
         assert max(cheaper) >= value(other)
 
 
@@ -236,9 +239,9 @@ def test_texts_that_are_no_points(tmp_path: Path) -> None:
         ("params", "100k", "the range is '100k', expected two limits like 100k:1M"),
         ("params", "1ms:2ms", "the range: '1ms' is not a number.* expected one like 100k:1M"),
         ("latency:v100-pytorch-fp16", "0.1:1.2", r"the range has '0.1', expected times with a unit \(s, ms or us\)"),
-        ("params", "1M:100k", "low is 1e.06 and high is 100000, expected the lower one first"),
+        ("params", "1M:100k", "the range of params goes from 1e.06 to 100000, expected the lower limit first"),
         ("params", (0, 5), "low is 0, expected a number above 0"),
-        ("ram", "1k:2k", "over is 'ram', expected params, flops, activations or latency:SOURCE"),
+        ("rom", "1k:2k", "over is 'rom', expected params, flops, activations, ram or latency:SOURCE"),
         ("flops", "1k:2k", "the front is over flops, which has a budget, too: leave out --budget-flops"),
     ],
 )
@@ -288,7 +291,7 @@ def test_the_command(run: Run) -> None:
 def test_cells_of_arrays_are_those_of_candidates() -> None:
     asked = problem(900)
     search = end(make(asked, OPTIONS), asked)
-    cells = [OPTIONS.grid.cell(one) for one in search.kept]
+    cells = [GRID.cell(one) for one in search.kept]
     assert cells == sorted(cells)
     params = [one.cost.params for one in search.kept]
-    assert np.searchsorted(OPTIONS.grid.limits, params).tolist() == cells
+    assert np.searchsorted(GRID.axes[0].limits, params).tolist() == cells

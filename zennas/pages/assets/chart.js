@@ -7,6 +7,7 @@ function makeChart(figure, spec, texts, page) {
   figure.append(controls, plot);
   if (spec.selects) figure.append(panel);
   let dots = [], width = 0;
+  const ramp = rampOf(spec);
 
   function isLog(axis) {
     return state.log[axis] ?? spec.axes[axis].log;
@@ -37,8 +38,20 @@ function makeChart(figure, spec, texts, page) {
 
   function controlled() {
     const keys = spec.series.length > 1 ? spec.series.map((one) => element("span", { class: "key" }, sample(one.mark), one.name)) : [];
-    const parts = [chooser("across", spec.x, "x"), logButton("x", state.x), chooser("up", spec.y, "y"), logButton("y", state.y), ...keys];
+    const parts = [chooser("across", spec.x, "x"), logButton("x", state.x), chooser("up", spec.y, "y"), logButton("y", state.y), ...keys, rampKey()];
     controls.replaceChildren(...parts.filter(Boolean));
+  }
+
+  function onRamp(value) {
+    return ramp.high > ramp.low ? (value - ramp.low) / (ramp.high - ramp.low) : 1;
+  }
+
+  function rampKey() {
+    if (!ramp) return null;
+    const steps = [0, 0.25, 0.5, 0.75, 1], strip = drawn("svg", { width: 92, height: 16, "aria-hidden": "true" });
+    steps.forEach((t, i) => strip.append(drawn("circle", { class: "scaled-dot", cx: 9 + 18 * i, cy: 8, r: rampRadius(t), fill: rampColour(t) })));
+    const unit = spec.axes[spec.colour].unit, ends = [ramp.low, ramp.high].map((value) => precise(value, unit));
+    return element("span", { class: "key" }, `${spec.axes[spec.colour].name} ${ends[0]}`, strip, ends[1]);
   }
 
   function sample(mark) {
@@ -165,7 +178,9 @@ function makeChart(figure, spec, texts, page) {
     for (const { point, x, y } of placed) {
       const kind = point[3] ? "chosen" : one.mark === "faint" || one.mark === "quiet line" ? "faint" : "strong";
       const radius = point[3] ? 6.5 : one.mark.includes("line") ? 2.5 : kind === "faint" ? 2.75 : 4.5;
-      parts.push(drawn("circle", { class: `${kind}-dot`, cx: x, cy: y, r: radius }));
+      const value = ramp && kind !== "faint" ? point[0][spec.colour] : null;
+      if (value === null) parts.push(drawn("circle", { class: `${kind}-dot`, cx: x, cy: y, r: radius }));
+      else parts.push(drawn("circle", { class: `scaled-dot${point[3] ? " chosen" : ""}`, cx: x, cy: y, r: rampRadius(onRamp(value)), fill: rampColour(onRamp(value)) }));
     }
     return parts;
   }

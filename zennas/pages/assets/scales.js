@@ -35,3 +35,23 @@ function logTicks(low, high, most) {
   const powers = found.filter((value) => Number.isInteger(Number(Math.log10(value).toFixed(9))));
   return found.length > 1.6 * most && powers.length > 1 ? powers : found;
 }
+
+// Values of an axis as colours and sizes, from low to high: dark blue and small to yellow and large.
+const RAMP = [[62, 73, 137], [49, 104, 142], [38, 150, 139], [94, 201, 98], [249, 200, 37]];
+
+function rampOf(spec) {
+  if (spec.colour === null || spec.colour === undefined) return null;
+  const strong = spec.series.filter((one) => one.mark === "strong").flatMap((one) => one.points);
+  const values = strong.map(([found]) => found[spec.colour]).filter((value) => value !== null);
+  return values.length ? { low: Math.min(...values), high: Math.max(...values) } : null;
+}
+
+function rampColour(t) {
+  const at = Math.min(Math.max(t, 0), 1) * (RAMP.length - 1), i = Math.min(Math.floor(at), RAMP.length - 2);
+  const mixed = RAMP[i].map((low, k) => Math.round(low + (RAMP[i + 1][k] - low) * (at - i)));
+  return `rgb(${mixed.join(",")})`;
+}
+
+function rampRadius(t) {
+  return 4 + 4 * Math.min(Math.max(t, 0), 1);
+}

@@ -28,7 +28,7 @@ def parts(record: Record) -> list[Part]:
     if record.search is None:
         return []
     known, found = survey(record), list[Part]()
-    if known is not None:
+    if known is not None and record.search.tradeoff is None:  # several goals have no best so far
         found.append(_chart(known))
     rejected = _rejected(record.search)
     if rejected is not None:

@@ -28,7 +28,8 @@ def parts(record: Record) -> list[Part]:
             Figures((*_of_search(record.search), *map(_accuracy, record.trainings[:2]), *_effort(record.search)))
         )
         if record.search.score_meaning is not None:
-            found.append(Text(f"The score is {record.search.score_meaning}.", quiet=True))
+            what = "The score is" if record.search.tradeoff is None else "The goals are"
+            found.append(Text(f"{what} {record.search.score_meaning}.", quiet=True))
         found += (Note(f"{note[0].upper()}{note[1:]}.") for note in record.search.notes)
     elif record.correlation is not None:
         found.append(Text(correlate_question(record.correlation.settings), lead=True))
@@ -55,10 +56,15 @@ def _status(record: Record) -> Iterator[Note]:
 
 def _of_search(search: SearchResult) -> Iterator[Figure]:
     best = search.best
+    if search.tradeoff is not None or search.front is not None:
+        yield Figure("points", f"{len(search.points):,}", more="of the front")
+    if search.tradeoff is not None and search.tradeoff.hypervolume is not None:
+        yield Figure("hypervolume", f"{search.tradeoff.hypervolume.value:.3g}")
     if best is not None:
         confirmed = [name for name, measure in best.measures.items() if measure.low is not None]
         own = [name for name in best.measures if name.casefold() == search.settings.proxy.casefold()]
-        for name in [*confirmed, *own, *best.measures][:1]:
+        goals = [] if search.tradeoff is None else [goal.name for goal in search.tradeoff.goals if not goal.cost]
+        for name in goals or [*confirmed, *own, *best.measures][:1]:
             value, low, high = best.measures[name]
             more = "" if low is None or high is None else f"± {(high - low) / 2:.2f}, 95 % interval"
             yield Figure(f"score, {name}", f"{value:.4g}", more=more)
@@ -67,6 +73,12 @@ def _of_search(search: SearchResult) -> Iterator[Figure]:
             limit = limits.get(what)
             more = "" if limit is None else f"of at most {format_count(limit)}"
             yield Figure(words, format_count(getattr(best.cost, what)), more=more)
+        ram = search.ram(best)
+        if ram is not None:
+            most = (
+                "" if search.settings.budget.ram is None else f"of at most {format_count(search.settings.budget.ram)}"
+            )
+            yield Figure("RAM", format_count(ram), "bytes", most)
         for each in search.settings.budget.latency:
             known = best.latency.get(each.source, Latency())
             if known.predicted is not None or known.measured is not None:

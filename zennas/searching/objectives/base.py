@@ -16,6 +16,7 @@ from zennas.runs.candidate import Candidate, Measure
 
 if TYPE_CHECKING:
     from PlainNet.arrays.blocks import Blocks
+    from zennas.searching.goals import Goal
     from zennas.searching.settings import SearchSettings
     from ZeroShotProxy import ArrayScore
 
@@ -52,6 +53,19 @@ class ArrayObjective(Objective, Protocol):
 
     def arrays(self, blocks: Blocks) -> ArrayScore | None:
         """Return a function that measures many structures whose blocks are numbered by `blocks`; None without one."""
+
+
+@runtime_checkable
+class VectorObjective(Objective, Protocol):
+    """An objective of several goals, whose best candidates are those that no other dominates.
+
+    goals: one for each measure, in their order.
+    """
+
+    goals: tuple[Goal, ...]
+
+    def vectors(self, candidates: Sequence[Candidate]) -> list[tuple[float, ...]]:
+        """Return the values of each measured candidate, one for each goal; higher is better."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class SingleProxy:
         self.name, self.torch = info.name, info.torch
         self.measures: tuple[str, ...] = (info.name,)
         self.sign = info.sign
-        self._score = _score_function(proxy, settings)
+        self._score = score_function(proxy, settings)
         self._proxy, self._settings = proxy, settings
 
     def measure(self, candidate: Candidate) -> dict[str, Measure]:
@@ -60,8 +60,11 @@ class RankedProxies:
         return ensembles.rankings([self.name], scores)[self.name]
 
 
-def _score_function(proxy: Proxy, settings: SearchSettings) -> Callable[[Candidate], float]:
-    """Return a function from a candidate to its score; it raises ProxyError or StructureError if there is none."""
+def score_function(proxy: Proxy, settings: SearchSettings) -> Callable[[Candidate], float]:
+    """Return a function from a candidate to its score by a proxy of single networks.
+
+    The function raises ProxyError or StructureError if there is none.
+    """
     name = proxy.info.name
     if name == "zen_expected":
         expected = ExpectedZen(settings.resolution, settings.gamma, settings.use_se)

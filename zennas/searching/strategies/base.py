@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from PlainNet.cost import CostModel
 from PlainNet.errors import reason
@@ -19,6 +19,7 @@ from zennas.budget.budgets import Budget
 from zennas.budget.meters import Device
 from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.common.settings import checked_value, described
+from zennas.named.settings import NetworkSettings
 from zennas.runs.candidate import Candidate
 from zennas.searching.objectives.base import Objective
 
@@ -61,6 +62,12 @@ class Problem:
     iterations: int
     seed: int
 
+    @property
+    def network(self) -> NetworkSettings:
+        """The settings of the networks."""
+        model = self.model
+        return NetworkSettings(model.resolution, model.num_classes or 0, model.options.use_se)
+
 
 class Search(Protocol):
     """A search in progress, with the methods `ask` and `tell`.
@@ -102,6 +109,14 @@ class Search(Protocol):
 
     def restore(self, state: dict[str, Any], candidates: Iterable[Candidate]) -> None:
         """Continue from a result of `state()`, given all candidates that `take_changes` had returned by then."""
+
+
+@runtime_checkable
+class Followed(Search, Protocol):
+    """A search for several goals that follows its hypervolume."""
+
+    def hypervolume(self) -> dict[str, Any] | None:
+        """Return "worst" and "span", the scale, and "history", pairs of structures tried and hypervolume, as JSON."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A front: evolution that keeps the best of each cell of a grid along one cost, so that one search serves all budgets.
+"""A front: evolution that keeps the best of each cell of a grid along one or two costs: one search for all budgets.
 
 Parents are drawn from all cells: what is found at one budget helps at its neighbours. The structures of the space are
 those of `evolution`, and so are the steps of many children where a problem has array forms.
@@ -14,38 +14,61 @@ from typing import Any
 from PlainNet import Structure
 from zennas.common.errors import WrongSettingError
 from zennas.common.settings import check, setting
+from zennas.named.settings import NetworkSettings
 from zennas.runs.candidate import Candidate
-from zennas.searching.grid import COUNTS, LATENCY, Grid
+from zennas.searching.grid import COUNTS, LATENCY, Axis, Grid
 from zennas.searching.population import PopulationSearch
 from zennas.searching.strategies.base import Problem, Search, Strategy, register
 from zennas.searching.strategies.evolution import FOUNDERS, FOUNDING, EvolutionOptions
 
 NAME = "front"
 MOST_POINTS = 1000
+MOST_COSTS = 2
 
 
 @dataclass(frozen=True)
 class FrontOptions:
     """Options of a front. low, high: the limits of the first and the last cell, in milliseconds for latencies."""
 
-    over: str = setting("params", "The cost: params, flops, activations, or latency: and the source of a budget.")
+    over: str = setting("params", "The cost: params, flops, activations, ram, or latency: and the source of a budget.")
     low: float = setting(1e5, "Limit of the first point.", above=0)
     high: float = setting(1e6, "Limit of the last point.", above=0)
-    points: int = setting(20, "Number of cells, of which each can give a point.", least=2, most=MOST_POINTS)
+    points: int = setting(
+        20, "Number of steps along the cost, of which each can give a point.", least=2, most=MOST_POINTS
+    )
+    second_over: str | None = setting(None, "A second cost, whose steps divide those of the first.")
+    second_low: float = setting(1e5, "Limit of its first step.", above=0)
+    second_high: float = setting(1e6, "Limit of its last step.", above=0)
+    second_points: int = setting(8, "Number of its steps.", least=2, most=MOST_POINTS)
     members: int = setting(128, "Number of candidates to keep in each cell.", least=1)
     children: int = setting(EvolutionOptions.children, "As in evolution.", least=1)
 
     def __post_init__(self) -> None:
         check(self, WrongSettingError)
-        if self.over not in COUNTS and self.over.removeprefix(LATENCY) in (self.over, ""):
-            raise WrongSettingError(f"over is {self.over!r}, expected {', '.join(COUNTS)} or {LATENCY}SOURCE")
-        if not self.low < self.high < math.inf:
-            raise WrongSettingError(f"low is {self.low:g} and high is {self.high:g}, expected the lower one first")
+        for over, low, high, _ in self._costs:
+            if over not in COUNTS and over.removeprefix(LATENCY) in (over, ""):
+                raise WrongSettingError(f"over is {over!r}, expected {', '.join(COUNTS)} or {LATENCY}SOURCE")
+            if not low < high < math.inf:
+                raise WrongSettingError(
+                    f"the range of {over} goes from {low:g} to {high:g}, expected the lower limit first"
+                )
+        if self.second_over == self.over:
+            raise WrongSettingError(f"the front is over {self.over} twice, expected two different costs")
+        if self.second_over is not None and self.points * self.second_points > MOST_POINTS:
+            raise WrongSettingError(
+                f"points is {self.points}x{self.second_points}, expected at most {MOST_POINTS:,} cells in all"
+            )
 
     @property
-    def grid(self) -> Grid:
-        """The cells."""
-        return Grid.between(self.over, self.low, self.high, self.points)
+    def _costs(self) -> list[tuple[str, float, float, int]]:
+        first = (self.over, self.low, self.high, self.points)
+        if self.second_over is None:
+            return [first]
+        return [first, (self.second_over, self.second_low, self.second_high, self.second_points)]
+
+    def grid(self, network: NetworkSettings) -> Grid:
+        """Return the cells. network: the settings of the networks, which RAM depends on."""
+        return Grid(tuple(Axis.between(*cost, network) for cost in self._costs))
 
 
 class Front(PopulationSearch):
@@ -53,8 +76,8 @@ class Front(PopulationSearch):
 
     def __init__(self, problem: Problem, options: FrontOptions) -> None:
         super().__init__(problem)
-        self._grid, self._size = options.grid, options.members
-        self._cells: list[list[int]] = [[] for _ in self._grid.limits]  # positions in the population
+        self._grid, self._size = options.grid(problem.network), options.members
+        self._cells: list[list[int]] = [[] for _ in range(self._grid.count)]  # positions in the population
 
     def propose(self) -> tuple[Structure, int]:
         rng, population, admission = self.rng, self.population, self.admission
@@ -71,7 +94,7 @@ class Front(PopulationSearch):
         number = self._grid.cell(candidate)
         if number == len(self._cells):
             self.admission.forget(candidate)
-            self.admission.rejected[self._grid.over] += 1
+            self.admission.rejected[self._grid.open] += 1
             return
         cell = self._cells[number]
         if len(cell) < self._size:
@@ -87,7 +110,7 @@ class Front(PopulationSearch):
 
     def restore(self, state: dict[str, Any], candidates: Iterable[Candidate]) -> None:
         super().restore(state, candidates)
-        self._cells = [[] for _ in self._grid.limits]
+        self._cells = [[] for _ in range(self._grid.count)]
         for position, member in enumerate(self.population):
             self._cells[self._grid.cell(member)].append(position)
 
@@ -97,12 +120,13 @@ def make(problem: Problem, options: FrontOptions) -> Search:
 
     Raises WrongSettingError if the front is over a latency that the budget does not limit.
     """
-    source, known = options.grid.source, [meter.limit.source for meter in problem.meters]
-    if source is not None and source not in known:
-        raise WrongSettingError(
-            f"over is {options.over}, but the budget limits {' and '.join(known) or 'no latency'}: use zennas front, "
-            "which adds the limit"
-        )
+    grid, known = options.grid(problem.network), [meter.limit.source for meter in problem.meters]
+    for axis in grid.axes:
+        if axis.source is not None and axis.source not in known:
+            raise WrongSettingError(
+                f"over is {axis.over}, but the budget limits {' and '.join(known) or 'no latency'}: use zennas front, "
+                "which adds the limit"
+            )
     if options.children > 1:
         from zennas.searching.generations import Generations
         from zennas.searching.judging import Judge
@@ -110,7 +134,7 @@ def make(problem: Problem, options: FrontOptions) -> Search:
         judge = Judge.of(problem)
         if isinstance(judge, Judge):
             size, children = options.members, options.children
-            return Generations(problem, judge, size, children, FOUNDERS, FOUNDING, options.grid)
+            return Generations(problem, judge, size, children, FOUNDERS, FOUNDING, grid)
     return Front(problem, options)
 
 
@@ -118,7 +142,7 @@ register(
     Strategy(
         NAME,
         "evolve a grid of budgets at once, keep the best of each",
-        "Mouret and Clune, Illuminating search spaces by mapping elites, 2015, along one cost",
+        "Mouret and Clune, Illuminating search spaces by mapping elites, 2015, along one or two costs",
         FrontOptions,
         make,
         extensible=True,
