@@ -129,11 +129,13 @@ class Track:
         return {**(self._json(self.scale) if self.scale else {}), "history": [*map(list, self.history)]}
 
     @classmethod
-    def restored(cls, state: dict[str, Any]) -> Track:
-        """Return the track from a `state`."""
+    def restored(cls, state: dict[str, Any], objectives: int) -> Track:
+        """Return the track from a `state`. Raises KeyError, TypeError or ValueError if it is none."""
         made = cls()
         if "worst" in state:
-            made.scale = Scale(tuple(state["worst"]), tuple(state["span"]))
+            made.scale = Scale(tuple(map(float, state["worst"])), tuple(map(float, state["span"])))
+            if {len(made.scale.worst), len(made.scale.span)} != {objectives} or not min(made.scale.span) > 0:
+                raise ValueError(f"the scale is {state['worst']}, {state['span']}, expected {objectives} units above 0")
         made.history = [(int(tried), float(value)) for tried, value in state["history"]]
         return made
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from PlainNet import Structure
 from SearchSpace import DecisionSpace, SearchSpaceError
+from zennas.common.limits import check_whole
 from zennas.runs.candidate import Candidate
 from zennas.searching.dominance import Floats, Track, as_vectors, best_first
 from zennas.searching.objectives.base import VectorObjective
@@ -104,5 +105,7 @@ class Nsga2(PopulationSearch):
 
     def restore(self, state: dict[str, Any], candidates: Iterable[Candidate]) -> None:
         super().restore(state, candidates)
-        self._parents, self._track = state["parents"], Track.restored(state["hypervolume"])
+        check_whole("parents", state["parents"], ValueError, least=0, most=len(self.population))
+        objectives = len(self.objective.measures) if isinstance(self.objective, VectorObjective) else 1
+        self._parents, self._track = state["parents"], Track.restored(state["hypervolume"], objectives)
         self._rank()

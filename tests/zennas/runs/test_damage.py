@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -43,6 +44,17 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search that looks interrupted, so that it has everything and can be continued."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     start(folder, SETTINGS)
+    change(folder, """UPDATE facts SET value = '"searching"' WHERE name = 'status'""")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of a search for several goals."""
+    folder = tmp_path_factory.mktemp("several") / "run"
+    asked = {"maximise": ("zen",), "minimise": ("params",), "objective": "vector", "strategy": "nsga2"}
+    options = {"population_size": 6}
+    start(folder, replace(SETTINGS, iterations=40, strategy_options=options, **asked))  # type: ignore[arg-type]
     change(folder, """UPDATE facts SET value = '"searching"' WHERE name = 'status'""")
     return folder
 
@@ -127,6 +139,28 @@ def test_parts_of_the_state_of_a_wrong_shape(whole: Path, tmp_path: Path) -> Non
     for name in state:
         for value in (None, -1, "x", {}, [-5], [{"id": 1}]):
             folder = copied(whole, tmp_path / "run")
+            text = json.dumps({**state, name: value}).replace("'", "''")
+            change(folder, f"UPDATE facts SET value = '{text}' WHERE name = 'state'")
+            survives(folder)
+
+
+@pytest.mark.parametrize("name", ["front", "hypervolume", "best"])
+def test_facts_of_several_goals_of_a_wrong_shape(several: Path, tmp_path: Path, name: str) -> None:
+    more = ('{"worst": [1], "span": [1], "history": [[1, 2]]}', '{"worst": ["a"], "span": [1], "history": []}')
+    for value in (*FACTS, *more):
+        folder = copied(several, tmp_path / "run")
+        text = value.replace("'", "''")
+        change(folder, f"INSERT OR REPLACE INTO facts VALUES ('{name}', '{text}')")
+        survives(folder)
+
+
+def test_parts_of_the_state_of_several_goals_of_a_wrong_shape(several: Path, tmp_path: Path) -> None:
+    with Store.read(several) as store:
+        state = store.get("state")
+    scale = {"worst": [1.0], "span": [0.0], "history": [[1, 1.0]]}
+    for name in ("parents", "hypervolume", "population"):
+        for value in (None, -1, 10**6, "x", {}, [-5], [{"id": 1}], scale):
+            folder = copied(several, tmp_path / "run")
             text = json.dumps({**state, name: value}).replace("'", "''")
             change(folder, f"UPDATE facts SET value = '{text}' WHERE name = 'state'")
             survives(folder)

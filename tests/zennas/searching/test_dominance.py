@@ -82,7 +82,7 @@ def test_a_track_is_short_and_can_be_restored() -> None:
     assert track.now(0, vectors[:0]) is None
     for i in range(1, 1500):
         track.add(10 * i, vectors * (1 + i / 1000))
-    again = Track.restored(json.loads(json.dumps(track.state())))
+    again = Track.restored(json.loads(json.dumps(track.state())), 2)
     assert (again.scale, again.history) == (track.scale, track.history)
     tried = [one for one, _ in track.history]
     assert 0.5 * Track.MOST <= len(tried) <= Track.MOST
