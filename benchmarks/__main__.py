@@ -19,8 +19,11 @@ def summary(name: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*NAMES, "all"], metavar="NAME", help="names, or all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="names, or all")
     chosen = parser.parse_args().names
+    # Not `choices`, which refuses an empty list in Python 3.11.
+    if unknown := [name for name in chosen if name not in (*NAMES, "all")]:
+        parser.error(f"there is no benchmark {unknown[0]}, expected all or some of {', '.join(NAMES)}")
     if not chosen:
         for name in NAMES:
             print(f"{name:24} {summary(name)}")
