@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from benchmarks._nb201 import data_or_leave
+from benchmarks._own_table.judging import judge
 from benchmarks._own_table.results import TRAINED, deviation, results
 from benchmarks._own_table.shipping import ship
 from benchmarks._own_table.structures import Entry, choose, read_list, winners, write_list
@@ -107,6 +108,7 @@ def report() -> None:
         if accuracies:
             low, middle, high = np.quantile(accuracies, [0, 0.5, 1])
             print(f"{group:7} {len(accuracies):3} networks, accuracy {low:.1f} to {high:.1f} %, median {middle:.1f} %")
+    judge(list(entries.values()), {structure: float(np.mean(values)) for structure, values in seeds.items()})
 
 
 def main() -> None:
