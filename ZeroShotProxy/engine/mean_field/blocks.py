@@ -68,7 +68,7 @@ class Form:
     """
 
     widths: tuple[Width, ...]
-    groups: tuple[tuple[int, int, float, float], ...]
+    groups: tuple[tuple[int, int, float, float, float], ...]
     table: NDArray[np.float64]
     shares: tuple[float, ...]
     out: Value
@@ -184,7 +184,7 @@ def _form(family: Family, size: int, variance: float, found: Walk) -> Form:
     graph, strides = family.graph, family.strides
     out, shape = found.values[graph.output], graph.shape_of(graph.output)
     unit = 1.0 if family.link is not None else out.variance
-    groups: dict[tuple[int, int], tuple[float, float]] = {}
+    groups: dict[tuple[int, int], tuple[float, float, float]] = {}
     shares: list[float] = []
     nothing = [0.0] * len(family.widths)
     rows: list[tuple[dict[int, float], list[float]]] = []  # by number of the group, and by width
@@ -197,8 +197,8 @@ def _form(family: Family, size: int, variance: float, found: Walk) -> Form:
         key = family.index[conv.in_channels // conv.groups], family.index[conv.out_channels]
         square = gradient * (side / walked) ** 2 / unit
         root, amount = of_layer(square, 1, conv.kernel**2 * side**2, side**2)
-        roots, amounts = groups.get(key, (0.0, 0.0))
-        groups[key] = (roots + root, amounts + amount)
+        roots, amounts, squares = groups.get(key, (0.0, 0.0, 0.0))
+        groups[key] = (roots + root, amounts + amount, squares + square)
         *parts, share = found.values[number].overlap
         rows += [({list(groups).index(key): 2 * root}, nothing), ({}, parts)]
         shares.append(share)
@@ -233,8 +233,8 @@ class Step(NamedTuple):
 
     The gradient at its output has an energy such that the product with the variance there is 1.
     takes, gives: channels. behind: the place behind it.
-    roots, amounts: see `sums.py`, for an overlap of 1 everywhere. layers: 2 r and a of each layer in turn; shares: b,
-    the overlap being a + b o if o is what enters. scale: a factor of r in `layers`.
+    roots, amounts, squares: see `sums.py`, for an overlap of 1 everywhere. layers: 2 r and a of each layer in turn;
+    shares: b, the overlap being a + b o if o is what enters. scale: a factor of r in `layers`.
     grown, shift: how the sums of the layers behind the block grow, see `sums.py`. kept, here, apart, second: how tr C²
     at the input, and the squared energy at other distances, follow from those at the output, in units of the squared
     energy at distance 0.
@@ -246,6 +246,7 @@ class Step(NamedTuple):
     behind: Any  # a place of `scorer.py`
     roots: float
     amounts: float
+    squares: float
     scale: float
     layers: array[float]
     shares: tuple[float, ...]
@@ -262,7 +263,7 @@ class Step(NamedTuple):
 def step_of(form: Form, args: tuple[int, ...], takes: int, behind: object) -> Step:
     """Return the block with these arguments, for an entry of the form's variance."""
     widths = numbers(form.widths, args)
-    roots, amounts, factors = of_widths(form.groups, widths)
+    roots, amounts, squares, factors = of_widths(form.groups, widths)
     columns = np.array([*(1 / width for width in widths), *factors])
     layers = array("d", form.table.dot(columns).tobytes())
     overlap, here, apart = layers[-3:]
@@ -273,6 +274,7 @@ def step_of(form: Form, args: tuple[int, ...], takes: int, behind: object) -> St
         behind,
         roots,
         amounts,
+        squares,
         1.0,
         layers,
         form.shares,
@@ -351,6 +353,7 @@ def linked(branch: Step, link: Link, behind: object) -> Step:
         behind,
         branch.roots * link.factor,
         (branch.amounts + branch.roots * link.factor_shift) * link.factor,
+        branch.squares * link.factor**4,
         link.factor,
         branch.layers,
         branch.shares,

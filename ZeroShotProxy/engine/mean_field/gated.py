@@ -141,7 +141,8 @@ def gated_block(form: GatedForm, args: tuple[int, ...], takes: int) -> GatedBloc
     for (fan_in, out, amount, (a, b), share), overlap in zip(form.layers, found):  # noqa: B905 - eight others follow
         channels = widths[fan_in]
         square = channels / widths[out]
-        layers += (square * a, square * b, math.log(amount * channels * widths[out]), overlap, share)
+        given = widths[out]
+        layers += (square * a, square * b, given, math.log(amount * channels * given), overlap, share)
     return GatedBlock(form, takes, widths[form.channels], array("d", layers), found[-8:])
 
 
@@ -237,14 +238,14 @@ def gated_step(block: GatedBlock, entry: Entry) -> GatedStep:
     )
 
 
-def before(step: GatedStep, behind: Behind, overlap: float) -> tuple[float, float, float, Behind]:
+def before(step: GatedStep, behind: Behind, overlap: float) -> tuple[float, float, float, float, Behind]:
     """Carry a gradient through a block. overlap: what enters the block.
 
     Return the sums of its layers (see `sums.py`) for an energy of `log_above`, the energy at the input for 1 at the
     output, and the gradient at the input.
     """
     z, z2, here, others = behind
-    roots, amounts = of_numbers(step.layers, step.ratio * z, overlap)
+    roots, amounts, squares = of_numbers(step.layers, step.ratio * z, overlap)
     e0, e1 = step.energy
     a0, a1 = step.apart
     s0, s1, s2, s3 = step.second
@@ -258,4 +259,4 @@ def before(step: GatedStep, behind: Behind, overlap: float) -> tuple[float, floa
         (step.kept * here + h0 + (h1 + h2 * z) * z) / norm,
         (step.kept * others + step.single * here + o0 + (o1 + o2 * z) * z + o3 * z2) / norm,
     )
-    return roots, amounts, energy, found
+    return roots, amounts, squares, energy, found

@@ -109,7 +109,7 @@ class MeanField:
         # Sums over the layers so far, for a gradient of energy 1 at the current place, and how tr C² at the image
         # follows from the one here: kept · (the one at distance 0, and the sum of those at others) + here, and
         # + apart · Σ R(Δ)².
-        roots = amounts = here = apart = overlap = shifted = 0.0
+        roots = amounts = squares = here = apart = overlap = 0.0
         kept = 1.0
         for spec in structure.blocks:
             step = place.known.get(spec)
@@ -123,6 +123,7 @@ class MeanField:
                 behind,
                 own,
                 amount,
+                own_squares,
                 scale,
                 layers,
                 shares,
@@ -143,7 +144,7 @@ class MeanField:
             numbers = iter(layers)
             for root, a, b in zip(numbers, numbers, shares):  # noqa: B905 - as long as there are shares
                 mixed += root * log(a + b * overlap)
-            shifted += shift
+            squares = squares * grown**4 + own_squares
             amounts = (amounts + roots * shift) * grown + amount - scale * mixed
             roots = roots * grown + own
             here += kept * own_here
@@ -156,10 +157,9 @@ class MeanField:
         # What the linear layer and the pooling leave: the same at all positions of the last map.
         others = max(1, place.entry.size) ** 2 - 1
         square = kept * (others + 1) * (self._logits + 1 / channels) + here + others * apart
-        # The energy at the image, for 1 at the logits; that of blocks is in units of the variance behind them.
-        positions = 2 * log(self.resolution)
-        log_energy = log(WEIGHT_VARIANCE * place.entry.variance) - 2 * log(others + 1) - 2 * shifted
-        return sums.score(roots, amounts, positions - log(square), positions + log_energy)
+        # In units of the energy times the variance at the last map; the energy at the logits is 1.
+        squares *= WEIGHT_VARIANCE * place.entry.variance / (others + 1) ** 2
+        return sums.score(roots, amounts, squares, 2 * log(self.resolution) - log(square))
 
     def _gated(self, structure: Structure) -> float | None:
         """The score of a network with gates, block by block if possible."""
@@ -181,19 +181,19 @@ class MeanField:
         others = max(1, place.entry.size) ** 2 - 1
         square = self._logits + 1 / channels
         behind = Behind(others, others, square, others * square)
-        roots = amounts = log_energy = 0.0
+        roots = amounts = squares = 0.0
+        log_energy = math.log(WEIGHT_VARIANCE) - 2 * math.log(others + 1)  # for 1 at the logits
         for step, overlap in reversed(steps):
-            own, amount, energy, behind = before(step, behind, overlap)
+            own, amount, own_squares, energy, behind = before(step, behind, overlap)
             factor, shift = sums.log_growth(log_energy + step.log_above)
             roots += factor * own
             amounts += factor * (amount + own * shift)
+            squares += factor**4 * own_squares
             log_energy += math.log(energy)
         if not roots:
             return None
-        positions = 2 * math.log(self.resolution)
-        log_energy += math.log(WEIGHT_VARIANCE) - 2 * math.log(others + 1)
-        log_directions = positions - math.log(behind.here + behind.others)
-        return sums.score(roots, amounts, log_directions, positions + log_energy)
+        log_directions = 2 * math.log(self.resolution) - math.log(behind.here + behind.others)
+        return sums.score(roots, amounts, squares, log_directions)
 
     def _add_gated(self, place: _Place, spec: BlockSpec) -> tuple[GatedStep, _Place] | None:
         template = template_of(spec)
@@ -214,7 +214,7 @@ class MeanField:
         """Return the score by a walk of the whole graph, without a cache."""
         graph = lower(structure, resolution=self.resolution, num_classes=self.num_classes, options=self.options)
         found = field_of(graph)
-        return None if found is None else score_of(found, self.resolution)
+        return None if found is None else score_of(found)
 
     def _counted(self) -> None:
         """Count a block, and forget the others if they are too many. Places that a caller holds remain valid."""
@@ -270,9 +270,9 @@ class MeanField:
         return member
 
 
-def score_of(field: Field, resolution: int) -> float | None:
-    """Return the score of a mean field, or None if no convolution takes part. resolution: of the image, in pixels."""
-    roots = amounts = 0.0
+def score_of(field: Field) -> float | None:
+    """Return the score of a mean field, or None if no convolution takes part."""
+    roots = amounts = squares = 0.0
     for layer in field.layers:
         if layer.flat or not layer.gradient > 0:
             continue
@@ -280,5 +280,5 @@ def score_of(field: Field, resolution: int) -> float | None:
         root, amount = sums.of_layer(layer.gradient, layer.channels, layer.flops, positions)
         roots += root
         amounts += amount - 2 * root * math.log(positions / layer.effective)
-    log_sensitivity = 2 * math.log(resolution) + field.energy
-    return sums.score(roots, amounts, math.log(field.directions), log_sensitivity) if roots else None
+        squares += layer.gradient
+    return sums.score(roots, amounts, squares, math.log(field.directions)) if roots else None
