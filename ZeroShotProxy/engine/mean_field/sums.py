@@ -89,7 +89,7 @@ def score(roots: float, amounts: float, squares: float, log_directions: float) -
     """Return the score. squares: for a gradient of energy 1 at the logits. log_directions: log D.
 
     A layer's share in learning is p = r / Σ r, and an amount a that is used as far as layers learn is Σ p log (a / p).
-    The score is that of FLOPs, plus that of effective activations, plus Σ p log (1 / o) + log D − ½ log (1 + Σ g² / T).
+    The score is that of FLOPs, plus that of effective activations, plus Σ p log (1 / o) + log D − ½ log (1 + Σ g² / S).
     """
     return amounts / roots + 2 * math.log(roots) + log_directions - math.log1p(squares / _STEPS) / 2
 
