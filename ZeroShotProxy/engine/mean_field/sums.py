@@ -19,7 +19,7 @@ import numpy as np
 
 from PlainNet.arrays.structures import Floats
 
-_STEPS = 10_000
+_STEPS = 100_000
 """Of a training: what a network can learn in so many steps counts."""
 
 
