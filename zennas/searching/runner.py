@@ -37,6 +37,7 @@ from zennas.searching.finals import hold
 from zennas.searching.front import FACT as FRONT_FACT
 from zennas.searching.latency_here import HERE_FACT, latency_here
 from zennas.searching.objectives.base import best_first
+from zennas.searching.objectives.table import TableAccuracy
 from zennas.searching.preparing import (
     Prepared,
     completed,
@@ -212,7 +213,7 @@ def _compare_threads(folder: Path, store: Store, note: Callable[[str], None]) ->
     )
 
 
-_FINGERPRINTS = ("space_digest", "strategy_digest", "profile_digests")
+_FINGERPRINTS = ("space_digest", "strategy_digest", "profile_digests", "table_digests")
 
 
 def _refuse_other(folder: Path, ours: SearchSettings, wanted: SearchSettings) -> None:
@@ -263,6 +264,8 @@ def _confirmed(store: Store, settings: SearchSettings, prepared: Prepared, watch
         values = dict(zip((c.id for c in search.kept), objective.values(search.kept), strict=True))
         store.add_measures(best.id, {objective.name: Measure(values[best.id])})
     report(store, settings, best)
+    if isinstance(objective, TableAccuracy) and objective.reported is not None:
+        store.add_measures(best.id, {**objective.report(best)})
     if not settings.budget.latency:
         here = latency_here(best, settings)
         store.put({HERE_FACT: None if here is None else here.to_json()})
