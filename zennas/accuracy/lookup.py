@@ -118,6 +118,7 @@ class Trained:
         self.table: AccuracyTable = read(place)
         self.lines = Lines(space, self.table.architectures)
         self._file = place
+        self._joined: dict[ColumnName, Floats] = {}
 
     def column(self, name: str | None) -> tuple[str, Floats]:
         """Return the name of a column of accuracies and its values in percent, (lines,), NaN where there is none.
@@ -144,6 +145,11 @@ class Trained:
 
         The files are joined by architecture, or by `index`. Raises TableError if they cannot be.
         """
+        if name not in self._joined:
+            self._joined[name] = self._join(name)
+        return self._joined[name]
+
+    def _join(self, name: ColumnName) -> Floats:
         own, other = self._file if is_csv(self._file) else None, located(name.file)
         files = [] if own is not None and other == own else [other]
         return Sheets(own, files, self.lines.architectures).find(_named(name)).values

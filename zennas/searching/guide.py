@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 
 from PlainNet import Structure, StructureError
 from PlainNet.cost import CostModel
-from SearchSpace import SearchSpace
-from zennas.accuracy.lookup import ColumnName, column_name, finite, lasting, scored_lines
+from zennas.accuracy.lookup import ColumnName, column_name, finite, lasting
 from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.runs.candidate import Candidate
 from zennas.searching.objectives.base import Objective, objective_of
-from zennas.searching.objectives.table import PREFIX, TableAccuracy
+from zennas.searching.objectives.table import PREFIX, TableAccuracy, scored
 from zennas.searching.settings import SearchSettings
 
 LAST = -math.inf
@@ -92,7 +91,7 @@ def scoring_settings(settings: SearchSettings) -> SearchSettings:
     )
 
 
-def guide_of(settings: SearchSettings, space: SearchSpace, model: CostModel, objective: Objective) -> Guide | None:
+def guide_of(settings: SearchSettings, model: CostModel, objective: Objective) -> Guide | None:
     """Return the guide of a search; None without one.
 
     Raises UnknownNameError or ProxyError for an unknown proxy, and TableError for a file or a column.
@@ -103,17 +102,17 @@ def guide_of(settings: SearchSettings, space: SearchSpace, model: CostModel, obj
     if column is None:
         rank = _by_proxy(settings, model)
     else:
-        rank = _by_column(column, space, objective)
+        rank = _by_column(column, settings.search_space, objective)
     return Guide(rank, settings.warm_up or 0, settings.move_proposal or 0, settings.move_random)
 
 
 def _by_column(
-    name: ColumnName, space: SearchSpace, objective: Objective
+    name: ColumnName, search_space: str, objective: Objective
 ) -> Callable[[Sequence[Structure]], list[float]]:
     if isinstance(objective, TableAccuracy):
         lines, values = objective.trained.lines, objective.trained.joined(name)
     else:
-        lines, values = scored_lines(name, space)
+        lines, values = scored(name, search_space)
 
     def rank(structures: Sequence[Structure]) -> list[float]:
         found = (finite(values, lines.line(one)) for one in structures)

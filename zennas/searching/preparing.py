@@ -113,7 +113,7 @@ def prepare(settings: SearchSettings) -> Prepared:
         settings.seed,
         settings.budget_evaluations,
         bool(settings.charge_duplicates),
-        guide_of(settings, space, model, objective),
+        guide_of(settings, model, objective),
         initial,
     )
     strategy, _ = _strategy(settings.strategy)

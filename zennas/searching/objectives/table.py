@@ -11,8 +11,9 @@ from functools import lru_cache
 
 from PlainNet import Structure, parse
 from SearchSpace import load_space
-from zennas.accuracy.lookup import ColumnName, Trained, column_name, finite, lasting
+from zennas.accuracy.lookup import ColumnName, Lines, Trained, column_name, finite, lasting, scored_lines
 from zennas.accuracy.tables import TableError, located
+from zennas.accuracy.tables.base import Floats
 from zennas.common.errors import WrongSettingError
 from zennas.runs.candidate import Candidate, Measure
 from zennas.searching.objectives.base import ObjectiveKind, register
@@ -95,16 +96,31 @@ def trained(file: str, search_space: str) -> Trained:
 
     Raises TableError if it cannot be read.
     """
+    return _trained(file, search_space, *_about(file))
+
+
+def scored(name: ColumnName, search_space: str) -> tuple[Lines, Floats]:
+    """Return a column of a file that has architectures, as `accuracy.lookup.scored_lines`; read once, like `trained`."""
+    return _scored(name, search_space, *_about(name.file))
+
+
+def _about(file: str) -> tuple[int, int]:
+    """What changes when a file does."""
     try:
         about = located(file).stat()
     except OSError as error:
         raise TableError(f"table {file} cannot be read: {error.strerror or error}") from None
-    return _trained(file, search_space, about.st_mtime_ns, about.st_size)
+    return about.st_mtime_ns, about.st_size
 
 
 @lru_cache(maxsize=4)
 def _trained(file: str, search_space: str, changed: int, size: int) -> Trained:
     return Trained(file, load_space(search_space))
+
+
+@lru_cache(maxsize=4)
+def _scored(name: ColumnName, search_space: str, changed: int, size: int) -> tuple[Lines, Floats]:
+    return scored_lines(name, load_space(search_space))
 
 
 def make(settings: SearchSettings) -> TableAccuracy:
