@@ -212,14 +212,14 @@ def simulate(
     executor: str | None = None,
     workers: int | None = None,
     address: str | None = None,
-    progress: Callable[[int, int], None] = unwatched,
+    progress: WorkProgress = unwatched,
     **settings: Any,
 ) -> Simulation:
     """Search a table of accuracies once for each of many seeds, and return the curve of the best network.
 
     seeds: how many, from the setting `seed` on.
     save_dir: folder of the settings and the curve; None for a new one in `runs/`.
-    progress: called with the number of searches done and their total.
+    progress: called with the number of searches done, their total, and what they are.
     executor, workers, address: as in `search`.
     settings: further arguments of `search`, such as objective="table:accuracy.csv:cifar10_val".
 
@@ -233,7 +233,7 @@ def simulate_with(
     seeds: int,
     save_dir: str | Path | None = None,
     executor: ExecutorSettings = ExecutorSettings(),
-    progress: Callable[[int, int], None] = unwatched,
+    progress: WorkProgress = unwatched,
 ) -> Simulation:
     """Do what `simulate` does, with complete settings."""
     from zennas.searching.simulating import simulate as carried_out

@@ -95,10 +95,9 @@ class Lines:
         space, found = self._space, dict[str, int]()
         assert isinstance(space, CellSpace)
         for line, notation in enumerate(self.architectures):
-            try:
-                found.setdefault(space.canonical(space.read(notation)), line)
-            except SearchSpaceError:
-                continue
+            name = _canonical(space, notation)
+            if name is not None:
+                found.setdefault(name, line)
         return found
 
 
@@ -180,6 +179,14 @@ def finite(values: Floats, line: int | None) -> float | None:
         return None
     value = float(values[line])
     return value if np.isfinite(value) else None
+
+
+def _canonical(space: CellSpace, notation: str) -> str | None:
+    """The name of what an architecture computes; None if it is not one of the space."""
+    try:
+        return space.canonical(space.read(notation))
+    except SearchSpaceError:
+        return None
 
 
 def _named(name: ColumnName) -> str:

@@ -212,7 +212,7 @@ def _simulate(
         )
     with display("simulating") as shown:
         found = simulate_with(
-            settings, seeds, save_dir, executor, lambda done, total: shown.show("simulating", done, total, "seeds")
+            settings, seeds, save_dir, executor, lambda done, total, what: shown.show("simulating", done, total, what)
         )
     if as_json:
         print_json(found.to_json())

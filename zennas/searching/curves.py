@@ -48,9 +48,7 @@ class Curves:
     def of(cls, courses: Sequence[Course], evaluations: int) -> Curves:
         """Return the curves of some searches, at least one."""
         incumbent = np.stack([_filled(_incumbent(one), evaluations) for one in courses])
-        oracle = np.stack(
-            [_filled(np.maximum.accumulate(np.asarray(one.reported)), evaluations) for one in courses]
-        )
+        oracle = np.stack([_filled(np.maximum.accumulate(np.asarray(one.reported)), evaluations) for one in courses])
         complete = sum(len(one.reported) >= evaluations for one in courses)
         return cls(incumbent, oracle, complete, float(np.mean([one.ranked for one in courses])))
 

@@ -42,9 +42,10 @@ class Guide:
 
     def best_first(self, structures: Sequence[Structure]) -> list[int]:
         """Return the positions of the structures, best first; of equal ones, the first comes first."""
-        distinct = list(dict.fromkeys(structures))
-        scores = dict(zip(distinct, self.rank(distinct), strict=True))
-        return sorted(range(len(structures)), key=lambda i: -scores[structures[i]])
+        distinct: dict[Structure, int] = {}
+        places = [distinct.setdefault(one, len(distinct)) for one in structures]
+        scores = self.rank(list(distinct))
+        return sorted(range(len(structures)), key=lambda i: -scores[places[i]])
 
 
 def guided(settings: SearchSettings) -> bool:
@@ -57,7 +58,10 @@ def check_guide(settings: SearchSettings, draws: bool, moves: bool) -> None:
 
     draws, moves: whether the strategy has them, see `strategies.base.Strategy`.
     """
-    for asked, has, flag in ((settings.warm_up, draws, "--warm-up"), (settings.move_proposal, moves, "--move-proposal")):
+    for asked, has, flag in (
+        (settings.warm_up, draws, "--warm-up"),
+        (settings.move_proposal, moves, "--move-proposal"),
+    ):
         if asked and not has:
             others = "aging or random" if flag == "--warm-up" else "aging"
             raise WrongSettingError(f"the strategy {settings.strategy} has no {flag}: use --strategy {others}")
@@ -99,10 +103,7 @@ def guide_of(settings: SearchSettings, model: CostModel, objective: Objective) -
     if not guided(settings):
         return None
     column = guide_column(settings)
-    if column is None:
-        rank = _by_proxy(settings, model)
-    else:
-        rank = _by_column(column, settings.search_space, objective)
+    rank = _by_proxy(settings, model) if column is None else _by_column(column, settings.search_space, objective)
     return Guide(rank, settings.warm_up or 0, settings.move_proposal or 0, settings.move_random)
 
 

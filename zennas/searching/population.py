@@ -20,8 +20,8 @@ class PopulationSearch(ABC):
     """A search that keeps a population. A strategy adds `propose` and `receive`; the rest of `Search` is here.
 
     first: the structure of the first candidate, which is within the budget; not there if `begins_with_draws`.
-    draws_of_space: whether structures that are drawn from the space can be the beginning: it is a list of decisions, and
-        the user has named no other beginning.
+    draws_of_space: whether structures that are drawn from the space can be the beginning: it is a list of decisions,
+        and the user has named no other beginning.
     population: the kept candidates. Change it only by `keep` and `drop`, which also record the change for the store.
     rng: the generator of all random choices; it is part of the state.
     """

@@ -92,15 +92,18 @@ def completed(settings: SearchSettings) -> SearchSettings:
     return replace(chosen, ahead=ahead, device=device)
 
 
-def prepare(settings: SearchSettings) -> Prepared:
+def prepare(settings: SearchSettings, model: CostModel | None = None) -> Prepared:
     """Return strategy, objective and meters for settings from `completed`.
+
+    model: a cost model for the same networks, whose known blocks save time; None for a new one.
 
     Raises what `completed` raises, ParseError if the initial structure is not valid, and ProfileError if a latency
     profile cannot be read.
     """
     initial = None if settings.initial is None else parse(settings.initial)
     space: SearchSpace = load_space(settings.search_space, initial)
-    model = CostModel(settings.resolution, settings.num_classes, Options(use_se=settings.use_se))
+    if model is None:
+        model = CostModel(settings.resolution, settings.num_classes, Options(use_se=settings.use_se))
     meters = devices(settings.budget, settings.network)
     objective = objective_of(settings)
     problem = Problem(

@@ -67,8 +67,8 @@ class SearchSettings:
     )
     objective: str = setting(
         "proxy",
-        "Kind of objective: proxy, vector (several goals), table:FILE[:COLUMN] (simulated training: the accuracies of a "
-        "table), or one from an installed package.",
+        "Kind of objective: proxy, vector (several goals), table:FILE[:COLUMN] (simulated training: the accuracies of "
+        "a table), or one from an installed package.",
         panel=SEARCH,
         metavar="NAME",
     )

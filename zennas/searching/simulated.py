@@ -21,8 +21,9 @@ from zennas.searching.settings import SearchSettings
 def completed_training(settings: SearchSettings, draws: bool, moves: bool) -> SearchSettings:
     """Return settings whose tables are found from any folder, and which say whether duplicates are charged.
 
-    draws, moves: see `strategies.base.Strategy`. Raises WrongSettingError if settings do not go together, and TableError
-    for a name that is not one of a table.
+    draws, moves: see `strategies.base.Strategy`.
+
+    Raises WrongSettingError if settings do not go together, and TableError for a name that is not one of a table.
     """
     check_guide(settings, draws, moves)
     table = is_table(settings.objective)

@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from latency.measuring.conditions import cores
+from PlainNet import Options
+from PlainNet.cost import CostModel
 from PlainNet.files import write_bytes, write_text
 from zennas.common.config import SETTINGS_FILE, config_text
 from zennas.common.errors import WrongSettingError
 from zennas.common.limits import check_whole
+from zennas.common.progress import WorkProgress, unwatched
 from zennas.runs.store import FILE, StoreError, write_failure
 from zennas.searching.curves import Course, Curves
 from zennas.searching.depth import with_depth_limit
@@ -71,7 +74,9 @@ class Seeds:
 
     def prepare(self) -> Callable[[int], Course]:
         """Return the function that carries out the search of a seed."""
-        return lambda seed: course(replace(self.settings, seed=seed))
+        settings = self.settings
+        model = CostModel(settings.resolution, settings.num_classes, Options(use_se=settings.use_se))
+        return lambda seed: course(replace(settings, seed=seed), model)
 
 
 def simulate(
@@ -79,11 +84,11 @@ def simulate(
     seeds: int,
     folder: Path,
     executor: ExecutorSettings = ExecutorSettings(),
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: WorkProgress = unwatched,
 ) -> Simulation:
     """Search a table once for each of `seeds` seeds, from `settings.seed` on, and write the curve to `folder`.
 
-    progress: called with the number of searches done and their total.
+    progress: called with the number of searches done, their total, and what they are.
 
     Raises WrongSettingError if the objective is no table or the evaluations are not limited, StoreError if the folder
     contains a run or another curve or cannot be written, and what `runner.start` raises before a run begins.
@@ -108,19 +113,21 @@ def simulate(
         out = [running.submit(settings.seed + i) for i in range(seeds)]
         for i, one in enumerate(out, start=1):
             courses.append(one.result())
-            progress(i, seeds)
+            progress(i, seeds, "seeds")
     columns = objective.column, objective.reported or objective.column
     found = Simulation(settings, seeds, columns, Curves.of(courses, evaluations), folder)
     _write(found)
     return found
 
 
-def course(settings: SearchSettings) -> Course:
+def course(settings: SearchSettings, model: CostModel | None = None) -> Course:
     """Carry out the search of complete settings, whose objective is a table, in memory.
+
+    model: see `prepare`.
 
     Raises BudgetError if nothing fits the budget, and ProxyError if the table has none of the networks that were tried.
     """
-    prepared = prepare(settings)
+    prepared = prepare(settings, model)
     search, objective = prepared.search, prepared.objective
     assert isinstance(objective, TableAccuracy)
     proposals = Proposals(search, settings)

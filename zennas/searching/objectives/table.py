@@ -100,7 +100,7 @@ def trained(file: str, search_space: str) -> Trained:
 
 
 def scored(name: ColumnName, search_space: str) -> tuple[Lines, Floats]:
-    """Return a column of a file that has architectures, as `accuracy.lookup.scored_lines`; read once, like `trained`."""
+    """Return a column of a file that has architectures, see `accuracy.lookup.scored_lines`; read once as well."""
     return _scored(name, search_space, *_about(name.file))
 
 
