@@ -115,7 +115,7 @@ def prepare(settings: SearchSettings, model: CostModel | None = None) -> Prepare
         settings.iterations,
         settings.seed,
         settings.budget_evaluations,
-        bool(settings.charge_duplicates),
+        settings.duplicates == "charged",
         guide_of(settings, model, objective),
         initial,
     )

@@ -96,11 +96,13 @@ class SearchSettings:
         panel=SEARCH,
         shown="no limit",
     )
-    charge_duplicates: bool | None = setting(
+    duplicates: str | None = setting(
         None,
-        "Whether a network that is met again is trained and charged again, as published, instead of being rejected.",
+        "Networks that are met again: charged (trained again, as published) or rejected.",
+        choices=("charged", "rejected"),
         panel=SEARCH,
-        shown="yes for aging and random with a table",
+        metavar="NAME",
+        shown="charged for aging and random with a table, otherwise rejected",
     )
     warm_up: int | None = setting(
         None,

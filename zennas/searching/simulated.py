@@ -19,7 +19,7 @@ from zennas.searching.settings import SearchSettings
 
 
 def completed_training(settings: SearchSettings, draws: bool, moves: bool) -> SearchSettings:
-    """Return settings whose tables are found from any folder, and which say whether duplicates are charged.
+    """Return settings whose tables are found from any folder, and which say what becomes of duplicates.
 
     draws, moves: see `strategies.base.Strategy`.
 
@@ -32,12 +32,11 @@ def completed_training(settings: SearchSettings, draws: bool, moves: bool) -> Se
             f"--report-column {settings.report_column} is a column of a table, but the objective is "
             f"{settings.objective}: use --objective table:FILE"
         )
-    charged = settings.charge_duplicates
     return replace(
         settings,
         objective=lasting_objective(settings),
         warm_up_proxy=lasting_guide(settings),
-        charge_duplicates=draws and table if charged is None else charged,
+        duplicates=settings.duplicates or ("charged" if draws and table else "rejected"),
     )
 
 
