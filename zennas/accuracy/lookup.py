@@ -167,7 +167,8 @@ def scored_lines(name: ColumnName, space: SearchSpace) -> tuple[Lines, Floats]:
     places = read_sheet(place).by_architecture
     if places is None:
         raise TableError(
-            f"{place} has no column of architectures; joining it by index takes an objective table: with the same index"
+            f"{place} has no column of architectures: name a file that has one, or join it by its column index to the "
+            "table of --objective table:FILE"
         )
     lines = Lines(space, tuple(places))
     return lines, Sheets(place, [], lines.architectures).find(_named(name)).values

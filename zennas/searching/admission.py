@@ -64,9 +64,9 @@ class Admission:
 
     @property
     def _used(self) -> bool:
-        """Whether all evaluations have been used. Each candidate is charged when it is admitted."""
+        """Whether all evaluations have been used: by candidates with a score, and by those that are evaluated now."""
         evaluations = self._problem.evaluations
-        return evaluations is not None and self._last_id >= evaluations
+        return evaluations is not None and self.scored + self.out >= evaluations
 
     @property
     def pending(self) -> list[Candidate]:

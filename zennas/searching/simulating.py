@@ -25,7 +25,7 @@ from zennas.runs.store import FILE, StoreError, write_failure
 from zennas.searching.curves import Course, Curves
 from zennas.searching.depth import with_depth_limit
 from zennas.searching.executors.base import ExecutorSettings, Work, open_executor
-from zennas.searching.objectives.table import TableAccuracy
+from zennas.searching.objectives.table import ABSENT, TableAccuracy
 from zennas.searching.preparing import completed, prepare, rehearse, runs_networks
 from zennas.searching.proposals import Proposals
 from zennas.searching.settings import SearchSettings
@@ -136,9 +136,12 @@ def course(settings: SearchSettings, model: CostModel | None = None) -> Course:
         candidate = proposals.next()
         if candidate is None:
             continue
-        measured = candidate.evaluated(objective.measure(candidate))
-        chosen_by.append(measured.measures[objective.column].value)
-        reported.append(objective.reported_value(candidate.structure))
+        if objective.absent(candidate.structure) is None:
+            measured = candidate.evaluated(objective.measure(candidate))
+            chosen_by.append(measured.measures[objective.column].value)
+            reported.append(objective.reported_value(candidate.structure))
+        else:  # the structure that a strategy begins with; others are rejected before
+            measured = candidate.evaluated(ABSENT)
         proposals.receive(measured)
         search.take_changes()
     if not reported:
