@@ -1,6 +1,6 @@
 """One search of a table for each of many seeds, in processes, and the curve of the best network.
 
-These searches are not stored one by one: a seed takes a tenth of a second, and gives the same networks again. The
+These searches are not stored one by one: a seed gives the same networks again, in less time than storing takes. The
 folder has the settings, the curve as JSON and, with matplotlib, as a picture.
 """
 
