@@ -150,3 +150,16 @@ def test_settings_that_do_not_go_together_are_refused(changed: dict[str, object]
     with pytest.raises(WrongSettingError, match=message):
         start(tmp_path / "run", chosen)
     assert not (tmp_path / "run").exists()
+
+
+def test_the_points_of_a_front_have_the_reported_column(tmp_path: Path) -> None:
+    chosen = replace(
+        settings(write_table(tmp_path / "t.csv"), "front", 300),
+        strategy_options={"over": "flops", "low": 5e7, "high": 4e8, "points": 4, "members": 8},
+    )
+    found = search(chosen, tmp_path / "run")
+    assert found.front is not None
+    assert all(
+        point.measures["c10_val"].value == pytest.approx(point.measures["c10_test"].value + 1)
+        for point in found.front.points
+    )
