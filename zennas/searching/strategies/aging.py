@@ -4,7 +4,7 @@ Source: Real et al., Regularized Evolution for Image Classifier Architecture Sea
 warm-up and the moves are those of Abdelfattah et al., Zero-Cost Proxies for Lightweight NAS, ICLR 2021.
 
 The pool begins with draws of the space, with replacement, where the space is a list of decisions; in open spaces, where
-a draw hardly ever fits a budget, it begins with the first structure and mutations of members. The best candidate so far
+a draw hardly ever fits a budget, it begins with a structure within it and mutations of that. The best candidate so far
 is kept when it has left the pool, but it has no more children.
 """
 
@@ -23,6 +23,7 @@ from zennas.runs.candidate import Candidate
 from zennas.searching.draws import Draws
 from zennas.searching.population import PopulationSearch
 from zennas.searching.strategies.base import Problem, Progress, Strategy, register
+from zennas.searching.strategies.evolution import FOUNDING
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class Aging(PopulationSearch):
     def _founder(self, members: int) -> tuple[Structure, int | None]:
         if self.draws_of_space:
             return self._draws.next(self.rng), None
-        if not members:
+        admission = self.admission
+        if not members or admission.tried - admission.rejected["start"] < FOUNDING:
             return self.space.mutate(self.first, self.rng), 1
         parent = self.population[self.rng.randrange(self._outside, len(self.population))]
         return self.space.mutate(parent.structure, self.rng, changes=2), parent.id
