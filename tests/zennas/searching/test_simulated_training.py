@@ -142,6 +142,7 @@ def test_a_warm_up_by_a_proxy_and_by_ranks(tmp_path: Path) -> None:
         ({"warm_up_proxy": "flops"}, "is not used"),
         ({"objective": "proxy"}, "--report-column c10_test is a column of a table"),
         ({"objective": "table"}, "names no file"),
+        ({"warm_up": 9, "warm_up_proxy": "flops", "initial": str(load_space("nasbench201").initial())}, "leave out"),
         ({"strategy_options": {"pool": 5}}, "tournament is 10, expected at most the pool of 5"),
     ],
 )

@@ -50,6 +50,12 @@ class Aging(PopulationSearch):
         super().__init__(problem)
         self._size, self._tournament = options.pool, options.tournament
         self._guide = problem.guide
+        if self._guide is not None and self._guide.warm_up and not self.draws_of_space:
+            way_out = "leave out --initial" if problem.initial is not None else "use a space of decisions"
+            raise WrongSettingError(
+                f"--warm-up {self._guide.warm_up:,} draws the beginning of the pool, which is mutations of one structure "
+                f"here: leave out --warm-up, or {way_out}"
+            )
         self._draws = Draws(problem.space, problem.guide)
         self._full = False
         self._outside = 0  # 1 if the first of the population is no longer in the pool
