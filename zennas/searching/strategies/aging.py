@@ -53,7 +53,7 @@ class Aging(PopulationSearch):
         if self._guide is not None and self._guide.warm_up and not self.draws_of_space:
             way_out = "leave out --initial" if problem.initial is not None else "use a space of decisions"
             raise WrongSettingError(
-                f"--warm-up {self._guide.warm_up:,} draws the beginning of the pool, which is mutations of one structure "
+                f"--warm-up {self._guide.warm_up:,} draws the beginning of the pool, mutations of one structure "
                 f"here: leave out --warm-up, or {way_out}"
             )
         self._draws = Draws(problem.space, problem.guide)
