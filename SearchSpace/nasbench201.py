@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import permutations, product
 from random import Random
 from typing import NamedTuple, TypeAlias
@@ -75,6 +75,7 @@ def all_cells() -> Iterator[Cell201]:
     return (Cell201(edges) for edges in product(range(len(OPERATIONS)), repeat=len(EDGES)))
 
 
+@lru_cache(maxsize=1 << 14)  # a search of a table meets all cells again and again
 def network(cell: Cell201, channels: int = CHANNELS, cells: int = CELLS_A_STAGE) -> Structure:
     """Return the benchmark's network: stem, three stages of `cells` cells with reductions in between, BN and ReLU."""
     blocks = [BlockSpec("ConvKX", (3, channels, 3, 1)), BlockSpec("BN", (channels,))]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         front,
         page,
         search,
+        simulate,
         train,
     )
 
@@ -37,6 +38,7 @@ __all__ = [
     "front",
     "page",
     "search",
+    "simulate",
     "train",
 ]
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from zennas.exporting.runner import Exported
     from zennas.pages.document import Page
     from zennas.report.comparison.result import Comparison
+    from zennas.searching.simulating import Simulation
     from zennas.training.loop import Watcher as TrainWatcher
     from zennas.training.outcome import TrainResult
     from ZeroShotProxy.base import ScoreSettings
@@ -202,6 +203,43 @@ def search_with(
     else:
         start(folder, settings, watcher, executor)
     return read_result(folder)
+
+
+def simulate(
+    *,
+    seeds: int,
+    save_dir: str | Path | None = None,
+    executor: str | None = None,
+    workers: int | None = None,
+    address: str | None = None,
+    progress: WorkProgress = unwatched,
+    **settings: Any,
+) -> Simulation:
+    """Search a table of accuracies once for each of many seeds, and return the curve of the best network.
+
+    seeds: how many, from the setting `seed` on.
+    save_dir: folder of the settings and the curve; None for a new one in `runs/`.
+    progress: called with the number of searches done, their total, and what they are.
+    executor, workers, address: as in `search`.
+    settings: further arguments of `search`, such as objective="table:accuracy.csv:cifar10_val".
+
+    Raises WrongSettingError, StoreError or TableError, see `zennas.searching.simulating.simulate`.
+    """
+    return simulate_with(_settings(**settings), seeds, save_dir, ExecutorSettings(executor, workers, address), progress)
+
+
+def simulate_with(
+    settings: SearchSettings,
+    seeds: int,
+    save_dir: str | Path | None = None,
+    executor: ExecutorSettings = ExecutorSettings(),
+    progress: WorkProgress = unwatched,
+) -> Simulation:
+    """Do what `simulate` does, with complete settings."""
+    from zennas.searching.simulating import simulate as carried_out
+
+    folder = named_folder(save_dir) or new_folder(Path(settings.search_space).stem)
+    return carried_out(settings, seeds, folder, executor, progress)
 
 
 def continue_search(

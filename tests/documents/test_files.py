@@ -15,6 +15,8 @@ FILE = r"(?:[\w.-]+/)*[\w.-]+\.(?:py|md|json|toml|sh|txt|png|yaml)"
 MADE = {
     "best_structure.txt",
     "train.json",
+    "curve.json",
+    "curve.png",
     "settings.toml",
     "mine.json",
     "mine.md",

@@ -136,6 +136,8 @@ def _goal_text(goal: Goal, point: Candidate) -> str:
 def _print_counts(result: SearchResult) -> None:
     counts = result.counts
     rejected = ", ".join(f"{reason} {number:,}" for reason, number in sorted(counts["rejected"].items()))
+    if "ranked" in counts:
+        OUT.print(f"ranked {counts['ranked']:,} by {result.settings.warm_up_proxy} to choose what to evaluate")
     OUT.print(f"tried {counts['tried']:,} in {result.seconds:.1f} s; scored {counts['scored']:,}; rejected: {rejected}")
     _print_failures(result)
     for note in result.notes:

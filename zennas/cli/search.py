@@ -16,6 +16,7 @@ from zennas.searching.goals import with_goals
 from zennas.searching.settings import SCORES, SEARCH, SearchSettings
 
 if TYPE_CHECKING:
+    from zennas.searching.executors.base import ExecutorSettings
     from zennas.searching.result import SearchResult
     from zennas.searching.trust import Trust
 
@@ -91,6 +92,15 @@ def search(
         bool,
         typer.Option("--go-on", help="If --save-dir already contains a run with these settings, continue it."),
     ] = False,
+    seeds: Annotated[
+        Optional[int],
+        opt.number_option(
+            "With a table: search once for each of so many seeds, and show the curve of the best network over trained "
+            "networks, with bands.",
+            default="one search",
+            panel=SEARCH,
+        ),
+    ] = None,
     as_json: opt.Json = False,
 ) -> None:
     """Design a network for a budget: evolve structures, confirm the best, and write best_structure.txt.
@@ -105,6 +115,9 @@ def search(
     --num-classes 1000 --max-layers 16
 
     Example: zennas search --search-space nasbench201 --maximise naswot --minimise flops --iterations 1000
+
+    Example: zennas search --search-space nasbench201 --objective table:accuracy.csv:cifar10_val --report-column
+    cifar10_test --strategy aging --budget-evaluations 300 --seeds 50
     """
     from zennas.api import continue_search, search_with
     from zennas.budget.sources import latency_limits
@@ -163,6 +176,10 @@ def search(
                 },
             )
             check_code(settings, chosen, trust)
+            if seeds is not None:
+                opt_executor = ExecutorSettings(executor, workers, address)
+                _simulate(settings, seeds, save_dir, go_on, opt_executor, as_json)
+                return
             if go_on and save_dir is not None and (save_dir / BEST_FILE).is_file() and _finished(read_result(save_dir)):
                 done = f"skip {save_dir / BEST_FILE}"
             result = search_with(
@@ -174,6 +191,33 @@ def search(
         OUT.print(done)
     else:
         print_search(result)
+
+
+def _simulate(
+    settings: SearchSettings,
+    seeds: int,
+    save_dir: Path | None,
+    go_on: bool,
+    executor: ExecutorSettings,
+    as_json: bool,
+) -> None:
+    from zennas.api import simulate_with
+    from zennas.cli.curves import print_simulation
+    from zennas.cli.display import display
+    from zennas.cli.render import print_json
+
+    if go_on:
+        raise typer.BadParameter(
+            "searches of many seeds take seconds and are not continued: leave it out", param_hint="--go-on"
+        )
+    with display("simulating") as shown:
+        found = simulate_with(
+            settings, seeds, save_dir, executor, lambda done, total, what: shown.show("simulating", done, total, what)
+        )
+    if as_json:
+        print_json(found.to_json())
+    else:
+        print_simulation(found)
 
 
 def _budget(chosen: Chosen, more: dict[str, Any]) -> Budget:

@@ -19,6 +19,7 @@ from PlainNet.lowering import MAX_WEIGHTS
 from PlainNet.ram import RamModel
 from zennas.common.limits import check_whole
 from zennas.runs.candidate import Candidate, Latency
+from zennas.searching.objectives.base import PartialObjective
 from zennas.searching.start import within_budget
 
 if TYPE_CHECKING:
@@ -36,13 +37,16 @@ _HOPELESS = 20
 class Admission:
     """Admits proposals as candidates, and counts the reasons for rejections.
 
-    known: structures that are not admitted again, which are those of all candidates except forgotten ones.
+    known: structures that are not admitted again, which are those of all candidates except forgotten ones, unless the
+        problem evaluates repeated structures.
     """
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         self._budget, self._model, self._meters = problem.budget, problem.model, problem.meters
         self._ram = RamModel(problem.model)
+        objective = problem.objective
+        self._absent = objective.absent if isinstance(objective, PartialObjective) else None
         self._without_latency = 0
         self._last_id = 0
         self.tried = 0
@@ -55,8 +59,14 @@ class Admission:
 
     @property
     def done(self) -> bool:
-        """Whether all iterations have been used."""
-        return self.tried >= self._problem.iterations
+        """Whether all iterations or all evaluations have been used."""
+        return self.tried >= self._problem.iterations or self._used
+
+    @property
+    def _used(self) -> bool:
+        """Whether all evaluations have been used: by candidates with a score, and by those that are evaluated now."""
+        evaluations = self._problem.evaluations
+        return evaluations is not None and self.scored + self.out >= evaluations
 
     @property
     def pending(self) -> list[Candidate]:
@@ -89,7 +99,7 @@ class Admission:
         admitted: list[Candidate] = []
         rejected, deepest, iterations = self.rejected, self._budget.layers, self._problem.iterations
         refused = 0
-        while len(admitted) < n and self.tried < iterations and refused < self.patience:
+        while len(admitted) < n and self.tried < iterations and refused < self.patience and not self._used:
             structure, parent = propose()
             self.tried += 1
             if deepest is not None and count_layers(structure) > deepest:  # half of all children, and cheap to check
@@ -120,8 +130,12 @@ class Admission:
         if self._budget.ram is not None and self._ram(structure) > self._budget.ram:
             self.rejected["ram"] += 1
             return None
-        if structure in self.known:
+        if not self._problem.repeats and structure in self.known:
             self.rejected["duplicate"] += 1
+            return None
+        absent = None if self._absent is None else self._absent(structure)
+        if absent is not None:
+            self.rejected[absent] += 1
             return None
         latency = self._latency(structure) if self._meters else _NO_LATENCY
         return None if latency is None else self._candidate(structure, parent, cost, latency)

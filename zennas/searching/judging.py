@@ -81,6 +81,8 @@ class Judge:
         space = problem.space.arrays() if isinstance(problem.space, ArraySpace) else None
         if space is None:
             return f"search space {problem.space.name}"
+        if problem.evaluations is not None or problem.repeats:
+            return "budget of evaluations"
         if not isinstance(problem.objective, ArrayObjective):
             return f"objective {problem.objective.name}"
         if problem.budget.within_profile:

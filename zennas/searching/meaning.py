@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zennas.common.errors import ZennasError
 from zennas.searching.goals import VECTOR, Goal, goals_of
-from zennas.searching.objectives.base import OBJECTIVES
+from zennas.searching.objectives.base import kind_of
 from zennas.searching.scoring import evolved_on
 from zennas.searching.settings import SearchSettings
 from ZeroShotProxy import ensembles
@@ -34,8 +34,7 @@ def score_meaning(settings: SearchSettings) -> str | None:
         if settings.objective == VECTOR:
             return "; ".join(map(_goal_meaning, goals_of(settings)))
         if settings.objective != "proxy":
-            kind = OBJECTIVES.get(settings.objective)
-            return f"{kind.name}: {kind.summary}"
+            return f"{settings.objective}: {kind_of(settings).summary}"
         info = ensembles.find(settings.proxy).info
     except ZennasError:  # results can be read without the packages that made them
         return None

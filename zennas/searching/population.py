@@ -9,15 +9,19 @@ from typing import Any
 
 from PlainNet import Structure
 from PlainNet.grammar import read
+from SearchSpace import DecisionSpace
 from zennas.runs.candidate import Candidate
 from zennas.searching.admission import Admission, generator_state, restore_generator
+from zennas.searching.start import within_budget
 from zennas.searching.strategies.base import Problem, Progress
 
 
 class PopulationSearch(ABC):
     """A search that keeps a population. A strategy adds `propose` and `receive`; the rest of `Search` is here.
 
-    first: the structure of the first candidate, which is within the budget.
+    first: the structure of the first candidate, which is within the budget; not there if `begins_with_draws`.
+    draws_of_space: whether structures that are drawn from the space can be the beginning: it is a list of decisions,
+        and the user has named no other beginning.
     population: the kept candidates. Change it only by `keep` and `drop`, which also record the change for the store.
     rng: the generator of all random choices; it is part of the state.
     """
@@ -26,6 +30,8 @@ class PopulationSearch(ABC):
 
     def __init__(self, problem: Problem) -> None:
         self.space, self.objective = problem.space, problem.objective
+        self.draws_of_space = isinstance(problem.space, DecisionSpace) and problem.initial is None
+        self._problem = problem
         self.rng = Random(problem.seed)
         self.admission = Admission(problem)
         self.population: list[Candidate] = []
@@ -33,6 +39,11 @@ class PopulationSearch(ABC):
         self._changes: list[Candidate] = []
 
     # -- what a strategy decides -------------------------------------------------------------
+
+    @property
+    def begins_with_draws(self) -> bool:
+        """Whether the first candidate is proposed like the others, and not the first structure within the budget."""
+        return False
 
     @abstractmethod
     def propose(self) -> tuple[Structure, int | None]:
@@ -52,10 +63,10 @@ class PopulationSearch(ABC):
             self.population[position] = member
         self._changes.append(member)
 
-    def drop(self, position: int) -> None:
-        """Remove the member at `position` because of its score."""
+    def drop(self, position: int, reason: str = "score") -> None:
+        """Remove the member at `position`, and count the reason."""
         self._changes.append(self.population.pop(position).with_status("dropped"))
-        self.admission.rejected["score"] += 1
+        self.admission.rejected[reason] += 1
 
     def reject(self, candidate: Candidate) -> None:
         """Do not keep a candidate because of its score. Its structure can be proposed again."""
@@ -82,11 +93,20 @@ class PopulationSearch(ABC):
 
     def ask(self, n: int) -> list[Candidate]:
         admission = self.admission
-        if not self._begun:
+        if not self._begun and self.begins_with_draws:
+            if not admission.tried:
+                self._refuse_impossible()
+        elif not self._begun:
             first = admission.first(self.rng)
             self.first, self._begun = first.structure, True
             return [first]
         return admission.admitted(n, self.propose)
+
+    def _refuse_impossible(self) -> None:
+        """Raise BudgetError if nothing in the space fits the budget, which draws alone would never find out."""
+        problem = self._problem
+        if problem.budget:
+            within_budget(problem.space, problem.model, problem.budget, Random(problem.seed), problem.meters)
 
     def tell(self, candidates: Iterable[Candidate]) -> None:
         for candidate in candidates:

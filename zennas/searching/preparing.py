@@ -19,9 +19,11 @@ from zennas.runs.candidate import Candidate
 from zennas.searching.front import chosen_point, grid_of, points_of
 from zennas.searching.goals import check_goals
 from zennas.searching.grid import Grid
+from zennas.searching.guide import guide_column, guide_of, guided, scoring_settings
 from zennas.searching.objectives.base import Objective, VectorObjective, objective_of
 from zennas.searching.scoring import confirmer, reported
 from zennas.searching.settings import SearchSettings
+from zennas.searching.simulated import completed_training, refuse_changed_tables, table_digests
 from zennas.searching.strategies.base import STRATEGIES, Problem, Search, Strategy, all_options, options_of
 from zennas.searching.tradeoff import balanced_point, tradeoff_points
 from zennas.searching.trust import split_strategy
@@ -79,6 +81,7 @@ def completed(settings: SearchSettings) -> SearchSettings:
         budget=completed_latency(settings.budget),
     )
     check_goals(chosen)
+    chosen = completed_training(chosen, strategy.draws, strategy.moves)
     objective = objective_of(chosen)
     ahead = settings.ahead or (AHEAD if objective.torch else 1)
     device = settings.device
@@ -89,18 +92,33 @@ def completed(settings: SearchSettings) -> SearchSettings:
     return replace(chosen, ahead=ahead, device=device)
 
 
-def prepare(settings: SearchSettings) -> Prepared:
+def prepare(settings: SearchSettings, model: CostModel | None = None) -> Prepared:
     """Return strategy, objective and meters for settings from `completed`.
+
+    model: a cost model for the same networks, whose known blocks save time; None for a new one.
 
     Raises what `completed` raises, ParseError if the initial structure is not valid, and ProfileError if a latency
     profile cannot be read.
     """
     initial = None if settings.initial is None else parse(settings.initial)
     space: SearchSpace = load_space(settings.search_space, initial)
-    model = CostModel(settings.resolution, settings.num_classes, Options(use_se=settings.use_se))
+    if model is None:
+        model = CostModel(settings.resolution, settings.num_classes, Options(use_se=settings.use_se))
     meters = devices(settings.budget, settings.network)
     objective = objective_of(settings)
-    problem = Problem(space, model, settings.budget, meters, objective, settings.iterations, settings.seed)
+    problem = Problem(
+        space,
+        model,
+        settings.budget,
+        meters,
+        objective,
+        settings.iterations,
+        settings.seed,
+        settings.budget_evaluations,
+        settings.duplicates == "charged",
+        guide_of(settings, model, objective),
+        initial,
+    )
     strategy, _ = _strategy(settings.strategy)
     search = strategy.make(problem, options_of(strategy, settings.strategy_options))
     return Prepared(space, search, objective, meters, grid_of(settings))
@@ -128,6 +146,7 @@ def fingerprints(settings: SearchSettings) -> dict[str, object]:
         "space_digest": _space_digest(settings),
         "strategy_digest": _strategy_digest(settings),
         "profile_digests": digests(settings.budget),
+        "table_digests": table_digests(settings),
     }
 
 
@@ -139,6 +158,11 @@ def extended(folder: Path, settings: SearchSettings, iterations: int) -> SearchS
     if iterations <= settings.iterations:
         raise WrongSettingError(
             f"iterations is {iterations:,}, expected more than {settings.iterations:,}, which the run in {folder} has"
+        )
+    if settings.budget_evaluations is not None:
+        raise WrongSettingError(
+            f"the run in {folder} ends after {settings.budget_evaluations:,} evaluations, however many iterations it "
+            "has: start a new run with more --budget-evaluations"
         )
     strategy, _ = _strategy(settings.strategy)
     if not strategy.extensible:
@@ -159,6 +183,7 @@ def refuse_changed(folder: Path, settings: SearchSettings, known: dict[str, obje
         raise SettingsError(f"the search space {settings.search_space} {began}")
     if known.get("strategy_digest") != _strategy_digest(settings):
         raise SettingsError(f"the strategy {settings.strategy} {began}")
+    refuse_changed_tables(folder, settings, known.get("table_digests"))
     way_out = "restore the profile, or start a new run in another folder"
     try:
         now = digests(settings.budget)
@@ -187,6 +212,8 @@ def _strategy(text: str) -> tuple[Strategy, str]:
 
 def runs_networks(settings: SearchSettings, objective: Objective) -> bool:
     """Return whether a search for `objective`, its confirmation or its report needs torch and a device."""
+    if guided(settings) and guide_column(settings) is None and objective_of(scoring_settings(settings)).torch:
+        return True
     again = confirmer(settings)
     if objective.torch or (again is not None and again.torch):
         return True

@@ -187,6 +187,7 @@ def _result(folder: Path, store: Store) -> SearchResult:
         "scored": progress.get("scored", 0),
         "members": store.count_members(),
         "rejected": progress.get("rejected", {}),
+        **({"ranked": progress["ranked"]} if progress.get("ranked") else {}),
     }
     status, here = store.get("status"), store.get(HERE_FACT)
     return SearchResult(

@@ -14,7 +14,7 @@ from __future__ import annotations
 import gc
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +37,7 @@ from zennas.searching.finals import hold
 from zennas.searching.front import FACT as FRONT_FACT
 from zennas.searching.latency_here import HERE_FACT, latency_here
 from zennas.searching.objectives.base import best_first
+from zennas.searching.objectives.table import TableAccuracy
 from zennas.searching.preparing import (
     Prepared,
     completed,
@@ -212,7 +213,7 @@ def _compare_threads(folder: Path, store: Store, note: Callable[[str], None]) ->
     )
 
 
-_FINGERPRINTS = ("space_digest", "strategy_digest", "profile_digests")
+_FINGERPRINTS = ("space_digest", "strategy_digest", "profile_digests", "table_digests")
 
 
 def _refuse_other(folder: Path, ours: SearchSettings, wanted: SearchSettings) -> None:
@@ -263,6 +264,7 @@ def _confirmed(store: Store, settings: SearchSettings, prepared: Prepared, watch
         values = dict(zip((c.id for c in search.kept), objective.values(search.kept), strict=True))
         store.add_measures(best.id, {objective.name: Measure(values[best.id])})
     report(store, settings, best)
+    _report_column(store, prepared, [best])
     if not settings.budget.latency:
         here = latency_here(best, settings)
         store.put({HERE_FACT: None if here is None else here.to_json()})
@@ -278,7 +280,15 @@ def _at_points(store: Store, settings: SearchSettings, prepared: Prepared, watch
     if objective.relative and prepared.grid is not None:
         for point, value in zip(points, objective.values(points), strict=True):
             store.add_measures(point.id, {objective.name: Measure(value)})
+    _report_column(store, prepared, points)
     return prepared.chosen(points)
+
+
+def _report_column(store: Store, prepared: Prepared, best: Sequence[Candidate]) -> None:
+    """Store the reported column of a table with the best."""
+    if isinstance(prepared.objective, TableAccuracy):
+        for candidate in best:
+            store.add_measures(candidate.id, prepared.objective.report(candidate))
 
 
 def _write(path: Path, text: str) -> None:

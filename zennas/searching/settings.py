@@ -67,14 +67,21 @@ class SearchSettings:
     )
     objective: str = setting(
         "proxy",
-        "Kind of objective: proxy, vector (several goals), or one from an installed package.",
+        "Kind of objective: proxy, vector (several goals), table:FILE[:COLUMN] (simulated training: the accuracies of "
+        "a table), or one from an installed package.",
         panel=SEARCH,
         metavar="NAME",
     )
+    report_column: str | None = setting(
+        None,
+        "With a table: another column, like cifar10_test, whose value is reported for the best.",
+        panel=SEARCH,
+        metavar="COLUMN",
+    )
     strategy: str = setting(
         "evolution",
-        "Search strategy: evolution, random, nsga2 (for several goals), or a .py file that registers one, which is "
-        "executed.",
+        "Search strategy: evolution, aging, random, nsga2 (for several goals), or a .py file that registers one, which "
+        "is executed.",
         panel=SEARCH,
         metavar="NAME",
     )
@@ -82,6 +89,51 @@ class SearchSettings:
         default_factory=dict, metadata=Setting("Options of the strategy, by name.", flag="").metadata
     )
     iterations: int = setting(480_000, "Structures to try, like 480k.", least=1, panel=SEARCH)
+    budget_evaluations: int | None = setting(
+        None,
+        "Networks to train (with a table: to look up), or to score, after which the search ends.",
+        least=1,
+        panel=SEARCH,
+        shown="no limit",
+    )
+    duplicates: str | None = setting(
+        None,
+        "Networks that are met again: charged (trained again, as published) or rejected.",
+        choices=("charged", "rejected"),
+        panel=SEARCH,
+        metavar="NAME",
+        shown="charged for aging and random with a table, otherwise rejected",
+    )
+    warm_up: int | None = setting(
+        None,
+        "Structures to draw; those that are best by --warm-up-proxy are trained first. For aging and random.",
+        least=1,
+        most=1_000_000,
+        panel=SEARCH,
+        shown="none",
+    )
+    warm_up_proxy: str | None = setting(
+        None,
+        "The score of --warm-up and --move-proposal: a proxy, a rank aggregation, or a column table:FILE:COLUMN.",
+        panel=SEARCH,
+        metavar="NAME",
+    )
+    move_proposal: int | None = setting(
+        None,
+        "Neighbours of a parent to score; the best by --warm-up-proxy is trained. For aging.",
+        least=1,
+        most=1_000_000,
+        panel=SEARCH,
+        shown="none",
+    )
+    move_random: float = setting(
+        0.25,
+        "Share of --move-proposal that is a neighbour at random instead, as published.",
+        least=0,
+        most=1,
+        panel=SEARCH,
+        metavar="NUMBER",
+    )
     ahead: int | None = setting(
         None,
         "Candidates proposed before the first is scored, so that several can be scored in parallel.",

@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable
 from random import Random
 
+from PlainNet import Structure
 from PlainNet.cost import CostModel
 from SearchSpace import load_space
 from zennas.budget.budgets import Budget
@@ -26,18 +27,24 @@ SETTINGS = SearchSettings(
 )
 
 
-def candidates(count: int) -> list[Candidate]:
-    """Some structures of the space XXBL."""
-    space, model, rng = load_space("XXBL"), CostModel(16, 10), Random(0)
-    structures = [space.mutate(space.initial(), rng, changes=3) for _ in range(count)]
-    return [Candidate(i, one, None, model(one), i, i) for i, one in enumerate(structures, start=1)]
+def example(kind: ObjectiveKind, count: int) -> tuple[SearchSettings, list[Candidate]]:
+    """Settings, and some structures to measure, of the space XXBL if the objective takes any."""
+    settings, structures = SETTINGS, list[Structure]()
+    if kind.example is not None:
+        settings, given = kind.example(SETTINGS)
+        structures = list(given)[:count]
+    else:
+        space, rng = load_space("XXBL"), Random(0)
+        structures = [space.mutate(space.initial(), rng, changes=3) for _ in range(count)]
+    model = CostModel(16, 10)
+    return settings, [Candidate(i, one, None, model(one), i, i) for i, one in enumerate(structures, start=1)]
 
 
 def measuring_is_a_function_of_the_candidate(kind: ObjectiveKind) -> str | None:
     """Two objectives with equal settings give equal measures, also if the settings were sent to another process."""
-    settings = pickle.loads(pickle.dumps(SETTINGS))
-    first, second = kind.make(SETTINGS), kind.make(settings)
-    for candidate in candidates(3):
+    settings, candidates = example(kind, 3)
+    first, second = kind.make(settings), kind.make(pickle.loads(pickle.dumps(settings)))
+    for candidate in candidates:
         found = first.measure(candidate)
         expect_equal(second.measure(candidate), found, f"the measures of {candidate.structure}")
         expect_equal(tuple(found), first.measures, "the names of the measures")
@@ -46,8 +53,9 @@ def measuring_is_a_function_of_the_candidate(kind: ObjectiveKind) -> str | None:
 
 def values_belong_to_their_candidates(kind: ObjectiveKind) -> str | None:
     """There is one value per candidate, independent of the order of the candidates, and the best comes first."""
-    objective = kind.make(SETTINGS)
-    measured = [one.evaluated(objective.measure(one)) for one in candidates(6)]
+    settings, candidates = example(kind, 6)
+    objective = kind.make(settings)
+    measured = [one.evaluated(objective.measure(one)) for one in candidates]
     values = dict(zip((one.id for one in measured), objective.values(measured), strict=True))
     again = dict(zip((one.id for one in measured[::-1]), objective.values(measured[::-1]), strict=True))
     expect_equal(again, values, "the values in another order")

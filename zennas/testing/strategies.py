@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable, Sequence
 from random import Random
 
+from PlainNet import Structure
 from PlainNet.cost import CostModel
 from SearchSpace import load_space
 from zennas.budget.budgets import Budget
 from zennas.runs.candidate import Candidate, Measure
+from zennas.searching.guide import LAST, Guide
 from zennas.searching.strategies.base import Problem, Search, Strategy, options_of
 from zennas.testing.expecting import expect, expect_equal
 
@@ -41,9 +43,27 @@ class Ranks(Params):
         return [float(sum(other < score for other in scores)) for score in scores]
 
 
-def begin(strategy: Strategy, objective: Params, seed: int = 0, iterations: int = 120) -> Search:
+def begin(
+    strategy: Strategy, objective: Params, seed: int = 0, iterations: int = 120, evaluations: int | None = None
+) -> Search:
     """Return a search for many parameters in the space XXBL, with the strategy's default options."""
-    problem = Problem(load_space("XXBL"), MODEL, BUDGET, (), objective, iterations, seed)
+    problem = Problem(load_space("XXBL"), MODEL, BUDGET, (), objective, iterations, seed, evaluations)
+    return strategy.make(problem, options_of(strategy, {}))
+
+
+def begin_guided(strategy: Strategy, seed: int = 0) -> Search:
+    """Return a search in NAS-Bench-201 that has a warm-up and moves if the strategy has, and ends by evaluations.
+
+    Structures that are met again are evaluated again. Every seventh structure has no score to rank by.
+    """
+
+    def rank(structures: Sequence[Structure]) -> list[float]:
+        costs = [MODEL(one).flops for one in structures]
+        return [LAST if cost % 7 == 0 else float(cost) for cost in costs]
+
+    guide = Guide(rank, 150 if strategy.draws else 0, 8 if strategy.moves else 0)
+    space, objective = load_space("nasbench201"), Params()
+    problem = Problem(space, MODEL, Budget(), (), objective, 5_000, seed, 90, repeats=True, guide=guide)
     return strategy.make(problem, options_of(strategy, {}))
 
 
@@ -84,22 +104,43 @@ def any_state_can_be_restored(strategy: Strategy) -> str | None:
         for ahead in (1, 5):
             whole = outcome(end(begin(strategy, objective), ahead))
             for steps in (0, 1, 2, 9, 40):
-                second = _restored(strategy, objective, ahead, steps)
+                fresh = begin(strategy, objective), begin(strategy, objective, seed=99)
+                second = _restored(*fresh, strategy.name, ahead, steps)
                 expect_equal(outcome(end(second, ahead)), whole, f"{strategy.name}, restored after {steps} candidates")
     return None
 
 
-def _restored(strategy: Strategy, objective: Params, ahead: int, steps: int) -> Search:
-    first, waiting = begin(strategy, objective), list[Candidate]()
+def evaluations_end_the_search(strategy: Strategy) -> str | None:
+    """A search ends when so many candidates as may be evaluated have a score, however many are asked for at once."""
+    for ahead in (1, 5):
+        search = end(begin(strategy, Params(), iterations=5_000, evaluations=90), ahead)
+        expect_equal(search.progress().scored, 90, f"the evaluations of {strategy.name}, {ahead} ahead")
+    return None
+
+
+def a_guided_search_can_be_restored(strategy: Strategy) -> str | None:
+    """A search with a warm-up and moves, saved and restored at any point, ends like an uninterrupted one."""
+    if not (strategy.draws or strategy.moves):
+        return f"{strategy.name} has no warm-up and no moves"
+    for ahead in (1, 5):
+        whole = outcome(end(begin_guided(strategy), ahead))
+        for steps in (0, 1, 20, 70):
+            second = _restored(begin_guided(strategy), begin_guided(strategy, seed=99), strategy.name, ahead, steps)
+            expect_equal(outcome(end(second, ahead)), whole, f"{strategy.name}, guided, restored after {steps}")
+    return None
+
+
+def _restored(first: Search, second: Search, name: str, ahead: int, steps: int) -> Search:
+    """Return the second search in the state that the first has after some candidates."""
+    waiting: list[Candidate] = []
     changes: dict[int, Candidate] = {}
     for _ in range(steps):
         while len(waiting) < ahead and not first.done and (asked := first.ask(1)):
             waiting += asked
-        expect(bool(waiting), f"{strategy.name} is done after fewer than {steps} candidates")
+        expect(bool(waiting), f"{name} is done after fewer than {steps} candidates")
         answer(first, [waiting.pop(0)])
         changes |= {c.id: c for c in first.take_changes()}
     expect_equal(list(first.pending), waiting, "the pending candidates")
-    second = begin(strategy, objective, seed=99)
     second.restore(json.loads(json.dumps(first.state())), changes.values())
     expect_equal(second.state(), first.state(), "the restored state")
     expect_equal(second.progress(), first.progress(), "the restored progress")
@@ -179,4 +220,6 @@ CONTRACTS: tuple[Callable[[Strategy], str | None], ...] = (
     the_budget_holds_and_everything_is_counted,
     any_number_can_be_asked_for,
     changes_are_given_once,
+    evaluations_end_the_search,
+    a_guided_search_can_be_restored,
 )

@@ -15,6 +15,7 @@ from PlainNet.registry import Registry
 from zennas.runs.candidate import Candidate, Measure
 
 if TYPE_CHECKING:
+    from PlainNet import Structure
     from PlainNet.arrays.blocks import Blocks
     from zennas.searching.goals import Goal
     from zennas.searching.settings import SearchSettings
@@ -40,6 +41,14 @@ class Objective(Protocol):
 
     def values(self, candidates: Sequence[Candidate]) -> list[float]:
         """Return the value of each measured candidate among these; higher is better."""
+
+
+@runtime_checkable
+class PartialObjective(Objective, Protocol):
+    """An objective that knows without measuring which networks it cannot measure, like those that a table lacks."""
+
+    def absent(self, structure: Structure) -> str | None:
+        """Return the reason, in a few words, for which a network is rejected; None if it can be measured."""
 
 
 @runtime_checkable
@@ -73,12 +82,16 @@ class ObjectiveKind:
     """A registered kind of objective.
 
     make: returns the objective for the settings of a search; called in every process. Raises WrongSettingError or
-        SettingsError if a setting is not valid.
+        SettingsError if a setting is not valid. `settings.objective` is the name of the kind; what may follow it,
+        after a colon, is read by `make`.
+    example: for the contract tests, returns settings made from others, and structures that the objective measures;
+        None if it takes any settings, and structures of any space.
     """
 
     name: str
     summary: str
     make: Callable[[SearchSettings], Objective]
+    example: Callable[[SearchSettings], tuple[SearchSettings, Sequence[Structure]]] | None = None
 
 
 OBJECTIVES: Registry[ObjectiveKind] = Registry(
@@ -91,9 +104,14 @@ def register(kind: ObjectiveKind) -> None:
     OBJECTIVES.add(kind.name, kind)
 
 
+def kind_of(settings: SearchSettings) -> ObjectiveKind:
+    """Return the kind of the objective of a search: `table` for `table:FILE`. Raises UnknownNameError."""
+    return OBJECTIVES.get(settings.objective.partition(":")[0])
+
+
 def objective_of(settings: SearchSettings) -> Objective:
     """Return the objective of a search with these settings. Raises UnknownNameError or SettingsError."""
-    return OBJECTIVES.get(settings.objective).make(settings)
+    return kind_of(settings).make(settings)
 
 
 def best_first(objective: Objective, candidates: Sequence[Candidate]) -> list[Candidate]:

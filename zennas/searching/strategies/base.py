@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from PlainNet import Structure
 from PlainNet.cost import CostModel
 from PlainNet.errors import reason
 from PlainNet.registry import Registry, nearest_names
@@ -23,6 +24,9 @@ from zennas.named.settings import NetworkSettings
 from zennas.runs.candidate import Candidate
 from zennas.searching.objectives.base import Objective
 
+if TYPE_CHECKING:
+    from zennas.searching.guide import Guide
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -32,16 +36,19 @@ class Progress:
     scored: number of candidates that were evaluated successfully.
     kept: number of candidates that the strategy keeps at present.
     rejected: number of rejected proposals by reason, such as "params", "duplicate" or "failed".
+    ranked: number of structures that were scored to choose what to evaluate, see `searching/guide.py`.
     """
 
     tried: int
     scored: int
     kept: int
     rejected: Mapping[str, int]
+    ranked: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the progress as JSON."""
-        return {"tried": self.tried, "scored": self.scored, "kept": self.kept, "rejected": dict(self.rejected)}
+        found = {"tried": self.tried, "scored": self.scored, "kept": self.kept, "rejected": dict(self.rejected)}
+        return {**found, "ranked": self.ranked} if self.ranked else found
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,10 @@ class Problem:
     meters: give the latencies that the budget limits, one for each device.
     iterations: number of proposals that may be tried.
     seed: seed of the strategy's random generator.
+    evaluations: number of candidates that may be evaluated; None for no limit. The search ends at the first limit.
+    repeats: whether a structure that is proposed again is a candidate again, instead of being rejected.
+    guide: a cheap score by which candidates are chosen; None without one.
+    initial: the structure that a user wants to begin with; None for the strategy's or the space's own beginning.
     """
 
     space: SearchSpace
@@ -61,6 +72,10 @@ class Problem:
     objective: Objective
     iterations: int
     seed: int
+    evaluations: int | None = None
+    repeats: bool = False
+    guide: Guide | None = None
+    initial: Structure | None = None
 
     @property
     def network(self) -> NetworkSettings:
@@ -129,6 +144,9 @@ class Strategy:
     source: the paper or program that it comes from.
     extensible: whether a search that was done goes on if it is restored with more iterations. That is so if what it
         proposes does not depend on `Problem.iterations`.
+    draws: whether it begins with draws of the space, which a warm-up can choose; with a table of accuracies, it then
+        evaluates a structure again that it meets again, as published.
+    moves: whether it can choose a child among neighbours by a cheap score.
     """
 
     name: str
@@ -137,6 +155,8 @@ class Strategy:
     options: type[Any]
     make: Callable[[Problem, Any], Search]
     extensible: bool = False
+    draws: bool = False
+    moves: bool = False
 
 
 STRATEGIES: Registry[Strategy] = Registry(

@@ -1,0 +1,45 @@
+"""`zennas search --seeds`: the table of the curve, JSON, and wrong usage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.zennas.conftest import Run
+from tests.zennas.table_files import write_table
+
+
+def arguments(folder: Path) -> list[str]:
+    table = write_table(folder / "t.csv", share=0.3)
+    return (
+        f"search --search-space nasbench201 --objective table:{table}:c10_val --report-column c10_test "
+        "--strategy aging --budget-evaluations 70 --seeds 2"
+    ).split()
+
+
+def test_the_curve_is_printed_and_drawn(run: Run, tmp_path: Path) -> None:
+    code, out, err = run(*arguments(tmp_path), "--save-dir", str(tmp_path / "mine"))
+    assert (code, err) == (0, "")
+    assert "c10_test in percent, mean over 2 seeds" in out
+    lines = [line.split()[0] for line in out.splitlines() if line.strip()[:1].isdigit()]
+    assert lines == ["1", "2", "5", "10", "20", "50", "64", "70"]
+    assert str(tmp_path / "mine" / "curve.json") in out.replace("\n", "")
+
+
+def test_json_has_one_value_an_evaluation(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run(*arguments(tmp_path), "--save-dir", str(tmp_path / "mine"), "--json")
+    assert code == 0
+    curve = json.loads(out)["curve"]
+    assert curve["evaluations"] == list(range(1, 71))
+    assert len(curve["incumbent"]) == len(curve["oracle"]) == 70
+    assert curve["oracle"] == sorted(curve["oracle"])
+
+
+def test_wrong_usage(run: Run, tmp_path: Path) -> None:
+    code, _, err = run(*arguments(tmp_path), "--go-on", "--save-dir", str(tmp_path / "mine"))
+    assert code == 2
+    assert "--go-on" in err
+    code, _, err = run(*arguments(tmp_path)[:-4], "--seeds", "2", "--save-dir", str(tmp_path / "mine"))
+    assert code == 2
+    assert "--budget-evaluations" in err
+    assert not (tmp_path / "mine").exists()

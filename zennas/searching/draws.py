@@ -1,0 +1,64 @@
+"""Structures drawn from a space, with which a search begins: those of a warm-up first, best first."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from PlainNet import Structure
+from SearchSpace import SearchSpace
+from zennas.common.limits import check_whole
+from zennas.searching.guide import Guide
+
+_KEY_BITS = 63
+
+
+class Draws:
+    """A stream of draws, with replacement.
+
+    A warm-up draws many structures by a generator of its own, scores them, and gives them in the order of their scores;
+    draws that are equal stay. Its state is the key of the generator and the places that are left, so a search that is
+    continued draws again and does not score again.
+
+    ranked: how many structures the warm-up has scored.
+    """
+
+    def __init__(self, space: SearchSpace, guide: Guide | None) -> None:
+        self._space, self._guide = space, guide if guide is not None and guide.warm_up else None
+        self._key: int | None = None
+        self._drawn: list[Structure] = []
+        self._left: list[int] = []
+        self.ranked = 0
+
+    def next(self, rng: Random) -> Structure:
+        """Return the next structure. rng: the generator of the search."""
+        if self._guide is not None and self._key is None:
+            self._key = rng.getrandbits(_KEY_BITS)
+            self._draw(self._key)
+            self._left = self._guide.best_first(self._drawn)[::-1]  # the best is taken first, from the end
+            self.ranked = len(set(self._drawn))
+        return self._drawn[self._left.pop()] if self._left else self._space.sample(rng)
+
+    def close(self) -> None:
+        """Forget the rest of a warm-up."""
+        self._drawn, self._left = [], []
+
+    def _draw(self, key: int) -> None:
+        assert self._guide is not None
+        own = Random(key)
+        self._drawn = [self._space.sample(own) for _ in range(self._guide.warm_up)]
+
+    def state(self) -> dict[str, Any]:
+        """Return the state as JSON."""
+        return {"key": self._key, "left": list(self._left), "ranked": self.ranked}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a `state`. Raises KeyError, TypeError or ValueError if it is not one."""
+        key, left = state["key"], list(state["left"])
+        check_whole("ranked", state["ranked"], ValueError, least=0)
+        self._key, self._left, self._drawn, self.ranked = key, left, [], state["ranked"]
+        if left:
+            check_whole("key", key, ValueError, least=0, most=2**_KEY_BITS - 1)
+            self._draw(key)
+            for place in left:
+                check_whole("place", place, ValueError, least=0, most=len(self._drawn) - 1)
