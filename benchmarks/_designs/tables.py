@@ -10,7 +10,7 @@ from benchmarks._designs.anatomy import Anatomy, Unit, widths
 from benchmarks._designs.budgets import CASES, CPU, SCORES, V100
 from benchmarks._designs.look import Look
 from benchmarks._designs.objections import OBJECTIONS
-from benchmarks._designs.winners import LONG, Winner
+from benchmarks._designs.winners import ITERATIONS, LONG, TIMES, Winner
 from zennas.common.numbers import format_count
 
 Looks = Mapping[tuple[str, str, str], Sequence[Look]]
@@ -135,27 +135,36 @@ def numbers_by_budget(looks: Looks, peers: Peers) -> str:
     return table(["objections for each network", "space", *scores, "ResNet", "MobileNetV2"], rows, left=2)
 
 
+def before_and_after(looks: Looks, peers: Peers, scores: Sequence[str]) -> str:
+    """How many objections there are against a network, on average, by space, of each form of a score."""
+
+    def mean(space: str, score: str) -> str:
+        groups = [(one, peers[case]) for (case, *kind), group in looks.items() if kind == [space, score] for one in group]
+        return f"{sum(o.raised(one, beside) for o in OBJECTIONS for one, beside in groups) / len(groups):.1f}"
+
+    spaces = dict.fromkeys(space.name for case in CASES for space in case.spaces)
+    return table(["space", *scores], ([space, *(mean(space, score) for score in scores)] for space in spaces))
+
+
 def longer(winners: Looks, long: Looks, peers: Peers, score: str) -> str:
-    """What searches that are ten times as long change: scores and numbers of objections, per budget and space."""
+    """What longer searches change: the highest scores and mean numbers of objections, per budget and space."""
     rows = []
     for case in CASES:
         for space in case.spaces:
-            short = winners[case.name, space.name, score]
-            (one,) = long[case.name, space.name, score + LONG]
             beside = peers[case.name]
-            counts = [sum(o.raised(network, beside) for o in OBJECTIONS) for network in (*short, one)]
+            groups = winners[case.name, space.name, score], long[case.name, space.name, score + LONG]
+            counts = [[sum(o.raised(one, beside) for o in OBJECTIONS) for one in group] for group in groups]
             rows.append(
                 [
                     case.limit,
                     space.name,
-                    f"{max(network.values[score] for network in short):.2f}",
-                    f"{one.values[score]:.2f}",
-                    *(f"{network.values[score]:.2f}" for network in beside),
-                    f"{sum(counts[:-1]) / len(short):.1f}",
-                    f"{counts[-1]}",
+                    f"{len(groups[1])} × {ITERATIONS * TIMES[space.name]:,}",
+                    *(f"{max(one.values[score] for one in group):.2f}" for group in groups),
+                    *(f"{one.values[score]:.2f}" for one in beside),
+                    *(f"{sum(numbers) / len(numbers):.1f}" for numbers in counts),
                 ]
             )
-    header = ["budget", "space", "best of five", "longer", "ResNet", "MobileNetV2", "objections", "longer"]
+    header = ["budget", "space", "longer searches", "best", "longer", "ResNet", "MobileNetV2", "objections", "longer"]
     return table(header, rows, left=2)
 
 
