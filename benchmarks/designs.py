@@ -17,7 +17,7 @@ from benchmarks._designs.budgets import CASES, CPU, SCORES, Case
 from benchmarks._designs.look import Look, look
 from benchmarks._designs.peers import peers
 from benchmarks._designs.picture import PICTURE, draw
-from benchmarks._designs.winners import BEFORE, ITERATIONS, LONG, SEEDS, Winner, find_winners, read_winners
+from benchmarks._designs.winners import BEFORE, ITERATIONS, LONG, SEEDS, TIMES, Winner, find_winners, read_winners
 from benchmarks.common import print_machine
 
 MEASURED = ("small", "CPU")
@@ -63,9 +63,9 @@ def report(scores: tuple[str, ...], measure: bool) -> None:
     print(tables.objections(looks, beside))
     print(tables.numbers_by_budget(looks, beside))
     if LONGER in scores:
-        print(f"\n## Objections to a network, before {LONGER} took its present form and after\n")
-        print(tables.before_and_after({**before, **looks}, beside, (LONGER + BEFORE, LONGER)))
-        print(f"\n## Longer searches by {LONGER}\n")
+        print(f"\n## Before {LONGER} took its present form, and after\n")
+        print(tables.before_and_after(before, looks, beside, LONGER))
+        print(f"\n## Searches by {LONGER} that are {TIMES} times as long\n")
         print(tables.longer(looks, long, beside, LONGER))
     print("\n## Accuracies of the own table with an objection and without\n")
     print(accuracies())

@@ -10,7 +10,7 @@ from benchmarks._designs.anatomy import Anatomy, Unit, widths
 from benchmarks._designs.budgets import CASES, CPU, SCORES, V100
 from benchmarks._designs.look import Look
 from benchmarks._designs.objections import OBJECTIONS
-from benchmarks._designs.winners import ITERATIONS, LONG, TIMES, Winner
+from benchmarks._designs.winners import BEFORE, LONG, Winner
 from zennas.common.numbers import format_count
 
 Looks = Mapping[tuple[str, str, str], Sequence[Look]]
@@ -135,15 +135,23 @@ def numbers_by_budget(looks: Looks, peers: Peers) -> str:
     return table(["objections for each network", "space", *scores, "ResNet", "MobileNetV2"], rows, left=2)
 
 
-def before_and_after(looks: Looks, peers: Peers, scores: Sequence[str]) -> str:
-    """How many objections there are against a network, on average, by space, of each form of a score."""
-
-    def mean(space: str, score: str) -> str:
-        groups = [(one, peers[case]) for (case, *kind), group in looks.items() if kind == [space, score] for one in group]
-        return f"{sum(o.raised(one, beside) for o in OBJECTIONS for one, beside in groups) / len(groups):.1f}"
-
-    spaces = dict.fromkeys(space.name for case in CASES for space in case.spaces)
-    return table(["space", *scores], ([space, *(mean(space, score) for score in scores)] for space in spaces))
+def before_and_after(before: Looks, after: Looks, peers: Peers, score: str) -> str:
+    """What another form of a score changes, by space: mean numbers of objections, and medians of convolutions."""
+    rows = []
+    for space in dict.fromkeys(space.name for case in CASES for space in case.spaces):
+        groups = [
+            [
+                (one, peers[case])
+                for (case, where, what), group in looks.items()
+                if (where, what) == (space, name)
+                for one in group
+            ]
+            for looks, name in ((before, score + BEFORE), (after, score))
+        ]
+        counts = (sum(o.raised(*pair) for o in OBJECTIONS for pair in group) / len(group) for group in groups)
+        depths = (median_low(one.anatomy.convolutions for one, _ in group) for group in groups)
+        rows.append([space, *(f"{count:.1f}" for count in counts), *map(str, depths)])
+    return table(["space", "objections before", "after", "convolutions before", "after"], rows)
 
 
 def longer(winners: Looks, long: Looks, peers: Peers, score: str) -> str:
@@ -158,7 +166,7 @@ def longer(winners: Looks, long: Looks, peers: Peers, score: str) -> str:
                 [
                     case.limit,
                     space.name,
-                    f"{len(groups[1])} × {ITERATIONS * TIMES[space.name]:,}",
+                    f"{len(groups[1])}",
                     *(f"{max(one.values[score] for one in group):.2f}" for group in groups),
                     *(f"{one.values[score]:.2f}" for one in beside),
                     *(f"{sum(numbers) / len(numbers):.1f}" for numbers in counts),

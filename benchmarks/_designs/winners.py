@@ -21,19 +21,18 @@ ITERATIONS = 24_000
 OPTIONS = {"population_size": 256, "children": 1}
 """Half of Zen-NAS's population, for fewer structures. One at a time for both scores, so that the search is the same."""
 
-LONG = ":long"
-"""What the names of scores end with whose searches are longer, with twice the population and many children at once."""
+LONG, TIMES = ":long", 10
+"""What the names of scores end with whose searches are so many times as long, with twice the population and many
+children at once. `units` makes none at once, and has one such search for each budget."""
 BEFORE = ":before"
 """What the names of scores end with whose winners are those of an older form of the score."""
-TIMES = {"XXBL": 10, "IDW_fixfc": 10, "units": 4}
-"""How many times as long they are. `units` makes no children at once, and has one such search for each budget."""
 
 
 @dataclass(frozen=True)
 class Winner:
     """The best network of one search. case, space: names, see `budgets.py`.
 
-    score: the name of what was maximised. may end with `BEFORE` or `LONG`.
+    score: the name of what was maximised, which may end with `BEFORE` or `LONG`.
     """
 
     score: str
@@ -98,7 +97,7 @@ def _find(job: tuple[str, Case, Space, int]) -> None:
             initial=space.initial,
             resolution=case.resolution,
             num_classes=case.num_classes,
-            iterations=ITERATIONS * (TIMES[space.name] if long else 1),
+            iterations=ITERATIONS * (TIMES if long else 1),
             seed=seed,
             strategy_options=options,
             top=1,  # a search measures so many on this machine, if a profile of it is the budget
