@@ -17,13 +17,13 @@ from benchmarks._designs.budgets import CASES, CPU, SCORES, Case
 from benchmarks._designs.look import Look, look
 from benchmarks._designs.peers import peers
 from benchmarks._designs.picture import PICTURE, draw
-from benchmarks._designs.winners import ITERATIONS, LONG, SEEDS, Winner, find_winners, read_winners
+from benchmarks._designs.winners import BEFORE, ITERATIONS, LONG, SEEDS, TIMES, Winner, find_winners, read_winners
 from benchmarks.common import print_machine
 
 MEASURED = ("small", "CPU")
 """Names of the budgets whose networks are measured. Those of a V100 take long here, and those of FLOPs are similar."""
 LONGER = "mean_field"
-"""The score with longer searches."""
+"""The score with longer searches, and with winners of an older form."""
 Kind = tuple[str, str, str]
 """Case, space and score."""
 
@@ -49,6 +49,7 @@ def report(scores: tuple[str, ...], measure: bool) -> None:
     cases = {case.name: case for case in CASES}
     beside = {case.name: peers(case) for case in CASES}
     looks = looked_at(winners)
+    before = looked_at(tables.by_case([winner for winner in found if winner.score == LONGER + BEFORE]))
     long = looked_at(tables.by_case([winner for winner in found if winner.score == LONGER + LONG]))
     medians = {kind: looks[kind][found.index(median_winner(found))] for kind, found in winners.items()}
     count = sum(map(len, looks.values()))
@@ -62,7 +63,9 @@ def report(scores: tuple[str, ...], measure: bool) -> None:
     print(tables.objections(looks, beside))
     print(tables.numbers_by_budget(looks, beside))
     if LONGER in scores:
-        print(f"\n## Searches by {LONGER} that are ten times as long\n")
+        print(f"\n## Before {LONGER} took its present form, and after\n")
+        print(tables.before_and_after(before, looks, beside, LONGER))
+        print(f"\n## Searches by {LONGER} that are {TIMES} times as long\n")
         print(tables.longer(looks, long, beside, LONGER))
     print("\n## Accuracies of the own table with an objection and without\n")
     print(accuracies())

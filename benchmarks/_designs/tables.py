@@ -10,7 +10,7 @@ from benchmarks._designs.anatomy import Anatomy, Unit, widths
 from benchmarks._designs.budgets import CASES, CPU, SCORES, V100
 from benchmarks._designs.look import Look
 from benchmarks._designs.objections import OBJECTIONS
-from benchmarks._designs.winners import LONG, Winner
+from benchmarks._designs.winners import BEFORE, LONG, Winner
 from zennas.common.numbers import format_count
 
 Looks = Mapping[tuple[str, str, str], Sequence[Look]]
@@ -135,27 +135,44 @@ def numbers_by_budget(looks: Looks, peers: Peers) -> str:
     return table(["objections for each network", "space", *scores, "ResNet", "MobileNetV2"], rows, left=2)
 
 
+def before_and_after(before: Looks, after: Looks, peers: Peers, score: str) -> str:
+    """What another form of a score changes, by space: mean numbers of objections, and medians of convolutions."""
+    rows = []
+    for space in dict.fromkeys(space.name for case in CASES for space in case.spaces):
+        groups = [
+            [
+                (one, peers[case])
+                for (case, where, what), group in looks.items()
+                if (where, what) == (space, name)
+                for one in group
+            ]
+            for looks, name in ((before, score + BEFORE), (after, score))
+        ]
+        counts = (sum(o.raised(*pair) for o in OBJECTIONS for pair in group) / len(group) for group in groups)
+        depths = (median_low(one.anatomy.convolutions for one, _ in group) for group in groups)
+        rows.append([space, *(f"{count:.1f}" for count in counts), *map(str, depths)])
+    return table(["space", "objections before", "after", "convolutions before", "after"], rows)
+
+
 def longer(winners: Looks, long: Looks, peers: Peers, score: str) -> str:
-    """What searches that are ten times as long change: scores and numbers of objections, per budget and space."""
+    """What longer searches change: the highest scores and mean numbers of objections, per budget and space."""
     rows = []
     for case in CASES:
         for space in case.spaces:
-            short = winners[case.name, space.name, score]
-            (one,) = long[case.name, space.name, score + LONG]
             beside = peers[case.name]
-            counts = [sum(o.raised(network, beside) for o in OBJECTIONS) for network in (*short, one)]
+            groups = winners[case.name, space.name, score], long[case.name, space.name, score + LONG]
+            counts = [[sum(o.raised(one, beside) for o in OBJECTIONS) for one in group] for group in groups]
             rows.append(
                 [
                     case.limit,
                     space.name,
-                    f"{max(network.values[score] for network in short):.2f}",
-                    f"{one.values[score]:.2f}",
-                    *(f"{network.values[score]:.2f}" for network in beside),
-                    f"{sum(counts[:-1]) / len(short):.1f}",
-                    f"{counts[-1]}",
+                    f"{len(groups[1])}",
+                    *(f"{max(one.values[score] for one in group):.2f}" for group in groups),
+                    *(f"{one.values[score]:.2f}" for one in beside),
+                    *(f"{sum(numbers) / len(numbers):.1f}" for numbers in counts),
                 ]
             )
-    header = ["budget", "space", "best of five", "longer", "ResNet", "MobileNetV2", "objections", "longer"]
+    header = ["budget", "space", "longer searches", "best", "longer", "ResNet", "MobileNetV2", "objections", "longer"]
     return table(header, rows, left=2)
 
 
