@@ -1,8 +1,8 @@
 """The networks that searches find, looked at: their forms, their costs, and what an expert would object to.
 
 python -m benchmarks.designs search SCORE…   search for the winners of these scores that are not in the file
-python -m benchmarks.designs look [SCORE…]   print the tables without measuring, of these scores
-python -m benchmarks.designs                 print the tables, measure some networks here, and draw the picture
+python -m benchmarks.designs look [SCORE…]   print the tables; of all scores: and draw the picture
+python -m benchmarks.designs                 the same, and measure some networks here
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ from benchmarks.common import print_machine
 MEASURED = ("small", "CPU")
 """Names of the budgets whose networks are measured. Those of a V100 take long here, and those of FLOPs are similar."""
 LONGER = "mean_field"
-"""The score with longer searches, and with winners of an older form."""
+"""The score with longer searches, and with winners of older forms."""
+FORMS = dict(
+    zip(("older form", "10,000 steps", "100,000 steps"), (*(LONGER + end for end in BEFORE), LONGER), strict=True)
+)
+"""Its forms, by what the tables call them."""
 Kind = tuple[str, str, str]
 """Case, space and score."""
 
@@ -49,7 +53,7 @@ def report(scores: tuple[str, ...], measure: bool) -> None:
     cases = {case.name: case for case in CASES}
     beside = {case.name: peers(case) for case in CASES}
     looks = looked_at(winners)
-    before = looked_at(tables.by_case([winner for winner in found if winner.score == LONGER + BEFORE]))
+    of_forms = looked_at(tables.by_case([winner for winner in found if winner.score in FORMS.values()]))
     long = looked_at(tables.by_case([winner for winner in found if winner.score == LONGER + LONG]))
     medians = {kind: looks[kind][found.index(median_winner(found))] for kind, found in winners.items()}
     count = sum(map(len, looks.values()))
@@ -63,8 +67,8 @@ def report(scores: tuple[str, ...], measure: bool) -> None:
     print(tables.objections(looks, beside))
     print(tables.numbers_by_budget(looks, beside))
     if LONGER in scores:
-        print(f"\n## Before {LONGER} took its present form, and after\n")
-        print(tables.before_and_after(before, looks, beside, LONGER))
+        print(f"\n## Forms of {LONGER}\n")
+        print(tables.by_form(of_forms, beside, FORMS))
         print(f"\n## Searches by {LONGER} that are {TIMES} times as long\n")
         print(tables.longer(looks, long, beside, LONGER))
     print("\n## Accuracies of the own table with an objection and without\n")
@@ -72,6 +76,7 @@ def report(scores: tuple[str, ...], measure: bool) -> None:
     if measure:
         print("\n## Measured here: ONNX Runtime, fp32, 1 thread\n")
         print(measured(medians, beside, cases))
+    if scores == SCORES:
         draw(medians, beside)
         print(f"picture: {PICTURE.relative_to(PICTURE.parents[2])}")
     print("\n## Every winner\n")

@@ -10,7 +10,7 @@ from benchmarks._designs.anatomy import Anatomy, Unit, widths
 from benchmarks._designs.budgets import CASES, CPU, SCORES, V100
 from benchmarks._designs.look import Look
 from benchmarks._designs.objections import OBJECTIONS
-from benchmarks._designs.winners import BEFORE, LONG, Winner
+from benchmarks._designs.winners import LONG, Winner
 from zennas.common.numbers import format_count
 
 Looks = Mapping[tuple[str, str, str], Sequence[Look]]
@@ -135,32 +135,38 @@ def numbers_by_budget(looks: Looks, peers: Peers) -> str:
     return table(["objections for each network", "space", *scores, "ResNet", "MobileNetV2"], rows, left=2)
 
 
-def before_and_after(before: Looks, after: Looks, peers: Peers, score: str) -> str:
-    """What another form of a score changes, by space: mean numbers of objections, and medians of convolutions."""
+def by_form(looks: Looks, peers: Peers, scores: Mapping[str, str]) -> str:
+    """What the form of a score changes, by space: mean numbers of objections, and medians of convolutions.
+
+    scores: names of scores by what the table calls them.
+    """
     rows = []
     for space in dict.fromkeys(space.name for case in CASES for space in case.spaces):
         groups = [
             [
                 (one, peers[case])
                 for (case, where, what), group in looks.items()
-                if (where, what) == (space, name)
+                if (where, what) == (space, score)
                 for one in group
             ]
-            for looks, name in ((before, score + BEFORE), (after, score))
+            for score in scores.values()
         ]
         counts = (sum(o.raised(*pair) for o in OBJECTIONS for pair in group) / len(group) for group in groups)
         depths = (median_low(one.anatomy.convolutions for one, _ in group) for group in groups)
         rows.append([space, *(f"{count:.1f}" for count in counts), *map(str, depths)])
-    return table(["space", "objections before", "after", "convolutions before", "after"], rows)
+    header = [f"{what}, {form}" for what in ("objections", "convolutions") for form in scores]
+    return table(["space", *header], rows)
 
 
 def longer(winners: Looks, long: Looks, peers: Peers, score: str) -> str:
-    """What longer searches change: the highest scores and mean numbers of objections, per budget and space."""
+    """What longer searches change, where there are some: the highest scores and mean numbers of objections."""
     rows = []
     for case in CASES:
         for space in case.spaces:
-            beside = peers[case.name]
-            groups = winners[case.name, space.name, score], long[case.name, space.name, score + LONG]
+            beside, found = peers[case.name], long.get((case.name, space.name, score + LONG))
+            if not found:
+                continue
+            groups = winners[case.name, space.name, score], found
             counts = [[sum(o.raised(one, beside) for o in OBJECTIONS) for one in group] for group in groups]
             rows.append(
                 [
