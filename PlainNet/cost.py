@@ -61,6 +61,10 @@ class Cost:
         """Zen-NAS's name for `layers`."""
         return self.layers
 
+    def to_json(self) -> dict[str, int]:
+        """Return the numbers by their names."""
+        return {"params": self.params, "flops": self.flops, "activations": self.activations, "layers": self.layers}
+
     def __add__(self, other: Cost) -> Cost:
         return Cost(
             self.params + other.params,

@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks._nb201 import data_or_leave
 from benchmarks._own_table.judging import judge
-from benchmarks._own_table.results import TRAINED, deviation, results
+from benchmarks._own_table.results import TRAINED, by_structure, deviation, results
 from benchmarks._own_table.shipping import ship
 from benchmarks._own_table.structures import Entry, choose, read_list, winners, write_list
 from PlainNet import cost, parse
@@ -96,9 +96,7 @@ def one(structure: str, seed: int) -> None:
 def report() -> None:
     entries = {entry.structure: entry for entry in read_list()}
     found = results()
-    seeds: dict[str, list[float]] = {}
-    for result in found:
-        seeds.setdefault(result.structure, []).append(result.accuracy)
+    seeds = by_structure(found)
     print(f"{len(seeds)} of {len(entries)} networks trained, {len(jobs(list(entries.values())))} trainings left")
     noise, repeated = deviation(found)
     if repeated:

@@ -18,8 +18,8 @@ def place(width: Width) -> tuple[int, float]:
     return _PLACES[arg], numerator / denominator
 
 
-def places_of(widths: Sequence[Width], known: Floats) -> Floats:
-    """Return (widths, blocks): the channels that widths of a template are in blocks. known: from `Blocks.widths`."""
+def channels_of(widths: Sequence[Width], known: Floats) -> Floats:
+    """Return the channels of widths of a template in blocks, (widths, blocks). known: from `Blocks.widths`."""
     return np.stack([known[_PLACES[arg]] * numerator // denominator for arg, numerator, denominator in widths])
 
 

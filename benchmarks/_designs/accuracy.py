@@ -8,7 +8,7 @@ from benchmarks._designs.anatomy import Anatomy, anatomy
 from benchmarks._designs.look import Look
 from benchmarks._designs.objections import OBJECTIONS
 from benchmarks._designs.tables import table
-from benchmarks.own_table import results
+from benchmarks._own_table.results import by_structure, results
 from PlainNet import parse
 
 FEWEST = 5
@@ -21,9 +21,7 @@ def accuracies() -> str:
     At equal costs: of the residuals of a regression on the logarithms of parameters and FLOPs and on their squares, or
     also on the logarithm of the convolutions on the longest path; with 95 % intervals (Welch).
     """
-    seeds: dict[str, list[float]] = {}
-    for result in results():
-        seeds.setdefault(result.structure, []).append(result.accuracy)
+    seeds = by_structure(results())
     forms = [anatomy(parse(text), 32, 10) for text in seeds]
     accuracy = np.array([np.mean(values) for values in seeds.values()])
     residuals = [_residuals(forms, accuracy, depth) for depth in (False, True)]

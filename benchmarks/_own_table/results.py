@@ -30,11 +30,16 @@ def results() -> list[Result]:
         return [Result(row["structure"], int(row["seed"]), float(row["accuracy"])) for row in csv.DictReader(file)]
 
 
-def deviation(found: Sequence[Result]) -> tuple[float, int]:
-    """Return the standard deviation between seeds in points, and how many networks were trained with several."""
+def by_structure(found: Sequence[Result]) -> dict[str, list[float]]:
+    """Return the accuracies of each network, one for each seed."""
     seeds: dict[str, list[float]] = {}
     for result in found:
         seeds.setdefault(result.structure, []).append(result.accuracy)
-    repeated = [values for values in seeds.values() if len(values) > 1]
+    return seeds
+
+
+def deviation(found: Sequence[Result]) -> tuple[float, int]:
+    """Return the standard deviation between seeds in points, and how many networks were trained with several."""
+    repeated = [values for values in by_structure(found).values() if len(values) > 1]
     spread = math.sqrt(np.mean([np.var(values, ddof=1) for values in repeated])) if repeated else math.nan
     return spread, len(repeated)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks._own_table.results import Result, deviation
+from benchmarks._own_table.results import Result, by_structure, deviation
 from benchmarks._own_table.structures import Entry
 from latency import predict
 from PlainNet import cost, parse
@@ -48,9 +48,7 @@ first 60 networks of this table.
 
 def ship(entries: Sequence[Entry], found: Sequence[Result]) -> None:
     """Write the table and its card into the package."""
-    accuracies: dict[str, list[float]] = {}
-    for result in found:
-        accuracies.setdefault(result.structure, []).append(result.accuracy)
+    accuracies = by_structure(found)
     text, groups = io.StringIO(), Counter[str]()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*COLUMNS, ACCURACY])

@@ -18,7 +18,7 @@ from PlainNet import Structure
 from SearchSpace import CellSpace, SearchSpace, SearchSpaceError
 from zennas.accuracy.tables import AccuracyTable, Column, TableError, is_csv, located, read
 from zennas.accuracy.tables.base import Floats
-from zennas.accuracy.tables.csvfile import column_named
+from zennas.accuracy.tables.csvfile import column_named, name_of
 from zennas.accuracy.tables.nats_bench import looks_like_nats_bench
 from zennas.accuracy.tables.sheets import Sheets, read_sheet
 
@@ -137,7 +137,7 @@ class Trained:
         some = some if some else list(columns)
         if len(some) != 1:
             raise TableError(f"{self._file} has several columns of accuracies, name one as FILE:COLUMN: {self._names}")
-        return _name(some[0]), columns[some[0]]
+        return name_of(some[0]), columns[some[0]]
 
     def joined(self, name: ColumnName) -> Floats:
         """Return a column of numbers of this table or of another CSV file, (lines,), NaN where there is none.
@@ -155,7 +155,7 @@ class Trained:
 
     @property
     def _names(self) -> str:
-        return ", ".join(_name(column) for column in self.table.columns if column.training is None)
+        return ", ".join(name_of(column) for column in self.table.columns if column.training is None)
 
 
 def scored_lines(name: ColumnName, space: SearchSpace) -> tuple[Lines, Floats]:
@@ -203,8 +203,3 @@ def _same(there: Column, asked: Column) -> bool:
         asked.epochs,
         asked.training,
     )
-
-
-def _name(column: Column) -> str:
-    """A name that `column_named` reads as this column."""
-    return column.dataset if column.unnamed else f"{column.dataset}_{column.split}_{column.epochs}"

@@ -83,16 +83,11 @@ class Analysis:
             "resolution": self.resolution,
             "num_classes": self.num_classes,
             "use_se": self.use_se,
-            **cost_json(self.total),
+            **self.total.to_json(),
             "output_shape": list(self.output.dims),
-            "blocks": [{"block": part.name, "output": part.output, **cost_json(part.cost)} for part in self.parts],
+            "blocks": [{"block": part.name, "output": part.output, **part.cost.to_json()} for part in self.parts],
             "fvcore": checked,
         }
-
-
-def cost_json(cost: Cost) -> dict[str, int]:
-    """Return a cost for JSON, by the names of its fields."""
-    return {"params": cost.params, "flops": cost.flops, "activations": cost.activations, "layers": cost.layers}
 
 
 def analyze(network: Network, check: bool = True) -> Analysis:

@@ -58,10 +58,7 @@ class Points:
         return {
             "network": name,
             "structure": str(one.structure),
-            "params": one.cost.params,
-            "flops": one.cost.flops,
-            "activations": one.cost.activations,
-            "layers": one.cost.layers,
+            **one.cost.to_json(),
             **({} if ram is None else {"ram": ram}),
             "latency_ms": one.latency[sources[0]].ms if sources else None,
             **({"latencies_ms": {name: one.latency[name].ms for name in sources}} if len(sources) > 1 else {}),

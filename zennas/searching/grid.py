@@ -172,7 +172,7 @@ def _values(axis: Axis, judge: Judge, judged: Judged) -> Floats:
     if axis.source is not None:
         found = judged.latency[judge.sources.index(axis.source)]
     elif axis.over == RAM:
-        found = judge.ram(judge.blocks.place(judged.structures))
+        found = judge.ram(judged.placed)
     else:
         found = getattr(judged.costs, axis.over)
     return found

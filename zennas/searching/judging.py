@@ -32,22 +32,27 @@ Hashes = NDArray[np.uint64]
 class Judged(NamedTuple):
     """Structures within the budget.
 
-    rows: their positions among the proposals. hashes: see `Structures.hashes`. latency: (devices, structures), in
-    milliseconds per image. scores: those of the objective.
+    rows: their positions among the proposals. placed: with the numbers of their blocks, until others are judged.
+    hashes: see `Structures.hashes`. latency: (devices, structures), in milliseconds per image. scores: those of the
+    objective.
     """
 
     rows: Integers
-    structures: Structures
+    placed: Placed
     hashes: Hashes
     costs: Costs
     latency: Floats
     scores: Floats
 
+    @property
+    def structures(self) -> Structures:
+        return self.placed.structures
+
     def where(self, rows: Integers | Flags) -> Judged:
         """Return some of them, in the order of `rows`."""
         return Judged(
             self.rows[rows],
-            self.structures[rows],
+            self.placed.where(rows),
             self.hashes[rows],
             self.costs.where(rows),
             self.latency[:, rows],
@@ -148,7 +153,7 @@ class Judge:
             _count(rejected, f"latency {label}", latency[i] > limit)
             rows, placed, costs, hashes = rows[holds], placed.where(holds), costs.where(holds), hashes[holds]
             latency = latency[:, holds]
-        return Judged(rows, placed.structures, hashes, costs, latency, self.score(placed, costs))
+        return Judged(rows, placed, hashes, costs, latency, self.score(placed, costs))
 
     def candidates(self, judged: Judged, ids: Integers, parents: list[int], tried: int, seed: int) -> list[Candidate]:
         """Return candidates for judged structures. tried: how many had been tried before all that were proposed."""

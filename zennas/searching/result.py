@@ -131,18 +131,11 @@ class SearchResult:
 
 def candidate_json(candidate: Candidate, ram: int | None = None) -> dict[str, Any]:
     """Return a candidate as JSON. ram: in bytes, if it is limited."""
-    cost = candidate.cost
     scores = {name: measure_json(measure) for name, measure in candidate.measures.items()}
     latency = {source: latency_json(found) for source, found in candidate.latency.items()}
     return {
         "structure": str(candidate.structure),
-        "cost": {
-            "params": cost.params,
-            "flops": cost.flops,
-            "activations": cost.activations,
-            "layers": cost.layers,
-            **({} if ram is None else {"ram": ram}),
-        },
+        "cost": {**candidate.cost.to_json(), **({} if ram is None else {"ram": ram})},
         "scores": scores,
         **({"latency": latency} if latency else {}),
     }

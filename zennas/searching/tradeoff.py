@@ -71,10 +71,7 @@ class Tradeoff:
         return {
             "network": name,
             "structure": str(one.structure),
-            "params": one.cost.params,
-            "flops": one.cost.flops,
-            "activations": one.cost.activations,
-            "layers": one.cost.layers,
+            **one.cost.to_json(),
             **({} if ram is None else {"ram": ram}),
             "latency_ms": next((found.ms for found in one.latency.values()), None),
             "scores": {goal.name: one.measures[goal.name].value for goal in self.goals if goal.name in one.measures},

@@ -13,7 +13,7 @@ import numpy as np
 
 from PlainNet import Options
 from PlainNet.arrays.blocks import Blocks, BlockValues, Placed
-from PlainNet.arrays.formulas import places_of
+from PlainNet.arrays.formulas import channels_of
 from PlainNet.arrays.structures import Flags, Floats, Integers
 from ZeroShotProxy.engine.mean_field import sums
 from ZeroShotProxy.engine.mean_field.blocks import Family, Form, family_of, form_of, link_of, step_of
@@ -138,7 +138,7 @@ class MeanFieldArrays:
         blocks, made = self._blocks, self._families.made(number)
         width = 1 / blocks.out[numbers]
         if made.template:
-            widths = places_of(made.form.widths, blocks.widths(numbers))
+            widths = channels_of(made.form.widths, blocks.widths(numbers))
             roots, amounts, squares, factors = sums.of_many_widths(made.form.groups, widths)
             table = made.form.table.dot(np.concatenate([1 / widths, factors]))
             starts = self._layers.add(table[:-3:2].T, table[1:-3:2].T, made.form.shares)

@@ -13,11 +13,21 @@ squares squares · factor⁴.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 
-from PlainNet.arrays.structures import Floats
+if TYPE_CHECKING:
+    from PlainNet.arrays.structures import Floats
+
+Number = TypeVar("Number", float, "Floats")
+"""Of one block or structure, or of many."""
+Group: TypeAlias = tuple[int, int, float, float, float]
+"""Layers with the same widths: fan-in and output as indices of widths, then roots, amounts and squares for widths of 1.
+
+Squared norms are proportional to the fan-in, and FLOPs to both widths.
+"""
 
 _STEPS = 100_000
 """Of a training: what a network can learn in so many steps counts."""
@@ -45,24 +55,32 @@ def log_growth(log_energy: float) -> tuple[float, float]:
     return math.exp(log_energy / 4), -log_energy / 2
 
 
-def of_widths(
-    groups: Iterable[tuple[int, int, float, float, float]], widths: Sequence[int]
-) -> tuple[float, float, float, list[float]]:
-    """Return the sums of layers, and the factor of r of each group.
+def of_widths(groups: Iterable[Group], widths: Sequence[int]) -> tuple[float, float, float, list[float]]:
+    """Return the sums of layers, and the factor of r of each group."""
+    return _of_widths(groups, widths, math.sqrt, math.log)
 
-    groups: (fan-in, out, roots, amounts, squares), the first two as indices of widths, and the sums for widths of 1.
-    Squared norms are proportional to the fan-in, and FLOPs to both widths.
-    """
-    factors = []
-    roots = amounts = squares = 0.0
+
+def of_many_widths(groups: Iterable[Group], widths: Floats) -> tuple[Floats, Floats, Floats, list[Floats]]:
+    """The array form of `of_widths`, (blocks,) each. widths: (widths, blocks)."""
+    return _of_widths(groups, list(widths), np.sqrt, np.log)
+
+
+def _of_widths(
+    groups: Iterable[Group],
+    widths: Sequence[Number],
+    sqrt: Callable[[Number], Number],
+    log: Callable[[Number], Number],
+) -> tuple[Number, Number, Number, list[Number]]:
+    factors: list[Number] = []
+    roots = amounts = squares = 0.0 * widths[0]
     for fan_in, out, unit_roots, unit_amounts, unit_squares in groups:
         taken, given = widths[fan_in], widths[out]
-        norm = math.sqrt(taken / given)
-        factor = math.sqrt(norm)
+        norm = sqrt(taken / given)
+        factor = sqrt(norm)
         root = factor * unit_roots
-        roots += root
-        amounts += factor * unit_amounts + root * math.log(taken * given / norm)
-        squares += taken * unit_squares
+        roots = roots + root
+        amounts = amounts + (factor * unit_amounts + root * log(taken * given / norm))
+        squares = squares + taken * unit_squares
         factors.append(factor)
     return roots, amounts, squares, factors
 
@@ -91,28 +109,20 @@ def score(roots: float, amounts: float, squares: float, log_directions: float) -
     A layer's share in learning is p = r / Σ r, and an amount a that is used as far as layers learn is Σ p log (a / p).
     The score is that of FLOPs, plus that of effective activations, plus Σ p log (1 / o) + log D − ½ log (1 + Σ g² / S).
     """
-    return amounts / roots + 2 * math.log(roots) + log_directions - math.log1p(squares / _STEPS) / 2
-
-
-def of_many_widths(
-    groups: Sequence[tuple[int, int, float, float, float]], widths: Floats
-) -> tuple[Floats, Floats, Floats, list[Floats]]:
-    """The array form of `of_widths`, (blocks,) each. widths: (widths, blocks)."""
-    roots, amounts, squares = np.zeros((3, widths.shape[1]))
-    factors = []
-    for fan_in, out, unit_roots, unit_amounts, unit_squares in groups:
-        taken, given = widths[fan_in], widths[out]
-        norm = np.sqrt(taken / given)
-        factor = np.sqrt(norm)
-        root = factor * unit_roots
-        roots += root
-        amounts += factor * unit_amounts + root * np.log(taken * given / norm)
-        squares += taken * unit_squares
-        factors.append(factor)
-    return roots, amounts, squares, factors
+    return _score(roots, amounts, squares, log_directions, math.log, math.log1p)
 
 
 def scores(roots: Floats, amounts: Floats, squares: Floats, log_directions: Floats) -> Floats:
     """The array form of `score`, (structures,); NaN where there are no layers."""
-    found: Floats = amounts / roots + 2 * np.log(roots) + log_directions - np.log1p(squares / _STEPS) / 2
-    return found
+    return _score(roots, amounts, squares, log_directions, np.log, np.log1p)
+
+
+def _score(
+    roots: Number,
+    amounts: Number,
+    squares: Number,
+    log_directions: Number,
+    log: Callable[[Number], Number],
+    log1p: Callable[[Number], Number],
+) -> Number:
+    return amounts / roots + 2 * log(roots) + log_directions - log1p(squares / _STEPS) / 2

@@ -99,3 +99,15 @@ def test_pickles_are_refused(tmp_path: Path) -> None:
     (tmp_path / "NATS-tss").mkdir()
     with pytest.raises(TableError, match="pickles"):
         Trained(str(tmp_path / "NATS-tss"), SPACE)
+
+
+def test_the_name_of_a_single_training_is_found_again(tmp_path: Path) -> None:
+    file = write_table(tmp_path / "t.csv")
+    lines = file.read_text().splitlines()
+    place = lines[0].split(",").index("c10_val")
+    alone = ["arch,cifar10_val_200_run2", *(f"{one.split(',')[0]},{one.split(',')[place]}" for one in lines[1:])]
+    (tmp_path / "alone.csv").write_text("\n".join(alone))
+    trained = Trained(str(tmp_path / "alone.csv"), SPACE)
+    name, values = trained.column(None)
+    assert name == "cifar10_val_200_run2"
+    assert (trained.column(name)[1] == values).all()

@@ -88,7 +88,7 @@ def write_csv(table: AccuracyTable, path: str | Path) -> None:
     place = Path(path)
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
-    names = [_name_of(column) for column in table.columns]
+    names = [name_of(column) for column in table.columns]
     more: Sequence[Floats] = [] if table.params is None else [table.params]
     writer.writerow(["arch", *names, *([] if table.params is None else [PARAMS_COLUMN])])
     for notation, *values in zip(table.architectures, *table.columns.values(), *more, strict=True):
@@ -97,8 +97,8 @@ def write_csv(table: AccuracyTable, path: str | Path) -> None:
     write_out(place, gzip.compress(content, mtime=0) if place.suffix == ".gz" else content)
 
 
-def _name_of(column: Column) -> str:
-    """The name that `column_named` reads as this column."""
+def name_of(column: Column) -> str:
+    """Return the name that `column_named` reads as this column."""
     if column.unnamed:
         return column.dataset
     which = "" if column.training is None else f"_run{column.training}"

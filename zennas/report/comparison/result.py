@@ -10,7 +10,6 @@ from latency.base import LatencyStats, MeasureSettings
 from latency.predicting.profile import Profile
 from PlainNet import Cost
 from zennas.named.networks import Network
-from zennas.report.analysis import cost_json
 from zennas.report.comparison.accuracies import Accuracy
 from zennas.report.comparison.quantities import Quantity, quantities_of, relative
 from zennas.report.predictions import Prediction
@@ -103,7 +102,7 @@ class Comparison:
             "resolution": network.resolution,
             "num_classes": network.num_classes,
             "use_se": network.use_se,
-            **cost_json(row.cost),
+            **row.cost.to_json(),
             "memory_bytes": row.memory,
             "latency": [
                 {"profile": name, "error": one} if isinstance(one, str) else one.to_json()
