@@ -11,7 +11,7 @@ from PlainNet.cost import CostModel
 from SearchSpace import load_space
 from zennas.budget.budgets import Budget
 from zennas.runs.candidate import Candidate
-from zennas.searching.objectives.base import ObjectiveKind, best_first
+from zennas.searching.objectives.base import ObjectiveKind, best_first, indicators_of
 from zennas.searching.settings import SearchSettings
 from zennas.testing.expecting import expect, expect_equal
 
@@ -67,7 +67,21 @@ def values_belong_to_their_candidates(kind: ObjectiveKind) -> str | None:
     return None
 
 
+def indicators_are_those_of_each_candidate(kind: ObjectiveKind) -> str | None:
+    """The indicators of a candidate do not depend on the others, and there are equally many of each."""
+    settings, candidates = example(kind, 4)
+    objective = kind.make(settings)
+    measured = [one.evaluated(objective.measure(one)) for one in candidates]
+    found = indicators_of(objective, measured)
+    if found is None:
+        return f"{kind.name} has no indicators"
+    expect_equal([indicators_of(objective, [one]) for one in measured], [[one] for one in found], "those of one")
+    expect_equal(len({len(one) for one in found}), 1, "how many numbers of indicators there are")
+    return None
+
+
 CONTRACTS: tuple[Callable[[ObjectiveKind], str | None], ...] = (
     measuring_is_a_function_of_the_candidate,
     values_belong_to_their_candidates,
+    indicators_are_those_of_each_candidate,
 )

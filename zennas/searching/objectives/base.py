@@ -77,6 +77,14 @@ class VectorObjective(Objective, Protocol):
         """Return the values of each measured candidate, one for each goal; higher is better."""
 
 
+@runtime_checkable
+class IndicatorObjective(Objective, Protocol):
+    """An objective that ranks candidates by several indicators together, such as the scores of an ensemble."""
+
+    def indicators(self, candidates: Sequence[Candidate]) -> list[tuple[float, ...]]:
+        """Return the indicators of each measured candidate; higher is better, whatever the others have."""
+
+
 @dataclass(frozen=True)
 class ObjectiveKind:
     """A registered kind of objective.
@@ -112,6 +120,18 @@ def kind_of(settings: SearchSettings) -> ObjectiveKind:
 def objective_of(settings: SearchSettings) -> Objective:
     """Return the objective of a search with these settings. Raises UnknownNameError or SettingsError."""
     return kind_of(settings).make(settings)
+
+
+def indicators_of(objective: Objective, candidates: Sequence[Candidate]) -> list[tuple[float, ...]] | None:
+    """Return the indicators of each measured candidate, higher is better: scores of an ensemble, goals, or the value.
+
+    None for an objective that only ranks candidates among each other.
+    """
+    if isinstance(objective, VectorObjective):
+        return objective.vectors(candidates)
+    if isinstance(objective, IndicatorObjective):
+        return objective.indicators(candidates)
+    return None if objective.relative else [(value,) for value in objective.values(candidates)]
 
 
 def best_first(objective: Objective, candidates: Sequence[Candidate]) -> list[Candidate]:

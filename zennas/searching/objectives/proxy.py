@@ -59,6 +59,13 @@ class RankedProxies:
         scores = {part: [candidate.measures[part].value for candidate in candidates] for part in self.measures}
         return ensembles.rankings([self.name], scores)[self.name]
 
+    def indicators(self, candidates: Sequence[Candidate]) -> list[tuple[float, ...]]:
+        signs = [PROXIES.get(part).info.sign for part in self.measures]
+        return [
+            tuple(sign * candidate.measures[part].value for part, sign in zip(self.measures, signs, strict=True))
+            for candidate in candidates
+        ]
+
 
 def score_function(proxy: Proxy, settings: SearchSettings) -> Callable[[Candidate], float]:
     """Return a function from a candidate to its score by a proxy of single networks.
