@@ -90,7 +90,8 @@ def search(
         them.
     watcher: follows the progress.
     settings: further fields of `SearchSettings`, and options of its strategy. Several goals, maximise=("naswot",) and
-        minimise=("flops",), give a front: `SearchResult.tradeoff`.
+        minimise=("flops",), give a front: `SearchResult.tradeoff`. objective="train" takes training={"dataset":
+        "digits", "epochs": 2}, fields of `ShortTraining`.
 
     Raises BudgetError if nothing fits the budget, WrongSettingError if a setting is not valid, StoreError if `save_dir`
     contains a run already (without `go_on`), and what `zennas.searching.runner.start` raises.
@@ -176,7 +177,7 @@ def _settings(
         raise WrongSettingError(
             f"a search has one score or several goals; for a goal, use maximise=({settings['proxy']!r}, …)"
         )
-    return SearchSettings(search_space=search_space, budget=budget, **with_goals(settings))
+    return from_values(SearchSettings, {"search_space": search_space, "budget": budget, **with_goals(settings)})
 
 
 def search_with(

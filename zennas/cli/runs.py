@@ -50,9 +50,9 @@ def _show(folder: Path, as_json: bool) -> None:
     if as_json:
         print_json(result.to_json())
     elif isinstance(result, SearchResult):
-        OUT.print(
-            f"{folder}: {result.status}, search space {result.settings.search_space}, proxy {result.settings.proxy}"
-        )
+        settings = result.settings
+        aim = f"proxy {settings.proxy}" if settings.objective == "proxy" else f"objective {settings.objective}"
+        OUT.print(f"{folder}: {result.status}, search space {settings.search_space}, {aim}")
         if result.error is not None:
             OUT.print(f"it failed: {result.error}")
         print_search(result)

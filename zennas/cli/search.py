@@ -14,6 +14,8 @@ from zennas.cli.derived import Chosen, derived
 from zennas.common.settings import from_values
 from zennas.searching.goals import with_goals
 from zennas.searching.settings import SCORES, SEARCH, SearchSettings
+from zennas.training.job import which_dataset
+from zennas.training.short import PANEL as TRAINING
 
 if TYPE_CHECKING:
     from zennas.searching.executors.base import ExecutorSettings
@@ -74,6 +76,17 @@ def search(
             rich_help_panel=SEARCH,
         ),
     ] = [],
+    recipe: Annotated[
+        Optional[Path],
+        typer.Option(
+            help="With the objective train: TOML file that says how networks are trained, as zennas train --config "
+            "reads it, like recipes/train_cifar.toml.",
+            parser=opt.file,
+            metavar="FILE",
+            show_default="that of zennas train",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
     population_size: Annotated[
         Optional[int],
         opt.number_option("Number of networks that evolution keeps.", least=2, default="512", panel=SEARCH),
@@ -115,6 +128,9 @@ def search(
     --num-classes 1000 --max-layers 16
 
     Example: zennas search --search-space nasbench201 --maximise naswot --minimise flops --iterations 1000
+
+    Example: zennas search --search-space units --budget-params 80k --objective train --dataset cifar10 --epochs 9
+    --train-images 10000 --strategy successive_halving --budget-evaluations 39
 
     Example: zennas search --search-space nasbench201 --objective table:accuracy.csv:cifar10_val --report-column
     cifar10_test --strategy aging --budget-evaluations 300 --seeds 50
@@ -166,6 +182,7 @@ def search(
                 {
                     **with_goals(values),
                     **initial_of(values),
+                    **_training(chosen, recipe),
                     **({"proxy": proxy[0], "report": tuple(proxy[1:])} if proxy else {}),
                     "budget": _budget(chosen, {"latency": limits} if limits else {}),
                     "strategy_options": {
@@ -226,6 +243,16 @@ def _budget(chosen: Chosen, more: dict[str, Any]) -> Budget:
     if ("budget", "any_depth") in chosen.flags and said["any_depth"] and ("budget", "layers") not in chosen.flags:
         said.pop("layers", None)
     return from_values(Budget, {**said, **more})
+
+
+def _training(chosen: Chosen, recipe: Path | None) -> dict[str, dict[str, Any]]:
+    """The settings of short trainings, if there are any; flags override the files. Raises BadParameter."""
+    from zennas.training.short import read_recipe
+
+    found = {**({} if recipe is None else read_recipe(recipe)), **chosen.said("training")}
+    if found and "dataset" not in found:
+        raise typer.BadParameter(which_dataset(), param_hint="--dataset")
+    return {"training": found} if found else {}
 
 
 def initial_of(values: dict[str, Any]) -> dict[str, str]:

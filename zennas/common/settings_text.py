@@ -91,6 +91,8 @@ def markdown_table(kind: type) -> str:
 def _json(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return to_json(value)
+    if isinstance(value, Mapping):
+        return {name: _json(each) for name, each in value.items()}
     if isinstance(value, (tuple, list)):
         return [_json(each) for each in value]
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

@@ -58,6 +58,7 @@ class Candidate(NamedTuple):
     error: why it could not be evaluated.
     measures: its scores by name: those of the objective, and others added later.
     latency: its latencies by source (see `zennas.budget.budgets.LatencyLimit`), if the budget limits latency.
+    epochs: how long it is trained, if its strategy decides that; None for the epochs of the objective. Not stored.
     """
 
     # A NamedTuple instead of a dataclass, because a search makes several for every candidate.
@@ -71,6 +72,7 @@ class Candidate(NamedTuple):
     error: str | None = None
     measures: Mapping[str, Measure] = _NONE
     latency: Mapping[str, Latency] = _NONE
+    epochs: int | None = None
 
     def with_status(self, status: Status) -> Candidate:
         """Return this candidate with another status."""
@@ -80,4 +82,4 @@ class Candidate(NamedTuple):
     def evaluated(self, outcome: Mapping[str, Measure] | str) -> Candidate:
         """Return this candidate with its measures, or with the error of its evaluation."""
         error, measures = (outcome, self.measures) if isinstance(outcome, str) else (None, outcome)
-        return tuple.__new__(Candidate, (*self[:7], error, measures, self.latency))
+        return tuple.__new__(Candidate, (*self[:7], error, measures, *self[9:]))

@@ -39,6 +39,7 @@ class Admission:
 
     known: structures that are not admitted again, which are those of all candidates except forgotten ones, unless the
         problem evaluates repeated structures.
+    epochs: how long the candidates from now on are trained; None for the epochs of the objective.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -51,6 +52,7 @@ class Admission:
         self._last_id = 0
         self.tried = 0
         self.scored = 0
+        self.epochs: int | None = None
         self.rejected: Counter[str] = Counter()
         self.known: set[Structure] = set()
         self._pending: dict[int, Candidate] = {}
@@ -140,6 +142,11 @@ class Admission:
         latency = self._latency(structure) if self._meters else _NO_LATENCY
         return None if latency is None else self._candidate(structure, parent, cost, latency)
 
+    def again(self, candidate: Candidate) -> Candidate:
+        """Return a new candidate with the structure of an earlier one, which is its parent."""
+        self.tried += 1
+        return self._candidate(candidate.structure, candidate.id, candidate.cost, candidate.latency)
+
     def returned(self, candidate: Candidate) -> bool:
         """Record that a candidate has been evaluated, and return whether it was scored."""
         self._pending.pop(candidate.id, None)
@@ -185,7 +192,7 @@ class Admission:
         self._last_id += 1
         # Random scores depend only on the seed of the run and the number of the candidate, not on the process.
         seed = (self._problem.seed * 1_000_003 + self._last_id) % 2**63
-        made = Candidate(self._last_id, structure, parent, cost, self.tried, seed, latency=latency)
+        made = Candidate(self._last_id, structure, parent, cost, self.tried, seed, latency=latency, epochs=self.epochs)
         self._pending[made.id] = made
         self.known.add(structure)
         return made
@@ -207,6 +214,7 @@ class Admission:
                     "iteration": c.iteration,
                     "seed": c.seed,
                     "latency": {source: list(latency) for source, latency in c.latency.items()},
+                    **({} if c.epochs is None else {"epochs": c.epochs}),
                 }
                 for c in self._pending.values()
             ],
@@ -228,6 +236,9 @@ class Admission:
         structure = read(stored["structure"])
         for name, least in (("id", 1), ("iteration", 0), ("seed", 0)):
             check_whole(name, stored[name], ValueError, least=least, most=2**63 - 1)
+        epochs = stored.get("epochs")
+        if epochs is not None:
+            check_whole("epochs", epochs, ValueError)
         latency = {source: Latency(*values) for source, values in stored["latency"].items()}
         return Candidate(
             stored["id"],
@@ -237,6 +248,7 @@ class Admission:
             stored["iteration"],
             stored["seed"],
             latency=latency,
+            epochs=epochs,
         )
 
 

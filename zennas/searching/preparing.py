@@ -21,6 +21,7 @@ from zennas.searching.goals import check_goals
 from zennas.searching.grid import Grid
 from zennas.searching.guide import guide_column, guide_of, guided, scoring_settings
 from zennas.searching.objectives.base import Objective, VectorObjective, objective_of
+from zennas.searching.objectives.train import complete_short_training, images_digest
 from zennas.searching.scoring import confirmer, reported
 from zennas.searching.settings import SearchSettings
 from zennas.searching.simulated import completed_training, refuse_changed_tables, table_digests
@@ -82,6 +83,7 @@ def completed(settings: SearchSettings) -> SearchSettings:
     )
     check_goals(chosen)
     chosen = completed_training(chosen, strategy.draws, strategy.moves)
+    chosen = complete_short_training(chosen)
     objective = objective_of(chosen)
     ahead = settings.ahead or (AHEAD if objective.torch else 1)
     device = settings.device
@@ -147,6 +149,7 @@ def fingerprints(settings: SearchSettings) -> dict[str, object]:
         "strategy_digest": _strategy_digest(settings),
         "profile_digests": digests(settings.budget),
         "table_digests": table_digests(settings),
+        "images_digest": images_digest(settings),
     }
 
 
@@ -183,6 +186,10 @@ def refuse_changed(folder: Path, settings: SearchSettings, known: dict[str, obje
         raise SettingsError(f"the search space {settings.search_space} {began}")
     if known.get("strategy_digest") != _strategy_digest(settings):
         raise SettingsError(f"the strategy {settings.strategy} {began}")
+    if known.get("images_digest") != images_digest(settings):
+        raise SettingsError(
+            f"the images have changed since the run in {folder} began: restore them, or start a new run elsewhere"
+        )
     refuse_changed_tables(folder, settings, known.get("table_digests"))
     way_out = "restore the profile, or start a new run in another folder"
     try:

@@ -213,7 +213,7 @@ def _compare_threads(folder: Path, store: Store, note: Callable[[str], None]) ->
     )
 
 
-_FINGERPRINTS = ("space_digest", "strategy_digest", "profile_digests", "table_digests")
+_FINGERPRINTS = ("space_digest", "strategy_digest", "profile_digests", "table_digests", "images_digest")
 
 
 def _refuse_other(folder: Path, ours: SearchSettings, wanted: SearchSettings) -> None:

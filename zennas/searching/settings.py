@@ -13,6 +13,7 @@ from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import restored, to_json
 from zennas.common.shared_settings import device_setting
 from zennas.named.settings import NetworkSettings
+from zennas.training.short import ShortTraining
 from ZeroShotProxy import ScoreSettings
 
 SEARCH, SCORES = "Search", "Scores"
@@ -27,6 +28,7 @@ class SearchSettings:
     confirmation, confirm_by: how, and by which random proxy, see `confirming.py`.
     maximise, minimise: goals of the objective "vector", see `goals.py`.
     report: further proxies that the winner is scored with; they do not affect the search.
+    training: how the objective "train" trains each network.
 
     Raises WrongSettingError if a setting is not valid, and ProxyError if it is a setting of proxies.
     """
@@ -68,7 +70,7 @@ class SearchSettings:
     objective: str = setting(
         "proxy",
         "Kind of objective: proxy, vector (several goals), table:FILE[:COLUMN] (simulated training: the accuracies of "
-        "a table), or one from an installed package.",
+        "a table), train (a short training of each network on --dataset), or one from an installed package.",
         panel=SEARCH,
         metavar="NAME",
     )
@@ -78,6 +80,7 @@ class SearchSettings:
         panel=SEARCH,
         metavar="COLUMN",
     )
+    training: ShortTraining | None = None
     strategy: str = setting(
         "evolution",
         "Search strategy: evolution, aging, random, nsga2 (for several goals), or a .py file that registers one, which "

@@ -20,9 +20,12 @@ MODEL = CostModel(32, 10)
 
 
 class Params:
-    """An objective: the number of parameters of each candidate, independent of the others."""
+    """An objective: the number of parameters of each candidate, independent of the others.
 
-    name, torch = "params", False
+    It has epochs, as if it trained networks, for strategies that choose how long.
+    """
+
+    name, torch, epochs = "params", False, 9
     measures: tuple[str, ...] = ("params",)
     relative = False
 

@@ -1,4 +1,4 @@
-"""A complete training: data, network, loop, and the files that it writes. Imports torch."""
+"""A complete training: data, network, loop, and the files that it writes. What it calls imports torch."""
 
 from __future__ import annotations
 
@@ -6,28 +6,22 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
-from PlainNet.checkpoint import load_checkpoint
 from PlainNet.errors import reason
 from PlainNet.files import write_text
-from PlainNet.masternet import MasterNet, build
 from zennas.accuracy.protocol import Evaluator
 from zennas.common.config import SETTINGS_FILE, config_text
 from zennas.data import DataError, ImageSet, lasting_dataset, normalisation_of, open_set
 from zennas.data.base import Decoding, Shown
 from zennas.data.classes import are_numbers, by_name, listed
-from zennas.data.preparation import memory_format
 from zennas.named.card import CHECKPOINT_FILE, WEIGHTS_FILE
 from zennas.named.structures import check_channels
+from zennas.training.beginning import first_state, network_of
 from zennas.training.confusion import MOST_CLASSES, Confusion
-from zennas.training.distributed import Group, processes, ranks, synchronise_norms
+from zennas.training.distributed import processes, ranks
 from zennas.training.extending import is_open
 from zennas.training.feed import Feed, fingerprint
 from zennas.training.held import held
 from zennas.training.history import HISTORY_FILE, history_text
-from zennas.training.initialise import initialise
 from zennas.training.job import NETWORK, RunOptions, TrainingJob, completed, settings_of
 from zennas.training.logs import watched
 from zennas.training.loop import NoWatcher, Watcher, confused_by, tested_by, train_epochs
@@ -43,7 +37,7 @@ from zennas.training.outcome import (
     write_outcome,
 )
 from zennas.training.recipe import TrainingError
-from zennas.training.state import State, new_state, restore, save
+from zennas.training.state import State, restore, save
 
 HELD_OUT = "hold out a part of them with --val-fraction 0.2"
 TEST_BATCH = 4
@@ -86,11 +80,11 @@ def _train(
         )
         test = _alike(train, test)
         shown = Shown(normalisation_of(train), job.resolution, job.crop or job.resolution, train.view, decoding)
-        objective = OBJECTIVES.get(job.objective_name)(_network(job, len(train.classes)), job, shown)
+        objective = OBJECTIVES.get(job.objective_name)(network_of(job, len(train.classes)), job, shown)
         _check_taught(objective, train)
         kept = completed(job, lasting_dataset(job.dataset))
         identity = {**settings_of(kept), "images": fingerprint(train), "teacher's weights": objective.fingerprint}
-        state = _state(job, objective, group)
+        state = first_state(job, objective, group)
         doubt = None if checkpoint is None else restore(state, identity, checkpoint, job.recipe)
         feed = Feed(train, job.recipe, shown, group, workers=options.workers, skip_corrupt=options.skip_corrupt)
         evaluation = Evaluator(
@@ -172,25 +166,6 @@ def _check_taught(objective: Objective, train: ImageSet) -> None:
         f"the teacher's classes are not those of {train.name}: class {number} is {taught[number]} instead of "
         f"{train.classes[number]}; choose another teacher, or learn from features alone with --logit-weight 0"
     )
-
-
-def _network(job: TrainingJob, num_classes: int) -> MasterNet:
-    torch.manual_seed(job.recipe.seed)
-    network = build(job.structure, num_classes=num_classes, use_se=job.use_se, bn_eps=job.recipe.bn_eps)
-    initialise(network, job.recipe.init)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d) and job.recipe.bn_momentum is not None:
-            module.momentum = job.recipe.bn_momentum
-    if job.weights is not None:
-        load_checkpoint(network, job.weights)
-    return network
-
-
-def _state(job: TrainingJob, objective: Objective, group: Group) -> State:
-    if job.recipe.sync_bn:
-        synchronise_norms(objective, group)
-    objective.to(group.device).to(memory_format=memory_format(group.device))
-    return new_state(objective, job.recipe, group)
 
 
 def _keep_nothing(state: State, whole: bool) -> None:

@@ -85,6 +85,16 @@ class IndicatorObjective(Objective, Protocol):
         """Return the indicators of each measured candidate; higher is better, whatever the others have."""
 
 
+@runtime_checkable
+class TrainingObjective(Objective, Protocol):
+    """An objective that trains networks, for as many epochs as `Candidate.epochs` says.
+
+    epochs: those of a whole training, for candidates that say none.
+    """
+
+    epochs: int
+
+
 @dataclass(frozen=True)
 class ObjectiveKind:
     """A registered kind of objective.

@@ -1,0 +1,39 @@
+"""A network and the state of its training, before the first step. Imports torch."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from PlainNet.checkpoint import load_checkpoint
+from PlainNet.masternet import MasterNet, build
+from zennas.data.preparation import memory_format
+from zennas.training.distributed import Group, synchronise_norms
+from zennas.training.initialise import initialise
+from zennas.training.job import TrainingJob
+from zennas.training.objectives.base import Objective
+from zennas.training.state import State, new_state
+
+
+def network_of(job: TrainingJob, num_classes: int) -> MasterNet:
+    """Return the network of a training with its first weights. Sets torch's global generator.
+
+    Raises StructureError if it does not fit the resolution, and CheckpointError if weights cannot be loaded.
+    """
+    torch.manual_seed(job.recipe.seed)
+    network = build(job.structure, num_classes=num_classes, use_se=job.use_se, bn_eps=job.recipe.bn_eps)
+    initialise(network, job.recipe.init)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d) and job.recipe.bn_momentum is not None:
+            module.momentum = job.recipe.bn_momentum
+    if job.weights is not None:
+        load_checkpoint(network, job.weights)
+    return network
+
+
+def first_state(job: TrainingJob, objective: Objective, group: Group) -> State:
+    """Return the state before the first step, on the device of the group."""
+    if job.recipe.sync_bn:
+        synchronise_norms(objective, group)
+    objective.to(group.device).to(memory_format=memory_format(group.device))
+    return new_state(objective, job.recipe, group)
