@@ -210,6 +210,7 @@ def simulate(
     *,
     seeds: int,
     save_dir: str | Path | None = None,
+    go_on: bool = False,
     executor: str | None = None,
     workers: int | None = None,
     address: str | None = None,
@@ -220,13 +221,15 @@ def simulate(
 
     seeds: how many, from the setting `seed` on.
     save_dir: folder of the settings and the curve; None for a new one in `runs/`.
+    go_on: whether to continue a simulation in `save_dir` that was interrupted, which must have the same settings.
     progress: called with the number of searches done, their total, and what they are.
     executor, workers, address: as in `search`.
     settings: further arguments of `search`, such as objective="table:accuracy.csv:cifar10_val".
 
     Raises WrongSettingError, StoreError or TableError, see `zennas.searching.simulating.simulate`.
     """
-    return simulate_with(_settings(**settings), seeds, save_dir, ExecutorSettings(executor, workers, address), progress)
+    chosen = ExecutorSettings(executor, workers, address)
+    return simulate_with(_settings(**settings), seeds, save_dir, chosen, progress, go_on)
 
 
 def simulate_with(
@@ -235,12 +238,13 @@ def simulate_with(
     save_dir: str | Path | None = None,
     executor: ExecutorSettings = ExecutorSettings(),
     progress: WorkProgress = unwatched,
+    go_on: bool = False,
 ) -> Simulation:
     """Do what `simulate` does, with complete settings."""
     from zennas.searching.simulating import simulate as carried_out
 
     folder = named_folder(save_dir) or new_folder(Path(settings.search_space).stem)
-    return carried_out(settings, seeds, folder, executor, progress)
+    return carried_out(settings, seeds, folder, executor, progress, go_on)
 
 
 def continue_search(

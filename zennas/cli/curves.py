@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from zennas.cli.console import OUT
@@ -23,11 +24,11 @@ def print_simulation(found: Simulation) -> None:
     curves, (maximised, reported) = found.curves, found.columns
     last = curves.evaluations[-1]
     OUT.print(
-        f"{reported} in percent, mean over {counted(found.seeds, 'seed')} ± 1.96 standard errors, and the "
+        f"{reported} in percent, mean over {counted(len(curves.oracle), 'seed')} ± 1.96 standard errors, and the "
         f"{BAND[0]}th to {BAND[1]}th percentile of the seeds"
     )
     OUT.print(f"incumbent: of the network that is best by {maximised}; oracle: the best of all that were trained")
-    columns = ("trained", "incumbent", "of seeds", "oracle", "of the seeds")
+    columns = ("trained", "incumbent", "of seeds", "oracle", "of the seeds", "seconds")
     rows = table(*columns, right=columns)
     bands = band(curves.incumbent), band(curves.oracle)
     for mark in [*(one for one in MARKS if one < last), last]:
@@ -36,16 +37,26 @@ def print_simulation(found: Simulation) -> None:
             here = values[:, mark - 1]
             cells.append(f"{here.mean():.2f} ± {1.96 * standard_error(here):.2f}")
             cells.append(f"{ends[0, mark - 1]:.2f} to {ends[1, mark - 1]:.2f}")
-        rows.add_row(f"{mark:,}", *cells)
+        rows.add_row(f"{mark:,}", *cells, f"{curves.seconds[:, mark - 1].mean():.3g}")
     OUT.print(rows)
-    if curves.complete < found.seeds:
+    timed = "search and trainings" if found.settings.seconds_column is not None else "the search alone"
+    OUT.print(f"seconds: mean, of {timed}")
+    searched = len(curves.oracle)
+    if curves.complete < searched:
         OUT.print(
-            f"note: {found.seeds - curves.complete:,} of {counted(found.seeds, 'search')[:-1]}es ended before "
-            f"{last:,} networks: give more --iterations"
+            f"note: {searched - curves.complete:,} of {searched:,} searches ended before {last:,} networks: give more "
+            "--iterations"
+        )
+    if searched < found.seeds:
+        OUT.print(
+            f"note: interrupted after {searched:,} of {found.seeds:,} seeds; continue with: zennas search --resume "
+            f"{shlex.quote(str(found.folder))}"
         )
     if curves.ranked:
         OUT.print(f"each search ranked {curves.ranked:,.0f} structures by {found.settings.warm_up_proxy}")
-    names = [CURVE_FILE, *([PICTURE_FILE] if can_draw() else [])]
+    names = [name for name in (CURVE_FILE, PICTURE_FILE) if (found.folder / name).is_file()]
+    if not names:
+        return
     OUT.print(f"files: {', '.join(str(found.folder / name) for name in names)}")
     if not can_draw():
         OUT.print("no picture: matplotlib is not installed; pip install 'zennas[plot]'")

@@ -21,6 +21,7 @@ _WITHOUT = (
     "maximise",
     "minimise",
     "report_column",
+    "seconds_column",
     "training",
     "budget_evaluations",
     "duplicates",

@@ -26,9 +26,13 @@ def runs(
     from zennas.report.kind import kind_name
     from zennas.report.listing import list_runs
     from zennas.runs.store import FILE
+    from zennas.searching.courses import is_simulation
 
     if (folder / FILE).is_file():
         _show(folder, as_json)
+        return
+    if is_simulation(folder):
+        _show_simulation(folder, as_json)
         return
     # The default folder need not exist yet; any other folder has to.
     found = [] if folder == RUNS and not folder.exists() else list_runs(folder)
@@ -38,6 +42,21 @@ def runs(
         print_run_list(found)
     else:
         OUT.print(f"no runs in {folder}; start one with: zennas search --budget-params 1M --max-layers 18")
+
+
+def _show_simulation(folder: Path, as_json: bool) -> None:
+    from zennas.cli.console import OUT
+    from zennas.cli.curves import print_simulation
+    from zennas.cli.render import print_json
+    from zennas.searching.simulating import read_simulation
+
+    found = read_simulation(folder)
+    if as_json:
+        print_json(found.to_json())
+        return
+    settings = found.settings
+    OUT.print(f"{folder}: {found.status}, search space {settings.search_space}, strategy {settings.strategy}")
+    print_simulation(found)
 
 
 def _show(folder: Path, as_json: bool) -> None:

@@ -18,8 +18,12 @@ from zennas.training.job import which_dataset
 from zennas.training.short import PANEL as TRAINING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from zennas.common.progress import WorkProgress
     from zennas.searching.executors.base import ExecutorSettings
     from zennas.searching.result import SearchResult
+    from zennas.searching.simulating import Simulation
     from zennas.searching.trust import Trust
 
 
@@ -135,11 +139,12 @@ def search(
     Example: zennas search --search-space nasbench201 --objective table:accuracy.csv:cifar10_val --report-column
     cifar10_test --strategy aging --budget-evaluations 300 --seeds 50
     """
-    from zennas.api import continue_search, search_with
+    from zennas.api import continue_search, search_with, simulate_with
     from zennas.budget.sources import latency_limits
     from zennas.cli.console import OUT
     from zennas.cli.progress import search_progress
     from zennas.cli.render import print_json, print_search
+    from zennas.searching.courses import is_simulation
     from zennas.searching.executors.base import ExecutorSettings
     from zennas.searching.result import read_result
     from zennas.searching.runner import BEST_FILE
@@ -153,6 +158,10 @@ def search(
             opt.refuse_settings(context, also=ON_RESUME)
             files = {name: values.get(name) for name in ("search_space", "strategy")}
             iterations = values.get("iterations")
+            if is_simulation(resume):
+                chosen_executor = ExecutorSettings(executor, workers, address)
+                _continue_simulation(resume, Trust(**files, everything=trust), iterations, chosen_executor, as_json)
+                return
             tell_what_resumes(resume, Trust(**files, everything=trust), iterations)
             result = continue_search(
                 resume,
@@ -194,8 +203,11 @@ def search(
             )
             check_code(settings, chosen, trust)
             if seeds is not None:
-                opt_executor = ExecutorSettings(executor, workers, address)
-                _simulate(settings, seeds, save_dir, go_on, opt_executor, as_json)
+                chosen_executor = ExecutorSettings(executor, workers, address)
+                _simulate(
+                    as_json,
+                    lambda progress: simulate_with(settings, seeds, save_dir, chosen_executor, progress, go_on),
+                )
                 return
             if go_on and save_dir is not None and (save_dir / BEST_FILE).is_file() and _finished(read_result(save_dir)):
                 done = f"skip {save_dir / BEST_FILE}"
@@ -210,27 +222,27 @@ def search(
         print_search(result)
 
 
-def _simulate(
-    settings: SearchSettings,
-    seeds: int,
-    save_dir: Path | None,
-    go_on: bool,
-    executor: ExecutorSettings,
-    as_json: bool,
+def _continue_simulation(
+    folder: Path, trust: Trust, iterations: int | None, executor: ExecutorSettings, as_json: bool
 ) -> None:
-    from zennas.api import simulate_with
+    """Raises BadParameter if there are iterations, as each search has ended with those that it had."""
+    from zennas.searching.simulating import continue_simulation
+
+    if iterations is not None:
+        raise typer.BadParameter(
+            "searches with many seeds are continued as they were begun: leave it out", param_hint="--iterations"
+        )
+    _simulate(as_json, lambda progress: continue_simulation(folder, trust, executor, progress))
+
+
+def _simulate(as_json: bool, carry_out: Callable[[WorkProgress], Simulation]) -> None:
+    """Carry out a simulation with a display of its progress, and print it."""
     from zennas.cli.curves import print_simulation
     from zennas.cli.display import display
     from zennas.cli.render import print_json
 
-    if go_on:
-        raise typer.BadParameter(
-            "searches of many seeds take seconds and are not continued: leave it out", param_hint="--go-on"
-        )
     with display("simulating") as shown:
-        found = simulate_with(
-            settings, seeds, save_dir, executor, lambda done, total, what: shown.show("simulating", done, total, what)
-        )
+        found = carry_out(lambda done, total, what: shown.show("simulating", done, total, what))
     if as_json:
         print_json(found.to_json())
     else:

@@ -15,14 +15,16 @@ from zennas.correlation.overview import KIND as CORRELATE
 from zennas.exporting.record import ExportRecord, find_exports, read_export
 from zennas.runs.candidate import Candidate
 from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, reading
+from zennas.searching.courses import is_simulation
 from zennas.searching.result import FINISHED, SearchResult, read_result
 from zennas.training.record import TrainingRecord, is_training, read_training
 
 if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
     from zennas.report.comparison.result import Comparison
+    from zennas.searching.simulating import Simulation
 
-TRAIN, COMPARE = "train", "compare"
+TRAIN, COMPARE, SIMULATE = "train", "compare", "simulate"
 _LARGEST = 100_000
 """Bytes of a file of settings that are shown."""
 
@@ -41,7 +43,7 @@ class Record:
     unread: why some of these cannot be read.
     settings: the text of the file that repeats the run, "" if there is none.
     environment: where it was made. created: when, in seconds; 0 if that is not known.
-    comparison: of networks, if this is one.
+    comparison: of networks, if this is one. simulation: searches with many seeds, if this is one.
     """
 
     folder: Path
@@ -57,6 +59,7 @@ class Record:
     environment: dict[str, Any] = field(default_factory=dict)
     created: float = 0.0
     comparison: Comparison | None = None
+    simulation: Simulation | None = None
 
     @property
     def name(self) -> str:
@@ -71,6 +74,11 @@ class Record:
         return tuple(one for one in self.candidates if one.measures and one.status in ("member", "dropped"))
 
 
+def command_of(record: Record) -> str:
+    """Return the command that makes such runs."""
+    return SEARCH if record.kind == SIMULATE else record.kind
+
+
 def read_record(folder: Path) -> Record:
     """Read the run in `folder`, or the training.
 
@@ -83,6 +91,8 @@ def read_record(folder: Path) -> Record:
         raise StoreError(f"{folder} {what}, expected the folder of a run or of a training")
     if (folder / FILE).is_file():
         return _of_run(folder)
+    if is_simulation(folder):
+        return _of_simulation(folder)
     if not is_training(folder):
         raise StoreError(f"{folder} contains no run and no training ({FILE} is missing): list them with zennas runs")
     unread: list[str] = []
@@ -96,6 +106,21 @@ def read_record(folder: Path) -> Record:
         unread=tuple(unread),
         settings=_settings(folder),
         environment=dict(training.environment),
+    )
+
+
+def _of_simulation(folder: Path) -> Record:
+    from zennas.searching.simulating import read_simulation  # imports numpy
+
+    found = read_simulation(folder)
+    return Record(
+        folder,
+        SIMULATE,
+        found.status,
+        settings=_settings(folder),
+        environment=found.environment,
+        created=found.created,
+        simulation=found,
     )
 
 

@@ -14,6 +14,7 @@ from zennas.training.record import TrainingRecord
 
 if TYPE_CHECKING:
     from zennas.report.comparison.result import Comparison
+    from zennas.searching.simulating import Simulation
 
 
 _MOST_NAMES = 6
@@ -53,6 +54,16 @@ def search_question(settings: SearchSettings) -> str:
     return (
         f"Which network of the space {settings.search_space}{' with ' if limits else ''}{limits} has the best "
         f"{aim} score, for images of {size}×{size} pixels in {classes}{gates}?"
+    )
+
+
+def simulation_question(found: Simulation) -> str:
+    """Return the question of searches with many seeds as a sentence."""
+    settings = found.settings
+    help_by = "" if settings.warm_up_proxy is None else f", helped by {settings.warm_up_proxy},"
+    return (
+        f"How fast does {settings.strategy}{help_by} find accurate networks of the space {settings.search_space}, over "
+        f"{counted(found.seeds, 'seed')} of simulated training?"
     )
 
 

@@ -11,13 +11,14 @@ from zennas.common.errors import ZennasError
 from zennas.exporting.record import find_exports
 from zennas.report.kind import KINDS, Run
 from zennas.runs.store import SEARCH, Store, StoreError
+from zennas.searching.courses import is_simulation
 from zennas.searching.result import SearchResult, find_runs, read_result
 from zennas.training.record import is_training
 
 if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
 
-TRAIN, EXPORT = "train", "export"
+TRAIN, EXPORT, SIMULATE = "train", "export", "simulate"
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def read_run(folder: Path) -> SearchResult | CorrelateResult:
 
 def list_runs(folder: Path) -> list[Run]:
     """Return the runs in `folder` and directly below it, oldest first, each with the trainings and exports in it; then
-    the trainings outside of runs.
+    the trainings outside of runs, and searches with many seeds.
 
     Raises StoreError if it is not a folder.
     """
@@ -78,11 +79,13 @@ def _inside(place: Path, told: bool = False) -> Iterator[Run]:
     be read, if so.
     """
     try:
-        training, exports = is_training(place), find_exports(place)
+        simulation, training, exports = is_simulation(place), is_training(place), find_exports(place)
     except OSError as error:
         if not told:
             yield DamagedRun(place, f"{place} cannot be read: {error.strerror}")
         return
+    if simulation:
+        yield _readable(place, KINDS.get(SIMULATE).read)
     if training:
         yield _readable(place, KINDS.get(TRAIN).read)
     for sidecar in exports:

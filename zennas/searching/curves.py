@@ -14,21 +14,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from zennas.searching.courses import Course
+
 Floats: TypeAlias = NDArray[np.float64]
 
 BAND = (10, 90)
 """The percentiles over seeds between which a band lies."""
-
-
-@dataclass(frozen=True)
-class Course:
-    """One search. chosen_by, reported: the values of its networks in the two columns, in the order of training, each at
-    least one. ranked: how many structures its guide has scored.
-    """
-
-    chosen_by: tuple[float, ...]
-    reported: tuple[float, ...]
-    ranked: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +27,13 @@ class Curves:
     """The curves of several searches, which differ in their seeds.
 
     incumbent, oracle: in percent, (seeds, evaluations). A search that ended early keeps its last value.
+    seconds: the time at which each value was reached, (seeds, evaluations).
     complete: how many searches have used all evaluations. ranked: structures that the guides scored, on average.
     """
 
     incumbent: Floats
     oracle: Floats
+    seconds: Floats
     complete: int
     ranked: float
 
@@ -49,23 +42,42 @@ class Curves:
         """Return the curves of some searches, at least one."""
         incumbent = np.stack([_filled(_incumbent(one), evaluations) for one in courses])
         oracle = np.stack([_filled(np.maximum.accumulate(np.asarray(one.reported)), evaluations) for one in courses])
+        seconds = np.stack([_filled(np.asarray(one.seconds), evaluations) for one in courses])
         complete = sum(len(one.reported) >= evaluations for one in courses)
-        return cls(incumbent, oracle, complete, float(np.mean([one.ranked for one in courses])))
+        return cls(incumbent, oracle, seconds, complete, float(np.mean([one.ranked for one in courses])))
 
     @property
     def evaluations(self) -> list[int]:
         """The number of trained networks at each place of a curve."""
         return list(range(1, self.incumbent.shape[1] + 1))
 
+    def over_seconds(self) -> OverSeconds:
+        """Return the curves over time instead of trained networks.
+
+        The times are those, on average, of each trained network, from when every search has one.
+        """
+        mean = self.seconds.mean(axis=0)
+        times = np.unique(np.maximum(mean, self.seconds[:, 0].max()))
+        places = np.stack([np.searchsorted(row, times, side="right") - 1 for row in self.seconds])
+        incumbent, oracle = (np.take_along_axis(one, places, axis=1) for one in (self.incumbent, self.oracle))
+        return OverSeconds(times, incumbent, oracle)
+
     def to_json(self) -> dict[str, Any]:
         """Return the means over seeds, and bands, one value for each evaluation."""
-        return {
-            "evaluations": self.evaluations,
-            "incumbent": self.incumbent.mean(axis=0).tolist(),
-            "oracle": self.oracle.mean(axis=0).tolist(),
-            "incumbent_band": _band_json(self.incumbent),
-            "oracle_band": _band_json(self.oracle),
-        }
+        return {"evaluations": self.evaluations, **_both_json(self.incumbent, self.oracle)}
+
+
+@dataclass(frozen=True, eq=False)
+class OverSeconds:
+    """Curves over time. seconds: (times,), rising. incumbent, oracle: in percent, (seeds, times)."""
+
+    seconds: Floats
+    incumbent: Floats
+    oracle: Floats
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the times, and means over seeds and bands at each."""
+        return {"seconds": self.seconds.tolist(), **_both_json(self.incumbent, self.oracle)}
 
 
 def standard_error(values: Floats) -> float:
@@ -76,6 +88,15 @@ def standard_error(values: Floats) -> float:
 def band(values: Floats) -> Floats:
     """Return the lower and the upper end of the band of curves, from (seeds, evaluations) to (2, evaluations)."""
     return np.asarray(np.percentile(values, BAND, axis=0))
+
+
+def _both_json(incumbent: Floats, oracle: Floats) -> dict[str, Any]:
+    return {
+        "incumbent": incumbent.mean(axis=0).tolist(),
+        "oracle": oracle.mean(axis=0).tolist(),
+        "incumbent_band": _band_json(incumbent),
+        "oracle_band": _band_json(oracle),
+    }
 
 
 def _band_json(values: Floats) -> dict[str, Any]:

@@ -91,7 +91,13 @@ def scoring_settings(settings: SearchSettings) -> SearchSettings:
     """Return settings whose objective is the proxy that guides a search."""
     assert settings.warm_up_proxy is not None
     return replace(
-        settings, objective="proxy", proxy=settings.warm_up_proxy, maximise=(), minimise=(), report_column=None
+        settings,
+        objective="proxy",
+        proxy=settings.warm_up_proxy,
+        maximise=(),
+        minimise=(),
+        report_column=None,
+        seconds_column=None,
     )
 
 

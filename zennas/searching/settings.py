@@ -80,6 +80,12 @@ class SearchSettings:
         panel=SEARCH,
         metavar="COLUMN",
     )
+    seconds_column: str | None = setting(
+        None,
+        "With a table: the column with the seconds that each training took, for curves over time.",
+        panel=SEARCH,
+        metavar="COLUMN",
+    )
     training: ShortTraining | None = None
     strategy: str = setting(
         "evolution",

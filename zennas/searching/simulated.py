@@ -27,11 +27,12 @@ def completed_training(settings: SearchSettings, draws: bool, moves: bool) -> Se
     """
     check_guide(settings, draws, moves)
     table = is_table(settings.objective)
-    if settings.report_column is not None and not table:
-        raise WrongSettingError(
-            f"--report-column {settings.report_column} is a column of a table, but the objective is "
-            f"{settings.objective}: use --objective table:FILE"
-        )
+    for flag, column in (("report", settings.report_column), ("seconds", settings.seconds_column)):
+        if column is not None and not table:
+            raise WrongSettingError(
+                f"--{flag}-column {column} is a column of a table, but the objective is {settings.objective}: use "
+                "--objective table:FILE"
+            )
     return replace(
         settings,
         objective=lasting_objective(settings),

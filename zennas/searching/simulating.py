@@ -1,13 +1,15 @@
 """One search of a table for each of many seeds, in processes, and the curve of the best network.
 
-These searches are not stored one by one: a seed gives the same networks again, in less time than storing takes. The
-folder has the settings, the curve as JSON and, with matplotlib, as a picture.
+These searches are no runs: a seed gives the same networks again, in less time than a run takes to store. The folder has
+the settings, a line for each seed (`courses.py`), the curve as JSON and, with matplotlib, as a picture.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,18 +19,26 @@ from latency.measuring.conditions import cores
 from PlainNet import Options
 from PlainNet.cost import CostModel
 from PlainNet.files import write_bytes, write_text
+from PlainNet.lock import LockError, locked
 from zennas.common.config import SETTINGS_FILE, config_text
-from zennas.common.errors import WrongSettingError
+from zennas.common.environment import environment
+from zennas.common.errors import SettingsError, WrongSettingError
 from zennas.common.limits import check_whole
 from zennas.common.progress import WorkProgress, unwatched
-from zennas.runs.store import FILE, StoreError, write_failure
-from zennas.searching.curves import Course, Curves
+from zennas.common.settings_text import differences
+from zennas.runs.store import FILE, StoreError, take_lock, write_failure
+from zennas.searching.courses import FILE as COURSES
+from zennas.searching.courses import Course, Header, append, begin, cut_off, is_simulation, read_courses, read_header
+from zennas.searching.curves import Curves
 from zennas.searching.depth import with_depth_limit
 from zennas.searching.executors.base import ExecutorSettings, Work, open_executor
 from zennas.searching.objectives.table import ABSENT, TableAccuracy
 from zennas.searching.preparing import completed, prepare, rehearse, runs_networks
 from zennas.searching.proposals import Proposals
+from zennas.searching.result import FINISHED
 from zennas.searching.settings import SearchSettings
+from zennas.searching.simulated import refuse_changed_tables, table_digests
+from zennas.searching.trust import Trust, trusted
 from ZeroShotProxy import ProxyError
 
 CURVE_FILE = "curve.json"
@@ -42,7 +52,8 @@ class Simulation:
     """The result of one search for each of many seeds.
 
     settings: complete, with the first of the seeds. columns: the one that is maximised, and the one that is reported.
-    folder: where the files are.
+    curves: of the seeds that have been searched with, which are fewer than `seeds` if it was interrupted.
+    folder: where the files are. environment, created: where it was begun, and when, in seconds.
     """
 
     settings: SearchSettings
@@ -50,17 +61,28 @@ class Simulation:
     columns: tuple[str, str]
     curves: Curves
     folder: Path
+    environment: dict[str, Any]
+    created: float
+
+    @property
+    def status(self) -> str:
+        """Whether all seeds have been searched with: "finished", or else "interrupted"."""
+        return FINISHED if len(self.curves.oracle) == self.seeds else "interrupted"
 
     def to_json(self) -> dict[str, Any]:
         settings, curves = self.settings, self.curves
         return {
+            "run": str(self.folder),
+            "status": self.status,
             "settings": settings.to_json(),
             "seeds": self.seeds,
+            "searched": len(curves.oracle),
             "maximised": self.columns[0],
             "reported": self.columns[1],
             "complete": curves.complete,
             **({"ranked": curves.ranked} if curves.ranked else {}),
             "curve": curves.to_json(),
+            "over_seconds": curves.over_seconds().to_json(),
             "folder": str(self.folder),
         }
 
@@ -85,38 +107,98 @@ def simulate(
     folder: Path,
     executor: ExecutorSettings = ExecutorSettings(),
     progress: WorkProgress = unwatched,
+    go_on: bool = False,
 ) -> Simulation:
     """Search a table once for each of `seeds` seeds, from `settings.seed` on, and write the curve to `folder`.
 
     progress: called with the number of searches done, their total, and what they are.
+    go_on: whether to continue a simulation in the folder, which must have the same settings.
 
     Raises WrongSettingError if the objective is no table or the evaluations are not limited, StoreError if the folder
-    contains a run or another curve or cannot be written, and what `runner.start` raises before a run begins.
+    contains a run or another simulation or cannot be written, SettingsError if the settings differ, and what
+    `runner.start` raises before a run begins.
     """
     check_whole("seeds", seeds, WrongSettingError, most=100_000)
-    _refuse_used(folder)
     if settings.budget_evaluations is None:
         raise WrongSettingError("a curve over trained networks has an end: add --budget-evaluations N, like 300")
     settings = completed(with_depth_limit(settings))
+    if go_on and is_simulation(folder):
+        _refuse_other(folder, settings, seeds)
+        return continue_simulation(folder, Trust(everything=True), executor, progress)
+    _refuse_used(folder)
     prepared = prepare(settings)
-    objective, evaluations = prepared.objective, settings.budget_evaluations
-    if not isinstance(objective, TableAccuracy) or evaluations is None:
+    objective = prepared.objective
+    if not isinstance(objective, TableAccuracy):
         raise WrongSettingError(
             f"the objective of a simulation is {settings.objective}, expected a table: --objective table:FILE:COLUMN"
         )
     rehearse(settings, prepared.space)
-    work: Work[int, Course] = Seeds(settings, runs_networks(settings, objective))
-    if executor.workers is None and seeds > FEW and not settings.device.startswith("cuda"):
-        executor = replace(executor, workers=1 if executor.executor == "serial" else cores())
-    courses = []
-    with open_executor(work, executor, seeds, settings.device) as running:
-        out = [running.submit(settings.seed + i) for i in range(seeds)]
-        for i, one in enumerate(out, start=1):
-            courses.append(one.result())
-            progress(i, seeds, "seeds")
     columns = objective.column, objective.reported or objective.column
-    found = Simulation(settings, seeds, columns, Curves.of(courses, evaluations), folder)
-    _write(found)
+    header = Header(settings, seeds, columns, table_digests(settings), environment(), time.time())
+    with _written(folder), locked(folder, "the simulation", take_lock):
+        begin(folder, header)
+        write_text(folder / SETTINGS_FILE, config_text(settings))
+        return _carry_out(folder, header, [], executor, progress)
+
+
+def continue_simulation(
+    folder: Path,
+    trust: Trust = Trust(),
+    executor: ExecutorSettings = ExecutorSettings(),
+    progress: WorkProgress = unwatched,
+) -> Simulation:
+    """Continue a simulation that was interrupted; a finished one is only read.
+
+    Raises UntrustedError if the search space or the strategy is a file that is not named in `trust`, SettingsError if a
+    table has changed, StoreError if the file is damaged, and RunInUseError if another process works on it.
+    """
+    header = read_header(folder)
+    if len(read_courses(folder)) >= header.seeds and (folder / CURVE_FILE).is_file():
+        return read_simulation(folder)
+    settings = trusted(folder, header.settings, trust)
+    refuse_changed_tables(folder, settings, header.digests)
+    with _written(folder), locked(folder, "the simulation", take_lock):
+        cut_off(folder)
+        return _carry_out(folder, header, read_courses(folder), executor, progress)
+
+
+def read_simulation(folder: Path) -> Simulation:
+    """Read the simulation in a folder, however far it came.
+
+    Raises StoreError if there is none, if no search had ended yet, or if it is damaged.
+    """
+    header, courses = read_header(folder), read_courses(folder)
+    if not courses:
+        raise StoreError(f"no search of the simulation in {folder} had ended: continue it with --resume {folder}")
+    return _simulation(folder, header, courses)
+
+
+def _simulation(folder: Path, header: Header, courses: Sequence[Course]) -> Simulation:
+    evaluations = header.settings.budget_evaluations or max(len(one.reported) for one in courses)
+    curves = Curves.of(courses[: header.seeds], evaluations)
+    return Simulation(header.settings, header.seeds, header.columns, curves, folder, header.environment, header.created)
+
+
+def _carry_out(
+    folder: Path, header: Header, courses: list[Course], executor: ExecutorSettings, progress: WorkProgress
+) -> Simulation:
+    """Search with the seeds that have no course yet."""
+    settings, left = header.settings, range(len(courses), header.seeds)
+    work: Work[int, Course] = Seeds(settings, runs_networks(settings, prepare(settings).objective))
+    if executor.workers is None and len(left) > FEW and not settings.device.startswith("cuda"):
+        executor = replace(executor, workers=1 if executor.executor == "serial" else cores())
+    with open_executor(work, executor, len(left), settings.device) as running:
+        out = [running.submit(settings.seed + i) for i in left]
+        for one in out:
+            courses.append(one.result())
+            append(folder, courses[-1])
+            progress(len(courses), header.seeds, "seeds")
+    found = _simulation(folder, header, courses)
+    if can_draw():
+        from zennas.searching.curve_picture import curve_png
+
+        write_bytes(folder / PICTURE_FILE, curve_png(found))
+    write_text(folder / CURVE_FILE, json.dumps(found.to_json(), indent=2, allow_nan=False) + "\n")
     return found
 
 
@@ -131,7 +213,8 @@ def course(settings: SearchSettings, model: CostModel | None = None) -> Course:
     search, objective = prepared.search, prepared.objective
     assert isinstance(objective, TableAccuracy)
     proposals = Proposals(search, settings)
-    chosen_by, reported = [], []
+    chosen_by, reported, seconds = [], [], []
+    began, trained = time.perf_counter(), 0.0
     while not search.done:
         candidate = proposals.next()
         if candidate is None:
@@ -140,6 +223,8 @@ def course(settings: SearchSettings, model: CostModel | None = None) -> Course:
             measured = candidate.evaluated(objective.measure(candidate))
             chosen_by.append(measured.measures[objective.column].value)
             reported.append(objective.reported_value(candidate.structure))
+            trained += objective.seconds(candidate.structure)
+            seconds.append(time.perf_counter() - began + trained)
         else:  # the structure that a strategy begins with; others are rejected before
             measured = candidate.evaluated(ABSENT)
         proposals.receive(measured)
@@ -149,29 +234,36 @@ def course(settings: SearchSettings, model: CostModel | None = None) -> Course:
             f"seed {settings.seed} trained no network: none of {search.progress().tried:,} fits the budget and is in "
             "the table"
         )
-    return Course(tuple(chosen_by), tuple(reported), search.progress().ranked)
+    return Course(tuple(chosen_by), tuple(reported), search.progress().ranked, tuple(seconds))
 
 
 def _refuse_used(folder: Path) -> None:
-    for name in (CURVE_FILE, FILE):
+    for name in (COURSES, FILE):
         if (folder / name).exists():
             raise StoreError(f"{folder} already contains {name}: choose another folder")
     if folder.is_file():
         raise StoreError(f"{folder} is a file, expected a folder")
 
 
-def _write(found: Simulation) -> None:
-    folder = found.folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / SETTINGS_FILE, config_text(found.settings))
-        if can_draw():
-            from zennas.searching.curve_picture import curve_png
+def _refuse_other(folder: Path, settings: SearchSettings, seeds: int) -> None:
+    """Raise SettingsError, naming what differs, unless the simulation in the folder has these settings."""
+    header = read_header(folder)
+    ours = {**header.settings.to_json(), "seeds": header.seeds}
+    different = differences(ours, {**settings.to_json(), "seeds": seeds})
+    if different:
+        raise SettingsError(
+            f"the simulation in {folder} was started with {'; '.join(different)}: choose another folder"
+        )
 
-            write_bytes(folder / PICTURE_FILE, curve_png(found))
-        write_text(folder / CURVE_FILE, json.dumps(found.to_json(), indent=2, allow_nan=False) + "\n")
+
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise write_failure(folder, error) from None
+    except LockError as error:
+        raise StoreError(str(error)) from None
 
 
 def can_draw() -> bool:

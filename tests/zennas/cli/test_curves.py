@@ -36,10 +36,23 @@ def test_json_has_one_value_an_evaluation(run: Run, tmp_path: Path) -> None:
 
 
 def test_wrong_usage(run: Run, tmp_path: Path) -> None:
-    code, _, err = run(*arguments(tmp_path), "--go-on", "--save-dir", str(tmp_path / "mine"))
-    assert code == 2
-    assert "--go-on" in err
     code, _, err = run(*arguments(tmp_path)[:-4], "--seeds", "2", "--save-dir", str(tmp_path / "mine"))
     assert code == 2
     assert "--budget-evaluations" in err
     assert not (tmp_path / "mine").exists()
+
+
+def test_it_is_continued_listed_and_shown(run: Run, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    _, first, _ = run(*arguments(tmp_path), "--save-dir", str(mine), "--json")
+    courses = (mine / "courses.jsonl").read_text().splitlines(keepends=True)
+    (mine / "courses.jsonl").write_text("".join(courses[:2]))  # as if it had been interrupted
+    (mine / "curve.json").unlink()
+    code, out, _ = run("runs", str(mine))
+    assert code == 0 and "interrupted after 1 of 2 seeds" in out.replace("\n", " ")
+    code, out, _ = run("search", "--resume", str(mine), "--json")
+    assert code == 0 and json.loads(out)["curve"] == json.loads(first)["curve"]
+    code, out, _ = run("runs", str(tmp_path))
+    assert code == 0 and "simulate" in out and "aging, 2 seeds" in out
+    code, _, err = run("search", "--resume", str(mine), "--iterations", "10")
+    assert code == 2 and "continued as they were begun" in err

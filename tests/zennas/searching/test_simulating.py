@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,13 @@ import pytest
 import zennas
 from SearchSpace.nasbench201 import all_cells
 from tests.zennas.table_files import worth, write_table
-from zennas.common.errors import WrongSettingError
+from zennas.common.errors import SettingsError, WrongSettingError
+from zennas.report.kind import kind_of_run
+from zennas.report.listing import list_runs
 from zennas.runs.store import StoreError
-from zennas.searching.curves import Course, Curves, band, standard_error
-from zennas.searching.simulating import Simulation
+from zennas.searching.courses import Course
+from zennas.searching.curves import Curves, band, standard_error
+from zennas.searching.simulating import Simulation, continue_simulation, read_simulation
 
 
 def simulate(folder: Path, *, seeds: int = 3, workers: int = 1, strategy: str = "random", **more: object) -> Simulation:
@@ -30,12 +34,12 @@ def simulate(folder: Path, *, seeds: int = 3, workers: int = 1, strategy: str = 
 
 
 def test_incumbent_and_oracle() -> None:
-    course = Course((1.0, 3.0, 2.0, 3.0, 4.0), (10.0, 8.0, 12.0, 13.0, 11.0))
+    course = Course((1.0, 3.0, 2.0, 3.0, 4.0), (10.0, 8.0, 12.0, 13.0, 11.0), 0, (1.0, 2.0, 3.0, 4.0, 5.0))
     curves = Curves.of([course], 6)
     assert curves.incumbent.tolist() == [[10, 8, 8, 8, 11, 11]]
     assert curves.oracle.tolist() == [[10, 10, 12, 13, 13, 13]]
     assert curves.complete == 0
-    both = Curves.of([course, Course((5.0,) * 6, (14.0,) * 6)], 6)
+    both = Curves.of([course, Course((5.0,) * 6, (14.0,) * 6, 0, (2.0, 3.0, 4.0, 5.0, 6.0, 9.0))], 6)
     assert both.complete == 1
     content = both.to_json()
     assert content["evaluations"] == [1, 2, 3, 4, 5, 6]
@@ -43,6 +47,15 @@ def test_incumbent_and_oracle() -> None:
     assert band(both.oracle).shape == (2, 6)
     assert standard_error(np.array([1.0])) == 0
     assert standard_error(np.array([1.0, 3.0])) == pytest.approx(1)
+
+
+def test_over_seconds_a_curve_has_what_each_search_had_by_then() -> None:
+    one = Course((1.0, 2.0, 3.0), (10.0, 20.0, 30.0), 0, (1.0, 4.0, 5.0))
+    two = Course((1.0, 2.0, 3.0), (40.0, 50.0, 60.0), 0, (2.0, 4.0, 7.0))
+    found = Curves.of([one, two], 3).over_seconds()
+    assert found.seconds.tolist() == [2, 4, 6]  # the mean times, from when both have a network
+    assert found.incumbent.tolist() == [[10, 20, 30], [40, 50, 50]]
+    assert found.to_json()["oracle"] == [25, 35, 40]
 
 
 def test_random_search_reaches_what_probability_says(tmp_path: Path) -> None:
@@ -86,6 +99,74 @@ def test_searches_that_end_early_are_counted(tmp_path: Path) -> None:
     assert (found.curves.oracle[:, 10:] == found.curves.oracle[:, 9:10]).all()
 
 
+def test_the_time_of_trainings_is_part_of_the_seconds(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "t.csv")
+    head, *lines = table.read_text().splitlines()
+    timed = [f"{head},hours", *(f"{line},3600" for line in lines)]
+    (tmp_path / "timed.csv").write_text("\n".join(timed) + "\n")
+    objective = f"table:{tmp_path / 'timed.csv'}:c10_val"
+    seconds = simulate(tmp_path, objective=objective, seconds_column="hours").curves.seconds
+    assert (seconds >= 3600 * np.arange(1, 31)).all()
+    assert (seconds < 3600 * np.arange(1, 31) + 600).all()
+    with pytest.raises(WrongSettingError, match="--seconds-column hours is a column of a table"):
+        simulate(tmp_path, objective="proxy", report_column=None, seconds_column="hours")
+
+
+def test_an_interrupted_simulation_goes_on_to_the_same_end(tmp_path: Path) -> None:
+    whole = simulate(tmp_path, strategy="aging")
+    parts = tmp_path / "parts"
+
+    def stop(done: int, total: int, what: str) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    asked = {**whole_settings(whole), "seeds": 3, "save_dir": parts, "workers": 1}
+    with pytest.raises(KeyboardInterrupt):
+        zennas.simulate(**asked, progress=stop)
+    assert read_simulation(parts).status == "interrupted"
+    with (parts / "courses.jsonl").open("a") as file:
+        file.write('{"chosen_by": [1.')  # as a killed process leaves it
+    again = continue_simulation(parts)
+    assert again.status == "finished"
+    assert again.curves.to_json() == whole.curves.to_json()
+    assert continue_simulation(parts).curves.to_json() == whole.curves.to_json()  # which is finished
+    assert zennas.simulate(**asked, go_on=True).curves.to_json() == whole.curves.to_json()
+    with pytest.raises(SettingsError, match="was started with seeds 3, not 4"):
+        zennas.simulate(**{**asked, "seeds": 4}, go_on=True)
+
+
+def whole_settings(found: Simulation) -> dict[str, Any]:
+    settings = found.settings
+    names = ("search_space", "objective", "report_column", "budget_evaluations", "strategy")
+    return {name: getattr(settings, name) for name in names}
+
+
+@pytest.mark.parametrize("line", ["", "[]", '{"format": 2}', "nonsense", '{"format": 1, "seeds": "many"}'])
+def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, line: str) -> None:
+    (tmp_path / "courses.jsonl").write_text(f"{line}\n")
+    with pytest.raises(StoreError, match=r"courses\.jsonl is damaged") as caught:
+        read_simulation(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_line_is_refused(tmp_path: Path) -> None:
+    found = simulate(tmp_path)
+    with (found.folder / "courses.jsonl").open("a") as file:
+        file.write('{"chosen_by": [1.0], "reported": [], "ranked": 0, "seconds": []}\n')
+    with pytest.raises(StoreError, match="different numbers of networks"):
+        read_simulation(found.folder)
+
+
+def test_it_is_listed_shown_and_written_as_a_page(tmp_path: Path) -> None:
+    found = simulate(tmp_path)
+    (one,) = (run for run in list_runs(tmp_path) if isinstance(run, Simulation))
+    assert one.curves.to_json() == found.curves.to_json()
+    assert kind_of_run(one).found(one).endswith("after 30 trained")
+    page = zennas.page(found.folder)
+    assert {"question", "curves", "repeat"} <= set(page.sections)
+    assert "--seeds 3" in page.path.read_text()
+
+
 def test_what_is_no_simulation_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WrongSettingError, match="add --budget-evaluations"):
         simulate(tmp_path, budget_evaluations=None)
@@ -93,5 +174,5 @@ def test_what_is_no_simulation_is_refused(tmp_path: Path) -> None:
         simulate(tmp_path, objective="proxy", report_column=None)
     assert not (tmp_path / "run1").exists()
     simulate(tmp_path)
-    with pytest.raises(StoreError, match=r"already contains curve\.json"):
+    with pytest.raises(StoreError, match=r"already contains courses\.jsonl"):
         simulate(tmp_path)

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from zennas.common.numbers import format_count
 from zennas.pages.parts import Figure, Figures, Note, Part, Text
-from zennas.pages.record import TRAIN, Record
+from zennas.pages.record import TRAIN, Record, command_of
 from zennas.pages.section import Section, register
-from zennas.pages.words import comparison_question, correlate_question, search_question, training_question
+from zennas.pages.words import (
+    comparison_question,
+    correlate_question,
+    search_question,
+    simulation_question,
+    training_question,
+)
 from zennas.runs.candidate import Latency
 from zennas.searching.result import SearchResult
 from zennas.training.record import TrainingRecord
+
+if TYPE_CHECKING:
+    from zennas.searching.simulating import Simulation
 
 _UNDER_WAY = ("searching", "confirming", "scoring", "training")
 
@@ -34,6 +44,9 @@ def parts(record: Record) -> list[Part]:
     elif record.correlation is not None:
         found.append(Text(correlate_question(record.correlation.settings), lead=True))
         found += [*_status(record), Figures(tuple(_of_correlation(record)))]
+    elif record.simulation is not None:
+        found.append(Text(simulation_question(record.simulation), lead=True))
+        found += [*_status(record), Figures(tuple(_of_simulation(record.simulation)))]
     elif record.kind == TRAIN:
         (training,) = record.trainings
         found.append(Text(training_question(training), lead=True))
@@ -44,7 +57,7 @@ def parts(record: Record) -> list[Part]:
 
 
 def _status(record: Record) -> Iterator[Note]:
-    again = f"zennas {record.kind} --resume {record.folder}"
+    again = f"zennas {command_of(record)} --resume {record.folder}"
     if record.status == "interrupted":
         yield Note("This run was interrupted before its end. What it had found is shown here. To continue:", again)
     elif record.status == "failed":
@@ -90,6 +103,17 @@ def _effort(search: SearchResult) -> Iterator[Figure]:
     tried, seconds = search.counts["tried"], search.seconds
     yield Figure("structures tried", format_count(tried), more=f"of {format_count(search.settings.iterations)}")
     yield Figure("time", f"{seconds:.3g}", "s", "searching")
+
+
+def _of_simulation(simulation: Simulation) -> Iterator[Figure]:
+    curves, (_, reported) = simulation.curves, simulation.columns
+    after = f"after {curves.evaluations[-1]:,} trained networks"
+    yield Figure(f"incumbent, {reported}", f"{curves.incumbent[:, -1].mean():.2f}", "%", after)
+    yield Figure(f"oracle, {reported}", f"{curves.oracle[:, -1].mean():.2f}", "%", after)
+    yield Figure("seeds", f"{len(curves.oracle):,}", more=f"of {simulation.seeds:,}")
+    if curves.ranked:
+        yield Figure("ranked", format_count(round(curves.ranked)), more="by a proxy, each search")
+    yield Figure("time", f"{curves.seconds[:, -1].mean():.3g}", "s", "each search, on average")
 
 
 def _of_correlation(record: Record) -> Iterator[Figure]:

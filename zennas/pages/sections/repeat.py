@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zennas.common.config import SETTINGS_FILE
 from zennas.pages.parts import Code, Part
-from zennas.pages.record import TRAIN, Record
+from zennas.pages.record import TRAIN, Record, command_of
 from zennas.pages.section import Section, register
 
 
@@ -18,13 +18,18 @@ def parts(record: Record) -> list[Part]:
     if isinstance(asked, str) and asked:
         what = "run" if record.comparison is None else "comparison"
         found.append(Code(asked, f"The {what} was made with"))
-    again = [_again(record.kind, record.folder)] if record.settings else []
+    again = [_again(_command(record), record.folder)] if record.settings else []
     again += [_again(TRAIN, one.folder) for one in record.trainings if one.folder != record.folder]
     if again:
         found.append(Code("\n".join(again), f"The same again, with the files {SETTINGS_FILE} of the run"))
     if record.settings:
         found.append(Code(record.settings, SETTINGS_FILE, folded=True))
     return found
+
+
+def _command(record: Record) -> str:
+    seeds = "" if record.simulation is None else f" --seeds {record.simulation.seeds}"
+    return f"{command_of(record)}{seeds}"
 
 
 def _again(kind: str, folder: Path) -> str:

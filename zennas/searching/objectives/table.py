@@ -29,22 +29,26 @@ class TableAccuracy:
     """The accuracy of each network in a table, in percent.
 
     reported: the name of another column; the value that a network has there does not affect the search.
+    seconds: the column with the duration of each training, if there is one.
     """
 
     name, relative, torch = NAME, False, False
 
-    def __init__(self, trained: Trained, column: str | None, reported: str | None) -> None:
+    def __init__(
+        self, trained: Trained, column: str | None, reported: str | None, seconds: ColumnName | None = None
+    ) -> None:
         self.trained = trained
         self.column, self._values = trained.column(column)
         self.measures: tuple[str, ...] = (self.column,)
         self.reported = reported
         self._reported = self._values if reported is None else trained.column(reported)[1]
+        self._seconds = None if seconds is None else trained.joined(seconds)
 
     def absent(self, structure: Structure) -> str | None:
         """Return why a network cannot be measured; None if it can."""
         line = self.trained.lines.line(structure)
-        there = finite(self._values, line) is not None and finite(self._reported, line) is not None
-        return None if there else ABSENT
+        columns = (self._values, self._reported, *(() if self._seconds is None else (self._seconds,)))
+        return None if all(finite(values, line) is not None for values in columns) else ABSENT
 
     def measure(self, candidate: Candidate) -> dict[str, Measure]:
         return {self.column: Measure(self._value(candidate.structure, reported=False))}
@@ -63,10 +67,19 @@ class TableAccuracy:
         """Return the value of the reported column, or of the column itself without one. Raises TableError."""
         return self._value(structure, reported=True)
 
+    def seconds(self, structure: Structure) -> float:
+        """Return how long the training of a network took; 0 if the table does not say. Raises TableError."""
+        if self._seconds is None:
+            return 0.0
+        return self._found(self._seconds, "duration", structure)
+
     def _value(self, structure: Structure, reported: bool) -> float:
-        found = finite(self._reported if reported else self._values, self.trained.lines.line(structure))
+        name = (reported and self.reported) or self.column
+        return self._found(self._reported if reported else self._values, name, structure)
+
+    def _found(self, values: Floats, name: str, structure: Structure) -> float:
+        found = finite(values, self.trained.lines.line(structure))
         if found is None:
-            name = (reported and self.reported) or self.column
             raise TableError(f"the table {self.trained.table.name} has no {name} of {str(structure)[:120]}")
         return found
 
@@ -126,7 +139,9 @@ def _scored(name: ColumnName, search_space: str, changed: int, size: int) -> tup
 def make(settings: SearchSettings) -> TableAccuracy:
     """Return the objective of `settings.objective`. Raises WrongSettingError, or TableError for a file or a column."""
     name = table_of(settings)
-    return TableAccuracy(trained(name.file, settings.search_space), name.column, settings.report_column)
+    column = settings.seconds_column
+    seconds = None if column is None else ColumnName(name.file, column)
+    return TableAccuracy(trained(name.file, settings.search_space), name.column, settings.report_column, seconds)
 
 
 def _example(settings: SearchSettings) -> tuple[SearchSettings, list[Structure]]:
