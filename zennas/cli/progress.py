@@ -15,11 +15,13 @@ from zennas.common.numbers import counted
 from zennas.common.progress import WorkProgress
 from zennas.named.card import CHECKPOINT_FILE
 from zennas.runs.store import FILE
+from zennas.searching.courses import is_simulation
 from zennas.searching.runner import Watcher
 from zennas.searching.strategies.base import Progress as SearchProgress
 
 if TYPE_CHECKING:
     from zennas.correlation.runner import Watcher as CorrelateWatcher
+    from zennas.searching.settings import SearchSettings
     from zennas.training.history import Epoch
     from zennas.training.loop import Watcher as TrainingWatcher
 
@@ -28,9 +30,12 @@ class _SearchStages:
     def __init__(self, shown: Display) -> None:
         self._shown = shown
 
-    def searching(self, progress: SearchProgress, iterations: int, best: float | None) -> None:
+    def searching(self, progress: SearchProgress, settings: SearchSettings, best: float | None) -> None:
         note = f"{progress.kept} kept" if best is None else f"best {best:.4g}, {progress.kept} kept"
-        self._shown.show("searching", progress.tried, iterations, note)
+        if settings.budget_evaluations is None:
+            self._shown.show("searching", progress.tried, settings.iterations, note)
+        else:  # which end the search, as a rule, long before all iterations have been used
+            self._shown.show("searching", progress.scored, settings.budget_evaluations, f"{note}, {progress.tried:,} tried")
 
     def confirming(self, done: int, total: int) -> None:
         self._shown.show("confirming", done, total, "evaluations at most")
@@ -49,7 +54,7 @@ def search_progress(folder: Path | None, command: str = "search") -> Iterator[Wa
 def _how_to_go_on(command: str, folder: Path | None) -> str:
     if folder is None:
         return "; see: zennas runs"
-    if not (folder / FILE).is_file():
+    if not (folder / FILE).is_file() and not is_simulation(folder):
         return " before the run started; nothing was written"
     return f"; continue with: zennas {command} --resume {folder}"
 

@@ -66,8 +66,10 @@ BEST_FILE = "best_structure.txt"
 class Watcher(Protocol):
     """Follows the progress of a search, see `zennas/cli/progress.py`."""
 
-    def searching(self, progress: Progress, iterations: int, best: float | None) -> None:
-        """Called a few times per second. best: the highest value so far; None for ranks, or if there is none yet."""
+    def searching(self, progress: Progress, settings: SearchSettings, best: float | None) -> None:
+        """Called a few times per second. settings: have the iterations and evaluations after which the search ends.
+        best: the highest value so far; None for ranks, or if there is none yet.
+        """
 
     def confirming(self, done: int, total: int) -> None:
         """Called while the best candidates are confirmed, and at the end. total: the evaluations at most."""
@@ -79,7 +81,7 @@ class Watcher(Protocol):
 class NoWatcher:
     """A watcher that does nothing."""
 
-    def searching(self, progress: Progress, iterations: int, best: float | None) -> None:
+    def searching(self, progress: Progress, settings: SearchSettings, best: float | None) -> None:
         pass
 
     def confirming(self, done: int, total: int) -> None:
@@ -319,12 +321,12 @@ def _search(
         now = time.monotonic()
         if now - watched > WATCH_SECONDS:
             watched = now
-            watcher.searching(search.progress(), settings.iterations, _best_value(prepared))
+            watcher.searching(search.progress(), settings, _best_value(prepared))
             if now - saved > CHECKPOINT_SECONDS:
                 saved = now
                 _save(store, prepared, now - began)
     _save(store, prepared, time.monotonic() - began)
-    watcher.searching(search.progress(), settings.iterations, _best_value(prepared))
+    watcher.searching(search.progress(), settings, _best_value(prepared))
 
 
 def _save(store: Store, prepared: Prepared, seconds: float) -> None:

@@ -78,7 +78,7 @@ def test_an_interrupted_confirmation_ends_like_an_undisturbed_one(tmp_path: Path
     settings = replace(SETTINGS, confirmation=confirmation)
 
     class Late(Interrupter):
-        def searching(self, progress: object, iterations: int, best: float | None) -> None:
+        def searching(self, progress: object, settings: object, best: float | None) -> None:
             pass
 
         def confirming(self, done: int, total: int) -> None:

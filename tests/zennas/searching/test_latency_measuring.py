@@ -68,7 +68,7 @@ def test_a_network_that_cannot_be_measured_does_not_win(tmp_path: Path, stopwatc
 
 def test_measuring_the_best_goes_on_where_it_was_cut_short(tmp_path: Path, stopwatch: Stopwatch) -> None:
     class Watcher(Interrupter):
-        def searching(self, progress: object, iterations: int, best: float | None) -> None:
+        def searching(self, progress: object, settings: object, best: float | None) -> None:
             pass
 
         def measuring(self, done: int, total: int) -> None:

@@ -119,13 +119,13 @@ class Interrupter:
     def __init__(self, after: int) -> None:
         self.left = after
 
-    def searching(self, progress: object, iterations: int, best: float | None) -> None:
+    def searching(self, progress: object, settings: object, best: float | None) -> None:
         self.left -= 1
         if self.left == 0:
             raise CutShort
 
     def confirming(self, done: int, total: int) -> None:
-        self.searching(None, 0, None)
+        self.searching(None, None, None)
 
 
 class Clock:
