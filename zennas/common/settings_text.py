@@ -21,7 +21,7 @@ def to_json(instance: Any) -> dict[str, Any]:
 
 def restored(kind: type[T], stored: Any) -> T:
     """Return the dataclass `kind` from the JSON of a run. Raises SettingsError if another version wrote it."""
-    if not isinstance(stored, dict):
+    if not isinstance(stored, dict) or not stored:
         raise SettingsError("the run has no settings")
     unknown = stored.keys() - {one.name for one in fields(kind)}  # type: ignore[arg-type]  # a dataclass
     if unknown:
