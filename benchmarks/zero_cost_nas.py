@@ -1,7 +1,8 @@
-"""Searches of NAS-Bench-201 with and without the help of a proxy, on CIFAR-100, against published and exact curves.
+"""Searches of NAS-Bench-201 with and without the help of a proxy, on CIFAR-10 and CIFAR-100, against known curves.
 
 The figures beside ours are those of the experiments of Abdelfattah et al., Zero-Cost Proxies for Lightweight NAS, ICLR
-2021, computed again from the same public tables, means over 200 seeds. ZERO_COST_SEEDS: another number of seeds.
+2021, computed again from the same public tables, means over 200 seeds. ZERO_COST_SEEDS: another number of seeds. The
+predictor, of which a search takes seconds, is in `predictor_search.py`.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ import numpy as np
 
 from benchmarks._nb201 import ACCURACIES, data_or_leave
 from benchmarks.common import print_machine
+from SearchSpace import load_space
 from SearchSpace.nasbench201 import Cell201, network
+from zennas.accuracy.lookup import ColumnName, Trained
 from zennas.accuracy.tables import AccuracyTable, read
 from zennas.accuracy.tables.base import Floats
 from zennas.api import simulate
 from zennas.searching.curves import standard_error
 from zennas.searching.simulating import Simulation
 
-SYNFLOW = "nb201_proxies_freerea_cifar100.csv.gz"
+SYNFLOW = {"c10": "nb201_proxies_freerea_cifar10.csv.gz", "c100": "nb201_proxies_freerea_cifar100.csv.gz"}
+NAMES = {"c10": "cifar10", "c100": "cifar100"}
 MARKS = (1, 10, 20, 50, 64, 100, 150, 200, 300)
 KNOWN: dict[str, tuple[float | tuple[float, float] | None, ...]] = {
     "random": (61.39, 69.9, 70.5, 71.1, 71.3, 71.6, 71.8, 72.0, 72.2),
@@ -36,6 +40,11 @@ KNOWN: dict[str, tuple[float | tuple[float, float] | None, ...]] = {
     "aging, warm-up 3000 and move": (71.05, 72.79, 72.92, 73.09, 73.11, 73.51, 73.51, 73.51, 73.51),
 }
 """The oracle after `MARKS` trained networks; a pair is the range over two public tables of synflow."""
+REINFORCE = ("reinforce", "reinforce, warm-up 1000", "reinforce, warm-up 3000", "reinforce, move")
+ROWS = dict.fromkeys(("c100", "c10"), (*KNOWN, *REINFORCE))
+"""The searches of each data set. A move of REINFORCE draws 10 networks, one of aging 24."""
+MOVES = {"aging": 24, "reinforce": 10}
+DRAWS, FIRST = 20_000, 64
 KNOWN_INCUMBENT = {
     "random": 72.10,
     "random, warm-up 1000": 72.75,
@@ -93,26 +102,43 @@ def print_exact(table: AccuracyTable) -> None:
             )
 
 
-def helped(name: str, scores: Path) -> dict[str, Any]:
+def print_warm_ups(table: AccuracyTable, file: Path, scores: Path) -> None:
+    """Print what random search with a warm-up reaches, from many draws of the tables alone."""
+    test = table.column("cifar100", "test")
+    synflow = Trained(str(file), load_space("nasbench201")).joined(ColumnName(str(scores), "cifar100_synflow"))
+    ranked, rng = np.where(np.isfinite(synflow), synflow, -np.inf), np.random.default_rng(0)
+    for warm_up in (1000, 3000):
+        sums = np.zeros(FIRST)
+        for _ in range(DRAWS):
+            drawn = rng.integers(0, len(test), warm_up)
+            best = drawn[np.argsort(-ranked[drawn], kind="stable")[:FIRST]]
+            sums += np.maximum.accumulate(test[best])
+        shown = " ".join(f"{sums[k - 1] / DRAWS:.2f}" for k in MARKS if k <= FIRST)
+        known = " ".join(str(KNOWN[f"random, warm-up {warm_up}"][i]) for i, k in enumerate(MARKS) if k <= FIRST)
+        marks = ", ".join(str(k) for k in MARKS if k <= FIRST)
+        print(f"cifar100, {DRAWS:,} warm-ups of {warm_up}, best after {marks}: {shown} (reference {known})")
+
+
+def helped(name: str, scores: Path, dataset: str) -> dict[str, Any]:
     """Return the settings that the name of a row stands for."""
     strategy, *helps = name.replace(" and ", ", ").split(", ")
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {"learning_rate": 0.01} if strategy == "reinforce" else {}
     for one in helps:
-        more |= {"move_proposal": 24} if one == "move" else {"warm_up": int(one.removeprefix("warm-up "))}
-    if more:
-        more["warm_up_proxy"] = f"table:{scores}:cifar100_synflow"
+        more |= {"move_proposal": MOVES[strategy]} if one == "move" else {"warm_up": int(one.removeprefix("warm-up "))}
+    if helps:
+        more["warm_up_proxy"] = f"table:{scores}:{NAMES[dataset]}_synflow"
     return {"strategy": strategy, **more}
 
 
-def searched(table: Path, seeds: int, **settings: Any) -> tuple[Simulation, float]:
+def searched(table: Path, dataset: str, seeds: int, **settings: Any) -> tuple[Simulation, float]:
     """Carry out one search for each seed, and return the curves and the seconds that they took."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         found = simulate(
             seeds=seeds,
             search_space="nasbench201",
-            objective=f"table:{table}:c100_val",
-            report_column="c100_test",
+            objective=f"table:{table}:{dataset}_val",
+            report_column=f"{dataset}_test",
             budget_evaluations=MARKS[-1],
             save_dir=Path(folder) / "curve",
             **settings,
@@ -120,51 +146,62 @@ def searched(table: Path, seeds: int, **settings: Any) -> tuple[Simulation, floa
     return found, time.perf_counter() - began
 
 
-def print_row(name: str, found: Simulation, seconds: float) -> list[float]:
-    """Print a row, and return how far it lies beyond the figures at the marks, in points."""
-    curves, beyond = found.curves, []
+def print_row(name: str, found: Simulation, seconds: float) -> None:
+    """Print the means of oracle and incumbent at the marks."""
     print(f"{name} ({seconds:.0f} s):")
-    for title, values in (("oracle", curves.oracle), ("incumbent", curves.incumbent)):
+    for title, values in (("oracle", found.curves.oracle), ("incumbent", found.curves.incumbent)):
         cells = [f"{values[:, k - 1].mean():.2f}±{1.96 * standard_error(values[:, k - 1]):.2f}" for k in MARKS]
         print(f"  {title:10}{' '.join(f'{cell:>11}' for cell in cells)}")
-    shown = []
+    if found.curves.ranked:
+        print(f"  networks ranked by synflow for each search: {found.curves.ranked:,.0f}")
+
+
+def print_reference(name: str, found: Simulation) -> list[float]:
+    """Print the known figures of a row, and return how far it lies beyond those at the marks, in points."""
+    oracle, beyond, shown = found.curves.oracle, list[float](), list[str]()
     for k, known in zip(MARKS, KNOWN[name], strict=True):
         low, high = known if isinstance(known, tuple) else (known, known)
         if low is None or high is None:
             continue
-        mean = float(curves.oracle[:, k - 1].mean())
+        mean = float(oracle[:, k - 1].mean())
         beyond.append(max(low - mean, mean - high, 0.0))
         shown.append(f"{low:.2f}" if low == high else f"{low:g}-{high:g}")
     print(f"  {'reference':10}{' '.join(f'{cell:>11}' for cell in shown)}")
-    reached = np.where((curves.oracle >= GOAL).any(axis=1), (curves.oracle >= GOAL).argmax(axis=1) + 1, np.inf)
+    reached = np.where((oracle >= GOAL).any(axis=1), (oracle >= GOAL).argmax(axis=1) + 1, np.inf)
     median = float(np.median(reached))
     notes = [f"median trained networks to {GOAL} %: {median:.0f}" if np.isfinite(median) else f"most miss {GOAL} %"]
     notes += [f"reference {KNOWN_MEDIAN[name]}"] if name in KNOWN_MEDIAN else []
     notes += [f"incumbent at 300, reference {KNOWN_INCUMBENT[name]}"] if name in KNOWN_INCUMBENT else []
-    notes += [f"networks ranked by synflow for each search: {curves.ranked:,.0f}"] if curves.ranked else []
     print(f"  {'; '.join(notes)}")
     return beyond
 
 
 def main() -> None:
-    accuracies, scores = data_or_leave(ACCURACIES, SYNFLOW)
+    accuracies, *files = data_or_leave(ACCURACIES, *SYNFLOW.values())
+    scores = dict(zip(SYNFLOW, files, strict=True))
     seeds = int(os.environ.get("ZERO_COST_SEEDS", 200))
     print_machine()
-    print_exact(read(accuracies))
-    print()
-    print(
-        f"CIFAR-100 test accuracy in percent, means over {seeds} seeds ± 1.96 standard errors, after trained networks:"
-    )
-    print(f"  {'':10}{' '.join(f'{k:>11}' for k in MARKS)}")
+    table = read(accuracies)
+    print_exact(table)
+    print_warm_ups(table, accuracies, scores["c100"])
     worst = 0.0
-    for name in KNOWN:
-        beyond = print_row(name, *searched(accuracies, seeds, **helped(name, scores)))
-        worst = max(worst, *beyond[1:])  # a single network varies by 12 points
+    for dataset, rows in ROWS.items():
+        print()
+        print(
+            f"{NAMES[dataset]}, test accuracy in percent, means over {seeds} seeds ± 1.96 standard errors, after "
+            "trained networks:"
+        )
+        print(f"  {'':10}{' '.join(f'{k:>11}' for k in MARKS)}")
+        for name in rows:
+            found, seconds = searched(accuracies, dataset, seeds, **helped(name, scores[dataset], dataset))
+            print_row(name, found, seconds)
+            if dataset == "c100" and name in KNOWN:
+                worst = max(worst, *print_reference(name, found)[1:])  # a single network varies by 12 points
     print(f"largest difference from the reference, from 10 trained networks on: {worst:.2f} points")
     print()
     print(f"aging evolution, incumbent after {', '.join(map(str, VARIANT_MARKS))}, means over {seeds // 2} seeds:")
     for name, (settings, known) in VARIANTS.items():
-        found, _ = searched(accuracies, seeds // 2, strategy="aging", **settings)
+        found, _ = searched(accuracies, "c100", seeds // 2, strategy="aging", **settings)
         here = [found.curves.incumbent[:, k - 1] for k in VARIANT_MARKS]
         shown = " ".join(f"{values.mean():.2f}±{1.96 * standard_error(values):.2f}" for values in here)
         print(f"  {name:28} {shown} (reference {' '.join(f'{one:.2f}' for one in known)})")
