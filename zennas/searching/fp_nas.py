@@ -44,7 +44,7 @@ class FpNas(PopulationSearch):
     def __init__(self, problem: Problem, options: FpNasOptions) -> None:
         super().__init__(problem)
         self._options, self._guide, self._repeats = options, problem.guide, problem.repeats
-        self._policy = PolicyDraws(problem, self.moves, options.learning_rate, options.steps, options.mutations)
+        self._policy = PolicyDraws(problem, self.moves, options.learning_rate, options.walk_steps, options.walk_mutations)
         self._from_one = self._policy.open or problem.initial is not None
         self._warmed, self._taught, self._converged = False, 0, False
         self._known: dict[Structure, int] = {}  # the ids of the candidates that are kept

@@ -39,7 +39,7 @@ class Reinforce(PopulationSearch):
     def __init__(self, problem: Problem, options: ReinforceOptions) -> None:
         super().__init__(problem)
         self._options, self._guide = options, problem.guide
-        self._policy = PolicyDraws(problem, self.moves, options.learning_rate, options.steps, options.mutations)
+        self._policy = PolicyDraws(problem, self.moves, options.learning_rate, options.walk_steps, options.walk_mutations)
         self._from_one = self._policy.open or problem.initial is not None
         self._reward = reward_of(self.objective, options.reward)
         self._baseline = MovingAverage(options.baseline)

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from zennas.searching.guide import Guide
 
 
+LEARNED_FACT = "learned"
+"""The fact with what a `Learning` search has learned."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """The progress of a search.

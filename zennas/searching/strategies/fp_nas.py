@@ -19,8 +19,8 @@ class FpNasOptions:
     )
     learning_rate: float = setting(0.1, "Learning rate of Adam.", above=0)
     least_entropy: float = setting(0.1, "Entropy in nats below which the search ends.", least=0)
-    steps: int = setting(walks.STEPS, "Steps of the walks in spaces that are not a list of decisions.", least=1)
-    mutations: int = setting(walks.MUTATIONS, "Mutations that each step of a walk chooses from.", least=1)
+    walk_steps: int = setting(walks.STEPS, "Steps of the walks in spaces that are not a list of decisions.", least=1)
+    walk_mutations: int = setting(walks.MUTATIONS, "Mutations that each step of a walk chooses from.", least=1)
 
     def __post_init__(self) -> None:
         check(self, WrongSettingError)

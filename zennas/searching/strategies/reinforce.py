@@ -28,8 +28,8 @@ class ReinforceOptions:
         choices=("value", "rank", "difference"),
         shown="value for accuracies, difference for several indicators, otherwise rank",
     )
-    steps: int = setting(walks.STEPS, "Steps of the walks in spaces that are not a list of decisions.", least=1)
-    mutations: int = setting(walks.MUTATIONS, "Mutations that each step of a walk chooses from.", least=1)
+    walk_steps: int = setting(walks.STEPS, "Steps of the walks in spaces that are not a list of decisions.", least=1)
+    walk_mutations: int = setting(walks.MUTATIONS, "Mutations that each step of a walk chooses from.", least=1)
 
     def __post_init__(self) -> None:
         check(self, WrongSettingError)
