@@ -44,7 +44,9 @@ class FpNas(PopulationSearch):
     def __init__(self, problem: Problem, options: FpNasOptions) -> None:
         super().__init__(problem)
         self._options, self._guide, self._repeats = options, problem.guide, problem.repeats
-        self._policy = PolicyDraws(problem, self.moves, options.learning_rate, options.walk_steps, options.walk_mutations)
+        self._policy = PolicyDraws(
+            problem, self.moves, options.learning_rate, options.walk_steps, options.walk_mutations
+        )
         self._from_one = self._policy.open or problem.initial is not None
         self._warmed, self._taught, self._converged = False, 0, False
         self._known: dict[Structure, int] = {}  # the ids of the candidates that are kept
@@ -101,7 +103,7 @@ class FpNas(PopulationSearch):
     def _warm_up(self, guide: Guide) -> None:
         """Take steps with a cheap score until it has scored so many structures."""
         left = guide.warm_up
-        while left > 0:
+        while left > 0 and self._policy.certainty < self._options.warm_up_certainty:
             draws = [self._policy.draw(self.rng) for _ in range(min(self.samples, left))]
             left -= len(draws)
             draws = [draw for draw in draws if self.admission.fits(draw.structure)]

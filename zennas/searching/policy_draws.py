@@ -7,6 +7,7 @@ within the budget (`SearchSpace/walks.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from math import log
 from random import Random
 from typing import Any, NamedTuple
 
@@ -113,6 +114,11 @@ class PolicyDraws:
         """Take a step of the optimiser. gradient: of a loss, by the logits."""
         self.policy.change(self._adam.step(gradient))
         self.updates += 1
+
+    @property
+    def certainty(self) -> float:
+        """The share of its largest possible entropy that the policy has lost."""
+        return 1 - self.policy.entropy() / sum(map(log, self.policy.counts))
 
     def start_anew(self) -> None:
         """Forget the moments of the optimiser, as rewards of another kind follow."""

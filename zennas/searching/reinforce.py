@@ -39,7 +39,9 @@ class Reinforce(PopulationSearch):
     def __init__(self, problem: Problem, options: ReinforceOptions) -> None:
         super().__init__(problem)
         self._options, self._guide = options, problem.guide
-        self._policy = PolicyDraws(problem, self.moves, options.learning_rate, options.walk_steps, options.walk_mutations)
+        self._policy = PolicyDraws(
+            problem, self.moves, options.learning_rate, options.walk_steps, options.walk_mutations
+        )
         self._from_one = self._policy.open or problem.initial is not None
         self._reward = reward_of(self.objective, options.reward)
         self._baseline = MovingAverage(options.baseline)
@@ -89,6 +91,8 @@ class Reinforce(PopulationSearch):
             else:
                 (own,) = guide.rank((draw.structure,))
             self._learn(draw, ranking.add(own), baseline)
+            if self._policy.certainty >= self._options.warm_up_certainty:
+                break
         self._policy.start_anew()
 
     def _learn(self, draw: Draw, reward: float, baseline: MovingAverage) -> None:
