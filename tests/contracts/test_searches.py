@@ -37,6 +37,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 RANKS = "mean_rank(params+flops)"
 """A proxy that gives candidates no value of their own."""
+OWN_SPACE = """
+def gen_search_space(blocks, i):
+    text = str(blocks[i])
+    return [[text], [text.replace("K3K3", "K5K5")], [text.replace("K3K3", "K7K7").replace("K5K5", "K3K3")]]
+"""
 GENEROUS = Budget(params=10**9, any_depth=True)
 
 
@@ -93,9 +98,12 @@ def settings_for(kind: str, folder: Path) -> SearchSettings:
     return replace(settings, objective=kind) if example is None else example(settings)[0]
 
 
-@pytest.mark.parametrize("space", SPACES.names())
+@pytest.mark.parametrize("space", [*SPACES.names(), "own.py"])
 @pytest.mark.parametrize("strategy", [one.name for one in STRATEGIES])
-def test_every_strategy_searches_every_space(strategy: str, space: str) -> None:
+def test_every_strategy_searches_every_space(strategy: str, space: str, tmp_path: Path) -> None:
+    if space.endswith(".py"):
+        space = str(tmp_path / space)
+        Path(space).write_text(OWN_SPACE)
     kept = ends_the_same(
         SearchSettings(
             search_space=space,

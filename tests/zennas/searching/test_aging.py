@@ -105,3 +105,14 @@ def test_a_pool_begins_with_repeated_draws_of_the_warm_up() -> None:
     guide = Guide(rank, warm_up=40_000)
     seen = steps(search(AgingOptions(pool=4, tournament=2), 4, guide))
     assert sum(cell_of(one.structure).edges == (3, 3, 3, 3, 3, 3) for one in seen) > 1
+
+
+def test_by_ranks_the_pool_alone_is_kept() -> None:
+    class Ranks(Worth):
+        relative = True
+
+    space = load_space("nasbench201")
+    problem = Problem(space, MODEL, Budget(), (), Ranks(), 100_000, 0, 60, repeats=True)
+    found = Aging(problem, AgingOptions(pool=8, tournament=3))
+    seen = steps(found)
+    assert [one.id for one in found.kept] == [one.id for one in seen[-8:]]

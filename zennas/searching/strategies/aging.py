@@ -5,7 +5,9 @@ warm-up and the moves are those of Abdelfattah et al., Zero-Cost Proxies for Lig
 
 The pool begins with draws of the space, with replacement, where the space is a list of decisions; in open spaces, where
 a draw hardly ever fits a budget, it begins with a structure within it and mutations of that. The best candidate so far
-is kept when it has left the pool, but it has no more children.
+is kept when it has left the pool, but it has no more children. If candidates only have ranks among each other, there is
+no best so far: the parent is the best of the tournament's own ranks, and the result that of the last pool, as in the
+code of TEG-NAS.
 """
 
 from __future__ import annotations
@@ -79,6 +81,9 @@ class Aging(PopulationSearch):
         self.keep(candidate)
         if len(self.population) - self._outside <= self._size:
             self._full = len(self.population) - self._outside == self._size
+            return
+        if self.objective.relative:
+            self.drop(0, "age")
             return
         values = self.objective.values(self.population)
         best = max(range(len(values)), key=lambda i: (values[i], -self.population[i].id))
