@@ -10,7 +10,7 @@ import pytest
 from PlainNet import parse
 from SearchSpace import DecisionSpace, load_space
 from SearchSpace.nasbench201 import cell_of
-from tests.zennas.searching.policy_searches import Edges, answer, begin, by_worth, run
+from tests.zennas.searching.cell_searches import Edges, answer, begin, by_worth, run
 from tests.zennas.table_files import worth
 from zennas.searching.fp_nas import merits, samples_of
 from zennas.searching.guide import Guide

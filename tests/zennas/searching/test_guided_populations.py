@@ -10,7 +10,7 @@ import pytest
 from PlainNet.cost import CostModel
 from SearchSpace import load_space
 from SearchSpace.nasbench201 import cell_of
-from tests.zennas.searching.policy_searches import Worth, begin, by_worth, run
+from tests.zennas.searching.cell_searches import Worth, begin, by_worth, run
 from tests.zennas.table_files import worth
 from zennas.budget.budgets import Budget
 from zennas.common.errors import WrongSettingError

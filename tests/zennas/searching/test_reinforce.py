@@ -10,7 +10,7 @@ import pytest
 from PlainNet import Structure, parse
 from SearchSpace import load_space
 from SearchSpace.nasbench201 import Cell201, cell_of, network
-from tests.zennas.searching.policy_searches import MODEL, Edges, answer, begin, by_worth, run
+from tests.zennas.searching.cell_searches import MODEL, Edges, answer, begin, by_worth, run
 from tests.zennas.table_files import worth
 from zennas.budget.budgets import Budget
 from zennas.common.errors import WrongSettingError

@@ -1,4 +1,4 @@
-"""Searches by policies in NAS-Bench-201, in memory, by the worth of the tests' tables."""
+"""Searches of NAS-Bench-201 in memory, by the worth of the tests' tables."""
 
 from __future__ import annotations
 
