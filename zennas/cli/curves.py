@@ -45,7 +45,7 @@ def print_simulation(found: Simulation) -> None:
     if curves.complete < searched:
         OUT.print(
             f"note: {searched - curves.complete:,} of {searched:,} searches ended before {last:,} networks: give more "
-            "--iterations"
+            "--iterations, unless the strategy ends by itself"
         )
     if searched < found.seeds:
         OUT.print(

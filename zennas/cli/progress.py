@@ -35,7 +35,9 @@ class _SearchStages:
         if settings.budget_evaluations is None:
             self._shown.show("searching", progress.tried, settings.iterations, note)
         else:  # which end the search, as a rule, long before all iterations have been used
-            self._shown.show("searching", progress.scored, settings.budget_evaluations, f"{note}, {progress.tried:,} tried")
+            self._shown.show(
+                "searching", progress.scored, settings.budget_evaluations, f"{note}, {progress.tried:,} tried"
+            )
 
     def confirming(self, done: int, total: int) -> None:
         self._shown.show("confirming", done, total, "evaluations at most")

@@ -82,7 +82,7 @@ def completed(settings: SearchSettings) -> SearchSettings:
         budget=completed_latency(settings.budget),
     )
     check_goals(chosen)
-    chosen = completed_training(chosen, strategy.draws, strategy.moves)
+    chosen = completed_training(chosen, strategy.draws, strategy.moves, strategy.repeats)
     chosen = complete_short_training(chosen)
     objective = objective_of(chosen)
     ahead = settings.ahead or (AHEAD if objective.torch else 1)

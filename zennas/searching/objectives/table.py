@@ -32,7 +32,7 @@ class TableAccuracy:
     seconds: the column with the duration of each training, if there is one.
     """
 
-    name, relative, torch = NAME, False, False
+    name, relative, torch, per_cent = NAME, False, False, True
 
     def __init__(
         self, trained: Trained, column: str | None, reported: str | None, seconds: ColumnName | None = None

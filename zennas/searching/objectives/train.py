@@ -23,7 +23,7 @@ class ShortTrainings:
     images: a digest of the images.
     """
 
-    name, relative, torch = NAME, False, True
+    name, relative, torch, per_cent = NAME, False, True, True
     measures: tuple[str, ...] = (ACCURACY, EPOCHS)
 
     def __init__(self, settings: SearchSettings) -> None:
@@ -84,7 +84,8 @@ def _training(settings: SearchSettings) -> ShortTraining:
 def _example(settings: SearchSettings) -> tuple[SearchSettings, list[Structure]]:
     training = ShortTraining("digits", epochs=1, train_images=64, recipe={"batch_size": 16})
     networks = (f"SuperConvK3BNRELU(3,{width},2,1)SuperConvK1BNRELU({width},16,1,1)" for width in range(4, 10))
-    return replace(settings, training=training, resolution=8), [parse(one) for one in networks]
+    chosen = replace(settings, objective=NAME, training=training, resolution=8, budget_evaluations=6)
+    return chosen, [parse(one) for one in networks]
 
 
 register(ObjectiveKind(NAME, "the accuracy on held-out images after a short training", ShortTrainings, _example))

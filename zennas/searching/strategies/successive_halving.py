@@ -18,10 +18,10 @@ from zennas.common.errors import WrongSettingError
 from zennas.common.limits import check_whole
 from zennas.common.settings import check, setting
 from zennas.runs.candidate import Candidate
-from zennas.searching.draws import Draws
+from zennas.searching.draws import check_warm_up
 from zennas.searching.objectives.base import TrainingObjective, best_first
 from zennas.searching.population import PopulationSearch
-from zennas.searching.strategies.base import Problem, Progress, Strategy, register
+from zennas.searching.strategies.base import Problem, Strategy, register
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class SuccessiveHalving(PopulationSearch):
                 "--objective train, or another strategy"
             )
         self.rungs = rungs_of(options, objective.epochs)
-        self._draws = Draws(problem.space, problem.guide)
+        check_warm_up(problem)
         self._begin(0)
 
     def _begin(self, rung: int, going_on: Sequence[int] = ()) -> None:
@@ -113,7 +113,7 @@ class SuccessiveHalving(PopulationSearch):
 
     def propose(self) -> tuple[Structure, int | None]:
         if self.draws_of_space:
-            return self._draws.next(self.rng), None
+            return self.draws.next(self.rng), None
         scored = [one for one in self.population if one.id in self._scored]  # in open spaces, draws fit no budget
         parent = self.rng.choice(scored) if scored else None
         start = self.first if parent is None else parent.structure
@@ -148,10 +148,6 @@ class SuccessiveHalving(PopulationSearch):
             if self.population[position].id in ids:
                 self.drop(position, reason)
 
-    def progress(self) -> Progress:
-        found = super().progress()
-        return Progress(found.tried, found.scored, found.kept, found.rejected, self._draws.ranked)
-
     def state(self) -> dict[str, Any]:
         rung = {
             "number": self._rung,
@@ -159,11 +155,10 @@ class SuccessiveHalving(PopulationSearch):
             "scored": list(self._scored),
             "going_on": list(self._going_on),
         }
-        return {**super().state(), "draws": self._draws.state(), "rung": rung}
+        return {**super().state(), "rung": rung}
 
     def restore(self, state: dict[str, Any], candidates: Iterable[Candidate]) -> None:
         super().restore(state, candidates)
-        self._draws.restore(state["draws"])
         rung = state["rung"]
         check_whole("rung", rung["number"], ValueError, least=0, most=len(self.rungs) - 1)
         check_whole("asked", rung["asked"], ValueError, least=0)
