@@ -122,6 +122,10 @@ def _by_column(
     return rank
 
 
+def _finite(found: Measure | Missing) -> bool:
+    return isinstance(found, Measure) and math.isfinite(found.value)
+
+
 def _by_proxy(settings: SearchSettings, model: CostModel) -> Callable[[Sequence[Structure]], list[float]]:
     # The seed of the search for all structures: a score is the same whenever it is computed, also after a kill.
     objective, seed = objective_of(scoring_settings(settings)), settings.seed
@@ -133,7 +137,7 @@ def _by_proxy(settings: SearchSettings, model: CostModel) -> Callable[[Sequence[
             found = objective.measure(candidate)
         except (ZennasError, StructureError):  # it ranks last
             return None
-        return candidate.evaluated(found) if all(math.isfinite(one.value) for one in found.values()) else None
+        return candidate.evaluated(found) if all(map(_finite, found.values())) else None
 
     def rank(structures: Sequence[Structure]) -> list[float]:
         for one in structures:
