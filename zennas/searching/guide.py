@@ -15,7 +15,7 @@ from PlainNet import Structure, StructureError
 from PlainNet.cost import CostModel
 from zennas.accuracy.lookup import ColumnName, column_name, finite, lasting
 from zennas.common.errors import WrongSettingError, ZennasError
-from zennas.runs.candidate import Candidate
+from zennas.runs.candidate import Candidate, Measure, Missing
 from zennas.searching.objectives.base import Objective, objective_of
 from zennas.searching.objectives.table import PREFIX, TableAccuracy, scored
 from zennas.searching.settings import SearchSettings
