@@ -21,8 +21,10 @@ from zennas.data.classes import are_numbers, by_name, listed
 from zennas.data.preparation import memory_format
 from zennas.named.card import CHECKPOINT_FILE, WEIGHTS_FILE
 from zennas.named.structures import check_channels
+from zennas.training.auxiliary import add_auxiliary
 from zennas.training.confusion import MOST_CLASSES, Confusion
 from zennas.training.distributed import Group, processes, ranks, synchronise_norms
+from zennas.training.drop_path import with_drop_path
 from zennas.training.extending import is_open
 from zennas.training.feed import Feed, fingerprint
 from zennas.training.held import held
@@ -90,7 +92,11 @@ def _train(
         _check_taught(objective, train)
         kept = completed(job, lasting_dataset(job.dataset))
         identity = {**settings_of(kept), "images": fingerprint(train), "teacher's weights": objective.fingerprint}
+        paths = with_drop_path(objective.network) if job.recipe.drop_path else None
+        if job.recipe.auxiliary:
+            add_auxiliary(objective, job.recipe, job.resolution)
         state = _state(job, objective, group)
+        state.paths = paths
         doubt = None if checkpoint is None else restore(state, identity, checkpoint, job.recipe)
         feed = Feed(train, job.recipe, shown, group, workers=options.workers, skip_corrupt=options.skip_corrupt)
         evaluation = Evaluator(
