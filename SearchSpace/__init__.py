@@ -11,6 +11,8 @@ from SearchSpace.base import (
     load_space,
 )
 from SearchSpace.decisions import Decision, DecisionSpace, neighbours
+from SearchSpace.views import PolicyView, view_of
+from SearchSpace.walks import Walks
 
 __all__ = [
     "SPACES",
@@ -18,10 +20,13 @@ __all__ = [
     "CellSpace",
     "Decision",
     "DecisionSpace",
+    "PolicyView",
     "SearchSpace",
     "SearchSpaceError",
     "SpaceArrays",
+    "Walks",
     "lasting_space",
     "load_space",
     "neighbours",
+    "view_of",
 ]

@@ -23,6 +23,7 @@ from PlainNet.blocktype import block_type
 from SearchSpace.base import SPACES, SearchSpaceError
 from SearchSpace.decisions import Decision, DecisionSpace, check_choices
 from SearchSpace.genotype import PUBLISHED, Edge, Genotype, from_lists, from_syntax, literal, read_json, read_syntax
+from SearchSpace.views import PolicyView
 
 Image = Literal["cifar", "imagenet"]
 SEARCHED = OPERATIONS[1:8]
@@ -254,6 +255,12 @@ class Darts(DecisionSpace):
         check_choices(DECISIONS, choices)
         half = len(DECISIONS) // 2
         return self._network(_edges_of_choices(choices[:half]), _edges_of_choices(choices[half:]))
+
+    def policy_view(self) -> PolicyView:
+        """Return how a policy draws networks: an operation for each possible edge, see `darts_edges.py`."""
+        from SearchSpace.darts_edges import EdgesView  # imports this file
+
+        return EdgesView(self._network)
 
     def read(self, text: str) -> Structure:
         """Return the network of an architecture in the notation. Raises SearchSpaceError if the text is not one."""

@@ -137,6 +137,9 @@ def _goal_text(goal: Goal, point: Candidate) -> str:
 
 def _print_counts(result: SearchResult) -> None:
     counts = result.counts
+    for name, learned in result.learned.items():
+        value = learned if isinstance(learned, str) else f"{learned:.4g}"
+        OUT.print(Text(f"{name.replace('_', ' ')}: ").append(value))
     rejected = ", ".join(f"{reason} {number:,}" for reason, number in sorted(counts["rejected"].items()))
     if "ranked" in counts:
         OUT.print(f"ranked {counts['ranked']:,} by {result.settings.warm_up_proxy} to choose what to evaluate")

@@ -123,6 +123,10 @@ def _hypervolume(value: Any) -> bool:
     )
 
 
+def _learned(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(_text(one) or _finite(one) for one in value.values())
+
+
 def _finite(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -140,6 +144,7 @@ SHAPES: Mapping[str, Shape] = {
     "confirmed": (_ids, "the numbers of candidates"),
     "front": (_ids, "the numbers of candidates"),
     "hypervolume": (_hypervolume, "a scale and a history"),
+    "learned": (_learned, "names with numbers or texts"),
     "confirmation": (_confirmation, "a proxy and its evaluations"),
     "progress": (_progress, "counts"),
     "state": (_progress, "the state of a search"),

@@ -23,6 +23,7 @@ from zennas.searching.objectives.base import PartialObjective
 from zennas.searching.start import within_budget
 
 if TYPE_CHECKING:
+    from zennas.budget.meters import Device
     from zennas.searching.strategies.base import Problem
 
 PATIENCE = 2000
@@ -90,17 +91,21 @@ class Admission:
         latency = {meter.limit.source: meter(structure) for meter in self._meters}
         return self._candidate(structure, None, self._model(structure), latency)
 
-    def admitted(self, n: int, propose: Callable[[], tuple[Structure, int | None]]) -> list[Candidate]:
+    def admitted(self, n: int, propose: Callable[[], tuple[Structure, int | None] | None]) -> list[Candidate]:
         """Return at most `n` candidates, made from what `propose` returns: a structure, and the id of its parent.
 
-        Rejected proposals are counted. Fewer candidates are returned when all iterations have been used, and after many
-        rejections. Raises LatencyError if no latency could be determined for many structures in a row.
+        Rejected proposals are counted. Fewer candidates are returned when all iterations have been used, after many
+        rejections, and as soon as there is no proposal. Raises LatencyError if no latency could be determined for many
+        structures in a row.
         """
         admitted: list[Candidate] = []
         rejected, deepest, iterations = self.rejected, self._budget.layers, self._problem.iterations
         refused = 0
         while len(admitted) < n and self.tried < iterations and refused < self.patience and not self._used:
-            structure, parent = propose()
+            proposed = propose()
+            if proposed is None:
+                break
+            structure, parent = proposed
             self.tried += 1
             if deepest is not None and count_layers(structure) > deepest:  # half of all children, and cheap to check
                 rejected["layers"] += 1
@@ -139,6 +144,25 @@ class Admission:
             return None
         latency = self._latency(structure) if self._meters else _NO_LATENCY
         return None if latency is None else self._candidate(structure, parent, cost, latency)
+
+    def fits(self, structure: Structure) -> bool:
+        """Return whether a structure meets all limits that are known without measuring; it is not counted."""
+        budget = self._budget
+        if budget.layers is not None and count_layers(structure) > budget.layers:
+            return False
+        try:
+            cost = self._model(structure)
+            if cost.params > MAX_WEIGHTS or budget.violation(cost) is not None:
+                return False
+            if budget.ram is not None and self._ram(structure) > budget.ram:
+                return False
+            return all(self._holds(meter, structure) for meter in self._meters if meter.limit.predicted)
+        except (StructureError, LatencyError):
+            return False
+
+    def _holds(self, meter: Device, structure: Structure) -> bool:
+        within = meter(structure).ms <= meter.limit.ms
+        return within and not (self._budget.within_profile and meter.beyond(structure))
 
     def returned(self, candidate: Candidate) -> bool:
         """Record that a candidate has been evaluated, and return whether it was scored."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PlainNet import Structure
-from SearchSpace import SearchSpace
+from SearchSpace import DecisionSpace, SearchSpace
+from zennas.common.errors import WrongSettingError
 from zennas.common.limits import check_whole
-from zennas.searching.guide import Guide
+
+if TYPE_CHECKING:
+    from zennas.searching.guide import Guide
+    from zennas.searching.strategies.base import Problem
 
 _KEY_BITS = 63
 
@@ -29,6 +33,16 @@ class Draws:
         self._drawn: list[Structure] = []
         self._left: list[int] = []
         self.ranked = 0
+
+    @property
+    def warm(self) -> bool:
+        """Whether there is a warm-up."""
+        return self._guide is not None
+
+    @property
+    def chosen(self) -> bool:
+        """Whether the next structure is one that a warm-up has chosen, or is about to choose."""
+        return bool(self._left) or (self._guide is not None and self._key is None)
 
     def next(self, rng: Random) -> Structure:
         """Return the next structure. rng: the generator of the search."""
@@ -62,3 +76,18 @@ class Draws:
             self._draw(key)
             for place in left:
                 check_whole("place", place, ValueError, least=0, most=len(self._drawn) - 1)
+
+
+def check_warm_up(problem: Problem) -> None:
+    """Raise WrongSettingError if a warm-up has nothing to choose from, because a population begins with one structure.
+
+    That is so in open spaces, where a draw hardly ever fits a budget, and if the user names the beginning.
+    """
+    guide, initial = problem.guide, problem.initial
+    if guide is None or not guide.warm_up or (isinstance(problem.space, DecisionSpace) and initial is None):
+        return
+    way_out = "leave out --initial" if initial is not None else "use a space of decisions, or --strategy reinforce"
+    raise WrongSettingError(
+        f"--warm-up {guide.warm_up:,} draws the beginning of the population, mutations of one structure here: leave "
+        f"out --warm-up, or {way_out}"
+    )

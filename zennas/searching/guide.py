@@ -1,8 +1,9 @@
 """What guides a search that trains networks: a cheap score, by which it chooses what to train.
 
-`--warm-up N` draws N structures and trains the best of them by the score first. `--move-proposal N` scores N neighbours
-of a parent and trains the best, as in Abdelfattah et al., Zero-Cost Proxies for Lightweight NAS, ICLR 2021. The score
-is a proxy, a rank aggregation of proxies, or a column of a table: `table:FILE:cifar10_synflow`.
+`--warm-up N` draws N structures and trains the best of them by the score first, or teaches a policy by them.
+`--move-proposal N` scores N neighbours of a parent, or N draws of a policy, and trains the best, as in Abdelfattah et
+al., Zero-Cost Proxies for Lightweight NAS, ICLR 2021. The score is a proxy, a rank aggregation of proxies, or a column
+of a table: `table:FILE:cifar10_synflow`.
 """
 
 from __future__ import annotations
@@ -28,17 +29,19 @@ LAST = -math.inf
 class Guide:
     """A cheap score and what it is used for.
 
-    rank: returns a score for each of some structures, higher is better, `LAST` where there is none; a score may depend
-        on the other structures.
+    rank: returns a score for each of some structures, higher is better, `LAST` where there is none.
     warm_up: how many structures are drawn and scored before the search, or 0.
-    moves: how many neighbours of a parent are scored, or 0.
-    at_random: the share of moves that are drawn uniformly among the neighbours instead.
+    moves: how many neighbours of a parent, or draws of a policy, are scored for one proposal, or 0.
+    at_random: the share of moves that are chosen at random instead; None for what is usual: a quarter of neighbours,
+        and none of a policy's draws, which are random as they are.
+    relative: whether a score depends on the other structures.
     """
 
     rank: Callable[[Sequence[Structure]], list[float]]
     warm_up: int = 0
     moves: int = 0
-    at_random: float = 0.25
+    at_random: float | None = None
+    relative: bool = False
 
     def best_first(self, structures: Sequence[Structure]) -> list[int]:
         """Return the positions of the structures, best first; of equal ones, the first comes first."""
@@ -58,13 +61,14 @@ def check_guide(settings: SearchSettings, draws: bool, moves: bool) -> None:
 
     draws, moves: whether the strategy has them, see `strategies.base.Strategy`.
     """
-    for asked, has, flag in (
-        (settings.warm_up, draws, "--warm-up"),
-        (settings.move_proposal, moves, "--move-proposal"),
+    for asked, has, flag, why in (
+        (settings.warm_up, draws, "--warm-up", "it begins with nothing that a score could choose"),
+        (settings.move_proposal, moves, "--move-proposal", "it chooses a proposal neither by parents nor by a policy"),
     ):
         if asked and not has:
-            others = "aging or random" if flag == "--warm-up" else "aging"
-            raise WrongSettingError(f"the strategy {settings.strategy} has no {flag}: use --strategy {others}")
+            raise WrongSettingError(
+                f"the strategy {settings.strategy} has no {flag}, as {why}: leave it out, or use --strategy aging"
+            )
         if asked and settings.warm_up_proxy is None:
             raise WrongSettingError(f"{flag} {asked:,} needs a score: add --warm-up-proxy NAME, like synflow")
     if settings.warm_up_proxy is not None and not guided(settings):
@@ -103,8 +107,11 @@ def guide_of(settings: SearchSettings, model: CostModel, objective: Objective) -
     if not guided(settings):
         return None
     column = guide_column(settings)
-    rank = _by_proxy(settings, model) if column is None else _by_column(column, settings.search_space, objective)
-    return Guide(rank, settings.warm_up or 0, settings.move_proposal or 0, settings.move_random)
+    warm_up, moves, at_random = settings.warm_up or 0, settings.move_proposal or 0, settings.move_random
+    if column is not None:
+        return Guide(_by_column(column, settings.search_space, objective), warm_up, moves, at_random)
+    scoring = objective_of(scoring_settings(settings))
+    return Guide(_by_proxy(scoring, settings.seed, model), warm_up, moves, at_random, scoring.relative)
 
 
 def _by_column(
@@ -122,13 +129,16 @@ def _by_column(
     return rank
 
 
+<<<<<<< HEAD
 def _finite(found: Measure | Missing) -> bool:
     return isinstance(found, Measure) and math.isfinite(found.value)
 
 
 def _by_proxy(settings: SearchSettings, model: CostModel) -> Callable[[Sequence[Structure]], list[float]]:
+=======
+def _by_proxy(objective: Objective, seed: int, model: CostModel) -> Callable[[Sequence[Structure]], list[float]]:
+>>>>>>> h1
     # The seed of the search for all structures: a score is the same whenever it is computed, also after a kill.
-    objective, seed = objective_of(scoring_settings(settings)), settings.seed
     known: dict[Structure, Candidate | None] = {}
 
     def measured(structure: Structure) -> Candidate | None:

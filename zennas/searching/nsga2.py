@@ -3,6 +3,7 @@
 Only the order within each objective counts. A parent wins a tournament of two: by its front, then by its crowding. In
 spaces that are a list of decisions (`DecisionSpace`), a child takes each decision from one of two parents, and may be
 mutated; in open spaces, which have no such list, it is a mutation of one parent. Objectives with one value work, too.
+A warm-up chooses the first generation, and move proposals choose among the mutations.
 
 Source: Deb et al., A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II, 2002.
 """
@@ -17,6 +18,7 @@ from SearchSpace import DecisionSpace, SearchSpaceError
 from zennas.common.limits import check_whole
 from zennas.runs.candidate import Candidate
 from zennas.searching.dominance import Floats, Track, as_vectors, best_first
+from zennas.searching.draws import check_warm_up
 from zennas.searching.objectives.base import VectorObjective
 from zennas.searching.population import PopulationSearch
 from zennas.searching.strategies.base import Problem
@@ -31,10 +33,15 @@ class Nsga2(PopulationSearch):
 
     def __init__(self, problem: Problem, size: int, crossover: float, mutation: float) -> None:
         super().__init__(problem)
+        check_warm_up(problem)
         self._size, self._crossover, self._mutation = size, crossover, mutation
         self._parents = 0
         self._places: list[int] = []  # of the parents, in the order of `best_first`
         self._track = Track()
+
+    @property
+    def begins_with_draws(self) -> bool:
+        return self.draws.warm
 
     def propose(self) -> tuple[Structure, int | None]:
         rng, space = self.rng, self.space
@@ -43,12 +50,14 @@ class Nsga2(PopulationSearch):
         first = self._winner()
         if isinstance(space, DecisionSpace) and rng.random() < self._crossover:
             child = self._crossed(space, first.structure, self._winner().structure)
-            return space.mutate(child, rng) if rng.random() < self._mutation else child, first.id
-        return space.mutate(first.structure, rng, changes=2), first.id
+            return self.moves.child(space, child, rng) if rng.random() < self._mutation else child, first.id
+        return self.moves.child(space, first.structure, rng, changes=2), first.id
 
     def _founder(self) -> tuple[Structure, int | None]:
         """A structure of the first generation: mutated, or drawn if the space is a list of decisions."""
         rng, space, population = self.rng, self.space, self.population
+        if self.draws.warm:
+            return self.draws.next(rng), None
         if isinstance(space, DecisionSpace) and rng.random() < 0.5:
             return space.sample_uniform(rng), None
         if len(population) <= FOUNDERS:
@@ -78,6 +87,7 @@ class Nsga2(PopulationSearch):
         for position in sorted(best_first(self._vectors(self.population)).tolist()[self._size :], reverse=True):
             self.drop(position)
         self._parents = len(self.population)
+        self.draws.close()
         self._rank()
         if isinstance(self.objective, VectorObjective):
             self._track.add(self.admission.tried, self._vectors(self.population))

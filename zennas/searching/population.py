@@ -12,6 +12,8 @@ from PlainNet.grammar import read
 from SearchSpace import DecisionSpace
 from zennas.runs.candidate import Candidate
 from zennas.searching.admission import Admission, generator_state, restore_generator
+from zennas.searching.draws import Draws
+from zennas.searching.moves import Moves
 from zennas.searching.start import within_budget
 from zennas.searching.strategies.base import Problem, Progress
 
@@ -22,6 +24,7 @@ class PopulationSearch(ABC):
     first: the structure of the first candidate, which is within the budget; not there if `begins_with_draws`.
     draws_of_space: whether structures that are drawn from the space can be the beginning: it is a list of decisions,
         and the user has named no other beginning.
+    draws, moves: what a guide chooses: the beginning and children. Without a guide, they are draws and mutations.
     population: the kept candidates. Change it only by `keep` and `drop`, which also record the change for the store.
     rng: the generator of all random choices; it is part of the state.
     """
@@ -31,6 +34,7 @@ class PopulationSearch(ABC):
     def __init__(self, problem: Problem) -> None:
         self.space, self.objective = problem.space, problem.objective
         self.draws_of_space = isinstance(problem.space, DecisionSpace) and problem.initial is None
+        self.draws, self.moves = Draws(problem.space, problem.guide), Moves(problem.guide)
         self._problem = problem
         self.rng = Random(problem.seed)
         self.admission = Admission(problem)
@@ -46,8 +50,11 @@ class PopulationSearch(ABC):
         return False
 
     @abstractmethod
-    def propose(self) -> tuple[Structure, int | None]:
-        """Return a structure to try, within the budget or not, and the id of the candidate that it was made from."""
+    def propose(self) -> tuple[Structure, int | None] | None:
+        """Return a structure to try, within the budget or not, and the id of the candidate that it was made from.
+
+        None if there is nothing to try before more results are known.
+        """
 
     @abstractmethod
     def receive(self, candidate: Candidate) -> None:
@@ -89,7 +96,8 @@ class PopulationSearch(ABC):
 
     def progress(self) -> Progress:
         admission = self.admission
-        return Progress(admission.tried, admission.scored, len(self.population), admission.rejected)
+        ranked = self.draws.ranked + self.moves.ranked
+        return Progress(admission.tried, admission.scored, len(self.population), admission.rejected, ranked)
 
     def ask(self, n: int) -> list[Candidate]:
         admission = self.admission
@@ -121,11 +129,13 @@ class PopulationSearch(ABC):
 
     def state(self) -> dict[str, Any]:
         """Return the state as JSON. A strategy with a state of its own extends this method and `restore`."""
+        guided = {"draws": self.draws.state(), "moves_ranked": self.moves.ranked} if self._problem.guide else {}
         return {
             **self.admission.state(),
             "rng": generator_state(self.rng),
             "first": str(self.first) if self._begun else None,
             "population": [candidate.id for candidate in self.population],
+            **guided,
         }
 
     def restore(self, state: dict[str, Any], candidates: Iterable[Candidate]) -> None:
@@ -136,4 +146,7 @@ class PopulationSearch(ABC):
             self.first = read(state["first"])
         self.admission.restore(state, (candidate.structure for candidate in known.values()))
         self.population = [known[i] for i in state["population"]]
+        if self._problem.guide:
+            self.draws.restore(state["draws"])
+            self.moves.restore(state.get("moves_ranked", 0))  # runs of before there were moves for all have none
         self._changes = []

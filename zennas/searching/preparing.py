@@ -81,7 +81,7 @@ def completed(settings: SearchSettings) -> SearchSettings:
         budget=completed_latency(settings.budget),
     )
     check_goals(chosen)
-    chosen = completed_training(chosen, strategy.draws, strategy.moves)
+    chosen = completed_training(chosen, strategy.draws, strategy.moves, strategy.repeats)
     kind = kind_of(chosen)
     if kind.lasting is not None:
         chosen = replace(chosen, objective=kind.lasting(chosen))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from zennas.searching.latency_report import LatencyReport, latency_json, latency
 from zennas.searching.meaning import score_meaning, score_name
 from zennas.searching.remarks import remarks, start_remark
 from zennas.searching.settings import SearchSettings
+from zennas.searching.strategies.base import LEARNED_FACT
 from zennas.searching.tradeoff import HYPERVOLUME_FACT, Hypervolume, Tradeoff
 from zennas.searching.unlimited import unlimited_remark
 
@@ -41,6 +43,7 @@ class SearchResult:
     here: what the best candidate costs on the machine of the search, if no budget limits latency and it is known.
     front: the points of a front over costs, of which `best` has the highest score; None for another search.
     tradeoff: the points of a search for several goals, of which `best` is a balanced one.
+    learned: what the strategy has learned besides, by name, such as the most probable structure of a policy.
     """
 
     folder: Path
@@ -60,6 +63,7 @@ class SearchResult:
     confirmation: Confirmation | None = None
     front: Points | None = None
     tradeoff: Tradeoff | None = None
+    learned: Mapping[str, float | str] = field(default_factory=dict)
 
     @property
     def points(self) -> tuple[Candidate, ...]:
@@ -98,6 +102,7 @@ class SearchResult:
             "latency_here": None if self.here is None else self.here.to_json(),
             "budget": self.settings.budget.to_json(),
             "counts": self.counts,
+            **({"learned": dict(self.learned)} if self.learned else {}),
             "notes": list(self.notes),
             "failures": self.failures,
             "seconds": round(self.seconds, 3),
@@ -202,6 +207,7 @@ def _result(folder: Path, store: Store) -> SearchResult:
         None if about is None else Confirmation.from_json(about),
         None if grid is None else Points(grid, tuple(found[number] for number in points)),
         _tradeoff(settings, tuple(found[number] for number in points), store.get(HYPERVOLUME_FACT)),
+        store.get(LEARNED_FACT) or {},
     )
 
 

@@ -52,7 +52,7 @@ from zennas.searching.preparing import (
 from zennas.searching.proposals import Proposals
 from zennas.searching.result import FINISHED
 from zennas.searching.settings import SearchSettings
-from zennas.searching.strategies.base import Followed, Progress
+from zennas.searching.strategies.base import LEARNED_FACT, Followed, Learning, Progress
 from zennas.searching.tradeoff import HYPERVOLUME_FACT
 from zennas.searching.trust import Trust, trusted
 from ZeroShotProxy import ProxyError
@@ -342,6 +342,8 @@ def _save(store: Store, prepared: Prepared, seconds: float) -> None:
         facts |= {FRONT_FACT: [one.id for one in points], "best": best}
     if isinstance(search, Followed):
         facts[HYPERVOLUME_FACT] = search.hypervolume()
+    if isinstance(search, Learning):
+        facts[LEARNED_FACT] = search.learned()
     store.checkpoint(search.state(), search.take_changes(), facts)
 
 

@@ -80,8 +80,8 @@ class SearchSettings:
     )
     strategy: str = setting(
         "evolution",
-        "Search strategy: evolution, aging, random, nsga2 (for several goals), or a .py file that registers one, which "
-        "is executed.",
+        "Search strategy: evolution, aging, reinforce, fp_nas, random, nsga2 (for several goals), or a .py file that "
+        "registers one, which is executed.",
         panel=SEARCH,
         metavar="NAME",
     )
@@ -102,11 +102,11 @@ class SearchSettings:
         choices=("charged", "rejected"),
         panel=SEARCH,
         metavar="NAME",
-        shown="charged for aging and random with a table, otherwise rejected",
+        shown="with a table, charged for strategies whose published protocol does so, otherwise rejected",
     )
     warm_up: int | None = setting(
         None,
-        "Structures to draw; those that are best by --warm-up-proxy are trained first. For aging and random.",
+        "Structures to draw; those that are best by --warm-up-proxy are trained first, or teach a policy.",
         least=1,
         most=1_000_000,
         panel=SEARCH,
@@ -120,19 +120,20 @@ class SearchSettings:
     )
     move_proposal: int | None = setting(
         None,
-        "Neighbours of a parent to score; the best by --warm-up-proxy is trained. For aging.",
+        "Neighbours of a parent, or draws of a policy, to score; the best by --warm-up-proxy is trained.",
         least=1,
         most=1_000_000,
         panel=SEARCH,
         shown="none",
     )
-    move_random: float = setting(
-        0.25,
-        "Share of --move-proposal that is a neighbour at random instead, as published.",
+    move_random: float | None = setting(
+        None,
+        "Share of --move-proposal that is chosen at random instead.",
         least=0,
         most=1,
         panel=SEARCH,
         metavar="NUMBER",
+        shown="0.25 of neighbours, as published; 0 for policies",
     )
     ahead: int | None = setting(
         None,

@@ -18,10 +18,10 @@ from zennas.searching.objectives.table import is_table, lasting_objective, table
 from zennas.searching.settings import SearchSettings
 
 
-def completed_training(settings: SearchSettings, draws: bool, moves: bool) -> SearchSettings:
+def completed_training(settings: SearchSettings, draws: bool, moves: bool, repeats: bool) -> SearchSettings:
     """Return settings whose tables are found from any folder, and which say what becomes of duplicates.
 
-    draws, moves: see `strategies.base.Strategy`.
+    draws, moves, repeats: see `strategies.base.Strategy`.
 
     Raises WrongSettingError if settings do not go together, and TableError for a name that is not one of a table.
     """
@@ -36,7 +36,7 @@ def completed_training(settings: SearchSettings, draws: bool, moves: bool) -> Se
         settings,
         objective=lasting_objective(settings),
         warm_up_proxy=lasting_guide(settings),
-        duplicates=settings.duplicates or ("charged" if draws and table else "rejected"),
+        duplicates=settings.duplicates or ("charged" if repeats and table else "rejected"),
     )
 
 

@@ -1,6 +1,6 @@
 """The images of the objective `teg`: noise, or images of a data set. All are of its training part.
 
-Written `IMAGES[,images=64][,networks=3][,crops=1000]`, where IMAGES is `noise`, the name of a data set, a folder or an
+Written `IMAGES[,images=64][,networks=3][,crops=1000][,seed=N]`, where IMAGES is `noise`, the name of a data set, a folder or an
 .npz archive.
 """
 
@@ -28,6 +28,7 @@ class TegOptions:
 
     images: int = setting(64, "Images of a kernel, and images that are held out.", least=2, most=1024)
     networks: int = setting(3, "Supernets whose indicators are averaged.", least=1, most=100)
+    seed: int | None = setting(None, "Seed of weights and images.", least=0, shown="that of the search")
     crops: int = setting(1000, "Crops in each of the three batches for regions.", least=2, most=100_000)
 
     def __post_init__(self) -> None:
@@ -45,8 +46,8 @@ class TegImaging:
     seed: int
 
     def __str__(self) -> str:
-        sizes = [f"{one.name}={getattr(self.options, one.name)}" for one in fields(TegOptions)]
-        return ",".join((self.data, *sizes))
+        given = {one.name: getattr(self.options, one.name) for one in fields(TegOptions)}
+        return ",".join((self.data, *(f"{name}={value}" for name, value in given.items() if value is not None)))
 
 
 def imaging_of(settings: SearchSettings) -> TegImaging:
@@ -65,7 +66,8 @@ def imaging_of(settings: SearchSettings) -> TegImaging:
             )
         options[name.strip()] = int(number)
     chosen = NOISE if data in ("", NOISE) else lasting_dataset(data)
-    return TegImaging(chosen, TegOptions(**options), settings.resolution, settings.num_classes, settings.seed)
+    seed = options.get("seed", settings.seed)
+    return TegImaging(chosen, TegOptions(**options), settings.resolution, settings.num_classes, seed)
 
 
 @lru_cache(maxsize=2)

@@ -5,31 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PlainNet import Structure
-from PlainNet.cost import CostModel
 from SearchSpace import load_space
 from SearchSpace.nasbench201 import cell_of
+from tests.zennas.searching.cell_searches import MODEL, Worth
 from tests.zennas.table_files import worth
 from zennas.budget.budgets import Budget
-from zennas.runs.candidate import Candidate, Measure
+from zennas.runs.candidate import Candidate
 from zennas.searching.guide import Guide
 from zennas.searching.objectives.base import best_first
 from zennas.searching.strategies.aging import Aging, AgingOptions
 from zennas.searching.strategies.base import Problem
-
-MODEL = CostModel(32, 10)
-
-
-class Worth:
-    """The objective of the tests' tables."""
-
-    name, torch, relative = "worth", False, False
-    measures: tuple[str, ...] = ("worth",)
-
-    def measure(self, candidate: Candidate) -> dict[str, Measure]:
-        return {"worth": Measure(worth(cell_of(candidate.structure)))}
-
-    def values(self, candidates: Sequence[Candidate]) -> list[float]:
-        return [candidate.measures["worth"].value for candidate in candidates]
 
 
 def search(options: AgingOptions, evaluations: int, guide: Guide | None = None, seed: int = 0) -> Aging:
@@ -105,3 +90,14 @@ def test_a_pool_begins_with_repeated_draws_of_the_warm_up() -> None:
     guide = Guide(rank, warm_up=40_000)
     seen = steps(search(AgingOptions(pool=4, tournament=2), 4, guide))
     assert sum(cell_of(one.structure).edges == (3, 3, 3, 3, 3, 3) for one in seen) > 1
+
+
+def test_by_ranks_the_pool_alone_is_kept() -> None:
+    class Ranks(Worth):
+        relative = True
+
+    space = load_space("nasbench201")
+    problem = Problem(space, MODEL, Budget(), (), Ranks(), 100_000, 0, 60, repeats=True)
+    found = Aging(problem, AgingOptions(pool=8, tournament=3))
+    seen = steps(found)
+    assert [one.id for one in found.kept] == [one.id for one in seen[-8:]]

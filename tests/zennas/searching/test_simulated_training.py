@@ -136,7 +136,6 @@ def test_a_warm_up_by_a_proxy_and_by_ranks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"strategy": "evolution", "warm_up": 5, "warm_up_proxy": "flops"}, "evolution has no --warm-up"),
         ({"strategy": "random", "move_proposal": 5, "warm_up_proxy": "flops"}, "random has no --move-proposal"),
         ({"warm_up": 5}, "add --warm-up-proxy"),
         ({"warm_up_proxy": "flops"}, "is not used"),

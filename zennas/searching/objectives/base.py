@@ -90,6 +90,16 @@ class IndicatorObjective(Objective, Protocol):
         """
 
 
+@runtime_checkable
+class AccuracyObjective(Objective, Protocol):
+    """An objective whose values are accuracies of trained networks.
+
+    per_cent: true, as they are between 0 and 100.
+    """
+
+    per_cent: bool
+
+
 @dataclass(frozen=True)
 class ObjectiveKind:
     """A registered kind of objective.

@@ -31,7 +31,7 @@ class TableAccuracy:
     reported: the name of another column; the value that a network has there does not affect the search.
     """
 
-    name, relative, torch = NAME, False, False
+    name, relative, torch, per_cent = NAME, False, False, True
 
     def __init__(self, trained: Trained, column: str | None, reported: str | None) -> None:
         self.trained = trained

@@ -5,7 +5,9 @@ warm-up and the moves are those of Abdelfattah et al., Zero-Cost Proxies for Lig
 
 The pool begins with draws of the space, with replacement, where the space is a list of decisions; in open spaces, where
 a draw hardly ever fits a budget, it begins with a structure within it and mutations of that. The best candidate so far
-is kept when it has left the pool, but it has no more children.
+is kept when it has left the pool, but it has no more children. If candidates only have ranks among each other, there is
+no best so far: the parent is the best of the tournament's own ranks, and the result that of the last pool, as in the
+code of TEG-NAS.
 """
 
 from __future__ import annotations
@@ -15,14 +17,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from PlainNet import Structure
-from SearchSpace.decisions import neighbours
 from zennas.common.errors import WrongSettingError
 from zennas.common.limits import check_kind, check_whole
 from zennas.common.settings import check, setting
 from zennas.runs.candidate import Candidate
-from zennas.searching.draws import Draws
+from zennas.searching.draws import check_warm_up
 from zennas.searching.population import PopulationSearch
-from zennas.searching.strategies.base import Problem, Progress, Strategy, register
+from zennas.searching.strategies.base import Problem, Strategy, register
 from zennas.searching.strategies.evolution import FOUNDING
 
 
@@ -49,17 +50,9 @@ class Aging(PopulationSearch):
     def __init__(self, problem: Problem, options: AgingOptions) -> None:
         super().__init__(problem)
         self._size, self._tournament = options.pool, options.tournament
-        self._guide = problem.guide
-        if self._guide is not None and self._guide.warm_up and not self.draws_of_space:
-            way_out = "leave out --initial" if problem.initial is not None else "use a space of decisions"
-            raise WrongSettingError(
-                f"--warm-up {self._guide.warm_up:,} draws the beginning of the pool, mutations of one structure "
-                f"here: leave out --warm-up, or {way_out}"
-            )
-        self._draws = Draws(problem.space, problem.guide)
+        check_warm_up(problem)
         self._full = False
         self._outside = 0  # 1 if the first of the population is no longer in the pool
-        self._moves_ranked = 0
 
     @property
     def begins_with_draws(self) -> bool:
@@ -69,37 +62,28 @@ class Aging(PopulationSearch):
         members = len(self.population) - self._outside
         if not members or (not self._full and members + self.admission.out < self._size):
             return self._founder(members)
-        self._draws.close()
+        self.draws.close()
         drawn = self.rng.sample(range(self._outside, len(self.population)), min(self._tournament, members))
         values = self.objective.values([self.population[i] for i in drawn])
         parent = self.population[drawn[max(range(len(drawn)), key=values.__getitem__)]]
-        return self._child(parent.structure), parent.id
+        return self.moves.child(self.space, parent.structure, self.rng), parent.id
 
     def _founder(self, members: int) -> tuple[Structure, int | None]:
         if self.draws_of_space:
-            return self._draws.next(self.rng), None
+            return self.draws.next(self.rng), None
         admission = self.admission
         if not members or admission.tried - admission.rejected["start"] < FOUNDING:
             return self.space.mutate(self.first, self.rng), 1
         parent = self.population[self.rng.randrange(self._outside, len(self.population))]
         return self.space.mutate(parent.structure, self.rng, changes=2), parent.id
 
-    def _child(self, parent: Structure) -> Structure:
-        guide, rng = self._guide, self.rng
-        if guide is None or not guide.moves:
-            return self.space.mutate(parent, rng)
-        found = neighbours(self.space, parent, rng, guide.moves)
-        if not found:  # a structure may have none within an open space
-            return self.space.mutate(parent, rng)
-        if rng.random() < guide.at_random:
-            return rng.choice(found)
-        self._moves_ranked += len(found)
-        return found[guide.best_first(found)[0]]
-
     def receive(self, candidate: Candidate) -> None:
         self.keep(candidate)
         if len(self.population) - self._outside <= self._size:
             self._full = len(self.population) - self._outside == self._size
+            return
+        if self.objective.relative:
+            self.drop(0, "age")
             return
         values = self.objective.values(self.population)
         best = max(range(len(values)), key=lambda i: (values[i], -self.population[i].id))
@@ -116,22 +100,14 @@ class Aging(PopulationSearch):
         else:
             self.drop(oldest, "age")
 
-    def progress(self) -> Progress:
-        found = super().progress()
-        ranked = self._draws.ranked + self._moves_ranked
-        return Progress(found.tried, found.scored, found.kept, found.rejected, ranked)
-
     def state(self) -> dict[str, Any]:
-        own = {"full": self._full, "outside": self._outside, "moves_ranked": self._moves_ranked}
-        return {**super().state(), "draws": self._draws.state(), **own}
+        return {**super().state(), "full": self._full, "outside": self._outside}
 
     def restore(self, state: dict[str, Any], candidates: Iterable[Candidate]) -> None:
         super().restore(state, candidates)
-        self._draws.restore(state["draws"])
         check_kind("full", state["full"], bool, ValueError)
         check_whole("outside", state["outside"], ValueError, least=0, most=1)
-        check_whole("moves_ranked", state["moves_ranked"], ValueError, least=0)
-        self._full, self._outside, self._moves_ranked = state["full"], state["outside"], state["moves_ranked"]
+        self._full, self._outside = state["full"], state["outside"]
 
 
 register(
@@ -144,5 +120,6 @@ register(
         extensible=True,
         draws=True,
         moves=True,
+        repeats=True,
     )
 )

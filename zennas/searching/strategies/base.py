@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from zennas.searching.guide import Guide
 
 
+LEARNED_FACT = "learned"
+"""The fact with what a `Learning` search has learned."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """The progress of a search.
@@ -134,6 +138,14 @@ class Followed(Search, Protocol):
         """Return "worst" and "span", the scale, and "history", pairs of structures tried and hypervolume, as JSON."""
 
 
+@runtime_checkable
+class Learning(Search, Protocol):
+    """A search that learns something besides the candidates that it keeps, such as a policy."""
+
+    def learned(self) -> dict[str, float | str]:
+        """Return what it has learned so far, by name, for the result: finite numbers, structures or words."""
+
+
 @dataclass(frozen=True)
 class Strategy:
     """A registered strategy.
@@ -144,9 +156,9 @@ class Strategy:
     source: the paper or program that it comes from.
     extensible: whether a search that was done goes on if it is restored with more iterations. That is so if what it
         proposes does not depend on `Problem.iterations`.
-    draws: whether it begins with draws of the space, which a warm-up can choose; with a table of accuracies, it then
-        evaluates a structure again that it meets again, as published.
-    moves: whether it can choose a child among neighbours by a cheap score.
+    draws: whether a warm-up can choose what it begins with, or teach it before it begins.
+    moves: whether it can choose a proposal among several by a cheap score.
+    repeats: whether, with a table of accuracies, it evaluates a structure again that it meets again, as published.
     """
 
     name: str
@@ -157,6 +169,7 @@ class Strategy:
     extensible: bool = False
     draws: bool = False
     moves: bool = False
+    repeats: bool = False
 
 
 STRATEGIES: Registry[Strategy] = Registry(

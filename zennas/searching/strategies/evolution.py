@@ -2,7 +2,8 @@
 
 Differences from Zen-NAS: the structure that the search starts from is a member itself and need not fit the budget (the
 search mutates it until it does), and a structure that has been a member is not scored again. Latencies are determined
-last, only for new structures that meet the other limits.
+last, only for new structures that meet the other limits. With a warm-up, the population begins with the best of its
+draws; move proposals choose among neighbours of a random member.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from PlainNet import Structure
 from zennas.common.errors import WrongSettingError
 from zennas.common.settings import check, setting
 from zennas.runs.candidate import Candidate
+from zennas.searching.draws import check_warm_up
 from zennas.searching.population import PopulationSearch
 from zennas.searching.strategies.base import Problem, Search, Strategy, register
 
@@ -52,17 +54,26 @@ class Evolution(PopulationSearch):
 
     def __init__(self, problem: Problem, options: EvolutionOptions) -> None:
         super().__init__(problem)
+        check_warm_up(problem)
         self._size = options.population_size
         self._founders = min(FOUNDERS, self._size - 1)
         self._worst: list[tuple[float, int, int]] = []  # a heap of (value, id, position in the population)
 
-    def propose(self) -> tuple[Structure, int]:
+    @property
+    def begins_with_draws(self) -> bool:
+        return self.draws.warm
+
+    def propose(self) -> tuple[Structure, int | None]:
         rng, population = self.rng, self.population
         members = len(population)
-        if not members or self._founding(members):
+        if self.draws.warm:
+            if not members or (self.draws.chosen and members + self.admission.out < self._size):
+                return self.draws.next(rng), None
+            self.draws.close()
+        elif not members or self._founding(members):
             return self.space.mutate(self.first, rng), 1
         parent = population[int(rng.random() * members)]
-        return self.space.mutate(parent.structure, rng, changes=2), parent.id
+        return self.moves.child(self.space, parent.structure, rng, changes=2), parent.id
 
     def _founding(self, members: int) -> bool:
         """Whether candidates are still mutations of the first structure. Pending candidates count as members."""
@@ -113,8 +124,11 @@ class Evolution(PopulationSearch):
 
 
 def make(problem: Problem, options: EvolutionOptions) -> Search:
-    """Return an evolution in steps of many children if the problem has an array form, otherwise one at a time."""
-    if options.children == 1:
+    """Return an evolution in steps of many children if the problem has an array form, otherwise one at a time.
+
+    What a guide chooses is made one at a time.
+    """
+    if options.children == 1 or problem.guide is not None:
         return Evolution(problem, options)
     from zennas.searching.generations import Generations
     from zennas.searching.judging import Judge
@@ -134,5 +148,7 @@ register(
         EvolutionOptions,
         make,
         extensible=True,
+        draws=True,
+        moves=True,
     )
 )

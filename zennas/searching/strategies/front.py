@@ -16,6 +16,7 @@ from zennas.common.errors import WrongSettingError
 from zennas.common.settings import check, setting
 from zennas.named.settings import NetworkSettings
 from zennas.runs.candidate import Candidate
+from zennas.searching.draws import check_warm_up
 from zennas.searching.grid import COUNTS, LATENCY, Axis, Grid
 from zennas.searching.population import PopulationSearch
 from zennas.searching.strategies.base import Problem, Search, Strategy, register
@@ -76,16 +77,29 @@ class Front(PopulationSearch):
 
     def __init__(self, problem: Problem, options: FrontOptions) -> None:
         super().__init__(problem)
+        check_warm_up(problem)
         self._grid, self._size = options.grid(problem.network), options.members
         self._cells: list[list[int]] = [[] for _ in range(self._grid.count)]  # positions in the population
 
-    def propose(self) -> tuple[Structure, int]:
+    @property
+    def begins_with_draws(self) -> bool:
+        return self.draws.warm
+
+    def propose(self) -> tuple[Structure, int | None]:
         rng, population, admission = self.rng, self.population, self.admission
+        if self.draws.warm:
+            if not population or (self.draws.chosen and len(population) + admission.out < self._size):
+                return self.draws.next(rng), None
+            self.draws.close()
+            return self._child()
         founding = len(population) + admission.out <= FOUNDERS
         if not population or (founding and admission.tried - admission.rejected["start"] < FOUNDING):
             return self.space.mutate(self.first, rng), 1
-        parent = population[int(rng.random() * len(population))]
-        return self.space.mutate(parent.structure, rng, changes=2), parent.id
+        return self._child()
+
+    def _child(self) -> tuple[Structure, int]:
+        parent = self.population[int(self.rng.random() * len(self.population))]
+        return self.moves.child(self.space, parent.structure, self.rng, changes=2), parent.id
 
     def receive(self, candidate: Candidate) -> None:
         """Keep a candidate if its cell has room for it, or contains a member with a lower value."""
@@ -127,7 +141,7 @@ def make(problem: Problem, options: FrontOptions) -> Search:
                 f"over is {axis.over}, but the budget limits {' and '.join(known) or 'no latency'}: use zennas front, "
                 "which adds the limit"
             )
-    if options.children > 1:
+    if options.children > 1 and problem.guide is None:
         from zennas.searching.generations import Generations
         from zennas.searching.judging import Judge
 
@@ -146,5 +160,7 @@ register(
         FrontOptions,
         make,
         extensible=True,
+        draws=True,
+        moves=True,
     )
 )

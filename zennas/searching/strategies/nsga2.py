@@ -39,5 +39,7 @@ register(
         Nsga2Options,
         make,
         extensible=True,
+        draws=True,
+        moves=True,
     )
 )

@@ -5,17 +5,14 @@ In open spaces, where a draw hardly ever fits a budget, the first candidate is a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from PlainNet import Structure
 from zennas.common.errors import WrongSettingError
 from zennas.common.settings import check, setting
 from zennas.runs.candidate import Candidate
-from zennas.searching.draws import Draws
 from zennas.searching.population import PopulationSearch
-from zennas.searching.strategies.base import Problem, Progress, Strategy, register
+from zennas.searching.strategies.base import Problem, Strategy, register
 
 
 @dataclass(frozen=True)
@@ -34,32 +31,19 @@ class RandomSearch(PopulationSearch):
     def __init__(self, problem: Problem, options: RandomOptions) -> None:
         super().__init__(problem)
         self._size = options.keep
-        self._draws = Draws(problem.space, problem.guide)
 
     @property
     def begins_with_draws(self) -> bool:
         return self.draws_of_space
 
     def propose(self) -> tuple[Structure, None]:
-        return self._draws.next(self.rng), None
+        return self.draws.next(self.rng), None
 
     def receive(self, candidate: Candidate) -> None:
         self.keep(candidate)
         if len(self.population) > self._size:
             values = self.objective.values(self.population)
             self.drop(min(range(len(values)), key=lambda i: (values[i], -self.population[i].id)))
-
-    def progress(self) -> Progress:
-        found = super().progress()
-        return Progress(found.tried, found.scored, found.kept, found.rejected, self._draws.ranked)
-
-    def state(self) -> dict[str, Any]:
-        return {**super().state(), "draws": self._draws.state()}
-
-    def restore(self, state: dict[str, Any], candidates: Iterable[Candidate]) -> None:
-        super().restore(state, candidates)
-        if "draws" in state:  # older runs have none, and no warm-up
-            self._draws.restore(state["draws"])
 
 
 register(
@@ -71,5 +55,6 @@ register(
         RandomSearch,
         extensible=True,
         draws=True,
+        repeats=True,
     )
 )

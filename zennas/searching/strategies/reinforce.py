@@ -1,0 +1,64 @@
+"""REINFORCE, a policy gradient: the strategy's options; the algorithm is in `searching/reinforce.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from SearchSpace import walks
+from zennas.common.errors import WrongSettingError
+from zennas.common.settings import check, setting
+from zennas.searching.strategies.base import Problem, Search, Strategy, register
+
+
+@dataclass(frozen=True)
+class ReinforceOptions:
+    """Options of REINFORCE."""
+
+    learning_rate: float = setting(
+        0.04, "Learning rate of Adam (TEG-NAS: 0.04 in NAS-Bench-201, 0.07 in DARTS; NATS-Bench: 0.01).", above=0
+    )
+    baseline: float = setting(
+        0.9, "Decay of the moving average of the rewards, as in NAS-Bench-201.", least=0, most=0.999
+    )
+    entropy_bonus: float = setting(0.0, "Weight of the policy's entropy in nats, which keeps it exploring.", least=0)
+    reward: str | None = setting(
+        None,
+        "value (a hundredth of the value: accuracies as shares), rank (in the history) or difference (of the "
+        "indicators from the candidate before, as in TEG-NAS).",
+        choices=("value", "rank", "difference"),
+        shown="value for accuracies, difference for several indicators, otherwise rank",
+    )
+    warm_up_certainty: float = setting(
+        0.5,
+        "Share of its entropy that the policy may lose in a warm-up, which then ends early: a policy that follows a "
+        "cheap score to the end learns nothing from trained networks. 1: never.",
+        least=0,
+        most=1,
+    )
+    walk_steps: int = setting(walks.STEPS, "Steps of the walks in spaces that are not a list of decisions.", least=1)
+    walk_mutations: int = setting(walks.MUTATIONS, "Mutations that each step of a walk chooses from.", least=1)
+
+    def __post_init__(self) -> None:
+        check(self, WrongSettingError)
+
+
+def make(problem: Problem, options: ReinforceOptions) -> Search:
+    """Return the search for a problem. Raises WrongSettingError if the objective has no such reward."""
+    from zennas.searching.reinforce import Reinforce  # imports numpy
+
+    return Reinforce(problem, options)
+
+
+register(
+    Strategy(
+        "reinforce",
+        "a policy learns which options of each decision are good (REINFORCE)",
+        "Williams, 1992, with the policy of Dong and Yang, NAS-Bench-201, ICLR 2020",
+        ReinforceOptions,
+        make,
+        extensible=True,
+        draws=True,
+        moves=True,
+        repeats=True,
+    )
+)
