@@ -129,15 +129,11 @@ def _by_column(
     return rank
 
 
-<<<<<<< HEAD
 def _finite(found: Measure | Missing) -> bool:
     return isinstance(found, Measure) and math.isfinite(found.value)
 
 
-def _by_proxy(settings: SearchSettings, model: CostModel) -> Callable[[Sequence[Structure]], list[float]]:
-=======
 def _by_proxy(objective: Objective, seed: int, model: CostModel) -> Callable[[Sequence[Structure]], list[float]]:
->>>>>>> h1
     # The seed of the search for all structures: a score is the same whenever it is computed, also after a kill.
     known: dict[Structure, Candidate | None] = {}
 

@@ -1,7 +1,7 @@
 """The images of the objective `teg`: noise, or images of a data set. All are of its training part.
 
-Written `IMAGES[,images=64][,networks=3][,crops=1000][,seed=N]`, where IMAGES is `noise`, the name of a data set, a folder or an
-.npz archive.
+Written `IMAGES[,images=64][,networks=3][,crops=1000][,seed=N]`, where IMAGES is `noise`, the name of a data set, a
+folder or an .npz archive.
 """
 
 from __future__ import annotations
