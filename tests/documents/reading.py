@@ -38,6 +38,7 @@ REGISTRIES: tuple[Registry[Any], ...] = (
     BACKENDS,
     FORMATS,
     SECTIONS,
+    SUPERNETS,
 )
 
 

@@ -68,7 +68,7 @@ class SearchSettings:
     objective: str = setting(
         "proxy",
         "Kind of objective: proxy, vector (several goals), table:FILE[:COLUMN] (simulated training: the accuracies of "
-        "a table), or one from an installed package.",
+        "a table), teg:IMAGES (trainability, expressivity and generalisation), or one from an installed package.",
         panel=SEARCH,
         metavar="NAME",
     )
