@@ -21,16 +21,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.stats import spearmanr
 from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks._nb201 import ACCURACIES, IMAGES, data_or_leave
 from benchmarks.common import print_machine
 from PlainNet import Structure, ops, parse
+from PlainNet.cost import CostModel, op_cost
 from PlainNet.modules import op_function
 from SearchSpace import load_space
+from SearchSpace.nasbench201 import all_cells
 from zennas.api import search
+from zennas.runs.candidate import Candidate
 from zennas.searching.curves import standard_error
+from zennas.searching.objectives.base import indicators_of, objective_of
 from zennas.searching.objectives.table import trained
 from zennas.searching.result import SearchResult
 from zennas.searching.settings import SearchSettings
@@ -40,10 +45,11 @@ from ZeroShotProxy.teg.forward import Run, forward, pruned
 from ZeroShotProxy.teg.kernels import condition_number, kernel, regression_error
 from ZeroShotProxy.teg.regions import count_regions
 from ZeroShotProxy.teg.rows import gradient_rows
-from ZeroShotProxy.teg.supernets import architecture_of
+from ZeroShotProxy.teg.supernets import SUPERNETS, architecture_of
 from ZeroShotProxy.teg.weights import Weights
 
 TIMED = {"nasbench201": 6, "darts": 3}
+RANKED = 200
 SMALL = ",images=16,networks=1,crops=1000,seed=0"
 SIDE = 16
 STEPS, POOL, TOURNAMENT, CHILDREN = 500, 256, 64, 1000
@@ -58,7 +64,7 @@ SEARCHES: dict[str, dict[str, Any]] = {
         "strategy": "aging",
         "strategy_options": {"pool": POOL, "tournament": TOURNAMENT},
         "iterations": POOL + CHILDREN,
-        "seeds": 3,
+        "seeds": 5,
     },
 }
 
@@ -133,11 +139,20 @@ def parts(structure: Structure, data: TegImages) -> dict[str, float]:
             add("regions", lambda w=thin, g=small: count_regions(g, torch.from_numpy(data.crops), w))
         if not number:
             slow, _ = timed(lambda r=first: one_by_one(r, known))
-    return {**found, "all": sum(found.values()), "autograd, known images only": 3 * slow}
+    macs = sum(op_cost(node.op, node.shape).flops for node in graph.nodes if isinstance(node.op, ops.Conv))
+    return {
+        **found,
+        "all": sum(found.values()),
+        "autograd, known images only": 3 * slow,
+        "10⁹ multiply–accumulates": 3 * 2 * 2 * len(known) ** 2 * macs / 1e9,  # by weights and by inputs, two batches
+    }
 
 
 def print_speed(data: TegImages) -> None:
     torch.set_num_threads(1)
+    supernet = SUPERNETS.get("nasbench201")
+    everything = {pruned(supernet.full_graph(cell.edges, 32, 10)) for cell in all_cells()}
+    print(f"\nthe 15,625 cells of NAS-Bench-201 have {len(everything):,} different graphs with an effect")
     print("\nProcessor time in ms per architecture on one core, 64 + 64 images of 32×32, 3 networks, median:")
     print(f"{'':28} " + " ".join(f"{space:>12}" for space in TIMED))
     columns = []
@@ -151,6 +166,30 @@ def print_speed(data: TegImages) -> None:
         columns.append({name: statistics.median(one[name] for one in found) for name in found[0]})
     for name in columns[0]:
         print(f"{name:28} " + " ".join(f"{column[name]:12,.0f}" for column in columns))
+
+
+def print_agreement(archive: Path, accuracies: Path) -> None:
+    """Spearman of the indicators at the sizes of the searches with test accuracy."""
+    table = trained(str(accuracies), "nasbench201")
+    tests = table.column("c10_test")[1]
+    chosen = SearchSettings(
+        search_space="nasbench201", objective=f"teg:{archive}{SMALL}", resolution=SIDE, device="cpu", seed=0
+    )
+    objective, rng, space = objective_of(chosen), Random(0), load_space("nasbench201")
+    structures = list({space.sample(rng) for _ in range(RANKED)})
+    model = CostModel(SIDE, 10)
+    found = [Candidate(i, one, None, model(one), i, i) for i, one in enumerate(sorted(structures, key=str), 1)]
+    measured = [one.evaluated(objective.measure(one)) for one in found]
+    accuracy = [float(tests[table.lines.line(one.structure)]) for one in measured]
+    columns = dict(zip(objective.measures, zip(*(indicators_of(objective, measured) or []), strict=True), strict=True))
+    columns["sum of ranks"] = tuple(objective.values(measured))
+    lacking = sum(bool(one.missing) for one in measured)
+    print(
+        f"\nSpearman with test accuracy on CIFAR-10, {len(measured)} random cells, {SMALL[1:]}, {SIDE}×{SIDE} pixels;"
+    )
+    print(f"{lacking} have a singular kernel and rank last:")
+    for name, values in columns.items():
+        print(f"  {name:20} {spearmanr(values, accuracy)[0]:.2f}")
 
 
 def print_searches(archive: Path, accuracies: Path) -> None:
@@ -201,6 +240,7 @@ def main() -> None:
     archive, accuracies = data_or_leave(IMAGES, ACCURACIES)
     print_machine()
     print_speed(images_of(archive))
+    print_agreement(archive, accuracies)
     print_searches(archive, accuracies)
 
 

@@ -24,6 +24,10 @@ TOGETHER = 4
 """Images whose passes run together; gradients of more leave the caches of a processor."""
 
 
+FEW = 6
+"""Channels below which libraries are faster with channels last."""
+
+
 class Rows(NamedTuple):
     """Gradients, (N, weights) each: by the parameters of cells, and by all others, without biases and shifts."""
 
@@ -45,9 +49,9 @@ def gradient_rows(run: Run, readout: Tensor, cells_only: bool = False) -> Rows:
     count = len(images)
     if features is None:
         return Rows(images.new_zeros(count, 0), images.new_zeros(count, 0))
-    patches = _Patches(run)
+    shared = _Shared(run)
     found = [
-        _Backward(run, patches, chosen, cells_only).rows(readout.sum(0))
+        _Backward(run, shared, chosen, cells_only).rows(readout.sum(0))
         for chosen in torch.arange(count, device=images.device).split(TOGETHER)
     ]
     own = [] if cells_only else [len(readout) ** 0.5 * features]
@@ -59,14 +63,26 @@ def gradient_rows(run: Run, readout: Tensor, cells_only: bool = False) -> Rows:
     return Rows(cells, torch.cat([others, *own], 1))
 
 
-class _Patches:
-    """The input of each convolution as patches, (groups, N, positions, in / groups × kernel²), made once."""
+class _Shared:
+    """What all passes of a run need, made once.
+
+    patches: the input of a convolution as patches, (groups, N, positions, in / groups × kernel²). mask: 1 where the
+    output of a ReLU is positive, otherwise 0, (N, 1, C, H, W).
+    """
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._made: dict[int, Tensor] = {}
 
-    def __call__(self, number: int, op: ops.Conv) -> Tensor:
+    def mask(self, number: int) -> Tensor:
+        found = self._made.get(number)
+        if found is None:
+            y = self._run.values[number]
+            assert y is not None
+            found = self._made[number] = (y > 0).to(y.dtype).unsqueeze(1)
+        return found
+
+    def patches(self, number: int, op: ops.Conv) -> Tensor:
         found = self._made.get(number)
         if found is None:
             x = self._run.values[self._run.graph.nodes[number - 1].inputs[0]]
@@ -80,8 +96,8 @@ class _Patches:
 class _Backward:
     """A backward pass for the summed logits of the images `chosen`, (B,)."""
 
-    def __init__(self, run: Run, patches: _Patches, chosen: Tensor, cells_only: bool) -> None:
-        self._run, self._patches, self._chosen, self._cells_only = run, patches, chosen, cells_only
+    def __init__(self, run: Run, shared: _Shared, chosen: Tensor, cells_only: bool) -> None:
+        self._run, self._shared, self._chosen, self._cells_only = run, shared, chosen, cells_only
         self._by_value: dict[int, Tensor] = {}
         self._needed = self._with_weights_below()
 
@@ -137,13 +153,13 @@ class _Backward:
             case ops.Conv():
                 if first in self._needed:
                     self._give(first, _conv_input(op, self._input(first), self._run.weights[number], gradient))
-                return _conv_weights(op, self._patches(number, op), gradient)
+                return _conv_weights(op, self._shared.patches(number, op), gradient)
             case ops.BatchNorm():
                 passed, by_scale = _batch_norm(self._run.norms[number], gradient)
                 self._give(first, passed)
                 return by_scale
             case ops.Relu():
-                self._give(first, gradient * (self._input(first) > 0).unsqueeze(1))
+                self._give(first, gradient * self._shared.mask(number))
             case ops.Add():
                 for value in node.inputs:
                     self._give(value, gradient)
@@ -186,10 +202,15 @@ def _conv_input(op: ops.Conv, x: Tensor, weight: Tensor, gradient: Tensor) -> Te
         return _depthwise_input(op, x, weight, gradient)
     merged = gradient.flatten(0, 1)
     if op.stride == 1 and op.groups == 1:
-        # As a convolution, which is faster than its transpose; so is a layout with channels last.
+        # As a convolution, which is faster than its transpose; so is a layout with channels last if they are few.
         flipped = weight.flip(2, 3).transpose(0, 1)
-        merged = merged.contiguous(memory_format=torch.channels_last)
+        if op.out_channels < FEW:
+            merged = merged.contiguous(memory_format=torch.channels_last)
         back = F.conv2d(merged, flipped, None, 1, op.extent - 1 - op.padding, op.dilation).contiguous()
+    elif op.kernel == 1 and op.groups == 1:
+        back = gradient.new_zeros(n * b, *x.shape[1:])
+        part = torch.matmul(weight.flatten(1).T, merged.flatten(2)).unflatten(2, merged.shape[2:])
+        back[..., :: op.stride, :: op.stride] = part
     else:
         shape = [n * b, *x.shape[1:]]
         back = conv2d_input(shape, weight, merged, op.stride, op.padding, op.dilation, op.groups)
