@@ -41,7 +41,7 @@ def print_simulation(found: Simulation) -> None:
     if curves.complete < found.seeds:
         OUT.print(
             f"note: {found.seeds - curves.complete:,} of {counted(found.seeds, 'search')[:-1]}es ended before "
-            f"{last:,} networks: give more --iterations"
+            f"{last:,} networks: give more --iterations, unless the strategy ends by itself"
         )
     if curves.ranked:
         OUT.print(f"each search ranked {curves.ranked:,.0f} structures by {found.settings.warm_up_proxy}")

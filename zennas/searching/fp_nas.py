@@ -26,9 +26,9 @@ from zennas.runs.candidate import Candidate
 from zennas.searching.history import forget_worst
 from zennas.searching.objectives.base import indicators_of
 from zennas.searching.policy import Floats
-from zennas.searching.policy_draws import Draw, PolicyDraws, draw_of, matched
+from zennas.searching.policy_draws import Draw, PolicyDraws, draw_of
 from zennas.searching.population import PopulationSearch
-from zennas.searching.strategies.base import Problem, Progress
+from zennas.searching.strategies.base import Problem
 
 if TYPE_CHECKING:
     from zennas.searching.guide import Guide
@@ -44,19 +44,15 @@ class FpNas(PopulationSearch):
     def __init__(self, problem: Problem, options: FpNasOptions) -> None:
         super().__init__(problem)
         self._options, self._guide, self._repeats = options, problem.guide, problem.repeats
-        self._policy = PolicyDraws(
-            problem, self.moves, options.learning_rate, options.walk_steps, options.walk_mutations
-        )
-        self._from_one = self._policy.open or problem.initial is not None
-        self._warmed, self._taught, self._converged = False, 0, False
+        self._policy = PolicyDraws(problem, self.moves, options.learning_rate, options)
+        self._converged = False
         self._known: dict[Structure, int] = {}  # the ids of the candidates that are kept
         self._drawn: list[Draw] = []  # in a call of `ask`
-        self._out: dict[int, Draw] = {}  # those of the pending candidates
-        self._step: list[tuple[Draw, int]] = []  # samples with the ids of their candidates, but for those in `_out`
+        self._step: list[tuple[Draw, int]] = []  # samples with the ids of their candidates, but for those that are out
 
     @property
     def begins_with_draws(self) -> bool:
-        return not self._from_one
+        return not self._policy.from_one
 
     @property
     def done(self) -> bool:
@@ -71,16 +67,15 @@ class FpNas(PopulationSearch):
         self._drawn = []
         found = super().ask(n)
         if self._drawn:
-            self._out |= matched(self._drawn, found)
+            self._policy.admit(self._drawn, found)
         self._end_step()  # all of its draws may have been known
         return found
 
     def propose(self) -> tuple[Structure, None] | None:
-        if not self._warmed:
-            self._policy.begin(self.first if self._from_one else None, self.admission.fits, self.rng)
+        if not self._policy.begun:
+            self._policy.begin(self.first if self._policy.from_one else None, self.admission.fits, self.rng)
             if self._guide is not None and self._guide.warm_up:
                 self._warm_up(self._guide)
-            self._warmed = True
         if self._converged or len(self._step) + self._being_evaluated() >= self.samples:
             return None
         draw = self._policy.proposal(self.rng)
@@ -98,7 +93,7 @@ class FpNas(PopulationSearch):
 
     def _being_evaluated(self) -> int:
         """The number of draws whose results are not known yet."""
-        return sum(one.id != 1 or not self._from_one for one in self.pending)
+        return sum(one.id != 1 or not self._policy.from_one for one in self.pending)
 
     def _warm_up(self, guide: Guide) -> None:
         """Take steps with a cheap score until it has scored so many structures."""
@@ -107,14 +102,14 @@ class FpNas(PopulationSearch):
             draws = [self._policy.draw(self.rng) for _ in range(min(self.samples, left))]
             left -= len(draws)
             draws = [draw for draw in draws if self.admission.fits(draw.structure)]
-            self._taught += len(draws)
+            self.draws.ranked += len(draws)
             self._learn(draws, [(score,) for score in guide.rank([draw.structure for draw in draws])])
         self._policy.start_anew()
 
     def tell(self, candidates: Iterable[Candidate]) -> None:
         for candidate in candidates:
             super().tell((candidate,))
-            self._out.pop(candidate.id, None)
+            self._policy.out.pop(candidate.id, None)
             if candidate.error is not None:
                 self._step = [one for one in self._step if one[1] != candidate.id]
             self._end_step()
@@ -122,13 +117,13 @@ class FpNas(PopulationSearch):
     def receive(self, candidate: Candidate) -> None:
         self._known.setdefault(candidate.structure, candidate.id)
         self.keep(candidate)
-        draw = self._out.get(candidate.id)
+        draw = self._policy.out.get(candidate.id)
         if draw is not None:  # the structure that a search begins with was not drawn
             self._step.append((draw, candidate.id))
 
     def _end_step(self) -> None:
         """Let the policy learn, if all samples of a step have results."""
-        if not self._warmed or self._converged or len(self._step) < self.samples or self.pending:
+        if not self._policy.begun or self._converged or len(self._step) < self.samples or self.pending:
             return
         numbers = {one.id: one for one in self.population}
         told = [numbers[number] for _, number in self._step]
@@ -154,30 +149,21 @@ class FpNas(PopulationSearch):
         found = self._policy.learned()
         return {**found, "policy_converged": "yes" if self._converged else "no"} if found else found
 
-    def progress(self) -> Progress:
-        found = super().progress()
-        return Progress(found.tried, found.scored, found.kept, found.rejected, found.ranked + self._taught)
-
     def state(self) -> dict[str, Any]:
         own = {
             "policy": self._policy.state(),
-            "warmed": self._warmed,
-            "taught": self._taught,
             "converged": self._converged,
-            "out": {str(number): draw.state() for number, draw in self._out.items()},
             "step": [[number, *draw.state()] for draw, number in self._step],
         }
         return {**super().state(), **own}
 
     def restore(self, state: dict[str, Any], candidates: Iterable[Candidate]) -> None:
         super().restore(state, candidates)
-        for name in ("warmed", "converged"):
-            check_kind(name, state[name], bool, ValueError)
-        self._warmed, self._converged, self._taught = state["warmed"], state["converged"], state["taught"]
-        start = self.first if self._from_one and self._begun else None
-        self._policy.restore(state["policy"], start, self.admission.fits)
+        check_kind("converged", state["converged"], bool, ValueError)
+        self._converged = state["converged"]
+        start = self.first if self._policy.from_one and self._begun else None
+        self._policy.restore(state["policy"], start, self.admission.fits, self.pending)
         pending = {candidate.id: candidate.structure for candidate in self.pending}
-        self._out = {int(number): draw_of(pending[int(number)], draw) for number, draw in state["out"].items()}
         known = pending | {candidate.id: candidate.structure for candidate in self.population}
         self._step = [(draw_of(known[number], draw), number) for number, *draw in state["step"]]
         self._known = self._ids()

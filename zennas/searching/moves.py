@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -18,10 +18,15 @@ NEIGHBOURS_AT_RANDOM = 0.25
 
 
 class Moves:
-    """Move proposals. ranked: how many structures they have scored so far."""
+    """Move proposals.
 
-    def __init__(self, guide: Guide | None) -> None:
+    fits: whether a structure is within the budget; those that are not are not scored. None if there is no budget.
+    ranked: how many structures have been scored so far.
+    """
+
+    def __init__(self, guide: Guide | None, fits: Callable[[Structure], bool] | None = None) -> None:
         self.guide = guide if guide is not None and guide.moves else None
+        self._fits = fits
         self.ranked = 0
 
     def child(self, space: SearchSpace, parent: Structure, rng: Random, changes: int = 1) -> Structure:
@@ -36,14 +41,18 @@ class Moves:
     def best(self, structures: Sequence[Structure], rng: Random, at_random: float) -> int:
         """Return the position of the best structure by the guide; of a share of the moves, one at random.
 
-        at_random: the share if the guide has none.
+        If none of the structures is within the budget, it is one of all of them. at_random: the share if the guide has
+        none.
         """
         assert self.guide is not None
         share = at_random if self.guide.at_random is None else self.guide.at_random
+        places = [i for i, one in enumerate(structures) if self._fits is None or self._fits(one)]
+        places = places or list(range(len(structures)))
         if rng.random() < share:
-            return rng.randrange(len(structures))
-        self.ranked += len(structures)
-        return self.guide.best_first(structures)[0]
+            return rng.choice(places)
+        chosen = [structures[i] for i in places]
+        self.ranked += len(set(chosen))
+        return places[self.guide.best_first(chosen)[0]]
 
     def restore(self, ranked: int) -> None:
         """Continue with so many scored structures. Raises ValueError if it is no number of structures."""

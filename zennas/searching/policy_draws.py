@@ -17,6 +17,7 @@ from zennas.common.limits import check_whole
 from zennas.runs.candidate import Candidate
 from zennas.searching.moves import Moves
 from zennas.searching.policy import Adam, Floats, Policy
+from zennas.searching.policy_options import PolicyOptions
 from zennas.searching.strategies.base import Problem
 
 TRIES = 100
@@ -40,28 +41,30 @@ class PolicyDraws:
     """A policy over the decisions of a space, with its optimiser.
 
     moves: choose the best of several draws, if there is a guide for it.
-    steps, mutations: of the walks in an open space.
+    from_one: whether the search begins with a structure that the policy has not drawn: that from which walks begin, or
+        that of a user.
+    out: the draws of the pending candidates, by id.
+    updates: the number of steps of the optimiser.
     """
 
-    def __init__(self, problem: Problem, moves: Moves, learning_rate: float, steps: int, mutations: int) -> None:
+    def __init__(self, problem: Problem, moves: Moves, learning_rate: float, options: PolicyOptions) -> None:
         self._problem, self._moves = problem, moves
-        self._steps, self._mutations = steps, mutations
+        self._learning_rate, self._options = learning_rate, options
         self._adam = Adam(learning_rate)
-        self._learning_rate = learning_rate
+        self.from_one = view_of(problem.space) is None or problem.initial is not None
+        self.out: dict[int, Draw] = {}
         self._view: PolicyView | None = None
         self._policy: Policy | None = None
         self._key = 0  # of the walks
         self.updates = 0
 
     @property
-    def open(self) -> bool:
-        """Whether the space is open, so that draws need a structure to begin with."""
-        return view_of(self._problem.space) is None
+    def begun(self) -> bool:
+        """Whether there is a policy."""
+        return self._policy is not None
 
     def begin(self, start: Structure | None, fits: Callable[[Structure], bool], rng: Random) -> None:
-        """Make the policy, unless it is there. start: where walks begin, in an open space. fits: see `Walks`."""
-        if self._policy is not None:
-            return
+        """Make the policy. start: where walks begin, in an open space. fits: see `Walks`."""
         self._key = rng.getrandbits(_KEY_BITS)
         self._make(start, fits, rng)
 
@@ -69,7 +72,8 @@ class PolicyDraws:
         view = view_of(self._problem.space)
         if view is None:
             assert start is not None
-            view = Walks(self._problem.space, start, fits, self._key, self._steps, self._mutations)
+            steps, mutations = self._options.walk_steps, self._options.walk_mutations
+            view = Walks(self._problem.space, start, fits, self._key, steps, mutations)
         self._view = view
         self._policy = Policy([len(decision.options) for decision in view.decisions()], rng)
 
@@ -106,6 +110,12 @@ class PolicyDraws:
             return None
         return Draw(structure, tuple(choices), counted)
 
+    def admit(self, draws: Iterable[Draw], candidates: Iterable[Candidate]) -> None:
+        """Remember the draws of admitted candidates. draws: in their order, of which the budget rejected some."""
+        left = iter(draws)
+        for candidate in candidates:
+            self.out[candidate.id] = next(draw for draw in left if draw.structure is candidate.structure)
+
     def gradient(self, draw: Draw) -> Floats:
         """Return the gradient of the logarithm of a draw's probability."""
         return self.policy.gradient(draw.choices, draw.counted)
@@ -139,11 +149,23 @@ class PolicyDraws:
         """Return the state as JSON; None before `begin`."""
         if self._policy is None:
             return None
-        return {"key": self._key, "logits": self._policy.state(), "adam": self._adam.state(), "updates": self.updates}
+        return {
+            "key": self._key,
+            "logits": self._policy.state(),
+            "adam": self._adam.state(),
+            "updates": self.updates,
+            "out": {str(number): draw.state() for number, draw in self.out.items()},
+        }
 
-    def restore(self, state: dict[str, Any] | None, start: Structure | None, fits: Callable[[Structure], bool]) -> None:
+    def restore(
+        self,
+        state: dict[str, Any] | None,
+        start: Structure | None,
+        fits: Callable[[Structure], bool],
+        pending: Iterable[Candidate],
+    ) -> None:
         """Continue from a `state`. start, fits: as in `begin`. Raises KeyError, TypeError or ValueError."""
-        self._policy = None
+        self._policy, self.out = None, {}
         if state is None:
             return
         check_whole("updates", state["updates"], ValueError, least=0)
@@ -153,14 +175,8 @@ class PolicyDraws:
         self.policy.restore(state["logits"])
         self._adam.restore(state["adam"])
         self.updates = state["updates"]
-
-
-def matched(draws: Iterable[Draw], candidates: Iterable[Candidate]) -> dict[int, Draw]:
-    """Return the draw of each candidate by its id. draws: in their order, of which the budget rejected some."""
-    left, found = iter(draws), dict[int, Draw]()
-    for candidate in candidates:
-        found[candidate.id] = next(draw for draw in left if draw.structure is candidate.structure)
-    return found
+        structures = {candidate.id: candidate.structure for candidate in pending}
+        self.out = {int(number): draw_of(structures[int(number)], draw) for number, draw in state["out"].items()}
 
 
 def draw_of(structure: Structure, state: Sequence[Sequence[int]]) -> Draw:

@@ -34,10 +34,11 @@ class PopulationSearch(ABC):
     def __init__(self, problem: Problem) -> None:
         self.space, self.objective = problem.space, problem.objective
         self.draws_of_space = isinstance(problem.space, DecisionSpace) and problem.initial is None
-        self.draws, self.moves = Draws(problem.space, problem.guide), Moves(problem.guide)
         self._problem = problem
         self.rng = Random(problem.seed)
         self.admission = Admission(problem)
+        self.draws = Draws(problem.space, problem.guide)
+        self.moves = Moves(problem.guide, self.admission.fits if problem.budget else None)
         self.population: list[Candidate] = []
         self._begun = False
         self._changes: list[Candidate] = []

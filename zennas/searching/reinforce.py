@@ -16,14 +16,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from PlainNet import Structure
-from zennas.common.limits import check_kind
 from zennas.runs.candidate import Candidate
 from zennas.searching.history import forget_worst
 from zennas.searching.policy import MovingAverage
-from zennas.searching.policy_draws import Draw, PolicyDraws, draw_of, matched
+from zennas.searching.policy_draws import Draw, PolicyDraws
 from zennas.searching.population import PopulationSearch
 from zennas.searching.rewards import Ranking, reward_of
-from zennas.searching.strategies.base import Problem, Progress
+from zennas.searching.strategies.base import Problem
 
 if TYPE_CHECKING:
     from zennas.searching.guide import Guide
@@ -39,39 +38,33 @@ class Reinforce(PopulationSearch):
     def __init__(self, problem: Problem, options: ReinforceOptions) -> None:
         super().__init__(problem)
         self._options, self._guide = options, problem.guide
-        self._policy = PolicyDraws(
-            problem, self.moves, options.learning_rate, options.walk_steps, options.walk_mutations
-        )
-        self._from_one = self._policy.open or problem.initial is not None
+        self._policy = PolicyDraws(problem, self.moves, options.learning_rate, options)
         self._reward = reward_of(self.objective, options.reward)
         self._baseline = MovingAverage(options.baseline)
-        self._warmed, self._taught = False, 0
         self._drawn: list[Draw] = []  # in a call of `ask`
-        self._out: dict[int, Draw] = {}  # those of the pending candidates
 
     @property
     def begins_with_draws(self) -> bool:
-        return not self._from_one
+        return not self._policy.from_one
 
     def ask(self, n: int) -> list[Candidate]:
         self._drawn = []
         found = super().ask(n)
         if self._drawn:  # otherwise, the structure that the search begins with may be the only one
-            self._out |= matched(self._drawn, found)
+            self._policy.admit(self._drawn, found)
         return found
 
     def propose(self) -> tuple[Structure, None]:
-        if not self._warmed:
+        if not self._policy.begun:
             self._policy.begin(self._start, self.admission.fits, self.rng)
             if self._guide is not None and self._guide.warm_up:
                 self._warm_up(self._guide)
-            self._warmed = True
         self._drawn.append(self._policy.proposal(self.rng))
         return self._drawn[-1].structure, None
 
     @property
     def _start(self) -> Structure | None:
-        return self.first if self._from_one else None
+        return self.first if self._policy.from_one else None
 
     def _warm_up(self, guide: Guide) -> None:
         """Teach the policy by the ranks of a cheap score."""
@@ -81,7 +74,7 @@ class Reinforce(PopulationSearch):
             draw = self._policy.draw(self.rng)
             if not self.admission.fits(draw.structure):
                 continue
-            self._taught += 1
+            self.draws.ranked += 1
             if guide.relative:
                 before = [*before[1 - AMONG :], draw.structure]
                 ranking = Ranking()
@@ -105,12 +98,12 @@ class Reinforce(PopulationSearch):
     def tell(self, candidates: Iterable[Candidate]) -> None:
         for candidate in candidates:
             super().tell((candidate,))
-            self._out.pop(candidate.id, None)
+            self._policy.out.pop(candidate.id, None)
 
     def receive(self, candidate: Candidate) -> None:
         reward = self._reward.of(candidate, self.population)
         self.keep(candidate)
-        draw = self._out.get(candidate.id)
+        draw = self._policy.out.get(candidate.id)
         if draw is not None:  # the structure that a search begins with was not drawn
             self._learn(draw, reward, self._baseline)
         forget_worst(self)
@@ -119,28 +112,17 @@ class Reinforce(PopulationSearch):
         """Return the most probable structure of the policy, its entropy in nats, and the number of its steps."""
         return self._policy.learned()
 
-    def progress(self) -> Progress:
-        found = super().progress()
-        return Progress(found.tried, found.scored, found.kept, found.rejected, found.ranked + self._taught)
-
     def state(self) -> dict[str, Any]:
         own = {
             "policy": self._policy.state(),
             "reward": self._reward.state(),
             "baseline": self._baseline.state(),
-            "warmed": self._warmed,
-            "taught": self._taught,
-            "out": {str(number): draw.state() for number, draw in self._out.items()},
         }
         return {**super().state(), **own}
 
     def restore(self, state: dict[str, Any], candidates: Iterable[Candidate]) -> None:
         super().restore(state, candidates)
-        check_kind("warmed", state["warmed"], bool, ValueError)
-        self._warmed, self._taught = state["warmed"], state["taught"]
-        start = self.first if self._from_one and self._begun else None
-        self._policy.restore(state["policy"], start, self.admission.fits)
+        start = self.first if self._policy.from_one and self._begun else None
+        self._policy.restore(state["policy"], start, self.admission.fits, self.pending)
         self._reward.restore(state["reward"])
         self._baseline.restore(state["baseline"])
-        pending = {candidate.id: candidate.structure for candidate in self.pending}
-        self._out = {int(number): draw_of(pending[int(number)], draw) for number, draw in state["out"].items()}

@@ -12,7 +12,7 @@ from SearchSpace import load_space
 from zennas.budget.budgets import Budget
 from zennas.runs.candidate import Candidate, Measure
 from zennas.searching.guide import LAST, Guide
-from zennas.searching.strategies.base import Problem, Search, Strategy, options_of
+from zennas.searching.strategies.base import Learning, Problem, Search, Strategy, options_of
 from zennas.testing.expecting import expect, expect_equal
 
 BUDGET = Budget(params=3_000_000, layers=40)
@@ -85,7 +85,8 @@ def end(search: Search, ahead: int = 1) -> Search:
 
 def outcome(search: Search) -> object:
     """Return everything that must be equal if two searches are equal."""
-    return [(c.id, c.structure) for c in search.kept], search.progress(), search.state()
+    learned = json.dumps(search.learned(), allow_nan=False) if isinstance(search, Learning) else None
+    return [(c.id, c.structure) for c in search.kept], search.progress(), search.state(), learned
 
 
 def the_seed_decides(strategy: Strategy) -> str | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from PlainNet import Structure
 from PlainNet.cost import CostModel
 from SearchSpace import load_space
-from SearchSpace.nasbench201 import cell_of
+from SearchSpace.nasbench201 import Cell201, cell_of, network
 from tests.zennas.searching.cell_searches import Worth, begin, by_worth, run
 from tests.zennas.table_files import worth
 from zennas.budget.budgets import Budget
@@ -61,6 +63,22 @@ def test_a_child_is_the_best_of_the_neighbours(name: str) -> None:
             moves += worth(cell_of(one.structure)) == best
     assert moves == len(seen[20:])
     assert search.progress().ranked >= 24 * moves
+
+
+@pytest.mark.parametrize("name", [*SMALL, "reinforce", "fp_nas"])
+def test_moves_out_of_the_budget_are_not_scored(name: str) -> None:
+    limit = CostModel(32, 10)(network(Cell201((0, 0, 3, 3, 3, 3)))).params
+    scored: list[int] = []
+
+    def rank(structures: Sequence[Structure]) -> list[float]:
+        scored.extend(CostModel(32, 10)(one).params for one in structures)
+        return by_worth(structures)
+
+    budget = Budget(params=limit)
+    search = begin(name, 40, guide=Guide(rank, moves=12), budget=budget, **SMALL.get(name, {}))
+    run(search)
+    assert search.progress().ranked == len(scored) > 100
+    assert max(scored) <= limit
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from SearchSpace import walks
-from zennas.common.errors import WrongSettingError
-from zennas.common.settings import check, setting
+from zennas.common.settings import setting
+from zennas.searching.policy_options import PolicyOptions
 from zennas.searching.strategies.base import Problem, Search, Strategy, register
 
 
 @dataclass(frozen=True)
-class ReinforceOptions:
+class ReinforceOptions(PolicyOptions):
     """Options of REINFORCE."""
 
     learning_rate: float = setting(
@@ -28,18 +27,6 @@ class ReinforceOptions:
         choices=("value", "rank", "difference"),
         shown="value for accuracies, difference for several indicators, otherwise rank",
     )
-    warm_up_certainty: float = setting(
-        0.5,
-        "Share of its entropy that the policy may lose in a warm-up, which then ends early: a policy that follows a "
-        "cheap score to the end learns nothing from trained networks. 1: never.",
-        least=0,
-        most=1,
-    )
-    walk_steps: int = setting(walks.STEPS, "Steps of the walks in spaces that are not a list of decisions.", least=1)
-    walk_mutations: int = setting(walks.MUTATIONS, "Mutations that each step of a walk chooses from.", least=1)
-
-    def __post_init__(self) -> None:
-        check(self, WrongSettingError)
 
 
 def make(problem: Problem, options: ReinforceOptions) -> Search:
