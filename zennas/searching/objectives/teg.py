@@ -91,7 +91,10 @@ def digest(settings: SearchSettings) -> str:
 
 def _example(settings: SearchSettings) -> tuple[SearchSettings, list[Structure]]:
     chosen = replace(
-        settings, objective=f"{NAME}:noise,images=6,networks=1,crops=20", search_space="nasbench201", resolution=8
+        settings,
+        objective=f"{NAME}:noise,images=6,networks=1,crops=20,seed=0",
+        search_space="nasbench201",
+        resolution=8,
     )
     cells = ("3,2,4,1,0,3", "3,0,1,2,3,3", "2,2,3,0,0,0", "0,0,0,0,0,0", "4,3,1,3,2,1", "1,3,3,0,2,4")
     return chosen, [parse(f"ConvKX(3,4,3,1)BN(4)NB201Cell(4,{edges})BN(4)RELU(4)") for edges in cells]
