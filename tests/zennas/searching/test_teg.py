@@ -15,6 +15,7 @@ from SearchSpace.nasbench201 import Cell201, network
 from zennas.budget.budgets import Budget
 from zennas.common.errors import SettingsError, WrongSettingError
 from zennas.data import DataError
+from zennas.report.scores import score_text
 from zennas.runs.candidate import Candidate, Measure, Missing
 from zennas.runs.store import Store
 from zennas.searching import runner
@@ -86,6 +87,7 @@ def test_a_run_keeps_why_an_indicator_is_missing_and_no_sum_of_ranks(tmp_path: P
     result = read_result(tmp_path / "run")
     assert result.best is not None and set(result.best.measures) <= set(NAMES)
     assert result.score_meaning is not None and result.score_meaning.startswith("teg:")
+    assert score_text(result.best, result.settings) == "–"
     with Store.read(tmp_path / "run") as store:
         found = store.candidates()
     assert len(found) == 10

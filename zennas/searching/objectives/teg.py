@@ -70,6 +70,11 @@ class Teg:
         ]
 
 
+def is_teg(objective: str) -> bool:
+    """Return whether the objective of a search is this one, so that a candidate has no value of its own."""
+    return objective.partition(":")[0].casefold() == NAME
+
+
 @lru_cache(maxsize=2)
 def _evaluator(imaging: TegImaging, device: str) -> Evaluator:
     """One for each process, as it keeps what it has evaluated."""
