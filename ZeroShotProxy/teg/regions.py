@@ -23,6 +23,8 @@ def count_regions(graph: OpGraph, crops: torch.Tensor, weights: Weights) -> int:
         values = forward(graph, batch, weights).values
         # A ReLU of zeros is off for all crops, and separates none.
         codes = [(x > 0).flatten(1) for i in rectified if (x := values[i]) is not None]
-        patterns.append(torch.cat(codes, 1) if codes else torch.zeros(len(batch), 1, dtype=torch.bool))
+        patterns.append(
+            torch.cat(codes, 1) if codes else torch.zeros(len(batch), 1, dtype=torch.bool, device=batch.device)
+        )
     bits = np.packbits(torch.cat(patterns).cpu().numpy(), axis=1)
     return len({row.tobytes() for row in bits})

@@ -15,6 +15,7 @@ from PlainNet.checkpoint import load_checkpoint
 from SearchSpace import load_space
 from SearchSpace.darts import network as darts_network
 from SearchSpace.genotype import PUBLISHED
+from zennas.common.config import read_config
 from zennas.named.card import CHECKPOINT_FILE
 from zennas.training.augment import cut_out
 from zennas.training.auxiliary import AuxiliaryHead, Tap, add_auxiliary
@@ -209,6 +210,15 @@ def test_recipes_without_them_are_stored_as_before() -> None:
     stored = settings_of(TrainingJob(DARTS, "digits"))["recipe"]
     assert not {"cutout", "drop_path", "auxiliary"} & stored.keys() and stored["mixup"] == 0.0
     assert settings_of(TrainingJob(DARTS, "digits", EVERYTHING))["recipe"]["cutout"] == 4
+
+
+def test_the_recipe_is_that_of_darts_s_evaluations() -> None:
+    file = Path(__file__).resolve().parents[3] / "recipes" / "train_darts_cifar10.toml"
+    found = read_config(file, TrainingJob, RunOptions)["recipe"]
+    recipe = found if isinstance(found, Recipe) else Recipe(**found)
+    assert (recipe.epochs, recipe.batch_size, recipe.weight_decay, recipe.clip_norm) == (600, 96, 3e-4, 5.0)
+    assert recipe.lr * recipe.batch_size / 256 == pytest.approx(0.025)
+    assert (recipe.auxiliary, recipe.drop_path, recipe.cutout) == (0.4, 0.2, 16)
 
 
 def test_contradictions_are_refused() -> None:
