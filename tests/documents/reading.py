@@ -20,6 +20,7 @@ from zennas.searching.objectives.base import OBJECTIVES
 from zennas.searching.strategies.base import STRATEGIES
 from zennas.training.objectives.base import OBJECTIVES as TRAINING_OBJECTIVES
 from ZeroShotProxy.base import PROXIES
+from ZeroShotProxy.teg.supernets import SUPERNETS
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("PlainNet", "SearchSpace", "ZeroShotProxy", "latency", "pretrained", "zennas")
@@ -38,6 +39,7 @@ REGISTRIES: tuple[Registry[Any], ...] = (
     BACKENDS,
     FORMATS,
     SECTIONS,
+    SUPERNETS,
 )
 
 

@@ -80,6 +80,8 @@ def test_shell_lines_parse(path: Path, words: list[str], tmp_path: Path, monkeyp
         assert all(name == "all" or (ROOT / f"benchmarks/{name}.py").is_file() for name in words[3:])
     elif words[:2] == ["python", "-m"]:
         assert (ROOT / f"{words[2].replace('.', '/')}.py").is_file()
+    elif words[0] == "python":
+        assert (ROOT / words[1]).is_file()
     elif words[0] in (".", "source"):
         assert words[1:] == [".venv/bin/activate"]
     elif words[:2] == ["pip", "install"]:

@@ -59,6 +59,8 @@ def print_search(result: SearchResult) -> None:
         repeats = _repeats(result, name)
         note = f"  (95 % interval of {counted(repeats, 'repetition')})" if measure.low is not None else ""
         OUT.print(f"  {name} {measure_text(measure)}{note}")
+    for name, reason in best.missing.items():
+        OUT.print(f"  no {name}: {reason}")
     if result.score_meaning is not None:
         OUT.print(f"  the score is {result.score_meaning}")
     if result.confirmation is not None:

@@ -7,7 +7,6 @@ labels are random, and `Drawn.note` says so.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +22,11 @@ from zennas.data import (
     known_dataset,
     lasting_dataset,
     names_to_open,
-    normalisation_of,
     open_any,
     open_set,
 )
-from zennas.data.base import Decoding, Shown
+from zennas.data.base import Decoding
+from zennas.data.sources import shower
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +61,7 @@ def draw_batches(settings: CorrelateSettings) -> Drawn:
         ]
         return Drawn(tuple(batches), "noise from N(0, 1), labels at random")
     images = _open(settings.data, Decoding(settings.white))
-    show = _shower(images, settings.resolution)
+    show = shower(images, settings.resolution)
     count = len(images)
     if count < settings.batch_size:
         raise DataError(f"{images.name} has {count:,} images, fewer than a batch of {settings.batch_size}")
@@ -101,21 +100,3 @@ def _open(data: str, decoding: Decoding) -> ImageSet:
             "an .npz file"
         )
     return open_any(Path(data), decoding)
-
-
-def _shower(images: ImageSet, resolution: int) -> Callable[[Sequence[int]], NDArray[np.float32]]:
-    """Return a function from positions to images as networks get them: normalised, (N, 3, R, R) in float32."""
-    import torch
-
-    from zennas.data.preparation import Normaliser, view_of
-
-    shown = Shown(normalisation_of(images), resolution, resolution)
-    normaliser = Normaliser(shown.normalisation, resolution, torch.device("cpu"))
-    view = view_of(images, shown)
-
-    def show(chosen: Sequence[int]) -> NDArray[np.float32]:
-        read = [images.read(i)[None] for i in chosen]
-        batch = torch.cat([normaliser(image if view is None else view(image)) for image in read])
-        return np.asarray(batch.numpy(), dtype=np.float32)
-
-    return show

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
-from zennas.data.base import DataError, Decoding, ImageSet, Normalisation, Split, normalisation_of
+import numpy as np
+from numpy.typing import NDArray
+
+from zennas.data.base import DataError, Decoding, ImageSet, Normalisation, Shown, Split, normalisation_of
 from zennas.data.folder import class_folders, held_out, image_folder
 from zennas.data.packed import archive, held_out_of_archive, is_packed, packed
 from zennas.data.registry import DataSet, UnknownDataSetError, known_dataset, names_to_open
@@ -75,6 +79,24 @@ def open_any(path: Path, decoding: Decoding = Decoding()) -> ImageSet:
     if is_packed(path):
         return packed(path, "train", decoding)
     return class_folders(path / "train" if (path / "train").is_dir() else path, decoding, keep=False)
+
+
+def shower(images: ImageSet, resolution: int) -> Callable[[Sequence[int]], NDArray[np.float32]]:
+    """Return a function from positions to images as networks get them: normalised, (N, 3, R, R) in float32."""
+    import torch
+
+    from zennas.data.preparation import Normaliser, view_of
+
+    shown = Shown(normalisation_of(images), resolution, resolution)
+    normaliser = Normaliser(shown.normalisation, resolution, torch.device("cpu"))
+    view = view_of(images, shown)
+
+    def show(chosen: Sequence[int]) -> NDArray[np.float32]:
+        read = [images.read(i)[None] for i in chosen]
+        batch = torch.cat([normaliser(image if view is None else view(image)) for image in read])
+        return np.asarray(batch.numpy(), dtype=np.float32)
+
+    return show
 
 
 def _open(known: DataSet, split: Split, folder: Path | None, decoding: Decoding) -> ImageSet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zennas.common.errors import ZennasError
 from zennas.runs.candidate import Candidate, Measure
+from zennas.searching.objectives.teg import is_teg
 from zennas.searching.settings import SearchSettings
 from ZeroShotProxy import ensembles
 
@@ -18,6 +19,8 @@ def measure_text(measure: Measure) -> str:
 def score_text(candidate: Candidate | None, settings: SearchSettings) -> str:
     """The score by which a search has ranked a candidate; – for a rank among others if it is not stored."""
     measures = {} if candidate is None else candidate.measures
+    if is_teg(settings.objective):  # ranked by all of its measures
+        return "–"
     try:
         proxy = ensembles.find(settings.proxy)
     except ZennasError:  # of an installed package that is not here

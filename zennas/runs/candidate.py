@@ -20,6 +20,12 @@ class Measure(NamedTuple):
     high: float | None = None
 
 
+class Missing(NamedTuple):
+    """Why a candidate lacks a score that others have, in one clause. It is still ranked, as the worst by this score."""
+
+    reason: str
+
+
 class Latency(NamedTuple):
     """Predicted or measured latency on one device, or both, in milliseconds per image.
 
@@ -59,6 +65,7 @@ class Candidate(NamedTuple):
     measures: its scores by name: those of the objective, and others added later.
     latency: its latencies by source (see `zennas.budget.budgets.LatencyLimit`), if the budget limits latency.
     epochs: how long it is trained, if its strategy decides that; None for the epochs of the objective. Not stored.
+    missing: why it lacks scores of the objective, by name; nothing for most objectives.
     """
 
     # A NamedTuple instead of a dataclass, because a search makes several for every candidate.
@@ -72,6 +79,7 @@ class Candidate(NamedTuple):
     error: str | None = None
     measures: Mapping[str, Measure] = _NONE
     latency: Mapping[str, Latency] = _NONE
+    missing: Mapping[str, str] = _NONE
     epochs: int | None = None
 
     def with_status(self, status: Status) -> Candidate:
@@ -79,7 +87,10 @@ class Candidate(NamedTuple):
         # Not `_replace`, which takes five times as long: a search does this for every candidate.
         return tuple.__new__(Candidate, (*self[:6], status, *self[7:]))
 
-    def evaluated(self, outcome: Mapping[str, Measure] | str) -> Candidate:
-        """Return this candidate with its measures, or with the error of its evaluation."""
-        error, measures = (outcome, self.measures) if isinstance(outcome, str) else (None, outcome)
-        return tuple.__new__(Candidate, (*self[:7], error, measures, *self[9:]))
+    def evaluated(self, outcome: Mapping[str, Measure | Missing] | str) -> Candidate:
+        """Return this candidate with its measures and why some are missing, or with the error of its evaluation."""
+        if isinstance(outcome, str):
+            return tuple.__new__(Candidate, (*self[:7], outcome, *self[8:]))
+        measures = {name: one for name, one in outcome.items() if isinstance(one, Measure)}
+        missing = {name: one.reason for name, one in outcome.items() if isinstance(one, Missing)}
+        return tuple.__new__(Candidate, (*self[:7], None, measures, self.latency, missing, self.epochs))

@@ -3,6 +3,7 @@
 - `facts`: settings, environment, status and the state of the search, as JSON.
 - `candidates`: every candidate that the strategy ever kept, and every failure; or the sample of a correlation.
 - `measures`: the scores of candidates by name.
+- `missing`: why candidates lack scores, by name.
 - `latencies`: one row for each candidate and device of the budget.
 - `scores`: the scorings of a correlation, each with its value or its error.
 
@@ -17,13 +18,15 @@ SEARCH = "search"
 FAILED = "failed"
 """The status of a run that ended with an error, which is the fact "error"."""
 
-FORMAT = 4
-READABLE = (1, 2, 3, 4)
+FORMAT = 5
+READABLE = (1, 2, 3, 4, 5)
 """Format 1 only has searches, and no table `scores`. The table `latencies` was added in format 3. Before format 4 the
-value of the objective was in a column `fitness`, see `before_measures.py`."""
+value of the objective was in a column `fitness`, see `before_measures.py`. The table `missing` was added in
+format 5."""
 WITH_SCORES = 2
 WITH_LATENCIES = 3
 WITH_MEASURES = 4
+WITH_MISSING = 5
 
 CANDIDATE_COLUMNS = "id, structure, parent, iteration, seed, params, flops, activations, layers, status, error"
 
@@ -36,6 +39,8 @@ CREATE TABLE candidates (
 CREATE TABLE measures (
     candidate INTEGER NOT NULL, name TEXT NOT NULL, value REAL NOT NULL, low REAL, high REAL,
     PRIMARY KEY (candidate, name));
+CREATE TABLE missing (
+    candidate INTEGER NOT NULL, name TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (candidate, name));
 CREATE TABLE latencies (
     candidate INTEGER NOT NULL, source TEXT NOT NULL, predicted REAL, measured REAL, low REAL, high REAL, p90 REAL,
     settled INTEGER NOT NULL, PRIMARY KEY (candidate, source));

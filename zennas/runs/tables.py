@@ -15,7 +15,7 @@ from zennas.runs.before_measures import objective_before_measures
 from zennas.runs.candidate import Candidate, Latency, Measure
 from zennas.runs.database import Database
 from zennas.runs.errors import StoreError
-from zennas.runs.schema import CANDIDATE_COLUMNS, WITH_LATENCIES, WITH_MEASURES
+from zennas.runs.schema import CANDIDATE_COLUMNS, WITH_LATENCIES, WITH_MEASURES, WITH_MISSING
 
 
 class Scoring(NamedTuple):
@@ -54,16 +54,17 @@ def write_candidates(db: Database, candidates: Iterable[Candidate]) -> None:
     db.connection.executemany(f"INSERT OR REPLACE INTO candidates ({CANDIDATE_COLUMNS}) VALUES ({marks})", rows)
     write_measures(db, ((c.id, c.measures) for c in candidates))
     write_latencies(db, ((c.id, c.latency) for c in candidates))
+    _write_missing(db, candidates)
 
 
 def read_candidates(db: Database, ids: Iterable[int] | None = None) -> list[Candidate]:
     """Return all candidates, or those with the given ids, ordered by id."""
     chosen = None if ids is None else json.dumps(list(ids))  # a single parameter, for any number of ids
-    measures, latencies = _measures(db, chosen), _latencies(db, chosen)
+    measures, latencies, missing = _measures(db, chosen), _latencies(db, chosen), _missing(db, chosen)
     where, values = _among("id", chosen)
     rows = db.rows(f"SELECT {CANDIDATE_COLUMNS} FROM candidates{where} ORDER BY id", values)
     try:
-        return [_candidate(row, measures, latencies) for row in rows]
+        return [_candidate(row, measures, latencies, missing) for row in rows]
     except StructureError as error:
         what = str(error).partition("\n")[0]  # a parse error has more lines, which show the position
         raise StoreError(f"{db.path} is damaged: one of its structures cannot be read: {what}") from None
@@ -75,7 +76,10 @@ def _among(column: str, chosen: str | None) -> tuple[str, tuple[str, ...]]:
 
 
 def _candidate(
-    row: tuple[Any, ...], measures: dict[int, dict[str, Measure]], latencies: dict[int, dict[str, Latency]]
+    row: tuple[Any, ...],
+    measures: dict[int, dict[str, Measure]],
+    latencies: dict[int, dict[str, Latency]],
+    missing: dict[int, dict[str, str]],
 ) -> Candidate:
     number, structure, parent, iteration, seed, params, flops, activations, layers, status, error = row
     return Candidate(
@@ -89,6 +93,7 @@ def _candidate(
         error=error,
         measures=measures.get(number, {}),
         latency=latencies.get(number, {}),
+        missing=missing.get(number, {}),
     )
 
 
@@ -146,6 +151,23 @@ def _old_measures(db: Database) -> dict[int, dict[str, Measure]]:
     rows = db.rows("SELECT id, fitness FROM candidates WHERE fitness IS NOT NULL")
     name, sign = objective_before_measures(db.fact("settings"))
     return {number: {name: Measure(sign * value)} for number, value in rows}
+
+
+def _write_missing(db: Database, candidates: Iterable[Candidate]) -> None:
+    """Save why candidates lack scores. Older formats have no such table, and no objective that leaves scores out."""
+    rows = [(c.id, name, reason) for c in candidates for name, reason in c.missing.items()]
+    if rows:
+        db.connection.executemany("INSERT OR REPLACE INTO missing VALUES (?,?,?)", rows)
+
+
+def _missing(db: Database, chosen: str | None) -> dict[int, dict[str, str]]:
+    """Why candidates lack scores, by id and name; empty for formats without it."""
+    found: dict[int, dict[str, str]] = {}
+    where, values = _among("candidate", chosen)
+    query = f"SELECT candidate, name, reason FROM missing{where} ORDER BY rowid"
+    for number, name, reason in db.rows(query, values) if db.format >= WITH_MISSING else []:
+        found.setdefault(number, {})[name] = reason
+    return found
 
 
 # -- latencies ---------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from __future__ import annotations
 from zennas.runs.database import Database
 from zennas.runs.errors import StoreError
 from zennas.runs.facts import check_facts
-from zennas.runs.schema import WITH_LATENCIES, WITH_MEASURES, WITH_SCORES
+from zennas.runs.schema import WITH_LATENCIES, WITH_MEASURES, WITH_MISSING, WITH_SCORES
 
 _TEXT = "typeof({0}) = 'text'"
 _NUMBER = "(typeof({0}) IN ('real', 'integer') AND {0} BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308)"
@@ -48,6 +48,7 @@ RULES = {
         "low": _or_none(_NUMBER),
         "high": _or_none(_NUMBER),
     },
+    "missing": {"candidate": _ID, "name": _TEXT, "reason": _TEXT},
     "latencies": {
         "candidate": _ID,
         "source": _TEXT,
@@ -87,7 +88,12 @@ def check_tables(db: Database) -> None:
 def check_content(db: Database) -> None:
     """Raise StoreError, naming the first value that is wrong, unless rows and facts are as zennas writes them."""
     made = {name for (name,) in db.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    since = {"measures": WITH_MEASURES, "latencies": WITH_LATENCIES, "scores": WITH_SCORES}
+    since = {
+        "measures": WITH_MEASURES,
+        "missing": WITH_MISSING,
+        "latencies": WITH_LATENCIES,
+        "scores": WITH_SCORES,
+    }
     for table, rules in RULES.items():
         if table == "candidates" and db.format < WITH_MEASURES:
             rules = {**rules, **_OLD_FITNESS}

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from zennas.common.errors import ZennasError
-from zennas.runs.candidate import Candidate, Measure
+from zennas.runs.candidate import Candidate, Measure, Missing
 from zennas.searching.executors.base import Pending, WorkerDiedError
 from zennas.searching.objectives.base import objective_of
 from zennas.searching.settings import SearchSettings
 
-Outcome: TypeAlias = "dict[str, Measure] | str"
+Outcome: TypeAlias = "Mapping[str, Measure | Missing] | str"
 """The measures of a candidate, or the error of its evaluation."""
 
 
@@ -33,9 +33,9 @@ class Evaluation:
                 found = measure(candidate)
             except ZennasError as error:
                 return str(error)
-            for value, _, _ in found.values():
-                if not math.isfinite(value):
-                    return f"the score is {value}"
+            for one in found.values():
+                if isinstance(one, Measure) and not math.isfinite(one.value):
+                    return f"the score is {one.value}"
             return found
 
         return outcome

@@ -16,7 +16,7 @@ from PlainNet import Structure, StructureError
 from PlainNet.cost import CostModel
 from zennas.accuracy.lookup import ColumnName, column_name, finite, lasting
 from zennas.common.errors import WrongSettingError, ZennasError
-from zennas.runs.candidate import Candidate
+from zennas.runs.candidate import Candidate, Measure, Missing
 from zennas.searching.objectives.base import Objective, objective_of
 from zennas.searching.objectives.table import PREFIX, TableAccuracy, scored
 from zennas.searching.settings import SearchSettings
@@ -135,6 +135,10 @@ def _by_column(
     return rank
 
 
+def _finite(found: Measure | Missing) -> bool:
+    return isinstance(found, Measure) and math.isfinite(found.value)
+
+
 def _by_proxy(objective: Objective, seed: int, model: CostModel) -> Callable[[Sequence[Structure]], list[float]]:
     # The seed of the search for all structures: a score is the same whenever it is computed, also after a kill.
     known: dict[Structure, Candidate | None] = {}
@@ -145,7 +149,7 @@ def _by_proxy(objective: Objective, seed: int, model: CostModel) -> Callable[[Se
             found = objective.measure(candidate)
         except (ZennasError, StructureError):  # it ranks last
             return None
-        return candidate.evaluated(found) if all(math.isfinite(one.value) for one in found.values()) else None
+        return candidate.evaluated(found) if all(map(_finite, found.values())) else None
 
     def rank(structures: Sequence[Structure]) -> list[float]:
         for one in structures:

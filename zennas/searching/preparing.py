@@ -20,8 +20,7 @@ from zennas.searching.front import chosen_point, grid_of, points_of
 from zennas.searching.goals import check_goals
 from zennas.searching.grid import Grid
 from zennas.searching.guide import guide_column, guide_of, guided, scoring_settings
-from zennas.searching.objectives.base import Objective, VectorObjective, objective_of
-from zennas.searching.objectives.train import complete_short_training, images_digest
+from zennas.searching.objectives.base import Objective, VectorObjective, kind_of, objective_of
 from zennas.searching.scoring import confirmer, reported
 from zennas.searching.settings import SearchSettings
 from zennas.searching.simulated import completed_training, refuse_changed_tables, table_digests
@@ -83,7 +82,13 @@ def completed(settings: SearchSettings) -> SearchSettings:
     )
     check_goals(chosen)
     chosen = completed_training(chosen, strategy.draws, strategy.moves, strategy.repeats)
-    chosen = complete_short_training(chosen)
+    kind = kind_of(chosen)
+    chosen = chosen if kind.complete is None else kind.complete(chosen)
+    if chosen.training is not None and not kind.trains:
+        raise WrongSettingError(
+            f"--dataset {chosen.training.dataset} is for trainings, but the objective is {chosen.objective}: add "
+            "--objective train"
+        )
     objective = objective_of(chosen)
     ahead = settings.ahead or (AHEAD if objective.torch else 1)
     device = settings.device
@@ -149,7 +154,7 @@ def fingerprints(settings: SearchSettings) -> dict[str, object]:
         "strategy_digest": _strategy_digest(settings),
         "profile_digests": digests(settings.budget),
         "table_digests": table_digests(settings),
-        "images_digest": images_digest(settings),
+        "objective_digest": _objective_digest(settings),
     }
 
 
@@ -186,11 +191,9 @@ def refuse_changed(folder: Path, settings: SearchSettings, known: dict[str, obje
         raise SettingsError(f"the search space {settings.search_space} {began}")
     if known.get("strategy_digest") != _strategy_digest(settings):
         raise SettingsError(f"the strategy {settings.strategy} {began}")
-    if known.get("images_digest") != images_digest(settings):
-        raise SettingsError(
-            f"the images have changed since the run in {folder} began: restore them, or start a new run elsewhere"
-        )
     refuse_changed_tables(folder, settings, known.get("table_digests"))
+    if known.get("objective_digest") != _objective_digest(settings):
+        raise SettingsError(f"what the objective {settings.objective} reads {began}")
     way_out = "restore the profile, or start a new run in another folder"
     try:
         now = digests(settings.budget)
@@ -234,6 +237,11 @@ def _space_digest(settings: SearchSettings) -> str | None:
 def _strategy_digest(settings: SearchSettings) -> str | None:
     file, name = split_strategy(settings.strategy)
     return _digest("strategy", str(file or name), settings.strategy in STRATEGIES)
+
+
+def _objective_digest(settings: SearchSettings) -> str | None:
+    digest = kind_of(settings).digest
+    return None if digest is None else digest(settings)
 
 
 def _digest(what: str, path: str, shipped: bool) -> str | None:

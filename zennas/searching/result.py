@@ -142,6 +142,7 @@ def candidate_json(candidate: Candidate, ram: int | None = None) -> dict[str, An
         "structure": str(candidate.structure),
         "cost": {**candidate.cost.to_json(), **({} if ram is None else {"ram": ram})},
         "scores": scores,
+        **({"missing": dict(candidate.missing)} if candidate.missing else {}),
         **({"latency": latency} if latency else {}),
     }
 

@@ -37,6 +37,7 @@ from zennas.searching.finals import hold
 from zennas.searching.front import FACT as FRONT_FACT
 from zennas.searching.latency_here import HERE_FACT, latency_here
 from zennas.searching.objectives.base import best_first
+from zennas.searching.objectives.proxy import RankedProxies
 from zennas.searching.objectives.table import TableAccuracy
 from zennas.searching.preparing import (
     Prepared,
@@ -215,7 +216,7 @@ def _compare_threads(folder: Path, store: Store, note: Callable[[str], None]) ->
     )
 
 
-_FINGERPRINTS = ("space_digest", "strategy_digest", "profile_digests", "table_digests", "images_digest")
+_FINGERPRINTS = ("space_digest", "strategy_digest", "profile_digests", "table_digests", "objective_digest")
 
 
 def _refuse_other(folder: Path, ours: SearchSettings, wanted: SearchSettings) -> None:
@@ -262,7 +263,7 @@ def _confirmed(store: Store, settings: SearchSettings, prepared: Prepared, watch
     search, objective = prepared.search, prepared.objective
     ranked = confirm(store, settings, objective, best_first(objective, search.kept), watcher.confirming)
     best = hold(store, settings, prepared.meters, ranked, watcher.measuring) if prepared.meters else ranked[0]
-    if objective.relative:
+    if isinstance(objective, RankedProxies):
         values = dict(zip((c.id for c in search.kept), objective.values(search.kept), strict=True))
         store.add_measures(best.id, {objective.name: Measure(values[best.id])})
     report(store, settings, best)
@@ -279,7 +280,7 @@ def _at_points(store: Store, settings: SearchSettings, prepared: Prepared, watch
     points = prepared.points()
     if not points:
         raise ProxyError(f"the front in {store.folder} has no points: no structure could be scored")
-    if objective.relative and prepared.grid is not None:
+    if isinstance(objective, RankedProxies) and prepared.grid is not None:
         for point, value in zip(points, objective.values(points), strict=True):
             store.add_measures(point.id, {objective.name: Measure(value)})
     _report_column(store, prepared, points)

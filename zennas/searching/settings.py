@@ -70,7 +70,8 @@ class SearchSettings:
     objective: str = setting(
         "proxy",
         "Kind of objective: proxy, vector (several goals), table:FILE[:COLUMN] (simulated training: the accuracies of "
-        "a table), train (a short training of each network on --dataset), or one from an installed package.",
+        "a table), train (a short training of each network on --dataset), teg:IMAGES (trainability, expressivity and "
+        "generalisation), or one from an installed package.",
         panel=SEARCH,
         metavar="NAME",
     )

@@ -72,6 +72,21 @@ def erased(x: Tensor, draws: Tensor, moves: Moves) -> Tensor:
     return x.masked_fill(chosen & inside[0].view(n, 1, height, 1) & inside[1].view(n, 1, 1, width), 0.0)
 
 
+def cut_out(x: Tensor, draws: Tensor, side: int) -> Tensor:
+    """Return normalised images (n, C, R, R), each with a square set to zero, the mean.
+
+    draws: random values in [0, 1) for the row and the column of its middle, (n, 2). side: of the square, in pixels; its
+    part outside of the image is left out. Source: DeVries and Taylor, Improved Regularization with Cutout, 2017.
+    """
+    n, _, height, width = x.shape
+    inside = []
+    for draw, size in zip(draws.unbind(1), (height, width), strict=True):
+        first = ((draw * size).long() - side // 2)[:, None]
+        span = torch.arange(size, device=x.device)
+        inside.append((span >= first) & (span < first + side))
+    return x.masked_fill(inside[0].view(n, 1, height, 1) & inside[1].view(n, 1, 1, width), 0.0)
+
+
 def mixer(mixup: float, cutmix: float, num_classes: int) -> v2.Transform | None:
     """Return a transform from images and labels (n,) to mixed images and targets (n, classes), or None if both are 0.
 

@@ -8,7 +8,9 @@ from torch import nn
 from PlainNet.checkpoint import load_checkpoint
 from PlainNet.masternet import MasterNet, build
 from zennas.data.preparation import memory_format
+from zennas.training.auxiliary import add_auxiliary
 from zennas.training.distributed import Group, synchronise_norms
+from zennas.training.drop_path import with_drop_path
 from zennas.training.initialise import initialise
 from zennas.training.job import TrainingJob
 from zennas.training.objectives.base import Objective
@@ -32,8 +34,16 @@ def network_of(job: TrainingJob, num_classes: int) -> MasterNet:
 
 
 def first_state(job: TrainingJob, objective: Objective, group: Group) -> State:
-    """Return the state before the first step, on the device of the group."""
+    """Return the state before the first step, on the device of the group.
+
+    Raises TrainingError if the network has no place for an auxiliary head or for drop-path that the recipe asks for.
+    """
+    paths = with_drop_path(objective.network) if job.recipe.drop_path else None
+    if job.recipe.auxiliary:
+        add_auxiliary(objective, job.recipe, job.resolution)
     if job.recipe.sync_bn:
         synchronise_norms(objective, group)
     objective.to(group.device).to(memory_format=memory_format(group.device))
-    return new_state(objective, job.recipe, group)
+    state = new_state(objective, job.recipe, group)
+    state.paths = paths
+    return state

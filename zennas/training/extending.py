@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zennas.common.settings_text import to_json
+from zennas.training.job import recipe_json
 from zennas.training.recipe import Recipe, TrainingError
 from zennas.training.schedule import warmup_of
 
 
 def is_open(recipe: Recipe) -> bool:
+    """Whether the training of an epoch does not depend on the number of epochs, apart from the warm-up."""
+    return not recipe.drop_path and _steady(recipe)
+
+
+def _steady(recipe: Recipe) -> bool:
     """Whether the learning rate of an epoch does not depend on the number of epochs, apart from the warm-up."""
     return recipe.schedule == "step" or recipe.final_lr == recipe.lr
 
@@ -24,7 +29,7 @@ def epochs_before(settings: Mapping[str, Any], recipe: Recipe) -> int | None:
     before = stored.get("epochs")
     if type(before) is not int or before < 1 or before == recipe.epochs:
         return None
-    return before if {**stored, "epochs": recipe.epochs} == to_json(recipe) else None
+    return before if {**stored, "epochs": recipe.epochs} == recipe_json(recipe) else None
 
 
 def with_epochs(settings: Mapping[str, Any], epochs: int) -> dict[str, Any]:
@@ -41,7 +46,9 @@ def check_extension(folder: Path, recipe: Recipe, before: int) -> None:
         raise TrainingError(
             f"epochs is {recipe.epochs}, but the training in {folder} has {before}: expected more, or another folder"
         )
-    if not is_open(recipe):
+    if recipe.drop_path:
+        why = f"drop-path rises over {before} epochs"
+    elif not _steady(recipe):
         why = f"its learning rate falls along a {recipe.schedule} over {before} epochs"
     elif warmup_of(recipe.warmup, recipe.epochs) != warmup_of(recipe.warmup, before):
         why = f"its warm-up of {recipe.warmup:g} epochs was shortened to {before / 2:g}"

@@ -16,15 +16,15 @@ from zennas.data import ImageSet
 from zennas.data.base import Shown
 from zennas.data.loading import Batch, Key, Loader, generator, seed_of
 from zennas.data.preparation import Normaliser, memory_format, photograph_view
-from zennas.training.augment import DRAWS, Moves, erased, mixer, moved
+from zennas.training.augment import DRAWS, Moves, cut_out, erased, mixer, moved
 from zennas.training.distributed import Group
 from zennas.training.recipe import Recipe, TrainingError
 
 if TYPE_CHECKING:
     from torchvision.transforms import v2
 
-# Purposes of random keys, so that no two purposes share random numbers.
-_ORDER, _MOVES, _MIX = 1, 2, 3
+# Purposes of random keys, so that no two purposes share random numbers; 4 is that of `drop_path.py`.
+_ORDER, _MOVES, _MIX, _CUT = 1, 2, 3, 5
 
 
 class Given(NamedTuple):
@@ -76,15 +76,20 @@ class Feed:
         seed, size = self._recipe.seed, self._recipe.batch_size
         order = torch.randperm(len(self._images), generator=generator(seed, epoch, _ORDER)).tolist()
         draws = torch.rand(len(order), DRAWS, generator=generator(seed, epoch, _MOVES))
+        cuts = None
+        if self._recipe.cutout:
+            cuts = torch.rand(len(order), 2, generator=generator(seed, epoch, _CUT))
         mine = slice(self._group.rank, None, self._group.world)
         plan = [[Key(epoch, row) for row in order[i * size : (i + 1) * size][mine]] for i in range(first, self.steps)]
         for step, batch in enumerate(self._loader(plan), first):
-            yield self._given(batch, draws, seed_of(seed, epoch, _MIX, step))
+            yield self._given(batch, draws, cuts, seed_of(seed, epoch, _MIX, step))
 
-    def _given(self, batch: Batch, draws: Tensor, mix_seed: int) -> Given:
+    def _given(self, batch: Batch, draws: Tensor, cuts: Tensor | None, mix_seed: int) -> Given:
         drawn = draws[batch.rows].to(self._group.device)
         x = moved(self._show.resized(batch.images), drawn, self._moves)
         x = erased(self._show.normalised(x), drawn, self._moves)
+        if cuts is not None:
+            x = cut_out(x, cuts[batch.rows].to(x.device), self._recipe.cutout)
         targets = batch.labels
         if self._mix is not None and len(targets):
             before = torch.get_rng_state()

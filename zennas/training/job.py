@@ -14,6 +14,7 @@ from zennas.common.shared_settings import data_folder_setting, device_setting, s
 from zennas.training.recipe import Distillation, Recipe, RecipeError
 
 _IMAGES, _MACHINE = "Images", "Machine and files"
+_LATER = ("auxiliary", "drop_path", "cutout")
 NETWORK = "network"
 """Name of the structure in settings files."""
 
@@ -140,12 +141,17 @@ def settings_of(job: TrainingJob) -> dict[str, Any]:
         "structure": str(job.structure),
         "use_se": job.use_se,
         "resolution": job.resolution,
-        "recipe": to_json(job.recipe),
+        "recipe": recipe_json(job.recipe),
         "distillation": None if job.distillation is None else to_json(job.distillation),
     }
     # Those that earlier versions did not have are left out if they say nothing.
     later = {name: getattr(job, name) for name in ("objective", "white", "val_fraction")}
     return {**settings, **{name: value for name, value in later.items() if value is not None}}
+
+
+def recipe_json(recipe: Recipe) -> dict[str, Any]:
+    """Return the settings of a recipe; those that earlier versions did not have are left out if they are off."""
+    return {name: value for name, value in to_json(recipe).items() if value or name not in _LATER}
 
 
 def completed(job: TrainingJob, dataset: str) -> TrainingJob:

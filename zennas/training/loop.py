@@ -96,6 +96,8 @@ def _train_epoch(
         lr = lr_at(recipe, (state.step + 0.5) / steps)
         for parameters in state.optimizer.param_groups:
             parameters["lr"] = lr
+        if state.paths is not None:
+            state.paths.begin(recipe, group, *divmod(state.step, steps))
         _one_step(state, runner, given, recipe, group)
         state.step += 1
         epoch, step = divmod(state.step - 1, steps)

@@ -21,7 +21,7 @@ from zennas.training.average import POINT, remark
 from zennas.training.confusion import CONFUSION_FILE, Confusion, confusion_text
 from zennas.training.extending import check_extension, epochs_before, with_epochs
 from zennas.training.history import HISTORY_FILE, Epoch, history_text, read_history
-from zennas.training.job import TrainingJob, settings_of
+from zennas.training.job import TrainingJob, recipe_json, settings_of
 from zennas.training.recipe import TrainingError
 from zennas.training.state import State, first_differences
 
@@ -187,7 +187,7 @@ def card_of(
         "top5": result.top5,
         "plain_top1": result.plain_top1,
         "plain_top5": result.plain_top5,
-        "recipe": to_json(job.recipe),
+        "recipe": recipe_json(job.recipe),
         "distillation": None if job.distillation is None else to_json(job.distillation),
         "objective": job.objective_name,
         "device": torch.cuda.get_device_name(group.device) if group.device.type == "cuda" else str(group.device),

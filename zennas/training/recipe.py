@@ -66,6 +66,15 @@ class Recipe:
     erase: float = setting(
         0.0, "Probability that a random rectangle of an image is erased.", least=0, most=1, panel=_IMAGES
     )
+    cutout: int = setting(
+        0,
+        "Side of a square that is set to zero in each image, around a random position (DARTS on CIFAR: 16); 0 turns it "
+        "off.",
+        least=0,
+        most=MAX_RESOLUTION,
+        unit="pixels",
+        panel=_IMAGES,
+    )
     mixup: float = setting(0.0, "Parameter alpha of mixup; 0 turns it off.", least=0, panel=_IMAGES)
     cutmix: float = setting(0.0, "Parameter alpha of cutmix; 0 turns it off.", least=0, panel=_IMAGES)
     init: str = setting(
@@ -81,6 +90,21 @@ class Recipe:
     ema: float = setting(
         0.0,
         "Decay per step of the moving average of the weights, less in the first steps; 0 turns it off.",
+        least=0,
+        most=1,
+        panel=_LEARNING,
+    )
+    auxiliary: float = setting(
+        0.0,
+        "Weight of the loss of a second classifier at two thirds of the depth, which is not stored (DARTS: 0.4); 0 "
+        "turns it off.",
+        least=0,
+        panel=_LEARNING,
+    )
+    drop_path: float = setting(
+        0.0,
+        "Probability at the end of training with which paths that join others are left out, rising linearly from 0 "
+        "(DARTS: 0.2); 0 turns it off.",
         least=0,
         most=1,
         panel=_LEARNING,
@@ -105,6 +129,10 @@ class Recipe:
             raise RecipeError(
                 "ema is 1, which would keep the initial weights: expected a number below 1, such as 0.999"
             )
+        if self.drop_path == 1:
+            raise RecipeError("drop_path is 1, which would leave out all paths: expected a number below 1, such as 0.2")
+        if self.compile and (self.auxiliary or self.drop_path):
+            raise RecipeError("compile does not work with auxiliary or drop_path: leave out one of them")
         if self.accumulate > self.batch_size // 2:
             raise RecipeError(
                 f"accumulate is {self.accumulate}, expected at most {self.batch_size // 2}: each part of a batch of "

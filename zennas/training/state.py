@@ -19,6 +19,7 @@ from zennas.common.numbers import counted
 from zennas.common.settings_text import differences
 from zennas.training.average import average_of
 from zennas.training.distributed import Group
+from zennas.training.drop_path import Paths
 from zennas.training.extending import check_extension, epochs_before, with_epochs
 from zennas.training.history import Epoch
 from zennas.training.objectives.base import Objective
@@ -35,7 +36,7 @@ class State:
 
     average: the moving average of the weights, if there is one. sums: of loss, correct answers and images in the
     current epoch, (3,) in float64. step: number of finished steps. seconds: time of the finished epochs. skipped:
-    messages about corrupt images, and how often each image was skipped.
+    messages about corrupt images, and how often each image was skipped. paths: those that are left out at random.
     """
 
     objective: Objective
@@ -47,6 +48,7 @@ class State:
     seconds: float = 0.0
     history: list[Epoch] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    paths: Paths | None = None
 
     @property
     def result(self) -> nn.Module:

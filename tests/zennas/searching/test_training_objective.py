@@ -83,8 +83,8 @@ def test_a_run_does_not_go_on_with_other_images(tmp_path: Path) -> None:
     with pytest.raises(CutShort):
         start(tmp_path, SETTINGS, Interrupter(1))
     with Store.open(tmp_path) as store:
-        store.put({"images_digest": "of others"})
-    with pytest.raises(SettingsError, match="the images have changed"):
+        store.put({"objective_digest": "of others"})
+    with pytest.raises(SettingsError, match="what the objective train reads has changed"):
         resume(tmp_path)
 
 

@@ -7,12 +7,12 @@ of each, or by their ranks among each other. Write one file in this folder, or a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from PlainNet.registry import Registry
-from zennas.runs.candidate import Candidate, Measure
+from zennas.runs.candidate import Candidate, Measure, Missing
 
 if TYPE_CHECKING:
     from PlainNet import Structure
@@ -36,8 +36,11 @@ class Objective(Protocol):
     relative: bool
     torch: bool
 
-    def measure(self, candidate: Candidate) -> dict[str, Measure]:
-        """Return the measures of one candidate; called in any process. Raises ZennasError if it cannot be measured."""
+    def measure(self, candidate: Candidate) -> Mapping[str, Measure | Missing]:
+        """Return the measures of one candidate; called in any process. Raises ZennasError if it cannot be measured.
+
+        A measure that a candidate lacks, but without which it can be ranked, is `Missing`.
+        """
 
     def values(self, candidates: Sequence[Candidate]) -> list[float]:
         """Return the value of each measured candidate among these; higher is better."""
@@ -82,7 +85,9 @@ class IndicatorObjective(Objective, Protocol):
     """An objective that ranks candidates by several indicators together, such as the scores of an ensemble."""
 
     def indicators(self, candidates: Sequence[Candidate]) -> list[tuple[float, ...]]:
-        """Return the indicators of each measured candidate; higher is better, whatever the others have."""
+        """Return the indicators of each measured candidate; higher is better, whatever the others have. Minus infinity
+        for one that is missing.
+        """
 
 
 @runtime_checkable
@@ -114,12 +119,20 @@ class ObjectiveKind:
         after a colon, is read by `make`.
     example: for the contract tests, returns settings made from others, and structures that the objective measures;
         None if it takes any settings, and structures of any space.
+    complete: returns settings that say everything and mean the same in any folder, such as the absolute path of images;
+        None if they do. Raises WrongSettingError if something is missing.
+    digest: returns a digest of what the objective reads, such as images, which a run that is continued has to have
+        again; None if it reads nothing, or tables, whose digests are taken anyway.
+    trains: whether it uses `settings.training`.
     """
 
     name: str
     summary: str
     make: Callable[[SearchSettings], Objective]
     example: Callable[[SearchSettings], tuple[SearchSettings, Sequence[Structure]]] | None = None
+    complete: Callable[[SearchSettings], SearchSettings] | None = None
+    digest: Callable[[SearchSettings], str] | None = None
+    trains: bool = False
 
 
 OBJECTIVES: Registry[ObjectiveKind] = Registry(
@@ -144,6 +157,8 @@ def objective_of(settings: SearchSettings) -> Objective:
 
 def indicators_of(objective: Objective, candidates: Sequence[Candidate]) -> list[tuple[float, ...]] | None:
     """Return the indicators of each measured candidate, higher is better: scores of an ensemble, goals, or the value.
+
+    An indicator that a candidate lacks is minus infinity.
 
     None for an objective that only ranks candidates among each other.
     """

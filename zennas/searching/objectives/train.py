@@ -48,30 +48,20 @@ class ShortTrainings:
         return [candidate.measures[ACCURACY].value for candidate in candidates]
 
 
-def complete_short_training(settings: SearchSettings) -> SearchSettings:
+def complete(settings: SearchSettings) -> SearchSettings:
     """Return settings whose training says everything.
 
-    Raises WrongSettingError if there is a training without the objective that needs it, or the other way round, or if
-    the number of trainings is not limited.
+    Raises WrongSettingError if there is none, or if the number of trainings is not limited.
     """
-    if settings.objective.casefold() == NAME:
-        if settings.budget_evaluations is None:
-            raise WrongSettingError(
-                f"a search that trains {settings.iterations:,} networks has no end: add --budget-evaluations N, like 50"
-            )
-        return replace(settings, training=complete_training(_training(settings)))
-    if settings.training is not None:
+    if settings.budget_evaluations is None:
         raise WrongSettingError(
-            f"--dataset {settings.training.dataset} is for trainings, but the objective is {settings.objective}: add "
-            f"--objective {NAME}"
+            f"a search that trains {settings.iterations:,} networks has no end: add --budget-evaluations N, like 50"
         )
-    return settings
+    return replace(settings, training=complete_training(_training(settings)))
 
 
-def images_digest(settings: SearchSettings) -> str | None:
-    """Return a digest of the images that a search trains on and compares by; None if it does not train."""
-    if settings.objective.casefold() != NAME:
-        return None
+def digest(settings: SearchSettings) -> str:
+    """Return a digest of the images that a search trains on and compares by."""
     return ShortTrainings(settings).images
 
 
@@ -88,4 +78,14 @@ def _example(settings: SearchSettings) -> tuple[SearchSettings, list[Structure]]
     return chosen, [parse(one) for one in networks]
 
 
-register(ObjectiveKind(NAME, "the accuracy on held-out images after a short training", ShortTrainings, _example))
+register(
+    ObjectiveKind(
+        NAME,
+        "the accuracy on held-out images after a short training",
+        ShortTrainings,
+        _example,
+        complete,
+        digest,
+        trains=True,
+    )
+)

@@ -1,0 +1,1 @@
+"""The supernets of TEG-NAS, one file for each space."""
