@@ -11,6 +11,7 @@ from SearchSpace.base import (
     load_space,
 )
 from SearchSpace.decisions import Decision, DecisionSpace, neighbours
+from SearchSpace.graphs import Graph, GraphSpace, graphs_of
 
 __all__ = [
     "SPACES",
@@ -18,9 +19,12 @@ __all__ = [
     "CellSpace",
     "Decision",
     "DecisionSpace",
+    "Graph",
+    "GraphSpace",
     "SearchSpace",
     "SearchSpaceError",
     "SpaceArrays",
+    "graphs_of",
     "lasting_space",
     "load_space",
     "neighbours",

@@ -123,22 +123,34 @@ class Admission:
         if cost.params > MAX_WEIGHTS:  # it could be neither confirmed nor built
             self.rejected["broken"] += 1
             return None
-        violated = self._budget.violation(cost)
+        violated = self._violation(structure, cost)
         if violated is not None:
             self.rejected[violated] += 1
             return None
-        if self._budget.ram is not None and self._ram(structure) > self._budget.ram:
-            self.rejected["ram"] += 1
-            return None
-        if not self._problem.repeats and structure in self.known:
-            self.rejected["duplicate"] += 1
-            return None
-        absent = None if self._absent is None else self._absent(structure)
-        if absent is not None:
-            self.rejected[absent] += 1
-            return None
         latency = self._latency(structure) if self._meters else _NO_LATENCY
         return None if latency is None else self._candidate(structure, parent, cost, latency)
+
+    def _violation(self, structure: Structure, cost: Cost) -> str | None:
+        """The reason for which a structure is rejected, but for layers and latencies."""
+        violated = self._budget.violation(cost)
+        if violated is not None:
+            return violated
+        if self._budget.ram is not None and self._ram(structure) > self._budget.ram:
+            return "ram"
+        if not self._problem.repeats and structure in self.known:
+            return "duplicate"
+        return None if self._absent is None else self._absent(structure)
+
+    def fits(self, structure: Structure) -> bool:
+        """Return whether a structure would be admitted, latencies aside; nothing is counted."""
+        deepest = self._budget.layers
+        if deepest is not None and count_layers(structure) > deepest:
+            return False
+        try:
+            cost = self._model(structure)
+        except StructureError:
+            return False
+        return cost.params <= MAX_WEIGHTS and self._violation(structure, cost) is None
 
     def returned(self, candidate: Candidate) -> bool:
         """Record that a candidate has been evaluated, and return whether it was scored."""

@@ -8,7 +8,7 @@ half a page; `random.py` is the shortest example.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from PlainNet import Structure
@@ -147,6 +147,7 @@ class Strategy:
     draws: whether it begins with draws of the space, which a warm-up can choose; with a table of accuracies, it then
         evaluates a structure again that it meets again, as published.
     moves: whether it can choose a child among neighbours by a cheap score.
+    small: options with which the contract tests take little time, for a strategy that takes long with its defaults.
     """
 
     name: str
@@ -157,6 +158,7 @@ class Strategy:
     extensible: bool = False
     draws: bool = False
     moves: bool = False
+    small: Mapping[str, Any] = field(default_factory=dict)
 
 
 STRATEGIES: Registry[Strategy] = Registry(
