@@ -81,7 +81,10 @@ def trained(network: BinaryRelation, lesson: Lesson, both: bool) -> BinaryRelati
 
 
 def ranked(network: BinaryRelation, rows: Rows) -> list[int]:
-    """Return the places of the graphs by a network from `untrained` or `trained`, that of the best one first; of equal ones, the first comes first."""
+    """Return the places of the graphs, that of the best one first; of equal ones, the first comes first.
+
+    network: from `untrained` or `trained`.
+    """
     parts = np.array_split(np.arange(len(rows.graphs)), math.ceil(len(rows.graphs) / _CHUNK))
     with one_thread(True), torch.no_grad():
         found = [network.ranking(network.embed(Inputs.of(rows.part(places)))).numpy() for places in parts]

@@ -97,7 +97,8 @@ class PredictorSearch(PopulationSearch):
         self._lessons: list[tuple[int, int]] = []  # the key of each training, and how many scores it learns from
         self._refused: list[Structure] = []
         self._warm_up: _WarmUp | None = None
-        self._forget_predictions()
+        self._order: list[Structure] = []
+        self._pupil = self._beginner()
 
     @property
     def begins_with_draws(self) -> bool:
@@ -170,11 +171,10 @@ class PredictorSearch(PopulationSearch):
 
     # -- predictions -------------------------------------------------------------------------
 
-    def _forget_predictions(self) -> None:
+    def _beginner(self) -> Pupil:
         options = self._options
         size = Size(options.width, options.layers, options.dropout, options.links == "both")
-        self._pupil = Pupil(size, self._key)
-        self._order: list[Structure] = []
+        return Pupil(size, self._key)
 
     def _ranking(self) -> list[Structure]:
         """What can be trained, best first by the predictor."""
@@ -260,7 +260,7 @@ class PredictorSearch(PopulationSearch):
         if state["warm_up"] is not None:
             key = state["warm_up"]["key"]
             self._warm_up = _WarmUp(key, self._to_warm_up(key), state["warm_up"]["worth"])
-        self._forget_predictions()
+        self._order, self._pupil = [], self._beginner()
 
 
 @dataclass
