@@ -28,6 +28,7 @@ from zennas.searching.objectives.base import best_first
 from zennas.searching.population import PopulationSearch
 from zennas.searching.rankable import drawn, mutated, whole
 from zennas.searching.strategies.base import Problem, Progress, Strategy, register
+from zennas.searching.surrogate import Process
 
 _KEY_BITS = 63
 _PARENTS = 8
@@ -76,6 +77,16 @@ class PredictorOptions:
         "What the predictor learns from scores: accuracies, scaled to 0 to 1, as in BRP-NAS, or ranks.",
         choices=("accuracies", "ranks"),
     )
+    model: str = setting(
+        "graph",
+        "What predicts: graph, the graph network; process, a Gaussian process with a warm-up's score as prior, in "
+        "milliseconds.",
+        choices=("graph", "process"),
+    )
+    slope: float = setting(1.0, "With model=process: variance of the slope of the prior.", least=0)
+    reach: float = setting(
+        0.5, "With model=process: where the kernel has fallen to 1/e, as a share of the mean distance.", above=0
+    )
     pool: int = setting(2000, "Structures that are ranked if the space has more than 50,000 choices.", least=2)
 
     def __post_init__(self) -> None:
@@ -99,6 +110,7 @@ class PredictorSearch(PopulationSearch):
         self._warm_up: _WarmUp | None = None
         self._order: list[Structure] = []
         self._pupil = self._beginner()
+        self._process = Process(problem.space, options.slope, options.reach)
 
     @property
     def begins_with_draws(self) -> bool:
@@ -133,7 +145,7 @@ class PredictorSearch(PopulationSearch):
 
     def _begin_round(self) -> None:
         number, scored = self._round.number + 1, len(self.population)
-        self._round = _Round(number, by_chance=scored < 2 and self._guide is None)
+        self._round = _Round(number, by_chance=self._guide is None and scored < 2)
         if scored >= 2:
             self._lessons.append((self.rng.getrandbits(_KEY_BITS), scored))
         self._order = []
@@ -179,24 +191,46 @@ class PredictorSearch(PopulationSearch):
     def _ranking(self) -> list[Structure]:
         """What can be trained, best first by the predictor."""
         if not self._order:
-            lessons = list(self._all_lessons())
             rankable = self._rankable()
-            places = self._pupil.ranked(lessons, [self._graph(one) for one in rankable])
+            if self._options.model == "process":
+                worth = self._expected(rankable)
+                places = sorted(range(len(rankable)), key=lambda i: -worth[i])
+            else:
+                places = self._pupil.ranked(list(self._all_lessons()), [self._graph(one) for one in rankable])
             self._order = [rankable[i] for i in places]
         return self._order
 
-    def _rankable(self) -> list[Structure]:
-        if self._whole is None:
-            self._whole = whole(self.space) or []
-        if self._whole:
-            return self._whole
+    def _expected(self, rankable: Sequence[Structure]) -> Sequence[float]:
+        """What a Gaussian process expects of each structure; before anything is known, its rank in the warm-up."""
+        places = {structure: place for place, structure in enumerate(rankable)}
+        seen = [one for one in self._seen() if one.structure in places]
+        worth = None if self._guide is None else self._warmed_up().worth
+        if not seen:
+            return worth if worth is not None else [0.0] * len(rankable)
+        known = [places[one.structure] for one in seen]
+        return self._process.expected(rankable, known, self.objective.values(seen), worth)
+
+    def _seen(self) -> list[Candidate]:
+        """The candidates with a score when the round began."""
+        return self.population[: self._lessons[-1][1]] if self._lessons else []
+
+    def _rankable(self) -> Sequence[Structure]:
+        if self._options.model == "process" and self._guide is not None:
+            return self._warmed_up().structures
+        if self._small():
+            return self._small()
         rng, size = Random(f"{self._key} pool {self._round.number}"), self._options.pool
-        seen = self.population[: self._lessons[-1][1]] if self._lessons else []
-        best = [candidate.structure for candidate in best_first(self.objective, seen)[:_PARENTS]]
+        best = [candidate.structure for candidate in best_first(self.objective, self._seen())[:_PARENTS]]
         if not self.draws_of_space:
             return mutated(self.space, rng, size, [self.first, *best], self.admission.fits)
         new = mutated(self.space, rng, size // 2, best, self.admission.fits) if best else []
         return list(dict.fromkeys([*new, *drawn(self.space, rng, size - len(new))]))
+
+    def _small(self) -> list[Structure]:
+        """All structures of a space that is small enough to rank; none of another one."""
+        if self._whole is None:
+            self._whole = whole(self.space) or []
+        return self._whole
 
     def _all_lessons(self) -> Iterator[Lesson]:
         options = self._options
@@ -228,6 +262,8 @@ class PredictorSearch(PopulationSearch):
     def _to_warm_up(self, key: int) -> list[Structure]:
         assert self._guide is not None
         n, rng = self._guide.warm_up, Random(key)
+        if 0 < len(self._small()) <= n:
+            return self._small()
         if not self.draws_of_space:
             return mutated(self.space, rng, n, [self.first], self.admission.fits)
         return list(dict.fromkeys(self.space.sample(rng) for _ in range(n)))
