@@ -7,7 +7,7 @@ their nodes' features. See Rasmussen and Williams, Gaussian Processes for Machin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import NormalDist
 from typing import TypeAlias
 
@@ -46,43 +46,58 @@ def normal_ranks(worth: Sequence[float]) -> Floats:
     return np.array([normal.inv_cdf((share * (n - 1) + 0.5) / n) for share in worth])
 
 
-def predicted(
-    features: Floats, known: Sequence[int], values: Sequence[float], prior: Floats | None, slope: float, reach: float
-) -> Floats:
-    """Return the expected value of each structure, (structures,), in units of the known ones.
-
-    features: (structures, features). known: the places of structures with a value, at least one. values: theirs.
-    prior: something that values are expected to be linear in, (structures,), None for nothing; slope: the variance of
-    the slope. reach: the distance at which the kernel has fallen to 1/e, in units of the mean distance to a known one.
-    """
-    places = np.asarray(known)
-    scaled = np.asarray(values, dtype=np.float64)
-    spread = scaled.std()
-    scaled = (scaled - scaled.mean()) / (spread if spread > 0 else 1.0)
-    distances = np.stack([np.abs(features - features[place]).sum(axis=1) / 2 for place in places], axis=1)
-    kernel = np.exp(-distances / (reach * max(float(distances.mean()), 1e-9))) + 1.0  # 1.0: of the unknown mean
-    if prior is not None:
-        kernel += slope * np.outer(prior, prior[places])
-    return np.asarray(kernel @ np.linalg.solve(kernel[places] + NOISE * np.eye(len(places)), scaled))
-
-
 class Process:
-    """Predicts the structures of a space. slope, reach: see `predicted`."""
+    """Predicts the structures of a space.
+
+    slope: the variance of the slope of the prior, a line in the ranks of a cheap score. reach: the distance at which
+    the kernel has fallen to 1/e, in units of the mean distance of all structures to those with a value.
+    """
 
     def __init__(self, space: SearchSpace, slope: float, reach: float) -> None:
-        self._of = features_of(space)
+        self._features_of = features_of(space)
         self._slope, self._reach = slope, reach
-        self._last: tuple[Sequence[Structure], Floats] | None = None
+        self._last: _Prepared | None = None
 
     def expected(
+        self, structures: Sequence[Structure], values: Mapping[Structure, float], worth: Sequence[float] | None
+    ) -> Floats:
+        """Return the expected value of each structure, (structures,), in units of the known values.
+
+        values: those that are known, of which structures that are not among `structures` are ignored. worth: the ranks
+        by a cheap score, from 0 to 1; None without one. With no known value, the prior alone.
+        """
+        if self._last is None or self._last.structures is not structures:
+            self._last = _Prepared(structures, self._features_of, worth)
+        last = self._last
+        known = [last.places[structure] for structure in values if structure in last.places]
+        if not known:
+            return last.prior
+        scaled = np.array([value for structure, value in values.items() if structure in last.places])
+        spread = scaled.std()
+        scaled = (scaled - scaled.mean()) / (spread if spread > 0 else 1.0)
+        distances = np.stack([last.distances(place) for place in known], axis=1)
+        kernel = np.exp(-distances / (self._reach * max(float(distances.mean()), 1e-9))) + 1.0  # 1.0: the unknown mean
+        kernel += self._slope * np.outer(last.prior, last.prior[known])
+        return np.asarray(kernel @ np.linalg.solve(kernel[known] + NOISE * np.eye(len(known)), scaled))
+
+
+class _Prepared:
+    """What stays the same while the same structures are predicted again and again."""
+
+    def __init__(
         self,
         structures: Sequence[Structure],
-        known: Sequence[int],
-        values: Sequence[float],
+        features_of: Callable[[Structure], Floats],
         worth: Sequence[float] | None,
-    ) -> list[float]:
-        """Return the expected value of each structure. worth: the ranks by a cheap score, from 0 to 1; None without."""
-        if self._last is None or self._last[0] is not structures:
-            self._last = structures, np.stack([self._of(one) for one in structures])
-        prior = None if worth is None else normal_ranks(worth)
-        return [float(x) for x in predicted(self._last[1], known, values, prior, self._slope, self._reach)]
+    ) -> None:
+        self.structures = structures
+        self.places = {structure: place for place, structure in enumerate(structures)}
+        self.prior = np.zeros(len(structures)) if worth is None else normal_ranks(worth)
+        self._features = np.stack([features_of(structure) for structure in structures])
+        self._known: dict[int, Floats] = {}
+
+    def distances(self, place: int) -> Floats:
+        """Return the distance of each structure to the one at a place."""
+        if place not in self._known:
+            self._known[place] = np.abs(self._features - self._features[place]).sum(axis=1) / 2
+        return self._known[place]

@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Size:
-    """The size of a network. both: whether nodes take values from both ends of their links, see `Rows.of`."""
+    """The size of a network."""
 
     width: int
     depth: int
     dropout: float
-    both: bool
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,6 @@ class Pupil:
             features = len(graphs[0].nodes[0])
             self._network = untrained(features, size.width, size.depth, size.dropout, self._seed)
         for lesson in lessons[self._taken :]:
-            self._network = trained(self._network, lesson, size.both)
+            self._network = trained(self._network, lesson)
         self._taken = len(lessons)
-        return ranked(self._network, known_rows(tuple(graphs), size.depth, size.both))
+        return ranked(self._network, known_rows(tuple(graphs), size.depth))

@@ -4,9 +4,8 @@ After l layers, a node's values depend on its surroundings up to l links away on
 in one graph or in several, are one row (the colour refinement of Weisfeiler and Leman). The whole of NAS-Bench-201 has
 140,625 nodes, and about 32,000 rows in its largest layer.
 
-A node takes its own values and those of the nodes behind it, as in BRP-NAS (Dudziak et al., 2020), or of those on both
-sides. A global node, which every graph gets here, takes those of all nodes; its values in the last layer stand for the
-graph.
+A node takes its own values and those of the nodes behind it, as in the code of BRP-NAS (Dudziak et al., 2020). A global
+node, which every graph gets here, takes those of all nodes; its values in the last layer stand for the graph.
 """
 
 from __future__ import annotations
@@ -42,13 +41,10 @@ class Rows:
     graphs: Ints
 
     @classmethod
-    def of(cls, graphs: Sequence[Graph], depth: int, both: bool = False) -> Rows:
-        """Return the rows of at least one graph for a network of `depth` layers.
-
-        both: whether a node also takes the values of the nodes before it.
-        """
+    def of(cls, graphs: Sequence[Graph], depth: int) -> Rows:
+        """Return the rows of at least one graph for a network of `depth` layers."""
         features, colours = _features(graphs)
-        sources, globals_ = _sources(graphs, both)
+        sources, globals_ = _sources(graphs)
         layers = []
         for layer in range(depth):
             taken = sources[globals_] if layer == depth - 1 else sources
@@ -73,9 +69,9 @@ class Rows:
 
 
 @lru_cache(maxsize=4)
-def known_rows(graphs: tuple[Graph, ...], depth: int, both: bool) -> Rows:
+def known_rows(graphs: tuple[Graph, ...], depth: int) -> Rows:
     """Return the rows of some graphs; searches with several seeds rank the same graphs, which takes a second."""
-    return Rows.of(graphs, depth, both)
+    return Rows.of(graphs, depth)
 
 
 def _features(graphs: Sequence[Graph]) -> tuple[Floats32, Ints]:
@@ -89,7 +85,7 @@ def _features(graphs: Sequence[Graph]) -> tuple[Floats32, Ints]:
     return np.array(list(places), dtype=np.float32), np.array(colours, dtype=np.int64)
 
 
-def _sources(graphs: Sequence[Graph], both: bool) -> tuple[Ints, Ints]:
+def _sources(graphs: Sequence[Graph]) -> tuple[Ints, Ints]:
     """The nodes that each node takes values of, filled up with the number of nodes, and which nodes are global."""
     taken: list[list[int]] = []
     globals_ = []
@@ -100,8 +96,6 @@ def _sources(graphs: Sequence[Graph], both: bool) -> tuple[Ints, Ints]:
         taken += [[here + 1 + i] for i in range(len(graph.nodes))]
         for source, to in graph.links:
             taken[here + 1 + source].append(here + 1 + to)
-            if both:
-                taken[here + 1 + to].append(here + 1 + source)
     most = max(map(len, taken))
     filled = np.full((len(taken), most), len(taken), dtype=np.int64)
     for i, nodes in enumerate(taken):

@@ -44,14 +44,11 @@ def untrained(features: int, width: int, depth: int, dropout: float, seed: int) 
         return BinaryRelation(features + 1, width, depth, dropout).eval()
 
 
-def trained(network: BinaryRelation, lesson: Lesson, both: bool) -> BinaryRelation:
-    """Return a copy of a network after a lesson: that of the epoch with the lowest loss over all pairs.
-
-    both: see `Rows.of`.
-    """
+def trained(network: BinaryRelation, lesson: Lesson) -> BinaryRelation:
+    """Return a copy of a network after a lesson: that of the epoch with the lowest loss over all pairs."""
     plan = lesson.plan
     network = deepcopy(network)
-    rows = Rows.of(lesson.graphs, len(network.linears), both)
+    rows = Rows.of(lesson.graphs, len(network.linears))
     everything, target = Inputs.of(rows), torch.tensor(lesson.worth, dtype=torch.float32)
     with _seeded(lesson.seed):
         optimiser = torch.optim.AdamW(

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+import numpy as np
+
 from PlainNet import Structure
 from PlainNet.grammar import read
 from SearchSpace.graphs import Graph, graphs_of
@@ -62,12 +64,6 @@ class PredictorOptions:
     )
     width: int = setting(600, "Width of the graph network, as in BRP-NAS.", least=1)
     layers: int = setting(4, "Layers of the graph network, as in BRP-NAS.", least=1, most=32)
-    links: str = setting(
-        "backward",
-        "Whose values a node takes: backward, those of the nodes behind it, as in BRP-NAS's code; or both, also those "
-        "of the nodes before it.",
-        choices=("backward", "both"),
-    )
     dropout: float = setting(0.2, "Dropout behind each layer, as in BRP-NAS.", least=0, most=0.99)
     learning_rate: float = setting(3.5e-4, "AdamW's learning rate, cosine to 0, as in BRP-NAS.", above=0)
     weight_decay: float = setting(5e-4, "AdamW's weight decay, as in BRP-NAS.", least=0)
@@ -185,7 +181,7 @@ class PredictorSearch(PopulationSearch):
 
     def _beginner(self) -> Pupil:
         options = self._options
-        size = Size(options.width, options.layers, options.dropout, options.links == "both")
+        size = Size(options.width, options.layers, options.dropout)
         return Pupil(size, self._key)
 
     def _ranking(self) -> list[Structure]:
@@ -193,22 +189,17 @@ class PredictorSearch(PopulationSearch):
         if not self._order:
             rankable = self._rankable()
             if self._options.model == "process":
-                worth = self._expected(rankable)
-                places = sorted(range(len(rankable)), key=lambda i: -worth[i])
+                places = self._by_process(rankable)
             else:
                 places = self._pupil.ranked(list(self._all_lessons()), [self._graph(one) for one in rankable])
             self._order = [rankable[i] for i in places]
         return self._order
 
-    def _expected(self, rankable: Sequence[Structure]) -> Sequence[float]:
-        """What a Gaussian process expects of each structure; before anything is known, its rank in the warm-up."""
-        places = {structure: place for place, structure in enumerate(rankable)}
-        seen = [one for one in self._seen() if one.structure in places]
+    def _by_process(self, rankable: Sequence[Structure]) -> list[int]:
+        seen = self._seen()
+        values = dict(zip((one.structure for one in seen), self.objective.values(seen), strict=True)) if seen else {}
         worth = None if self._guide is None else self._warmed_up().worth
-        if not seen:
-            return worth if worth is not None else [0.0] * len(rankable)
-        known = [places[one.structure] for one in seen]
-        return self._process.expected(rankable, known, self.objective.values(seen), worth)
+        return [int(i) for i in np.argsort(-self._process.expected(rankable, values, worth), kind="stable")]
 
     def _seen(self) -> list[Candidate]:
         """The candidates with a score when the round began."""
