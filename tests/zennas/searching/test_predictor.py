@@ -41,7 +41,7 @@ def values(seen: Sequence[Candidate]) -> list[float]:
 
 
 def test_rounds_get_better_and_no_structure_is_trained_twice() -> None:
-    seen = steps(begin(60, epochs=30, width=32))
+    seen = steps(begin(60, epochs=20))
     assert len({candidate.structure for candidate in seen}) == 60
     first, last = values(seen[:20]), values(seen[40:50])
     assert sum(last) / 10 > max(sum(first) / 20, sorted(first)[15])
@@ -60,7 +60,7 @@ def test_a_round_waits_for_the_results_of_the_one_before() -> None:
 
 def test_a_warm_up_chooses_the_first_round() -> None:
     guide = Guide(true_worth, warm_up=200)
-    chosen = values(steps(begin(20, guide, warm_up_epochs=40, width=32)))
+    chosen = values(steps(begin(20, guide, warm_up_epochs=20)))
     by_chance = values(steps(begin(20)))
     assert sum(chosen[:10]) / 10 > sum(by_chance) / 20 + 3
     found = begin(20, guide)
@@ -80,7 +80,7 @@ def test_magnitudes_and_missing_scores_of_a_warm_up_do_not_matter() -> None:
 
 
 def test_a_warm_up_of_the_size_of_the_space_ranks_all_of_it() -> None:
-    found = begin(10, Guide(true_worth, warm_up=15_625), model="process", top=1.0)
+    found = begin(10, Guide(true_worth, warm_up=15_625), model="process", greedy=1.0)
     seen = steps(found)
     assert found.progress().ranked == 15_625
     assert values(seen)[0] == max(values(seen)) == max(true_worth([one.structure for one in seen]))
@@ -92,7 +92,7 @@ def test_a_process_learns_what_the_score_does_not_know() -> None:
     def misled(structures: Sequence[Structure]) -> list[float]:
         return [worth(cell_of(one)) + 50.0 * cell_of(one).edges.count(4) for one in structures]
 
-    seen = steps(begin(40, Guide(misled, warm_up=400), model="process", per_round=5, top=1.0))
+    seen = steps(begin(40, Guide(misled, warm_up=400), model="process", per_round=5, greedy=1.0))
     assert max(values(seen[20:])) > max(values(seen[:5]))
 
 
@@ -123,8 +123,8 @@ def test_seeds_differ() -> None:
 
 
 def test_open_spaces_are_searched_within_the_budget() -> None:
-    problem = Problem(load_space("XXBL"), MODEL, BUDGET, (), Params(), 400, 0)
-    found = PredictorSearch(problem, PredictorOptions(**{**QUICK, "pool": 50}))  # type: ignore[arg-type]
+    problem = Problem(load_space("XXBL"), MODEL, BUDGET, (), Params(), 150, 0)
+    found = PredictorSearch(problem, PredictorOptions(**{**QUICK, "epochs": 2, "pool": 50}))  # type: ignore[arg-type]
     seen = []
     while not found.done:
         for one in found.ask(4):
@@ -138,12 +138,12 @@ def test_a_small_space_that_is_exhausted_ends_by_its_iterations() -> None:
     """Everything within the budget is trained, and the rest of the proposals are duplicates or over the budget."""
     model = CostModel(32, 10)
     space = load_space("nasbench201")
-    problem = Problem(space, model, Budget(params=130_000), (), Worth(), 6_000, 0)
-    found = PredictorSearch(problem, PredictorOptions(**{**QUICK, "per_round": 400, "epochs": 1}))  # type: ignore[arg-type]
+    problem = Problem(space, model, Budget(params=75_000), (), Worth(), 2_000, 0)
+    found = PredictorSearch(problem, PredictorOptions(**{**QUICK, "epochs": 1}))  # type: ignore[arg-type]
     while not found.done:
         asked = found.ask(50)
         found.tell([one.evaluated(found.objective.measure(one)) for one in asked])
-    assert found.progress().tried == 6_000
+    assert found.progress().tried == 2_000
     assert math.isclose(found.progress().scored, len(found.kept))
 
 

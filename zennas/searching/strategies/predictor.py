@@ -47,7 +47,7 @@ class PredictorOptions:
         "Rounds during which epochs and batches grow; later rounds are like the last one. As in Abdelfattah et al.",
         least=1,
     )
-    top: float = setting(0.5, "Share of a round that is the top of the ranking, as in BRP-NAS.", least=0, most=1)
+    greedy: float = setting(0.5, "Share of a round that is the top of the ranking, as in BRP-NAS.", least=0, most=1)
     epochs: int = setting(
         50, "Epochs of training after the first round, twice as many after the second … (BRP-NAS).", least=1
     )
@@ -129,7 +129,8 @@ class PredictorSearch(PopulationSearch):
             self._refused.append(now.proposed.pop())  # for its latency: all else was looked at before
         if not now.by_chance and not now.queue:
             now.queue = self._chosen()
-        if not now.queue:  # by chance, or everything that could be ranked was trained
+            now.by_chance = not now.queue  # everything that could be ranked was trained
+        if now.by_chance:
             return self._draw(), None
         now.proposed.append(now.queue.pop(0))
         return now.proposed[-1], None
@@ -157,7 +158,7 @@ class PredictorSearch(PopulationSearch):
         order = self._ranking()
         wanted = options.per_round - now.given
         taken = {*self.admission.known, *self._refused}
-        best = wanted if now.proposed else round(options.top * wanted)
+        best = wanted if now.proposed else round(options.greedy * wanted)
         found = self._free(order, best, taken)
         if len(found) < wanted:
             depth = min(max(now.number, 1), max(options.rounds - 1, 1))
@@ -294,8 +295,8 @@ class PredictorSearch(PopulationSearch):
 class _Round:
     """The round in progress.
 
-    given: how many of its candidates were asked for. by_chance: whether nothing can be predicted yet. queue: what is
-    proposed next. proposed: what was proposed so far, and not refused.
+    given: how many of its candidates were asked for. by_chance: whether nothing can be predicted, so the rest is drawn.
+    queue: what is proposed next. proposed: what was proposed so far, and not refused.
     """
 
     number: int
