@@ -80,8 +80,8 @@ class SearchSettings:
     )
     strategy: str = setting(
         "evolution",
-        "Search strategy: evolution, aging, random, nsga2 (for several goals), or a .py file that registers one, which "
-        "is executed.",
+        "Search strategy: evolution, aging, random, predictor, nsga2 (for several goals), or a .py file that registers "
+        "one, which is executed.",
         panel=SEARCH,
         metavar="NAME",
     )
