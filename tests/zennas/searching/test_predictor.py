@@ -139,7 +139,7 @@ def test_a_small_space_that_is_exhausted_ends_by_its_iterations() -> None:
     model = CostModel(32, 10)
     space = load_space("nasbench201")
     problem = Problem(space, model, Budget(params=75_000), (), Worth(), 2_000, 0)
-    found = PredictorSearch(problem, PredictorOptions(**{**QUICK, "epochs": 1}))  # type: ignore[arg-type]
+    found = PredictorSearch(problem, PredictorOptions(**{**QUICK, "model": "process"}))  # type: ignore[arg-type]
     while not found.done:
         asked = found.ask(50)
         found.tell([one.evaluated(found.objective.measure(one)) for one in asked])
