@@ -11,6 +11,7 @@ from SearchSpace.base import (
     load_space,
 )
 from SearchSpace.decisions import Decision, DecisionSpace, neighbours
+from SearchSpace.graphs import Graph, GraphSpace, graphs_of
 from SearchSpace.views import PolicyView, view_of
 from SearchSpace.walks import Walks
 
@@ -20,11 +21,14 @@ __all__ = [
     "CellSpace",
     "Decision",
     "DecisionSpace",
+    "Graph",
+    "GraphSpace",
     "PolicyView",
     "SearchSpace",
     "SearchSpaceError",
     "SpaceArrays",
     "Walks",
+    "graphs_of",
     "lasting_space",
     "load_space",
     "neighbours",

@@ -23,6 +23,7 @@ from PlainNet.blocktype import block_type
 from SearchSpace.base import SPACES, SearchSpaceError
 from SearchSpace.decisions import Decision, DecisionSpace, check_choices
 from SearchSpace.genotype import PUBLISHED, Edge, Genotype, from_lists, from_syntax, literal, read_json, read_syntax
+from SearchSpace.graphs import Graph, Link, one_hot
 from SearchSpace.views import PolicyView
 
 Image = Literal["cifar", "imagenet"]
@@ -262,6 +263,10 @@ class Darts(DecisionSpace):
 
         return EdgesView(self._network)
 
+    def graph(self, structure: Structure) -> Graph:
+        """Return both cells as a graph, see `graph_of`. Raises SearchSpaceError if `structure` is not in the space."""
+        return graph_of(self.encode(structure))
+
     def read(self, text: str) -> Structure:
         """Return the network of an architecture in the notation. Raises SearchSpaceError if the text is not one."""
         return read(text)
@@ -303,6 +308,34 @@ def _edges_of_choices(choices: Sequence[int]) -> tuple[Edge, ...]:
         sources = pairs[next(left) if len(pairs) > 1 else 0]
         edges += [(SEARCHED[next(left)], source) for source in sources]
     return tuple(edges)
+
+
+def graph_of(choices: Sequence[int]) -> Graph:
+    """Return the graph of the choices of a network: its two cells side by side, as in BRP-NAS (Dudziak et al., 2020).
+
+    A cell has two inputs, and for each node its two operations and their sum; the output joins the four sums. The
+    features are one for each operation, one each for inputs, sums and outputs, and one that says whether a node is part
+    of the reduction cell, which BRP-NAS does not tell.
+    """
+    half, kinds = len(choices) // 2, len(SEARCHED)
+    nodes: list[tuple[float, ...]] = []
+    links: list[Link] = []
+    for reduction, own in enumerate((choices[:half], choices[half:])):
+
+        def add(place: int, sources: Sequence[int], reduction: int = reduction) -> int:
+            here = len(nodes)
+            nodes.append((*one_hot(place, kinds + 3), float(reduction)))
+            links.extend((source, here) for source in sources)
+            return here
+
+        states = [add(kinds, ()), add(kinds, ())]
+        edges = _edges_of_choices(own)
+        for pair in zip(edges[::2], edges[1::2], strict=True):
+            states.append(
+                add(kinds + 1, [add(SEARCHED.index(operation), [states[source]]) for operation, source in pair])
+            )
+        add(kinds + 2, states[2:])
+    return Graph(tuple(nodes), tuple(sorted(links)))
 
 
 def _random_cell(rng: Random) -> tuple[Edge, ...]:

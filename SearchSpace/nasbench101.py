@@ -32,6 +32,7 @@ from PlainNet.blocks.nasbench101 import (
 )
 from SearchSpace.base import SPACES, SearchSpaceError
 from SearchSpace.decisions import Decision, DecisionSpace, check_choices
+from SearchSpace.graphs import Graph, one_hot
 
 MAX_EDGES = 9
 CHANNELS = 128
@@ -315,6 +316,15 @@ class NASBench101(DecisionSpace):
         check_choices(DECISIONS, choices)
         edges = [edge for edge, present in zip(EDGES, choices, strict=False) if present]
         return network(pruned([OPERATIONS[i] for i in choices[len(EDGES) :]], edges))
+
+    def graph(self, structure: Structure) -> Graph:
+        """Return the cell as a graph: one feature for each operation, one for the input and one for the output.
+
+        Raises SearchSpaceError if `structure` is not in the space.
+        """
+        cell, kinds = cell_of(structure), len(OPERATIONS)
+        places = (kinds, *(OPERATIONS.index(operation) for operation in cell.operations), kinds + 1)
+        return Graph(tuple(one_hot(place, kinds + 2) for place in places), cell.edges)
 
     def read(self, text: str) -> Structure:
         """Return the network of an architecture in the notation. Raises SearchSpaceError if the text is not one."""

@@ -21,6 +21,7 @@ from PlainNet.cost import op_cost
 from PlainNet.ops import OpGraph
 from SearchSpace.base import SPACES, SearchSpaceError
 from SearchSpace.decisions import Decision, DecisionSpace, check_choices
+from SearchSpace.graphs import Graph, Link, one_hot
 
 CHANNELS = 16
 CELLS_A_STAGE = 5
@@ -121,6 +122,41 @@ def canonical(cell: Cell201) -> str:
                 terms.append(_Operation(operation, nodes[source], edge if operation in CONVOLUTIONS else None))
         nodes.append(tuple(terms))
     return _name(nodes[-1])
+
+
+@cache
+def graph_of(cell: Cell201) -> Graph:
+    """Return a cell as a graph whose nodes are its operations, as in Dudziak et al., BRP-NAS, NeurIPS 2020.
+
+    The nodes are the input, the convolutions and poolings that contribute to the output, and the output; a link says
+    that one's values flow into another. There is one feature for each operation, then one for the input and one for
+    the output. An identity is a link; two of them side by side are the same link twice, where BRP-NAS has one.
+    """
+    arriving: list[tuple[int, ...]] = [(0,), (), (), ()]
+    operations: list[int] = []
+    links: list[Link] = []
+    for node in (1, 2, 3):
+        for chosen, (to, source) in zip(cell.edges, EDGES, strict=True):
+            operation = OPERATIONS[chosen]
+            if to != node or operation == "none" or not arriving[source]:
+                continue
+            if operation == "skip_connect":
+                arriving[node] += arriving[source]
+            else:
+                operations.append(chosen)
+                links += [(before, len(operations)) for before in arriving[source]]
+                arriving[node] += (len(operations),)
+    links += [(before, len(operations) + 1) for before in arriving[3]]
+    used = {len(operations) + 1}
+    for before, after in sorted(links, key=lambda link: -link[1]):
+        if after in used:
+            used.add(before)
+    used.add(0)
+    places = {node: place for place, node in enumerate(sorted(used))}
+    kinds = len(OPERATIONS)
+    labels = [kinds, *operations, kinds + 1]
+    nodes = tuple(one_hot(labels[node], kinds + 2) for node in places)
+    return Graph(nodes, tuple(sorted((places[a], places[b]) for a, b in links if a in used and b in used)))
 
 
 class _Operation(NamedTuple):
@@ -233,6 +269,10 @@ class NASBench201(DecisionSpace):
         """Return the network of six operations. Raises SearchSpaceError unless there are six valid indices."""
         check_choices(DECISIONS, choices)
         return network(Cell201(tuple(choices)))
+
+    def graph(self, structure: Structure) -> Graph:
+        """Return the cell as a graph, see `graph_of`. Raises SearchSpaceError if `structure` is not in the space."""
+        return graph_of(cell_of(structure))
 
     def read(self, text: str) -> Structure:
         """Return the network of an architecture in the notation. Raises SearchSpaceError if the text is not one."""

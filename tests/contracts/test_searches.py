@@ -38,6 +38,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "evolution": {"population_size": 8},
     "aging": {"pool": 8, "tournament": 3},
     "nsga2": {"population_size": 8},
+    "predictor": {**STRATEGIES.get("predictor").small, "per_round": 8, "pool": 24},
     "front": {"low": 1e3, "high": 1e9, "points": 4, "members": 4},
 }
 RANKS = "mean_rank(params+flops)"

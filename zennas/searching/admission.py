@@ -130,19 +130,9 @@ class Admission:
         if cost.params > MAX_WEIGHTS:  # it could be neither confirmed nor built
             self.rejected["broken"] += 1
             return None
-        violated = self._budget.violation(cost)
+        violated = self._violation(structure, cost) or self._refused(structure)
         if violated is not None:
             self.rejected[violated] += 1
-            return None
-        if self._budget.ram is not None and self._ram(structure) > self._budget.ram:
-            self.rejected["ram"] += 1
-            return None
-        if not self._problem.repeats and structure in self.known:
-            self.rejected["duplicate"] += 1
-            return None
-        absent = None if self._absent is None else self._absent(structure)
-        if absent is not None:
-            self.rejected[absent] += 1
             return None
         latency = self._latency(structure) if self._meters else _NO_LATENCY
         return None if latency is None else self._candidate(structure, parent, cost, latency)
@@ -152,6 +142,21 @@ class Admission:
         self.tried += 1
         return self._candidate(candidate.structure, candidate.id, candidate.cost, candidate.latency)
 
+    def _violation(self, structure: Structure, cost: Cost) -> str | None:
+        """The limit that a structure is over, but for layers and latencies."""
+        violated = self._budget.violation(cost)
+        if violated is not None:
+            return violated
+        if self._budget.ram is not None and self._ram(structure) > self._budget.ram:
+            return "ram"
+        return None
+
+    def _refused(self, structure: Structure) -> str | None:
+        """The reason for which a structure is rejected that does not depend on its costs."""
+        if not self._problem.repeats and structure in self.known:
+            return "duplicate"
+        return None if self._absent is None else self._absent(structure)
+
     def fits(self, structure: Structure) -> bool:
         """Return whether a structure meets all limits that are known without measuring; it is not counted."""
         budget = self._budget
@@ -159,9 +164,7 @@ class Admission:
             return False
         try:
             cost = self._model(structure)
-            if cost.params > MAX_WEIGHTS or budget.violation(cost) is not None:
-                return False
-            if budget.ram is not None and self._ram(structure) > budget.ram:
+            if cost.params > MAX_WEIGHTS or self._violation(structure, cost) is not None:
                 return False
             return all(self._holds(meter, structure) for meter in self._meters if meter.limit.predicted)
         except (StructureError, LatencyError):
@@ -170,6 +173,10 @@ class Admission:
     def _holds(self, meter: Device, structure: Structure) -> bool:
         within = meter(structure).ms <= meter.limit.ms
         return within and not (self._budget.within_profile and meter.beyond(structure))
+
+    def admissible(self, structure: Structure) -> bool:
+        """Return whether a structure fits, and would not be rejected as a duplicate or as absent from a table."""
+        return self._refused(structure) is None and self.fits(structure)
 
     def returned(self, candidate: Candidate) -> bool:
         """Record that a candidate has been evaluated, and return whether it was scored."""

@@ -90,8 +90,8 @@ class SearchSettings:
     training: ShortTraining | None = None
     strategy: str = setting(
         "evolution",
-        "Search strategy: evolution, aging, reinforce, fp_nas, random, nsga2 (for several goals), or a .py file that "
-        "registers one, which is executed.",
+        "Search strategy: evolution, aging, random, reinforce, fp_nas, predictor, successive_halving (with --objective "
+        "train), nsga2 (for several goals), or a .py file that registers one, which is executed.",
         panel=SEARCH,
         metavar="NAME",
     )

@@ -10,7 +10,7 @@ import numpy as np
 from PlainNet import parse
 from PlainNet.arrays.structures import Structures
 from PlainNet.cost import CostModel
-from SearchSpace import CellSpace, SearchSpace, SearchSpaceError
+from SearchSpace import CellSpace, Graph, SearchSpace, SearchSpaceError, graphs_of
 from zennas.testing.arrays import Repeated, form_of, walked
 from zennas.testing.expecting import expect, expect_equal, expect_refused
 
@@ -67,6 +67,29 @@ def notations_are_read_and_written(space: SearchSpace) -> str | None:
     return None
 
 
+def graphs_say_which_structure_it_is(space: SearchSpace) -> str | None:
+    """Equal structures have equal graphs, and different ones different graphs, unless they compute the same function.
+
+    All nodes of a space have equally many features, and a link leads from a node to a later one.
+    """
+    rng = Random(5)
+    structures = [space.initial(), *(space.sample(rng) for _ in range(60))]
+    structures += [space.mutate(one, rng) for one in structures]
+    graph_of, again = graphs_of(space), graphs_of(space)
+    graphs = [graph_of(one) for one in structures]
+    expect_equal(
+        [again(parse(str(one))) for one in structures], graphs, "the graphs of structures read from their text"
+    )
+    names: dict[Graph, str] = {}
+    for structure, graph in zip(structures, graphs, strict=True):
+        name = space.canonical(structure) if isinstance(space, CellSpace) else str(structure)
+        expect_equal(names.setdefault(graph, name), name, f"what the graph of {structure} stands for")
+        expect_equal({len(node) for node in graph.nodes}, {len(graphs[0].nodes[0])}, "the numbers of features")
+        forward = all(0 <= source < to < len(graph.nodes) for source, to in graph.links)
+        expect(forward and list(graph.links) == sorted(graph.links), f"the links of {structure} are {graph.links}")
+    return None
+
+
 def arrays_mutate_alike(space: SearchSpace) -> str | None:
     """With the same random numbers, the array form makes the same of each structure as `mutate`."""
     form = form_of(space)
@@ -104,5 +127,6 @@ CONTRACTS: tuple[Callable[[SearchSpace], str | None], ...] = (
     the_generator_decides,
     notations_are_read_and_written,
     foreign_structures_are_not_contained,
+    graphs_say_which_structure_it_is,
     arrays_mutate_alike,
 )

@@ -49,9 +49,9 @@ class Ranks(Params):
 def begin(
     strategy: Strategy, objective: Params, seed: int = 0, iterations: int = 120, evaluations: int | None = None
 ) -> Search:
-    """Return a search for many parameters in the space XXBL, with the strategy's default options."""
+    """Return a search for many parameters in the space XXBL, with the strategy's default or small options."""
     problem = Problem(load_space("XXBL"), MODEL, BUDGET, (), objective, iterations, seed, evaluations)
-    return strategy.make(problem, options_of(strategy, {}))
+    return strategy.make(problem, options_of(strategy, strategy.small))
 
 
 def begin_guided(strategy: Strategy, seed: int = 0) -> Search:
@@ -67,7 +67,7 @@ def begin_guided(strategy: Strategy, seed: int = 0) -> Search:
     guide = Guide(rank, 150 if strategy.draws else 0, 8 if strategy.moves else 0)
     space, objective = load_space("nasbench201"), Params()
     problem = Problem(space, MODEL, Budget(), (), objective, 5_000, seed, 90, repeats=True, guide=guide)
-    return strategy.make(problem, options_of(strategy, {}))
+    return strategy.make(problem, options_of(strategy, strategy.small))
 
 
 def answer(search: Search, candidates: Sequence[Candidate]) -> None:

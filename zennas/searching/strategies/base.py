@@ -8,7 +8,7 @@ half a page; `random.py` is the shortest example.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from PlainNet import Structure
@@ -159,6 +159,7 @@ class Strategy:
     draws: whether a warm-up can choose what it begins with, or teach it before it begins.
     moves: whether it can choose a proposal among several by a cheap score.
     repeats: whether, with a table of accuracies, it evaluates a structure again that it meets again, as published.
+    small: options with which the contract tests take little time, for a strategy that takes long with its defaults.
     """
 
     name: str
@@ -170,6 +171,7 @@ class Strategy:
     draws: bool = False
     moves: bool = False
     repeats: bool = False
+    small: Mapping[str, Any] = field(default_factory=dict)
 
 
 STRATEGIES: Registry[Strategy] = Registry(

@@ -1,0 +1,166 @@
+"""Searches of NAS-Bench-201 by a predictor, with and without a warm-up, and the fewest trained networks to the best.
+
+First, the binary-relation predictor on CIFAR-100, beside figures that are read off the pictures of Abdelfattah et al.,
+Zero-Cost Proxies for Lightweight NAS, ICLR 2021. Then a Gaussian process after a warm-up of all 15,625 networks, for
+several scores. What is chosen there, and the options, are chosen on CIFAR-10; CIFAR-100 is only reported.
+PREDICTOR_SEEDS, PREDICTOR_EVALUATIONS, PROCESS_SEEDS: other numbers of seeds, and of networks to train.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks._nb201 import ACCURACIES, data_or_leave
+from benchmarks.common import print_machine
+from SearchSpace.nasbench201 import all_cells, network
+from zennas.api import simulate
+from zennas.searching.curves import Curves, standard_error
+from zennas.searching.preparing import completed
+from zennas.searching.settings import SearchSettings
+from zennas.searching.simulating import course
+from ZeroShotProxy import ProxyError, ScoreSettings, score
+
+SCORES = {"c10": "nb201_proxies_freerea_cifar10.csv.gz", "c100": "nb201_proxies_freerea_cifar100.csv.gz"}
+NAMES = {"c10": "cifar10", "c100": "cifar100"}
+MARKS = (20, 50, 100)
+WARM_UPS: dict[int | None, float] = {None: 72.7, 256: 73.0, 512: 73.2}
+"""Warm-ups of the predictor, and the published oracle after 50 trained networks (read off a picture, ±0.2)."""
+WHOLE = 15_625
+PROCESS = {"model": "process", "per_round": 5, "greedy": 0.8, "reach": 0.9}
+"""The best on CIFAR-10 among greedy shares of 0.5, 0.8 and 1, and reaches of 0.5 and 0.9."""
+GOALS = {"c10": 94.36, "c100": 73.4}
+"""Test accuracies that few networks have: three on CIFAR-10, one on CIFAR-100."""
+CLOSED_FORMS = ("log_synflow_expected",)
+LONGEST = 40
+FEW = 20
+"""Seeds with which scores are compared."""
+
+
+def settings_of(table: Path, dataset: str, evaluations: int, **more: Any) -> dict[str, Any]:
+    return {
+        "search_space": "nasbench201",
+        "objective": f"table:{table}:{dataset}_val",
+        "report_column": f"{dataset}_test",
+        "strategy": "predictor",
+        "budget_evaluations": evaluations,
+        **more,
+    }
+
+
+def searched(seeds: int, **settings: Any) -> Curves:
+    with tempfile.TemporaryDirectory() as folder:
+        options = settings.pop("strategy_options", {})
+        return simulate(seeds=seeds, save_dir=Path(folder) / "curve", **settings, **options).curves
+
+
+def seconds_of_one(**settings: Any) -> float:
+    """Processor seconds of one search in this process, the second one, when everything is loaded."""
+    chosen = completed(SearchSettings(**settings))
+    course(replace(chosen, budget_evaluations=22))
+    began = time.process_time()
+    course(chosen)
+    return time.process_time() - began
+
+
+def shown(values: Any, marks: tuple[int, ...]) -> str:
+    return " ".join(f"{values[:, k - 1].mean():.2f}±{1.96 * standard_error(values[:, k - 1]):.2f}" for k in marks)
+
+
+def print_predictor(table: Path, scores: Path, seeds: int, evaluations: int) -> None:
+    marks = tuple(k for k in MARKS if k <= evaluations)
+    print(f"predictor, CIFAR-100 test accuracy after {', '.join(map(str, marks))} trained networks, {seeds} seeds:")
+    for warm_up, figure in WARM_UPS.items():
+        more: dict[str, Any] = {}
+        if warm_up is not None:
+            more = {"warm_up": warm_up, "warm_up_proxy": f"table:{scores}:cifar100_synflow"}
+        settings = settings_of(table, "c100", evaluations, **more)
+        curves = searched(seeds, **settings)
+        name = "no warm-up" if warm_up is None else f"warm-up {warm_up}"
+        print(
+            f"  {name:14} oracle {shown(curves.oracle, marks)}; incumbent {shown(curves.incumbent, marks)} "
+            f"(published oracle after 50: {figure}); {seconds_of_one(**settings):.0f} s of one core for a seed",
+            flush=True,
+        )
+
+
+def write_closed_forms(file: Path) -> dict[str, float]:
+    """Write the scores of all cells, and return the milliseconds that each score takes for a network."""
+    took = dict.fromkeys(CLOSED_FORMS, 0.0)
+    settings = ScoreSettings(num_classes=100)
+    with file.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["arch_str", *CLOSED_FORMS])
+        for cell in all_cells():
+            row: list[object] = [str(cell)]
+            for name in CLOSED_FORMS:
+                began = time.process_time()
+                try:
+                    row.append(score(network(cell), [name], settings)[name].value)
+                except ProxyError:  # a cell that passes nothing on
+                    row.append("")
+                took[name] += time.process_time() - began
+            writer.writerow(row)
+    return {name: 1000 * seconds / WHOLE for name, seconds in took.items()}
+
+
+def trained_to(goal: float, curves: Curves) -> tuple[float, float]:
+    """Return the median and the geometric mean of the trained networks until the oracle has `goal`.
+
+    A search that does not get there counts as twice its length in the mean.
+    """
+    there = curves.oracle >= goal
+    reached = np.where(there.any(axis=1), there.argmax(axis=1) + 1.0, math.inf)
+    bounded = np.minimum(reached, 2 * there.shape[1])
+    return float(np.median(reached)), float(np.exp(np.log(bounded).mean()))
+
+
+def print_process(table: Path, scores: dict[str, Path], seeds: int, folder: Path) -> None:
+    own = folder / "closed_forms.csv"
+    took = write_closed_forms(own)
+    print("closed form: " + ", ".join(f"{name} {ms:.2f} ms a network" for name, ms in took.items()), flush=True)
+    print(f"Gaussian process after a warm-up of all {WHOLE:,} networks, {FEW} seeds, median trained networks until")
+    print(f"the oracle has {GOALS['c10']} % on CIFAR-10 and {GOALS['c100']} % on CIFAR-100 (of {LONGEST}):")
+    means, settings = {}, {}
+    for name in ("synflow", "logsynflow", "naswot", "nregions", *CLOSED_FORMS):
+        medians = []
+        for dataset, goal in GOALS.items():
+            column = f"{own}:{name}" if name in CLOSED_FORMS else f"{scores[dataset]}:{NAMES[dataset]}_{name}"
+            more = {"warm_up": WHOLE, "warm_up_proxy": f"table:{column}", "strategy_options": PROCESS}
+            settings[name, dataset] = settings_of(table, dataset, LONGEST, **more)
+            median, mean = trained_to(goal, searched(FEW, **settings[name, dataset]))
+            medians.append(median)
+            means[name, dataset] = mean
+        print(f"  {name:22} {medians[0]:4.0f} {medians[1]:4.0f}", flush=True)
+    chosen = min((name for name, dataset in means if dataset == "c10"), key=lambda name: means[name, "c10"])
+    curves = searched(seeds, **settings[chosen, "c100"])
+    took_one = seconds_of_one(**settings[chosen, "c100"])
+    median, _ = trained_to(GOALS["c100"], curves)
+    print(f"chosen on CIFAR-10, by the geometric mean: {chosen}; CIFAR-100 with {seeds} seeds:")
+    print(f"  median trained networks until the oracle has {GOALS['c100']} %: {median:.0f}")
+    print(f"  after 5, 10, 20, {LONGEST}: oracle {shown(curves.oracle, (5, 10, 20, LONGEST))}")
+    print(
+        f"  {'':16}incumbent {shown(curves.incumbent, (5, 10, 20, LONGEST))}; {took_one:.1f} s of one core for a seed"
+    )
+
+
+def main() -> None:
+    accuracies, *rest = data_or_leave(ACCURACIES, *SCORES.values())
+    scores = dict(zip(SCORES, rest, strict=True))
+    print_machine()
+    seeds, evaluations = int(os.environ.get("PREDICTOR_SEEDS", 20)), int(os.environ.get("PREDICTOR_EVALUATIONS", 100))
+    with tempfile.TemporaryDirectory() as folder:
+        print_process(accuracies, scores, int(os.environ.get("PROCESS_SEEDS", 200)), Path(folder))
+    print_predictor(accuracies, scores["c100"], seeds, evaluations)
+
+
+if __name__ == "__main__":
+    main()
