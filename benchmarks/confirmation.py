@@ -32,8 +32,8 @@ from zennas.common.config import read_config
 from zennas.common.settings import from_values
 from zennas.runs.store import Store
 from zennas.searching import runner
-from zennas.searching.confirming import round_seed
-from zennas.searching.racing import Raced, half_width, noise_of, race
+from zennas.searching.choosing.confirming import round_seed
+from zennas.searching.choosing.racing import Raced, half_width, noise_of, race
 from zennas.searching.result import read_result
 from zennas.searching.scoring import confirmation_batch, confirmer
 from zennas.searching.settings import SearchSettings

@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.common import print_machine
 from benchmarks.search_latency import START
 from zennas.budget.budgets import DEFAULT_SOURCE, Budget, LatencyLimit
-from zennas.searching.front import front_settings, grid_of
+from zennas.searching.fronts.front import front_settings, grid_of
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import start
 from zennas.searching.settings import SearchSettings

@@ -16,10 +16,10 @@ from scipy.stats import t
 from benchmarks.common import print_machine
 from zennas.budget.budgets import DEFAULT_SOURCE, Budget, LatencyLimit
 from zennas.runs.candidate import Candidate
-from zennas.searching.dominance import Floats, Scale
 from zennas.searching.evaluation import Evaluation
-from zennas.searching.front import PER_CELL, front_settings, grid_of
-from zennas.searching.grid import Grid
+from zennas.searching.fronts.dominance import Floats, Scale
+from zennas.searching.fronts.front import PER_CELL, front_settings, grid_of
+from zennas.searching.fronts.grid import Grid
 from zennas.searching.objectives.base import VectorObjective
 from zennas.searching.preparing import completed, prepare
 from zennas.searching.proposals import Proposals

@@ -26,11 +26,11 @@ from zennas.accuracy.lookup import ColumnName, Trained, finite
 from zennas.api import simulate
 from zennas.budget.budgets import Budget
 from zennas.runs.candidate import Candidate, Measure
-from zennas.searching.curves import standard_error
 from zennas.searching.objectives.base import OBJECTIVES, ObjectiveKind, best_first, register
 from zennas.searching.objectives.table import trained
 from zennas.searching.preparing import completed, prepare
 from zennas.searching.settings import SearchSettings
+from zennas.searching.simulations.curves import standard_error
 from zennas.searching.strategies.base import Learning
 from ZeroShotProxy.ensembles import mean_rank
 

@@ -23,10 +23,10 @@ from benchmarks._nb201 import ACCURACIES, data_or_leave
 from benchmarks.common import print_machine
 from SearchSpace.nasbench201 import all_cells, network
 from zennas.api import simulate
-from zennas.searching.curves import Curves, standard_error
 from zennas.searching.preparing import completed
 from zennas.searching.settings import SearchSettings
-from zennas.searching.simulating import course
+from zennas.searching.simulations.curves import Curves, standard_error
+from zennas.searching.simulations.running import course
 from ZeroShotProxy import ProxyError, ScoreSettings, score
 
 SCORES = {"c10": "nb201_proxies_freerea_cifar10.csv.gz", "c100": "nb201_proxies_freerea_cifar100.csv.gz"}

@@ -34,11 +34,11 @@ from SearchSpace import load_space
 from SearchSpace.nasbench201 import all_cells
 from zennas.api import search
 from zennas.runs.candidate import Candidate
-from zennas.searching.curves import standard_error
 from zennas.searching.objectives.base import indicators_of, objective_of
 from zennas.searching.objectives.table import trained
 from zennas.searching.result import SearchResult
 from zennas.searching.settings import SearchSettings
+from zennas.searching.simulations.curves import standard_error
 from zennas.searching.teg_images import drawn, imaging_of
 from ZeroShotProxy.teg.evaluator import TegImages
 from ZeroShotProxy.teg.forward import Run, forward, pruned

@@ -23,8 +23,8 @@ from zennas.accuracy.lookup import ColumnName, Trained
 from zennas.accuracy.tables import AccuracyTable, read
 from zennas.accuracy.tables.base import Floats
 from zennas.api import simulate
-from zennas.searching.curves import standard_error
-from zennas.searching.simulating import Simulation
+from zennas.searching.simulations.curves import standard_error
+from zennas.searching.simulations.running import Simulation
 
 SYNFLOW = {"c10": "nb201_proxies_freerea_cifar10.csv.gz", "c100": "nb201_proxies_freerea_cifar100.csv.gz"}
 NAMES = {"c10": "cifar10", "c100": "cifar100"}

@@ -22,8 +22,8 @@ from zennas.common.progress import unwatched
 from zennas.common.settings import from_values
 from zennas.runs.store import FILE
 from zennas.searching.executors.base import ExecutorSettings
-from zennas.searching.front import Range, front_settings
-from zennas.searching.goals import with_goals
+from zennas.searching.fronts.front import Range, front_settings
+from zennas.searching.fronts.goals import with_goals
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import NoWatcher, Watcher, resume, start
 from zennas.searching.settings import SearchSettings
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from zennas.exporting.runner import Exported
     from zennas.pages.document import Page
     from zennas.report.comparison.result import Comparison
-    from zennas.searching.simulating import Simulation
+    from zennas.searching.simulations.running import Simulation
     from zennas.training.loop import Watcher as TrainWatcher
     from zennas.training.outcome import TrainResult
     from ZeroShotProxy.base import ScoreSettings
@@ -226,7 +226,7 @@ def simulate(
     executor, workers, address: as in `search`.
     settings: further arguments of `search`, such as objective="table:accuracy.csv:cifar10_val".
 
-    Raises WrongSettingError, StoreError or TableError, see `zennas.searching.simulating.simulate`.
+    Raises WrongSettingError, StoreError or TableError, see `zennas.searching.simulations.running.simulate`.
     """
     chosen = ExecutorSettings(executor, workers, address)
     return simulate_with(_settings(**settings), seeds, save_dir, chosen, progress, go_on)
@@ -241,7 +241,7 @@ def simulate_with(
     go_on: bool = False,
 ) -> Simulation:
     """Do what `simulate` does, with complete settings."""
-    from zennas.searching.simulating import simulate as carried_out
+    from zennas.searching.simulations.running import simulate as carried_out
 
     folder = named_folder(save_dir) or new_folder(Path(settings.search_space).stem)
     return carried_out(settings, seeds, folder, executor, progress, go_on)

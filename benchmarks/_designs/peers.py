@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks._designs.budgets import Case
 from benchmarks._designs.look import Look, look, within
 from PlainNet import Structure, parse
-from zennas.searching.resnets import LARGE, resnet_of
+from zennas.searching.telling.resnets import LARGE, resnet_of
 
 _MOBILENET = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 """Table 2 of Sandler et al., CVPR 2018: expansion, channels, units, stride of the first unit."""

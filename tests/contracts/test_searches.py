@@ -19,7 +19,7 @@ from zennas.budget.budgets import Budget
 from zennas.common.errors import WrongSettingError
 from zennas.runs.candidate import Candidate
 from zennas.searching.depth import with_depth_limit
-from zennas.searching.goals import VECTOR
+from zennas.searching.fronts.goals import VECTOR
 from zennas.searching.objectives.base import OBJECTIVES, Objective
 from zennas.searching.objectives.proxy import SingleProxy
 from zennas.searching.objectives.train import NAME as TRAIN

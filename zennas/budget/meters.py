@@ -1,7 +1,7 @@
 """Meters of the latencies that a budget limits: a profile predicts them, or a back end measures them here.
 
 A search calls `Predicted` or `Measured` for every candidate. `here` says whether a profile's device is available on
-this machine, so that `searching/finals.py` can measure the best networks as well.
+this machine, so that `searching/choosing/finals.py` can measure the best networks as well.
 """
 
 from __future__ import annotations

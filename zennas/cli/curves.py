@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from zennas.cli.console import OUT
 from zennas.cli.render import table
 from zennas.common.numbers import counted
-from zennas.searching.curves import BAND, band, standard_error
+from zennas.searching.simulations.curves import BAND, band, standard_error
 
 if TYPE_CHECKING:
-    from zennas.searching.simulating import Simulation
+    from zennas.searching.simulations.running import Simulation
 
 MARKS = (1, 2, 5, 10, 20, 50, 64, 100, 150, 200, 300, 500, 1000, 2000, 5000, 10_000)
 """The numbers of trained networks that have a line, and the last one."""
@@ -19,7 +19,7 @@ MARKS = (1, 2, 5, 10, 20, 50, 64, 100, 150, 200, 300, 500, 1000, 2000, 5000, 10_
 
 def print_simulation(found: Simulation) -> None:
     """Print the curves at some numbers of trained networks, and the files."""
-    from zennas.searching.simulating import CURVE_FILE, PICTURE_FILE, can_draw
+    from zennas.searching.simulations.running import CURVE_FILE, PICTURE_FILE, can_draw
 
     curves, (maximised, reported) = found.curves, found.columns
     last = curves.evaluations[-1]

@@ -187,7 +187,7 @@ def _asked(
 ) -> SearchSettings:
     """The settings of a new front. Raises BadParameter if neither the flags nor the file say over what."""
     from zennas.budget.sources import latency_limits
-    from zennas.searching.front import front_settings
+    from zennas.searching.fronts.front import front_settings
     from zennas.searching.strategies.front import NAME
 
     values: dict[str, Any] = {**chosen.values, **initial_of(chosen.values)}

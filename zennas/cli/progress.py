@@ -15,8 +15,8 @@ from zennas.common.numbers import counted
 from zennas.common.progress import WorkProgress
 from zennas.named.card import CHECKPOINT_FILE
 from zennas.runs.store import FILE
-from zennas.searching.courses import is_simulation
 from zennas.searching.runner import Watcher
+from zennas.searching.simulations.courses import is_simulation
 from zennas.searching.strategies.base import Progress as SearchProgress
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ def runs(
     from zennas.report.kind import kind_name
     from zennas.report.listing import list_runs
     from zennas.runs.store import FILE
-    from zennas.searching.courses import is_simulation
+    from zennas.searching.simulations.courses import is_simulation
 
     if (folder / FILE).is_file():
         _show(folder, as_json)
@@ -48,7 +48,7 @@ def _show_simulation(folder: Path, as_json: bool) -> None:
     from zennas.cli.console import OUT
     from zennas.cli.curves import print_simulation
     from zennas.cli.render import print_json
-    from zennas.searching.simulating import read_simulation
+    from zennas.searching.simulations.running import read_simulation
 
     found = read_simulation(folder)
     if as_json:

@@ -12,7 +12,7 @@ from zennas.cli import options as opt
 from zennas.cli.console import tell
 from zennas.cli.derived import Chosen, derived
 from zennas.common.settings import from_values
-from zennas.searching.goals import with_goals
+from zennas.searching.fronts.goals import with_goals
 from zennas.searching.settings import SCORES, SEARCH, SearchSettings
 from zennas.training.job import which_dataset
 from zennas.training.short import PANEL as TRAINING
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from zennas.common.progress import WorkProgress
     from zennas.searching.executors.base import ExecutorSettings
     from zennas.searching.result import SearchResult
-    from zennas.searching.simulating import Simulation
+    from zennas.searching.simulations.running import Simulation
     from zennas.searching.trust import Trust
 
 
@@ -144,10 +144,10 @@ def search(
     from zennas.cli.console import OUT
     from zennas.cli.progress import search_progress
     from zennas.cli.render import print_json, print_search
-    from zennas.searching.courses import is_simulation
     from zennas.searching.executors.base import ExecutorSettings
     from zennas.searching.result import read_result
     from zennas.searching.runner import BEST_FILE
+    from zennas.searching.simulations.courses import is_simulation
     from zennas.searching.trust import Trust
 
     values, done = chosen.values, None
@@ -226,7 +226,7 @@ def _continue_simulation(
     folder: Path, trust: Trust, iterations: int | None, executor: ExecutorSettings, as_json: bool
 ) -> None:
     """Raises BadParameter if there are iterations, as each search has ended with those that it had."""
-    from zennas.searching.simulating import continue_simulation
+    from zennas.searching.simulations.running import continue_simulation
 
     if iterations is not None:
         raise typer.BadParameter(

@@ -15,14 +15,14 @@ from zennas.correlation.overview import KIND as CORRELATE
 from zennas.exporting.record import ExportRecord, find_exports, read_export
 from zennas.runs.candidate import Candidate
 from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, reading
-from zennas.searching.courses import is_simulation
 from zennas.searching.result import FINISHED, SearchResult, read_result
+from zennas.searching.simulations.courses import is_simulation
 from zennas.training.record import TrainingRecord, is_training, read_training
 
 if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
     from zennas.report.comparison.result import Comparison
-    from zennas.searching.simulating import Simulation
+    from zennas.searching.simulations.running import Simulation
 
 TRAIN, COMPARE, SIMULATE = "train", "compare", "simulate"
 _LARGEST = 100_000
@@ -110,7 +110,7 @@ def read_record(folder: Path) -> Record:
 
 
 def _of_simulation(folder: Path) -> Record:
-    from zennas.searching.simulating import read_simulation  # imports numpy
+    from zennas.searching.simulations.running import read_simulation  # imports numpy
 
     found = read_simulation(folder)
     return Record(

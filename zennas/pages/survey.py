@@ -15,7 +15,7 @@ from zennas.pages.drawing import cut
 from zennas.pages.record import Record
 from zennas.report.scores import measure_text
 from zennas.runs.candidate import Candidate, Latency
-from zennas.searching.front import ram_matters
+from zennas.searching.fronts.front import ram_matters
 from zennas.searching.result import SearchResult
 from ZeroShotProxy import ensembles
 

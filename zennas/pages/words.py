@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from zennas.budget.budgets import Budget
 from zennas.common.numbers import counted, format_count
 from zennas.correlation.settings import CorrelateSettings
-from zennas.searching.front import grid_of
-from zennas.searching.goals import VECTOR, known_goals, names_of
+from zennas.searching.fronts.front import grid_of
+from zennas.searching.fronts.goals import VECTOR, known_goals, names_of
 from zennas.searching.settings import SearchSettings
 from zennas.training.record import TrainingRecord
 
 if TYPE_CHECKING:
     from zennas.report.comparison.result import Comparison
-    from zennas.searching.simulating import Simulation
+    from zennas.searching.simulations.running import Simulation
 
 
 _MOST_NAMES = 6

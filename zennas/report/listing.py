@@ -11,8 +11,8 @@ from zennas.common.errors import ZennasError
 from zennas.exporting.record import find_exports
 from zennas.report.kind import KINDS, Run
 from zennas.runs.store import SEARCH, Store, StoreError
-from zennas.searching.courses import is_simulation
 from zennas.searching.result import SearchResult, find_runs, read_result
+from zennas.searching.simulations.courses import is_simulation
 from zennas.training.record import is_training
 
 if TYPE_CHECKING:

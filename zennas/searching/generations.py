@@ -1,7 +1,7 @@
 """Evolution in steps of many children, for searches with an array form: some ten times as fast as one at a time.
 
 A step mutates random members of the population, and keeps the best of members and children, in each cell of a grid if
-there is one (`grid.py`). This is what evolution one at a time keeps if it looks at the same children. Steps are short
+there is one (`fronts/grid.py`). This is what evolution one at a time keeps if it looks at the same children. Steps are short
 compared with the population, so that a child is a parent almost as soon as there.
 
 What is random in a step is keyed by the seed and the number of structures tried before it. The state of a search is
@@ -22,7 +22,7 @@ from PlainNet.arrays.structures import Flags, Floats, Integers, Structures, toge
 from PlainNet.grammar import read
 from zennas.runs.candidate import Candidate
 from zennas.searching.admission import Admission
-from zennas.searching.grid import Cells, OneCell, cells_of
+from zennas.searching.fronts.grid import Cells, OneCell, cells_of
 from zennas.searching.judging import Hashes, Judge, Judged
 from zennas.searching.strategies.base import Problem, Progress
 

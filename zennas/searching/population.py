@@ -12,8 +12,8 @@ from PlainNet.grammar import read
 from SearchSpace import DecisionSpace
 from zennas.runs.candidate import Candidate
 from zennas.searching.admission import Admission, generator_state, restore_generator
-from zennas.searching.draws import Draws
-from zennas.searching.moves import Moves
+from zennas.searching.guides.draws import Draws
+from zennas.searching.guides.moves import Moves
 from zennas.searching.start import within_budget
 from zennas.searching.strategies.base import Problem, Progress
 

@@ -16,16 +16,16 @@ from SearchSpace import SPACES, SearchSpace, lasting_space, load_space
 from zennas.budget.meters import Device, completed_latency, devices, digests
 from zennas.common.errors import SettingsError, WrongSettingError
 from zennas.runs.candidate import Candidate
-from zennas.searching.front import chosen_point, grid_of, points_of
-from zennas.searching.goals import check_goals
-from zennas.searching.grid import Grid
-from zennas.searching.guide import guide_column, guide_of, guided, scoring_settings
+from zennas.searching.fronts.front import chosen_point, grid_of, points_of
+from zennas.searching.fronts.goals import check_goals
+from zennas.searching.fronts.grid import Grid
+from zennas.searching.fronts.tradeoff import balanced_point, tradeoff_points
+from zennas.searching.guides.guide import guide_column, guide_of, guided, scoring_settings
 from zennas.searching.objectives.base import Objective, VectorObjective, kind_of, objective_of
 from zennas.searching.scoring import confirmer, reported
 from zennas.searching.settings import SearchSettings
-from zennas.searching.simulated import completed_training, refuse_changed_tables, table_digests
+from zennas.searching.simulations.tables import completed_training, refuse_changed_tables, table_digests
 from zennas.searching.strategies.base import STRATEGIES, Problem, Search, Strategy, all_options, options_of
-from zennas.searching.tradeoff import balanced_point, tradeoff_points
 from zennas.searching.trust import split_strategy
 from ZeroShotProxy import ensembles
 

@@ -9,19 +9,19 @@ from typing import Any
 
 from zennas.runs.candidate import Candidate, Measure
 from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, reading
-from zennas.searching.confirming import CONFIRMATION_FACT, CONFIRMED_FACT, Confirmation
-from zennas.searching.finals import FACT
-from zennas.searching.front import FACT as FRONT_FACT
-from zennas.searching.front import Points, grid_of, ram_in_use
-from zennas.searching.goals import VECTOR, known_goals
-from zennas.searching.latency_here import HERE_FACT, LatencyHere
-from zennas.searching.latency_report import LatencyReport, latency_json, latency_reports
-from zennas.searching.meaning import score_meaning, score_name
-from zennas.searching.remarks import remarks, start_remark
+from zennas.searching.choosing.confirming import CONFIRMATION_FACT, CONFIRMED_FACT, Confirmation
+from zennas.searching.choosing.finals import FACT
+from zennas.searching.fronts.front import FACT as FRONT_FACT
+from zennas.searching.fronts.front import Points, grid_of, ram_in_use
+from zennas.searching.fronts.goals import VECTOR, known_goals
+from zennas.searching.fronts.tradeoff import HYPERVOLUME_FACT, Hypervolume, Tradeoff
 from zennas.searching.settings import SearchSettings
 from zennas.searching.strategies.base import LEARNED_FACT
-from zennas.searching.tradeoff import HYPERVOLUME_FACT, Hypervolume, Tradeoff
-from zennas.searching.unlimited import unlimited_remark
+from zennas.searching.telling.latency_here import HERE_FACT, LatencyHere
+from zennas.searching.telling.latency_report import LatencyReport, latency_json, latency_reports
+from zennas.searching.telling.meaning import score_meaning, score_name
+from zennas.searching.telling.remarks import remarks, start_remark
+from zennas.searching.telling.unlimited import unlimited_remark
 
 FINISHED = "finished"
 

@@ -29,13 +29,13 @@ from zennas.common.errors import SettingsError, ZennasError
 from zennas.common.settings_text import differences
 from zennas.runs.candidate import Candidate, Measure
 from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, reading, write_failure
-from zennas.searching.confirming import confirm, report
+from zennas.searching.choosing.confirming import confirm, report
+from zennas.searching.choosing.finals import hold
 from zennas.searching.depth import with_depth_limit
 from zennas.searching.evaluation import Evaluation, Outcome, evaluated
 from zennas.searching.executors.base import ExecutorSettings, Pending, Running, Work, open_executor
-from zennas.searching.finals import hold
-from zennas.searching.front import FACT as FRONT_FACT
-from zennas.searching.latency_here import HERE_FACT, latency_here
+from zennas.searching.fronts.front import FACT as FRONT_FACT
+from zennas.searching.fronts.tradeoff import HYPERVOLUME_FACT
 from zennas.searching.objectives.base import best_first
 from zennas.searching.objectives.proxy import RankedProxies
 from zennas.searching.objectives.table import TableAccuracy
@@ -53,7 +53,7 @@ from zennas.searching.proposals import Proposals
 from zennas.searching.result import FINISHED
 from zennas.searching.settings import SearchSettings
 from zennas.searching.strategies.base import LEARNED_FACT, Followed, Learning, Progress
-from zennas.searching.tradeoff import HYPERVOLUME_FACT
+from zennas.searching.telling.latency_here import HERE_FACT, latency_here
 from zennas.searching.trust import Trust, trusted
 from ZeroShotProxy import ProxyError
 

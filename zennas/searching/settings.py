@@ -25,8 +25,8 @@ class SearchSettings:
     resumed.
 
     proxy: "zen" evolves on the expected Zen-score and confirms the `top` best by Monte Carlo.
-    confirmation, confirm_by: how, and by which random proxy, see `confirming.py`.
-    maximise, minimise: goals of the objective "vector", see `goals.py`.
+    confirmation, confirm_by: how, and by which random proxy, see `choosing/confirming.py`.
+    maximise, minimise: goals of the objective "vector", see `fronts/goals.py`.
     report: further proxies that the winner is scored with; they do not affect the search.
     training: how the objective "train" trains each network.
 

@@ -11,7 +11,7 @@ from PlainNet.cost import CostModel
 from SearchSpace import load_space
 from zennas.budget.budgets import Budget
 from zennas.runs.candidate import Candidate, Measure
-from zennas.searching.guide import LAST, Guide
+from zennas.searching.guides.guide import LAST, Guide
 from zennas.searching.strategies.base import Learning, Problem, Search, Strategy, options_of
 from zennas.testing.expecting import expect, expect_equal
 

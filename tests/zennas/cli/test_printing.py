@@ -32,8 +32,8 @@ from zennas.common.text import printable
 from zennas.named.zoo import Zoo
 from zennas.report.listing import DamagedRun
 from zennas.runs.candidate import Latency
-from zennas.searching.latency_report import LatencyReport
 from zennas.searching.result import SearchResult
+from zennas.searching.telling.latency_report import LatencyReport
 from zennas.training.history import Epoch
 from zennas.training.outcome import TrainResult
 

@@ -15,7 +15,7 @@ from zennas.accuracy.tables import AccuracyTable, Column
 from zennas.accuracy.tables.csvfile import write_csv
 from zennas.budget.budgets import Budget
 from zennas.report.comparison.result import Comparison
-from zennas.searching.front import front_settings
+from zennas.searching.fronts.front import front_settings
 from zennas.searching.runner import start
 from zennas.searching.settings import SearchSettings
 

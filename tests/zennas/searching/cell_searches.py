@@ -12,7 +12,7 @@ from SearchSpace.nasbench201 import cell_of
 from tests.zennas.table_files import worth
 from zennas.budget.budgets import Budget
 from zennas.runs.candidate import Candidate, Measure
-from zennas.searching.guide import Guide
+from zennas.searching.guides.guide import Guide
 from zennas.searching.strategies.base import STRATEGIES, Problem, Search, options_of
 
 MODEL = CostModel(32, 10)

@@ -11,7 +11,7 @@ from tests.zennas.searching.cell_searches import MODEL, Worth
 from tests.zennas.table_files import worth
 from zennas.budget.budgets import Budget
 from zennas.runs.candidate import Candidate
-from zennas.searching.guide import Guide
+from zennas.searching.guides.guide import Guide
 from zennas.searching.objectives.base import best_first
 from zennas.searching.strategies.aging import Aging, AgingOptions
 from zennas.searching.strategies.base import Problem

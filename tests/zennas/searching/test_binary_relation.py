@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 from SearchSpace import Graph, graphs_of, load_space
 from SearchSpace.nasbench201 import Cell201, graph_of
-from zennas.searching.binary_relation.lessons import Lesson, Plan, Pupil, Size, normalised, ranks
-from zennas.searching.binary_relation.neighbourhoods import Rows
-from zennas.searching.binary_relation.network import BinaryRelation, Inputs, pair_loss
-from zennas.searching.binary_relation.training import graphs_in, ranked, trained, untrained
+from zennas.searching.predictors.lessons import Lesson, Plan, Pupil, Size, normalised, ranks
+from zennas.searching.predictors.neighbourhoods import Rows
+from zennas.searching.predictors.network import BinaryRelation, Inputs, pair_loss
+from zennas.searching.predictors.training import graphs_in, ranked, trained, untrained
 
 PLAN = Plan(epochs=60, pairs=60, learning_rate=2e-3, weight_decay=5e-4, patience=35)
 

@@ -12,7 +12,7 @@ import pytest
 from tests.zennas.conftest import Run
 from zennas.common.errors import SettingsError
 from zennas.runs.store import Store
-from zennas.searching.confirming import round_seed
+from zennas.searching.choosing.confirming import round_seed
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import resume, start
 from zennas.searching.scoring import confirmation_batch
@@ -156,11 +156,11 @@ def test_candidates_that_fail_are_left_out(tmp_path: Path, monkeypatch: pytest.M
             raise ProxyError("not today")
         return score(structure, names, settings)  # type: ignore[call-overload, no-any-return]
 
-    monkeypatch.setattr("zennas.searching.confirming.score", failing)
+    monkeypatch.setattr("zennas.searching.choosing.confirming.score", failing)
     result = found(tmp_path / "run")
     assert bad.id not in [candidate.id for candidate in result.confirmed]
     assert (len(result.confirmed), result.failures) == (3, {"not today": 1})
-    monkeypatch.setattr("zennas.searching.confirming.score", lambda *given: failing(bad.structure, *given[1:]))
+    monkeypatch.setattr("zennas.searching.choosing.confirming.score", lambda *given: failing(bad.structure, *given[1:]))
     with pytest.raises(ProxyError, match="none of the best 4 structures could be confirmed; last error: not today"):
         found(tmp_path / "none")
 

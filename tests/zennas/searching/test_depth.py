@@ -16,10 +16,10 @@ from zennas.budget.budgets import DEFAULT_LAYERS, Budget, BudgetError, LatencyLi
 from zennas.cli.options import unit_doubts
 from zennas.common.errors import SettingsError
 from zennas.searching.depth import with_depth_limit
-from zennas.searching.remarks import remarks
 from zennas.searching.result import read_result
 from zennas.searching.runner import resume, start
 from zennas.searching.settings import SearchSettings
+from zennas.searching.telling.remarks import remarks
 
 from .latency_searches import settings
 

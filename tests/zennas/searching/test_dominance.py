@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zennas.searching.dominance import Floats, Scale, Track, as_vectors, best_first, crowding, fronts
+from zennas.searching.fronts.dominance import Floats, Scale, Track, as_vectors, best_first, crowding, fronts
 
 SMALL = st.integers(1, 4).flatmap(
     lambda columns: st.lists(st.lists(st.integers(0, 6), min_size=columns, max_size=columns), min_size=1, max_size=14)

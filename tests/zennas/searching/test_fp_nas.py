@@ -12,9 +12,9 @@ from SearchSpace import DecisionSpace, load_space
 from SearchSpace.nasbench201 import cell_of
 from tests.zennas.searching.cell_searches import Edges, answer, begin, by_worth, run
 from tests.zennas.table_files import worth
-from zennas.searching.fp_nas import merits, samples_of
-from zennas.searching.guide import Guide
-from zennas.searching.policy import Adam
+from zennas.searching.guides.guide import Guide
+from zennas.searching.policies.fp_nas import merits, samples_of
+from zennas.searching.policies.policy import Adam
 
 
 def test_samples_follow_the_entropy() -> None:

@@ -20,9 +20,9 @@ from zennas.named.settings import NetworkSettings
 from zennas.named.structures import TargetError, UnknownTargetError, resolve
 from zennas.runs.candidate import Candidate
 from zennas.runs.store import StoreError
-from zennas.searching.front import front_settings, points_of
+from zennas.searching.fronts.front import front_settings, points_of
+from zennas.searching.fronts.grid import COUNTS, Axis, Grid
 from zennas.searching.generations import Generations
-from zennas.searching.grid import COUNTS, Axis, Grid
 from zennas.searching.objectives.base import objective_of
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import resume, start

@@ -19,9 +19,9 @@ from zennas.common.errors import WrongSettingError
 from zennas.named.settings import NetworkSettings
 from zennas.named.structures import resolve
 from zennas.runs.candidate import Candidate
-from zennas.searching.front import MEMBERS, PER_CELL, front_settings, points_of
+from zennas.searching.fronts.front import MEMBERS, PER_CELL, front_settings, points_of
+from zennas.searching.fronts.grid import Axis, Grid
 from zennas.searching.generations import Generations
-from zennas.searching.grid import Axis, Grid
 from zennas.searching.objectives.base import objective_of
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import resume, start

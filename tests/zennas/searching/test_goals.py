@@ -18,13 +18,13 @@ from zennas.pages.record import read_record
 from zennas.pages.sections import found, hypervolume
 from zennas.runs.candidate import Candidate
 from zennas.runs.store import Store
-from zennas.searching.goals import Goal, check_goals, goals_of, known_goals, with_goals
+from zennas.searching.fronts.goals import Goal, check_goals, goals_of, known_goals, with_goals
+from zennas.searching.fronts.tradeoff import Tradeoff, balanced_point, tradeoff_points
 from zennas.searching.objectives.base import VectorObjective, objective_of
 from zennas.searching.preparing import completed, prepare
 from zennas.searching.result import read_result
 from zennas.searching.runner import resume, start
 from zennas.searching.settings import SearchSettings
-from zennas.searching.tradeoff import Tradeoff, balanced_point, tradeoff_points
 
 from .test_runs import Clock, CutShort, Interrupter, rows
 

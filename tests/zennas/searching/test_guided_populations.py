@@ -17,7 +17,7 @@ from tests.zennas.table_files import worth
 from zennas.budget.budgets import Budget
 from zennas.common.errors import WrongSettingError
 from zennas.searching.generations import Generations
-from zennas.searching.guide import Guide
+from zennas.searching.guides.guide import Guide
 from zennas.searching.objectives.base import objective_of
 from zennas.searching.settings import SearchSettings
 from zennas.searching.strategies.base import STRATEGIES, Problem, options_of

@@ -20,12 +20,12 @@ from tests.zennas.conftest import Run
 from zennas.budget.budgets import Budget, LatencyLimit
 from zennas.runs.candidate import Candidate
 from zennas.runs.store import Store, StoreError
-from zennas.searching.latency_here import HERE_FACT, PROFILE, LatencyHere, Yardstick, latency_here
-from zennas.searching.resnets import CLOSE, resnet_of
 from zennas.searching.result import read_result
 from zennas.searching.runner import start
 from zennas.searching.settings import SearchSettings
-from zennas.searching.unlimited import unlimited_remark
+from zennas.searching.telling.latency_here import HERE_FACT, PROFILE, LatencyHere, Yardstick, latency_here
+from zennas.searching.telling.resnets import CLOSE, resnet_of
+from zennas.searching.telling.unlimited import unlimited_remark
 
 SETTINGS = SearchSettings(
     budget=Budget(params=60_000),

@@ -9,8 +9,8 @@ import pytest
 
 from tests.zennas.conftest import Run
 from zennas.budget.budgets import Budget
-from zennas.searching.meaning import score_meaning
 from zennas.searching.settings import SearchSettings
+from zennas.searching.telling.meaning import score_meaning
 from ZeroShotProxy import PROXIES, Proxy
 
 ALL = {proxy.info.name: proxy for proxy in PROXIES}

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from zennas.searching.policy import Adam, MovingAverage, Policy
+from zennas.searching.policies.policy import Adam, MovingAverage, Policy
 
 COUNTS = (3, 1, 4)
 

@@ -17,7 +17,7 @@ from tests.zennas.table_files import worth
 from zennas.budget.budgets import Budget
 from zennas.common.errors import WrongSettingError
 from zennas.runs.candidate import Candidate
-from zennas.searching.guide import LAST, Guide
+from zennas.searching.guides.guide import LAST, Guide
 from zennas.searching.strategies.base import Problem
 from zennas.searching.strategies.predictor import PredictorOptions, PredictorSearch
 from zennas.testing.strategies import BUDGET, Params

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from zennas.searching.racing import LEAST, Raced, race
+from zennas.searching.choosing.racing import LEAST, Raced, race
 
 Scores = np.ndarray
 ROUNDS = 8

@@ -14,10 +14,10 @@ from tests.zennas.searching.cell_searches import MODEL, Edges, answer, begin, by
 from tests.zennas.table_files import worth
 from zennas.budget.budgets import Budget
 from zennas.common.errors import WrongSettingError
-from zennas.searching.guide import Guide
-from zennas.searching.history import forget_worst
+from zennas.searching.guides.guide import Guide
 from zennas.searching.objectives.base import best_first
-from zennas.searching.policy import Adam
+from zennas.searching.policies.history import forget_worst
+from zennas.searching.policies.policy import Adam
 from zennas.searching.strategies.base import STRATEGIES, Problem, options_of
 from zennas.testing.strategies import Params
 

@@ -12,7 +12,7 @@ from PlainNet.cost import CostModel
 from SearchSpace import load_space
 from zennas.common.errors import WrongSettingError
 from zennas.runs.candidate import Candidate, Measure
-from zennas.searching.rewards import DifferenceReward, Ranking, RankReward, ValueReward, reward_of
+from zennas.searching.policies.rewards import DifferenceReward, Ranking, RankReward, ValueReward, reward_of
 from zennas.testing.strategies import Params, Ranks
 
 STRUCTURE = load_space("XXBL").initial()

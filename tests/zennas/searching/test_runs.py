@@ -317,7 +317,7 @@ def test_a_report_that_fails_costs_no_result(tmp_path: Path, monkeypatch: pytest
     def fail(*arguments: object) -> object:
         raise ProxyError("not today")
 
-    monkeypatch.setattr("zennas.searching.confirming.scores_of", fail)
+    monkeypatch.setattr("zennas.searching.choosing.confirming.scores_of", fail)
     start(tmp_path / "run", SearchSettings(**{**vars(SETTINGS), "proxy": "params", "report": ("flops",)}))
     result = read_result(tmp_path / "run")
     assert (result.status, result.failures) == ("finished", {"not today": 1})

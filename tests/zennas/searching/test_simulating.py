@@ -16,9 +16,9 @@ from zennas.common.errors import SettingsError, WrongSettingError
 from zennas.report.kind import kind_of_run
 from zennas.report.listing import list_runs
 from zennas.runs.store import StoreError
-from zennas.searching.courses import Course
-from zennas.searching.curves import Curves, band, standard_error
-from zennas.searching.simulating import Simulation, continue_simulation, read_simulation
+from zennas.searching.simulations.courses import Course
+from zennas.searching.simulations.curves import Curves, band, standard_error
+from zennas.searching.simulations.running import Simulation, continue_simulation, read_simulation
 
 
 def simulate(folder: Path, *, seeds: int = 3, workers: int = 1, strategy: str = "random", **more: object) -> Simulation:

@@ -11,7 +11,7 @@ from zennas.pages.record import Record
 from zennas.pages.section import Section, register
 
 if TYPE_CHECKING:
-    from zennas.searching.curves import Floats
+    from zennas.searching.simulations.curves import Floats
 
 MOST_POINTS = 400
 """Points of each line."""
@@ -24,7 +24,7 @@ def parts(record: Record) -> list[Part]:
         return []
     import numpy as np
 
-    from zennas.searching.curves import BAND
+    from zennas.searching.simulations.curves import BAND
 
     curves, (maximised, reported) = found.curves, found.columns
     about = (
@@ -46,7 +46,7 @@ def parts(record: Record) -> list[Part]:
 def _chart(over: str, axis: Axis, x: Floats, incumbent: Floats, oracle: Floats) -> Chart:
     import numpy as np
 
-    from zennas.searching.curves import band
+    from zennas.searching.simulations.curves import band
 
     places = np.unique(np.linspace(0, len(x) - 1, min(len(x), MOST_POINTS)).round().astype(int))
     series = []

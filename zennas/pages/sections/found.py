@@ -10,9 +10,9 @@ from zennas.pages.record import Record
 from zennas.pages.section import Section, register
 from zennas.pages.survey import MOST_DRAWN, Survey, spread, survey
 from zennas.runs.candidate import Candidate
-from zennas.searching.goals import Goal, names_of
-from zennas.searching.grid import LATENCY
-from zennas.searching.tradeoff import Tradeoff
+from zennas.searching.fronts.goals import Goal, names_of
+from zennas.searching.fronts.grid import LATENCY
+from zennas.searching.fronts.tradeoff import Tradeoff
 
 _COUNTS = {"params": "parameters", "flops": "FLOPs", "activations": "activations", "layers": "layers", "ram": "RAM"}
 _DOTS = (

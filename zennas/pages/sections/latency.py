@@ -9,8 +9,8 @@ from zennas.pages.parts import Note, Part, Table, Text
 from zennas.pages.record import Record
 from zennas.pages.section import Section, register
 from zennas.runs.candidate import Latency
-from zennas.searching.latency_report import LatencyReport
 from zennas.searching.result import SearchResult
+from zennas.searching.telling.latency_report import LatencyReport
 
 
 def parts(record: Record) -> list[Part]:

@@ -11,8 +11,8 @@ from zennas.pages.parts import Part, Text
 from zennas.pages.record import Record
 from zennas.pages.section import Section, register
 from zennas.pages.survey import MOST_BLOCKS_DRAWN, MOST_DRAWN, survey
-from zennas.searching.latency_here import PROFILE
 from zennas.searching.result import SearchResult
+from zennas.searching.telling.latency_here import PROFILE
 
 
 def parts(record: Record) -> list[Part]:

@@ -21,7 +21,7 @@ from zennas.searching.result import SearchResult
 from zennas.training.record import TrainingRecord
 
 if TYPE_CHECKING:
-    from zennas.searching.simulating import Simulation
+    from zennas.searching.simulations.running import Simulation
 
 _UNDER_WAY = ("searching", "confirming", "scoring", "training")
 

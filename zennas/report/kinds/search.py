@@ -6,7 +6,7 @@ from zennas.common.numbers import counted, format_count
 from zennas.report.kind import RunKind, register
 from zennas.report.scores import score_text
 from zennas.runs.store import SEARCH
-from zennas.searching.goals import names_of
+from zennas.searching.fronts.goals import names_of
 from zennas.searching.result import SearchResult, read_result
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from zennas.common.numbers import counted
 from zennas.report.kind import RunKind, register
-from zennas.searching.simulating import Simulation, read_simulation
+from zennas.searching.simulations.running import Simulation, read_simulation
 
 
 def _place(found: Simulation) -> Path:

@@ -17,7 +17,7 @@ from zennas.runs.candidate import Candidate, Measure, Missing
 if TYPE_CHECKING:
     from PlainNet import Structure
     from PlainNet.arrays.blocks import Blocks
-    from zennas.searching.goals import Goal
+    from zennas.searching.fronts.goals import Goal
     from zennas.searching.settings import SearchSettings
     from ZeroShotProxy import ArrayScore
 

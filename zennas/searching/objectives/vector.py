@@ -1,4 +1,4 @@
-"""Several goals at once: scores of proxies, and costs. A search for them ends with a front, see `searching/goals.py`.
+"""Several goals at once: scores of proxies, and costs. The end is a front, see `searching/fronts/goals.py`.
 
 Only the order within each goal counts, so goals need no weights and no common scale.
 """
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from zennas.runs.candidate import Candidate, Measure
-from zennas.searching.goals import VECTOR, Goal, goals_of
-from zennas.searching.grid import ram_of
+from zennas.searching.fronts.goals import VECTOR, Goal, goals_of
+from zennas.searching.fronts.grid import ram_of
 from zennas.searching.objectives.base import Objective, ObjectiveKind, register
 from zennas.searching.objectives.proxy import score_function
 from zennas.searching.scoring import scores_of
@@ -48,7 +48,7 @@ class Vector:
         return [tuple(goal.value(candidate) for goal in self.goals) for candidate in candidates]
 
     def values(self, candidates: Sequence[Candidate]) -> list[float]:
-        from zennas.searching.dominance import as_vectors, crowding, fronts
+        from zennas.searching.fronts.dominance import as_vectors, crowding, fronts
 
         ordered = sorted(range(len(candidates)), key=lambda i: candidates[i].id)  # of equal vectors, the first counts
         vectors = as_vectors(self.vectors([candidates[i] for i in ordered]), len(self.goals))

@@ -25,7 +25,7 @@ from zennas.runs.candidate import Candidate
 from zennas.searching.objectives.base import Objective
 
 if TYPE_CHECKING:
-    from zennas.searching.guide import Guide
+    from zennas.searching.guides.guide import Guide
 
 
 LEARNED_FACT = "learned"
@@ -40,7 +40,7 @@ class Progress:
     scored: number of candidates that were evaluated successfully.
     kept: number of candidates that the strategy keeps at present.
     rejected: number of rejected proposals by reason, such as "params", "duplicate" or "failed".
-    ranked: number of structures that were scored to choose what to evaluate, see `searching/guide.py`.
+    ranked: number of structures that were scored to choose what to evaluate, see `searching/guides/guide.py`.
     """
 
     tried: int

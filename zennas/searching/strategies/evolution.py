@@ -17,7 +17,7 @@ from PlainNet import Structure
 from zennas.common.errors import WrongSettingError
 from zennas.common.settings import check, setting
 from zennas.runs.candidate import Candidate
-from zennas.searching.draws import check_warm_up
+from zennas.searching.guides.draws import check_warm_up
 from zennas.searching.population import PopulationSearch
 from zennas.searching.strategies.base import Problem, Search, Strategy, register
 

@@ -1,11 +1,11 @@
-"""FP-NAS: the strategy's options; the algorithm is in `searching/fp_nas.py`."""
+"""FP-NAS: the strategy's options; the algorithm is in `searching/policies/fp_nas.py`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from zennas.common.settings import setting
-from zennas.searching.policy_options import PolicyOptions
+from zennas.searching.policies.options import PolicyOptions
 from zennas.searching.strategies.base import Problem, Search, Strategy, register
 
 
@@ -22,7 +22,7 @@ class FpNasOptions(PolicyOptions):
 
 def make(problem: Problem, options: FpNasOptions) -> Search:
     """Return the search for a problem."""
-    from zennas.searching.fp_nas import FpNas  # imports numpy
+    from zennas.searching.policies.fp_nas import FpNas  # imports numpy
 
     return FpNas(problem, options)
 

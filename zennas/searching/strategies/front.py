@@ -16,8 +16,8 @@ from zennas.common.errors import WrongSettingError
 from zennas.common.settings import check, setting
 from zennas.named.settings import NetworkSettings
 from zennas.runs.candidate import Candidate
-from zennas.searching.draws import check_warm_up
-from zennas.searching.grid import COUNTS, LATENCY, Axis, Grid
+from zennas.searching.fronts.grid import COUNTS, LATENCY, Axis, Grid
+from zennas.searching.guides.draws import check_warm_up
 from zennas.searching.population import PopulationSearch
 from zennas.searching.strategies.base import Problem, Search, Strategy, register
 from zennas.searching.strategies.evolution import FOUNDERS, FOUNDING, EvolutionOptions

@@ -1,4 +1,4 @@
-"""NSGA-II, for several goals: the strategy's options; the algorithm is in `searching/nsga2.py`."""
+"""NSGA-II, for several goals: the strategy's options; the algorithm is in `searching/fronts/nsga2.py`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from zennas.common.errors import WrongSettingError
 from zennas.common.settings import check, setting
-from zennas.searching.goals import STRATEGY
+from zennas.searching.fronts.goals import STRATEGY
 from zennas.searching.strategies.base import Problem, Search, Strategy, register
 
 
@@ -26,7 +26,7 @@ class Nsga2Options:
 
 def make(problem: Problem, options: Nsga2Options) -> Search:
     """Return the search for a problem."""
-    from zennas.searching.nsga2 import Nsga2  # imports numpy
+    from zennas.searching.fronts.nsga2 import Nsga2  # imports numpy
 
     return Nsga2(problem, options.population_size, options.crossover, options.mutation)
 

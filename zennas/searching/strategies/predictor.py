@@ -1,7 +1,7 @@
 """A graph network learns from what was trained which networks are better, and chooses what is trained next.
 
 Source: Dudziak et al., BRP-NAS: Prediction-based NAS using GCNs, NeurIPS 2020; with the numbers and the warm-up of
-Abdelfattah et al., Zero-Cost Proxies for Lightweight NAS, ICLR 2021. `searching/binary_relation/` is the network.
+Abdelfattah et al., Zero-Cost Proxies for Lightweight NAS, ICLR 2021. `searching/predictors/network.py` is the network.
 
 The search goes in rounds. The first one is random; before each other one, the predictor is trained further on all
 networks that have a score, and ranks the space, or a pool if the space is large. Half of a round is the top of this
@@ -25,12 +25,12 @@ from zennas.common.errors import WrongSettingError
 from zennas.common.limits import check_kind, check_whole
 from zennas.common.settings import check, setting
 from zennas.runs.candidate import Candidate
-from zennas.searching.binary_relation.lessons import Lesson, Plan, Pupil, Size, normalised, ranks
 from zennas.searching.objectives.base import best_first
 from zennas.searching.population import PopulationSearch
-from zennas.searching.rankable import drawn, mutated, whole
+from zennas.searching.predictors.lessons import Lesson, Plan, Pupil, Size, normalised, ranks
+from zennas.searching.predictors.process import Process
+from zennas.searching.predictors.rankable import drawn, mutated, whole
 from zennas.searching.strategies.base import Problem, Progress, Strategy, register
-from zennas.searching.surrogate import Process
 
 _KEY_BITS = 63
 _PARENTS = 8

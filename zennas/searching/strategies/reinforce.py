@@ -1,11 +1,11 @@
-"""REINFORCE, a policy gradient: the strategy's options; the algorithm is in `searching/reinforce.py`."""
+"""REINFORCE, a policy gradient: the strategy's options; the algorithm is in `searching/policies/reinforce.py`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from zennas.common.settings import setting
-from zennas.searching.policy_options import PolicyOptions
+from zennas.searching.policies.options import PolicyOptions
 from zennas.searching.strategies.base import Problem, Search, Strategy, register
 
 
@@ -31,7 +31,7 @@ class ReinforceOptions(PolicyOptions):
 
 def make(problem: Problem, options: ReinforceOptions) -> Search:
     """Return the search for a problem. Raises WrongSettingError if the objective has no such reward."""
-    from zennas.searching.reinforce import Reinforce  # imports numpy
+    from zennas.searching.policies.reinforce import Reinforce  # imports numpy
 
     return Reinforce(problem, options)
 

@@ -18,7 +18,7 @@ from zennas.common.errors import WrongSettingError
 from zennas.common.limits import check_whole
 from zennas.common.settings import check, setting
 from zennas.runs.candidate import Candidate
-from zennas.searching.draws import check_warm_up
+from zennas.searching.guides.draws import check_warm_up
 from zennas.searching.objectives.base import TrainingObjective, best_first
 from zennas.searching.population import PopulationSearch
 from zennas.searching.strategies.base import Problem, Strategy, register

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from PlainNet import Structure
 from zennas.runs.candidate import Candidate
-from zennas.searching.history import forget_worst
-from zennas.searching.policy import MovingAverage
-from zennas.searching.policy_draws import Draw, PolicyDraws
+from zennas.searching.policies.draws import Draw, PolicyDraws
+from zennas.searching.policies.history import forget_worst
+from zennas.searching.policies.policy import MovingAverage
+from zennas.searching.policies.rewards import Ranking, reward_of
 from zennas.searching.population import PopulationSearch
-from zennas.searching.rewards import Ranking, reward_of
 from zennas.searching.strategies.base import Problem
 
 if TYPE_CHECKING:
-    from zennas.searching.guide import Guide
+    from zennas.searching.guides.guide import Guide
     from zennas.searching.strategies.reinforce import ReinforceOptions
 
 AMONG = 256

@@ -13,7 +13,7 @@ from pathlib import Path
 from zennas.accuracy.lookup import table_digest
 from zennas.accuracy.tables import TableError
 from zennas.common.errors import SettingsError, WrongSettingError
-from zennas.searching.guide import check_guide, guide_column, lasting_guide
+from zennas.searching.guides.guide import check_guide, guide_column, lasting_guide
 from zennas.searching.objectives.table import is_table, lasting_objective, table_of
 from zennas.searching.settings import SearchSettings
 

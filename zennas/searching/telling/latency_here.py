@@ -16,8 +16,8 @@ from latency.base import LatencyError, MeasureSettings
 from PlainNet import Options
 from zennas.budget.meters import same_device
 from zennas.runs.candidate import Candidate
-from zennas.searching.resnets import ResNet, resnet_of
 from zennas.searching.settings import SearchSettings
+from zennas.searching.telling.resnets import ResNet, resnet_of
 
 HERE_FACT = "latency_here"
 """The name of the fact with the JSON of a `LatencyHere`."""

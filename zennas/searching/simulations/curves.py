@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from zennas.searching.courses import Course
+from zennas.searching.simulations.courses import Course
 
 Floats: TypeAlias = NDArray[np.float64]
 

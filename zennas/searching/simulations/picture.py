@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zennas.common.numbers import counted
-from zennas.searching.curves import BAND, Curves, Floats, band
+from zennas.searching.simulations.curves import BAND, Curves, Floats, band
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from zennas.searching.simulating import Simulation
+    from zennas.searching.simulations.running import Simulation
 
 FEWEST = 20
 """In curves of more networks, the first twentieth does not decide the axis: it would squeeze the rest."""

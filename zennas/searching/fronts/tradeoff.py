@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zennas.runs.candidate import Candidate
-from zennas.searching.goals import Goal
+from zennas.searching.fronts.goals import Goal
 
 if TYPE_CHECKING:
     from zennas.searching.objectives.base import VectorObjective
@@ -80,7 +80,7 @@ class Tradeoff:
 
 def tradeoff_points(objective: VectorObjective, kept: Sequence[Candidate]) -> list[Candidate]:
     """Return the candidates that no other dominates, the earliest of equal ones; the worst first goal first."""
-    from zennas.searching.dominance import as_vectors, fronts
+    from zennas.searching.fronts.dominance import as_vectors, fronts
 
     ordered = sorted(kept, key=lambda candidate: candidate.id)
     rows = objective.vectors(ordered)
@@ -95,7 +95,7 @@ def balanced_point(objective: VectorObjective, points: Sequence[Candidate]) -> C
     """Return the point whose worst goal is best, on the scale of each goal from its worst to its best among them."""
     import numpy as np
 
-    from zennas.searching.dominance import Scale, as_vectors
+    from zennas.searching.fronts.dominance import Scale, as_vectors
 
     vectors = as_vectors(objective.vectors(points), len(objective.measures))
     scale = Scale.of(vectors)

@@ -27,9 +27,6 @@ from zennas.common.limits import check_whole
 from zennas.common.progress import WorkProgress, unwatched
 from zennas.common.settings_text import differences
 from zennas.runs.store import FILE, StoreError, take_lock, write_failure
-from zennas.searching.courses import FILE as COURSES
-from zennas.searching.courses import Course, Header, append, begin, cut_off, is_simulation, read_courses, read_header
-from zennas.searching.curves import Curves
 from zennas.searching.depth import with_depth_limit
 from zennas.searching.executors.base import ExecutorSettings, Work, open_executor
 from zennas.searching.objectives.table import ABSENT, TableAccuracy
@@ -37,7 +34,19 @@ from zennas.searching.preparing import completed, prepare, rehearse, runs_networ
 from zennas.searching.proposals import Proposals
 from zennas.searching.result import FINISHED
 from zennas.searching.settings import SearchSettings
-from zennas.searching.simulated import refuse_changed_tables, table_digests
+from zennas.searching.simulations.courses import FILE as COURSES
+from zennas.searching.simulations.courses import (
+    Course,
+    Header,
+    append,
+    begin,
+    cut_off,
+    is_simulation,
+    read_courses,
+    read_header,
+)
+from zennas.searching.simulations.curves import Curves
+from zennas.searching.simulations.tables import refuse_changed_tables, table_digests
 from zennas.searching.trust import Trust, trusted
 from ZeroShotProxy import ProxyError
 
@@ -195,7 +204,7 @@ def _carry_out(
             progress(len(courses), header.seeds, "seeds")
     found = _simulation(folder, header, courses)
     if can_draw():
-        from zennas.searching.curve_picture import curve_png
+        from zennas.searching.simulations.picture import curve_png
 
         write_bytes(folder / PICTURE_FILE, curve_png(found))
     write_text(folder / CURVE_FILE, json.dumps(found.to_json(), indent=2, allow_nan=False) + "\n")

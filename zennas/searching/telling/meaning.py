@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zennas.common.errors import ZennasError
-from zennas.searching.goals import VECTOR, Goal, goals_of
+from zennas.searching.fronts.goals import VECTOR, Goal, goals_of
 from zennas.searching.objectives.base import kind_of
 from zennas.searching.scoring import evolved_on
 from zennas.searching.settings import SearchSettings

@@ -1,7 +1,7 @@
 """Goals: what a search for several objectives asks for, as names and directions.
 
 `--maximise NAME` names a proxy whose score should be high. `--minimise NAME` names a cost, or a proxy whose score
-should be low. `objectives/vector.py` measures them.
+should be low. `searching/objectives/vector.py` measures them.
 """
 
 from __future__ import annotations

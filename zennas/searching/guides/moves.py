@@ -11,7 +11,7 @@ from SearchSpace import SearchSpace, neighbours
 from zennas.common.limits import check_whole
 
 if TYPE_CHECKING:
-    from zennas.searching.guide import Guide
+    from zennas.searching.guides.guide import Guide
 
 NEIGHBOURS_AT_RANDOM = 0.25
 """The share of moves that are a neighbour at random, unless the guide says otherwise, as in Abdelfattah et al."""

@@ -16,7 +16,7 @@ from zennas.budget.sources import settled_limit
 from zennas.common.errors import WrongSettingError
 from zennas.common.numbers import counted, parse_count
 from zennas.runs.candidate import Candidate
-from zennas.searching.grid import COUNTS, LATENCY, RAM, Grid, ram_of
+from zennas.searching.fronts.grid import COUNTS, LATENCY, RAM, Grid, ram_of
 from zennas.searching.objectives.base import Objective, best_first
 from zennas.searching.settings import SearchSettings
 from zennas.searching.strategies.front import MOST_COSTS, NAME, FrontOptions

@@ -17,8 +17,8 @@ from PlainNet import Structure
 from SearchSpace import DecisionSpace, SearchSpaceError
 from zennas.common.limits import check_whole
 from zennas.runs.candidate import Candidate
-from zennas.searching.dominance import Floats, Track, as_vectors, best_first
-from zennas.searching.draws import check_warm_up
+from zennas.searching.fronts.dominance import Floats, Track, as_vectors, best_first
+from zennas.searching.guides.draws import check_warm_up
 from zennas.searching.objectives.base import VectorObjective
 from zennas.searching.population import PopulationSearch
 from zennas.searching.strategies.base import Problem

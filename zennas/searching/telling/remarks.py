@@ -59,7 +59,7 @@ def start_remark(iterations: int, counts: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def has_default_depth(budget: Budget) -> bool:
-    """Whether the limit of layers is that of `depth.py`."""
+    """Whether the limit of layers is that of `searching/depth.py`."""
     return (
         bool(budget.latency or budget.ram)
         and budget.params is None

@@ -15,10 +15,10 @@ from copy import deepcopy
 import numpy as np
 import torch
 
-from zennas.searching.binary_relation.lessons import Lesson
-from zennas.searching.binary_relation.neighbourhoods import Rows
-from zennas.searching.binary_relation.network import BinaryRelation, Inputs, pair_loss
 from zennas.searching.executors.base import one_thread
+from zennas.searching.predictors.lessons import Lesson
+from zennas.searching.predictors.neighbourhoods import Rows
+from zennas.searching.predictors.network import BinaryRelation, Inputs, pair_loss
 
 _CHUNK = 4096
 """Graphs that are ranked at once."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zennas.searching.binary_relation.neighbourhoods import Rows
+from zennas.searching.predictors.neighbourhoods import Rows
 
 
 @dataclass(frozen=True)

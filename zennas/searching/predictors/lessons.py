@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from SearchSpace.graphs import Graph
 
 if TYPE_CHECKING:
-    from zennas.searching.binary_relation.network import BinaryRelation
+    from zennas.searching.predictors.network import BinaryRelation
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ class Pupil:
 
         lessons: those of the call before, and possibly more. graphs: at least one.
         """
-        from zennas.searching.binary_relation.neighbourhoods import known_rows
-        from zennas.searching.binary_relation.training import ranked, trained, untrained
+        from zennas.searching.predictors.neighbourhoods import known_rows
+        from zennas.searching.predictors.training import ranked, trained, untrained
 
         size = self._size
         if self._network is None:

@@ -11,7 +11,7 @@ from zennas.common.errors import WrongSettingError
 from zennas.common.limits import check_whole
 
 if TYPE_CHECKING:
-    from zennas.searching.guide import Guide
+    from zennas.searching.guides.guide import Guide
     from zennas.searching.strategies.base import Problem
 
 _KEY_BITS = 63

@@ -15,9 +15,9 @@ from PlainNet import Structure
 from SearchSpace import PolicyView, SearchSpaceError, Walks, view_of
 from zennas.common.limits import check_whole
 from zennas.runs.candidate import Candidate
-from zennas.searching.moves import Moves
-from zennas.searching.policy import Adam, Floats, Policy
-from zennas.searching.policy_options import PolicyOptions
+from zennas.searching.guides.moves import Moves
+from zennas.searching.policies.options import PolicyOptions
+from zennas.searching.policies.policy import Adam, Floats, Policy
 from zennas.searching.strategies.base import Problem
 
 TRIES = 100

@@ -23,15 +23,15 @@ from scipy.stats import rankdata
 from PlainNet import Structure
 from zennas.common.limits import check_kind
 from zennas.runs.candidate import Candidate
-from zennas.searching.history import forget_worst
 from zennas.searching.objectives.base import indicators_of
-from zennas.searching.policy import Floats
-from zennas.searching.policy_draws import Draw, PolicyDraws, draw_of
+from zennas.searching.policies.draws import Draw, PolicyDraws, draw_of
+from zennas.searching.policies.history import forget_worst
+from zennas.searching.policies.policy import Floats
 from zennas.searching.population import PopulationSearch
 from zennas.searching.strategies.base import Problem
 
 if TYPE_CHECKING:
-    from zennas.searching.guide import Guide
+    from zennas.searching.guides.guide import Guide
     from zennas.searching.strategies.fp_nas import FpNasOptions
 
 FEWEST = 2

@@ -16,8 +16,8 @@ from typing import Any
 from PlainNet import StructureError
 from zennas.runs.candidate import Candidate, Measure
 from zennas.runs.store import Scoring, Store
+from zennas.searching.choosing.racing import race
 from zennas.searching.objectives.base import Objective
-from zennas.searching.racing import race
 from zennas.searching.scoring import confirmation_batch, confirmer, measure, reported, scores_of
 from zennas.searching.settings import SearchSettings
 from ZeroShotProxy import ProxyError, ProxyInfo, score

@@ -1,0 +1,1 @@
+"""From the best of a search to the one that is chosen."""

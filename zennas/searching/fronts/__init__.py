@@ -1,0 +1,1 @@
+"""Fronts over costs and of several goals."""

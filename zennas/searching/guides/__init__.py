@@ -1,0 +1,1 @@
+"""Cheap scores that choose what a search evaluates."""

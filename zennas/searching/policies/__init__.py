@@ -1,0 +1,1 @@
+"""Policies over decisions, and the searches that learn them."""

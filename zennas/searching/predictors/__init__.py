@@ -1,0 +1,1 @@
+"""What learns from scored networks which are better."""

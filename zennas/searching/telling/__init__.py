@@ -1,0 +1,1 @@
+"""What is told about the result of a search."""
