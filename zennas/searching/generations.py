@@ -1,8 +1,8 @@
 """Evolution in steps of many children, for searches with an array form: some ten times as fast as one at a time.
 
 A step mutates random members of the population, and keeps the best of members and children, in each cell of a grid if
-there is one (`fronts/grid.py`). This is what evolution one at a time keeps if it looks at the same children. Steps are short
-compared with the population, so that a child is a parent almost as soon as there.
+there is one (`fronts/grid.py`). This is what evolution one at a time keeps if it looks at the same children. Steps are
+short compared with the population, so that a child is a parent almost as soon as there.
 
 What is random in a step is keyed by the seed and the number of structures tried before it. The state of a search is
 therefore its population and its counters. A last step that the number of iterations cuts short is saved as it began:

@@ -1,7 +1,8 @@
 """Measuring the latencies of the best candidates on the devices of the budget that are present.
 
 `hold` is the last step of a search with a latency budget. It stores the latencies of candidates, and under the fact
-"latency", by source, which candidates were measured, and why others were not. `searching/telling/latency_report.py` reads this.
+"latency", by source, which candidates were measured, and why others were not. What reads this is
+`searching/telling/latency_report.py`.
 """
 
 from __future__ import annotations

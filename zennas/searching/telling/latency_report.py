@@ -55,7 +55,9 @@ def latency_json(found: Latency) -> dict[str, Any]:
 def latency_reports(
     best: Candidate | None, limits: Sequence[LatencyLimit], known: dict[str, Any]
 ) -> tuple[LatencyReport, ...]:
-    """Return one report for each limit. known: the fact stored by `searching/choosing/finals.py`, empty before the end of a search."""
+    """Return one report for each limit. known: the fact that `searching/choosing/finals.py` stores, empty before the
+    end of a search.
+    """
     if best is None:
         return ()
     return tuple(_report(best, limit, known.get(limit.source) or {}) for limit in limits)
