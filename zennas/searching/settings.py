@@ -130,7 +130,7 @@ class SearchSettings:
     )
     move_proposal: int | None = setting(
         None,
-        "Neighbours of a parent, or draws of a policy, to score; the best by --warm-up-proxy is trained.",
+        "Neighbours of a parent, or draws, to score; the best by --warm-up-proxy is trained.",
         least=1,
         most=1_000_000,
         panel=SEARCH,

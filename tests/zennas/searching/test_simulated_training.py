@@ -136,7 +136,7 @@ def test_a_warm_up_by_a_proxy_and_by_ranks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"strategy": "random", "move_proposal": 5, "warm_up_proxy": "flops"}, "random has no --move-proposal"),
+        ({"strategy": "random", "move_proposal": 5}, "--move-proposal 5 needs a score"),
         ({"warm_up": 5}, "add --warm-up-proxy"),
         ({"warm_up_proxy": "flops"}, "is not used"),
         ({"objective": "proxy"}, "--report-column c10_test is a column of a table"),

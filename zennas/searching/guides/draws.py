@@ -12,6 +12,7 @@ from zennas.common.limits import check_whole
 
 if TYPE_CHECKING:
     from zennas.searching.guides.guide import Guide
+    from zennas.searching.guides.moves import Moves
     from zennas.searching.strategies.base import Problem
 
 _KEY_BITS = 63
@@ -44,14 +45,16 @@ class Draws:
         """Whether the next structure is one that a warm-up has chosen, or is about to choose."""
         return bool(self._left) or (self._guide is not None and self._key is None)
 
-    def next(self, rng: Random) -> Structure:
-        """Return the next structure. rng: the generator of the search."""
+    def next(self, rng: Random, moves: Moves | None = None) -> Structure:
+        """Return the next structure. rng: the generator of the search. moves: draw what a warm-up has not chosen."""
         if self._guide is not None and self._key is None:
             self._key = rng.getrandbits(_KEY_BITS)
             self._draw(self._key)
             self._left = self._guide.best_first(self._drawn)[::-1]  # the best is taken first, from the end
             self.ranked = len(set(self._drawn))
-        return self._drawn[self._left.pop()] if self._left else self._space.sample(rng)
+        if self._left:
+            return self._drawn[self._left.pop()]
+        return self._space.sample(rng) if moves is None else moves.drawn(self._space, rng)
 
     def close(self) -> None:
         """Forget the rest of a warm-up."""

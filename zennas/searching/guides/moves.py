@@ -1,4 +1,4 @@
-"""Children of a parent: a mutation, or the best of several neighbours by a cheap score."""
+"""Children of a parent, and draws: one, or the best of several by a cheap score."""
 
 from __future__ import annotations
 
@@ -37,6 +37,13 @@ class Moves:
         if not found:  # a structure may have none within an open space
             return space.mutate(parent, rng, changes=changes)
         return found[self.best(found, rng, NEIGHBOURS_AT_RANDOM)]
+
+    def drawn(self, space: SearchSpace, rng: Random) -> Structure:
+        """Return a draw of the space; with move proposals, the best of several, as REINFORCE has them."""
+        if self.guide is None:
+            return space.sample(rng)
+        found = [space.sample(rng) for _ in range(self.guide.moves)]
+        return found[self.best(found, rng, 0.0)]
 
     def best(self, structures: Sequence[Structure], rng: Random, at_random: float) -> int:
         """Return the position of the best structure by the guide; of a share of the moves, one at random.

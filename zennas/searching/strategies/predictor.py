@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from random import Random
 from typing import Any
 
@@ -163,9 +164,20 @@ class PredictorSearch(PopulationSearch):
         if len(found) < wanted:
             depth = min(max(now.number, 1), max(options.rounds - 1, 1))
             better = order[: max(wanted, len(order) >> depth)]
-            Random(f"{self._key} {now.number}").shuffle(better)
-            found += self._free([*better, *order], wanted - len(found), taken)
+            rng = Random(f"{self._key} {now.number}")
+            rng.shuffle(better)
+            found += self._free(chain(self._by_chance(better, rng), order), wanted - len(found), taken)
         return found
+
+    def _by_chance(self, shuffled: Sequence[Structure], rng: Random) -> Iterator[Structure]:
+        """The structures as they are; with move proposals, the best of as many as a move has, for each move."""
+        guide = self.moves.guide
+        if guide is None:
+            yield from shuffled
+            return
+        for start in range(0, len(shuffled), guide.moves):
+            some = shuffled[start : start + guide.moves]
+            yield some[self.moves.best(some, rng, 0.0)]
 
     def _free(self, order: Iterable[Structure], n: int, taken: set[Structure]) -> list[Structure]:
         """Return the first `n` that are not taken and fit the budget, and take them."""
@@ -264,8 +276,8 @@ class PredictorSearch(PopulationSearch):
 
     def progress(self) -> Progress:
         found = super().progress()
-        ranked = 0 if self._warm_up is None else len(self._warm_up.structures)
-        return Progress(found.tried, found.scored, found.kept, found.rejected, ranked)
+        warm_up = 0 if self._warm_up is None else len(self._warm_up.structures)
+        return Progress(found.tried, found.scored, found.kept, found.rejected, found.ranked + warm_up)
 
     def state(self) -> dict[str, Any]:
         warm_up = self._warm_up
@@ -336,6 +348,7 @@ register(
         PredictorSearch,
         extensible=True,
         draws=True,
+        moves=True,
         small={"width": 8, "layers": 2, "epochs": 1, "warm_up_epochs": 1, "pool": 60},
     )
 )

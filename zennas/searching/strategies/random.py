@@ -37,7 +37,7 @@ class RandomSearch(PopulationSearch):
         return self.draws_of_space
 
     def propose(self) -> tuple[Structure, None]:
-        return self.draws.next(self.rng), None
+        return self.draws.next(self.rng, self.moves), None
 
     def receive(self, candidate: Candidate) -> None:
         self.keep(candidate)
@@ -55,6 +55,7 @@ register(
         RandomSearch,
         extensible=True,
         draws=True,
+        moves=True,
         repeats=True,
     )
 )

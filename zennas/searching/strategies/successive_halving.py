@@ -113,11 +113,11 @@ class SuccessiveHalving(PopulationSearch):
 
     def propose(self) -> tuple[Structure, int | None]:
         if self.draws_of_space:
-            return self.draws.next(self.rng), None
+            return self.draws.next(self.rng, self.moves), None
         scored = [one for one in self.population if one.id in self._scored]  # in open spaces, draws fit no budget
         parent = self.rng.choice(scored) if scored else None
         start = self.first if parent is None else parent.structure
-        return self.space.mutate(start, self.rng, changes=2), None if parent is None else parent.id
+        return self.moves.child(self.space, start, self.rng, changes=2), None if parent is None else parent.id
 
     def receive(self, candidate: Candidate) -> None:
         self._scored.append(candidate.id)
@@ -175,5 +175,6 @@ register(
         SuccessiveHalving,
         extensible=True,
         draws=True,
+        moves=True,
     )
 )
