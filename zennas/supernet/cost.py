@@ -116,6 +116,6 @@ class CostLoss:
             elif self.form == MUL:
                 total = total * (expected / reference) ** self.power
             else:
-                self._check_log(penalty, float(expected))
+                self._check_log(penalty, float(expected.detach()))
                 total = total * (torch.log(expected) / math.log(reference)) ** self.power
         return total
