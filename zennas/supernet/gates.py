@@ -95,7 +95,7 @@ def kept(
     entry = Entry(_tensor_of(inputs))
     chosen = _run(candidates[active], inputs)
     outputs = [chosen.detach() if k == active else beside(candidates[k], inputs, entry) for k in among]
-    return _Kept.apply(chosen, gates, *outputs)  # type: ignore[no-any-return,no-untyped-call]
+    return _Kept.apply(chosen, gates, *outputs)  # type: ignore[no-any-return]
 
 
 def recomputed(candidates: Sequence[Candidate], inputs: tuple[Any, ...], gates: Tensor, active: int) -> Tensor:
@@ -111,7 +111,7 @@ def recomputed(candidates: Sequence[Candidate], inputs: tuple[Any, ...], gates: 
 
     plain = [(isinstance(one, Tensor), None if isinstance(one, Tensor) else one) for one in inputs]
     tensors = [one for one in inputs if isinstance(one, Tensor)]
-    return _Recomputed.apply(chosen, gates, output, active, plain, *tensors)  # type: ignore[no-any-return,no-untyped-call]
+    return _Recomputed.apply(chosen, gates, output, active, plain, *tensors)  # type: ignore[no-any-return]
 
 
 def weighted(candidates: Sequence[Candidate], inputs: tuple[Any, ...], shares: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from zennas.supernet.cost import CostLoss, CostTable
 from zennas.supernet.decisions import ALL, TWO, Decisions
+from zennas.supernet.errors import SupernetError
 from zennas.supernet.gates import still
 
 Average = Callable[[Sequence[Tensor]], None]
@@ -81,12 +82,15 @@ def architecture_step(
     with still(model):
         with autocast:
             cross_entropy = F.cross_entropy(model(images), labels)
+        of_gates: list[Tensor | None] = [None] * len(gates)
         if cross_entropy.requires_grad:
-            of_gates = list(torch.autograd.grad(cross_entropy * scale, gates, allow_unused=True))
-        else:
-            of_gates = [None] * len(gates)
+            of_gates[:] = torch.autograd.grad(cross_entropy * scale, gates, allow_unused=True)
     present = [gradient for gradient in of_gates if gradient is not None]
     average(present)
+    if not all(bool(torch.isfinite(gradient).all()) for gradient in present):
+        if scale == 1:
+            raise SupernetError("the gradients of gates are not finite: try a lower learning rate of the weights")
+        return float(cross_entropy.detach())  # too large a scale, which the next weight step lowers
     value = cross_entropy.detach().double().cpu()
     average([value])
     _set_gradients(decisions, value, of_gates, cost, scale)
@@ -152,7 +156,7 @@ class Reinforce:
             (self.baseline - reward) * log_probability(decisions, picks)
             for reward, picks in zip(rewards, drawn, strict=True)
         ]
-        (sum(terms[1:], start=terms[0]) / len(terms)).backward()  # type: ignore[no-untyped-call]
+        (sum(terms[1:], start=terms[0]) / len(terms)).backward()
         optimizer.step()
         return mean
 
