@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zennas.common.errors import WrongSettingError
 from zennas.common.settings import check, setting
 from zennas.supernet.errors import SupernetError
 
@@ -11,7 +12,7 @@ GRADIENT, REINFORCE = "gradient", "reinforce"
 _WEIGHTS, _ARCHITECTURE = "Weights", "Architecture"
 
 
-class SearchRecipeError(SupernetError):
+class SearchRecipeError(SupernetError, WrongSettingError):
     """A setting of a search in a supernet is out of range."""
 
 
