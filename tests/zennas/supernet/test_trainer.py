@@ -215,3 +215,16 @@ def test_shapes_are_checked_before_anything_is_trained() -> None:
 def test_a_loss_that_is_not_finite_ends_the_search() -> None:
     with pytest.raises(SupernetError, match="the loss is nan in weight step"):
         trainer(warmup_lr=1e30).train()
+
+
+@pytest.mark.long
+def test_processes_of_torchrun_stay_together() -> None:
+    """Each sees its part of the images, and all have the same weights, parameters and accuracy in the end."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m"]
+    done = subprocess.run(
+        [*command, "tests.zennas.supernet.together"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told = dict(line.split("|") for line in done.stdout.splitlines() if line.startswith("rank"))
+    assert set(told) == {"rank 0", "rank 1"}
+    assert len(set(told.values())) == 1
