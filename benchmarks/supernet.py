@@ -7,7 +7,6 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from zennas.supernet.cost import CostLoss
 from zennas.supernet.decisions import ALL, FULL, FULL_V2, TWO, Decisions
 from zennas.supernet.memory import kept_for_backward
 from zennas.supernet.spaces import open_space
-from zennas.supernet.steps import architecture_step, weight_step
+from zennas.supernet.steps import LabelledBatch, Subject, architecture_step, weight_step
 from zennas.supernet.tables import looked_up
 
 PATH = "one path"
@@ -105,6 +104,7 @@ def print_steps() -> None:
     decisions = Decisions(model)
     for decision in decisions:
         decision.alpha.data[1] = 30.0
+    subject, batch = Subject(model, decisions), LabelledBatch(images, labels)
     optimisers = [torch.optim.SGD(one.parameters(), 1e-3, 0.9, nesterov=True) for one in (model, plain)]
     adam = torch.optim.Adam(decisions.parameters(), betas=(0.0, 0.999))
     draws, scaler = torch.Generator().manual_seed(0), torch.amp.GradScaler("cpu", enabled=False)
@@ -115,18 +115,7 @@ def print_steps() -> None:
         optimisers[1].step()
 
     def own_step() -> None:
-        weight_step(
-            model,
-            decisions,
-            images,
-            labels,
-            optimisers[0],
-            draws,
-            mode=FULL_V2,
-            label_smoothing=0.1,
-            autocast=nullcontext(),
-            scaler=scaler,
-        )
+        weight_step(subject, batch, optimisers[0], draws, mode=FULL_V2, label_smoothing=0.1, scaler=scaler)
 
     def forward_pass() -> None:
         """The mean over the candidates: each of them everywhere, in turn."""
@@ -136,9 +125,7 @@ def print_steps() -> None:
                 model(images)
 
     def update() -> None:
-        architecture_step(
-            model, decisions, images, labels, adam, draws, mode=FULL_V2, cost=CostLoss(), autocast=nullcontext()
-        )
+        architecture_step(subject, batch, adam, draws, mode=FULL_V2, cost=CostLoss())
 
     plain_s, own_s, forward_s, update_s = together(plain_step, own_step, forward_pass, update)
     print(f"weight step over a plain training step of the same path: {own_s / plain_s:.3f} (target, at most 1.10)")

@@ -8,13 +8,15 @@ no statistics of batch-norms.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn, optim
 from torch.nn import functional as F
 
-from zennas.supernet.cost import CostLoss, CostTable
+from zennas.supernet.cost import CostLoss
 from zennas.supernet.decisions import ALL, TWO, Decisions
 from zennas.supernet.errors import SupernetError
 from zennas.supernet.gates import still
@@ -27,72 +29,81 @@ def alone(tensors: Sequence[Tensor]) -> None:
     """The `Average` of a single process."""
 
 
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What steps work on. autocast: the context of forward passes. average: over the processes of the search."""
+
+    model: nn.Module
+    decisions: Decisions
+    autocast: AbstractContextManager[Any] = field(default_factory=nullcontext)
+    average: Average = alone
+
+
+class LabelledBatch(NamedTuple):
+    """images: (n, C, H, W), and labels: (n,), on the model's device."""
+
+    images: Tensor
+    labels: Tensor
+
+
 def weight_step(
-    model: nn.Module,
-    decisions: Decisions,
-    images: Tensor,
-    labels: Tensor,
+    subject: Subject,
+    batch: LabelledBatch,
     optimizer: optim.Optimizer,
     generator: torch.Generator,
     *,
     mode: str,
     label_smoothing: float,
-    autocast: Any,
     scaler: torch.amp.GradScaler,
-    average: Average = alone,
 ) -> tuple[Tensor, Tensor]:
-    """Train the weights of one drawn path, or of all paths in mode `ALL`; return the loss and the logits.
-
-    images: (n, C, H, W), labels: (n,), on the model's device. autocast: a context for the forward pass.
-    """
+    """Train the weights of one drawn path, or of all paths in mode `ALL`; return the loss and the logits."""
+    model, decisions = subject.model, subject.decisions
     optimizer.zero_grad(set_to_none=True)
     if mode == ALL:
-        decisions.weigh(images.device)
+        decisions.weigh(batch.images.device)
     else:
         decisions.choose(decisions.drawn(generator))
-    with autocast:
-        logits = model(images)
-        loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+    with subject.autocast:
+        logits = model(batch.images)
+        loss = F.cross_entropy(logits, batch.labels, label_smoothing=label_smoothing)
     scaler.scale(loss).backward()
-    average([p.grad for p in model.parameters() if p.grad is not None])
+    subject.average([p.grad for p in model.parameters() if p.grad is not None])
     scaler.step(optimizer)
     scaler.update()
     return loss.detach(), logits.detach()
 
 
 def architecture_step(
-    model: nn.Module,
-    decisions: Decisions,
-    images: Tensor,
-    labels: Tensor,
+    subject: Subject,
+    batch: LabelledBatch,
     optimizer: optim.Optimizer,
     generator: torch.Generator,
     *,
     mode: str,
     cost: CostLoss,
-    autocast: Any,
     scale: float = 1.0,
-    average: Average = alone,
 ) -> float:
     """Update the architecture parameters by gradients of gates and of costs; return the cross-entropy.
 
     scale: factor of the loss in the backward pass, against underflow in half precision.
+    Raises SupernetError if a gradient is not finite, and the scale is not to blame.
     """
-    gates = decisions.open_gates(mode, generator, images.device)
+    model, decisions = subject.model, subject.decisions
+    gates = decisions.open_gates(mode, generator, batch.images.device)
     with still(model):
-        with autocast:
-            cross_entropy = F.cross_entropy(model(images), labels)
+        with subject.autocast:
+            cross_entropy = F.cross_entropy(model(batch.images), batch.labels)
         of_gates: list[Tensor | None] = [None] * len(gates)
         if cross_entropy.requires_grad:
             of_gates[:] = torch.autograd.grad(cross_entropy * scale, gates, allow_unused=True)
     present = [gradient for gradient in of_gates if gradient is not None]
-    average(present)
+    subject.average(present)
     if not all(bool(torch.isfinite(gradient).all()) for gradient in present):
         if scale == 1:
             raise SupernetError("the gradients of gates are not finite: try a lower learning rate of the weights")
         return float(cross_entropy.detach())  # too large a scale, which the next weight step lowers
     value = cross_entropy.detach().double().cpu()
-    average([value])
+    subject.average([value])
     _set_gradients(decisions, value, of_gates, cost, scale)
     before = [alpha.detach().clone() for alpha in decisions.parameters()]
     optimizer.step()
@@ -128,25 +139,22 @@ class Reinforce:
 
     def step(
         self,
-        model: nn.Module,
-        decisions: Decisions,
-        images: Tensor,
-        labels: Tensor,
+        subject: Subject,
+        batch: LabelledBatch,
         optimizer: optim.Optimizer,
         generator: torch.Generator,
         *,
         cost: CostLoss,
-        autocast: Any,
-        average: Average = alone,
     ) -> float:
         """Update the architecture parameters, and return the mean reward."""
+        model, decisions = subject.model, subject.decisions
         rewards, drawn = [], []
         for _ in range(self.samples):
             picks = decisions.drawn(generator)
             decisions.choose(picks)
-            with torch.no_grad(), still(model), autocast:
-                accuracy = (model(images).argmax(1) == labels).double().mean().cpu()
-            average([accuracy])
+            with torch.no_grad(), still(model), subject.autocast:
+                accuracy = (model(batch.images).argmax(1) == batch.labels).double().mean().cpu()
+            subject.average([accuracy])
             rewards.append(float(accuracy) * self._factor(cost, picks))
             drawn.append(picks)
         mean = sum(rewards) / len(rewards)
@@ -178,8 +186,3 @@ def log_probability(decisions: Decisions, picks: dict[str, tuple[int, ...]]) -> 
         else:
             total = total + torch.log_softmax(decision.alpha, 0)[picked].sum()
     return total
-
-
-def tables(cost: CostLoss) -> list[CostTable]:
-    """The tables of a loss's penalties."""
-    return [penalty.table for penalty in cost.penalties]

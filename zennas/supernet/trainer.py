@@ -32,7 +32,7 @@ from zennas.supernet.errors import SupernetError
 from zennas.supernet.exporting import architecture_text
 from zennas.supernet.history import SEARCH, WARM_UP, NoWatcher, SearchEpoch, Watcher
 from zennas.supernet.recipe import REINFORCE, SearchRecipe
-from zennas.supernet.steps import Reinforce, architecture_step, weight_step
+from zennas.supernet.steps import LabelledBatch, Reinforce, Subject, architecture_step, weight_step
 from zennas.training.distributed import Group
 
 # Purposes of random keys, so that no two purposes share random numbers.
@@ -124,6 +124,7 @@ class ProxylessTrainer:
             **(identity or {}),
         }
         self._reinforce = Reinforce()
+        self._subject = Subject(self.model, self.decisions, self._autocast(), self._average)
         self.state = SearchState(
             self.model,
             self.decisions,
@@ -220,26 +221,20 @@ class ProxylessTrainer:
 
     def _step(self, images: Tensor, labels: Tensor, warming: bool, epoch: int) -> None:
         state, recipe, began = self.state, self.recipe, time.monotonic()
-        images, labels = images.to(self.device), labels.to(self.device)
+        batch = LabelledBatch(images.to(self.device), labels.to(self.device))
         for parameters in state.optimizer.param_groups:
             parameters["lr"] = self._lr(state.step)
         self._seed(_FORWARD, state.step)
         loss, logits = weight_step(
-            self.model,
-            self.decisions,
-            images,
-            labels,
+            self._subject,
+            batch,
             state.optimizer,
             generator(recipe.seed, _PATH, state.step),
             mode=recipe.binary_mode,
             label_smoothing=recipe.label_smoothing,
-            autocast=self._autocast(),
             scaler=state.scaler,
-            average=self._average,
         )
-        right = (logits.argmax(1) == labels).sum()
-        found = (loss.double() * len(labels), right.double(), right.new_tensor(len(labels)).double())
-        state.sums += torch.stack(found)
+        state.sums += _sums(loss * len(batch.labels), logits, batch.labels)
         state.step += 1
         number = (state.step - 1) % self._train.steps + 1
         if not warming and epoch > 0 and number % recipe.grad_update_arch_param_every == 0:
@@ -259,16 +254,16 @@ class ProxylessTrainer:
     def _update(self) -> None:
         """One architecture step."""
         state, recipe = self.state, self.recipe
-        images, labels = (one.to(self.device) for one in self._updates.next())
+        batch = LabelledBatch(*(one.to(self.device) for one in self._updates.next()))
         draws = generator(recipe.seed, _UPDATE, state.updates)
         self._seed(_UPDATE_FORWARD, state.updates)
-        shared: dict[str, Any] = {"cost": self.cost, "autocast": self._autocast(), "average": self._average}
-        given = (self.model, self.decisions, images, labels, state.arch_optimizer, draws)
+        given = (self._subject, batch, state.arch_optimizer, draws)
         if recipe.arch_update == REINFORCE:
-            self._reinforce.step(*given, **shared)
+            self._reinforce.step(*given, cost=self.cost)
             state.baseline = self._reinforce.baseline
         else:
-            architecture_step(*given, mode=recipe.binary_mode, scale=float(state.scaler.get_scale()), **shared)
+            scale = float(state.scaler.get_scale())
+            architecture_step(*given, mode=recipe.binary_mode, cost=self.cost, scale=scale)
         state.updates = self._updates.taken
 
     def _validated(self) -> tuple[float, float]:
@@ -280,9 +275,7 @@ class ProxylessTrainer:
             for images, labels in self._valid.epoch(0):
                 labels = labels.to(self.device)
                 logits = self.model(images.to(self.device)).float()
-                loss = F.cross_entropy(logits, labels, reduction="sum")
-                right = (logits.argmax(1) == labels).sum()
-                sums += torch.stack([loss.double(), right.double(), right.new_tensor(len(labels)).double()])
+                sums += _sums(F.cross_entropy(logits, labels, reduction="sum"), logits, labels)
         self.model.train()
         loss_sum, right_sum, count = self._group.summed(sums).tolist()
         return loss_sum / count, 100 * right_sum / count
@@ -332,6 +325,12 @@ class ProxylessTrainer:
                 one.copy_(own.view_as(one))
 
         return average
+
+
+def _sums(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+    """The summed loss, the correct answers and the images of a batch, (3,) in float64."""
+    right = (logits.argmax(1) == labels).sum()
+    return torch.stack([loss.double(), right.double(), right.new_tensor(len(labels)).double()])
 
 
 def _cosine(peak: float, done: float) -> float:

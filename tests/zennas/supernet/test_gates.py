@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from zennas.supernet.choices import InputChoice, LayerChoice
 from zennas.supernet.cost import CostLoss, CostTable, Penalty
 from zennas.supernet.decisions import ALL, BINARY_MODES, FULL, FULL_V2, TWO, Decisions
 from zennas.supernet.errors import SupernetError
-from zennas.supernet.steps import Reinforce, architecture_step, weight_step
+from zennas.supernet.steps import LabelledBatch, Reinforce, Subject, architecture_step, weight_step
 
 CPU = torch.device("cpu")
 
@@ -136,15 +136,12 @@ def test_an_architecture_step_changes_architecture_parameters_only(mode: str) ->
     before = decisions.state()
     with unchanged(model=model, decisions=decisions, weights=True, alphas=False):
         architecture_step(
-            model,
-            decisions,
-            images,
-            labels,
+            Subject(model, decisions),
+            LabelledBatch(images, labels),
             optimiser_of(decisions),
             generator(3),
             mode=mode,
             cost=CostLoss(),
-            autocast=nullcontext(),
         )
     assert all(p.grad is None for p in model.parameters())
     assert all(not torch.equal(before[key], alpha) for key, alpha in decisions.state().items())
@@ -163,15 +160,12 @@ def test_a_weight_step_leaves_what_was_not_drawn_bit_for_bit() -> None:
         momenta = {p: s["momentum_buffer"].clone() for p, s in optimizer.state.items()}
         with unchanged(model=model, decisions=decisions, weights=False, alphas=True):
             weight_step(
-                model,
-                decisions,
-                images,
-                labels,
+                Subject(model, decisions),
+                LabelledBatch(images, labels),
                 optimizer,
                 draws,
                 mode=FULL_V2,
                 label_smoothing=0.1,
-                autocast=nullcontext(),
                 scaler=torch.amp.GradScaler("cpu", enabled=False),
             )
         for place, decision in enumerate(decisions):
@@ -226,7 +220,7 @@ def test_two_leaves_the_probabilities_of_the_others(seed: int) -> None:
     for _ in range(3):
         before = decisions.probabilities()
         architecture_step(
-            model, decisions, images, labels, optimizer, draws, mode=TWO, cost=CostLoss(), autocast=nullcontext()
+            Subject(model, decisions), LabelledBatch(images, labels), optimizer, draws, mode=TWO, cost=CostLoss()
         )
         for decision in decisions:
             after = decision.shares().tolist()
@@ -266,15 +260,12 @@ def test_a_sampled_zero_keeps_the_gradient_of_the_cost(mode: str) -> None:
         found.clear()
         torch.manual_seed(0)
         architecture_step(
-            model,
-            decisions,
-            images,
-            labels,
+            Subject(model, decisions),
+            LabelledBatch(images, labels),
             Recorder(decisions.parameters()),
             generator(0),
             mode=mode,
             cost=cost,
-            autocast=nullcontext(),
         )
         assert all(d.active == (4,) for d in decisions)
         for key, gradient in found.items():
@@ -292,7 +283,7 @@ def test_reinforce_prefers_what_is_rewarded() -> None:
     before = float(loss.penalties[0].table.expected(decisions).detach())
     with unchanged(model=model, decisions=decisions, weights=True, alphas=False):
         for _ in range(30):
-            reinforce.step(model, decisions, images, labels, optimizer, draws, cost=loss, autocast=nullcontext())
+            reinforce.step(Subject(model, decisions), LabelledBatch(images, labels), optimizer, draws, cost=loss)
     assert float(loss.penalties[0].table.expected(decisions).detach()) < before
     assert reinforce.baseline is not None
 
