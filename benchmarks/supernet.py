@@ -135,6 +135,40 @@ def print_steps() -> None:
     )
 
 
+def print_training(device: str, resolution: int, size: int) -> None:
+    """Print images/s and memory of weight and architecture steps of the space for phones."""
+    place = torch.device(device)
+    model = build_supernet(open_space("mobile"), 1000).to(place)
+    subject = Subject(model, Decisions(model), torch.autocast(place.type, torch.bfloat16))
+    images = torch.randn(size, 3, resolution, resolution, device=place)
+    batch = LabelledBatch(images, torch.randint(1000, (size,), device=place))
+    weights = torch.optim.SGD(model.parameters(), 1e-3, 0.9)
+    adam = torch.optim.Adam(subject.decisions.parameters(), betas=(0.0, 0.999))
+    draws, scaler = torch.Generator().manual_seed(0), torch.amp.GradScaler(place.type, enabled=False)
+
+    def finished() -> float:
+        if place.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+    def step(name: str) -> None:
+        if name == "weight":
+            weight_step(subject, batch, weights, draws, mode=FULL_V2, label_smoothing=0.1, scaler=scaler)
+        else:
+            architecture_step(subject, batch, adam, draws, mode=FULL_V2, cost=CostLoss())
+
+    for name in ("weight", "architecture"):
+        step(name)
+        began = finished()
+        for _ in range(ROUNDS):
+            step(name)
+        print(f"{name} step, mobile, {resolution} pixels, batch {size}, bf16: ", end="")
+        print(f"{ROUNDS * size / (finished() - began):.0f} images/s", end="")
+        if place.type == "cuda":
+            print(f", {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB at most", end="")
+        print()
+
+
 def print_table() -> None:
     """Print the figures of the phone's look-up table, if it is here."""
     path = Path(os.environ.get("NB201_DATA", "")) / TABLE
@@ -163,6 +197,10 @@ def main() -> None:
     for mode in MODES:
         apart(partial(print_peak, mode))
     apart(print_steps)
+    if torch.cuda.is_available():
+        apart(partial(print_training, "cuda", 224, 256))
+    else:
+        print("no CUDA device: images/s of the space for phones are not measured")
     print_table()
 
 

@@ -119,6 +119,7 @@ class SearchOptions:
         shown="none",
         panel=_MACHINE,
     )
+    tensorboard: bool = setting(False, "Write events for TensorBoard.", panel=_MACHINE)
 
     def __post_init__(self) -> None:
         check(self, JobError, flags=True)

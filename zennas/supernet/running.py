@@ -22,13 +22,12 @@ from zennas.supernet.building import build_supernet
 from zennas.supernet.cost import CostLoss, CostTable, Penalty
 from zennas.supernet.errors import SupernetError
 from zennas.supernet.exporting import net_config
-from zennas.supernet.history import NoWatcher, SearchEpoch, Watcher, history_text
+from zennas.supernet.history import NoWatcher, Watcher
 from zennas.supernet.job import PREDICTOR, TABLE, SearchJob, SearchOptions, identity_of
 from zennas.supernet.outcome import (
     ARCHITECTURE_FILE,
     CHECKPOINT_FILE,
     CONFIG_FILE,
-    HISTORY_FILE,
     ProxylessResult,
     named,
     read_result,
@@ -37,9 +36,11 @@ from zennas.supernet.outcome import (
 from zennas.supernet.spaces import SuperSpace, check_size, open_space
 from zennas.supernet.tables import counted, looked_up, predicted
 from zennas.supernet.trainer import ProxylessTrainer
+from zennas.supernet.watching import Events, Keeping
 from zennas.training.distributed import Group, processes, ranks
 from zennas.training.feed import Feed, fingerprint
 from zennas.training.held import held
+from zennas.training.logs import events
 from zennas.training.recipe import Recipe
 
 
@@ -74,7 +75,11 @@ def search_supernet(
                 "choose another --save-dir"
             )
         with processes(options.device) as group:
-            return _search(job, space, folder, options, watcher, group, sample)
+            if not (options.tensorboard and group.leads):
+                return _search(job, space, folder, options, watcher, group, sample)
+            with events(folder) as writer:
+                watching = Events(watcher, writer, job.recipe.warm_epochs)
+                return _search(job, space, folder, options, watching, group, sample)
 
 
 def _search(
@@ -104,7 +109,7 @@ def _search(
     )
     if group.leads:
         write_text(folder / SETTINGS_FILE, config_text(job, options))
-    watching = _Both(watcher, folder)
+    watching = Keeping(watcher, folder)
     trainer = ProxylessTrainer(
         model,
         weights,
@@ -200,19 +205,3 @@ def cost_loss(job: SearchJob, space: SuperSpace, num_classes: int) -> CostLoss:
             pairs.append((counted(space, what, **sizes), float(aim)))
     penalties = tuple(Penalty(table, reference) for table, reference in pairs)
     return CostLoss(penalties, job.cost_form, job.cost_weight, job.cost_power, job.cost_scale)
-
-
-class _Both:
-    """Passes on the progress, and writes the epochs to the history."""
-
-    def __init__(self, watcher: Watcher, folder: Path) -> None:
-        self._watcher, self._path = watcher, folder / HISTORY_FILE
-        self.epochs: list[SearchEpoch] = []
-
-    def step(self, phase: str, epoch: int, step: int, steps: int, loss: float) -> None:
-        self._watcher.step(phase, epoch, step, steps, loss)
-
-    def epoch(self, done: SearchEpoch) -> None:
-        self.epochs.append(done)
-        write_text(self._path, history_text(self.epochs))
-        self._watcher.epoch(done)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -122,6 +124,33 @@ def test_cells_are_searched() -> None:
     )
     assert set(result.picks) == {f"edge_{a}_to_{b}" for a, b in ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))}
     assert "NB201Cell" in str(result.structure)
+
+
+def test_events_tell_losses_entropy_costs_and_probabilities(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, list[int]] = {}
+
+    class Writer:
+        def __init__(self, folder: str) -> None:
+            assert folder == "logged/tensorboard"
+
+        def add_scalar(self, name: str, value: float, step: int) -> None:
+            told.setdefault(name, []).append(step)
+
+        def add_scalars(self, name: str, values: dict[str, float], step: int) -> None:
+            assert sum(values.values()) == pytest.approx(1)
+            told.setdefault(name, []).append(step)
+
+        def close(self) -> None:
+            told["closed"] = []
+
+    module = ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = Writer  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    zennas.proxyless(**SMALL, ref_params=2000, save_dir="logged", device="cpu", tensorboard=True)
+    assert told["entropy"] == told["expected/params"] == told["probabilities/a"] == [1, 2, 3]
+    assert told["valid_top1"] == [2, 3]
+    assert told["loss"] == list(range(1, 16))
+    assert "closed" in told
 
 
 @pytest.mark.parametrize(
