@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from tests.test_imports import ROOT
 from tests.zennas.supernet.searches import cost, images, network, trainer
-from zennas.supernet import ProxylessTrainer
+from zennas.supernet import LayerChoice, ProxylessTrainer
 from zennas.supernet.cost import CostLoss, CostTable, Penalty
 from zennas.supernet.errors import SupernetError
 from zennas.supernet.history import SEARCH, WARM_UP, SearchEpoch
@@ -228,3 +228,36 @@ def test_processes_of_torchrun_stay_together() -> None:
     told = dict(line.split("|") for line in done.stdout.splitlines() if line.startswith("rank"))
     assert set(told) == {"rank 0", "rank 1"}
     assert len(set(told.values())) == 1
+
+
+class Zero(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"binary_mode": mode} for mode in ("full_v2", "full", "two", "all")] + [{"arch_update": "reinforce"}]
+)
+def test_what_is_needed_becomes_probable(changed: dict[str, str]) -> None:
+    """Zeros let nothing of the images through, so that only the other candidate can tell the classes apart."""
+    torch.manual_seed(0)
+    edge = LayerChoice({"zero": Zero(), "identity": nn.Identity(), "nothing": Zero()}, key="e")
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), edge, nn.AdaptiveAvgPool2d((1, 2)), nn.Flatten(), nn.Linear(8, 2)
+    )
+    search = ProxylessTrainer(
+        model,
+        torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9),
+        "cpu",
+        DataLoader(images(48, 1), batch_size=8, shuffle=True),
+        DataLoader(images(48, 2), batch_size=16, shuffle=True),
+        n_epochs=6,
+        warmup_epochs=2,
+        arch_optim_lr=0.1,
+        grad_update_arch_param_every=1,
+        **changed,  # type: ignore[arg-type]
+    )
+    search.train()
+    zero, identity, other = search.decisions.probabilities()["e"]
+    assert identity > 2 * max(zero, other)
+    assert search.picks() == {"e": (1,)}
