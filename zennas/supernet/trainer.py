@@ -26,7 +26,7 @@ from zennas.data.loading import generator, seed_of
 from zennas.supernet.batches import Endless, batches_of
 from zennas.supernet.checking import check_outputs
 from zennas.supernet.checkpointing import SearchState, restore, save
-from zennas.supernet.cost import CostLoss
+from zennas.supernet.cost import CostLoss, Penalty
 from zennas.supernet.decisions import Decisions
 from zennas.supernet.errors import SupernetError
 from zennas.supernet.exporting import architecture_text
@@ -121,6 +121,7 @@ class ProxylessTrainer:
         self._identity = {
             "recipe": to_json(recipe),
             "costs": [_facts(one) for one in cost.penalties],
+            "form": {"form": cost.form, "weight": cost.weight, "power": cost.power, "scale": cost.scale},
             **(identity or {}),
         }
         self._reinforce = Reinforce()
@@ -337,7 +338,7 @@ def _cosine(peak: float, done: float) -> float:
     return peak * (1 + math.cos(math.pi * done)) / 2
 
 
-def _facts(penalty: Any) -> dict[str, Any]:
+def _facts(penalty: Penalty) -> dict[str, Any]:
     """What identifies a cost in a checkpoint."""
     table = penalty.table
     costs = {key: list(values) for key, values in table.candidates.items()}

@@ -179,6 +179,8 @@ def test_a_checkpoint_of_another_space_or_search_is_refused(tmp_path: Path) -> N
         trainer(tmp_path, edges=3)
     with pytest.raises(SupernetError, match=r"belongs to a search with .*n_epochs"):
         trainer(tmp_path, n_epochs=5)
+    with pytest.raises(SupernetError, match=r"belongs to a search with .*weight"):
+        trainer(tmp_path, cost=CostLoss(cost().penalties, weight=0.5))
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
     (tmp_path / "checkpoint.pt").write_bytes(b"not one")
     with pytest.raises(SupernetError, match="delete it to start again"):
