@@ -50,7 +50,7 @@ def list_models(pattern: str = "*", pretrained: bool = False) -> list[str]:
         name
         for name, entry in {**catalogue.listed(), **_yours()[0]}.items()
         if fnmatchcase(name, pattern)
-        and not (pretrained and weights.state(entry, CACHE) in (weights.ADDRESS, weights.MISSING))
+        and not (pretrained and weights.state(entry, CACHE) in (weights.ADDRESS, weights.MISSING, weights.NONE))
     ]
 
 
@@ -58,15 +58,16 @@ def model_info(model_name: str) -> dict[str, Any]:
     """Return the description of a model as a dictionary: the fields of `pretrained.entry.Entry`.
 
     "weights" is a dictionary with these keys:
-      state    "shipped", "yours", "cached", "address" (not downloaded yet) or "missing"
-      file     the path of the file, whether it exists or not
+      state    "shipped", "yours", "cached", "address" (not downloaded yet), "missing" or "none" (there are none)
+      file     the path of the file, whether it exists or not; None if there are no weights
       url      the address, or None
       sha256   the hash in hexadecimal digits, or None
 
     Raises UnknownNameError, with similar names, if there is no such model, and ZooError if it is damaged.
     """
     entry = _entry(model_name)
-    where = {"state": weights.state(entry, CACHE), "file": str(weights.place(entry, CACHE))}
+    place = weights.place(entry, CACHE)
+    where = {"state": weights.state(entry, CACHE), "file": None if place is None else str(place)}
     return {**entry.to_json(), "weights": {**where, "url": entry.weights.url, "sha256": entry.weights.sha256}}
 
 

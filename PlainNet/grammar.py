@@ -4,9 +4,12 @@
     block     := NAME "(" [label "|"] [INT ("," INT)*] [","] [branch (";" branch)*] ")"
     branch    := structure
 
+A `Choice` has braces instead of the outer brackets: `Choice{[label "|"] branch ";" branch …}`.
+
 The `BlockType` of a block defines which arguments and inner blocks it has. White space between tokens is ignored. Any
 other text raises a `ParseError` with the column, a caret, and what was expected. `parse` also lowers the structure
-once, so it only returns valid networks. Time and memory are linear in the length of the text.
+once, so it only returns valid networks, or structures that become one whichever alternatives are chosen. Time and
+memory are linear in the length of the text.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import re
 from dataclasses import dataclass
 
 from PlainNet.blocktype import BlockType, block_type
-from PlainNet.ir import BlockSpec, Structure, StructureError
+from PlainNet.ir import CHOICE, BlockSpec, Structure, StructureError
 from PlainNet.lowering import lower
 
 MAX_TEXT = 100_000
@@ -23,8 +26,8 @@ MAX_DEPTH = 32
 PROBE_RESOLUTION = 1024
 """`parse` checks structures on images of this side, in pixels. Smaller images may be too small for a network."""
 
-_TOKEN = re.compile(r"\s*(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<number>[0-9]+)|(?P<mark>[(),;|]))")
-_LABEL = re.compile(r"\s*([^()|,;\s]+)\s*\|")
+_TOKEN = re.compile(r"\s*(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<number>[0-9]+)|(?P<mark>[(){},;|]))")
+_LABEL = re.compile(r"\s*([^(){}|,;\s]+)\s*\|")
 _SPACE = re.compile(r"\s*")
 
 
@@ -83,7 +86,7 @@ def parse(text: str) -> Structure:
     parsed = _read(text)
     structure = Structure.of(p.spec for p in parsed)
     try:
-        lower(structure, resolution=PROBE_RESOLUTION)
+        lower(structure, resolution=PROBE_RESOLUTION, open_choices=True)
     except StructureError as error:
         raise ParseError(error.message, text, _position(parsed, error.path)) from None
     return structure
@@ -136,7 +139,7 @@ class _Reader:
     def branch(self, depth: int) -> tuple[_Parsed, ...]:
         """Read one or more blocks, up to a closing bracket, a semicolon or the end."""
         blocks = [self.block(depth)]
-        while not self.at_end() and self.peek() not in (")", ";"):
+        while not self.at_end() and self.peek() not in (")", "}", ";"):
             blocks.append(self.block(depth))
         return tuple(blocks)
 
@@ -145,7 +148,8 @@ class _Reader:
         if depth >= MAX_DEPTH:
             raise self.error(f"blocks are nested more than {MAX_DEPTH} levels deep")
         kind = self.kind()
-        self.expect("(", f"( after {kind.kind}")
+        opening, closing = "{}" if kind.kind == CHOICE else "()"
+        self.expect(opening, f"{opening} after {kind.kind}")
         label = _LABEL.match(self.text, self.position)
         if label:
             self.position = label.end()
@@ -153,7 +157,7 @@ class _Reader:
         branches: tuple[tuple[_Parsed, ...], ...] = ()
         if kind.inner != "none":
             branches = self.branches(kind, depth)
-        self.expect(")", self._after_arguments(kind))
+        self.expect(closing, self._after_arguments(kind, closing))
         inner = tuple(tuple(p.spec for p in branch) for branch in branches)
         if kind.complete is not None:
             try:
@@ -200,10 +204,10 @@ class _Reader:
             found.append(self.branch(depth + 1))
         return tuple(found)
 
-    def _after_arguments(self, kind: BlockType) -> str:
+    def _after_arguments(self, kind: BlockType, closing: str) -> str:
         if kind.inner == "none":
             return f") after the {len(kind.params)} arguments of {kind.kind}({','.join(p.name for p in kind.params)})"
-        return ") or another block" if kind.inner == "sequence" else "), ; or another block"
+        return ") or another block" if kind.inner == "sequence" else f"{closing}, ; or another block"
 
     # -- tokens ------------------------------------------------------------------------------
 

@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from PlainNet.errors import ZennasError
 
+CHOICE = "Choice"
+"""The kind of a block with alternatives, of which a network has one: `Choice{a;b;…}`, see blocks/choice.py."""
+
 
 class StructureError(ZennasError, ValueError):
     """Raised if a structure is not a network: channels do not match, the input is too small, or a block is not valid.
@@ -37,7 +40,7 @@ class BlockSpec(NamedTuple):
     kind: the name of the block's type.
     args: the integer arguments, in order; `BlockType.params` has their names.
     branches: the inner blocks. `Sequential` and the residual blocks have one branch, `MultiSumBlock` and
-        `MultiCatBlock` have one for each parallel path, and other blocks have none.
+        `MultiCatBlock` have one for each parallel path, `Choice` one for each alternative, and other blocks have none.
     name: the optional label in `Block(name|...)`. Blocks with different labels are different.
     """
 
@@ -53,6 +56,8 @@ class BlockSpec(NamedTuple):
         if not self.branches:
             return f"{self.kind}({label}{numbers})"
         inner = ";".join("".join(map(str, branch)) for branch in self.branches)
+        if self.kind == CHOICE:
+            return f"{self.kind}{{{label}{inner}}}"
         comma = "," if numbers else ""
         return f"{self.kind}({label}{numbers}{comma}{inner})"
 

@@ -58,8 +58,9 @@ class Builder:
     All methods raise StructureError if an input has the wrong shape or the graph becomes too large.
     """
 
-    def __init__(self, shape: Shape, options: Options) -> None:
+    def __init__(self, shape: Shape, options: Options, open_choices: bool = False) -> None:
         self.options = options
+        self.open_choices = open_choices
         self.input = Value(0, shape)
         self.nodes: list[Node] = []
         self._path: list[str] = []
@@ -271,12 +272,19 @@ class Builder:
 
 
 def lower(
-    structure: Structure, *, resolution: int, num_classes: int | None = None, options: Options = Options()
+    structure: Structure,
+    *,
+    resolution: int,
+    num_classes: int | None = None,
+    options: Options = Options(),
+    open_choices: bool = False,
 ) -> OpGraph:
     """Return the op graph of `structure` for images of `resolution` × `resolution` pixels.
 
     num_classes: the outputs of the classifier, or None for a graph that ends before global pooling.
     options: see `Options`.
+    open_choices: only check the structure, which may have choices; the graph then has all of their alternatives.
+        Without it, a structure with a choice is refused.
 
     The number of input channels is that of the first block. Raises StructureError if the structure is not a network at
     this resolution.
@@ -287,7 +295,7 @@ def lower(
         raise StructureError(f"the resolution is {resolution}, expected at least 1")
     if num_classes is not None and num_classes < 1:
         raise StructureError(f"the number of classes is {num_classes}, expected at least 1")
-    builder = Builder(Shape(in_channels(structure.blocks[0]), resolution), options)
+    builder = Builder(Shape(in_channels(structure.blocks[0]), resolution), options, open_choices)
     outputs = list(builder.top_level(builder.input, structure.blocks))
     last = outputs[-1] if num_classes is None else builder.head(outputs[-1], num_classes)
     return OpGraph(builder.input.shape, tuple(builder.nodes), last.number, tuple(x.number for x in outputs))

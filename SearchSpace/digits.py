@@ -23,6 +23,7 @@ class DigitSpace(DecisionSpace):
     choices_of: the choices of a structure that `network` made, always the same ones if several make it. Raises
         SearchSpaceError for any other structure.
     start: the initial structure, which is in the space.
+    supernet: the space as one structure with choices, see `PlainNet/choices.py`; None if it has no such form.
     """
 
     places: tuple[Decision, ...]
@@ -31,6 +32,7 @@ class DigitSpace(DecisionSpace):
     choices_of: Callable[[Structure], Choices]
     start: Structure
     name: str = "digits"
+    supernet: Structure | None = None
 
     def initial(self) -> Structure:
         """Return the structure that a search starts from."""

@@ -10,9 +10,12 @@ As nothing is the same at each position, networks that differ in where a stage h
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import product
 
 from PlainNet import BlockSpec, Structure
+from PlainNet.choices import IDENTITY, chosen
+from PlainNet.ir import CHOICE
 from SearchSpace.base import SPACES, SearchSpaceError
 from SearchSpace.decisions import Decision
 from SearchSpace.digits import Choices, DigitSpace
@@ -39,15 +42,20 @@ DECISIONS = tuple(
 
 def network(choices: Choices) -> Structure:
     """Return the benchmark's network, for images of 32×32 pixels, from one digit for each position."""
-    blocks, width, digits = [BlockSpec("SuperConvK3BNRELU", (3, WIDTH, 1, 1))], WIDTH, iter(choices)
+    return chosen(supernet(), choices)
+
+
+@cache
+def supernet() -> Structure:
+    """Return the space as one structure with choices, named after the decisions."""
+    blocks, width, names = [BlockSpec("SuperConvK3BNRELU", (3, WIDTH, 1, 1))], WIDTH, iter(DECISIONS)
     for stage in STAGES:
         for position in range(stage):
             out, stride = (2 * width, 2) if position == 0 else (width, 1)
-            digit = next(digits)
-            if digit in _UNITS:
-                blocks.append(BlockSpec(_KIND, (width, out, *_UNITS[digit], stride)))
-            elif position == 0:
-                blocks += [BlockSpec("ConvKX", (width, out, 1, stride)), BlockSpec("BN", (out,))]
+            nothing = (BlockSpec("ConvKX", (width, out, 1, stride)), BlockSpec("BN", (out,)))
+            options = [nothing if position == 0 else (BlockSpec(IDENTITY, (width,)),)]
+            options += [(BlockSpec(_KIND, (width, out, *unit, stride)),) for unit in _UNITS.values()]
+            blocks.append(BlockSpec(CHOICE, (), tuple(options), next(names).name))
             width = out
     return Structure((*blocks, BlockSpec("SuperConvK1BNRELU", (width, LAST, 1, 1))))
 
@@ -85,7 +93,7 @@ def nasbench_macro(initial: Structure | None = None) -> DigitSpace:
     Raises SearchSpaceError if `initial` is not in the space.
     """
     start = sum(STAGES) * (1,) if initial is None else choices_of(initial)
-    return DigitSpace(DECISIONS, 0, network, choices_of, network(start), NAME)
+    return DigitSpace(DECISIONS, 0, network, choices_of, network(start), NAME, supernet())
 
 
 SPACES.add(NAME, nasbench_macro)

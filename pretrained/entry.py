@@ -9,8 +9,9 @@ from typing import Any
 
 from PlainNet.errors import ZennasError
 
-PUBLISHED, SHIPPED, YOURS = "published", "shipped", "yours"
-"""The origin of a model: published by Zen-NAS, shipped with its weights in this package, or added by the user."""
+PUBLISHED, SHIPPED, YOURS, STRUCTURE = "published", "shipped", "yours", "structure"
+"""The origin of a model: published by Zen-NAS, shipped with its weights in this package, added by the user, or the
+structure of others' network, without weights."""
 
 
 class ZooError(ZennasError, ValueError):
@@ -19,7 +20,7 @@ class ZooError(ZennasError, ValueError):
 
 @dataclass(frozen=True)
 class Weights:
-    """The location of weights: `file`, or an address `url` and a `path` in the cache folder.
+    """The location of weights: `file`, or an address `url` and a `path` in the cache folder; all None for no weights.
 
     sha256: the hash of the file in hexadecimal digits, or None if it is not known.
     """
@@ -34,7 +35,7 @@ class Weights:
 class Entry:
     """The description of a model. Unknown values are None.
 
-    name: the name in the zoo. origin: PUBLISHED, SHIPPED or YOURS.
+    name: the name in the zoo. origin: PUBLISHED, SHIPPED, YOURS or STRUCTURE.
     structure: the text of the structure. num_classes: the outputs of the classifier.
     resolution: the side of the network's input, in pixels.
     crop_image_size: Zen-NAS's size of the crop of photographs, in pixels, which their preparation depends on.
@@ -49,6 +50,7 @@ class Entry:
     top1, top5: accuracies in per cent, measured by this project.
     published: published figures: params, flops, top1 (per cent), and v100_ms, t4_ms, pixel2_ms (ms per image).
     note: an explanation if published figures differ from the counts. card: a file with a text about the model.
+    source: who published the network and the figures, if that is not Zen-NAS.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Entry:
     preparation: Mapping[str, Any] | None = None
     note: str | None = None
     card: Path | None = None
+    source: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields as a dictionary that can be written as JSON."""

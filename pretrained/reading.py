@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import PlainNet
-from pretrained.entry import PUBLISHED, SHIPPED, YOURS, Entry, Weights, ZooError
+from pretrained.entry import PUBLISHED, SHIPPED, STRUCTURE, YOURS, Entry, Weights, ZooError
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -29,7 +29,7 @@ def read_entry(name: str, data: Any, folder: Path, origin: str | None = None) ->
     """Return the model that `data`, the content of JSON, describes.
 
     folder: the folder of the files that the description refers to.
-    origin: PUBLISHED, SHIPPED or YOURS; None derives it from the location of the weights.
+    origin: one of those in entry.py; None derives it from the location of the weights.
 
     params and flops are counted if they are missing, and always for models of the user. Raises ZooError, with the key
     and what was expected, if the description is not valid.
@@ -48,7 +48,7 @@ def read_entry(name: str, data: Any, folder: Path, origin: str | None = None) ->
     known["crop_image_size"] = known["crop_image_size"] or known["resolution"]
     known["published"] = known["published"] or {}
     known["card"] = None if known["card"] is None else folder / known["card"]
-    origin = origin or (PUBLISHED if weights.file is None else SHIPPED)
+    origin = origin or (SHIPPED if weights.file else PUBLISHED if weights.url else STRUCTURE)
     if origin == YOURS or known["params"] is None or known["flops"] is None:
         known.update(_counts(known))
     return Entry(name=name, origin=origin, weights=weights, **known)
@@ -64,6 +64,8 @@ def _counts(known: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _weights(data: Mapping[str, Any], folder: Path) -> Weights:
+    if not data:
+        return Weights(None, None, None, None)
     file, url, path, sha256 = (data.get(key) for key in ("file", "url", "path", "sha256"))
     if sha256 is not None and not (isinstance(sha256, str) and _HASH.fullmatch(sha256)):
         raise ZooError(f"sha256 of its weights is {sha256!r}, expected 64 hexadecimal digits")
@@ -71,7 +73,10 @@ def _weights(data: Mapping[str, Any], folder: Path) -> Weights:
         return Weights(folder / file, None, None, sha256)
     if file is None and isinstance(url, str) and url.startswith(("http://", "https://")) and _is_below(path):
         return Weights(None, url, path, sha256)
-    raise ZooError("its weights need either file (a name without folders) or url (http) and path (relative)")
+    raise ZooError(
+        "its weights need either file (a name without folders) or url (http) and path (relative), or nothing if there "
+        "are none"
+    )
 
 
 def _is_file_name(value: Any) -> bool:
@@ -153,6 +158,7 @@ _KEYS: dict[str, tuple[Callable[[Any], bool], str, bool]] = {
     "published": (_is_published, "an object of numbers above 0", False),
     "note": (*_TEXT, False),
     "card": (_is_file_name, "the name of a file", False),
+    "source": (*_TEXT, False),
 }
 """For each key: a check, what is expected in words, and whether the key is required."""
 

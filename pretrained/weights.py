@@ -12,15 +12,17 @@ from pretrained.hashes import record_of, recorded, sha256_of
 if TYPE_CHECKING:
     from PlainNet.masternet import MasterNet
 
-CACHED, ADDRESS, MISSING = "cached", "address", "missing"
-"""States of weights in addition to the origins in entry.py: in the cache, to be downloaded, or missing."""
+CACHED, ADDRESS, MISSING, NONE = "cached", "address", "missing", "none"
+"""States of weights in addition to the origins in entry.py: in the cache, to be downloaded, missing, or none at all."""
 
 
-def place(entry: Entry, cache: Path) -> Path:
-    """Return the path of the file of weights, whether it exists or not. cache: the folder of downloaded weights."""
-    if entry.weights.file is not None:
+def place(entry: Entry, cache: Path) -> Path | None:
+    """Return the path of the file of weights, whether it exists or not; None for a model without weights.
+
+    cache: the folder of downloaded weights.
+    """
+    if entry.weights.file is not None or entry.weights.path is None:
         return entry.weights.file
-    assert entry.weights.path is not None
     return Path(os.path.expanduser(cache)) / entry.weights.path
 
 
@@ -28,9 +30,12 @@ def state(entry: Entry, cache: Path) -> str:
     """Return the state of a model's weights, given the folder of downloaded weights.
 
     "shipped" or "yours": stored with the model. "cached": downloaded. "address": not downloaded yet. "missing": not
-    found, although it should be stored with the model.
+    found, although it should be stored with the model. "none": a structure without weights.
     """
-    if not os.path.isfile(place(entry, cache)):
+    path = place(entry, cache)
+    if path is None:
+        return NONE
+    if not os.path.isfile(path):
         return MISSING if entry.weights.url is None else ADDRESS
     return entry.origin if entry.weights.url is None else CACHED
 
@@ -44,6 +49,11 @@ def load(network: MasterNet, entry: Entry, cache: Path) -> None:
     from PlainNet.checkpoint import CheckpointError, load_checkpoint
 
     path, weights = place(entry, cache), entry.weights
+    if path is None:
+        raise CheckpointError(
+            f"the zoo has {entry.name} as a structure without weights: train it, or pass a file with checkpoint=PATH "
+            "(--checkpoint PATH)"
+        )
     if os.path.isfile(path):
         try:
             _verify(path, weights.sha256 or recorded(path))

@@ -17,9 +17,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Before torch is imported: as many processes as cores, each with a pool of threads, would wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from PlainNet.blocktype import BLOCKS
+from PlainNet.ir import CHOICE
 from zennas.testing.networks import SMALL, network_around, random_block
 
-__all__ = ["SMALL", "network_around", "random_block"]
+__all__ = ["BUILT", "SMALL", "network_around", "random_block"]
+
+BUILT = [kind for kind in BLOCKS if kind.kind != CHOICE]
+"""The kinds of blocks that networks consist of: all but the one that has to be chosen first."""
 
 # torch, sympy and the tests stay in memory as a million objects. By default Python looks through all of them so often
 # that it takes a sixth of the time of the tests.

@@ -32,6 +32,7 @@ ROOMS = (
     ("budget",),
     ("accuracy",),
     ("training",),
+    ("supernet",),
     ("searching",),
     ("correlation", "exporting"),
     ("report",),

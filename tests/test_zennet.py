@@ -18,7 +18,7 @@ from PlainNet.checkpoint import from_zennas_keys
 from PlainNet.ops import BatchNorm
 from PlainNet.registry import UnknownNameError
 from pretrained import catalogue
-from pretrained.entry import PUBLISHED
+from pretrained.entry import PUBLISHED, SHIPPED
 from tests.conftest import load_json
 from tests.test_imports import FLOORS, ROOT, imported
 
@@ -158,7 +158,7 @@ def test_structures_are_the_published_ones(published: dict[str, str]) -> None:
 
 def test_what_this_project_trained_is_here() -> None:
     for entry in catalogue.listed().values():
-        if entry.origin != PUBLISHED:
+        if entry.origin == SHIPPED:
             assert entry.weights.sha256 is not None
             assert entry.top1 is not None
             assert entry.classes is not None
@@ -198,3 +198,29 @@ def test_the_zoo_imports_plainnet_only_and_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "macs", "top1"),
+    [
+        ("proxylessnas_mobile", "4.081", "320.4", 74.6),
+        ("proxylessnas_cpu", "4.362", "439.2", 75.3),
+        ("proxylessnas_gpu", "7.120", "465.3", 75.1),
+    ],
+)
+def test_networks_of_proxylessnas_cost_what_was_published(name: str, params: str, macs: str, top1: float) -> None:
+    info = ZenNet.model_info(name)
+    counted = cost(info["structure"], **sizes(name))
+    assert f"{counted.params / 1e6:.3f}" == params
+    assert f"{counted.flops / 1e6:.1f}" == macs
+    assert (info["params"], info["flops"]) == (counted.params, counted.flops)
+    assert info["published"]["top1"] == top1
+    assert info["source"].startswith("ProxylessNAS")
+
+
+def test_a_structure_without_weights_says_so() -> None:
+    info = ZenNet.model_info("proxylessnas_mobile")
+    assert (info["origin"], info["weights"]["state"], info["weights"]["file"]) == ("structure", "none", None)
+    assert "proxylessnas_mobile" not in ZenNet.list_models(pretrained=True)
+    with pytest.raises(ValueError, match="as a structure without weights: train it, or pass a file"):
+        ZenNet.get_ZenNet("proxylessnas_mobile", pretrained=True)

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from zennas.pages.document import Page
     from zennas.report.comparison.result import Comparison
     from zennas.searching.simulations.running import Simulation
+    from zennas.supernet.history import Watcher as SupernetWatcher
+    from zennas.supernet.outcome import ProxylessResult
     from zennas.training.loop import Watcher as TrainWatcher
     from zennas.training.outcome import TrainResult
     from ZeroShotProxy.base import ScoreSettings
@@ -336,6 +338,46 @@ def continue_training(folder: str | Path, *, watcher: TrainWatcher | None = None
     taught = values.pop("distillation", None)
     distillation = None if taught is None else from_values(Distillation, taught)
     return train(target, save_dir=place, distillation=distillation, watcher=watcher, **{**values, **recipe, **changed})
+
+
+def proxyless(
+    *,
+    dataset: str | None = None,
+    save_dir: str | Path | None = None,
+    go_on: bool = False,
+    sample: bool = False,
+    watcher: SupernetWatcher | None = None,
+    **settings: Any,
+) -> ProxylessResult:
+    """Search in the supernet of a space, as ProxylessNAS does, and return the result with its structure.
+
+    dataset: as in `train`; a part of its training images is held out for the architecture. It must be given.
+    save_dir: folder for the result; None for a new one in `runs/`.
+    go_on: whether to go on with a search in `save_dir`, which must have the same settings.
+    sample: whether to draw the architecture from the final probabilities instead of taking the most probable one.
+    watcher: follows the progress.
+    settings: fields of `supernet.job.SearchJob`, such as space, latency_backend and ref_latency_ms, of
+        `supernet.recipe.SearchRecipe` and of `supernet.job.SearchOptions`.
+
+    Raises TypeError for an unknown setting, WrongSettingError without a data set, and what
+    `supernet.running.search_supernet` raises.
+    """
+    from zennas.supernet.history import NoWatcher as Silent
+    from zennas.supernet.job import SearchJob, SearchOptions
+    from zennas.supernet.recipe import SearchRecipe
+    from zennas.supernet.running import search_supernet
+
+    if dataset is None:
+        raise WrongSettingError(which_dataset())
+    given = {name: value for name, value in settings.items() if value is not None}
+    options = from_values(SearchOptions, _fields_of(SearchOptions, given))
+    recipe = from_values(SearchRecipe, _fields_of(SearchRecipe, given))
+    unknown = sorted(set(given) - {field.name for field in fields(SearchJob)})
+    if unknown:
+        raise TypeError(f"proxyless() has no setting {', '.join(unknown)}")
+    job = from_values(SearchJob, {**given, "dataset": dataset, "recipe": recipe})
+    folder = named_folder(save_dir) or new_folder("proxyless")
+    return search_supernet(job, folder, options, watcher or Silent(), go_on=go_on, sample=sample)
 
 
 def _fields_of(kind: Any, settings: dict[str, Any]) -> dict[str, Any]:

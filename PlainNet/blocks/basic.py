@@ -41,6 +41,10 @@ def max_pool(b: Builder, x: Value, spec: BlockSpec) -> Value:
     return b.max_pool(x, kernel, stride)
 
 
+def identity(b: Builder, x: Value, spec: BlockSpec) -> Value:
+    return x
+
+
 def zero(b: Builder, x: Value, spec: BlockSpec) -> Value:
     return b.zero(x)
 
@@ -82,6 +86,7 @@ register(BlockType("Swish", (CHANNELS,), lower=swish))
 register(BlockType("MaxPool", (CHANNELS, WINDOW, STRIDE), lower=max_pool))
 register(BlockType("AvgPool", (CHANNELS, WINDOW, STRIDE), lower=avg_pool))
 register(BlockType("Zero", (CHANNELS,), lower=zero))
+register(BlockType("Identity", (CHANNELS,), lower=identity))
 register(BlockType("AdaptiveAvgPool", (CHANNELS, SIZE), lower=adaptive_avg_pool))
 register(BlockType("Flatten", (CHANNELS,), lower=flatten))
 register(BlockType("Linear", (IN, OUT, BIAS), lower=linear, layers=one_layer))

@@ -121,7 +121,7 @@ def test_what_is_not_text_is_a_type_error() -> None:
         parse(None)  # type: ignore[arg-type]
 
 
-PIECES = [*BLOCKS.names(), *"()|,;", " ", "8", "3", "16", "0", "-1", "1e9", "x", "²", "\n", SMALL]
+PIECES = [*BLOCKS.names(), *"(){}|,;", " ", "8", "3", "16", "0", "-1", "1e9", "x", "²", "\n", SMALL]
 
 
 @settings(max_examples=300, deadline=None)

@@ -11,12 +11,12 @@ from PlainNet import Options, Structure, lower, parse
 from PlainNet.arrays.blocks import Blocks
 from PlainNet.arrays.ram import RamArrays
 from PlainNet.arrays.structures import Structures
-from PlainNet.blocktype import BLOCKS, BlockType
+from PlainNet.blocktype import BlockType
 from PlainNet.cost import CostModel
 from PlainNet.liveness import peak_elements
 from PlainNet.ram import RamModel
 from SearchSpace import SPACES, SearchSpace, SpaceArrays, load_space
-from tests.conftest import network_around, random_block
+from tests.conftest import BUILT, network_around, random_block
 from zennas.testing.arrays import spaces_with_arrays, walked
 
 
@@ -25,7 +25,7 @@ def whole(structure: Structure, resolution: int, classes: int | None, options: O
     return max(peak_elements(graph).values())
 
 
-@pytest.mark.parametrize("kind", list(BLOCKS), ids=lambda kind: kind.kind)
+@pytest.mark.parametrize("kind", BUILT, ids=lambda kind: kind.kind)
 def test_every_block_needs_what_its_graph_keeps(kind: BlockType) -> None:
     rng, model = Random(kind.kind), RamModel(CostModel(16, 7))
     for _ in range(3):

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from PlainNet import Structure, build, lower, parse
-from PlainNet.blocktype import BLOCKS, BlockType
+from PlainNet.blocktype import BlockType
 from PlainNet.ops import AdaptiveAvgPool, Mul, UnknownOperationError
 from PlainNet.receptive import Field, receptive_field
-from tests.conftest import network_around, random_block
+from tests.conftest import BUILT, network_around, random_block
 
 
 @torch.no_grad()
@@ -32,7 +32,7 @@ def rows_that_matter(structure: Structure, size: int) -> list[list[int]]:
     return [changed[:, position].nonzero().flatten().tolist() for position in range(maps.shape[2])]
 
 
-@pytest.mark.parametrize("kind", list(BLOCKS), ids=lambda kind: kind.kind)
+@pytest.mark.parametrize("kind", BUILT, ids=lambda kind: kind.kind)
 def test_every_block_sees_the_rows_that_change_its_output(kind: BlockType) -> None:
     rng, size = Random(kind.kind), 24
     width = 32 if kind.kind.startswith("ConvKXG") else 8  # which 32 groups divide

@@ -14,6 +14,11 @@ PLACES = (*PACKAGES, "docs", "benchmarks", "tests", "scripts", ".ci")
 FILE = r"(?:[\w.-]+/)*[\w.-]+\.(?:py|md|json|toml|sh|txt|png|yaml)"
 MADE = {
     "best_structure.txt",
+    "structure.txt",
+    "architecture.json",
+    "proxyless.json",
+    "history.jsonl",
+    "net.config",
     "train.json",
     "curve.json",
     "curve.png",

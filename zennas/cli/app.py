@@ -15,7 +15,21 @@ from typer.core import TyperGroup
 
 import zennas
 from SearchSpace.base import SPACES
-from zennas.cli import analyze, compare, correlate, doctor, export, front, report, runs, score, search, train, zoo
+from zennas.cli import (
+    analyze,
+    compare,
+    correlate,
+    doctor,
+    export,
+    front,
+    proxyless,
+    report,
+    runs,
+    score,
+    search,
+    train,
+    zoo,
+)
 from zennas.cli import eval as evaluation
 from zennas.cli import latency as latency_commands
 from zennas.cli.console import tell_error
@@ -74,6 +88,7 @@ app = typer.Typer(
 )
 app.command(cls=listing(search_space=SPACES.names))(search.search)
 app.command(cls=listing(search_space=SPACES.names))(front.front)
+app.command()(proxyless.proxyless)
 app.command()(analyze.analyze)
 app.command()(compare.compare)
 app.command()(score.score)

@@ -144,6 +144,7 @@ def _print_model(info: dict[str, Any]) -> None:
     shown = _MEASURED[: 2 if info["num_classes"] > 5 else 1]  # of five classes, top-5 is always 100 %
     measured = [f"{info[key]:.2f} % {label}" for key, label in shown if info[key] is not None]
     where = "not downloaded yet, goes to" if weights["state"] == "address" else f"{weights['state']},"
+    kept = f"{where} {weights['file']}" if weights["file"] else ""
     published = [
         f"{format_count(value) if key in ('params', 'flops') else f'{value:g}'} {_UNITS.get(key, key)}"
         for key, value in info["published"].items()
@@ -160,7 +161,8 @@ def _print_model(info: dict[str, Any]) -> None:
         "published": ", ".join(published),
         "note": info["note"],
         "card": info["card"],
-        "weights": f"{where} {weights['file']}",
+        "source": info["source"],
+        "weights": kept,
         "address": weights["url"],
     }
     OUT.print(Text(f"{info['name']} ({info['origin']})", style="bold"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from zennas.runs.store import FILE
 
 CHANNELS = 3
 """Channels of an image: red, green and blue."""
+PROXYLESS_FILE = "proxyless.json"
+"""The result of a search in a supernet, in its folder; see `zennas/supernet/outcome.py`."""
 
 
 class TargetError(ZennasError, ValueError):
@@ -53,9 +56,10 @@ class NetworkTarget:
 def resolve(text: str) -> NetworkTarget:
     """Find the network that `text` names.
 
-    These are tried in order: a folder with a run (its best structure) or a training; a file that contains nothing but a
-    structure; a point of a front (`RUN@7`); a structure string; the name of a model of the zoo, including the user's
-    own models; the notation of a cell space, such as NAS-Bench-201's. A file may contain such a notation, too.
+    These are tried in order: a folder with a run (its best structure), a search in a supernet or a training; a file
+    that contains nothing but a structure; a point of a front (`RUN@7`); a structure string; the name of a model of the
+    zoo, including the user's own models; the notation of a cell space, such as NAS-Bench-201's. A file may contain such
+    a notation, too.
 
     Raises TargetError if nothing is found (UnknownTargetError for an unknown name), ParseError if the structure is not
     valid, SearchSpaceError if a notation is not, StoreError or CardError if the folder cannot be read, and ZooError if
@@ -99,11 +103,22 @@ def _run(folder: Path, source: str | None = None, place: Path | None = None, poi
         return NetworkTarget(
             parse(card["structure"]), str(folder), card["resolution"], card["num_classes"], card["use_se"]
         )
+    if point is None and not (folder / FILE).is_file() and (folder / PROXYLESS_FILE).is_file():
+        return _of_supernet(folder / PROXYLESS_FILE)
     found = designed(folder, point)
     if found is None:
         raise TargetError(f"the run in {folder} has no result yet")
     source, place = source or str(folder), place or folder
     return NetworkTarget(found.structure, source, found.resolution, found.num_classes, found.use_se, place)
+
+
+def _of_supernet(path: Path) -> NetworkTarget:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        structure, resolution, classes = parse(found["structure"]), int(found["resolution"]), int(found["num_classes"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TargetError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+    return NetworkTarget(structure, str(path.parent), resolution, classes, False, path.parent)
 
 
 def _written_in(path: Path) -> Structure:

@@ -13,12 +13,13 @@ from zennas.report.kind import KINDS, Run
 from zennas.runs.store import SEARCH, Store, StoreError
 from zennas.searching.result import SearchResult, find_runs, read_result
 from zennas.searching.simulations.courses import is_simulation
+from zennas.supernet.outcome import is_supernet_search
 from zennas.training.record import is_training
 
 if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
 
-TRAIN, EXPORT, SIMULATE = "train", "export", "simulate"
+TRAIN, EXPORT, SIMULATE, PROXYLESS = "train", "export", "simulate", "proxyless"
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,15 @@ def _inside(place: Path, told: bool = False) -> Iterator[Run]:
     """
     try:
         simulation, training, exports = is_simulation(place), is_training(place), find_exports(place)
+        supernet = is_supernet_search(place)
     except OSError as error:
         if not told:
             yield DamagedRun(place, f"{place} cannot be read: {error.strerror}")
         return
     if simulation:
         yield _readable(place, KINDS.get(SIMULATE).read)
+    if supernet:
+        yield _readable(place, KINDS.get(PROXYLESS).read)
     if training:
         yield _readable(place, KINDS.get(TRAIN).read)
     for sidecar in exports:

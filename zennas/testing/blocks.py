@@ -14,6 +14,7 @@ from PlainNet.arrays.costs import CostArrays
 from PlainNet.arrays.structures import Layout, Structures, has_form
 from PlainNet.blocktype import BlockType
 from PlainNet.cost import FREE, CostModel, block_cost, op_cost
+from PlainNet.ir import CHOICE
 from PlainNet.lowering import lower_block
 from PlainNet.masternet import MasterNet
 from zennas.testing.expecting import expect, expect_equal, expect_near, expect_refused
@@ -54,6 +55,10 @@ def text_round_trip(kind: BlockType) -> str | None:
 
 def cost_equals_module(kind: BlockType) -> str | None:
     """Parameters, multiply–accumulates, activations and shapes of the structure equal those of the module."""
+    if kind.kind == CHOICE:
+        structure, _ = cases(kind, 1)[0]
+        expect_refused(StructureError, lambda: cost(structure), "choose first", f"{structure}")
+        return "a choice has a cost and a module once it is made"
     for i, (structure, resolution) in enumerate(cases(kind, 4)):
         options = VARIANTS[i % len(VARIANTS)]
         counted = CostModel(resolution, 5, options)(structure)
@@ -145,6 +150,8 @@ def _joined(kind: BlockType, rng: Random) -> Structure:
 
 def wrong_input_is_refused(kind: BlockType) -> str | None:
     """Channels that do not fit the previous block raise StructureError."""
+    if kind.kind == CHOICE:
+        return "a choice is refused whatever its input is, until it is made"
     structure, resolution = cases(kind, 1)[0]
     stem, *rest = structure.blocks
     wider = Structure.of([stem._replace(args=(3, stem.args[1] + 1, 3, 1)), *rest])

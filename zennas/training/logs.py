@@ -26,13 +26,20 @@ def watched(watcher: Watcher, folder: Path, tensorboard: bool) -> Iterator[Watch
     if not tensorboard:
         yield watcher
         return
+    with events(folder) as writer:
+        yield _Both(watcher, writer)
+
+
+@contextmanager
+def events(folder: Path) -> Iterator[Any]:
+    """Give a writer of events for TensorBoard below `folder`. Raises UnavailableError if tensorboard is missing."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise UnavailableError("tensorboard is not installed: pip install 'zennas[tensorboard]'") from None
     writer = SummaryWriter(str(folder / FOLDER))
     try:
-        yield _Both(watcher, writer)
+        yield writer
     finally:
         writer.close()
 

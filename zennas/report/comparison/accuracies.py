@@ -138,7 +138,8 @@ def _of_zoo(name: str, network: Network) -> Iterator[Accuracy]:
     if info["top1"] is not None:
         yield Accuracy(info["top1"], dataset, f"the zoo's {name}", resolution=size, protocol=held_out)
     if "top1" in info["published"]:
-        yield Accuracy(info["published"]["top1"], dataset, "published by Zen-NAS", resolution=size)
+        by = info["source"] or "Zen-NAS"
+        yield Accuracy(info["published"]["top1"], dataset, f"published by {by}", resolution=size)
 
 
 def _of_torchvision(text: str, network: Network) -> Iterator[Accuracy]:

@@ -1,0 +1,143 @@
+"""The result of a search in a supernet, and the files that store it. No torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PlainNet import Structure, parse
+from PlainNet.files import write_text
+from zennas.common.numbers import counted
+from zennas.named.structures import PROXYLESS_FILE as RESULT_FILE
+from zennas.runs.store import in_use
+from zennas.supernet.continuing import settings_in
+from zennas.supernet.errors import SupernetError
+
+STRUCTURE_FILE = "structure.txt"
+ARCHITECTURE_FILE = "architecture.json"
+CONFIG_FILE = "net.config"
+HISTORY_FILE = "history.jsonl"
+CHECKPOINT_FILE = "supernet.pt"
+"""Not the name of a training's checkpoint, by which trainings are known."""
+
+FINISHED, SEARCHING, INTERRUPTED = "finished", "searching", "interrupted"
+
+
+@dataclass(frozen=True)
+class ProxylessResult:
+    """A finished search.
+
+    folder: where it is stored. structure: the network that was found. picks: the chosen candidates' texts by key.
+    resolution: side of the input in pixels. num_classes: of the images. valid_top1: accuracy in per cent of the network
+    with the supernet's weights, on the images that were held out, which also decided about it. entropy: of the
+    decisions in nats. costs: the network's costs, by name, and expected: their expectations. seconds: of all epochs.
+    sampled: whether the architecture was drawn, and not the most probable one.
+    """
+
+    folder: Path
+    structure: Structure
+    picks: Mapping[str, str]
+    resolution: int
+    num_classes: int
+    valid_top1: float
+    entropy: float
+    costs: Mapping[str, float]
+    expected: Mapping[str, float]
+    seconds: float
+    sampled: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "run": str(self.folder), "folder": str(self.folder), "structure": str(self.structure)}
+
+
+def write_result(result: ProxylessResult) -> None:
+    """Write the result and, as a file of its own, the structure. Raises OSError."""
+    write_text(result.folder / STRUCTURE_FILE, f"{result.structure}\n")
+    write_text(result.folder / RESULT_FILE, json.dumps(result.to_json(), indent=2, ensure_ascii=False) + "\n")
+
+
+def read_result(folder: Path) -> ProxylessResult:
+    """Return the finished search in a folder. Raises SupernetError if there is none, or its file is damaged."""
+    path = folder / RESULT_FILE
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return ProxylessResult(
+            folder,
+            parse(found["structure"]),
+            dict(found["picks"]),
+            int(found["resolution"]),
+            int(found["num_classes"]),
+            float(found["valid_top1"]),
+            float(found["entropy"]),
+            {str(name): float(value) for name, value in found["costs"].items()},
+            {str(name): float(value) for name, value in found["expected"].items()},
+            float(found["seconds"]),
+            bool(found["sampled"]),
+        )
+    except FileNotFoundError:
+        raise SupernetError(f"{folder} contains no finished search in a supernet ({RESULT_FILE})") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SupernetError(f"{path} cannot be read: {type(error).__name__}: {error}") from None
+
+
+@dataclass(frozen=True)
+class SearchRecord:
+    """A search in a supernet, finished or not.
+
+    status: `FINISHED`, `SEARCHING` while a process works on it, or `INTERRUPTED`. settings: as they are stored.
+    epochs: those that are finished. result: None unless it is finished.
+    """
+
+    folder: Path
+    status: str
+    settings: Mapping[str, Any]
+    epochs: int
+    result: ProxylessResult | None
+
+    @property
+    def asked(self) -> str:
+        """What was searched, in a few words."""
+        text = f"{self.settings.get('space', 'mobile')}, {self.settings['dataset']}"
+        aims = [f"{ms:g} ms" for ms in self.settings.get("ref_latency_ms", ())]
+        return ", ".join([text, *aims])
+
+    @property
+    def found(self) -> str:
+        """What came out, in a few words."""
+        if self.result is None:
+            return f"{counted(self.epochs, 'epoch')} so far"
+        costs = ", ".join(f"{name} {value:.4g}" for name, value in self.result.costs.items() if name != "params")
+        return f"top-1 {self.result.valid_top1:.2f} % in the supernet, {costs}"
+
+    def to_json(self) -> dict[str, Any]:
+        result = None if self.result is None else self.result.to_json()
+        return {
+            "run": str(self.folder),
+            "status": self.status,
+            "settings": dict(self.settings),
+            "epochs": self.epochs,
+            "result": result,
+        }
+
+
+def is_supernet_search(folder: Path) -> bool:
+    """Return whether `folder` contains a search in a supernet. Raises OSError if nobody may look into it."""
+    return any((folder / name).is_file() for name in (RESULT_FILE, CHECKPOINT_FILE))
+
+
+def read_record(folder: Path) -> SearchRecord:
+    """Return what is known about the search in `folder`. Raises SupernetError or ConfigError if it is damaged."""
+    settings = settings_in(folder)
+    path = folder / HISTORY_FILE
+    epochs = len(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else 0
+    if (folder / RESULT_FILE).is_file():
+        return SearchRecord(folder, FINISHED, settings, epochs, read_result(folder))
+    return SearchRecord(folder, SEARCHING if in_use(folder) else INTERRUPTED, settings, epochs, None)
+
+
+def named(options: Mapping[str, Sequence[str]], picks: Mapping[str, Sequence[int]]) -> dict[str, str]:
+    """Return the texts of the picked candidates by key."""
+    return {key: ", ".join(options[key][k] for k in picks[key]) for key in options}

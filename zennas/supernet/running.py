@@ -1,0 +1,207 @@
+"""A complete search in the supernet of a space: images, supernet, costs, trainer, files. Imports torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from PlainNet import cost as counted_cost
+from PlainNet.files import write_text
+from zennas.common.config import SETTINGS_FILE, config_text
+from zennas.data import DataError, ImageSet, lasting_dataset, normalisation_of, open_set
+from zennas.data.base import Shown
+from zennas.data.splitting import part_of
+from zennas.data.subsets import subset
+from zennas.named.structures import PROXYLESS_FILE
+from zennas.supernet.batches import FeedBatches
+from zennas.supernet.building import build_supernet
+from zennas.supernet.cost import CostLoss, CostTable, Penalty
+from zennas.supernet.errors import SupernetError
+from zennas.supernet.exporting import net_config
+from zennas.supernet.history import NoWatcher, Watcher
+from zennas.supernet.job import PREDICTOR, TABLE, SearchJob, SearchOptions, identity_of
+from zennas.supernet.outcome import (
+    ARCHITECTURE_FILE,
+    CHECKPOINT_FILE,
+    CONFIG_FILE,
+    ProxylessResult,
+    named,
+    read_result,
+    write_result,
+)
+from zennas.supernet.spaces import SuperSpace, check_size, open_space
+from zennas.supernet.tables import counted, looked_up, predicted
+from zennas.supernet.trainer import ProxylessTrainer
+from zennas.supernet.watching import Events, Keeping
+from zennas.training.distributed import Group, processes, ranks
+from zennas.training.feed import Feed, fingerprint
+from zennas.training.held import held
+from zennas.training.logs import events
+from zennas.training.recipe import Recipe
+
+
+def search_supernet(
+    job: SearchJob,
+    folder: Path,
+    options: SearchOptions = SearchOptions(),
+    watcher: Watcher = NoWatcher(),
+    *,
+    go_on: bool = False,
+    sample: bool = False,
+) -> ProxylessResult:
+    """Search in the supernet of a space, and store the result in `folder`.
+
+    go_on: whether to go on from the folder's checkpoint; a finished search is only read. sample: whether to draw the
+    architecture from the final probabilities instead of taking the most probable one.
+
+    Raises SupernetError if the settings contradict each other, a candidate has no cost, or the folder has another
+    search; DataError if images are missing; StructureError if the space does not fit the resolution; RunInUseError if
+    another process uses the folder.
+    """
+    space = open_space(job.space)
+    check_size(space, job.resolution)
+    with held(folder, leads=ranks()[0] == 0):
+        if (folder / PROXYLESS_FILE).is_file():
+            if go_on:
+                return read_result(folder)
+            raise SupernetError(f"{folder} contains a finished search: choose another --save-dir")
+        if (folder / CHECKPOINT_FILE).is_file() and not go_on:
+            raise SupernetError(
+                f"{folder} contains an unfinished search: continue it with zennas proxyless --resume {folder}, or "
+                "choose another --save-dir"
+            )
+        with processes(options.device) as group:
+            if not (options.tensorboard and group.leads):
+                return _search(job, space, folder, options, watcher, group, sample)
+            with events(folder) as writer:
+                watching = Events(watcher, writer, job.recipe.warm_epochs)
+                return _search(job, space, folder, options, watching, group, sample)
+
+
+def _search(
+    job: SearchJob,
+    space: SuperSpace,
+    folder: Path,
+    options: SearchOptions,
+    watcher: Watcher,
+    group: Group,
+    sample: bool,
+) -> ProxylessResult:
+    train, valid = parts_of(job)
+    classes = len(train.classes)
+    cost = cost_loss(job, space, classes)
+    shown = Shown(normalisation_of(train), job.resolution, job.resolution, train.view)
+
+    def batches(images: ImageSet, augment: bool) -> FeedBatches:
+        recipe = Recipe(epochs=1, batch_size=job.batch_size, augment=augment, seed=job.recipe.seed)
+        return FeedBatches(Feed(images, recipe, shown, group, workers=options.workers))
+
+    own: dict[str, Any] = dict(vars(job.recipe))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(job.recipe.seed)
+        model = build_supernet(space, classes, job.dropout)
+    weights = torch.optim.SGD(
+        model.parameters(), job.recipe.init_lr, job.momentum, weight_decay=job.weight_decay, nesterov=job.momentum > 0
+    )
+    if group.leads:
+        write_text(folder / SETTINGS_FILE, config_text(job, options))
+    watching = Keeping(watcher, folder)
+    trainer = ProxylessTrainer(
+        model,
+        weights,
+        group.device,
+        train_loader=batches(train, job.augment),
+        valid_loader=batches(valid, augment=False),
+        **own,
+        load_ckpt=True,
+        ckpt_path=folder / CHECKPOINT_FILE,
+        arch_path=folder / ARCHITECTURE_FILE,
+        cost=cost,
+        checkpoint_every=options.checkpoint_every,
+        group=group,
+        identity={**identity_of(job), "dataset": lasting_dataset(job.dataset), "images": fingerprint(train)},
+        watcher=watching,
+    )
+    watching.epochs[:] = trainer.history
+    trainer.train()
+    return _stored(job, space, folder, trainer, classes, cost, group, sample)
+
+
+def _stored(
+    job: SearchJob,
+    space: SuperSpace,
+    folder: Path,
+    trainer: ProxylessTrainer,
+    classes: int,
+    cost: CostLoss,
+    group: Group,
+    sample: bool,
+) -> ProxylessResult:
+    picks = trainer.picks(sample)
+    structure = space.network(picks)
+    found = counted_cost(structure, resolution=job.resolution, num_classes=classes)
+    last = trainer.history[-1]
+    assert last.valid_top1 is not None  # the last epoch is always validated
+    result = ProxylessResult(
+        folder,
+        structure,
+        named(space.options, picks),
+        job.resolution,
+        classes,
+        last.valid_top1,
+        last.entropy,
+        {
+            "params": float(found.params),
+            "flops": float(found.flops),
+            **{one.table.name: one.table.of(picks) for one in cost.penalties},
+        },
+        trainer.expected(),
+        sum(epoch.seconds for epoch in trainer.history),
+        sample,
+    )
+    if group.leads:
+        trainer.export(folder / ARCHITECTURE_FILE, sample)
+        try:
+            text = json.dumps(net_config(structure, classes), indent=2)
+        except SupernetError:  # only networks of MBConv have such a file
+            text = None
+        if text is not None:
+            write_text(folder / CONFIG_FILE, text + "\n")
+        write_result(result)
+    group.wait()
+    return result
+
+
+def parts_of(job: SearchJob) -> tuple[ImageSet, ImageSet]:
+    """Return the images for weights and those that are held out, both of the training images.
+
+    Raises DataError if there are too few.
+    """
+    whole = open_set(job.dataset, "train", job.data_folder)
+    if job.train_images is not None:
+        if job.train_images > len(whole):
+            raise DataError(f"train-images is {job.train_images:,}, but {whole.name} has {len(whole):,}")
+        whole = subset(whole, np.sort(np.random.default_rng(0).permutation(len(whole))[: job.train_images]))
+    keys = [str(row) for row in range(len(whole))]
+    train, valid = (part_of(whole, keys, job.held_out, split) for split in ("train", "test"))
+    return train, valid
+
+
+def cost_loss(job: SearchJob, space: SuperSpace, num_classes: int) -> CostLoss:
+    """Return what the choices cost in the loss. Raises SupernetError if a candidate has no cost, or a form no value."""
+    sizes = {"resolution": job.resolution, "num_classes": num_classes}
+    pairs: list[tuple[CostTable, float]] = []
+    for source, reference in zip(job.latency_backend, job.ref_latency_ms, strict=True):
+        if source.startswith(PREDICTOR):
+            pairs.append((predicted(space, source.removeprefix(PREDICTOR), **sizes), reference))
+        else:
+            pairs.append((looked_up(space, Path(source.removeprefix(TABLE)), **sizes), reference))
+    for what, aim in (("flops", job.ref_flops), ("params", job.ref_params)):
+        if aim is not None:
+            pairs.append((counted(space, what, **sizes), float(aim)))
+    penalties = tuple(Penalty(table, reference) for table, reference in pairs)
+    return CostLoss(penalties, job.cost_form, job.cost_weight, job.cost_power, job.cost_scale)
