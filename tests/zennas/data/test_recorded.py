@@ -70,7 +70,8 @@ def test_damaged_records(found: Any) -> None:
 def test_every_model_of_the_zoo_has_a_view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZENNAS_ZOO", str(tmp_path))  # without what the user has added
     for name in ZenNet.list_models():
-        view, decoding = recorded(ZenNet.model_info(name), name)
-        assert view == ("centre" if "imagenet" in name else "whole")
+        info = ZenNet.model_info(name)
+        view, decoding = recorded(info, name)
+        assert view == ("centre" if "imagenet" in info["dataset"] else "whole")
         assert decoding == BEFORE
     assert trained_model("zennet_digits_params100k_res16").shown.view == "whole"
