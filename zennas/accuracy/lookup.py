@@ -17,7 +17,7 @@ import numpy as np
 from PlainNet import Structure
 from SearchSpace import CellSpace, SearchSpace, SearchSpaceError
 from zennas.accuracy.tables import AccuracyTable, Column, TableError, is_csv, located, read
-from zennas.accuracy.tables.base import Floats
+from zennas.accuracy.tables.base import Floats, UnknownColumnError
 from zennas.accuracy.tables.csvfile import column_named, name_of
 from zennas.accuracy.tables.nats_bench import looks_like_nats_bench
 from zennas.accuracy.tables.sheets import Sheets, read_sheet
@@ -57,6 +57,10 @@ def table_digest(file: str) -> str:
         raise TableError(f"table {file} cannot be read: {error.strerror or error}") from None
 
 
+_LOOKED_AT = 100
+"""Architectures of a table that are read to find out whether it is one of a space."""
+
+
 class Lines:
     """The lines of architectures by structure.
 
@@ -89,6 +93,12 @@ class Lines:
         except SearchSpaceError:
             return None
 
+    @property
+    def of_space(self) -> bool:
+        """Whether one of the first architectures is of the space; true for spaces without a notation."""
+        space, some = self._space, self.architectures[:_LOOKED_AT]
+        return not isinstance(space, CellSpace) or any(_canonical(space, notation) is not None for notation in some)
+
     @cached_property
     def _by_function(self) -> dict[str, int]:
         """The first line of each function; architectures that are not of the space have none."""
@@ -109,6 +119,8 @@ class Trained:
 
     def __init__(self, file: str, space: SearchSpace) -> None:
         place = located(file)
+        if place.is_dir() and not list(place.glob("*.pickle.pbz2")):
+            raise TableError(f"{file} is a folder, expected the file of a table")
         if looks_like_nats_bench(place):
             raise TableError(
                 f"{file} is a file of pickles, which can run code whenever the search is continued: write it as a CSV "
@@ -130,7 +142,7 @@ class Trained:
             asked = column_named(name)
             same = [one for one in columns if asked is not None and _same(one, asked)]
             if not same:
-                raise TableError(f"{self._file} has no accuracies {name!r}; it has {self._names}")
+                raise UnknownColumnError(f"{self._file} has no accuracies {name!r}; it has {self._names}")
             return name, columns[same[0]]
         most = max(column.epochs for column in columns)
         some = [one for one in columns if one.split == "val" and one.epochs == most and one.training is None]

@@ -140,10 +140,11 @@ def _print_counts(result: SearchResult) -> None:
     for name, learned in result.learned.items():
         value = learned if isinstance(learned, str) else f"{learned:.4g}"
         OUT.print(Text(f"{name.replace('_', ' ')}: ").append(value))
-    rejected = ", ".join(f"{reason} {number:,}" for reason, number in sorted(counts["rejected"].items()))
+    rejected = ", ".join(f"{reason} {number:,}" for reason, number in sorted(counts["rejected"].items()) if number)
     if "ranked" in counts:
         OUT.print(f"ranked {counts['ranked']:,} by {result.settings.warm_up_proxy} to choose what to evaluate")
-    OUT.print(f"tried {counts['tried']:,} in {result.seconds:.1f} s; scored {counts['scored']:,}; rejected: {rejected}")
+    left_out = f"; rejected or dropped: {rejected}" if rejected else ""
+    OUT.print(f"tried {counts['tried']:,} in {result.seconds:.1f} s; scored {counts['scored']:,}{left_out}")
     _print_failures(result)
     for note in result.notes:
         OUT.print(f"note: {note}")

@@ -262,6 +262,13 @@ def _training(chosen: Chosen, recipe: Path | None) -> dict[str, dict[str, Any]]:
     from zennas.training.short import read_recipe
 
     found = {**({} if recipe is None else read_recipe(recipe)), **chosen.said("training")}
+    objective = str(chosen.values.get("objective", "proxy"))
+    if found and objective.casefold() != "train":
+        given = [flag for way, flag in chosen.flags.items() if way[0] == "training"] or ["--recipe"]
+        raise typer.BadParameter(
+            f"it is for searches that train, but the objective is {objective}: add --objective train",
+            param_hint=given[0],
+        )
     if found and "dataset" not in found:
         raise typer.BadParameter(which_dataset(), param_hint="--dataset")
     return {"training": found} if found else {}

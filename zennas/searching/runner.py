@@ -52,6 +52,7 @@ from zennas.searching.preparing import (
 from zennas.searching.proposals import Proposals
 from zennas.searching.result import FINISHED
 from zennas.searching.settings import SearchSettings
+from zennas.searching.simulations.courses import is_simulation
 from zennas.searching.strategies.base import LEARNED_FACT, Followed, Learning, Progress
 from zennas.searching.telling.latency_here import HERE_FACT, latency_here
 from zennas.searching.trust import Trust, trusted
@@ -104,6 +105,8 @@ def start(
     UnknownNameError, SearchSpaceError, ProxyError, LatencyError, UnavailableError or StructureError if a setting is not
     valid.
     """
+    if is_simulation(folder):
+        raise StoreError(f"{folder} already contains searches with many seeds: choose another folder")
     settings = completed(with_depth_limit(settings))
     prepared = prepare(settings)
     rehearse(settings, prepared.space)

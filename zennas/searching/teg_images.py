@@ -60,10 +60,13 @@ def imaging_of(settings: SearchSettings) -> TegImaging:
     options: dict[str, int] = {}
     for part in given:
         name, _, number = part.partition("=")
-        if name.strip() not in known or not number.strip().isdecimal():
+        if name.strip() not in known:
             raise WrongSettingError(
-                f"{part!r} is no option of the objective teg: expected teg:DATASET,images=64,networks=3,crops=1000"
+                f"{part!r} is no option of the objective teg: expected some of {', '.join(sorted(known))}, as in "
+                "teg:DATASET,images=64,networks=3,crops=1000,seed=0"
             )
+        if not number.strip().isdecimal():
+            raise WrongSettingError(f"{name.strip()} is {number!r}, expected a whole number, as in images=64")
         options[name.strip()] = int(number)
     chosen = NOISE if data in ("", NOISE) else lasting_dataset(data)
     seed = options.get("seed", settings.seed)

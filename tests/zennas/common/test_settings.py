@@ -233,5 +233,7 @@ def test_settings_of_another_version() -> None:
         restored(Outer, {"b": 1, "a": 2})
     with pytest.raises(SettingsError, match="no settings"):
         restored(Outer, None)
+    with pytest.raises(SettingsError, match="no settings"):  # and not all defaults
+        restored(Outer, {})
     with pytest.raises(SettingsError, match="cannot be read"):
-        restored(Inner, {})
+        restored(Inner, {"clip": 1.0})

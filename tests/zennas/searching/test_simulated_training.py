@@ -11,6 +11,7 @@ import zennas
 from SearchSpace import load_space
 from SearchSpace.nasbench201 import cell_of
 from tests.zennas.table_files import worth, write_scores, write_table
+from zennas.accuracy.tables import TableError
 from zennas.common.errors import SettingsError, WrongSettingError
 from zennas.runs.store import Store
 from zennas.searching.preparing import completed, prepare
@@ -133,12 +134,20 @@ def test_a_warm_up_by_a_proxy_and_by_ranks(tmp_path: Path) -> None:
         assert found.counts["ranked"] > 80
 
 
+def test_a_table_of_another_space_is_refused_at_once(tmp_path: Path) -> None:
+    chosen = replace(settings(write_table(tmp_path / "t.csv", share=0.01)), search_space="darts")
+    with pytest.raises(TableError, match="has no architecture of darts, but"):
+        start(tmp_path / "run", chosen)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"strategy": "random", "move_proposal": 5}, "--move-proposal 5 needs a score"),
         ({"warm_up": 5}, "add --warm-up-proxy"),
         ({"warm_up_proxy": "flops"}, "is not used"),
+        ({"move_random": 0.5}, "--move-random 0.5 is not used"),
         ({"objective": "proxy"}, "--report-column c10_test is a column of a table"),
         ({"objective": "table"}, "names no file"),
         ({"warm_up": 9, "warm_up_proxy": "flops", "initial": str(load_space("nasbench201").initial())}, "leave out"),

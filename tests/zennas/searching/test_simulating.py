@@ -12,6 +12,7 @@ import pytest
 import zennas
 from SearchSpace.nasbench201 import all_cells
 from tests.zennas.table_files import worth, write_table
+from zennas.budget.budgets import BudgetError
 from zennas.common.errors import SettingsError, WrongSettingError
 from zennas.report.kind import kind_of_run
 from zennas.report.listing import list_runs
@@ -34,12 +35,12 @@ def simulate(folder: Path, *, seeds: int = 3, workers: int = 1, strategy: str = 
 
 
 def test_incumbent_and_oracle() -> None:
-    course = Course((1.0, 3.0, 2.0, 3.0, 4.0), (10.0, 8.0, 12.0, 13.0, 11.0), 0, (1.0, 2.0, 3.0, 4.0, 5.0))
+    course = Course(0, (1.0, 3.0, 2.0, 3.0, 4.0), (10.0, 8.0, 12.0, 13.0, 11.0), 0, (1.0, 2.0, 3.0, 4.0, 5.0))
     curves = Curves.of([course], 6)
     assert curves.incumbent.tolist() == [[10, 8, 8, 8, 11, 11]]
     assert curves.oracle.tolist() == [[10, 10, 12, 13, 13, 13]]
     assert curves.complete == 0
-    both = Curves.of([course, Course((5.0,) * 6, (14.0,) * 6, 0, (2.0, 3.0, 4.0, 5.0, 6.0, 9.0))], 6)
+    both = Curves.of([course, Course(0, (5.0,) * 6, (14.0,) * 6, 0, (2.0, 3.0, 4.0, 5.0, 6.0, 9.0))], 6)
     assert both.complete == 1
     content = both.to_json()
     assert content["evaluations"] == [1, 2, 3, 4, 5, 6]
@@ -50,8 +51,8 @@ def test_incumbent_and_oracle() -> None:
 
 
 def test_over_seconds_a_curve_has_what_each_search_had_by_then() -> None:
-    one = Course((1.0, 2.0, 3.0), (10.0, 20.0, 30.0), 0, (1.0, 4.0, 5.0))
-    two = Course((1.0, 2.0, 3.0), (40.0, 50.0, 60.0), 0, (2.0, 4.0, 7.0))
+    one = Course(0, (1.0, 2.0, 3.0), (10.0, 20.0, 30.0), 0, (1.0, 4.0, 5.0))
+    two = Course(0, (1.0, 2.0, 3.0), (40.0, 50.0, 60.0), 0, (2.0, 4.0, 7.0))
     found = Curves.of([one, two], 3).over_seconds()
     assert found.seconds.tolist() == [2, 4, 6]  # the mean times, from when both have a network
     assert found.incumbent.tolist() == [[10, 20, 30], [40, 50, 50]]
@@ -152,9 +153,41 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, line: str) -> Non
 def test_a_damaged_line_is_refused(tmp_path: Path) -> None:
     found = simulate(tmp_path)
     with (found.folder / "courses.jsonl").open("a") as file:
-        file.write('{"chosen_by": [1.0], "reported": [], "ranked": 0, "seconds": []}\n')
-    with pytest.raises(StoreError, match="different numbers of networks"):
+        file.write('{"seed": 3, "chosen_by": [1.0], "reported": [], "ranked": 0, "seconds": []}\n')
+    with pytest.raises(StoreError, match="line 5: ValueError: a search has values of different numbers of networks"):
         read_simulation(found.folder)
+
+
+@pytest.mark.parametrize("change", ["a line is missing", "a line is there twice", "a value is infinite"])
+def test_lines_that_do_not_belong_there_are_refused(tmp_path: Path, change: str) -> None:
+    path = simulate(tmp_path).folder / "courses.jsonl"
+    first, *lines = path.read_text().splitlines(keepends=True)
+    if change == "a line is missing":
+        del lines[1]
+    elif change == "a line is there twice":
+        lines.insert(1, lines[0])
+    else:
+        lines[1] = (
+            lines[1].replace('"reported": [', '"reported": [1e999, ').replace('"chosen_by": [', '"chosen_by": [1, ')
+        )
+        lines[1] = lines[1].replace('"seconds": [', '"seconds": [0, ')
+    path.write_text("".join([first, *lines]))
+    for work in (read_simulation, continue_simulation):
+        with pytest.raises(StoreError, match=r"line 3: ValueError: (seed \d, expected 1|a value is not)"):
+            work(path.parent)
+
+
+def test_a_folder_has_one_search_or_many(tmp_path: Path) -> None:
+    found = simulate(tmp_path)
+    with pytest.raises(StoreError, match="already contains searches with many seeds"):
+        zennas.search(**whole_settings(found), save_dir=found.folder)
+    assert not (found.folder / "run.sqlite").exists()
+
+
+def test_a_budget_that_nothing_meets_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(BudgetError, match="has params"):
+        simulate(tmp_path, budget_params=10)
+    assert not (tmp_path / "run1").exists()
 
 
 def test_it_is_listed_shown_and_written_as_a_page(tmp_path: Path) -> None:
@@ -174,5 +207,5 @@ def test_what_is_no_simulation_is_refused(tmp_path: Path) -> None:
         simulate(tmp_path, objective="proxy", report_column=None)
     assert not (tmp_path / "run1").exists()
     simulate(tmp_path)
-    with pytest.raises(StoreError, match=r"already contains courses\.jsonl"):
+    with pytest.raises(StoreError, match=r"already contains searches with many seeds"):
         simulate(tmp_path)

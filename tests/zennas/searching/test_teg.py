@@ -154,7 +154,7 @@ def test_the_images_are_drawn_once_and_are_all_different() -> None:
     ("objective", "error", "message"),
     [
         ("teg:digits,image=6", WrongSettingError, "'image=6' is no option of the objective teg"),
-        ("teg:noise,images=one", WrongSettingError, "'images=one' is no option"),
+        ("teg:noise,images=one", WrongSettingError, "images is 'one', expected a whole number"),
         ("teg:noise,images=1", WrongSettingError, "images is 1, expected"),
         ("teg:digits,images=1024", DataError, "training images, expected at least 2048"),
         ("teg:there-is-no-such-thing", DataError, "there is no data set"),

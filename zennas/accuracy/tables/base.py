@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from PlainNet.registry import UnknownNameError
 from zennas.common.errors import ZennasError
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -25,6 +26,10 @@ _UNNAMED = re.compile(r"(?:mean_?)?(?:acc|accuracy|top1)(?:_?mean)?|mean", re.IG
 
 class TableError(ZennasError, ValueError):
     """A table cannot be read, or has no such column or architecture."""
+
+
+class UnknownColumnError(TableError, UnknownNameError):
+    """A table has no column with this name."""
 
 
 @dataclass(frozen=True, order=True)

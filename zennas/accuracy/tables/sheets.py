@@ -153,7 +153,7 @@ class Sheets:
         files = " or ".join(str(sheet.path) for sheet in self._sheets) or "the table, which is not a CSV file"
         return (
             f"there is no column {name[:80]!r} in {files} ({hint}columns: {', '.join(columns)[:400] or 'none'}); "
-            "--join FILE adds those of another file"
+            "zennas correlate takes more files with --join FILE"
         )
 
 

@@ -71,6 +71,8 @@ def check_guide(settings: SearchSettings, draws: bool, moves: bool) -> None:
             )
         if asked and settings.warm_up_proxy is None:
             raise WrongSettingError(f"{flag} {asked:,} needs a score: add --warm-up-proxy NAME, like synflow")
+    if settings.move_random is not None and not settings.move_proposal:
+        raise WrongSettingError(f"--move-random {settings.move_random:g} is not used: add --move-proposal N")
     if settings.warm_up_proxy is not None and not guided(settings):
         raise WrongSettingError(
             f"--warm-up-proxy {settings.warm_up_proxy} is not used: add --warm-up N or --move-proposal N"

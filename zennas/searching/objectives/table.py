@@ -139,9 +139,15 @@ def _scored(name: ColumnName, search_space: str, changed: int, size: int) -> tup
 def make(settings: SearchSettings) -> TableAccuracy:
     """Return the objective of `settings.objective`. Raises WrongSettingError, or TableError for a file or a column."""
     name = table_of(settings)
+    found = trained(name.file, settings.search_space)
+    if not found.lines.of_space:
+        raise TableError(
+            f"{name.file} has no architecture of {settings.search_space}, but {found.table.architectures[0][:80]!r}, "
+            "for example: name the space of the table with --search-space"
+        )
     column = settings.seconds_column
     seconds = None if column is None else ColumnName(name.file, column)
-    return TableAccuracy(trained(name.file, settings.search_space), name.column, settings.report_column, seconds)
+    return TableAccuracy(found, name.column, settings.report_column, seconds)
 
 
 def _example(settings: SearchSettings) -> tuple[SearchSettings, list[Structure]]:

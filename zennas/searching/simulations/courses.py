@@ -6,6 +6,7 @@ The first line has the settings. A line that was cut off when a process was kill
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ class Course:
         trainings, if the table has it.
     """
 
+    seed: int
     chosen_by: tuple[float, ...]
     reported: tuple[float, ...]
     ranked: int
@@ -84,8 +86,8 @@ def is_simulation(folder: Path) -> bool:
 
 
 @contextmanager
-def damaged(path: Path) -> Iterator[None]:
-    """Turn what reading raises into one line. Raises StoreError."""
+def damaged(path: Path, where: str = "the first line") -> Iterator[None]:
+    """Turn what reading raises into one line. where: what is read. Raises StoreError."""
     try:
         yield
     except OSError as error:
@@ -93,7 +95,8 @@ def damaged(path: Path) -> Iterator[None]:
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, StoreError):
             raise
-        raise StoreError(f"{path} is damaged: {' '.join(str(error).split())[:200]}") from None
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise StoreError(f"{path} is damaged, {where}: {why}; start a new simulation in another folder") from None
 
 
 def begin(folder: Path, header: Header) -> None:
@@ -110,10 +113,15 @@ def read_header(folder: Path) -> Header:
 
 def read_courses(folder: Path) -> list[Course]:
     """Return the courses of the first seeds, in their order. Raises StoreError if the file is damaged."""
-    path = folder / FILE
+    path, first = folder / FILE, read_header(folder).settings.seed
     with damaged(path):
         _, *lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        return [_course(line) for line in lines if line.endswith("\n")]
+    found = []
+    for number, line in enumerate(lines):
+        with damaged(path, f"line {number + 2}"):
+            if line.endswith("\n"):  # otherwise it was cut off when a process was killed
+                found.append(_course(line, first + number))
+    return found
 
 
 def cut_off(folder: Path) -> None:
@@ -129,14 +137,14 @@ def append(folder: Path, course: Course) -> None:
         file.write(json.dumps(asdict(course), allow_nan=False) + "\n")
 
 
-def _course(line: str) -> Course:
+def _course(line: str, seed: int) -> Course:
     found = json.loads(line)
-    made = Course(
-        tuple(map(float, found["chosen_by"])),
-        tuple(map(float, found["reported"])),
-        int(found["ranked"]),
-        tuple(map(float, found["seconds"])),
-    )
-    if not len(made.chosen_by) == len(made.reported) == len(made.seconds) > 0:
+    values = {name: tuple(map(float, found[name])) for name in ("chosen_by", "reported", "seconds")}
+    check_whole("ranked", found["ranked"], ValueError, least=0)
+    if found["seed"] != seed:
+        raise ValueError(f"seed {found['seed']}, expected {seed}")
+    if len({len(one) for one in values.values()}) != 1 or not values["seconds"]:
         raise ValueError("a search has values of different numbers of networks, or none")
-    return made
+    if not all(math.isfinite(value) for one in values.values() for value in one):
+        raise ValueError("a value is not finite")
+    return Course(seed, values["chosen_by"], values["reported"], found["ranked"], values["seconds"])

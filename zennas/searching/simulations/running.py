@@ -34,7 +34,6 @@ from zennas.searching.preparing import completed, prepare, rehearse, runs_networ
 from zennas.searching.proposals import Proposals
 from zennas.searching.result import FINISHED
 from zennas.searching.settings import SearchSettings
-from zennas.searching.simulations.courses import FILE as COURSES
 from zennas.searching.simulations.courses import (
     Course,
     Header,
@@ -142,6 +141,7 @@ def simulate(
             f"the objective of a simulation is {settings.objective}, expected a table: --objective table:FILE:COLUMN"
         )
     rehearse(settings, prepared.space)
+    Proposals(prepared.search, settings).next()  # raises if nothing fits the budget
     columns = objective.column, objective.reported or objective.column
     header = Header(settings, seeds, columns, table_digests(settings), environment(), time.time())
     with _written(folder), locked(folder, "the simulation", take_lock):
@@ -243,13 +243,17 @@ def course(settings: SearchSettings, model: CostModel | None = None) -> Course:
             f"seed {settings.seed} trained no network: none of {search.progress().tried:,} fits the budget and is in "
             "the table"
         )
-    return Course(tuple(chosen_by), tuple(reported), search.progress().ranked, tuple(seconds))
+    return Course(settings.seed, tuple(chosen_by), tuple(reported), search.progress().ranked, tuple(seconds))
 
 
 def _refuse_used(folder: Path) -> None:
-    for name in (COURSES, FILE):
-        if (folder / name).exists():
-            raise StoreError(f"{folder} already contains {name}: choose another folder")
+    if is_simulation(folder):
+        raise StoreError(
+            f"{folder} already contains searches with many seeds: continue them with --resume {folder}, or choose "
+            "another folder"
+        )
+    if (folder / FILE).exists():
+        raise StoreError(f"{folder} already contains a run: choose another folder")
     if folder.is_file():
         raise StoreError(f"{folder} is a file, expected a folder")
 

@@ -14,9 +14,9 @@ class FpNasOptions(PolicyOptions):
     """Options of FP-NAS. Neither paper's numbers apply to training-free indicators; the defaults are this project's."""
 
     samples_per_nat: float = setting(
-        1.0, "Samples of a step for each nat of the policy's entropy; at least 2.", above=0
+        1.0, "Samples of a step for each nat of the policy's entropy; at least 2.", above=0, most=1000
     )
-    learning_rate: float = setting(0.1, "Learning rate of Adam.", above=0)
+    learning_rate: float = setting(0.1, "Learning rate of Adam.", above=0, most=10)
     least_entropy: float = setting(0.1, "Entropy in nats below which the search ends.", least=0)
 
 

@@ -63,11 +63,11 @@ class PredictorOptions:
         "Pairs of a batch in the warm-up, as BRP-NAS's code has for NAS-Bench-101 (for NAS-Bench-201: 64).",
         least=2,
     )
-    width: int = setting(600, "Width of the graph network, as in BRP-NAS.", least=1)
+    width: int = setting(600, "Width of the graph network, as in BRP-NAS.", least=1, most=8192)
     layers: int = setting(4, "Layers of the graph network, as in BRP-NAS.", least=1, most=32)
     dropout: float = setting(0.2, "Dropout behind each layer, as in BRP-NAS.", least=0, most=0.99)
-    learning_rate: float = setting(3.5e-4, "AdamW's learning rate, cosine to 0, as in BRP-NAS.", above=0)
-    weight_decay: float = setting(5e-4, "AdamW's weight decay, as in BRP-NAS.", least=0)
+    learning_rate: float = setting(3.5e-4, "AdamW's learning rate, cosine to 0, as in BRP-NAS.", above=0, most=10)
+    weight_decay: float = setting(5e-4, "AdamW's weight decay, as in BRP-NAS.", least=0, most=10)
     patience: int = setting(35, "Epochs without a lower training loss until training ends, as in BRP-NAS.", least=1)
     targets: str = setting(
         "accuracies",

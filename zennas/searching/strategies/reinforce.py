@@ -14,12 +14,17 @@ class ReinforceOptions(PolicyOptions):
     """Options of REINFORCE."""
 
     learning_rate: float = setting(
-        0.04, "Learning rate of Adam (TEG-NAS: 0.04 in NAS-Bench-201, 0.07 in DARTS; NATS-Bench: 0.01).", above=0
+        0.04,
+        "Learning rate of Adam (TEG-NAS: 0.04 in NAS-Bench-201, 0.07 in DARTS; NATS-Bench: 0.01).",
+        above=0,
+        most=10,
     )
     baseline: float = setting(
         0.9, "Decay of the moving average of the rewards, as in NAS-Bench-201.", least=0, most=0.999
     )
-    entropy_bonus: float = setting(0.0, "Weight of the policy's entropy in nats, which keeps it exploring.", least=0)
+    entropy_bonus: float = setting(
+        0.0, "Weight of the policy's entropy in nats, which keeps it exploring.", least=0, most=1000
+    )
     reward: str | None = setting(
         None,
         "value (a hundredth of the value: accuracies as shares), rank (in the history) or difference (of the "
