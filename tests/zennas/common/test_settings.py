@@ -236,4 +236,4 @@ def test_settings_of_another_version() -> None:
     with pytest.raises(SettingsError, match="no settings"):  # and not all defaults
         restored(Outer, {})
     with pytest.raises(SettingsError, match="cannot be read"):
-        restored(Inner, {"clip": 1.0})
+        restored(Inner, {"resolution": 32})
