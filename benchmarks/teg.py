@@ -3,15 +3,17 @@
 The indicators are timed at the published sizes, on one core, as the median over random architectures. The searches are
 those of TEG-NAS: REINFORCE with 500 steps and windowed differences, and aging evolution with a pool of 256, tournaments
 of 64 and 1,000 steps more, by sums of ranks. They run at smaller sizes, and all seeds share one set of supernets and
-images (`seed=0`), so that an architecture is evaluated once for all of them. Images and accuracies are those of
-CIFAR-10 in ../shared/data, or in the folder NB201_DATA. TEG_FOLDER: where runs are kept, to continue them when they are
-killed.
+images (`seed=0`), so that an architecture is evaluated once for all of them. REINFORCE also runs with half of the
+published images and all else as published, with supernets and images of its own for each seed. Images and accuracies
+are those of CIFAR-10 in ../shared/data, or in the folder NB201_DATA. TEG_FOLDER: where runs are kept, to continue them
+when they are killed, or to carry out single seeds in other processes: `python -m benchmarks.teg large SEED`.
 """
 
 from __future__ import annotations
 
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -51,7 +53,8 @@ from ZeroShotProxy.teg.weights import Weights
 TIMED = {"nasbench201": 6, "darts": 3}
 RANKED = 200
 SMALL = ",images=16,networks=1,crops=1000,seed=0"
-SIDE = 16
+LARGE = ",images=32,networks=3,crops=1000"
+SIDE, LARGE_SIDE = 16, 32
 STEPS, POOL, TOURNAMENT, CHILDREN = 500, 256, 64, 1000
 SEARCHES: dict[str, dict[str, Any]] = {
     "REINFORCE": {
@@ -204,19 +207,7 @@ def print_searches(archive: Path, accuracies: Path) -> None:
             del chosen["seeds"]
             found, policies, cost = list[float](), list[float](), list[float]()
             for seed in range(seeds):
-                result = search(
-                    search_space="nasbench201",
-                    objective=f"teg:{archive}{SMALL}",
-                    resolution=SIDE,
-                    duplicates="charged",
-                    ahead=1,
-                    executor="serial",
-                    device="cpu",
-                    seed=seed,
-                    save_dir=folder / f"{name}-{seed}",
-                    go_on=True,
-                    **chosen,
-                )
+                result = searched(archive, SMALL, SIDE, seed, folder / f"{name}-{seed}", chosen)
                 cost.append(result.seconds)
                 assert result.best is not None
                 found.append(float(tests[table.lines.line(result.best.structure)]))
@@ -224,6 +215,45 @@ def print_searches(archive: Path, accuracies: Path) -> None:
             text = f"{name:12} {told(found)} ({seeds} seeds)"
             text += f"; most probable of the policy {told(policies)}" if policies else ""
             print(f"{text}; {', '.join(f'{one:,.0f}' for one in cost)} s", flush=True)
+
+
+def searched(archive: Path, sizes: str, side: int, seed: int, place: Path, settings: dict[str, Any]) -> SearchResult:
+    """Carry out, or go on with, a search in this process."""
+    return search(
+        search_space="nasbench201",
+        objective=f"teg:{archive}{sizes}",
+        resolution=side,
+        duplicates="charged",
+        ahead=1,
+        executor="serial",
+        device="cpu",
+        seed=seed,
+        save_dir=place,
+        go_on=True,
+        **settings,
+    )
+
+
+def large(archive: Path, folder: Path, seed: int) -> SearchResult:
+    settings = {name: value for name, value in SEARCHES["REINFORCE"].items() if name != "seeds"}
+    return searched(archive, LARGE, LARGE_SIDE, seed, folder / f"large-{seed}", settings)
+
+
+def print_large(archive: Path, accuracies: Path) -> None:
+    table = trained(str(accuracies), "nasbench201")
+    tests = table.column("c10_test")[1]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(os.environ.get("TEG_FOLDER", temporary))
+        results = [large(archive, folder, seed) for seed in range(SEARCHES["REINFORCE"]["seeds"])]
+    best = [one.best for one in results]
+    found = [float(tests[table.lines.line(one.structure)]) for one in best if one is not None]
+    policies = [accuracy for one in results for accuracy in argmax(one, table, tests)]
+    seconds = ", ".join(f"{one.seconds:,.0f}" for one in results)
+    print(
+        f"\nThe same, {LARGE[1:]}, images of {LARGE_SIDE}×{LARGE_SIDE} pixels, each seed with supernets and images of its "
+        "own:"
+    )
+    print(f"REINFORCE    {told(found)} ({len(found)} seeds); most probable of the policy {told(policies)}; {seconds} s")
 
 
 def argmax(result: SearchResult, table: Any, tests: Any) -> list[float]:
@@ -238,10 +268,14 @@ def told(values: Sequence[float]) -> str:
 
 def main() -> None:
     archive, accuracies = data_or_leave(IMAGES, ACCURACIES)
+    if sys.argv[1:2] == ["large"]:
+        large(archive, Path(os.environ["TEG_FOLDER"]), int(sys.argv[2]))
+        return
     print_machine()
     print_speed(images_of(archive))
     print_agreement(archive, accuracies)
     print_searches(archive, accuracies)
+    print_large(archive, accuracies)
 
 
 if __name__ == "__main__":

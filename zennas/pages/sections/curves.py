@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from zennas.common.numbers import counted
 from zennas.pages.charts import Axis, Chart, Point, Series
-from zennas.pages.parts import Part, Text
+from zennas.pages.parts import Note, Part, Text
 from zennas.pages.record import Record
 from zennas.pages.section import Section, register
 
@@ -33,10 +33,20 @@ def parts(record: Record) -> list[Part]:
         f"without looking at the test images. Lines are means over {counted(len(curves.oracle), 'seed')}, thin lines "
         f"the {BAND[0]}th and {BAND[1]}th percentile."
     )
+    early = len(curves.oracle) - curves.complete
+    notes = []
+    if early:
+        notes.append(
+            Note(
+                f"{early:,} of {counted(len(curves.oracle), 'seed')} ended before {curves.evaluations[-1]:,} trained "
+                "networks; their curves go on with the last value."
+            )
+        )
     timed = curves.over_seconds()
     clock = "search and trainings" if found.settings.seconds_column is not None else "the search alone"
     number = Axis("trained networks")
     return [
+        *notes,
         Text(about, quiet=True),
         _chart("trained networks", number, np.asarray(curves.evaluations, float), curves.incumbent, curves.oracle),
         _chart("seconds", Axis(f"time, {clock}", "s"), timed.seconds, timed.incumbent, timed.oracle),
