@@ -250,8 +250,8 @@ def print_large(archive: Path, accuracies: Path) -> None:
     policies = [accuracy for one in results for accuracy in argmax(one, table, tests)]
     seconds = ", ".join(f"{one.seconds:,.0f}" for one in results)
     print(
-        f"\nThe same, {LARGE[1:]}, images of {LARGE_SIDE}×{LARGE_SIDE} pixels, each seed with supernets and images of its "
-        "own:"
+        f"\nThe same, {LARGE[1:]}, images of {LARGE_SIDE}×{LARGE_SIDE} pixels, each seed with its own supernets and "
+        "images:"
     )
     print(f"REINFORCE    {told(found)} ({len(found)} seeds); most probable of the policy {told(policies)}; {seconds} s")
 
