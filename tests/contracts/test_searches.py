@@ -90,6 +90,19 @@ def ends_the_same(settings: SearchSettings) -> Sequence[Candidate]:
     return whole.search.kept
 
 
+def in_space(space: str, strategy: str) -> SearchSettings:
+    """Settings of a small search by FLOPs."""
+    return SearchSettings(
+        search_space=space,
+        strategy=strategy,
+        strategy_options=OPTIONS.get(strategy, {}),
+        proxy="flops",
+        budget=GENEROUS,
+        iterations=ITERATIONS,
+        budget_evaluations=EVALUATIONS,
+    )
+
+
 def settings_for(kind: str, folder: Path) -> SearchSettings:
     """Settings of a search by a kind of objective, in a space where it measures networks."""
     settings = replace(SETTINGS, budget=GENEROUS)
@@ -116,18 +129,7 @@ def test_every_strategy_searches_every_space(
     if space.endswith(".py"):
         space = str(tmp_path / space)
         Path(space).write_text(OWN_SPACE)
-    kept = ends_the_same(
-        SearchSettings(
-            search_space=space,
-            strategy=strategy,
-            strategy_options=OPTIONS.get(strategy, {}),
-            proxy="flops",
-            budget=GENEROUS,
-            iterations=ITERATIONS,
-            budget_evaluations=EVALUATIONS,
-        )
-    )
-    assert kept
+    assert ends_the_same(in_space(space, strategy))
 
 
 @pytest.mark.parametrize("kind", [*(one.name for one in OBJECTIVES), RANKS])
@@ -165,14 +167,8 @@ def test_every_strategy_with_help_is_helped_by_scores_and_by_ranks(
     for space, score in (("nasbench201", RANKS), ("XXBL", "params")):
         in_decisions = isinstance(load_space(space), DecisionSpace)
         kept = ends_the_same(
-            SearchSettings(
-                search_space=space,
-                strategy=strategy,
-                strategy_options=OPTIONS.get(strategy, {}),
-                proxy="flops",
-                budget=GENEROUS,
-                iterations=ITERATIONS,
-                budget_evaluations=EVALUATIONS,
+            replace(
+                in_space(space, strategy),
                 warm_up=12 if in_decisions else None,  # populations of open spaces begin with one structure
                 move_proposal=3,
                 warm_up_proxy=score,

@@ -39,8 +39,7 @@ def print_simulation(found: Simulation) -> None:
             cells.append(f"{ends[0, mark - 1]:.2f} to {ends[1, mark - 1]:.2f}")
         rows.add_row(f"{mark:,}", *cells, f"{curves.seconds[:, mark - 1].mean():.3g}")
     OUT.print(rows)
-    timed = "search and trainings" if found.settings.seconds_column is not None else "the search alone"
-    OUT.print(f"seconds: mean, of {timed}")
+    OUT.print(f"seconds: mean, of {found.timed}")
     searched = len(curves.oracle)
     if curves.complete < searched:
         OUT.print(

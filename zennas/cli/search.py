@@ -150,7 +150,7 @@ def search(
     from zennas.searching.simulations.courses import is_simulation
     from zennas.searching.trust import Trust
 
-    values, done = chosen.values, None
+    values, done, running = chosen.values, None, ExecutorSettings(executor, workers, address)
     asked = str(values.pop("device", SearchSettings.device))
     device_named = opt.chosen_device(gpu, asked, "leave out --gpu, or use --device cpu")
     with search_progress(resume or save_dir) as watcher, device_named as device_name:
@@ -159,8 +159,7 @@ def search(
             files = {name: values.get(name) for name in ("search_space", "strategy")}
             iterations = values.get("iterations")
             if is_simulation(resume):
-                chosen_executor = ExecutorSettings(executor, workers, address)
-                _continue_simulation(resume, Trust(**files, everything=trust), iterations, chosen_executor, as_json)
+                _continue_simulation(resume, Trust(**files, everything=trust), iterations, running, as_json)
                 return
             tell_what_resumes(resume, Trust(**files, everything=trust), iterations)
             result = continue_search(
@@ -203,17 +202,11 @@ def search(
             )
             check_code(settings, chosen, trust)
             if seeds is not None:
-                chosen_executor = ExecutorSettings(executor, workers, address)
-                _simulate(
-                    as_json,
-                    lambda progress: simulate_with(settings, seeds, save_dir, chosen_executor, progress, go_on),
-                )
+                _simulate(as_json, lambda progress: simulate_with(settings, seeds, save_dir, running, progress, go_on))
                 return
             if go_on and save_dir is not None and (save_dir / BEST_FILE).is_file() and _finished(read_result(save_dir)):
                 done = f"skip {save_dir / BEST_FILE}"
-            result = search_with(
-                settings, save_dir, go_on, executor=ExecutorSettings(executor, workers, address), watcher=watcher
-            )
+            result = search_with(settings, save_dir, go_on, executor=running, watcher=watcher)
     if as_json:
         print_json(result.to_json())
     elif done is not None:
@@ -259,11 +252,12 @@ def _budget(chosen: Chosen, more: dict[str, Any]) -> Budget:
 
 def _training(chosen: Chosen, recipe: Path | None) -> dict[str, dict[str, Any]]:
     """The settings of short trainings, if there are any; flags override the files. Raises BadParameter."""
+    from zennas.searching.objectives.base import kind_named
     from zennas.training.short import read_recipe
 
     found = {**({} if recipe is None else read_recipe(recipe)), **chosen.said("training")}
-    objective = str(chosen.values.get("objective", "proxy"))
-    if found and objective.casefold() != "train":
+    objective = str(chosen.values.get("objective", SearchSettings.objective))
+    if found and not kind_named(objective).trains:
         given = [flag for way, flag in chosen.flags.items() if way[0] == "training"] or ["--recipe"]
         raise typer.BadParameter(
             f"it is for searches that train, but the objective is {objective}: add --objective train",

@@ -15,6 +15,12 @@ HELD_OUT, LEFT = ", held out", ", without what is held out"
 """Ends of the names of the parts."""
 
 
+def train_and_held_out(images: ImageSet, fraction: float) -> tuple[ImageSet, ImageSet]:
+    """Return the images without a share of each class, and that share. Raises what `part_of` raises."""
+    keys = [str(row) for row in range(len(images))]
+    return part_of(images, keys, fraction, "train"), part_of(images, keys, fraction, "test")
+
+
 def part_of(images: ImageSet, keys: Sequence[str], fraction: float, split: Split) -> ImageSet:
     """Return the training images, or the share `fraction` of each class that is held out for testing.
 

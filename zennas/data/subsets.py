@@ -29,6 +29,11 @@ def subset(images: ImageSet, rows: NDArray[np.int64]) -> ImageSet:
     )
 
 
+def drawn(images: ImageSet, count: int) -> ImageSet:
+    """Return so many of the images, always the same ones, in their order."""
+    return subset(images, np.sort(np.random.default_rng(0).permutation(len(images))[:count]))
+
+
 def relabelled(images: ImageSet, labels: NDArray[np.int64], classes: tuple[str, ...]) -> ImageSet:
     """Return the same images with other labels, (N,), and the classes that these belong to."""
     numbers = np.ascontiguousarray(labels, dtype=np.int64)

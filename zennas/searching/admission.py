@@ -127,9 +127,6 @@ class Admission:
         except StructureError:
             self.rejected["broken"] += 1
             return None
-        if cost.params > MAX_WEIGHTS:  # it could be neither confirmed nor built
-            self.rejected["broken"] += 1
-            return None
         violated = self._violation(structure, cost) or self._refused(structure)
         if violated is not None:
             self.rejected[violated] += 1
@@ -144,6 +141,8 @@ class Admission:
 
     def _violation(self, structure: Structure, cost: Cost) -> str | None:
         """The limit that a structure is over, but for layers and latencies."""
+        if cost.params > MAX_WEIGHTS:  # it could be neither confirmed nor built
+            return "broken"
         violated = self._budget.violation(cost)
         if violated is not None:
             return violated
@@ -164,7 +163,7 @@ class Admission:
             return False
         try:
             cost = self._model(structure)
-            if cost.params > MAX_WEIGHTS or self._violation(structure, cost) is not None:
+            if self._violation(structure, cost) is not None:
                 return False
             return all(self._holds(meter, structure) for meter in self._meters if meter.limit.predicted)
         except (StructureError, LatencyError):

@@ -29,6 +29,8 @@ class LayerChoice(nn.Module):
     key: the name of the decision. Choices with the same key are one decision; without a key, a choice is a decision of
         its own, named after its place in the model.
 
+    options: the names of the candidates. n_chosen: how many are chosen in a search.
+
     Calls raise SupernetError if nobody makes the decision.
     """
 
@@ -43,20 +45,11 @@ class LayerChoice(nn.Module):
         named = op_candidates if isinstance(op_candidates, Mapping) else dict(enumerate(op_candidates))
         if not named:
             raise SupernetError("a LayerChoice has no candidates, expected at least one module")
-        self._names = tuple(map(str, named))
+        self.options = tuple(map(str, named))
+        self.n_chosen: int | None = 1
         self.candidates = nn.ModuleList(named.values())
         self.reduction, self.return_mask, self.key = _checked(reduction), return_mask, key
         self.decision: Decision | None = None
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """The names of the candidates."""
-        return self._names
-
-    @property
-    def n_chosen(self) -> int | None:
-        """How many are chosen in a search."""
-        return 1
 
     def __len__(self) -> int:
         return len(self.candidates)
@@ -89,6 +82,8 @@ class InputChoice(nn.Module):
     n_chosen: how many are chosen; None for any number, each on its own.
     reduction, return_mask, key: as for `LayerChoice`. If none is chosen, the output is zeros.
 
+    options: the names of the tensors.
+
     Raises SupernetError if the numbers contradict each other, or if a call has other tensors.
     """
 
@@ -106,24 +101,14 @@ class InputChoice(nn.Module):
             raise SupernetError("an InputChoice needs n_candidates or choose_from")
         if n_candidates is not None and choose_from is not None and len(choose_from) != n_candidates:
             raise SupernetError(f"n_candidates is {n_candidates}, but choose_from has {len(choose_from)} names")
-        self._names = tuple(choose_from) if choose_from else tuple(map(str, range(n_candidates or 0)))
-        if not self._names:
+        self.options = tuple(choose_from) if choose_from else tuple(map(str, range(n_candidates or 0)))
+        if not self.options:
             raise SupernetError(f"n_candidates is {n_candidates}, expected at least 1")
-        if n_chosen is not None and not 1 <= n_chosen <= len(self._names):
-            raise SupernetError(f"n_chosen is {n_chosen}, expected 1 to {len(self._names)}, or None for any number")
-        self._n_chosen = n_chosen
+        if n_chosen is not None and not 1 <= n_chosen <= len(self.options):
+            raise SupernetError(f"n_chosen is {n_chosen}, expected 1 to {len(self.options)}, or None for any number")
+        self.n_chosen = n_chosen
         self.reduction, self.return_mask, self.key = _checked(reduction), return_mask, key
         self.decision: Decision | None = None
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """The names of the tensors."""
-        return self._names
-
-    @property
-    def n_chosen(self) -> int | None:
-        """How many are chosen; None for any number."""
-        return self._n_chosen
 
     def forward(self, optional_inputs: Sequence[Tensor] | Mapping[str, Tensor]) -> Any:
         """Return the chosen tensors, reduced; with `return_mask`, also which they are."""
@@ -152,18 +137,18 @@ class InputChoice(nn.Module):
 
     def _in_order(self, given: Sequence[Tensor] | Mapping[str, Tensor]) -> list[Tensor]:
         if isinstance(given, Mapping):
-            missing = [name for name in self._names if name not in given]
+            missing = [name for name in self.options if name not in given]
             if missing:
                 raise SupernetError(
-                    f"an InputChoice got no tensor named {missing[0]}, expected {', '.join(self._names)}"
+                    f"an InputChoice got no tensor named {missing[0]}, expected {', '.join(self.options)}"
                 )
-            return [given[name] for name in self._names]
-        if len(given) != len(self._names):
-            raise SupernetError(f"an InputChoice got {len(given)} tensors, expected {len(self._names)}")
+            return [given[name] for name in self.options]
+        if len(given) != len(self.options):
+            raise SupernetError(f"an InputChoice got {len(given)} tensors, expected {len(self.options)}")
         return list(given)
 
     def extra_repr(self) -> str:
-        return f"options={self._names}, n_chosen={self._n_chosen}, key={self.key!r}, reduction={self.reduction!r}"
+        return f"options={self.options}, n_chosen={self.n_chosen}, key={self.key!r}, reduction={self.reduction!r}"
 
 
 def _checked(reduction: str) -> str:

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from PlainNet import cost as counted_cost
@@ -14,8 +13,8 @@ from PlainNet.files import write_text
 from zennas.common.config import SETTINGS_FILE, config_text
 from zennas.data import DataError, ImageSet, lasting_dataset, normalisation_of, open_set
 from zennas.data.base import Shown
-from zennas.data.splitting import part_of
-from zennas.data.subsets import subset
+from zennas.data.splitting import train_and_held_out
+from zennas.data.subsets import drawn
 from zennas.named.structures import PROXYLESS_FILE
 from zennas.supernet.batches import FeedBatches
 from zennas.supernet.building import build_supernet
@@ -185,10 +184,8 @@ def parts_of(job: SearchJob) -> tuple[ImageSet, ImageSet]:
     if job.train_images is not None:
         if job.train_images > len(whole):
             raise DataError(f"train-images is {job.train_images:,}, but {whole.name} has {len(whole):,}")
-        whole = subset(whole, np.sort(np.random.default_rng(0).permutation(len(whole))[: job.train_images]))
-    keys = [str(row) for row in range(len(whole))]
-    train, valid = (part_of(whole, keys, job.held_out, split) for split in ("train", "test"))
-    return train, valid
+        whole = drawn(whole, job.train_images)
+    return train_and_held_out(whole, job.held_out)
 
 
 def cost_loss(job: SearchJob, space: SuperSpace, num_classes: int) -> CostLoss:

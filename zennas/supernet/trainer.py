@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -34,13 +33,11 @@ from zennas.supernet.history import SEARCH, WARM_UP, NoWatcher, SearchEpoch, Wat
 from zennas.supernet.recipe import REINFORCE, SearchRecipe
 from zennas.supernet.steps import LabelledBatch, Reinforce, Subject, architecture_step, weight_step
 from zennas.training.distributed import Group
+from zennas.training.loop import LOOK_EVERY, autocast
 
 # Purposes of random keys, so that no two purposes share random numbers.
 _ALPHA, _PATH, _FORWARD, _UPDATE, _UPDATE_FORWARD, _SAMPLE, _TRAIN, _VALID = range(101, 109)
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _CHECKED_IMAGES = 2
-# Reading the loss waits for the device, which is then idle until the next step is launched.
-_LOOK_EVERY = {"cpu": 1, "cuda": 20}
 
 
 class ProxylessTrainer:
@@ -125,7 +122,7 @@ class ProxylessTrainer:
             **(identity or {}),
         }
         self._reinforce = Reinforce()
-        self._subject = Subject(self.model, self.decisions, self._autocast(), self._average)
+        self._subject = Subject(self.model, self.decisions, autocast(precision, self.device), self._average)
         self.state = SearchState(
             self.model,
             self.decisions,
@@ -242,7 +239,7 @@ class ProxylessTrainer:
             for _ in range(recipe.grad_update_steps):
                 self._update()
         state.seconds += time.monotonic() - began
-        if number % _LOOK_EVERY.get(self.device.type, 1) == 0 or number == self._train.steps:
+        if number % LOOK_EVERY.get(self.device.type, 1) == 0 or number == self._train.steps:
             value = float(loss)
             if not math.isfinite(value):
                 raise SupernetError(
@@ -306,11 +303,6 @@ class ProxylessTrainer:
     def _keyed(self) -> Any:
         devices = [self.device] if self.device.type == "cuda" else []
         return torch.random.fork_rng(devices=devices)
-
-    def _autocast(self) -> Any:
-        if self.recipe.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.device.type, _DTYPES[self.recipe.precision])
 
     @property
     def _average(self) -> Callable[[Sequence[Tensor]], None]:

@@ -16,6 +16,9 @@ from zennas.training.job import TrainingJob
 from zennas.training.objectives.base import Objective
 from zennas.training.state import State, new_state
 
+TEST_BATCH = 4
+"""Size of a test batch in training batches; testing keeps no gradients, so it needs less memory."""
+
 
 def network_of(job: TrainingJob, num_classes: int) -> MasterNet:
     """Return the network of a training with its first weights. Sets torch's global generator.

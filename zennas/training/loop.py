@@ -23,7 +23,7 @@ from zennas.training.schedule import lr_at
 from zennas.training.state import State
 
 # Reading the loss waits for the device, which is then idle until the next step is launched.
-_LOOK_EVERY = {"cpu": 1, "cuda": 20}
+LOOK_EVERY = {"cpu": 1, "cuda": 20}
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -89,7 +89,7 @@ def _train_epoch(
     keep: Callable[[State, bool], None],
 ) -> None:
     state.objective.train()
-    look_every = _LOOK_EVERY.get(group.device.type, 1)
+    look_every = LOOK_EVERY.get(group.device.type, 1)
     looked = group.summed(state.sums).tolist()
     for given in batches:
         state.skipped.update(given.skipped)
@@ -120,7 +120,7 @@ def _one_step(state: State, runner: nn.Module, given: Given, recipe: Recipe, gro
         last = number == len(pieces)
         quiet = runner.no_sync() if isinstance(runner, DistributedDataParallel) and not last else nullcontext()
         with quiet:
-            with _autocast(recipe, group):
+            with autocast(recipe.precision, group.device):
                 losses = runner(images, targets)
                 share = losses.total * (len(labels) / len(given.labels))
             state.scaler.scale(share).backward()
@@ -146,10 +146,11 @@ def _clip(state: State, recipe: Recipe) -> None:
         nn.utils.clip_grad_norm_(weights, recipe.clip_norm)
 
 
-def _autocast(recipe: Recipe, group: Group) -> Any:
-    if recipe.precision == "fp32":
+def autocast(precision: str, device: torch.device) -> Any:
+    """Return the context in which a forward pass has a precision of `Recipe.precision`."""
+    if precision == "fp32":
         return nullcontext()
-    return torch.autocast(group.device.type, _DTYPES[recipe.precision])
+    return torch.autocast(device.type, _DTYPES[precision])
 
 
 def _runner(objective: nn.Module, recipe: Recipe, group: Group) -> nn.Module:

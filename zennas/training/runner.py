@@ -15,7 +15,7 @@ from zennas.data.base import Decoding, Shown
 from zennas.data.classes import are_numbers, by_name, listed
 from zennas.named.card import CHECKPOINT_FILE, WEIGHTS_FILE
 from zennas.named.structures import check_channels
-from zennas.training.beginning import first_state, network_of
+from zennas.training.beginning import TEST_BATCH, first_state, network_of
 from zennas.training.confusion import MOST_CLASSES, Confusion
 from zennas.training.distributed import processes, ranks
 from zennas.training.extending import is_open
@@ -40,8 +40,6 @@ from zennas.training.recipe import TrainingError
 from zennas.training.state import State, restore, save
 
 HELD_OUT = "hold out a part of them with --val-fraction 0.2"
-TEST_BATCH = 4
-"""Size of a test batch in training batches; testing keeps no gradients, so it needs less memory."""
 
 
 def train_structure(

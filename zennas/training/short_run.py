@@ -5,18 +5,17 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from PlainNet import Structure
 from PlainNet.device import device_of
 from zennas.accuracy.protocol import Evaluator
 from zennas.data import DataError, ImageSet, normalisation_of, open_set
-from zennas.data.base import Shown
-from zennas.data.splitting import part_of
-from zennas.data.subsets import subset
+from zennas.data.base import Normalisation, Shown
+from zennas.data.splitting import train_and_held_out
+from zennas.data.subsets import drawn
 from zennas.named.structures import check_channels
-from zennas.training.beginning import first_state, network_of
+from zennas.training.beginning import TEST_BATCH, first_state, network_of
 from zennas.training.distributed import Group
 from zennas.training.feed import Feed, fingerprint
 from zennas.training.job import TrainingJob
@@ -24,9 +23,6 @@ from zennas.training.loop import train_epochs
 from zennas.training.objectives.base import OBJECTIVES
 from zennas.training.recipe import Recipe
 from zennas.training.short import ShortTraining
-
-TEST_BATCH = 4
-"""Size of a test batch in training batches; testing keeps no gradients, so it needs less memory."""
 
 
 class ShortTrainer:
@@ -40,10 +36,10 @@ class ShortTrainer:
 
     def __init__(self, settings: ShortTraining, resolution: int, use_se: bool, device: str) -> None:
         self._settings, self._use_se = settings, use_se
-        self._train, self._held_out = _parts(
+        self._train, self._held_out, normalisation = _parts(
             settings.dataset, settings.data_folder, settings.held_out, settings.train_images
         )
-        self._shown = Shown(normalisation_of(self._train), resolution, resolution, self._train.view)
+        self._shown = Shown(normalisation, resolution, resolution, self._train.view)
         self._group = Group(device_of(device))
         self.classes = len(self._train.classes)
         self.images = f"{fingerprint(self._train)}-{fingerprint(self._held_out)}"
@@ -72,16 +68,17 @@ class ShortTrainer:
 
 
 @lru_cache(maxsize=1)  # a search asks for its objective several times
-def _parts(dataset: str, folder: Path | None, held_out: float, train_images: int | None) -> tuple[ImageSet, ImageSet]:
-    """The images to train on and those that are held out, of the training images of a data set."""
+def _parts(
+    dataset: str, folder: Path | None, held_out: float, train_images: int | None
+) -> tuple[ImageSet, ImageSet, Normalisation]:
+    """The images to train on and those that are held out, of the training images of a data set; how to normalise."""
     whole = open_set(dataset, "train", folder)
-    keys = [str(row) for row in range(len(whole))]
-    train, rest = (part_of(whole, keys, held_out, split) for split in ("train", "test"))
-    if train_images is None:
-        return train, rest
-    if train_images > len(train):
-        raise DataError(
-            f"train-images is {train_images:,}, but {whole.name} has {len(train):,} that are not held out: use fewer, "
-            "or a smaller --held-out"
-        )
-    return subset(train, np.sort(np.random.default_rng(0).permutation(len(train))[:train_images])), rest
+    train, rest = train_and_held_out(whole, held_out)
+    if train_images is not None:
+        if train_images > len(train):
+            raise DataError(
+                f"train-images is {train_images:,}, but {whole.name} has {len(train):,} that are not held out: use "
+                "fewer, or a smaller --held-out"
+            )
+        train = drawn(train, train_images)
+    return train, rest, normalisation_of(train)

@@ -43,13 +43,12 @@ def parts(record: Record) -> list[Part]:
             )
         )
     timed = curves.over_seconds()
-    clock = "search and trainings" if found.settings.seconds_column is not None else "the search alone"
     number = Axis("trained networks")
     return [
         *notes,
         Text(about, quiet=True),
         _chart("trained networks", number, np.asarray(curves.evaluations, float), curves.incumbent, curves.oracle),
-        _chart("seconds", Axis(f"time, {clock}", "s"), timed.seconds, timed.incumbent, timed.oracle),
+        _chart("seconds", Axis(f"time, {found.timed}", "s"), timed.seconds, timed.incumbent, timed.oracle),
     ]
 
 

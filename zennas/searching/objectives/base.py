@@ -147,7 +147,12 @@ def register(kind: ObjectiveKind) -> None:
 
 def kind_of(settings: SearchSettings) -> ObjectiveKind:
     """Return the kind of the objective of a search: `table` for `table:FILE`. Raises UnknownNameError."""
-    return OBJECTIVES.get(settings.objective.partition(":")[0])
+    return kind_named(settings.objective)
+
+
+def kind_named(objective: str) -> ObjectiveKind:
+    """Return the kind of an objective as settings name it. Raises UnknownNameError."""
+    return OBJECTIVES.get(objective.partition(":")[0])
 
 
 def objective_of(settings: SearchSettings) -> Objective:

@@ -111,9 +111,9 @@ def read_header(folder: Path) -> Header:
         return Header.of_line(next(lines, ""))
 
 
-def read_courses(folder: Path) -> list[Course]:
+def read_courses(folder: Path, header: Header) -> list[Course]:
     """Return the courses of the first seeds, in their order. Raises StoreError if the file is damaged."""
-    path, first = folder / FILE, read_header(folder).settings.seed
+    path, first = folder / FILE, header.settings.seed
     with damaged(path):
         _, *lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     found = []

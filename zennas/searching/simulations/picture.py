@@ -36,9 +36,7 @@ def curve_png(found: Simulation) -> bytes:
     left.set_xlim(1, max(2, len(evaluations)))
     left.set_xlabel("trained networks")
     left.set_ylabel(f"{reported}, %")
-    right.set_xlabel(
-        "seconds, search and trainings" if found.settings.seconds_column is not None else "seconds, the search alone"
-    )
+    right.set_xlabel(f"seconds, {found.timed}")
     figure.suptitle(
         f"{found.settings.strategy}: mean over {counted(len(curves.oracle), 'seed')}, {BAND[0]}th to {BAND[1]}th "
         f"percentile; chosen by {maximised}",

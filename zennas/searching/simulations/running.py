@@ -29,6 +29,7 @@ from zennas.common.settings_text import differences
 from zennas.runs.store import FILE, StoreError, take_lock, write_failure
 from zennas.searching.depth import with_depth_limit
 from zennas.searching.executors.base import ExecutorSettings, Work, open_executor
+from zennas.searching.objectives.base import objective_of
 from zennas.searching.objectives.table import ABSENT, TableAccuracy
 from zennas.searching.preparing import completed, prepare, rehearse, runs_networks
 from zennas.searching.proposals import Proposals
@@ -71,6 +72,11 @@ class Simulation:
     folder: Path
     environment: dict[str, Any]
     created: float
+
+    @property
+    def timed(self) -> str:
+        """What the seconds of the curves are the time of."""
+        return "search and trainings" if self.settings.seconds_column is not None else "the search alone"
 
     @property
     def status(self) -> str:
@@ -141,12 +147,9 @@ def simulate(
             f"the objective of a simulation is {settings.objective}, expected a table: --objective table:FILE:COLUMN"
         )
     rehearse(settings, prepared.space)
-    Proposals(prepared.search, settings).next()  # raises if nothing fits the budget
     columns = objective.column, objective.reported or objective.column
     header = Header(settings, seeds, columns, table_digests(settings), environment(), time.time())
     with _written(folder), locked(folder, "the simulation", take_lock):
-        begin(folder, header)
-        write_text(folder / SETTINGS_FILE, config_text(settings))
         return _carry_out(folder, header, [], executor, progress)
 
 
@@ -162,13 +165,13 @@ def continue_simulation(
     table has changed, StoreError if the file is damaged, and RunInUseError if another process works on it.
     """
     header = read_header(folder)
-    if len(read_courses(folder)) >= header.seeds and (folder / CURVE_FILE).is_file():
+    if len(read_courses(folder, header)) >= header.seeds and (folder / CURVE_FILE).is_file():
         return read_simulation(folder)
     settings = trusted(folder, header.settings, trust)
     refuse_changed_tables(folder, settings, header.digests)
     with _written(folder), locked(folder, "the simulation", take_lock):
         cut_off(folder)
-        return _carry_out(folder, header, read_courses(folder), executor, progress)
+        return _carry_out(folder, header, read_courses(folder, header), executor, progress)
 
 
 def read_simulation(folder: Path) -> Simulation:
@@ -176,7 +179,8 @@ def read_simulation(folder: Path) -> Simulation:
 
     Raises StoreError if there is none, if no search had ended yet, or if it is damaged.
     """
-    header, courses = read_header(folder), read_courses(folder)
+    header = read_header(folder)
+    courses = read_courses(folder, header)
     if not courses:
         raise StoreError(f"no search of the simulation in {folder} had ended: continue it with --resume {folder}")
     return _simulation(folder, header, courses)
@@ -191,16 +195,20 @@ def _simulation(folder: Path, header: Header, courses: Sequence[Course]) -> Simu
 def _carry_out(
     folder: Path, header: Header, courses: list[Course], executor: ExecutorSettings, progress: WorkProgress
 ) -> Simulation:
-    """Search with the seeds that have no course yet."""
+    """Search with the seeds that have no course yet. Nothing is written before the first search has ended."""
     settings, left = header.settings, range(len(courses), header.seeds)
-    work: Work[int, Course] = Seeds(settings, runs_networks(settings, prepare(settings).objective))
+    work: Work[int, Course] = Seeds(settings, runs_networks(settings, objective_of(settings)))
     if executor.workers is None and len(left) > FEW and not settings.device.startswith("cuda"):
         executor = replace(executor, workers=1 if executor.executor == "serial" else cores())
     with open_executor(work, executor, len(left), settings.device) as running:
         out = [running.submit(settings.seed + i) for i in left]
         for one in out:
-            courses.append(one.result())
-            append(folder, courses[-1])
+            course_of_seed = one.result()
+            if not courses:
+                begin(folder, header)
+                write_text(folder / SETTINGS_FILE, config_text(settings))
+            courses.append(course_of_seed)
+            append(folder, course_of_seed)
             progress(len(courses), header.seeds, "seeds")
     found = _simulation(folder, header, courses)
     if can_draw():
