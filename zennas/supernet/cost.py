@@ -2,7 +2,7 @@
 
 A cost that adds up over the blocks has the expectation E = fixed + Σ_decisions Σ_k p_k cost_k under the probabilities
 of the decisions, with the gradient ∂E/∂α_i = p_i (cost_i − Σ_k p_k cost_k) for a decision that chooses one candidate.
-`tables.py` makes the costs.
+`tables.py` makes the costs. `peaks.py` has costs that do not add up.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -21,9 +22,49 @@ ADD, MUL, MUL_LOG = "add", "mul", "mul#log"
 FORMS = (ADD, MUL, MUL_LOG)
 
 
+class Costs(Protocol):
+    """What a search needs of the costs of candidates: `CostTable`, or `peaks.PeakTable` for those with a maximum.
+
+    fixed: the cost of what is not chosen. candidates: the cost of each candidate by the decision's key.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def unit(self) -> str: ...
+
+    @property
+    def fixed(self) -> float: ...
+
+    @property
+    def candidates(self) -> Mapping[str, tuple[float, ...]]: ...
+
+    def check(self, decisions: Decisions) -> None:
+        """Raise SupernetError if the costs are not of these decisions."""
+
+    def expected(self, decisions: Decisions) -> Tensor:
+        """Return the expected cost under the probabilities of the decisions, differentiable, in double precision."""
+
+    def of(self, picks: Mapping[str, Sequence[int]]) -> float:
+        """Return the cost of the architecture with these candidates."""
+
+
+def check_numbers(costs: Costs, decisions: Decisions) -> None:
+    """Raise SupernetError unless there is a finite number for each candidate of the decisions that are named."""
+    for key, numbers in costs.candidates.items():
+        if key not in decisions.by_key:
+            raise SupernetError(f"the costs {costs.name} are of a decision {key}, which the model does not have")
+        size = len(decisions.by_key[key].options)
+        if len(numbers) != size:
+            raise SupernetError(f"the costs {costs.name} have {len(numbers)} numbers for {key}, expected {size}")
+    if not all(math.isfinite(n) for n in (costs.fixed, *(n for own in costs.candidates.values() for n in own))):
+        raise SupernetError(f"the costs {costs.name} have a number that is not finite")
+
+
 @dataclass(frozen=True)
 class CostTable:
-    """The cost of each candidate.
+    """The cost of each candidate, of which a network has the sum.
 
     name: what is counted, and where. unit: of the numbers, such as "ms". fixed: the cost of what is not chosen.
     candidates: the cost of each candidate by the decision's key, in the order of the candidates, at all places of the
@@ -37,15 +78,7 @@ class CostTable:
 
     def check(self, decisions: Decisions) -> None:
         """Raise SupernetError unless there is a finite number for each candidate of the decisions that are named."""
-        for key, costs in self.candidates.items():
-            if key not in decisions.by_key:
-                raise SupernetError(f"the costs {self.name} are of a decision {key}, which the model does not have")
-            size = len(decisions.by_key[key].options)
-            if len(costs) != size:
-                raise SupernetError(f"the costs {self.name} have {len(costs)} numbers for {key}, expected {size}")
-        numbers = [self.fixed, *(cost for costs in self.candidates.values() for cost in costs)]
-        if not all(math.isfinite(number) for number in numbers):
-            raise SupernetError(f"the costs {self.name} have a number that is not finite")
+        check_numbers(self, decisions)
 
     def expected(self, decisions: Decisions) -> Tensor:
         """Return the expected cost under the probabilities of the decisions, differentiable, in double precision."""
@@ -63,7 +96,7 @@ class CostTable:
 class Penalty:
     """One cost in the loss. reference: the cost that is aimed at, in the table's unit. Raises SupernetError."""
 
-    table: CostTable
+    table: Costs
     reference: float
 
     def __post_init__(self) -> None:

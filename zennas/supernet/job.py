@@ -80,6 +80,13 @@ class SearchJob:
     ref_params: int | None = setting(
         None, "The number of parameters to aim at.", least=1, shown="not in the loss", panel=_COST
     )
+    ref_ram: int | None = setting(
+        None,
+        "The RAM of activations for one image in INT8 to aim at, in bytes.",
+        least=1,
+        shown="not in the loss",
+        panel=_COST,
+    )
     cost_form: str = setting(
         "add",
         "Form of the loss with expected costs E and references R: add, CE + Σ weight·(E − R)/R; mul, CE·Π (E/R)^power; "

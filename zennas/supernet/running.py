@@ -13,12 +13,13 @@ from PlainNet.files import write_text
 from zennas.common.config import SETTINGS_FILE, config_text
 from zennas.data import DataError, ImageSet, lasting_dataset, normalisation_of, open_set
 from zennas.data.base import Shown
+from zennas.data.preparation import memory_format
 from zennas.data.splitting import train_and_held_out
 from zennas.data.subsets import drawn
 from zennas.named.structures import PROXYLESS_FILE
 from zennas.supernet.batches import FeedBatches
 from zennas.supernet.building import build_supernet
-from zennas.supernet.cost import CostLoss, CostTable, Penalty
+from zennas.supernet.cost import CostLoss, Costs, Penalty
 from zennas.supernet.errors import SupernetError
 from zennas.supernet.exporting import net_config
 from zennas.supernet.history import NoWatcher, Watcher
@@ -32,6 +33,7 @@ from zennas.supernet.outcome import (
     read_result,
     write_result,
 )
+from zennas.supernet.peaks import ram_table
 from zennas.supernet.spaces import SuperSpace, check_size, open_space
 from zennas.supernet.tables import counted, looked_up, predicted
 from zennas.supernet.trainer import ProxylessTrainer
@@ -102,7 +104,7 @@ def _search(
     own: dict[str, Any] = dict(vars(job.recipe))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.recipe.seed)
-        model = build_supernet(space, classes, job.dropout)
+        model = build_supernet(space, classes, job.dropout).to(memory_format=memory_format(group.device))
     weights = torch.optim.SGD(
         model.parameters(), job.recipe.init_lr, job.momentum, weight_decay=job.weight_decay, nesterov=job.momentum > 0
     )
@@ -191,7 +193,7 @@ def parts_of(job: SearchJob) -> tuple[ImageSet, ImageSet]:
 def cost_loss(job: SearchJob, space: SuperSpace, num_classes: int) -> CostLoss:
     """Return what the choices cost in the loss. Raises SupernetError if a candidate has no cost, or a form no value."""
     sizes = {"resolution": job.resolution, "num_classes": num_classes}
-    pairs: list[tuple[CostTable, float]] = []
+    pairs: list[tuple[Costs, float]] = []
     for source, reference in zip(job.latency_backend, job.ref_latency_ms, strict=True):
         if source.startswith(PREDICTOR):
             pairs.append((predicted(space, source.removeprefix(PREDICTOR), **sizes), reference))
@@ -200,5 +202,7 @@ def cost_loss(job: SearchJob, space: SuperSpace, num_classes: int) -> CostLoss:
     for what, aim in (("flops", job.ref_flops), ("params", job.ref_params)):
         if aim is not None:
             pairs.append((counted(space, what, **sizes), float(aim)))
+    if job.ref_ram is not None:
+        pairs.append((ram_table(space, **sizes), float(job.ref_ram)))
     penalties = tuple(Penalty(table, reference) for table, reference in pairs)
     return CostLoss(penalties, job.cost_form, job.cost_weight, job.cost_power, job.cost_scale)

@@ -31,10 +31,11 @@ FUNCTION = "supernet"
 
 
 class Piece(NamedTuple):
-    """Consecutive blocks, and the side of their input in pixels."""
+    """Consecutive blocks, and the side of their input in pixels. first: whether the input is the image."""
 
     blocks: tuple[BlockSpec, ...]
     size: int
+    first: bool = False
 
 
 class Pieces(NamedTuple):
@@ -85,23 +86,23 @@ class Choices:
         found: dict[str, list[list[Piece]]] = {key: [[] for _ in options] for key, options in self.options.items()}
         size, channels = resolution, 0
         run: list[BlockSpec] = []
-        entered = size
+        entered, began = size, 0
         for place, spec in enumerate(self.structure.blocks):
             if spec.kind != CHOICE:
                 if not run:
-                    entered = size
+                    entered, began = size, place
                 run.append(spec)
                 channels, size = lower_block(spec, size)[1]
                 continue
             if run:
-                fixed.append(Piece(tuple(run), entered))
+                fixed.append(Piece(tuple(run), entered, began == 0))
                 run = []
             for option, blocks in enumerate(spec.branches):
-                found[key_at[place]][option].append(Piece(blocks, size))
+                found[key_at[place]][option].append(Piece(blocks, size, place == 0))
             for block in spec.branches[0]:
                 channels, size = lower_block(block, size)[1]
         if run:
-            fixed.append(Piece(tuple(run), entered))
+            fixed.append(Piece(tuple(run), entered, began == 0))
         return Pieces(tuple(fixed), {key: tuple(map(tuple, own)) for key, own in found.items()}, channels, size)
 
 
@@ -137,7 +138,7 @@ class Cells:
         Additions are nobody's: an edge that is cut saves one, but which of two edges would pay for it is not defined.
         """
         stages = self.stages(resolution)
-        fixed = [Piece(stem(self.channels), resolution)]
+        fixed = [Piece(stem(self.channels), resolution, first=True)]
         for (width, size), (following, _) in pairwise(stages):
             fixed.append(Piece((BlockSpec("NB201Reduction", (width, following)),), size))
         width, size = stages[-1]

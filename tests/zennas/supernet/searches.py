@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from zennas.supernet import LayerChoice, ProxylessTrainer
 from zennas.supernet.cost import CostLoss, CostTable, Penalty
+from zennas.supernet.decisions import Decisions
 
 
 def images(count: int, seed: int) -> TensorDataset:
@@ -35,6 +37,13 @@ def network(edges: int = 2) -> nn.Module:
     ]
     pooled = nn.Sequential(nn.AdaptiveAvgPool2d((1, 2)), nn.Flatten(), nn.Linear(8, 2))
     return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), *layers, *pooled)
+
+
+def decisions_of(options: Mapping[str, Sequence[str]]) -> Decisions:
+    """Decisions with these candidates, by key, that choose among modules without weights."""
+    return Decisions(
+        nn.ModuleList(LayerChoice({name: nn.Identity() for name in names}, key=key) for key, names in options.items())
+    )
 
 
 def cost(edges: int = 2) -> CostLoss:

@@ -16,21 +16,13 @@ import ZenNet
 from PlainNet import parse
 from SearchSpace.mobile import mobile
 from tests.conftest import data_folder
+from tests.zennas.supernet.searches import decisions_of
 from zennas.supernet.choices import LayerChoice
 from zennas.supernet.cost import CostLoss, CostTable, Penalty
 from zennas.supernet.decisions import Decisions
 from zennas.supernet.errors import SupernetError
-from zennas.supernet.spaces import Cells, Choices, SuperSpace, open_space
+from zennas.supernet.spaces import Cells, Choices, open_space
 from zennas.supernet.tables import counted, looked_up, predicted
-
-
-def decisions_of(space: SuperSpace) -> Decisions:
-    """Decisions as those of the space's supernet, without its weights."""
-    return Decisions(
-        nn.ModuleList(
-            LayerChoice({name: nn.Identity() for name in names}, key=key) for key, names in space.options.items()
-        )
-    )
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +35,7 @@ def lut() -> CostTable:
 
 def test_the_figures_of_the_phone(lut: CostTable) -> None:
     space = mobile()
-    decisions = decisions_of(open_space("mobile"))
+    decisions = decisions_of(open_space("mobile").options)
 
     def everywhere(pick: int) -> float:
         return lut.of({decision.name: (min(pick, len(decision.options) - 1),) for decision in space.decisions()})
@@ -63,7 +55,7 @@ def test_the_figures_of_the_phone(lut: CostTable) -> None:
 
 
 def test_the_gradient_of_an_expectation(lut: CostTable) -> None:
-    decisions = decisions_of(open_space("mobile"))
+    decisions = decisions_of(open_space("mobile").options)
     decisions.initialise("normal", 1.0, torch.Generator().manual_seed(0))
     found = torch.autograd.grad(lut.expected(decisions), decisions.parameters())
     for decision, gradient in zip(decisions, found, strict=True):
