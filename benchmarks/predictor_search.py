@@ -3,7 +3,8 @@
 First, the binary-relation predictor, beside figures that are read off the pictures of Abdelfattah et al., Zero-Cost
 Proxies for Lightweight NAS, ICLR 2021. Then a Gaussian process after a warm-up of all 15,625 networks, for
 several scores. What is chosen there, and the options, are chosen on CIFAR-10; CIFAR-100 is only reported.
-PREDICTOR_SEEDS, PREDICTOR_EVALUATIONS, PROCESS_SEEDS: other numbers of seeds, and of networks to train.
+PREDICTOR_SEEDS, PREDICTOR_EVALUATIONS, PROCESS_SEEDS: other numbers of seeds, and of networks to train; 0 leaves the
+part out. PREDICTOR_ROWS: only some searches by the predictor, such as "c100 move;c10 warm-up 1000".
 """
 
 from __future__ import annotations
@@ -43,6 +44,12 @@ HELPS: dict[str, dict[str, Any]] = {
     "warm-up 3000 and move": {"warm_up": 3000, **MOVE},
 }
 """Helps of the predictor by synflow. A move draws 10 networks of the better part of the ranking."""
+LONG = 3000
+"""Warm-ups from which on a search takes minutes, and half of the seeds have to do."""
+ROWS = (
+    *(("c100", name) for name in HELPS),
+    *(("c10", name) for name in HELPS if name not in ("warm-up 256", "warm-up 512")),
+)
 PUBLISHED = {"no help": 72.7, "warm-up 256": 73.0, "warm-up 512": 73.2}
 """Published oracles on CIFAR-100 after 50 trained networks, read off a picture, ±0.2."""
 WHOLE = 15_625
@@ -86,20 +93,18 @@ def shown(values: Any, marks: tuple[int, ...]) -> str:
     return " ".join(f"{values[:, k - 1].mean():.2f}±{1.96 * standard_error(values[:, k - 1]):.2f}" for k in marks)
 
 
-def print_predictor(table: Path, scores: Path, dataset: str, seeds: int, evaluations: int) -> None:
+def print_predictor(table: Path, scores: Path, dataset: str, name: str, seeds: int, evaluations: int) -> None:
     marks = tuple(k for k in MARKS if k <= evaluations)
-    after = ", ".join(map(str, marks))
-    print(f"predictor, {NAMES[dataset]}, test accuracy after {after} trained networks, {seeds} seeds:")
-    for name, help_ in HELPS.items():
-        proxy = {"warm_up_proxy": f"table:{scores}:{NAMES[dataset]}_synflow"} if help_ else {}
-        settings = settings_of(table, dataset, evaluations, **help_, **proxy)
-        curves = searched(seeds, **settings)
-        known = f"published oracle after 50: {PUBLISHED[name]}; " if dataset == "c100" and name in PUBLISHED else ""
-        print(
-            f"  {name:22} oracle {shown(curves.oracle, marks)}; incumbent {shown(curves.incumbent, marks)}; "
-            f"ranked {curves.ranked:,.0f}; {known}{seconds_of_one(**settings):.0f} s of one core for a seed",
-            flush=True,
-        )
+    proxy = {"warm_up_proxy": f"table:{scores}:{NAMES[dataset]}_synflow"} if HELPS[name] else {}
+    settings = settings_of(table, dataset, evaluations, **HELPS[name], **proxy)
+    curves = searched(seeds, **settings)
+    known = f"published oracle after 50: {PUBLISHED[name]}; " if dataset == "c100" and name in PUBLISHED else ""
+    print(
+        f"  {NAMES[dataset]:8} {name:21} {seeds} seeds: oracle {shown(curves.oracle, marks)}; incumbent "
+        f"{shown(curves.incumbent, marks)}; ranked {curves.ranked:,.0f}; {known}{seconds_of_one(**settings):.0f} s of "
+        "one core for a seed",
+        flush=True,
+    )
 
 
 def write_closed_forms(file: Path) -> dict[str, float]:
@@ -167,10 +172,21 @@ def main() -> None:
     scores = dict(zip(SCORES, rest, strict=True))
     print_machine()
     seeds, evaluations = int(os.environ.get("PREDICTOR_SEEDS", 20)), int(os.environ.get("PREDICTOR_EVALUATIONS", 100))
-    with tempfile.TemporaryDirectory() as folder:
-        print_process(accuracies, scores, int(os.environ.get("PROCESS_SEEDS", 200)), Path(folder))
-    for dataset in ("c100", "c10"):
-        print_predictor(accuracies, scores[dataset], dataset, seeds, evaluations)
+    gaussian = int(os.environ.get("PROCESS_SEEDS", 200))
+    if gaussian:
+        with tempfile.TemporaryDirectory() as folder:
+            print_process(accuracies, scores, gaussian, Path(folder))
+    if not seeds:
+        return
+    wanted = os.environ.get("PREDICTOR_ROWS", "").split(";")
+    after = ", ".join(str(k) for k in MARKS if k <= evaluations)
+    print(f"predictor, test accuracy after {after} trained networks:")
+    for dataset, name in ROWS:
+        if wanted == [""] or f"{dataset} {name}" in wanted:
+            long = HELPS[name].get("warm_up", 0) >= LONG
+            print_predictor(
+                accuracies, scores[dataset], dataset, name, max(1, seeds // 2) if long else seeds, evaluations
+            )
 
 
 if __name__ == "__main__":

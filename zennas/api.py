@@ -46,7 +46,10 @@ if TYPE_CHECKING:
     from zennas.pages.document import Page
     from zennas.report.comparison.result import Comparison
     from zennas.searching.simulations.running import Simulation
+    from zennas.supernet.front_record import ProxylessFront
     from zennas.supernet.history import Watcher as SupernetWatcher
+    from zennas.supernet.job import SearchJob
+    from zennas.supernet.job import SearchOptions as SupernetOptions
     from zennas.supernet.outcome import ProxylessResult
     from zennas.training.loop import Watcher as TrainWatcher
     from zennas.training.outcome import TrainResult
@@ -356,28 +359,62 @@ def proxyless(
     go_on: whether to go on with a search in `save_dir`, which must have the same settings.
     sample: whether to draw the architecture from the final probabilities instead of taking the most probable one.
     watcher: follows the progress.
-    settings: fields of `supernet.job.SearchJob`, such as space, latency_backend and ref_latency_ms, of
-        `supernet.recipe.SearchRecipe` and of `supernet.job.SearchOptions`.
+    settings: fields of `supernet.job.SearchJob`, such as space, of `supernet.cost_settings.CostSettings`, such as
+        latency_backend and ref_latency_ms, of `supernet.recipe.SearchRecipe` and of `supernet.job.SearchOptions`.
 
     Raises TypeError for an unknown setting, WrongSettingError without a data set, and what
     `supernet.running.search_supernet` raises.
     """
     from zennas.supernet.history import NoWatcher as Silent
+    from zennas.supernet.running import search_supernet
+
+    job, options = _supernet_job("proxyless", dataset, settings)
+    folder = named_folder(save_dir) or new_folder("proxyless")
+    return search_supernet(job, folder, options, watcher or Silent(), go_on=go_on, sample=sample)
+
+
+def proxyless_front(
+    *,
+    strengths: Sequence[float],
+    dataset: str | None = None,
+    save_dir: str | Path | None = None,
+    go_on: bool = False,
+    sample: bool = False,
+    watcher: SupernetWatcher | None = None,
+    announce: Callable[[float, int, int], None] = lambda strength, number, count: None,
+    **settings: Any,
+) -> ProxylessFront:
+    """Search in the supernet of a space once for each strength of the costs, after one warm-up, and return the front.
+
+    strengths: of the costs in the loss, at least two. announce: called before each search with its strength, its number
+    from 1 and how many there are. The others are as in `proxyless`.
+
+    Raises what `proxyless` raises.
+    """
+    from zennas.supernet.fronts import search_front
+    from zennas.supernet.history import NoWatcher as Silent
+
+    job, options = _supernet_job("proxyless_front", dataset, {**settings, "strengths": tuple(strengths)})
+    folder = named_folder(save_dir) or new_folder("proxyless")
+    return search_front(job, folder, options, watcher or Silent(), go_on=go_on, sample=sample, announce=announce)
+
+
+def _supernet_job(name: str, dataset: str | None, settings: dict[str, Any]) -> tuple[SearchJob, SupernetOptions]:
+    """The request for a search in a supernet from flat settings. name: of the function, for messages."""
+    from zennas.supernet.cost_settings import CostSettings
     from zennas.supernet.job import SearchJob, SearchOptions
     from zennas.supernet.recipe import SearchRecipe
-    from zennas.supernet.running import search_supernet
 
     if dataset is None:
         raise WrongSettingError(which_dataset())
-    given = {name: value for name, value in settings.items() if value is not None}
+    given = {key: value for key, value in settings.items() if value is not None}
     options = from_values(SearchOptions, _fields_of(SearchOptions, given))
     recipe = from_values(SearchRecipe, _fields_of(SearchRecipe, given))
+    costs = from_values(CostSettings, _fields_of(CostSettings, given))
     unknown = sorted(set(given) - {field.name for field in fields(SearchJob)})
     if unknown:
-        raise TypeError(f"proxyless() has no setting {', '.join(unknown)}")
-    job = from_values(SearchJob, {**given, "dataset": dataset, "recipe": recipe})
-    folder = named_folder(save_dir) or new_folder("proxyless")
-    return search_supernet(job, folder, options, watcher or Silent(), go_on=go_on, sample=sample)
+        raise TypeError(f"{name}() has no setting {', '.join(unknown)}")
+    return from_values(SearchJob, {**given, "dataset": dataset, "recipe": recipe, "costs": costs}), options
 
 
 def _fields_of(kind: Any, settings: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import typer
 from zennas.cli import options as opt
 from zennas.cli.derived import Chosen, derived
 from zennas.common.settings import from_values
+from zennas.supernet.front_record import ProxylessFront
 from zennas.supernet.job import SearchJob, SearchOptions
 from zennas.supernet.recipe import SearchRecipe
 
@@ -63,9 +64,12 @@ def proxyless(
     Example: zennas proxyless --space nasbench-macro --dataset cifar10 --latency-backend predictor:this-machine-fp32
     --ref-latency-ms 2
 
+    With several --strength, one search follows for each after a common warm-up, and the result is a front.
+
     Example: zennas proxyless --resume runs/mine
     """
     from zennas.api import proxyless as search
+    from zennas.api import proxyless_front
     from zennas.cli.render import print_json
     from zennas.common.folders import new_folder
     from zennas.training.distributed import ranks
@@ -81,23 +85,40 @@ def proxyless(
         from zennas.training.job import which_dataset
 
         raise typer.BadParameter(which_dataset(), param_hint="--dataset")
-    said = values.pop("recipe", {})
+    said, costs = values.pop("recipe", {}), values.pop("costs", {})
     recipe = from_values(SearchRecipe, said)
     folder = new_folder("proxyless") if folder is None else folder
     device_asked = values.pop("device", SearchOptions.device)
     leads = ranks()[0] == 0
     progress = _progress(recipe, folder, quiet=as_json) if leads else nullcontext(None)
     named = opt.chosen_device(gpu, device_asked, "leave out --gpu, or use --device cpu")
+    result: ProxylessResult | ProxylessFront
     with progress as watcher, named as device:
-        result = search(
-            **values, **said, device=device, save_dir=folder, go_on=resume is not None, sample=sample, watcher=watcher
-        )
+        more: dict[str, Any] = {"device": device, "save_dir": folder, "go_on": resume is not None, "sample": sample}
+        more["watcher"] = watcher
+        if costs.get("strengths"):
+            announce = _announce if leads and not as_json else _silent
+            result = proxyless_front(**values, **said, **costs, **more, announce=announce)
+        else:
+            result = search(**values, **said, **costs, **more)
     if not leads:
         return
     if as_json:
         print_json(result.to_json())
+    elif isinstance(result, ProxylessFront):
+        _print_front(result)
     else:
         _print(result)
+
+
+def _silent(strength: float, number: int, count: int) -> None:
+    pass
+
+
+def _announce(strength: float, number: int, count: int) -> None:
+    from zennas.cli.console import tell
+
+    tell(f"search {number} of {count}: strength {strength:g}")
 
 
 class _Stages:
@@ -153,3 +174,24 @@ def _print(result: ProxylessResult) -> None:
     )
     OUT.print(f"structure: {result.structure}")
     OUT.print(f"train it with: zennas train {result.folder / STRUCTURE_FILE} --dataset …")
+
+
+def _print_front(front: ProxylessFront) -> None:
+    from zennas.cli.console import OUT
+    from zennas.cli.render import table
+
+    points = front.points
+    rows = table("point", "strength", front.cost, "top-1", "structure", folded=("structure",))
+    for number, one in enumerate(points, start=1):
+        name = f"{front.folder}@{number}"
+        rows.add_row(
+            name, f"{one.strength:g}", f"{one.costs[front.cost]:.6g}", f"{one.valid_top1:.2f} %", str(one.structure)
+        )
+    OUT.print(rows)
+    left = len(front.searches) - len(points)
+    if left:
+        OUT.print(f"{left} more found nothing better: another network has at least its accuracy at no greater cost")
+    OUT.print("top-1 is that of the weights of the supernet, on the held-out images")
+    OUT.print(
+        f"look at one with: zennas analyze {front.folder}@1; train it with: zennas train {front.folder}@1 --dataset …"
+    )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PlainNet import ParseError, Structure, parse
 from PlainNet.blocktype import in_channels
@@ -15,7 +18,7 @@ from SearchSpace.notation import looks_like_notation, read_notation
 from zennas.common.errors import ZennasError
 from zennas.common.numbers import counted
 from zennas.runs.designed import designed
-from zennas.runs.points import point_of
+from zennas.runs.points import FRONT_FILE, point_of
 from zennas.runs.store import FILE
 
 CHANNELS = 3
@@ -103,8 +106,11 @@ def _run(folder: Path, source: str | None = None, place: Path | None = None, poi
         return NetworkTarget(
             parse(card["structure"]), str(folder), card["resolution"], card["num_classes"], card["use_se"]
         )
-    if point is None and not (folder / FILE).is_file() and (folder / PROXYLESS_FILE).is_file():
-        return _of_supernet(folder / PROXYLESS_FILE)
+    if not (folder / FILE).is_file():
+        if point is None and (folder / PROXYLESS_FILE).is_file():
+            return _of_supernet(folder / PROXYLESS_FILE)
+        if (folder / FRONT_FILE).is_file():
+            return _of_front(folder, point, place or folder)
     found = designed(folder, point)
     if found is None:
         raise TargetError(f"the run in {folder} has no result yet")
@@ -113,12 +119,35 @@ def _run(folder: Path, source: str | None = None, place: Path | None = None, poi
 
 
 def _of_supernet(path: Path) -> NetworkTarget:
+    with _readable(path):
+        return _stored_network(json.loads(path.read_text(encoding="utf-8")), str(path.parent), path.parent)
+
+
+def _of_front(folder: Path, point: int | None, place: Path) -> NetworkTarget:
+    """A point of a front of searches in a supernet."""
+    path = folder / FRONT_FILE
+    with _readable(path):
+        points = list(json.loads(path.read_text(encoding="utf-8"))["points"])
+    wanted = f"expected one from {folder}@1 to {folder}@{len(points)}"
+    if point is None:
+        raise TargetError(f"{folder} contains a front and not a single network, {wanted}")
+    if not 1 <= point <= len(points):
+        raise TargetError(f"the front in {folder} has no point {point}, {wanted}")
+    with _readable(path):
+        return _stored_network(points[point - 1], f"{folder}@{point}", place)
+
+
+def _stored_network(found: dict[str, Any], source: str, place: Path) -> NetworkTarget:
+    structure, resolution, classes = parse(found["structure"]), int(found["resolution"]), int(found["num_classes"])
+    return NetworkTarget(structure, source, resolution, classes, False, place)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        structure, resolution, classes = parse(found["structure"]), int(found["resolution"]), int(found["num_classes"])
+        yield
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TargetError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
-    return NetworkTarget(structure, str(path.parent), resolution, classes, False, path.parent)
 
 
 def _written_in(path: Path) -> Structure:

@@ -13,13 +13,14 @@ from zennas.report.kind import KINDS, Run
 from zennas.runs.store import SEARCH, Store, StoreError
 from zennas.searching.result import SearchResult, find_runs, read_result
 from zennas.searching.simulations.courses import is_simulation
+from zennas.supernet.front_record import is_supernet_front
 from zennas.supernet.outcome import is_supernet_search
 from zennas.training.record import is_training
 
 if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
 
-TRAIN, EXPORT, SIMULATE, PROXYLESS = "train", "export", "simulate", "proxyless"
+TRAIN, EXPORT, SIMULATE, PROXYLESS, PROXYLESS_FRONT = "train", "export", "simulate", "proxyless", "proxyless-front"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def _inside(place: Path, told: bool = False) -> Iterator[Run]:
     """
     try:
         simulation, training, exports = is_simulation(place), is_training(place), find_exports(place)
-        supernet = is_supernet_search(place)
+        supernet, front = is_supernet_search(place), is_supernet_front(place)
     except OSError as error:
         if not told:
             yield DamagedRun(place, f"{place} cannot be read: {error.strerror}")
@@ -90,6 +91,8 @@ def _inside(place: Path, told: bool = False) -> Iterator[Run]:
         yield _readable(place, KINDS.get(SIMULATE).read)
     if supernet:
         yield _readable(place, KINDS.get(PROXYLESS).read)
+    if front:
+        yield _readable(place, KINDS.get(PROXYLESS_FRONT).read)
     if training:
         yield _readable(place, KINDS.get(TRAIN).read)
     for sidecar in exports:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from zennas.runs.schema import FILE
 
+FRONT_FILE = "front.json"
+"""A front of searches that have no store, in its folder."""
 _POINT = re.compile(r"(.+)@([0-9]{1,6})", re.DOTALL)
 
 
@@ -27,6 +29,8 @@ class Point(NamedTuple):
 def point_of(text: str) -> Point | None:
     """Return the point that a text names; None if it is no `RUN@NUMBER`, or if there is no run in that folder."""
     found = _POINT.fullmatch(text)
-    if found is None or os.path.exists(text) or not os.path.isfile(os.path.join(found[1], FILE)):
+    if found is None or os.path.exists(text):
+        return None
+    if not any(os.path.isfile(os.path.join(found[1], name)) for name in (FILE, FRONT_FILE)):
         return None
     return Point(Path(found[1]), int(found[2]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,10 @@ def save(state: SearchState, identity: Mapping[str, Any], path: Path) -> None:
     write_bytes(path, tensor_bytes(content))
 
 
-def restore(state: SearchState, identity: Mapping[str, Any], path: Path) -> None:
+def restore(state: SearchState, identity: Mapping[str, Any], path: Path, differing: Collection[str] = ()) -> None:
     """Load the file into `state`. No code in the file is run.
+
+    differing: names of facts in `identity` that may be others in the file.
 
     Raises SupernetError if it cannot be read, is of another space, or belongs to a search with other settings; the
     state is then as before, unless the file is damaged.
@@ -82,8 +84,10 @@ def restore(state: SearchState, identity: Mapping[str, Any], path: Path) -> None
         state.decisions.load(before)
     except SupernetError as error:
         raise SupernetError(f"{path} is a checkpoint of another space: {error}") from None
-    if found.get("identity") != dict(identity):
-        other = "; ".join(differences(found.get("identity") or {}, identity)[:3])
+    theirs = {name: fact for name, fact in (found.get("identity") or {}).items() if name not in differing}
+    ours = {name: fact for name, fact in identity.items() if name not in differing}
+    if theirs != ours:
+        other = "; ".join(differences(theirs, ours)[:3])
         raise SupernetError(f"{path} belongs to a search with {other}")
     try:
         state.model.load_state_dict(found["model"])

@@ -15,11 +15,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from zennas.supernet.cost_settings import ADD, FORMS, MUL, MUL_LOG
 from zennas.supernet.decisions import Decisions
 from zennas.supernet.errors import SupernetError
-
-ADD, MUL, MUL_LOG = "add", "mul", "mul#log"
-FORMS = (ADD, MUL, MUL_LOG)
 
 
 class Costs(Protocol):

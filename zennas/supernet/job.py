@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,11 @@ from zennas.common.limits import MAX_BATCH, MAX_RESOLUTION
 from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import to_json
 from zennas.common.shared_settings import data_folder_setting, device_setting
+from zennas.supernet.cost_settings import CostSettings
 from zennas.supernet.errors import SupernetError
 from zennas.supernet.recipe import SearchRecipe
 
-PREDICTOR, TABLE = "predictor:", "table:"
-_IMAGES, _COST, _MACHINE = "Images", "Cost in the loss", "Machine and files"
+_IMAGES, _MACHINE = "Images", "Machine and files"
 
 
 class JobError(SupernetError, WrongSettingError):
@@ -26,7 +26,7 @@ class JobError(SupernetError, WrongSettingError):
 class SearchJob:
     """A space, the images, and what the choices cost. The help text of each field describes it.
 
-    Raises JobError if a value is out of range, or latencies and their sources differ in number.
+    Raises JobError if a value is out of range.
     """
 
     dataset: str = field(
@@ -65,52 +65,19 @@ class SearchJob:
     momentum: float = setting(0.9, "Momentum of the weights' SGD, which is Nesterov's.", least=0, most=1)
     weight_decay: float = setting(4e-5, "L2 penalty of the weights.", least=0)
     dropout: float = setting(0.0, "Dropout before the classifier.", least=0, most=1)
-    latency_backend: tuple[str, ...] = setting(
-        (),
-        "Source of a latency: predictor:PROFILE, or table:FILE with a latency for each block. Repeatable.",
-        metavar="NAME",
-        panel=_COST,
-    )
-    ref_latency_ms: tuple[float, ...] = setting(
-        (), "The latency to aim at, one for each source.", unit="ms", metavar="MS", panel=_COST
-    )
-    ref_flops: int | None = setting(
-        None, "The FLOPs (multiply–accumulates) to aim at.", least=1, shown="not in the loss", panel=_COST
-    )
-    ref_params: int | None = setting(
-        None, "The number of parameters to aim at.", least=1, shown="not in the loss", panel=_COST
-    )
-    ref_ram: int | None = setting(
-        None,
-        "The RAM of activations for one image in INT8 to aim at, in bytes.",
-        least=1,
-        shown="not in the loss",
-        panel=_COST,
-    )
-    cost_form: str = setting(
-        "add",
-        "Form of the loss with expected costs E and references R: add, CE + Σ weight·(E − R)/R; mul, CE·Π (E/R)^power; "
-        "mul#log, scale·CE·Π (log E / log R)^power.",
-        choices=("add", "mul", "mul#log"),
-        panel=_COST,
-    )
-    cost_weight: float = setting(0.1, "Weight of the costs in the form add.", least=0, panel=_COST)
-    cost_power: float = setting(0.3, "Power of the costs in the forms mul and mul#log.", least=0, panel=_COST)
-    cost_scale: float = setting(0.2, "Factor of the form mul#log.", above=0, panel=_COST)
+    costs: CostSettings = field(default_factory=CostSettings)
 
     def __post_init__(self) -> None:
         check(self, JobError, flags=True)
-        if len(self.latency_backend) != len(self.ref_latency_ms):
-            raise JobError(
-                f"{len(self.latency_backend)} latency back ends and {len(self.ref_latency_ms)} reference latencies, "
-                "expected the same number of each: repeat --latency-backend NAME --ref-latency-ms MS"
-            )
-        for source in self.latency_backend:
-            if not source.startswith((PREDICTOR, TABLE)):
-                raise JobError(
-                    f"latency-backend is {source!r}, expected predictor:PROFILE or table:FILE: a back end cannot "
-                    "measure each of the candidates in the loss"
-                )
+
+    @property
+    def target_resolution(self) -> int:
+        """The side of the images that the network is for."""
+        return self.costs.cost_resolution or self.resolution
+
+    def at(self, strength: float) -> SearchJob:
+        """Return the single search with one strength of the costs."""
+        return replace(self, costs=self.costs.at(strength))
 
 
 @dataclass(frozen=True)
@@ -127,12 +94,19 @@ class SearchOptions:
         panel=_MACHINE,
     )
     tensorboard: bool = setting(False, "Write events for TensorBoard.", panel=_MACHINE)
+    warm_from: Path | None = setting(
+        None,
+        "Folder of a search with the same settings except for costs: begin where its warm-up ended.",
+        metavar="FOLDER",
+        shown="none",
+        panel=_MACHINE,
+    )
 
     def __post_init__(self) -> None:
         check(self, JobError, flags=True)
 
 
 def identity_of(job: SearchJob) -> dict[str, Any]:
-    """Return the settings that decide the result, as a JSON-compatible dict."""
+    """Return the settings that decide the result as a JSON-compatible dict; of costs, their numbers do, not these."""
     found: dict[str, Any] = to_json(job)
-    return {name: value for name, value in found.items() if name not in ("recipe", "data_folder")}
+    return {name: value for name, value in found.items() if name not in ("recipe", "costs", "data_folder")}

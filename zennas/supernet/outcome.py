@@ -22,6 +22,8 @@ CONFIG_FILE = "net.config"
 HISTORY_FILE = "history.jsonl"
 CHECKPOINT_FILE = "supernet.pt"
 """Not the name of a training's checkpoint, by which trainings are known."""
+WARM_FILE = "warm.pt"
+"""The checkpoint at the end of the warm-up."""
 
 FINISHED, SEARCHING, INTERRUPTED = "finished", "searching", "interrupted"
 
@@ -101,7 +103,7 @@ class SearchRecord:
     def asked(self) -> str:
         """What was searched, in a few words."""
         text = f"{self.settings.get('space', 'mobile')}, {self.settings['dataset']}"
-        aims = [f"{ms:g} ms" for ms in self.settings.get("ref_latency_ms", ())]
+        aims = [f"{ms:g} ms" for ms in self.settings.get("costs", {}).get("ref_latency_ms", ())]
         return ", ".join([text, *aims])
 
     @property

@@ -17,25 +17,25 @@ from zennas.data.preparation import memory_format
 from zennas.data.splitting import train_and_held_out
 from zennas.data.subsets import drawn
 from zennas.named.structures import PROXYLESS_FILE
+from zennas.supernet.aims import cost_loss
 from zennas.supernet.batches import FeedBatches
 from zennas.supernet.building import build_supernet
-from zennas.supernet.cost import CostLoss, Costs, Penalty
+from zennas.supernet.cost import CostLoss
 from zennas.supernet.errors import SupernetError
 from zennas.supernet.exporting import net_config
 from zennas.supernet.history import NoWatcher, Watcher
-from zennas.supernet.job import PREDICTOR, TABLE, SearchJob, SearchOptions, identity_of
+from zennas.supernet.job import SearchJob, SearchOptions, identity_of
 from zennas.supernet.outcome import (
     ARCHITECTURE_FILE,
     CHECKPOINT_FILE,
     CONFIG_FILE,
+    WARM_FILE,
     ProxylessResult,
     named,
     read_result,
     write_result,
 )
-from zennas.supernet.peaks import ram_table
 from zennas.supernet.spaces import SuperSpace, check_size, open_space
-from zennas.supernet.tables import counted, looked_up, predicted
 from zennas.supernet.trainer import ProxylessTrainer
 from zennas.supernet.watching import Events, Keeping
 from zennas.training.distributed import Group, processes, ranks
@@ -64,7 +64,15 @@ def search_supernet(
     another process uses the folder.
     """
     space = open_space(job.space)
-    check_size(space, job.resolution)
+    if job.costs.strengths:
+        raise SupernetError("a search has one strength of its costs: several give a front, see search_front")
+    for size in {job.resolution, job.target_resolution}:
+        check_size(space, size)
+    if options.warm_from is not None and not (options.warm_from / WARM_FILE).is_file():
+        raise SupernetError(
+            f"{options.warm_from} contains no finished warm-up of a search in a supernet ({WARM_FILE}): leave out "
+            "--warm-from, or name another folder"
+        )
     with held(folder, leads=ranks()[0] == 0):
         if (folder / PROXYLESS_FILE).is_file():
             if go_on:
@@ -94,7 +102,7 @@ def _search(
 ) -> ProxylessResult:
     train, valid = parts_of(job)
     classes = len(train.classes)
-    cost = cost_loss(job, space, classes)
+    cost = cost_loss(job.costs, space, resolution=job.target_resolution, num_classes=classes)
     shown = Shown(normalisation_of(train), job.resolution, job.resolution, train.view)
 
     def batches(images: ImageSet, augment: bool) -> FeedBatches:
@@ -108,8 +116,6 @@ def _search(
     weights = torch.optim.SGD(
         model.parameters(), job.recipe.init_lr, job.momentum, weight_decay=job.weight_decay, nesterov=job.momentum > 0
     )
-    if group.leads:
-        write_text(folder / SETTINGS_FILE, config_text(job, options))
     watching = Keeping(watcher, folder)
     trainer = ProxylessTrainer(
         model,
@@ -123,10 +129,14 @@ def _search(
         arch_path=folder / ARCHITECTURE_FILE,
         cost=cost,
         checkpoint_every=options.checkpoint_every,
+        warm_path=folder / WARM_FILE,
+        warm_from=None if options.warm_from is None else options.warm_from / WARM_FILE,
         group=group,
         identity={**identity_of(job), "dataset": lasting_dataset(job.dataset), "images": fingerprint(train)},
         watcher=watching,
     )
+    if group.leads:
+        write_text(folder / SETTINGS_FILE, config_text(job, options))
     watching.epochs[:] = trainer.history
     trainer.train()
     return _stored(job, space, folder, trainer, classes, cost, group, sample)
@@ -144,14 +154,14 @@ def _stored(
 ) -> ProxylessResult:
     picks = trainer.picks(sample)
     structure = space.network(picks)
-    found = counted_cost(structure, resolution=job.resolution, num_classes=classes)
+    found = counted_cost(structure, resolution=job.target_resolution, num_classes=classes)
     last = trainer.history[-1]
     assert last.valid_top1 is not None  # the last epoch is always validated
     result = ProxylessResult(
         folder,
         structure,
         named(space.options, picks),
-        job.resolution,
+        job.target_resolution,
         classes,
         last.valid_top1,
         last.entropy,
@@ -188,21 +198,3 @@ def parts_of(job: SearchJob) -> tuple[ImageSet, ImageSet]:
             raise DataError(f"train-images is {job.train_images:,}, but {whole.name} has {len(whole):,}")
         whole = drawn(whole, job.train_images)
     return train_and_held_out(whole, job.held_out)
-
-
-def cost_loss(job: SearchJob, space: SuperSpace, num_classes: int) -> CostLoss:
-    """Return what the choices cost in the loss. Raises SupernetError if a candidate has no cost, or a form no value."""
-    sizes = {"resolution": job.resolution, "num_classes": num_classes}
-    pairs: list[tuple[Costs, float]] = []
-    for source, reference in zip(job.latency_backend, job.ref_latency_ms, strict=True):
-        if source.startswith(PREDICTOR):
-            pairs.append((predicted(space, source.removeprefix(PREDICTOR), **sizes), reference))
-        else:
-            pairs.append((looked_up(space, Path(source.removeprefix(TABLE)), **sizes), reference))
-    for what, aim in (("flops", job.ref_flops), ("params", job.ref_params)):
-        if aim is not None:
-            pairs.append((counted(space, what, **sizes), float(aim)))
-    if job.ref_ram is not None:
-        pairs.append((ram_table(space, **sizes), float(job.ref_ram)))
-    penalties = tuple(Penalty(table, reference) for table, reference in pairs)
-    return CostLoss(penalties, job.cost_form, job.cost_weight, job.cost_power, job.cost_scale)

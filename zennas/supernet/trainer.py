@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ from zennas.training.loop import LOOK_EVERY, autocast
 # Purposes of random keys, so that no two purposes share random numbers.
 _ALPHA, _PATH, _FORWARD, _UPDATE, _UPDATE_FORWARD, _SAMPLE, _TRAIN, _VALID = range(101, 109)
 _CHECKED_IMAGES = 2
+_OF_COSTS = ("costs", "form")
+"""Facts of an identity that do not matter during a warm-up."""
 
 
 class ProxylessTrainer:
@@ -56,7 +58,9 @@ class ProxylessTrainer:
     What NNI does not have: cost, what the choices cost in the loss; arch_update, "reinforce" for the variant without
     gradients of gates; warmup_lr, precision and seed, see `SearchRecipe`; checkpoint_every, weight steps between
     checkpoints within an epoch (each epoch ends with one); group, the processes of torchrun, in which every process has
-    its own part of each batch; identity, further facts that a checkpoint must share; watcher, for the progress.
+    its own part of each batch; identity, further facts that a checkpoint must share; warm_path, a file that gets the
+    checkpoint at the end of the warm-up; warm_from, such a file of a search that differs in costs at most, to begin
+    there; watcher, for the progress.
 
     Raises SupernetError if a setting is out of range, the choices contradict each other, candidates give different
     shapes, or the costs are not of this model.
@@ -94,6 +98,8 @@ class ProxylessTrainer:
         checkpoint_every: int | None = None,
         group: Group | None = None,
         identity: dict[str, Any] | None = None,
+        warm_path: str | Path | None = None,
+        warm_from: str | Path | None = None,
         watcher: Watcher = NoWatcher(),
     ) -> None:
         given = locals()
@@ -115,6 +121,7 @@ class ProxylessTrainer:
         self._checkpoint = None if ckpt_path is None else Path(ckpt_path)
         self._arch_path = None if arch_path is None else Path(arch_path)
         self._checkpoint_every = checkpoint_every
+        self._warm_path = None if warm_path is None else Path(warm_path)
         self._identity = {
             "recipe": to_json(recipe),
             "costs": [_facts(one) for one in cost.penalties],
@@ -138,6 +145,10 @@ class ProxylessTrainer:
             restore(self.state, self._identity, self._checkpoint)
             self._updates.seek(self.state.updates)
             self._reinforce.baseline = self.state.baseline
+        elif warm_from is not None:
+            restore(self.state, self._identity, Path(warm_from), _OF_COSTS)
+            expected = self.expected()  # the probabilities have not moved
+            self.state.history[:] = [replace(epoch, expected=expected) for epoch in self.state.history]
 
     @property
     def history(self) -> tuple[SearchEpoch, ...]:
@@ -211,6 +222,8 @@ class ProxylessTrainer:
             )
         )
         self._save()
+        if self._warm_path is not None and self._group.leads and whole + 1 == recipe.warm_epochs:
+            save(state, self._identity, self._warm_path)
         self._watcher.epoch(state.history[-1])
 
     def expected(self) -> dict[str, float]:
