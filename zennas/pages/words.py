@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from zennas.budget.budgets import Budget
@@ -10,6 +11,8 @@ from zennas.correlation.settings import CorrelateSettings
 from zennas.searching.fronts.front import grid_of
 from zennas.searching.fronts.goals import VECTOR, known_goals, names_of
 from zennas.searching.settings import SearchSettings
+from zennas.supernet.job import PREDICTOR, TABLE, SearchJob
+from zennas.supernet.recipe import REINFORCE
 from zennas.training.record import TrainingRecord
 
 if TYPE_CHECKING:
@@ -65,6 +68,54 @@ def simulation_question(found: Simulation) -> str:
         f"How fast does {settings.strategy}{help_by} find accurate networks of the space {settings.search_space}, over "
         f"{counted(found.seeds, 'seed')} of simulated training?"
     )
+
+
+def supernet_question(job: SearchJob) -> str:
+    """Return the question of a search in a supernet as a sentence."""
+    space = "the structure with choices below" if "{" in job.space else f"the space {job.space}"
+    aims = [
+        f"{ms:g} ms on {source.removeprefix(PREDICTOR)}"
+        if source.startswith(PREDICTOR)
+        else f"{ms:g} ms by {PurePath(source.removeprefix(TABLE)).name}"
+        for source, ms in zip(job.latency_backend, job.ref_latency_ms, strict=True)
+    ]
+    counts = {"FLOPs": job.ref_flops, "parameters": job.ref_params, "bytes of RAM": job.ref_ram}
+    aims += [f"{format_count(aim)} {what}" for what, aim in counts.items() if aim is not None]
+    aiming = f" with about {listed(aims)}" if aims else ""
+    return (
+        f"Which network of {space}{aiming} is most accurate on {job.dataset}, for images of "
+        f"{job.resolution}×{job.resolution} pixels?"
+    )
+
+
+def supernet_method(job: SearchJob, images: tuple[int, int] | None) -> str:
+    """Return how a supernet is searched, as sentences. images: for weights and held out, None if not known."""
+    recipe = job.recipe
+    shares = f"{100 * (1 - job.held_out):g} % of the training images", f"{100 * job.held_out:g} %"
+    weights, probabilities = shares if images is None else (f"{count:,} images" for count in images)
+    warm = f"After {counted(recipe.warm_epochs, 'epoch')} of warm-up" if recipe.warm_epochs else "Without a warm-up"
+    every = recipe.grad_update_arch_param_every
+    after = "every weight step" if every == 1 else f"every {every} weight steps"
+    costs = sum(one is not None for one in (*job.ref_latency_ms, job.ref_flops, job.ref_params, job.ref_ram))
+    if recipe.arch_update == REINFORCE:
+        reward = "accuracy · Π (R / cost)^0.1, R being the reference of each cost" if costs else "accuracy"
+        way = f"REINFORCE with the reward {reward}"
+    else:
+        way = f"gradients of gates ({recipe.binary_mode}) of the loss {_loss(job) if costs else 'CE'}"
+    return (
+        f"All candidates are parts of one network. {warm}, its weights and the probabilities of the candidates are "
+        f"trained in turn for {counted(recipe.n_epochs, 'epoch')}: the weights on {weights}, the probabilities on "
+        f"{probabilities} that are held out, {counted(recipe.grad_update_steps, 'step')} after {after}, by {way}."
+    )
+
+
+def _loss(job: SearchJob) -> str:
+    known = "E being the expectation of each cost, and R its reference"
+    if job.cost_form == "add":
+        return f"CE + Σ {job.cost_weight:g} · (E − R) / R, {known}"
+    if job.cost_form == "mul":
+        return f"CE · Π (E / R)^{job.cost_power:g}, {known}"
+    return f"{job.cost_scale:g} · CE · Π (log E / log R)^{job.cost_power:g}, {known}"
 
 
 def correlate_question(settings: CorrelateSettings) -> str:
