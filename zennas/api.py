@@ -643,8 +643,8 @@ def page(run: str | Path | Comparison, *, out: str | Path | None = None) -> Page
     run: the folder of a run of any kind or of a training, finished or not; or what `compare` returns.
     out: the file; None for report.html in that folder. An existing file is replaced. A comparison needs one.
 
-    Raises StoreError if there is no run or it is damaged, WrongSettingError for a comparison without a file, and
-    PageError if the file cannot be written.
+    Raises StoreError if there is no run or it is damaged, SupernetError if a search in a supernet is damaged,
+    WrongSettingError for a comparison without a file, and PageError if the file cannot be written.
     """
     from zennas.pages.document import write_comparison, write_page
     from zennas.report.comparison.result import Comparison as Compared

@@ -23,6 +23,7 @@ MADE = {
     "curve.json",
     "curve.png",
     "settings.toml",
+    "search.json",
     "mine.json",
     "mine.md",
     "model.json",

@@ -136,10 +136,15 @@ def described(spec: BlockSpec, layers: int) -> tuple[str, str]:
     for name, value in values.items():
         if name == "sub_layers":
             continue
-        words.append(f"{name.removesuffix('_channels').removesuffix('_size').replace('_', ' ')} {value}")
+        words.append(f"{argument_name(name)} {value}")
     if layers > 1:
         words.append(counted(layers, "layer"))
     return spec.kind, ", ".join(word for word in words if word != "stride 1")
+
+
+def argument_name(name: str) -> str:
+    """Return the name of a block's argument in words: "kernel" for `kernel_size`."""
+    return name.removesuffix("_channels").removesuffix("_size").replace("_", " ")
 
 
 def cut(text: str, longest: int = LONGEST) -> str:

@@ -17,6 +17,9 @@ from zennas.runs.candidate import Candidate
 from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, reading
 from zennas.searching.result import FINISHED, SearchResult, read_result
 from zennas.searching.simulations.courses import is_simulation
+from zennas.supernet.front_record import FrontRecord, is_supernet_front, read_front_record
+from zennas.supernet.outcome import SearchRecord, is_supernet_search
+from zennas.supernet.outcome import read_record as read_supernet
 from zennas.training.record import TrainingRecord, is_training, read_training
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from zennas.report.comparison.result import Comparison
     from zennas.searching.simulations.running import Simulation
 
-TRAIN, COMPARE, SIMULATE = "train", "compare", "simulate"
+TRAIN, COMPARE, SIMULATE, PROXYLESS = "train", "compare", "simulate", "proxyless"
 _LARGEST = 100_000
 """Bytes of a file of settings that are shown."""
 
@@ -44,6 +47,7 @@ class Record:
     settings: the text of the file that repeats the run, "" if there is none.
     environment: where it was made. created: when, in seconds; 0 if that is not known.
     comparison: of networks, if this is one. simulation: searches with many seeds, if this is one.
+    supernet: a search inside one network, if this is one. supernet_front: several after one warm-up, if this is one.
     """
 
     folder: Path
@@ -60,6 +64,8 @@ class Record:
     created: float = 0.0
     comparison: Comparison | None = None
     simulation: Simulation | None = None
+    supernet: SearchRecord | None = None
+    supernet_front: FrontRecord | None = None
 
     @property
     def name(self) -> str:
@@ -82,9 +88,9 @@ def command_of(record: Record) -> str:
 def read_record(folder: Path) -> Record:
     """Read the run in `folder`, or the training.
 
-    Raises StoreError if there is neither, or if its file is damaged; SettingsError if another version wrote it; and
-    what `read_training` raises if there is only a training. Damaged trainings and exports inside a run are told in
-    `unread`.
+    Raises StoreError if there is neither, or if its file is damaged; SettingsError if another version wrote it; what
+    `supernet.outcome.read_record` raises for a search in a supernet; and what `read_training` raises if there is only a
+    training. Damaged trainings and exports inside a run are told in `unread`.
     """
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
@@ -93,6 +99,10 @@ def read_record(folder: Path) -> Record:
         return _of_run(folder)
     if is_simulation(folder):
         return _of_simulation(folder)
+    if is_supernet_search(folder):
+        return _of_supernet(folder)
+    if is_supernet_front(folder):
+        return _of_supernet_front(folder)
     if not is_training(folder):
         raise StoreError(f"{folder} contains no run and no training ({FILE} is missing): list them with zennas runs")
     unread: list[str] = []
@@ -124,12 +134,46 @@ def _of_simulation(folder: Path) -> Record:
     )
 
 
+def _of_supernet(folder: Path) -> Record:
+    found, unread = read_supernet(folder), list[str]()
+    trainings, exports = _inside(folder, unread)
+    begun = found.beginning
+    return Record(
+        folder,
+        PROXYLESS,
+        found.status,
+        trainings=trainings,
+        exports=exports,
+        unread=tuple(unread),
+        settings=_settings(folder),
+        environment={} if begun is None else {"device": begun.device, **begun.environment},
+        created=0.0 if begun is None else begun.created,
+        supernet=found,
+    )
+
+
+def _of_supernet_front(folder: Path) -> Record:
+    found, unread = read_front_record(folder), list[str]()
+    trainings, exports = _inside(folder, unread)
+    first = next((one for one in found.searches.values() if one.beginning is not None), None)
+    begun = None if first is None else first.beginning
+    return Record(
+        folder,
+        PROXYLESS,
+        found.status,
+        trainings=trainings,
+        exports=exports,
+        unread=tuple(unread),
+        settings=_settings(folder),
+        environment={} if begun is None else {"device": begun.device, **begun.environment},
+        created=0.0 if begun is None else begun.created,
+        supernet_front=found,
+    )
+
+
 def _of_run(folder: Path) -> Record:
     unread: list[str] = []
-    places = [folder, *sorted(one for one in folder.iterdir() if one.is_dir())]
-    found = [_read(read_training, place, unread) for place in places if is_training(place)]
-    trainings = tuple(one for one in found if one is not None)
-    exports = tuple(one for place in places for one in _exports(place, unread))
+    trainings, exports = _inside(folder, unread)
     with Store.read(folder) as store:
         kind, stored = store.kind, {name: store.get(name) for name in ("status", "environment", "created")}
     status = stored["status"] if stored["status"] in (FINISHED, FAILED) or in_use(folder) else "interrupted"
@@ -158,6 +202,14 @@ def _of_run(folder: Path) -> Record:
 def _candidates(folder: Path) -> tuple[Candidate, ...]:
     with Store.read(folder) as store, reading(folder / FILE):
         return tuple(store.candidates())
+
+
+def _inside(folder: Path, unread: list[str]) -> tuple[tuple[TrainingRecord, ...], tuple[ExportRecord, ...]]:
+    """The training in a folder and those directly below, and what was exported from any of them."""
+    places = [folder, *sorted(one for one in folder.iterdir() if one.is_dir())]
+    found = [_read(read_training, place, unread) for place in places if is_training(place)]
+    exports = tuple(one for place in places for one in _exports(place, unread))
+    return tuple(one for one in found if one is not None), exports
 
 
 def _exports(folder: Path, unread: list[str]) -> tuple[ExportRecord, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from zennas.budget.budgets import Budget
@@ -10,6 +11,9 @@ from zennas.correlation.settings import CorrelateSettings
 from zennas.searching.fronts.front import grid_of
 from zennas.searching.fronts.goals import VECTOR, known_goals, names_of
 from zennas.searching.settings import SearchSettings
+from zennas.supernet.cost_settings import ADD, MUL, PREDICTOR, TABLE, CostSettings
+from zennas.supernet.job import SearchJob
+from zennas.supernet.recipe import REINFORCE
 from zennas.training.record import TrainingRecord
 
 if TYPE_CHECKING:
@@ -65,6 +69,64 @@ def simulation_question(found: Simulation) -> str:
         f"How fast does {settings.strategy}{help_by} find accurate networks of the space {settings.search_space}, over "
         f"{counted(found.seeds, 'seed')} of simulated training?"
     )
+
+
+def supernet_question(job: SearchJob) -> str:
+    """Return the question of a search in a supernet as a sentence."""
+    space = "the structure with choices below" if "{" in job.space else f"the space {job.space}"
+    aims = [
+        f"{ms:g} ms on {source.removeprefix(PREDICTOR)}"
+        if source.startswith(PREDICTOR)
+        else f"{ms:g} ms by {PurePath(source.removeprefix(TABLE)).name}"
+        for source, ms in zip(job.costs.latency_backend, job.costs.ref_latency_ms, strict=True)
+    ]
+    counts = {"FLOPs": job.costs.ref_flops, "parameters": job.costs.ref_params, "bytes of RAM": job.costs.ref_ram}
+    aims += [f"{format_count(aim)} {what}" for what, aim in counts.items() if aim is not None]
+    size = f"images of {job.target_resolution}×{job.target_resolution} pixels"
+    if job.costs.strengths:
+        return (
+            f"Which networks of {space} are most accurate on {job.dataset} for what they cost, around {listed(aims)} "
+            f"with {size}?"
+        )
+    aiming = f" with about {listed(aims)}" if aims else ""
+    return f"Which network of {space}{aiming} is most accurate on {job.dataset}, for {size}?"
+
+
+def supernet_method(job: SearchJob, images: tuple[int, int] | None) -> str:
+    """Return how a supernet is searched, as sentences. images: for weights and held out, None if not known."""
+    recipe = job.recipe
+    shares = f"{100 * (1 - job.held_out):g} % of the training images", f"{100 * job.held_out:g} %"
+    weights, probabilities = shares if images is None else (f"{count:,} images" for count in images)
+    warm = f"After {counted(recipe.warm_epochs, 'epoch')} of warm-up" if recipe.warm_epochs else "Without a warm-up"
+    size = job.resolution
+    looked_at = "" if size == job.target_resolution else f", which looks at images of {size}×{size} pixels"
+    every = recipe.grad_update_arch_param_every
+    after = "every weight step" if every == 1 else f"every {every} weight steps"
+    costs = job.costs.some
+    if recipe.arch_update == REINFORCE:
+        reward = "accuracy · Π (R / cost)^0.1, R being the reference of each cost" if costs else "accuracy"
+        way = f"REINFORCE with the reward {reward}"
+    else:
+        way = f"gradients of gates ({recipe.binary_mode}) of the loss {_loss(job.costs) if costs else 'CE'}"
+    return (
+        f"All candidates are parts of one network{looked_at}. {warm}, its weights and the probabilities of the "
+        f"candidates are trained in turn for {counted(recipe.n_epochs, 'epoch')}: the weights on {weights}, the "
+        f"probabilities on {probabilities} that are held out, {counted(recipe.grad_update_steps, 'step')} after "
+        f"{after}, by {way}."
+    )
+
+
+def _loss(costs: CostSettings) -> str:
+    known = "E being the expectation of each cost, and R its reference"
+    several = "λ" if costs.strengths else ""
+    if several:
+        known += ", once for each strength λ"
+    if costs.cost_form == ADD:
+        return f"CE + Σ {several or f'{costs.cost_weight:g}'} · (E − R) / R, {known}"
+    power = several or f"{costs.cost_power:g}"
+    if costs.cost_form == MUL:
+        return f"CE · Π (E / R)^{power}, {known}"
+    return f"{costs.cost_scale:g} · CE · Π (log E / log R)^{power}, {known}"
 
 
 def correlate_question(settings: CorrelateSettings) -> str:

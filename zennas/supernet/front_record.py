@@ -11,12 +11,21 @@ from typing import Any
 from PlainNet import Structure, parse
 from zennas.common.config import SETTINGS_FILE
 from zennas.common.numbers import counted
-from zennas.named.structures import PROXYLESS_FILE
 from zennas.runs.points import FRONT_FILE
 from zennas.runs.store import in_use
 from zennas.supernet.continuing import settings_in
 from zennas.supernet.errors import SupernetError
-from zennas.supernet.outcome import FINISHED, INTERRUPTED, SEARCHING, ProxylessResult
+from zennas.supernet.job import SearchJob
+from zennas.supernet.outcome import (
+    FINISHED,
+    INTERRUPTED,
+    SEARCHING,
+    ProxylessResult,
+    SearchRecord,
+    is_supernet_search,
+    job_in,
+    read_record,
+)
 
 _PREFIX = "strength-"
 """Of the folders of the searches."""
@@ -149,40 +158,40 @@ def _point(folder: Path, found: Mapping[str, Any]) -> FrontPoint:
 class FrontRecord:
     """A front of searches in a supernet, finished or not.
 
-    status: as of `SearchRecord`. settings: as they are stored. finished: how many searches are. front: None unless all
-    are.
+    status: as of `SearchRecord`. settings: as they are stored. job: the request that they make. searches: those that
+    have begun, by strength, weakest first. front: None unless all are finished.
     """
 
     folder: Path
     status: str
     settings: Mapping[str, Any]
-    finished: int
+    job: SearchJob
+    searches: Mapping[float, SearchRecord]
     front: ProxylessFront | None
 
     @property
     def asked(self) -> str:
         """What was searched, in a few words."""
-        count = f"{len(self.settings['costs']['strengths'])} strengths of costs"
-        return f"{self.settings.get('space', 'mobile')}, {self.settings['dataset']}, {count}"
+        return f"{self.job.space}, {self.job.dataset}, {len(self.job.costs.strengths)} strengths of costs"
 
     @property
     def found(self) -> str:
         """What came out, in a few words."""
         if self.front is None:
-            return f"{self.finished} of {len(self.settings['costs']['strengths'])} searches so far"
+            finished = sum(one.result is not None for one in self.searches.values())
+            return f"{finished} of {len(self.job.costs.strengths)} searches so far"
         points, cost = self.front.points, self.front.cost
         ends = [points[0], *points[-1:]] if len(points) > 1 else points
         said = " to ".join(f"{one.valid_top1:.2f} % at {one.costs[cost]:.4g}" for one in ends)
         return f"{counted(len(points), 'point')}: {said} ({cost})"
 
     def to_json(self) -> dict[str, Any]:
-        front = None if self.front is None else self.front.to_json()
         return {
             "run": str(self.folder),
             "status": self.status,
             "settings": dict(self.settings),
-            "finished": self.finished,
-            "front": front,
+            "searches": [one.to_json() for one in self.searches.values()],
+            "front": None if self.front is None else self.front.to_json(),
         }
 
 
@@ -196,10 +205,11 @@ def is_supernet_front(folder: Path) -> bool:
 def read_front_record(folder: Path) -> FrontRecord:
     """Return what is known about the front in `folder`. Raises SupernetError or ConfigError if it is damaged."""
     settings = settings_in(folder)
-    strengths = settings.get("costs", {}).get("strengths", ())
-    if not strengths:
+    job = job_in(folder, settings)
+    if not job.costs.strengths:
         raise SupernetError(f"{folder / SETTINGS_FILE} has no strengths, so it is not that of a front")
-    finished = sum((folder_of(folder, one) / PROXYLESS_FILE).is_file() for one in strengths)
-    if (folder / FRONT_FILE).is_file():
-        return FrontRecord(folder, FINISHED, settings, finished, read_front(folder))
-    return FrontRecord(folder, SEARCHING if in_use(folder) else INTERRUPTED, settings, finished, None)
+    places = {strength: folder_of(folder, strength) for strength in sorted(job.costs.strengths)}
+    searches = {strength: read_record(place) for strength, place in places.items() if is_supernet_search(place)}
+    front = read_front(folder) if (folder / FRONT_FILE).is_file() else None
+    status = FINISHED if front is not None else SEARCHING if in_use(folder) else INTERRUPTED
+    return FrontRecord(folder, status, settings, job, searches, front)

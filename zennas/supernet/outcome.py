@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from PlainNet import Structure, parse
 from PlainNet.files import write_text
+from zennas.common.config import SETTINGS_FILE
 from zennas.common.numbers import counted
+from zennas.common.settings import from_values
 from zennas.named.structures import PROXYLESS_FILE as RESULT_FILE
 from zennas.runs.store import in_use
+from zennas.supernet.beginning import BEGINNING_FILE, Beginning, read_beginning
 from zennas.supernet.continuing import settings_in
 from zennas.supernet.errors import SupernetError
+from zennas.supernet.history import HISTORY_FILE, SearchEpoch, read_history
+from zennas.supernet.job import SearchJob
 
 STRUCTURE_FILE = "structure.txt"
 ARCHITECTURE_FILE = "architecture.json"
 CONFIG_FILE = "net.config"
-HISTORY_FILE = "history.jsonl"
 CHECKPOINT_FILE = "supernet.pt"
 """Not the name of a training's checkpoint, by which trainings are known."""
 WARM_FILE = "warm.pt"
@@ -81,8 +85,9 @@ def read_result(folder: Path) -> ProxylessResult:
         )
     except FileNotFoundError:
         raise SupernetError(f"{folder} contains no finished search in a supernet ({RESULT_FILE})") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SupernetError(f"{path} cannot be read: {type(error).__name__}: {error}") from None
+    except (OSError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise SupernetError(f"{path} cannot be read: {why}") from None
 
 
 @dataclass(frozen=True)
@@ -90,21 +95,28 @@ class SearchRecord:
     """A search in a supernet, finished or not.
 
     status: `FINISHED`, `SEARCHING` while a process works on it, or `INTERRUPTED`. settings: as they are stored.
-    epochs: those that are finished. result: None unless it is finished.
+    job: the request that they make. history: the epochs that are finished. result: None unless it is finished.
+    beginning: what was known before the first step; None if an older version did not store it.
     """
 
     folder: Path
     status: str
     settings: Mapping[str, Any]
-    epochs: int
+    job: SearchJob
+    history: tuple[SearchEpoch, ...]
     result: ProxylessResult | None
+    beginning: Beginning | None = None
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs are finished, of warm-up and search."""
+        return len(self.history)
 
     @property
     def asked(self) -> str:
         """What was searched, in a few words."""
-        text = f"{self.settings.get('space', 'mobile')}, {self.settings['dataset']}"
-        aims = [f"{ms:g} ms" for ms in self.settings.get("costs", {}).get("ref_latency_ms", ())]
-        return ", ".join([text, *aims])
+        aims = [f"{ms:g} ms" for ms in self.job.costs.ref_latency_ms]
+        return ", ".join([self.job.space, self.job.dataset, *aims])
 
     @property
     def found(self) -> str:
@@ -132,12 +144,23 @@ def is_supernet_search(folder: Path) -> bool:
 
 def read_record(folder: Path) -> SearchRecord:
     """Return what is known about the search in `folder`. Raises SupernetError or ConfigError if it is damaged."""
-    settings = settings_in(folder)
-    path = folder / HISTORY_FILE
-    epochs = len(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else 0
-    if (folder / RESULT_FILE).is_file():
-        return SearchRecord(folder, FINISHED, settings, epochs, read_result(folder))
-    return SearchRecord(folder, SEARCHING if in_use(folder) else INTERRUPTED, settings, epochs, None)
+    settings, history, beginning = settings_in(folder), read_history(folder), read_beginning(folder)
+    if history and beginning is not None:
+        sizes = {key: len(shares) for key, shares in history[0].probabilities.items()}
+        if sizes != {key: len(texts) for key, texts in beginning.options.items()}:
+            raise SupernetError(f"{folder / BEGINNING_FILE} has other decisions than {folder / HISTORY_FILE}")
+    finished = (folder / RESULT_FILE).is_file()
+    status = FINISHED if finished else SEARCHING if in_use(folder) else INTERRUPTED
+    result = read_result(folder) if finished else None
+    return SearchRecord(folder, status, settings, job_in(folder, settings), history, result, beginning)
+
+
+def job_in(folder: Path, settings: Mapping[str, Any]) -> SearchJob:
+    """Return the request that the settings stored in `folder` make. Raises SupernetError if they name no images."""
+    if "dataset" not in settings:
+        raise SupernetError(f"{folder / SETTINGS_FILE} has no dataset, expected the settings of a search")
+    names = {one.name for one in fields(SearchJob)}
+    return from_values(SearchJob, {name: value for name, value in settings.items() if name in names})
 
 
 def named(options: Mapping[str, Sequence[str]], picks: Mapping[str, Sequence[int]]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from PlainNet import cost as counted_cost
 from PlainNet.files import write_text
 from zennas.common.config import SETTINGS_FILE, config_text
+from zennas.common.environment import environment
 from zennas.data import DataError, ImageSet, lasting_dataset, normalisation_of, open_set
 from zennas.data.base import Shown
 from zennas.data.preparation import memory_format
@@ -19,6 +21,7 @@ from zennas.data.subsets import drawn
 from zennas.named.structures import PROXYLESS_FILE
 from zennas.supernet.aims import cost_loss
 from zennas.supernet.batches import FeedBatches
+from zennas.supernet.beginning import Aim, Beginning, write_beginning
 from zennas.supernet.building import build_supernet
 from zennas.supernet.cost import CostLoss
 from zennas.supernet.errors import SupernetError
@@ -137,9 +140,17 @@ def _search(
     )
     if group.leads:
         write_text(folder / SETTINGS_FILE, config_text(job, options))
+        if not (folder / CHECKPOINT_FILE).is_file():  # a search that is continued keeps where it was begun
+            write_beginning(folder, _beginning(space, cost, (len(train), len(valid)), group))
     watching.epochs[:] = trainer.history
     trainer.train()
     return _stored(job, space, folder, trainer, classes, cost, group, sample)
+
+
+def _beginning(space: SuperSpace, cost: CostLoss, images: tuple[int, int], group: Group) -> Beginning:
+    aims = (Aim(one.table.name, one.table.unit, one.reference) for one in cost.penalties)
+    device = torch.cuda.get_device_name(group.device) if group.device.type == "cuda" else str(group.device)
+    return Beginning(space.options, tuple(aims), images, device, environment(), time.time())
 
 
 def _stored(

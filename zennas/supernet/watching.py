@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from PlainNet.files import write_text
-from zennas.supernet.history import SEARCH, SearchEpoch, Watcher, history_text
-from zennas.supernet.outcome import HISTORY_FILE
+from zennas.supernet.history import HISTORY_FILE, SEARCH, SearchEpoch, Watcher, history_text
 
 
 class Events:

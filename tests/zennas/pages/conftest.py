@@ -29,6 +29,10 @@ SETTINGS = SearchSettings(
 )
 SETTINGS_OF_FRONTS = replace(SETTINGS, budget=Budget(layers=8), strategy_options={})
 NETWORK = "SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,32,1,1)"
+CHOICES = (
+    "ConvKX(3,8,3,2)BN(8)RELU6(8)Choice{first|MBConv(8,8,3,3,1);MBConv(8,8,5,6,1);Identity(8)}"
+    "Choice{second|MBConv(8,16,3,3,2);MBConv(8,16,5,6,2)}ConvKX(16,32,1,1)BN(32)RELU6(32)"
+)
 CELLS = (
     "|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|skip_connect~0|none~1|avg_pool_3x3~2|",
     "|nor_conv_1x1~0|+|none~0|none~1|+|none~0|skip_connect~1|none~2|",
@@ -92,6 +96,54 @@ def correlated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         save_dir=folder / "correlated",
     )
     return folder / "correlated"
+
+
+@pytest.fixture(scope="session")
+def supernet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A search in a supernet with several costs in the loss."""
+    folder = tmp_path_factory.mktemp("supernets") / "supernet"
+    zennas.proxyless(
+        space=CHOICES,
+        dataset="digits",
+        resolution=8,
+        batch_size=32,
+        train_images=80,
+        n_epochs=3,
+        warmup_epochs=2,
+        grad_update_arch_param_every=1,
+        arch_optim_lr=0.1,
+        latency_backend=("predictor:this-machine-fp32",),
+        ref_latency_ms=(0.02,),
+        ref_params=4000,
+        ref_ram=2000,
+        save_dir=folder,
+        device="cpu",
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def supernet_front(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Searches in a supernet with three strengths of a latency."""
+    folder = tmp_path_factory.mktemp("supernets") / "front"
+    zennas.proxyless_front(
+        space=CHOICES,
+        dataset="digits",
+        resolution=8,
+        cost_resolution=16,
+        batch_size=32,
+        train_images=80,
+        n_epochs=2,
+        warmup_epochs=1,
+        grad_update_arch_param_every=1,
+        arch_optim_lr=0.5,
+        latency_backend=("predictor:this-machine-fp32",),
+        ref_latency_ms=(0.02,),
+        strengths=(0.0, 1.0, 30.0),
+        save_dir=folder,
+        device="cpu",
+    )
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,7 @@ def pages(
     correlated: Path,
     surface: Path,
     goals: Path,
+    supernet: Path,
     compared: Comparison,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Path]:
@@ -64,7 +65,7 @@ def pages(
     awkward = folder / "a <b> & 'c' with a very long name that no line of a phone has room for, and_no_spaces_at_all"
     shutil.copytree(trained, awkward)
     runs = {"trained": trained, "correlated": correlated, "killed": folder / "killed", "awkward": awkward}
-    runs |= {"surface": surface, "goals": goals}
+    runs |= {"surface": surface, "goals": goals, "supernet": supernet}
     few = zennas.compare([str(awkward), NETWORK, "torchvision:squeezenet1_1"], proxies="zen_expected")
     many = zennas.compare([NETWORK.replace("(8,16,", f"(8,{width},").replace("(16,", f"({width},") for width in MANY])
     comparisons = {"compared": compared, "few": few, "many": many}
@@ -77,7 +78,7 @@ def pages(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [PHONE, DESK])
 @pytest.mark.parametrize(
-    "name", ["trained", "correlated", "killed", "awkward", "surface", "goals", "compared", "few", "many"]
+    "name", ["trained", "correlated", "killed", "awkward", "surface", "goals", "supernet", "compared", "few", "many"]
 )
 def test_nothing_fails_and_nothing_overflows(
     browser: Any, pages: dict[str, Path], name: str, width: int, scheme: str
@@ -127,6 +128,19 @@ def test_a_click_selects_a_network_and_draws_it(browser: Any, pages: dict[str, P
         assert tab.locator("#network .skyline rect").count() == rows.count()
         tab.locator("#network button[aria-label='the network before']").click()
         assert tab.locator("#network .structure").inner_text() != picked
+
+
+def test_lines_of_one_name_have_one_key_and_titles_of_their_own(browser: Any, pages: dict[str, Path]) -> None:
+    with opened(browser, pages["supernet"], DESK) as tab:
+        assert tab.locator("#decisions .plot .line-path").count() == 2
+        assert tab.locator("#decisions .controls .key").count() == 0
+        assert tab.locator("#epochs figure").first.locator(".controls .key").count() == 2
+        tab.locator("#decisions svg.plot").focus()
+        titles = set()
+        for _ in range(6):
+            tab.keyboard.press("ArrowRight")
+            titles.add(tab.locator(".tip p").inner_text().partition(":")[0])
+        assert titles == {"first", "second"}
 
 
 def test_a_chart_answers_to_the_keyboard(browser: Any, pages: dict[str, Path]) -> None:

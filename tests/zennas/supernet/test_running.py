@@ -56,6 +56,16 @@ def test_a_search_leaves_a_structure_and_its_files(tmp_path: Path) -> None:
     assert json.loads((folder / "net.config").read_text())["name"] == "ProxylessNASNets"
     assert len((folder / "history.jsonl").read_text().splitlines()) == 3
     assert list(result.costs) == ["params", "flops", "latency by v100-pytorch-fp16", "latency by this-machine-fp32"]
+    record = read_record(folder)
+    assert record.beginning is not None
+    assert record.beginning.options["b"] == ("MBConv(8,16,3,3,2)", "MBConv(8,16,5,6,2)")
+    assert [(aim.name, aim.unit, aim.reference) for aim in record.beginning.aims] == [
+        ("latency by v100-pytorch-fp16", "ms", 0.01),
+        ("latency by this-machine-fp32", "ms", 0.05),
+        ("params", "parameters", 2000),
+    ]
+    assert (sum(record.beginning.images), record.beginning.device) == (400, "cpu")
+    assert record.beginning.environment["packages"]["torch"] is not None
     target = resolve(str(folder))
     assert (target.structure, target.resolution, target.num_classes) == (result.structure, 8, 10)
     (listed,) = list_runs(tmp_path)
@@ -93,6 +103,7 @@ def test_an_interrupted_search_goes_on_from_the_command_line(run: Run, tmp_path:
         zennas.proxyless(**SMALL, save_dir="part", device="cpu", checkpoint_every=1, watcher=Stop())
     record = read_record(Path("part"))
     assert (record.status, record.epochs, record.result) == ("interrupted", 1, None)
+    assert record.beginning is not None
     assert run("runs", ".")[0] == 0
     code, _, err = run("proxyless", *FLAGS, *SHORT, "--save-dir", "part")
     assert code == 1
@@ -103,6 +114,9 @@ def test_an_interrupted_search_goes_on_from_the_command_line(run: Run, tmp_path:
     code, out, err = run("proxyless", "--resume", "part", "--device", "cpu")
     assert (code, "structure: ConvKX(3,8,3,2)" in out) == (0, True)
     found = read_result(Path("part"))
+    again = read_record(Path("part"))
+    assert again.beginning == record.beginning  # where it was begun, not where it was continued
+    assert again.history[:1] == record.history
     assert str(found.structure) == whole["structure"]
     states = [torch.load(f"{name}/supernet.pt", weights_only=True) for name in ("whole", "part")]
     assert all(torch.equal(alpha, states[1]["alphas"][key]) for key, alpha in states[0]["alphas"].items())

@@ -37,7 +37,8 @@ function makeChart(figure, spec, texts, page) {
   }
 
   function controlled() {
-    const keys = spec.series.length > 1 ? spec.series.map((one) => element("span", { class: "key" }, sample(one.mark), one.name)) : [];
+    const named = spec.series.filter((one, i) => spec.series.findIndex((other) => other.name === one.name) === i);
+    const keys = named.length > 1 ? named.map((one) => element("span", { class: "key" }, sample(one.mark), one.name)) : [];
     const parts = [chooser("across", spec.x, "x"), logButton("x", state.x), chooser("up", spec.y, "y"), logButton("y", state.y), ...keys, rampKey()];
     controls.replaceChildren(...parts.filter(Boolean));
   }

@@ -8,7 +8,7 @@ from zennas.pages.parts import Facts, Part
 from zennas.pages.record import Record
 from zennas.pages.section import Section, register
 
-_NAMES = ("processor", "cores", "threads", "platform", "python")
+_NAMES = ("device", "processor", "cores", "threads", "platform", "python")
 
 
 def parts(record: Record) -> list[Part]:

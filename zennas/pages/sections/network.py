@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PlainNet import cost
+from dataclasses import replace
+
+from PlainNet import Structure, cost
 from zennas.budget.budgets import DEFAULT_SOURCE, PREDICTOR
 from zennas.common.numbers import format_count
 from zennas.named.settings import NetworkSettings
@@ -10,14 +12,22 @@ from zennas.pages.drawing import Draughtsman, Drawn, Networks, cut
 from zennas.pages.parts import Part, Text
 from zennas.pages.record import Record
 from zennas.pages.section import Section, register
+from zennas.pages.supernets import cost_name, cost_text
 from zennas.pages.survey import MOST_BLOCKS_DRAWN, MOST_DRAWN, survey
 from zennas.searching.result import SearchResult
 from zennas.searching.telling.latency_here import PROFILE
+from zennas.supernet.outcome import ProxylessResult, SearchRecord
 
 
 def parts(record: Record) -> list[Part]:
     """The drawing of the networks of a search or a comparison, or of the network of a training."""
-    found = _of_search(record) or _of_training(record) or _of_comparison(record)
+    found = (
+        _of_search(record)
+        or _of_supernet(record)
+        or _of_front(record)
+        or _of_training(record)
+        or _of_comparison(record)
+    )
     if found is None or not found.networks:
         return []
     device = "" if found.device is None else f" Latency is predicted with the profile {found.device}."
@@ -64,6 +74,51 @@ def _profile(search: SearchResult) -> tuple[str, int | None]:
     return PROFILE if here else DEFAULT_SOURCE.removeprefix(PREDICTOR), None
 
 
+def _of_supernet(record: Record) -> Networks | None:
+    search = record.supernet
+    if search is None or search.result is None:
+        return None
+    result, sources = search.result, search.job.costs.latency_backend
+    settings = NetworkSettings(result.resolution, result.num_classes, use_se=False)
+    profiles = (one.removeprefix(PREDICTOR) for one in sources if one.startswith(PREDICTOR))
+    draughtsman = Draughtsman(settings, next(profiles, DEFAULT_SOURCE.removeprefix(PREDICTOR)))
+    return Networks((drawn_of(search, result, draughtsman),), draughtsman.device)
+
+
+def _of_front(record: Record) -> Networks | None:
+    found = record.supernet_front
+    if found is None or found.front is None:
+        return None
+    points, sources = found.front.points, found.job.costs.latency_backend
+    profiles = (one.removeprefix(PREDICTOR) for one in sources if one.startswith(PREDICTOR))
+    settings = NetworkSettings(points[0].resolution, points[0].num_classes, use_se=False)
+    draughtsman = Draughtsman(settings, next(profiles, DEFAULT_SOURCE.removeprefix(PREDICTOR)))
+    drawn = []
+    for number, point in enumerate(points[:MOST_DRAWN], start=1):
+        search = found.searches.get(point.strength)
+        if search is not None and search.result is not None:
+            own = drawn_of(search, search.result, draughtsman, number)
+            drawn.append(replace(own, title=f"point {number} of {len(points)}, {record.folder}@{number}"))
+    return Networks(tuple(drawn), draughtsman.device)
+
+
+def drawn_of(search: SearchRecord, result: ProxylessResult, draughtsman: Draughtsman, number: int = 0) -> Drawn:
+    """The network that a search in a supernet found, with its costs and what was expected of a drawn one."""
+    structure, size = result.structure, result.resolution
+    known = _counts(structure, size, result.num_classes)
+    counted = {name for name, _ in known}
+    costs = [(cost_name(name), cost_text(name, value)) for name, value in result.costs.items()]
+    expected = [(f"{cost_name(name)}, expected", cost_text(name, value)) for name, value in result.expected.items()]
+    facts = (
+        ("top-1 in the supernet", f"{result.valid_top1:.2f} %"),
+        *known,
+        *((name, text) for name, text in costs if name not in counted),
+        *expected,
+    )
+    title = "a drawn network" if result.sampled else "the most probable network"
+    return Drawn(number, title, cut(str(structure)), facts, size, draughtsman.blocks(structure))
+
+
 def _of_training(record: Record) -> Networks | None:
     if not record.trainings:
         return None
@@ -71,15 +126,20 @@ def _of_training(record: Record) -> Networks | None:
     settings = NetworkSettings(training.resolution, training.num_classes or 10, training.use_se)
     draughtsman = Draughtsman(settings, DEFAULT_SOURCE.removeprefix(PREDICTOR))
     structure, size = training.structure, training.resolution
-    known = cost(structure, resolution=size, num_classes=settings.num_classes, use_se=settings.use_se)
-    facts = (
+    facts = _counts(structure, size, settings.num_classes, settings.use_se)
+    blocks = draughtsman.blocks(structure)
+    return Networks((Drawn(0, "the network", cut(str(structure)), facts, size, blocks),), draughtsman.device)
+
+
+def _counts(structure: Structure, resolution: int, classes: int, use_se: bool = False) -> tuple[tuple[str, str], ...]:
+    """What a network costs in words."""
+    known = cost(structure, resolution=resolution, num_classes=classes, use_se=use_se)
+    return (
         ("parameters", f"{known.params:,}"),
         ("FLOPs", format_count(known.flops)),
         ("activations", format_count(known.activations)),
         ("layers", f"{known.layers}"),
     )
-    blocks = draughtsman.blocks(structure)
-    return Networks((Drawn(0, "the network", cut(str(structure)), facts, size, blocks),), draughtsman.device)
 
 
 def _of_comparison(record: Record) -> Networks | None:

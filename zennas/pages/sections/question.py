@@ -9,15 +9,22 @@ from zennas.common.numbers import format_count
 from zennas.pages.parts import Figure, Figures, Note, Part, Text
 from zennas.pages.record import TRAIN, Record, command_of
 from zennas.pages.section import Section, register
+from zennas.pages.supernets import accuracy_remarks, figures_of, time_figure
 from zennas.pages.words import (
     comparison_question,
     correlate_question,
     search_question,
     simulation_question,
+    supernet_method,
+    supernet_question,
     training_question,
 )
 from zennas.runs.candidate import Latency
 from zennas.searching.result import SearchResult
+from zennas.supernet.front_record import FrontRecord
+from zennas.supernet.history import SEARCH, WARM_UP
+from zennas.supernet.outcome import SearchRecord
+from zennas.training.record import FINISHED as TRAINED
 from zennas.training.record import TrainingRecord
 
 if TYPE_CHECKING:
@@ -47,6 +54,12 @@ def parts(record: Record) -> list[Part]:
     elif record.simulation is not None:
         found.append(Text(simulation_question(record.simulation), lead=True))
         found += [*_status(record), Figures(tuple(_of_simulation(record.simulation)))]
+    elif record.supernet is not None:
+        found += [Text(supernet_question(record.supernet.job), lead=True), *_status(record)]
+        found += _of_supernet(record, record.supernet)
+    elif record.supernet_front is not None:
+        found += [Text(supernet_question(record.supernet_front.job), lead=True), *_status(record)]
+        found += _of_supernet_front(record, record.supernet_front)
     elif record.kind == TRAIN:
         (training,) = record.trainings
         found.append(Text(training_question(training), lead=True))
@@ -114,6 +127,27 @@ def _of_simulation(simulation: Simulation) -> Iterator[Figure]:
     if curves.ranked:
         yield Figure("ranked", format_count(round(curves.ranked)), more="by a proxy, each search")
     yield Figure("time", f"{curves.seconds[:, -1].mean():.3g}", "s", "each search, on average")
+
+
+def _of_supernet(record: Record, search: SearchRecord) -> Iterator[Part]:
+    yield Figures((*figures_of(search), *map(_accuracy, record.trainings[:2])))
+    yield Text(supernet_method(search.job, None if search.beginning is None else search.beginning.images), quiet=True)
+    yield from accuracy_remarks(search, trained=any(one.status == TRAINED for one in record.trainings))
+
+
+def _of_supernet_front(record: Record, found: FrontRecord) -> Iterator[Part]:
+    figures, searches = list[Figure](), found.searches.values()
+    asked = len(found.job.costs.strengths)
+    figures.append(Figure("searches", f"{sum(one.result is not None for one in searches)}", more=f"of {asked}"))
+    if found.front is not None:
+        figures.append(Figure("points", f"{len(found.front.points)}", more="of the front"))
+    seconds = sum(epoch.seconds for one in searches for epoch in one.history if epoch.phase == SEARCH)
+    warm = next(iter(searches), None)
+    seconds += 0 if warm is None else sum(epoch.seconds for epoch in warm.history if epoch.phase == WARM_UP)
+    figures.append(Figure("time", *time_figure(seconds), "one warm-up and all searches"))
+    yield Figures((*figures, *map(_accuracy, record.trainings[:2])))
+    images = None if warm is None or warm.beginning is None else warm.beginning.images
+    yield Text(supernet_method(found.job, images), quiet=True)
 
 
 def _of_correlation(record: Record) -> Iterator[Figure]:

@@ -29,7 +29,8 @@ def parts(record: Record) -> list[Part]:
 
 def _command(record: Record) -> str:
     seeds = "" if record.simulation is None else f" --seeds {record.simulation.seeds}"
-    return f"{command_of(record)}{seeds}"
+    drawn = record.supernet is not None and record.supernet.result is not None and record.supernet.result.sampled
+    return f"{command_of(record)}{seeds}{' --sample' if drawn else ''}"
 
 
 def _again(kind: str, folder: Path) -> str:
