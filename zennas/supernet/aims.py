@@ -1,4 +1,4 @@
-"""The costs in the loss that settings ask for. Imports torch."""
+"""The costs in the loss that settings ask for."""
 
 from __future__ import annotations
 

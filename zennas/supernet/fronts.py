@@ -1,7 +1,7 @@
 """Several searches in one supernet, with costs of different strengths after one warm-up: a front.
 
 A search without a warm-up of its own begins with what the first one left (`warm.pt`), and ends with the same parameters
-as if it had warmed up itself, bit for bit on a CPU. Imports torch.
+as if it had warmed up itself, bit for bit on a CPU.
 """
 
 from __future__ import annotations

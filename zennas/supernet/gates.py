@@ -11,7 +11,7 @@ rest of the network draws from: each candidate starts from the state that they h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from zennas.supernet.errors import SupernetError
+from zennas.training.precision import GroupsInFloat32
 
 Candidate = Callable[..., Tensor]
 """A function from the inputs of an edge to its output."""
@@ -51,13 +52,16 @@ class Entry:
         self._own = torch.cuda.get_rng_state(x.device) if x.device.type == "cuda" else None
         kind = x.device.type
         self._autocast = (kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind))
+        self._grouped = GroupsInFloat32.active > 0
 
     @contextmanager
     def again(self) -> Iterator[None]:
         """Inside, the generators and autocast are as they were on entry; afterwards, the generators are as before."""
         kind, dtype, enabled = self._autocast
         devices = [self._device] if self._own is not None else []
-        with torch.random.fork_rng(devices=devices), torch.autocast(kind, dtype=dtype, enabled=enabled):
+        # In the backward pass, the context in which the forward pass ran has ended.
+        grouped = GroupsInFloat32() if self._grouped and not GroupsInFloat32.active else nullcontext()
+        with torch.random.fork_rng(devices=devices), torch.autocast(kind, dtype=dtype, enabled=enabled), grouped:
             torch.set_rng_state(self._cpu)
             if self._own is not None:
                 torch.cuda.set_rng_state(self._own, self._device)

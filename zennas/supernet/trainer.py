@@ -33,7 +33,8 @@ from zennas.supernet.history import SEARCH, WARM_UP, NoWatcher, SearchEpoch, Wat
 from zennas.supernet.recipe import REINFORCE, SearchRecipe
 from zennas.supernet.steps import LabelledBatch, Reinforce, Subject, architecture_step, weight_step
 from zennas.training.distributed import Group
-from zennas.training.loop import LOOK_EVERY, autocast
+from zennas.training.loop import LOOK_EVERY
+from zennas.training.precision import autocast
 
 # Purposes of random keys, so that no two purposes share random numbers.
 _ALPHA, _PATH, _FORWARD, _UPDATE, _UPDATE_FORWARD, _SAMPLE, _TRAIN, _VALID = range(101, 109)

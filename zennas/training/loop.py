@@ -18,13 +18,13 @@ from zennas.accuracy.protocol import Accuracy, Evaluator, as_accuracy
 from zennas.training.distributed import Group
 from zennas.training.feed import Feed, Given
 from zennas.training.history import Epoch
+from zennas.training.precision import autocast
 from zennas.training.recipe import Recipe, TrainingError
 from zennas.training.schedule import lr_at
 from zennas.training.state import State
 
 # Reading the loss waits for the device, which is then idle until the next step is launched.
 LOOK_EVERY = {"cpu": 1, "cuda": 20}
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Watcher(Protocol):
@@ -144,13 +144,6 @@ def _clip(state: State, recipe: Recipe) -> None:
         nn.utils.clip_grad_value_(weights, recipe.clip_value)
     if recipe.clip_norm is not None:
         nn.utils.clip_grad_norm_(weights, recipe.clip_norm)
-
-
-def autocast(precision: str, device: torch.device) -> Any:
-    """Return the context in which a forward pass has a precision of `Recipe.precision`."""
-    if precision == "fp32":
-        return nullcontext()
-    return torch.autocast(device.type, _DTYPES[precision])
 
 
 def _runner(objective: nn.Module, recipe: Recipe, group: Group) -> nn.Module:
