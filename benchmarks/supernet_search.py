@@ -39,18 +39,19 @@ RESOLUTION, CLASSES = 32, 10
 LOOKED_AT = 16
 """The side of the images that the supernet sees, for the time that two cores have."""
 SEEDS = (0, 1, 2)
-STRENGTHS = (0.02, 0.1, 0.5)
+STRENGTHS = (0.02, 0.1, 0.3)
 SETTINGS: dict[str, Any] = {
     "space": SPACE,
     "resolution": LOOKED_AT,
     "cost_resolution": RESOLUTION,
-    "batch_size": 32,
+    "batch_size": 64,
     "warmup_epochs": 5,
-    "warmup_lr": 0.05,
-    "n_epochs": 3,
-    "init_lr": 0.02,
-    "grad_update_arch_param_every": 2,
+    "warmup_lr": 0.1,
+    "n_epochs": 2,
+    "init_lr": 0.05,
+    "grad_update_arch_param_every": 1,
     "arch_optim_lr": 0.01,
+    "precision": "bf16",
     "latency_backend": (f"predictor:{PROFILE}",),
     "device": "cpu",
     "checkpoint_every": 200,
