@@ -386,7 +386,7 @@ def proxyless_front(
 ) -> ProxylessFront:
     """Search in the supernet of a space once for each strength of the costs, after one warm-up, and return the front.
 
-    strengths: of the costs in the loss, at least two. announce: called before each search with its strength, its number
+    strengths: of the costs in the loss. announce: called before each search with its strength, its number
     from 1 and how many there are. The others are as in `proxyless`.
 
     Raises what `proxyless` raises.

@@ -41,12 +41,12 @@ def search_front(
 
     Each search has a folder of its own in it. go_on, sample: as for `search_supernet`.
 
-    Raises SupernetError if the job has fewer than two strengths, or the folder contains something else; and what
+    Raises SupernetError if the job has no strengths, or the folder contains something else; and what
     `search_supernet` raises.
     """
     strengths = sorted(job.costs.strengths)
-    if len(strengths) < 2:
-        raise SupernetError(f"{len(strengths)} strengths of the costs, expected at least 2 for a front")
+    if not strengths:
+        raise SupernetError("there are no strengths of the costs, expected at least one for a front")
     if is_supernet_search(folder):
         raise SupernetError(f"{folder} contains a search with one strength of its costs: choose another --save-dir")
     leads = ranks()[0] == 0

@@ -90,7 +90,7 @@ def test_points_are_those_that_no_other_beats() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"strengths": (1.0,), "ref_flops": 9}, r"1 strengths of the costs, expected at least 2"),
+        ({"strengths": (), "ref_flops": 9}, r"there are no strengths of the costs, expected at least one"),
         ({"strengths": (1.0, 2.0)}, r"no cost is in the loss: name one, such as --ref-flops N"),
         ({"strengths": (1.0, 1.0), "ref_flops": 9}, r"strengths are 1.0, 1.0, expected different ones"),
     ],
