@@ -159,6 +159,7 @@ def resume(
             _refuse_other(folder, settings, wanted)
             trust = Trust(settings.search_space, settings.strategy)
         if iterations is None and store.get("status") == FINISHED and (folder / BEST_FILE).is_file():
+            trusted(folder, settings, replace(trust, everything=True))  # nothing is executed, but names must fit
             return settings
     with Store.open(folder) as store:
         settings = trusted(folder, _settings_of(store), trust)

@@ -122,9 +122,11 @@ def test_a_strategy_in_a_file_is_not_executed(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
-def test_what_a_run_does_not_have_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("finished", [False, True])
+def test_what_a_run_does_not_have_is_refused(tmp_path: Path, finished: bool) -> None:
     start(tmp_path / "run", settings())
-    (tmp_path / "run" / BEST_FILE).unlink()
+    if not finished:
+        (tmp_path / "run" / BEST_FILE).unlink()
     with pytest.raises(WrongSettingError, match="has the search space XXBL, not IDW_fixfc: leave out --search-space"):
         resume(tmp_path / "run", trust=Trust("IDW_fixfc"))
     with pytest.raises(WrongSettingError, match="has the strategy evolution, not random: leave out --strategy"):
