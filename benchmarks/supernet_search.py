@@ -160,7 +160,8 @@ def picture(networks: Known, fronts: dict[int, ProxylessFront]) -> None:
             networks.ms[places], networks.accuracy[places], "o-", color=colour, markersize=5, label=f"seed {seed}"
         )
         for place, one in zip(places, front.searches, strict=True):
-            axes.annotate(f"λ {one.strength:g}", (networks.ms[place], networks.accuracy[place]), fontsize=7)
+            where = (networks.ms[place], networks.accuracy[place])
+            axes.annotate(f"λ {one.strength:g}", where, (0, 6), textcoords="offset points", ha="center", fontsize=7)
     axes.set_ylim(np.quantile(networks.accuracy, 0.02), networks.accuracy.max() + 0.2)
     axes.set_xlabel(f"latency in ms, predicted by {PROFILE} at {RESOLUTION}×{RESOLUTION}")
     axes.set_ylabel("CIFAR-10 test accuracy in percent, looked up")
