@@ -26,6 +26,7 @@ setup(
     py_modules=["ZenNet"],
     package_data={
         **{name: ["py.typed"] for name in PACKAGES},
+        "ZeroShotProxy.programs": ["published/*.toml"],
         "latency.profiles": ["*.json", "*.md"],
         "zennas.pages": ["assets/*"],
         "zennas.accuracy.tables.shipped": ["*.csv", "*.md"],

@@ -49,7 +49,8 @@ class Registry(Generic[T]):
         point is used.
 
     Names are looked up without regard to case, and listed as they were registered. Modules whose names start with an
-    underscore are not imported.
+    underscore are not imported. Parts that a text or a file of their own describes are not registered one by one, and
+    not listed: they belong to a family and have names like `FAMILY:TEXT`.
     """
 
     def __init__(
@@ -60,11 +61,21 @@ class Registry(Generic[T]):
         self._package = package
         self._names_of = names_of
         self._items: dict[str, tuple[str, T, Origin]] = {}
+        self._families: dict[str, Callable[[str], T]] = {}
         self._loaded = False
 
     def add(self, name: str, item: T) -> None:
         """Register `item` under `name`. Raises RegistryError if the name is taken."""
         self._put(name, item, origin())
+
+    def add_family(self, family: str, make: Callable[[str], T]) -> None:
+        """Let `family:TEXT` name the part that `make` returns for the text, which may raise any ZennasError.
+
+        Raises RegistryError if there is such a family already.
+        """
+        if family.casefold() in self._families:
+            raise RegistryError(f"two parts claim the {self.noun}s {family + ':'!r}: rename one of them")
+        self._families[family.casefold()] = make
 
     def _put(self, name: str, item: T, own: Origin) -> None:
         key = name.casefold()
@@ -78,19 +89,30 @@ class Registry(Generic[T]):
     def get(self, name: str) -> T:
         """Return the part named `name`. Raises UnknownNameError, with similar names, if there is none."""
         self._load()
+        if self._of_family(name):
+            family, _, text = name.partition(":")
+            return self._families[family.casefold()](text)
         try:
             return self._items[name.casefold()][1]
         except KeyError:
             raise UnknownNameError(self.miss(name)) from None
 
     def spelling(self, name: str) -> str:
-        """Return the name as it was registered. Raises UnknownNameError if there is no such name."""
+        """Return the name as it was registered, and that of a part of a family as it is.
+
+        Raises UnknownNameError if there is no such name.
+        """
         self.get(name)
-        return self._items[name.casefold()][0]
+        return name if self._of_family(name) else self._items[name.casefold()][0]
 
     def __contains__(self, name: str) -> bool:
+        """Whether a part is registered under `name`; those of families are not."""
         self._load()
         return name.casefold() in self._items
+
+    def _of_family(self, name: str) -> bool:
+        family, colon, _ = name.partition(":")
+        return bool(colon) and family.casefold() in self._families
 
     def names(self) -> list[str]:
         """Return all names, in the order of registration."""

@@ -4,6 +4,7 @@ Each file in `proxies/` registers its proxies in `PROXIES` with one of three fun
   register            for a proxy that scores a structure, without building a module (`proxies/zen.py`)
   register_measure    for a proxy that measures a network on a batch; a `Probe` shares passes (`proxies/snip.py`)
   register_ranking    for a proxy that ranks a population by the scores of other proxies (`proxies/vote.py`)
+Proxies that files describe are a family of names instead, `program:FILE` (`proxies/program.py`).
 `scores.py` has the functions that call proxies.
 """
 

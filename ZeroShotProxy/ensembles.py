@@ -81,8 +81,9 @@ _AGGREGATED = {
 def find(name: str) -> Proxy:
     """Return the proxy with a name or alias, or the ensemble of an expression `aggregation(proxy+proxy+…)`.
 
-    The aggregations are mean_rank, log_rank and vote. Raises UnknownNameError if a name is unknown, and ProxyError if
-    the expression has fewer than two proxies or contains an ensemble.
+    The aggregations are mean_rank, log_rank and vote. The paths of programs in an expression cannot contain +, ( or ).
+    Raises UnknownNameError if a name is unknown, and ProxyError if the expression has fewer than two proxies or
+    contains an ensemble.
     """
     match = _EXPRESSION.fullmatch(name)
     if match is None:

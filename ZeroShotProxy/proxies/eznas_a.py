@@ -77,22 +77,13 @@ def _program(x: Tensor) -> float:
 
     A negative determinant has no logarithm and counts as 1, whose sigmoid is 0.5. A singular matrix counts as 0.
     """
-    import torch
+    from ZeroShotProxy.programs.operations import logdet
 
     if x.shape[-1] != x.shape[-2]:
         raise ProxyError(
             f"it needs square gradients for determinants, but one has {x.shape[-2]} × {x.shape[-1]} elements"
         )
-    factors, order, _ = torch.linalg.lu_factor_ex(x.sign())
-    pivots = factors.diagonal(dim1=-2, dim2=-1)
-    size = pivots.abs()
-    # The last pivots of a singular matrix are tiny instead of zero, but the determinant need not be tiny.
-    singular = size.amin(-1) <= x.shape[-1] * torch.finfo(x.dtype).eps * size.amax(-1)
-    exchanges = (order != torch.arange(1, x.shape[-1] + 1, device=x.device)).sum(-1)
-    negative = ((pivots < 0).sum(-1) + exchanges) % 2 == 1
-    found = torch.sigmoid(size.log().sum(-1))
-    found = torch.where(negative, torch.full_like(found, 0.5), found)
-    return float(torch.where(singular, torch.zeros_like(found), found).norm())
+    return float(logdet(x.sign()).sigmoid().norm())
 
 
 def _info(name: str, summary: str, needs: Need, of: str) -> ProxyInfo:

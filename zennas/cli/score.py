@@ -86,7 +86,8 @@ def score(
     proxy: Annotated[
         list[str],
         typer.Option(
-            help="Name of a proxy; repeatable. 'all' means every proxy that scores a single network. "
+            help="Name of a proxy, or program:FILE for a formula in a file; repeatable. 'all' means every proxy that "
+            "scores a single network. "
             "Several networks can also be ranked: az_nas, vkdnw, vote, or your own combination, such as "
             "log_rank(a+b), mean_rank or vote."
         ),

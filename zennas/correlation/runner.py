@@ -33,6 +33,7 @@ from zennas.correlation.scenarios import kinds_of
 from zennas.correlation.scoring import ScoringWork, Task, needs_batch, needs_torch, scored
 from zennas.correlation.settings import CorrelateSettings
 from zennas.correlation.summary import write_report
+from zennas.runs import programs
 from zennas.runs.candidate import Candidate
 from zennas.runs.store import FILE, Scoring, Store, reading, write_failure
 from zennas.searching.executors.base import ExecutorSettings, Running, Work, open_executor
@@ -103,6 +104,7 @@ def start(
         "sample": sample.to_json(),
         "columns": columns,
         "images": None if drawn is None else drawn.to_json(),
+        "program_digests": programs.digests(settings.proxies),
         "environment": environment(),
         "created": time.time(),
         "seconds": 0.0,
@@ -143,8 +145,9 @@ def resume(
         if expected is not None:
             settings = _agreed(folder, settings, _completed(expected))
             trust = Trust(settings.space, table=settings.table)
-            if settings.to_json() != store.get("settings"):
-                _change(store, settings)
+        programs.refuse_changed(folder, settings.proxies, store.get("program_digests"))
+        if expected is not None and settings.to_json() != store.get("settings"):
+            _change(store, settings)
         if store.get("status") == FINISHED:
             return settings
         space = load_space(trusted_space(folder, settings.space, trust, "--space"))
@@ -176,6 +179,7 @@ def _change(store: Store, settings: CorrelateSettings) -> None:
     known = store.get("statistics") or {}
     facts = {
         "settings": settings.to_json(),
+        "program_digests": {**(store.get("program_digests") or {}), **programs.digests(settings.proxies)},
         "status": SCORING,
         "columns": _columns(settings, sample, costs),
         "statistics": {name: one for name, one in known.items() if not name.startswith(PREFIX)},

@@ -15,6 +15,7 @@ from PlainNet.registry import UnknownNameError
 from SearchSpace import SPACES, SearchSpace, lasting_space, load_space
 from zennas.budget.meters import Device, completed_latency, devices, digests
 from zennas.common.errors import SettingsError, WrongSettingError
+from zennas.runs import programs
 from zennas.runs.candidate import Candidate
 from zennas.searching.fronts.front import chosen_point, grid_of, points_of
 from zennas.searching.fronts.goals import check_goals
@@ -70,8 +71,9 @@ def completed(settings: SearchSettings) -> SearchSettings:
     Raises UnknownNameError, WrongSettingError, SettingsError or DeviceError if a setting is not valid, and what
     `completed_latency` raises.
     """
-    reported(settings)  # raises if there is no such proxy, like the next line
+    reported(settings)  # raises if there is no such proxy, like the next lines
     confirmer(settings)
+    settings = _with_lasting_programs(settings)
     strategy, name = _strategy(settings.strategy)
     chosen = replace(
         settings,
@@ -155,6 +157,7 @@ def fingerprints(settings: SearchSettings) -> dict[str, object]:
         "profile_digests": digests(settings.budget),
         "table_digests": table_digests(settings),
         "objective_digest": _objective_digest(settings),
+        "program_digests": programs.digests(_scores(settings)),
     }
 
 
@@ -194,6 +197,7 @@ def refuse_changed(folder: Path, settings: SearchSettings, known: dict[str, obje
     refuse_changed_tables(folder, settings, known.get("table_digests"))
     if known.get("objective_digest") != _objective_digest(settings):
         raise SettingsError(f"what the objective {settings.objective} reads {began}")
+    programs.refuse_changed(folder, _scores(settings), known.get("program_digests"))
     way_out = "restore the profile, or start a new run in another folder"
     try:
         now = digests(settings.budget)
@@ -203,6 +207,26 @@ def refuse_changed(folder: Path, settings: SearchSettings, known: dict[str, obje
     for source, digest in now.items():
         if not isinstance(before, dict) or before.get(source) != digest:
             raise SettingsError(f"the latency profile of {source} {began}: {way_out}")
+
+
+def _scores(settings: SearchSettings) -> list[str]:
+    """The names of everything that a search maximises, minimises, confirms by, is guided by, or reports."""
+    alone = (settings.proxy, settings.confirm_by, settings.warm_up_proxy)
+    return [name for name in (*alone, *settings.report, *settings.maximise, *settings.minimise) if name is not None]
+
+
+def _with_lasting_programs(settings: SearchSettings) -> SearchSettings:
+    """Settings that name the files of programs by absolute paths. Raises what `programs.lasting` raises."""
+    lasting = programs.lasting
+    return replace(
+        settings,
+        proxy=lasting(settings.proxy),
+        confirm_by=None if settings.confirm_by is None else lasting(settings.confirm_by),
+        warm_up_proxy=None if settings.warm_up_proxy is None else lasting(settings.warm_up_proxy),
+        report=tuple(map(lasting, settings.report)),
+        maximise=tuple(map(lasting, settings.maximise)),
+        minimise=tuple(map(lasting, settings.minimise)),
+    )
 
 
 def _strategy(text: str) -> tuple[Strategy, str]:

@@ -220,7 +220,14 @@ def _compare_threads(folder: Path, store: Store, note: Callable[[str], None]) ->
     )
 
 
-_FINGERPRINTS = ("space_digest", "strategy_digest", "profile_digests", "table_digests", "objective_digest")
+_FINGERPRINTS = (
+    "space_digest",
+    "strategy_digest",
+    "profile_digests",
+    "table_digests",
+    "objective_digest",
+    "program_digests",
+)
 
 
 def _refuse_other(folder: Path, ours: SearchSettings, wanted: SearchSettings) -> None:

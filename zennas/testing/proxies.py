@@ -173,7 +173,7 @@ def measured_together_is_measured_alone(proxy: Proxy) -> str | None:
         return reason
     name = proxy.info.name
     network, batch = foreign()
-    together = _measured_together(frozenset(other for other in PROXIES if other.measure is not None))
+    together = _measured_together(frozenset({proxy, *(other for other in PROXIES if other.measure is not None)}))
     alone = score(network, batch, [name], SETTINGS)[name]
     expect_near(together[name].value, alone.value, f"{name} together with others", relative=1e-4, absolute=1e-12)
     return None

@@ -1,0 +1,13 @@
+"""The errors of programs."""
+
+from __future__ import annotations
+
+from ZeroShotProxy.base import ProxyError, WrongProxyError
+
+
+class ProgramError(ProxyError):
+    """Raised if a program cannot run on a network, for example if an operation does not take tensors of a shape."""
+
+
+class WrongProgramError(ProgramError, WrongProxyError):
+    """The text or the file of a program is not valid, whatever the network."""

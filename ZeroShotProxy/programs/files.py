@@ -1,0 +1,141 @@
+"""Files of programs: TOML text, which is data and is never executed. This file does not import torch.
+
+    program = "square(frobenius(pre_noise))"
+    to_scalar = "mean"            # or "l2"
+    perturbed = "difference"      # or "value"
+    batch = 16                    # without it, all images
+    initialisation = "kaiming_fan_out"
+    name = "topprog"
+    source = "Akhauri et al., EZNAS, NeurIPS 2022"
+
+Only `program` is required. Those in `published/` can be named without their path.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from PlainNet.errors import reason
+from PlainNet.registry import UnknownNameError, nearest_names
+from ZeroShotProxy.base import INITIALISATIONS
+from ZeroShotProxy.programs.errors import WrongProgramError
+from ZeroShotProxy.programs.running import Program
+from ZeroShotProxy.programs.tree import parse
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PUBLISHED = Path(__file__).parent / "published"
+LARGEST = 64 * 1024
+"""The largest file of a program, in bytes."""
+MOST_IMAGES = 100_000
+_TEXTS = {"name": 60, "source": 300}
+"""Texts in a file, and their longest lengths in characters."""
+_CHOICES = {
+    "to_scalar": ("mean", "l2"),
+    "perturbed": ("difference", "value"),
+    "initialisation": INITIALISATIONS,
+}
+_KEYS = ("program", *_CHOICES, "batch", *_TEXTS)
+
+
+@dataclass(frozen=True)
+class ProgramFile:
+    """A program from a file.
+
+    key: what names it again, from any folder: the name of a published one, or an absolute path. digest: of the content.
+    name, source: as the file says, or what it is called. initialisation: the rule for weights that its networks get, or
+    "own".
+    """
+
+    key: str
+    digest: str
+    program: Program
+    name: str
+    source: str
+    initialisation: str
+
+
+def published() -> list[str]:
+    """Return the names of the published programs that come with this package."""
+    return sorted(path.stem for path in PUBLISHED.glob("*.toml"))
+
+
+def load(text: str) -> ProgramFile:
+    """Return the program with a published name, in any case, or in a file.
+
+    Raises UnknownNameError if there is neither, and WrongProgramError, with the file, if it is not a program.
+    """
+    known = published()
+    if text.casefold() in known:
+        key, path = text.casefold(), PUBLISHED / f"{text.casefold()}.toml"
+    else:
+        path = Path(os.path.expanduser(text))
+        if not text or not os.path.exists(path):  # unlike those of `Path`, these never raise, whatever the text
+            near = nearest_names(text.casefold(), known)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"published: {', '.join(known)}"
+            raise UnknownNameError(f"there is neither a file nor a published program {text[:200]!r} ({hint})")
+        path = path.resolve()
+        key = str(path)
+    return _read(key, path, _content(path))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if not path.is_file():  # reading a pipe or a device could take forever
+            raise WrongProgramError(f"{path} is not a regular file, expected the TOML file of a program")
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise WrongProgramError(f"{path} cannot be read: {error.strerror or error}") from None
+    if len(content) > LARGEST:
+        raise WrongProgramError(f"{path} has more than {LARGEST} bytes, expected the TOML file of a program")
+    return content
+
+
+@lru_cache(maxsize=64)  # names are looked up for every network; the content says whether a file has changed
+def _read(key: str, path: Path, content: bytes) -> ProgramFile:
+    try:
+        found = tomllib.loads(content.decode())
+    except (ValueError, RecursionError) as error:  # from TOML or UTF-8
+        raise WrongProgramError(f"{path} is not a TOML file: {reason(error)}") from None
+    try:
+        return _made(key, sha256(content).hexdigest(), path, found)
+    except WrongProgramError as error:
+        raise WrongProgramError(f"{path}: {error}") from None
+
+
+def _made(key: str, digest: str, path: Path, found: Mapping[str, Any]) -> ProgramFile:
+    for name in found:
+        if name not in _KEYS:
+            near = nearest_names(name, _KEYS)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(_KEYS)}"
+            raise WrongProgramError(f"unknown key {name[:80]!r} ({hint})")
+    if not isinstance(found.get("program"), str):
+        raise WrongProgramError("it has no text `program`")
+    for name, most in _TEXTS.items():
+        value = found.get(name, "")
+        if not isinstance(value, str) or len(value) > most or not value.isprintable():
+            raise WrongProgramError(f"{name} is {value!r:.80}, expected a line of at most {most} characters")
+    chosen = {}
+    for name, choices in _CHOICES.items():
+        value = found.get(name, "kaiming_fan_out" if name == "initialisation" else choices[0])
+        if value not in choices:
+            raise WrongProgramError(f"{name} is {value!r:.80}, expected {' or '.join(choices)}")
+        chosen[name] = value
+    batch = found.get("batch")
+    if batch is not None and (type(batch) is not int or not 1 <= batch <= MOST_IMAGES):
+        raise WrongProgramError(f"batch is {batch!r:.80}, expected a number of images from 1 to {MOST_IMAGES}")
+    initialisation = chosen.pop("initialisation")
+    program = Program(parse(found["program"]), batch=batch, **chosen)
+    title, source = found.get("name") or path.stem, found.get("source") or "this file"
+    return ProgramFile(key, digest, program, title, source, initialisation)
