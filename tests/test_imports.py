@@ -35,6 +35,7 @@ ROOMS = (
     ("supernet",),
     ("searching",),
     ("correlation", "exporting"),
+    ("discovering",),
     ("report",),
     ("pages",),
     ("api",),

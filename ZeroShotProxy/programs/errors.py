@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PlainNet.errors import ZennasError
 from ZeroShotProxy.base import ProxyError, WrongProxyError
 
 
@@ -11,3 +12,7 @@ class ProgramError(ProxyError):
 
 class WrongProgramError(ProgramError, WrongProxyError):
     """The text or the file of a program is not valid, whatever the network."""
+
+
+class WritingError(ZennasError, RuntimeError):
+    """An operation has written into its argument. What is evaluated afterwards would be wrong, so nothing goes on."""

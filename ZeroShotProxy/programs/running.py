@@ -50,17 +50,21 @@ class Program:
 
     def of_unit(self, statistics: Mapping[str, Tensor]) -> float:
         """Return the number of one unit. Raises ProgramError if an operation fails or the number is not finite."""
-        value = evaluate(self.tree, statistics)
-        number = float(value.norm() if self.to_scalar == "l2" else value.mean())
-        if not math.isfinite(number):
-            raise ProgramError(f"the program gives {number}")
-        return number
+        return reduced(evaluate(self.tree, statistics), self.to_scalar)
 
     def _numbered(self, i: int, count: int, statistics: Mapping[str, Tensor]) -> float:
         try:
             return self.of_unit(statistics)
         except ProgramError as error:
             raise ProgramError(f"unit {i} of {count}: {error}") from error
+
+
+def reduced(value: Tensor, to_scalar: ToScalar) -> float:
+    """Return the value of a tree as a number. Raises ProgramError if the number is not finite."""
+    number = float(value.norm() if to_scalar == "l2" else value.mean())
+    if not math.isfinite(number):
+        raise ProgramError(f"the program gives {number}")
+    return number
 
 
 def evaluate(tree: Tree, statistics: Mapping[str, Tensor]) -> Tensor:

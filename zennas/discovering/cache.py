@@ -1,0 +1,195 @@
+"""A folder of statistics: reading it. `collecting.py` fills it. Nothing here writes.
+
+    cache.json     the settings and a digest of the images, which all networks have in common
+    DIGEST.json    a network: its structure, and the names, shapes and offsets of its statistics, or why it has none
+    DIGEST.f32     the statistics, raw, in the machine's float32 (`layout.py`)
+
+A network is complete once its DIGEST.json is there. Tensors are mapped copy-on-write: whatever happens to them in this
+process, files stay as they are. This file does not import torch by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PlainNet import Structure, StructureError, parse
+from PlainNet.errors import reason
+from zennas.discovering.errors import CacheError
+from zennas.discovering.layout import FLOAT, Layout, layout_of
+from zennas.discovering.settings import FORMAT, CollectingSettings, digest_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+HEAD = "cache.json"
+LARGEST = 64 * 2**20
+"""The largest index of a network, in bytes."""
+_NAME = re.compile(r"[0-9a-f]{64}\.json")
+_CHUNK = 2**24
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """The statistics of a network.
+
+    path: its file. layout: where they lie there; without units if there are none. missing: why there are none, or None.
+    checksum: the CRC-32 of the file.
+    """
+
+    structure: Structure
+    path: Path
+    layout: Layout
+    missing: str | None
+    checksum: int
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "floats"}  # other processes map it, too
+
+    @property
+    def units(self) -> Sequence[Mapping[str, Tensor]]:
+        """The statistics of each unit, by name, in running order. Raises CacheError if the file cannot be read."""
+        return [] if self.missing is not None else [_Unit(self, i) for i in range(len(self.layout.units))]
+
+    @cached_property
+    def floats(self) -> Tensor:
+        """The file as one tensor, (floats,). Raises CacheError if it cannot be read."""
+        import torch
+
+        try:
+            # Unlike NumPy's maps, it keeps no descriptor open, of which a process has only about a thousand.
+            return torch.from_file(str(self.path), shared=False, size=self.layout.floats, dtype=torch.float32)
+        except RuntimeError as error:
+            raise CacheError(f"{self.path} cannot be read: {reason(error)}") from None
+
+    def verify(self) -> None:
+        """Read the whole file. Raises CacheError if its content has changed."""
+        if self.missing is not None:
+            return
+        found = 0
+        try:
+            with self.path.open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    found = zlib.crc32(chunk, found)
+        except OSError as error:
+            raise CacheError(f"{self.path} cannot be read: {error.strerror or error}") from None
+        if found != self.checksum:
+            raise _damaged(self.path, "its checksum differs")
+
+
+class _Unit(Mapping[str, "Tensor"]):
+    """The statistics of a unit. Tensors are made when they are read: they take memory, and most are not needed."""
+
+    def __init__(self, stored: Stored, number: int) -> None:
+        self._stored, self._places = stored, stored.layout.units[number]
+
+    def __getitem__(self, name: str) -> Tensor:
+        place = self._places[name]
+        return self._stored.floats.narrow(0, place.offset, place.floats).view(place.shape)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+class Cache:
+    """A folder of statistics. Raises CacheError if it is none, is damaged, or has another format."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not (folder / HEAD).exists():
+            raise CacheError(f"{folder} is not a folder of statistics: it has no {HEAD}")
+        self.head = read_json(folder / HEAD)
+        self.settings = _settings(folder / HEAD, self.head)
+
+    def has(self, structure: Structure) -> bool:
+        """Return whether the network has been collected."""
+        return self._index(structure).exists()
+
+    def network(self, structure: Structure) -> Stored:
+        """Return the statistics of a network. Raises CacheError if it has not been collected, or is damaged."""
+        path = self._index(structure)
+        if not path.exists():
+            raise CacheError(f"{self.folder} has no statistics of {str(structure)[:200]}: collect them first")
+        return self._read(path)
+
+    def networks(self) -> list[Stored]:
+        """Return all networks, in the order of their digests. Raises CacheError if one is damaged."""
+        return [self._read(path) for path in sorted(self.folder.iterdir()) if _NAME.fullmatch(path.name)]
+
+    def _index(self, structure: Structure) -> Path:
+        return self.folder / f"{digest_of(self.head, structure)}.json"
+
+    def _read(self, path: Path) -> Stored:
+        found = read_json(path)
+        try:
+            structure = parse(found["structure"])
+            units = [{name: tuple(shape) for name, (_, shape) in unit.items()} for unit in found["units"]]
+            offsets = [[offset for offset, _ in unit.values()] for unit in found["units"]]
+            missing, checksum = found["missing"], found["checksum"]
+            valid = all(type(n) is int and n > 0 for unit in units for shape in unit.values() for n in shape)
+        except (KeyError, TypeError, ValueError, AttributeError, StructureError) as error:
+            raise _damaged(path, reason(error)) from None
+        layout = layout_of(units) if valid else None
+        if (
+            layout is None
+            or [[place.offset for place in unit.values()] for unit in layout.units] != offsets
+            or any(tuple(unit) != self.settings.statistics for unit in units)
+            or (not isinstance(missing, str) if missing is not None else not units)
+            or type(checksum) is not int
+        ):
+            raise _damaged(path, "names, shapes or offsets are not those of the settings")
+        if digest_of(self.head, structure) != path.stem:
+            raise _damaged(path, "it belongs to another structure or to other settings")
+        data = path.with_suffix(".f32")
+        if missing is None:
+            _check_length(data, layout.floats * FLOAT)
+        return Stored(structure, data, layout, missing, checksum)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a file of a folder of statistics. Raises CacheError if there is none."""
+    try:
+        if not path.is_file():
+            raise _damaged(path, "it is not a regular file")
+        if path.stat().st_size > LARGEST:
+            raise _damaged(path, f"it has more than {LARGEST} bytes")
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CacheError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, reason(error)) from None
+    if not isinstance(found, dict):
+        raise _damaged(path, "it is not a JSON object")
+    return found
+
+
+def _settings(path: Path, head: dict[str, Any]) -> CollectingSettings:
+    if head.get("format") != FORMAT:
+        raise CacheError(f"{path} has format {head.get('format')!r:.80}, expected {FORMAT}: collect into a new folder")
+    try:
+        chosen = dict(head["settings"])
+        return CollectingSettings(**{**chosen, "statistics": tuple(chosen["statistics"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, reason(error)) from None
+
+
+def _check_length(path: Path, expected: int) -> None:
+    try:
+        length = path.stat().st_size
+    except OSError as error:
+        raise CacheError(f"{path} cannot be read: {error.strerror or error}") from None
+    if length != expected:
+        raise _damaged(path, f"it has {length} bytes, expected {expected}")
+
+
+def _damaged(path: Path, why: str) -> CacheError:
+    return CacheError(f"{path} is damaged or foreign: {why}; remove it and collect again")

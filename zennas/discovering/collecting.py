@@ -1,0 +1,141 @@
+"""Collecting the statistics of networks into a folder, once. Imports torch.
+
+Each file is written under another name first, so a collection that is killed leaves complete networks, which the next
+one keeps.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from PlainNet import Structure
+from PlainNet.errors import reason
+from PlainNet.files import draft_beside, publish, write_text
+from PlainNet.lock import LOCK, locked
+from zennas.common.progress import WorkProgress, unwatched
+from zennas.discovering.cache import HEAD, Cache
+from zennas.discovering.errors import CacheError
+from zennas.discovering.layout import FLOAT, Layout, layout_of
+from zennas.discovering.settings import CollectingSettings, Images, digest_of, header
+from ZeroShotProxy import ScoreSettings
+from ZeroShotProxy.engine.isolated import ProbeError
+from ZeroShotProxy.engine.measures import network_of
+from ZeroShotProxy.engine.probe import Probe
+from ZeroShotProxy.programs.errors import ProgramError
+from ZeroShotProxy.programs.statistics import statistics_of_units
+
+_DRAFT = re.compile(rf"\.({re.escape(HEAD)}|[0-9a-f]{{50}})\.[0-9a-f]{{8}}")
+"""The names that `PlainNet/files.py` gives to unfinished files."""
+_NOT_ENOUGH = "Expected more than 1 value per channel"
+"""How torch says that a batch-norm gets one value a channel, as at the end of some networks for a batch of one."""
+
+
+def collect(
+    structures: Sequence[Structure],
+    images: Images,
+    folder: Path,
+    settings: CollectingSettings = CollectingSettings(),
+    progress: WorkProgress = unwatched,
+) -> Cache:
+    """Collect the statistics of networks that are not in the folder yet, and return the folder, opened.
+
+    images: normalised images (N, C, S, S), of which the networks see the first `settings.batch`. A network that has no
+    statistics is stored with the reason. progress: called with the networks done, their total, and the structure of the
+    next one.
+
+    Raises DiscoveryError if the images do not suit the settings, CacheError if the folder has anything else, is
+    damaged, or was begun with other settings or images, LockError if another process collects into it, and OSError if
+    it cannot be written.
+    """
+    seen = settings.of_these(images)
+    head = header(settings, seen)
+    batch = torch.from_numpy(seen.copy())
+    todo = list(dict.fromkeys(structures))
+    with locked(folder, "the folder of statistics"):
+        cache = _begun(folder, head)
+        for done, structure in enumerate(todo):
+            progress(done, len(todo), str(structure)[:60])
+            if cache.has(structure):
+                cache.network(structure)  # raises if it is damaged
+            else:
+                _store(folder / digest_of(head, structure), structure, *_collected(structure, batch, settings))
+        progress(len(todo), len(todo), "")
+    return cache
+
+
+def _begun(folder: Path, head: dict[str, Any]) -> Cache:
+    """The folder, opened, with its head and without drafts. Raises CacheError if it is another's."""
+    path = folder / HEAD
+    drafts = [one for one in folder.iterdir() if _DRAFT.fullmatch(one.name)]
+    if not path.exists():
+        others = sorted(one.name for one in folder.iterdir() if one not in drafts and one.name != LOCK)
+        if others:
+            raise CacheError(f"{folder} has {others[0][:80]} but no {HEAD}: choose an empty folder")
+        write_text(path, json.dumps(head, indent=1) + "\n")
+    cache = Cache(folder)
+    if cache.head != head:
+        raise CacheError(f"{folder} was collected {_difference(cache.head, head)}: choose another folder")
+    for draft in drafts:  # left by a process that was killed; the lock says that no other one is at work
+        draft.unlink(missing_ok=True)
+    return cache
+
+
+def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    before = old["settings"]
+    for name, value in new["settings"].items():
+        if before.get(name) != value:
+            return f"with {name} {json.dumps(before.get(name))[:200]}, not {json.dumps(value)[:200]}"
+    return "with other images"
+
+
+def _collected(
+    structure: Structure, images: Tensor, settings: CollectingSettings
+) -> tuple[list[dict[str, Tensor]], str | None]:
+    """The statistics of all units, or none and the reason."""
+    chosen = ScoreSettings(seed=settings.seed, num_classes=settings.num_classes, use_se=settings.use_se)
+    try:
+        probe = Probe(
+            network_of(structure, chosen), images, None, seed=settings.seed, initialisation=settings.initialisation
+        )
+        return statistics_of_units(probe, settings.statistics, settings.perturbed), None
+    except (ProgramError, ProbeError) as error:
+        return [], reason(error)
+    except ValueError as error:
+        if _NOT_ENOUGH not in str(error):
+            raise
+        return [], reason(error)
+
+
+def _store(stem: Path, structure: Structure, units: list[dict[str, Tensor]], missing: str | None) -> None:
+    layout = layout_of([{name: tuple(x.shape) for name, x in unit.items()} for unit in units])
+    checksum = _write(stem.with_suffix(".f32"), layout, units) if missing is None else 0
+    index = {
+        "structure": str(structure),
+        "missing": missing,
+        "checksum": checksum,
+        "units": [{name: [place.offset, place.shape] for name, place in unit.items()} for unit in layout.units],
+    }
+    write_text(stem.with_suffix(".json"), json.dumps(index))
+
+
+def _write(path: Path, layout: Layout, units: list[dict[str, Tensor]]) -> int:
+    """Write the tensors, and return the checksum of the file."""
+    content = np.zeros(layout.floats, dtype=np.float32)
+    for places, unit in zip(layout.units, units, strict=True):
+        for name, place in places.items():
+            content[place.offset : place.offset + place.floats] = unit[name].contiguous().view(-1).numpy()
+    assert content.itemsize == FLOAT
+    with draft_beside(path) as (file, draft):
+        file.write(content.data)
+        file.close()
+        publish(draft, path)
+    return zlib.crc32(content.data)

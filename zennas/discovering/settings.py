@@ -1,0 +1,84 @@
+"""What is collected of each network. This file does not import torch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from PlainNet import Options, Structure
+from PlainNet.registry import nearest_names
+from zennas.discovering.errors import DiscoveryError
+from ZeroShotProxy.base import INITIALISATIONS
+from ZeroShotProxy.programs.statistics import STATISTICS, Perturbed
+
+FORMAT = 1
+Images = NDArray[np.float32]
+"""Normalised images (N, C, S, S)."""
+
+
+@dataclass(frozen=True)
+class CollectingSettings:
+    """What is collected of each network, and how it is run.
+
+    statistics: keys of `STATISTICS`. batch: the number of images that networks see, the first ones; 1 as in the paper.
+    seed: of the weights, the noise and the perturbation. perturbed: see `ZeroShotProxy/programs/statistics.py`.
+    initialisation: the rule for weights, or "own" for torch's. num_classes: the outputs of the classifier. use_se:
+    whether super-blocks have squeeze-and-excitation.
+
+    Raises DiscoveryError if a value is not valid.
+    """
+
+    statistics: tuple[str, ...] = tuple(STATISTICS)
+    batch: int = 1
+    seed: int = 0
+    perturbed: Perturbed = "difference"
+    initialisation: str = "kaiming_fan_out"
+    num_classes: int = 10
+    use_se: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.statistics or len(set(self.statistics)) < len(self.statistics):
+            raise DiscoveryError(f"the statistics are {self.statistics}, expected at least one, and none twice")
+        for name in self.statistics:
+            if name not in STATISTICS:
+                near = nearest_names(name, STATISTICS)
+                hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(STATISTICS)}"
+                raise DiscoveryError(f"unknown statistic {name[:80]!r} ({hint})")
+        for field, least in {"batch": 1, "seed": 0, "num_classes": 1}.items():
+            if getattr(self, field) < least:
+                raise DiscoveryError(f"{field} is {getattr(self, field)}, expected at least {least}")
+        for field, known in {"perturbed": ("difference", "value"), "initialisation": INITIALISATIONS}.items():
+            if getattr(self, field) not in known:
+                raise DiscoveryError(f"{field} is {getattr(self, field)!r:.80}, expected {' or '.join(known)}")
+
+    @property
+    def options(self) -> Options:
+        """The options of the networks."""
+        return Options(use_se=self.use_se)
+
+    def of_these(self, images: Images) -> Images:
+        """Return the images that networks see, (batch, C, S, S). Raises DiscoveryError if there are too few."""
+        if images.dtype != np.float32 or images.ndim != 4 or images.shape[2] != images.shape[3]:
+            raise DiscoveryError(
+                f"the images are {images.dtype} of shape {images.shape}, expected square ones in float32, (N, C, S, S)"
+            )
+        if len(images) < self.batch:
+            raise DiscoveryError(f"there are {len(images)} images, fewer than a batch of {self.batch}")
+        return images[: self.batch]
+
+
+def header(settings: CollectingSettings, images: Images) -> dict[str, Any]:
+    """Return what all networks of a folder have in common, as JSON. images: those that networks see."""
+    digest = sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
+    chosen = {**asdict(settings), "statistics": list(settings.statistics)}
+    return {"format": FORMAT, "settings": chosen, "images": {"digest": digest, "shape": list(images.shape)}}
+
+
+def digest_of(head: dict[str, Any], structure: Structure) -> str:
+    """Return a digest of a structure and of everything that its statistics depend on. It names the network's files."""
+    return sha256(json.dumps([head, str(structure)], sort_keys=True).encode()).hexdigest()
