@@ -200,6 +200,8 @@ def main() -> None:
         for one in front.searches:
             print_found(one, seed, networks, scores)
     for seed, front in fronts.items():
+        if len(front.searches) < 2:
+            continue
         steps = [(next(iter(one.expected.values())), one.costs[front.cost]) for one in front.searches]
         falls = all(a[0] > b[0] and a[1] > b[1] for a, b in pairwise(steps))
         print(f"seed {seed}: expected and final latency fall with each step of λ: {'yes' if falls else 'no'}")

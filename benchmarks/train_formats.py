@@ -1,7 +1,7 @@
 """Training steps on one thread of a CPU: memory formats and mixed precision against float32 in the usual format.
 
-Grouped convolutions in bfloat16 are the reason for `zennas/training/precision.py`. How much bfloat16 gains depends on
-the processor.
+Convolutions with groups in bfloat16 are the reason for `zennas/training/precision.py`. How much bfloat16 gains depends
+on the processor.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ WAYS: dict[str, tuple[torch.memory_format, Way]] = {
     "float32": (torch.contiguous_format, nullcontext),
     "float32, channels-last": (torch.channels_last, nullcontext),
     "autocast of torch": (torch.channels_last, partial(torch.autocast, "cpu", torch.bfloat16)),
-    "grouped convolutions in float32": (torch.channels_last, partial(autocast, "bf16", torch.device("cpu"))),
+    "some convolutions in float32": (torch.channels_last, partial(autocast, "bf16", torch.device("cpu"))),
 }
 
 

@@ -1,8 +1,9 @@
 """The arithmetic of forward passes in mixed precision. Imports torch.
 
-On a CPU in bfloat16, convolutions with groups stay in float32: the kernels of torch 2.15 for their gradients are many
-times slower in bfloat16, up to 30 times for depthwise convolutions with strides, which makes mobile networks train
-slower than in float32. Everything else gains, most on processors with AMX or AVX-512 BF16.
+On a CPU in bfloat16, convolutions with groups stay in float32 if they have strides or kernels above 3: the kernels of
+torch 2.15 for their gradients are many times slower in bfloat16, up to 30 times for depthwise convolutions with
+strides, which makes mobile networks train slower than in float32. Everything else gains, most on processors with AMX or
+AVX-512 BF16.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from torch.overrides import TorchFunctionMode
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _CONVOLUTIONS = (F.conv1d, F.conv2d, F.conv3d)
-_GROUPS = 6
-"""The place of `groups` among the arguments of a convolution."""
+_STRIDE, _GROUPS = 3, 6
+"""The places of arguments of a convolution."""
+_WIDEST = 3
+"""The side of the largest kernels whose gradients are fast."""
 
 
 class GroupsInFloat32(TorchFunctionMode):
-    """Inside, convolutions with groups take and give float32 where autocast on a CPU is on."""
+    """Inside, convolutions with groups and slow gradients take and give float32 where autocast on a CPU is on."""
 
     active = 0
     """How many of these contexts are entered."""
@@ -41,12 +44,21 @@ class GroupsInFloat32(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         named = kwargs or {}
-        if func in _CONVOLUTIONS and torch.is_autocast_enabled("cpu"):
-            groups = args[_GROUPS] if len(args) > _GROUPS else named.get("groups", 1)
-            if groups > 1 and args[0].device.type == "cpu":
-                with torch.autocast("cpu", enabled=False):
-                    return func(*map(_float32, args), **{name: _float32(one) for name, one in named.items()})
+        if func in _CONVOLUTIONS and torch.is_autocast_enabled("cpu") and _slow(args, named):
+            with torch.autocast("cpu", enabled=False):
+                return func(*map(_float32, args), **{name: _float32(one) for name, one in named.items()})
         return func(*args, **named)
+
+
+def _slow(args: tuple[Any, ...], named: dict[str, Any]) -> bool:
+    """Whether the gradients of a convolution are slow in bfloat16."""
+    if len(args) < 2:  # input and weight are named, which layers do not do
+        return False
+    image, weight = args[:2]
+    groups = args[_GROUPS] if len(args) > _GROUPS else named.get("groups", 1)
+    stride = args[_STRIDE] if len(args) > _STRIDE else named.get("stride", 1)
+    strides = (stride,) if isinstance(stride, int) else tuple(stride)
+    return bool(groups > 1 and image.device.type == "cpu" and (max(strides) > 1 or max(weight.shape[2:]) > _WIDEST))
 
 
 def _float32(argument: Any) -> Any:

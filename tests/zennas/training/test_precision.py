@@ -29,7 +29,7 @@ def test_convolutions_with_groups_stay_in_float32() -> None:
 
 
 def test_the_context_can_be_entered_again_and_leaves_nothing_behind() -> None:
-    context, conv = autocast("bf16", CPU), nn.Conv2d(4, 4, 3, groups=2)
+    context, conv = autocast("bf16", CPU), nn.Conv2d(4, 4, 5, groups=2)
     x = torch.randn(1, 4, 5, 5)
     for _ in range(2):
         with context:
@@ -44,13 +44,15 @@ def test_the_context_can_be_entered_again_and_leaves_nothing_behind() -> None:
 def test_functions_with_named_groups_and_other_convolutions() -> None:
     x, weight = torch.randn(1, 4, 9), torch.randn(4, 1, 3)
     with autocast("bf16", CPU):
-        assert nn.functional.conv1d(x, weight, groups=4).dtype == torch.float32
+        assert nn.functional.conv1d(x, weight, groups=4, stride=2).dtype == torch.float32
+        assert nn.functional.conv1d(x, torch.randn(4, 1, 5), groups=4).dtype == torch.float32
+        assert nn.functional.conv1d(x, weight, groups=4).dtype == torch.bfloat16
         assert nn.functional.linear(x, torch.randn(3, 9)).dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp32"])
 def test_an_edge_that_is_run_again_has_the_same_arithmetic(precision: str) -> None:
-    conv, x = nn.Conv2d(4, 4, 3, groups=4), torch.randn(1, 4, 5, 5)
+    conv, x = nn.Conv2d(4, 4, 3, stride=2, groups=4), torch.randn(1, 4, 5, 5)
     with autocast(precision, CPU):
         entry, first = Entry(x), nn.functional.relu(conv(x @ torch.eye(5)))
     with entry.again():
