@@ -55,6 +55,7 @@ setup(
         "timm": ["timm>=1.0"],
         "safetensors": ["safetensors>=0.4"],
         "nats-bench": ["nats_bench>=1.8"],
+        "discover": ["deap>=1.4,<2"],
         "dev": [
             "ruff",
             "mypy",

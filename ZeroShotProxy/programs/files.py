@@ -89,6 +89,23 @@ def load(text: str) -> ProgramFile:
     return _read(key, path, _content(path))
 
 
+def text_of(program: Program, name: str, source: str, initialisation: str) -> str:
+    """Return the text of a program's file. Raises WrongProgramError if a value is not one that `load` takes."""
+    import tomli_w
+
+    found = {
+        "program": str(program.tree),
+        "to_scalar": program.to_scalar,
+        "perturbed": program.perturbed,
+        "initialisation": initialisation,
+        **({} if program.batch is None else {"batch": program.batch}),
+        "name": name,
+        "source": source,
+    }
+    _made("", "", Path(name), found)
+    return tomli_w.dumps(found)
+
+
 def _content(path: Path) -> bytes:
     try:
         if not path.is_file():  # reading a pipe or a device could take forever

@@ -30,6 +30,8 @@ MADE = {
     "FILE.json",
     "profile.json",
     "card.md",
+    "result.json",
+    "best.toml",
 }
 """Files that programs make."""
 

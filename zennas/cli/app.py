@@ -19,6 +19,7 @@ from zennas.cli import (
     analyze,
     compare,
     correlate,
+    discover,
     doctor,
     export,
     front,
@@ -93,6 +94,7 @@ app.command()(analyze.analyze)
 app.command()(compare.compare)
 app.command()(score.score)
 app.command(cls=listing(space=SPACES.names))(correlate.correlate)
+app.command(cls=listing(space=SPACES.names))(discover.discover)
 app.add_typer(latency_commands.app, name="latency")
 app.command()(train.train)
 app.command("distill", help="Train a network with a teacher: the same as zennas train --teacher.")(train.train)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from zennas.cli.display import Display, display
 from zennas.cli.errors import interruptible
 from zennas.common.numbers import counted
 from zennas.common.progress import WorkProgress
+from zennas.discovering.source_settings import TASKS
 from zennas.named.card import CHECKPOINT_FILE
 from zennas.runs.store import FILE
 from zennas.searching.runner import Watcher
@@ -130,3 +132,18 @@ def counting_progress(what: str, advice: str) -> Iterator[WorkProgress]:
             shown.show(what, done, total, note[:60])
 
         yield progressed
+
+
+@contextmanager
+def discover_progress(folder: Path) -> Iterator[tuple[WorkProgress, WorkProgress]]:
+    """Callbacks for the statistics and for the generations of a search for programs, which show them; if interrupted,
+    the error says how to continue.
+    """
+
+    def how_to_go_on() -> str:
+        if not (folder / TASKS).is_file():
+            return " before the run started; nothing was written"
+        return f"; continue with: zennas discover --resume {folder}"
+
+    with interruptible(how_to_go_on), display("collecting statistics") as shown:
+        yield partial(shown.show, "collecting statistics"), partial(shown.show, "evolving")

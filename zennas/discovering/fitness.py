@@ -22,6 +22,8 @@ from ZeroShotProxy.programs.running import ToScalar
 from ZeroShotProxy.programs.together import MOST_BYTES, Value
 from ZeroShotProxy.programs.tree import Tree
 
+EQUAL = "all scores are equal"
+"""Why a constant program is not valid."""
 ROUNDING = 1e-6
 """Scores whose range is at most this part of the largest absolute value count as equal."""
 
@@ -102,5 +104,5 @@ def kendall(values: Sequence[Value], accuracies: Sequence[float]) -> Value:
         if isinstance(value, str):
             return f"network {number} of {len(values)}: {value}"
     if max(numbers) - min(numbers) <= ROUNDING * max(map(abs, numbers)):
-        return "all scores are equal"
+        return EQUAL
     return float(kendall_rows(np.array([numbers], dtype=np.float64), np.array([accuracies], dtype=np.float64))[0])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from PlainNet.registry import UnknownNameError
 from ZeroShotProxy.programs.errors import WrongProgramError
-from ZeroShotProxy.programs.files import LARGEST, load, published
+from ZeroShotProxy.programs.files import LARGEST, load, published, text_of
 from ZeroShotProxy.programs.running import Program
 from ZeroShotProxy.programs.tree import parse
 
@@ -110,3 +111,15 @@ def test_the_published_ones() -> None:
         assert found.key == name
         assert "EZNAS" in found.source
     assert str(load("eznas_a").program.tree) == "frobenius(sigmoid(logdet(sign(grad_pre_data))))"
+
+
+def test_a_written_program_is_read_as_it_was(tmp_path: Path) -> None:
+    program = Program(parse("square(frobenius(pre_noise))"), "l2", "value", 3)
+    for chosen in (program, replace(program, batch=None)):
+        path = tmp_path / "mine.toml"
+        path.write_text(text_of(chosen, 'my "own" ë', "a search", "gaussian"))
+        found = load(str(path))
+        assert (found.program, found.name, found.source) == (chosen, 'my "own" ë', "a search")
+        assert found.initialisation == "gaussian"
+    with pytest.raises(WrongProgramError, match=r"name is .* expected a line of at most 60 characters"):
+        text_of(program, "a\nb", "a search", "own")

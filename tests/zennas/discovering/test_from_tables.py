@@ -1,0 +1,181 @@
+"""Searches on networks from tables: what is drawn, stored and continued, and the command."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from SearchSpace.nasbench201 import Cell201
+from tests.zennas.conftest import Run
+from tests.zennas.discovering.tasks import SMALL
+from zennas.common.errors import WrongSettingError
+from zennas.discovering import from_tables
+from zennas.discovering.cache import Cache
+from zennas.discovering.errors import DiscoveryError
+from zennas.discovering.from_tables import STATISTICS, carry_out, opened, prepare
+from zennas.discovering.running import BEST, GENERATIONS, RESULT
+from zennas.discovering.source_settings import TASKS, SourceSettings
+from ZeroShotProxy.programs.files import load
+
+ROOT = Path(__file__).resolve().parents[3]
+EVOLUTION = replace(SMALL, generations=2, population=4, offspring=4, mu=2, subset=3, finals=2, deepest=3, resamples=20)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of random cells, among them equivalent ones, and one without a path."""
+    rng, path = Random(1), tmp_path_factory.mktemp("table") / "nb201.csv"
+    cells = {str(Cell201(tuple(rng.choice((2, 3, 3, 1)) for _ in range(6)))) for _ in range(20)} | {
+        str(Cell201((0,) * 6))
+    }
+    lines = [f"{cell},{rng.uniform(50, 90):.2f},{rng.uniform(20, 60):.2f}" for cell in sorted(cells)]
+    path.write_text("\n".join(["arch,cifar10_test_200,cifar100_test_200", *lines]) + "\n")
+    return path
+
+
+@pytest.fixture
+def settings(table: Path) -> SourceSettings:
+    return SourceSettings(
+        (str(table),),
+        datasets=("cifar10", "cifar100"),
+        networks=4,
+        held_out=3,
+        statistics=("weight", "pre_noise"),
+        resolution=8,
+    )
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.long
+def test_a_search_is_prepared_killed_continued_and_the_same(settings: SourceSettings, tmp_path: Path) -> None:
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    prepared = prepare(settings, EVOLUTION, whole)
+    found = carry_out(prepared, whole)
+    assert found.best == whole / BEST
+    assert load(str(found.best)).program.batch == 1
+    caches = [Cache(whole / STATISTICS / number) for number in ("1", "2")]
+    assert [cache.settings.num_classes for cache in caches] == [10, 100]
+    assert [len(cache.networks()) for cache in caches] == [7, 7]
+    written = sum(path.stat().st_size for path in whole.rglob("*.f32"))
+    assert written <= prepared.size
+    missing = any(network.missing for cache in caches for network in cache.networks())
+    assert (written == prepared.size) is not missing
+    code = f"""
+import os, signal
+from pathlib import Path
+from tests.zennas.discovering.test_from_tables import EVOLUTION
+from zennas.discovering import from_tables
+from zennas.discovering.source_settings import SourceSettings
+def killed(done, total, note):
+    if done == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+prepared = from_tables.prepare({settings!r}, EVOLUTION, Path({str(part)!r}))
+from_tables.carry_out(prepared, Path({str(part)!r}), killed)
+"""
+    killed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(Cache(part / STATISTICS / "1").networks()) == 3
+    assert not (part / GENERATIONS).exists()
+    carry_out(opened(part), part)
+    assert content(part) == content(whole)
+    with pytest.raises(DiscoveryError, match="has a search already"):
+        prepare(settings, EVOLUTION, part)
+
+
+def test_networks_are_drawn_by_the_seed_and_stored(settings: SourceSettings, tmp_path: Path) -> None:
+    prepared = prepare(settings, EVOLUTION, tmp_path)
+    assert opened(tmp_path) == prepared
+    assert [source.name for source in prepared.sources] == ["1-nasbench201-cifar10", "2-nasbench201-cifar100"]
+    assert [len(set(source.structures)) for source in prepared.sources] == [7, 7]
+    assert prepared.sources[0].structures == prepared.sources[1].structures
+    assert prepared.sources[0].accuracies != prepared.sources[1].accuracies
+    other = prepare(settings, replace(EVOLUTION, seed=9), tmp_path / "other")
+    assert other.sources[0].structures != prepared.sources[0].structures
+
+
+def test_what_cannot_be_prepared_leaves_nothing(
+    settings: SourceSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(WrongSettingError, match=r"different networks in \d+, expected 83: choose fewer networks"):
+        prepare(replace(settings, networks=80), EVOLUTION, folder)
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(from_tables.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(DiscoveryError, match=r"take up to 0\.\d\d GB, but .* has 0\.00 GB left"):
+        prepare(settings, EVOLUTION, folder)
+    assert not folder.exists()
+
+
+def test_folders_that_cannot_be_opened(settings: SourceSettings, tmp_path: Path) -> None:
+    with pytest.raises(DiscoveryError, match=r"has no search for programs: it has no tasks\.json"):
+        opened(tmp_path)
+    prepare(settings, EVOLUTION, tmp_path)
+    good = json.loads((tmp_path / TASKS).read_text())
+    task = good["tasks"][0]
+    for changes in (
+        {"tasks": 3},
+        {"tasks": [{**task, "accuracies": [1]}]},
+        {"tasks": [{**task, "structures": ["SuperConv("]}]},
+        {"tasks": [{"name": "a"}]},
+        {"evolution": {"population": -1}},
+        {"settings": {"colour": 1}},
+    ):
+        (tmp_path / TASKS).write_text(json.dumps({**good, **changes}))
+        with pytest.raises(DiscoveryError, match=r"tasks\.json is damaged: ") as error:
+            opened(tmp_path)
+        assert "\n" not in str(error.value)
+    (tmp_path / TASKS).write_text(json.dumps({**good, "format": 2}))
+    with pytest.raises(DiscoveryError, match="has format 2, expected 1"):
+        opened(tmp_path)
+
+
+def test_wrong_sources() -> None:
+    with pytest.raises(WrongSettingError, match="which table"):
+        SourceSettings()
+    with pytest.raises(WrongSettingError, match="there are 2 spaces, but 3 tasks: give one, or one for each"):
+        SourceSettings(("a", "b", "c"), spaces=("x", "y"))
+    with pytest.raises(WrongSettingError, match=r"unknown statistic 'wight' \(did you mean weight\?\)"):
+        SourceSettings(("a",), statistics=("wight",))
+    with pytest.raises(WrongSettingError, match="expected none twice"):
+        SourceSettings(("a",), statistics=("weight", "weight"))
+    assert SourceSettings(("a", "b"), datasets=("c", "d")).triples == [
+        ("a", "nasbench201", "c"),
+        ("b", "nasbench201", "d"),
+    ]
+
+
+@pytest.mark.long
+def test_the_command(run: Run, table: Path, tmp_path: Path) -> None:
+    folder, best = tmp_path / "run", tmp_path / "mine.toml"
+    sizes = "--networks 4 --held-out 3 --subset 3 --population 4 --offspring 4 --mu 2 --generations 2 --deepest 3"
+    arguments = ["--table", str(table), "--statistic", "weight", "--statistic", "pre_noise", "--resolution", "8"]
+    code, out, err = run(
+        "discover", *arguments, *sizes.split(), "--save-dir", str(folder), "--export", str(best), "--json"
+    )
+    assert code == 0, err
+    found = json.loads(out)
+    assert found == {**json.loads((folder / RESULT).read_text()), "folder": str(folder)}
+    assert "statistics of 7 networks take up to" in err
+    assert best.read_text() == (folder / BEST).read_text()
+    code, out, _ = run("discover", "--resume", str(folder))
+    assert code == 0
+    assert found["programs"][0]["name"][:40] in out
+    assert "flops" in out
+    code, _, err = run("discover", "--resume", str(folder), "--generations", "3")
+    assert (code, "the run keeps its own settings; leave out --generations" in err) == (2, True)
+    code, _, err = run("discover")
+    assert (code, "which table?" in err) == (2, True)
+    cell = table.read_text().splitlines()[-1].partition(",")[0]
+    code, out, _ = run("score", cell, "--proxy", f"program:{best}", "--json")
+    assert code == 0

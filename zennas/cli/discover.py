@@ -1,0 +1,95 @@
+"""`zennas discover`: evolve programs that rank networks by their accuracies, as EZNAS does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from zennas.cli import options as opt
+from zennas.cli.console import OUT, tell
+from zennas.cli.derived import Chosen, derived
+from zennas.discovering.choices import EvolutionSettings
+from zennas.discovering.source_settings import SourceSettings
+
+if TYPE_CHECKING:
+    from zennas.discovering.finals import Final
+
+Export = Annotated[
+    Optional[Path],
+    typer.Option(
+        help="Also write the best program to this file, for --proxy program:FILE.", parser=opt.file, metavar="FILE"
+    ),
+]
+
+
+@derived(SourceSettings, EvolutionSettings, config=False)
+def discover(
+    context: typer.Context,
+    *,
+    chosen: Chosen,
+    save_dir: opt.SaveDir = None,
+    resume: opt.Resume = None,
+    export: Export = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Evolve programs that rank networks by their accuracies, and compare the best ones on held-out networks.
+
+    Statistics of all networks are stored in the folder of the run first; it says how much they take.
+
+    Example: zennas discover --table nb201.csv.gz --dataset cifar10 --dataset cifar100 --save-dir programs
+    """
+    from PlainNet.files import write_out
+    from zennas.cli.progress import discover_progress
+    from zennas.cli.render import print_json
+    from zennas.common.folders import new_folder
+    from zennas.discovering.from_tables import carry_out, opened, prepare
+    from zennas.discovering.running import RESULT
+
+    folder = resume or save_dir or new_folder("discover")
+    with discover_progress(folder) as (collected, evolved):
+        if resume is not None:
+            opt.refuse_settings(context, also=("export",))
+            prepared = opened(folder)
+        elif "tables" not in chosen.values:
+            raise typer.BadParameter("which table? expected a file of accuracies", param_hint="--table")
+        else:
+            prepared = prepare(chosen.make(SourceSettings), chosen.make(EvolutionSettings), folder)
+        count = sum(len(source.structures) for source in prepared.sources)
+        tell(f"statistics of {count:,} networks take up to {_bytes(prepared.size)} in {folder}")
+        found = carry_out(prepared, folder, collected, evolved)
+    if export is not None and found.best is not None:
+        write_out(export, found.best.read_bytes())
+    if as_json:
+        from zennas.discovering.cache import read_json
+
+        print_json({**read_json(folder / RESULT), "folder": str(folder)})
+        return
+    _print(found.programs, found.references)
+    if found.best is None:
+        tell("no program has scores for all held-out networks, so none is written")
+    else:
+        tell(f"best program: {export or found.best}; use it as --proxy program:{export or found.best}")
+
+
+def _print(programs: tuple[Final, ...], references: tuple[Final, ...]) -> None:
+    from zennas.cli.render import table
+
+    rows = table("program", "smallest tau", "tau and interval of each task", "nodes", right=("smallest tau", "nodes"))
+    for one in (*programs, *references):
+        name = _short(one.name)
+        if one.value is None:
+            rows.add_row(name, "none", _short(str(one.reason)), str(one.nodes or ""))
+            continue
+        taus = "; ".join(f"{tau.value:.3f} ({tau.low:.3f} to {tau.high:.3f})" for tau in one.taus)
+        rows.add_row(name, f"{one.value:.3f}", taus, str(one.nodes or ""))
+    OUT.print(rows)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.2f} MB"

@@ -1,0 +1,144 @@
+"""The comparison of what a search has found, on networks that it has not seen. This file does not import torch itself.
+
+The tau of 20 networks is a rough estimate, and the best of hundreds of programs are those that were lucky. They are
+therefore ranked again on held-out networks, beside the published programs, FLOPs and the number of parameters. The tau
+of the first of them is still a little too high, as it was chosen by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from PlainNet import Cost, cost
+from zennas.correlation.statistics import Estimate, statistics_of
+from zennas.discovering.cache import Cache, Stored
+from zennas.discovering.choices import EvolutionSettings
+from zennas.discovering.evaluation import values_of_trees
+from zennas.discovering.evolution import Generation
+from zennas.discovering.fitness import Task, kendall
+from zennas.discovering.settings import CollectingSettings
+from ZeroShotProxy.programs.files import load, published
+from ZeroShotProxy.programs.running import Program
+from ZeroShotProxy.programs.together import Value
+from ZeroShotProxy.programs.tree import Tree, size
+from ZeroShotProxy.programs.tree import statistics_of as read_by
+
+COSTS = ("flops", "params")
+
+
+@dataclass(frozen=True)
+class Final:
+    """How well something ranks the held-out networks.
+
+    name: of a published program or a cost, or the text of a program that was found. taus: Kendall's tau-b of each task
+    with its interval; empty if there is a `reason` why it does not rank all networks. nodes: of the program; 0 for a
+    cost.
+    """
+
+    name: str
+    taus: tuple[Estimate, ...]
+    nodes: int
+    reason: str | None = None
+
+    @property
+    def value(self) -> float | None:
+        """The smallest tau, or None if there is none."""
+        return min(tau.value for tau in self.taus) if self.reason is None else None
+
+    def to_json(self) -> dict[str, Any]:
+        taus = [tau.to_json() for tau in self.taus]
+        return {"name": self.name, "value": self.value, "taus": taus, "nodes": self.nodes, "reason": self.reason}
+
+
+def finalists(generations: Sequence[Generation], count: int) -> list[Tree]:
+    """Return the best programs of the last generation, and the best of all generations, `count` each, none twice.
+
+    Of programs of a generation with equal taus in all tasks, which mostly rank networks alike, only the smallest is
+    one of them.
+    """
+    return list(dict.fromkeys([*_best(generations[-1:], count), *_best(generations, count)]))
+
+
+def compared(trees: Sequence[Tree], held_out: Sequence[Task], settings: EvolutionSettings) -> list[Final]:
+    """Return the programs from the best on the held-out networks to the worst; of equal ones, the smaller is first.
+
+    Those that are not valid are the last. Raises what `evaluation.values_of_trees` raises.
+    """
+    scores = [values_of_trees(trees, task.networks, settings.scalar) for task in held_out]
+    found = [
+        _final(str(tree), size(tree), [of_task[i] for of_task in scores], held_out, settings)
+        for i, tree in enumerate(trees)
+    ]
+    return sorted(found, key=lambda one: (one.value is None, -(one.value or 0), one.nodes))
+
+
+def references(held_out: Sequence[Task], settings: EvolutionSettings, collected: CollectingSettings) -> list[Final]:
+    """Return how well the published programs and costs rank the held-out networks."""
+    found = [_published(name, held_out, settings, collected) for name in published()]
+    for name in COSTS:
+        scores: list[list[Value]] = [
+            [float(getattr(_cost(network), name)) for network in task.networks] for task in held_out
+        ]
+        found.append(_final(name, 0, scores, held_out, settings))
+    return found
+
+
+def _best(generations: Iterable[Generation], count: int) -> list[Tree]:
+    """The best programs by their best fitness; of equal ones, the smaller is first."""
+    met = [(generation.number, member) for generation in generations for member in generation.members]
+    met.sort(key=lambda one: (-one[1].value, size(one[1].tree)))
+    alike: dict[tuple[int, tuple[float, ...]], Tree] = {}
+    for number, member in met:
+        alike.setdefault((number, member.taus), member.tree)
+    return list(dict.fromkeys(alike.values()))[:count]
+
+
+def _final(
+    name: str, nodes: int, scores: Sequence[Sequence[Value]], tasks: Sequence[Task], settings: EvolutionSettings
+) -> Final:
+    taus = []
+    for of_task, task in zip(scores, tasks, strict=True):
+        tau = kendall(of_task, task.accuracies)
+        if isinstance(tau, str):
+            return Final(name, (), nodes, f"task {task.name}: {tau}")
+        numbers = [value for value in of_task if not isinstance(value, str)]
+        found = statistics_of(numbers, task.accuracies, resamples=settings.resamples, seed=settings.seed).kendall
+        if found is None:
+            return Final(name, (), nodes, f"task {task.name}: no resample has different scores and accuracies")
+        taus.append(found)
+    return Final(name, tuple(taus), nodes)
+
+
+def _published(name: str, tasks: Sequence[Task], settings: EvolutionSettings, collected: CollectingSettings) -> Final:
+    program = load(name).program
+    reason = _unsuited(program, collected)
+    if reason is not None:
+        return Final(name, (), size(program.tree), reason)
+    scores = [values_of_trees([program.tree], task.networks, program.to_scalar)[0] for task in tasks]
+    return _final(name, size(program.tree), scores, tasks, settings)
+
+
+def _unsuited(program: Program, collected: CollectingSettings) -> str | None:
+    """Why a program cannot be evaluated on these statistics."""
+    lacking = sorted(read_by(program.tree) - set(collected.statistics))
+    if lacking:
+        return f"it reads {lacking[0]}, which has not been collected"
+    if program.perturbed != collected.perturbed and any("perturbed" in name for name in read_by(program.tree)):
+        return f"its perturbed statistics are of the kind {program.perturbed}, not {collected.perturbed}"
+    return None
+
+
+def _cost(network: Stored) -> Cost:
+    """The cost of a network as its statistics were collected."""
+    resolution, settings = _collected(network.path.parent)
+    return cost(network.structure, resolution=resolution, num_classes=settings.num_classes, use_se=settings.use_se)
+
+
+@lru_cache(maxsize=16)
+def _collected(folder: Path) -> tuple[int, CollectingSettings]:
+    cache = Cache(folder)
+    return cache.head["images"]["shape"][-1], cache.settings

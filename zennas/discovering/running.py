@@ -1,0 +1,178 @@
+"""A search for programs in a folder, which can be continued. This file does not import torch by itself.
+
+    discovery.json      the settings, and digests of the tasks
+    generations.jsonl   a line for each generation
+    result.json         the best programs on held-out networks, beside published ones and costs
+    best.toml           the best of them, for `--proxy program:FILE`
+
+Each file is replaced as a whole. A search that is killed continues after its last complete generation and finds the
+same programs, because what is random depends on nothing but the seed and the number of the generation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from PlainNet.errors import reason
+from PlainNet.files import write_text
+from PlainNet.lock import locked
+from zennas.common.progress import WorkProgress, unwatched
+from zennas.common.settings_text import differences
+from zennas.discovering.cache import read_json
+from zennas.discovering.choices import EvolutionSettings
+from zennas.discovering.errors import DiscoveryError
+from zennas.discovering.evolution import ORIGINS, Generation, Member, next_generation
+from zennas.discovering.finals import Final, compared, finalists, references
+from zennas.discovering.fitness import Task
+from zennas.discovering.grammar import Grammar
+from zennas.discovering.settings import CollectingSettings
+from zennas.discovering.tasks import check_tasks, digest_of_tasks
+from ZeroShotProxy.programs.files import text_of
+from ZeroShotProxy.programs.running import Program
+from ZeroShotProxy.programs.tree import parse
+
+HEAD, GENERATIONS, RESULT, BEST = "discovery.json", "generations.jsonl", "result.json", "best.toml"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """The result of a search.
+
+    programs: those found, from the best on held-out networks to the worst; those that are not valid there are the last.
+    references: the published programs, FLOPs and parameters. best: the file of the best program, or None if none is
+    valid on the held-out networks.
+    """
+
+    generations: tuple[Generation, ...]
+    programs: tuple[Final, ...]
+    references: tuple[Final, ...]
+    best: Path | None
+
+
+def discover(
+    settings: EvolutionSettings,
+    tasks: Sequence[Task],
+    held_out: Sequence[Task],
+    folder: Path,
+    go_on: bool = False,
+    progress: WorkProgress = unwatched,
+) -> Discovery:
+    """Search for programs that rank the networks of all tasks, and compare the best ones on other networks.
+
+    held_out: for each task, one of the same name with other networks. go_on: whether to continue the search in the
+    folder. progress: called with the generations done, their total, and the best fitness of the last one.
+
+    Raises DiscoveryError if the tasks do not suit, DEAP is not installed, no program is valid, the folder has a search
+    and `go_on` is not set, or it has none like this one and it is; CacheError if a file is damaged; LockError if
+    another process searches in the folder; and OSError if it cannot be written.
+    """
+    collected = check_tasks(tasks, held_out)
+    grammar = Grammar(settings, collected.statistics)
+    head = {
+        "format": FORMAT,
+        "settings": settings.to_json(),
+        "tasks": digest_of_tasks(tasks),
+        "held_out": digest_of_tasks(held_out),
+    }
+    with locked(folder, "the search for programs"):
+        _begin(folder, head, go_on)
+        _remove_drafts(folder)
+        generations = _stored(folder / GENERATIONS, tasks, settings)
+        while len(generations) < settings.generations:
+            progress(len(generations), settings.generations, _note(generations))
+            generations.append(next_generation(generations[-1] if generations else None, tasks, grammar))
+            lines = (json.dumps(_to_json(generation)) + "\n" for generation in generations)
+            write_text(folder / GENERATIONS, "".join(lines))
+        progress(len(generations), settings.generations, _note(generations))
+        programs = compared(finalists(generations, settings.finals), held_out, settings)
+        beside = references(held_out, settings, collected)
+        best = folder / BEST if programs[0].reason is None else None
+        if best is not None:
+            write_text(best, _file(programs[0], settings, collected))
+        result = {
+            "tasks": [task.name for task in tasks],
+            "evaluated": sum(generation.evaluated for generation in generations),
+            "programs": [one.to_json() for one in programs],
+            "references": [one.to_json() for one in beside],
+        }
+        write_text(folder / RESULT, json.dumps(result, indent=1) + "\n")
+    return Discovery(tuple(generations), tuple(programs), tuple(beside), best)
+
+
+def _begin(folder: Path, head: dict[str, Any], go_on: bool) -> None:
+    """Write the head, or compare it with that of the search that is continued."""
+    path = folder / HEAD
+    if not path.exists():
+        if go_on:
+            raise DiscoveryError(f"{folder} has no search to continue: it has no {HEAD}")
+        write_text(path, json.dumps(head, indent=1) + "\n")
+        return
+    if not go_on:
+        raise DiscoveryError(f"{folder} has a search already: continue it, or choose another folder")
+    stored = read_json(path)
+    if stored.get("format") != FORMAT:
+        raise DiscoveryError(f"{path} has format {stored.get('format')!r:.80}, expected {FORMAT}")
+    found = differences(stored, head)
+    if found:
+        raise DiscoveryError(f"the search in {folder} has other settings or tasks: {found[0]}")
+
+
+def _remove_drafts(folder: Path) -> None:
+    """Remove the unfinished files of a process that was killed; the lock says that no other one is at work."""
+    for name in (HEAD, GENERATIONS, RESULT, BEST):
+        for draft in folder.glob(f".{name}.????????"):
+            draft.unlink(missing_ok=True)
+
+
+def _stored(path: Path, tasks: Sequence[Task], settings: EvolutionSettings) -> list[Generation]:
+    """The generations that are complete. Raises DiscoveryError if the file is damaged."""
+    if not path.exists():
+        return []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        found = [_from_json(json.loads(line), tasks) for line in lines]
+        if [generation.number for generation in found] != list(range(1, len(found) + 1)):
+            raise ValueError("the generations are not numbered one by one")
+        if len(found) > settings.generations:
+            raise ValueError(f"there are {len(found)} generations, expected at most {settings.generations}")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:  # also of a program
+        raise DiscoveryError(f"{path} is damaged: {reason(error)}") from None
+    return found
+
+
+def _to_json(generation: Generation) -> dict[str, Any]:
+    members = [
+        {"program": str(member.tree), "origin": member.origin, "taus": list(member.taus)}
+        for member in generation.members
+    ]
+    return {**asdict(generation), "members": members}
+
+
+def _from_json(stored: Any, tasks: Sequence[Task]) -> Generation:
+    members = [Member(parse(one["program"]), one["origin"], _taus(one["taus"], tasks)) for one in stored["members"]]
+    if not members or any(member.origin not in ORIGINS for member in members):
+        raise ValueError("a generation has no programs, or some of unknown origin")
+    draws = tuple(tuple(positions) for positions in stored["draws"])
+    counts = {name: int(stored[name]) for name in ("number", "evaluated", "constant", "failing", "lacking")}
+    return Generation(draws=draws, members=tuple(members), **counts)
+
+
+def _taus(stored: Any, tasks: Sequence[Task]) -> tuple[float, ...]:
+    found = tuple(float(tau) for tau in stored)
+    if len(found) != len(tasks) or not all(-1.001 <= tau <= 1.001 for tau in found):
+        raise ValueError(f"the taus of a program are {stored!r:.80}")
+    return found
+
+
+def _note(generations: Sequence[Generation]) -> str:
+    return f"best {max(member.value for member in generations[-1].members):.3f}" if generations else ""
+
+
+def _file(best: Final, settings: EvolutionSettings, collected: CollectingSettings) -> str:
+    program = Program(parse(best.name), settings.scalar, collected.perturbed, collected.batch)
+    return text_of(program, "discovered program", f"a search with seed {settings.seed}", collected.initialisation)

@@ -1,0 +1,71 @@
+"""The settings of tasks whose networks are from tables of accuracies. This file does not import torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import repeat
+
+from PlainNet.registry import nearest_names
+from zennas.common.errors import WrongSettingError
+from zennas.common.limits import MAX_RESOLUTION
+from zennas.common.settings import check, setting
+from zennas.correlation.settings import NOISE
+from ZeroShotProxy.programs.statistics import STATISTICS
+
+TASKS = "tasks.json"
+"""The file with the networks of all tasks, in the folder of a run."""
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """Where the networks of the tasks are from, and what is collected of them. Raises WrongSettingError."""
+
+    tables: tuple[str, ...] = setting(
+        (), "Accuracies, as for zennas correlate; repeatable, one for each task.", flag="--table", metavar="FILE"
+    )
+    spaces: tuple[str, ...] = setting(
+        ("nasbench201",), "Search space of each table, or one for all; repeatable.", flag="--space", metavar="NAME"
+    )
+    datasets: tuple[str, ...] = setting(
+        ("cifar10",),
+        "Data set of the accuracy: one for each table, one for all, or several of one table; repeatable.",
+        flag="--dataset",
+        metavar="NAME",
+    )
+    split: str = setting("test", "Images of the accuracy.", choices=("val", "test"))
+    networks: int = setting(80, "Networks of each task, drawn at random; as in EZNAS.", least=2)
+    held_out: int = setting(80, "Further networks of each task, on which the best programs are compared.", least=2)
+    statistics: tuple[str, ...] = setting(
+        (), "Statistic that programs may read; repeatable.", flag="--statistic", metavar="NAME", shown="all 22"
+    )
+    data: str = setting(NOISE, "Images that networks see: noise, cifar10, cifar100, a folder, or an .npz file.")
+    resolution: int = setting(32, "Side of the square input image.", least=1, most=MAX_RESOLUTION, unit="pixels")
+    batch_size: int = setting(1, "Number of images that networks see, as in EZNAS.", least=1, most=1024)
+
+    def __post_init__(self) -> None:
+        check(self, WrongSettingError)
+        if not self.tables:
+            raise WrongSettingError("which table? expected a file of accuracies")
+        count = max(len(self.tables), len(self.spaces), len(self.datasets))
+        for name in ("tables", "spaces", "datasets"):
+            given = len(getattr(self, name))
+            if given not in (1, count):
+                raise WrongSettingError(f"there are {given} {name}, but {count} tasks: give one, or one for each")
+        for name in self.statistics:
+            if name not in STATISTICS:
+                near = nearest_names(name, STATISTICS)
+                hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(STATISTICS)}"
+                raise WrongSettingError(f"unknown statistic {name[:80]!r} ({hint})")
+        if len(set(self.statistics)) < len(self.statistics):
+            raise WrongSettingError(f"the statistics are {', '.join(self.statistics)}, expected none twice")
+
+    @property
+    def chosen_statistics(self) -> tuple[str, ...]:
+        return self.statistics or tuple(STATISTICS)
+
+    @property
+    def triples(self) -> list[tuple[str, str, str]]:
+        """The table, space and data set of each task."""
+        count = max(len(self.tables), len(self.spaces), len(self.datasets))
+        each = [one if len(one) > 1 else repeat(one[0], count) for one in (self.tables, self.spaces, self.datasets)]
+        return list(zip(*each, strict=True))
