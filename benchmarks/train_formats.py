@@ -37,8 +37,10 @@ Way = Callable[[], AbstractContextManager[Any]]
 WAYS: dict[str, tuple[torch.memory_format, Way]] = {
     "float32": (torch.contiguous_format, nullcontext),
     "float32, channels-last": (torch.channels_last, nullcontext),
-    "autocast of torch": (torch.channels_last, partial(torch.autocast, "cpu", torch.bfloat16)),
-    "some convolutions in float32": (torch.channels_last, partial(autocast, "bf16", torch.device("cpu"))),
+    "autocast of torch": (torch.contiguous_format, partial(torch.autocast, "cpu", torch.bfloat16)),
+    "--precision bf16": (torch.contiguous_format, partial(autocast, "bf16", torch.device("cpu"))),
+    "autocast of torch, channels-last": (torch.channels_last, partial(torch.autocast, "cpu", torch.bfloat16)),
+    "--precision bf16, channels-last": (torch.channels_last, partial(autocast, "bf16", torch.device("cpu"))),
 }
 
 
