@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PlainNet import parse
-from PlainNet.registry import UnknownNameError, nearest_names
+from PlainNet.registry import UnknownNameError, did_you_mean, nearest_names
 from pretrained import adding, catalogue, userzoo, weights
 from pretrained.entry import PUBLISHED, Entry, ZooError
 
@@ -158,7 +158,7 @@ def _read(name: str) -> Entry | ZooError:
 
 def _miss(name: str, known: list[str], otherwise: str) -> str:
     near = nearest_names(name, known)
-    hint = f"did you mean {' or '.join(near)}?" if near else otherwise
+    hint = did_you_mean(near, otherwise)
     return f"unknown model {name[:80]!r}: {hint}"
 
 

@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Literal
 
 from PlainNet.ir import BlockSpec, StructureError
-from PlainNet.registry import Registry
+from PlainNet.registry import Registry, did_you_mean
 
 if TYPE_CHECKING:
     from PlainNet.lowering import Builder, Value
@@ -148,7 +148,7 @@ def block_type(kind: str) -> BlockType:
     if kind in BLOCKS and BLOCKS.get(kind).kind == kind:
         return BLOCKS.get(kind)
     near = BLOCKS.nearest(kind)
-    hint = f"did you mean {' or '.join(near)}?" if near else "see docs/structures.md for all blocks"
+    hint = did_you_mean(near, "see docs/structures.md for all blocks")
     raise StructureError(f"unknown block {kind[:80]!r}, {hint}")
 
 

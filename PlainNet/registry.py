@@ -31,6 +31,11 @@ def nearest_names(name: str, known: Iterable[str]) -> list[str]:
     return difflib.get_close_matches(name[:80], list(known), n=3, cutoff=0.5)
 
 
+def did_you_mean(near: Sequence[str], otherwise: str) -> str:
+    """Return the way out for a name that is not known: the names like it, or `otherwise` if there are none."""
+    return f"did you mean {' or '.join(near)}?" if near else otherwise
+
+
 class UnknownNameError(ZennasError, ValueError):
     """Raised if a registry does not have a name. The message lists similar names."""
 
@@ -131,7 +136,7 @@ class Registry(Generic[T]):
     def miss(self, name: str) -> str:
         """Return the message for a name that is not registered."""
         near = self.nearest(name)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(self.names())}"
+        hint = did_you_mean(near, f"known: {', '.join(self.names())}")
         return f"unknown {self.noun} {name[:80]!r} ({hint})"
 
     def load_file(self, path: Path | str) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 from PlainNet import Structure
-from PlainNet.registry import nearest_names
+from PlainNet.registry import did_you_mean, nearest_names
 from SearchSpace import DecisionSpace, load_space
 from zennas.budget.budgets import Budget
 from zennas.budget.sources import latency_limits
@@ -667,7 +667,7 @@ def _refuse_strays(options: Mapping[str, Any], settings: Mapping[str, Any]) -> N
     if stray is not None:
         given = [name for name in signature(search).parameters if name != "settings"]
         near = nearest_names(stray, [*given, *(field.name for field in fields(SearchSettings)), *theirs])
-        hint = f"did you mean {' or '.join(near)}?" if near else "help(zennas.search) describes all"
+        hint = did_you_mean(near, "help(zennas.search) describes all")
         raise WrongSettingError(
             f"search has no setting {stray!r}, and its strategy {strategy} no such option "
             f"(only {', '.join(theirs) or 'none'}): {hint}"

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from PlainNet.errors import reason
-from PlainNet.registry import UnknownNameError, nearest_names
+from PlainNet.registry import UnknownNameError, did_you_mean, nearest_names
 from ZeroShotProxy.base import INITIALISATIONS
 from ZeroShotProxy.programs.errors import WrongProgramError
 from ZeroShotProxy.programs.running import Program
@@ -82,7 +82,7 @@ def load(text: str) -> ProgramFile:
         path = Path(os.path.expanduser(text))
         if not text or not os.path.exists(path):  # unlike those of `Path`, these never raise, whatever the text
             near = nearest_names(text.casefold(), known)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"published: {', '.join(known)}"
+            hint = did_you_mean(near, f"published: {', '.join(known)}")
             raise UnknownNameError(f"there is neither a file nor a published program {text[:200]!r} ({hint})")
         path = path.resolve()
         key = str(path)
@@ -135,7 +135,7 @@ def _made(key: str, digest: str, path: Path, found: Mapping[str, Any]) -> Progra
     for name in found:
         if name not in _KEYS:
             near = nearest_names(name, _KEYS)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(_KEYS)}"
+            hint = did_you_mean(near, f"known: {', '.join(_KEYS)}")
             raise WrongProgramError(f"unknown key {name[:80]!r} ({hint})")
     if not isinstance(found.get("program"), str):
         raise WrongProgramError("it has no text `program`")

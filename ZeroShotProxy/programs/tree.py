@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from PlainNet.registry import nearest_names
+from PlainNet.registry import did_you_mean, nearest_names
 from ZeroShotProxy.programs.errors import WrongProgramError
 from ZeroShotProxy.programs.operations import OPERATIONS
 from ZeroShotProxy.programs.statistics import STATISTICS
@@ -167,4 +167,4 @@ def _arguments(count: int) -> str:
 
 def _hint(name: str, known: Collection[str]) -> str:
     near = nearest_names(name, known)
-    return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+    return did_you_mean(near, f"known: {', '.join(known)}")

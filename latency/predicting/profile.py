@@ -18,7 +18,7 @@ from latency.kernels import CONV, GROUPED, LINEAR, WEIGHTED, Fusion, Kernel
 from latency.predicting.features import Hardware
 from latency.predicting.models import Linear, Model, model_from_json
 from latency.predicting.profilecheck import check
-from PlainNet.registry import UnknownNameError, nearest_names
+from PlainNet.registry import UnknownNameError, did_you_mean, nearest_names
 
 FORMAT = "zennas latency profile"
 VERSION = 1
@@ -270,7 +270,7 @@ def load_profile(name: str | Path) -> Profile:
     path = FOLDER / f"{text}.json" if text in profile_names() else Path(text)
     if not path.is_file():
         near = _near(text)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(profile_names())}"
+        hint = did_you_mean(near, f"known: {', '.join(profile_names())}")
         raise UnknownProfileError(f"no latency profile {text[:80]!r}: no such file, and {hint}")
     return _read(path, path.stat().st_mtime_ns)
 

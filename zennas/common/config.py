@@ -19,7 +19,7 @@ from typing import Any
 import tomli_w
 
 from PlainNet.files import read_named, write_text
-from PlainNet.registry import nearest_names
+from PlainNet.registry import did_you_mean, nearest_names
 from zennas.common.errors import WrongSettingError
 from zennas.common.settings import Described, checked_value, described
 
@@ -81,7 +81,7 @@ def _read(
         one, full = known.get(name), f"{where}{name}"
         if one is None:
             near = nearest_names(name, [*known, *also])
-            hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join([*also, *known])}"
+            hint = did_you_mean(near, f"known: {', '.join([*also, *known])}")
             table = f" in [{where.removesuffix('.')}]" if where else ""
             raise ConfigError(f"{path}: unknown setting {name!r}{table} ({hint})")
         if not one.kind.nested:

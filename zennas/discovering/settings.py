@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from PlainNet import Options, Structure
-from PlainNet.registry import nearest_names
+from PlainNet.registry import did_you_mean, nearest_names
 from zennas.discovering.errors import DiscoveryError
 from ZeroShotProxy.base import INITIALISATIONS
 from ZeroShotProxy.programs.statistics import STATISTICS, Perturbed
@@ -47,7 +47,7 @@ class CollectingSettings:
         for name in self.statistics:
             if name not in STATISTICS:
                 near = nearest_names(name, STATISTICS)
-                hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(STATISTICS)}"
+                hint = did_you_mean(near, f"known: {', '.join(STATISTICS)}")
                 raise DiscoveryError(f"unknown statistic {name[:80]!r} ({hint})")
         for field, least in {"batch": 1, "seed": 0, "num_classes": 1}.items():
             if getattr(self, field) < least:

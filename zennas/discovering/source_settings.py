@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import repeat
 
-from PlainNet.registry import nearest_names
+from PlainNet.registry import did_you_mean, nearest_names
 from zennas.common.errors import WrongSettingError
 from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.settings import check, setting
@@ -54,7 +54,7 @@ class SourceSettings:
         for name in self.statistics:
             if name not in STATISTICS:
                 near = nearest_names(name, STATISTICS)
-                hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(STATISTICS)}"
+                hint = did_you_mean(near, f"known: {', '.join(STATISTICS)}")
                 raise WrongSettingError(f"unknown statistic {name[:80]!r} ({hint})")
         if len(set(self.statistics)) < len(self.statistics):
             raise WrongSettingError(f"the statistics are {', '.join(self.statistics)}, expected none twice")

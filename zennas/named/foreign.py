@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latency.base import UnavailableError
-from PlainNet.registry import UnknownNameError, nearest_names
+from PlainNet.registry import UnknownNameError, did_you_mean, nearest_names
 from zennas.named.structures import TargetError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _of_torchvision(text: str, resolution: int | None, num_classes: int | None) 
     known = models.list_models(module=models)  # only classifiers of images
     if name not in known:
         near = nearest_names(name, known)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known[:8])} …"
+        hint = did_you_mean(near, f"it has {', '.join(known[:8])} …")
         raise UnknownModelError(f"torchvision has no model {name[:80]!r}: {hint}")
     classes = num_classes or IMAGENET[1]
     extra = {"init_weights": False, "aux_logits": False} if name in _AUXILIARY else {}
@@ -102,7 +102,7 @@ def check_timm(text: str, timm: Any) -> str:
     architecture = name.split(".")[0]  # the rest names the weights
     if not timm.is_model(architecture):
         near = nearest_names(architecture, timm.list_models())
-        hint = f"did you mean {' or '.join(near)}?" if near else "timm.list_models() returns the known names"
+        hint = did_you_mean(near, "timm.list_models() returns the known names")
         raise UnknownModelError(f"timm has no model {name[:80]!r}: {hint}")
     return architecture
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from PlainNet import ParseError, Structure, parse
 from PlainNet.blocktype import in_channels
-from PlainNet.registry import UnknownNameError, nearest_names
+from PlainNet.registry import UnknownNameError, did_you_mean, nearest_names
 from SearchSpace.base import SearchSpaceError
 from SearchSpace.notation import looks_like_notation, read_notation
 from zennas.common.errors import ZennasError
@@ -93,9 +93,7 @@ def resolve(text: str) -> NetworkTarget:
 
 def _hint(text: str, names: list[str]) -> str:
     near = nearest_names(text, names)
-    if near:
-        return f"did you mean {' or '.join(near)}?"
-    return "expected a structure, a file, the folder of a run, or the name of a model"
+    return did_you_mean(near, "expected a structure, a file, the folder of a run, or the name of a model")
 
 
 def _run(folder: Path, source: str | None = None, place: Path | None = None, point: int | None = None) -> NetworkTarget:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from PlainNet.registry import UnknownNameError, nearest_names
+from PlainNet.registry import UnknownNameError, did_you_mean, nearest_names
 from zennas.common.errors import WrongSettingError
 from zennas.common.numbers import format_bytes, format_count
 from ZeroShotProxy import ensembles
@@ -128,7 +128,7 @@ def column(quantities: Sequence[Quantity], name: str) -> Quantity:
                 return one
     known = [one.key for one in quantities]
     near = nearest_names(name, known)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known)}"
+    hint = did_you_mean(near, f"it has {', '.join(known)}")
     raise UnknownColumnError(f"the comparison has no column {name[:80]!r}: {hint}")
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from PlainNet import Structure
 from PlainNet.cost import CostModel
 from PlainNet.errors import reason
-from PlainNet.registry import Registry, nearest_names
+from PlainNet.registry import Registry, did_you_mean, nearest_names
 from SearchSpace import SearchSpace
 from zennas.budget.budgets import Budget
 from zennas.budget.meters import Device
@@ -193,7 +193,7 @@ def options_of(strategy: Strategy, given: Mapping[str, Any]) -> Any:
     for name in given:
         if name not in known:
             near = nearest_names(name, known)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known) or 'none'}"
+            hint = did_you_mean(near, f"it has {', '.join(known) or 'none'}")
             raise WrongSettingError(f"strategy {strategy.name} has no option {name!r}: {hint}")
     own = f"{strategy.name}'s option"
     for one in described(strategy.options, plain=True):
