@@ -131,17 +131,17 @@ def searched(seed: int, images: Path, strengths: tuple[float, ...], reference: f
 
 
 def print_found(one: FrontPoint, seed: int, networks: Known, scores: np.ndarray) -> None:
-    place = networks.place(one.structure)
+    place = networks.place(one.result.structure)
     flops, accuracy = networks.flops[place], networks.accuracy[place]
     near = networks.accuracy[np.abs(networks.flops / flops - 1) <= NEAR]
     allowed = networks.flops <= flops
     picked = int(np.argmax(np.where(allowed, scores, -np.inf)))
-    expected = next(iter(one.expected.values()))
+    expected = next(iter(one.result.expected.values()))
     print(
         f"  {seed} {one.strength:8g} {expected:8.3f} {networks.ms[place]:8.3f} {flops / 1e6:7.1f} {accuracy:9.2f} "
         f"{networks.percentile(place):10.1f} {networks.accuracy[allowed].max():8.2f} "
         f"{near.mean():10.2f} ± {near.std():.2f} {networks.accuracy[picked]:10.2f} "
-        f"({networks.percentile(picked):.1f}) {one.seconds / 60:8.0f}"
+        f"({networks.percentile(picked):.1f}) {one.result.seconds / 60:8.0f}"
     )
 
 
@@ -155,7 +155,7 @@ def picture(networks: Known, fronts: dict[int, ProxylessFront]) -> None:
     axes = figure.subplots()
     axes.plot(networks.ms, networks.accuracy, ".", color="0.8", markersize=2, label="all 6,561 networks")
     for (seed, front), colour in zip(fronts.items(), ("#1f5fa8", "#c1440e", "#3a7d44"), strict=False):
-        places = [networks.place(one.structure) for one in front.searches]
+        places = [networks.place(one.result.structure) for one in front.searches]
         axes.plot(
             networks.ms[places], networks.accuracy[places], "o-", color=colour, markersize=5, label=f"seed {seed}"
         )
@@ -202,7 +202,7 @@ def main() -> None:
     for seed, front in fronts.items():
         if len(front.searches) < 2:
             continue
-        steps = [(next(iter(one.expected.values())), one.costs[front.cost]) for one in front.searches]
+        steps = [(next(iter(one.result.expected.values())), one.result.costs[front.cost]) for one in front.searches]
         falls = all(a[0] > b[0] and a[1] > b[1] for a, b in pairwise(steps))
         print(f"seed {seed}: expected and final latency fall with each step of λ: {'yes' if falls else 'no'}")
     picture(networks, fronts)

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from PlainNet.registry import did_you_mean, nearest_names
 from ZeroShotProxy.programs.errors import WrongProgramError
 from ZeroShotProxy.programs.operations import OPERATIONS
-from ZeroShotProxy.programs.statistics import STATISTICS
+from ZeroShotProxy.programs.statistics import STATISTICS, unknown_statistic
 
 DEEPEST = 100
 """The largest depth of a tree in a text."""
@@ -32,7 +32,7 @@ class Leaf:
 
     def __post_init__(self) -> None:
         if self.statistic not in STATISTICS:
-            raise WrongProgramError(f"unknown statistic {self.statistic[:80]!r} ({_hint(self.statistic, STATISTICS)})")
+            raise WrongProgramError(unknown_statistic(self.statistic))
 
     def __str__(self) -> str:
         return self.statistic

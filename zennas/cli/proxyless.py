@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -12,12 +13,12 @@ import typer
 from zennas.cli import options as opt
 from zennas.cli.derived import Chosen, derived
 from zennas.common.settings import from_values
-from zennas.supernet.front_record import ProxylessFront
 from zennas.supernet.job import SearchJob, SearchOptions
 from zennas.supernet.recipe import SearchRecipe
 
 if TYPE_CHECKING:
     from zennas.cli.display import Display
+    from zennas.supernet.front_record import ProxylessFront
     from zennas.supernet.history import SearchEpoch, Watcher
     from zennas.supernet.outcome import ProxylessResult
 
@@ -92,27 +93,23 @@ def proxyless(
     leads = ranks()[0] == 0
     progress = _progress(recipe, folder, quiet=as_json) if leads else nullcontext(None)
     named = opt.chosen_device(gpu, device_asked, "leave out --gpu, or use --device cpu")
-    result: ProxylessResult | ProxylessFront
     with progress as watcher, named as device:
         more: dict[str, Any] = {"device": device, "save_dir": folder, "go_on": resume is not None, "sample": sample}
-        more["watcher"] = watcher
+        more |= {"watcher": watcher, **values, **said, **costs}
         if costs.get("strengths"):
-            announce = _announce if leads and not as_json else _silent
-            result = proxyless_front(**values, **said, **costs, **more, announce=announce)
+            if leads and not as_json:
+                more["announce"] = _announce
+            front = proxyless_front(**more)
+            found, show = front.to_json(), partial(_print_front, front)
         else:
-            result = search(**values, **said, **costs, **more)
+            result = search(**more)
+            found, show = result.to_json(), partial(_print, result)
     if not leads:
         return
     if as_json:
-        print_json(result.to_json())
-    elif isinstance(result, ProxylessFront):
-        _print_front(result)
+        print_json(found)
     else:
-        _print(result)
-
-
-def _silent(strength: float, number: int, count: int) -> None:
-    pass
+        show()
 
 
 def _announce(strength: float, number: int, count: int) -> None:
@@ -183,10 +180,8 @@ def _print_front(front: ProxylessFront) -> None:
     points = front.points
     rows = table("point", "strength", front.cost, "top-1", "structure", folded=("structure",))
     for number, one in enumerate(points, start=1):
-        name = f"{front.folder}@{number}"
-        rows.add_row(
-            name, f"{one.strength:g}", f"{one.costs[front.cost]:.6g}", f"{one.valid_top1:.2f} %", str(one.structure)
-        )
+        top1, cost = f"{one.result.valid_top1:.2f} %", f"{one.result.costs[front.cost]:.6g}"
+        rows.add_row(f"{front.folder}@{number}", f"{one.strength:g}", cost, top1, str(one.result.structure))
     OUT.print(rows)
     left = len(front.searches) - len(points)
     if left:

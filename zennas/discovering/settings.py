@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from PlainNet import Options, Structure
-from PlainNet.registry import did_you_mean, nearest_names
 from zennas.discovering.errors import DiscoveryError
 from ZeroShotProxy.base import INITIALISATIONS
-from ZeroShotProxy.programs.statistics import STATISTICS, Perturbed
+from ZeroShotProxy.programs.statistics import STATISTICS, Perturbed, unknown_statistic
 
 FORMAT = 1
 Images = NDArray[np.float32]
@@ -46,9 +45,7 @@ class CollectingSettings:
             raise DiscoveryError(f"the statistics are {self.statistics}, expected at least one, and none twice")
         for name in self.statistics:
             if name not in STATISTICS:
-                near = nearest_names(name, STATISTICS)
-                hint = did_you_mean(near, f"known: {', '.join(STATISTICS)}")
-                raise DiscoveryError(f"unknown statistic {name[:80]!r} ({hint})")
+                raise DiscoveryError(unknown_statistic(name))
         for field, least in {"batch": 1, "seed": 0, "num_classes": 1}.items():
             if getattr(self, field) < least:
                 raise DiscoveryError(f"{field} is {getattr(self, field)}, expected at least {least}")

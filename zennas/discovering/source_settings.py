@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import repeat
 
-from PlainNet.registry import did_you_mean, nearest_names
 from zennas.common.errors import WrongSettingError
 from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.settings import check, setting
 from zennas.correlation.settings import NOISE
-from ZeroShotProxy.programs.statistics import STATISTICS
+from ZeroShotProxy.programs.statistics import STATISTICS, unknown_statistic
 
 TASKS = "tasks.json"
 """The file with the networks of all tasks, in the folder of a run."""
@@ -53,9 +52,7 @@ class SourceSettings:
                 raise WrongSettingError(f"there are {given} {name}, but {count} tasks: give one, or one for each")
         for name in self.statistics:
             if name not in STATISTICS:
-                near = nearest_names(name, STATISTICS)
-                hint = did_you_mean(near, f"known: {', '.join(STATISTICS)}")
-                raise WrongSettingError(f"unknown statistic {name[:80]!r} ({hint})")
+                raise WrongSettingError(unknown_statistic(name))
         if len(set(self.statistics)) < len(self.statistics):
             raise WrongSettingError(f"the statistics are {', '.join(self.statistics)}, expected none twice")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -135,39 +135,30 @@ def _of_simulation(folder: Path) -> Record:
 
 
 def _of_supernet(folder: Path) -> Record:
-    found, unread = read_supernet(folder), list[str]()
-    trainings, exports = _inside(folder, unread)
-    begun = found.beginning
-    return Record(
-        folder,
-        PROXYLESS,
-        found.status,
-        trainings=trainings,
-        exports=exports,
-        unread=tuple(unread),
-        settings=_settings(folder),
-        environment={} if begun is None else {"device": begun.device, **begun.environment},
-        created=0.0 if begun is None else begun.created,
-        supernet=found,
-    )
+    found = read_supernet(folder)
+    return replace(_of_searches(folder, found.status, [found]), supernet=found)
 
 
 def _of_supernet_front(folder: Path) -> Record:
-    found, unread = read_front_record(folder), list[str]()
+    found = read_front_record(folder)
+    return replace(_of_searches(folder, found.status, found.searches.values()), supernet_front=found)
+
+
+def _of_searches(folder: Path, status: str, searches: Iterable[SearchRecord]) -> Record:
+    """What is around one or several searches in a supernet. The first one tells where they were made."""
+    unread = list[str]()
     trainings, exports = _inside(folder, unread)
-    first = next((one for one in found.searches.values() if one.beginning is not None), None)
-    begun = None if first is None else first.beginning
+    begun = next((one.beginning for one in searches if one.beginning is not None), None)
     return Record(
         folder,
         PROXYLESS,
-        found.status,
+        status,
         trainings=trainings,
         exports=exports,
         unread=tuple(unread),
         settings=_settings(folder),
         environment={} if begun is None else {"device": begun.device, **begun.environment},
         created=0.0 if begun is None else begun.created,
-        supernet_front=found,
     )
 
 

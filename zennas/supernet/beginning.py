@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from PlainNet.files import write_text
-from zennas.supernet.errors import SupernetError
+from zennas.supernet.errors import reading
 
 BEGINNING_FILE = "search.json"
 _LATEST = 1e11
@@ -53,8 +53,12 @@ def read_beginning(folder: Path) -> Beginning | None:
     Raises SupernetError if the file is damaged.
     """
     path = folder / BEGINNING_FILE
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+    with reading(path):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        found = json.loads(text)
         train, held_out = found["images"]
         created = float(found["created"])
         if not 0 <= created < _LATEST:
@@ -67,8 +71,3 @@ def read_beginning(folder: Path) -> Beginning | None:
             dict(found["environment"]),
             created,
         )
-    except FileNotFoundError:
-        return None
-    except (OSError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise SupernetError(f"{path} cannot be read: {why}") from None

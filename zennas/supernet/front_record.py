@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PlainNet import Structure, parse
 from zennas.common.config import SETTINGS_FILE
 from zennas.common.numbers import counted
 from zennas.runs.points import FRONT_FILE
 from zennas.runs.store import in_use
 from zennas.supernet.continuing import settings_in
-from zennas.supernet.errors import SupernetError
+from zennas.supernet.errors import SupernetError, reading
 from zennas.supernet.job import SearchJob
 from zennas.supernet.outcome import (
     FINISHED,
@@ -25,6 +24,7 @@ from zennas.supernet.outcome import (
     is_supernet_search,
     job_in,
     read_record,
+    result_of,
 )
 
 _PREFIX = "strength-"
@@ -35,24 +35,16 @@ _PREFIX = "strength-"
 class FrontPoint:
     """What one search has found.
 
-    strength: of the costs in its loss. run: its folder. structure: its network. valid_top1: accuracy in per cent with
-    the supernet's weights, on held-out images. costs: by name, the first one of the loss among them. expected: their
-    expectations at the end. better: whether no other search has found a network with as much accuracy for less.
+    strength: of the costs in its loss. better: whether no other search has found a network with as much accuracy for
+    less.
     """
 
     strength: float
-    run: Path
-    structure: Structure
-    resolution: int
-    num_classes: int
-    valid_top1: float
-    costs: Mapping[str, float]
-    expected: Mapping[str, float]
-    seconds: float
+    result: ProxylessResult
     better: bool
 
     def to_json(self) -> dict[str, Any]:
-        return {**vars(self), "run": str(self.run), "structure": str(self.structure)}
+        return {"strength": self.strength, **self.result.to_json(), "better": self.better}
 
 
 @dataclass(frozen=True)
@@ -69,7 +61,7 @@ class ProxylessFront:
     @property
     def points(self) -> tuple[FrontPoint, ...]:
         """The points of the front, cheapest first: `RUN@1`, `RUN@2`, …"""
-        return tuple(sorted((one for one in self.searches if one.better), key=lambda one: one.costs[self.cost]))
+        return tuple(sorted((one for one in self.searches if one.better), key=lambda one: one.result.costs[self.cost]))
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -97,25 +89,8 @@ def front_of(folder: Path, cost: str, found: Sequence[ProxylessResult], strength
             for i, (p, w) in enumerate(places)
         )
 
-    return ProxylessFront(
-        folder,
-        cost,
-        tuple(
-            FrontPoint(
-                strength,
-                one.folder,
-                one.structure,
-                one.resolution,
-                one.num_classes,
-                one.valid_top1,
-                one.costs,
-                one.expected,
-                one.seconds,
-                better(i),
-            )
-            for i, (one, strength) in enumerate(zip(found, strengths, strict=True))
-        ),
-    )
+    searches = enumerate(zip(strengths, found, strict=True))
+    return ProxylessFront(folder, cost, tuple(FrontPoint(strength, one, better(i)) for i, (strength, one) in searches))
 
 
 def front_text(front: ProxylessFront) -> str:
@@ -123,6 +98,7 @@ def front_text(front: ProxylessFront) -> str:
     content = front.to_json()
     del content["run"]
     for one in (*content["points"], *content["searches"]):
+        del one["folder"]
         one["run"] = Path(one["run"]).name
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
@@ -131,27 +107,16 @@ def read_front(folder: Path) -> ProxylessFront:
     """Return the finished front in a folder. Raises SupernetError if there is none, or its file is damaged."""
     path = folder / FRONT_FILE
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return ProxylessFront(folder, str(found["cost"]), tuple(_point(folder, one) for one in found["searches"]))
+        with reading(path):
+            found = json.loads(path.read_text(encoding="utf-8"))
+            return ProxylessFront(folder, str(found["cost"]), tuple(_point(folder, one) for one in found["searches"]))
     except FileNotFoundError:
         raise SupernetError(f"{folder} contains no finished front of searches in a supernet ({FRONT_FILE})") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SupernetError(f"{path} cannot be read: {type(error).__name__}: {error}") from None
 
 
 def _point(folder: Path, found: Mapping[str, Any]) -> FrontPoint:
-    return FrontPoint(
-        float(found["strength"]),
-        folder / Path(found["run"]).name,
-        parse(found["structure"]),
-        int(found["resolution"]),
-        int(found["num_classes"]),
-        float(found["valid_top1"]),
-        {str(name): float(value) for name, value in found["costs"].items()},
-        {str(name): float(value) for name, value in found["expected"].items()},
-        float(found["seconds"]),
-        bool(found["better"]),
-    )
+    result = result_of(folder / Path(found["run"]).name, found)
+    return FrontPoint(float(found["strength"]), result, bool(found["better"]))
 
 
 @dataclass(frozen=True)
@@ -182,7 +147,7 @@ class FrontRecord:
             return f"{finished} of {len(self.job.costs.strengths)} searches so far"
         points, cost = self.front.points, self.front.cost
         ends = [points[0], *points[-1:]] if len(points) > 1 else points
-        said = " to ".join(f"{one.valid_top1:.2f} % at {one.costs[cost]:.4g}" for one in ends)
+        said = " to ".join(f"{one.result.valid_top1:.2f} % at {one.result.costs[cost]:.4g}" for one in ends)
         return f"{counted(len(points), 'point')}: {said} ({cost})"
 
     def to_json(self) -> dict[str, Any]:

@@ -12,13 +12,12 @@ from pathlib import Path
 
 from PlainNet.files import write_text
 from zennas.common.config import SETTINGS_FILE, config_text
-from zennas.named.structures import PROXYLESS_FILE
 from zennas.runs.points import FRONT_FILE
 from zennas.supernet.errors import SupernetError
 from zennas.supernet.front_record import ProxylessFront, folder_of, front_of, front_text, read_front
 from zennas.supernet.history import NoWatcher, SearchEpoch, Watcher
 from zennas.supernet.job import SearchJob, SearchOptions
-from zennas.supernet.outcome import CHECKPOINT_FILE, WARM_FILE, ProxylessResult, is_supernet_search
+from zennas.supernet.outcome import WARM_FILE, ProxylessResult, is_supernet_search, refuse_taken
 from zennas.supernet.running import search_supernet
 from zennas.training.distributed import ranks
 from zennas.training.held import held
@@ -54,22 +53,19 @@ def search_front(
         if (folder / FRONT_FILE).is_file():
             if go_on:
                 return read_front(folder)
-            raise SupernetError(f"{folder} contains a finished front: choose another --save-dir")
+            refuse_taken(folder, "front", finished=True)
         if (folder / SETTINGS_FILE).is_file() and not go_on:
-            raise SupernetError(
-                f"{folder} contains an unfinished front: continue it with zennas proxyless --resume {folder}, or "
-                "choose another --save-dir"
-            )
+            refuse_taken(folder, "front", finished=False)
         following = _Begun(watcher, folder / SETTINGS_FILE, config_text(job, options))
         found: list[ProxylessResult] = []
         for number, strength in enumerate(strengths, start=1):
-            place = folder_of(folder, strength)
-            warm = folder_of(folder, strengths[0])
-            begun = (place / CHECKPOINT_FILE).is_file() or (place / PROXYLESS_FILE).is_file()
+            place, warm = folder_of(folder, strength), folder_of(folder, strengths[0])
             shared = number > 1 and (warm / WARM_FILE).is_file()
             own = replace(options, warm_from=warm) if shared else options
             announce(strength, number, len(strengths))
-            found.append(search_supernet(job.at(strength), place, own, following, go_on=begun, sample=sample))
+            found.append(
+                search_supernet(job.at(strength), place, own, following, sample=sample, go_on=is_supernet_search(place))
+            )
         front = front_of(folder, _axis(found[0]), found, strengths)
         if leads:
             write_text(folder / FRONT_FILE, front_text(front))

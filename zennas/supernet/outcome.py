@@ -17,7 +17,7 @@ from zennas.named.structures import PROXYLESS_FILE as RESULT_FILE
 from zennas.runs.store import in_use
 from zennas.supernet.beginning import BEGINNING_FILE, Beginning, read_beginning
 from zennas.supernet.continuing import settings_in
-from zennas.supernet.errors import SupernetError
+from zennas.supernet.errors import SupernetError, reading
 from zennas.supernet.history import HISTORY_FILE, SearchEpoch, read_history
 from zennas.supernet.job import SearchJob
 
@@ -69,25 +69,37 @@ def read_result(folder: Path) -> ProxylessResult:
     """Return the finished search in a folder. Raises SupernetError if there is none, or its file is damaged."""
     path = folder / RESULT_FILE
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return ProxylessResult(
-            folder,
-            parse(found["structure"]),
-            dict(found["picks"]),
-            int(found["resolution"]),
-            int(found["num_classes"]),
-            float(found["valid_top1"]),
-            float(found["entropy"]),
-            {str(name): float(value) for name, value in found["costs"].items()},
-            {str(name): float(value) for name, value in found["expected"].items()},
-            float(found["seconds"]),
-            bool(found["sampled"]),
-        )
+        with reading(path):
+            return result_of(folder, json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise SupernetError(f"{folder} contains no finished search in a supernet ({RESULT_FILE})") from None
-    except (OSError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise SupernetError(f"{path} cannot be read: {why}") from None
+
+
+def result_of(folder: Path, found: Mapping[str, Any]) -> ProxylessResult:
+    """Return what `ProxylessResult.to_json` has returned. Raises KeyError, TypeError, … for anything else."""
+    return ProxylessResult(
+        folder,
+        parse(found["structure"]),
+        dict(found["picks"]),
+        int(found["resolution"]),
+        int(found["num_classes"]),
+        float(found["valid_top1"]),
+        float(found["entropy"]),
+        {str(name): float(value) for name, value in found["costs"].items()},
+        {str(name): float(value) for name, value in found["expected"].items()},
+        float(found["seconds"]),
+        bool(found["sampled"]),
+    )
+
+
+def refuse_taken(folder: Path, what: str, *, finished: bool) -> None:
+    """Raise SupernetError because a new search cannot go to a folder with a search or a front (`what`)."""
+    if finished:
+        raise SupernetError(f"{folder} contains a finished {what}: choose another --save-dir")
+    raise SupernetError(
+        f"{folder} contains an unfinished {what}: continue it with zennas proxyless --resume {folder}, or choose "
+        "another --save-dir"
+    )
 
 
 @dataclass(frozen=True)

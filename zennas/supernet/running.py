@@ -36,6 +36,7 @@ from zennas.supernet.outcome import (
     ProxylessResult,
     named,
     read_result,
+    refuse_taken,
     write_result,
 )
 from zennas.supernet.spaces import SuperSpace, check_size, open_space
@@ -80,12 +81,9 @@ def search_supernet(
         if (folder / PROXYLESS_FILE).is_file():
             if go_on:
                 return read_result(folder)
-            raise SupernetError(f"{folder} contains a finished search: choose another --save-dir")
+            refuse_taken(folder, "search", finished=True)
         if (folder / CHECKPOINT_FILE).is_file() and not go_on:
-            raise SupernetError(
-                f"{folder} contains an unfinished search: continue it with zennas proxyless --resume {folder}, or "
-                "choose another --save-dir"
-            )
+            refuse_taken(folder, "search", finished=False)
         with processes(options.device) as group:
             if not (options.tensorboard and group.leads):
                 return _search(job, space, folder, options, watcher, group, sample)

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,27 +99,31 @@ def correlated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "correlated"
 
 
+SUPERNET: dict[str, Any] = {
+    "space": CHOICES,
+    "dataset": "digits",
+    "resolution": 8,
+    "batch_size": 32,
+    "train_images": 80,
+    "grad_update_arch_param_every": 1,
+    "latency_backend": ("predictor:this-machine-fp32",),
+    "ref_latency_ms": (0.02,),
+    "device": "cpu",
+}
+
+
 @pytest.fixture(scope="session")
 def supernet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search in a supernet with several costs in the loss."""
     folder = tmp_path_factory.mktemp("supernets") / "supernet"
-    zennas.proxyless(
-        space=CHOICES,
-        dataset="digits",
-        resolution=8,
-        batch_size=32,
-        train_images=80,
-        n_epochs=3,
-        warmup_epochs=2,
-        grad_update_arch_param_every=1,
-        arch_optim_lr=0.1,
-        latency_backend=("predictor:this-machine-fp32",),
-        ref_latency_ms=(0.02,),
-        ref_params=4000,
-        ref_ram=2000,
-        save_dir=folder,
-        device="cpu",
-    )
+    more: dict[str, Any] = {
+        "n_epochs": 3,
+        "warmup_epochs": 2,
+        "arch_optim_lr": 0.1,
+        "ref_params": 4000,
+        "ref_ram": 2000,
+    }
+    zennas.proxyless(**SUPERNET, **more, save_dir=folder)
     return folder
 
 
@@ -126,23 +131,8 @@ def supernet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def supernet_front(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Searches in a supernet with three strengths of a latency."""
     folder = tmp_path_factory.mktemp("supernets") / "front"
-    zennas.proxyless_front(
-        space=CHOICES,
-        dataset="digits",
-        resolution=8,
-        cost_resolution=16,
-        batch_size=32,
-        train_images=80,
-        n_epochs=2,
-        warmup_epochs=1,
-        grad_update_arch_param_every=1,
-        arch_optim_lr=0.5,
-        latency_backend=("predictor:this-machine-fp32",),
-        ref_latency_ms=(0.02,),
-        strengths=(0.0, 1.0, 30.0),
-        save_dir=folder,
-        device="cpu",
-    )
+    more: dict[str, Any] = {"n_epochs": 2, "warmup_epochs": 1, "arch_optim_lr": 0.5, "cost_resolution": 16}
+    zennas.proxyless_front(**SUPERNET, **more, strengths=(0.0, 1.0, 30.0), save_dir=folder)
     return folder
 
 

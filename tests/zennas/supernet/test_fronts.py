@@ -30,9 +30,9 @@ def test_each_search_is_the_one_with_a_warm_up_of_its_own(tmp_path: Path) -> Non
     front = zennas.proxyless_front(**SMALL, **COST, strengths=(5.0, 0.0), save_dir=tmp_path / "front", device="cpu")
     alone = zennas.proxyless(**SMALL, **COST, cost_weight=5.0, save_dir=tmp_path / "alone", device="cpu")
     assert [one.strength for one in front.searches] == [0, 5]
-    last = front.searches[1]
+    last = front.searches[1].result
     assert (last.structure, last.valid_top1, last.costs) == (alone.structure, alone.valid_top1, alone.costs)
-    assert all(torch.equal(own, alphas(alone.folder)[key]) for key, own in alphas(last.run).items())
+    assert all(torch.equal(own, alphas(alone.folder)[key]) for key, own in alphas(last.folder).items())
     first, second = ((tmp_path / name / "history.jsonl").read_text() for name in ("alone", "front/strength-5"))
     assert [json.loads(line)["expected"] for line in first.splitlines()] == [
         json.loads(line)["expected"] for line in second.splitlines()
@@ -61,7 +61,7 @@ def test_a_front_is_continued_listed_and_its_points_are_networks(run: Run, tmp_p
     assert (code, "contains an unfinished front: continue it with zennas proxyless --resume part" in err) == (1, True)
     code, out, _ = run("proxyless", "--resume", "part", "--device", "cpu")
     assert (code, "part@1" in out) == (0, True)
-    assert [str(one.structure) for one in read_front(Path("part")).searches] == [
+    assert [str(one.result.structure) for one in read_front(Path("part")).searches] == [
         one["structure"] for one in whole["searches"]
     ]
     assert [one.folder.name for one in list_runs(Path())] == ["part", "whole"]

@@ -16,7 +16,8 @@ from zennas.pages.supernets import cost_name, cost_text
 from zennas.pages.survey import MOST_BLOCKS_DRAWN, MOST_DRAWN, survey
 from zennas.searching.result import SearchResult
 from zennas.searching.telling.latency_here import PROFILE
-from zennas.supernet.outcome import ProxylessResult, SearchRecord
+from zennas.supernet.job import SearchJob
+from zennas.supernet.outcome import ProxylessResult
 
 
 def parts(record: Record) -> list[Part]:
@@ -78,31 +79,31 @@ def _of_supernet(record: Record) -> Networks | None:
     search = record.supernet
     if search is None or search.result is None:
         return None
-    result, sources = search.result, search.job.costs.latency_backend
-    settings = NetworkSettings(result.resolution, result.num_classes, use_se=False)
-    profiles = (one.removeprefix(PREDICTOR) for one in sources if one.startswith(PREDICTOR))
-    draughtsman = Draughtsman(settings, next(profiles, DEFAULT_SOURCE.removeprefix(PREDICTOR)))
-    return Networks((drawn_of(search, result, draughtsman),), draughtsman.device)
+    draughtsman = _draughtsman(search.job, search.result.num_classes)
+    return Networks((drawn_of(search.result, draughtsman),), draughtsman.device)
 
 
 def _of_front(record: Record) -> Networks | None:
     found = record.supernet_front
     if found is None or found.front is None:
         return None
-    points, sources = found.front.points, found.job.costs.latency_backend
-    profiles = (one.removeprefix(PREDICTOR) for one in sources if one.startswith(PREDICTOR))
-    settings = NetworkSettings(points[0].resolution, points[0].num_classes, use_se=False)
-    draughtsman = Draughtsman(settings, next(profiles, DEFAULT_SOURCE.removeprefix(PREDICTOR)))
+    points = found.front.points
+    draughtsman = _draughtsman(found.job, points[0].result.num_classes)
     drawn = []
     for number, point in enumerate(points[:MOST_DRAWN], start=1):
-        search = found.searches.get(point.strength)
-        if search is not None and search.result is not None:
-            own = drawn_of(search, search.result, draughtsman, number)
-            drawn.append(replace(own, title=f"point {number} of {len(points)}, {record.folder}@{number}"))
+        own = drawn_of(point.result, draughtsman, number)
+        drawn.append(replace(own, title=f"point {number} of {len(points)}, {record.folder}@{number}"))
     return Networks(tuple(drawn), draughtsman.device)
 
 
-def drawn_of(search: SearchRecord, result: ProxylessResult, draughtsman: Draughtsman, number: int = 0) -> Drawn:
+def _draughtsman(job: SearchJob, num_classes: int) -> Draughtsman:
+    """Draws what a search in a supernet found, with latencies by the first profile in its loss or the usual one."""
+    profiles = (one.removeprefix(PREDICTOR) for one in job.costs.latency_backend if one.startswith(PREDICTOR))
+    settings = NetworkSettings(job.target_resolution, num_classes, use_se=False)
+    return Draughtsman(settings, next(profiles, DEFAULT_SOURCE.removeprefix(PREDICTOR)))
+
+
+def drawn_of(result: ProxylessResult, draughtsman: Draughtsman, number: int = 0) -> Drawn:
     """The network that a search in a supernet found, with its costs and what was expected of a drawn one."""
     structure, size = result.structure, result.resolution
     known = _counts(structure, size, result.num_classes)

@@ -28,13 +28,13 @@ def parts(record: Record) -> list[Part]:
 
 
 def _chart(front: ProxylessFront) -> Chart:
-    names = [front.cost, *(name for name in front.searches[0].costs if name != front.cost)]
+    names = [front.cost, *(name for name in front.searches[0].result.costs if name != front.cost)]
     axes = [Axis(cost_name(name), cost_unit(name)) for name in names]
     points = front.points
 
     def point(one: FrontPoint, number: int | None) -> Point:
-        values = (*(one.costs[name] for name in names), one.valid_top1, one.strength)
-        return Point(values, cut(str(one.structure)), number)
+        values = (*(one.result.costs[name] for name in names), one.result.valid_top1, one.strength)
+        return Point(values, cut(str(one.result.structure)), number)
 
     others = tuple(point(one, None) for one in front.searches if not one.better)
     return Chart(
@@ -53,14 +53,14 @@ def _chart(front: ProxylessFront) -> Chart:
 
 def _table(front: ProxylessFront) -> Table:
     numbers = {one.strength: str(i) for i, one in enumerate(front.points, start=1)}
-    names = list(front.searches[0].costs)
+    names = list(front.searches[0].result.costs)
     rows = tuple(
         (
             f"{one.strength:g}",
             f"{front.folder}@{numbers[one.strength]}" if one.strength in numbers else "–",
-            f"{one.valid_top1:.2f} %",
-            *(cost_text(name, one.costs[name]) for name in names),
-            cost_text(front.cost, one.expected[front.cost]),
+            f"{one.result.valid_top1:.2f} %",
+            *(cost_text(name, one.result.costs[name]) for name in names),
+            cost_text(front.cost, one.result.expected[front.cost]),
         )
         for one in front.searches
     )
