@@ -6,7 +6,7 @@ import gc
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,6 +32,14 @@ gc.set_threshold(10_000, 20, 100)
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT.parent / "shared" / "reference"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_worker() -> Iterator[None]:
+    """Searches use one process unless a test asks for more: those that run the tests keep all cores busy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zennas.searching.executors.base.cores", lambda: 1)
+        yield
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ NETWORK = parse("SuperConvK3BNRELU(3,8,2,1)SuperConvK1BNRELU(8,32,1,1)")
 TRAINING = ShortTraining("digits", epochs=3, train_images=200, recipe={"batch_size": 20})
 SETTINGS = SearchSettings(
     search_space="units",
-    budget=Budget(params=30_000),
+    budget=Budget(params=5_000),
     objective="train",
     strategy="successive_halving",
     training=TRAINING,
