@@ -52,6 +52,20 @@ def export(
         typer.Option(help="For tensorrt: fp16, fp32 or int8.", metavar="NAME", show_default="fp16"),
     ] = None,
     max_batch: Annotated[Optional[int], opt.number_option("For tensorrt: largest batch size.", default="32")] = None,
+    weights: Annotated[
+        Optional[str],
+        typer.Option(
+            help="For litert-int8 and c-array: per-channel, or per-tensor, for compilers that take nothing else.",
+            metavar="NAME",
+            show_default="per-channel",
+        ),
+    ] = None,
+    opset: Annotated[
+        Optional[int], opt.number_option("For onnx and onnx-int8: opset, from 11 to 23.", default="18")
+    ] = None,
+    batch_size: Annotated[
+        Optional[int], opt.number_option("For onnx and onnx-int8: the only batch size.", default="any size")
+    ] = None,
     format_option: Annotated[
         list[str],
         typer.Option(metavar="NAME=VALUE", help="An option of a format of your own; repeatable.", show_default=False),
@@ -71,7 +85,14 @@ def export(
 
     with counting_progress("exporting", "; nothing was written") as progress:
         options = opt.named_values(
-            format_option, "--format-option", target=target, precision=precision, max_batch=max_batch
+            format_option,
+            "--format-option",
+            target=target,
+            precision=precision,
+            max_batch=max_batch,
+            weights=weights,
+            opset=opset,
+            batch_size=batch_size,
         )
         made = run_export(
             network,

@@ -92,14 +92,14 @@ def export(
         model = replace(model, shown=replace(own, decoding=replace(own.decoding, white=settings.white)))
     shown = needed(model, plan.calibrated, settings.dataset, settings.data_folder)
     model = _with_view(model, shown.test or shown.train)
-    size = min(BATCH, plan.most or BATCH)
+    size, most = min(BATCH, plan.most or BATCH), plan.batch or plan.most
     calibration = None if shown.train is None else Calibration(shown.train, count, model.shown, size, skip_corrupt)
     job = ExportJob(model, chosen, plan, calibration or ())
 
     content = form.make(job)
     answers = form.load(content)
     try:
-        check = checked(model, answers, *_check_images(model, shown.test, skip_corrupt), plan.limit, plan.most)
+        check = checked(model, answers, *_check_images(model, shown.test, skip_corrupt), plan.limit, most)
     except ComparisonError as error:
         raise ExportError(str(error)) from None
     accuracy = None

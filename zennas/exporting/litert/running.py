@@ -7,7 +7,7 @@ replaces.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latency.base import first_line
+from zennas.exporting.batching import in_batches, of_size
 from zennas.exporting.errors import ExportError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def micro_answers(content: bytes) -> FileAnswers:
     from tflite_micro.python.tflite_micro import runtime
 
     try:
-        interpreter = runtime.Interpreter.from_bytes(content)
+        interpreter = runtime.Interpreter.from_bytes(content, arena_size=_ample(content))
     except Exception as error:  # bindings raise RuntimeError or ValueError without a common base
         raise ExportError(f"tflite-micro cannot load the file: {first_line(error)}") from error
     image, logits = ends_of(content)
@@ -99,24 +100,12 @@ def micro_answers(content: bytes) -> FileAnswers:
     return _answers(image, logits, run)
 
 
-def _answers(image: End, logits: End, run: Any) -> FileAnswers:
-    size = image.shape[0]
-
-    def answers(images: NDArray[np.float32]) -> NDArray[np.float32]:
-        found = [logits.real(run(image.stored(batch))).copy() for batch in _channels_last(images, size)]
-        return np.concatenate(found)[: len(images)]
-
-    return answers
+def _answers(image: End, logits: End, run: Callable[[NDArray[Any]], NDArray[Any]]) -> FileAnswers:
+    return in_batches(lambda images: logits.real(run(image.stored(_channels_last(images)))), image.shape[0])
 
 
-def _channels_last(images: NDArray[np.float32], size: int) -> Iterator[NDArray[np.float32]]:
-    """Yield the images in NHWC and in batches of exactly `size`; the last is filled up with its last image."""
-    turned = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
-    for start in range(0, len(turned), size):
-        batch = turned[start : start + size]
-        if len(batch) < size:
-            batch = np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), axis=0)])
-        yield batch
+def _channels_last(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(images.transpose(0, 2, 3, 1))
 
 
 def ranges_of(
@@ -130,15 +119,20 @@ def ranges_of(
     image = interpreter.get_input_details()[0]
     low = dict.fromkeys(values, np.inf)
     high = dict.fromkeys(low, -np.inf)
-    for images in batches:
-        for batch in _channels_last(images, int(image["shape"][0])):
-            interpreter.set_tensor(image["index"], batch)
-            interpreter.invoke()
-            for value in low:
-                found = interpreter.get_tensor(value)
-                low[value] = min(low[value], float(found.min()))
-                high[value] = max(high[value], float(found.max()))
+    for images in of_size(batches, int(image["shape"][0])):
+        interpreter.set_tensor(image["index"], _channels_last(images))
+        interpreter.invoke()
+        for value in low:
+            found = interpreter.get_tensor(value)
+            low[value] = min(low[value], float(found.min()))
+            high[value] = max(high[value], float(found.max()))
     return {value: (low[value], high[value]) for value in low}
+
+
+def _ample(content: bytes) -> int:
+    """Bytes of memory that are certainly enough for a file on a microcontroller."""
+    details = _litert(content).get_tensor_details()
+    return len(content) + 2 * sum(int(np.prod(one["shape"])) * np.dtype(one["dtype"]).itemsize for one in details) + 2**20
 
 
 def _litert(content: bytes, keep: bool = False) -> Any:
