@@ -17,6 +17,7 @@ from PlainNet.ir import BlockSpec, Structure
 from PlainNet.liveness import kept_values
 from PlainNet.lowering import part_graph
 from PlainNet.ops import Shape
+from PlainNet.sizes import Size
 from PlainNet.template import Template, Width, template_of
 
 BYTES = 1
@@ -33,7 +34,7 @@ class RamModel:
 
     def __init__(self, model: CostModel) -> None:
         self._model = model
-        self._known: defaultdict[int, dict[BlockSpec, int]] = defaultdict(dict)
+        self._known: defaultdict[tuple[Size, bool], dict[BlockSpec, int]] = defaultdict(dict)
         self._count = 0
 
     def __call__(self, structure: Structure) -> int:
@@ -42,7 +43,8 @@ class RamModel:
         Raises StructureError if it is not a network at the resolution of the model.
         """
         blocks = self._model.blocks(structure)
-        size, most = self._model.resolution, 0
+        size: Size = self._model.resolution
+        most = 0
         for i, (spec, block) in enumerate(zip(structure.blocks, blocks, strict=True)):
             most = max(most, self._block(spec, size, first=i == 0))
             size = block.shape.size
@@ -50,8 +52,8 @@ class RamModel:
             most = max(most, head_elements(blocks[-1].shape, self._model.num_classes))
         return BYTES * most
 
-    def _block(self, spec: BlockSpec, size: int, first: bool) -> int:
-        key = -size if first else size  # sizes are above 0
+    def _block(self, spec: BlockSpec, size: Size, first: bool) -> int:
+        key = (size, first)
         found = self._known[key].get(spec)
         if found is None:
             if self._count >= self._CAPACITY:
@@ -62,8 +64,8 @@ class RamModel:
         return found
 
 
-def block_elements(spec: BlockSpec, size: int, options: Options = Options(), first: bool = False) -> int:
-    """Return the most elements that are kept at once while a block runs on an input of `size` × `size` pixels.
+def block_elements(spec: BlockSpec, size: Size, options: Options = Options(), first: bool = False) -> int:
+    """Return the most elements that are kept at once while a block runs on an input of this size in pixels.
 
     first: whether its input is the image. Raises StructureError if the block does not work on such an input.
     """
@@ -78,7 +80,7 @@ def block_elements(spec: BlockSpec, size: int, options: Options = Options(), fir
 
 
 @cache
-def block_terms(template: Template, size: int, options: Options, first: bool = False) -> tuple[Term, ...]:
+def block_terms(template: Template, size: Size, options: Options, first: bool = False) -> tuple[Term, ...]:
     """Return sums of elements of the blocks of a template, of which the largest is what a block keeps at once."""
     graph = part_graph([template.probe], size, options)
     shapes = [graph.input, *(node.shape for node in graph.nodes)]

@@ -24,8 +24,8 @@ class RamArrays:
         """Return the bytes of structures all of whose blocks work: (structures,)."""
         most: Floats = self._values.of(placed.numbers)[0].max(axis=0)
         if self._num_classes is not None:
-            channels, side = self._blocks.out[placed.last], self._blocks.leaves(placed.last)
-            most = np.maximum(most, channels * np.maximum(side, 1) ** 2 + channels)
+            channels, positions = self._blocks.out[placed.last], self._blocks.positions(placed.last)
+            most = np.maximum(most, channels * np.maximum(positions, 1) + channels)
             most = np.maximum(most, channels + self._num_classes)
         return BYTES * most
 

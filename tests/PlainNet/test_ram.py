@@ -15,22 +15,25 @@ from PlainNet.blocktype import BlockType
 from PlainNet.cost import CostModel
 from PlainNet.liveness import peak_elements
 from PlainNet.ram import RamModel
+from PlainNet.sizes import Sides, Size
 from SearchSpace import SPACES, SearchSpace, SpaceArrays, load_space
 from tests.conftest import BUILT, network_around, random_block
 from zennas.testing.arrays import spaces_with_arrays, walked
 
 
-def whole(structure: Structure, resolution: int, classes: int | None, options: Options = Options()) -> int:
+def whole(structure: Structure, resolution: Size, classes: int | None, options: Options = Options()) -> int:
     graph = lower(structure, resolution=resolution, num_classes=classes, options=options)
     return max(peak_elements(graph).values())
 
 
 @pytest.mark.parametrize("kind", BUILT, ids=lambda kind: kind.kind)
 def test_every_block_needs_what_its_graph_keeps(kind: BlockType) -> None:
-    rng, model = Random(kind.kind), RamModel(CostModel(16, 7))
+    rng = Random(kind.kind)
+    models = {size: RamModel(CostModel(size, 7)) for size in (16, Sides(9, 20))}
     for _ in range(3):
         structure = network_around(random_block(kind, rng, 32, 32), 32)
-        assert model(structure) == whole(structure, 16, 7)
+        for size, model in models.items():
+            assert model(structure) == whole(structure, size, 7)
 
 
 @pytest.mark.parametrize("use_se", [False, True])
@@ -46,10 +49,11 @@ def test_networks_of_every_space(name: str, use_se: bool) -> None:
 @pytest.mark.parametrize(("space", "form"), list(spaces_with_arrays()), ids=lambda one: getattr(one, "name", ""))
 def test_arrays_give_the_same(space: SearchSpace, form: SpaceArrays, use_se: bool) -> None:
     options = Options(use_se=use_se)
-    structures, blocks = walked(space, 200), Blocks(form.layout, 32)
+    size: Size = Sides(48, 20) if use_se else 32
+    structures, blocks = walked(space, 200), Blocks(form.layout, size)
     placed = blocks.place(Structures.of(structures, form.layout))
     for classes in (None, 1000):
-        model = RamModel(CostModel(32, classes, options))
+        model = RamModel(CostModel(size, classes, options))
         found = RamArrays(blocks, classes, options)(placed)
         wanted = [model(one) if works else np.nan for one, works in zip(structures, placed.works, strict=True)]
         assert np.array_equal(found[placed.works], np.array(wanted)[placed.works])
