@@ -22,7 +22,8 @@ def export(
         str,
         typer.Argument(
             metavar="RUN|NAME",
-            help="The folder of a training or of a search that contains one training, or a model name from the zoo.",
+            help="The folder of a training or of a search that contains one training, or a model name from the zoo; "
+            "with --untrained, also a structure or a file that contains one.",
             show_default=False,
         ),
     ],
@@ -73,7 +74,8 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Write a trained network to a file for other programs: batch-norm is folded, and batches can have any size.
+    """Write a trained network to a file for other programs: batch-norm is folded, and batches can have any size, except
+    in files for microcontrollers and engines.
 
     Before the file is written, it is loaded again and compared with PyTorch. FILE.json explains how to use it.
 
@@ -123,7 +125,7 @@ def lines(path: Path, sidecar: Any, usage: str) -> list[str]:
         f"how to use it: {path.name}.json",
         f"checked against PyTorch: logits differ by {check['rms']:.1e} of their size (root mean square; at most "
         f"{check['largest']:.1e}), {check['images']} images of {check['source']} in batches of "
-        f"{', '.join(map(str, check['batches']))}",
+        f"{', '.join(map(str, dict.fromkeys(check['batches'])))}",
     ]
     if calibration is not None:
         found.append(f"calibrated with {calibration['images']} images of {calibration['dataset']}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from latency.measuring.conditions import processor, versions_of
 from latency.measuring.onnx_files import BATCH, INPUT, OUTPUT
 from zennas.accuracy.comparison import Accuracies, Check
-from zennas.accuracy.images import Calibration
+from zennas.accuracy.images import Calibration, NoiseCalibration
 from zennas.exporting.base import ExportJob, Format, Plan
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def described(
     content: bytes,
     check: Check,
     accuracy: Accuracies | None,
-    calibration: Calibration | None,
+    calibration: Calibration | NoiseCalibration | None,
 ) -> dict[str, Any]:
     """Return the content of the sidecar, JSON-compatible.
 

@@ -30,8 +30,9 @@ SAME = {
 Later opsets gave them more types, or attributes whose defaults change nothing. BatchNormalization is in evaluation mode
 and Pad without axes. Others have to have one version over the whole way.
 """
-WRITTEN_OUT = {("Reshape", "allowzero"): 0, ("BatchNormalization", "training_mode"): 0}
-"""Attributes with their defaults, which opsets below 14 do not know."""
+NEWER = {("Reshape", "allowzero"): 14, ("BatchNormalization", "training_mode"): 14}
+"""Attributes of these that older opsets do not know, with the first opset that does. Without them nothing changes:
+batch normalisation is in evaluation mode, and no shape has zeros."""
 
 
 def fixed_batch(options: Options) -> int | None:
@@ -51,10 +52,8 @@ def at_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
         return model
     for node in model.graph.node:
         _check_same(node.op_type, opset)
-        kept = [one for one in node.attribute if WRITTEN_OUT.get((node.op_type, one.name)) != one.i]
-        if opset < 14 and len(kept) < len(node.attribute):
-            del node.attribute[:]
-            node.attribute.extend(kept)
+        for attribute in [one for one in node.attribute if NEWER.get((node.op_type, one.name), opset) > opset]:
+            node.attribute.remove(attribute)
     versions = [onnx.helper.make_operatorsetid("", opset)]
     del model.opset_import[:]
     model.opset_import.extend(versions)

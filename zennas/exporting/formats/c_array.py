@@ -1,8 +1,4 @@
-"""A LiteRT file in INT8 as a C header, to be compiled into the program of a microcontroller.
-
-    #include "mine.h"
-    const tflite::Model* model = tflite::GetModel(zennas_model);
-"""
+"""A LiteRT file in INT8 as a C header, to be compiled into the program of a microcontroller."""
 
 from __future__ import annotations
 

@@ -7,7 +7,15 @@ from typing import Any
 
 from zennas.accuracy.comparison import FileAnswers
 from zennas.exporting.base import FORMATS, ExportJob, Options, Plan
-from zennas.exporting.formats._litert import INT8_OPTIONS, PACKAGES, in_int8, int8_facts, int8_plan, python_line, why_not
+from zennas.exporting.formats._litert import (
+    INT8_OPTIONS,
+    PACKAGES,
+    in_int8,
+    int8_facts,
+    int8_plan,
+    python_line,
+    why_not,
+)
 from zennas.exporting.litert.running import litert_answers
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,13 +50,15 @@ class End:
             return values
         limits = np.iinfo(self.dtype)
         rounded = np.round(values / np.float32(self.scale)) + self.zero_point
-        return np.clip(rounded, limits.min, limits.max).astype(self.dtype)
+        stored: NDArray[Any] = np.clip(rounded, limits.min, limits.max).astype(self.dtype)
+        return stored
 
     def real(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """Return what the file gives as real values."""
         if not self.scale:
             return values
-        return (np.float32(self.scale) * (values.astype(np.int32) - self.zero_point)).astype(np.float32)
+        found: NDArray[np.float32] = np.float32(self.scale) * (values.astype(np.float32) - self.zero_point)
+        return found
 
 
 def ends_of(content: bytes) -> tuple[End, End]:
@@ -132,7 +135,8 @@ def ranges_of(
 def _ample(content: bytes) -> int:
     """Bytes of memory that are certainly enough for a file on a microcontroller."""
     details = _litert(content).get_tensor_details()
-    return len(content) + 2 * sum(int(np.prod(one["shape"])) * np.dtype(one["dtype"]).itemsize for one in details) + 2**20
+    sizes = [prod(map(int, one["shape"])) * np.dtype(one["dtype"]).itemsize for one in details]
+    return len(content) + 2 * sum(sizes) + 2**20
 
 
 def _litert(content: bytes, keep: bool = False) -> Any:
