@@ -153,7 +153,10 @@ def texture(parts: Sequence[Part]) -> Texture | None:
     """Return the texture of the sum of parts, or None if its positions are independent."""
     if all(not part.pools and part.source.texture is None for part in parts):
         return None
-    return Texture(not isinstance(parts[0].size, Sides), lambda axis: _correlations(parts, axis))
+    # A square map behind one that was not square can still have other correlations along columns than along rows.
+    sources = [part.source.texture for part in parts]
+    square = not isinstance(parts[0].size, Sides) and all(one is None or one.square for one in sources)
+    return Texture(square, lambda axis: _correlations(parts, axis))
 
 
 def strided(whole: Texture, stride: int) -> Texture:
