@@ -254,14 +254,15 @@ WITHOUT_WEIGHTS = (
 
 def positions(op: Conv | RowColumnConv | MaxPool | AvgPool, size: Size) -> Size:
     """Return the size of the output for an input of this size."""
-    around = 2 * op.padding - (op.extent if isinstance(op, Conv) else op.kernel)
-    stride, ceil = op.stride, isinstance(op, AvgPool) and op.ceil
+    return each_side(lambda side: positions_along(op, side), size)
 
-    def after(side: int) -> int:
-        free = side + around
-        return (-(-free // stride) if ceil else free // stride) + 1
 
-    return each_side(after, size)
+def positions_along(op: Conv | RowColumnConv | MaxPool | AvgPool, side: int) -> int:
+    """Return the height of the output for an input of this height, or its width for a width."""
+    extent = op.extent if isinstance(op, Conv) else op.kernel
+    free = side + 2 * op.padding - extent
+    steps = -(-free // op.stride) if isinstance(op, AvgPool) and op.ceil else free // op.stride
+    return steps + 1
 
 
 class UnknownOperationError(ZennasError, TypeError):

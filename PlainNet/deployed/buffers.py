@@ -22,11 +22,13 @@ _AXES = 2
 
 
 class Buffer(NamedTuple):
-    """bytes: rounded up. first, last: the times between which it is in use, both included."""
+    """bytes: rounded up. first, last: the times between which it is in use, both included. scratch: whether it belongs
+    to an operator instead of a value."""
 
     bytes: int
     first: int
     last: int
+    scratch: bool = False
 
 
 def aligned(count: int) -> int:
@@ -44,7 +46,7 @@ def buffers_of(deployed: Deployed) -> tuple[Buffer, ...]:
     last[deployed.output] = len(operators)
     values = [Buffer(aligned(deployed.bytes_of(i)), i, end) for i, end in enumerate(last)]
     scratch = [
-        Buffer(aligned(count), time, time)
+        Buffer(aligned(count), time, time, True)
         for time, operator in enumerate(operators, start=1)
         for count in scratch_bytes(operator.kind, deployed.shape_of(operator.inputs[0]), operator.shape)
     ]

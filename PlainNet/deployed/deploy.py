@@ -14,18 +14,18 @@ from PlainNet.deployed import operators as to
 from PlainNet.deployed.operators import Activation, Deployed, Kind, Operator, Weights
 from PlainNet.deployed.simplify import Simple, simplify
 from PlainNet.deployed.windows import Axis, Window, aligned
-from PlainNet.errors import ZennasError
+from PlainNet.ir import StructureError
 from PlainNet.ops import Node, OpGraph, Shape
 
 _ACTIVATIONS: dict[type, Activation] = {ops.Relu: "RELU", ops.Relu6: "RELU6"}
 
 
-class DeployError(ZennasError, ValueError):
+class DeployError(StructureError):
     """Raised for a network that has an operation without a form in an INT8 file."""
 
     def __init__(self, node: Node, why: str) -> None:
         place = f" at {node.path}" if node.path else ""
-        super().__init__(f"{type(node.op).__name__}{place} has no form in an INT8 LiteRT file: {why}")
+        super().__init__(f"{type(node.op).__name__}{place} has no form in an INT8 LiteRT file: {why}", node.path)
 
 
 class _Tail(NamedTuple):
