@@ -19,6 +19,7 @@ from PlainNet.grammar import parse
 from PlainNet.ir import Structure
 from PlainNet.lowering import lower
 from PlainNet.ops import Add, BatchNorm, OpGraph, Shape
+from PlainNet.sizes import area
 
 if TYPE_CHECKING:
     from torch import nn
@@ -187,7 +188,7 @@ def _calibrate(network: nn.Module, image: Shape, only_untouched: bool = False) -
     watches = [
         m.register_forward_pre_hook(lambda m, x: pooled.add(m) if x[0][0, 0].numel() == 1 else None) for m in norms
     ]
-    network(torch.randn(8 if image.size <= 64 else 4, *image.dims))
+    network(torch.randn(8 if area(image.size) <= 64**2 else 4, *image.dims))
     for module, momentum, watch in zip(norms, before, watches, strict=True):
         watch.remove()
         module.momentum = momentum

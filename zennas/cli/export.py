@@ -61,6 +61,15 @@ def export(
             show_default="per-channel",
         ),
     ] = None,
+    memory_plan: Annotated[
+        Optional[str],
+        typer.Option(
+            help="For litert-int8 and c-array: offline (the file says where activations lie, which takes less RAM) or "
+            "runtime (the interpreter plans it).",
+            metavar="NAME",
+            show_default="offline",
+        ),
+    ] = None,
     opset: Annotated[
         Optional[int], opt.number_option("For onnx and onnx-int8: opset, from 11 to 23.", default="18")
     ] = None,
@@ -93,6 +102,7 @@ def export(
             precision=precision,
             max_batch=max_batch,
             weights=weights,
+            memory_plan=memory_plan,
             opset=opset,
             batch_size=batch_size,
         )

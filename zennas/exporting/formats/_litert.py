@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from PlainNet.deployed.deploy import DeployError, deploy
+from PlainNet.deployed.memory import METADATA, memory_of, plan_metadata
 from PlainNet.deployed.operators import Deployed
 from zennas.exporting.base import ExportError, ExportJob, Option, Options, Plan
 from zennas.exporting.formats.onnx_int8 import ROUGH
@@ -27,6 +29,12 @@ INT8_OPTIONS: Mapping[str, Option] = {
         "per-channel",
         ("per-channel", "per-tensor"),
         "per-channel keeps more accuracy; per-tensor is for compilers that take nothing else",
+    ),
+    "memory_plan": Option(
+        "offline",
+        ("offline", "runtime"),
+        "offline writes the places of activations into the file, which need less RAM; with runtime, the interpreter "
+        "plans them",
     ),
 }
 
@@ -57,14 +65,20 @@ def in_float(job: ExportJob) -> Model:
 
 def in_int8(job: ExportJob) -> bytes:
     """Return the content of a file in INT8, calibrated with the images of the job. Raises ExportError or DataError."""
-    floats = in_float(job)
+    operators = deployed(job)
+    floats = float_model(operators, job.subject.graph, job.model.network)
     ranges = ranges_of(written(floats), job.batches, values_of(floats))
-    return written(int8_model(floats, ranges, per_channel=job.options["weights"] == "per-channel"))
+    model = int8_model(floats, ranges, per_channel=job.options["weights"] == "per-channel")
+    if job.options["memory_plan"] == "offline":
+        plan = plan_metadata(memory_of(operators), len(model.tensors))
+        model = replace(model, metadata={METADATA: plan})
+    return written(model)
 
 
 def int8_facts(content: bytes, job: ExportJob) -> dict[str, Any]:
     """Return what a sidecar says about a file in INT8. Raises ExportError if microcontrollers cannot run it."""
     image, logits = ends_of(content)
+    memory, plan = memory_of(deployed(job)), job.options["memory_plan"]
     weights = str(job.options["weights"]).replace("-", " ")
     return {
         "input": {"dtype": image.dtype, "scale": image.scale, "zero_point": image.zero_point},
@@ -74,6 +88,11 @@ def int8_facts(content: bytes, job: ExportJob) -> dict[str, Any]:
             "weights": f"int8, {weights}, symmetric",
             "biases": "int32",
             "form": "real = scale * (stored - zero_point)",
+        },
+        "memory": {
+            "plan": plan,
+            "ram_bytes": memory.ram_bytes if plan == "offline" else memory.ram_bytes_planner,
+            "meaning": "activations of one image; the arena of the interpreter holds its own tables as well",
         },
         "microcontroller": _on_microcontrollers(content, job, logits.scale) if micro_is_here() else None,
     }
