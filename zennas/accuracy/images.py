@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zennas.named.models import TrainedModel
 
 BATCH = 32
+NOISE = "noise of mean 0 and standard deviation 1"
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,20 @@ class Calibration:
         for batch in self._batches:
             self.seen += len(batch)
             yield batch
+
+
+class NoiseCalibration:
+    """Noise for the calibration of a network without training, in the form of `Calibration`."""
+
+    def __init__(self, count: int, shown: Shown, size: int) -> None:
+        self.name = NOISE
+        self.seen = count
+        self._images = noise(count, shown.resolution)
+        self._size = size
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        for start in range(0, self.seen, self._size):
+            yield self._images[start : start + self._size]
 
 
 def noise(count: int, resolution: int) -> NDArray[np.float32]:

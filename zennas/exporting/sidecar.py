@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from latency.measuring.conditions import processor, versions_of
 from latency.measuring.onnx_files import BATCH, INPUT, OUTPUT
 from zennas.accuracy.comparison import Accuracies, Check
-from zennas.accuracy.images import Calibration
-from zennas.exporting.base import ExportJob, Format
+from zennas.accuracy.images import Calibration, NoiseCalibration
+from zennas.exporting.base import ExportJob, Format, Plan
 
 if TYPE_CHECKING:
     from zennas.data.base import Shown
@@ -26,7 +26,7 @@ def described(
     content: bytes,
     check: Check,
     accuracy: Accuracies | None,
-    calibration: Calibration | None,
+    calibration: Calibration | NoiseCalibration | None,
 ) -> dict[str, Any]:
     """Return the content of the sidecar, JSON-compatible.
 
@@ -36,6 +36,8 @@ def described(
 
     model = job.model
     network = model.network
+    facts = form.facts(content, job)
+    images, logits = facts.pop("input", {}), facts.pop("output", {})
     return {
         "sidecar": VERSION,
         "format": form.name,
@@ -48,10 +50,16 @@ def described(
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "num_classes": model.num_classes,
         "classes": None if model.classes is None else list(model.classes),
-        "input": _input(model.shown, job.plan.most),
-        "output": {"name": OUTPUT, "shape": [BATCH, model.num_classes], "dtype": "float32", "meaning": "logits"},
+        "input": {**_arranged(_input(model.shown, job.plan.most), job.plan), **images},
+        "output": {
+            "name": OUTPUT,
+            "shape": [job.plan.batch or BATCH, model.num_classes],
+            "dtype": "float32",
+            "meaning": "logits",
+            **logits,
+        },
         "normalisation": model.shown.normalisation.to_json(),
-        **form.facts(content, job),
+        **facts,
         "check": check.to_json(),
         "accuracy": None if accuracy is None else accuracy.to_json(),
         "calibration": None if calibration is None else {"dataset": calibration.name, "images": calibration.seen},
@@ -77,6 +85,14 @@ def _input(shown: Shown, most: int | None) -> dict[str, Any]:
         "crop": shown.crop if shown.view == "centre" else None,
         "preparation": preparation(shown),
     }
+
+
+def _arranged(found: dict[str, Any], plan: Plan) -> dict[str, Any]:
+    """The input as the file has it: of any batch size or a fixed one, with the channels before or behind."""
+    batch, channels, *sides = found["shape"]
+    batch = plan.batch or batch
+    shape = [batch, channels, *sides] if plan.layout == "NCHW" else [batch, *sides, channels]
+    return {**found, "shape": shape, "layout": plan.layout, "largest_batch": plan.batch or plan.most}
 
 
 def preparation(shown: Shown) -> list[dict[str, Any]]:

@@ -163,8 +163,7 @@ def _placed(weights: NDArray[np.float64], source: Weights, kind: of.Conv2D | of.
     (height, width), (top, left) = source.taps, source.origin
     taps = np.zeros((*weights.shape[:2], *kind.kernel))
     taps[:, :, top : top + height, left : left + width] = weights
-    order = (1, 2, 3, 0) if isinstance(kind, of.DepthwiseConv2D) else (0, 2, 3, 1)
-    return taps.transpose(order)
+    return np.transpose(taps, (1, 2, 3, 0) if isinstance(kind, of.DepthwiseConv2D) else (0, 2, 3, 1))
 
 
 def _array(tensor: Any) -> NDArray[np.float64]:

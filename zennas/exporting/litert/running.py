@@ -7,14 +7,16 @@ replaces.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from latency.base import first_line
+from zennas.exporting.batching import in_batches, of_size
 from zennas.exporting.errors import ExportError
 
 if TYPE_CHECKING:
@@ -48,13 +50,15 @@ class End:
             return values
         limits = np.iinfo(self.dtype)
         rounded = np.round(values / np.float32(self.scale)) + self.zero_point
-        return np.clip(rounded, limits.min, limits.max).astype(self.dtype)
+        stored: NDArray[Any] = np.clip(rounded, limits.min, limits.max).astype(self.dtype)
+        return stored
 
     def real(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """Return what the file gives as real values."""
         if not self.scale:
             return values
-        return (np.float32(self.scale) * (values.astype(np.int32) - self.zero_point)).astype(np.float32)
+        found: NDArray[np.float32] = np.float32(self.scale) * (values.astype(np.float32) - self.zero_point)
+        return found
 
 
 def ends_of(content: bytes) -> tuple[End, End]:
@@ -85,7 +89,7 @@ def micro_answers(content: bytes) -> FileAnswers:
     from tflite_micro.python.tflite_micro import runtime
 
     try:
-        interpreter = runtime.Interpreter.from_bytes(content)
+        interpreter = runtime.Interpreter.from_bytes(content, arena_size=_ample(content))
     except Exception as error:  # bindings raise RuntimeError or ValueError without a common base
         raise ExportError(f"tflite-micro cannot load the file: {first_line(error)}") from error
     image, logits = ends_of(content)
@@ -99,24 +103,12 @@ def micro_answers(content: bytes) -> FileAnswers:
     return _answers(image, logits, run)
 
 
-def _answers(image: End, logits: End, run: Any) -> FileAnswers:
-    size = image.shape[0]
-
-    def answers(images: NDArray[np.float32]) -> NDArray[np.float32]:
-        found = [logits.real(run(image.stored(batch))).copy() for batch in _channels_last(images, size)]
-        return np.concatenate(found)[: len(images)]
-
-    return answers
+def _answers(image: End, logits: End, run: Callable[[NDArray[Any]], NDArray[Any]]) -> FileAnswers:
+    return in_batches(lambda images: logits.real(run(image.stored(_channels_last(images)))), image.shape[0])
 
 
-def _channels_last(images: NDArray[np.float32], size: int) -> Iterator[NDArray[np.float32]]:
-    """Yield the images in NHWC and in batches of exactly `size`; the last is filled up with its last image."""
-    turned = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
-    for start in range(0, len(turned), size):
-        batch = turned[start : start + size]
-        if len(batch) < size:
-            batch = np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), axis=0)])
-        yield batch
+def _channels_last(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(images.transpose(0, 2, 3, 1))
 
 
 def ranges_of(
@@ -130,15 +122,21 @@ def ranges_of(
     image = interpreter.get_input_details()[0]
     low = dict.fromkeys(values, np.inf)
     high = dict.fromkeys(low, -np.inf)
-    for images in batches:
-        for batch in _channels_last(images, int(image["shape"][0])):
-            interpreter.set_tensor(image["index"], batch)
-            interpreter.invoke()
-            for value in low:
-                found = interpreter.get_tensor(value)
-                low[value] = min(low[value], float(found.min()))
-                high[value] = max(high[value], float(found.max()))
+    for images in of_size(batches, int(image["shape"][0])):
+        interpreter.set_tensor(image["index"], _channels_last(images))
+        interpreter.invoke()
+        for value in low:
+            found = interpreter.get_tensor(value)
+            low[value] = min(low[value], float(found.min()))
+            high[value] = max(high[value], float(found.max()))
     return {value: (low[value], high[value]) for value in low}
+
+
+def _ample(content: bytes) -> int:
+    """Bytes of memory that are certainly enough for a file on a microcontroller."""
+    details = _litert(content).get_tensor_details()
+    sizes = [prod(map(int, one["shape"])) * np.dtype(one["dtype"]).itemsize for one in details]
+    return len(content) + 2 * sum(sizes) + 2**20
 
 
 def _litert(content: bytes, keep: bool = False) -> Any:
