@@ -2,8 +2,8 @@
 
 RAM is the arena of activations for one image in bytes, in INT8, as TensorFlow Lite Micro lays it out when the file has
 our plan; see `deployed/`. Blocks follow one another, and between them only one value is in use, so the RAM of a network
-is the largest of its blocks'. For blocks that are chains or residual units, that is what is in use at once; other blocks
-are packed. `docs/adr/0024-ram-to-the-byte.md` has the reasons.
+is the largest of its blocks'. For blocks that are chains or residual units, that is what is in use at once; others are
+packed. `docs/adr/0024-ram-to-the-byte.md` has the reasons.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Known(NamedTuple):
 class LiveForm:
     """What the blocks of a template have in use at once, as sums of buffers.
 
-    buffers: different buffers, as (factor, position of an argument, divisor): the bytes are factor · argument / divisor,
+    buffers: different buffers, as (factor, position of an argument, divisor): factor · argument / divisor bytes,
         rounded up to 16. The argument behind the last one is 1.
     terms: for each time, the indices of the buffers that are in use, without those of which another time has all.
     """
@@ -148,9 +148,7 @@ class RamModel:
         if found is None:
             self._room()
             model = self._model
-            graph = lower(
-                structure, resolution=model.resolution, num_classes=model.num_classes, options=model.options
-            )
+            graph = lower(structure, resolution=model.resolution, num_classes=model.num_classes, options=model.options)
             found = self._whole[structure] = memory_of(deploy(graph)).ram_bytes
         return found
 
