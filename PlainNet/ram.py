@@ -8,28 +8,25 @@ packed. `docs/adr/0024-ram-to-the-byte.md` has the reasons.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import prod
 from typing import NamedTuple
 
-from PlainNet.blocktype import Options, in_channels
+from PlainNet.blocktype import Options
 from PlainNet.cost import CostModel
 from PlainNet.deployed.buffers import ALIGNMENT, aligned, buffers_of, live_bytes, scratch_bytes
 from PlainNet.deployed.deploy import deploy
 from PlainNet.deployed.memory import memory_of
 from PlainNet.deployed.offline import section_bytes
 from PlainNet.deployed.operators import Mean
-from PlainNet.deployed.simplify import simplify
-from PlainNet.ir import BlockSpec, Structure, StructureError
+from PlainNet.deployed.parts import Parts
+from PlainNet.ir import BlockSpec, Structure
 from PlainNet.lowering import lower, part_graph
-from PlainNet.ops import BatchNorm, Flatten, OpGraph, Relu, Relu6, Shape
+from PlainNet.ops import OpGraph, Shape
 from PlainNet.sizes import Size
-from PlainNet.template import Template, Width, template_of
-
-FOLDED = (BatchNorm, Relu, Relu6, Flatten)
-"""Operations that the operator before them can take over."""
+from PlainNet.template import Template, template_of
 
 
 class Peak(NamedTuple):
@@ -39,17 +36,65 @@ class Peak(NamedTuple):
     packed: int
 
 
-class _Known(NamedTuple):
-    """A block. front: whether the block before it may take over operations of it. back: whether it may be changed by
-    the block behind it."""
+class RamModel:
+    """Computes the RAM of structures, in bytes. It caches blocks. model: that of the other costs."""
 
-    live: int
-    packed: int
-    takes: int
-    channels: int
-    size: Size
-    front: bool
-    back: bool
+    _CAPACITY = 50_000
+
+    def __init__(self, model: CostModel) -> None:
+        self._model = model
+        self._parts = Parts(model, _peak, _template_peak)
+        self._whole: dict[Structure, int] = {}
+
+    def __call__(self, structure: Structure) -> int:
+        """Return the bytes of the network for one image.
+
+        Raises StructureError if it is not a network at the resolution of the model, or has no form in an INT8 file.
+        """
+        parts, shape = self._parts(structure)
+        live = packed = 0
+        for part in parts:
+            if part[0] > live:
+                live = part[0]
+            if part[1] > packed:
+                packed = part[1]
+        if self._model.num_classes is not None:
+            head = head_bytes(shape, self._model.num_classes)
+            live, packed = max(live, head), max(packed, head)
+        return live if live == packed else self._exactly(structure)
+
+    def _exactly(self, structure: Structure) -> int:
+        """The bytes of our plan for a network whose blocks cannot be packed one by one as tightly as together."""
+        found = self._whole.get(structure)
+        if found is None:
+            if len(self._whole) >= self._CAPACITY:
+                self._whole.clear()
+            model = self._model
+            graph = lower(structure, resolution=model.resolution, num_classes=model.num_classes, options=model.options)
+            found = self._whole[structure] = memory_of(deploy(graph)).ram_bytes
+        return found
+
+
+def part_peak(specs: Sequence[BlockSpec], size: Size, options: Options = Options()) -> Peak:
+    """Return what consecutive blocks need on an input of this size in pixels, by themselves.
+
+    Raises StructureError if the blocks do not work on such an input, or have no form in an INT8 file.
+    """
+    return _peak(part_graph(specs, size, options))
+
+
+def _peak(graph: OpGraph) -> Peak:
+    deployed = deploy(graph)
+    buffers = buffers_of(deployed)
+    return Peak(max(live_bytes(buffers)), section_bytes(buffers, deployed.output))
+
+
+def block_bytes(spec: BlockSpec, size: Size, options: Options = Options()) -> int:
+    """Return the bytes of the plan of one block, by itself. Raises what `part_peak` raises."""
+    template = template_of(spec)
+    if template is not None:
+        return live_form(template, size, options).of(spec.args)
+    return part_peak([spec], size, options).packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,172 +122,46 @@ class LiveForm:
                 most = total
         return most
 
-
-class RamModel:
-    """Computes the RAM of structures, in bytes. It caches blocks. model: that of the other costs."""
-
-    _CAPACITY = 250_000
-
-    def __init__(self, model: CostModel) -> None:
-        self._model = model
-        self._known: defaultdict[Size, dict[BlockSpec, _Known]] = defaultdict(dict)
-        self._runs: dict[tuple[Size, tuple[BlockSpec, ...]], Peak] = {}
-        self._whole: dict[Structure, int] = {}
-        self._count = 0
-
-    def __call__(self, structure: Structure) -> int:
-        """Return the bytes of the network for one image.
-
-        Raises StructureError if it is not a network at the resolution of the model, or has no form in an INT8 file.
-        """
-        # A search calls this for most candidates, so it uses plain tuples.
-        size: Size = self._model.resolution
-        channels = live = packed = 0
-        joined = False
-        for spec in structure.blocks:
-            block = self._known[size].get(spec)
-            if block is None:
-                block = self._add(structure, spec, size)
-            if block[0] > live:
-                live = block[0]
-            if block[1] > packed:
-                packed = block[1]
-            if block[2] != channels and channels:
-                self._model(structure)  # raises
-            channels, size = block[3], block[4]
-            joined = joined or block[5] or block[6]
-        if not channels:
-            self._model(structure)  # raises
-        if joined:
-            live, packed = self._joined(structure)
-        if self._model.num_classes is not None:
-            head = head_bytes(Shape(channels, size), self._model.num_classes)
-            live, packed = max(live, head), max(packed, head)
-        return live if live == packed else self._exactly(structure)
-
-    def _joined(self, structure: Structure) -> Peak:
-        """The peak of a structure some of whose blocks can only be seen together."""
-        found = Peak(0, 0)
-        size: Size = self._model.resolution
-        run: list[BlockSpec] = []
-        begins, open_ = size, False
-        for spec in structure.blocks:
-            block = self._known[size][spec]
-            if run and not (block.front or open_):
-                found = _largest(found, self._run(tuple(run), begins))
-                run, begins = [], size
-            run.append(spec)
-            open_, size = block.back or (open_ and block.front), block.size
-        return _largest(found, self._run(tuple(run), begins))
-
-    def _run(self, specs: tuple[BlockSpec, ...], size: Size) -> Peak:
-        found = self._runs.get((size, specs))
-        if found is None:
-            self._room()
-            found = self._runs[size, specs] = part_peak(specs, size, self._model.options)
-        return found
-
-    def _exactly(self, structure: Structure) -> int:
-        """The bytes of our plan for a network whose blocks cannot be packed one by one as tightly as together."""
-        found = self._whole.get(structure)
-        if found is None:
-            self._room()
-            model = self._model
-            graph = lower(structure, resolution=model.resolution, num_classes=model.num_classes, options=model.options)
-            found = self._whole[structure] = memory_of(deploy(graph)).ram_bytes
-        return found
-
-    def _add(self, structure: Structure, spec: BlockSpec, size: Size) -> _Known:
-        self._room()
-        try:
-            found = self._known[size][spec] = _known_block(spec, size, self._model.options)
-        except StructureError:
-            self._model(structure)  # raises with the place of the block, unless it only has no form in a file
-            raise
-        return found
-
-    def _room(self) -> None:
-        if self._count >= self._CAPACITY:
-            self._known.clear()
-            self._runs.clear()
-            self._whole.clear()
-            self._count = 0
-        self._count += 1
+    def peak(self, args: tuple[int, ...]) -> Peak:
+        """Return what a block with these arguments needs; its plan takes no more than is in use at once."""
+        live = self.of(args)
+        return Peak(live, live)
 
 
-def _largest(one: Peak, other: Peak) -> Peak:
-    return Peak(max(one.live, other.live), max(one.packed, other.packed))
-
-
-def _known_block(spec: BlockSpec, size: Size, options: Options) -> _Known:
-    template = template_of(spec)
-    if template is not None:
-        form, shape = live_form(template, size, options)
-        channels = template.width(shape.channels).of(spec.args)
-        live = form.of(spec.args)
-        return _Known(live, live, in_channels(spec), channels, shape.size, False, False)
-    graph = part_graph([spec], size, options)
-    simple = simplify(graph)
-    front = simple.output == 0 or any(0 in node.inputs and isinstance(node.op, FOLDED) for node in graph.nodes)
-    shape = graph.shape_of(graph.output)
-    peak = _peak(graph)
-    return _Known(*peak, in_channels(spec), shape.channels, shape.size, front, simple.zero)
-
-
-def part_peak(specs: Sequence[BlockSpec], size: Size, options: Options = Options()) -> Peak:
-    """Return what consecutive blocks need on an input of this size in pixels, by themselves.
-
-    Raises StructureError if the blocks do not work on such an input, or have no form in an INT8 file.
-    """
-    return _peak(part_graph(specs, size, options))
-
-
-def _peak(graph: OpGraph) -> Peak:
-    deployed = deploy(graph)
-    buffers = buffers_of(deployed)
-    return Peak(max(live_bytes(buffers)), section_bytes(buffers, deployed.output))
-
-
-def block_bytes(spec: BlockSpec, size: Size, options: Options = Options()) -> int:
-    """Return the bytes of the plan of one block, by itself. Raises what `part_peak` raises."""
-    template = template_of(spec)
-    if template is not None:
-        return live_form(template, size, options)[0].of(spec.args)
-    return part_peak([spec], size, options).packed
+def _template_peak(template: Template, size: Size, options: Options) -> Callable[[tuple[int, ...]], Peak]:
+    return live_form(template, size, options).peak
 
 
 @cache
-def live_form(template: Template, size: Size, options: Options) -> tuple[LiveForm, Shape]:
-    """Return what the blocks of a template have in use at once, and the shape of the output of the template's probe."""
-    graph = part_graph([template.probe], size, options)
-    deployed = deploy(graph)
+def live_form(template: Template, size: Size, options: Options) -> LiveForm:
+    """Return what the blocks of a template have in use at once.
+
+    Raises StructureError if they do not work on an input of this size in pixels.
+    """
+    deployed = deploy(part_graph([template.probe], size, options))
     named: dict[tuple[int, int, int], int] = {}
     ones = len(template.probe.args)
 
-    def number(channels: int, positions: int) -> int:
-        arg, numerator, divisor = template.width(channels) if channels > 1 else Width(-1, 1, 1)
-        return named.setdefault((positions * numerator, ones if arg < 0 else arg, divisor), len(named))
+    def number(channels: int, elements: int) -> int:
+        """The index of a buffer of so many elements for each of some channels; 0 channels for a fixed number."""
+        if not channels:
+            return named.setdefault((elements, ones, 1), len(named))
+        arg, numerator, divisor = template.width(channels)
+        return named.setdefault((elements * numerator, ones if arg < 0 else arg, divisor), len(named))
 
-    def values(shape: tuple[int, ...]) -> int:
-        positions = 1
-        for side in shape[1:-1]:
-            positions *= side
-        return number(shape[-1], positions)
-
-    numbers = [values(deployed.shape_of(i)) for i in range(len(deployed.operators) + 1)]
-    scratch: dict[int, list[int]] = {}
-    for time, operator in enumerate(deployed.operators, start=1):
-        if isinstance(operator.kind, Mean):
-            first, *others = scratch_bytes(operator.kind, deployed.shape_of(operator.inputs[0]), operator.shape)
-            channels = operator.shape[-1]
-            scratch[time] = [number(channels, first // channels), *(number(1, count) for count in others)]
-    buffers = buffers_of(deployed)[: len(numbers)]
+    shapes = [deployed.shape_of(i) for i in range(len(deployed.operators) + 1)]
+    numbers = [number(shape[-1], prod(shape[:-1])) for shape in shapes]
+    buffers = buffers_of(deployed)
     terms = []
-    for time in range(1, len(deployed.operators) + 1):
-        alive = [numbers[i] for i, buffer in enumerate(buffers) if buffer.first <= time <= buffer.last]
-        terms.append(tuple(sorted(alive + scratch.get(time, []))))
+    for time, operator in enumerate(deployed.operators, start=1):
+        alive = [numbers[i] for i in range(len(shapes)) if buffers[i].first <= time <= buffers[i].last]
+        if isinstance(operator.kind, Mean):
+            source, channels = shapes[operator.inputs[0]], operator.shape[-1]
+            first, *others = scratch_bytes(operator.kind, source, operator.shape)
+            alive += [number(channels, first // channels), *(number(0, count) for count in others)]
+        terms.append(tuple(sorted(alive)))
     kept = [term for term in dict.fromkeys(terms) if not any(_within(term, other) for other in terms if other != term)]
-    return LiveForm(tuple(named), tuple(kept)), graph.shape_of(graph.output)
+    return LiveForm(tuple(named), tuple(kept))
 
 
 def _within(term: tuple[int, ...], other: tuple[int, ...]) -> bool:

@@ -8,7 +8,7 @@ from PlainNet.arrays.blocks import Blocks, BlockValues, Placed
 from PlainNet.arrays.formulas import Terms, channels, place
 from PlainNet.arrays.structures import Floats, Integers
 from PlainNet.blocktype import Options
-from PlainNet.deployed.buffers import ALIGNMENT
+from PlainNet.deployed.buffers import ALIGNMENT, aligned
 from PlainNet.ram import block_bytes, live_form, pooling_bytes
 from PlainNet.template import Width
 
@@ -36,8 +36,8 @@ class RamArrays:
             features, positions = self._blocks.out[placed.last], self._blocks.positions(placed.last)
             pooled = _aligned(features)
             last = np.where(positions > 0, _aligned(features * positions) + pooled, 0)
-            last += np.where(positions > 1, _aligned(4.0 * features) + pooling_bytes(), 0)
-            most = np.maximum(most, np.maximum(last, pooled + _aligned(np.array(float(self._num_classes)))))
+            last += np.where(positions > 1, _aligned(features * 4) + pooling_bytes(), 0)
+            most = np.maximum(most, np.maximum(last, pooled + aligned(self._num_classes)))
         return most
 
     def _compute(self, numbers: Integers) -> Floats:
@@ -60,7 +60,7 @@ class RamArrays:
             self._formed = np.append(self._formed, formed)
             if family is None or family.template is None:
                 continue
-            form, _ = live_form(family.template, family.size, self._options)
+            form = live_form(family.template, family.size, self._options)
             constant = len(family.example.args)
             rows = [(0, 0.0)]
             for factor, arg, divisor in form.buffers:
