@@ -128,6 +128,8 @@ def packed(buffers: tuple[Buffer, ...], begins: int, ends: int) -> Plan:
 
 def _tops(buffers: Sequence[Buffer], begins: int, ends: int) -> tuple[bool, ...]:
     """Whether the last value may lie at the top, and whether at the bottom, where the first one was."""
+    if begins == ends:  # in use all the time
+        return (False,)
     return (True, False) if buffers[begins].last < buffers[ends].first else (True,)
 
 
