@@ -66,6 +66,7 @@ def search(
     latency_backend: str | Sequence[str] | None = None,
     latency_batch_size: int | None = None,
     budget_ram: float | str | None = None,
+    budget_flash: float | str | None = None,
     any_depth: bool = False,
     within_profile: bool = False,
     save_dir: str | Path | None = None,
@@ -86,7 +87,8 @@ def search(
     latency_backend: the source of the latency: "predictor:PROFILE", or a back end that measures every candidate; a list
         for several devices.
     latency_batch_size: batch size of the latency; None for that of the profile, otherwise 1.
-    budget_ram: upper limit of the RAM of activations for one image in INT8, in bytes, see `PlainNet.ram`.
+    budget_ram: upper limit of the arena of activations for one image in INT8, in bytes, see `PlainNet.ram`.
+    budget_flash: upper limit of the file in INT8, in bytes, see `PlainNet.flash`.
     any_depth: whether to lift the limit of layers that a search has if only its latency or RAM is limited.
     within_profile: only search networks whose kernels lie in the measured ranges of the profiles.
     save_dir: folder of the run; None for a new one in `runs/`.
@@ -110,6 +112,7 @@ def search(
         latency_backend,
         latency_batch_size,
         budget_ram,
+        budget_flash,
         any_depth,
         within_profile,
         **settings,
@@ -134,9 +137,9 @@ def front(
 ) -> SearchResult:
     """Search for the best structures at every cost of a range, in one run; `SearchResult.front` has the points.
 
-    over: the cost: params, flops, activations, ram, or "latency:" with a profile or a back end; a list for two costs.
+    over: the cost: params, flops, activations, ram, flash, or "latency:" with a profile or a back end; a list for two costs.
     between: the range, as text like "0.1ms:1.2ms" or "100k:1M", or as numbers; milliseconds per image for latencies,
-        bytes for RAM. A list for two costs.
+        bytes for RAM and flash. A list for two costs.
     points: the number of steps of the range, each of which gives a point if none that is cheaper is as good; None for
         20. A pair for two costs, whose steps make a grid; None for 8 and 8.
     members: how many structures are kept for each; None for the default.
@@ -159,6 +162,7 @@ def _settings(
     latency_backend: str | Sequence[str] | None = None,
     latency_batch_size: int | None = None,
     budget_ram: float | str | None = None,
+    budget_flash: float | str | None = None,
     any_depth: bool = False,
     within_profile: bool = False,
     **settings: Any,
@@ -172,6 +176,7 @@ def _settings(
         any_depth,
         within_profile,
         _count("budget_ram", budget_ram),
+        _count("budget_flash", budget_flash),
     )
     own = {field.name for field in fields(SearchSettings)}
     options = {name: settings.pop(name) for name in list(settings) if name not in own}

@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from zennas.budget.budgets import Budget
+from zennas.budget.memories import MEMORIES
 from zennas.common.numbers import counted, format_count
 from zennas.correlation.settings import CorrelateSettings
 from zennas.searching.fronts.front import grid_of
@@ -29,7 +30,7 @@ def budget_words(budget: Budget) -> str:
     """Return the limits of a budget as words, such as "at most 1M parameters and 18 layers"; "" without limits."""
     names = {"params": "parameters", "flops": "multiply–accumulates", "layers": "layers"}
     limits = [f"{format_count(limit)} {names[name]}" for name, limit in budget.limits().items()]
-    limits += [] if budget.ram is None else [f"{format_count(budget.ram)} bytes of RAM"]
+    limits += [f"{format_count(limit)} bytes of {MEMORIES[name].title}" for name, limit in budget.memories().items()]
     limits += [
         f"{limit.ms:g} ms per image on {limit.label} ({'predicted' if limit.predicted else 'measured'})"
         for limit in budget.latency

@@ -62,8 +62,8 @@ class SearchSettings:
     )
     minimise: tuple[str, ...] = setting(
         (),
-        "Another goal: params, flops, activations, layers, ram, latency:NAME of a budget, or a proxy whose score "
-        "should be low. Repeatable.",
+        "Another goal: params, flops, activations, layers, ram, flash, latency:NAME of a budget, or a proxy whose "
+        "score should be low. Repeatable.",
         panel=SEARCH,
         metavar="NAME",
     )
