@@ -17,6 +17,7 @@ from torch import Tensor
 from PlainNet.lowering import lower_block
 from PlainNet.ops import Shape
 from PlainNet.ram import BYTES, block_elements, head_elements
+from PlainNet.sizes import Size
 from zennas.supernet.cost import check_numbers
 from zennas.supernet.decisions import Decisions
 from zennas.supernet.errors import SupernetError
@@ -59,7 +60,7 @@ class PeakTable:
         return max([self.fixed, *(costs[k] for key, costs in self.candidates.items() for k in picks[key])])
 
 
-def ram_table(space: SuperSpace, *, resolution: int, num_classes: int) -> PeakTable:
+def ram_table(space: SuperSpace, *, resolution: Size, num_classes: int) -> PeakTable:
     """Return the bytes of activations that are kept at once for one image in INT8, as `PlainNet.ram` counts them.
 
     Raises SupernetError for cells, whose operations do not run one after another, and StructureError if the space does
@@ -82,7 +83,8 @@ def ram_table(space: SuperSpace, *, resolution: int, num_classes: int) -> PeakTa
 
 def _peak(piece: Piece) -> int:
     """The most elements that are kept at once while a piece runs."""
-    most, size = 0, piece.size
+    size: Size = piece.size
+    most = 0
     for i, block in enumerate(piece.blocks):
         most = max(most, block_elements(block, size, first=piece.first and i == 0))
         size = lower_block(block, size)[1].size
