@@ -12,9 +12,10 @@ from PlainNet.blocktype import in_channels
 from PlainNet.cost import FREE, CostModel, head_cost, op_cost
 from PlainNet.ops import HEAD, Conv, Linear, Shape
 from PlainNet.read_ops import FreeConv
+from PlainNet.sizes import Size, size_text
 from zennas.common.errors import ZennasError
 from zennas.common.layout import Rows
-from zennas.common.limits import check_resolution
+from zennas.common.limits import checked_resolution
 from zennas.common.numbers import counted, format_count
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Analysis:
 
     network: str
     structure: Structure | None
-    resolution: int
+    resolution: Size
     num_classes: int
     use_se: bool
     parts: tuple[Part, ...]
@@ -104,7 +105,7 @@ def analyze(network: Network, check: bool = True) -> Analysis:
             use_se=network.use_se,
             check=check,
         )
-    check_resolution(network.resolution, StructureError)
+    checked_resolution(network.resolution, StructureError)
     graph = network.graph
     costs, seen = dict[int, Cost](), set[str]()
     last = dict[int, Shape]()
@@ -128,14 +129,14 @@ def analyze(network: Network, check: bool = True) -> Analysis:
 
 
 def analyze_network(
-    structure: Structure, *, resolution: int, num_classes: int, use_se: bool = False, check: bool = True
+    structure: Structure, *, resolution: Size, num_classes: int, use_se: bool = False, check: bool = True
 ) -> Analysis:
     """Count a network block by block. check: also build it and let fvcore count it.
 
     resolution: side of the square input in pixels. Raises StructureError if the structure is not a network, and
     AnalysisError if there is not enough memory to build it.
     """
-    check_resolution(resolution, StructureError)
+    resolution = checked_resolution(resolution, StructureError)
     model = CostModel(resolution, num_classes, Options(use_se=use_se))
     blocks = model.blocks(structure)
     parts = [Part(str(spec), str(b.shape), b.cost) for spec, b in zip(structure.blocks, blocks, strict=True)]
@@ -168,7 +169,7 @@ def _checked(made: Callable[[], nn.Module], image: Shape, batch: int = 1) -> Fvc
         if not isinstance(error, MemoryError) and "memory" not in str(error):
             raise
         raise AnalysisError(
-            f"not enough memory to build the network at {image.size}×{image.size} pixels for fvcore to count: "
+            f"not enough memory to build the network at {size_text(image.size)} pixels for fvcore to count: "
             "skip this with zennas analyze --no-check"
         ) from None
 
@@ -225,7 +226,7 @@ def analysis_table(analysis: Analysis) -> list[Rows | str]:
     )
     excited = f"squeeze-and-excitation {'on' if analysis.use_se else 'off'}; "
     notes = [
-        f"{analysis.resolution}×{analysis.resolution} pixels, {analysis.num_classes} classes"
+        f"{size_text(analysis.resolution)} pixels, {analysis.num_classes} classes"
         f"{'; ' if analysis.structure is None else ', ' + excited}"
         "FLOPs are multiply–accumulates of conv and linear layers"
     ]
