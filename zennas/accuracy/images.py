@@ -124,14 +124,13 @@ class Calibration:
             yield batch
 
 
-<<<<<<< HEAD
 class NoiseCalibration:
     """Noise for the calibration of a network without training, in the form of `Calibration`."""
 
     def __init__(self, count: int, shown: Shown, size: int) -> None:
         self.name = NOISE
         self.seen = count
-        self._images = noise(count, shown.resolution)
+        self._images = noise(count, shown)
         self._size = size
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
@@ -139,12 +138,7 @@ class NoiseCalibration:
             yield self._images[start : start + self._size]
 
 
-def noise(count: int, resolution: int) -> NDArray[np.float32]:
-    """Return random numbers with the mean and deviation of normalised images, (count, 3, R, R), as a substitute."""
-    return np.random.default_rng(0).standard_normal((count, 3, resolution, resolution), dtype=np.float32)
-=======
 def noise(count: int, shown: Shown) -> NDArray[np.float32]:
     """Return random numbers with the mean and deviation of normalised images, (count, C, H, W), as a substitute."""
     shape = (count, shown.channels, *sides(shown.resolution))
     return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
->>>>>>> hC

@@ -189,8 +189,4 @@ def _check_images(model: TrainedModel, test: ImageSet | None, skip_corrupt: bool
         found = next(batches(test, rows, model.shown, IMAGES, skip_corrupt), None)
         if found is not None:
             return found, test.name
-<<<<<<< HEAD
-    return noise(IMAGES, model.shown.resolution), NOISE
-=======
-    return noise(IMAGES, model.shown), "noise of mean 0 and standard deviation 1"
->>>>>>> hC
+    return noise(IMAGES, model.shown), NOISE

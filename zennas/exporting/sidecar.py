@@ -10,14 +10,9 @@ from latency.measuring.conditions import processor, versions_of
 from latency.measuring.onnx_files import BATCH, INPUT, OUTPUT
 from PlainNet.sizes import sides
 from zennas.accuracy.comparison import Accuracies, Check
-<<<<<<< HEAD
 from zennas.accuracy.images import Calibration, NoiseCalibration
-from zennas.exporting.base import ExportJob, Format, Plan
-=======
-from zennas.accuracy.images import Calibration
 from zennas.data.channels import COLOUR, GREY
-from zennas.exporting.base import ExportJob, Format
->>>>>>> hC
+from zennas.exporting.base import ExportJob, Format, Plan
 
 if TYPE_CHECKING:
     from zennas.data.base import Shown
