@@ -46,5 +46,5 @@ def arrays_of(blocks: Blocks, model: CostModel) -> dict[str, Callable[[Placed], 
     from PlainNet.arrays.flash import FlashArrays
     from PlainNet.arrays.ram import RamArrays
 
-    kinds = {"ram": RamArrays, "flash": FlashArrays}
-    return {name: kinds[name](blocks, model.num_classes, model.options) for name in MEMORIES}
+    given = (blocks, model.num_classes, model.options)
+    return {"ram": RamArrays(*given), "flash": FlashArrays(*given)}
