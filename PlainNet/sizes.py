@@ -22,9 +22,9 @@ class Sides(NamedTuple):
         return f"{self.height}×{self.width}"
 
 
-Size: TypeAlias = "int | Sides"
+Size: TypeAlias = int | Sides
 """The side of a square, or the `Sides` of a rectangle that is none."""
-SizeLike: TypeAlias = "int | tuple[int, int] | str"
+SizeLike: TypeAlias = int | tuple[int, int] | str
 """What public functions take for a size: a number, (height, width), or a text such as "224" or "96x160"."""
 
 _TEXT = re.compile(r"\s*(\d{1,9})(?:\s*[xX×]\s*(\d{1,9}))?\s*", re.ASCII)

@@ -137,6 +137,10 @@ class Blocks:
         found: Floats = np.stack([one, self.takes[numbers], self.out[numbers], self.neck[numbers]])
         return found
 
+    def leaves(self, numbers: Integers) -> list[Size]:
+        """Return the size of the output of each of these blocks."""
+        return [self._sizes[code] for code in self._leaves[self.family[numbers]].tolist()]
+
     def positions(self, numbers: Integers) -> Integers:
         """Return height times width of the output of blocks."""
         areas: Integers = np.array([area(size) for size in self._sizes])[self._leaves[self.family[numbers]]]

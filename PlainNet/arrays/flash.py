@@ -29,7 +29,7 @@ class FlashArrays:
         """Return the bytes of the files of structures all of whose blocks work: (structures,)."""
         values = self._values.of(placed.numbers)
         total = FILE + values[0].sum(axis=0)
-        widths = np.sort(values[1:].reshape(-1, values.shape[-1]).astype(np.uint32), axis=0)
+        widths = np.sort(np.concatenate(values[1:]).astype(np.uint32), axis=0)
         first = np.diff(widths, axis=0, prepend=np.zeros_like(widths[:1])) != 0  # 0 stands for no width
         total += ZERO_POINT * np.where(first, widths, 0).sum(axis=0)
         if self._num_classes is not None:

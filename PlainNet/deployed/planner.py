@@ -6,7 +6,6 @@ free while it is in use. The result is not monotonic: a narrower layer can need 
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -39,24 +38,21 @@ def first_fit(buffers: Sequence[Buffer], order: Iterable[int], fixed: Mapping[in
     order: the numbers of all buffers but the fixed ones. fixed: buffers that are placed first, with their offsets.
     """
     offsets = [0] * len(buffers)
-    placed: list[tuple[int, int, int, int]] = []  # (offset, end, first, last), by offset
+    placed: list[list[int]] = [[] for _ in range(max(buffer.last for buffer in buffers) + 1)]  # by time
     most = 0
-    for i, offset in fixed.items():
+    for i in (*fixed, *order):
         size, first, last, _ = buffers[i]
+        if i in fixed:
+            offset = fixed[i]
+        else:
+            offset = 0
+            near = set(placed[first]).union(*placed[first + 1 : last + 1])
+            for j in sorted(near, key=offsets.__getitem__):
+                if offsets[j] - offset >= size:
+                    break
+                offset = max(offset, offsets[j] + buffers[j].bytes)
         offsets[i] = offset
-        insort(placed, (offset, offset + size, first, last))
-        most = max(most, offset + size)
-    for i in order:
-        size, first, last, _ = buffers[i]
-        offset = 0
-        for start, end, begins, ends in placed:
-            if begins > last or ends < first:
-                continue
-            if start - offset >= size:
-                break
-            if end > offset:
-                offset = end
-        offsets[i] = offset
-        insort(placed, (offset, offset + size, first, last))
+        for time in range(first, last + 1):
+            placed[time].append(i)
         most = max(most, offset + size)
     return Plan(tuple(offsets), most)

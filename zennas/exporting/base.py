@@ -82,7 +82,7 @@ class Plan:
 class ExportJob:
     """The input of `Format.make`.
 
-    batches: normalised images (n, 3, R, R) for calibration, empty if the plan needs none.
+    batches: normalised images (n, C, H, W) for calibration, empty if the plan needs none.
     """
 
     model: TrainedModel

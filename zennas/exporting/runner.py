@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latency.base import UnavailableError
+from PlainNet.sizes import sides
 from zennas.accuracy.comparison import IMAGES, Accuracies, Check, ComparisonError, accuracies, checked
 from zennas.accuracy.images import (
     BATCH,
@@ -161,7 +162,7 @@ def _with_view(model: TrainedModel, images: ImageSet | None) -> TrainedModel:
     shown = model.shown
     if shown.view is not None:
         return model
-    small: View = "whole" if shown.resolution <= SMALL_SIDE else "centre"
+    small: View = "whole" if max(sides(shown.resolution)) <= SMALL_SIDE else "centre"
     return replace(model, shown=replace(shown, view=small if images is None else images.view))
 
 
@@ -188,4 +189,4 @@ def _check_images(model: TrainedModel, test: ImageSet | None, skip_corrupt: bool
         found = next(batches(test, rows, model.shown, IMAGES, skip_corrupt), None)
         if found is not None:
             return found, test.name
-    return noise(IMAGES, model.shown.resolution), NOISE
+    return noise(IMAGES, model.shown), NOISE

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import platform
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from latency.measuring.conditions import processor, versions_of
 from latency.measuring.onnx_files import BATCH, INPUT, OUTPUT
+from PlainNet.sizes import sides
 from zennas.accuracy.comparison import Accuracies, Check
 from zennas.accuracy.images import Calibration, NoiseCalibration
+from zennas.data.channels import COLOUR, GREY
 from zennas.exporting.base import ExportJob, Format, Plan
 
 if TYPE_CHECKING:
@@ -74,14 +75,13 @@ def described(
 
 
 def _input(shown: Shown, most: int | None) -> dict[str, Any]:
-    size = shown.resolution
     return {
         "name": INPUT,
-        "shape": [BATCH, 3, size, size],
+        "shape": [BATCH, shown.channels, *sides(shown.resolution)],
         "largest_batch": most,
         "dtype": "float32",
-        "channels": "red, green, blue",
-        "resolution": size,
+        "channels": {GREY: "grey", COLOUR: "red, green, blue"}.get(shown.channels, f"{shown.channels} channels"),
+        "resolution": shown.resolution,
         "crop": shown.crop if shown.view == "centre" else None,
         "preparation": preparation(shown),
     }
@@ -100,28 +100,31 @@ def preparation(shown: Shown) -> list[dict[str, Any]]:
 
     shown: with a view. All sizes are in pixels; interpolation has half-pixel centres.
     """
-    from zennas.data.preparation import SHARE
+    from zennas.data.preparation import resized_before_crop
 
-    decoding, size = shown.decoding, shown.resolution
+    decoding, (height, width) = shown.decoding, sides(shown.resolution)
+    square = height == width
     steps: list[dict[str, Any]] = [
         {
             "step": "decode",
-            "channels": "RGB",
+            "channels": {GREY: "grey", COLOUR: "RGB"}.get(shown.channels, f"all {shown.channels}"),
             "exif_orientation": "applied" if decoding.upright else "ignored",
             "white_of_deep_grey": decoding.white,
         }
     ]
     if shown.view == "centre":
-        side = math.ceil(shown.crop / SHARE)
+        high, wide = sides(resized_before_crop(shown.crop))
+        resized = {"short_side": high} if high == wide else {"to_cover": [high, wide]}
         steps += [
-            {"step": "resize", "short_side": side, "interpolation": "bicubic", "antialias": True},
-            {"step": "center_crop", "height": side, "width": side},
+            {"step": "resize", **resized, "interpolation": "bicubic", "antialias": True},
+            {"step": "center_crop", "height": high, "width": wide},
         ]
     else:
-        steps += [{"step": "center_crop", "to": "the largest square"}]
+        largest = "the largest square" if square else f"the largest part of the shape {height}:{width}"
+        steps += [{"step": "center_crop", "to": largest}]
     return [
         *steps,
         {"step": "divide", "by": 255},
-        {"step": "resize", "height": size, "width": size, "interpolation": "bilinear", "antialias": False},
+        {"step": "resize", "height": height, "width": width, "interpolation": "bilinear", "antialias": False},
         {"step": "normalise", **shown.normalisation.to_json()},
     ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from PlainNet.sizes import Size
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
@@ -14,6 +16,6 @@ class NetworkSettings:
     use_se: whether the super-blocks contain squeeze-and-excitation.
     """
 
-    resolution: int = 32
+    resolution: Size = 32
     num_classes: int = 10
     use_se: bool = False

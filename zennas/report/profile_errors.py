@@ -15,6 +15,7 @@ from latency.predicting.profile import Profile
 from PlainNet import parse
 from PlainNet.cost import cost
 from PlainNet.progress import WorkProgress, unwatched
+from PlainNet.sizes import Size
 from SearchSpace import load_space
 from zennas.budget.meters import here
 from zennas.named.networks import Network, network
@@ -34,7 +35,7 @@ class Row:
     """
 
     network: str
-    resolution: int
+    resolution: Size
     measured_ms: float
     predicted_ms: float
     settled: bool

@@ -10,7 +10,9 @@ from random import Random
 
 from latency.base import LatencyError
 from PlainNet import Options, parse
+from PlainNet.blocktype import in_channels
 from PlainNet.cost import CostModel
+from PlainNet.edit import for_channels
 from PlainNet.registry import UnknownNameError
 from SearchSpace import SPACES, SearchSpace, lasting_space, load_space
 from zennas.budget.meters import Device, completed_latency, devices, digests
@@ -73,7 +75,7 @@ def completed(settings: SearchSettings) -> SearchSettings:
     """
     reported(settings)  # raises if there is no such proxy, like the next lines
     confirmer(settings)
-    settings = _with_lasting_programs(settings)
+    settings = _for_channels(_with_lasting_programs(settings))
     strategy, name = _strategy(settings.strategy)
     chosen = replace(
         settings,
@@ -99,6 +101,17 @@ def completed(settings: SearchSettings) -> SearchSettings:
 
         device = str(device_of(settings.device))
     return replace(chosen, ahead=ahead, device=device)
+
+
+def _for_channels(settings: SearchSettings) -> SearchSettings:
+    """Settings whose initial structure takes the images that are asked for. Raises SearchSpaceError or ParseError."""
+    if settings.in_channels is None:
+        return settings
+    start = None if settings.initial is None else parse(settings.initial)
+    structure = load_space(settings.search_space, start).initial()
+    if in_channels(structure.blocks[0]) == settings.in_channels:
+        return settings
+    return replace(settings, initial=str(for_channels(structure, settings.in_channels)))
 
 
 def prepare(settings: SearchSettings, model: CostModel | None = None) -> Prepared:

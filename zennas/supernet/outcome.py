@@ -10,6 +10,7 @@ from typing import Any
 
 from PlainNet import Structure, parse
 from PlainNet.files import write_text
+from PlainNet.sizes import Size
 from zennas.common.config import SETTINGS_FILE
 from zennas.common.numbers import counted
 from zennas.common.settings import from_values
@@ -46,7 +47,7 @@ class ProxylessResult:
     folder: Path
     structure: Structure
     picks: Mapping[str, str]
-    resolution: int
+    resolution: Size
     num_classes: int
     valid_top1: float
     entropy: float

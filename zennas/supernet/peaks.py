@@ -18,6 +18,7 @@ from PlainNet.blocktype import in_channels
 from PlainNet.deployed.buffers import aligned
 from PlainNet.ops import Shape
 from PlainNet.ram import head_bytes, part_peak
+from PlainNet.sizes import Size
 from zennas.supernet.cost import check_numbers
 from zennas.supernet.decisions import Decisions
 from zennas.supernet.errors import SupernetError
@@ -63,7 +64,7 @@ class PeakTable:
         return max([self.fixed, *(costs[k] for key, costs in self.candidates.items() for k in picks[key])])
 
 
-def ram_table(space: SuperSpace, *, resolution: int, num_classes: int) -> PeakTable:
+def ram_table(space: SuperSpace, *, resolution: Size, num_classes: int) -> PeakTable:
     """Return the bytes of the arena of activations for one image in INT8, as `PlainNet.ram` counts them.
 
     Raises SupernetError for cells, whose operations do not run one after another, and StructureError if the space does

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from PlainNet import Structure, parse
+from PlainNet.sizes import Size
 from zennas.common.config import SETTINGS_FILE
 from zennas.named.card import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
 from zennas.runs.store import in_use
@@ -35,7 +36,7 @@ class TrainingRecord:
     status: str
     structure: Structure
     dataset: str
-    resolution: int
+    resolution: Size
     num_classes: int | None
     use_se: bool
     epochs: int
