@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from PlainNet.cost import op_cost
 from PlainNet.deployed.deploy import DeployError, deploy
 from PlainNet.deployed.memory import METADATA, memory_of, plan_metadata
 from PlainNet.deployed.operators import Deployed
 from zennas.exporting.base import ExportError, ExportJob, Option, Options, Plan
 from zennas.exporting.formats.onnx_int8 import ROUGH
 from zennas.exporting.litert import flatbuffer, running
+from zennas.exporting.litert.arena import arena_bytes
 from zennas.exporting.litert.flatbuffer import written
 from zennas.exporting.litert.model import Model
 from zennas.exporting.litert.network import float_model
@@ -78,7 +80,7 @@ def in_int8(job: ExportJob) -> bytes:
 def int8_facts(content: bytes, job: ExportJob) -> dict[str, Any]:
     """Return what a sidecar says about a file in INT8. Raises ExportError if microcontrollers cannot run it."""
     image, logits = ends_of(content)
-    memory, plan = memory_of(deployed(job)), job.options["memory_plan"]
+    memory = memory_facts(job)
     weights = str(job.options["weights"]).replace("-", " ")
     return {
         "input": {"dtype": image.dtype, "scale": image.scale, "zero_point": image.zero_point},
@@ -89,25 +91,44 @@ def int8_facts(content: bytes, job: ExportJob) -> dict[str, Any]:
             "biases": "int32",
             "form": "real = scale * (stored - zero_point)",
         },
-        "memory": {
-            "plan": plan,
-            "ram_bytes": memory.ram_bytes if plan == "offline" else memory.ram_bytes_planner,
-            "meaning": "activations of one image; the arena of the interpreter holds its own tables as well",
-        },
-        "microcontroller": _on_microcontrollers(content, job, logits.scale) if micro_is_here() else None,
+        "memory": memory,
+        "microcontroller": _on_microcontrollers(content, job, logits.scale, memory["arena_bytes"])
+        if micro_is_here()
+        else None,
+    }
+
+
+def memory_facts(job: ExportJob) -> dict[str, Any]:
+    """Return the memory that the file needs, for the sidecar."""
+    operators, plan = deployed(job), job.options["memory_plan"]
+    memory = memory_of(operators)
+    activations = memory.ram_bytes if plan == "offline" else memory.ram_bytes_planner
+    return {
+        "plan": plan,
+        "ram_bytes": activations,
+        "arena_bytes": arena_bytes(operators, activations, len(in_float(job).tensors)),
+        "meaning": "ram_bytes are activations; an arena of arena_bytes holds the interpreter's tables as well",
     }
 
 
 IMAGES = 8
+SLOW = 2e8
+"""FLOPs above which fewer images are run on a microcontroller's kernels, which are slow on other machines."""
 
 
-def _on_microcontrollers(content: bytes, job: ExportJob, step: float) -> dict[str, Any]:
-    """How the interpreter for microcontrollers compares with LiteRT's, on images of noise."""
-    images = np.random.default_rng(0).standard_normal((IMAGES, *job.subject.graph.input.dims), dtype=np.float32)
-    expected, found = litert_answers(content)(images), micro_answers(content)(images)
+def _on_microcontrollers(content: bytes, job: ExportJob, step: float, arena: int) -> dict[str, Any]:
+    """How the interpreter for microcontrollers compares with LiteRT's, on images of noise.
+
+    arena: the memory that it gets. Raises ExportError if it cannot load the file.
+    """
+    graph = job.subject.graph
+    flops = sum(op_cost(node.op, node.shape).flops for node in graph.nodes)
+    count = max(1, min(IMAGES, int(IMAGES * SLOW / max(flops, 1))))
+    images = np.random.default_rng(0).standard_normal((count, *graph.input.dims), dtype=np.float32)
+    expected, found = litert_answers(content)(images), micro_answers(content, arena)(images)
     return {
         "interpreter": "tflite-micro",
-        "images": IMAGES,
+        "images": count,
         "largest_difference_in_steps": round(float(np.abs(found - expected).max()) / step),
         "same_class": int((found.argmax(axis=1) == expected.argmax(axis=1)).sum()),
     }

@@ -97,7 +97,7 @@ def test_microcontrollers_compute_the_same_with_either_plan(trained: Path, tmp_p
     contents = [made(trained, tmp_path).path.read_bytes()]
     contents.append(made(trained, tmp_path / "b", memory_plan="runtime").path.read_bytes())
     images = np.random.default_rng(0).standard_normal((4, 3, 16, 16), dtype=np.float32)
-    one, other = (micro_answers(content)(images) for content in contents)
+    one, other = (micro_answers(content, 2**20)(images) for content in contents)
     assert np.array_equal(one, other)
     told = made(trained, tmp_path).sidecar["microcontroller"]
     assert told["interpreter"] == "tflite-micro"
@@ -107,9 +107,10 @@ def test_microcontrollers_compute_the_same_with_either_plan(trained: Path, tmp_p
 
 def test_a_header_holds_the_file(trained: Path, tmp_path: Path) -> None:
     content = made(trained, tmp_path).path.read_bytes()
-    text = header(content, "of \\ several\nlines")
+    text = header(content, "of \\ several\nlines", 4096)
     assert array_in(text) == content
     assert f"#define ZENNAS_MODEL_SIZE {len(content)}" in text
+    assert "#define ZENNAS_ARENA_SIZE 4096" in text
     with pytest.raises(ExportError, match="not contain the whole file"):
         array_in(text.replace("0x", "0y", 1))
 
@@ -120,7 +121,7 @@ def test_compilers_take_the_header(language: str, trained: Path, tmp_path: Path)
     if compiler is None:
         pytest.skip("needs a compiler")
     content = made(trained, tmp_path).path.read_bytes()
-    (tmp_path / "net.h").write_text(header(content, "net"))
+    (tmp_path / "net.h").write_text(header(content, "net", 4096))
     main = tmp_path / "main.c"
     main.write_text(
         '#include "net.h"\n#include <stdio.h>\n'
