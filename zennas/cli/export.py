@@ -9,6 +9,7 @@ import typer
 
 from zennas.cli import options as opt
 from zennas.cli.derived import Chosen, derived
+from zennas.common.numbers import counted
 from zennas.exporting.settings import ExportSettings
 
 if TYPE_CHECKING:
@@ -61,6 +62,15 @@ def export(
             show_default="per-channel",
         ),
     ] = None,
+    memory_plan: Annotated[
+        Optional[str],
+        typer.Option(
+            help="For litert-int8 and c-array: offline (the file says where activations lie, which takes less RAM) or "
+            "runtime (the interpreter plans it).",
+            metavar="NAME",
+            show_default="offline",
+        ),
+    ] = None,
     opset: Annotated[
         Optional[int], opt.number_option("For onnx and onnx-int8: opset, from 11 to 23.", default="18")
     ] = None,
@@ -93,6 +103,7 @@ def export(
             precision=precision,
             max_batch=max_batch,
             weights=weights,
+            memory_plan=memory_plan,
             opset=opset,
             batch_size=batch_size,
         )
@@ -121,7 +132,7 @@ def lines(path: Path, sidecar: Any, usage: str) -> list[str]:
     """The file, the check, the accuracy if it was measured, and how to load the file."""
     check, accuracy, calibration = sidecar["check"], sidecar["accuracy"], sidecar["calibration"]
     found = [
-        f"{path}: {sidecar['format']} in {sidecar['precision']}, {sidecar['bytes'] / 1e6:.2f} MB; "
+        f"{path}: {sidecar['format']} in {sidecar['precision']}, {_size(sidecar['bytes'])}; "
         f"how to use it: {path.name}.json",
         f"checked against PyTorch: logits differ by {check['rms']:.1e} of their size (root mean square; at most "
         f"{check['largest']:.1e}), {check['images']} images of {check['source']} in batches of "
@@ -135,4 +146,19 @@ def lines(path: Path, sidecar: Any, usage: str) -> list[str]:
             f"top-1 {after:.2f} % ({after - before:+.2f} points; PyTorch {before:.2f} %) on {accuracy['images']} "
             f"images of {accuracy['dataset']}; the same class as PyTorch for {accuracy['same_class']:.2f} %"
         )
+    if memory := sidecar.get("memory"):
+        found.append(
+            f"activations take {_size(memory['ram_bytes'])} of RAM, with the interpreter's tables at most "
+            f"{_size(memory['arena_bytes'])}"
+        )
+    if micro := sidecar.get("microcontroller"):
+        found.append(
+            f"run in {micro['interpreter']}: logits differ from LiteRT's by at most "
+            f"{counted(micro['largest_difference_in_steps'], 'step')} of INT8, the same class for "
+            f"{micro['same_class']} of {counted(micro['images'], 'image')} of noise"
+        )
     return [*found, f"load it: {usage}"]
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PlainNet import parse
+from PlainNet.blocktype import in_channels
 from zennas.common.errors import ZennasError
 from zennas.common.limits import check_kind, check_number, check_whole, checked_resolution
 from zennas.data.base import Normalisation
@@ -28,8 +29,10 @@ def read_card(folder: Path) -> dict[str, Any]:
     path = folder / CARD_FILE
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        parse(found["structure"])
-        Normalisation.from_json(found["normalisation"])
+        structure, normalisation = parse(found["structure"]), Normalisation.from_json(found["normalisation"])
+        channels = in_channels(structure.blocks[0])
+        if normalisation.channels != channels:
+            raise ValueError(f"the normalisation has {normalisation.channels} channels, the structure takes {channels}")
         _check_values(found)
         recorded(found)
     except KeyError as error:

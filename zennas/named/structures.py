@@ -16,7 +16,7 @@ from PlainNet.registry import UnknownNameError, did_you_mean, nearest_names
 from PlainNet.sizes import Size
 from SearchSpace.base import SearchSpaceError
 from SearchSpace.notation import looks_like_notation, read_notation
-from zennas.common.errors import ZennasError
+from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.common.limits import checked_resolution
 from zennas.common.numbers import counted
 from zennas.runs.designed import designed
@@ -33,6 +33,10 @@ class TargetError(ZennasError, ValueError):
 
 class UnknownTargetError(TargetError, UnknownNameError):
     """There is no file, folder or model with this name."""
+
+
+class WrongChannelsError(TargetError, WrongSettingError):
+    """The first layer of a network takes other channels than the images have."""
 
 
 @dataclass(frozen=True)
@@ -188,13 +192,13 @@ def _structure(text: str) -> Structure:
 
 
 def check_channels(structure: Structure, channels: int, whose: str = "the images") -> None:
-    """Raises TargetError unless the first layer of a network takes images of so many channels. whose: these images."""
+    """Raises WrongChannelsError unless the first layer of a network takes images of so many channels. whose: these images."""
     taken = in_channels(structure.blocks[0])
     if taken != channels:
-        way = "" if {taken, channels} != {1, 3} else f"; --in-channels {taken} shows them as {_SHOWN[taken]}"
-        raise TargetError(
+        way = f"--in-channels {taken} shows them as {_SHOWN[taken]}; or " if {taken, channels} == {1, 3} else ""
+        raise WrongChannelsError(
             f"the first layer of the network takes images of {counted(taken, 'channel')}, but {whose} have {channels}: "
-            f"begin the structure with a block of {counted(channels, 'input channel')}{way}"
+            f"{way}begin the structure with a block of {counted(channels, 'input channel')}"
         )
 
 

@@ -58,7 +58,7 @@ def train_structure(
     RunInUseError if another training uses the folder.
     """
     if job.in_channels is not None:
-        check_channels(job.structure, job.in_channels)
+        check_channels(job.structure, job.in_channels, "those that --in-channels asks for")
     with held(folder, leads=ranks()[0] == 0):
         if options.resume == "auto" and (folder / WEIGHTS_FILE).is_file():
             kept = completed(job, lasting_dataset(job.dataset))

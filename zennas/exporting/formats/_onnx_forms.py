@@ -61,7 +61,10 @@ def at_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ExportError(f"the network cannot be written at opset {opset}: {first_line(error)}") from error
+        raise ExportError(
+            f"the network cannot be written at opset {opset}: {first_line(error)}: fix the batch size with "
+            "--batch-size, or choose a later --opset"
+        ) from error
     return model
 
 

@@ -8,7 +8,15 @@ from typing import Any
 
 from zennas.accuracy.comparison import FileAnswers
 from zennas.exporting.base import FORMATS, ExportError, ExportJob, Options, Plan
-from zennas.exporting.formats._litert import INT8_OPTIONS, PACKAGES, in_int8, int8_facts, int8_plan, why_not
+from zennas.exporting.formats._litert import (
+    INT8_OPTIONS,
+    PACKAGES,
+    in_int8,
+    int8_facts,
+    int8_plan,
+    memory_facts,
+    why_not,
+)
 from zennas.exporting.litert.running import End, ends_of, litert_answers
 
 NAME = "zennas_model"
@@ -24,6 +32,8 @@ HEADER = """\
 #define ZENNAS_ALIGNED _Alignas(16)
 #endif
 
+// Memory for the interpreter with its reference kernels; kernels of a vendor may ask for more.
+#define ZENNAS_ARENA_SIZE {arena}
 #define ZENNAS_MODEL_SIZE {size}
 #define ZENNAS_INPUT_SCALE {image_scale}
 #define ZENNAS_INPUT_ZERO_POINT {image_zero}
@@ -49,7 +59,8 @@ class CArray:
         return why_not()
 
     def make(self, job: ExportJob) -> bytes:
-        return header(in_int8(job), job.model.name).encode()
+        content = in_int8(job)
+        return header(content, job.model.name, memory_facts(job)["arena_bytes"]).encode()
 
     def load(self, content: bytes) -> FileAnswers:
         return litert_answers(array_in(content.decode()))
@@ -61,14 +72,15 @@ class CArray:
         return f'#include "{path}"  // tflite::GetModel({NAME})'
 
 
-def header(content: bytes, network: str) -> str:
-    """Return the C header with a file as an array. network: its name, for the comment."""
+def header(content: bytes, network: str, arena: int) -> str:
+    """Return the C header with a file as an array. network: its name, for the comment. arena: its memory in bytes."""
     image, logits = ends_of(content)
     rows = [content[start : start + PER_LINE] for start in range(0, len(content), PER_LINE)]
     return HEADER.format(
         network=" ".join(network.replace("\\", "/").split()),
         name=NAME,
         size=len(content),
+        arena=arena,
         image=_shape(image),
         logits=_shape(logits),
         image_scale=_float(image.scale),

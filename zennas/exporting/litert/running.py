@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,12 +83,15 @@ def litert_answers(content: bytes) -> FileAnswers:
     return _answers(_end(image), _end(logits), run)
 
 
-def micro_answers(content: bytes) -> FileAnswers:
-    """Likewise in the interpreter for microcontrollers. Raises ExportError if it cannot load the file."""
+def micro_answers(content: bytes, arena: int) -> FileAnswers:
+    """Likewise in the interpreter for microcontrollers. arena: its memory in bytes.
+
+    Raises ExportError if it cannot load the file.
+    """
     from tflite_micro.python.tflite_micro import runtime
 
     try:
-        interpreter = runtime.Interpreter.from_bytes(content, arena_size=_ample(content))
+        interpreter = runtime.Interpreter.from_bytes(content, arena_size=arena)
     except Exception as error:  # bindings raise RuntimeError or ValueError without a common base
         raise ExportError(f"tflite-micro cannot load the file: {first_line(error)}") from error
     image, logits = ends_of(content)
@@ -130,13 +132,6 @@ def ranges_of(
             low[value] = min(low[value], float(found.min()))
             high[value] = max(high[value], float(found.max()))
     return {value: (low[value], high[value]) for value in low}
-
-
-def _ample(content: bytes) -> int:
-    """Bytes of memory that are certainly enough for a file on a microcontroller."""
-    details = _litert(content).get_tensor_details()
-    sizes = [prod(map(int, one["shape"])) * np.dtype(one["dtype"]).itemsize for one in details]
-    return len(content) + 2 * sum(sizes) + 2**20
 
 
 def _litert(content: bytes, keep: bool = False) -> Any:
