@@ -58,9 +58,7 @@ def startup_bytes(deployed: Deployed, activations: int) -> int:
         kind = operator.kind
         kept += NODE + OPERATORS.get(builtin(kind), 0)
         if isinstance(kind, (Conv2D, DepthwiseConv2D)):
-            before = preparing - _channels(
-                kind.out_channels
-            )  # room that this convolution's own numbers take in the end
+            before = preparing - _channels(kind.out_channels)  # whose place these numbers take
             own = PREPARED + PREPARED_CHANNEL * kind.out_channels + PREPARED_SCRATCH * scratch
             preparing = max(before, own)
             kept += _channels(kind.out_channels)
