@@ -13,10 +13,10 @@ from PlainNet.cost import op_cost
 from PlainNet.deployed.deploy import DeployError, deploy
 from PlainNet.deployed.memory import METADATA, memory_of, plan_metadata
 from PlainNet.deployed.operators import Deployed
+from PlainNet.deployed.startup import startup_bytes
 from zennas.exporting.base import ExportError, ExportJob, Option, Options, Plan
 from zennas.exporting.formats.onnx_int8 import ROUGH
 from zennas.exporting.litert import flatbuffer, running
-from zennas.exporting.litert.arena import arena_bytes
 from zennas.exporting.litert.flatbuffer import written
 from zennas.exporting.litert.model import Model
 from zennas.exporting.litert.network import float_model
@@ -106,7 +106,7 @@ def memory_facts(job: ExportJob) -> dict[str, Any]:
     return {
         "plan": plan,
         "ram_bytes": activations,
-        "arena_bytes": arena_bytes(operators, activations, len(in_float(job).tensors)),
+        "arena_bytes": startup_bytes(operators, activations),
         "meaning": "ram_bytes are activations; an arena of arena_bytes holds the interpreter's tables as well",
     }
 
