@@ -282,7 +282,7 @@ def _live(analysis: Analysis, part: Part) -> str:
     live = analysis.live(part)
     if live is None or isinstance(analysis.memory, str):
         return "–"
-    return f"{'▸ ' if part.block == analysis.memory.peak_block else ''}{format_count(live)}"
+    return f"{'peak ' if part.block == analysis.memory.peak_block else ''}{format_count(live)}"
 
 
 def _memory_note(analysis: Analysis) -> str:
@@ -290,9 +290,9 @@ def _memory_note(analysis: Analysis) -> str:
     if isinstance(found, str):
         return f"RAM and flash are not known: {found}"
     return (
-        f"RAM {found.ram_bytes:,} bytes, most of it in the block with ▸, at {found.peak_operator} "
-        f"({found.ram_bytes_planner:,} without the plan in the file); flash {found.flash_bytes:,} bytes; "
-        "both in INT8 on a microcontroller"
+        f"RAM {found.ram_bytes:,} bytes, with its peak at {found.peak_operator} "
+        f"({found.ram_bytes_planner:,} without the plan in the file), flash {found.flash_bytes:,} bytes, "
+        "in INT8 on a microcontroller"
     )
 
 
