@@ -163,7 +163,7 @@ def analyze_network(
 ) -> Analysis:
     """Count a network block by block. check: also build it and let fvcore count it.
 
-    resolution: side of the square input in pixels. Raises StructureError if the structure is not a network, and
+    resolution: size of the input in pixels. Raises StructureError if the structure is not a network, and
     AnalysisError if there is not enough memory to build it.
     """
     resolution = checked_resolution(resolution, StructureError)
