@@ -30,7 +30,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: setup.py constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13) and 'zennas needs Python 3.10 to 3.13, this is ' + sys.version.split()[0])"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[torch,dev,plot,onnx,openvino,discover]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[torch,dev,plot,onnx,openvino,discover,litert]'
 	@touch $@
 
 clean:

@@ -9,14 +9,13 @@ import argparse
 import sys
 
 from zennas.cli.errors import guarded
-from zennas.common.limits import MAX_RESOLUTION
-from zennas.legacy.arguments import add_network, count, network_text
+from zennas.legacy.arguments import add_network, count, network_text, size
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     add = parser.add_argument
-    add("--input_image_size", type=count(1, MAX_RESOLUTION), default=32)
+    add("--input_image_size", type=size, default=32)
     add("--num_classes", type=count(), default=10)
     add_network(parser)
     add("--gpu", type=count(0), help="accepted as in Zen-NAS, but has no effect")

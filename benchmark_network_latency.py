@@ -13,8 +13,7 @@ import json
 
 from zennas.cli.console import OUT
 from zennas.cli.errors import guarded
-from zennas.common.limits import MAX_RESOLUTION
-from zennas.legacy.arguments import add_network, count, folder, network_text
+from zennas.legacy.arguments import add_network, count, folder, network_text, size
 
 FILE = "latency.json"
 
@@ -23,7 +22,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     add = parser.add_argument
     add("--batch_size", type=count(), default=1)
-    add("--input_image_size", type=count(1, MAX_RESOLUTION), help="default: the network's own")
+    add("--input_image_size", type=size, help="default: the network's own")
     add("--save_dir", type=folder, help=f"folder for {FILE}, which contains all samples")
     add("--repeat_times", type=count(), help="accepted as in Zen-NAS, but it repeats until the median is known")
     add("--gpu", type=count(0), help="CUDA device; default: the CPU")

@@ -10,9 +10,8 @@ from pathlib import Path
 from zennas.budget.budgets import DEFAULT_SOURCE
 from zennas.cli.console import OUT, tell
 from zennas.cli.errors import guarded
-from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.numbers import in_milliseconds
-from zennas.legacy.arguments import above_zero, count, folder
+from zennas.legacy.arguments import above_zero, count, folder, size
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:
@@ -36,7 +35,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
         type=count(2),
         help="batch size for scores that run networks (default: 16), and for latency if given",
     )
-    add("--input_image_size", type=count(1, MAX_RESOLUTION), default=32)
+    add("--input_image_size", type=size, default=32)
     add("--population_size", type=count(2), default=512)
     add("--save_dir", type=folder, required=True)
     add("--gamma", type=float, default=1e-2)

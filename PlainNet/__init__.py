@@ -17,6 +17,7 @@ from PlainNet.cost import cost as _counted
 from PlainNet.grammar import ParseError, parse
 from PlainNet.ir import BlockSpec, Structure, StructureError
 from PlainNet.lowering import lower
+from PlainNet.sizes import SizeLike
 
 if TYPE_CHECKING:
     from PlainNet.masternet import MasterNet
@@ -39,7 +40,7 @@ __all__ = [
 def cost(
     structure: Structure | str,
     *,
-    resolution: int = 32,
+    resolution: SizeLike = 32,
     num_classes: int | None = 10,
     use_se: bool = False,
     no_reslink: bool = False,
@@ -47,7 +48,7 @@ def cost(
     """Return the cost of a network for one image: params, FLOPs, activations and layers.
 
     structure: a `Structure` or its text.
-    resolution: the side of the square image, in pixels.
+    resolution: height and width of the image in pixels: one number for a square, a pair, or a text such as "96x160".
     num_classes: the outputs of the classifier, or None to leave the classifier out.
     use_se: whether super-blocks have squeeze-and-excitation.
     no_reslink: whether to leave residual links and their projections out.

@@ -40,6 +40,7 @@ from PlainNet.read_ops import (
     ResponseNorm,
     Scale,
 )
+from PlainNet.sizes import Size, SizeLike, area, checked_size, sides
 from PlainNet.template import template_of
 
 
@@ -85,13 +86,14 @@ def op_cost(op: Op, shape: Shape) -> Cost:
     match op:
         case Conv():
             weights = op.out_channels * (op.in_channels // op.groups) * op.kernel**2
-            positions = shape.size**2
+            positions = area(shape.size)
             bias = op.out_channels if op.bias else 0
             return Cost(weights + bias, weights * positions, op.out_channels * positions, 0)
         case RowColumnConv():
             total = FREE
             # Between the two convolutions, the value has the height of the input and the width of the output.
-            for conv, positions in zip(op.factors, (op.size * shape.size, shape.size**2), strict=True):
+            between = sides(op.size)[0] * sides(shape.size)[1]
+            for conv, positions in zip(op.factors, (between, area(shape.size)), strict=True):
                 weights = conv.in_channels * conv.out_channels * op.kernel
                 total += Cost(weights, weights * positions, conv.out_channels * positions, 0)
             return total
@@ -112,7 +114,7 @@ def _read_cost(op: object, shape: Shape) -> Cost:
     match op:
         case FreeConv():
             weights = op.out_channels * (op.in_channels // op.groups) * op.kernel[0] * op.kernel[1]
-            positions = shape.size**2
+            positions = area(shape.size)
             params = (0 if op.weights == "fixed" else weights) + op.out_channels * (op.bias + op.gain)
             return Cost(params, weights * positions, op.out_channels * positions, 0)
         case ChannelConv():
@@ -162,8 +164,8 @@ class BlockCost(NamedTuple):
         return Cost(self.params, self.flops, self.activations, self.layers)
 
 
-def block_cost(spec: BlockSpec, size: int, options: Options = Options()) -> BlockCost:
-    """Return the cost of one block on an input of `size` × `size` pixels. `CostModel` caches these costs.
+def block_cost(spec: BlockSpec, size: Size, options: Options = Options()) -> BlockCost:
+    """Return the cost of one block on an input of this size in pixels. `CostModel` caches these costs.
 
     Raises StructureError if the block does not work on such an input.
     """
@@ -188,7 +190,7 @@ def head_cost(channels: int, num_classes: int) -> Cost:
 class CostModel:
     """Computes the costs of structures at one resolution. It caches blocks, so a mutated network takes little time.
 
-    resolution: the side of the square image, in pixels.
+    resolution: height and width of the image in pixels; one number for a square.
     num_classes: the outputs of the classifier, or None to leave the classifier out.
     options: see `Options`.
 
@@ -197,15 +199,13 @@ class CostModel:
 
     _CAPACITY = 250_000  # blocks, about 100 MB
 
-    def __init__(self, resolution: int, num_classes: int | None, options: Options = Options()) -> None:
-        if resolution < 1:
-            raise StructureError(f"the resolution is {resolution}, expected at least 1")
+    def __init__(self, resolution: SizeLike, num_classes: int | None, options: Options = Options()) -> None:
+        self.resolution = checked_size(resolution, StructureError, "the resolution")
         if num_classes is not None and num_classes < 1:
             raise StructureError(f"the number of classes is {num_classes}, expected at least 1")
-        self.resolution = resolution
         self.num_classes = num_classes
         self.options = options
-        self._known: defaultdict[int, dict[BlockSpec, BlockCost]] = defaultdict(dict)
+        self._known: defaultdict[Size, dict[BlockSpec, BlockCost]] = defaultdict(dict)
         self._count = 0
 
     def blocks(self, structure: Structure) -> list[BlockCost]:
@@ -224,7 +224,8 @@ class CostModel:
         """Return the cost of the network. Raises StructureError if it is not a network at this resolution."""
         # A search spends a third of its time in this loop, so it uses plain sums and tuples.
         params = flops = activations = layers = 0
-        size, channels = self.resolution, 0
+        size: Size = self.resolution
+        channels = 0
         for spec in structure.blocks:
             block = self._known[size].get(spec)
             if block is None:
@@ -244,7 +245,7 @@ class CostModel:
         head = head_cost(channels, self.num_classes)
         return Cost(params + head.params, flops + head.flops, activations + head.activations, layers)
 
-    def _add(self, structure: Structure, spec: BlockSpec, size: int) -> BlockCost:
+    def _add(self, structure: Structure, spec: BlockSpec, size: Size) -> BlockCost:
         try:
             block = block_cost(spec, size, self.options)
         except StructureError as error:
@@ -259,20 +260,21 @@ class CostModel:
 
 
 @lru_cache(maxsize=16)
-def _shared_model(resolution: int, num_classes: int | None, options: Options) -> CostModel:
+def _shared_model(resolution: Size, num_classes: int | None, options: Options) -> CostModel:
     return CostModel(resolution, num_classes, options)
 
 
 def cost(
     structure: Structure,
     *,
-    resolution: int = 32,
+    resolution: SizeLike = 32,
     num_classes: int | None = 10,
     use_se: bool = False,
     no_reslink: bool = False,
 ) -> Cost:
-    """Return the cost of a network for one image of `resolution` × `resolution` pixels.
+    """Return the cost of a network for one image.
 
+    resolution: height and width of the image in pixels; one number for a square.
     num_classes: the outputs of the classifier, or None to leave the classifier out.
     use_se: whether super-blocks have squeeze-and-excitation.
     no_reslink: whether to leave residual links and their projections out.
@@ -280,4 +282,5 @@ def cost(
     The numbers are exactly those of the built module. Raises StructureError if the structure is not a network at this
     resolution.
     """
-    return _shared_model(resolution, num_classes, Options(use_se, no_reslink))(structure)
+    size = checked_size(resolution, StructureError, "the resolution")
+    return _shared_model(size, num_classes, Options(use_se, no_reslink))(structure)

@@ -9,6 +9,7 @@ from functools import cache
 from PlainNet.blocktype import Options, block_layers
 from PlainNet.lowering import lower_block
 from PlainNet.ops import WITHOUT_WEIGHTS, BatchNorm, Conv, Linear, Shape, UnknownOperationError
+from PlainNet.sizes import Size, area
 from PlainNet.template import Template, Width
 
 
@@ -21,7 +22,7 @@ class CostForm:
         of the product of the two widths.
     singles: (params, activations, i): the parameters of biases and norms, and output elements, per channel of width i.
     layers: the number of layers that a block counts as.
-    out, size: the width (an index) and the side of the output.
+    out, size: the width (an index) and the size of the output.
     """
 
     widths: tuple[Width, ...]
@@ -29,7 +30,7 @@ class CostForm:
     singles: tuple[tuple[int, int, int], ...]
     layers: int
     out: int
-    size: int
+    size: Size
 
     def of(self, args: tuple[int, ...]) -> tuple[int, int, int, Shape]:
         """Return params, FLOPs, activations and output shape of the block with these arguments."""
@@ -47,8 +48,8 @@ class CostForm:
 
 
 @cache
-def cost_form(template: Template, size: int, options: Options) -> CostForm:
-    """Return the cost formula of `template` on inputs of `size` × `size` pixels."""
+def cost_form(template: Template, size: Size, options: Options) -> CostForm:
+    """Return the cost formula of `template` on inputs of this size in pixels."""
     nodes, shape = lower_block(template.probe, size, options)
     widths: dict[Width, int] = {}
 
@@ -63,9 +64,9 @@ def cost_form(template: Template, size: int, options: Options) -> CostForm:
         match node.op:
             case Conv() as conv:
                 i, j = index(conv.in_channels // conv.groups), index(conv.out_channels)
-                area, positions = conv.kernel**2, node.shape.size**2
-                weights[i, j] += area
-                macs[i, j] += area * positions
+                window, positions = conv.kernel**2, area(node.shape.size)
+                weights[i, j] += window
+                macs[i, j] += window * positions
                 own[j] += int(conv.bias)
                 elements[j] += positions
             case BatchNorm() as norm:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from PlainNet.blocktype import argument, block_type, in_channels
 from PlainNet.grammar import PROBE_RESOLUTION
-from PlainNet.ir import BlockSpec
+from PlainNet.ir import BlockSpec, Structure
 from PlainNet.lowering import lower_block
 
 SPLIT_THRESHOLD = 6
@@ -55,6 +55,11 @@ def rejoin(blocks: Iterable[BlockSpec], channels: int) -> list[BlockSpec]:
         joined.append(spec)
         channels = out_channels(spec)
     return joined
+
+
+def for_channels(structure: Structure, channels: int) -> Structure:
+    """Return the structure for images of `channels` channels: its first blocks take them, the others stay the same."""
+    return Structure.of(rejoin(structure.blocks, channels))
 
 
 def split(spec: BlockSpec, threshold: int = SPLIT_THRESHOLD) -> list[BlockSpec]:

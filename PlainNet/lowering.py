@@ -39,6 +39,7 @@ from PlainNet.ops import (
     Zero,
     positions,
 )
+from PlainNet.sizes import Size, SizeLike, checked_size, sides, size_text
 
 # Larger structures are mistakes in the text. Lowering stops before the machine runs out of memory.
 MAX_NODES = 50_000
@@ -147,8 +148,8 @@ class Builder:
     def _pool(self, x: Value, op: MaxPool | AvgPool) -> Value:
         channels, size = self._image(x, "pooling")
         kernel = op.kernel
-        if size + 2 * op.padding < kernel:
-            raise self.fail(f"a {kernel}×{kernel} pooling window does not fit an input of {size}×{size}")
+        if min(sides(size)) + 2 * op.padding < kernel:
+            raise self.fail(f"a {kernel}×{kernel} pooling window does not fit an input of {size_text(size)}")
         return self._emit(op, (x,), Shape(channels, positions(op, size)))
 
     def adaptive_avg_pool(self, x: Value, size: int) -> Value:
@@ -274,13 +275,14 @@ class Builder:
 def lower(
     structure: Structure,
     *,
-    resolution: int,
+    resolution: SizeLike,
     num_classes: int | None = None,
     options: Options = Options(),
     open_choices: bool = False,
 ) -> OpGraph:
-    """Return the op graph of `structure` for images of `resolution` × `resolution` pixels.
+    """Return the op graph of `structure` for images of one resolution.
 
+    resolution: height and width of the images in pixels; one number for a square.
     num_classes: the outputs of the classifier, or None for a graph that ends before global pooling.
     options: see `Options`.
     open_choices: only check the structure, which may have choices; the graph then has all of their alternatives.
@@ -291,20 +293,19 @@ def lower(
     """
     if not structure.blocks:
         raise StructureError("the structure has no blocks, expected at least one")
-    if resolution < 1:
-        raise StructureError(f"the resolution is {resolution}, expected at least 1")
+    size = checked_size(resolution, StructureError, "the resolution")
     if num_classes is not None and num_classes < 1:
         raise StructureError(f"the number of classes is {num_classes}, expected at least 1")
-    builder = Builder(Shape(in_channels(structure.blocks[0]), resolution), options, open_choices)
+    builder = Builder(Shape(in_channels(structure.blocks[0]), size), options, open_choices)
     outputs = list(builder.top_level(builder.input, structure.blocks))
     last = outputs[-1] if num_classes is None else builder.head(outputs[-1], num_classes)
     return OpGraph(builder.input.shape, tuple(builder.nodes), last.number, tuple(x.number for x in outputs))
 
 
-def part_graph(specs: Sequence[BlockSpec], size: int, options: Options = Options()) -> OpGraph:
+def part_graph(specs: Sequence[BlockSpec], size: Size, options: Options = Options()) -> OpGraph:
     """Return the op graph of one or more consecutive blocks.
 
-    size: the side of the input in pixels, or `FLAT` for a vector. Raises StructureError if the blocks do not work on
+    size: of the input in pixels, or `FLAT` for a vector. Raises StructureError if the blocks do not work on
     such an input.
     """
     builder = Builder(Shape(in_channels(specs[0]), size), options)
@@ -312,8 +313,8 @@ def part_graph(specs: Sequence[BlockSpec], size: int, options: Options = Options
     return OpGraph(builder.input.shape, tuple(builder.nodes), outputs[-1], outputs)
 
 
-def lower_block(spec: BlockSpec, size: int, options: Options = Options()) -> tuple[Sequence[Node], Shape]:
-    """Return the operations of one block on an input of `size` × `size` pixels, and its output shape.
+def lower_block(spec: BlockSpec, size: Size, options: Options = Options()) -> tuple[Sequence[Node], Shape]:
+    """Return the operations of one block on an input of this size in pixels, and its output shape.
 
     Raises StructureError if the block does not work on such an input.
     """

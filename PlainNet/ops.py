@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from PlainNet import read_ops
 from PlainNet.errors import ZennasError
+from PlainNet.sizes import Size, area, each_side, sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +56,15 @@ class Factor(NamedTuple):
 class RowColumnConv:
     """A convolution of 1 × kernel followed by one of kernel × 1, with padding (kernel - 1) // 2 and no bias.
 
-    The pair is a single operation because the value in between is not square if there is a stride: the first
-    convolution reduces the width, and the second one the height. size: the side of the input, and so the height of the
-    value in between.
+    The pair is a single operation because the value in between is neither as large as the input nor as the output if
+    there is a stride: the first convolution reduces the width, and the second one the height. size: of the input.
     """
 
     in_channels: int
     out_channels: int
     kernel: int
     stride: int
-    size: int
+    size: Size
 
     @property
     def padding(self) -> int:
@@ -150,7 +150,7 @@ class AvgPool:
 
 @dataclass(frozen=True, slots=True)
 class AdaptiveAvgPool:
-    """Average pooling to a fixed output size."""
+    """Average pooling to `size` × `size` positions."""
 
     size: int
 
@@ -252,10 +252,15 @@ WITHOUT_WEIGHTS = (
 )
 
 
-def positions(op: Conv | RowColumnConv | MaxPool | AvgPool, size: int) -> int:
-    """Return the side of the output for an input of side `size`, in pixels."""
+def positions(op: Conv | RowColumnConv | MaxPool | AvgPool, size: Size) -> Size:
+    """Return the size of the output for an input of this size."""
+    return each_side(lambda side: positions_along(op, side), size)
+
+
+def positions_along(op: Conv | RowColumnConv | MaxPool | AvgPool, side: int) -> int:
+    """Return the height of the output for an input of this height, or its width for a width."""
     extent = op.extent if isinstance(op, Conv) else op.kernel
-    free = size + 2 * op.padding - extent
+    free = side + 2 * op.padding - extent
     steps = -(-free // op.stride) if isinstance(op, AvgPool) and op.ceil else free // op.stride
     return steps + 1
 
@@ -277,20 +282,20 @@ FLAT = 0
 
 
 class Shape(NamedTuple):
-    """The shape of a value for one image: channels, and the side of a square feature map in pixels or `FLAT`."""
+    """The shape of a value for one image: channels, and the size of the feature map in pixels or `FLAT`."""
 
     channels: int
-    size: int
+    size: Size
 
     @property
     def elements(self) -> int:
         """Number of elements for one image."""
-        return self.channels * self.size * self.size if self.size else self.channels
+        return self.channels * area(self.size) if self.size else self.channels
 
     @property
     def dims(self) -> tuple[int, ...]:
         """(C, H, W), or (features,) for a flat value."""
-        return (self.channels, self.size, self.size) if self.size else (self.channels,)
+        return (self.channels, *sides(self.size)) if self.size else (self.channels,)
 
     def __str__(self) -> str:
         return "×".join(map(str, self.dims))

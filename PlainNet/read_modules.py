@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from PlainNet import ops, read_ops
 from PlainNet.modules import add_nested, op_function, op_module
 from PlainNet.ops import BN_EPS, OpGraph, UnknownOperationError
+from PlainNet.sizes import sides
 
 
 class PerChannel(nn.Module):
@@ -137,8 +138,8 @@ def read_function(op: ops.Op) -> tuple[Callable[..., Any], tuple[Any, ...]]:
             return activation(op)
         case read_ops.FreePool():
             if op.kind == "max":
-                return F.max_pool2d, (op.kernel, op.stride, op.padding, 1, op.ceil)
-            return F.avg_pool2d, (op.kernel, op.stride, op.padding, op.ceil, op.counted)
+                return F.max_pool2d, (sides(op.kernel), sides(op.stride), op.padding, 1, op.ceil)
+            return F.avg_pool2d, (sides(op.kernel), sides(op.stride), op.padding, op.ceil, op.counted)
         case read_ops.Rescale():
             return rescaled, (op.factor, op.term)
         case read_ops.Sub():
@@ -148,10 +149,10 @@ def read_function(op: ops.Op) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         case read_ops.ChannelShuffle():
             return F.channel_shuffle, (op.groups,)
         case read_ops.Pad():
-            sides = [op.before, op.after] * 2
-            return F.pad, (sides, op.mode, op.value if op.mode == "constant" else None)
+            added = [op.before, op.after] * 2
+            return F.pad, (added, op.mode, op.value if op.mode == "constant" else None)
         case read_ops.Upsample():
-            return F.interpolate, ((op.size, op.size), None, op.mode)
+            return F.interpolate, (sides(op.size), None, op.mode)
         case read_ops.SpaceToDepth():
             return squares_to_channels, (op.block,)
         case read_ops.Unflatten():

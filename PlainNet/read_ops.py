@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from PlainNet.sizes import Size
+
 
 @dataclass(frozen=True, slots=True)
 class FreeConv:
@@ -43,13 +45,14 @@ class ChannelConv:
 class FreePool:
     """Pooling that `MaxPool` and `AvgPool` do not describe.
 
-    padding: on each side. ceil: whether there is an output for a last window that is only partly inside the input.
+    padding: on each side. kernel, stride: one number, or `Sides` for a window that is not square. ceil: whether there
+    is an output for a last window that is only partly inside the input.
     counted: whether a mean includes the padding.
     """
 
     kind: Literal["max", "average"]
-    kernel: int
-    stride: int
+    kernel: Size
+    stride: Size
     padding: int
     ceil: bool = False
     counted: bool = False
@@ -172,9 +175,9 @@ class Pad:
 
 @dataclass(frozen=True, slots=True)
 class Upsample:
-    """Interpolation to `size` × `size` positions; mode is "nearest", "bilinear" or "bicubic"."""
+    """Interpolation to an output of this size; mode is "nearest", "bilinear" or "bicubic"."""
 
-    size: int
+    size: Size
     mode: str
 
 

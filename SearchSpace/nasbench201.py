@@ -19,6 +19,7 @@ from PlainNet import BlockSpec, Structure, ops
 from PlainNet.blocks.nasbench201 import EDGES, OPERATIONS
 from PlainNet.cost import op_cost
 from PlainNet.ops import OpGraph
+from PlainNet.sizes import sides
 from SearchSpace.base import SPACES, SearchSpaceError
 from SearchSpace.decisions import Decision, DecisionSpace, check_choices
 from SearchSpace.graphs import Graph, Link, one_hot
@@ -207,8 +208,8 @@ def published_flops(graph: OpGraph) -> int:
     """Return the FLOPs of a network as NAS-Bench-201 publishes them, which include element-wise operations.
 
     In addition to multiply–accumulates, batch-norm counts 2 and ReLU 1 per output element, pooling the size of its
-    window, and global pooling (size + 1)². Everywhere else in this project, FLOPs are the multiply–accumulates of
-    convolution and linear layers only.
+    window, and global pooling (height + 1)(width + 1). Everywhere else in this project, FLOPs are the
+    multiply–accumulates of convolution and linear layers only.
     """
     total = 0
     for node in graph.nodes:
@@ -220,7 +221,8 @@ def published_flops(graph: OpGraph) -> int:
             case ops.AvgPool() as pool:
                 total += pool.kernel**2 * node.shape.elements
             case ops.AdaptiveAvgPool():
-                total += (graph.shape_of(node.inputs[0]).size + 1) ** 2 * node.shape.elements
+                height, width = sides(graph.shape_of(node.inputs[0]).size)
+                total += (height + 1) * (width + 1) * node.shape.elements
             case other:
                 total += op_cost(other, node.shape).flops
     return total

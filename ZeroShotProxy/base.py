@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from PlainNet import Structure
 from PlainNet.errors import ZennasError
 from PlainNet.registry import Registry
+from PlainNet.sizes import Size, checked_size
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -99,7 +100,7 @@ class ProxyInfo:
 class ScoreSettings:
     """Settings for scoring networks. A proxy ignores the settings that it does not need.
 
-    resolution: the side of the square input, in pixels.
+    resolution: height and width of the input in pixels; one number for a square.
     num_classes: the outputs of the classifier.
     use_se: whether super-blocks have squeeze-and-excitation.
     batch_size: the number of images in a batch, at least 2.
@@ -113,7 +114,7 @@ class ScoreSettings:
     Raises WrongProxyError if a value is not valid.
     """
 
-    resolution: int = 32
+    resolution: Size = 32
     num_classes: int = 10
     use_se: bool = False
     batch_size: int = 16
@@ -125,7 +126,8 @@ class ScoreSettings:
     initialisation: str = "own"
 
     def __post_init__(self) -> None:
-        for name, least in {"resolution": 1, "num_classes": 1, "batch_size": 2, "repeats": 1}.items():
+        object.__setattr__(self, "resolution", checked_size(self.resolution, WrongProxyError, "resolution"))
+        for name, least in {"num_classes": 1, "batch_size": 2, "repeats": 1}.items():
             if getattr(self, name) < least:
                 raise WrongProxyError(f"{name} is {getattr(self, name)}, expected at least {least}")
         if self.precision not in ("fp32", "bf16"):

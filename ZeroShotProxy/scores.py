@@ -14,6 +14,7 @@ from typing import Any, overload
 
 from PlainNet import Options, StructureError
 from PlainNet.errors import ZennasError
+from PlainNet.sizes import Size, size_of
 from ZeroShotProxy.base import (
     NO_SCORE_ALONE,
     PROXIES,
@@ -55,7 +56,7 @@ def score(target: Target, *given: Any, **named: Any) -> dict[str, Score]:
     batch, names, settings = _arguments(given, named)
     settings = _settings_of(target, settings)
     if batch is not None:
-        settings = replace(settings, resolution=_side(batch) or settings.resolution)
+        settings = replace(settings, resolution=_size(batch) or settings.resolution)
     proxies = list({proxy.info.name: proxy for proxy in map(find, names)}.values())
     for proxy in proxies:
         if proxy.ranking is not None:
@@ -150,11 +151,11 @@ def _settings_of(target: Target, settings: ScoreSettings) -> ScoreSettings:
     return replace(settings, use_se=options.use_se, num_classes=getattr(target, "num_classes", settings.num_classes))
 
 
-def _side(batch: Batch) -> int | None:
-    """The side of the batch's images in pixels, or None if they are not square."""
+def _size(batch: Batch) -> Size | None:
+    """The size of the batch's images in pixels, or None for a batch of something else."""
     images = batch[0] if isinstance(batch, (tuple, list)) and batch else batch
     shape = tuple(getattr(images, "shape", ()))
-    return int(shape[-1]) if len(shape) == 4 and shape[-1] == shape[-2] else None
+    return size_of(int(shape[-2]), int(shape[-1])) if len(shape) == 4 else None
 
 
 def _is_names(value: Any) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PlainNet import Options, Structure, parse
+from PlainNet.sizes import SizeLike
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def measure(
     target: Structure | str | nn.Module,
     *,
-    resolution: int = 32,
+    resolution: SizeLike = 32,
     num_classes: int = 10,
     use_se: bool = False,
     name: str | None = None,
@@ -25,10 +26,10 @@ def measure(
 ) -> LatencyStats:
     """Time a network on this machine, after checking its output against PyTorch's.
 
-    target: a structure, its text, or a module that takes RGB images. resolution: side of the square input in pixels.
-    num_classes, use_se: classes, and squeeze and excitation, of a structure; ignored for modules. name: what messages
-    call the network. settings: fields of `latency.base.MeasureSettings`, such as backend, precision, device,
-    batch_size and threads.
+    target: a structure, its text, or a module that takes RGB images. resolution: height and width of the input in
+    pixels, see `PlainNet.cost`. num_classes, use_se: classes, and squeeze and excitation, of a structure; ignored for
+    modules. name: what messages call the network. settings: fields of `latency.base.MeasureSettings`, such as backend,
+    precision, device, batch_size and threads.
 
     The result's `latency_ms` is in milliseconds per image. Raises LatencyError if the network cannot be measured,
     StructureError if the structure is not a network, and TypeError for an unknown setting.
@@ -45,14 +46,14 @@ def predict(
     structure: Structure | str,
     profile: Profile | str | Path = "v100-pytorch-fp16",
     *,
-    resolution: int = 32,
+    resolution: SizeLike = 32,
     num_classes: int | None = 10,
     use_se: bool = False,
     batch_size: int | None = None,
 ) -> float:
     """Predict the latency of a network in milliseconds per image.
 
-    profile: a profile, the name of a shipped one, or the path of a file. resolution: side of the square input in
+    profile: a profile, the name of a shipped one, or the path of a file. resolution: height and width of the input in
     pixels. num_classes: None leaves out the classifier. use_se: squeeze and excitation in super-blocks. batch_size:
     images per batch; None for the profile's own. To predict many networks, use
     `latency.predicting.predictor.Predictor`.

@@ -17,6 +17,7 @@ from latency.statistics import median_interval, percentile
 from PlainNet.errors import ZennasError
 from PlainNet.ops import OpGraph
 from PlainNet.registry import Registry
+from PlainNet.sizes import Size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -172,7 +173,7 @@ class LatencyStats:
     network: name of the network. samples: every repetition, in order. settled: whether the median reached the wanted
     precision (`relative_error`) within the time limit. difference: root mean square of the difference from PyTorch's
     logits, divided by the root mean square of the logits. conditions: device, driver, clocks, versions, threads and
-    load, as far as they could be read. resolution: side of the square input in pixels.
+    load, as far as they could be read. resolution: height and width of the input in pixels; one number for a square.
     """
 
     network: str
@@ -181,7 +182,7 @@ class LatencyStats:
     settled: bool
     difference: float
     conditions: dict[str, Any] = field(default_factory=dict, repr=False)
-    resolution: int = field(kw_only=True)
+    resolution: Size = field(kw_only=True)
 
     def __str__(self) -> str:
         """The latency in one line, with its interval and what it depends on."""

@@ -11,10 +11,11 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from PlainNet import ops, read_ops
 from PlainNet.ops import FLAT, Node, OpGraph, Shape, UnknownOperationError
+from PlainNet.sizes import Sides, Size, area, sides
 
 CONV, DEPTHWISE, GROUPED, LINEAR = "conv", "depthwise", "grouped", "linear"
 MAX_POOL, AVG_POOL, GLOBAL_POOL = "max_pool", "avg_pool", "global_pool"
@@ -26,18 +27,19 @@ KINDS = (*WEIGHTED, MAX_POOL, AVG_POOL, GLOBAL_POOL, ADD, MUL, NORM, ACTIVATION,
 
 
 class Kernel(NamedTuple):
-    """One kernel on a batch of square feature maps, from `in_channels` × `size`² to `out_channels` × `out_size`².
+    """One kernel on a batch of feature maps, from `in_channels` maps of `size` to `out_channels` maps of `out_size`.
 
-    kind: one of `KINDS`. size, out_size: height and width in pixels; a vector has size 1. kernel: side of the window.
-    added: whether an elementwise addition is fused in, whose second operand is read as well.
+    kind: one of `KINDS`. size, out_size: in pixels; a vector has size 1. kernel: side of the window; of one that is not
+    square, that of a square of nearly the same area. added: whether an elementwise addition is fused in, whose second
+    operand is read as well.
     """
 
     kind: str
     batch: int
     in_channels: int
     out_channels: int
-    size: int
-    out_size: int
+    size: Size
+    out_size: Size
     kernel: int = 1
     stride: int = 1
     groups: int = 1
@@ -267,13 +269,18 @@ def _window(op: read_ops.FreeConv) -> tuple[int, int]:
     """The side of a square window, and groups, that multiply as often; for grouped convolutions nearly."""
     short, long = sorted(op.kernel)
     if op.groups > 1:
-        return max(round(math.sqrt(short * long)), 1), op.groups
+        return _side(Sides(short, long)), op.groups
     return long, long // short
+
+
+def _side(size: Size) -> int:
+    """The side of the square whose area is nearest."""
+    return max(round(math.sqrt(area(size))), 1) if isinstance(size, Sides) else size
 
 
 def _kernels(one: _Open, batch: int) -> list[Kernel]:
     op, takes, makes = one.op, one.takes, one.makes
-    sizes = (takes.size or 1, makes.size or 1) if takes.size != FLAT else (1, 1)
+    sizes: tuple[Size, Size] = (takes.size or 1, makes.size or 1) if takes.size != FLAT else (1, 1)
     match op:
         case ops.RowColumnConv():  # a window of k × 1 multiplies as often as one of k × k in k groups
             return [
@@ -292,9 +299,10 @@ def _kernels(one: _Open, batch: int) -> list[Kernel]:
                 Kernel(one.kind, batch, op.in_channels, op.out_channels, *sizes, kernel, op.stride, groups, one.added)
             ]
         case ops.MaxPool() | ops.AvgPool() | read_ops.FreePool():
-            return [Kernel(one.kind, batch, takes.channels, makes.channels, *sizes, op.kernel, op.stride)]
+            window, steps = _side(op.kernel), _side(op.stride)
+            return [Kernel(one.kind, batch, takes.channels, makes.channels, *sizes, window, steps)]
         case ops.AdaptiveAvgPool():
-            return [Kernel(one.kind, batch, takes.channels, makes.channels, *sizes, sizes[0])]
+            return [Kernel(one.kind, batch, takes.channels, makes.channels, *sizes, _side(sizes[0]))]
         case ops.Concat() | ops.Truncate() | read_ops.Slice() | read_ops.Upsample() | read_ops.Pad():
             return [Kernel(one.kind, batch, makes.channels, makes.channels, *sizes)]
         case _:
@@ -302,12 +310,27 @@ def _kernels(one: _Open, batch: int) -> list[Kernel]:
 
 
 def by_kind(kernels: Sequence[Kernel]) -> Iterator[tuple[list[int], Kernel]]:
-    """For each kind, yield the indices of its rows, and its kernels as one `Kernel` whose fields are columns (N,)."""
+    """For each kind, yield the indices of its rows, and its kernels as one `Kernel` whose fields are columns (N,).
+
+    Sizes are `Sides` of two columns, also where all are squares.
+    """
     import numpy as np
 
     rows: dict[str, list[int]] = {}
     for i, kernel in enumerate(kernels):
         rows.setdefault(kernel.kind, []).append(i)
     for kind, chosen in rows.items():
-        columns = np.array([kernels[i][1:] for i in chosen], dtype=np.int64).T
-        yield chosen, Kernel(kind, *columns)
+        columns = np.array([whole_numbers(*kernels[i][1:]) for i in chosen], dtype=np.int64).T
+        yield chosen, kernel_of_columns(kind, *columns)
+
+
+def whole_numbers(batch: int, ins: int, outs: int, size: Size, out_size: Size, *rest: int) -> tuple[int, ...]:
+    """Return the fields of a kernel behind its kind, with height and width of each size."""
+    return (batch, ins, outs, *sides(size), *sides(out_size), *rest)
+
+
+def kernel_of_columns(
+    kind: str, batch: Any, ins: Any, outs: Any, height: Any, width: Any, out_height: Any, out_width: Any, *rest: Any
+) -> Kernel:
+    """Return kernels of one kind as one `Kernel`, given the columns of `whole_numbers`."""
+    return Kernel(kind, batch, ins, outs, Sides(height, width), Sides(out_height, out_width), *rest)

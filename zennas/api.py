@@ -12,6 +12,7 @@ from warnings import warn
 
 from PlainNet import Structure
 from PlainNet.registry import did_you_mean, nearest_names
+from PlainNet.sizes import SizeLike
 from SearchSpace import DecisionSpace, load_space
 from zennas.budget.budgets import Budget
 from zennas.budget.sources import latency_limits
@@ -66,6 +67,7 @@ def search(
     latency_backend: str | Sequence[str] | None = None,
     latency_batch_size: int | None = None,
     budget_ram: float | str | None = None,
+    budget_flash: float | str | None = None,
     any_depth: bool = False,
     within_profile: bool = False,
     save_dir: str | Path | None = None,
@@ -86,7 +88,8 @@ def search(
     latency_backend: the source of the latency: "predictor:PROFILE", or a back end that measures every candidate; a list
         for several devices.
     latency_batch_size: batch size of the latency; None for that of the profile, otherwise 1.
-    budget_ram: upper limit of the RAM of activations for one image in INT8, in bytes, see `PlainNet.ram`.
+    budget_ram: upper limit of the arena of activations for one image in INT8, in bytes, see `PlainNet.ram`.
+    budget_flash: upper limit of the file in INT8, in bytes, see `PlainNet.flash`.
     any_depth: whether to lift the limit of layers that a search has if only its latency or RAM is limited.
     within_profile: only search networks whose kernels lie in the measured ranges of the profiles.
     save_dir: folder of the run; None for a new one in `runs/`.
@@ -110,6 +113,7 @@ def search(
         latency_backend,
         latency_batch_size,
         budget_ram,
+        budget_flash,
         any_depth,
         within_profile,
         **settings,
@@ -134,9 +138,10 @@ def front(
 ) -> SearchResult:
     """Search for the best structures at every cost of a range, in one run; `SearchResult.front` has the points.
 
-    over: the cost: params, flops, activations, ram, or "latency:" with a profile or a back end; a list for two costs.
+    over: the cost: params, flops, activations, ram, flash, or "latency:" with a profile or a back end; a list for two
+        costs.
     between: the range, as text like "0.1ms:1.2ms" or "100k:1M", or as numbers; milliseconds per image for latencies,
-        bytes for RAM. A list for two costs.
+        bytes for RAM and flash. A list for two costs.
     points: the number of steps of the range, each of which gives a point if none that is cheaper is as good; None for
         20. A pair for two costs, whose steps make a grid; None for 8 and 8.
     members: how many structures are kept for each; None for the default.
@@ -159,6 +164,7 @@ def _settings(
     latency_backend: str | Sequence[str] | None = None,
     latency_batch_size: int | None = None,
     budget_ram: float | str | None = None,
+    budget_flash: float | str | None = None,
     any_depth: bool = False,
     within_profile: bool = False,
     **settings: Any,
@@ -172,6 +178,7 @@ def _settings(
         any_depth,
         within_profile,
         _count("budget_ram", budget_ram),
+        _count("budget_flash", budget_flash),
     )
     own = {field.name for field in fields(SearchSettings)}
     options = {name: settings.pop(name) for name in list(settings) if name not in own}
@@ -315,7 +322,7 @@ def train(
     found = resolve(_text(target, "network"))
     given = {name: value for name, value in settings.items() if value is not None}
     recipe, options = Recipe(**_fields_of(Recipe, given)), RunOptions(**_fields_of(RunOptions, given))
-    own = {"resolution": found.resolution, "use_se": found.use_se}
+    own = {"resolution": found.resolution, "use_se": found.use_se, "in_channels": found.in_channels}
     unknown = sorted(set(given) - {field.name for field in fields(TrainingJob)})
     if unknown:
         raise TypeError(f"train() has no setting {', '.join(unknown)}")
@@ -582,9 +589,10 @@ def compare(
     proxies: str | Sequence[str] = (),
     scoring: ScoreSettings | None = None,
     table: str | Path | None = None,
-    resolution: int | None = None,
+    resolution: SizeLike | None = None,
     num_classes: int | None = None,
     use_se: bool | None = None,
+    in_channels: int | None = None,
     baseline: str | int | None = None,
     sort: str | None = None,
     progress: WorkProgress = unwatched,
@@ -599,7 +607,7 @@ def compare(
     proxies: names of scores. scoring: batch size, repetitions, seed and device of the scores; the rest of the settings
         is each network's own.
     table: a file of accuracies, as for `correlate`, in which networks are looked up.
-    resolution, num_classes, use_se: for all networks; None for each network's own.
+    resolution, num_classes, use_se, in_channels: for all networks; None for each network's own.
     baseline: what the others are relative to: one of the networks as it is given, or its number from 1; None for the
         first.
     sort: a quantity by which rows are sorted, best first, such as "flops", "latency", "top1" or the name of a profile
@@ -627,6 +635,7 @@ def compare(
         resolution=resolution,
         num_classes=num_classes,
         use_se=use_se,
+        in_channels=in_channels,
         baseline=given,
         sort=sort,
         progress=progress,

@@ -30,6 +30,7 @@ from PlainNet.arrays.structures import (
 )
 from PlainNet.cost import block_cost
 from PlainNet.ir import BlockSpec, StructureError
+from PlainNet.sizes import Size, area
 from PlainNet.template import Template, template_of
 
 CAPACITY = 250_000
@@ -42,13 +43,13 @@ and the family."""
 
 @dataclass(frozen=True)
 class Family:
-    """Blocks that differ only in their channel numbers, on inputs of one size in pixels.
+    """Blocks that differ only in their channel numbers, on inputs of one size.
 
     example: a member. template: the source of formulas for all members, or None if each is computed by itself.
     """
 
     example: BlockSpec
-    size: int
+    size: Size
     template: Template | None
 
 
@@ -86,10 +87,10 @@ class Blocks:
     family, takes, out, neck: by number of the block, its family and its channels.
     """
 
-    def __init__(self, layout: Layout, resolution: int) -> None:
+    def __init__(self, layout: Layout, resolution: Size) -> None:
         self.layout, self.resolution = layout, resolution
         self.families: list[Family | None] = [None]
-        self._sizes = [0, resolution]  # by code; code 0 is behind a block that does not work
+        self._sizes: list[Size] = [0, resolution]  # by code; code 0 is behind a block that does not work
         self._codes = (len(layout.kinds) + 1, layout.stride + 1, layout.depth + 1, 2, 2)
         self._table = np.full((2, int(np.prod(self._codes))), -1, np.int64)  # family by size and code; -1 if not known
         self._table[:, :4] = 0
@@ -136,12 +137,16 @@ class Blocks:
         found: Floats = np.stack([one, self.takes[numbers], self.out[numbers], self.neck[numbers]])
         return found
 
-    def leaves(self, numbers: Integers) -> Integers:
-        """Return the side of the output of blocks, in pixels."""
-        sizes: Integers = np.array(self._sizes)[self._leaves[self.family[numbers]]]
-        return sizes
+    def leaves(self, numbers: Integers) -> list[Size]:
+        """Return the size of the output of each of these blocks."""
+        return [self._sizes[code] for code in self._leaves[self.family[numbers]].tolist()]
 
-    def specs(self, numbers: Integers) -> list[tuple[BlockSpec, int]]:
+    def positions(self, numbers: Integers) -> Integers:
+        """Return height times width of the output of blocks."""
+        areas: Integers = np.array([area(size) for size in self._sizes])[self._leaves[self.family[numbers]]]
+        return areas
+
+    def specs(self, numbers: Integers) -> list[tuple[BlockSpec, Size]]:
         """Return blocks, and the sizes of their inputs, for what has no formula."""
         found = []
         for i in numbers.tolist():
@@ -184,7 +189,8 @@ class Blocks:
             out = takes
         example = self.layout.spec(kind, takes, out, stride, neck, depth)
         try:
-            leaves, works = block_cost(example, self._sizes[size]).shape.size if size else 0, bool(size)
+            leaves: Size = block_cost(example, self._sizes[size]).shape.size if size else 0
+            works = bool(size)
         except StructureError:
             leaves, works = 0, False
         self._table[size, code] = len(self.families)

@@ -2,8 +2,8 @@
 
 In a cell, a value may reach a sum on several paths, and neighbouring outputs of an average pooling share inputs. So a
 value is represented as a sum of `Part`s: sources that are independent of each other, each average-pooled in some way.
-Pooling acts the same on rows and columns, so one matrix over the positions of a row is enough (docs/expected-zen.md,
-equation 10).
+Pooling acts on columns and on rows independently of each other, so one matrix over the positions of a column and one
+over those of a row are enough; for a square, both are the same (docs/expected-zen.md, equation 10).
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from PlainNet.ops import AvgPool, positions
+from PlainNet.ops import AvgPool, positions_along
+from PlainNet.sizes import Sides, Size, sides
 
 if TYPE_CHECKING:
     from ZeroShotProxy.engine.moments import Signal
@@ -27,42 +28,50 @@ Numbers: TypeAlias = "Array | float"
 Pools = tuple[AvgPool, ...]
 
 
+COLUMN, ROW = 0, 1
+"""The axes of a map: a column has as many positions as the map is high, a row as many as it is wide."""
+
+
 @dataclass(frozen=True, eq=False)
 class Texture:
-    """The correlations between positions of a row, (size, size), with mean diagonal 1. Computed when first used."""
+    """The correlations between positions of a column and of a row, with mean diagonal 1. Computed when first used.
 
-    make: Callable[[], Array]
-    _known: dict[Pools, Array] = field(default_factory=dict, repr=False)
+    square: whether both are the same. make: returns those of one axis, (positions, positions).
+    """
 
-    @cached_property
-    def matrix(self) -> Array:
-        return self.make()
+    square: bool
+    make: Callable[[int], Array]
+    _known: dict[tuple[Pools, int], Array] = field(default_factory=dict, repr=False)
 
-    def pooled(self, pools: Pools) -> Array:
-        """Return the covariances between pooled and original values, (positions after pooling, size)."""
-        if not pools:
-            return self.matrix
-        if pools not in self._known:
-            self._known[pools] = pooling(pools, len(self.matrix)) @ self.matrix
-        return self._known[pools]
+    def matrix(self, axis: int) -> Array:
+        """Return the correlations along an axis, (positions, positions)."""
+        return self.pooled((), axis)
+
+    def pooled(self, pools: Pools, axis: int) -> Array:
+        """Return the covariances between pooled and original values, (positions after pooling, positions)."""
+        axis = COLUMN if self.square else axis
+        if (pools, axis) not in self._known:
+            whole = self.matrix(axis) if pools else self.make(axis)
+            self._known[pools, axis] = pooling(pools, len(whole)) @ whole if pools else whole
+        return self._known[pools, axis]
 
 
 class Part(NamedTuple):
-    """`factor` times a source of `size` × `size` positions that passes through `pools` in order."""
+    """`factor` times a source with a map of this size that passes through `pools` in order."""
 
     source: Signal
-    size: int
+    size: Size
     pools: Pools
     factor: float
 
 
 @lru_cache(maxsize=256)
-def pooling(pools: Pools, size: int) -> Array:
-    """Return the matrix of average pooling along a row, (positions after, positions before). Padding does not count."""
-    found: Array = np.eye(size)
+def pooling(pools: Pools, side: int) -> Array:
+    """Return the matrix of average pooling along an axis, (positions after, positions before); without padding."""
+    found: Array = np.eye(side)
     for pool in pools:
         before = len(found)
-        after = positions(pool, before)
+        after = positions_along(pool, before)
         one = np.zeros((after, before))
         for i in range(after):
             start = i * pool.stride - pool.padding
@@ -72,19 +81,24 @@ def pooling(pools: Pools, size: int) -> Array:
 
 
 @lru_cache(maxsize=4096)
-def _white_overlap(one: Pools, other: Pools, size: int) -> float:
-    return float((pooling(one, size) * pooling(other, size)).sum(1).mean()) ** 2
+def _white_overlap(one: Pools, other: Pools, side: int) -> float:
+    return float((pooling(one, side) * pooling(other, side)).sum(1).mean())
 
 
-def overlap(source: Signal, size: int, one: Pools, other: Pools) -> float:
+def overlap(source: Signal, size: Size, one: Pools, other: Pools) -> float:
     """Return the covariance of a source pooled in two ways, at the same position, divided by its variance."""
     if not one and not other:
         return 1.0
-    if source.texture is None:
-        own = _white_overlap(one, other, size)
-    else:
-        own = float(np.vdot(source.texture.pooled(one), pooling(other, size)) / len(pooling(other, size))) ** 2
+    own = 1.0
+    for axis, side in enumerate(sides(size)):
+        own *= _overlap_along(source.texture, axis, side, one, other)
     return source.shared + (1 - source.shared) * own
+
+
+def _overlap_along(texture: Texture | None, axis: int, side: int, one: Pools, other: Pools) -> float:
+    if texture is None:
+        return _white_overlap(one, other, side)
+    return float(np.vdot(texture.pooled(one, axis), pooling(other, side)) / len(pooling(other, side)))
 
 
 class Total(NamedTuple):
@@ -139,12 +153,15 @@ def texture(parts: Sequence[Part]) -> Texture | None:
     """Return the texture of the sum of parts, or None if its positions are independent."""
     if all(not part.pools and part.source.texture is None for part in parts):
         return None
-    return Texture(lambda: _correlations(parts))
+    # A square map behind one that was not square can still have other correlations along columns than along rows.
+    sources = [part.source.texture for part in parts]
+    square = not isinstance(parts[0].size, Sides) and all(one is None or one.square for one in sources)
+    return Texture(square, lambda axis: _correlations(parts, axis))
 
 
 def strided(whole: Texture, stride: int) -> Texture:
     """Return the texture of every `stride`-th position."""
-    return whole if stride == 1 else Texture(lambda: whole.matrix[::stride, ::stride])
+    return whole if stride == 1 else Texture(whole.square, lambda axis: whole.matrix(axis)[::stride, ::stride])
 
 
 def mixed(textures: Sequence[Texture | None], weights: Sequence[float]) -> Texture | None:
@@ -153,34 +170,34 @@ def mixed(textures: Sequence[Texture | None], weights: Sequence[float]) -> Textu
     if not known:
         return None
 
-    def make() -> Array:
-        white = np.eye(len(known[0].matrix))
-        matrices = [white if found is None else found.matrix for found in textures]
+    def make(axis: int) -> Array:
+        white = np.eye(len(known[0].matrix(axis)))
+        matrices = [white if found is None else found.matrix(axis) for found in textures]
         mean: Array = np.average(matrices, axis=0, weights=weights)
         return mean
 
-    return Texture(make)
+    return Texture(all(found.square for found in known), make)
 
 
-def _correlations(parts: Sequence[Part]) -> Array:
+def _correlations(parts: Sequence[Part], axis: int) -> Array:
     covariance: Array = np.zeros(())
     for own in _by_source(parts):
         source = own[0].source
         for i, a in enumerate(own):
-            covariance = covariance + a.factor**2 * source.variance * _across(a, a)
+            covariance = covariance + a.factor**2 * source.variance * _across(a, a, axis)
             for b in own[:i]:
-                one = a.factor * b.factor * source.variance * _across(a, b)
+                one = a.factor * b.factor * source.variance * _across(a, b, axis)
                 covariance = covariance + one + one.T
     # The variance is larger at borders. Divide by its mean, as only the correlations matter.
     correlations: Array = covariance / covariance.diagonal().mean()
     return correlations
 
 
-def _across(a: Part, b: Part) -> Array:
-    """The covariances between positions of a row for two parts of one source, divided by its variance."""
-    texture = a.source.texture
-    inner = pooling(a.pools, a.size) if texture is None else texture.pooled(a.pools)
-    return inner @ pooling(b.pools, b.size).T if b.pools else inner
+def _across(a: Part, b: Part, axis: int) -> Array:
+    """The covariances between positions along an axis for two parts of one source, divided by its variance."""
+    texture, side = a.source.texture, sides(a.size)[axis]
+    inner = pooling(a.pools, side) if texture is None else texture.pooled(a.pools, axis)
+    return inner @ pooling(b.pools, side).T if b.pools else inner
 
 
 def _by_source(parts: Sequence[Part]) -> list[list[Part]]:

@@ -14,6 +14,7 @@ from PlainNet import Options, Structure
 from PlainNet.blocktype import in_channels
 from PlainNet.device import device_of
 from PlainNet.masternet import MasterNet
+from PlainNet.sizes import sides
 from ZeroShotProxy.base import (
     NO_SCORE_ALONE,
     PROXIES,
@@ -48,9 +49,9 @@ def network_of(target: Target, settings: ScoreSettings) -> nn.Module:
 def noise(target: Structure | Architecture, settings: ScoreSettings) -> tuple[Tensor, Tensor]:
     """Return images (N, C, H, W) from N(0, 1) and random labels (N,), drawn with `settings.seed`."""
     generator = torch.Generator().manual_seed(settings.seed)
-    side, count = settings.resolution, settings.batch_size
+    count = settings.batch_size
     channels = target.channels if isinstance(target, Architecture) else in_channels(target.blocks[0])
-    images = torch.randn(count, channels, side, side, generator=generator)
+    images = torch.randn(count, channels, *sides(settings.resolution), generator=generator)
     return images, torch.randint(settings.num_classes, (count,), generator=generator)
 
 

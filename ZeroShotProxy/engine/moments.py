@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from PlainNet.ops import AvgPool
+from PlainNet.sizes import Size, sides
 from ZeroShotProxy.engine import dependence
 from ZeroShotProxy.engine.clipped import Clipped
 from ZeroShotProxy.engine.dependence import Array, Numbers, Part, Texture
@@ -145,12 +146,12 @@ def _mapped(texture: Texture | None, decorrelation: Callable[[Array], Numbers]) 
     if texture is None:
         return None
 
-    def make() -> Array:
-        deviation = np.sqrt(texture.matrix.diagonal())
-        correlations = np.clip(texture.matrix / np.outer(deviation, deviation), -1, 1)
+    def make(axis: int) -> Array:
+        deviation = np.sqrt(texture.matrix(axis).diagonal())
+        correlations = np.clip(texture.matrix(axis) / np.outer(deviation, deviation), -1, 1)
         return np.asarray(1 - decorrelation(1 - correlations))
 
-    return Texture(make)
+    return Texture(texture.square, make)
 
 
 def _relu_decorrelation(d: Numbers) -> Numbers:
@@ -256,20 +257,20 @@ def normalise(x: Signal, eps: float) -> Signal:
     return Signal(variance, 0.0, x.decorrelation, distance, x.kurtosis, shared=x.shared, texture=x.texture)
 
 
-def add(x: Signal, y: Signal, size: int) -> Signal:
-    """Return the statistics of a sum of two values of `size` × `size` positions, which may be dependent (eq. 10)."""
+def add(x: Signal, y: Signal, size: Size) -> Signal:
+    """Return the statistics of a sum of two values with maps of this size, which may be dependent (eq. 10)."""
     if not x.second or not y.second:
         return x if x.second else y
     return _of_parts(dependence.merged(parts_of(x, size) + parts_of(y, size)), x.rectified and y.rectified)
 
 
-def pool(x: Signal, how: AvgPool, size: int) -> Signal:
-    """Return the statistics after average pooling of a value of `size` × `size` positions (eq. 10)."""
+def pool(x: Signal, how: AvgPool, size: Size) -> Signal:
+    """Return the statistics after average pooling of a value with a map of this size (eq. 10)."""
     return _of_parts(dependence.pooled(parts_of(x, size), how), x.rectified)
 
 
-def parts_of(x: Signal, size: int) -> tuple[Part, ...]:
-    """Return the parts of a value of `size` × `size` positions; an independent source is its only part."""
+def parts_of(x: Signal, size: Size) -> tuple[Part, ...]:
+    """Return the parts of a value with a map of this size; an independent source is its only part."""
     return x.parts or (Part(x, size, (), 1.0),)
 
 
@@ -365,8 +366,8 @@ class Window(NamedTuple):
 
 
 @cache
-def window(kernel: int, stride: int, size: int, context: int, dilation: int = 1) -> Window:
-    """Return the window of a convolution on `size` × `size` positions, after many convolutions of kernel `context`."""
+def window(kernel: int, stride: int, size: Size, context: int, dilation: int = 1) -> Window:
+    """Return the window of a convolution on a map of this size, after many convolutions of kernel `context`."""
     taps, means = _taps(_profile(context, size), kernel, stride, dilation)
     return Window(sum(float(t.mean()) for t in taps), sum(m * m for m in means))
 
@@ -375,9 +376,9 @@ _STEPS = 8
 
 
 @cache
-def _profile(kernel: int, size: int) -> Array:
+def _profile(kernel: int, size: Size) -> Array:
     """The second moment of pre-activations by position, with mean 1, after `_STEPS` padded convolutions (eq. 3)."""
-    profile = np.ones((size, size))
+    profile = np.ones(sides(size))
     if kernel == 1 or size == 1:
         return profile
     for _ in range(_STEPS):
@@ -392,9 +393,9 @@ def _profile(kernel: int, size: int) -> Array:
 
 def _taps(profile: Array, kernel: int, stride: int, dilation: int = 1) -> tuple[list[Array], list[float]]:
     """For each tap: the profile at its input for every output position (0 in the padding), and the mean square root."""
-    pad, out = dilation * (kernel - 1) // 2, (profile.shape[0] - 1) // stride + 1
+    pad = dilation * (kernel - 1) // 2
     padded = np.pad(profile, pad)
-    last = stride * (out - 1) + 1
+    bottom, right = (stride * ((side - 1) // stride) + 1 for side in profile.shape)
     offsets = [dilation * i for i in range(kernel)]
-    views = [padded[y : y + last : stride, x : x + last : stride] for y in offsets for x in offsets]
+    views = [padded[y : y + bottom : stride, x : x + right : stride] for y in offsets for x in offsets]
     return views, [float(np.sqrt(view).mean()) for view in views]

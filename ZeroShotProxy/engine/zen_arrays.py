@@ -160,7 +160,7 @@ class _Entered:
             logs += term
         times, places, factors, scale = self._tails.of(families)
         (tail,) = _terms(times, 1 + scale / channels(widths, places, factors))
-        elements = _logarithms(blocks.out[numbers] * blocks.leaves(numbers) ** 2)
+        elements = _logarithms(blocks.out[numbers] * blocks.positions(numbers))
         found = np.stack([logs / 2 + tail, tail, elements, self._numbers[families].astype(np.float64)])
         alone = np.flatnonzero(self._numbers[families] == 0)
         for i, (spec, size) in zip(alone.tolist(), blocks.specs(numbers[alone]), strict=True):

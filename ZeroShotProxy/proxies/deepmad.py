@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from PlainNet import Options, lower, ops
 from PlainNet.ops import OpGraph
+from PlainNet.sizes import Size, area
 from ZeroShotProxy.base import ProxyError, ProxyInfo, Score, ScoreSettings, Target, register, structure_of
 
 _LAST_STAGE = 8.0
@@ -34,7 +35,7 @@ def deepmad(target: Target, settings: ScoreSettings) -> Score:
     A stage is the part of the network at one resolution.
     """
     graph, ways = _graph_and_ways(target, "deepmad", settings)
-    ends: dict[int, int] = {}
+    ends: dict[Size, int] = {}
     for value in graph.block_outputs:
         ends[graph.shape_of(value).size] = value  # the last block at each resolution
     entropies: list[float] = []
@@ -43,7 +44,7 @@ def deepmad(target: Target, settings: ScoreSettings) -> Score:
     for size, value in ends.items():
         way = ways[value]
         if way.depth > before:
-            entropies.append(math.log(max(1, size) ** 2 * graph.shape_of(value).channels) * way.log_widths)
+            entropies.append(math.log(max(1, area(size)) * graph.shape_of(value).channels) * way.log_widths)
             depths.append(way.depth - before)
             before = way.depth
     weights = [1.0] * (len(entropies) - 1) + [_LAST_STAGE]

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from PlainNet import Options
+from PlainNet.sizes import Size
 from ZeroShotProxy.base import ArrayScore, ProxyError, ProxyInfo, Score, ScoreSettings, Target, register, structure_of
 from ZeroShotProxy.engine.mean_field.scorer import MeanField
 
@@ -21,7 +22,7 @@ NAME = "mean_field"
 
 
 @lru_cache(maxsize=16)
-def _scorer(resolution: int, num_classes: int, options: Options) -> MeanField:
+def _scorer(resolution: Size, num_classes: int, options: Options) -> MeanField:
     return MeanField(resolution, num_classes, options)
 
 

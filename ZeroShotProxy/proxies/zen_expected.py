@@ -23,6 +23,7 @@ from PlainNet.blocktype import block_type, in_channels
 from PlainNet.ir import does_not_join
 from PlainNet.lowering import lower_block
 from PlainNet.ops import BN_EPS, BN_MOMENTUM, Node, Shape
+from PlainNet.sizes import Size, SizeLike, area, checked_size
 from PlainNet.template import Template, Width, template_of
 from ZeroShotProxy.base import ArrayScore, ProxyError, ProxyInfo, Score, ScoreSettings, Target, register, structure_of
 from ZeroShotProxy.engine import moments
@@ -83,8 +84,8 @@ class BlockTerms(NamedTuple):
     shape: Shape
 
 
-def block_terms(spec: BlockSpec, size: int, entry: Entry, options: Options) -> BlockTerms:
-    """Return the terms of one block on an input of `size` × `size` pixels. `ExpectedZen` caches them.
+def block_terms(spec: BlockSpec, size: Size, entry: Entry, options: Options) -> BlockTerms:
+    """Return the terms of one block on an input of this size in pixels. `ExpectedZen` caches them.
 
     Raises StructureError if the block does not work on such an input.
     """
@@ -97,7 +98,7 @@ def block_terms(spec: BlockSpec, size: int, entry: Entry, options: Options) -> B
     return _terms(logs, values[-1], shape)
 
 
-def _walk(nodes: Sequence[Node], size: int, entry: Entry) -> tuple[float, list[Signal]]:
+def _walk(nodes: Sequence[Node], size: Size, entry: Entry) -> tuple[float, list[Signal]]:
     """The logs of the batch-norms and the statistics of all values, if `entry` enters the operations."""
     return _carry(nodes, size, _entering(entry, np.exp(_GRID)), entry == IMAGE, _largest_kernel(nodes, 1))
 
@@ -108,7 +109,9 @@ def _entering(entry: Entry, decorrelation: Numbers) -> Signal:
     return ingoing._replace(kurtosis=entry.kurtosis, rectified=entry.rectified, shared=entry.shared)
 
 
-def _carry(nodes: Sequence[Node], size: int, known: Signal, is_image: bool, context: int) -> tuple[float, list[Signal]]:
+def _carry(
+    nodes: Sequence[Node], size: Size, known: Signal, is_image: bool, context: int
+) -> tuple[float, list[Signal]]:
     """The logs of the batch-norms and the statistics of all values, if `known` enters the operations.
 
     context: the kernel whose zero padding shapes the values of the block (see `_profile` in `engine/moments.py`).
@@ -148,7 +151,7 @@ def _carry(nodes: Sequence[Node], size: int, known: Signal, is_image: bool, cont
             case ops.Sigmoid():
                 y = moments.pointwise(x, moments.sigmoid)
             case ops.AdaptiveAvgPool() as pool:
-                y = moments.average(x, max(1.0, (x_size / pool.size) ** 2))
+                y = moments.average(x, max(1.0, area(x_size) / pool.size**2))
             case ops.AvgPool() as pool:
                 y = moments.pool(x, pool, x_size)
             case ops.MaxPool() as pool:
@@ -244,14 +247,14 @@ _GATE = (ops.AdaptiveAvgPool, ops.Sigmoid, ops.Mul)
 
 
 @cache
-def _chain(template: Template, size: int, entry: Entry, options: Options) -> _Chain | None:
+def _chain(template: Template, size: Size, entry: Entry, options: Options) -> _Chain | None:
     """The formula of a template's terms, or None if its plain network is not a chain with optional gates.
 
     After the pooling of a gate, widths also affect the variance slightly through eps. There, the probe's are used.
     """
     nodes, shape = lower_block(template.probe, size, options)
     kinds = [type(node.op) for node in nodes]
-    if not set(kinds) <= {*_CHAIN, *_GATE} or kinds[-1] not in _ENDS or shape.size < 2:
+    if not set(kinds) <= {*_CHAIN, *_GATE} or kinds[-1] not in _ENDS or area(shape.size) < 2:
         return None
     logs, values = _walk(nodes, size, entry)
     widths: dict[Width, int] = {}
@@ -302,27 +305,27 @@ def _cached(kind: str) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _lowered(spec: BlockSpec, size: int, options: Options) -> tuple[Sequence[Node], Shape]:
+def _lowered(spec: BlockSpec, size: Size, options: Options) -> tuple[Sequence[Node], Shape]:
     return lower_block(spec, size, options)
 
 
 class ExpectedZen:
     """Scores structures at one resolution. It caches blocks, so a mutated network takes only microseconds.
 
-    resolution: the side of the square image, in pixels. gamma: the size of the perturbation. use_se: whether
-    super-blocks have squeeze-and-excitation.
+    resolution: height and width of the image in pixels; one number for a square. gamma: the size of the perturbation.
+    use_se: whether super-blocks have squeeze-and-excitation.
     """
 
     _CAPACITY = 250_000  # blocks with the tables of their family, about 100 MB
     _OWN_TABLES = 20  # a block with its own tables takes as much memory as this many blocks
 
-    def __init__(self, resolution: int, gamma: float = GAMMA, use_se: bool = False) -> None:
+    def __init__(self, resolution: Size, gamma: float = GAMMA, use_se: bool = False) -> None:
         self.resolution = resolution
         self.gamma = gamma
         self.options = Options(use_se=use_se, no_reslink=True)
         # log(1 - correlation) of x and x + gamma * noise
         self._start = math.log(-math.expm1(-0.5 * math.log1p(gamma * gamma)))
-        self._known: defaultdict[tuple[int, Entry], dict[BlockSpec, BlockTerms]] = defaultdict(dict)
+        self._known: defaultdict[tuple[Size, Entry], dict[BlockSpec, BlockTerms]] = defaultdict(dict)
         self._count = 0
 
     def __call__(self, structure: Structure) -> float:
@@ -334,7 +337,8 @@ class ExpectedZen:
         if not structure.blocks:
             raise StructureError("the structure has no blocks, expected at least one")
         score, entered, moved = 0.0, self._start, self._start
-        size, entry, channels = self.resolution, IMAGE, in_channels(structure.blocks[0])
+        size: Size = self.resolution
+        entry, channels = IMAGE, in_channels(structure.blocks[0])
         for spec in structure.blocks:
             block = self._known[size, entry].get(spec)
             if block is None:
@@ -355,7 +359,8 @@ class ExpectedZen:
         """The score of a network with small blocks, such as single operations, or cells, without a cache."""
         signal = _entering(IMAGE, math.exp(self._start))
         score, context = 0.0, 1
-        size, channels, is_image = self.resolution, in_channels(structure.blocks[0]), True
+        size: Size = self.resolution
+        channels, is_image = in_channels(structure.blocks[0]), True
         for i, spec in enumerate(structure.blocks):
             if in_channels(spec) != channels:
                 raise StructureError(does_not_join(spec.kind, in_channels(spec), channels), str(i))
@@ -369,7 +374,7 @@ class ExpectedZen:
             raise ProxyError("proxy zen_expected fails: the output does not depend on the input")
         return score + math.log(float(signal.distance)) + math.log(shape.elements)
 
-    def _add(self, spec: BlockSpec, size: int, entry: Entry) -> BlockTerms:
+    def _add(self, spec: BlockSpec, size: Size, entry: Entry) -> BlockTerms:
         block = block_terms(spec, size, entry, self.options)
         if self._count >= self._CAPACITY:
             self._known.clear()
@@ -379,20 +384,22 @@ class ExpectedZen:
         return block
 
 
-def expected_zen(structure: Structure, *, resolution: int = 32, gamma: float = GAMMA, use_se: bool = False) -> float:
+def expected_zen(
+    structure: Structure, *, resolution: SizeLike = 32, gamma: float = GAMMA, use_se: bool = False
+) -> float:
     """Return the expected Zen-score of a structure, in closed form.
 
-    resolution: the side of the square image, in pixels. gamma: the size of the perturbation. use_se: whether
-    super-blocks have squeeze-and-excitation.
+    resolution: height and width of the image in pixels; one number for a square. gamma: the size of the perturbation.
+    use_se: whether super-blocks have squeeze-and-excitation.
 
     Raises StructureError if the structure is not a network at this resolution, and ProxyError if the output does not
     depend on the input.
     """
-    return _scorer(resolution, gamma, use_se)(structure)
+    return _scorer(checked_size(resolution, StructureError, "the resolution"), gamma, use_se)(structure)
 
 
 @lru_cache(maxsize=16)
-def _scorer(resolution: int, gamma: float, use_se: bool) -> ExpectedZen:
+def _scorer(resolution: Size, gamma: float, use_se: bool) -> ExpectedZen:
     return ExpectedZen(resolution, gamma, use_se)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from PlainNet import Structure
 from PlainNet.ops import OpGraph
+from PlainNet.sizes import size_of
 from ZeroShotProxy.teg.forward import forward, pruned
 from ZeroShotProxy.teg.kernels import Found, NoValue, condition_number, kernel, regression_error
 from ZeroShotProxy.teg.regions import count_regions
@@ -75,7 +76,8 @@ class Evaluator:
         self, images: TegImages, *, seed: int = 0, networks: int = NETWORKS, device: torch.device = torch.device("cpu")
     ) -> None:
         self._classes = images.classes
-        self._resolution, self._side = images.known.shape[-1], images.crops.shape[-1]
+        height, width = images.known.shape[-2:]
+        self._resolution, self._side = size_of(height, width), images.crops.shape[-1]
         self._known, self._held_out, self._crops, self._known_labels, self._held_out_labels = (
             torch.from_numpy(part).to(device)
             for part in (images.known, images.held_out, images.crops, images.known_labels, images.held_out_labels)

@@ -16,6 +16,7 @@ from PlainNet.blocktype import Options
 from PlainNet.lowering import Builder, Value
 from PlainNet.ops import OpGraph, Shape
 from PlainNet.registry import Registry
+from PlainNet.sizes import Size
 from ZeroShotProxy.base import ProxyError
 
 CELLS = "cells."
@@ -40,7 +41,7 @@ class Supernet:
     full: Callable[[Builder, Value, Architecture], Value]
     thin: Callable[[Builder, Value, Architecture], Value]
 
-    def full_graph(self, architecture: Architecture, resolution: int, classes: int) -> OpGraph:
+    def full_graph(self, architecture: Architecture, resolution: Size, classes: int) -> OpGraph:
         """Return the network for kernels, with global average pooling and a classifier."""
         builder = Builder(Shape(3, resolution), Options())
         last = self.full(builder, builder.input, architecture)

@@ -19,6 +19,7 @@ from PlainNet.grammar import parse
 from PlainNet.ir import Structure
 from PlainNet.lowering import lower
 from PlainNet.ops import Add, BatchNorm, OpGraph, Shape
+from PlainNet.sizes import SizeLike, area, checked_size, sides, size_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 def of_structure(
     structure: Structure,
-    resolution: int,
+    resolution: SizeLike,
     num_classes: int,
     use_se: bool = False,
     name: str | None = None,
@@ -57,9 +58,7 @@ def of_module(name: str, module: nn.Module, input_shape: tuple[int, int, int]) -
     from latency.reading.module import read_graph
 
     channels, height, width = input_shape
-    if height != width:
-        raise LatencyError(f"{name}: images are {height}×{width}, expected square ones")
-    graph = read_graph(name, module, channels, height)
+    graph = read_graph(name, module, channels, size_of(height, width))
     mine = copy.deepcopy(module).cpu().float()
 
     def make() -> nn.Module:
@@ -78,7 +77,7 @@ def of_module(name: str, module: nn.Module, input_shape: tuple[int, int, int]) -
 def subject_of(
     target: Structure | str | nn.Module,
     *,
-    resolution: int = 32,
+    resolution: SizeLike = 32,
     num_classes: int = 10,
     use_se: bool = False,
     name: str | None = None,
@@ -92,7 +91,8 @@ def subject_of(
         target = parse(target)
     if isinstance(target, Structure):
         return of_structure(target, resolution, num_classes, use_se, name)
-    return of_module(name or type(target).__name__, target, (3, resolution, resolution))
+    size = checked_size(resolution, LatencyError, "the resolution")
+    return of_module(name or type(target).__name__, target, (3, *sides(size)))
 
 
 def _remembered(make: Callable[[], nn.Module], seed: int) -> Callable[[], nn.Module]:
@@ -187,7 +187,7 @@ def _calibrate(network: nn.Module, image: Shape, only_untouched: bool = False) -
     watches = [
         m.register_forward_pre_hook(lambda m, x: pooled.add(m) if x[0][0, 0].numel() == 1 else None) for m in norms
     ]
-    network(torch.randn(8 if image.size <= 64 else 4, *image.dims))
+    network(torch.randn(8 if area(image.size) <= 64 * 64 else 4, *image.dims))
     for module, momentum, watch in zip(norms, before, watches, strict=True):
         watch.remove()
         module.momentum = momentum

@@ -16,6 +16,7 @@ from latency.predicting.profile import ProfileError
 from PlainNet.arrays.blocks import Blocks, BlockValues, Placed
 from PlainNet.arrays.formulas import Terms, channels, place
 from PlainNet.arrays.structures import Floats, Integers
+from PlainNet.sizes import Size
 
 
 class PredictorArrays:
@@ -67,11 +68,11 @@ class PredictorArrays:
                 total[i] = self._predictor.block_ms(spec, size)
         return np.stack([total, self._heads(blocks.out[numbers], blocks.leaves(numbers))])
 
-    def _heads(self, features: Integers, sizes: Integers) -> Floats:
+    def _heads(self, features: Integers, sizes: list[Size]) -> Floats:
         if self._predictor.num_classes is None:
             return np.zeros(len(features))
         found = np.full(len(features), np.nan)
-        for i, pair in enumerate(zip(features.tolist(), sizes.tolist(), strict=True)):
+        for i, pair in enumerate(zip(features.tolist(), sizes, strict=True)):
             with suppress(ProfileError):
                 found[i] = self._predictor.head_ms(*pair)
         return found

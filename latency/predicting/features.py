@@ -3,7 +3,8 @@
 `baseline` is a roofline (Williams et al., CACM 2009): the longer of computing at peak speed and moving every byte once,
 plus a launch. A learned predictor only has to predict the factor between this time and the real one. `features` are the
 inputs of that prediction: logarithms of shapes, how full the tiles of a matrix multiplication are, and in how many
-waves they run on the device's units.
+waves they run on the device's units. Maps that are not square count with their own positions and bytes; what only
+height or width has, such as being odd, counts as the mean of both, so profiles of square kernels serve for all.
 
 Both are written once, for a `Kernel` with plain numbers and `SCALAR`, or with columns of arrays and `columns()`.
 """
@@ -17,6 +18,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from latency.kernels import ADD, CONV, LINEAR, MUL, WEIGHTED, Kernel
+from PlainNet.sizes import area, sides
 
 Number: TypeAlias = Any
 """A float, or an array of floats."""
@@ -87,15 +89,15 @@ class Work(NamedTuple):
 def work(kernel: Kernel, hardware: Hardware) -> Work:
     """Return the work of a kernel, or of columns of kernels of the same kind."""
     width, kind = hardware.element_bytes, kernel.kind
-    positions = kernel.batch * kernel.out_size * kernel.out_size
-    area = kernel.kernel * kernel.kernel
+    positions = kernel.batch * area(kernel.out_size)
+    taps = kernel.kernel * kernel.kernel
     if kind in WEIGHTED:
-        length = area * (kernel.in_channels // kernel.groups)
+        length = taps * (kernel.in_channels // kernel.groups)
         weights = length * kernel.out_channels * width
     else:
-        length, weights = area, 0
+        length, weights = taps, 0
     outputs = positions * kernel.out_channels
-    in_bytes = kernel.batch * kernel.in_channels * kernel.size * kernel.size * width
+    in_bytes = kernel.batch * kernel.in_channels * area(kernel.size) * width
     out_bytes = outputs * width
     moved = in_bytes + out_bytes * (1 + kernel.added) + weights + (in_bytes if kind in (ADD, MUL) else 0)
     return Work(positions, kernel.out_channels, length, outputs * length, in_bytes, out_bytes, weights, moved)
@@ -132,14 +134,15 @@ def features(
     kinds: the kinds of kernel that the model distinguishes.
     """
     kind, n = kernel.kind, kernel.batch
-    ci, co, h, o, k = kernel.in_channels, kernel.out_channels, kernel.size, kernel.out_size, kernel.kernel
+    ci, co, k = kernel.in_channels, kernel.out_channels, kernel.kernel
+    (height, width), (down, across) = sides(kernel.size), sides(kernel.out_size)
     done = work(kernel, hardware)
     base = _baseline(kernel, done, hardware, m)
     peak, multiple = _peak(kind, hardware), hardware.channel_multiple
     moving, computing = done.bytes / hardware.bytes_per_ms, done.macs / peak
     dense = kind in (CONV, LINEAR)
     padded = _up(ci, multiple) * _up(co, multiple) / (ci * co) if dense else _up(co, multiple) / co
-    plane = o * o
+    plane = down * across
     log_positions, log_channels, log_length = m.log(done.positions), m.log(co), m.log(done.length)
     log_moving, log_computing = m.log(moving), m.log(computing)
     zero = 0 * n
@@ -147,7 +150,7 @@ def features(
         n,
         m.log(n),
         (n == 1) * 1.0,
-        m.log(h),
+        _mean(m.log(height), m.log(width)),
         m.log(ci),
         log_channels,
         log_channels - m.log(ci),
@@ -169,11 +172,11 @@ def features(
         (k == 1) * 1.0 + zero,
         (k == 3) * 1.0 + zero,
         (k == 5) * 1.0 + zero,
-        h % 2,
-        o % 2,
-        o % 4,
-        m.ceil(o / 4) ** 2 * 16 / plane,
-        m.ceil(o / 2) ** 2 * 4 / plane,
+        _mean(height % 2, width % 2),
+        _mean(down % 2, across % 2),
+        _mean(down % 4, across % 4),
+        m.ceil(down / 4) * m.ceil(across / 4) * 16 / plane,
+        m.ceil(down / 2) * m.ceil(across / 2) * 4 / plane,
         (ci % 32) / 32,
         (co % 32) / 32,
         (co % 64) / 64,
@@ -185,6 +188,11 @@ def features(
     found += residues(co, m)
     found += [(kind == known) * 1.0 + zero for known in kinds[1:]]
     return base, found
+
+
+def _mean(one: Number, other: Number) -> Number:
+    """Of a number for the height and one for the width: exactly that number for a square."""
+    return (one + other) / 2
 
 
 def _tiles(

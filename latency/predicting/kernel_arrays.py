@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from latency.kernels import DEPTHWISE, Kernel
+from latency.kernels import DEPTHWISE, kernel_of_columns
 from latency.predicting.features import baseline, columns, work
 from latency.predicting.kernelform import Family
 from latency.predicting.models import Learned, Linear
 from latency.predicting.profile import Profile, ProfileError
 from PlainNet.arrays.numbering import Numbering
 from PlainNet.arrays.structures import Floats, Integers
+from PlainNet.sizes import sides
 
 _IN, _FAMILY = 20, 40
 """Where the parts of a kernel's key begin: the output channels first, then the input channels, then the family."""
@@ -29,14 +30,15 @@ _LARGEST_EXPONENT = 700.0
 class _Kind:
     """Kernels of one kind, as a model has it, whose families get codes of their own.
 
-    fields: (families, 7), the fields of `Family` but its kind. starts: by family, where its part of `factors` begins.
-    factors: the logarithms of learned factors for measured widths; NaN where they were not looked up yet.
+    fields: (families, 9), the fields of `Family` but its kind, with height and width of sizes. starts: by family, where
+    its part of `factors` begins. factors: the logarithms of learned factors for measured widths; NaN where they were
+    not looked up yet.
     """
 
     def __init__(self, profile: Profile, kind: str) -> None:
         self._profile, self._kind, self._model = profile, kind, profile.model_of(kind)
         self._families: list[Family] = []
-        self._fields = np.zeros((0, len(Family._fields) - 1), np.int64)
+        self._fields = np.zeros((0, len(Family._fields) + 1), np.int64)
         self._rates = np.zeros((0, 3))
         widths = self._model.widths.get(kind) if isinstance(self._model, Learned) else None
         self._outs = (1,) if widths is None else widths.out_channels
@@ -47,7 +49,9 @@ class _Kind:
     def add(self, family: Family) -> int:
         """Add a family, and return its code."""
         self._families.append(family)
-        self._fields = np.vstack([self._fields, np.array(family[1:], np.int64)])
+        _, batch, size, out_size, *rest = family
+        fields = (batch, *sides(size), *sides(out_size), *rest)
+        self._fields = np.vstack([self._fields, np.array(fields, np.int64)])
         self._factors = np.append(self._factors, np.full(len(self._ins) * len(self._outs), np.nan))
         if isinstance(self._model, Linear):
             self._rates = np.vstack([self._rates, self._model.rate(family.member(8, 8)._replace(kind=self._kind))])
@@ -55,11 +59,11 @@ class _Kind:
 
     def times(self, codes: Integers, ins: Integers, outs: Integers) -> Floats:
         """The times of kernels of families with these codes."""
-        batch, size, out_size, kernel, stride, groups, added = self._fields[codes].T
+        batch, *sizes, kernel, stride, groups, added = self._fields[codes].T
         if not self._formula or (groups > 1).any():
             return self._one_by_one(codes, ins, outs)
         groups = np.where(groups == 0, ins, groups)
-        kernels: Any = Kernel(self._kind, batch, ins, outs, size, out_size, kernel, stride, groups, added)  # type: ignore[arg-type]
+        kernels: Any = kernel_of_columns(self._kind, batch, ins, outs, *sizes, kernel, stride, groups, added)
         if isinstance(self._model, Linear):
             ms = self._linear(codes, kernels)
         else:

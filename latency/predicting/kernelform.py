@@ -14,6 +14,7 @@ from typing import NamedTuple
 from latency.kernels import DEPTHWISE, Fusion, Kernel, group
 from PlainNet.blocktype import Options
 from PlainNet.lowering import part_graph
+from PlainNet.sizes import Size
 from PlainNet.template import Template, Width
 
 
@@ -22,8 +23,8 @@ class Family(NamedTuple):
 
     kind: str
     batch: int
-    size: int
-    out_size: int
+    size: Size
+    out_size: Size
     kernel: int
     stride: int
     groups: int
@@ -50,18 +51,18 @@ class KernelForm:
     """The kernels of a family of blocks.
 
     widths: formulas for numbers of channels. kernels: (count, family, index of the input width, index of the output
-    width). out: index of the width of the block's output. size: height and width of the output in pixels.
+    width). out: index of the width of the block's output. size: of the output in pixels.
     """
 
     widths: tuple[Width, ...]
     kernels: tuple[tuple[int, Family, int, int], ...]
     out: int
-    size: int
+    size: Size
 
 
 @cache
-def kernel_form(template: Template, size: int, options: Options, fusion: Fusion, batch: int) -> KernelForm:
-    """Return the kernels of `template` for inputs of `size` × `size` pixels and batches of `batch` images."""
+def kernel_form(template: Template, size: Size, options: Options, fusion: Fusion, batch: int) -> KernelForm:
+    """Return the kernels of `template` for inputs of this size in pixels and batches of `batch` images."""
     graph = part_graph([template.probe], size, options)
     widths: dict[Width, int] = {}
     found: Counter[tuple[Family, int, int]] = Counter()

@@ -10,13 +10,15 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from latency.kernels import Kernel, group
 from latency.predicting.kernelform import Family, family_of, kernel_form
 from latency.predicting.profile import Profile
-from PlainNet import BlockSpec, Options, Structure
+from PlainNet import BlockSpec, Options, Structure, StructureError
 from PlainNet.lowering import Builder, lower, part_graph
 from PlainNet.ops import OpGraph, Shape
+from PlainNet.sizes import Size, SizeLike, checked_size
 from PlainNet.template import Template, Width, template_of
 
 FUSED_ACROSS = ("BN", "RELU", "RELU6", "Swish", "Sigmoid")
@@ -44,17 +46,22 @@ class Form:
 
     widths: tuple[Width, ...]
     out: int
-    size: int
+    size: Size
     constant: float
     rates: tuple[tuple[int, float], ...]
     tables: tuple[tuple[int, Family, dict[tuple[int, int], float], int, int], ...]
 
 
+Timed: TypeAlias = "tuple[float, int, Size]"
+"""The time of blocks in milliseconds for a whole batch, and the channels and the size of their output."""
+
+
 class Predictor:
     """Predicts milliseconds per image with a profile, at a batch size and resolution.
 
-    resolution: side of the square input in pixels. num_classes: None leaves out the classifier. batch_size: None for
-    the profile's own. Calls raise ProfileError for a network with kernels that the profile does not know.
+    resolution: height and width of the input in pixels; one number for a square. num_classes: None leaves out the
+    classifier. batch_size: None for the profile's own. Calls raise ProfileError for a network with kernels that the
+    profile does not know.
     """
 
     _CAPACITY = 250_000  # blocks
@@ -63,21 +70,21 @@ class Predictor:
         self,
         profile: Profile,
         *,
-        resolution: int,
+        resolution: SizeLike,
         num_classes: int | None,
         options: Options = Options(),
         batch_size: int | None = None,
     ) -> None:
         self.profile = profile
-        self.resolution = resolution
+        self.resolution = checked_size(resolution, StructureError, "the resolution")
         self.num_classes = num_classes
         self.options = options
         self.batch_size = batch_size or profile.batch
         self._times: defaultdict[Family, dict[tuple[int, int], float]] = defaultdict(dict)
-        self._forms: defaultdict[int, dict[Template, Form]] = defaultdict(dict)
-        self._blocks: defaultdict[int, dict[BlockSpec, tuple[float, int, int]]] = defaultdict(dict)
-        self._chunks: defaultdict[int, dict[tuple[BlockSpec, ...], tuple[float, int, int]]] = defaultdict(dict)
-        self._heads: dict[tuple[int, int], float] = {}
+        self._forms: defaultdict[Size, dict[Template, Form]] = defaultdict(dict)
+        self._blocks: defaultdict[Size, dict[BlockSpec, Timed]] = defaultdict(dict)
+        self._chunks: defaultdict[Size, dict[tuple[BlockSpec, ...], Timed]] = defaultdict(dict)
+        self._heads: dict[tuple[int, Size], float] = {}
         self._count = 0
 
     def __call__(self, structure: Structure) -> float:
@@ -86,7 +93,8 @@ class Predictor:
         Does not check that the blocks' channels match. Raises StructureError if a block does not work at its
         resolution, and ProfileError for kernels that the profile does not know, or if its numbers lead to no time.
         """
-        total, channels, size = 0.0, 0, self.resolution
+        size: Size = self.resolution
+        total, channels = 0.0, 0
         for spec in structure.blocks:
             known = self._blocks[size].get(spec)
             if known is None:
@@ -101,7 +109,8 @@ class Predictor:
 
     def _in_chunks(self, structure: Structure) -> float:
         """The latency in milliseconds per image of a structure whose blocks may be fused with preceding blocks."""
-        total, channels, size = 0.0, 0, self.resolution
+        size: Size = self.resolution
+        total, channels = 0.0, 0
         for chunk in _chunks(structure.blocks):
             known = self._chunks[size].get(chunk)
             if known is None:
@@ -137,7 +146,7 @@ class Predictor:
         ms = (profile.scale * kernels_ms + profile.overhead_ms) / self.batch_size
         return ms if 0 < ms < math.inf else profile.refuse(ms, "a network")
 
-    def _add(self, spec: BlockSpec, size: int) -> tuple[float, int, int]:
+    def _add(self, spec: BlockSpec, size: Size) -> Timed:
         template = template_of(spec)
         found = self._of_graph((spec,), size) if template is None else self._of_form(template, spec, size)
         if self._count >= self._CAPACITY:
@@ -147,22 +156,22 @@ class Predictor:
         self._blocks[size][spec] = found
         return found
 
-    def _of_graph(self, specs: tuple[BlockSpec, ...], size: int) -> tuple[float, int, int]:
+    def _of_graph(self, specs: tuple[BlockSpec, ...], size: Size) -> Timed:
         graph = part_graph(specs, size, self.options)
         return sum(map(self._kernel_ms, self.kernels(graph))), *graph.shape_of(graph.output)
 
-    def block_ms(self, spec: BlockSpec, size: int) -> float:
-        """Return the time of a block on inputs of `size` × `size` pixels for a whole batch. Raises ProfileError."""
+    def block_ms(self, spec: BlockSpec, size: Size) -> float:
+        """Return the time of a block on inputs of this size in pixels for a whole batch. Raises ProfileError."""
         return (self._blocks[size].get(spec) or self._add(spec, size))[0]
 
-    def form(self, template: Template, size: int) -> Form:
+    def form(self, template: Template, size: Size) -> Form:
         """Return the formula for the times of a family of blocks. Raises ProfileError."""
         form = self._forms[size].get(template)
         if form is None:
             form = self._forms[size][template] = self._timed(template, size)
         return form
 
-    def _of_form(self, template: Template, spec: BlockSpec, size: int) -> tuple[float, int, int]:
+    def _of_form(self, template: Template, spec: BlockSpec, size: Size) -> Timed:
         form = self.form(template, size)
         widths = [width.of(spec.args) for width in form.widths]
         total = form.constant
@@ -176,7 +185,7 @@ class Predictor:
             total += count * ms
         return total, widths[form.out], form.size
 
-    def _timed(self, template: Template, size: int) -> Form:
+    def _timed(self, template: Template, size: Size) -> Form:
         made = kernel_form(template, size, self.options, self.profile.fusion, self.batch_size)
         constant, rates = 0.0, [0.0] * len(made.widths)
         tables = []
@@ -199,7 +208,7 @@ class Predictor:
             ms = known[channels] = self.profile.kernel_ms(kernel)
         return ms
 
-    def head_ms(self, channels: int, size: int) -> float:
+    def head_ms(self, channels: int, size: Size) -> float:
         """Return the time of the classifier for a whole batch: pooling, unless the features are flat, and a linear
         layer. Raises ProfileError.
         """

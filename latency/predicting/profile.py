@@ -19,6 +19,7 @@ from latency.predicting.features import Hardware
 from latency.predicting.models import Linear, Model, model_from_json
 from latency.predicting.profilecheck import check
 from PlainNet.registry import UnknownNameError, did_you_mean, nearest_names
+from PlainNet.sizes import sides
 
 FORMAT = "zennas latency profile"
 VERSION = 1
@@ -182,9 +183,11 @@ class Profile:
                 by_bytes.append(kind)
             else:
                 for name in RANGED:
-                    value, (low, high) = getattr(kernel, name), known[name]
-                    if not low <= value <= high:
-                        found.setdefault((kind, name), []).append(value)
+                    low, high = known[name]
+                    values = sides(kernel.size) if name == "size" else (getattr(kernel, name),)
+                    beyond = [value for value in dict.fromkeys(values) if not low <= value <= high]
+                    if beyond:
+                        found.setdefault((kind, name), []).extend(beyond)
         lines = [self._outside(kind, name, values) for (kind, name), values in found.items()]
         if by_bytes:
             lines.append(f"{', '.join(dict.fromkeys(by_bytes))}: not measured, estimated from the bytes moved")

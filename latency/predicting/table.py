@@ -1,8 +1,8 @@
 """Tables of single kernels as CSV, for fitting and for `zennas latency predict --ops`. No torch.
 
 The columns are kind (regular or conv, depthwise, linear, add, … see `kernels.KINDS`), batch, in_channels, in_height,
-in_width, out_channels, kernel, stride, fused_add; optional are groups, out_height, and latency_ms (milliseconds for the
-whole batch). `.gz` files are read as well.
+in_width, out_channels, kernel, stride, fused_add; optional are groups, out_height, out_width, and latency_ms
+(milliseconds for the whole batch). `.gz` files are read as well.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from latency.predicting.models import Model
 from latency.predicting.profile import Profile
 from PlainNet.files import read_named
 from PlainNet.ops import MaxPool, positions
+from PlainNet.sizes import Sides, Size, area, sides, size_of, size_text
 
 COLUMNS = ("kind", "batch", "in_channels", "in_height", "in_width", "out_channels", "kernel", "stride", "fused_add")
 LATENCY = "latency_ms"
@@ -104,15 +105,10 @@ def _row(row: dict[str, Any], timed: bool, place: str) -> tuple[Kernel, float]:
     added = _whole(row["fused_add"], "fused_add", place, least=0)
     if added > 1:
         raise KernelTableError(f"{place}: fused_add is {added}, expected 0 or 1")
-    size, kernel, stride = numbers["in_height"], numbers["kernel"], numbers["stride"]
-    if size != numbers["in_width"]:
-        raise KernelTableError(f"{place}: the input is {size}×{numbers['in_width']}, only square ones can be predicted")
-    given = row.get("out_height")
-    out = _whole(given, "out_height", place) if given else positions(MaxPool(kernel, stride), size)
-    if kind == GLOBAL_POOL:
-        out = 1
-    if out < 1:
-        raise KernelTableError(f"{place}: a window of {kernel}×{kernel} does not fit an input of {size}×{size}")
+    size, kernel, stride = size_of(numbers["in_height"], numbers["in_width"]), numbers["kernel"], numbers["stride"]
+    out = 1 if kind == GLOBAL_POOL else _out_size(row, size, MaxPool(kernel, stride), place)
+    if min(sides(out)) < 1:
+        raise KernelTableError(f"{place}: a window of {kernel}×{kernel} does not fit an input of {size_text(size)}")
     channels, makes = numbers["in_channels"], numbers["out_channels"]
     groups = _whole(row["groups"], "groups", place) if row.get("groups") else channels if kind == DEPTHWISE else 1
     if channels % groups or makes % groups:
@@ -124,11 +120,20 @@ def _row(row: dict[str, Any], timed: bool, place: str) -> tuple[Kernel, float]:
     return found, _time(row[LATENCY], place) if timed else math.nan
 
 
+def _out_size(row: dict[str, Any], size: Size, window: MaxPool, place: str) -> Size:
+    """The size that a row says, or that of a window with the usual padding. A square input has a square output."""
+    height, width = (_whole(row[name], name, place) if row.get(name) else None for name in ("out_height", "out_width"))
+    if not isinstance(size, Sides):
+        height, width = height or width, width or height
+    usual = sides(positions(window, size))
+    return size_of(usual[0] if height is None else height, usual[1] if width is None else width)
+
+
 def _check_size(kernel: Kernel, place: str) -> None:
     """Raises KernelTableError for a kernel that no device runs, because its work does not fit 64 bits."""
     length = kernel.kernel**2 * (kernel.in_channels // kernel.groups if kernel.kind in WEIGHTED else 1)
-    products = kernel.batch * kernel.out_size**2 * kernel.out_channels * length
-    numbers = kernel.batch * kernel.size**2 * kernel.in_channels
+    products = kernel.batch * area(kernel.out_size) * kernel.out_channels * length
+    numbers = kernel.batch * area(kernel.size) * kernel.in_channels
     if max(products, numbers) > _MOST:
         raise KernelTableError(
             f"{place}: the kernel is too large: {products:.2g} products of {numbers:.2g} inputs, at most {_MOST:.2g} "

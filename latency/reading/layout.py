@@ -13,6 +13,7 @@ from math import prod
 from typing import Literal, NamedTuple, TypeAlias
 
 from PlainNet.ops import FLAT, Shape
+from PlainNet.sizes import sides
 
 
 class Atom(NamedTuple):
@@ -35,7 +36,10 @@ def whole(of: Literal["n", "c", "h", "w"], size: int) -> Axis:
 def plain(shape: Shape, batch: int) -> Axes:
     """Return the axes of a tensor (N, C, H, W), or (N, C) for a flat value."""
     axes = (whole("n", batch), whole("c", shape.channels))
-    return axes if shape.size == FLAT else (*axes, whole("h", shape.size), whole("w", shape.size))
+    if shape.size == FLAT:
+        return axes
+    height, width = sides(shape.size)
+    return (*axes, whole("h", height), whole("w", width))
 
 
 def lengths(axes: Axes) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from latency.reading.composites import composite
 from latency.reading.recorder import Recorder, Tracked
 from PlainNet.ops import HEAD, AdaptiveAvgPool, Conv, Flatten, Linear, Node, OpGraph, Shape
 from PlainNet.read_ops import FreeConv
+from PlainNet.sizes import Size
 
 BATCH = 2
 """Images in the run: more than one, so that the batch is told from axes of length 1."""
@@ -28,20 +29,20 @@ _LAYERS = (
 _ATTENTION = re.compile(r"Attention|Attn|MHA|Transformer|MLA$|SHMA$|SHSA$")
 
 
-def read_graph(name: str, module: nn.Module, channels: int, size: int, batch: int = BATCH) -> OpGraph:
-    """Return the operations of `module` on images (channels, size, size), in order. The module is not changed.
+def read_graph(name: str, module: nn.Module, channels: int, size: Size, batch: int = BATCH) -> OpGraph:
+    """Return the operations of `module` on images (channels, height, width), in order. The module is not changed.
 
     `Node.block` numbers runs of nodes from the same sub-network, where containers do not count as sub-networks; the
-    classifier is `HEAD`. batch: the images of a run, for modules that take a fixed number. Raises LatencyError if a
-    function has no operation in the op graph, and names it and its place; if the module does not run on such images;
-    and if there are no convolutions.
+    classifier is `HEAD`. size: of the images in pixels; one number for squares. batch: the images of a run, for modules
+    that take a fixed number. Raises LatencyError if a function has no operation in the op graph, and names it and its
+    place; if the module does not run on such images; and if there are no convolutions.
     """
     mine, originals = _on_meta(module)
     image = Shape(channels, size)
     recorder = Recorder(name, mine, image, batch, originals)
     _follow(recorder, mine)
     try:
-        output = _run(recorder, mine, torch.empty(batch, channels, size, size, device="meta"))
+        output = _run(recorder, mine, torch.empty(batch, *image.dims, device="meta"))
     except LatencyError as error:
         raise _explained(name, module, error) from None
     if not any(isinstance(node.op, (Conv, FreeConv)) for node in recorder.nodes):

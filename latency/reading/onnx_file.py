@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from latency.base import LatencyError, UnavailableError, first_line
 from latency.reading.onnx_nodes import OPERATORS, Attributes, Held, UnreadError
+from PlainNet.sizes import Size, size_of
 
 if TYPE_CHECKING:
     import onnx
@@ -110,7 +111,7 @@ class OnnxNetwork:
 
     module: OnnxModule
     channels: int
-    size: int | None
+    size: Size | None
     batch: int | None
     classes: int | None
 
@@ -140,14 +141,18 @@ def load(path: Path) -> OnnxNetwork:
     if len(dims) != 4 or not dims[1]:
         shown = "×".join(str(dim or "?") for dim in dims)
         raise LatencyError(f"{path} takes a tensor of {shown or 'unknown shape'}, expected images (N, C, H, W)")
-    if dims[2] != dims[3]:
-        raise LatencyError(f"{path} takes images of {dims[2]}×{dims[3]}, expected square ones")
+    if bool(dims[2]) != bool(dims[3]):
+        raise LatencyError(f"{path} takes images of {dims[2] or '?'}×{dims[3] or '?'} pixels, expected both or neither")
     version = max((opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")), default=1)
     steps, fixed = _steps(path, graph.node, weights, {"opset": version})
     outputs = [dim.dim_value for dim in graph.output[0].type.tensor_type.shape.dim]
     module = OnnxModule(str(path), steps, inputs[0].name, graph.output[0].name, fixed)
     return OnnxNetwork(
-        module.eval(), dims[1], dims[2] or None, dims[0] or None, outputs[-1] or None if outputs else None
+        module.eval(),
+        dims[1],
+        size_of(dims[2], dims[3]) or None,
+        dims[0] or None,
+        outputs[-1] or None if outputs else None,
     )
 
 

@@ -16,6 +16,7 @@ from latency.base import LatencyError
 from latency.reading.layout import Atom, Axes, lengths, plain
 from PlainNet.ops import FLAT, Flatten, Node, Op, Shape
 from PlainNet.read_ops import ChannelShuffle, SpaceToDepth, Unflatten
+from PlainNet.sizes import Size, each_side, sides, size_of
 
 
 class Tracked(NamedTuple):
@@ -70,7 +71,7 @@ class Recorder(TorchFunctionMode):
         self.composite: Callable[[nn.Module, Shape, Axes], Op | None] = lambda part, shape, axes: None
         self._values: dict[int, tuple[Tensor, Tracked, int]] = {}
         self._constants: dict[int, Tensor] = {}
-        self._converted: dict[tuple[int, int], int] = {}
+        self._converted: dict[tuple[int, Size], int] = {}
         for path, part in module.named_modules():
             for own, tensor in [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]:
                 self.owners.setdefault(id(tensor), (path, own))
@@ -184,9 +185,10 @@ class Recorder(TorchFunctionMode):
                 return self.emit(ChannelShuffle(moved[1].size), (value.number,), shape, self.place)
         if [atom.of for atom in moved] == ["h", "w", "c"] and moved[0].size == moved[1].size:
             block = moved[0].size
-            made = Shape(shape.channels * block * block, shape.size // block)
+            made = Shape(shape.channels * block * block, each_side(lambda side: side // block, shape.size))
+            height, width = sides(made.size)
             low = (Atom("h", 1, block), Atom("w", 1, block), *own[1])
-            if (moved, *value.axes[2:]) == (low, *((Atom(x, block, made.size),) for x in ("h", "w"))):
+            if (moved, *value.axes[2:]) == (low, (Atom("h", block, height),), (Atom("w", block, width),)):
                 return self.emit(SpaceToDepth(block), (value.number,), made, self.place)
         return None
 
@@ -280,12 +282,12 @@ class Call:
         """Return the shape of a value of the graph."""
         return self.recorder.shape(number)
 
-    def side(self, tensor: Tensor | None = None) -> int:
-        """Return the side of a result (N, C, H, W). Raises LatencyError if it is not square."""
-        dims = tuple((self.result if tensor is None else tensor).shape)
-        if len(dims) != 4 or dims[2] != dims[3]:
-            raise self.refuse(f"a value of {'×'.join(map(str, dims[1:]))}, not square,")
-        return int(dims[2])
+    def size(self) -> Size:
+        """Return the size of a result (N, C, H, W). Raises LatencyError if it has other axes."""
+        dims = tuple(self.result.shape)
+        if len(dims) != 4:
+            raise self.refuse(f"a value of {'×'.join(map(str, dims[1:]))}, not an image,")
+        return size_of(int(dims[2]), int(dims[3]))
 
     def emit(
         self, op: Op, *inputs: int, shape: Shape | None = None, path: str | None = None, axes: Axes | None = None
@@ -321,6 +323,11 @@ class Call:
         if len(sides) != 1:
             raise self.refuse(f"{what} of {'×'.join(map(str, value))}")
         return int(sides.pop())
+
+    def window(self, value: Any) -> Size:
+        """Return the size that a number or a pair says."""
+        height, width = value if isinstance(value, (list, tuple)) and len(value) == 2 else (self.square(value),) * 2
+        return size_of(int(height), int(width))
 
     @property
     def what(self) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from PlainNet import Options, Structure, build, parse
 from PlainNet.lowering import lower
+from PlainNet.sizes import Sides, Size, area, each_side, sides
 from SearchSpace import load_space
 from ZeroShotProxy import ProxyError, ScoreSettings, score
 from ZeroShotProxy.engine.mean_field import pointwise
@@ -27,10 +28,10 @@ WIDE = parse(
 
 
 @pytest.mark.parametrize("shells", [True, False])
-@pytest.mark.parametrize("size", [1, 4, 7, 32])
-def test_powers_and_correlations_are_each_others_transforms(size: int, shells: bool) -> None:
+@pytest.mark.parametrize("size", [1, 4, 7, 32, Sides(4, 9), Sides(1, 8)])
+def test_powers_and_correlations_are_each_others_transforms(size: Size, shells: bool) -> None:
     here = torus(size, shells)
-    power = np.random.default_rng(size).random(len(here.weights))
+    power = np.random.default_rng(area(size)).random(len(here.weights))
     whole = np.fft.ifft2(power[here.class_of]).real
     for correlation, (y, x) in zip(here.to_positions @ power, here.members, strict=True):
         assert correlation == pytest.approx(whole[y, x])
@@ -39,10 +40,11 @@ def test_powers_and_correlations_are_each_others_transforms(size: int, shells: b
 
 
 @pytest.mark.parametrize("shells", [True, False])
-def test_zeros_between_positions_fold_the_spectrum(shells: bool) -> None:
-    fine, coarse = torus(8, shells), torus(4, shells)
+@pytest.mark.parametrize("size", [8, Sides(8, 4)])
+def test_zeros_between_positions_fold_the_spectrum(size: Size, shells: bool) -> None:
+    fine, coarse = torus(size, shells), torus(each_side(lambda side: side // 2, size), shells)
     power = np.random.default_rng(0).random(len(coarse.weights))
-    spread = np.zeros((8, 8))
+    spread = np.zeros(sides(size))
     spread[::2, ::2] = np.fft.ifft2(power[coarse.class_of]).real
     assert power[folded(fine, coarse, 2)][fine.class_of] == pytest.approx(np.fft.fft2(spread).real)
 
@@ -68,13 +70,14 @@ def test_functions_change_correlations_as_samples_say(name: str, function: point
     assert found == pytest.approx((slope[0] * slope[1]).mean(), rel=2e-2)
 
 
-def test_gradients_of_layers_are_those_of_autograd() -> None:
+@pytest.mark.parametrize("size", [32, Sides(20, 50)])
+def test_gradients_of_layers_are_those_of_autograd(size: Size) -> None:
     import torch
 
     from PlainNet import build
 
     expected: dict[str, float] = {}
-    graph = lower(WIDE, resolution=32, num_classes=10)
+    graph = lower(WIDE, resolution=size, num_classes=10)
     forward = carry(graph, image(graph), white(graph))
     gradients = carry_back(graph, forward, at_logits(forward.states[graph.output], same_for_images=False))
     found = field_of(graph)
@@ -88,7 +91,7 @@ def test_gradients_of_layers_are_those_of_autograd() -> None:
     for seed in range(4):
         torch.manual_seed(seed)
         network = build(WIDE, num_classes=10).train()
-        images = torch.randn(32, 3, 32, 32, requires_grad=True)
+        images = torch.randn(32, *graph.input.dims, requires_grad=True)
         torch.nn.functional.cross_entropy(network(images), torch.randint(10, (32,))).backward()
         energies.append(float(images.grad.square().sum()))  # type: ignore[union-attr]
         for name, weight in network.named_parameters():
@@ -108,19 +111,20 @@ def test_gradients_of_layers_are_those_of_autograd() -> None:
         "SuperConvK3BNRELU(3,64,2,1)SuperConvK3BNRELU(64,128,2,1)SuperConvK3BNRELU(128,256,2,1)",
     ],
 )
-def test_directions_of_the_gradient_are_those_of_autograd(text: str) -> None:
+@pytest.mark.parametrize("size", [32, Sides(20, 50)])
+def test_directions_of_the_gradient_are_those_of_autograd(text: str, size: Size) -> None:
     """1 / D is the mean squared cosine between the input gradients of two images."""
     torch = pytest.importorskip("torch")
-    count, size, draws = 64, 32, 2
+    count, draws = 64, 2
     squares, energies = [], []
     for seed in range(draws):
         torch.manual_seed(seed)
         network = build(parse(text), num_classes=10).train()
-        images = torch.randn(count, 3, size, size, requires_grad=True)
+        images = torch.randn(count, 3, *sides(size), requires_grad=True)
         errors = torch.randn(count, 10)
         errors -= errors.mean(1, keepdim=True)
         (gradient,) = torch.autograd.grad((network(images) * errors).sum(), images)
-        energies.append(float(gradient.square().sum() / errors.square().sum()) / size**2)
+        energies.append(float(gradient.square().sum() / errors.square().sum()) / area(size))
         directions = torch.nn.functional.normalize(gradient.flatten(1))
         cosines = (directions @ directions.T) ** 2
         squares.append(float(cosines.sum() - cosines.trace()) / (count * (count - 1)))
@@ -130,8 +134,9 @@ def test_directions_of_the_gradient_are_those_of_autograd(text: str) -> None:
     assert field.energy == pytest.approx(math.log(sum(energies) / draws), abs=0.3)
 
 
-def test_blocks_add_up_to_the_whole() -> None:
-    scorer = MeanField(32, 10)
+@pytest.mark.parametrize("size", [32, Sides(20, 50)])
+def test_blocks_add_up_to_the_whole(size: Size) -> None:
+    scorer = MeanField(size, 10)
     for name in ("XXBL", "IDW_fixfc", "units"):
         space, rng = load_space(name), Random(0)
         structure = space.initial()
@@ -153,9 +158,9 @@ def test_exploding_gradients_cost_what_they_drown() -> None:
         assert calm - grown == pytest.approx(loss, abs=0.02)
 
 
-@pytest.mark.parametrize("resolution", [4, 31, 224])
+@pytest.mark.parametrize("resolution", [4, 31, 224, Sides(4, 31), Sides(1, 7)])
 @pytest.mark.parametrize("classes", [1, 2, 1000])
-def test_any_size_has_a_score(resolution: int, classes: int) -> None:
+def test_any_size_has_a_score(resolution: Size, classes: int) -> None:
     settings = ScoreSettings(resolution=resolution, num_classes=classes)
     names = ["mean_field", "naswot_expected", "log_synflow_expected", "grad_norm_expected", "jacob_cov_expected"]
     assert all(math.isfinite(found.value) for found in score(WIDE, names, settings).values())
@@ -177,16 +182,18 @@ def test_a_dead_network_is_refused() -> None:
         "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|avg_pool_3x3~0|none~1|nor_conv_3x3~2|",
     ],
 )
-def test_flow_and_switching_are_those_of_real_weights(text: str) -> None:
+@pytest.mark.parametrize("size", [32, Sides(24, 44)])
+def test_flow_and_switching_are_those_of_real_weights(text: str, size: Size) -> None:
     cell: Structure = load_space("nasbench201").read(text)  # type: ignore[attr-defined]
-    settings = ScoreSettings(batch_size=16, repeats=2)
+    settings = ScoreSettings(resolution=size, batch_size=16, repeats=2)
     closed = score(cell, ["log_synflow_expected", "naswot_expected"], settings)
     measured = score(cell, ["log_synflow", "naswot"], settings)
     assert closed["log_synflow_expected"].value == pytest.approx(measured["log_synflow"].value, abs=2.5)
     assert closed["naswot_expected"].value == pytest.approx(measured["naswot"].value, abs=2)
 
 
-def test_gates_and_options_are_scored() -> None:
-    plain, gated = MeanField(32, 10), MeanField(32, 10, Options(use_se=True))
+@pytest.mark.parametrize("size", [32, Sides(20, 50)])
+def test_gates_and_options_are_scored(size: Size) -> None:
+    plain, gated = MeanField(size, 10), MeanField(size, 10, Options(use_se=True))
     assert plain(WIDE) != gated(WIDE)
     assert gated(WIDE) == pytest.approx(gated.walk(WIDE), abs=0.1)

@@ -10,6 +10,7 @@ import pytest
 from PlainNet import Structure, ops, parse
 from PlainNet.cost import op_cost
 from PlainNet.lowering import lower
+from PlainNet.sizes import Sides, Size, transposed
 from SearchSpace import load_space
 from ZeroShotProxy import ProxyError, ScoreSettings, score
 from ZeroShotProxy.engine.mean_field.backward import maximum_of_normals
@@ -65,8 +66,8 @@ def test_gradients_of_maxima_meet_at_shared_inputs(kind: str) -> None:
     assert np.abs(expected - found).max() < 0.12 * scale
 
 
-@pytest.mark.parametrize("side", [1, 2, 4, 8])
-def test_routing_keeps_sums(side: int) -> None:
+@pytest.mark.parametrize("side", [1, 2, 4, 8, Sides(4, 8)])
+def test_routing_keeps_sums(side: Size) -> None:
     """A gradient goes somewhere as a whole: its sum over positions stays, and so does the energy of white noise."""
     here = torus(side, shells=False)
     after = here.routing(3) @ here.constant
@@ -128,9 +129,10 @@ def test_equal_poolings_are_one() -> None:
     assert len({(n.op, n.inputs) for n in pools[1]}) == len(pools[1])
 
 
-def test_networks_with_many_maxima_are_those_of_real_weights() -> None:
+@pytest.mark.parametrize("size", [32, Sides(24, 44)])
+def test_networks_with_many_maxima_are_those_of_real_weights(size: Size) -> None:
     pytest.importorskip("torch")
-    settings = ScoreSettings(batch_size=16, repeats=2)
+    settings = ScoreSettings(resolution=size, batch_size=16, repeats=2)
     closed = score(POOLED, ["grad_norm_expected", "naswot_expected"], settings)
     measured = score(POOLED, ["grad_norm", "naswot"], settings)
     ratio = closed["grad_norm_expected"].value / measured["grad_norm"].value
@@ -158,3 +160,12 @@ def test_random_cells_of_every_kind_have_scores() -> None:
                 assert "no gradient of the output" in str(error)
                 continue
             assert all(np.isfinite(one.value) for one in found.values())
+
+
+@pytest.mark.parametrize("size", [Sides(20, 44), Sides(17, 18), Sides(12, 70)])
+@pytest.mark.parametrize("structure", NETWORKS, ids=lambda structure: structure.blocks[0].kind)
+def test_a_turned_image_gives_the_same(structure: Structure, size: Sides) -> None:
+    names = ["mean_field", "naswot_expected", "grad_norm_expected", "zen_expected"]
+    one, other = (score(structure, names, ScoreSettings(resolution=each)) for each in (size, transposed(size)))
+    for name in names:
+        assert one[name].value == pytest.approx(other[name].value, rel=1e-9)

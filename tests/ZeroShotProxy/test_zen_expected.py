@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from PlainNet import Structure, StructureError, parse
 from PlainNet.cost import CostModel
 from PlainNet.ops import AvgPool
+from PlainNet.sizes import Sides, Size, sides
 from SearchSpace import load_space
 from SearchSpace.darts import network as cells
 from SearchSpace.darts import read
@@ -73,11 +74,12 @@ BASIC = [
 ]
 
 
+@pytest.mark.parametrize("size", [16, Sides(10, 25)])
 @pytest.mark.parametrize("text", BASIC)
-def test_basic_blocks(text: str) -> None:
+def test_basic_blocks(text: str, size: Size) -> None:
     """Sums, concatenations, pooling and other non-linearities are approximated; the score stays near."""
-    measured = monte_carlo(parse(text), replace(SETTINGS, repeats=16))
-    assert expected_zen(parse(text), resolution=16) == pytest.approx(measured, abs=0.35)
+    measured = monte_carlo(parse(text), replace(SETTINGS, resolution=size, repeats=16))
+    assert expected_zen(parse(text), resolution=size) == pytest.approx(measured, abs=0.35)
 
 
 def test_published_networks(published: dict[str, str]) -> None:
@@ -97,8 +99,8 @@ def test_stacks_of_cells(start: str, resolution: int) -> None:
 
 
 @pytest.mark.parametrize("operation", ["conv_7x1_1x7", "conv_3x1_1x3"])
-@pytest.mark.parametrize(("width", "resolution"), [(8, 8), (16, 15)])
-def test_rows_and_columns(operation: str, width: int, resolution: int) -> None:
+@pytest.mark.parametrize(("width", "resolution"), [(8, 8), (16, 15), (8, Sides(5, 14))])
+def test_rows_and_columns(operation: str, width: int, resolution: Size) -> None:
     """Two convolutions with nothing in between score as one, of kernel × kernel (eq. 11), also where maps are small."""
     edges = ((operation, 0), (operation, 1), (operation, 2), (operation, 1))
     structure = cells(Genotype(edges, (2, 3), edges, (2, 3)), width, 3)
@@ -114,17 +116,19 @@ DEPENDENT = [
 ]
 
 
+@pytest.mark.parametrize("size", [16, Sides(10, 25)])
 @pytest.mark.parametrize("cell", DEPENDENT)
-def test_sums_of_values_that_depend_on_each_other(cell: str) -> None:
+def test_sums_of_values_that_depend_on_each_other(cell: str, size: Size) -> None:
     """x + x is not two independent values, and an average of averages is not one over more positions."""
     structure = network(Cell201.parse(cell), channels=16, cells=3)
-    measured = monte_carlo(structure, replace(SETTINGS, repeats=4))
-    assert expected_zen(structure, resolution=16) == pytest.approx(measured, rel=0.08)
+    measured = monte_carlo(structure, replace(SETTINGS, resolution=size, repeats=4))
+    assert expected_zen(structure, resolution=size) == pytest.approx(measured, rel=0.08)
 
 
 @pytest.mark.parametrize("pools", [(), (3,), (3, 3), (3, 2)])
 @pytest.mark.parametrize("others", [(3,), (3, 3, 3)])
-def test_overlaps_are_those_of_pooled_noise(pools: tuple[int, ...], others: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("size", [8, Sides(4, 16)])
+def test_overlaps_are_those_of_pooled_noise(size: Size, pools: tuple[int, ...], others: tuple[int, ...]) -> None:
     def pooled(x: torch.Tensor, kernels: tuple[int, ...]) -> torch.Tensor:
         for kernel in kernels:
             x = F.avg_pool2d(x, kernel, 1 if kernel == 3 else 2, (kernel - 1) // 2, count_include_pad=False)
@@ -132,10 +136,10 @@ def test_overlaps_are_those_of_pooled_noise(pools: tuple[int, ...], others: tupl
 
     others = (*others, 2) if 2 in pools else others
     ways = [tuple(AvgPool(kernel, 1 if kernel == 3 else 2) for kernel in way) for way in (pools, others)]
-    noise = torch.randn(3000, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(3000, 1, *sides(size), generator=torch.Generator().manual_seed(0))
     measured = float((pooled(noise, pools) * pooled(noise, others)).mean())
     source = moments.gaussian(1.0, np.array([1e-4]))
-    assert dependence.overlap(source, 8, *ways) == pytest.approx(measured, abs=0.01)
+    assert dependence.overlap(source, size, *ways) == pytest.approx(measured, abs=0.01)
 
 
 def test_gamma_reaches_the_score() -> None:
@@ -222,14 +226,17 @@ def test_small_angles_do_not_drown_in_rounding() -> None:
 
 @pytest.mark.parametrize(
     ("kernel", "stride", "size", "dilation"),
-    [(3, 1, 4, 1), (5, 2, 7, 1), (7, 1, 8, 1), (1, 2, 5, 1), (3, 1, 4, 2), (5, 2, 7, 2), (5, 1, 2, 3)],
+    [
+        *[(3, 1, 4, 1), (5, 2, 7, 1), (7, 1, 8, 1), (1, 2, 5, 1), (3, 1, 4, 2), (5, 2, 7, 2), (5, 1, 2, 3)],
+        *[(3, 1, Sides(2, 9), 1), (5, 2, Sides(8, 3), 2)],
+    ],
 )
-def test_windows_count_the_taps_inside(kernel: int, stride: int, size: int, dilation: int) -> None:
+def test_windows_count_the_taps_inside(kernel: int, stride: int, size: Size, dilation: int) -> None:
     """On a flat profile (context 1): taps inside the picture, averaged over output positions."""
     window = moments.window(kernel, stride, size, 1, dilation)
     pad, last = dilation * (kernel - 1) // 2, dilation * (kernel - 1) + 1
-    image = np.pad(np.ones((size, size)), pad)
-    starts = range(0, size, stride)
-    inside = np.mean([image[y : y + last : dilation, x : x + last : dilation].sum() for y in starts for x in starts])
+    image = np.pad(np.ones(sides(size)), pad)
+    rows, columns = (range(0, side, stride) for side in sides(size))
+    inside = np.mean([image[y : y + last : dilation, x : x + last : dilation].sum() for y in rows for x in columns])
     assert window.inside == pytest.approx(inside)
     assert window.means <= window.inside

@@ -49,6 +49,9 @@ def names_for(document: str) -> dict[str, Any]:
         pytest.importorskip("onnxruntime")
         zennas.export(SHIPPED, format="onnx", out=Path("mine.onnx"))
         found["images"] = numpy.random.default_rng(0).integers(0, 256, (2, 3, 16, 16))
+        pytest.importorskip("ai_edge_litert")
+        zennas.export(SHIPPED, format="litert-int8", out=Path("mine.int8.tflite"))
+        found["image"] = found["images"][0].transpose(1, 2, 0)
     return found
 
 

@@ -14,6 +14,7 @@ from latency.predicting.profile import Profile, ProfileError, load_profile, prof
 from PlainNet import Options, Structure
 from PlainNet.arrays.blocks import Blocks
 from PlainNet.arrays.structures import Structures
+from PlainNet.sizes import Sides, Size
 from SearchSpace import load_space
 from zennas.testing.arrays import form_of, walked
 
@@ -27,7 +28,7 @@ def one_by_one(predictor: Predictor, structure: Structure) -> float:
         return math.nan
 
 
-def check(chosen: Profile, name: str, resolution: int, options: Options, classes: int | None = 10) -> None:
+def check(chosen: Profile, name: str, resolution: Size, options: Options, classes: int | None = 10) -> None:
     space = load_space(name)
     form = form_of(space)
     assert form is not None
@@ -44,6 +45,7 @@ def check(chosen: Profile, name: str, resolution: int, options: Options, classes
 @pytest.mark.parametrize("name", profile_names())
 def test_every_profile(name: str) -> None:
     check(load_profile(name), "XXBL", 32, Options())
+    check(load_profile(name), "XXBL", Sides(48, 20), Options())
     check(load_profile(name), "IDW_fixfc", 64, Options())  # some profiles do not know depthwise kernels
 
 
@@ -51,6 +53,7 @@ def test_every_profile(name: str) -> None:
 @pytest.mark.parametrize("space", ["XXBL", "IDW_fixfc"])
 def test_gates_and_small_images(space: str, fusion: Fusion) -> None:
     check(profile(fusion), space, 33, Options(use_se=True))
+    check(profile(fusion), space, Sides(9, 50), Options(use_se=True))
     check(profile(fusion), space, 8, Options(no_reslink=True), classes=None)
 
 

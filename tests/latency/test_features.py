@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latency.kernels import CONV, DEPTHWISE, KINDS, WEIGHTED, Kernel
+from latency.kernels import CONV, DEPTHWISE, KINDS, WEIGHTED, Kernel, by_kind
 from latency.predicting.features import Hardware, baseline, columns, features, names, work
 from latency.predicting.hardware import V100, named, processor
 from PlainNet.cost import op_cost
 from PlainNet.ops import Conv, Shape
 from PlainNet.registry import UnknownNameError
+from PlainNet.sizes import each_side, size_of, transposed
 
 SHEETS = [*V100.values(), processor("fp32"), processor("int8", 4)]
 channels = st.integers(1, 64).map(lambda n: 8 * n)
@@ -25,8 +26,9 @@ def kernels(draw: st.DrawFn) -> Kernel:
     kind = draw(st.sampled_from(KINDS))
     ci = draw(channels)
     co = draw(channels) if kind in (CONV, "linear") else ci
-    size, stride, k = draw(st.integers(1, 64)), draw(st.sampled_from((1, 2))), draw(st.sampled_from((1, 3, 5, 7)))
-    out = (size - 1) // stride + 1
+    stride, k = draw(st.sampled_from((1, 2))), draw(st.sampled_from((1, 3, 5, 7)))
+    size = size_of(draw(st.integers(1, 64)), draw(st.integers(1, 64)))
+    out = each_side(lambda side: (side - 1) // stride + 1, size)
     groups = ci if kind == DEPTHWISE else 1
     return Kernel(kind, draw(st.sampled_from((1, 16, 64))), ci, co, size, out, k, stride, groups, draw(st.booleans()))
 
@@ -35,7 +37,7 @@ def kernels(draw: st.DrawFn) -> Kernel:
 def test_columns_of_kernels_have_the_features_of_each(some: list[Kernel], sheet: Hardware) -> None:
     for kind in {kernel.kind for kernel in some}:
         same = [kernel for kernel in some if kernel.kind == kind]
-        together = Kernel(kind, *np.array([kernel[1:] for kernel in same]).T)
+        ((_, together),) = by_kind(same)
         base, found = features(together, sheet, KINDS, columns())
         rows = np.stack([np.broadcast_to(one, base.shape) for one in found], axis=1)
         for i, kernel in enumerate(same):
@@ -52,6 +54,12 @@ def test_features_are_named_finite_and_relative_to_the_roofline(kernel: Kernel, 
     assert base == baseline(kernel, sheet)
     done = work(kernel, sheet)
     assert base > max(done.bytes / sheet.bytes_per_ms, done.macs / sheet.macs_per_ms)
+
+
+@given(kernels(), st.sampled_from(SHEETS))
+def test_turned_maps_have_the_same_features(kernel: Kernel, sheet: Hardware) -> None:
+    turned = kernel._replace(size=transposed(kernel.size), out_size=transposed(kernel.out_size))
+    assert features(turned, sheet, KINDS) == features(kernel, sheet, KINDS)
 
 
 @given(channels, channels, st.integers(1, 64), st.sampled_from((1, 3, 5, 7)), st.sampled_from((1, 2)))

@@ -141,3 +141,14 @@ def test_widths_that_were_measured_are_not_touched() -> None:
     assert learned.ms(kernel, found.hardware) == pytest.approx(plain.ms(kernel, found.hardware))
     between = kernel._replace(out_channels=136)
     assert learned.ms(between, found.hardware) != pytest.approx(plain.ms(between, found.hardware))
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_images_that_are_not_square_lie_between_squares(name: str) -> None:
+    chosen = load_profile(name)
+    structure = parse("SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,1)SuperConvK1BNRELU(16,32,1,1)")
+    least, wide, high, most = (
+        Predictor(chosen, resolution=size, num_classes=10)(structure) for size in (48, "48x112", (112, 48), 112)
+    )
+    assert wide == high
+    assert least < wide < most

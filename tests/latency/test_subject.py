@@ -122,6 +122,10 @@ def test_structures_their_text_and_modules_are_subjects() -> None:
         subject_of("SuperConv(")
 
 
-def test_images_are_square() -> None:
-    with pytest.raises(LatencyError, match=r"tiny: images are 16×8, expected square"):
-        of_module("tiny", Tiny(), (3, 16, 8))
+def test_images_need_not_be_square() -> None:
+    subject = of_module("tiny", Tiny(), (3, 16, 8))
+    assert subject.graph.input.dims == (3, 16, 8)
+    assert subject.build()(torch.zeros(1, 3, 16, 8)).isfinite().all()
+    assert subject_of(STRUCTURE, resolution="16x24").graph.input.dims == (3, 16, 24)
+    with pytest.raises(LatencyError, match="the resolution is '16x', expected a whole number, or height and width"):
+        subject_of(Tiny(), resolution="16x")

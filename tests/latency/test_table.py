@@ -38,6 +38,19 @@ def test_rows_become_kernels(tmp_path: Path) -> None:
     )
 
 
+def test_maps_need_not_be_square(tmp_path: Path) -> None:
+    path = tmp_path / "k.csv"
+    rows = [
+        "conv,1,8,8,9,16,3,2,0,,",
+        "conv,1,8,8,9,16,3,2,0,3,",
+        "conv,1,8,8,9,16,3,2,0,3,4",
+        "conv,1,8,8,8,16,3,2,0,3,",
+    ]
+    path.write_text("\n".join([f"{HEADER},out_height,out_width", *rows]) + "\n")
+    sizes = [(kernel.size, kernel.out_size) for kernel in read_table(path).kernels]
+    assert sizes == [((8, 9), (4, 5)), ((8, 9), (3, 5)), ((8, 9), (3, 4)), (8, 3)]
+
+
 def test_times_heights_and_gzip_are_read(tmp_path: Path) -> None:
     path = tmp_path / "k.csv.gz"
     path.write_bytes(gzip.compress(f"{HEADER},groups,out_height,latency_ms\nconv,2,8,9,9,8,3,2,0,1,4,0.5\n".encode()))
@@ -52,12 +65,12 @@ def test_times_heights_and_gzip_are_read(tmp_path: Path) -> None:
         ("convolution,1,8,8,8,8,3,1,0", "line 3: unknown kind 'convolution'"),
         ("regular,0,8,8,8,8,3,1,0", "line 3: batch is 0, expected 1 to"),
         ("regular,1,x,8,8,8,3,1,0", "line 3: in_channels is 'x', expected a whole number"),
-        ("regular,1,8,8,9,8,3,1,0", "line 3: the input is 8×9, only square ones"),
         ("regular,1,8,8,8,8,3,1,2", "line 3: fused_add is 2, expected 0 or 1"),
         ("regular,1,8,8,8", "line 3: the number of cells differs from the number of columns"),
         ("regular,1048576,1048576,1048576,1048576,1048576,3,1,0", "line 3: the kernel is too large"),
         ("depthwise,1,1048576,65536,65536,1048576,1,65536,0", "line 3: the kernel is too large"),
         ("regular,1,8,1,1,8,2,1,0", "line 3: a window of 2×2 does not fit"),
+        ("regular,1,8,4,1,8,2,1,0", "line 3: a window of 2×2 does not fit an input of 4×1"),
     ],
 )
 def test_bad_rows_are_refused_with_their_place(tmp_path: Path, line: str, message: str) -> None:

@@ -28,7 +28,7 @@ BATCHES = (1, 2, 5)
 IMAGES = sum(BATCHES)
 
 FileAnswers = Callable[["NDArray[np.float32]"], "NDArray[np.float32]"]
-"""A function from normalised images (n, 3, R, R) to logits (n, classes) that runs an exported file."""
+"""A function from normalised images (n, C, H, W) to logits (n, classes) that runs an exported file."""
 
 
 class ComparisonError(ZennasError, RuntimeError):
@@ -94,7 +94,7 @@ def checked(
 ) -> Check:
     """Compare the file's logits with those of the network as it was trained, without folding batch-norm.
 
-    images: (`IMAGES`, 3, R, R). most: largest batch that the file accepts, None for any. Raises ComparisonError if the
+    images: (`IMAGES`, C, H, W). most: largest batch that the file accepts, None for any. Raises ComparisonError if the
     logits differ by more than the limit, have another shape, or the network's own logits are not finite.
     """
     import torch

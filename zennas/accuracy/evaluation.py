@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latency.measuring.conditions import cores
+from PlainNet.sizes import Size, sides, size_of, size_text
 from zennas.accuracy.settings import EvaluationSettings
 from zennas.accuracy.suited import check_folder, held_out_fraction, suited, usual_dataset
 from zennas.common.errors import ZennasError
 from zennas.data import DataError, ImageSet, known_dataset, open_set
+from zennas.data.channels import of_channels
 from zennas.data.splitting import HELD_OUT
 
 if TYPE_CHECKING:
@@ -39,8 +41,8 @@ class EvaluationError(ZennasError, RuntimeError):
 class EvaluationResult:
     """The accuracy of a model on a data set, with the conditions under which it was measured.
 
-    top1, top5: in percent of `images`, the number of evaluated images. resolution: side of the network's input in
-    pixels. crop: side in pixels of the centre crop of photographs, None if images were only resized. classes: number of
+    top1, top5: in percent of `images`, the number of evaluated images. resolution: height and width of the network's
+    input in pixels. crop: those of the centre crop of photographs, None if images were only resized. classes: number of
     classes of the model. skipped: messages about corrupt images that were left out. note: a reason to doubt the result,
     None if there is none.
     """
@@ -55,8 +57,8 @@ class EvaluationResult:
     device: str
     precision: str
     batch_size: int
-    resolution: int
-    crop: int | None
+    resolution: Size
+    crop: Size | None
     classes: int
     skipped: tuple[str, ...] = ()
     note: str | None = None
@@ -123,13 +125,14 @@ def _images(model: TrainedModel, dataset: str | None, data_folder: Path | None, 
     name = dataset or usual_dataset(model)
     check_folder(name, data_folder)
     try:
-        return open_set(name, "test", data_folder, decoding, held_out_fraction(model, name))
+        found = open_set(name, "test", data_folder, decoding, held_out_fraction(model, name))
     except DataError as error:
         if dataset or known_dataset(name):
             raise
         raise DataError(
             f"{error}; {model.name} was trained on these images: give their new place with --dataset"
         ) from None
+    return of_channels(found, model.shown.channels)
 
 
 def _shown(model: TrainedModel, settings: EvaluationSettings) -> Shown:
@@ -138,7 +141,11 @@ def _shown(model: TrainedModel, settings: EvaluationSettings) -> Shown:
         own = replace(own, decoding=replace(own.decoding, white=settings.white))
     if resolution is None:
         return own
-    return replace(own, resolution=resolution, crop=max(1, round(own.crop * resolution / own.resolution)))
+    scaled = (
+        max(1, round(crop * side / before))
+        for crop, side, before in zip(sides(own.crop), sides(resolution), sides(own.resolution), strict=True)
+    )
+    return replace(own, resolution=resolution, crop=size_of(*scaled))
 
 
 def _other_kind(shown: Shown, images: ImageSet) -> str | None:
@@ -182,13 +189,13 @@ def _checked(network: torch.nn.Module, name: str, device: torch.device, precisio
 
 
 @contextmanager
-def _explaining_memory(device: torch.device, batch_size: int, resolution: int) -> Iterator[None]:
+def _explaining_memory(device: torch.device, batch_size: int, resolution: Size) -> Iterator[None]:
     import torch
 
     try:
         yield
     except torch.OutOfMemoryError:
         raise EvaluationError(
-            f"{device} has too little memory for a batch of {batch_size} images of {resolution}×{resolution} pixels: "
+            f"{device} has too little memory for a batch of {batch_size} images of {size_text(resolution)} pixels: "
             "lower --batch-size"
         ) from None

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from PlainNet.sizes import sides
 from zennas.accuracy.suited import check_folder, held_out_fraction, suited, usual_dataset
 from zennas.data import DataError, ImageSet, known_dataset, open_set
+from zennas.data.channels import of_channels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from zennas.named.models import TrainedModel
 
 BATCH = 32
+NOISE = "noise of mean 0 and standard deviation 1"
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,8 @@ def _is_here(name: str | None) -> bool:
 
 def opened(name: str, split: Split, folder: Path | None, model: TrainedModel) -> ImageSet:
     """Open one part of a data set. Raises DataError if it is missing, or has classes that the model does not know."""
-    whole = open_set(name, split, folder, model.shown.decoding, held_out_fraction(model, name))
+    fraction = held_out_fraction(model, name)
+    whole = of_channels(open_set(name, split, folder, model.shown.decoding, fraction), model.shown.channels)
     images, doubt = suited(model, whole)
     if len(images) < len(whole):
         raise DataError(f"{doubt}: name the data set of the model with --dataset")
@@ -89,7 +93,7 @@ def spread(images: ImageSet, count: int) -> list[int]:
 def batches(
     images: ImageSet, rows: list[int], shown: Shown, size: int = BATCH, skip_corrupt: bool = False
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield the images with the indices `rows`, normalised, as batches (n, 3, R, R) with n up to `size`.
+    """Yield the images with the indices `rows`, normalised, as batches (n, C, H, W) with n up to `size`.
 
     Raises DataError if an image is corrupt and must not be skipped.
     """
@@ -107,7 +111,7 @@ def batches(
 
 
 class Calibration:
-    """Images for calibration, as an iterable of batches (n, 3, R, R). `seen` is the number of images given so far."""
+    """Images for calibration, as an iterable of batches (n, C, H, W). `seen` is the number of images given so far."""
 
     def __init__(self, images: ImageSet, count: int, shown: Shown, size: int, skip_corrupt: bool) -> None:
         self.name = images.name
@@ -120,6 +124,21 @@ class Calibration:
             yield batch
 
 
-def noise(count: int, resolution: int) -> NDArray[np.float32]:
-    """Return random numbers with the mean and deviation of normalised images, (count, 3, R, R), as a substitute."""
-    return np.random.default_rng(0).standard_normal((count, 3, resolution, resolution), dtype=np.float32)
+class NoiseCalibration:
+    """Noise for the calibration of a network without training, in the form of `Calibration`."""
+
+    def __init__(self, count: int, shown: Shown, size: int) -> None:
+        self.name = NOISE
+        self.seen = count
+        self._images = noise(count, shown)
+        self._size = size
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        for start in range(0, self.seen, self._size):
+            yield self._images[start : start + self._size]
+
+
+def noise(count: int, shown: Shown) -> NDArray[np.float32]:
+    """Return random numbers with the mean and deviation of normalised images, (count, C, H, W), as a substitute."""
+    shape = (count, shown.channels, *sides(shown.resolution))
+    return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)

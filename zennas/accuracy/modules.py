@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from PlainNet.errors import reason
+from PlainNet.sizes import Size, sides, size_text
 from zennas.accuracy.evaluation import EvaluationError
 from zennas.accuracy.settings import EvaluationSettings
 from zennas.common.errors import WrongSettingError
@@ -37,8 +38,8 @@ def model_of(module: object, settings: EvaluationSettings, normalisation: Normal
     resolution = settings.resolution or (None if known is None else known.resolution)
     if resolution is None:
         raise WrongSettingError(
-            f"resolution is missing, which a module of type {name} does not know: expected the side of its images in "
-            "pixels, such as 224"
+            f"resolution is missing, which a module of type {name} does not know: expected the size of its images in "
+            "pixels, such as 224 or 96x160"
         )
     if normalisation is None:
         test = open_set(settings.dataset, "test", settings.data_folder)
@@ -47,20 +48,20 @@ def model_of(module: object, settings: EvaluationSettings, normalisation: Normal
         mine = copy.deepcopy(module).eval().requires_grad_(False)
     except Exception as error:  # copying runs the user's code, too
         raise EvaluationError(f"the module of type {name} cannot be copied: {reason(error)}") from error
-    outputs = _outputs(mine, name, resolution)
+    outputs = _outputs(mine, name, resolution, normalisation.channels)
     return TrainedModel(name, cast(Any, mine), Shown(normalisation, resolution, resolution), None, {}, outputs)
 
 
-def _outputs(module: nn.Module, name: str, resolution: int) -> int:
+def _outputs(module: nn.Module, name: str, resolution: Size, channels: int) -> int:
     """The number of logits. Raises EvaluationError if the module fails or returns something else."""
     like = next((one for one in module.parameters() if one.is_floating_point()), torch.zeros(()))
-    images = torch.zeros(2, 3, resolution, resolution, dtype=like.dtype, device=like.device)
+    images = torch.zeros(2, channels, *sides(resolution), dtype=like.dtype, device=like.device)
     try:
         with torch.no_grad():
             found = module(images)
     except Exception as error:  # whatever the user's code raises
         raise EvaluationError(
-            f"the module of type {name} fails on images of {resolution}×{resolution} pixels: {reason(error)}"
+            f"the module of type {name} fails on images of {size_text(resolution)} pixels: {reason(error)}"
         ) from error
     if not isinstance(found, Tensor) or found.dim() != 2 or len(found) != 2:
         shape = f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__

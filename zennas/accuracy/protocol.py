@@ -2,7 +2,8 @@
 
 The protocol is Zen-NAS's. Photographs are resized so that the short side is crop / 0.875 (bicubic), a square of that
 size is cut from the centre, and it is interpolated to the network's resolution (bilinear). Networks trained on
-small squares of one size see whole images (or their central squares), only interpolated.
+small squares of one size see whole images (or their central squares), only interpolated. A network whose input is not
+square sees parts of the shape of its input instead of squares.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from zennas.data.loading import Loader, in_batches
 from zennas.data.preparation import Normaliser, memory_format, view_of
 
 Answers = Callable[[Tensor], Tensor]
-"""A function from normalised images (n, 3, R, R) to logits (n, classes), such as a module in evaluation mode."""
+"""A function from normalised images (n, C, H, W) to logits (n, classes), such as a module in evaluation mode."""
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from PlainNet.sizes import Size
 from zennas.common.errors import WrongSettingError
-from zennas.common.limits import MAX_BATCH, MAX_RESOLUTION
+from zennas.common.limits import MAX_BATCH
 from zennas.common.settings import check, setting
-from zennas.common.shared_settings import data_folder_setting, device_setting, skip_corrupt_setting, white_setting
+from zennas.common.shared_settings import (
+    data_folder_setting,
+    device_setting,
+    resolution_setting,
+    skip_corrupt_setting,
+    white_setting,
+)
 
 PRECISIONS = ("fp32", "bf16", "fp16", "mixed")
 """Precisions of weights and images; "mixed" keeps weights in fp32 and computes in fp16 where that is safe."""
@@ -19,7 +26,7 @@ class EvaluationSettings:
     """How a trained model is evaluated. The help text of each field describes it.
 
     dataset, data_folder: as in `zennas.data.open_set`; None for the data set of the model.
-    workers: None chooses a suitable number. resolution: side of the input in pixels, None for the model's own.
+    workers: None chooses a suitable number. resolution: size of the input in pixels, None for the model's own.
 
     Raises WrongSettingError if a value is out of range.
     """
@@ -45,14 +52,7 @@ class EvaluationSettings:
     )
     skip_corrupt: bool = skip_corrupt_setting()
     white: float | None = white_setting("as in the training of the model")
-    resolution: int | None = setting(
-        None,
-        "Side of the network's input image.",
-        least=1,
-        most=MAX_RESOLUTION,
-        unit="pixels",
-        shown="the model's own",
-    )
+    resolution: Size | None = resolution_setting(None, shown="the model's own")
 
     def __post_init__(self) -> None:
         check(self, WrongSettingError)

@@ -1,7 +1,7 @@
-"""What a network may cost: limits of parameters, FLOPs, layers and RAM, and of latency on one or several devices.
+"""What a network may cost: parameters, FLOPs, layers, RAM, flash, and latency on one or several devices.
 
-Counts are checked here, RAM by `PlainNet.ram`. Latencies are checked last, because they cost most, by the meters in
-`meters.py`.
+Counts are checked here, RAM and flash by `memories.py`. Latencies are checked last, because they cost most, by the
+meters in `meters.py`.
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ class LatencyLimit:
 class Budget:
     """Upper limits of a network's cost; None for no limit.
 
-    params: parameters. flops: multiply–accumulates per image. layers: Zen-NAS's depth. ram: bytes of activations that
-    are kept at once for one image in INT8, see `PlainNet.ram`. latency: one limit for each device. any_depth: whether
-    depth is not limited, even if only latency or RAM is. within_profile: whether predicted latencies must be of
-    networks in the profiles' measured ranges.
+    params: parameters. flops: multiply–accumulates per image. layers: Zen-NAS's depth. ram: bytes of the arena of
+    activations for one image in INT8, see `PlainNet.ram`. flash: bytes of the file in INT8, see `PlainNet.flash`.
+    latency: one limit for each device. any_depth: whether depth is not limited, even if only latency or RAM is.
+    within_profile: whether predicted latencies must be of networks in the profiles' measured ranges.
 
     Raises BudgetError if a limit is out of range, a device has several limits, or `any_depth` contradicts `layers`.
     """
@@ -108,17 +108,22 @@ class Budget:
     )
     ram: int | None = setting(
         None,
-        "Largest RAM of activations for one image in INT8, in bytes, like 256k.",
+        "Largest arena of activations for one image in INT8, in bytes, like 256k.",
         least=1,
         flag="--budget-ram",
         panel=BUDGET,
     )
+    flash: int | None = setting(
+        None,
+        "Largest file in INT8, in bytes, like 1M.",
+        least=1,
+        flag="--budget-flash",
+        panel=BUDGET,
+    )
 
     def __post_init__(self) -> None:
-        for name, limit in self.limits().items():
+        for name, limit in {**self.limits(), **self.memories()}.items():
             check_whole(f"the budget for {name}", limit, BudgetError)
-        if self.ram is not None:
-            check_whole("the budget for ram", self.ram, BudgetError)
         sources = [limit.source for limit in self.latency]
         for source in sources:
             if sources.count(source) > 1:
@@ -128,11 +133,16 @@ class Budget:
             raise BudgetError(f"any_depth contradicts the limit of {self.layers} layers: leave one of them out")
 
     def __bool__(self) -> bool:
-        return bool(self.limits() or self.latency or self.ram)
+        return bool(self.limits() or self.latency or self.memories())
 
     def limits(self) -> dict[str, int]:
-        """Return the limits of counts that are set, by name; not that of RAM, which is no part of a `Cost`."""
+        """Return the limits of counts that are set, by name; not those of memories, which are no part of a `Cost`."""
         values = {"params": self.params, "flops": self.flops, "layers": self.layers}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def memories(self) -> dict[str, int]:
+        """Return the limits of RAM and flash that are set, in bytes, by the names in `memories.MEMORIES`."""
+        values = {"ram": self.ram, "flash": self.flash}
         return {name: value for name, value in values.items() if value is not None}
 
     def violation(self, cost: Cost) -> str | None:
@@ -154,8 +164,7 @@ class Budget:
         """Return the limits that are set, for JSON."""
         latency = {"latency": [asdict(limit) for limit in self.latency]} if self.latency else {}
         flags = {name: True for name in ("any_depth", "within_profile") if getattr(self, name)}
-        ram = {} if self.ram is None else {"ram": self.ram}
-        return {**self.limits(), **ram, **latency, **flags}
+        return {**self.limits(), **self.memories(), **latency, **flags}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Budget:
@@ -166,6 +175,6 @@ class Budget:
 
     def __str__(self) -> str:
         limits = [f"{name} ≤ {format_count(limit)}" for name, limit in self.limits().items()]
-        limits += [] if self.ram is None else [f"ram ≤ {format_count(self.ram)} bytes"]
+        limits += [f"{name} ≤ {format_count(limit)} bytes" for name, limit in self.memories().items()]
         within = ["within the measured range"] if self.within_profile else []
         return ", ".join([*limits, *map(str, self.latency), *within]) or "no budget"

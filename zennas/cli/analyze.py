@@ -14,6 +14,7 @@ def analyze(
     resolution: opt.Resolution = None,
     num_classes: opt.NumClasses = None,
     use_se: opt.UseSe = None,
+    in_channels: opt.InChannels = None,
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Also build the network, and check the numbers with fvcore.")
     ] = True,
@@ -30,7 +31,7 @@ def analyze(
     from zennas.named.networks import network as found
     from zennas.report import analysis as report
 
-    analysis = report.analyze(found(network, resolution, num_classes, use_se), check)
+    analysis = report.analyze(found(network, resolution, num_classes, use_se, in_channels), check)
     if as_json:
         print_json(analysis.to_json())
     else:

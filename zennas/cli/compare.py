@@ -57,6 +57,7 @@ def compare(
     resolution: opt.Resolution = None,
     num_classes: opt.NumClasses = None,
     use_se: opt.UseSe = None,
+    in_channels: opt.InChannels = None,
     baseline: Annotated[
         Optional[str],
         typer.Option(
@@ -131,6 +132,7 @@ def compare(
             resolution=resolution,
             num_classes=num_classes,
             use_se=use_se,
+            in_channels=in_channels,
             baseline=baseline,
             sort=sort,
             progress=progress,

@@ -20,6 +20,7 @@ from typing import Annotated, Any, Optional, TypeVar
 
 import typer
 
+from PlainNet.sizes import Sides
 from PlainNet.weights_path import is_weights_file
 from zennas.cli import options as opt
 from zennas.common.config import read_config
@@ -167,6 +168,8 @@ def _option(one: Described) -> inspect.Parameter:
         annotation, info = str, option(one.flag, parser=_whole_numbers, metavar=said.metavar or "N,N")
     elif one.kind.many:
         annotation, info = list[of], option(one.flag)  # type: ignore[valid-type]
+    elif of is Sides:
+        annotation, info = str, option(one.flag, parser=opt.size)
     elif of is int:
         info = option(one.flag, parser=opt.count(*whole_range(said)), metavar=said.metavar or "NUMBER")
     elif of is float:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from PlainNet.sizes import Sides, size_text
 from zennas.accuracy.settings import EvaluationSettings
 from zennas.cli import options as opt
 from zennas.cli.derived import Chosen, derived
@@ -75,12 +75,14 @@ def evaluation_progress() -> Iterator[AccuracyProgress]:
 def print_evaluation(result: EvaluationResult) -> None:
     from zennas.cli.console import OUT
     from zennas.cli.render import table
-    from zennas.data.preparation import SHARE
+    from zennas.data.preparation import resized_before_crop
 
-    side = result.resolution
-    shown = f"resized to {side}×{side}"
+    size = result.resolution
+    shown = f"resized to {size_text(size)}"
     if result.crop is not None:
-        shown = f"short side resized to {math.ceil(result.crop / SHARE)}, the central square {shown}"
+        cut = resized_before_crop(result.crop)
+        square = f"short side resized to {cut}, the central square {shown}"
+        shown = f"resized to cover {cut}, its centre {shown}" if isinstance(cut, Sides) else square
     rows = table("model", result.model, folded=(result.model,))
     for name, text in (
         ("data set", f"{result.dataset}: {result.images:,} images"),

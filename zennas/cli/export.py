@@ -9,6 +9,7 @@ import typer
 
 from zennas.cli import options as opt
 from zennas.cli.derived import Chosen, derived
+from zennas.common.numbers import counted
 from zennas.exporting.settings import ExportSettings
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ def export(
         str,
         typer.Argument(
             metavar="RUN|NAME",
-            help="The folder of a training or of a search that contains one training, or a model name from the zoo.",
+            help="The folder of a training or of a search that contains one training, or a model name from the zoo; "
+            "with --untrained, also a structure or a file that contains one.",
             show_default=False,
         ),
     ],
@@ -52,6 +54,29 @@ def export(
         typer.Option(help="For tensorrt: fp16, fp32 or int8.", metavar="NAME", show_default="fp16"),
     ] = None,
     max_batch: Annotated[Optional[int], opt.number_option("For tensorrt: largest batch size.", default="32")] = None,
+    weights: Annotated[
+        Optional[str],
+        typer.Option(
+            help="For litert-int8 and c-array: per-channel, or per-tensor, for compilers that take nothing else.",
+            metavar="NAME",
+            show_default="per-channel",
+        ),
+    ] = None,
+    memory_plan: Annotated[
+        Optional[str],
+        typer.Option(
+            help="For litert-int8 and c-array: offline (the file says where activations lie, which takes less RAM) or "
+            "runtime (the interpreter plans it).",
+            metavar="NAME",
+            show_default="offline",
+        ),
+    ] = None,
+    opset: Annotated[
+        Optional[int], opt.number_option("For onnx and onnx-int8: opset, from 11 to 23.", default="18")
+    ] = None,
+    batch_size: Annotated[
+        Optional[int], opt.number_option("For onnx and onnx-int8: the only batch size.", default="any size")
+    ] = None,
     format_option: Annotated[
         list[str],
         typer.Option(metavar="NAME=VALUE", help="An option of a format of your own; repeatable.", show_default=False),
@@ -59,7 +84,8 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Write a trained network to a file for other programs: batch-norm is folded, and batches can have any size.
+    """Write a trained network to a file for other programs: batch-norm is folded, and batches can have any size, except
+    in files for microcontrollers and engines.
 
     Before the file is written, it is loaded again and compared with PyTorch. FILE.json explains how to use it.
 
@@ -71,7 +97,15 @@ def export(
 
     with counting_progress("exporting", "; nothing was written") as progress:
         options = opt.named_values(
-            format_option, "--format-option", target=target, precision=precision, max_batch=max_batch
+            format_option,
+            "--format-option",
+            target=target,
+            precision=precision,
+            max_batch=max_batch,
+            weights=weights,
+            memory_plan=memory_plan,
+            opset=opset,
+            batch_size=batch_size,
         )
         made = run_export(
             network,
@@ -98,11 +132,11 @@ def lines(path: Path, sidecar: Any, usage: str) -> list[str]:
     """The file, the check, the accuracy if it was measured, and how to load the file."""
     check, accuracy, calibration = sidecar["check"], sidecar["accuracy"], sidecar["calibration"]
     found = [
-        f"{path}: {sidecar['format']} in {sidecar['precision']}, {sidecar['bytes'] / 1e6:.2f} MB; "
+        f"{path}: {sidecar['format']} in {sidecar['precision']}, {_size(sidecar['bytes'])}; "
         f"how to use it: {path.name}.json",
         f"checked against PyTorch: logits differ by {check['rms']:.1e} of their size (root mean square; at most "
         f"{check['largest']:.1e}), {check['images']} images of {check['source']} in batches of "
-        f"{', '.join(map(str, check['batches']))}",
+        f"{', '.join(map(str, dict.fromkeys(check['batches'])))}",
     ]
     if calibration is not None:
         found.append(f"calibrated with {calibration['images']} images of {calibration['dataset']}")
@@ -112,4 +146,19 @@ def lines(path: Path, sidecar: Any, usage: str) -> list[str]:
             f"top-1 {after:.2f} % ({after - before:+.2f} points; PyTorch {before:.2f} %) on {accuracy['images']} "
             f"images of {accuracy['dataset']}; the same class as PyTorch for {accuracy['same_class']:.2f} %"
         )
+    if memory := sidecar.get("memory"):
+        found.append(
+            f"activations take {_size(memory['ram_bytes'])} of RAM, with the interpreter's tables at most "
+            f"{_size(memory['arena_bytes'])}"
+        )
+    if micro := sidecar.get("microcontroller"):
+        found.append(
+            f"run in {micro['interpreter']}: logits differ from LiteRT's by at most "
+            f"{counted(micro['largest_difference_in_steps'], 'step')} of INT8, the same class for "
+            f"{micro['same_class']} of {counted(micro['images'], 'image')} of noise"
+        )
     return [*found, f"load it: {usage}"]
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"

@@ -57,7 +57,7 @@ def front(
         list[str],
         typer.Option(
             metavar="COST",
-            help="The cost: params, flops, activations, ram (bytes of activations in INT8) or latency:NAME, with a "
+            help="The cost: params, flops, activations, ram, flash (bytes in INT8) or latency:NAME, with a "
             "profile that predicts (latency:v100-pytorch-fp16) or a back end that measures every candidate "
             "(latency:onnxruntime:int8). Twice for two costs.",
             show_default=False,

@@ -12,8 +12,10 @@ from typing import Annotated, Any, Optional
 import typer
 
 from PlainNet.device import DeviceError
-from zennas.common.limits import MAX_RESOLUTION
+from PlainNet.sizes import Size
+from zennas.common.limits import MAX_IN_CHANNELS, checked_resolution
 from zennas.common.numbers import LARGEST, in_milliseconds, parse_count
+from zennas.common.shared_settings import IN_CHANNELS_HELP, RESOLUTION_HELP
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
@@ -43,6 +45,14 @@ def real(least: float, most: float) -> Callable[[str], float]:
         return value
 
     return number
+
+
+def size(text: str) -> Size:
+    """Parse the size of images, for typer: 224, or 96x160."""
+    try:  # also called for defaults, which are sizes already
+        return checked_resolution(str(text), ValueError, name="the size")
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def folder(text: str) -> Path:
@@ -148,9 +158,17 @@ AnyTarget = Annotated[
         show_default=False,
     ),
 ]
-Resolution = Annotated[
+
+
+def resolution_option(default: str) -> Any:
+    """An option that is the size of images. default: as help shows it."""
+    return typer.Option(help=RESOLUTION_HELP, parser=size, metavar="SIZE", show_default=default)
+
+
+Resolution = Annotated[Optional[str], resolution_option("the network's own, else 32")]
+InChannels = Annotated[
     Optional[int],
-    number_option("Side of the square input image.", most=MAX_RESOLUTION, default="the network's own, else 32"),
+    number_option(f"{IN_CHANNELS_HELP} The first layer is changed.", most=MAX_IN_CHANNELS, default="the network's own"),
 ]
 NumClasses = Annotated[Optional[int], number_option("Number of classes.", default="the network's own, else 10")]
 UseSe = Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from zennas.budget.memories import MEMORIES
 from zennas.cli.console import OUT
 from zennas.common.layout import Rows
 from zennas.common.numbers import counted, format_count
@@ -19,7 +20,6 @@ from zennas.runs.store import FILE
 from zennas.searching.choosing.confirming import Confirmation
 from zennas.searching.fronts.front import Points, score_of
 from zennas.searching.fronts.goals import LATENCY, Goal, names_of
-from zennas.searching.fronts.grid import RAM
 from zennas.searching.fronts.tradeoff import Tradeoff
 from zennas.searching.result import SearchResult
 from zennas.searching.runner import BEST_FILE
@@ -51,9 +51,9 @@ def print_search(result: SearchResult) -> None:
         return
     cost = best.cost
     OUT.print(Text("best structure: ", style="bold").append(str(best.structure), style=""))
-    ram = result.ram(best)
     counts = [f"{cost.params:,} parameters", f"{format_count(cost.flops)} FLOPs (multiply–accumulates)"]
-    counts += [counted(cost.layers, "layer"), *([] if ram is None else [f"{ram:,} bytes of RAM"])]
+    counts.append(counted(cost.layers, "layer"))
+    counts += [f"{value:,} bytes of {MEMORIES[name].title}" for name, value in result.memories(best).items()]
     OUT.print(f"  {', '.join(counts)}  (budget: {result.settings.budget})")
     for name, measure in best.measures.items():
         repeats = _repeats(result, name)
@@ -81,7 +81,7 @@ def print_search(result: SearchResult) -> None:
 def _print_front(result: SearchResult, front: Points) -> None:
     """Print the points of a front in their order, and how to use one."""
     limits = result.settings.budget.latency
-    more = [name for name in ("activations", RAM) if any(axis.over == name for axis in front.grid.axes)]
+    more = [name for name in ("activations", *MEMORIES) if any(axis.over == name for axis in front.grid.axes)]
     titles = ["params", "FLOPs", *more, "layers", *(f"ms, {limit.label}" for limit in limits), "score"]
     rows = table("network", *titles, right=tuple(titles))
     for number, one in enumerate(front.points, start=1):

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from PlainNet.sizes import Size, sides, size_text
 from zennas.cli import options as opt
 from zennas.cli.derived import Chosen, derived
 from zennas.common.errors import WrongSettingError
-from zennas.common.limits import MAX_BATCH, MAX_RESOLUTION
+from zennas.common.limits import MAX_BATCH
 from zennas.common.settings import check, setting
-from zennas.common.shared_settings import device_setting
+from zennas.common.shared_settings import device_setting, in_channels_setting, resolution_setting
 from ZeroShotProxy.base import ScoreSettings
 
 if TYPE_CHECKING:
@@ -29,13 +30,8 @@ FOR_ANY = ("zico", "jacob_cov", "params", "flops")
 class ScoreFlags:
     """The flags of `zennas score`. None means the network's own value."""
 
-    resolution: int | None = setting(
-        None,
-        "Side of the square input image.",
-        least=1,
-        most=MAX_RESOLUTION,
-        shown=f"the network's own, else {ScoreSettings.resolution}",
-    )
+    resolution: Size | None = resolution_setting(None, shown=f"the network's own, else {ScoreSettings.resolution}")
+    in_channels: int | None = in_channels_setting("the network's own")
     num_classes: int | None = setting(
         None, "Number of classes.", least=1, shown=f"the network's own, else {ScoreSettings.num_classes}"
     )
@@ -113,7 +109,7 @@ def score(
     from ZeroShotProxy.scores import score_each
 
     flags = chosen.make(ScoreFlags)
-    targets = [network(text, flags.resolution, flags.num_classes, flags.use_se) for text in networks]
+    targets = [network(text, flags.resolution, flags.num_classes, flags.use_se, flags.in_channels) for text in networks]
     if any(target.foreign for target in targets) and not opt.given(context, "proxy"):
         proxy = list(FOR_ANY)
     settings = [flags.settings_for(target) for target in targets]
@@ -162,10 +158,10 @@ def _print(targets: list[Network], settings: list[ScoreSettings], found: list[di
     if several:
         for column, target in zip(columns, targets, strict=True):
             OUT.print(f"{column} {target.name}")
-    sides = sorted({each.resolution for each in settings})
+    sizes = sorted({each.resolution for each in settings}, key=sides)
     where = f" on {settings[0].device}" if settings[0].device != "auto" else ""
     OUT.print(
-        f"{', '.join(f'{side}×{side}' for side in sides)} pixels, batch {settings[0].batch_size}, "
+        f"{', '.join(map(size_text, sizes))} pixels, batch {settings[0].batch_size}, "
         f"{counted(settings[0].repeats, 'repetition')}, seed {settings[0].seed}, {settings[0].precision}{where}; "
         "± is the 95 % interval of the mean"
     )

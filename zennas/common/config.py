@@ -20,6 +20,7 @@ import tomli_w
 
 from PlainNet.files import read_named, write_text
 from PlainNet.registry import did_you_mean, nearest_names
+from PlainNet.sizes import Sides
 from zennas.common.errors import WrongSettingError
 from zennas.common.settings import Described, checked_value, described
 
@@ -125,10 +126,16 @@ def _table(instance: Any) -> dict[str, Any]:
         elif one.kind.many:
             found[one.name] = [str(each) if isinstance(each, Path) else each for each in value]
         else:
-            found[one.name] = (
-                str(value) if isinstance(value, Path) else _options(value) if one.kind.of is dict else value
-            )
+            found[one.name] = _single(value)
     return found
+
+
+def _single(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Sides):
+        return f"{value.height}x{value.width}"
+    return _options(value) if isinstance(value, Mapping) else value
 
 
 def _options(values: Mapping[str, Any]) -> dict[str, Any]:

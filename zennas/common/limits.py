@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 
+from PlainNet.sizes import Sides, Size, read_size
 from zennas.common.numbers import LARGEST, range_text
 
 MAX_BATCH = 1_000_000
 """Images of the largest batch; no machine has room for more."""
 MAX_RESOLUTION = 2048
-"""Side of the largest input image in pixels; beyond it, activations take gigabytes."""
+"""The most pixels that an input image is high or wide; beyond it, activations take gigabytes."""
+
+
+MAX_IN_CHANNELS = 1024
+"""The most channels of an input image."""
 
 
 def check_whole(
@@ -23,9 +28,23 @@ def check_whole(
         raise error(f"{name} is {value}, expected {range_text(least, most, value).removeprefix('of ')}{unit}")
 
 
-def check_resolution(value: object, error: type[Exception]) -> None:
-    """Raise `error` unless `value` is a valid side of input images, in pixels."""
-    check_whole("resolution", value, error, most=MAX_RESOLUTION, unit=" pixels")
+def checked_resolution(
+    value: object, error: type[Exception], *, name: str = "resolution", most: int = MAX_RESOLUTION
+) -> Size:
+    """Return the size of input images in pixels that `value` says; see `read_size`. Raises `error` for other values."""
+    size = read_size(value)
+    if size is None:
+        raise error(f"{name} is {value!r}, expected {SIZE_WORDS}")
+    if isinstance(size, Sides):
+        for side, pixels in size._asdict().items():
+            check_whole(f"the {side} of {name} {size}", pixels, error, most=most, unit=" pixels")
+    else:
+        check_whole(name, size, error, most=most, unit=" pixels")
+    return size
+
+
+SIZE_WORDS = f"a whole number from 1 to {MAX_RESOLUTION} pixels, or height and width, such as 96x160"
+"""What a resolution can be, for messages."""
 
 
 def check_number(name: str, value: object, error: type[Exception], *, least: float = 0, most: float = math.inf) -> None:

@@ -22,14 +22,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from PlainNet.sizes import Sides
 from zennas.common.errors import SettingsError
-from zennas.common.limits import check_kind, check_number, check_whole
+from zennas.common.limits import check_kind, check_number, check_whole, checked_resolution
 from zennas.common.numbers import LARGEST
 
 T = TypeVar("T")
 
 _KEY = "setting"
-_NOUNS = {int: "whole numbers", float: "numbers", str: "names", Path: "paths", bool: "True or False"}
+_NOUNS: dict[type, str] = {int: "whole numbers", float: "numbers", str: "names", Path: "paths", bool: "True or False"}
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def setting(
     """Return a field of a dataclass with a default and the attributes of `Setting`; the annotation gives its type.
 
     Allowed types are bool, int, float, str and Path, and tuples of them like `tuple[int, ...]`; each also as `| None`.
+    `Size` is that of images: a whole number, or height and width.
     A field can also be a mapping from names to values, which is a table in files and has no flag.
     """
     said = Setting(help, least, most, above, choices, unit, panel, metavar, shown, flag, existing, stored)
@@ -101,7 +103,10 @@ def setting(
 
 @dataclass(frozen=True)
 class Kind:
-    """The type of a field: `of`, `of | None` (optional) or a tuple of `of` (many). of: a scalar or a dataclass."""
+    """The type of a field: `of`, `of | None` (optional) or a tuple of `of` (many).
+
+    of: a scalar or a dataclass; `Sides` for a `Size`.
+    """
 
     of: type
     optional: bool = False
@@ -115,7 +120,7 @@ class Kind:
     @property
     def simple(self) -> bool:
         """Whether `checked_value` can check it."""
-        return self.of in (bool, int, float, str, Path, dict)
+        return self.of in (bool, int, float, str, Path, dict, Sides)
 
 
 @dataclass(frozen=True)
@@ -214,6 +219,8 @@ def _checked_item(one: Described, value: Any, error: type[Exception], name: str)
             raise error(f"{name} is {value!r}, expected {said.choices_text}")
     elif of is bool:
         check_kind(name, value, bool, error)
+    elif of is Sides:
+        return checked_resolution(value, error, name=name)
     elif of is int:
         least, most = whole_range(said)
         check_whole(name, value, error, least=least, most=most, unit=f" {said.unit}" if said.unit else "")
@@ -256,7 +263,7 @@ def _kind(hint: Any) -> Kind:
     """The kind of an annotation; `of` is object if settings cannot have this type."""
     if get_origin(hint) in (Union, types.UnionType):
         parts = [part for part in get_args(hint) if part is not type(None)]
-        inner = _kind(parts[0]) if len(parts) == 1 else Kind(object)
+        inner = _kind(parts[0]) if len(parts) == 1 else Kind(Sides if set(parts) == {int, Sides} else object)
         return Kind(inner.of, len(parts) < len(get_args(hint)), inner.many)
     if get_origin(hint) is tuple and get_args(hint)[1:] == (...,):
         return Kind(_kind(get_args(hint)[0]).of, many=True)

@@ -4,9 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
+from PlainNet.sizes import Size
+from zennas.common.limits import MAX_IN_CHANNELS, MAX_RESOLUTION
 from zennas.common.settings import setting
 
 DEVICE_HELP = "Device that runs networks: auto (CUDA if available), cpu, cuda, or one GPU such as cuda:1."
+
+
+RESOLUTION_HELP = "Size of the input image: one number for a square, or height and width like 96x160."
+IN_CHANNELS_HELP = "Channels of the input image: 3 for colours, 1 for grey."
+
+
+def resolution_setting(default: Size | None = 32, *, shown: str | None = None, panel: str | None = None) -> Any:
+    """Return the field `resolution: Size`. default: None for one that another thing says, as `shown` explains."""
+    return setting(
+        default,
+        RESOLUTION_HELP,
+        least=1,
+        most=MAX_RESOLUTION,
+        unit="pixels",
+        metavar="SIZE",
+        shown=shown,
+        panel=panel,
+    )
+
+
+def in_channels_setting(shown: str, panel: str | None = None) -> Any:
+    """Return the field `in_channels: int | None`. shown: the default in help."""
+    return setting(None, IN_CHANNELS_HELP, least=1, most=MAX_IN_CHANNELS, shown=shown, panel=panel)
 
 
 def device_setting(panel: str | None = None) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from PlainNet.sizes import sides
 from zennas.correlation.scoring import ImageBatch
 from zennas.correlation.settings import NOISE, CorrelateSettings
 from zennas.data import (
@@ -53,7 +54,7 @@ def draw_batches(settings: CorrelateSettings) -> Drawn:
     """Return the batches for these settings. Raises DataError if there are no such images, or too few."""
     classes = settings.num_classes or 1
     seeds = [settings.seed + repeat for repeat in range(settings.seeds)]
-    shape = (settings.batch_size, 3, settings.resolution, settings.resolution)
+    shape = (settings.batch_size, 3, *sides(settings.resolution))
     if settings.data == NOISE:
         drawn = [np.random.default_rng(seed).standard_normal(shape, dtype=np.float32) for seed in seeds]
         batches = [

@@ -11,6 +11,7 @@ import numpy as np
 
 from PlainNet import Cost, Options, ParseError, Structure, StructureError, parse
 from PlainNet.cost import CostModel
+from PlainNet.sizes import size_text
 from SearchSpace import CellSpace, SearchSpace, SearchSpaceError
 from zennas.accuracy.tables import AccuracyTable, TableError
 from zennas.common.errors import WrongSettingError
@@ -96,7 +97,7 @@ def draw(
             what = str(error).partition("\n")[0]  # a parse error has more lines, which show the position
             raise TableError(f"{table.name}: {what}; is {space.name} the space of this table?") from None
         except StructureError as error:
-            what = f"{notation[:120]} at {settings.resolution}×{settings.resolution} pixels"
+            what = f"{notation[:120]} at {size_text(settings.resolution)} pixels"
             raise TableError(f"{table.name}: {what}: {error}") from None
         structures.append(structure)
         costs.append(cost)

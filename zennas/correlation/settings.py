@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from PlainNet.sizes import Size
 from zennas.common.errors import WrongSettingError, ZennasError
-from zennas.common.limits import MAX_BATCH, MAX_RESOLUTION
+from zennas.common.limits import MAX_BATCH
 from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import restored, to_json
-from zennas.common.shared_settings import device_setting, white_setting
+from zennas.common.shared_settings import device_setting, resolution_setting, white_setting
 from zennas.correlation import limits
 from zennas.correlation.limits import COUNTS, Limit, Part, ScoreColumn
 from ZeroShotProxy import ScoreSettings
@@ -82,7 +83,7 @@ class CorrelateSettings:
         "(jpeg, offsets, labels).",
     )
     white: float | None = white_setting()
-    resolution: int = setting(32, "Side of the square input image.", least=1, most=MAX_RESOLUTION, unit="pixels")
+    resolution: Size = resolution_setting()
     num_classes: int | None = setting(None, "Number of classes.", least=1, shown="that of --dataset")
     batch_size: int = setting(64, "Batch size, for proxies that run networks.", least=2, most=MAX_BATCH)
     resamples: int = setting(1000, "Number of bootstrap resamples for the intervals.", least=2)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from PlainNet.files import write_text
+from PlainNet.sizes import size_text
 from zennas.common.numbers import counted
 from zennas.correlation.choices import Choices, Regret
 from zennas.correlation.regret import TOP
@@ -73,7 +74,7 @@ def _scoring_line(result: CorrelateResult) -> str:
     # Only the Zen-score supports other precisions.
     precision = settings.precision if settings.precision == "fp32" else f"fp32, zen in {settings.precision},"
     return (
-        f"scoring: {shown}{settings.resolution}×{settings.resolution} pixels, {settings.num_classes} classes, weights "
+        f"scoring: {shown}{size_text(settings.resolution)} pixels, {settings.num_classes} classes, weights "
         f'and batch from {seeds}, {precision} on {settings.device}; weights "own" are PyTorch\'s default'
     )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from PlainNet.sizes import Size
 from zennas.common.errors import ZennasError
 
 if TYPE_CHECKING:
@@ -35,19 +36,30 @@ class UnknownRangeError(DataError):
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Mean and standard deviation of the channels red, green and blue, for values from 0 to 1.
+    """Mean and standard deviation of each channel, such as red, green and blue, for values from 0 to 1.
 
-    Raises DataError if a value is not a number in its range.
+    Raises DataError if a value is not a number in its range, or the two have different numbers of channels.
     """
 
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
     def __post_init__(self) -> None:
         for name, values in (("mean", self.mean), ("std", self.std)):
             least = 0 if name == "mean" else 1e-6
-            if len(values) != 3 or not all(isinstance(v, float) and least <= v <= 1 for v in values):
-                raise DataError(f"{name} of the normalisation is {values}, expected three numbers from {least} to 1")
+            if not values or not all(isinstance(v, float) and least <= v <= 1 for v in values):
+                raise DataError(
+                    f"{name} of the normalisation is {values}, expected a number from {least} to 1 for each channel"
+                )
+        if len(self.mean) != len(self.std):
+            raise DataError(
+                f"the normalisation has {len(self.mean)} numbers in mean and {len(self.std)} in std, expected as many"
+            )
+
+    @property
+    def channels(self) -> int:
+        """The number of channels."""
+        return len(self.mean)
 
     def to_json(self) -> dict[str, list[float]]:
         return {name: list(values) for name, values in asdict(self).items()}
@@ -58,8 +70,10 @@ class Normalisation:
         try:
             mean, std = (tuple(float(v) for v in found[name]) for name in ("mean", "std"))
         except (KeyError, TypeError, ValueError):
-            raise DataError(f"{found!r} is not a normalisation, expected mean and std, three numbers each") from None
-        return cls(mean, std)  # type: ignore[arg-type]  # of three, as is checked
+            raise DataError(
+                f"{found!r} is not a normalisation, expected mean and std, a number each for every channel"
+            ) from None
+        return cls(mean, std)
 
 
 @dataclass(frozen=True)
@@ -68,7 +82,7 @@ class Usual:
 
     normalisation: None to measure it on the images. crop: "shift" by a few pixels, for small images of one size, or
     "resized", a random part, for photographs. flip: whether a mirrored image keeps its class. policy: AutoAugment's
-    policy. shift: largest shift as a share of the side.
+    policy. shift: largest shift as a share of height and width.
     """
 
     normalisation: Normalisation | None
@@ -103,32 +117,40 @@ class Decoding:
 
 
 View = Literal["whole", "centre"]
-"""What a network sees of an image: the whole of it, for squares of one size, or the centre, for photographs."""
+"""What a network sees of an image: the whole of it, for squares of one size, or the centre, for photographs.
+
+A network whose input is not square sees the largest part of that shape instead of a square."""
 
 
 @dataclass(frozen=True)
 class Shown:
     """How images are prepared for a given network.
 
-    resolution: side of the network's input in pixels. crop: side in pixels of the centre crop of photographs.
+    resolution: height and width of the network's input in pixels. crop: those of the centre crop of photographs.
     view: what the network sees of an image; None if that depends on the images, as for networks from elsewhere.
     """
 
     normalisation: Normalisation
-    resolution: int
-    crop: int
+    resolution: Size
+    crop: Size
     view: View | None = None
     decoding: Decoding = Decoding()
+
+    @property
+    def channels(self) -> int:
+        """The channels of the network's input."""
+        return self.normalisation.channels
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """Labelled images.
 
-    name: for messages. classes: their names. labels: (N,). read: function from an index to the image, (3, H, W) in
+    name: for messages. classes: their names. labels: (N,). read: function from an index to the image, (C, H, W) in
     uint8, which raises CorruptImageError if the image cannot be decoded. usual: how the images are usually prepared.
-    fingerprint: equal for equal sets; computed without decoding all images. pixels: all images, (N, 3, S, S) in uint8,
+    fingerprint: equal for equal sets; computed without decoding all images. pixels: all images, (N, C, H, W) in uint8,
     if they have one size and are in memory, else None. notes: what a user should know, such as files that are not read.
+    channels: C, three for red, green and blue.
     """
 
     name: str
@@ -139,6 +161,7 @@ class ImageSet:
     fingerprint: str
     pixels: Tensor | None = None
     notes: tuple[str, ...] = ()
+    channels: int = 3
 
     @property
     def view(self) -> View:
@@ -150,15 +173,16 @@ class ImageSet:
 
 
 def in_memory(name: str, classes: tuple[str, ...], labels: Any, pixels: Tensor, usual: Usual) -> ImageSet:
-    """Return a set of images in memory. labels: (N,); pixels: (N, 3, S, S) in uint8."""
+    """Return a set of images in memory. labels: (N,); pixels: (N, C, H, W) in uint8."""
     from zlib import crc32
 
     numbers = np.asarray(labels, dtype=np.int64)
     # The middle row of each image is enough to distinguish sets; hashing all pixels would delay training.
-    middle = pixels.shape[-1] // 2
+    middle = pixels.shape[-2] // 2
     some = np.ascontiguousarray(pixels[:, :, middle].numpy())
     fingerprint = f"{pixels.shape[0]}x{pixels.shape[-1]}-{crc32(some.tobytes(), crc32(numbers.tobytes())):08x}"
-    return ImageSet(name, classes, numbers, pixels.__getitem__, usual, fingerprint, pixels)
+    read, channels = pixels.__getitem__, pixels.shape[1]
+    return ImageSet(name, classes, numbers, read, usual, fingerprint, pixels, channels=channels)
 
 
 def normalisation_of(images: ImageSet) -> Normalisation:
@@ -174,7 +198,8 @@ def measured_normalisation(images: ImageSet) -> Normalisation:
     import torch
 
     chosen = np.linspace(0, len(images) - 1, min(SAMPLE, len(images))).astype(int)
-    sums, squares, count = torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64), 0
+    sums, squares = (torch.zeros(images.channels, dtype=torch.float64) for _ in range(2))
+    count = 0
     unread: CorruptImageError | None = None
     for i in chosen.tolist():
         try:
@@ -190,7 +215,7 @@ def measured_normalisation(images: ImageSet) -> Normalisation:
     mean = sums / count
     std = (squares / count - mean.square()).clamp_(min=1e-6).sqrt_()
     rounded = [tuple(round(float(v), 6) for v in values) for values in (mean, std)]
-    return Normalisation(*rounded)  # type: ignore[arg-type]  # of three
+    return Normalisation(*rounded)
 
 
 def check_classes(labels: NDArray[np.int64], classes: tuple[str, ...], place: Path | str) -> None:

@@ -27,7 +27,7 @@ View = Callable[[Tensor], Tensor]
 class Batch(NamedTuple):
     """A batch of images.
 
-    images: (n, 3, S, S) in uint8. labels: (n,). rows: indices in the set, (n,). skipped: messages about corrupt images.
+    images: (n, C, H, W) in uint8. labels: (n,). rows: indices in the set, (n,). skipped: messages about corrupt images.
     """
 
     images: Tensor
@@ -81,7 +81,7 @@ class _Views(Dataset[Any]):
                 rows.append(key.row)
         chosen = torch.tensor(rows, dtype=torch.int64)
         labels = torch.from_numpy(self.images.labels)[chosen]
-        images = torch.stack(shown) if shown else torch.empty(0, 3, 1, 1, dtype=torch.uint8)
+        images = torch.stack(shown) if shown else torch.empty(0, self.images.channels, 1, 1, dtype=torch.uint8)
         return Batch(images, labels, chosen, tuple(skipped))
 
     def _shown(self, key: Key) -> Tensor | str:

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from PlainNet.sizes import Sides, Size, each_side, sides
 from zennas.data.base import ImageSet, Normalisation, Shown
 
 if TYPE_CHECKING:
     from torchvision.transforms import v2
 
 SHARE = 0.875
-"""Side of the centre crop as a share of the resized image's short side."""
+"""Height and width of the centre crop as a share of what is cut from the resized image."""
 
 
 def view_of(images: ImageSet, shown: Shown) -> v2.Transform | None:
@@ -26,37 +27,73 @@ def view_of(images: ImageSet, shown: Shown) -> v2.Transform | None:
     """
     if (shown.view or images.view) == "centre":
         return photograph_view(shown.crop)
-    return None if images.view == "whole" else square_view(shown.resolution)
+    return None if images.view == "whole" else largest_view(shown.resolution)
 
 
-def square_view(resolution: int) -> v2.Transform:
-    """Return a transform that cuts the largest square from the centre and interpolates it as `Normaliser` does.
+def largest_view(resolution: Size) -> v2.Transform:
+    """Return a transform that cuts the largest part of this shape from the centre, and interpolates it to this size as
+    `Normaliser` does.
 
-    It is for networks that see whole squares, where the images are others.
+    It is for networks that see whole images, where the images have other shapes.
     """
     from torchvision.transforms import v2  # takes seconds, and small images do not need it
 
-    return v2.Lambda(partial(_square, resolution))
+    return v2.Lambda(partial(_largest, sides(resolution)))
 
 
-def _square(resolution: int, image: Tensor) -> Tensor:
+def _largest(size: tuple[int, int], image: Tensor) -> Tensor:
     from torchvision.transforms import v2
 
-    cut: Tensor = v2.functional.center_crop(image, [min(image.shape[-2:])] * 2)
-    if cut.shape[-1] == resolution:
+    (height, width), (high, wide) = image.shape[-2:], size
+    part = min(height, width * high // wide), min(width, height * wide // high)
+    cut: Tensor = v2.functional.center_crop(image, [max(1, side) for side in part])
+    if tuple(cut.shape[-2:]) == size:
         return cut
-    size = (resolution, resolution)
     x = F.interpolate(cut[None].float(), size=size, mode="bilinear", align_corners=False, antialias=False)
     return x[0].round_().to(torch.uint8)
 
 
-def photograph_view(crop: int) -> v2.Transform:
-    """Return a transform that resizes the short side to crop / 0.875 and cuts a square of that size from the centre."""
+def resized_before_crop(crop: Size) -> Size:
+    """Return the size that is cut from the centre of a photograph: crop / 0.875, rounded up."""
+    return each_side(lambda side: math.ceil(side / SHARE), crop)
+
+
+def photograph_view(crop: Size) -> v2.Transform:
+    """Return a transform that cuts the centre of crop / 0.875 from an image that is resized to just cover it.
+
+    For a square, the short side of the image is resized to that of the square.
+    """
     from torchvision.transforms import v2  # takes seconds, and small images do not need it
 
-    side = math.ceil(crop / SHARE)
-    resized = v2.Resize(side, v2.InterpolationMode.BICUBIC, antialias=True)
-    return v2.Compose([v2.Lambda(_without_ends), resized, v2.CenterCrop(side)])
+    size = resized_before_crop(crop)
+    resized = (
+        v2.Lambda(partial(_covering, size))
+        if isinstance(size, Sides)
+        else v2.Resize(size, v2.InterpolationMode.BICUBIC, antialias=True)
+    )
+    return v2.Compose([v2.Lambda(_without_ends), resized, v2.CenterCrop(sides(size))])
+
+
+def _covering(size: Sides, image: Tensor) -> Tensor:
+    """The image, resized so that it just covers a rectangle."""
+    from torchvision.transforms import v2
+
+    height, width = image.shape[-2:]
+    scale = max(size.height / height, size.width / width)
+    wanted = [max(size.height, round(scale * height)), max(size.width, round(scale * width))]
+    found: Tensor = v2.functional.resize(image, wanted, v2.InterpolationMode.BICUBIC, antialias=True)
+    return found
+
+
+def random_crop(resolution: Size) -> v2.Transform:
+    """Return torchvision's random resized crop, with shapes around that of the network's input."""
+    from torchvision.transforms import v2
+
+    height, width = sides(resolution)
+    ratio = tuple(width / height * bound for bound in (3 / 4, 4 / 3))
+    return v2.RandomResizedCrop(
+        (height, width), ratio=ratio, interpolation=v2.InterpolationMode.BICUBIC, antialias=True
+    )
 
 
 def _without_ends(image: Tensor) -> Tensor:
@@ -72,23 +109,22 @@ def _without_ends(image: Tensor) -> Tensor:
 
 
 class Normaliser:
-    """A callable from images (n, 3, S, S) in uint8 to normalised images (n, 3, R, R). R: resolution in pixels."""
+    """A callable from images (n, C, h, w) in uint8 to normalised images (n, C, H, W) of the resolution."""
 
     def __init__(
-        self, normalisation: Normalisation, resolution: int, device: torch.device, dtype: torch.dtype = torch.float32
+        self, normalisation: Normalisation, resolution: Size, device: torch.device, dtype: torch.dtype = torch.float32
     ) -> None:
         self._mean, self._std = (
-            torch.tensor(values, device=device).view(3, 1, 1) for values in (normalisation.mean, normalisation.std)
+            torch.tensor(values, device=device).view(-1, 1, 1) for values in (normalisation.mean, normalisation.std)
         )
-        self._resolution = resolution
+        self._size = sides(resolution)
         self._dtype = dtype
 
     def resized(self, images: Tensor) -> Tensor:
-        """Return images (n, 3, R, R) in float32, from 0 to 1, not yet normalised."""
+        """Return images (n, C, H, W) in float32, from 0 to 1, not yet normalised."""
         x = images.float().div_(255)
-        if x.shape[-1] != self._resolution:
-            size = (self._resolution, self._resolution)
-            x = F.interpolate(x, size=size, mode="bilinear", align_corners=False, antialias=False)
+        if tuple(x.shape[-2:]) != self._size:
+            x = F.interpolate(x, size=self._size, mode="bilinear", align_corners=False, antialias=False)
         return x
 
     def normalised(self, x: Tensor) -> Tensor:

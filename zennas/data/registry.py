@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PlainNet.registry import Registry, UnknownNameError
+from PlainNet.sizes import Size
 from zennas.data.base import DataError, ImageSet, Split, Usual
 
 
@@ -30,7 +31,7 @@ class UnknownDataSetError(DataError, UnknownNameError):
 class DataSet:
     """A data set known by name.
 
-    classes: number of classes. resolution: side of its images in pixels, None for photographs of varying size.
+    classes: number of classes. resolution: size of its images in pixels, None for photographs of varying size.
     usual: how its images are usually prepared. how_to_get: what to do if they are missing, as one clause.
     open: function from a split and a folder to the images, which raises DataError if they cannot be opened; the folder
     is None if `folder` is None. open is None if only facts about the data set are known, not its images.
@@ -41,7 +42,7 @@ class DataSet:
 
     name: str
     classes: int
-    resolution: int | None
+    resolution: Size | None
     usual: Usual
     how_to_get: str
     open: Callable[[Split, Path | None], ImageSet] | None = None

@@ -9,6 +9,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from PlainNet.sizes import Size
 from zennas.data.base import DataError, Decoding, ImageSet, Normalisation, Shown, Split, normalisation_of
 from zennas.data.folder import class_folders, held_out, image_folder
 from zennas.data.packed import archive, held_out_of_archive, is_packed, packed
@@ -81,8 +82,8 @@ def open_any(path: Path, decoding: Decoding = Decoding()) -> ImageSet:
     return class_folders(path / "train" if (path / "train").is_dir() else path, decoding, keep=False)
 
 
-def shower(images: ImageSet, resolution: int) -> Callable[[Sequence[int]], NDArray[np.float32]]:
-    """Return a function from positions to images as networks get them: normalised, (N, 3, R, R) in float32."""
+def shower(images: ImageSet, resolution: Size) -> Callable[[Sequence[int]], NDArray[np.float32]]:
+    """Return a function from positions to images as networks get them: normalised, (N, C, H, W) in float32."""
     import torch
 
     from zennas.data.preparation import Normaliser, view_of

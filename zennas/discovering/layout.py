@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from PlainNet import Structure, lower
+from PlainNet.sizes import Size
 from zennas.discovering.settings import CollectingSettings
 from ZeroShotProxy.programs.shapes import Dims, shapes_of_units
 
@@ -53,10 +54,10 @@ def layout_of(shapes: Sequence[Mapping[str, Dims]]) -> Layout:
     return Layout(tuple(units), end)
 
 
-def bytes_of(structure: Structure, settings: CollectingSettings, resolution: int) -> int:
+def bytes_of(structure: Structure, settings: CollectingSettings, resolution: Size) -> int:
     """Return the bytes that the statistics of a network will take, without running it; 0 if it has no units.
 
-    resolution: the side of the images, in pixels. The small index of the network is not counted. A network that turns
+    resolution: the size of the images, in pixels. The small index of the network is not counted. A network that turns
     out to have no gradients takes nothing.
 
     Raises StructureError if the structure is not a network at this resolution.

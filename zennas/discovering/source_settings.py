@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import repeat
 
+from PlainNet.sizes import Size
 from zennas.common.errors import WrongSettingError
-from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.settings import check, setting
+from zennas.common.shared_settings import resolution_setting
 from zennas.correlation.settings import NOISE
 from ZeroShotProxy.programs.statistics import STATISTICS, unknown_statistic
 
@@ -38,7 +39,7 @@ class SourceSettings:
         (), "Statistic that programs may read; repeatable.", flag="--statistic", metavar="NAME", shown="all 22"
     )
     data: str = setting(NOISE, "Images that networks see: noise, cifar10, cifar100, a folder, or an .npz file.")
-    resolution: int = setting(32, "Side of the square input image.", least=1, most=MAX_RESOLUTION, unit="pixels")
+    resolution: Size = resolution_setting()
     batch_size: int = setting(1, "Number of images that networks see, as in EZNAS.", least=1, most=1024)
 
     def __post_init__(self) -> None:

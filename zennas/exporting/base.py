@@ -11,7 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from latency.base import Subject
 from PlainNet.registry import Registry
@@ -65,7 +65,8 @@ class Plan:
 
     suffix: end of the file name, including the dot. precision: number format of weights and activations. limit: largest
     accepted error of the logits. calibrated: whether making the file needs images. most: largest batch that the file
-    accepts, None for any.
+    accepts, None for any. batch: the only size of batches that the file accepts, None if it is not fixed; what `load`
+    returns takes any number of images all the same. layout: the order of the input's dimensions.
     """
 
     suffix: str
@@ -73,13 +74,15 @@ class Plan:
     limit: Limit
     calibrated: bool = False
     most: int | None = None
+    batch: int | None = None
+    layout: Literal["NCHW", "NHWC"] = "NCHW"
 
 
 @dataclass(frozen=True, eq=False)
 class ExportJob:
     """The input of `Format.make`.
 
-    batches: normalised images (n, 3, R, R) for calibration, empty if the plan needs none.
+    batches: normalised images (n, C, H, W) for calibration, empty if the plan needs none.
     """
 
     model: TrainedModel
@@ -127,7 +130,10 @@ class Format(Protocol):
         """
 
     def facts(self, content: bytes, job: ExportJob) -> dict[str, Any]:
-        """Return facts for the sidecar that are specific to this format, JSON-compatible."""
+        """Return facts for the sidecar that are specific to this format, JSON-compatible.
+
+        Those under "input" and "output" are added to what the sidecar says about these.
+        """
 
     def usage(self, path: Path) -> str:
         """Return one line of code that loads the file at `path`."""

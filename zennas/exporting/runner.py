@@ -11,8 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latency.base import UnavailableError
+from PlainNet.sizes import sides
 from zennas.accuracy.comparison import IMAGES, Accuracies, Check, ComparisonError, accuracies, checked
-from zennas.accuracy.images import BATCH, Calibration, batches, needed, noise, spread
+from zennas.accuracy.images import (
+    BATCH,
+    NOISE,
+    Calibration,
+    NoiseCalibration,
+    Sets,
+    batches,
+    needed,
+    noise,
+    spread,
+)
 from zennas.common.errors import WrongSettingError
 from zennas.common.files import check_writable
 from zennas.common.progress import WorkProgress, unwatched
@@ -56,9 +67,9 @@ def export(
     overwrite: bool = False,
     progress: WorkProgress = unwatched,
 ) -> Exported:
-    """Export a trained network to a file for other programs, after checking that it computes what PyTorch does.
+    """Export a network to a file for other programs, after checking that it computes what PyTorch does.
 
-    network: folder of a run, or name of a model in the zoo.
+    network: folder of a run, or name of a model in the zoo; with `untrained`, whatever names a structure.
     settings: accuracies are measured on the test images of their data set, and calibrated formats use its training
         images. Without a data set, calibrated formats use the one that the network was trained on, if it is on this
         machine.
@@ -80,26 +91,28 @@ def export(
     missing = form.available(plan)
     if missing is not None:
         raise UnavailableError(f"{form.name} cannot be exported here: {missing}")
-    path = _path(str(network), plan, out)
+    path = _path(str(network), plan, out, settings.untrained)
     check_free(path, overwrite)
     check_writable(path.parent)
 
-    from zennas.named.models import trained_model  # imports torch
-
-    model = trained_model(str(network), None if checkpoint is None else Path(checkpoint))
+    model = _opened(str(network), settings, None if checkpoint is None else Path(checkpoint))
     if settings.white is not None:
         own = model.shown
         model = replace(model, shown=replace(own, decoding=replace(own.decoding, white=settings.white)))
-    shown = needed(model, plan.calibrated, settings.dataset, settings.data_folder)
+    shown = Sets() if settings.untrained else needed(model, plan.calibrated, settings.dataset, settings.data_folder)
     model = _with_view(model, shown.test or shown.train)
-    size = min(BATCH, plan.most or BATCH)
-    calibration = None if shown.train is None else Calibration(shown.train, count, model.shown, size, skip_corrupt)
+    size, most = min(BATCH, plan.most or BATCH), plan.batch or plan.most
+    calibration: Calibration | NoiseCalibration | None = None
+    if shown.train is not None:
+        calibration = Calibration(shown.train, count, model.shown, size, skip_corrupt)
+    elif plan.calibrated:
+        calibration = NoiseCalibration(count, model.shown, size)
     job = ExportJob(model, chosen, plan, calibration or ())
 
     content = form.make(job)
     answers = form.load(content)
     try:
-        check = checked(model, answers, *_check_images(model, shown.test, skip_corrupt), plan.limit, plan.most)
+        check = checked(model, answers, *_check_images(model, shown.test, skip_corrupt), plan.limit, most)
     except ComparisonError as error:
         raise ExportError(str(error)) from None
     accuracy = None
@@ -109,6 +122,20 @@ def export(
     sidecar = described(form, job, content, check, accuracy, calibration)
     write_both(path, content, json.dumps(sidecar, indent=2, allow_nan=False) + "\n")
     return Exported(path, sidecar, check, accuracy, form.usage(path))
+
+
+def _opened(network: str, settings: ExportSettings, checkpoint: Path | None) -> TrainedModel:
+    """The network with its weights. Raises WrongSettingError if weights are given for an untrained one."""
+    from zennas.named.models import trained_model  # imports torch
+    from zennas.named.untrained import untrained_model
+
+    if not settings.untrained:
+        return trained_model(network, checkpoint)
+    if checkpoint is not None:
+        raise WrongSettingError("an untrained network has random weights: leave out --checkpoint, or --untrained")
+    return untrained_model(
+        network, settings.resolution, settings.num_classes, settings.use_se, settings.in_channels, settings.seed
+    )
 
 
 def _check_loss(accuracy: Accuracies, check: Check, allowed: float) -> None:
@@ -137,12 +164,13 @@ def _with_view(model: TrainedModel, images: ImageSet | None) -> TrainedModel:
     shown = model.shown
     if shown.view is not None:
         return model
-    small: View = "whole" if shown.resolution <= SMALL_SIDE else "centre"
+    small: View = "whole" if max(sides(shown.resolution)) <= SMALL_SIDE else "centre"
     return replace(model, shown=replace(shown, view=small if images is None else images.view))
 
 
-def _path(target: str, plan: Plan, out: str | Path | None) -> Path:
+def _path(target: str, plan: Plan, out: str | Path | None, untrained: bool = False) -> Path:
     """The path of the file. Raises ExportError if --out is empty."""
+    suffix = f"-untrained{plan.suffix}" if untrained else plan.suffix
     if out is not None:
         if not str(out):
             raise ExportError("--out is empty, expected a file name")
@@ -150,8 +178,10 @@ def _path(target: str, plan: Plan, out: str | Path | None) -> Path:
     point = point_of(target)
     if point is not None or os.path.isdir(target):
         folder = Path(target) if point is None else point.folder
-        return folder / "export" / f"{folder.resolve().name or 'network'}{plan.suffix}"
-    return Path(f"{Path(target).name[:100]}{plan.suffix}")
+        return folder / "export" / f"{folder.resolve().name or 'network'}{suffix}"
+    if "(" in target:  # a structure
+        return Path(f"network{suffix}")
+    return Path(f"{Path(target).name[:100]}{suffix}")
 
 
 def _check_images(model: TrainedModel, test: ImageSet | None, skip_corrupt: bool) -> tuple[Any, str]:
@@ -161,4 +191,4 @@ def _check_images(model: TrainedModel, test: ImageSet | None, skip_corrupt: bool
         found = next(batches(test, rows, model.shown, IMAGES, skip_corrupt), None)
         if found is not None:
             return found, test.name
-    return noise(IMAGES, model.shown.resolution), "noise of mean 0 and standard deviation 1"
+    return noise(IMAGES, model.shown), NOISE

@@ -6,13 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from PlainNet.sizes import Size
 from zennas.common.errors import WrongSettingError
 from zennas.common.settings import Setting, check, setting
-from zennas.common.shared_settings import data_folder_setting, skip_corrupt_setting, white_setting
+from zennas.common.shared_settings import (
+    data_folder_setting,
+    in_channels_setting,
+    resolution_setting,
+    skip_corrupt_setting,
+    white_setting,
+)
+from zennas.named.settings import NetworkSettings
 
 CALIBRATION_IMAGES = 256
 ALLOWED_LOSS = 3.0
 """Percentage points of top-1."""
+UNTRAINED_ONLY = {"resolution": None, "in_channels": None, "num_classes": None, "use_se": None, "seed": 0}
+"""Settings that only networks without training take, with their defaults."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +32,11 @@ class ExportSettings:
     Raises WrongSettingError if a value is out of range.
     """
 
-    format: str = setting("onnx", "onnx, onnx-int8, torchscript, pt2, tensorrt, or one of your own.", metavar="NAME")
+    format: str = setting(
+        "onnx",
+        "onnx, onnx-int8, litert, litert-int8, c-array, torchscript, pt2, tensorrt, or one of your own.",
+        metavar="NAME",
+    )
     dataset: str | None = setting(
         None,
         "Data set: test images measure accuracy, training images calibrate INT8: digits, cifar10, cifar100, imagenet, "
@@ -45,6 +59,23 @@ class ExportSettings:
         most=100,
         metavar="POINTS",
     )
+    untrained: bool = setting(
+        False, "Export a structure or another network with random weights, for its size; noise calibrates INT8."
+    )
+    resolution: Size | None = resolution_setting(
+        None, shown=f"only with --untrained; the network's own, else {NetworkSettings().resolution}"
+    )
+    in_channels: int | None = in_channels_setting("only with --untrained; the network's own")
+    num_classes: int | None = setting(
+        None,
+        "For --untrained: number of classes.",
+        least=1,
+        shown=f"the network's own, else {NetworkSettings().num_classes}",
+    )
+    use_se: bool | None = setting(
+        None, "For --untrained: squeeze and excitation (SE) in the super-blocks.", shown="the network's own"
+    )
+    seed: int = setting(0, "For --untrained: seed of the weights.", least=0)
     skip_corrupt: bool = skip_corrupt_setting()
     white: float | None = white_setting("as in the training of the network")
     options: Mapping[str, str | int | None] = field(
@@ -53,3 +84,12 @@ class ExportSettings:
 
     def __post_init__(self) -> None:
         check(self, WrongSettingError, flags=True)
+        for name, unset in UNTRAINED_ONLY.items():
+            if not self.untrained and getattr(self, name) != unset:
+                flag = f"--{name.replace('_', '-')}"
+                raise WrongSettingError(f"{flag} is for networks without training: leave it out, or add --untrained")
+        for name in ("dataset", "data_folder"):
+            if self.untrained and getattr(self, name) is not None:
+                raise WrongSettingError(
+                    "an untrained network has no accuracy to measure: leave out --dataset and --data, or --untrained"
+                )

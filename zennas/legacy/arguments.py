@@ -7,6 +7,8 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
+from PlainNet.sizes import Size
+from zennas.common.limits import checked_resolution
 from zennas.common.numbers import LARGEST, parse_count
 
 ARCH = "Masternet.py:MasterNet"
@@ -23,6 +25,14 @@ def count(least: int = 1, most: int = LARGEST) -> Callable[[str], int]:
             raise ArgumentTypeError(str(error)) from None
 
     return number
+
+
+def size(text: str) -> Size:
+    """Argument type: the size of images, such as 224 or 96x160."""
+    try:
+        return checked_resolution(text, ValueError, name="the size")
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def folder(text: str) -> Path:

@@ -6,9 +6,10 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from PlainNet.sizes import Sides
 from zennas.common.settings import Described, described, whole_range
 from zennas.common.settings_text import default_text
-from zennas.legacy.arguments import count, folder
+from zennas.legacy.arguments import count, folder, size
 
 
 def add_flags(
@@ -43,6 +44,8 @@ def taken(options: Namespace, flags: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _type(one: Described) -> Callable[[str], Any]:
+    if one.kind.of is Sides:
+        return size
     if one.kind.of is int:
         return count(*whole_range(one.setting))
     return folder if one.setting.metavar == "FOLDER" else one.kind.of

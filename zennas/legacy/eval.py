@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from PlainNet.sizes import sides
 from zennas.accuracy.settings import EvaluationSettings
 from zennas.legacy.arguments import count, folder
 from zennas.legacy.derived import add_flags as add_settings
@@ -45,8 +46,8 @@ def validate(options: Namespace, dataset: str | None) -> None:
     if options.apex:
         tell("--apex: using torch.autocast for mixed precision; Apex is not needed")
     model = trained_model(options.arch, options.checkpoint)
-    side = model.shown.resolution
-    OUT.print(f"Evaluate {model.name} at {side}x{side} resolution.")
+    height, width = sides(model.shown.resolution)
+    OUT.print(f"Evaluate {model.name} at {height}x{width} resolution.")
     with evaluation_progress() as progress:
         found = evaluate_model(model, chosen, progress)
     for line in remarks(found):

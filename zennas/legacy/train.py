@@ -166,8 +166,8 @@ def _model(options: Namespace) -> TrainedModel:
     from zennas.named.structures import check_channels, resolve
 
     target = resolve(text)
-    check_channels(target.structure)
     test = open_set(options.dataset, "test", options.data_dir)
+    check_channels(target.structure, test.channels, f"those of {test.name}")
     network = build(
         target.structure,
         num_classes=len(test.classes),

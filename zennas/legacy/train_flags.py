@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zennas.common.errors import WrongSettingError
-from zennas.common.limits import MAX_RESOLUTION
-from zennas.legacy.arguments import add_network, count, folder
+from zennas.legacy.arguments import add_network, count, folder, size
 from zennas.legacy.derived import add_flags
 from zennas.training.job import RunOptions, TrainingJob
 from zennas.training.recipe import Recipe
@@ -117,7 +116,7 @@ def _add_images(made: ArgumentParser) -> None:
     add("--dataset", required=True, help="cifar10, cifar100, imagenet, digits, a folder with train/ and val/, an .npz")
     add_flags(add, TrainingJob, {"--data_dir --data": "data_folder"})
     add("--num_classes", type=count(), help="number of classes, which must be that of the data set")
-    add("--input_image_size", type=count(1, MAX_RESOLUTION), help="side of the input image in pixels; default: 224")
+    add("--input_image_size", type=size, help="size of the input image in pixels, such as 96x160; default: 224")
     add("--mixup", action="store_true", help=f"use mixup with alpha {MIXUP}")
     add("--random_erase", action="store_true", help=f"erase a random rectangle with probability {ERASE}")
     add("--no_data_augment", action="store_true", help="do not shift, crop or mirror training images")

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from PlainNet import parse
+from PlainNet.blocktype import in_channels
 from zennas.common.errors import ZennasError
-from zennas.common.limits import MAX_RESOLUTION, check_kind, check_number, check_resolution, check_whole
+from zennas.common.limits import check_kind, check_number, check_whole, checked_resolution
 from zennas.data.base import Normalisation
 from zennas.data.recorded import recorded
 
@@ -28,8 +29,10 @@ def read_card(folder: Path) -> dict[str, Any]:
     path = folder / CARD_FILE
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        parse(found["structure"])
-        Normalisation.from_json(found["normalisation"])
+        structure, normalisation = parse(found["structure"]), Normalisation.from_json(found["normalisation"])
+        channels = in_channels(structure.blocks[0])
+        if normalisation.channels != channels:
+            raise ValueError(f"the normalisation has {normalisation.channels} channels, the structure takes {channels}")
         _check_values(found)
         recorded(found)
     except KeyError as error:
@@ -40,12 +43,15 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 
 def _check_values(card: dict[str, Any]) -> None:
-    """Raise ValueError or KeyError if a value that the network is built from is missing or not valid."""
+    """Turn what says sizes into sizes.
+
+    Raises ValueError or KeyError if a value that the network is built from is missing or not valid.
+    """
     check_whole("num_classes", card["num_classes"], ValueError, most=MOST_CLASSES)
-    check_resolution(card["resolution"], ValueError)
+    card["resolution"] = checked_resolution(card["resolution"], ValueError)
     check_kind("use_se", card["use_se"], bool, ValueError)
     if card.get("crop_image_size") is not None:
-        check_whole("crop_image_size", card["crop_image_size"], ValueError, most=MAX_RESOLUTION, unit=" pixels")
+        card["crop_image_size"] = checked_resolution(card["crop_image_size"], ValueError, name="crop_image_size")
     if card.get("bn_eps") is not None:
         check_number("bn_eps", card["bn_eps"], ValueError, most=1)
     classes = card.get("classes")

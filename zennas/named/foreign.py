@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from latency.base import UnavailableError
 from PlainNet.registry import UnknownNameError, did_you_mean, nearest_names
+from PlainNet.sizes import Size, size_of, size_text
 from zennas.named.structures import TargetError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class UnknownModelError(TargetError, UnknownNameError):
 
 @dataclass(frozen=True, eq=False)
 class Foreign:
-    """A network that is no structure, for images (channels, resolution, resolution).
+    """A network that is no structure, for images of `resolution` pixels with so many channels.
 
     make: returns the module, with the weights of an ONNX file or with new ones. batch: the number of images of each
     call, where an ONNX file fixes it; otherwise None. stored: whether it comes from an ONNX file: its layers are then
@@ -45,7 +46,7 @@ class Foreign:
 
     name: str
     channels: int
-    resolution: int
+    resolution: Size
     num_classes: int
     make: Callable[[], nn.Module]
     batch: int | None = None
@@ -57,22 +58,28 @@ def is_foreign(text: str) -> bool:
     return text.startswith((TORCHVISION, TIMM)) or text.endswith(ONNX)
 
 
-def foreign(text: str, resolution: int | None = None, num_classes: int | None = None) -> Foreign:
+def foreign(
+    text: str, resolution: Size | None = None, num_classes: int | None = None, in_channels: int | None = None
+) -> Foreign:
     """Return the network that `text` names, for which `is_foreign` holds.
 
-    resolution, num_classes: None for the network's own.
+    resolution, num_classes, in_channels: None for the network's own.
 
     Raises UnknownModelError if the library has no such model, UnavailableError if timm or onnx is not installed,
     LatencyError if an ONNX file cannot be read, and TargetError if it is for other images or classes.
     """
     if text.startswith(TORCHVISION):
-        return _of_torchvision(text, resolution, num_classes)
-    if text.startswith(TIMM):
-        return _of_timm(text, resolution, num_classes)
-    return _of_onnx(text, resolution, num_classes)
+        found = _of_torchvision(text, resolution, num_classes)
+    elif text.startswith(TIMM):
+        return _of_timm(text, resolution, num_classes, in_channels)
+    else:
+        found = _of_onnx(text, resolution, num_classes)
+    if in_channels not in (None, found.channels):
+        raise TargetError(f"{text} takes images of {found.channels} channels, not of {in_channels}")
+    return found
 
 
-def _of_torchvision(text: str, resolution: int | None, num_classes: int | None) -> Foreign:
+def _of_torchvision(text: str, resolution: Size | None, num_classes: int | None) -> Foreign:
     from torchvision import models
 
     name = text.removeprefix(TORCHVISION)
@@ -107,24 +114,25 @@ def check_timm(text: str, timm: Any) -> str:
     return architecture
 
 
-def _of_timm(text: str, resolution: int | None, num_classes: int | None) -> Foreign:
+def _of_timm(text: str, resolution: Size | None, num_classes: int | None, in_channels: int | None) -> Foreign:
     timm = timm_library(text)
     architecture = check_timm(text, timm)
     published = timm.get_pretrained_cfg(text.removeprefix(TIMM), allow_unregistered=True)
-    channels, side, _ = getattr(published, "input_size", None) or (3, IMAGENET[0], IMAGENET[0])
+    channels, height, width = getattr(published, "input_size", None) or (3, IMAGENET[0], IMAGENET[0])
     classes = num_classes or getattr(published, "num_classes", None) or IMAGENET[1]
-    make = partial(timm.create_model, architecture, pretrained=False, num_classes=classes)
-    return Foreign(text, channels, resolution or side, classes, make)
+    other = {} if in_channels in (None, channels) else {"in_chans": in_channels}
+    make = partial(timm.create_model, architecture, pretrained=False, num_classes=classes, **other)
+    return Foreign(text, in_channels or channels, resolution or size_of(height, width), classes, make)
 
 
-def _of_onnx(text: str, resolution: int | None, num_classes: int | None) -> Foreign:
+def _of_onnx(text: str, resolution: Size | None, num_classes: int | None) -> Foreign:
     if not Path(text).is_file():
         raise TargetError(f"there is no file {text[:200]}: expected an ONNX file")
     from latency.reading.onnx_file import load
 
     found = load(Path(text))
-    if None not in (resolution, found.size) and resolution != found.size:
-        raise TargetError(f"{text} is for images of {found.size}×{found.size} pixels, not of {resolution}")
+    if resolution is not None and found.size is not None and resolution != found.size:
+        raise TargetError(f"{text} is for images of {size_text(found.size)} pixels, not of {size_text(resolution)}")
     if None not in (num_classes, found.classes) and num_classes != found.classes:
         raise TargetError(f"{text} has {found.classes} classes, not {num_classes}: leave out the number of classes")
     return Foreign(

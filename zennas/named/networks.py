@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 from latency.base import LatencyError, first_line
 from PlainNet import Options, Structure, lower
+from PlainNet.edit import for_channels
 from PlainNet.errors import ZennasError
 from PlainNet.ops import HEAD, OpGraph
+from PlainNet.sizes import Size, SizeLike, sides
 from zennas.common.errors import WrongSettingError
+from zennas.common.limits import checked_resolution
 from zennas.named.foreign import Foreign, foreign, is_foreign
 from zennas.named.structures import resolve
 from ZeroShotProxy.base import Architecture
@@ -29,7 +32,7 @@ class Network:
     """
 
     name: str
-    resolution: int
+    resolution: Size
     num_classes: int
     use_se: bool
     structure: Structure | None
@@ -86,7 +89,7 @@ class Network:
         if self.structure is not None:
             return of_structure(self.structure, self.resolution, self.num_classes, self.use_se, name=self.name)
         module = self._rebuilt() if self._other().stored else self.module()
-        return of_module(self.name, module, (self._other().channels, self.resolution, self.resolution))
+        return of_module(self.name, module, (self._other().channels, *sides(self.resolution)))
 
     def module(self) -> nn.Module:
         """Return a new module of a foreign network. Raises LatencyError if its library refuses to make it."""
@@ -103,32 +106,39 @@ class Network:
 
 
 def network(
-    text: str, resolution: int | None = None, num_classes: int | None = None, use_se: bool | None = None
+    text: str,
+    resolution: SizeLike | None = None,
+    num_classes: int | None = None,
+    use_se: bool | None = None,
+    in_channels: int | None = None,
 ) -> Network:
     """Return the network that `text` names.
 
     Arguments that are None take the network's own values; without those, structures get 32 pixels, 10 classes and no
     SE, and foreign networks 224 pixels and 1000 classes.
 
-    use_se: only for structures.
+    use_se: only for structures. in_channels: those of the input image; the first blocks of a structure are changed to
+    take them.
 
-    Raises TargetError if there is no such network (UnknownModelError for torchvision and timm), WrongSettingError if
-    `use_se` is given for a foreign network, UnavailableError if timm or onnx is not installed, LatencyError if an ONNX
-    file cannot be read, ParseError if a structure is not valid, and StoreError if a run cannot be read.
+    Raises TargetError if there is no such network (UnknownModelError for torchvision and timm), or if it is not for
+    such images; WrongSettingError if `use_se` is given for a foreign network, or the resolution is not valid;
+    UnavailableError if timm or onnx is not installed, LatencyError if an ONNX file cannot be read, ParseError if a
+    structure is not valid, and StoreError if a run cannot be read.
     """
+    size = None if resolution is None else checked_resolution(resolution, WrongSettingError)
     if is_foreign(text):
         if use_se is not None:
             raise WrongSettingError(
                 f"{text[:200]} has its own operations, and squeeze-and-excitation can only be chosen for structures: "
                 "leave out --use-se and --no-use-se"
             )
-        other = foreign(text, resolution, num_classes)
+        other = foreign(text, size, num_classes, in_channels)
         return Network(text, other.resolution, other.num_classes, False, None, other)
     target = resolve(text)
     return Network(
         str(target.structure) if target.source == "text" else target.source,
-        resolution or target.resolution or 32,
+        size or target.resolution or 32,
         num_classes or target.num_classes or 10,
         bool(target.use_se) if use_se is None else use_se,
-        target.structure,
+        target.structure if in_channels is None else for_channels(target.structure, in_channels),
     )

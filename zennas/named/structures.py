@@ -13,16 +13,16 @@ from typing import Any
 from PlainNet import ParseError, Structure, parse
 from PlainNet.blocktype import in_channels
 from PlainNet.registry import UnknownNameError, did_you_mean, nearest_names
+from PlainNet.sizes import Size
 from SearchSpace.base import SearchSpaceError
 from SearchSpace.notation import looks_like_notation, read_notation
-from zennas.common.errors import ZennasError
+from zennas.common.errors import WrongSettingError, ZennasError
+from zennas.common.limits import checked_resolution
 from zennas.common.numbers import counted
 from zennas.runs.designed import designed
 from zennas.runs.points import FRONT_FILE, point_of
 from zennas.runs.store import FILE
 
-CHANNELS = 3
-"""Channels of an image: red, green and blue."""
 PROXYLESS_FILE = "proxyless.json"
 """The result of a search in a supernet, in its folder; see `zennas/supernet/outcome.py`."""
 
@@ -35,14 +35,19 @@ class UnknownTargetError(TargetError, UnknownNameError):
     """There is no file, folder or model with this name."""
 
 
+class WrongChannelsError(TargetError, WrongSettingError):
+    """The first layer of a network takes other channels than the images have."""
+
+
 @dataclass(frozen=True)
 class NetworkTarget:
     """A structure, and how it is meant to be used.
 
     source: where the structure was found.
-    resolution: side of the square input image, in pixels.
+    resolution: height and width of the input image in pixels; one number for a square.
     num_classes: number of classes.
     use_se: whether the super-blocks contain squeeze-and-excitation.
+    in_channels: channels of the images that it was designed for or trained on.
     run: the folder of the run that designed it; for a point of a front, that of the point.
 
     Attributes are None if they are not known.
@@ -50,10 +55,11 @@ class NetworkTarget:
 
     structure: Structure
     source: str
-    resolution: int | None = None
+    resolution: Size | None = None
     num_classes: int | None = None
     use_se: bool | None = None
     run: Path | None = None
+    in_channels: int | None = None
 
 
 def resolve(text: str) -> NetworkTarget:
@@ -101,8 +107,14 @@ def _run(folder: Path, source: str | None = None, place: Path | None = None, poi
 
     if not (folder / FILE).is_file() and (folder / CARD_FILE).is_file():
         card = read_card(folder)
+        structure = parse(card["structure"])
         return NetworkTarget(
-            parse(card["structure"]), str(folder), card["resolution"], card["num_classes"], card["use_se"]
+            structure,
+            str(folder),
+            card["resolution"],
+            card["num_classes"],
+            card["use_se"],
+            in_channels=in_channels(structure.blocks[0]),
         )
     if not (folder / FILE).is_file():
         if point is None and (folder / PROXYLESS_FILE).is_file():
@@ -113,7 +125,8 @@ def _run(folder: Path, source: str | None = None, place: Path | None = None, poi
     if found is None:
         raise TargetError(f"the run in {folder} has no result yet")
     source, place = source or str(folder), place or folder
-    return NetworkTarget(found.structure, source, found.resolution, found.num_classes, found.use_se, place)
+    sizes = found.resolution, found.num_classes, found.use_se
+    return NetworkTarget(found.structure, source, *sizes, place, found.in_channels)
 
 
 def _of_supernet(path: Path) -> NetworkTarget:
@@ -136,7 +149,8 @@ def _of_front(folder: Path, point: int | None, place: Path) -> NetworkTarget:
 
 
 def _stored_network(found: dict[str, Any], source: str, place: Path) -> NetworkTarget:
-    structure, resolution, classes = parse(found["structure"]), int(found["resolution"]), int(found["num_classes"])
+    structure, classes = parse(found["structure"]), int(found["num_classes"])
+    resolution = checked_resolution(found["resolution"], ValueError)
     return NetworkTarget(structure, source, resolution, classes, False, place)
 
 
@@ -177,11 +191,19 @@ def _structure(text: str) -> Structure:
         return read_notation(text)
 
 
-def check_channels(structure: Structure) -> None:
-    """Raises TargetError if a network is not for colour images, which all images are shown as."""
+def check_channels(structure: Structure, channels: int, whose: str = "the images") -> None:
+    """Raises WrongChannelsError unless the first layer of a network takes images of so many channels.
+
+    whose: these images, for the message.
+    """
     taken = in_channels(structure.blocks[0])
-    if taken != CHANNELS:
-        raise TargetError(
-            f"the network takes images of {counted(taken, 'channel')}, but images are read as red, green and blue: "
-            f"begin the structure with a block of {CHANNELS} input channels"
+    if taken != channels:
+        way = f"--in-channels {taken} shows them as {_SHOWN[taken]}; or " if {taken, channels} == {1, 3} else ""
+        raise WrongChannelsError(
+            f"the first layer of the network takes images of {counted(taken, 'channel')}, but {whose} have {channels}: "
+            f"{way}begin the structure with a block of {counted(channels, 'input channel')}"
         )
+
+
+_SHOWN = {1: "grey", 3: "red, green and blue"}
+"""How images of other channels can be shown."""

@@ -16,6 +16,7 @@ from torch import nn
 from PlainNet.checkpoint import fitted, our_names
 from PlainNet.errors import reason
 from PlainNet.masternet import build
+from PlainNet.sizes import Size, size_of
 from PlainNet.state_dicts import plain_names, read_state
 from zennas.common.errors import ZennasError
 from zennas.data import Normalisation
@@ -50,14 +51,14 @@ class Teacher:
 
 
 def teacher_of(
-    text: str, checkpoint: Path | None = None, resolution: int | None = None, student: Shown | None = None
+    text: str, checkpoint: Path | None = None, resolution: Size | None = None, student: Shown | None = None
 ) -> Teacher:
     """Return the teacher that `text` names.
 
     text: "timm:NAME" or "torchvision:NAME", with the published weights; the folder of a training; a model of the zoo;
         or, together with a checkpoint, a structure or a file that contains one.
     checkpoint: a file with other weights. No code in it is run.
-    resolution: side of the teacher's images in pixels; None for the teacher's own.
+    resolution: size of the teacher's images in pixels; None for the teacher's own.
     student: how the images of the student are prepared; a teacher from a structure gets the same images.
 
     Raises TeacherError if the teacher cannot be loaded, UnavailableError if timm is not installed, UnknownNameError or
@@ -79,11 +80,11 @@ def teacher_of(
     return replace(found, shown=replace(found.shown, resolution=resolution, crop=resolution))
 
 
-def _of_timm(text: str, name: str, checkpoint: Path | None, resolution: int | None) -> Teacher:
+def _of_timm(text: str, name: str, checkpoint: Path | None, resolution: Size | None) -> Teacher:
     timm = timm_library(text)
     if ":" not in name:  # timm itself resolves hf-hub:… and local-dir:…
         check_timm(text, timm)
-    sized: dict[str, int] = {}
+    sized: dict[str, Size] = {}
     if resolution is not None and _made(text, lambda: timm.create_model(name)).pretrained_cfg.get("fixed_input_size"):
         sized["img_size"] = resolution
     if checkpoint is None:
@@ -91,8 +92,8 @@ def _of_timm(text: str, name: str, checkpoint: Path | None, resolution: int | No
     else:
         module = _filled(text, checkpoint, lambda n: timm.create_model(name, num_classes=n, **sized))
     facts = module.pretrained_cfg
-    side = int(facts["input_size"][-1])
-    return Teacher(module, Shown(Normalisation.from_json(facts), side, side), text, module.num_classes)
+    size = size_of(*map(int, facts["input_size"][-2:]))
+    return Teacher(module, Shown(Normalisation.from_json(facts), size, size), text, module.num_classes)
 
 
 def _of_torchvision(text: str, name: str, checkpoint: Path | None) -> Teacher:

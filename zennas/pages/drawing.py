@@ -13,6 +13,7 @@ from PlainNet.cost import CostModel, head_cost
 from PlainNet.liveness import BYTES, peak_elements
 from PlainNet.lowering import lower
 from PlainNet.ops import HEAD
+from PlainNet.sizes import Size
 from zennas.common.numbers import counted
 from zennas.named.settings import NetworkSettings
 
@@ -24,14 +25,14 @@ LONGEST = 3000
 
 @dataclass(frozen=True)
 class Block:
-    """A block. channels, size: of its output, in pixels. memory: bytes of all values kept while it runs, in float32.
-    ms: its predicted latency, None if it is not known.
+    """A block. channels, size: of its output, in pixels; 0 for a vector. memory: bytes of all values kept while it
+    runs, in float32. ms: its predicted latency, None if it is not known.
     """
 
     name: str
     detail: str
     channels: int
-    size: int
+    size: Size
     layers: int
     params: int
     flops: int
@@ -42,14 +43,14 @@ class Block:
 @dataclass(frozen=True)
 class Drawn:
     """A network. number: its number in the page. title: what it is in the run, such as its rank and score.
-    facts: its costs and scores in words. image: the side of the input in pixels.
+    facts: its costs and scores in words. image: the size of the input in pixels.
     """
 
     number: int
     title: str
     structure: str
     facts: tuple[tuple[str, str], ...]
-    image: int
+    image: Size
     blocks: tuple[Block, ...]
 
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from PlainNet.sizes import Sides
 from zennas.common.text import printable
 from zennas.pages.charts import Chart
 from zennas.pages.drawing import Networks
@@ -87,8 +88,8 @@ class Embedded:
         return [self._number(value) if isinstance(value, str) else _rounded(value) for value in fields.values()]
 
 
-def _rounded(value: float | None) -> float | None:
-    """A number with the digits that can be seen; None for what is not finite."""
-    if value is None or isinstance(value, int):
+def _rounded(value: float | Sides | None) -> float | Sides | None:
+    """A number with the digits that can be seen; None for what is not finite. Height and width stay as they are."""
+    if value is None or isinstance(value, (int, Sides)):
         return value
     return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None

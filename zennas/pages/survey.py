@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
+from zennas.budget.memories import MEMORIES
 from zennas.common.errors import ZennasError
 from zennas.common.numbers import counted, format_count
 from zennas.pages.charts import Axis, Point
@@ -15,7 +16,7 @@ from zennas.pages.drawing import cut
 from zennas.pages.record import Record
 from zennas.report.scores import measure_text
 from zennas.runs.candidate import Candidate, Latency
-from zennas.searching.fronts.front import ram_matters
+from zennas.searching.fronts.front import memories_that_matter
 from zennas.searching.result import SearchResult
 from ZeroShotProxy import ensembles
 
@@ -66,16 +67,16 @@ class Survey:
     def cost_axes(self) -> tuple[Axis, ...]:
         """The axes of what a candidate costs: those of latency, one for each device of the budget, come first."""
         devices = (Axis(f"latency, {limit.label}", "ms") for limit in self.search.settings.budget.latency)
-        ram = (Axis("RAM", "bytes"),) if ram_matters(self.search.settings) else ()
-        return (*devices, Axis("parameters"), Axis("FLOPs"), Axis("activations"), Axis("layers"), *ram)
+        memories = (Axis(MEMORIES[name].title, "bytes") for name in memories_that_matter(self.search.settings))
+        return (*devices, Axis("parameters"), Axis("FLOPs"), Axis("activations"), Axis("layers"), *memories)
 
     def costs(self, candidate: Candidate) -> tuple[float | None, ...]:
         """The values of a candidate on `cost_axes`."""
         known = [candidate.latency.get(limit.source, Latency()) for limit in self.search.settings.budget.latency]
         ms = (one.predicted if one.measured is None else one.measured for one in known)
         cost = candidate.cost
-        ram = self.search.ram(candidate)
-        return (*ms, cost.params, cost.flops, cost.activations, cost.layers, *(() if ram is None else (ram,)))
+        memories = self.search.memories(candidate).values()
+        return (*ms, cost.params, cost.flops, cost.activations, cost.layers, *memories)
 
     def point(self, candidate: Candidate, values: tuple[float | None, ...]) -> Point:
         """A candidate as a point with these values."""
@@ -99,7 +100,7 @@ class Survey:
 
     def facts(self, candidate: Candidate) -> tuple[tuple[str, str], ...]:
         """Costs and scores of a candidate in words."""
-        cost, ram = candidate.cost, self.search.ram(candidate)
+        cost, memories = candidate.cost, self.search.memories(candidate)
         latencies = []
         for limit in self.search.settings.budget.latency:
             known = candidate.latency.get(limit.source)
@@ -114,7 +115,7 @@ class Survey:
             ("FLOPs", format_count(cost.flops)),
             ("activations", format_count(cost.activations)),
             ("layers", f"{cost.layers}"),
-            *(() if ram is None else (("RAM", f"{ram:,} bytes"),)),
+            *((MEMORIES[name].title, f"{value:,} bytes") for name, value in memories.items()),
         )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from PlainNet.sizes import size_text
 from zennas.budget.budgets import Budget
+from zennas.budget.memories import MEMORIES
 from zennas.common.numbers import counted, format_count
 from zennas.correlation.settings import CorrelateSettings
 from zennas.searching.fronts.front import grid_of
@@ -29,7 +31,7 @@ def budget_words(budget: Budget) -> str:
     """Return the limits of a budget as words, such as "at most 1M parameters and 18 layers"; "" without limits."""
     names = {"params": "parameters", "flops": "multiply–accumulates", "layers": "layers"}
     limits = [f"{format_count(limit)} {names[name]}" for name, limit in budget.limits().items()]
-    limits += [] if budget.ram is None else [f"{format_count(budget.ram)} bytes of RAM"]
+    limits += [f"{format_count(limit)} bytes of {MEMORIES[name].title}" for name, limit in budget.memories().items()]
     limits += [
         f"{limit.ms:g} ms per image on {limit.label} ({'predicted' if limit.predicted else 'measured'})"
         for limit in budget.latency
@@ -48,16 +50,16 @@ def search_question(settings: SearchSettings) -> str:
     if settings.objective == VECTOR:
         return (
             f"Which networks of the space {settings.search_space}{' with ' if limits else ''}{limits} are best for "
-            f"{names_of(known_goals(settings))} together, for images of {size}×{size} pixels in {classes}{gates}?"
+            f"{names_of(known_goals(settings))} together, for images of {size_text(size)} pixels in {classes}{gates}?"
         )
     if grid is not None:
         return (
             f"Which networks of the space {settings.search_space}{' with ' if limits else ''}{limits} have the best "
-            f"{aim} score at every cost: {grid}, for images of {size}×{size} pixels in {classes}{gates}?"
+            f"{aim} score at every cost: {grid}, for images of {size_text(size)} pixels in {classes}{gates}?"
         )
     return (
         f"Which network of the space {settings.search_space}{' with ' if limits else ''}{limits} has the best "
-        f"{aim} score, for images of {size}×{size} pixels in {classes}{gates}?"
+        f"{aim} score, for images of {size_text(size)} pixels in {classes}{gates}?"
     )
 
 
@@ -82,7 +84,7 @@ def supernet_question(job: SearchJob) -> str:
     ]
     counts = {"FLOPs": job.costs.ref_flops, "parameters": job.costs.ref_params, "bytes of RAM": job.costs.ref_ram}
     aims += [f"{format_count(aim)} {what}" for what, aim in counts.items() if aim is not None]
-    size = f"images of {job.target_resolution}×{job.target_resolution} pixels"
+    size = f"images of {size_text(job.target_resolution)} pixels"
     if job.costs.strengths:
         return (
             f"Which networks of {space} are most accurate on {job.dataset} for what they cost, around {listed(aims)} "
@@ -99,7 +101,7 @@ def supernet_method(job: SearchJob, images: tuple[int, int] | None) -> str:
     weights, probabilities = shares if images is None else (f"{count:,} images" for count in images)
     warm = f"After {counted(recipe.warm_epochs, 'epoch')} of warm-up" if recipe.warm_epochs else "Without a warm-up"
     size = job.resolution
-    looked_at = "" if size == job.target_resolution else f", which looks at images of {size}×{size} pixels"
+    looked_at = "" if size == job.target_resolution else f", which looks at images of {size_text(size)} pixels"
     every = recipe.grad_update_arch_param_every
     after = "every weight step" if every == 1 else f"every {every} weight steps"
     costs = job.costs.some
@@ -142,7 +144,7 @@ def training_question(training: TrainingRecord) -> str:
     size = training.resolution
     return (
         f"How accurate does this network become on {training.dataset}, trained for "
-        f"{counted(training.epochs, 'epoch')} on images of {size}×{size} pixels?"
+        f"{counted(training.epochs, 'epoch')} on images of {size_text(size)} pixels?"
     )
 
 

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 from PlainNet import Cost, Options, Structure, StructureError
 from PlainNet.blocktype import in_channels
 from PlainNet.cost import FREE, CostModel, head_cost, op_cost
+from PlainNet.lowering import lower
 from PlainNet.ops import HEAD, Conv, Linear, Shape
 from PlainNet.read_ops import FreeConv
+from PlainNet.sizes import Size, size_text
 from zennas.common.errors import ZennasError
 from zennas.common.layout import Rows
-from zennas.common.limits import check_resolution
+from zennas.common.limits import checked_resolution
 from zennas.common.numbers import counted, format_count
+from zennas.report.memories import MemoryUse, memory_use
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,11 +32,12 @@ class AnalysisError(ZennasError, RuntimeError):
 
 @dataclass(frozen=True)
 class Part:
-    """One row of an analysis: a block or the classifier."""
+    """One row of an analysis: a block or the classifier. block: its `Node.block`."""
 
     name: str
     output: str
     cost: Cost
+    block: int
 
 
 @dataclass(frozen=True)
@@ -54,18 +58,20 @@ class FvcoreCount:
 class Analysis:
     """Costs of a network at one resolution in pixels.
 
-    structure: None for a network that was designed elsewhere. output: shape before global pooling.
+    structure: None for a network that was designed elsewhere. output: shape before global pooling. memory: what it
+    needs of a chip, or the reason why that is not known.
     """
 
     network: str
     structure: Structure | None
-    resolution: int
+    resolution: Size
     num_classes: int
     use_se: bool
     parts: tuple[Part, ...]
     total: Cost
     output: Shape
     fvcore: FvcoreCount | None
+    memory: MemoryUse | str
 
     @property
     def disagrees(self) -> bool:
@@ -84,10 +90,26 @@ class Analysis:
             "num_classes": self.num_classes,
             "use_se": self.use_se,
             **self.total.to_json(),
+            **self._memory_json(),
             "output_shape": list(self.output.dims),
-            "blocks": [{"block": part.name, "output": part.output, **part.cost.to_json()} for part in self.parts],
+            "blocks": [
+                {"block": part.name, "output": part.output, **part.cost.to_json(), "live_bytes": self.live(part)}
+                for part in self.parts
+            ],
             "fvcore": checked,
         }
+
+    def live(self, part: Part) -> int | None:
+        """Return the most bytes in use at once while a part runs; None if that is not known, or if other parts take
+        over all of its operations.
+        """
+        return None if isinstance(self.memory, str) else self.memory.live_bytes.get(part.block)
+
+    def _memory_json(self) -> dict[str, Any]:
+        if isinstance(self.memory, str):
+            return {"no_memory": self.memory}
+        peak = next(part.name for part in self.parts if part.block == self.memory.peak_block)
+        return {**self.memory.to_json(), "peak_block": peak}
 
 
 def analyze(network: Network, check: bool = True) -> Analysis:
@@ -104,7 +126,7 @@ def analyze(network: Network, check: bool = True) -> Analysis:
             use_se=network.use_se,
             check=check,
         )
-    check_resolution(network.resolution, StructureError)
+    checked_resolution(network.resolution, StructureError)
     graph = network.graph
     costs, seen = dict[int, Cost](), set[str]()
     last = dict[int, Shape]()
@@ -118,28 +140,41 @@ def analyze(network: Network, check: bool = True) -> Analysis:
         costs[node.block] = costs.get(node.block, FREE) + replace(cost, layers=int(weighted))
         last[node.block] = node.shape
     order = [*(block for block in costs if block != HEAD), *(block for block in costs if block == HEAD)]
-    parts = [Part(network.block_name(block), str(last[block]), costs[block]) for block in order]
+    parts = [Part(network.block_name(block), str(last[block]), costs[block], block) for block in order]
     total = sum(costs.values(), start=FREE)
     output = graph.shape_of(graph.block_outputs[-1])
     checked = _checked(network.module, graph.input, network.batch) if check else None
     return Analysis(
-        network.name, None, network.resolution, network.num_classes, False, tuple(parts), total, output, checked
+        network.name,
+        None,
+        network.resolution,
+        network.num_classes,
+        False,
+        tuple(parts),
+        total,
+        output,
+        checked,
+        memory_use(graph),
     )
 
 
 def analyze_network(
-    structure: Structure, *, resolution: int, num_classes: int, use_se: bool = False, check: bool = True
+    structure: Structure, *, resolution: Size, num_classes: int, use_se: bool = False, check: bool = True
 ) -> Analysis:
     """Count a network block by block. check: also build it and let fvcore count it.
 
-    resolution: side of the square input in pixels. Raises StructureError if the structure is not a network, and
+    resolution: size of the input in pixels. Raises StructureError if the structure is not a network, and
     AnalysisError if there is not enough memory to build it.
     """
-    check_resolution(resolution, StructureError)
+    resolution = checked_resolution(resolution, StructureError)
     model = CostModel(resolution, num_classes, Options(use_se=use_se))
     blocks = model.blocks(structure)
-    parts = [Part(str(spec), str(b.shape), b.cost) for spec, b in zip(structure.blocks, blocks, strict=True)]
-    parts.append(Part("classifier", str(num_classes), head_cost(blocks[-1].shape.channels, num_classes)))
+    parts = [
+        Part(str(spec), str(b.shape), b.cost, i)
+        for i, (spec, b) in enumerate(zip(structure.blocks, blocks, strict=True))
+    ]
+    parts.append(Part("classifier", str(num_classes), head_cost(blocks[-1].shape.channels, num_classes), HEAD))
+    graph = lower(structure, resolution=resolution, num_classes=num_classes, options=Options(use_se=use_se))
 
     def made() -> nn.Module:
         from PlainNet.masternet import build
@@ -157,6 +192,7 @@ def analyze_network(
         model(structure),
         blocks[-1].shape,
         checked,
+        memory_use(graph),
     )
 
 
@@ -168,7 +204,7 @@ def _checked(made: Callable[[], nn.Module], image: Shape, batch: int = 1) -> Fvc
         if not isinstance(error, MemoryError) and "memory" not in str(error):
             raise
         raise AnalysisError(
-            f"not enough memory to build the network at {image.size}×{image.size} pixels for fvcore to count: "
+            f"not enough memory to build the network at {size_text(image.size)} pixels for fvcore to count: "
             "skip this with zennas analyze --no-check"
         ) from None
 
@@ -200,7 +236,7 @@ def fvcore_count(network: nn.Module, image: Shape, batch: int = 1) -> FvcoreCoun
 def analysis_table(analysis: Analysis) -> list[Rows | str]:
     """Return the analysis as a table, with each block's share of the whole, and the notes below it."""
     total = analysis.total
-    numbers = ("output", "params", "", "FLOPs", "", "activations")
+    numbers = ("output", "params", "", "FLOPs", "", "activations", "RAM")
     rows = Rows(("block", *numbers), right=numbers, folded=("block",))
     for part in analysis.parts:
         cost = part.cost
@@ -212,6 +248,7 @@ def analysis_table(analysis: Analysis) -> list[Rows | str]:
             format_count(cost.flops),
             _share(cost.flops, total.flops),
             format_count(cost.activations),
+            _live(analysis, part),
         )
     rows.add_row(
         f"total, {counted(total.layers, 'layer')}",
@@ -221,14 +258,16 @@ def analysis_table(analysis: Analysis) -> list[Rows | str]:
         f"{total.flops:,}",
         "",
         format_count(total.activations),
+        "" if isinstance(analysis.memory, str) else f"{analysis.memory.ram_bytes:,}",
         bold=True,
     )
     excited = f"squeeze-and-excitation {'on' if analysis.use_se else 'off'}; "
     notes = [
-        f"{analysis.resolution}×{analysis.resolution} pixels, {analysis.num_classes} classes"
+        f"{size_text(analysis.resolution)} pixels, {analysis.num_classes} classes"
         f"{'; ' if analysis.structure is None else ', ' + excited}"
         "FLOPs are multiply–accumulates of conv and linear layers"
     ]
+    notes.append(_memory_note(analysis))
     if analysis.fvcore is not None:
         verdict = "DISAGREES" if analysis.disagrees else "agrees"
         notes.append(
@@ -237,6 +276,24 @@ def analysis_table(analysis: Analysis) -> list[Rows | str]:
             f"({analysis.fvcore.flops:,} with batch-norm and pooling)"
         )
     return [rows, *notes]
+
+
+def _live(analysis: Analysis, part: Part) -> str:
+    live = analysis.live(part)
+    if live is None or isinstance(analysis.memory, str):
+        return "–"
+    return f"{'peak ' if part.block == analysis.memory.peak_block else ''}{format_count(live)}"
+
+
+def _memory_note(analysis: Analysis) -> str:
+    found = analysis.memory
+    if isinstance(found, str):
+        return f"RAM and flash are not known: {found}"
+    return (
+        f"RAM {found.ram_bytes:,} bytes, with its peak at {found.peak_operator} "
+        f"({found.ram_bytes_planner:,} without the plan in the file), flash {found.flash_bytes:,} bytes, "
+        "in INT8 on a microcontroller"
+    )
 
 
 def _share(part: int, whole: int) -> str:

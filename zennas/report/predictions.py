@@ -19,6 +19,7 @@ from latency.predicting.profile import INSIDE, OUTSIDE, PARTLY, Profile, Trust
 from latency.predicting.table import COLUMNS, LATENCY, predict_kernels, read_table
 from PlainNet import Options, Structure, parse
 from PlainNet.files import write_out
+from PlainNet.sizes import SizeLike
 from SearchSpace import load_space
 from SearchSpace.base import CellSpace
 from zennas.accuracy.tables.base import TableError
@@ -159,7 +160,12 @@ def _cell(path: Path, number: int, line: str, column: int, header: Sequence[str]
 
 
 def predict_architectures(
-    space_name: str, texts: Iterable[str], profile: Profile, resolution: int, num_classes: int, batch_size: int | None
+    space_name: str,
+    texts: Iterable[str],
+    profile: Profile,
+    resolution: SizeLike,
+    num_classes: int,
+    batch_size: int | None,
 ) -> Rows:
     """Predict each architecture, given in the notation of the space, in ms per image.
 

@@ -15,6 +15,7 @@ from latency.predicting.profile import Profile
 from PlainNet import parse
 from PlainNet.cost import cost
 from PlainNet.progress import WorkProgress, unwatched
+from PlainNet.sizes import Size
 from SearchSpace import load_space
 from zennas.budget.meters import here
 from zennas.named.networks import Network, network
@@ -30,11 +31,11 @@ _FLOPS = (2e7, 2e9)
 class Row:
     """A network's latency in ms per image, measured and predicted.
 
-    resolution: side of the input in pixels. settled: whether the measurement is stable.
+    resolution: size of the input in pixels. settled: whether the measurement is stable.
     """
 
     network: str
-    resolution: int
+    resolution: Size
     measured_ms: float
     predicted_ms: float
     settled: bool

@@ -6,17 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PlainNet import Structure
+from PlainNet.sizes import Size
+from zennas.common.limits import checked_resolution
 from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, reading
 
 
 @dataclass(frozen=True)
 class Designed:
-    """The best structure of a run, and the settings of its network. resolution: in pixels."""
+    """The best structure of a run, and the settings of its network. resolution: in pixels. in_channels: of the images
+    that it was asked for, None if nothing was said of them.
+    """
 
     structure: Structure
-    resolution: int
+    resolution: Size
     num_classes: int
     use_se: bool
+    in_channels: int | None = None
 
 
 def designed(folder: Path, point: int | None = None) -> Designed | None:
@@ -40,8 +45,13 @@ def designed(folder: Path, point: int | None = None) -> Designed | None:
         settings = store.get("settings")
         with reading(folder / FILE):
             (best,) = store.candidates([chosen])
+            channels = settings.get("in_channels")
             return Designed(
-                best.structure, int(settings["resolution"]), int(settings["num_classes"]), bool(settings["use_se"])
+                best.structure,
+                checked_resolution(settings["resolution"], ValueError),
+                int(settings["num_classes"]),
+                bool(settings["use_se"]),
+                None if channels is None else int(channels),
             )
 
 

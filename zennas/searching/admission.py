@@ -16,7 +16,7 @@ from PlainNet import Cost, Structure, StructureError
 from PlainNet.cost import count_layers
 from PlainNet.grammar import read
 from PlainNet.lowering import MAX_WEIGHTS
-from PlainNet.ram import RamModel
+from zennas.budget.memories import models_of
 from zennas.common.limits import check_whole
 from zennas.runs.candidate import Candidate, Latency
 from zennas.searching.objectives.base import PartialObjective
@@ -46,7 +46,11 @@ class Admission:
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         self._budget, self._model, self._meters = problem.budget, problem.model, problem.meters
-        self._ram = RamModel(problem.model)
+        self._memories = {
+            name: (model, limit)
+            for name, model in models_of(problem.model).items()
+            if (limit := problem.budget.memories().get(name)) is not None
+        }
         objective = problem.objective
         self._absent = objective.absent if isinstance(objective, PartialObjective) else None
         self._without_latency = 0
@@ -146,8 +150,9 @@ class Admission:
         violated = self._budget.violation(cost)
         if violated is not None:
             return violated
-        if self._budget.ram is not None and self._ram(structure) > self._budget.ram:
-            return "ram"
+        for name, (model, limit) in self._memories.items():
+            if model(structure) > limit:
+                return name
         return None
 
     def _refused(self, structure: Structure) -> str | None:

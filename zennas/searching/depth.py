@@ -33,4 +33,4 @@ def with_depth_limit(settings: SearchSettings) -> SearchSettings:
 
 
 def _applies(budget: Budget) -> bool:
-    return bool(budget.latency or budget.ram) and not budget.limits() and not budget.any_depth
+    return bool(budget.latency or budget.ram) and not (budget.limits() or budget.flash or budget.any_depth)

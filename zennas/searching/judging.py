@@ -1,12 +1,13 @@
 """From many proposed structures to those within the budget, with their scores: the array form of `admission.py`.
 
 A search has it if its space, its objective and all its latencies have array forms. Structures are rejected for the same
-reasons and in the same order as one by one: layers, other counts, RAM, duplicates, latencies.
+reasons and in the same order as one by one: layers, other counts, RAM, flash, duplicates, latencies.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,11 +16,11 @@ from numpy.typing import NDArray
 
 from PlainNet.arrays.blocks import Blocks, Placed
 from PlainNet.arrays.costs import CostArrays, Costs
-from PlainNet.arrays.ram import RamArrays
 from PlainNet.arrays.structures import Flags, Floats, Integers, Structures
 from PlainNet.lowering import MAX_WEIGHTS
 from SearchSpace import ArraySpace, SpaceArrays
 from zennas.budget.budgets import Budget
+from zennas.budget.memories import arrays_of
 from zennas.budget.meters import LatencyArrays
 from zennas.runs.candidate import Candidate, Latency, Measure
 from zennas.searching.objectives.base import ArrayObjective
@@ -64,13 +65,14 @@ class Judged(NamedTuple):
 class Judge:
     """The array forms of all parts of a problem.
 
-    space: mutates. sources: the names of the latencies. measure: the name of the score. sign: -1 if lower is better.
+    space: mutates. memories: by name. sources: the names of the latencies. measure: the name of the score.
+    sign: -1 if lower is better.
     """
 
     space: SpaceArrays
     blocks: Blocks
     costs: CostArrays
-    ram: RamArrays
+    memories: Mapping[str, Callable[[Placed], Floats]]
     budget: Budget
     sources: tuple[str, ...]
     labels: tuple[str, ...]
@@ -108,7 +110,7 @@ class Judge:
             space,
             blocks,
             CostArrays(blocks, model.num_classes, model.options),
-            RamArrays(blocks, model.num_classes, model.options),
+            arrays_of(blocks, model),
             problem.budget,
             tuple(limit.source for limit in limits),
             tuple(limit.label for limit in limits),
@@ -133,8 +135,7 @@ class Judge:
         checks = [(costs.params <= MAX_WEIGHTS, "broken")]
         checks += [(getattr(costs, name) <= limit, name) for name, limit in self.budget.limits().items()]
         fits = np.ones(len(rows), np.bool_)
-        if self.budget.ram is not None:
-            checks.append((self.ram(placed) <= self.budget.ram, "ram"))
+        checks += [(self.memories[name](placed) <= limit, name) for name, limit in self.budget.memories().items()]
         for holds, reason in checks:
             _count(rejected, reason, fits & ~holds)
             fits &= holds

@@ -10,9 +10,12 @@ from random import Random
 
 from latency.base import LatencyError
 from PlainNet import Options, parse
+from PlainNet.blocktype import in_channels
 from PlainNet.cost import CostModel
+from PlainNet.edit import for_channels
 from PlainNet.registry import UnknownNameError
 from SearchSpace import SPACES, SearchSpace, lasting_space, load_space
+from SearchSpace.base import SearchSpaceError
 from zennas.budget.meters import Device, completed_latency, devices, digests
 from zennas.common.errors import SettingsError, WrongSettingError
 from zennas.runs import programs
@@ -73,7 +76,7 @@ def completed(settings: SearchSettings) -> SearchSettings:
     """
     reported(settings)  # raises if there is no such proxy, like the next lines
     confirmer(settings)
-    settings = _with_lasting_programs(settings)
+    settings = _for_channels(_with_lasting_programs(settings))
     strategy, name = _strategy(settings.strategy)
     chosen = replace(
         settings,
@@ -99,6 +102,29 @@ def completed(settings: SearchSettings) -> SearchSettings:
 
         device = str(device_of(settings.device))
     return replace(chosen, ahead=ahead, device=device)
+
+
+def _for_channels(settings: SearchSettings) -> SearchSettings:
+    """Settings whose initial structure takes the images that are asked for.
+
+    Raises WrongSettingError if the space has no such networks, SearchSpaceError or ParseError.
+    """
+    if settings.in_channels is None:
+        return settings
+    start = None if settings.initial is None else parse(settings.initial)
+    structure = load_space(settings.search_space, start).initial()
+    own = in_channels(structure.blocks[0])
+    if own == settings.in_channels:
+        return settings
+    changed = for_channels(structure, settings.in_channels)
+    try:
+        load_space(settings.search_space, changed)
+    except SearchSpaceError:
+        raise WrongSettingError(
+            f"the networks of search space {settings.search_space} take images of {own} channels, not of "
+            f"{settings.in_channels}: leave out --in-channels"
+        ) from None
+    return replace(settings, initial=str(changed))
 
 
 def prepare(settings: SearchSettings, model: CostModel | None = None) -> Prepared:

@@ -12,7 +12,7 @@ from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, r
 from zennas.searching.choosing.confirming import CONFIRMATION_FACT, CONFIRMED_FACT, Confirmation
 from zennas.searching.choosing.finals import FACT
 from zennas.searching.fronts.front import FACT as FRONT_FACT
-from zennas.searching.fronts.front import Points, grid_of, ram_in_use
+from zennas.searching.fronts.front import Points, grid_of, memories_in_use
 from zennas.searching.fronts.goals import VECTOR, known_goals
 from zennas.searching.fronts.tradeoff import HYPERVOLUME_FACT, Hypervolume, Tradeoff
 from zennas.searching.settings import SearchSettings
@@ -24,6 +24,7 @@ from zennas.searching.telling.remarks import remarks, start_remark
 from zennas.searching.telling.unlimited import unlimited_remark
 
 FINISHED = "finished"
+_NO_MEMORIES: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,13 @@ class SearchResult:
             return ()
         if self.tradeoff is not None:  # one point for all says nothing of the budget
             return start_remark(self.settings.iterations, self.counts)
-        found = remarks(self.settings.budget, self.best, self.ram(self.best), self.counts["rejected"])
+        found = remarks(self.settings.budget, self.best, self.memories(self.best), self.counts["rejected"])
         free = unlimited_remark(self.settings.budget, self.best)
         return (*start_remark(self.settings.iterations, self.counts), *found, *free)
 
-    def ram(self, candidate: Candidate) -> int | None:
-        """Return the RAM of a candidate in bytes; None if no budget limits it and it is no goal."""
-        return ram_in_use(self.settings, candidate)
+    def memories(self, candidate: Candidate) -> dict[str, int]:
+        """Return the RAM and flash of a candidate in bytes, by name, if a budget limits them or they are goals."""
+        return memories_in_use(self.settings, candidate)
 
     @property
     def score_meaning(self) -> str | None:
@@ -93,7 +94,7 @@ class SearchResult:
         return score_meaning(self.settings)
 
     def to_json(self) -> dict[str, Any]:
-        best = None if self.best is None else candidate_json(self.best, self.ram(self.best))
+        best = None if self.best is None else candidate_json(self.best, self.memories(self.best))
         return {
             "best_structure": None if self.best is None else str(self.best.structure),
             **({} if best is None else {"cost": best["cost"], "scores": best["scores"]}),
@@ -110,22 +111,22 @@ class SearchResult:
             **({} if self.error is None else {"error": self.error}),
             "run": str(self.folder),
             **({} if self.front is None else self._front_json(self.front)),
-            **({} if self.tradeoff is None else self.tradeoff.to_json(str(self.folder), self.ram)),
+            **({} if self.tradeoff is None else self.tradeoff.to_json(str(self.folder), self.memories)),
             "confirmed": [self._confirmed_json(candidate) for candidate in self.confirmed],
             **({} if self.confirmation is None else {"confirmation": self._confirmation_json(self.confirmation)}),
-            "measured": [candidate_json(candidate, self.ram(candidate)) for candidate in self.measured],
+            "measured": [candidate_json(candidate, self.memories(candidate)) for candidate in self.measured],
         }
 
     def _confirmed_json(self, candidate: Candidate) -> dict[str, Any]:
         known = {} if self.confirmation is None else self.confirmation.repeats
         return {
-            **candidate_json(candidate, self.ram(candidate)),
+            **candidate_json(candidate, self.memories(candidate)),
             **({"repeats": known[candidate.id]} if candidate.id in known else {}),
         }
 
     def _front_json(self, front: Points) -> dict[str, Any]:
         costs = [axis.over for axis in front.grid.axes]
-        points = front.to_json(str(self.folder), score_name(self.settings), self.ram)
+        points = front.to_json(str(self.folder), score_name(self.settings), self.memories)
         return {"over": costs[0] if len(costs) == 1 else costs, "points": points}
 
     @staticmethod
@@ -134,13 +135,13 @@ class SearchResult:
         return {name: value for name, value in confirmation.to_json().items() if name != "repeats"}
 
 
-def candidate_json(candidate: Candidate, ram: int | None = None) -> dict[str, Any]:
-    """Return a candidate as JSON. ram: in bytes, if it is limited."""
+def candidate_json(candidate: Candidate, memories: Mapping[str, int] = _NO_MEMORIES) -> dict[str, Any]:
+    """Return a candidate as JSON. memories: in bytes by name, those that matter."""
     scores = {name: measure_json(measure) for name, measure in candidate.measures.items()}
     latency = {source: latency_json(found) for source, found in candidate.latency.items()}
     return {
         "structure": str(candidate.structure),
-        "cost": {**candidate.cost.to_json(), **({} if ram is None else {"ram": ram})},
+        "cost": {**candidate.cost.to_json(), **memories},
         "scores": scores,
         **({"missing": dict(candidate.missing)} if candidate.missing else {}),
         **({"latency": latency} if latency else {}),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
+from PlainNet.sizes import area
 from zennas.common.errors import WrongSettingError
 from zennas.runs.candidate import Candidate, Measure
 from zennas.searching.settings import SearchSettings
@@ -60,7 +61,7 @@ def confirmation_batch(settings: SearchSettings, info: ProxyInfo) -> int:
         return settings.confirmation_batch
     if info.enough_pixels is None:
         return settings.batch_size
-    return min(settings.batch_size, max(2, math.ceil(info.enough_pixels / settings.resolution**2)))
+    return min(settings.batch_size, max(2, math.ceil(info.enough_pixels / area(settings.resolution))))
 
 
 def evolved_on(settings: SearchSettings) -> Proxy:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from PlainNet.sizes import Size
 from zennas.budget.budgets import Budget
 from zennas.common.errors import WrongSettingError
-from zennas.common.limits import MAX_BATCH, MAX_RESOLUTION
+from zennas.common.limits import MAX_BATCH
 from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import restored, to_json
-from zennas.common.shared_settings import device_setting
+from zennas.common.shared_settings import device_setting, in_channels_setting, resolution_setting
 from zennas.named.settings import NetworkSettings
 from zennas.training.short import ShortTraining
 from ZeroShotProxy import ScoreSettings
@@ -47,9 +48,8 @@ class SearchSettings:
         shown="the space's",
     )
     budget: Budget = field(default_factory=Budget, metadata=Setting("Upper limits, at least one.").metadata)
-    resolution: int = setting(
-        32, "Side of the square input image.", least=1, most=MAX_RESOLUTION, unit="pixels", panel=SEARCH
-    )
+    resolution: Size = resolution_setting(panel=SEARCH)
+    in_channels: int | None = in_channels_setting("those of the initial structure, else 3", SEARCH)
     num_classes: int = setting(10, "Number of classes.", least=1, panel=SEARCH)
     use_se: bool = setting(False, "Squeeze and excitation (SE) in the super-blocks.", panel=SEARCH, shown="no-use-se")
     proxy: str = setting("zen", "What to maximise.", flag="")
@@ -62,8 +62,8 @@ class SearchSettings:
     )
     minimise: tuple[str, ...] = setting(
         (),
-        "Another goal: params, flops, activations, layers, ram, latency:NAME of a budget, or a proxy whose score "
-        "should be low. Repeatable.",
+        "Another goal: params, flops, activations, layers, ram, flash, latency:NAME of a budget, or a proxy whose "
+        "score should be low. Repeatable.",
         panel=SEARCH,
         metavar="NAME",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple, cast
@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, cast
 from latency.base import LatencyError
 from PlainNet import Cost, Structure, StructureError
 from PlainNet.cost import CostModel
-from PlainNet.ram import RamModel
 from SearchSpace import SearchSpace
 from zennas.budget.budgets import Budget, BudgetError
+from zennas.budget.memories import BytesOf, models_of
 from zennas.budget.meters import Device
 
 PATIENCE = 3000
@@ -30,19 +30,19 @@ def within_budget(
     Raises BudgetError naming the smallest costs and latencies that were found, and LatencyError if the initial
     structure has no latency.
     """
-    found = _descend(space, model, _Limits(budget, devices, RamModel(model)), rng)
+    found = _descend(space, model, _Limits(budget, devices, models_of(model)), rng)
     if found.excess <= 1:
         return found.structure, found.tried
     tried = found.tried
     unmet = []
-    for limits in _single(budget, devices, RamModel(model)):
+    for limits in _single(budget, devices, models_of(model)):
         least = _descend(space, model, limits, rng)
         tried += least.tried
         if least.excess > 1:
             unmet.append(f"{limits} (the smallest found has {limits.values(least.structure, least.cost)})")
     if unmet:
         raise BudgetError(f"nothing in search space {space.name} has {' or '.join(unmet)}; {tried:,} mutations tried")
-    parts = _single(budget, devices, RamModel(model))
+    parts = _single(budget, devices, models_of(model))
     reached = ", ".join(f"{part.names} {part.values(found.structure, found.cost)}" for part in parts)
     raise BudgetError(
         f"nothing in search space {space.name} meets all of {budget}, though each limit alone can be met; "
@@ -52,18 +52,18 @@ def within_budget(
 
 @dataclass(frozen=True)
 class _Limits:
-    """Limits of costs, RAM and latencies to reach."""
+    """Limits of costs, memories and latencies to reach."""
 
     budget: Budget
     devices: Sequence[Device]
-    ram: RamModel
+    memories: Mapping[str, BytesOf]
 
     def excess(self, structure: Structure, cost: Cost) -> float:
         """The largest ratio to a limit; at most 1 if all limits are met."""
         latencies = (device(structure).ms / device.limit.ms for device in self.devices)
         excess = max(self.budget.excess(cost), max(latencies, default=0.0))
-        if self.budget.ram is not None:
-            excess = max(excess, self.ram(structure) / self.budget.ram)
+        for name, limit in self.budget.memories().items():
+            excess = max(excess, self.memories[name](structure) / limit)
         if self.budget.within_profile:  # each line that the mutations remove is a step towards the range
             beyond = sum(len(device.beyond(structure)) for device in self.devices)
             excess = max(excess, 1.0) + beyond if beyond else excess
@@ -71,27 +71,25 @@ class _Limits:
 
     @property
     def names(self) -> str:
-        ram = [] if self.budget.ram is None else ["ram"]
-        return ", ".join(
-            [*self.budget.limits(), *ram, *(f"latency on {device.limit.label}" for device in self.devices)]
-        )
+        devices = (f"latency on {device.limit.label}" for device in self.devices)
+        return ", ".join([*self.budget.limits(), *self.budget.memories(), *devices])
 
     def values(self, structure: Structure, cost: Cost) -> str:
         counts = [f"{getattr(cost, name):,}" for name in self.budget.limits()]
-        counts += [] if self.budget.ram is None else [f"{self.ram(structure):,} bytes"]
+        counts += [f"{self.memories[name](structure):,} bytes" for name in self.budget.memories()]
         return ", ".join([*counts, *(f"{device(structure).ms:.3g} ms" for device in self.devices)])
 
     def __str__(self) -> str:
         counts = [f"{name} ≤ {limit:,}" for name, limit in self.budget.limits().items()]
-        counts += [] if self.budget.ram is None else [f"ram ≤ {self.budget.ram:,} bytes"]
+        counts += [f"{name} ≤ {limit:,} bytes" for name, limit in self.budget.memories().items()]
         return ", ".join([*counts, *(str(device.limit) for device in self.devices)])
 
 
-def _single(budget: Budget, devices: Sequence[Device], ram: RamModel) -> list[_Limits]:
+def _single(budget: Budget, devices: Sequence[Device], memories: Mapping[str, BytesOf]) -> list[_Limits]:
     """Each limit by itself."""
-    given = {**budget.limits(), **({} if budget.ram is None else {"ram": budget.ram})}
-    counts = [_Limits(Budget(**cast(dict[str, Any], {name: limit})), (), ram) for name, limit in given.items()]
-    return [*counts, *(_Limits(Budget(), (device,), ram) for device in devices)]
+    given = {**budget.limits(), **budget.memories()}
+    counts = [_Limits(Budget(**cast(dict[str, Any], {name: limit})), (), memories) for name, limit in given.items()]
+    return [*counts, *(_Limits(Budget(), (device,), memories) for device in devices)]
 
 
 class _Found(NamedTuple):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from PlainNet.sizes import Size, sides
 from zennas.common.errors import WrongSettingError
 from zennas.common.settings import check, setting
 from zennas.searching.settings import SearchSettings
@@ -41,7 +42,7 @@ class TegImaging:
 
     data: str
     options: TegOptions
-    resolution: int
+    resolution: Size
     classes: int
     seed: int
 
@@ -83,23 +84,23 @@ def drawn(imaging: TegImaging) -> TegImages:
     from ZeroShotProxy.teg.evaluator import TegImages
 
     rng, count = np.random.default_rng(imaging.seed), imaging.options.images
-    side, crops = imaging.resolution, BATCHES * imaging.options.crops
+    (height, width), crops = sides(imaging.resolution), BATCHES * imaging.options.crops
     shape = (BATCHES, imaging.options.crops, 1, SIDE, SIDE)
     if imaging.data == NOISE:
-        both = rng.standard_normal((2, count, 3, side, side), dtype=np.float32)
+        both = rng.standard_normal((2, count, 3, height, width), dtype=np.float32)
         labels = rng.integers(imaging.classes, size=(2, count))
         noise = rng.standard_normal(shape, dtype=np.float32)
         return TegImages(both[0], labels[0], both[1], labels[1], noise, imaging.classes)
     images = open_set(imaging.data, "train")
     if len(images) < 2 * count:
         raise DataError(f"{images.name} has {len(images):,} training images, expected at least {2 * count}")
-    if side < SIDE:
-        raise WrongSettingError(f"resolution is {side}, expected at least {SIDE}, the side of a crop")
-    show = shower(images, side)
+    if min(height, width) < SIDE:
+        raise WrongSettingError(f"resolution is {imaging.resolution}, expected at least {SIDE}, the side of a crop")
+    show = shower(images, imaging.resolution)
     rows = rng.choice(len(images), 2 * count, replace=False)
     shown, labels = show(rows.tolist()), images.labels[rows]
     sources = show(rng.integers(len(images), size=crops).tolist())
-    channel, top, left = (rng.integers(most, size=crops) for most in (3, side - SIDE + 1, side - SIDE + 1))
+    channel, top, left = (rng.integers(most, size=crops) for most in (3, height - SIDE + 1, width - SIDE + 1))
     cut = [
         sources[i, c, y : y + SIDE, x : x + SIDE] for i, (c, y, x) in enumerate(zip(channel, top, left, strict=True))
     ]

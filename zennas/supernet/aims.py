@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from PlainNet.sizes import Size
 from zennas.supernet.cost import CostLoss, Costs, Penalty
 from zennas.supernet.cost_settings import PREDICTOR, TABLE, CostSettings
 from zennas.supernet.peaks import ram_table
@@ -11,9 +13,9 @@ from zennas.supernet.spaces import SuperSpace
 from zennas.supernet.tables import counted, looked_up, predicted
 
 
-def cost_loss(asked: CostSettings, space: SuperSpace, *, resolution: int, num_classes: int) -> CostLoss:
+def cost_loss(asked: CostSettings, space: SuperSpace, *, resolution: Size, num_classes: int) -> CostLoss:
     """Return what the choices cost in the loss. Raises SupernetError if a candidate has no cost, or a form no value."""
-    sizes = {"resolution": resolution, "num_classes": num_classes}
+    sizes: dict[str, Any] = {"resolution": resolution, "num_classes": num_classes}
     pairs: list[tuple[Costs, float]] = []
     for source, reference in zip(asked.latency_backend, asked.ref_latency_ms, strict=True):
         if source.startswith(PREDICTOR):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from PlainNet.sizes import Size
 from zennas.common.errors import WrongSettingError
 from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.settings import check, setting
@@ -59,12 +60,13 @@ class CostSettings:
     cost_weight: float = setting(0.1, "Weight of the costs in the form add.", least=0, panel=_COST)
     cost_power: float = setting(0.3, "Power of the costs in the forms mul and mul#log.", least=0, panel=_COST)
     cost_scale: float = setting(0.2, "Factor of the form mul#log.", above=0, panel=_COST)
-    cost_resolution: int | None = setting(
+    cost_resolution: Size | None = setting(
         None,
-        "Side of the images that the network is for, if the search looks at smaller or larger ones: costs are of them.",
+        "Size of the images that the network is for, if the search looks at smaller or larger ones: costs are of them.",
         least=1,
         most=MAX_RESOLUTION,
         unit="pixels",
+        metavar="SIZE",
         shown="that of the search",
         panel=_COST,
     )

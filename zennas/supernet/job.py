@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from PlainNet.sizes import Size
 from zennas.common.errors import WrongSettingError
-from zennas.common.limits import MAX_BATCH, MAX_RESOLUTION
+from zennas.common.limits import MAX_BATCH
 from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import to_json
-from zennas.common.shared_settings import data_folder_setting, device_setting
+from zennas.common.shared_settings import data_folder_setting, device_setting, resolution_setting
 from zennas.supernet.cost_settings import CostSettings
 from zennas.supernet.errors import SupernetError
 from zennas.supernet.recipe import SearchRecipe
@@ -42,9 +43,7 @@ class SearchJob:
         metavar="NAME",
     )
     recipe: SearchRecipe = field(default_factory=SearchRecipe)
-    resolution: int = setting(
-        32, "Side of the square input image.", least=1, most=MAX_RESOLUTION, unit="pixels", panel=_IMAGES
-    )
+    resolution: Size = resolution_setting(panel=_IMAGES)
     batch_size: int = setting(
         256, "Images per step, of training and of held-out images alike.", least=2, most=MAX_BATCH, panel=_IMAGES
     )
@@ -71,8 +70,8 @@ class SearchJob:
         check(self, JobError, flags=True)
 
     @property
-    def target_resolution(self) -> int:
-        """The side of the images that the network is for."""
+    def target_resolution(self) -> Size:
+        """The size of the images that the network is for."""
         return self.costs.cost_resolution or self.resolution
 
     def at(self, strength: float) -> SearchJob:

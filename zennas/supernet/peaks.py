@@ -14,13 +14,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from PlainNet.lowering import lower_block
+from PlainNet.blocktype import in_channels
+from PlainNet.deployed.buffers import aligned
 from PlainNet.ops import Shape
-from PlainNet.ram import BYTES, block_elements, head_elements
+from PlainNet.ram import head_bytes, part_peak
+from PlainNet.sizes import Size
 from zennas.supernet.cost import check_numbers
 from zennas.supernet.decisions import Decisions
 from zennas.supernet.errors import SupernetError
 from zennas.supernet.spaces import Cells, Piece, SuperSpace
+
+_FOLDED = ("BN", "RELU", "RELU6")
+"""Blocks that belong to the convolution before them in a deployed network."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,8 @@ class PeakTable:
         return max([self.fixed, *(costs[k] for key, costs in self.candidates.items() for k in picks[key])])
 
 
-def ram_table(space: SuperSpace, *, resolution: int, num_classes: int) -> PeakTable:
-    """Return the bytes of activations that are kept at once for one image in INT8, as `PlainNet.ram` counts them.
+def ram_table(space: SuperSpace, *, resolution: Size, num_classes: int) -> PeakTable:
+    """Return the bytes of the arena of activations for one image in INT8, as `PlainNet.ram` counts them.
 
     Raises SupernetError for cells, whose operations do not run one after another, and StructureError if the space does
     not work at this resolution.
@@ -71,19 +76,19 @@ def ram_table(space: SuperSpace, *, resolution: int, num_classes: int) -> PeakTa
             "leave out --ref-ram"
         )
     pieces = space.pieces(resolution)
-    head = head_elements(Shape(pieces.channels, pieces.size), num_classes)
+    head = head_bytes(Shape(pieces.channels, pieces.size), num_classes)
     fixed = max([head, *map(_peak, pieces.fixed)])
     candidates = {
-        key: tuple(BYTES * float(max(map(_peak, places))) for places in options)
-        for key, options in pieces.candidates.items()
+        key: tuple(float(max(map(_peak, places))) for places in options) for key, options in pieces.candidates.items()
     }
-    return PeakTable("ram", "bytes", BYTES * float(fixed), candidates)
+    return PeakTable("ram", "bytes", float(fixed), candidates)
 
 
 def _peak(piece: Piece) -> int:
-    """The most elements that are kept at once while a piece runs."""
-    most, size = 0, piece.size
-    for i, block in enumerate(piece.blocks):
-        most = max(most, block_elements(block, size, first=piece.first and i == 0))
-        size = lower_block(block, size)[1].size
-    return most
+    """The bytes of the plan of a piece by itself."""
+    blocks = piece.blocks
+    while blocks and blocks[0].kind in _FOLDED and not piece.first:
+        blocks = blocks[1:]
+    if not blocks:
+        return aligned(Shape(in_channels(piece.blocks[0]), piece.size).elements)
+    return part_peak(blocks, piece.size).packed

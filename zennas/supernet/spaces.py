@@ -19,6 +19,7 @@ from PlainNet.ir import CHOICE
 from PlainNet.lowering import lower, lower_block
 from PlainNet.ops import FLAT
 from PlainNet.plugins import load_module
+from PlainNet.sizes import Size, each_side
 from SearchSpace.base import SearchSpaceError, load_space
 from SearchSpace.choices import ChoiceSpace
 from SearchSpace.nasbench201 import CELLS_A_STAGE, CHANNELS, DECISIONS, STAGES, Cell201, network
@@ -31,10 +32,10 @@ FUNCTION = "supernet"
 
 
 class Piece(NamedTuple):
-    """Consecutive blocks, and the side of their input in pixels. first: whether the input is the image."""
+    """Consecutive blocks, and the size of their input in pixels. first: whether the input is the image."""
 
     blocks: tuple[BlockSpec, ...]
-    size: int
+    size: Size
     first: bool = False
 
 
@@ -48,7 +49,7 @@ class Pieces(NamedTuple):
     fixed: tuple[Piece, ...]
     candidates: Mapping[str, tuple[tuple[Piece, ...], ...]]
     channels: int
-    size: int
+    size: Size
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,14 @@ class Choices:
         """Return the network of one candidate for each decision."""
         return chosen(self.structure, [picks[key][0] for key in self.options])
 
-    def pieces(self, resolution: int) -> Pieces:
-        """Return the fixed parts and the candidates for images of `resolution` pixels. Raises StructureError."""
+    def pieces(self, resolution: Size) -> Pieces:
+        """Return the fixed parts and the candidates for images of one resolution. Raises StructureError."""
         lower(self.structure, resolution=resolution, open_choices=True)
         key_at = {place: choice.name for choice in choices_of(self.structure) for place in choice.places}
         fixed: list[Piece] = []
         found: dict[str, list[list[Piece]]] = {key: [[] for _ in options] for key, options in self.options.items()}
-        size, channels = resolution, 0
+        size: Size = resolution
+        channels = 0
         run: list[BlockSpec] = []
         entered, began = size, 0
         for place, spec in enumerate(self.structure.blocks):
@@ -128,12 +130,15 @@ class Cells:
         """Return the network of one operation for each edge."""
         return network(Cell201(tuple(picks[key][0] for key in self.keys)), self.channels, self.cells)
 
-    def stages(self, resolution: int) -> list[tuple[int, int]]:
-        """Return the channels and the side of the features in each stage."""
-        return [(self.channels * 2**stage, -(-resolution // 2**stage)) for stage in range(STAGES)]
+    def stages(self, resolution: Size) -> list[tuple[int, Size]]:
+        """Return the channels and the size of the features in each stage."""
+        sizes = [resolution]
+        for _ in range(1, STAGES):
+            sizes.append(each_side(lambda side: -(-side // 2), sizes[-1]))
+        return [(self.channels * 2**stage, size) for stage, size in enumerate(sizes)]
 
-    def pieces(self, resolution: int) -> Pieces:
-        """Return the fixed parts and the candidates for images of `resolution` pixels.
+    def pieces(self, resolution: Size) -> Pieces:
+        """Return the fixed parts and the candidates for images of one resolution.
 
         Additions are nobody's: an edge that is cut saves one, but which of two edges would pay for it is not defined.
         """
@@ -236,7 +241,7 @@ def whole(space: SuperSpace) -> int:
     return count
 
 
-def check_size(space: SuperSpace, resolution: int) -> None:
+def check_size(space: SuperSpace, resolution: Size) -> None:
     """Raise StructureError if the space does not work at this resolution, SupernetError if its features are flat."""
     if space.pieces(resolution).size == FLAT:
         raise SupernetError(f"{space.name} ends with flat features, expected features before the global pooling")

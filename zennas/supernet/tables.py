@@ -19,6 +19,7 @@ from latency.predicting.profile import ProfileError, load_profile
 from PlainNet import BlockSpec
 from PlainNet.cost import block_cost, head_cost
 from PlainNet.lowering import lower_block, part_graph
+from PlainNet.sizes import Size, sides, size_text
 from zennas.supernet.cost import CostTable
 from zennas.supernet.errors import SupernetError
 from zennas.supernet.spaces import Piece, Pieces, SuperSpace
@@ -32,11 +33,12 @@ Row = tuple[str, str, str, str, str]
 """Input, output, expansion, kernel and stride of a row, as written."""
 
 
-def counted(space: SuperSpace, what: str, *, resolution: int, num_classes: int) -> CostTable:
+def counted(space: SuperSpace, what: str, *, resolution: Size, num_classes: int) -> CostTable:
     """Return the number of "flops" (multiply–accumulates), "params" or "activations" of each candidate."""
 
     def measure(piece: Piece) -> float:
-        total, size = 0, piece.size
+        size: Size = piece.size
+        total = 0
         for spec in piece.blocks:
             found = block_cost(spec, size)
             total += getattr(found, what)
@@ -49,7 +51,7 @@ def counted(space: SuperSpace, what: str, *, resolution: int, num_classes: int) 
 
 
 def predicted(
-    space: SuperSpace, profile: str, *, resolution: int, num_classes: int, batch_size: int | None = None
+    space: SuperSpace, profile: str, *, resolution: Size, num_classes: int, batch_size: int | None = None
 ) -> CostTable:
     """Return the latency of each candidate in ms per image, predicted by a profile.
 
@@ -74,7 +76,7 @@ def predicted(
     return _table(f"latency by {loaded.name}", "ms", pieces, rest, measure)
 
 
-def looked_up(space: SuperSpace, path: Path, *, resolution: int, num_classes: int) -> CostTable:
+def looked_up(space: SuperSpace, path: Path, *, resolution: Size, num_classes: int) -> CostTable:
     """Return the latency of each candidate in ms, from a table of blocks in the form of MIT's for phones.
 
     path: a CSV file, or one compressed with gzip, with the columns op, inp, outp, expand, kernel, stride, idskip and
@@ -94,16 +96,17 @@ def looked_up(space: SuperSpace, path: Path, *, resolution: int, num_classes: in
         return found
 
     def measure(piece: Piece) -> float:
-        total, size = 0.0, piece.size
+        size: Size = piece.size
+        total = 0.0
         for spec in piece.blocks:
             channels, after = lower_block(spec, size)[1]
             if spec.kind not in _FREE:
-                total += row(*_key(spec, size, channels, after), what=f"{spec} on {size}×{size} pixels")
+                total += row(*_key(spec, size, channels, after), what=f"{spec} on {size_text(size)} pixels")
             size = after
         return total
 
     pieces = space.pieces(resolution)
-    last = f"{pieces.size}x{pieces.size}x{pieces.channels}"
+    last = _shape(pieces.size, pieces.channels)
     head = row(_PLAIN, (last, str(num_classes), "", "", ""), what=f"the classifier of {num_classes} classes")
     return _table(f"latency in {path.name}", "ms", pieces, head, measure)
 
@@ -111,15 +114,20 @@ def looked_up(space: SuperSpace, path: Path, *, resolution: int, num_classes: in
 _PLAIN, _UNIT = "Conv", "expanded_conv"
 
 
-def _key(spec: BlockSpec, size: int, channels: int, after: int) -> tuple[str, Row]:
+def _key(spec: BlockSpec, size: Size, channels: int, after: Size) -> tuple[str, Row]:
     """The kind of a block's row, and what identifies it. Raises SupernetError for blocks that such a table lacks."""
-    inside, outside = f"{size}x{size}x{spec.args[0]}", f"{after}x{after}x{channels}"
+    inside, outside = _shape(size, spec.args[0]), _shape(after, channels)
     if spec.kind == "MBConv":
         _, _, kernel, expansion, stride = spec.args
         return _UNIT, (inside, outside, str(expansion), str(kernel), str(stride))
     if spec.kind == "ConvKX":
         return _PLAIN, (inside, outside, "", "", "")
     raise SupernetError(f"a look-up table has no rows for the block {spec}, only for MBConv and ConvKX")
+
+
+def _shape(size: Size, channels: int) -> str:
+    """A shape as such a table writes it: 112x112x32."""
+    return "x".join(map(str, (*sides(size), channels)))
 
 
 def _rows(path: Path) -> dict[tuple[str, Row], float]:

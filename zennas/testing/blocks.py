@@ -11,12 +11,20 @@ from torch.utils.flop_counter import FlopCounterMode
 from PlainNet import Options, Structure, StructureError, cost, lower, parse
 from PlainNet.arrays.blocks import Blocks
 from PlainNet.arrays.costs import CostArrays
+from PlainNet.arrays.flash import FlashArrays
+from PlainNet.arrays.ram import RamArrays
 from PlainNet.arrays.structures import Layout, Structures, has_form
 from PlainNet.blocktype import BlockType
 from PlainNet.cost import FREE, CostModel, block_cost, op_cost
+from PlainNet.deployed.deploy import DeployError, deploy
+from PlainNet.deployed.flash import flash_bytes
+from PlainNet.deployed.memory import memory_of
+from PlainNet.flash import FlashModel
 from PlainNet.ir import CHOICE
 from PlainNet.lowering import lower_block
 from PlainNet.masternet import MasterNet
+from PlainNet.ram import RamModel
+from PlainNet.sizes import Sides, Size, sides
 from zennas.testing.expecting import expect, expect_equal, expect_near, expect_refused
 from zennas.testing.networks import network_around, random_block
 from ZeroShotProxy.proxies.zen_expected import FEATURES, _terms, _walk, block_terms
@@ -24,14 +32,18 @@ from ZeroShotProxy.proxies.zen_expected import FEATURES, _terms, _walk, block_te
 VARIANTS = [Options(), Options(use_se=True), Options(no_reslink=True), Options(use_se=True, no_reslink=True)]
 
 
-def cases(kind: BlockType, count: int, multiple: int = 8) -> list[tuple[Structure, int]]:
-    """Return `count` pairs of a random network that contains the block and a resolution, which may be odd."""
+SQUARES: tuple[Size, ...] = (7, 8, 15, 33)
+RECTANGLES: tuple[Size, ...] = (Sides(7, 16), Sides(9, 14), Sides(33, 8))
+
+
+def cases(kind: BlockType, count: int, multiple: int = 8) -> list[tuple[Structure, Size]]:
+    """Return `count` pairs of a random network that contains the block and a resolution, square ones among them."""
     rng = Random(kind.kind)
-    found: list[tuple[Structure, int]] = []
+    found: list[tuple[Structure, Size]] = []
     while len(found) < count:
         channels = 32 * rng.randint(1, 2) if kind.kind.startswith("ConvKXG") else multiple * rng.randint(1, 4)
         block = random_block(kind, rng, channels, 32 if kind.kind.startswith("ConvKXG") else multiple)
-        resolution = rng.choice([7, 8, 15, 33])
+        resolution = rng.choice(RECTANGLES if len(found) % 3 else SQUARES)
         structure = network_around(block, channels)
         found.append((structure, resolution))
     return found
@@ -65,7 +77,7 @@ def cost_equals_module(kind: BlockType) -> str | None:
         graph = lower(structure, resolution=resolution, num_classes=5, options=options)
         network = MasterNet(structure, 5, options).eval()
         made = _outputs_of_weighted_layers(network)
-        x = torch.randn(1, 3, resolution, resolution)
+        x = torch.randn(1, 3, *sides(resolution))
         with torch.no_grad():
             features = network.forward_pre_GAP(x)
             made.clear()
@@ -85,7 +97,7 @@ def template_counts_like_lowering(kind: BlockType) -> str | None:
     rng = Random(kind.kind)
     for _ in range(30 if kind.linear else 0):
         spec = random_block(kind, rng, 8 * rng.randint(1, 40))
-        size, options = rng.choice([2, 7, 16, 33]), rng.choice(VARIANTS)
+        size, options = rng.choice((2, *SQUARES, *RECTANGLES)), rng.choice(VARIANTS)
         nodes, shape = lower_block(spec, size, options)
         total = sum((op_cost(node.op, node.shape) for node in nodes), start=FREE)
         found = block_cost(spec, size, options)
@@ -104,7 +116,7 @@ def template_scores_like_a_walk(kind: BlockType) -> str | None:
     options = Options(no_reslink=True)
     for _ in range(8 if kind.linear else 0):
         spec = random_block(kind, rng, 8 * rng.randint(1, 40))
-        size = rng.choice([4, 7, 16])
+        size = rng.choice((4, 7, 16, Sides(4, 7), Sides(16, 7)))
         found = block_terms(spec, size, FEATURES, options)
         nodes, shape = lower_block(spec, size, options)
         logs, values = _walk(nodes, size, FEATURES)
@@ -125,7 +137,8 @@ def arrays_count_like_one_by_one(kind: BlockType) -> str | None:
     rng = Random(kind.kind)
     structures = [_joined(kind, rng) for _ in range(40)]
     layout = Layout((kind.kind,), in_channels=3, stride=2, depth=9)
-    for resolution, options in zip((1, 7, 32, 33), VARIANTS, strict=True):
+    sizes: tuple[Size, ...] = (1, 7, 32, Sides(33, 18))
+    for resolution, options in zip(sizes, VARIANTS, strict=True):
         blocks, model = Blocks(layout, resolution), CostModel(resolution, 5, options)
         for part in (structures[:15], structures):
             placed = blocks.place(Structures.of(part, layout))
@@ -133,7 +146,34 @@ def arrays_count_like_one_by_one(kind: BlockType) -> str | None:
             counted = CostArrays(blocks, 5, options)(placed)
             what = f"the costs of structures with {kind.kind} at {resolution} pixels, as arrays"
             expect_equal(counted.all(), [model(structure) for structure in part], what)
+        if resolution == 7:  # once, as each family of blocks is deployed
+            placed = blocks.place(Structures.of(structures[:15], layout))
+            for name, arrays, one_by_one in (("RAM", RamArrays, RamModel), ("flash", FlashArrays, FlashModel)):
+                found = arrays(blocks, 5, options)(placed).tolist()
+                wanted = list(map(one_by_one(model), structures[:15]))
+                expect_equal(found, wanted, f"{name} of structures with {kind.kind} at {resolution} pixels, as arrays")
     return None
+
+
+def memories_equal_the_file(kind: BlockType) -> str | None:
+    """RAM and flash, block by block, are those of the whole network as it stands in a file; also by a template."""
+    if kind.kind == CHOICE:
+        return "a choice has a file once it is made"
+    rng, missing = Random(kind.kind), None
+    for i, (structure, resolution) in enumerate(cases(kind, 4)):
+        options = VARIANTS[i % len(VARIANTS)]
+        structures = [structure, *([_joined(kind, rng)] if has_form(kind.kind) else [])]
+        for one in structures:
+            model = CostModel(resolution, 5, options)
+            try:
+                deployed = deploy(lower(one, resolution=resolution, num_classes=5, options=options))
+            except DeployError as error:
+                missing = str(error)
+                continue
+            of = f"of {one} at {resolution} pixels"
+            expect_equal(RamModel(model)(one), memory_of(deployed).ram_bytes, f"RAM {of}")
+            expect_equal(FlashModel(model)(one), flash_bytes(deployed), f"flash {of}")
+    return missing
 
 
 def _joined(kind: BlockType, rng: Random) -> Structure:
@@ -165,5 +205,6 @@ CONTRACTS: tuple[Callable[[BlockType], str | None], ...] = (
     template_counts_like_lowering,
     template_scores_like_a_walk,
     arrays_count_like_one_by_one,
+    memories_equal_the_file,
     wrong_input_is_refused,
 )

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
+from PlainNet.sizes import Size, sides
 from zennas.data import DATASETS, DataError, DataSet, ImageSet, open_set
 from zennas.data.base import Split
 from zennas.testing.expecting import expect, expect_equal, expect_refused
@@ -30,7 +31,8 @@ def its_record_is_whole(known: DataSet) -> str | None:
         expect(DATASETS.get(name) is known, f"{known.name} is not registered as {name}")
     expect(known.classes >= 2, f"{known.name} has {known.classes} classes, expected two or more")
     expect(
-        known.resolution is None or known.resolution >= 1, f"the images of {known.name} have {known.resolution} pixels"
+        known.resolution is None or min(sides(known.resolution)) >= 1,
+        f"the images of {known.name} have {known.resolution} pixels",
     )
     expect(known.how_to_get and "\n" not in known.how_to_get, f"how_to_get of {known.name} is not one line of text")
     policies = [policy.value for policy in v2.AutoAugmentPolicy]
@@ -64,12 +66,12 @@ def it_holds_what_its_record_says(known: DataSet) -> str | None:
     return None
 
 
-def _check_image(found: ImageSet, index: int, resolution: int | None) -> None:
+def _check_image(found: ImageSet, index: int, resolution: Size | None) -> None:
     image = found.read(index)
     expect_equal((image.dtype, image.ndim), (torch.uint8, 3), f"kind of image {index} of {found.name}")
-    expect_equal(image.shape[0], 3, f"channels of image {index} of {found.name}")
+    expect_equal(image.shape[0], found.channels, f"channels of image {index} of {found.name}")
     if resolution is not None:
-        expect_equal(tuple(image.shape[1:]), (resolution, resolution), f"size of image {index} of {found.name}")
+        expect_equal(tuple(image.shape[1:]), sides(resolution), f"size of image {index} of {found.name}")
     if found.pixels is not None:
         expect(torch.equal(image, found.pixels[index]), f"image {index} of {found.name} is not the one in `pixels`")
 

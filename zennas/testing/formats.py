@@ -44,10 +44,10 @@ def its_files_compute_what_the_network_does(form: Format) -> str | None:
     if reason := form.available(plan):
         return f"{form.name}: {reason}"
     made = model()
-    job = ExportJob(made, options, plan, [noise(8, RESOLUTION) for _ in range(4)] if plan.calibrated else ())
+    job = ExportJob(made, options, plan, [noise(8, SHOWN) for _ in range(4)] if plan.calibrated else ())
     content = form.make(job)
     try:
-        checked(made, form.load(content), noise(8, RESOLUTION), "noise", plan.limit, plan.most)
+        checked(made, form.load(content), noise(8, SHOWN), "noise", plan.limit, plan.most)
     except ComparisonError as error:
         raise AssertionError(f"{form.name}: {error}") from error
     json.dumps(form.facts(content, job), allow_nan=False)

@@ -14,6 +14,7 @@ from PlainNet import Options, build, parse
 from PlainNet.arrays.blocks import Blocks
 from PlainNet.arrays.costs import CostArrays
 from PlainNet.arrays.structures import Structures
+from PlainNet.sizes import Sides
 from zennas.testing.arrays import spaces_with_arrays, walked
 from zennas.testing.expecting import expect, expect_equal, expect_near, expect_refused
 from zennas.testing.networks import SMALL
@@ -214,7 +215,7 @@ def arrays_score_alike(proxy: Proxy) -> str | None:
     if proxy.arrays is None or proxy.structure is None:
         return f"{proxy.info.name} has no array form"
     for space, form in spaces_with_arrays():
-        for settings in (SETTINGS, replace(SETTINGS, resolution=33, num_classes=7, use_se=True)):
+        for settings in (SETTINGS, replace(SETTINGS, resolution=Sides(33, 18), num_classes=7, use_se=True)):
             structures = walked(space, 40, steps=12)
             blocks = Blocks(form.layout, settings.resolution)
             placed = blocks.place(Structures.of(structures, form.layout))
@@ -224,6 +225,25 @@ def arrays_score_alike(proxy: Proxy) -> str | None:
             for structure, got in zip(structures, found, strict=True):
                 expected = proxy.structure(structure, settings).value
                 expect_near(got, expected, f"{proxy.info.name} of {structure}", relative=1e-12)
+    return None
+
+
+def images_need_not_be_square(proxy: Proxy) -> str | None:
+    """A network has a score for high and for wide images, or the reason names the square; turned ones score alike."""
+    if reason := _ranks(proxy):
+        return reason
+    name = proxy.info.name
+    wide, high = (replace(SETTINGS, resolution=size) for size in (Sides(12, 20), Sides(20, 12)))
+    try:
+        one, other = value(proxy, settings=wide).value, value(proxy, settings=high).value
+    except ProxyError as error:
+        expect("square" in str(error), f"{name} fails for images that are not square: {error}")
+        return f"{name} needs square images"
+    expect(
+        math.isfinite(one) and math.isfinite(other), f"{name} gives {one} and {other} for images that are no squares"
+    )
+    if proxy.measure is None and not proxy.info.random:
+        expect_near(one, other, f"{name} for an image, and for the turned one", relative=1e-9)
     return None
 
 
@@ -258,6 +278,7 @@ CONTRACTS: tuple[Callable[[Proxy], str | None], ...] = (
     a_network_of_nothing_but_zeros_is_an_error_or_a_number,
     structures_are_asked_for_where_they_are_needed,
     arrays_score_alike,
+    images_need_not_be_square,
     it_says_where_it_comes_from,
     it_says_what_its_score_means,
 )

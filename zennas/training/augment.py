@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from PlainNet.sizes import Size, sides
+
 if TYPE_CHECKING:
     from torchvision.transforms import v2
 
@@ -29,32 +31,35 @@ _ASPECT = (math.log(0.3), math.log(3.3))
 class Moves:
     """Augmentations of a batch.
 
-    shift: largest shift in pixels. flip: whether half of the images are mirrored. erase: probability, from 0 to 1, that
-    a rectangle of an image is erased.
+    shift: largest shift in pixels, down and to the right. flip: whether half of the images are mirrored. erase:
+    probability, from 0 to 1, that a rectangle of an image is erased.
     """
 
-    shift: int = 0
+    shift: Size = 0
     flip: bool = False
     erase: float = 0.0
 
 
 def moved(x: Tensor, draws: Tensor, moves: Moves) -> Tensor:
-    """Return images (n, C, R, R) shifted, with zeros at the border, and mirrored. draws: (n, `DRAWS`)."""
-    n, channels, side, _ = x.shape
+    """Return images (n, C, H, W) shifted, with zeros at the border, and mirrored. draws: (n, `DRAWS`)."""
+    n, channels, height, width = x.shape
     if moves.shift:
-        span = torch.arange(side, device=x.device)
-        offsets = (draws[:, :2] * (2 * moves.shift + 1)).long()
-        rows, columns = ((offsets[:, i : i + 1] + span) for i in (0, 1))
+        down, along = sides(moves.shift)
+        rows, columns = (
+            (draw[:, None] * (2 * most + 1)).long() + torch.arange(side, device=x.device)
+            for draw, most, side in zip(draws[:, :2].unbind(1), (down, along), (height, width), strict=True)
+        )
         index = torch.arange(n, device=x.device).view(n, 1, 1, 1)
         plane = torch.arange(channels, device=x.device).view(1, channels, 1, 1)
-        x = F.pad(x, (moves.shift,) * 4)[index, plane, rows.view(n, 1, side, 1), columns.view(n, 1, 1, side)]
+        around = F.pad(x, (along, along, down, down))
+        x = around[index, plane, rows.view(n, 1, height, 1), columns.view(n, 1, 1, width)]
     if moves.flip:
         x = torch.where((draws[:, 2] < 0.5).view(n, 1, 1, 1), x.flip(3), x)
     return x
 
 
 def erased(x: Tensor, draws: Tensor, moves: Moves) -> Tensor:
-    """Return normalised images (n, C, R, R), some with a rectangle set to zero, the mean. draws: (n, `DRAWS`)."""
+    """Return normalised images (n, C, H, W), some with a rectangle set to zero, the mean. draws: (n, `DRAWS`)."""
     if not moves.erase:
         return x
     n, _, height, width = x.shape
@@ -73,7 +78,7 @@ def erased(x: Tensor, draws: Tensor, moves: Moves) -> Tensor:
 
 
 def cut_out(x: Tensor, draws: Tensor, side: int) -> Tensor:
-    """Return normalised images (n, C, R, R), each with a square set to zero, the mean.
+    """Return normalised images (n, C, H, W), each with a square set to zero, the mean.
 
     draws: random values in [0, 1) for the row and the column of its middle, (n, 2). side: of the square, in pixels; its
     part outside of the image is left out. Source: DeVries and Taylor, Improved Regularization with Cutout, 2017.

@@ -17,6 +17,7 @@ from PlainNet.blocks.darts import KINDS, Stack
 from PlainNet.blocktype import block_layers
 from PlainNet.masternet import MasterNet
 from PlainNet.ops import OpGraph
+from PlainNet.sizes import Size, sides
 from zennas.training.insertion import graph_of, insert, places
 from zennas.training.objectives.base import Losses, Objective
 from zennas.training.recipe import Recipe, TrainingError
@@ -47,7 +48,7 @@ class Tap(nn.Module):
 
 
 class AuxiliaryHead(nn.Module):
-    """DARTS's head for CIFAR, from features (N, C, S, S) to logits (N, classes)."""
+    """DARTS's head for CIFAR, from features (N, C, H, W) to logits (N, classes). size: the smaller of their sides."""
 
     def __init__(self, channels: int, size: int, classes: int) -> None:
         super().__init__()
@@ -70,7 +71,7 @@ class AuxiliaryHead(nn.Module):
         return found
 
 
-def add_auxiliary(objective: Objective, recipe: Recipe, resolution: int) -> None:
+def add_auxiliary(objective: Objective, recipe: Recipe, resolution: Size) -> None:
     """Give an objective an auxiliary head, whose cross-entropy times `recipe.auxiliary` is added to its loss.
 
     resolution: of the images, in pixels. Raises TrainingError if the network is too short, or its features too small.
@@ -83,14 +84,15 @@ def add_auxiliary(objective: Objective, recipe: Recipe, resolution: int) -> None
         training = network.training
         network.train()  # of two images, as batch-norms of one position need more than one
         kept = {name: buffer.clone() for name, buffer in network.named_buffers()}
-        network(torch.zeros(2, graph.input.channels, resolution, resolution))
+        network(torch.zeros(2, graph.input.channels, *sides(resolution)))
         network.load_state_dict(kept, strict=False)
         network.train(training)
-    _, channels, size, _ = tap.take().shape
+    _, channels, height, width = tap.take().shape
+    size = min(height, width)
     if size < 2:
         raise TrainingError(
             f"an auxiliary head needs features of at least 2×2 positions at two thirds of the depth, but they are "
-            f"{size}×{size} there: set auxiliary to 0, or use larger images"
+            f"{height}×{width} there: set auxiliary to 0, or use larger images"
         )
     head = AuxiliaryHead(channels, size, network.num_classes)
     objective.add_module("auxiliary", head)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from PlainNet.sizes import each_side
 from zennas.data import ImageSet
 from zennas.data.base import Shown
+from zennas.data.channels import COLOUR, GREY
 from zennas.data.loading import Batch, Key, Loader, generator, seed_of
-from zennas.data.preparation import Normaliser, memory_format, photograph_view
+from zennas.data.preparation import Normaliser, memory_format, photograph_view, random_crop
 from zennas.training.augment import DRAWS, Moves, cut_out, erased, mixer, moved
 from zennas.training.distributed import Group
 from zennas.training.recipe import Recipe, TrainingError
@@ -30,7 +32,7 @@ _ORDER, _MOVES, _MIX, _CUT = 1, 2, 3, 5
 class Given(NamedTuple):
     """A training batch.
 
-    images: (n, 3, R, R), normalised. targets: labels (n,), or (n, classes) if images are mixed. labels: (n,). skipped:
+    images: (n, C, H, W), normalised. targets: labels (n,), or (n, classes) if images are mixed. labels: (n,). skipped:
     messages about corrupt images that were left out.
     """
 
@@ -43,7 +45,8 @@ class Given(NamedTuple):
 class Feed:
     """The training images of this process, epoch by epoch, with `steps` batches per epoch.
 
-    Raises TrainingError if the batch size is not a multiple of the number of processes.
+    Raises TrainingError if the batch size is not a multiple of the number of processes, or AutoAugment does not take
+    images of that many channels.
     """
 
     def __init__(
@@ -63,7 +66,7 @@ class Feed:
         self.steps = max(1, len(images) // recipe.batch_size)
         self._images, self._recipe, self._group = images, recipe, group
         usual = images.usual
-        shift = round(shown.resolution * usual.shift) if usual.crop == "shift" else 0
+        shift = each_side(lambda side: round(side * usual.shift), shown.resolution) if usual.crop == "shift" else 0
         self._moves = Moves(shift, usual.flip, recipe.erase) if recipe.augment else Moves(erase=recipe.erase)
         view = _view(images, recipe, shown)
         self._loader = Loader(images, view, group.device, seed=recipe.seed, workers=workers, skip_corrupt=skip_corrupt)
@@ -113,9 +116,14 @@ def _view(images: ImageSet, recipe: Recipe, shown: Shown) -> v2.Transform | None
 
     steps: list[v2.Transform] = []
     if usual.crop == "resized" and recipe.augment:
-        steps.append(v2.RandomResizedCrop(shown.resolution, interpolation=v2.InterpolationMode.BICUBIC, antialias=True))
+        steps.append(random_crop(shown.resolution))
     elif usual.crop == "resized":
         steps.append(photograph_view(shown.resolution))
     if recipe.auto_augment:
+        if images.channels not in (GREY, COLOUR):
+            raise TrainingError(
+                f"AutoAugment is for images of {GREY} or {COLOUR} channels, those of {images.name} have "
+                f"{images.channels}: leave out --auto-augment"
+            )
         steps.append(v2.AutoAugment(v2.AutoAugmentPolicy(usual.policy)))
     return v2.Compose(steps)

@@ -7,10 +7,18 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from PlainNet import Structure
+from PlainNet.sizes import Size
 from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import to_json
-from zennas.common.shared_settings import data_folder_setting, device_setting, skip_corrupt_setting, white_setting
+from zennas.common.shared_settings import (
+    data_folder_setting,
+    device_setting,
+    in_channels_setting,
+    resolution_setting,
+    skip_corrupt_setting,
+    white_setting,
+)
 from zennas.training.recipe import Distillation, Recipe, RecipeError
 
 _IMAGES, _MACHINE = "Images", "Machine and files"
@@ -23,7 +31,7 @@ NETWORK = "network"
 class TrainingJob:
     """A network, the data set to train it on, and the recipe. The help text of each field describes it.
 
-    weights: file with initial weights, None to draw them. crop: side in pixels of the centre crop when photographs are
+    weights: file with initial weights, None to draw them. crop: size in pixels of the centre crop when photographs are
     tested, None for `resolution`. Raises RecipeError if a value is out of range.
     """
 
@@ -36,18 +44,11 @@ class TrainingJob:
     )
     recipe: Recipe = field(default_factory=Recipe)
     distillation: Distillation | None = None
-    resolution: int = setting(
-        32,
-        "Side of the square input image.",
-        least=1,
-        most=MAX_RESOLUTION,
-        unit="pixels",
-        shown="the network's own, else 32",
-        panel=_IMAGES,
-    )
-    crop: int | None = setting(
+    resolution: Size = resolution_setting(shown="the network's own, else 32", panel=_IMAGES)
+    in_channels: int | None = in_channels_setting("those that the network's run is for, else the images' own", _IMAGES)
+    crop: Size | None = setting(
         None,
-        "Side of the centre crop of photographs in tests.",
+        "Size of the centre crop of photographs in tests.",
         least=1,
         most=MAX_RESOLUTION,
         unit="pixels",
@@ -145,7 +146,7 @@ def settings_of(job: TrainingJob) -> dict[str, Any]:
         "distillation": None if job.distillation is None else to_json(job.distillation),
     }
     # Those that earlier versions did not have are left out if they say nothing.
-    later = {name: getattr(job, name) for name in ("objective", "white", "val_fraction")}
+    later = {name: getattr(job, name) for name in ("objective", "white", "val_fraction", "in_channels")}
     return {**settings, **{name: value for name, value in later.items() if value is not None}}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from PlainNet.sizes import Size
 from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.common.limits import MAX_BATCH, MAX_RESOLUTION, check_whole
 from zennas.common.settings import Setting, check, setting
@@ -169,12 +170,13 @@ class Distillation:
         existing=True,
         panel=_TEACHER,
     )
-    resolution: int | None = setting(
+    resolution: Size | None = setting(
         None,
-        "Side of the teacher's input images.",
+        "Size of the teacher's input images, like 224 or 96x160.",
         least=1,
         most=MAX_RESOLUTION,
         unit="pixels",
+        metavar="SIZE",
         flag="--teacher-size",
         shown="its own",
         panel=_TEACHER,

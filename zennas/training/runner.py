@@ -12,6 +12,7 @@ from zennas.accuracy.protocol import Evaluator
 from zennas.common.config import SETTINGS_FILE, config_text
 from zennas.data import DataError, ImageSet, lasting_dataset, normalisation_of, open_set
 from zennas.data.base import Decoding, Shown
+from zennas.data.channels import of_channels
 from zennas.data.classes import are_numbers, by_name, listed
 from zennas.named.card import CHECKPOINT_FILE, WEIGHTS_FILE
 from zennas.named.structures import check_channels
@@ -53,10 +54,11 @@ def train_structure(
     training is killed and resumed; on CUDA they differ slightly, as cuDNN sums in varying order.
     Raises TrainingError if the training cannot start or continue, DataError if images are missing or corrupt,
     DeviceError if the device does not exist, StructureError if the network does not fit the resolution, TargetError if
-    it is not for images of three channels, CheckpointError if weights cannot be loaded, RunInUseError if another
-    training uses the folder.
+    its first layer takes other channels than the images have, CheckpointError if weights cannot be loaded,
+    RunInUseError if another training uses the folder.
     """
-    check_channels(job.structure)
+    if job.in_channels is not None:
+        check_channels(job.structure, job.in_channels, "those that --in-channels asks for")
     with held(folder, leads=ranks()[0] == 0):
         if options.resume == "auto" and (folder / WEIGHTS_FILE).is_file():
             kept = completed(job, lasting_dataset(job.dataset))
@@ -74,8 +76,10 @@ def _train(
             raise TrainingError("precision is fp16, which needs CUDA: use bf16 or fp32 on the CPU")
         decoding = Decoding(job.white)
         train, test = (
-            open_set(job.dataset, split, job.data_folder, decoding, job.val_fraction) for split in ("train", "test")
+            of_channels(open_set(job.dataset, split, job.data_folder, decoding, job.val_fraction), job.in_channels)
+            for split in ("train", "test")
         )
+        check_channels(job.structure, train.channels, f"those of {train.name}")
         test = _alike(train, test)
         shown = Shown(normalisation_of(train), job.resolution, job.crop or job.resolution, train.view, decoding)
         objective = OBJECTIVES.get(job.objective_name)(network_of(job, len(train.classes)), job, shown)

@@ -9,9 +9,11 @@ import torch
 
 from PlainNet import Structure
 from PlainNet.device import device_of
+from PlainNet.sizes import Size
 from zennas.accuracy.protocol import Evaluator
 from zennas.data import DataError, ImageSet, normalisation_of, open_set
 from zennas.data.base import Normalisation, Shown
+from zennas.data.channels import of_channels
 from zennas.data.splitting import train_and_held_out
 from zennas.data.subsets import drawn
 from zennas.named.structures import check_channels
@@ -34,10 +36,12 @@ class ShortTrainer:
     Raises DataError if there are no such images, or too few.
     """
 
-    def __init__(self, settings: ShortTraining, resolution: int, use_se: bool, device: str) -> None:
+    def __init__(
+        self, settings: ShortTraining, resolution: Size, use_se: bool, device: str, in_channels: int | None = None
+    ) -> None:
         self._settings, self._use_se = settings, use_se
         self._train, self._held_out, normalisation = _parts(
-            settings.dataset, settings.data_folder, settings.held_out, settings.train_images
+            settings.dataset, settings.data_folder, settings.held_out, settings.train_images, in_channels
         )
         self._shown = Shown(normalisation, resolution, resolution, self._train.view)
         self._group = Group(device_of(device))
@@ -50,7 +54,7 @@ class ShortTrainer:
         Raises TrainingError if the loss is not finite, and StructureError or TargetError if the network does not fit
         the images. The state of torch's global generator is kept.
         """
-        check_channels(structure)
+        check_channels(structure, self._train.channels, f"those of {self._train.name}")
         with torch.random.fork_rng(devices=[]):
             return self._accuracy(structure, self._settings.recipe_of(seed, epochs))
 
@@ -69,10 +73,10 @@ class ShortTrainer:
 
 @lru_cache(maxsize=1)  # a search asks for its objective several times
 def _parts(
-    dataset: str, folder: Path | None, held_out: float, train_images: int | None
+    dataset: str, folder: Path | None, held_out: float, train_images: int | None, in_channels: int | None
 ) -> tuple[ImageSet, ImageSet, Normalisation]:
     """The images to train on and those that are held out, of the training images of a data set; how to normalise."""
-    whole = open_set(dataset, "train", folder)
+    whole = of_channels(open_set(dataset, "train", folder), in_channels)
     train, rest = train_and_held_out(whole, held_out)
     if train_images is not None:
         if train_images > len(train):

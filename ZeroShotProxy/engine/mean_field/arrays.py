@@ -15,6 +15,7 @@ from PlainNet import Options
 from PlainNet.arrays.blocks import Blocks, BlockValues, Placed
 from PlainNet.arrays.formulas import channels_of
 from PlainNet.arrays.structures import Flags, Floats, Integers
+from PlainNet.sizes import area
 from ZeroShotProxy.engine.mean_field import sums
 from ZeroShotProxy.engine.mean_field.blocks import Family, Form, family_of, form_of, link_of, step_of
 from ZeroShotProxy.engine.mean_field.forward import WEIGHT_VARIANCE
@@ -114,12 +115,12 @@ class MeanFieldArrays:
             kept *= link.kept
             overlap = link.constant * own.width + link.branch_constant * own.constant + link.share * overlap
             place = link.behind.astype(np.int64)
-        sizes, variances = families.leaving(place)
-        others = np.maximum(1, sizes) ** 2 - 1
+        positions, variances = families.leaving(place)
+        others = np.maximum(1, positions) - 1
         square = kept * (others + 1) * (self._logits + 1 / blocks.out[placed.last]) + here + others * apart
         squares *= WEIGHT_VARIANCE * variances / (others + 1) ** 2
         with np.errstate(divide="ignore", invalid="ignore"):  # NaN without a convolution that learns
-            return sums.scores(roots, amounts, squares, 2 * np.log(blocks.resolution) - np.log(square))
+            return sums.scores(roots, amounts, squares, self._scalar.log_positions - np.log(square))
 
     def _compute(self, numbers: Integers) -> Floats:
         found = np.zeros((len(_Own._fields), len(numbers)))
@@ -216,10 +217,10 @@ class _Families:
         return _Link(*self._links[:, places, families])
 
     def leaving(self, places: Integers) -> tuple[Integers, Floats]:
-        """Return the sides of maps, and the variances, at places."""
-        sizes = np.array([entry.size for entry in self._entries])
+        """Return the numbers of positions of maps, and the variances, at places."""
+        areas = np.array([area(entry.size) for entry in self._entries])
         variances = np.array([entry.variance for entry in self._entries])
-        return sizes[places], variances[places]
+        return areas[places], variances[places]
 
     def _hold(self) -> None:
         """Make room for all families and places, and for as many again."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from PlainNet import ops
 from PlainNet.ops import BN_EPS, OpGraph
+from PlainNet.sizes import area
 from ZeroShotProxy.engine import moments
 from ZeroShotProxy.engine.mean_field.forward import WEIGHT_VARIANCE, Forward, Inverse, State, inside, inverse
 from ZeroShotProxy.engine.mean_field.pointwise import Pointwise, series
@@ -135,7 +136,7 @@ def _before(
             square = WEIGHT_VARIANCE**2 * whole.square + energy**2 * own
             return {fresh(): (Gradient(energy, square, WEIGHT_VARIANCE * whole.fixed), 1.0)}
         case ops.BatchNorm():
-            factor = 1 / math.sqrt(x.variance + (BN_EPS if x.shape.size <= 1 else 0.0))
+            factor = 1 / math.sqrt(x.variance + (BN_EPS if area(x.shape.size) <= 1 else 0.0))
             return {key: (_centred(gradient), transfer * factor) for key, (gradient, transfer) in parts.items()}
         case ops.Relu() | ops.Relu6() | ops.Swish() | ops.Sigmoid():
             known, correlations = forward.functions.get(number, (None, None))
@@ -155,11 +156,11 @@ def _before(
                 return {**parts, fresh(): (_routed(whole, x, pool, own, average=False), 1.0)}
             return {fresh(): (_routed(_spread(whole, x, y, pool.stride), x, pool, own, average=True), 1.0)}
         case ops.AdaptiveAvgPool() as pool:
-            area = max(1.0, (x.shape.size / pool.size) ** 2)
+            count = max(1.0, area(x.shape.size) / pool.size**2)
             # The same at all positions, so nothing but the constant.
             one = x.torus.constant
-            energy, square = whole.energy[0] / area**2 * one, whole.square[:, :1] / area**4 * one**2
-            return {fresh(): (Gradient(energy, square, whole.fixed / area**2), 1.0)}
+            energy, square = whole.energy[0] / count**2 * one, whole.square[:, :1] / count**4 * one**2
+            return {fresh(): (Gradient(energy, square, whole.fixed / count**2), 1.0)}
         case ops.Mul():
             return {fresh(): (_gate(forward, node.inputs, position, whole, own), 1.0)}
         case ops.Concat():
@@ -182,13 +183,13 @@ def _spread(gradient: Gradient, x: State, y: State, stride: int) -> Gradient:
     if stride == 1 and x.torus is y.torus:
         return gradient
     index = folded(x.torus, y.torus, stride)
-    area = stride * stride
-    energy, square = gradient.energy[index] / area, gradient.square[:, index] / area
-    if x.torus.side < stride * y.torus.side:
+    count = stride * stride
+    energy, square = gradient.energy[index] / count, gradient.square[:, index] / count
+    if x.torus.height < stride * y.torus.height or x.torus.width < stride * y.torus.width:
         # The windows are smaller than the maps: keep the correlations within them, and tr C² in proportion to E².
-        repeated, energy = energy, np.maximum(spreading(x.torus, y.torus, stride) @ gradient.energy / area, 0.0)
+        repeated, energy = energy, np.maximum(spreading(x.torus, y.torus, stride) @ gradient.energy / count, 0.0)
         square = square * np.divide(energy, repeated, out=np.zeros_like(energy), where=repeated > 0) ** 2
-    return Gradient(energy, square, gradient.fixed / area)
+    return Gradient(energy, square, gradient.fixed / count)
 
 
 def _convolved(whole: Gradient, x: State, y: State, stride: int, share: float, layers: int, own: Array) -> Gradient:
@@ -259,7 +260,7 @@ def _gate(forward: Forward, inputs: Sequence[int], position: int, whole: Gradien
         energy = (gate.variance + gate.mean**2) * e
         return Gradient(energy, gate.mean**4 * (s - e**2 * own) + energy**2 * own, f * gate.mean**2)
     # The gradient of the gate is the sum over positions of gradient × value.
-    positions = x.shape.size**2
+    positions = area(x.shape.size)
     summed = positions * (x.torus.mean(e * x.power) + x.mean**2 * float(e[x.torus.class_of[0, 0]]))
     energy = np.full(len(gate.torus.weights), summed)
     return Gradient(energy, energy**2 * own)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PlainNet import BlockSpec, Options, ops
 from PlainNet.lowering import part_graph
 from PlainNet.ops import Node, OpGraph
+from PlainNet.sizes import Size, area, each_side, sides
 from PlainNet.template import Template, Width
 from ZeroShotProxy.engine.mean_field.forward import FUNCTIONS
 from ZeroShotProxy.engine.mean_field.sums import growth, of_layer, of_widths
@@ -62,7 +63,7 @@ class Form:
     to tr C² of the input at distance 0, and at all others together in units of Σ R(Δ)²; the last two in units of the
     squared energy at the input. shares: how the overlaps of layers depend on the one that enters.
     out, channels, share, size: of the output: its statistics, its width as an index, how its overlap depends on the one
-    that enters, and its side.
+    that enters, and its size.
     energy, passed: factors of the gradient's energy at the input, at distance 0 and at others.
     growth: see `Step`: grown, shift, kept, second.
     """
@@ -74,14 +75,14 @@ class Form:
     out: Value
     channels: int
     share: float
-    size: int
+    size: Size
     energy: float
     passed: float
     growth: tuple[float, float, float, float]
 
 
 @lru_cache(maxsize=1 << 14)
-def _family(member: BlockSpec, template: Template | None, size: int, options: Options) -> Family | None:
+def _family(member: BlockSpec, template: Template | None, size: Size, options: Options) -> Family | None:
     graph = part_graph([member], size, options)
     if not is_uniform(graph) or any(isinstance(node.op, (ops.Flatten, ops.Linear)) for node in graph.nodes):
         return None
@@ -125,7 +126,9 @@ def _normalises(graph: OpGraph) -> bool:
             if not isinstance(node.op, ops.Conv) or graph.output == number:
                 return False
             convolutions.add(number)
-        if convolutions.intersection(node.inputs) and (not isinstance(node.op, ops.BatchNorm) or node.shape.size <= 1):
+        if convolutions.intersection(node.inputs) and (
+            not isinstance(node.op, ops.BatchNorm) or area(node.shape.size) <= 1
+        ):
             return False
     return graph.output > 0
 
@@ -152,17 +155,17 @@ _LARGE = 1 << 10
 
 
 def family_of(
-    spec: BlockSpec, template: Template | None, size: int, options: Options, *, any_size: bool = True
+    spec: BlockSpec, template: Template | None, size: Size, options: Options, *, any_size: bool = True
 ) -> Family | None:
-    """Return the family of a block on inputs of `size` × `size` pixels, or None if it is not computed block by block.
+    """Return the family of a block on inputs of this size in pixels, or None if it is not computed block by block.
 
     template: its template, if it has one. any_size: whether it may have been lowered for another size; see
     `Family.strides`. Raises StructureError if the block does not work on such an input.
     """
     member = spec if template is None else template.probe
-    if any_size and size > 1 and template is not None:
+    if any_size and area(size) > 1 and template is not None:
         found = _family(member, template, _LARGE, options)
-        if found is not None and found.strides is not None and max(found.strides) < size:
+        if found is not None and found.strides is not None and max(found.strides) < min(sides(size)):
             return found
     return _family(member, template, size, options)
 
@@ -180,7 +183,7 @@ def _walked(family: Family, entry: Entry) -> Walk:
     return walk(family.graph, entry, family.place, len(family.widths))
 
 
-def _form(family: Family, size: int, variance: float, found: Walk) -> Form:
+def _form(family: Family, size: Size, variance: float, found: Walk) -> Form:
     graph, strides = family.graph, family.strides
     out, shape = found.values[graph.output], graph.shape_of(graph.output)
     unit = 1.0 if family.link is not None else out.variance
@@ -190,13 +193,13 @@ def _form(family: Family, size: int, variance: float, found: Walk) -> Form:
     rows: list[tuple[dict[int, float], list[float]]] = []  # by number of the group, and by width
     for number, (gradient, _) in found.layers:
         node = graph.nodes[number - 1]
-        conv, walked = node.op, node.shape.size
-        side = walked if strides is None else -(-size // strides[number])
-        if side <= 1 or not isinstance(conv, ops.Conv):
+        conv, walked = node.op, area(node.shape.size)
+        positions = walked if strides is None else area(_strided(size, strides[number]))
+        if positions <= 1 or not isinstance(conv, ops.Conv):
             continue
         key = family.index[conv.in_channels // conv.groups], family.index[conv.out_channels]
-        square = gradient * (side / walked) ** 2 / unit
-        root, amount = of_layer(square, 1, conv.kernel**2 * side**2, side**2)
+        square = gradient * (positions / walked) / unit
+        root, amount = of_layer(square, 1, conv.kernel**2 * positions, positions)
         roots, amounts, squares = groups.get(key, (0.0, 0.0, 0.0))
         groups[key] = (roots + root, amounts + amount, squares + square)
         *parts, share = found.values[number].overlap
@@ -215,11 +218,15 @@ def _form(family: Family, size: int, variance: float, found: Walk) -> Form:
         out,
         family.index[shape.channels],
         out.overlap[-1],
-        shape.size if strides is None else -(-size // strides[graph.output]),
+        shape.size if strides is None else _strided(size, strides[graph.output]),
         energy,
         passed,
         (*growth(energy * variance / unit), found.kept[0] / norm, passed**2 / norm),
     )
+
+
+def _strided(size: Size, stride: int) -> Size:
+    return each_side(lambda side: -(-side // stride), size)
 
 
 def numbers(widths: tuple[Width, ...], args: tuple[int, ...]) -> list[int]:

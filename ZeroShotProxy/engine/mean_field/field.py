@@ -10,6 +10,7 @@ from typing import NamedTuple
 from PlainNet import ops
 from PlainNet.cost import op_cost
 from PlainNet.ops import OpGraph
+from PlainNet.sizes import area
 from ZeroShotProxy.engine.mean_field.backward import Gradient, at_logits, carry_back
 from ZeroShotProxy.engine.mean_field.forward import Forward, State, carry, image, inside, white
 from ZeroShotProxy.engine.mean_field.parted import parted
@@ -22,8 +23,8 @@ class Layer(NamedTuple):
 
     gradient: the expected squared norm of the loss's gradient by its weights, relative to the gradient at the logits.
     flops: multiply–accumulates. activations: output elements. effective: the activations that vary independently over
-    channels, size² / (inverse number of independent channels). channels: output channels. flat: whether its output has
-    no positions.
+    channels, positions / (inverse number of independent channels). channels: output channels. flat: whether its output
+    has no positions.
     """
 
     gradient: float
@@ -82,15 +83,15 @@ def field_of(graph: OpGraph, *, same_for_images: bool = False) -> Field | None:
     energy = here.mean(first.energy)
     if not energy > 0:
         return None
-    directions = energy**2 * graph.input.size**2 / here.mean(first.square[0])
+    directions = energy**2 * area(graph.input.size) / here.mean(first.square[0])
     return Field(tuple(layers), directions, math.log(energy), tuple(_agreements(graph, forward)))
 
 
 def _layer(graph: OpGraph, number: int, gradient: float, overlap: float) -> Layer:
     node = graph.nodes[number - 1]
     cost = op_cost(node.op, node.shape)
-    positions = max(1, node.shape.size) ** 2
-    flat = node.shape.size <= 1
+    positions = max(1, area(node.shape.size))
+    flat = positions == 1
     return Layer(gradient, cost.flops, cost.activations, positions / overlap, node.shape.channels, flat)
 
 
@@ -107,7 +108,7 @@ def _uniform_field(graph: OpGraph) -> Field | None:
         return None
     start = 1 / max(1, graph.shape_of(graph.output).channels - 1)
     square = sum(found.kept) * start + found.here[0].constant + found.apart[0].constant
-    directions = energy**2 * graph.input.size**2 / square
+    directions = energy**2 * area(graph.input.size) / square
     agreements = [
         _agreement(graph.nodes[number - 1].shape.elements, known.slope)
         for number, known in found.functions.items()
@@ -127,12 +128,12 @@ def weight_gradient(op: ops.Op, x: State, y: State, gradient: Gradient) -> float
         case ops.Conv():
             fan_in = op.in_channels // op.groups * op.kernel**2
             overlap = _across(x, y, gradient, op.stride)
-            return fan_in * inside(op, x.shape.size) * overlap * y.shape.size**2
+            return fan_in * inside(op, x.shape.size) * overlap * area(y.shape.size)
         case ops.RowColumnConv():
             # Of each of the two convolutions; the second one reads what the first has made.
             first = op.in_channels * op.kernel + op.out_channels * op.kernel
             overlap = _across(x, y, gradient, op.stride) / 3
-            return first * inside(op, x.shape.size) * overlap * y.shape.size**2
+            return first * inside(op, x.shape.size) * overlap * area(y.shape.size)
         case other:
             raise ops.UnknownOperationError(other, "the gradients of the mean field")
 

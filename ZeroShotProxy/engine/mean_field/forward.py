@@ -11,6 +11,7 @@ import numpy as np
 
 from PlainNet import ops
 from PlainNet.ops import BN_EPS, Node, OpGraph, Shape
+from PlainNet.sizes import Size, area, sides
 from ZeroShotProxy.engine import moments
 from ZeroShotProxy.engine.mean_field import pointwise
 from ZeroShotProxy.engine.mean_field.pointwise import Pointwise
@@ -82,17 +83,21 @@ class Forward:
     functions: dict[int, tuple[Pointwise, Array | None]] = field(default_factory=dict)
 
 
-def inside(op: ops.Conv | ops.RowColumnConv, size: int) -> float:
+def inside(op: ops.Conv | ops.RowColumnConv, size: Size) -> float:
     """Return the share of taps that are inside the image, over all output positions."""
-    return _inside(op.kernel, op.stride, op.dilation if isinstance(op, ops.Conv) else 1, op.padding, size)
+    height, width = sides(size)
+    dilation = op.dilation if isinstance(op, ops.Conv) else 1
+    down = _inside(op.kernel, op.stride, dilation, op.padding, height)
+    return down * (down if width == height else _inside(op.kernel, op.stride, dilation, op.padding, width))
 
 
 @cache
-def _inside(kernel: int, stride: int, dilation: int, padding: int, size: int) -> float:
+def _inside(kernel: int, stride: int, dilation: int, padding: int, side: int) -> float:
+    """The share along one axis."""
     extent = dilation * (kernel - 1) + 1
-    starts = np.arange(0, size + 2 * padding - extent + 1, stride)[:, None] - padding
+    starts = np.arange(0, side + 2 * padding - extent + 1, stride)[:, None] - padding
     taps = starts + dilation * np.arange(kernel)
-    return float(((taps >= 0) & (taps < size)).mean()) ** 2
+    return float(((taps >= 0) & (taps < side)).mean())
 
 
 def white(graph: OpGraph) -> bool:
@@ -146,7 +151,7 @@ def _after(found: Forward, number: int, node: Node, given: Sequence[State], here
             power = WEIGHT_VARIANCE * x.variance
             return _source(number, power, own + x.overlap, 0.0, here, shape)
         case ops.BatchNorm():
-            return _scaled(x, 1 / math.sqrt(x.variance + (BN_EPS if shape.size <= 1 else 0.0)), 0.0, here, shape)
+            return _scaled(x, 1 / math.sqrt(x.variance + (BN_EPS if area(shape.size) <= 1 else 0.0)), 0.0, here, shape)
         case ops.Relu() | ops.Relu6() | ops.Swish() | ops.Sigmoid():
             return _function(found, number, node, x, here, own)
         case ops.AvgPool() as pool:
@@ -159,7 +164,7 @@ def _after(found: Forward, number: int, node: Node, given: Sequence[State], here
         case ops.MaxPool() as pool:
             return _maximum(number, x, pool, here, shape)
         case ops.AdaptiveAvgPool() as pool:
-            count = max(1.0, (x.shape.size / pool.size) ** 2)
+            count = max(1.0, area(x.shape.size) / pool.size**2)
             constant = x.power if isinstance(x.power, float) else float(x.power[x.torus.class_of[0, 0]])
             return _source(number, constant / count, x.overlap, x.mean, here, shape)
         case ops.Add():

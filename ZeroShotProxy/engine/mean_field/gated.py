@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from PlainNet import ops
+from PlainNet.sizes import Size, area
 from ZeroShotProxy.engine.mean_field.blocks import Family, numbers
 from ZeroShotProxy.engine.mean_field.forward import FUNCTIONS
 from ZeroShotProxy.engine.mean_field.sums import of_numbers
@@ -59,7 +60,7 @@ class GatedForm:
     table: what is linear in inverse widths, (layers + 8, widths): the overlaps of layers, that of the output, and what
     is added to tr C² at distance 0 (constant, linear and square) and at others (the same, and the factor of
     `Behind.second`).
-    out, channels, size: of the output: its statistics, its width as an index, and its side.
+    out, channels, size: of the output: its statistics, its width as an index, and its size.
     first, combs, second: the gradient at the input, the sum of the energies of its combs, and of its squared energy.
     kept: see `uniform.Walk`.
     """
@@ -69,7 +70,7 @@ class GatedForm:
     table: NDArray[np.float64]
     out: Value
     channels: int
-    size: int
+    size: Size
     first: Gradient
     combs: tuple[float, float]
     second: Square
@@ -96,11 +97,11 @@ def _form(family: Family, entry: Entry) -> GatedForm:
     layers, rows = [], []
     for number, gradient in found.layers:
         node = graph.nodes[number - 1]
-        conv, size = node.op, node.shape.size
-        if size > 1 and isinstance(conv, ops.Conv):
+        conv, positions = node.op, area(node.shape.size)
+        if positions > 1 and isinstance(conv, ops.Conv):
             *parts, share = found.values[number].overlap
             fan_in, out = family.index[conv.in_channels // conv.groups], family.index[conv.out_channels]
-            layers.append(_Layer(fan_in, out, conv.kernel**2 * size**4, gradient, share))
+            layers.append(_Layer(fan_in, out, conv.kernel**2 * positions**2, gradient, share))
             rows.append(parts)
     rows.append(list(found.values[graph.output].overlap[:-1]))
     rows += [list(row) for row in zip(*(square[:3] for square in found.here), strict=True)]

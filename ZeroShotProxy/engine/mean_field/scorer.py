@@ -11,6 +11,7 @@ from PlainNet import BlockSpec, Options, Structure, StructureError
 from PlainNet.blocktype import in_channels
 from PlainNet.ir import does_not_join
 from PlainNet.lowering import lower
+from PlainNet.sizes import Size, area, sides
 from PlainNet.template import Template, template_of
 from ZeroShotProxy.engine.mean_field import sums
 from ZeroShotProxy.engine.mean_field.blocks import (
@@ -77,22 +78,23 @@ class _Branch(NamedTuple):
 class MeanField:
     """Scores structures at one resolution. It caches blocks, so a mutated network takes microseconds.
 
-    resolution: the side of the square image, in pixels. num_classes: the outputs of the classifier. options: see
-    `Options`.
+    resolution: height and width of the image in pixels; one number for a square. num_classes: the outputs of the
+    classifier. options: see `Options`.
     """
 
     _CAPACITY = 120_000  # blocks at places, about 100 MB
 
-    def __init__(self, resolution: int, num_classes: int, options: Options = Options()) -> None:
+    def __init__(self, resolution: Size, num_classes: int, options: Options = Options()) -> None:
         self.resolution = resolution
         self.num_classes = num_classes
         self.options = options
+        self.log_positions = sum(math.log(side) for side in sides(resolution))
         self._logits = 1 / max(1, num_classes - 1)
         self._clear()
 
     def _clear(self) -> None:
         self._places: dict[Entry, _Place] = {}
-        self._sizes: defaultdict[int, _Size] = defaultdict(_Size)
+        self._sizes: defaultdict[Size, _Size] = defaultdict(_Size)
         self._blocks: defaultdict[GatedForm, dict[BlockSpec, GatedBlock]] = defaultdict(dict)
         self._count = 0
 
@@ -155,11 +157,11 @@ class MeanField:
         if not roots:
             return None
         # What the linear layer and the pooling leave: the same at all positions of the last map.
-        others = max(1, place.entry.size) ** 2 - 1
+        others = max(1, area(place.entry.size)) - 1
         square = kept * (others + 1) * (self._logits + 1 / channels) + here + others * apart
         # In units of the energy times the variance at the last map; the energy at the logits is 1.
         squares *= WEIGHT_VARIANCE * place.entry.variance / (others + 1) ** 2
-        return sums.score(roots, amounts, squares, 2 * log(self.resolution) - log(square))
+        return sums.score(roots, amounts, squares, self.log_positions - log(square))
 
     def _gated(self, structure: Structure) -> float | None:
         """The score of a network with gates, block by block if possible."""
@@ -178,7 +180,7 @@ class MeanField:
             steps.append((step, overlap))
             overlap = step.constant + step.share * overlap
             channels = step.gives
-        others = max(1, place.entry.size) ** 2 - 1
+        others = max(1, area(place.entry.size)) - 1
         square = self._logits + 1 / channels
         behind = Behind(others, others, square, others * square)
         roots = amounts = squares = 0.0
@@ -192,7 +194,7 @@ class MeanField:
             log_energy += math.log(energy)
         if not roots:
             return None
-        log_directions = 2 * math.log(self.resolution) - math.log(behind.here + behind.others)
+        log_directions = self.log_positions - math.log(behind.here + behind.others)
         return sums.score(roots, amounts, squares, log_directions)
 
     def _add_gated(self, place: _Place, spec: BlockSpec) -> tuple[GatedStep, _Place] | None:

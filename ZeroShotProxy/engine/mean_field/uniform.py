@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from PlainNet import ops
 from PlainNet.ops import BN_EPS, Node, OpGraph
+from PlainNet.sizes import Size, area
 from ZeroShotProxy.engine.mean_field.forward import FUNCTIONS, WEIGHT_VARIANCE, inside
 from ZeroShotProxy.engine.mean_field.pointwise import Pointwise
 
@@ -178,9 +179,9 @@ Place = Callable[[int], tuple[int, float]]
 
 
 class Entry(NamedTuple):
-    """The statistics of what enters: see `Value`. size: the side of the map."""
+    """The statistics of what enters: see `Value`. size: of the map."""
 
-    size: int
+    size: Size
     mean: float
     variance: float
     shared: float
@@ -208,8 +209,8 @@ def _mixed(own: tuple[int, float], scale: float, share: float, overlap: Basis, g
     return tuple(found)
 
 
-def _positions(size: int) -> int:
-    return max(1, size) ** 2
+def _positions(size: Size) -> int:
+    return max(1, area(size))
 
 
 def _after(found: Walk, graph: OpGraph, number: int, node: Node, place: Place) -> Value:
@@ -218,16 +219,16 @@ def _after(found: Walk, graph: OpGraph, number: int, node: Node, place: Place) -
     own = place(node.shape.channels)
     match node.op:
         case ops.Conv() as conv:
-            gain, area = WEIGHT_VARIANCE * inside(conv, size), conv.kernel**2
-            overlap = _mixed(own, 1.0, 1 / area, x.overlap)
+            gain, taps = WEIGHT_VARIANCE * inside(conv, size), conv.kernel**2
+            overlap = _mixed(own, 1.0, 1 / taps, x.overlap)
             if conv.groups > 1:
-                overlap = _mixed(place(conv.in_channels), -1 / area, 1.0, overlap)
+                overlap = _mixed(place(conv.in_channels), -1 / taps, 1.0, overlap)
             return Value(0.0, gain * x.variance, gain * x.shared, overlap, x.sources)
         case ops.Linear():
             overlap = _mixed(own, 1.0, 1.0, x.overlap)
             return Value(0.0, WEIGHT_VARIANCE * x.variance, 0.0, overlap, x.sources)
         case ops.BatchNorm():
-            factor = 1 / (x.variance + (BN_EPS if node.shape.size <= 1 else 0.0))
+            factor = 1 / (x.variance + (BN_EPS if _positions(node.shape.size) == 1 else 0.0))
             return Value(0.0, x.variance * factor, x.shared * factor, x.overlap, x.sources)
         case ops.Relu() | ops.Relu6() | ops.Swish() | ops.Sigmoid():
             known = found.functions[number] = FUNCTIONS[type(node.op)](x.mean, x.variance)
@@ -274,7 +275,7 @@ def _weights(found: Walk, graph: OpGraph) -> list[tuple[float, float]]:
             case ops.Linear():
                 factor = WEIGHT_VARIANCE**2
             case ops.BatchNorm():
-                factor = (x.variance + (BN_EPS if node.shape.size <= 1 else 0.0)) ** -2
+                factor = (x.variance + (BN_EPS if _positions(node.shape.size) == 1 else 0.0)) ** -2
             case ops.Relu() | ops.Relu6() | ops.Swish() | ops.Sigmoid():
                 factor = found.functions[number].slope ** 4
             case ops.AdaptiveAvgPool():
@@ -306,7 +307,7 @@ def _back(found: Walk, graph: OpGraph, place: Place, widths: int) -> None:
         _accumulate(here[index], factor * at_zero * weight, square_here(gradient))
         if single:
             _accumulate(apart[index], factor * at_zero * single, square_here(gradient))
-        elif elsewhere and graph.shape_of(value).size > 1:
+        elif elsewhere and _positions(graph.shape_of(value).size) > 1:
             _accumulate(apart[index], factor * elsewhere * weight, square_apart(gradient))
 
     def arrive(value: int, gradient: Gradient) -> None:
@@ -338,7 +339,7 @@ def _back(found: Walk, graph: OpGraph, place: Place, widths: int) -> None:
                 before = whole.scaled(WEIGHT_VARIANCE, WEIGHT_VARIANCE)
                 add(source, before, 1.0, 1.0)
             case ops.BatchNorm():
-                factor = 1 / (x.variance + (BN_EPS if shape.size <= 1 else 0.0))
+                factor = 1 / (x.variance + (BN_EPS if _positions(shape.size) == 1 else 0.0))
                 before = whole.scaled(factor, factor)
             case ops.Relu() | ops.Relu6() | ops.Swish() | ops.Sigmoid():
                 known = found.functions[number]
@@ -384,9 +385,9 @@ def _at_gate(x: Value, positions: int, whole: Gradient) -> Gradient:
     return Gradient((here * whole.here[0] + apart * a, here * whole.here[1] + apart * b), 0.0)
 
 
-def _weight_gradient(conv: ops.Conv, x: Value, size: int, out: int, whole: Gradient) -> tuple[float, float]:
+def _weight_gradient(conv: ops.Conv, x: Value, size: Size, out: Size, whole: Gradient) -> tuple[float, float]:
     """The squared norm of the gradient of a convolution, for one input channel per group (equation 15)."""
-    factor = conv.kernel**2 * inside(conv, size) * out**2
+    factor = conv.kernel**2 * inside(conv, size) * area(out)
     a, b = (x.variance * part for part in whole.here)
     if x.shared:
         p, q = whole.apart

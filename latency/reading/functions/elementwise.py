@@ -8,6 +8,7 @@ from collections.abc import Callable
 from latency.reading.recorder import Call, reads
 from PlainNet.ops import Op, Relu, Relu6, Sigmoid, Swish
 from PlainNet.read_ops import Activation
+from PlainNet.sizes import area
 
 _SIMPLE: dict[str, Callable[[], Op]] = {
     "relu": Relu,
@@ -74,7 +75,7 @@ def softmax(call: Call) -> None:
     _, dim = call.arguments(("input", "dim"), -1)
     value = call.first
     axis = value.axes[int(dim) % len(value.axes)]
-    if len(axis) != 1 or axis[0].of != "c" or call.shape(value.number).size > 1:
+    if len(axis) != 1 or axis[0].of != "c" or area(call.shape(value.number).size) > 1:
         raise call.refuse("a softmax over positions, as in attention,")
     call.emit(Activation("softmax", (axis[0].stride, axis[0].size)), value.number, axes=value.axes)
 

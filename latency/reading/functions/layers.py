@@ -10,6 +10,7 @@ from latency.reading.layout import whole
 from latency.reading.recorder import Call, reads
 from PlainNet.ops import FLAT, BatchNorm, Conv, Linear, Op, Shape
 from PlainNet.read_ops import ChannelConv, FreeConv, GroupNorm, LayerNorm, PRelu
+from PlainNet.sizes import area
 
 
 @reads("conv2d")
@@ -21,7 +22,7 @@ def convolution(call: Call) -> None:
     if call.tracked(weight) is not None:
         raise call.refuse("a convolution whose weights depend on the image")
     number = call.image(call.value(x))
-    side = call.side()
+    size = call.size()
     steps, gap = call.square(stride, "a stride"), call.square(dilation, "a dilation")
     filters, window = int(weight.shape[0]), (int(weight.shape[2]), int(weight.shape[3]))
     border = _padding(call, padding, window, gap)
@@ -30,7 +31,7 @@ def convolution(call: Call) -> None:
     op: Op = plain
     if (*window, *border) != (plain.kernel, plain.kernel, plain.padding, plain.padding) or kind != "learned":
         op = FreeConv(channels, filters, window, border, steps, groups, bias is not None, gap, kind, gain)
-    call.emit(op, number, shape=Shape(filters, side), path=path)
+    call.emit(op, number, shape=Shape(filters, size), path=path)
 
 
 def _padding(call: Call, padding: Any, window: tuple[int, int], gap: int) -> tuple[int, int]:
@@ -71,7 +72,13 @@ def channel_convolution(call: Call) -> None:
     taps = int(weight.shape[-1])
     along = (call.recorder.plain(value.number)[0], (), whole("c", shape.channels))
     numbers = (call.square(stride), call.square(dilation), int(groups), call.square(padding))
-    if value.axes != along or shape.size > 1 or bias is not None or numbers != (1, 1, 1, taps // 2) or not taps % 2:
+    if (
+        value.axes != along
+        or area(shape.size) > 1
+        or bias is not None
+        or numbers != (1, 1, 1, taps // 2)
+        or not taps % 2
+    ):
         raise call.refuse("a 1-D convolution of anything but pooled channels")
     call.emit(ChannelConv(taps), value.number, path=call.owner(weight)[0], axes=value.axes)
 

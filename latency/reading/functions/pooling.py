@@ -8,6 +8,7 @@ from latency.reading.layout import Axes
 from latency.reading.recorder import Call, Tracked, reads
 from PlainNet.ops import FLAT, AdaptiveAvgPool, AvgPool, MaxPool, Shape, positions
 from PlainNet.read_ops import FreePool
+from PlainNet.sizes import Sides
 
 
 @reads("max_pool2d", "_max_pool2d", "boolean_dispatch")
@@ -17,16 +18,17 @@ def max_pool(call: Call) -> None:
         ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode"), None, 0, 1, False
     )
     number = call.image(call.value(x))
-    taps = call.square(kernel)
-    op = MaxPool(taps, call.square(stride or kernel, "a stride"))
+    taps, steps = call.window(kernel), call.window(stride or kernel)
     border = call.square(padding, "a padding")
     if call.square(dilation) != 1:
         raise call.refuse("a dilated pooling layer")
-    shape = Shape(call.shape(number).channels, call.side())
-    if border == op.padding and positions(op, call.shape(number).size) == shape.size:
-        call.emit(op, number, shape=shape)
-    else:
-        call.emit(FreePool("max", op.kernel, op.stride, border, bool(ceil)), number, shape=shape)
+    shape = Shape(call.shape(number).channels, call.size())
+    if isinstance(taps, int) and isinstance(steps, int):
+        op = MaxPool(taps, steps)
+        if border == op.padding and positions(op, call.shape(number).size) == shape.size:
+            call.emit(op, number, shape=shape)
+            return
+    call.emit(FreePool("max", taps, steps, border, bool(ceil)), number, shape=shape)
 
 
 @reads("avg_pool2d")
@@ -37,21 +39,25 @@ def average_pool(call: Call) -> None:
         None, 0, False, True, None,
     )  # fmt: skip
     number = call.image(call.value(x))
-    op = AvgPool(call.square(kernel), call.square(stride or kernel, "a stride"), bool(ceil))
+    taps, steps = call.window(kernel), call.window(stride or kernel)
     border = call.square(padding, "a padding")
     if divisor is not None:
         raise call.refuse("an average pooling with another divisor")
-    shape = Shape(call.shape(number).channels, call.side())
-    if border == op.padding and not (border and counted):
-        call.emit(op, number, shape=shape)
-    else:
-        call.emit(FreePool("average", op.kernel, op.stride, border, op.ceil, bool(counted)), number, shape=shape)
+    shape = Shape(call.shape(number).channels, call.size())
+    if isinstance(taps, int) and isinstance(steps, int):
+        op = AvgPool(taps, steps, bool(ceil))
+        if border == op.padding and not (border and counted):
+            call.emit(op, number, shape=shape)
+            return
+    call.emit(FreePool("average", taps, steps, border, bool(ceil), bool(counted)), number, shape=shape)
 
 
 @reads("adaptive_avg_pool2d")
 def adaptive_average_pool(call: Call) -> None:
     """Read average pooling to a fixed size."""
-    number, side = call.image(), call.side()
+    number, side = call.image(), call.size()
+    if isinstance(side, Sides):
+        raise call.refuse(f"an average pooling to {side} positions")
     call.emit(AdaptiveAvgPool(side), number, shape=Shape(call.shape(number).channels, side))
 
 
@@ -59,7 +65,7 @@ def adaptive_average_pool(call: Call) -> None:
 def adaptive_max_pool(call: Call) -> None:
     """Read max pooling of all positions."""
     number = call.image()
-    if call.side() != 1:
+    if call.size() != 1:
         raise call.refuse("adaptive max pooling to more than one position")
     shape = call.shape(number)
     call.emit(FreePool("max", shape.size, shape.size, 0), number, shape=Shape(shape.channels, 1))

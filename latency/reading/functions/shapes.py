@@ -11,6 +11,7 @@ from latency.reading.layout import Atom, lengths, merged, reshaped, whole
 from latency.reading.recorder import Call, Tracked, reads
 from PlainNet.ops import Add, Concat, MaxPool, Shape
 from PlainNet.read_ops import ChannelShuffle, Pad, Slice, Upsample
+from PlainNet.sizes import each_side, sides
 
 
 @reads(
@@ -201,15 +202,17 @@ def item(call: Call) -> None:
 def crop(call: Call, value: Tracked, crops: dict[int, tuple[int, int, int]]) -> Tracked:
     """Append a crop of height and width alike, and then every n-th position."""
     number = call.image(value)
-    if set(crops) != {2, 3} or crops[2] != crops[3]:
-        raise call.refuse("a slice of height or width alone")
-    start, stop, step = crops[2]
     shape = call.shape(number)
-    if (start, stop) != (0, shape.size):
-        made = Shape(shape.channels, stop - start)
-        number = call.recorder.emit(Pad(-start, stop - shape.size), (number,), made, call.recorder.place)
+    height, width = sides(shape.size)
+    cuts = {(start, {2: height, 3: width}[axis] - stop, step) for axis, (start, stop, step) in crops.items()}
+    if set(crops) != {2, 3} or len(cuts) != 1:
+        raise call.refuse("a slice of height or width alone")
+    before, after, step = cuts.pop()
+    made = Shape(shape.channels, each_side(lambda side: side - before - after, shape.size))
+    if before or after:
+        number = call.recorder.emit(Pad(-before, -after), (number,), made, call.recorder.place)
     if step != 1:
-        made = Shape(shape.channels, -(-(stop - start) // step))
+        made = Shape(shape.channels, each_side(lambda side: -(-side // step), made.size))
         number = call.recorder.emit(MaxPool(1, step), (number,), made, call.recorder.place)
     return Tracked(number, call.recorder.plain(number))
 
@@ -217,17 +220,17 @@ def crop(call: Call, value: Tracked, crops: dict[int, tuple[int, int, int]]) -> 
 @reads("pad", "_pad", "constant_pad_nd")
 def pad(call: Call) -> None:
     """Read padding around height and width."""
-    x, sides, mode, fill = call.arguments(("input", "pad", "mode", "value"), "constant", None)
+    x, added, mode, fill = call.arguments(("input", "pad", "mode", "value"), "constant", None)
     value = call.value(x)
-    sides = [int(side) for side in sides]
-    if not any(sides):
+    added = [int(side) for side in added]
+    if not any(added):
         call.hold(value)
         return
     number = call.image(value)
-    if len(sides) != 4 or sides[:2] != sides[2:] or mode not in ("constant", "reflect"):
-        raise call.refuse(f"padding by {sides} with {mode}")
-    op = Pad(sides[0], sides[1], float(fill or 0.0), mode)
-    call.emit(op, number, shape=Shape(call.shape(number).channels, call.side()))
+    if len(added) != 4 or added[:2] != added[2:] or mode not in ("constant", "reflect"):
+        raise call.refuse(f"padding by {added} with {mode}")
+    op = Pad(added[0], added[1], float(fill or 0.0), mode)
+    call.emit(op, number, shape=Shape(call.shape(number).channels, call.size()))
 
 
 @reads("interpolate", "upsample")
@@ -239,7 +242,7 @@ def interpolate(call: Call) -> None:
     number = call.image(call.value(x))
     if mode not in ("nearest", "bilinear", "bicubic") or corners:
         raise call.refuse(f"interpolation by {mode}{' with aligned corners' if corners else ''}")
-    call.emit(Upsample(call.side(), mode), number, shape=Shape(call.shape(number).channels, call.side()))
+    call.emit(Upsample(call.size(), mode), number, shape=Shape(call.shape(number).channels, call.size()))
 
 
 @reads("channel_shuffle")

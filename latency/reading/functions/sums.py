@@ -11,6 +11,7 @@ from latency.reading.layout import Axes, whole
 from latency.reading.recorder import Call, Tracked, reads
 from PlainNet.ops import Add, Mul, Op, Relu6, Shape, Sigmoid, Swish
 from PlainNet.read_ops import Activation, Offset, Rescale, Scale, Sub, Upsample
+from PlainNet.sizes import area
 
 _GATED: dict[type[Op] | Op, Op] = {Sigmoid(): Swish(), Activation("hardsigmoid"): Activation("hardswish")}
 
@@ -79,7 +80,7 @@ def multiply(call: Call) -> None:
         if number is not None:
             call.emit(Mul(), call.recorder.position(big), number, axes=big.axes)
             return
-    one, two = sorted((value, other), key=lambda x: call.shape(x.number).size)
+    one, two = sorted((value, other), key=lambda x: area(call.shape(x.number).size))
     narrow, flat = call.recorder.image(one), call.recorder.image(two)
     if (
         narrow is not None

@@ -15,6 +15,7 @@ from latency.reading.module import read_graph
 from PlainNet.ops import OpGraph, Shape, UnknownOperationError
 from PlainNet.read_modules import graph_module
 from PlainNet.read_ops import FreeConv, GroupNorm, LayerNorm, Pad, PRelu, SpaceToDepth
+from PlainNet.sizes import Sides, Size, sides, transposed
 
 
 class Unusual(nn.Module):
@@ -32,6 +33,8 @@ class Unusual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.act(self.norm(self.stem(nn.functional.pad(x, (1, 0, 1, 0)))))[:, :, 1:, 1:]
+        x = nn.functional.max_pool2d(nn.functional.avg_pool2d(x, (1, 2), 1), (2, 1), 1)
+        x = nn.functional.pad(x, (1, 0, 1, 0))
         n, c, h, w = x.shape
         x = x.view(n, c, h // 2, 2, w // 2, 2).permute(0, 3, 5, 1, 2, 4).reshape(n, 4 * c, h // 2, w // 2)
         x = self.wide(x) * self.factor + self.term
@@ -70,14 +73,15 @@ def made(name: str) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
-def read(network: nn.Module) -> OpGraph:
-    return read_graph("net", network, 3, 64)
+def read(network: nn.Module, size: Size = 64) -> OpGraph:
+    return read_graph("net", network, 3, size)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_network_built_from_its_graph_computes_the_same(name: str) -> None:
+@pytest.mark.parametrize("size", [64, Sides(64, 96), Sides(70, 64)])
+def test_a_network_built_from_its_graph_computes_the_same(name: str, size: Size) -> None:
     network = made(name)
-    graph = read(network)
+    graph = read(network, size)
     assert weight_count(graph) == sum(weights.numel() for weights in network.parameters())
     eps = next((part.eps for part in network.modules() if isinstance(part, nn.BatchNorm2d)), 1e-5)
     again = graph_module(graph, eps).eval().requires_grad_(False)
@@ -87,7 +91,7 @@ def test_a_network_built_from_its_graph_computes_the_same(name: str) -> None:
         for key, value in again.state_dict().items()
     }
     again.load_state_dict(state)
-    images = torch.randn(2, 3, 64, 64)
+    images = torch.randn(2, *graph.input.dims)
     torch.testing.assert_close(again(images), network(images), rtol=1e-4, atol=1e-4)
 
 
@@ -104,9 +108,10 @@ def test_single_layers_keep_what_tells_them_apart() -> None:
 @pytest.mark.parametrize("fusion", [Fusion(), UNFUSED])
 def test_every_operation_has_a_kernel(fusion: Fusion) -> None:
     for name in NETWORKS:
-        graph = read(made(name))
-        kernels = group(graph, fusion)
-        assert all(kernel.out_size >= 1 for kernel, _ in kernels)
+        wide, high = (group(read(made(name), size), fusion) for size in (Sides(64, 96), Sides(96, 64)))
+        assert all(min(sides(kernel.out_size)) >= 1 for kernel, _ in wide)
+        turned = [k._replace(size=transposed(k.size), out_size=transposed(k.out_size)) for k, _ in wide]
+        assert name == "unusual" or turned == [kernel for kernel, _ in high]  # its windows are not square
     assert "LayerNorm" in stand_ins(read(convnext()))
     assert stand_ins(read(models.resnet18())) == []
 

@@ -23,7 +23,7 @@ from zennas.accuracy.images import batches, needed, spread
 from zennas.accuracy.protocol import Accuracy, Evaluator
 from zennas.common.errors import WrongSettingError
 from zennas.data import DataError
-from zennas.exporting.base import AccuracyLossError, ExportError
+from zennas.exporting.base import AccuracyLossError, ExportError, completed
 from zennas.exporting.formats import onnx_int8, tensor_rt
 from zennas.exporting.formats.onnx_float import Onnx
 from zennas.exporting.runner import _path
@@ -68,7 +68,8 @@ def test_a_search_with_one_training_in_it_gives_its_name(model: Path, tmp_path: 
 
 
 def test_networks_of_the_zoo_go_where_one_is(tmp_path: Path) -> None:
-    plan = onnx_int8.OnnxInt8().plan({"target": "x86"})
+    form = onnx_int8.OnnxInt8()
+    plan = form.plan(completed(form, {"target": "x86"}))
     assert _path("zennet_cifar10_model_size1M_res32", plan, None) == Path("zennet_cifar10_model_size1M_res32.int8.onnx")
     assert _path(str(tmp_path), plan, "there.onnx") == Path("there.onnx")
 

@@ -88,15 +88,17 @@ def test_the_sidecar_says_all_there_is_to_know(form: Format, options: Options, t
     assert sidecar["structure"] == json.loads((trained / "train.json").read_text())["structure"]
     assert sidecar["classes"] == list("0123456789")
     assert sidecar["input"]["name"] == INPUT
-    assert sidecar["input"]["shape"] == ["batch", 3, RESOLUTION, RESOLUTION]
-    assert (sidecar["output"]["name"], sidecar["output"]["shape"]) == (OUTPUT, ["batch", 10])
+    plan = form.plan(completed(form, options))
+    batch = plan.batch or "batch"
+    image = [3, RESOLUTION, RESOLUTION] if plan.layout == "NCHW" else [RESOLUTION, RESOLUTION, 3]
+    assert (sidecar["input"]["shape"], sidecar["input"]["layout"]) == ([batch, *image], plan.layout)
+    assert (sidecar["output"]["name"], sidecar["output"]["shape"]) == (OUTPUT, [batch, 10])
     assert set(sidecar["normalisation"]) == {"mean", "std"}
     assert {"zennas", "torch"} <= set(sidecar["versions"])
-    assert sidecar["check"]["batches"] == [1, 2, 5]
+    assert sidecar["check"]["batches"] == [1, 2, 5] if plan.batch is None else [plan.batch] * 8
     assert 0 <= sidecar["check"]["rms"] <= sidecar["check"]["largest"] < 4
     assert sidecar["training"] == {"dataset": "digits", "top1": 12.5}
-    calibrated = form.plan(completed(form, options)).calibrated
-    assert (sidecar["calibration"] is not None) == (sidecar["accuracy"] is not None) == calibrated
+    assert (sidecar["calibration"] is not None) == (sidecar["accuracy"] is not None) == plan.calibrated
     assert str(found.path) in found.usage
 
 

@@ -241,7 +241,7 @@ def test_texts_that_are_no_points(tmp_path: Path) -> None:
         ("latency:v100-pytorch-fp16", "0.1:1.2", r"the range has '0.1', expected times with a unit \(s, ms or us\)"),
         ("params", "1M:100k", "the range of params goes from 1e.06 to 100000, expected the lower limit first"),
         ("params", (0, 5), "low is 0, expected a number above 0"),
-        ("rom", "1k:2k", "over is 'rom', expected params, flops, activations, ram or latency:SOURCE"),
+        ("rom", "1k:2k", "over is 'rom', expected params, flops, activations, ram, flash or latency:SOURCE"),
         ("flops", "1k:2k", "the front is over flops, which has a budget, too: leave out --budget-flops"),
     ],
 )

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import zennas
+from PlainNet import parse
 from PlainNet.cost import CostModel
+from PlainNet.flash import FlashModel
 from PlainNet.ram import RamModel
 from SearchSpace import load_space
 from tests.zennas.conftest import Run
@@ -34,6 +36,7 @@ from .test_runs import Clock, CutShort, Interrupter, rows
 NETWORK = NetworkSettings(16, 10)
 MODEL = CostModel(16, 10)
 RAM = RamModel(MODEL)
+FLASH = FlashModel(MODEL)
 PLAIN = SearchSettings(proxy="zen_expected", resolution=16, device="cpu", budget=Budget(layers=8))
 TWO = FrontOptions("params", 20_000, 100_000, 4, "flops", 2e6, 2e7, 3, members=5, children=200)
 WITH_RAM = replace(TWO, second_over="ram", second_low=4_000, second_high=40_000)
@@ -59,9 +62,9 @@ def points(result: SearchResult) -> tuple[Candidate, ...]:
 
 
 @pytest.mark.parametrize("children", [1, 200])
-@pytest.mark.parametrize("options", [TWO, WITH_RAM, replace(TWO, over="ram", low=4_000, high=40_000)])
+@pytest.mark.parametrize("options", [TWO, WITH_RAM, replace(TWO, over="flash", low=30_000, high=90_000)])
 def test_members_and_points_keep_the_limits_of_their_cells(options: FrontOptions, children: int) -> None:
-    asked = problem(budget=Budget(params=100_000, flops=20_000_000, layers=8, ram=40_000))
+    asked = problem(budget=Budget(params=100_000, flops=20_000_000, layers=8, ram=40_000, flash=90_000))
     search = end(make(asked, replace(options, children=children)), asked)
     assert isinstance(search, Front if children == 1 else Generations)
     grid = options.grid(NETWORK)
@@ -201,7 +204,7 @@ def test_defaults_over_two_costs() -> None:
         (["params", "ram"], ["1k:2k", "2k:4k"], (1, 8), "points is 1, expected from 2 to 1000"),
         (["params", "ram"], ["1k:2k", "2k:4k"], (8,), "points is 8 for 2 costs, expected a number for each, like 8x8"),
         (["params", "ram"], ["1k:2k", "2k:4k"], (40, 40), "points is 40x40, expected at most 1,000 cells in all"),
-        (["params", "rom"], ["1k:2k", "2k:4k"], None, "over is 'rom', expected params, flops, activations, ram or"),
+        (["params", "rom"], ["1k:2k", "2k:4k"], None, "over is 'rom', expected params, flops, activations, ram, flash"),
         (["ram", "flops"], ["1k:2k", "2k:4k"], None, "over flops, which has a budget, too: leave out --budget-flops"),
     ],
 )
@@ -211,21 +214,31 @@ def test_wrong_surfaces(over: list[str], between: list[str], steps: tuple[int, .
 
 
 @pytest.mark.parametrize("children", [1, 4096])
-def test_a_budget_of_ram_holds(tmp_path: Path, children: int) -> None:
-    settings = replace(
-        PLAIN, budget=Budget(ram=8_192, layers=8), iterations=400, strategy_options={"children": children}
-    )
+def test_budgets_of_ram_and_flash_hold(tmp_path: Path, children: int) -> None:
+    budget = Budget(ram=8_192, flash=40_000, layers=8)
+    settings = replace(PLAIN, budget=budget, iterations=400, strategy_options={"children": children})
     start(tmp_path / "run", settings)
     result = read_result(tmp_path / "run")
     assert result.best is not None
-    assert RAM(result.best.structure) == result.ram(result.best) == result.to_json()["cost"]["ram"] <= 8_192
-    assert result.counts["rejected"]["ram"] > 0
+    for name, model, limit in (("ram", RAM, 8_192), ("flash", FLASH, 40_000)):
+        found = model(result.best.structure)
+        assert found == result.memories(result.best)[name] == result.to_json()["cost"][name] <= limit
+        assert result.counts["rejected"][name] > 0
 
 
 def test_ram_that_nothing_meets(tmp_path: Path) -> None:
     with pytest.raises(BudgetError, match=r"has ram ≤ 100 bytes \(the smallest found has [0-9,]+ bytes\)"):
         start(tmp_path / "none", replace(PLAIN, budget=Budget(ram=100)))
     assert not (tmp_path / "none").exists()
+
+
+def test_a_front_over_flash(tmp_path: Path) -> None:
+    settings = front_settings(PLAIN, "flash", "10k:60k", 4, 6, iterations=800)
+    start(tmp_path / "run", settings)
+    points = read_result(tmp_path / "run").to_json()["points"]
+    assert points and settings.budget.flash == 60_000
+    for one in points:
+        assert FLASH(parse(one["structure"])) == one["flash"] <= one["limit"]
 
 
 def test_arrays_and_candidates_know_the_same_ram() -> None:

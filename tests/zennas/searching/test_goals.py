@@ -72,7 +72,7 @@ def test_no_point_dominates_another(tmp_path: Path, settings: SearchSettings, st
     for one in front.points:
         assert settings.budget.violation(one.cost) is None
         assert one.measures["flops"].value == one.cost.flops
-        assert one.measures["ram"].value == result.ram(one)
+        assert one.measures["ram"].value == result.memories(one)["ram"]
     assert result.best in front.points
     assert (front.hypervolume is not None) == (strategy == "nsga2")
 

@@ -20,7 +20,7 @@ from tests.zennas.training.distilling import TEACHER
 from zennas.cli.render import print_training
 from zennas.data import DataError, open_set
 from zennas.named.models import trained_model
-from zennas.named.structures import TargetError
+from zennas.named.structures import WrongChannelsError
 from zennas.training.outcome import TrainResult
 from zennas.training.recipe import Distillation, TrainingError
 
@@ -194,11 +194,52 @@ def test_one_archive_is_not_both_parts(tmp_path: Path) -> None:
     assert 130 < card["test_images"] < 160
 
 
-@pytest.mark.parametrize("network", [SMALL.replace("(3,", "(1,", 1), SMALL.replace("(3,", "(4,", 1)])
-def test_networks_for_other_channels_are_refused(tmp_path: Path, network: str) -> None:
-    with pytest.raises(TargetError, match=r"takes images of \d channels?, but images are read as red, green and blue"):
-        zennas.train(network, dataset="digits", save_dir=tmp_path / "run", device="cpu")
+@pytest.mark.parametrize(
+    ("taken", "asked", "words"),
+    [
+        (1, None, r"takes images of 1 channel, but those of digits.* have 3: --in-channels 1 shows them as grey"),
+        (3, 1, r"takes images of 3 channels, but those that --in-channels asks for have 1: --in-channels 3 shows them"),
+        (4, None, r"takes images of 4 channels, but those of digits.* have 3: begin the structure with"),
+        (4, 4, r"the images of digits.* have 3 channels and cannot be shown with 4: expected 3, or 1 for grey"),
+    ],
+)
+def test_networks_for_other_channels_are_refused(tmp_path: Path, taken: int, asked: int | None, words: str) -> None:
+    network = SMALL.replace("(3,", f"({taken},", 1)
+    with pytest.raises((WrongChannelsError, DataError), match=words):
+        zennas.train(network, dataset="digits", in_channels=asked, save_dir=tmp_path / "run", device="cpu")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("photographs", [False, True])
+def test_grey_images_that_are_not_square(tmp_path: Path, photographs: bool) -> None:
+    """Channels and size go from the training to its card, to evaluations and to exported files."""
+    data: str | Path = small_pictures(tmp_path / "images", side=72) if photographs else "digits"
+    result = zennas.train(
+        SMALL.replace("(3,", "(1,", 1),
+        dataset=str(data),
+        in_channels=1,
+        resolution="12x20",
+        batch_size=14,
+        epochs=1,
+        save_dir=tmp_path / "run",
+        device="cpu",
+    )
+    card = json.loads((result.folder / "train.json").read_text())
+    assert (card["resolution"], card["crop_image_size"]) == ([12, 20], [12, 20])
+    assert len(card["normalisation"]["mean"]) == 1
+    assert 'resolution = "12x20"' in (result.folder / "settings.toml").read_text()
+    found = zennas.evaluate(result.folder, device="cpu")
+    assert found.top1 == pytest.approx(result.top1)
+    assert found.resolution == (12, 20)
+    assert found.crop == ((12, 20) if photographs else None)
+    assert zennas.evaluate(result.folder, device="cpu", resolution=(18, 30)).resolution == (18, 30)
+    sidecar = zennas.export(result.folder, format="torchscript").sidecar
+    assert sidecar["input"]["shape"][1:] == [1, 12, 20]
+    assert sidecar["input"]["channels"] == "grey"
+    again = zennas.train(
+        result.folder, dataset=str(data), batch_size=14, epochs=1, save_dir=tmp_path / "again", device="cpu"
+    )
+    assert again.top1 == result.top1  # the size and the channels are the network's own
 
 
 def test_what_is_no_image_is_skipped_if_allowed(tmp_path: Path) -> None:

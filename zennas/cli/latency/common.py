@@ -10,7 +10,6 @@ import typer
 
 from zennas.cli import options as opt
 from zennas.cli.console import tell
-from zennas.common.limits import MAX_RESOLUTION
 
 if TYPE_CHECKING:
     from latency.base import MeasureSettings
@@ -26,10 +25,7 @@ Precision = Annotated[str, typer.Option(help="fp32, fp16, bf16 or int8, if the b
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]
 Threads = Annotated[int, opt.number_option("CPU threads within one operation.", most=1024)]
 BatchSize = Annotated[int, opt.number_option("Images in a batch.")]
-Resolution = Annotated[
-    Optional[int],
-    opt.number_option("Side of the square input image.", most=MAX_RESOLUTION, default="the network's own"),
-]
+Resolution = Annotated[Optional[str], opt.resolution_option("the network's own")]
 Options = Annotated[
     list[str],
     typer.Option("--option", help="Further options of the back end, such as compile, cuda-graphs or no-fold."),

@@ -29,6 +29,7 @@ def evaluate(
     resolution: common.Resolution = None,
     num_classes: opt.NumClasses = None,
     use_se: opt.UseSe = None,
+    in_channels: opt.InChannels = None,
     seconds: common.Seconds = 5.0,
     out: common.Out = None,
     as_json: opt.Json = False,
@@ -49,7 +50,7 @@ def evaluate(
             "a profile is needed: a name from zennas latency profiles, or a file", param_hint="--profile"
         )
     chosen = load_profile(profile)
-    named = [network(text, resolution, num_classes, use_se) for text in networks or ()]
+    named = [network(text, resolution, num_classes, use_se, in_channels) for text in networks or ()]
     settings = profile_errors.measured_as(chosen, batch_size, seconds, device)
     with counting_progress("measuring", "; nothing was written") as progress:
         found = profile_errors.evaluate(chosen, named or profile_errors.usual_networks(), settings, progress)

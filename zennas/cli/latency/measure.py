@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from PlainNet.sizes import Size
 from zennas.cli import options as opt
 from zennas.cli.latency import common
 
@@ -30,6 +31,7 @@ def measure(
     resolution: common.Resolution = None,
     num_classes: opt.NumClasses = None,
     use_se: opt.UseSe = None,
+    in_channels: opt.InChannels = None,
     by_block: Annotated[bool, typer.Option("--by-block", help=_BY_BLOCK)] = False,
     option: common.Options = [],
     seconds: common.Seconds = 10.0,
@@ -49,7 +51,7 @@ def measure(
     from zennas.named.networks import network
 
     chosen = common.settings(backend, precision, device, threads, batch_size, option, seconds, relative_error, seed)
-    named = [network(text, resolution, num_classes, use_se) for text in networks]
+    named = [network(text, resolution, num_classes, use_se, in_channels) for text in networks]
     subjects = [one.subject() for one in named]
     parts: list[Breakdown] = []
     with interruptible(lambda: "; nothing was written"):
@@ -151,7 +153,7 @@ def relative(stats: Sequence[LatencyStats]) -> list[float | None]:
 
     None for a network that is the only one with its resolution, as there is nothing to compare it with.
     """
-    first: dict[int, float] = {}
+    first: dict[Size, float] = {}
     count = Counter(each.resolution for each in stats)
     for each in stats:
         first.setdefault(each.resolution, each.latency_ms)

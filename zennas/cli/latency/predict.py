@@ -30,6 +30,7 @@ def predict(
     resolution: common.Resolution = None,
     num_classes: opt.NumClasses = None,
     use_se: opt.UseSe = None,
+    in_channels: opt.InChannels = None,
     by_block: Annotated[bool, typer.Option("--by-block", help="Show the time of each block.")] = False,
     ops: Annotated[
         Optional[Path],
@@ -60,7 +61,8 @@ def predict(
     chosen = load_profile(profile)
     if networks:
         found = [
-            prediction.predict(network(text, resolution, num_classes, use_se), chosen, batch_size) for text in networks
+            prediction.predict(network(text, resolution, num_classes, use_se, in_channels), chosen, batch_size)
+            for text in networks
         ]
         rows = [one.to_json(by_block) for one in found]
         flat = [{key: value for key, value in one.to_json().items() if key != "notes"} for one in found]

@@ -10,6 +10,7 @@ from latency.base import first_line
 from latency.measuring.onnx_files import INPUT, OUTPUT
 from zennas.accuracy.comparison import FileAnswers
 from zennas.exporting.base import ExportError
+from zennas.exporting.batching import in_batches
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,11 +35,12 @@ def session_of(content: bytes) -> FileAnswers:
     except Exception as error:  # onnxruntime's exceptions have no common base class
         raise ExportError(f"onnxruntime cannot load the file: {first_line(error)}") from error
 
-    def answers(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
         found: NDArray[np.float32] = session.run([OUTPUT], {INPUT: images})[0]
         return found
 
-    return answers
+    size = session.get_inputs()[0].shape[0]
+    return in_batches(run, size) if isinstance(size, int) else run
 
 
 def python_line(path: Path) -> str:

@@ -1,4 +1,7 @@
 // A network as a skyline of its blocks, and as a table of what each block costs.
+const sides = (size) => Array.isArray(size) ? size : [size, size];
+const side = (size) => { const [height, width] = sides(size); return Math.sqrt(height * width); };
+const squared = (size) => Array.isArray(size) ? size.join("×") : `${size}²`;
 const BLOCK = ["name", "detail", "channels", "size", "layers", "params", "flops", "memory", "ms"];
 
 function makeNetworks(place, spec, texts) {
@@ -44,10 +47,10 @@ function makeNetworks(place, spec, texts) {
 
   function skyline(network) {
     const room = Math.max(240, place.clientWidth), tall = 112, gap = 9, rowHeight = tall + 44;
-    const high = Math.log2(Math.max(network.image, 2)) + 1, total = whole(network, state.share) || 1;
+    const high = Math.log2(Math.max(side(network.image), 2)) + 1, total = whole(network, state.share) || 1;
     const boxes = network.blocks.map((block) => ({
       block, width: Math.max(12, 6 + 4.2 * Math.log2(block.channels + 1)),
-      height: block.size ? Math.max(12, tall * (Math.log2(block.size) + 1) / high) : 10,
+      height: block.size ? Math.max(12, tall * (Math.log2(side(block.size)) + 1) / high) : 10,
     }));
     const natural = boxes.reduce((sum, box) => sum + box.width + gap, gap);
     const stretch = natural < room ? Math.min(2.4, room / natural) : 1;
@@ -74,7 +77,7 @@ function makeNetworks(place, spec, texts) {
       group.append(drawn("path", { class: "cut", d: `M${at} ${middle - height / 2 + 1}v${height - 2}` }));
     }
     group.append(drawn("text", { x: x + width / 2, y: middle + 74 }, String(block.channels)));
-    if (block.size && block.size !== before?.block.size) group.append(drawn("text", { x: x + width / 2, y: middle - height / 2 - 6 }, `${block.size}²`));
+    if (block.size && squared(block.size) !== squared(before?.block.size)) group.append(drawn("text", { x: x + width / 2, y: middle - height / 2 - 6 }, squared(block.size)));
     const enter = () => {
       light(true, i);
       const box = group.querySelector("rect").getBoundingClientRect();
@@ -86,7 +89,7 @@ function makeNetworks(place, spec, texts) {
   }
 
   function rowsOf(block) {
-    const output = block.size ? `${block.channels}×${block.size}×${block.size}` : `${block.channels}`;
+    const output = block.size ? `${block.channels}×${sides(block.size).join("×")}` : `${block.channels}`;
     const rows = [["output", output], ["parameters", shortened(block.params)], ["FLOPs", shortened(block.flops)]];
     if (block.ms !== null) rows.push(["latency", ofTime(block.ms)]);
     return [...rows, ["memory", ofBytes(block.memory)]];
@@ -106,7 +109,7 @@ function makeNetworks(place, spec, texts) {
         return element("td", { class: `share${block[key] === most[key] ? " top" : ""}`, "data-name": name }, text,
           element("i", { style: `--share:${Math.min(100, percent).toFixed(1)}%` }));
       });
-      const output = block.size ? `${block.channels} × ${block.size}²` : String(block.channels);
+      const output = block.size ? `${block.channels} × ${squared(block.size)}` : String(block.channels);
       return element("tr", { "data-block": i, onpointerenter: () => light(true, i), onpointerleave: () => light(false, i) },
         element("th", { scope: "row" }, element("b", {}, block.name), element("span", {}, block.detail)), element("td", { class: "output" }, output), ...cells);
     });

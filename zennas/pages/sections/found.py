@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from zennas.budget.memories import MEMORIES
 from zennas.pages.charts import Axis, Chart, Limit, Point, Series
 from zennas.pages.parts import Part, Text
 from zennas.pages.record import Record
@@ -14,7 +15,13 @@ from zennas.searching.fronts.goals import Goal, names_of
 from zennas.searching.fronts.grid import LATENCY
 from zennas.searching.fronts.tradeoff import Tradeoff
 
-_COUNTS = {"params": "parameters", "flops": "FLOPs", "activations": "activations", "layers": "layers", "ram": "RAM"}
+_COUNTS = {
+    "params": "parameters",
+    "flops": "FLOPs",
+    "activations": "activations",
+    "layers": "layers",
+    **{name: memory.title for name, memory in MEMORIES.items()},
+}
 _DOTS = (
     "Each dot is a network that the search kept for a while. Select one to see all about it; those in colour are then "
     "drawn below, block by block."
@@ -152,7 +159,7 @@ def _costs_first(known: Survey) -> tuple[int, ...]:
     """The numbers of the axes of costs, those that the budget limits first."""
     names = [axis.name for axis in known.cost_axes]
     budget = known.search.settings.budget
-    limited = [_COUNTS[name] for name in budget.limits()] + ([] if budget.ram is None else ["RAM"])
+    limited = [_COUNTS[name] for name in (*budget.limits(), *budget.memories())]
     order = sorted(range(len(names)), key=lambda i: (not names[i].startswith("latency"), names[i] not in limited, i))
     return tuple(order)
 
@@ -160,8 +167,8 @@ def _costs_first(known: Survey) -> tuple[int, ...]:
 def _limits(known: Survey, axes: tuple[Axis, ...]) -> tuple[Limit, ...]:
     names = [axis.name for axis in axes]
     budget = known.search.settings.budget
-    counts = [Limit(names.index(_COUNTS[name]), value, "budget") for name, value in budget.limits().items()]
-    counts += [] if budget.ram is None else [Limit(names.index("RAM"), budget.ram, "budget")]
+    given = {**budget.limits(), **budget.memories()}
+    counts = [Limit(names.index(_COUNTS[name]), value, "budget") for name, value in given.items()]
     return (*counts, *(Limit(i, limit.ms, "budget") for i, limit in enumerate(budget.latency)))
 
 

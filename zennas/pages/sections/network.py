@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PlainNet import Structure, cost
+from PlainNet.sizes import Size
 from zennas.budget.budgets import DEFAULT_SOURCE, PREDICTOR
 from zennas.common.numbers import format_count
 from zennas.named.settings import NetworkSettings
@@ -132,7 +133,7 @@ def _of_training(record: Record) -> Networks | None:
     return Networks((Drawn(0, "the network", cut(str(structure)), facts, size, blocks),), draughtsman.device)
 
 
-def _counts(structure: Structure, resolution: int, classes: int, use_se: bool = False) -> tuple[tuple[str, str], ...]:
+def _counts(structure: Structure, resolution: Size, classes: int, use_se: bool = False) -> tuple[tuple[str, str], ...]:
     """What a network costs in words."""
     known = cost(structure, resolution=resolution, num_classes=classes, use_se=use_se)
     return (

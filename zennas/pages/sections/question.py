@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from zennas.budget.memories import MEMORIES
 from zennas.common.numbers import format_count
 from zennas.pages.parts import Figure, Figures, Note, Part, Text
 from zennas.pages.record import TRAIN, Record, command_of
@@ -99,12 +100,10 @@ def _of_search(search: SearchResult) -> Iterator[Figure]:
             limit = limits.get(what)
             more = "" if limit is None else f"of at most {format_count(limit)}"
             yield Figure(words, format_count(getattr(best.cost, what)), more=more)
-        ram = search.ram(best)
-        if ram is not None:
-            most = (
-                "" if search.settings.budget.ram is None else f"of at most {format_count(search.settings.budget.ram)}"
-            )
-            yield Figure("RAM", format_count(ram), "bytes", most)
+        limits = search.settings.budget.memories()
+        for name, value in search.memories(best).items():
+            most = f"of at most {format_count(limits[name])}" if name in limits else ""
+            yield Figure(MEMORIES[name].title, format_count(value), "bytes", most)
         for each in search.settings.budget.latency:
             known = best.latency.get(each.source, Latency())
             if known.predicted is not None or known.measured is not None:

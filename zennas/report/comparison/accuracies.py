@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PlainNet.sizes import Size
 from SearchSpace import load_space
 from SearchSpace.base import SPACES, CellSpace, SearchSpaceError
 from zennas.accuracy.tables import AccuracyTable
@@ -42,7 +43,7 @@ class Accuracy:
     source: str
     split: str = "test"
     epochs: int | None = None
-    resolution: int | None = None
+    resolution: Size | None = None
     protocol: str = ""
 
     @property

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PlainNet.registry import UnknownNameError, did_you_mean, nearest_names
+from PlainNet.sizes import Sides, area
 from zennas.common.errors import WrongSettingError
 from zennas.common.numbers import format_bytes, format_count
 from ZeroShotProxy import ensembles
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from zennas.report.comparison.result import Row
 
 LATENCY, MEASURED, ACCURACY, SCORE = "latency", "measured", "top1", "score"
+RESOLUTION = "resolution"
 """The beginnings of keys."""
 
 
@@ -60,7 +62,7 @@ def quantities_of(
         Quantity("activations", "activations", "", lambda row: row.cost.activations),
         Quantity("memory", "memory", "B", lambda row: row.memory, format_bytes),
         Quantity("layers", "layers", "", lambda row: row.cost.layers, _whole, related=False),
-        Quantity("resolution", "pixels", "", lambda row: row.network.resolution, _whole, related=False),
+        Quantity(RESOLUTION, "pixels", "", _side, _whole, related=False),
         *(
             Quantity(f"{LATENCY}:{name}", f"ms, {name}", "ms", partial(_predicted, name), _milliseconds)
             for name in profiles
@@ -140,6 +142,12 @@ def order(quantity: Quantity, rows: Sequence[Row]) -> list[Row]:
         return value is None, 0.0 if value is None else -value if quantity.higher_is_better else value
 
     return sorted(rows, key=place)
+
+
+def _side(row: Row) -> float:
+    """The side of the square with as many pixels as an image, to sort by."""
+    size = row.network.resolution
+    return math.sqrt(area(size)) if isinstance(size, Sides) else size
 
 
 def _whole(value: float) -> str:

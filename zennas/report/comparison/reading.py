@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from PlainNet import Cost
 from PlainNet.liveness import BYTES, peak_elements
+from PlainNet.sizes import SizeLike
 from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.named.networks import Network, network
 from zennas.named.structures import TargetError
@@ -39,7 +40,11 @@ class Named:
 
 
 def read_networks(
-    texts: Sequence[str], resolution: int | None = None, num_classes: int | None = None, use_se: bool | None = None
+    texts: Sequence[str],
+    resolution: SizeLike | None = None,
+    num_classes: int | None = None,
+    use_se: bool | None = None,
+    in_channels: int | None = None,
 ) -> tuple[Named, ...]:
     """Return the networks that the texts name, in order, each with its costs.
 
@@ -51,7 +56,7 @@ def read_networks(
     found = []
     for number, (text, label) in enumerate(zip(texts, labels(texts), strict=True), start=1):
         try:
-            one = network(text, resolution, num_classes, use_se)
+            one = network(text, resolution, num_classes, use_se, in_channels)
             cost, memory = analyze(one, check=False).total, BYTES * max(peak_elements(one.graph).values())
         except ZennasError as error:
             what, *place = str(error).split("\n")  # the other lines of a parse error show the position

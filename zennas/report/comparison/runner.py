@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from latency.base import LatencyError, MeasureSettings
 from latency.predicting.profile import Profile, UnknownKernelError, load_profile
+from PlainNet.sizes import SizeLike
 from zennas.budget.budgets import PREDICTOR
 from zennas.common.errors import WrongSettingError
 from zennas.common.progress import WorkProgress, unwatched
@@ -37,9 +38,10 @@ def compare(
     proxies: Sequence[str] = (),
     scoring: ScoreSettings = ScoreSettings(),
     table: str | Path | None = None,
-    resolution: int | None = None,
+    resolution: SizeLike | None = None,
     num_classes: int | None = None,
     use_se: bool | None = None,
+    in_channels: int | None = None,
     baseline: str | int | None = None,
     sort: str | None = None,
     progress: WorkProgress = unwatched,
@@ -50,7 +52,7 @@ def compare(
     """
     profiles = _profiles(latency)
     names = score_names(proxies)
-    named = read_networks(texts, resolution, num_classes, use_se)
+    named = read_networks(texts, resolution, num_classes, use_se, in_channels)
     place = _place(baseline, texts)
     opened = None if table is None else _table(table)
     known = [known_accuracies(one.text, one.network, opened) for one in named]

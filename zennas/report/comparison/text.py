@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from latency.predicting.profile import OUTSIDE
+from PlainNet.sizes import sides, size_text
 from zennas.common.layout import Rows
-from zennas.report.comparison.quantities import LATENCY, MEASURED, SCORE, Quantity, relative_text
+from zennas.report.comparison.quantities import LATENCY, MEASURED, RESOLUTION, SCORE, Quantity, relative_text
 from zennas.report.comparison.result import Comparison, Row
 from zennas.report.predictions import Prediction
 from zennas.report.scores import measure_text
@@ -24,6 +25,8 @@ def cell(row: Row, quantity: Quantity) -> str:
     value, name = quantity.value(row), quantity.key.partition(":")[2]
     if value is None:
         return UNKNOWN
+    if quantity.kind == RESOLUTION:
+        return str(row.network.resolution)
     if quantity.kind == SCORE and isinstance(score := row.scores[name], Score):
         return measure_text(measure(score))
     predicted = row.latencies[name] if quantity.kind == LATENCY else None
@@ -103,7 +106,8 @@ def remarks_of(row: Row) -> list[str]:
     reasons += [f"{name}: {found}" for name, found in row.scores.items() if isinstance(found, str)]
     if row.measured is not None and not row.measured.settled:
         reasons.append("measured latency is not stable yet")
-    sizes = sorted({one.resolution for one in row.accuracies if one.resolution not in (None, row.network.resolution)})
+    others = {one.resolution for one in row.accuracies} - {None, row.network.resolution}
+    sizes = sorted(others, key=lambda size: sides(size or 0))
     reasons += [f"top-1 was measured at {size} pixels, not at {row.network.resolution}" for size in sizes]
     return [*reasons, *row.remarks]
 
@@ -138,7 +142,7 @@ def notes(comparison: Comparison) -> list[str]:
 def _settings(rows: tuple[Row, ...]) -> Iterator[str]:
     """The images, classes and SE of the networks, and a remark if they differ."""
     sizes = list(dict.fromkeys((row.network.resolution, row.network.num_classes) for row in rows))
-    texts = [f"{side}×{side} pixels, {classes:,} class{'es' if classes > 1 else ''}" for side, classes in sizes]
+    texts = [f"{size_text(side)} pixels, {classes:,} class{'es' if classes > 1 else ''}" for side, classes in sizes]
     if len(texts) == 1:
         yield texts[0]
     else:
@@ -195,7 +199,7 @@ def _flat(comparison: Comparison, row: Row) -> dict[str, Any]:
     }
     for one in comparison.quantities:
         name = "memory_bytes" if one.unit == "B" else one.key
-        found[name] = one.value(row)
+        found[name] = network.resolution if one.kind == RESOLUTION else one.value(row)
         if one.kind in (LATENCY, MEASURED, SCORE):
             found[f"{name} low"], found[f"{name} high"] = _bounds(row, one)
         if one.related:

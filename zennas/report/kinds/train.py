@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from PlainNet.sizes import size_text
 from zennas.report.kind import RunKind, register
 from zennas.training.record import TrainingRecord, read_training
 
 
 def _asked(training: TrainingRecord) -> str:
     size = training.resolution
-    return f"{training.dataset}, {training.epochs} epochs at {size}×{size}"
+    return f"{training.dataset}, {training.epochs} epochs at {size_text(size)}"
 
 
 def _found(training: TrainingRecord) -> str:

@@ -7,16 +7,17 @@ equals or beats which is cheaper, or costs as much: in both costs if there are t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from zennas.budget.budgets import PREDICTOR, Budget, LatencyLimit
+from zennas.budget.memories import MEMORIES
 from zennas.budget.sources import settled_limit
 from zennas.common.errors import WrongSettingError
 from zennas.common.numbers import counted, parse_count
 from zennas.runs.candidate import Candidate
-from zennas.searching.fronts.grid import COUNTS, LATENCY, RAM, Grid, ram_of
+from zennas.searching.fronts.grid import COUNTS, LATENCY, Grid, memories_of
 from zennas.searching.objectives.base import Objective, best_first
 from zennas.searching.settings import SearchSettings
 from zennas.searching.strategies.front import MOST_COSTS, NAME, FrontOptions
@@ -44,14 +45,17 @@ class Points:
     grid: Grid
     points: tuple[Candidate, ...]
 
-    def to_json(self, run: str, measure: str | None, ram: Callable[[Candidate], int | None]) -> list[dict[str, Any]]:
+    def to_json(
+        self, run: str, measure: str | None, memories: Callable[[Candidate], Mapping[str, int]]
+    ) -> list[dict[str, Any]]:
         """Return the points as JSON.
 
-        run: the folder. measure: the name of the score; None for the first measure. ram: of a point, if it matters.
+        run: the folder. measure: the name of the score; None for the first measure. memories: those of a point that
+        matter, in bytes.
         """
-        return [self._point(f"{run}@{i}", one, measure, ram(one)) for i, one in enumerate(self.points, start=1)]
+        return [self._point(f"{run}@{i}", one, measure, memories(one)) for i, one in enumerate(self.points, start=1)]
 
-    def _point(self, name: str, one: Candidate, measure: str | None, ram: int | None) -> dict[str, Any]:
+    def _point(self, name: str, one: Candidate, measure: str | None, memories: Mapping[str, int]) -> dict[str, Any]:
         sources = [axis.source for axis in self.grid.axes if axis.source is not None] or list(one.latency)
         limits = self.grid.limits(self.grid.cell(one))
         by_cost = {axis.over: limit for axis, limit in zip(self.grid.axes, limits, strict=True)}
@@ -59,7 +63,7 @@ class Points:
             "network": name,
             "structure": str(one.structure),
             **one.cost.to_json(),
-            **({} if ram is None else {"ram": ram}),
+            **memories,
             "latency_ms": one.latency[sources[0]].ms if sources else None,
             **({"latencies_ms": {name: one.latency[name].ms for name in sources}} if len(sources) > 1 else {}),
             "score": score_of(one, measure),
@@ -129,7 +133,7 @@ def front_settings(
     settings: those of a search; their budget holds for all points.
     over: the cost, a name in `COUNTS`, or `latency:` and a profile or back end; or two different costs.
     between: the limits of the first and the last point, as text like "0.1ms:1.2ms" or "100k:1M", or as numbers
-        (milliseconds per image for latencies, bytes for RAM); one for each cost.
+        (milliseconds per image for latencies, bytes for memories); one for each cost.
     points, members: options of the strategy; None for their defaults. points: one number for each cost, or one for all.
     iterations: None for `PER_POINT` each, or `PER_CELL` over two costs.
 
@@ -205,9 +209,7 @@ def _limited(budget: Budget, over: str, high: float) -> tuple[str, Budget]:
         return over, budget
     if getattr(budget, over) is not None:
         raise WrongSettingError(f"the front is over {over}, which has a budget, too: leave out --budget-{over}")
-    if over == RAM:
-        return over, replace(budget, ram=int(high))
-    return over, replace(budget, params=int(high)) if over == "params" else replace(budget, flops=int(high))
+    return over, replace(budget, **cast(dict[str, Any], {over: int(high)}))
 
 
 def _source(name: str) -> str:
@@ -248,11 +250,13 @@ def _amount(over: str, text: str, example: str) -> float:
     return float(f"{float(found[1]) * _UNITS[found[2].lower()]:.12g}")
 
 
-def ram_matters(settings: SearchSettings) -> bool:
-    """Return whether RAM is limited or a goal. A front over RAM limits it."""
-    return settings.budget.ram is not None or "ram" in settings.minimise
+def memories_that_matter(settings: SearchSettings) -> list[str]:
+    """Return the names of the memories that are limited or a goal. A front over one limits it."""
+    return [name for name in MEMORIES if name in settings.budget.memories() or name in settings.minimise]
 
 
-def ram_in_use(settings: SearchSettings, candidate: Candidate) -> int | None:
-    """Return the RAM of a candidate in bytes; None if it does not matter."""
-    return None if not ram_matters(settings) else ram_of(settings.network)(candidate.structure)
+def memories_in_use(settings: SearchSettings, candidate: Candidate) -> dict[str, int]:
+    """Return what a candidate needs of the memories that matter, in bytes by name."""
+    wanted = memories_that_matter(settings)
+    models = memories_of(settings.network) if wanted else {}
+    return {name: models[name](candidate.structure) for name in wanted}

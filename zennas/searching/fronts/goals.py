@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from zennas.budget.memories import MEMORIES
 from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.runs.candidate import Candidate
 from zennas.searching.scoring import CONFIRMED
 from zennas.searching.settings import SearchSettings
 from ZeroShotProxy import ensembles
 
-COSTS = ("params", "flops", "activations", "layers", "ram")
+COSTS = ("params", "flops", "activations", "layers", *MEMORIES)
 """The costs that can be goals; latencies, as `latency:` and the source of a limit, are others."""
 LATENCY = "latency:"
 VECTOR = "vector"
@@ -128,7 +129,7 @@ def _least(name: str, settings: SearchSettings) -> Goal:
 
 def _proxy(name: str, sign: int) -> Goal:
     flags = {1: "--maximise", -1: "--minimise"}
-    if sign > 0 and (name.startswith(LATENCY) or name in ("layers", "ram")):
+    if sign > 0 and (name.startswith(LATENCY) or name in ("layers", *MEMORIES)):
         raise WrongSettingError(f"{name} is a cost, so it cannot be maximised: use --minimise {name}")
     info = ensembles.find("zen_expected" if name.casefold() == CONFIRMED else name).info
     if info.needs == "population":

@@ -6,16 +6,15 @@ The limits of a cost form a geometric sequence, so that every step buys the same
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
-from PlainNet import Options, Structure
+from PlainNet import Options
 from PlainNet.cost import CostModel
-from PlainNet.ram import RamModel
 from zennas.budget.budgets import BudgetError
+from zennas.budget.memories import MEMORIES, BytesOf, models_of
 from zennas.common.numbers import format_count
 from zennas.named.settings import NetworkSettings
 from zennas.runs.candidate import Candidate, Latency
@@ -25,15 +24,14 @@ if TYPE_CHECKING:
     from zennas.searching.judging import Judge, Judged
 
 LATENCY = "latency:"
-RAM = "ram"
-COUNTS = ("params", "flops", "activations", RAM)
+COUNTS = ("params", "flops", "activations", *MEMORIES)
 """The counts that a front can be over; else it is over `latency:SOURCE`."""
 
 
 @lru_cache(maxsize=4)
-def ram_of(network: NetworkSettings) -> Callable[[Structure], int]:
-    """Return the function from structures to their RAM in bytes, as networks with these settings."""
-    return RamModel(CostModel(network.resolution, network.num_classes, Options(use_se=network.use_se)))
+def memories_of(network: NetworkSettings) -> dict[str, BytesOf]:
+    """Return the bytes of structures by the name of the memory, as networks with these settings."""
+    return models_of(CostModel(network.resolution, network.num_classes, Options(use_se=network.use_se)))
 
 
 @dataclass(frozen=True)
@@ -41,9 +39,9 @@ class Axis:
     """Limits along one cost.
 
     over: a name in `COUNTS`, or "latency:" and the source of a latency limit.
-    limits: the upper limit of each step, ascending; milliseconds per image for latencies, bytes for RAM. The first step
-        begins at 0.
-    network: the settings of the networks, which RAM depends on.
+    limits: the upper limit of each step, ascending; milliseconds per image for latencies, bytes for memories. The first
+        step begins at 0.
+    network: the settings of the networks, which memories depend on.
     """
 
     over: str
@@ -66,8 +64,8 @@ class Axis:
         """Return the cost of a candidate; infinity for a latency that is not known."""
         if self.source is not None:
             return candidate.latency.get(self.source, Latency()).ms
-        if self.over == RAM:
-            return float(ram_of(self.network)(candidate.structure))
+        if self.over in MEMORIES:
+            return float(memories_of(self.network)[self.over](candidate.structure))
         return float(getattr(candidate.cost, self.over))
 
     def step(self, candidate: Candidate) -> int:
@@ -78,7 +76,7 @@ class Axis:
         """Return a cost as text: `0.3 ms`, `995k`, `64k bytes`."""
         if self.source is not None:
             return f"{value:.4g} ms"
-        return f"{format_count(value)} bytes" if self.over == RAM else format_count(value)
+        return f"{format_count(value)} bytes" if self.over in MEMORIES else format_count(value)
 
     def __str__(self) -> str:
         return f"{self.over} from {self.text(self.limits[0])} to {self.text(self.limits[-1])}"
@@ -171,8 +169,8 @@ def _values(axis: Axis, judge: Judge, judged: Judged) -> Floats:
     found: Floats
     if axis.source is not None:
         found = judged.latency[judge.sources.index(axis.source)]
-    elif axis.over == RAM:
-        found = judge.ram(judged.placed)
+    elif axis.over in MEMORIES:
+        found = judge.memories[axis.over](judged.placed)
     else:
         found = getattr(judged.costs, axis.over)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,20 +59,23 @@ class Tradeoff:
     points: tuple[Candidate, ...]
     hypervolume: Hypervolume | None
 
-    def to_json(self, run: str, ram: Callable[[Candidate], int | None]) -> dict[str, Any]:
-        """Return goals, points and hypervolume as JSON. run: the folder. ram: of a point, if it matters."""
+    def to_json(self, run: str, memories: Callable[[Candidate], Mapping[str, int]]) -> dict[str, Any]:
+        """Return goals, points and hypervolume as JSON.
+
+        run: the folder. memories: those of a point that matter, in bytes.
+        """
         return {
             "objectives": [{"name": goal.name, "direction": goal.direction} for goal in self.goals],
-            "points": [self._point(f"{run}@{i}", one, ram(one)) for i, one in enumerate(self.points, start=1)],
+            "points": [self._point(f"{run}@{i}", one, memories(one)) for i, one in enumerate(self.points, start=1)],
             "hypervolume": None if self.hypervolume is None else self.hypervolume.to_json(),
         }
 
-    def _point(self, name: str, one: Candidate, ram: int | None) -> dict[str, Any]:
+    def _point(self, name: str, one: Candidate, memories: Mapping[str, int]) -> dict[str, Any]:
         return {
             "network": name,
             "structure": str(one.structure),
             **one.cost.to_json(),
-            **({} if ram is None else {"ram": ram}),
+            **memories,
             "latency_ms": next((found.ms for found in one.latency.values()), None),
             "scores": {goal.name: one.measures[goal.name].value for goal in self.goals if goal.name in one.measures},
         }

@@ -31,7 +31,9 @@ class ShortTrainings:
 
         training = _training(settings)
         self.epochs = training.recipe_of(0).epochs
-        self._trainer = ShortTrainer(training, settings.resolution, settings.use_se, settings.device)
+        self._trainer = ShortTrainer(
+            training, settings.resolution, settings.use_se, settings.device, settings.in_channels
+        )
         self.images = self._trainer.images
         if self._trainer.classes != settings.num_classes:
             raise WrongSettingError(

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from zennas.runs.candidate import Candidate, Measure
 from zennas.searching.fronts.goals import VECTOR, Goal, goals_of
-from zennas.searching.fronts.grid import ram_of
+from zennas.searching.fronts.grid import memories_of
 from zennas.searching.objectives.base import Objective, ObjectiveKind, register
 from zennas.searching.objectives.proxy import score_function
 from zennas.searching.scoring import scores_of
@@ -26,7 +26,7 @@ class Vector:
     def __init__(self, settings: SearchSettings) -> None:
         self.goals = goals_of(settings)
         self.measures: tuple[str, ...] = tuple(goal.name for goal in self.goals)
-        self._ram = ram_of(settings.network)
+        self._memories = memories_of(settings.network)
         proxies = [PROXIES.get(goal.name) for goal in self.goals if not goal.cost]
         self.torch = any(proxy.info.torch for proxy in proxies)
         self._alone = {one.info.name: score_function(one, settings) for one in proxies if not one.info.torch}
@@ -42,7 +42,8 @@ class Vector:
     def _cost(self, goal: Goal, candidate: Candidate) -> float:
         if goal.source is not None:
             return candidate.latency[goal.source].ms
-        return float(self._ram(candidate.structure) if goal.name == "ram" else getattr(candidate.cost, goal.name))
+        memory = self._memories.get(goal.name)
+        return float(getattr(candidate.cost, goal.name) if memory is None else memory(candidate.structure))
 
     def vectors(self, candidates: Sequence[Candidate]) -> list[tuple[float, ...]]:
         return [tuple(goal.value(candidate) for goal in self.goals) for candidate in candidates]

@@ -31,7 +31,9 @@ MOST_COSTS = 2
 class FrontOptions:
     """Options of a front. low, high: the limits of the first and the last cell, in milliseconds for latencies."""
 
-    over: str = setting("params", "The cost: params, flops, activations, ram, or latency: and the source of a budget.")
+    over: str = setting(
+        "params", "The cost: params, flops, activations, ram, flash, or latency: and the source of a budget."
+    )
     low: float = setting(1e5, "Limit of the first point.", above=0)
     high: float = setting(1e6, "Limit of the last point.", above=0)
     points: int = setting(
@@ -68,7 +70,7 @@ class FrontOptions:
         return [first, (self.second_over, self.second_low, self.second_high, self.second_points)]
 
     def grid(self, network: NetworkSettings) -> Grid:
-        """Return the cells. network: the settings of the networks, which RAM depends on."""
+        """Return the cells. network: the settings of the networks, which memories depend on."""
         return Grid(tuple(Axis.between(*cost, network) for cost in self._costs))
 
 

@@ -24,10 +24,12 @@ class _Use(NamedTuple):
     limit: str
 
 
-def remarks(budget: Budget, best: Candidate, ram: int | None, rejected: Mapping[str, int]) -> tuple[str, ...]:
+def remarks(
+    budget: Budget, best: Candidate, memories: Mapping[str, int], rejected: Mapping[str, int]
+) -> tuple[str, ...]:
     """Return remarks about the budget, each in one line.
 
-    ram: that of the best in bytes, if it is limited. rejected: how often each limit rejected a structure.
+    memories: those of the best in bytes. rejected: how often each limit rejected a structure.
     """
     default = has_default_depth(budget)
     lines = []
@@ -36,7 +38,7 @@ def remarks(budget: Budget, best: Candidate, ram: int | None, rejected: Mapping[
             f"layers ≤ {budget.layers} is the default if only latency or RAM is limited: set --max-layers, or lift it "
             "with --any-depth"
         )
-    for name, use in _uses(budget, best, ram, rejected):
+    for name, use in _uses(budget, best, memories, rejected):
         if use.share < (FAR if use.rejected else LOOSE) and not (default and name == "layers"):
             unit = "; is the unit right, and the device?" if name == "latency" else ""
             lines.append(
@@ -62,19 +64,22 @@ def has_default_depth(budget: Budget) -> bool:
     """Whether the limit of layers is that of `searching/depth.py`."""
     return (
         bool(budget.latency or budget.ram)
+        and budget.flash is None
         and budget.params is None
         and budget.flops is None
         and budget.layers == DEFAULT_LAYERS
     )
 
 
-def _uses(budget: Budget, best: Candidate, ram: int | None, rejected: Mapping[str, int]) -> Iterator[tuple[str, _Use]]:
+def _uses(
+    budget: Budget, best: Candidate, memories: Mapping[str, int], rejected: Mapping[str, int]
+) -> Iterator[tuple[str, _Use]]:
     for name, limit in budget.limits().items():
         value = getattr(best.cost, name)
         yield name, _Use(value / limit, rejected.get(name, 0), format_count(value), f"{name} ≤ {format_count(limit)}")
-    if budget.ram is not None and ram is not None:
-        shown = f"ram ≤ {format_count(budget.ram)} bytes"
-        yield "ram", _Use(ram / budget.ram, rejected.get("ram", 0), f"{format_count(ram)} bytes", shown)
+    for name, limit in budget.memories().items():
+        shown, value = f"{name} ≤ {format_count(limit)} bytes", memories[name]
+        yield name, _Use(value / limit, rejected.get(name, 0), f"{format_count(value)} bytes", shown)
     for each in budget.latency:
         found = best.latency.get(each.source, Latency())
         if found.predicted is not None or found.measured is not None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from PlainNet import Cost, Structure, cost, parse
+from PlainNet.sizes import Size, area
 
 LARGE = 96
-"""From this side of the image on, in pixels, the ResNets of ImageNet are compared, otherwise those of CIFAR."""
+"""From the pixels of a square of this side on, the ResNets of ImageNet are compared, otherwise those of CIFAR."""
 STEPS = (4, 1)
 """Widths are multiples of the first of these with a network close enough: devices compute other widths as slowly as the
 next larger multiple."""
@@ -29,7 +30,7 @@ class ResNet:
     cost: Cost
 
 
-def resnet_of(flops: float, resolution: int, num_classes: int) -> ResNet | None:
+def resnet_of(flops: float, resolution: Size, num_classes: int) -> ResNet | None:
     """Return the ResNet whose multiply–accumulates per image are closest; None if there is none within `CLOSE`.
 
     After He et al., CVPR 2016: for images below `LARGE` pixels those of section 4.2 with n = 1 to 3, ResNet-8 (as in
@@ -44,9 +45,9 @@ def resnet_of(flops: float, resolution: int, num_classes: int) -> ResNet | None:
     return None
 
 
-def _around(flops: float, step: int, resolution: int, num_classes: int) -> Iterator[ResNet]:
+def _around(flops: float, step: int, resolution: Size, num_classes: int) -> Iterator[ResNet]:
     """The networks of each depth whose widths, multiples of `step`, are next to those with these FLOPs."""
-    for units in (1, 2) if resolution >= LARGE else (1, 2, 3):
+    for units in (1, 2) if area(resolution) >= LARGE**2 else (1, 2, 3):
         width = _USUAL
         for _ in range(2):  # FLOPs grow with the square of the width, but for the first and the last layer
             flops_there = _resnet(units, width, resolution, num_classes).cost.flops
@@ -56,9 +57,9 @@ def _around(flops: float, step: int, resolution: int, num_classes: int) -> Itera
             yield _resnet(units, step * times, resolution, num_classes)
 
 
-def _resnet(units: int, width: int, resolution: int, num_classes: int) -> ResNet:
+def _resnet(units: int, width: int, resolution: Size, num_classes: int) -> ResNet:
     """units: of two layers, in each stage."""
-    if resolution >= LARGE:
+    if area(resolution) >= LARGE**2:
         blocks, stages = [f"SuperConvK7BNRELU(3,{width},2,1)", f"MaxPool({width},3,2)"], 4
     else:
         blocks, stages = [f"SuperConvK3BNRELU(3,{width},1,1)"], 3

@@ -21,6 +21,8 @@ from torch.nn import functional as F
 
 from PlainNet.errors import reason
 from PlainNet.masternet import MasterNet
+from PlainNet.sizes import sides
+from zennas.common.numbers import counted
 from zennas.data.base import Shown
 from zennas.named.teachers import Teacher, teacher_of
 from zennas.training.objectives.base import OBJECTIVES, Losses, Objective
@@ -69,6 +71,11 @@ class Distilling(Objective):
         self.projections = nn.ModuleList()
         self._teacher, self._settings, self._label_smoothing = teacher, settings, label_smoothing
         self._ratio = settings.ratio if settings.feature_weight else None
+        if teacher.shown.channels != shown.channels:
+            raise TrainingError(
+                f"the teacher {teacher.name} takes images of {counted(teacher.shown.channels, 'channel')}, the student "
+                f"of {shown.channels}: choose a teacher for the same images"
+            )
         scale, shift = _conversion(shown, teacher.shown)
         self.register_buffer("_scale", scale, persistent=False)
         self.register_buffer("_shift", shift, persistent=False)
@@ -79,7 +86,7 @@ class Distilling(Objective):
             )
         self._ask, theirs = _met(teacher, self._ratio)
         if self._ratio is not None:
-            mine = _own_stages(network, self._ratio, shown.resolution)
+            mine = _own_stages(network, self._ratio, shown)
             _check_stages(mine, theirs, teacher.name, self._ratio)
             self.projections.extend(_projection(*widths, settings) for widths in zip(mine, theirs, strict=True))
 
@@ -111,10 +118,10 @@ class Distilling(Objective):
 
     @torch.no_grad()
     def _taught(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
-        side = self._teacher.shown.resolution
+        size = sides(self._teacher.shown.resolution)
         shown = images * self._scale + self._shift
-        if shown.shape[-1] != side:
-            shown = F.interpolate(shown, size=(side, side), mode="bilinear", align_corners=False)
+        if tuple(shown.shape[2:]) != size:
+            shown = F.interpolate(shown, size=size, mode="bilinear", align_corners=False)
         return self._ask(shown)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Distilling:
@@ -142,9 +149,9 @@ def distance(student: Tensor, teacher: Tensor, clip: float | None = None) -> Ten
 
 
 def _conversion(given: Shown, wanted: Shown) -> tuple[Tensor, Tensor]:
-    """Scale and shift, (3, 1, 1) each, that convert images from the normalisation of `given` to that of `wanted`."""
+    """Scale and shift, (C, 1, 1) each, that convert images from the normalisation of `given` to that of `wanted`."""
     mean, std, its_mean, its_std = (
-        torch.tensor(values, dtype=torch.float64).view(3, 1, 1)
+        torch.tensor(values, dtype=torch.float64).view(-1, 1, 1)
         for one in (given.normalisation, wanted.normalisation)
         for values in (one.mean, one.std)
     )
@@ -154,14 +161,14 @@ def _conversion(given: Shown, wanted: Shown) -> tuple[Tensor, Tensor]:
 @torch.no_grad()
 def _met(teacher: Teacher, ratio: int | None) -> tuple[Staged, list[int]]:
     """The teacher's stages and their channels, found by running it on one image. Raises TrainingError if it fails."""
-    side = teacher.shown.resolution
-    images = torch.zeros(1, 3, side, side)
+    size = teacher.shown.resolution
+    images = torch.zeros(1, teacher.shown.channels, *sides(size))
     try:
         ask = Staged(teacher.module, ratio, images)
         features, answers = ask(images)
     except Exception as error:  # the module may be anything
         raise TrainingError(
-            f"the teacher {teacher.name} fails on images of {side} pixels: {reason(error)}; "
+            f"the teacher {teacher.name} fails on images of {size} pixels: {reason(error)}; "
             "choose another --teacher-size"
         ) from None
     if not isinstance(answers, Tensor) or answers.shape != (1, teacher.num_classes):
@@ -176,10 +183,11 @@ def _met(teacher: Teacher, ratio: int | None) -> tuple[Staged, list[int]]:
 
 
 @torch.no_grad()
-def _own_stages(network: MasterNet, ratio: int, resolution: int) -> list[int]:
+def _own_stages(network: MasterNet, ratio: int, shown: Shown) -> list[int]:
     """Channels of the student's stages."""
     training = network.training
-    features, _ = network.eval().extract_stage_features_and_logit(torch.zeros(1, 3, resolution, resolution), ratio)
+    image = torch.zeros(1, shown.channels, *sides(shown.resolution))
+    features, _ = network.eval().extract_stage_features_and_logit(image, ratio)
     network.train(training)
     return [feature.shape[1] for feature in features]
 
