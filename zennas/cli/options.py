@@ -13,7 +13,7 @@ import typer
 
 from PlainNet.device import DeviceError
 from PlainNet.sizes import Size
-from zennas.common.limits import MAX_IN_CHANNELS, checked_resolution
+from zennas.common.limits import MAX_IN_CHANNELS, written_resolution
 from zennas.common.numbers import LARGEST, in_milliseconds, parse_count
 from zennas.common.shared_settings import IN_CHANNELS_HELP, RESOLUTION_HELP
 
@@ -50,7 +50,7 @@ def real(least: float, most: float) -> Callable[[str], float]:
 def size(text: str) -> Size:
     """Parse the size of images, for typer: 224, or 96x160."""
     try:  # also called for defaults, which are sizes already
-        return checked_resolution(str(text), ValueError, name="the size")
+        return written_resolution(str(text))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
 from PlainNet.sizes import Sides, Size, read_size
-from zennas.common.numbers import LARGEST, range_text
+from zennas.common.numbers import LARGEST, parse_count, range_text
 
 MAX_BATCH = 1_000_000
 """Images of the largest batch; no machine has room for more."""
@@ -41,6 +42,14 @@ def checked_resolution(
     else:
         check_whole(name, size, error, most=most, unit=" pixels")
     return size
+
+
+def written_resolution(text: str) -> Size:
+    """Return the size of images that a command line says: 224, 2.24e2 or 96x160. Raises ValueError for other texts."""
+    if read_size(text) is None:
+        with suppress(ValueError):
+            return parse_count(text, 1, MAX_RESOLUTION)
+    return checked_resolution(text, ValueError, name="the size")
 
 
 SIZE_WORDS = f"a whole number from 1 to {MAX_RESOLUTION} pixels, or height and width, such as 96x160"

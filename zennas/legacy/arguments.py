@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PlainNet.sizes import Size
-from zennas.common.limits import checked_resolution
+from zennas.common.limits import written_resolution
 from zennas.common.numbers import LARGEST, parse_count
 
 ARCH = "Masternet.py:MasterNet"
@@ -30,7 +30,7 @@ def count(least: int = 1, most: int = LARGEST) -> Callable[[str], int]:
 def size(text: str) -> Size:
     """Argument type: the size of images, such as 224 or 96x160."""
     try:
-        return checked_resolution(text, ValueError, name="the size")
+        return written_resolution(text)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None
 

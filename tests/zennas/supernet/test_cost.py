@@ -14,6 +14,7 @@ import latency
 import PlainNet
 import ZenNet
 from PlainNet import parse
+from PlainNet.sizes import Sides, Size
 from SearchSpace.mobile import mobile
 from tests.conftest import data_folder
 from tests.zennas.supernet.searches import decisions_of
@@ -66,13 +67,14 @@ def test_the_gradient_of_an_expectation(lut: CostTable) -> None:
 
 @pytest.mark.parametrize("name", ["mobile", "nas-bench-macro"])
 @pytest.mark.parametrize("what", ["flops", "params", "activations"])
-def test_counts_add_up_to_those_of_whole_networks(name: str, what: str) -> None:
+@pytest.mark.parametrize("size", [64, Sides(64, 96)])
+def test_counts_add_up_to_those_of_whole_networks(name: str, what: str, size: Size) -> None:
     space = open_space(name)
-    table = counted(space, what, resolution=64, num_classes=7)
+    table = counted(space, what, resolution=size, num_classes=7)
     rng = Random(0)
     for _ in range(10):
         picks = {key: (rng.randrange(len(options)),) for key, options in space.options.items()}
-        whole = PlainNet.cost(space.network(picks), resolution=64, num_classes=7)
+        whole = PlainNet.cost(space.network(picks), resolution=size, num_classes=7)
         assert table.of(picks) == getattr(whole, what)
 
 

@@ -12,6 +12,7 @@ from torch import nn
 from PlainNet import parse
 from PlainNet.cost import CostModel
 from PlainNet.ram import RamModel
+from PlainNet.sizes import Sides, Size
 from tests.zennas.supernet.searches import decisions_of
 from zennas.supernet.choices import InputChoice
 from zennas.supernet.decisions import Decisions
@@ -30,9 +31,10 @@ def written() -> Choices:
 
 
 @pytest.mark.parametrize("name", ["mobile", "nas-bench-macro", "written"])
-def test_the_peak_is_that_of_whole_networks(name: str) -> None:
+@pytest.mark.parametrize("size", [64, Sides(64, 96)])
+def test_the_peak_is_that_of_whole_networks(name: str, size: Size) -> None:
     space, rng = written() if name == "written" else open_space(name), Random(0)
-    table, whole = ram_table(space, resolution=64, num_classes=7), RamModel(CostModel(64, 7))
+    table, whole = ram_table(space, resolution=size, num_classes=7), RamModel(CostModel(size, 7))
     for _ in range(20):
         picks = {key: (rng.randrange(len(options)),) for key, options in space.options.items()}
         assert table.of(picks) == whole(space.network(picks))
