@@ -180,7 +180,11 @@ def _intervals(found: list[Prediction]) -> list[str]:
 
     trust = next((one.trust for one in found if one.trust is not None), None)
     said = []
-    if trust is not None:
+    if trust is not None and trust.stated:
+        said.append(
+            f"interval: {trust.share:.0f} % of measured latencies lie in it, as far as {trust.number} {trust.what} tell"
+        )
+    elif trust is not None:
         said.append(
             f"interval: that of ±10 %, in which {trust.share:.1f} % of {counted(trust.number, 'held-out value')} lay "
             f"({trust.what})"
