@@ -1,8 +1,8 @@
 """A profile from ten measured cells of NAS-Bench-201, on devices that were never used: error, ranking and intervals.
 
 Ten cells are chosen as `zennas latency suggest` does, or at random. Their latencies make a profile, as with `zennas
-latency adapt`, which predicts all other cells. Nothing is fitted to other devices; the widths of the prior are chosen
-on the other devices for each one, and compared with the product's.
+latency adapt`, which predicts all other cells. Nothing is fitted to other devices; the prior's
+widths are varied, and chosen for each device on the others.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from benchmarks.common import print_machine
 from latency.fitting.adapting import LEAST, best_fit
 from latency.fitting.choosing import chosen
 from latency.fitting.errors import errors
-from latency.fitting.laws import Floats, Law, Widths, laws_for
+from latency.fitting.laws import Law, Widths, laws_for
+from latency.fitting.robust import Floats
 from latency.predicting.hardware import processor
 from latency.predicting.posterior import DEVIATIONS, SHARE
 from SearchSpace.nasbench201 import Cell201, canonical

@@ -20,7 +20,8 @@ import numpy as np
 from latency.base import LatencyError
 from latency.fitting.errors import Errors, errors
 from latency.fitting.fit import ranges
-from latency.fitting.laws import USUAL_MS, Floats, Law, Widths, laws_for, prior_covariance, usual_rates
+from latency.fitting.laws import USUAL_MS, Law, Widths, laws_for, prior_covariance, usual_rates
+from latency.fitting.robust import Floats, most_probable
 from latency.kernels import Kernel, group
 from latency.predicting.models import Learned, Linear, Model, Scaled, windows
 from latency.predicting.posterior import BYTE, CONSTANT, EACH, MAC, MODEL, Posterior, Term, window_of
@@ -30,20 +31,13 @@ from PlainNet.ops import OpGraph
 LEFT_OUT = "measured networks, each left out once"
 LEAST = 10
 """The fewest networks from which a profile is made."""
-_SPREADS = (0.01, 0.02, 0.04, 0.07, 0.12, 0.2, 0.35)
-"""Standard deviations of the logarithm of a measured time that are tried."""
-_USUAL_SPREAD = 0.05
-_FREEDOM = 4.0
-"""Degrees of freedom of Student's distribution."""
-_STEPS, _CLOSE, _STIFFEST = 60, 1e-6, 1e8
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
     """The most probable rates of a law.
 
-    logs: (K,), logarithms of the factors to the expected rates. covariance: (K, K), of these. spread: standard
-    deviation of the logarithm of a measured time. evidence: logarithm of the probability of the measurements.
+    logs, covariance, spread, evidence: as in `robust.Logs`; the factors are those to the expected rates.
     """
 
     law: Law
@@ -60,61 +54,7 @@ class Fit:
 
 def fitted(law: Law, times: Floats, ms: Floats, widths: Widths = Widths()) -> Fit:
     """Fit a law to networks. times: (N, K), their parts at the expected rates. ms: (N,), measured."""
-    prior = prior_covariance(law.terms, widths)
-    precision, size = np.linalg.inv(prior).astype(np.float64), np.linalg.slogdet(prior)[1]
-    logs = np.full(len(law.terms), np.median(np.log(ms / times.sum(axis=1))))
-    tried = []
-    for spread in _SPREADS:
-        logs, curvature, loss = _most_probable(times, np.log(ms), precision, logs, spread)
-        volume = np.linalg.slogdet(curvature)[1] + size
-        evidence = -loss - len(ms) * np.log(spread) - volume / 2 - np.log(spread / _USUAL_SPREAD) ** 2 / 2
-        covariance = np.linalg.inv(curvature).astype(np.float64)
-        tried.append(Fit(law, logs, covariance, spread, float(evidence)))
-    best = max(tried, key=lambda fit: fit.evidence)
-    shares = np.exp([fit.evidence - best.evidence for fit in tried])
-    spread = float(np.sqrt(shares @ np.square(_SPREADS) / shares.sum()))
-    return replace(best, spread=spread, evidence=best.evidence + float(np.log(shares.sum())))
-
-
-def _most_probable(
-    times: Floats, log_ms: Floats, precision: Floats, logs: Floats, spread: float
-) -> tuple[Floats, Floats, float]:
-    """Minimise the loss by Gauss-Newton steps, damped where they do not lead down (Levenberg and Marquardt).
-
-    Returns the logarithms (K,), the curvature (K, K) of the loss, and the loss, which is the negative logarithm of the
-    probability of logarithms and measurements.
-    """
-
-    def state(logs: Floats) -> tuple[float, Floats, Floats]:
-        parts = times * np.exp(logs)
-        whole = parts.sum(axis=1)
-        off = log_ms - np.log(whole)
-        heavy = (_FREEDOM + 1) * np.log1p(off**2 / (_FREEDOM * spread**2)).sum()
-        return (logs @ precision @ logs + heavy) / 2, off, parts / whole[:, None]
-
-    damping = 1e-2
-    loss, off, shares = state(logs)
-    for _ in range(_STEPS):
-        weights, curvature = _curvature(off, shares, precision, spread)
-        slope = precision @ logs - shares.T @ (weights * off)
-        lower = loss
-        while damping < _STIFFEST:
-            step = np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), slope)
-            lower, off_there, shares_there = state(logs - step)
-            if lower < loss:
-                logs, off, shares, damping = logs - step, off_there, shares_there, max(damping / 5, 1e-9)
-                break
-            damping *= 4
-        if loss - lower < _CLOSE:
-            break
-        loss = lower
-    return logs, _curvature(off, shares, precision, spread)[1], loss
-
-
-def _curvature(off: Floats, shares: Floats, precision: Floats, spread: float) -> tuple[Floats, Floats]:
-    """The weights (N,) of Student's distribution, and the curvature (K, K) with these weights held."""
-    weights = (_FREEDOM + 1) / (_FREEDOM + (off / spread) ** 2) / spread**2
-    return weights, precision + (shares.T * weights) @ shares
+    return Fit(law, *most_probable(times, ms, prior_covariance(law.terms, widths)))
 
 
 def best_fit(laws: Sequence[tuple[Law, Floats]], ms: Floats, widths: Widths = Widths()) -> Fit:

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from latency.fitting.laws import Floats, Law, prior_covariance
+from latency.fitting.laws import Law, prior_covariance
+from latency.fitting.robust import Floats
 
-_SPREAD = 0.05
-"""Standard deviation of the logarithm of a measured latency that is assumed."""
+_SPREAD = 0.1
+"""Standard deviation of the logarithm of a measured latency that is assumed, where the law may be wrong."""
 _OTHER_LAW = 0.5
 """Standard deviation of how much another law holds, so that networks are chosen which tell the laws apart."""
 _SETTLED = 0.05

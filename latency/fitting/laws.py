@@ -10,15 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latency.fitting.robust import Floats
 from latency.kernels import KINDS, UNFUSED, WEIGHTED, Fusion, Kernel
 from latency.predicting.features import Hardware
 from latency.predicting.models import Linear, windows
 from latency.predicting.posterior import BYTE, CONSTANT, EACH, MAC, MODEL, Term, window_of
 from latency.predicting.profile import Profile
-
-Floats = NDArray[np.float64]
 
 FUSIONS = (
     UNFUSED,

@@ -77,6 +77,8 @@ class _Kind:
             ms = baseline(kernels, self._profile.hardware, columns()) * [exp(value) for value in factors.tolist()]
             if self._scaled is not None:
                 ms = self._scales[codes] * ms
+        if self._profile.drift is not None:
+            ms = ms * self._profile.drift.factor(kernels, self._profile.hardware)
         return np.where((ms >= 0) & (ms < np.inf), ms, np.nan)
 
     def _linear(self, codes: Integers, kernels: Any) -> Floats:

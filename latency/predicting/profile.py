@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from latency.base import LatencyError
 from latency.kernels import CONV, GROUPED, LINEAR, WEIGHTED, Fusion, Kernel
+from latency.predicting.drift import Drift
 from latency.predicting.features import Hardware
 from latency.predicting.models import Learned, Linear, Model, model_from_json
 from latency.predicting.posterior import CONSTANT, SHARE, Posterior, Term, summed
@@ -79,7 +80,7 @@ class Profile:
     batch: the batch size of predictions that name none. scale, overhead_ms: a batch takes `scale` times the sum of its
     kernels plus `overhead_ms`. ranges: for each kind of kernel and each field of `Kernel`, the measured range. about:
     source, method and held-out errors, as in the card. posterior: how well the rates are known, if the profile was
-    adapted to a few measured networks.
+    adapted to a few measured networks. drift: how much slower or faster the device is now; None for as it was.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Profile:
     ranges: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
     posterior: Posterior | None = None
+    drift: Drift | None = None
 
     @cached_property
     def _model(self) -> dict[str, Model]:
@@ -111,6 +113,8 @@ class Profile:
             model = self.model_of(kernel.kind)
         try:
             ms = model.ms(kernel, self.hardware)
+            if self.drift is not None:
+                ms *= self.drift.factor(kernel, self.hardware)
         except OverflowError:
             ms = math.inf
         return ms if 0 <= ms < math.inf else self.refuse(ms, f"a kernel of kind {kernel.kind}")
@@ -125,7 +129,9 @@ class Profile:
     def is_affine(self, kind: str) -> bool:
         """Whether the time of kernels of that kind is a constant plus a constant time per channel."""
         model = self._model.get(kind)
-        return kind not in WEIGHTED and isinstance(model, Linear) and all(one[0] != kind for one in model.large)
+        if kind in WEIGHTED or self.drift is not None:
+            return False
+        return isinstance(model, Linear) and all(one[0] != kind for one in model.large)
 
     def measured_as(self, kernel: Kernel) -> Kernel:
         """The kernel itself, or the equivalent convolution if its kind was not measured. Raises ProfileError."""
@@ -190,7 +196,8 @@ class Profile:
         for kernel in map(self.measured_as, kernels):
             model = self.model_of(kernel.kind)
             assert not isinstance(model, Learned)  # an adapted profile has none
-            found += [(term, self.scale * ms) for term, ms in model.parts(kernel, self.hardware)]
+            factor = self.scale if self.drift is None else self.scale * self.drift.factor(kernel, self.hardware)
+            found += [(term, factor * ms) for term, ms in model.parts(kernel, self.hardware)]
         return found
 
     def beyond(self, kernels: Iterable[Kernel]) -> list[str]:
@@ -246,6 +253,7 @@ class Profile:
             "overhead_ms": self.overhead_ms,
             "models": [model.to_json() for model in self.models],
             **({} if self.posterior is None else {"posterior": self.posterior.to_json()}),
+            **({} if self.drift is None else {"drift": asdict(self.drift)}),
         }
 
     @classmethod
@@ -282,6 +290,7 @@ def _read_fields(stored: dict[str, Any]) -> Profile:
         ranges={kind: {name: fields[name] for name in RANGED} for kind, fields in stored["ranges"].items()},
         about=dict(stored["about"]),
         posterior=Posterior.from_json(stored["posterior"]) if "posterior" in stored else None,
+        drift=Drift(**stored["drift"]) if "drift" in stored else None,
     )
 
 

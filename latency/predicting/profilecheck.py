@@ -54,6 +54,10 @@ def check(profile: Profile) -> None:
     if profile.posterior is not None:
         number("spread of the posterior", profile.posterior.spread, most=100)
         whole("count of the posterior", profile.posterior.count, most=_MOST)
+    if profile.drift is not None:
+        for name in ("computing", "memory", "launches"):
+            number(f"drift.{name}", getattr(profile.drift, name), least=1e-6, most=1e6)
+        text("drift.at", profile.drift.at)
 
 
 def _inputs(profile: Profile, model: Learned) -> None:

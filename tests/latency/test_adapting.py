@@ -13,7 +13,8 @@ import pytest
 from latency.base import LatencyError
 from latency.fitting.adapting import LEAST, LEFT_OUT, Fit, adapted, fitted, profile_of
 from latency.fitting.choosing import chosen
-from latency.fitting.laws import Floats, Law, laws_for, source_law, usual_law
+from latency.fitting.laws import Law, laws_for, source_law, usual_law
+from latency.fitting.robust import Floats
 from latency.kernels import KINDS, UNFUSED, WEIGHTED, Fusion, Kernel, group
 from latency.predicting.hardware import processor
 from latency.predicting.intervals import Intervals

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from random import Random
-from statistics import median
 from typing import Any
 
 from latency.base import LatencyError, MeasureSettings, UnavailableError
+from latency.fitting.drifting import Timed, drift_of, no_references
 from latency.fitting.errors import Errors, errors
+from latency.kernels import group
 from latency.measuring.measure import measure
 from latency.predicting.profile import Profile
 from PlainNet import parse
@@ -21,6 +22,8 @@ from zennas.named.networks import Network, network
 from zennas.report.predictions import predict
 
 TORCHVISION_NETWORKS = ("torchvision:resnet18", "torchvision:mobilenet_v2")
+REFERENCE_SECONDS = 1.0
+"""Time limit for each reference of a profile."""
 RANDOM = 5
 """Number of random networks of each space, if no networks are named."""
 _FLOPS = (2e7, 2e9)
@@ -30,7 +33,7 @@ _FLOPS = (2e7, 2e9)
 class Row:
     """A network's latency in ms per image, measured and predicted.
 
-    resolution: side of the input in pixels. settled: whether the measurement is stable.
+    resolution: side of the input in pixels. settled: whether the measurement is stable. of: the network itself.
     """
 
     network: str
@@ -38,6 +41,7 @@ class Row:
     measured_ms: float
     predicted_ms: float
     settled: bool
+    of: Network = field(repr=False, compare=False)
 
     @property
     def error(self) -> float:
@@ -69,10 +73,12 @@ class Refused:
 
 @dataclass(frozen=True)
 class ProfileEvaluation:
-    """Errors of predictions. errors: over `rows`, at least one; `refused` networks are not included."""
+    """Errors of predictions. errors: over `rows`, at least one; `refused` networks are not included. batch_size: images
+    at once."""
 
     rows: tuple[Row, ...]
     errors: Errors
+    batch_size: int
     refused: tuple[Refused, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -82,6 +88,14 @@ class ProfileEvaluation:
             "networks": [row.to_json() for row in self.rows],
             "refused": [asdict(one) for one in self.refused],
         }
+
+    def predicted_by(self, profile: Profile) -> ProfileEvaluation:
+        """Return the evaluation of another profile on the same measurements. Raises ProfileError."""
+        rows = tuple(
+            replace(row, predicted_ms=predict(row.of, profile, self.batch_size).latency_ms) for row in self.rows
+        )
+        found = errors([row.predicted_ms for row in rows], [row.measured_ms for row in rows])
+        return replace(self, rows=rows, errors=found)
 
     def refused_text(self) -> list[str]:
         """Describe what was left out and why, one line each."""
@@ -133,38 +147,51 @@ def evaluate(
             f"the first: {refused[0]}"
         )
     found = errors([row.predicted_ms for row in rows], [row.measured_ms for row in rows])
-    return ProfileEvaluation(tuple(rows), found, tuple(refused))
+    return ProfileEvaluation(tuple(rows), found, settings.batch_size, tuple(refused))
 
 
 def _row(one: Network, profile: Profile, settings: MeasureSettings) -> Row:
     """Measure and predict one network. Raises LatencyError."""
     predicted = predict(one, profile, settings.batch_size).latency_ms  # first, because it is fast and may be refused
     stats = measure(one.subject(), settings)
-    return Row(one.name, one.resolution, stats.latency_ms, predicted, stats.settled)
+    return Row(one.name, one.resolution, stats.latency_ms, predicted, stats.settled, one)
 
 
-def drift(profile: Profile, settings: MeasureSettings) -> float | None:
-    """Return the ratio of latencies now to latencies when the profile was made.
+def as_of_now(
+    profile: Profile, settings: MeasureSettings, seconds: float = REFERENCE_SECONDS, progress: WorkProgress = unwatched
+) -> Profile:
+    """Return the profile with the drift of this machine since it was made.
 
-    It is the median over a few networks that were measured then, above 1 if the machine is slower now; None if
-    the profile has none. Raises LatencyError.
+    Its references are timed for at most `seconds` each. Raises LatencyError if it has none, or if the batch size
+    differs from that of the profile, for which they were timed.
     """
-    ratios = []
-    for one in profile.about.get("reference", ()):
+    references = profile.about.get("reference", ())
+    if not references:
+        raise no_references(profile)
+    if settings.batch_size != profile.batch:
+        raise LatencyError(
+            f"the references of profile {profile.name} were timed in batches of {profile.batch}, not "
+            f"{settings.batch_size}: leave out --batch-size"
+        )
+    made = replace(profile, drift=None)
+    how = replace(settings, seconds=seconds)
+    timed = []
+    for i, one in enumerate(references):
+        progress(i, len(references), one["structure"])
         structure = parse(one["structure"])
         again = Network("reference", one["resolution"], one["num_classes"], one["use_se"], structure)
-        ratios.append(measure(again.subject(), settings).median / one["whole_ms"])
-    return median(ratios) if ratios and settings.batch_size == profile.batch else None
+        kernels = [kernel for kernel, _ in group(again.graph, profile.fusion, profile.batch)]
+        timed.append(Timed(kernels, one["whole_ms"], measure(again.subject(), how).median))
+    progress(len(references), len(references), "")
+    return replace(made, drift=drift_of(made, timed))
 
 
-def drift_text(ratio: float | None, rows: Sequence[Row]) -> list[str]:
-    """Describe the drift, and the errors without it, as lines."""
-    if ratio is None:
-        return []
-    found = errors([row.predicted_ms * ratio for row in rows], [row.measured_ms for row in rows])
+def drift_text(evaluation: ProfileEvaluation, profile: Profile) -> list[str]:
+    """Describe the drift of a recalibrated profile and the errors with it, as lines."""
+    assert profile.drift is not None
     return [
-        f"networks of the profile's sample now take {ratio:.2f} times as long as when the profile was made",
-        f"without this drift: {found}",
+        f"the machine now, compared with when the profile was made: {profile.drift}",
+        f"as of now: {evaluation.predicted_by(profile).errors}",
     ]
 
 

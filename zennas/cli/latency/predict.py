@@ -14,6 +14,7 @@ from zennas.common.numbers import counted
 from zennas.common.text import printable_lines
 
 if TYPE_CHECKING:
+    from latency.predicting.profile import Profile
     from zennas.report.predictions import Prediction
 
 
@@ -68,7 +69,7 @@ def predict(
         if as_json:
             print_json(rows[0] if len(rows) == 1 else rows)
         elif out is None:
-            _print(found, chosen.device, chosen.precision, by_block)
+            _print(found, chosen, by_block)
         if out is not None:
             common.print_notes(_notes(found))
         return
@@ -147,7 +148,7 @@ def profiles(as_json: opt.Json = False) -> None:
     )
 
 
-def _print(found: list[Prediction], device: str, precision: str, by_block: bool) -> None:
+def _print(found: list[Prediction], profile: Profile, by_block: bool) -> None:
     from zennas.cli.console import OUT
     from zennas.cli.render import table
     from zennas.report.predictions import OVERHEAD
@@ -167,7 +168,8 @@ def _print(found: list[Prediction], device: str, precision: str, by_block: bool)
             parts.add_row(block, f"{ms:.4g}", f"{100 * ms / one.latency_ms:.1f} %")
         OUT.print(parts)
     first = found[0]
-    OUT.print(f"predicted by {first.profile} for {device} in {precision}, batch {first.batch_size}")
+    what = f"predicted by {first.profile} for {profile.device} in {profile.precision}, batch {first.batch_size}"
+    OUT.print(what if profile.drift is None else f"{what}, as of {profile.drift.at}: {profile.drift}")
     for line in _intervals(found):
         OUT.print(line)
     for line in _notes(found):
