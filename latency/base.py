@@ -140,6 +140,8 @@ class LatencyBackend(Protocol):
     tolerance: Mapping[str, float]
     """Largest allowed difference from PyTorch's float32 logits for each precision: root mean square of the difference
     divided by root mean square of the logits."""
+    arithmetic: Mapping[str, str]
+    """What each precision is computed in, which the back end sets and does not leave to the library's defaults."""
     options: tuple[str, ...]
     """The values that `MeasureSettings.options` may contain."""
     fusion: Fusion

@@ -255,6 +255,7 @@ def _timed(
     timings = take_turns(samplers, settings.seconds)
     now = conditions(settings.device, settings.threads, backend.versions())
     now["load"] = {"before": before, "after": now["load"]}
+    now["arithmetic"] = backend.arithmetic[settings.precision]
     return [
         LatencyStats(
             subject.name,

@@ -63,6 +63,7 @@ class FakeBackend:
     name = "fake"
     precisions = ("fp32",)
     tolerance = {"fp32": 0.01}  # noqa: RUF012
+    arithmetic = {"fp32": "float32"}  # noqa: RUF012
     options = ("turbo",)
     fusion = Fusion()
 
@@ -164,6 +165,7 @@ class NoisyBackend(FakeBackend):
 
     precisions = ("fp32", "int8")
     tolerance = {"fp32": 0.01, "int8": 0.6}  # noqa: RUF012
+    arithmetic = {"fp32": "float32", "int8": "INT8"}  # noqa: RUF012
 
     def __init__(self, wild: float, calm: float) -> None:
         super().__init__(lambda logits: logits)
