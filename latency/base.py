@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from latency.kernels import Fusion
 from latency.statistics import median_interval, percentile
@@ -130,6 +130,14 @@ class Session(Protocol):
 
         Raises LatencyError if the back end cannot time single kernels.
         """
+
+
+@runtime_checkable
+class QuantisedSession(Session, Protocol):
+    """A session that can tell what of a quantised file it computes in floating point."""
+
+    def in_float(self) -> Any:
+        """Return a `latency.measuring.in_float.InFloat`."""
 
 
 class LatencyBackend(Protocol):

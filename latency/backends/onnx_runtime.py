@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from latency.backends._onnx_cpu import OnnxCpuBackend
 from latency.base import BACKENDS, WARM_UP, LatencyError, LayerTime, MeasureSettings, Subject, first_line
 from latency.measuring.conditions import cores
+from latency.measuring.in_float import InFloat, in_onnx_runtime
 from latency.measuring.layers import attributed
 from latency.measuring.onnx_files import INPUT, nodes_of, value_of
 from latency.statistics import middle_mean
@@ -61,6 +62,9 @@ class OnnxRuntimeSession:
                 session.run(None, {INPUT: self._batch})
             events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
         return _layers(self._graph, events)
+
+    def in_float(self) -> InFloat:
+        return in_onnx_runtime(self._content)
 
     def _options(self) -> Any:
         import onnxruntime

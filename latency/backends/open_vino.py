@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from latency.backends._onnx_cpu import OnnxCpuBackend
 from latency.base import BACKENDS, WARM_UP, LatencyError, LayerTime, MeasureSettings, Subject, first_line
+from latency.measuring.in_float import InFloat, in_openvino
 from latency.measuring.layers import attributed
 from latency.measuring.onnx_files import INPUT, OUTPUT, nodes_of, value_of
 from latency.statistics import middle_mean
@@ -62,6 +63,9 @@ class OpenVinoSession:
             LayerTime(f"{name} ({kinds[name]})", nodes, middle_mean(times[name][WARM_UP:]))
             for name, nodes in zip(names, found, strict=True)
         ]
+
+    def in_float(self) -> InFloat:
+        return in_openvino(self._request.get_compiled_model())
 
     def _open(self, profiled: bool) -> Any:
         import openvino

@@ -23,6 +23,7 @@ from latency.base import (
     LatencyStats,
     LayerTime,
     MeasureSettings,
+    QuantisedSession,
     Session,
     Subject,
     UnavailableError,
@@ -251,6 +252,7 @@ def _timed(
         return []
     clock = clock_of(prepared[0].session.clock, settings.device)
     before = load()
+    left = [_in_float(one.session) if settings.precision == "int8" else {} for one in prepared]
     samplers = [Sampler(one.session.run, clock, settings.relative_error) for one in prepared]
     timings = take_turns(samplers, settings.seconds)
     now = conditions(settings.device, settings.threads, backend.versions())
@@ -268,11 +270,20 @@ def _timed(
                 "runs_a_sample": timing.inner,
                 "warm_up_runs": timing.warm_up,
                 **({} if one.calm is None else {"difference_with_calm_weights": one.calm}),
+                **said,
             },
             resolution=subject.graph.input.size,
         )
-        for subject, one, timing in zip(subjects, prepared, timings, strict=True)
+        for subject, one, timing, said in zip(subjects, prepared, timings, left, strict=True)
     ]
+
+
+def _in_float(session: Session) -> dict[str, Any]:
+    """What a quantised network computes in float32, for the conditions; nothing if the library does not tell."""
+    if not isinstance(session, QuantisedSession):
+        return {}
+    found = session.in_float()
+    return {"in_float32": {"text": str(found), **found.to_json()}}
 
 
 def _layers(session: Session, subject: Subject, repeats: int) -> list[LayerTime]:

@@ -70,6 +70,8 @@ def measure(
         _print_blocks(of, part)
     OUT.print(_conditions(stats))
     for each in stats:
+        if "in_float32" in each.conditions:
+            OUT.print(f"{each.network}: {each.conditions['in_float32']['text']}")
         calm = each.conditions.get("difference_with_calm_weights")
         if calm is not None:
             OUT.print(
