@@ -180,9 +180,9 @@ class LatencyStats:
     All times are in milliseconds for the whole batch, except `latency_ms`, which is for one image.
 
     network: name of the network. samples: every repetition, in order. settled: whether the median reached the wanted
-    precision (`relative_error`) within the time limit. difference: root mean square of the difference from PyTorch's
-    logits, divided by the root mean square of the logits. conditions: device, driver, clocks, versions, threads and
-    load, as far as they could be read. resolution: side of the square input in pixels.
+    precision (`relative_error`) within the time limit, on a machine that was free for it. difference: root mean square
+    of the difference from PyTorch's logits, divided by the root mean square of the logits. conditions: device, driver,
+    clocks, versions, threads and load, as far as they could be read. resolution: side of the square input in pixels.
     """
 
     network: str

@@ -58,10 +58,10 @@ class InFloat:
             here = self.in_float.get(name, 0)
             if count == 1:
                 found.append(f"the {name} runs in {'float32' if here else 'INT8'}")
+            elif here:
+                found.append(f"{here} of {count} {name}s run in float32")
             else:
-                found.append(
-                    f"{here} of {count} {name}s run in float32" if here else f"all {count} {name}s run in INT8"
-                )
+                found.append(f"all {count} {name}s run in INT8")
         if self.others:
             named = ", ".join(f"{name} ({count})" for name, count in self.others.items())
             found.append(f"in float32 also: {named}")

@@ -42,7 +42,7 @@ def measure(
 
     Example: zennas latency measure torchvision:resnet18 --backend onnxruntime --precision int8 --resolution 224
     """
-    from latency.measuring.measure import compare, measure_blocks
+    from latency.measuring.measure import MOST_WAITING, compare, measure_blocks
     from zennas.cli.console import OUT
     from zennas.cli.errors import interruptible
     from zennas.cli.render import print_json
@@ -78,7 +78,13 @@ def measure(
                 f"{each.network}: INT8 noise is large with these weights: logits differ by {each.difference:.2g} of "
                 f"their size, with calmer weights by {calm:.2g}; the time is valid, the accuracy would not be",
             )
-        if not each.settled:
+        waiting = each.conditions.get("waiting_share")
+        if not each.settled and waiting is not None and waiting > MOST_WAITING:
+            OUT.print(
+                f"{each.network}: not settled; other programs had the processor for {100 * waiting:.0f} % of the time: "
+                "stop them, and measure again"
+            )
+        elif not each.settled:
             OUT.print(f"{each.network}: not stable yet; allow more time with --seconds, or stop other programs")
 
 
