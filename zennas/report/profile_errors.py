@@ -12,6 +12,7 @@ from latency.fitting.drifting import Timed, drift_of, no_references
 from latency.fitting.errors import Errors, errors
 from latency.kernels import group
 from latency.measuring.measure import measure
+from latency.predicting.drift import Drift
 from latency.predicting.profile import Profile
 from PlainNet import parse
 from PlainNet.cost import cost
@@ -157,9 +158,33 @@ def _row(one: Network, profile: Profile, settings: MeasureSettings) -> Row:
     return Row(one.name, one.resolution, stats.latency_ms, predicted, stats.settled, one)
 
 
+@dataclass(frozen=True)
+class Recalibrated:
+    """A profile as of now.
+
+    drift: that of the profile. references: how many were timed. unsettled: how many of them have no stable latency,
+    because the machine was busy.
+    """
+
+    profile: Profile
+    drift: Drift
+    references: int
+    unsettled: int
+
+    def text(self) -> list[str]:
+        """The drift in one line, and in another how far it can be trusted if the machine was busy."""
+        found = [f"{self.profile.name} as of {self.drift.at}: {self.drift}"]
+        if self.unsettled:
+            found.append(
+                f"{self.unsettled} of {self.references} references were not settled: this is the drift of a busy "
+                "machine, and will change with what else it does"
+            )
+        return found
+
+
 def as_of_now(
     profile: Profile, settings: MeasureSettings, seconds: float = REFERENCE_SECONDS, progress: WorkProgress = unwatched
-) -> Profile:
+) -> Recalibrated:
     """Return the profile with the drift of this machine since it was made.
 
     Its references are timed for at most `seconds` each. Raises LatencyError if it has none, or if the batch size
@@ -175,24 +200,23 @@ def as_of_now(
         )
     made = replace(profile, drift=None)
     how = replace(settings, seconds=seconds)
-    timed = []
+    timed, unsettled = [], 0
     for i, one in enumerate(references):
         progress(i, len(references), one["structure"])
         structure = parse(one["structure"])
         again = Network("reference", one["resolution"], one["num_classes"], one["use_se"], structure)
         kernels = [kernel for kernel, _ in group(again.graph, profile.fusion, profile.batch)]
-        timed.append(Timed(kernels, one["whole_ms"], measure(again.subject(), how).median))
+        stats = measure(again.subject(), how)
+        timed.append(Timed(kernels, one["whole_ms"], stats.median))
+        unsettled += not stats.settled
     progress(len(references), len(references), "")
-    return replace(made, drift=drift_of(made, timed))
+    drift = drift_of(made, timed)
+    return Recalibrated(replace(made, drift=drift), drift, len(references), unsettled)
 
 
-def drift_text(evaluation: ProfileEvaluation, profile: Profile) -> list[str]:
+def drift_text(evaluation: ProfileEvaluation, now: Recalibrated) -> list[str]:
     """Describe the drift of a recalibrated profile and the errors with it, as lines."""
-    assert profile.drift is not None
-    return [
-        f"the machine now, compared with when the profile was made: {profile.drift}",
-        f"as of now: {evaluation.predicted_by(profile).errors}",
-    ]
+    return [*now.text(), f"as of now: {evaluation.predicted_by(now.profile).errors}"]
 
 
 def usual_networks(seed: int = 1) -> list[Network]:

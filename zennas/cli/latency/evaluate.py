@@ -64,11 +64,9 @@ def evaluate(
         found = profile_errors.evaluate(chosen, named or profile_errors.usual_networks(), settings, progress)
     common.write_rows(out, [row.to_json() for row in found.rows])
     if as_json:
-        recalibrated = (
-            None
-            if now is None or now.drift is None
-            else {"drift": asdict(now.drift), **found.predicted_by(now).errors.to_json()}
-        )
+        recalibrated = None
+        if now is not None:
+            recalibrated = {"drift": asdict(now.drift), **found.predicted_by(now.profile).errors.to_json()}
         print_json({"profile": chosen.name, **found.to_json(), "recalibrated": recalibrated})
         return
     numbers = ("pixels", "measured ms", "predicted ms", "error")

@@ -49,13 +49,15 @@ def recalibrate(
     settings = profile_errors.measured_as(chosen, None, seconds, device)
     with counting_progress("measuring", "; nothing was written") as progress:
         made = profile_errors.as_of_now(chosen, settings, seconds, progress)
-    assert made.drift is not None
     if out is not None:
-        write_profile(out, made)
+        write_profile(out, made.profile)
     if as_json:
-        print_json({"profile": made.name, "drift": asdict(made.drift), "file": None if out is None else str(out)})
+        counts = {"references": made.references, "unsettled": made.unsettled}
+        file = None if out is None else str(out)
+        print_json({"profile": made.profile.name, "drift": asdict(made.drift), **counts, "file": file})
         return
-    OUT.print(f"{made.name} as of {made.drift.at}: {made.drift}")
+    for line in made.text():
+        OUT.print(line)
     if out is None:
         OUT.print("nothing was written: --out FILE writes the profile as of now")
     else:
