@@ -58,13 +58,10 @@ def adapt(
     """
     if out.suffix != ".json":
         raise typer.BadParameter(f"{out} does not end in .json", param_hint="--out")
-    from latency.fitting.errors import Errors
     from latency.fitting.making import write_profile
     from latency.kernels import Fusion
     from latency.predicting.hardware import processor
     from latency.predicting.profile import Profile, load_profile
-    from zennas.cli.console import OUT
-    from zennas.cli.render import print_json
     from zennas.report.adapting import Inputs, adapted_profile, read_measured
 
     known = [load_profile(source) for source in sources]
@@ -75,13 +72,7 @@ def adapt(
     )
     made = adapted_profile(blank, found, known, source_text)
     written = write_profile(out, made)
-    if as_json:
-        print_json({"name": made.name, "file": str(written), **made.about})
-        return
-    for what, values in made.about["held_out"].items():
-        OUT.print(f"{what}: {Errors(**values)}")
-    OUT.print(made.about["method"])
-    OUT.print(f"files: {written}, {written.with_suffix('.md')}")
+    common.print_profile(made, written, as_json)
 
 
 def suggest(
