@@ -226,8 +226,8 @@ class Profile:
                         found.setdefault((kind, name), []).append(value)
         lines = [self._outside(kind, name, values) for (kind, name), values in found.items()]
         if by_bytes:
-            how = "estimated from the bytes moved" if self.posterior is None else "estimated from other kinds of kernels"
-            lines.append(f"{', '.join(dict.fromkeys(by_bytes))}: not measured, {how}")
+            basis = "the bytes moved" if self.posterior is None else "other kinds of kernels"
+            lines.append(f"{', '.join(dict.fromkeys(by_bytes))}: not measured, estimated from {basis}")
         return lines
 
     def _outside(self, kind: str, name: str, values: list[int]) -> str:

@@ -198,5 +198,6 @@ def _conditions(stats: Sequence[LatencyStats]) -> str:
     return (
         f"{stats[0].settings}; medians; {found.get('processor')}; {versions}"
         + (f"; load {loads}" if loads else "")
-        + f"; computed in {found.get('arithmetic')}; logits within {off:.1e} of PyTorch's"
+        + (f"; computed in {found['arithmetic']}" if "arithmetic" in found else "")
+        + f"; logits within {off:.1e} of PyTorch's"
     )
