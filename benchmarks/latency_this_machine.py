@@ -12,7 +12,7 @@ from benchmarks.common import print_machine
 from latency.base import LatencyError
 from latency.fitting.making import write_profile
 from latency.predicting.profile import FOLDER, load_profile
-from zennas.report.profile_errors import drift, drift_text, evaluate, measured_as, usual_networks
+from zennas.report.profile_errors import as_of_now, drift_text, evaluate, measured_as, usual_networks
 
 WHOLE = "whole networks"
 LIMITS = (
@@ -38,7 +38,7 @@ def main() -> None:
         except LatencyError as reason:
             print(f"{name}: skipped, {reason}")
             continue
-        before = drift(profile, settings)
+        now = as_of_now(profile, settings)
         found = evaluate(profile, usual_networks(), settings)
         errors = found.errors
         print(
@@ -52,7 +52,7 @@ def main() -> None:
             print(f"  {line}")
         reached = errors.within10 >= WITHIN and errors.count >= 20
         print(f"  {errors}")
-        for line in drift_text(before, found.rows):
+        for line in drift_text(found, now):
             print(f"  {line}")
         if wanted.write:
             held = {WHOLE: errors.to_json(), **profile.about["held_out"]}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from latency.kernels import Fusion
 from latency.statistics import median_interval, percentile
@@ -133,6 +133,14 @@ class Session(Protocol):
         """
 
 
+@runtime_checkable
+class QuantisedSession(Session, Protocol):
+    """A session that can tell what of a quantised file it computes in floating point."""
+
+    def in_float(self) -> Any:
+        """Return a `latency.measuring.in_float.InFloat`."""
+
+
 class LatencyBackend(Protocol):
     """A library that runs networks. See CONTRIBUTING.md for an example."""
 
@@ -141,6 +149,8 @@ class LatencyBackend(Protocol):
     tolerance: Mapping[str, float]
     """Largest allowed difference from PyTorch's float32 logits for each precision: root mean square of the difference
     divided by root mean square of the logits."""
+    arithmetic: Mapping[str, str]
+    """What each precision is computed in, which the back end sets and does not leave to the library's defaults."""
     options: tuple[str, ...]
     """The values that `MeasureSettings.options` may contain."""
     fusion: Fusion
@@ -171,9 +181,10 @@ class LatencyStats:
     All times are in milliseconds for the whole batch, except `latency_ms`, which is for one image.
 
     network: name of the network. samples: every repetition, in order. settled: whether the median reached the wanted
-    precision (`relative_error`) within the time limit. difference: root mean square of the difference from PyTorch's
-    logits, divided by the root mean square of the logits. conditions: device, driver, clocks, versions, threads and
-    load, as far as they could be read. resolution: height and width of the input in pixels; one number for a square.
+    precision (`relative_error`) within the time limit, on a machine that was free for it. difference: root mean square
+    of the difference from PyTorch's logits, divided by the root mean square of the logits. conditions: device, driver,
+    clocks, versions, threads and load, as far as they could be read. resolution: height and width of the input in
+    pixels; one number for a square.
     """
 
     network: str

@@ -29,6 +29,10 @@ class ExecuTorch:
     name = "executorch"
     precisions: tuple[str, ...] = ("fp32", "int8")
     tolerance: Mapping[str, float] = {"fp32": 1e-2, "int8": 0.6}
+    arithmetic: Mapping[str, str] = {
+        "fp32": "float32, as XNNPACK computes float32 files unless they ask for float16",
+        "int8": "INT8 where the file is quantised, else float32",
+    }
     options: tuple[str, ...] = ()
     fusion = Fusion(addition=False, zeros="removed")
 

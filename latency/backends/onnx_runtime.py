@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from latency.backends._onnx_cpu import OnnxCpuBackend
 from latency.base import BACKENDS, WARM_UP, LatencyError, LayerTime, MeasureSettings, Subject, first_line
 from latency.measuring.conditions import cores
+from latency.measuring.in_float import InFloat, in_onnx_runtime
 from latency.measuring.layers import attributed
 from latency.measuring.onnx_files import INPUT, nodes_of, value_of
 from latency.statistics import middle_mean
@@ -62,6 +63,9 @@ class OnnxRuntimeSession:
             events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
         return _layers(self._graph, events)
 
+    def in_float(self) -> InFloat:
+        return in_onnx_runtime(self._content)
+
     def _options(self) -> Any:
         import onnxruntime
 
@@ -71,6 +75,8 @@ class OnnxRuntimeSession:
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 3  # errors
+        # On ARM it can multiply float32 in bfloat16; it does not by default, and it shall not if that changes.
+        options.add_session_config_entry("mlas.enable_gemm_fastmath_arm64_bfloat16", "0")
         # Workers that spin would take the core from the thread that they wait for, if no core is free.
         options.add_session_config_entry("session.intra_op.allow_spinning", str(int(1 < self._threads < cores())))
         return options

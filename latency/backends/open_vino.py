@@ -1,4 +1,8 @@
-"""OpenVINO on CPUs, float32 and INT8, with the same ONNX files as onnxruntime: the fastest INT8 on x86."""
+"""OpenVINO on CPUs, float32, bfloat16 and INT8, with the same ONNX files as onnxruntime: the fastest INT8 on x86.
+
+OpenVINO computes float32 files in bfloat16 by default if the processor can, with AMX as with AVX-512. The type is
+therefore always requested, and read back from the compiled model.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from latency.backends._onnx_cpu import OnnxCpuBackend
 from latency.base import BACKENDS, WARM_UP, LatencyError, LayerTime, MeasureSettings, Subject, first_line
+from latency.measuring.in_float import InFloat, in_openvino
 from latency.measuring.layers import attributed
 from latency.measuring.onnx_files import INPUT, OUTPUT, nodes_of, value_of
 from latency.statistics import middle_mean
@@ -28,6 +33,7 @@ class OpenVinoSession:
     ) -> None:
         self._graph = subject.graph
         self._threads = settings.threads
+        self._precision = settings.precision
         self._content = model.SerializeToString()
         self._batch = batch
         self._request = self._open(profiled=False)
@@ -58,16 +64,19 @@ class OpenVinoSession:
             for name, nodes in zip(names, found, strict=True)
         ]
 
+    def in_float(self) -> InFloat:
+        return in_openvino(self._request.get_compiled_model())
+
     def _open(self, profiled: bool) -> Any:
         import openvino
         from openvino import properties as at
         from openvino.properties import hint
 
         core = openvino.Core()
+        wanted = openvino.Type.bf16 if self._precision == "bf16" else openvino.Type.f32
         options = {
             hint.performance_mode: hint.PerformanceMode.LATENCY,
-            # By default the plugin computes in bfloat16 if the processor can.
-            hint.inference_precision: openvino.Type.f32,
+            hint.inference_precision: wanted,
             at.inference_num_threads: self._threads,
             at.num_streams: 1,
             at.enable_profiling: profiled,
@@ -76,6 +85,12 @@ class OpenVinoSession:
             compiled = core.compile_model(core.read_model(self._content, b""), "CPU", options)
         except Exception as error:  # openvino raises bare RuntimeErrors, and other types for bad options
             raise LatencyError(f"openvino does not accept the network: {first_line(error)}") from error
+        found = compiled.get_property(hint.inference_precision)
+        if found != wanted:
+            raise LatencyError(
+                f"openvino computes in {found.get_type_name()}, not in {wanted.get_type_name()} as requested for "
+                f"{self._precision}: no time is reported, choose another precision"
+            )
         request = compiled.create_infer_request()
         request.set_tensor(INPUT, openvino.Tensor(self._batch, shared_memory=True))
         return request
@@ -96,4 +111,18 @@ def _anchors(graph: OpGraph, name: str, kind: str) -> tuple[int, ...]:
     return (value - 1,) if value else ()
 
 
-BACKENDS.add("openvino", OnnxCpuBackend("openvino", extra="openvino", open_session=OpenVinoSession))
+def _why_no_bf16() -> str | None:
+    """Why the processor cannot compute in bfloat16, None if it can."""
+    import openvino
+    from openvino.properties import device
+
+    known = openvino.Core().get_property("CPU", device.capabilities)
+    if "BF16" in known:
+        return None
+    return f"the processor has no bfloat16 (it has {', '.join(sorted(known))}): use fp32 or int8"
+
+
+BACKENDS.add(
+    "openvino",
+    OnnxCpuBackend("openvino", extra="openvino", open_session=OpenVinoSession, bf16=_why_no_bf16),
+)

@@ -33,6 +33,11 @@ class PyTorch:
     name = "torch"
     precisions: tuple[str, ...] = ("fp32", "fp16", "bf16")
     tolerance: Mapping[str, float] = {"fp32": 1e-2, "fp16": 0.05, "bf16": 0.35}
+    arithmetic: Mapping[str, str] = {
+        "fp32": "float32, without TF32, and without bfloat16 in oneDNN",
+        "fp16": "float16",
+        "bf16": "bfloat16",
+    }
     options: tuple[str, ...] = (COMPILE, CUDA_GRAPHS, NO_FOLD, CHANNELS_FIRST)
     fusion = Fusion(activation=False, addition=False, zeros="removed")
 
@@ -175,11 +180,22 @@ def _threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def _exact(device: str) -> Iterator[None]:
-    """On CUDA: choose the fastest kernels by trial, and compute float32 without TF32."""
+    """Compute float32 in float32: on CUDA without TF32, on a CPU without bfloat16 or TF32 inside oneDNN.
+
+    On CUDA, also choose the fastest kernels by trial.
+    """
     import torch
 
     if not device.startswith("cuda"):
-        yield
+        inside: list[Any] = [torch.backends.mkldnn.conv, torch.backends.mkldnn.matmul]  # type: ignore[attr-defined]
+        was = [one.fp32_precision for one in inside]
+        for one in inside:
+            one.fp32_precision = "ieee"
+        try:
+            yield
+        finally:
+            for one, precision in zip(inside, was, strict=True):
+                one.fp32_precision = precision
         return
     convolutions: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]  # a submodule made at run time
     products: Any = torch.backends.cuda.matmul

@@ -53,6 +53,11 @@ class TensorRT:
     name = "tensorrt"
     precisions: tuple[str, ...] = ("fp32", "fp16", "int8")
     tolerance: Mapping[str, float] = {"fp32": 1e-2, "fp16": 0.05, "int8": 0.6}
+    arithmetic: Mapping[str, str] = {
+        "fp32": "float32, without TF32",
+        "fp16": "float16 as the file says",
+        "int8": "INT8 where the file is quantised, else float32 without TF32",
+    }
     options: tuple[str, ...] = ()
     fusion = Fusion(zeros="removed")
 

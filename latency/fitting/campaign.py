@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from latency.base import BACKENDS, LatencyError, LayerTime, MeasureSettings
+from latency.fitting.drifting import PROBE_CLASSES, PROBES
 from latency.fitting.sampling import sampled
 from latency.kernels import KINDS, WEIGHTED, Fusion, Group, Kernel, group
-from latency.measuring.measure import Breakdown, measure_blocks
+from latency.measuring.measure import Breakdown, measure, measure_blocks
 from latency.measuring.subject import of_structure
 from latency.predicting.table import KernelTable
+from PlainNet import parse
 from PlainNet.files import write_text
 from PlainNet.lock import FolderInUseError, LockError, locked
 from PlainNet.ops import OpGraph
@@ -29,7 +31,7 @@ from PlainNet.registry import UnknownNameError
 
 REFERENCE_MS = (3.0, 50.0)
 _REFERENCE_FIELDS = ("structure", "resolution", "num_classes", "use_se", "whole_ms")
-SETTINGS_FILE = "profile.json"
+SETTINGS_FILE, PROBES_FILE = "profile.json", "references.json"
 _LEAST_SHARE = 0.3
 """The least share of the profiler's time that a kernel is assumed to take after the overhead is subtracted."""
 
@@ -82,6 +84,7 @@ def measure_sample(folder: Path, campaign: Campaign, progress: WorkProgress = un
 
 def _measure(folder: Path, campaign: Campaign, progress: WorkProgress) -> None:
     _begin(folder, campaign)
+    _time_probes(folder, campaign.measure)
     fusion = BACKENDS.get(campaign.measure.backend).fusion
     for index in range(campaign.networks):
         path = _sample_path(folder, index)
@@ -106,6 +109,19 @@ def _measure(folder: Path, campaign: Campaign, progress: WorkProgress) -> None:
         }
         write_text(path, json.dumps(stored))
     progress(campaign.networks, campaign.networks, "")
+
+
+def _time_probes(folder: Path, settings: MeasureSettings) -> None:
+    """Time the references of `drifting.py`: first, so that they are as old as the sample."""
+    path = folder / PROBES_FILE
+    if path.is_file() or any((folder / "samples").glob("*.json")):
+        return
+    found = []
+    for text, resolution in PROBES:
+        subject = of_structure(parse(text), resolution, PROBE_CLASSES)
+        ms = measure(subject, settings).median
+        found.append(dict(zip(_REFERENCE_FIELDS, (text, resolution, PROBE_CLASSES, False, ms), strict=True)))
+    write_text(path, json.dumps(found, indent=1))
 
 
 def read_campaign(folder: Path) -> Campaign:
@@ -170,10 +186,19 @@ def _milliseconds(value: Any, what: str) -> float:
 
 
 def references(folder: Path, count: int = 5) -> list[dict[str, Any]]:
-    """Return a few networks of the sample with their latencies, to check later whether the machine is still as fast.
+    """Return a few networks with their latencies, to find later how much slower or faster the machine has become.
 
-    Chosen evenly from those with a stable measurement and a moderate latency.
+    They are those of `drifting.py`. A sample that was measured before there were any has none; then they are networks
+    of the sample, chosen evenly from those with a stable measurement and a moderate latency. Raises LatencyError if the
+    file is damaged.
     """
+    path = folder / PROBES_FILE
+    if path.is_file():
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            return [{name: one[name] for name in _REFERENCE_FIELDS} for one in stored]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise LatencyError(f"{path} cannot be read: {error}; delete it and --resume {folder}") from None
     found = []
     for path in sorted((folder / "samples").glob("*.json")):
         stored = json.loads(path.read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from latency.fitting.errors import Errors
-from latency.predicting.models import Learned, Model
+from latency.predicting.models import Learned, Model, Scaled
 from latency.predicting.profile import Profile
 
 
@@ -56,6 +56,8 @@ def method(profile: Profile) -> str:
 
 def _model(model: Model, profile: Profile) -> str:
     kinds = ", ".join(model.kinds)
+    if isinstance(model, Scaled):
+        return f"{kinds}: the learned times of another device, times a factor for each kind."
     if isinstance(model, Learned):
         layers = model.perceptron.layers
         widths = "-".join(str(len(bias)) for _, bias in layers)

@@ -46,6 +46,20 @@ def load() -> float | None:
         return None
 
 
+def waited_seconds() -> float | None:
+    """How long the threads of this process have waited for a processor so far; None if the system does not tell.
+
+    On an idle machine it hardly grows. Threads that have ended are not included.
+    """
+    total = 0
+    for path in Path("/proc/self/task").glob("*/schedstat"):
+        fields = (_text(path) or "").split()  # on a processor, waiting for one, both in ns, and how often
+        if len(fields) < 2 or not fields[1].isdigit():
+            return None
+        total += int(fields[1])
+    return total / 1e9 if total else None
+
+
 def cores() -> int:
     """The number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -10,6 +10,7 @@ Whatever the back end, its logits are compared with those of PyTorch in float32 
 from __future__ import annotations
 
 import math
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,12 +24,13 @@ from latency.base import (
     LatencyStats,
     LayerTime,
     MeasureSettings,
+    QuantisedSession,
     Session,
     Subject,
     UnavailableError,
     WrongRequestError,
 )
-from latency.measuring.conditions import available_memory, conditions, load
+from latency.measuring.conditions import available_memory, conditions, load, waited_seconds
 from latency.measuring.timing import Sampler, clock_of, take_turns
 from latency.measuring.weights import weight_count
 from PlainNet.ops import HEAD, OpGraph
@@ -42,6 +44,9 @@ class TooBigError(LatencyError):
     """A network or batch does not fit in memory."""
 
 
+MOST_WAITING = 0.05
+"""A latency is not settled if the process waited for a processor for a larger share of the time: its median is that of
+a shared machine."""
 COMPARED_IMAGES = 8
 """Logits are compared for this many images of a batch at most: in evaluation mode, images do not influence each
 other."""
@@ -249,29 +254,49 @@ def _timed(
 ) -> list[LatencyStats]:
     if not prepared:
         return []
-    clock = clock_of(prepared[0].session.clock, settings.device)
+    clock_kind = prepared[0].session.clock
+    clock = clock_of(clock_kind, settings.device)
     before = load()
+    left = [_in_float(one.session) if settings.precision == "int8" else {} for one in prepared]
     samplers = [Sampler(one.session.run, clock, settings.relative_error) for one in prepared]
+    waited, began = waited_seconds(), time.perf_counter()
     timings = take_turns(samplers, settings.seconds)
+    waiting = _share(waited, waited_seconds(), time.perf_counter() - began)
     now = conditions(settings.device, settings.threads, backend.versions())
     now["load"] = {"before": before, "after": now["load"]}
+    now["waiting_share"] = waiting
+    now["arithmetic"] = backend.arithmetic[settings.precision]
     return [
         LatencyStats(
             subject.name,
             settings,
             timing.samples,
-            timing.settled,
+            timing.settled and (clock_kind != "cpu" or waiting is None or waiting <= MOST_WAITING),
             one.off,
             {
                 **now,
                 "runs_a_sample": timing.inner,
                 "warm_up_runs": timing.warm_up,
                 **({} if one.calm is None else {"difference_with_calm_weights": one.calm}),
+                **said,
             },
             resolution=subject.graph.input.size,
         )
-        for subject, one, timing in zip(subjects, prepared, timings, strict=True)
+        for subject, one, timing, said in zip(subjects, prepared, timings, left, strict=True)
     ]
+
+
+def _share(before: float | None, after: float | None, seconds: float) -> float | None:
+    """The share of the time in which this process waited for a processor; None if the system does not tell."""
+    return None if before is None or after is None else max(0.0, after - before) / seconds
+
+
+def _in_float(session: Session) -> dict[str, Any]:
+    """What a quantised network computes in float32, for the conditions; nothing if the library does not tell."""
+    if not isinstance(session, QuantisedSession):
+        return {}
+    found = session.in_float()
+    return {"in_float32": {"text": str(found), **found.to_json()}}
 
 
 def _layers(session: Session, subject: Subject, repeats: int) -> list[LayerTime]:

@@ -34,9 +34,12 @@ def why_not() -> str | None:
 
 
 def onnx_network(subject: Subject, settings: MeasureSettings, batch: NDArray[np.float32]) -> onnx.ModelProto:
-    """Return the network as ONNX for CPUs, in float32 or INT8, for the batch size of `batch`. Raises LatencyError."""
+    """Return the network as ONNX for CPUs, for the batch size of `batch`: in INT8, or in float32 for other precisions.
+
+    Raises LatencyError.
+    """
     model = export(subject, len(batch))
-    if settings.precision == "fp32":
+    if settings.precision != "int8":
         return model
     return quantised(model, calibration_batches(batch, settings.seed))
 

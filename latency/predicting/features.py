@@ -113,10 +113,11 @@ def baseline(kernel: Kernel, hardware: Hardware, m: Maths = SCALAR) -> Number:
 
 
 def _baseline(kernel: Kernel, done: Work, hardware: Hardware, m: Maths) -> Number:
-    return m.larger(done.macs / _peak(kernel.kind, hardware), done.bytes / hardware.bytes_per_ms) + hardware.launch_ms
+    return m.larger(done.macs / peak(kernel.kind, hardware), done.bytes / hardware.bytes_per_ms) + hardware.launch_ms
 
 
-def _peak(kind: str, hardware: Hardware) -> float:
+def peak(kind: str, hardware: Hardware) -> float:
+    """Return the peak multiply–accumulates per ms for kernels of a kind."""
     return hardware.macs_per_ms if kind in (CONV, LINEAR) else hardware.depthwise_macs_per_ms
 
 
@@ -138,8 +139,8 @@ def features(
     (height, width), (down, across) = sides(kernel.size), sides(kernel.out_size)
     done = work(kernel, hardware)
     base = _baseline(kernel, done, hardware, m)
-    peak, multiple = _peak(kind, hardware), hardware.channel_multiple
-    moving, computing = done.bytes / hardware.bytes_per_ms, done.macs / peak
+    fastest, multiple = peak(kind, hardware), hardware.channel_multiple
+    moving, computing = done.bytes / hardware.bytes_per_ms, done.macs / fastest
     dense = kind in (CONV, LINEAR)
     padded = _up(ci, multiple) * _up(co, multiple) / (ci * co) if dense else _up(co, multiple) / co
     plane = down * across

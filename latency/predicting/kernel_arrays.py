@@ -15,7 +15,7 @@ import numpy as np
 from latency.kernels import DEPTHWISE, kernel_of_columns
 from latency.predicting.features import baseline, columns, work
 from latency.predicting.kernelform import Family
-from latency.predicting.models import Learned, Linear
+from latency.predicting.models import Learned, Linear, Scaled
 from latency.predicting.profile import Profile, ProfileError
 from PlainNet.arrays.numbering import Numbering
 from PlainNet.arrays.structures import Floats, Integers
@@ -32,14 +32,17 @@ class _Kind:
 
     fields: (families, 9), the fields of `Family` but its kind, with height and width of sizes. starts: by family, where
     its part of `factors` begins. factors: the logarithms of learned factors for measured widths; NaN where they were
-    not looked up yet.
+    not looked up yet. scales: by family, the factor of a `Scaled` model, whose learned one `model` is.
     """
 
     def __init__(self, profile: Profile, kind: str) -> None:
-        self._profile, self._kind, self._model = profile, kind, profile.model_of(kind)
+        self._profile, self._kind = profile, kind
+        model = profile.model_of(kind)
+        self._scaled = model if isinstance(model, Scaled) else None
+        self._model = model.of if isinstance(model, Scaled) else model
         self._families: list[Family] = []
         self._fields = np.zeros((0, len(Family._fields) + 1), np.int64)
-        self._rates = np.zeros((0, 3))
+        self._rates, self._scales = np.zeros((0, 3)), np.zeros(0)
         widths = self._model.widths.get(kind) if isinstance(self._model, Learned) else None
         self._outs = (1,) if widths is None else widths.out_channels
         self._ins = (1,) if widths is None or kind == DEPTHWISE else widths.in_channels
@@ -53,8 +56,11 @@ class _Kind:
         fields = (batch, *sides(size), *sides(out_size), *rest)
         self._fields = np.vstack([self._fields, np.array(fields, np.int64)])
         self._factors = np.append(self._factors, np.full(len(self._ins) * len(self._outs), np.nan))
+        like = family.member(8, 8)._replace(kind=self._kind)
         if isinstance(self._model, Linear):
-            self._rates = np.vstack([self._rates, self._model.rate(family.member(8, 8)._replace(kind=self._kind))])
+            self._rates = np.vstack([self._rates, self._model.rate(like)])
+        if self._scaled is not None:
+            self._scales = np.append(self._scales, self._scaled.factor(like))
         return len(self._families) - 1
 
     def times(self, codes: Integers, ins: Integers, outs: Integers) -> Floats:
@@ -72,6 +78,10 @@ class _Kind:
                 return self._one_by_one(codes, ins, outs)
             exp = math.exp  # numpy's may differ in the last bit
             ms = baseline(kernels, self._profile.hardware, columns()) * [exp(value) for value in factors.tolist()]
+            if self._scaled is not None:
+                ms = self._scales[codes] * ms
+        if self._profile.drift is not None:
+            ms = ms * self._profile.drift.factor(kernels, self._profile.hardware)
         return np.where((ms >= 0) & (ms < np.inf), ms, np.nan)
 
     def _linear(self, codes: Integers, kernels: Any) -> Floats:

@@ -1,4 +1,4 @@
-"""From a kernel to milliseconds: the two kinds of model that a profile consists of. No torch."""
+"""From a kernel to milliseconds: the kinds of model that a profile consists of. No torch."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import math
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
-from latency.kernels import DEPTHWISE, KINDS, WEIGHTED, Kernel, by_kind
+from latency.kernels import CONV, DEPTHWISE, KINDS, WEIGHTED, Kernel, by_kind
 from latency.predicting.features import Hardware, baseline, columns, features, work
 from latency.predicting.perceptron import Perceptron
+from latency.predicting.posterior import BYTE, EACH, MAC, MODEL, Term, window_of
 
 _REMEMBERED = 1 << 18
 
@@ -138,6 +140,13 @@ class Linear:
         _, _, each, mac, byte = max(fitting, key=lambda rate: (rate[1] <= kernel.kernel, rate[1]))
         return each, mac, byte
 
+    def parts(self, kernel: Kernel, hardware: Hardware) -> list[tuple[Term, float]]:
+        """Return the terms that `ms` is the sum of, without those of `large`."""
+        done, (each, mac, byte) = work(kernel, hardware), self.rate(kernel)
+        window = window_of(kernel)
+        found = ((EACH, each), (MAC, mac * done.macs), (BYTE, byte * done.bytes))
+        return [(Term(part, kernel.kind, window), float(ms)) for part, ms in found]
+
     def to_json(self) -> dict[str, Any]:
         """Return the model for JSON."""
         stored: dict[str, Any] = {"model": "linear", "rates": [list(rate) for rate in self.rates]}
@@ -146,7 +155,53 @@ class Linear:
         return stored
 
 
-Model: TypeAlias = Learned | Linear
+@dataclass(frozen=True, eq=False)
+class Scaled:
+    """A learned model of another device, times a factor for each kind and window.
+
+    factors: (kind, window, factor), see `posterior.window_of`.
+    """
+
+    of: Learned
+    factors: tuple[tuple[str, int, float], ...]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of kernel that the model predicts."""
+        return self.of.kinds
+
+    @cached_property
+    def _factors(self) -> dict[tuple[str, int], float]:
+        return {(kind, window): factor for kind, window, factor in self.factors}
+
+    def factor(self, kernel: Kernel) -> float:
+        """Return the factor for a kernel."""
+        return self._factors[kernel.kind, window_of(kernel)]
+
+    def ms(self, kernel: Kernel, hardware: Hardware) -> float:
+        """The time of the kernel in ms, for its whole batch."""
+        return self.factor(kernel) * self.of.ms(kernel, hardware)
+
+    def many(self, kernels: Sequence[Kernel], hardware: Hardware) -> list[float]:
+        """The times in ms of many kernels of the model's kinds, for their whole batches."""
+        times = self.of.many(kernels, hardware)
+        return [self.factor(kernel) * ms for kernel, ms in zip(kernels, times, strict=True)]
+
+    def parts(self, kernel: Kernel, hardware: Hardware) -> list[tuple[Term, float]]:
+        """Return the terms that `ms` is the sum of."""
+        return [(Term(MODEL, kernel.kind, window_of(kernel)), self.ms(kernel, hardware))]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the model for JSON."""
+        return {"model": "scaled", "factors": [list(one) for one in self.factors], "of": self.of.to_json()}
+
+
+def windows(kind: str) -> tuple[int, ...]:
+    """Return the windows that `window_of` tells apart for a kind of kernel."""
+    return (1, 2) if kind == CONV else (0,)
+
+
+Model: TypeAlias = Learned | Linear | Scaled
 
 
 def model_from_json(stored: dict[str, Any]) -> Model:
@@ -162,7 +217,14 @@ def model_from_json(stored: dict[str, Any]) -> Model:
         large = tuple((k, s, least, more) for k, s, least, more in stored.get("large", ()))
         _known([*(one[0] for one in rates), *(one[0] for one in large)])
         return Linear(rates, large)
-    raise ValueError(f"unknown model {stored['model']!r}, expected learned or linear")
+    if stored["model"] == "scaled":
+        of = model_from_json(stored["of"])
+        factors = tuple((kind, window, factor) for kind, window, factor in stored["factors"])
+        wanted = {(kind, window) for kind in of.kinds for window in windows(kind)}
+        if not isinstance(of, Learned) or {one[:2] for one in factors} != wanted:
+            raise ValueError("a scaled model without a learned one, or without its factors")
+        return Scaled(of, factors)
+    raise ValueError(f"unknown model {stored['model']!r}, expected learned, linear or scaled")
 
 
 def _rising(widths: Sequence[Any]) -> bool:

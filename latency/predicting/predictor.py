@@ -26,8 +26,8 @@ FUSED_ACROSS = ("BN", "RELU", "RELU6", "Swish", "Sigmoid")
 chunks."""
 
 
-def _chunks(blocks: Sequence[BlockSpec]) -> list[tuple[BlockSpec, ...]]:
-    """The blocks, each grouped with those after it that are fused into it."""
+def chunks(blocks: Sequence[BlockSpec]) -> list[tuple[BlockSpec, ...]]:
+    """Return the blocks, each grouped with those after it that are fused into it."""
     found: list[list[BlockSpec]] = []
     for spec in blocks:
         if spec.kind in FUSED_ACROSS and found:
@@ -111,7 +111,7 @@ class Predictor:
         """The latency in milliseconds per image of a structure whose blocks may be fused with preceding blocks."""
         size: Size = self.resolution
         total, channels = 0.0, 0
-        for chunk in _chunks(structure.blocks):
+        for chunk in chunks(structure.blocks):
             known = self._chunks[size].get(chunk)
             if known is None:
                 known = self._chunks[size][chunk] = self._of_graph(chunk, size)
@@ -214,9 +214,13 @@ class Predictor:
         """
         known = self._heads.get((channels, size))
         if known is None:
-            assert self.num_classes is not None
-            builder = Builder(Shape(channels, size), self.options)
-            out = builder.head(builder.input, self.num_classes)
-            graph = OpGraph(builder.input.shape, tuple(builder.nodes), out.number, ())
-            known = self._heads[channels, size] = sum(map(self._kernel_ms, self.kernels(graph)))
+            kernels = self.head_kernels(channels, size)
+            known = self._heads[channels, size] = sum(map(self._kernel_ms, kernels))
         return known
+
+    def head_kernels(self, channels: int, size: Size) -> list[Kernel]:
+        """Return the kernels of the classifier."""
+        assert self.num_classes is not None
+        builder = Builder(Shape(channels, size), self.options)
+        out = builder.head(builder.input, self.num_classes)
+        return self.kernels(OpGraph(builder.input.shape, tuple(builder.nodes), out.number, ()))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -15,8 +15,10 @@ from typing import Any, NoReturn
 
 from latency.base import LatencyError
 from latency.kernels import CONV, GROUPED, LINEAR, WEIGHTED, Fusion, Kernel
+from latency.predicting.drift import Drift
 from latency.predicting.features import Hardware
-from latency.predicting.models import Linear, Model, model_from_json
+from latency.predicting.models import Learned, Linear, Model, model_from_json
+from latency.predicting.posterior import CONSTANT, SHARE, Posterior, Term, summed
 from latency.predicting.profilecheck import check
 from PlainNet.registry import UnknownNameError, did_you_mean, nearest_names
 from PlainNet.sizes import sides
@@ -42,12 +44,14 @@ class Trust:
     """What a card says about predictions of values that were not fitted.
 
     what: the held-out values. number: how many there were. share: how many of their predictions were within ±10 % of
-    the measured values, in per cent.
+    the measured values, in per cent. stated: whether each prediction has an interval of its own instead, which contains
+    that share of the measured values.
     """
 
     what: str
     number: int
     share: float
+    stated: bool = False
 
     def interval(self, ms: float) -> tuple[float, float]:
         """Return the latencies of which a prediction of `ms` is within ±10 %."""
@@ -76,7 +80,8 @@ class Profile:
 
     batch: the batch size of predictions that name none. scale, overhead_ms: a batch takes `scale` times the sum of its
     kernels plus `overhead_ms`. ranges: for each kind of kernel and each field of `Kernel`, the measured range. about:
-    source, method and held-out errors, as in the card.
+    source, method and held-out errors, as in the card. posterior: how well the rates are known, if the profile was
+    adapted to a few measured networks. drift: how much slower or faster the device is now; None for as it was.
     """
 
     name: str
@@ -91,6 +96,8 @@ class Profile:
     overhead_ms: float = 0.0
     ranges: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
+    posterior: Posterior | None = None
+    drift: Drift | None = None
 
     @cached_property
     def _model(self) -> dict[str, Model]:
@@ -107,6 +114,8 @@ class Profile:
             model = self.model_of(kernel.kind)
         try:
             ms = model.ms(kernel, self.hardware)
+            if self.drift is not None:
+                ms *= self.drift.factor(kernel, self.hardware)
         except OverflowError:
             ms = math.inf
         return ms if 0 <= ms < math.inf else self.refuse(ms, f"a kernel of kind {kernel.kind}")
@@ -121,7 +130,9 @@ class Profile:
     def is_affine(self, kind: str) -> bool:
         """Whether the time of kernels of that kind is a constant plus a constant time per channel."""
         model = self._model.get(kind)
-        return kind not in WEIGHTED and isinstance(model, Linear) and all(one[0] != kind for one in model.large)
+        if kind in WEIGHTED or self.drift is not None:
+            return False
+        return isinstance(model, Linear) and all(one[0] != kind for one in model.large)
 
     def measured_as(self, kernel: Kernel) -> Kernel:
         """The kernel itself, or the equivalent convolution if its kind was not measured. Raises ProfileError."""
@@ -157,10 +168,38 @@ class Profile:
 
     @property
     def trust(self) -> Trust | None:
-        """How many of the first held-out values of the card lie within ±10 %; None if none were measured."""
+        """What an interval is worth: how many of the first held-out values of the card lie within ±10 %, or, with a
+        posterior, the share that it states. None if none were measured.
+        """
+        if self.posterior is not None:
+            return Trust("measured networks", self.posterior.count, SHARE, stated=True)
         for what, values in self.about.get("held_out", {}).items():
             return Trust("single kernels" if what == "all" else what, int(values["count"]), float(values["within10"]))
         return None
+
+    def interval(self, kernels: Sequence[Kernel], ms: float) -> tuple[float, float] | None:
+        """Return from and to which time a network of these kernels takes, if its prediction is `ms`, in its unit.
+
+        `trust` says with which probability. None if it is unknown. Raises ProfileError.
+        """
+        if self.posterior is not None:
+            parts = summed([*self.constant_parts(), *self.kernel_parts(kernels)])
+            return self.posterior.interval(ms, parts)
+        return None if self.trust is None else self.trust.interval(ms)
+
+    def constant_parts(self) -> list[tuple[Term, float]]:
+        """Return the terms of a batch's time that belong to no kernel, in ms."""
+        return [(Term(CONSTANT), self.overhead_ms)]
+
+    def kernel_parts(self, kernels: Iterable[Kernel]) -> list[tuple[Term, float]]:
+        """Return the terms of the time of kernels, in ms for their whole batches. Raises ProfileError."""
+        found: list[tuple[Term, float]] = []
+        for kernel in map(self.measured_as, kernels):
+            model = self.model_of(kernel.kind)
+            assert not isinstance(model, Learned)  # an adapted profile has none
+            factor = self.scale if self.drift is None else self.scale * self.drift.factor(kernel, self.hardware)
+            found += [(term, factor * ms) for term, ms in model.parts(kernel, self.hardware)]
+        return found
 
     def beyond(self, kernels: Iterable[Kernel]) -> list[str]:
         """Describe which of these kernels lie outside the measured range of their kind. Raises ProfileError.
@@ -190,7 +229,8 @@ class Profile:
                         found.setdefault((kind, name), []).extend(beyond)
         lines = [self._outside(kind, name, values) for (kind, name), values in found.items()]
         if by_bytes:
-            lines.append(f"{', '.join(dict.fromkeys(by_bytes))}: not measured, estimated from the bytes moved")
+            basis = "the bytes moved" if self.posterior is None else "other kinds of kernels"
+            lines.append(f"{', '.join(dict.fromkeys(by_bytes))}: not measured, estimated from {basis}")
         return lines
 
     def _outside(self, kind: str, name: str, values: list[int]) -> str:
@@ -216,6 +256,8 @@ class Profile:
             "scale": self.scale,
             "overhead_ms": self.overhead_ms,
             "models": [model.to_json() for model in self.models],
+            **({} if self.posterior is None else {"posterior": self.posterior.to_json()}),
+            **({} if self.drift is None else {"drift": asdict(self.drift)}),
         }
 
     @classmethod
@@ -251,6 +293,8 @@ def _read_fields(stored: dict[str, Any]) -> Profile:
         overhead_ms=stored["overhead_ms"],
         ranges={kind: {name: fields[name] for name in RANGED} for kind, fields in stored["ranges"].items()},
         about=dict(stored["about"]),
+        posterior=Posterior.from_json(stored["posterior"]) if "posterior" in stored else None,
+        drift=Drift(**stored["drift"]) if "drift" in stored else None,
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from latency.kernels import KINDS, Fusion
 from latency.predicting.aboutcheck import check_about, expect, number, text, whole
 from latency.predicting.features import Hardware, names
-from latency.predicting.models import Learned, Linear
+from latency.predicting.models import Learned, Linear, Scaled
 
 if TYPE_CHECKING:
     from latency.predicting.profile import Profile
@@ -43,11 +43,26 @@ def check(profile: Profile) -> None:
     for model in profile.models:
         expect(model.kinds and not known & set(model.kinds), "kinds of a model", model.kinds, "kinds of no other model")
         known |= set(model.kinds)
-        if isinstance(model, Learned):
-            wanted, found = len(names(profile.hardware, model.kinds)), len(model.perceptron.low)
-            expect(wanted == found, "number of inputs of a perceptron", found, str(wanted))
+        if isinstance(model, Scaled):
+            for kind, _, factor in model.factors:
+                number(f"factor of {kind}", factor, least=1e-9, most=1e9)
+            _inputs(profile, model.of)
+        elif isinstance(model, Learned):
+            _inputs(profile, model)
         else:
             _rates(model)
+    if profile.posterior is not None:
+        number("spread of the posterior", profile.posterior.spread, most=100)
+        whole("count of the posterior", profile.posterior.count, most=_MOST)
+    if profile.drift is not None:
+        for name in ("computing", "memory", "launches"):
+            number(f"drift.{name}", getattr(profile.drift, name), least=1e-6, most=1e6)
+        text("drift.at", profile.drift.at)
+
+
+def _inputs(profile: Profile, model: Learned) -> None:
+    wanted, found = len(names(profile.hardware, model.kinds)), len(model.perceptron.low)
+    expect(wanted == found, "number of inputs of a perceptron", found, str(wanted))
 
 
 def _hardware(hardware: Hardware) -> None:

@@ -177,6 +177,8 @@ def predict_kernels(profile: Profile, kernels: Sequence[Kernel]) -> list[float]:
         except OverflowError:
             times = [math.inf] * len(chosen)
         for i, ms in zip(chosen, times, strict=True):
+            if profile.drift is not None:
+                ms *= profile.drift.factor(measured[i], profile.hardware)
             found[i] = ms if 0 <= ms < math.inf else profile.refuse(ms, f"kernel {i + 1}, of kind {measured[i].kind}")
     return found
 

@@ -38,6 +38,52 @@ def test_torch_threads_are_as_before() -> None:
     assert not torch.is_inference_mode_enabled()
 
 
+def test_float32_is_computed_in_float32_whatever_the_default_is() -> None:
+    inside: Any = torch.backends.mkldnn
+    before = inside.conv.fp32_precision
+    inside.conv.fp32_precision = "bf16"
+    try:
+        with BACKENDS.get("torch").prepare(SUBJECT, QUICK, images(SUBJECT, QUICK)):
+            assert (inside.conv.fp32_precision, inside.matmul.fp32_precision) == ("ieee", "ieee")
+        assert inside.conv.fp32_precision == "bf16"
+    finally:
+        inside.conv.fp32_precision = before
+    assert "float32" in measure(SUBJECT, QUICK).conditions["arithmetic"]
+
+
+def test_openvino_has_bfloat16_under_its_own_name() -> None:
+    backend = BACKENDS.get("openvino")
+    reason = backend.available("bf16")
+    if reason is not None:
+        pytest.skip(reason)
+    found = {p: measure(SUBJECT, replace(QUICK, backend="openvino", precision=p)) for p in ("fp32", "bf16")}
+    assert found["fp32"].difference < 1e-4 < found["bf16"].difference
+    assert "bfloat16" in found["bf16"].conditions["arithmetic"]
+
+
+def test_a_processor_without_bfloat16_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    openvino = pytest.importorskip("openvino")
+    monkeypatch.setattr(openvino, "Core", lambda: SimpleNamespace(get_property=lambda *of: ["FP32", "INT8"]))
+    assert BACKENDS.get("openvino").available("bf16") == (
+        "the processor has no bfloat16 (it has FP32, INT8): use fp32 or int8"
+    )
+
+
+def test_openvino_refuses_to_time_another_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
+    openvino = pytest.importorskip("openvino")
+    real = openvino.Core().compile_model
+
+    class Stubborn(openvino.Core):  # type: ignore[misc]
+        def compile_model(self, model: Any, device: str, options: Any) -> Any:
+            compiled = real(model, device, {**options, openvino.properties.hint.inference_precision: "f32"})
+            other = SimpleNamespace(get_type_name=lambda: "bf16")
+            return SimpleNamespace(get_property=lambda name: other, create_infer_request=compiled.create_infer_request)
+
+    monkeypatch.setattr(openvino, "Core", Stubborn)
+    with pytest.raises(LatencyError, match="openvino computes in bf16, not in f32 as requested for fp32"):
+        measure(SUBJECT, replace(QUICK, backend="openvino"))
+
+
 @pytest.mark.parametrize("option", ["no-fold", "channels-first"])
 def test_torch_options_change_how_and_not_what(option: str) -> None:
     layers = measure_layers(SUBJECT, replace(QUICK, options=(option,)), repeats=2)

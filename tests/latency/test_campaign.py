@@ -11,7 +11,8 @@ import pytest
 
 from latency.base import LatencyError, LatencyStats, LayerTime, MeasureSettings
 from latency.fitting import sampling
-from latency.fitting.campaign import Campaign, kernel_times, measure_sample, read_sample
+from latency.fitting.campaign import PROBES_FILE, Campaign, kernel_times, measure_sample, read_sample, references
+from latency.fitting.drifting import PROBES
 from latency.fitting.making import fit_folder
 from latency.fitting.sampling import sampled
 from latency.kernels import KINDS, WEIGHTED, Fusion, group
@@ -101,7 +102,11 @@ def test_a_sample_is_measured_carried_on_and_fitted(tmp_path: Path) -> None:
     made = fit_folder(tmp_path, "t", "", 100, 0, lambda done, total, what: None)
     assert (made.backend, made.precision, made.batch) == ("torch", "fp32", 1)
     assert "3 random networks" in made.about["source"]
-    assert len(made.about["reference"]) <= 3  # those that take long enough to be timed well
+    assert [one["structure"] for one in made.about["reference"]] == [text for text, _ in PROBES]
+    (tmp_path / PROBES_FILE).unlink()  # as in samples that were measured before there were references
+    measure_sample(tmp_path, QUICK, lambda done, total, name: None)
+    assert not (tmp_path / PROBES_FILE).exists()
+    assert len(references(tmp_path)) <= 3  # those that take long enough to be timed well
 
 
 @pytest.mark.usefixtures("small")

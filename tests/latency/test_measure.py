@@ -20,6 +20,7 @@ import latency
 from latency.base import LatencyError, LatencyStats, LayerTime, MeasureSettings, Subject, UnavailableError
 from latency.kernels import Fusion
 from latency.measuring import measure as measuring
+from latency.measuring.conditions import waited_seconds
 from latency.measuring.measure import (
     compare,
     difference,
@@ -63,6 +64,7 @@ class FakeBackend:
     name = "fake"
     precisions = ("fp32",)
     tolerance = {"fp32": 0.01}  # noqa: RUF012
+    arithmetic = {"fp32": "float32"}  # noqa: RUF012
     options = ("turbo",)
     fusion = Fusion()
 
@@ -121,6 +123,27 @@ def test_samples_and_conditions_are_kept(use: Use) -> None:
     assert len(record["samples_batch_ms"]) == len(stats.samples)
 
 
+@pytest.mark.parametrize(("waited", "settled"), [((1.0, 1.0), True), ((1.0, 100.0), False), ((None, 3.0), True)])
+def test_a_latency_on_a_busy_machine_is_not_settled(
+    use: Use, monkeypatch: pytest.MonkeyPatch, waited: tuple[float | None, float], settled: bool
+) -> None:
+    use()
+    timing = measuring.take_turns
+    monkeypatch.setattr(measuring, "take_turns", lambda *of: [replace(one, settled=True) for one in timing(*of)])
+    told = iter(waited)
+    monkeypatch.setattr(measuring, "waited_seconds", lambda: next(told))
+    stats = measure(SUBJECT, FAKE)
+    assert stats.settled == settled
+    share = stats.conditions["waiting_share"]
+    assert (share is None) == (waited[0] is None)
+    assert share is None or (share > measuring.MOST_WAITING) != settled
+
+
+def test_the_system_tells_how_long_a_process_waited() -> None:
+    found = waited_seconds()
+    assert found is None or found >= 0
+
+
 def test_statistics_are_those_of_the_samples() -> None:
     stats = LatencyStats("n", MeasureSettings(batch_size=2), [4.0, 1.0, 2.0, 3.0, 5.0, 6.0], True, 0.0, resolution=32)
     assert stats.median == 3.5
@@ -164,6 +187,7 @@ class NoisyBackend(FakeBackend):
 
     precisions = ("fp32", "int8")
     tolerance = {"fp32": 0.01, "int8": 0.6}  # noqa: RUF012
+    arithmetic = {"fp32": "float32", "int8": "INT8"}  # noqa: RUF012
 
     def __init__(self, wild: float, calm: float) -> None:
         super().__init__(lambda logits: logits)

@@ -140,6 +140,8 @@ def lines(path: Path, sidecar: Any, usage: str) -> list[str]:
     ]
     if calibration is not None:
         found.append(f"calibrated with {calibration['images']} images of {calibration['dataset']}")
+    if "in_float32" in sidecar:
+        found.append(f"by ONNX Runtime on this machine: {sidecar['in_float32']['text']}")
     if accuracy is not None:
         before, after = accuracy["pytorch"]["top1"], accuracy["file"]["top1"]
         found.append(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from latency.kernels import stand_ins
+from latency.predicting.intervals import Intervals
 from latency.predicting.predictor import Predictor
 from latency.predicting.profile import INSIDE, OUTSIDE, PARTLY, Profile, Trust
 from latency.predicting.table import COLUMNS, LATENCY, predict_kernels, read_table
@@ -41,7 +42,8 @@ class Prediction:
     blocks: the part of each block, and of `OVERHEAD`, which belongs to no block. notes: what lies outside the profile's
     measured range. grade: what the prediction is worth, one of `latency.predicting.profile.GRADES`. typical_error: of
     the profile on held-out values, in per cent; None if the network lies outside, or if the profile states none.
-    trust: what the interval is based on; None as for `typical_error`.
+    interval: from and to which latency in ms per image, with the probability that `trust` tells. trust: what the
+    interval is based on; None, both, as for `typical_error`.
     """
 
     network: Network
@@ -52,12 +54,8 @@ class Prediction:
     notes: tuple[str, ...]
     grade: str
     typical_error: float | None
+    interval: tuple[float, float] | None = None
     trust: Trust | None = None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """From and to which latency in ms per image, with the probability that `trust` tells; None without it."""
-        return None if self.trust is None else self.trust.interval(self.latency_ms)
 
     def to_json(self, by_block: bool = False) -> dict[str, Any]:
         """Return the prediction for JSON, with times in ms per image."""
@@ -102,15 +100,17 @@ def predict(network: Network, profile: Profile, batch_size: int | None = None) -
     if other:
         grade = PARTLY if grade == INSIDE else grade
         notes = [*notes, f"{', '.join(other)} were not measured; kernels that move as much memory stand in for them"]
+    ms = predictor.graph_ms(graph)
     return Prediction(
         network,
         profile.name,
         predictor.batch_size,
-        predictor.graph_ms(graph),
+        ms,
         tuple(blocks),
         tuple(notes),
         grade,
         None if grade == OUTSIDE else profile.typical_error,
+        None if grade == OUTSIDE else profile.interval(kernels, ms),
         None if grade == OUTSIDE else profile.trust,
     )
 
@@ -176,18 +176,27 @@ def predict_architectures(
     space = load_space(space_name)
     predictor = Predictor(profile, resolution=resolution, num_classes=num_classes, batch_size=batch_size)
     read = space.read if isinstance(space, CellSpace) else parse
-    rows = [{"arch": text, LATENCY: _of(predictor, read, line, text)} for line, text in enumerate(texts, start=1)]
+    intervals = Intervals(predictor) if profile.posterior is not None else None
+    rows = [_row(predictor, intervals, read, line, text) for line, text in enumerate(texts, start=1)]
     some = texts[:: -(-len(texts) // _NOTED)] if texts else []
     kernels = dict.fromkeys(kernel for text in some for kernel in predictor.kernels(predictor.lowered(read(text))))
     return Rows(rows, tuple(profile.outside(kernels)))
 
 
-def _of(predictor: Predictor, read: Callable[[str], Structure], line: int, text: str) -> float:
-    """Predict one architecture in ms per image. Errors name the line."""
+def _row(
+    predictor: Predictor, intervals: Intervals | None, read: Callable[[str], Structure], line: int, text: str
+) -> dict[str, Any]:
+    """Predict one architecture in ms per image, with its interval if it has one of its own. Errors name the line."""
     try:
-        return predictor(read(text))
+        structure = read(text)
+        ms = predictor(structure)
+        found: dict[str, Any] = {"arch": text, LATENCY: ms}
+        if intervals is not None:
+            low, high = intervals(structure, ms) or (None, None)
+            found |= {"low_ms": low, "high_ms": high}
     except ValueError as error:  # not a structure, or not one of the space
         raise TableError(f"architecture {line}, {text[:80]!r}: {error}") from None
+    return found
 
 
 def predict_operations(path: Path, profile: Profile) -> Rows:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from random import Random
-from statistics import median
 from typing import Any
 
 from latency.base import LatencyError, MeasureSettings, UnavailableError
+from latency.fitting.drifting import Timed, drift_of, no_references
 from latency.fitting.errors import Errors, errors
+from latency.kernels import group
 from latency.measuring.measure import measure
+from latency.predicting.drift import Drift
 from latency.predicting.profile import Profile
 from PlainNet import parse
 from PlainNet.cost import cost
@@ -22,6 +24,8 @@ from zennas.named.networks import Network, network
 from zennas.report.predictions import predict
 
 TORCHVISION_NETWORKS = ("torchvision:resnet18", "torchvision:mobilenet_v2")
+REFERENCE_SECONDS = 1.0
+"""Time limit for each reference of a profile."""
 RANDOM = 5
 """Number of random networks of each space, if no networks are named."""
 _FLOPS = (2e7, 2e9)
@@ -31,7 +35,7 @@ _FLOPS = (2e7, 2e9)
 class Row:
     """A network's latency in ms per image, measured and predicted.
 
-    resolution: size of the input in pixels. settled: whether the measurement is stable.
+    resolution: size of the input in pixels. settled: whether the measurement is stable. of: the network itself.
     """
 
     network: str
@@ -39,6 +43,7 @@ class Row:
     measured_ms: float
     predicted_ms: float
     settled: bool
+    of: Network = field(repr=False, compare=False)
 
     @property
     def error(self) -> float:
@@ -70,10 +75,12 @@ class Refused:
 
 @dataclass(frozen=True)
 class ProfileEvaluation:
-    """Errors of predictions. errors: over `rows`, at least one; `refused` networks are not included."""
+    """Errors of predictions. errors: over `rows`, at least one; `refused` networks are not included. batch_size: images
+    at once."""
 
     rows: tuple[Row, ...]
     errors: Errors
+    batch_size: int
     refused: tuple[Refused, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -83,6 +90,14 @@ class ProfileEvaluation:
             "networks": [row.to_json() for row in self.rows],
             "refused": [asdict(one) for one in self.refused],
         }
+
+    def predicted_by(self, profile: Profile) -> ProfileEvaluation:
+        """Return the evaluation of another profile on the same measurements. Raises ProfileError."""
+        rows = tuple(
+            replace(row, predicted_ms=predict(row.of, profile, self.batch_size).latency_ms) for row in self.rows
+        )
+        found = errors([row.predicted_ms for row in rows], [row.measured_ms for row in rows])
+        return replace(self, rows=rows, errors=found)
 
     def refused_text(self) -> list[str]:
         """Describe what was left out and why, one line each."""
@@ -134,39 +149,75 @@ def evaluate(
             f"the first: {refused[0]}"
         )
     found = errors([row.predicted_ms for row in rows], [row.measured_ms for row in rows])
-    return ProfileEvaluation(tuple(rows), found, tuple(refused))
+    return ProfileEvaluation(tuple(rows), found, settings.batch_size, tuple(refused))
 
 
 def _row(one: Network, profile: Profile, settings: MeasureSettings) -> Row:
     """Measure and predict one network. Raises LatencyError."""
     predicted = predict(one, profile, settings.batch_size).latency_ms  # first, because it is fast and may be refused
     stats = measure(one.subject(), settings)
-    return Row(one.name, one.resolution, stats.latency_ms, predicted, stats.settled)
+    return Row(one.name, one.resolution, stats.latency_ms, predicted, stats.settled, one)
 
 
-def drift(profile: Profile, settings: MeasureSettings) -> float | None:
-    """Return the ratio of latencies now to latencies when the profile was made.
+@dataclass(frozen=True)
+class Recalibrated:
+    """A profile as of now.
 
-    It is the median over a few networks that were measured then, above 1 if the machine is slower now; None if
-    the profile has none. Raises LatencyError.
+    drift: that of the profile. references: how many were timed. unsettled: how many of them have no stable latency,
+    because the machine was busy.
     """
-    ratios = []
-    for one in profile.about.get("reference", ()):
+
+    profile: Profile
+    drift: Drift
+    references: int
+    unsettled: int
+
+    def text(self) -> list[str]:
+        """The drift in one line, and in another how far it can be trusted if the machine was busy."""
+        found = [f"{self.profile.name} as of {self.drift.at}: {self.drift}"]
+        if self.unsettled:
+            found.append(
+                f"{self.unsettled} of {self.references} references were not settled: this is the drift of a busy "
+                "machine, and will change with what else it does"
+            )
+        return found
+
+
+def as_of_now(
+    profile: Profile, settings: MeasureSettings, seconds: float = REFERENCE_SECONDS, progress: WorkProgress = unwatched
+) -> Recalibrated:
+    """Return the profile with the drift of this machine since it was made.
+
+    Its references are timed for at most `seconds` each. Raises LatencyError if it has none, or if the batch size
+    differs from that of the profile, for which they were timed.
+    """
+    references = profile.about.get("reference", ())
+    if not references:
+        raise no_references(profile)
+    if settings.batch_size != profile.batch:
+        raise LatencyError(
+            f"the references of profile {profile.name} were timed in batches of {profile.batch}, not "
+            f"{settings.batch_size}: leave out --batch-size"
+        )
+    made = replace(profile, drift=None)
+    how = replace(settings, seconds=seconds)
+    timed, unsettled = [], 0
+    for i, one in enumerate(references):
+        progress(i, len(references), one["structure"])
         structure = parse(one["structure"])
         again = Network("reference", one["resolution"], one["num_classes"], one["use_se"], structure)
-        ratios.append(measure(again.subject(), settings).median / one["whole_ms"])
-    return median(ratios) if ratios and settings.batch_size == profile.batch else None
+        kernels = [kernel for kernel, _ in group(again.graph, profile.fusion, profile.batch)]
+        stats = measure(again.subject(), how)
+        timed.append(Timed(kernels, one["whole_ms"], stats.median))
+        unsettled += not stats.settled
+    progress(len(references), len(references), "")
+    drift = drift_of(made, timed)
+    return Recalibrated(replace(made, drift=drift), drift, len(references), unsettled)
 
 
-def drift_text(ratio: float | None, rows: Sequence[Row]) -> list[str]:
-    """Describe the drift, and the errors without it, as lines."""
-    if ratio is None:
-        return []
-    found = errors([row.predicted_ms * ratio for row in rows], [row.measured_ms for row in rows])
-    return [
-        f"networks of the profile's sample now take {ratio:.2f} times as long as when the profile was made",
-        f"without this drift: {found}",
-    ]
+def drift_text(evaluation: ProfileEvaluation, now: Recalibrated) -> list[str]:
+    """Describe the drift of a recalibrated profile and the errors with it, as lines."""
+    return [*now.text(), f"as of now: {evaluation.predicted_by(now.profile).errors}"]
 
 
 def usual_networks(seed: int = 1) -> list[Network]:

@@ -104,6 +104,7 @@ def it_is_what_its_interface_says(backend: LatencyBackend) -> str | None:
     name = backend.name
     expect(BACKENDS.get(name) is backend, f"{name} is registered under another name than its own")
     expect_equal(set(backend.tolerance), set(backend.precisions), f"precisions that {name} has a tolerance for")
+    expect_equal(set(backend.arithmetic), set(backend.precisions), f"precisions whose arithmetic {name} states")
     expect(all(isinstance(one, str) for one in backend.versions().values()), f"versions of {name} are not strings")
     cells = subjects()["cells"]
     expect_equal(images(cells, SETTINGS).shape, (2, 3, 16, 16), "shape of the images")

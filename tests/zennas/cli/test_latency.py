@@ -246,7 +246,7 @@ def test_a_network_that_is_refused_is_left_out_and_named(
     table, below = out.split("left out: ")
     assert SMALL not in table
     assert OTHER in table
-    assert below.startswith(f"{OFF}\nwithin")
+    assert below.startswith(f"{OFF}\nas it was made: within")
     assert "(1)" in below.splitlines()[1]
     (row,) = csv.DictReader((tmp_path / "rows.csv").read_text().splitlines())
     assert (row["network"], float(row["measured_ms"])) == (OTHER, 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from SearchSpace.base import SPACES
-from zennas.cli.latency import evaluate, fit, measure, predict, profile
+from zennas.cli.latency import adapt, evaluate, fit, measure, predict, profile, recalibrate
 from zennas.cli.listing import listing
 
 app = typer.Typer(no_args_is_help=True, help="Measure and predict how long networks take on a device.")
@@ -13,5 +13,8 @@ app.command()(measure.measure)
 app.command(cls=listing(space=SPACES.names))(predict.predict)
 app.command()(profile.profile)
 app.command()(fit.fit)
+app.command(cls=listing(space=SPACES.names))(adapt.adapt)
+app.command(cls=listing(space=SPACES.names))(adapt.suggest)
 app.command()(evaluate.evaluate)
+app.command()(recalibrate.recalibrate)
 app.command()(predict.profiles)

@@ -13,6 +13,7 @@ from zennas.cli.console import tell
 
 if TYPE_CHECKING:
     from latency.base import MeasureSettings
+    from latency.predicting.profile import Profile
 
 NETWORK = (
     "Each is a structure string, a file that contains one, the folder of a run, the name of a published network, "
@@ -72,6 +73,22 @@ def settings(
         seed=seed,
         options=tuple(options),
     )
+
+
+def print_profile(made: Profile, written: Path, as_json: bool) -> None:
+    """Print the errors of a new profile on held-out values, how it predicts, and its files."""
+    from latency.fitting.errors import Errors
+    from zennas.cli.console import OUT
+    from zennas.cli.render import print_json
+
+    if as_json:
+        print_json({"name": made.name, "file": str(written), **made.about})
+        return
+    for what, values in made.about["held_out"].items():
+        OUT.print(f"{what}: {Errors(**values)}")
+    if made.posterior is not None:
+        OUT.print(made.about["method"])
+    OUT.print(f"files: {written}, {written.with_suffix('.md')}")
 
 
 def print_notes(notes: Sequence[str]) -> None:

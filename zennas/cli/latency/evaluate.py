@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Optional
 
 import typer
@@ -38,6 +39,7 @@ def evaluate(
 
     Example: zennas latency evaluate --profile mine.json torchvision:resnet18
     """
+    from latency.base import LatencyError, UnavailableError
     from latency.predicting.profile import load_profile
     from zennas.cli.console import OUT
     from zennas.cli.progress import counting_progress
@@ -53,10 +55,20 @@ def evaluate(
     named = [network(text, resolution, num_classes, use_se, in_channels) for text in networks or ()]
     settings = profile_errors.measured_as(chosen, batch_size, seconds, device)
     with counting_progress("measuring", "; nothing was written") as progress:
+        now, why_not = None, ""
+        try:
+            now = profile_errors.as_of_now(chosen, settings, progress=progress)
+        except UnavailableError:
+            raise
+        except LatencyError as reason:  # the errors as the profile was made are still worth having
+            why_not = str(reason)
         found = profile_errors.evaluate(chosen, named or profile_errors.usual_networks(), settings, progress)
     common.write_rows(out, [row.to_json() for row in found.rows])
     if as_json:
-        print_json({"profile": chosen.name, **found.to_json()})
+        recalibrated = None
+        if now is not None:
+            recalibrated = {"drift": asdict(now.drift), **found.predicted_by(now.profile).errors.to_json()}
+        print_json({"profile": chosen.name, **found.to_json(), "recalibrated": recalibrated})
         return
     numbers = ("pixels", "measured ms", "predicted ms", "error")
     shown = table("network", *numbers, right=numbers)
@@ -72,7 +84,7 @@ def evaluate(
     OUT.print(shown)
     for line in found.refused_text():
         OUT.print(line)
-    OUT.print(str(found.errors))
-    for line in profile_errors.drift_text(profile_errors.drift(chosen, settings), found.rows):
+    OUT.print(f"as it was made: {found.errors}" if chosen.drift is None else f"as of {chosen.drift.at}: {found.errors}")
+    for line in [why_not] if now is None else profile_errors.drift_text(found, now):
         OUT.print(line)
     OUT.print(str(settings))

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from zennas.cli import options as opt
+from zennas.cli.latency import common
 
 _OF_A_TABLE = ("hardware", "device", "backend", "precision", "batch_size", "memory")
 """Parameters that apply to a CSV file only."""
@@ -65,9 +66,7 @@ def fit(
     from latency.kernels import Fusion
     from latency.predicting.hardware import named
     from latency.predicting.profile import Profile
-    from zennas.cli.console import OUT
     from zennas.cli.progress import counting_progress
-    from zennas.cli.render import print_json
 
     if source.is_dir():
         opt.refuse(context, _OF_A_TABLE, "SOURCE", "the folder already says what was measured, and how")
@@ -82,11 +81,4 @@ def fit(
             )
             made = fit_table(source, blank, source_text, steps, seed, progress, memory=memory)
         written = write_profile(out, made)
-    if as_json:
-        print_json({"name": made.name, "file": str(written), **made.about})
-        return
-    from latency.fitting.errors import Errors
-
-    for what, values in made.about["held_out"].items():
-        OUT.print(f"{what}: {Errors(**values)}")
-    OUT.print(f"files: {written}, {written.with_suffix('.md')}")
+    common.print_profile(made, written, as_json)

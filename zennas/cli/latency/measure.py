@@ -44,7 +44,7 @@ def measure(
 
     Example: zennas latency measure torchvision:resnet18 --backend onnxruntime --precision int8 --resolution 224
     """
-    from latency.measuring.measure import compare, measure_blocks
+    from latency.measuring.measure import MOST_WAITING, compare, measure_blocks
     from zennas.cli.console import OUT
     from zennas.cli.errors import interruptible
     from zennas.cli.render import print_json
@@ -72,13 +72,21 @@ def measure(
         _print_blocks(of, part)
     OUT.print(_conditions(stats))
     for each in stats:
+        if "in_float32" in each.conditions:
+            OUT.print(f"{each.network}: {each.conditions['in_float32']['text']}")
         calm = each.conditions.get("difference_with_calm_weights")
         if calm is not None:
             OUT.print(
                 f"{each.network}: INT8 noise is large with these weights: logits differ by {each.difference:.2g} of "
                 f"their size, with calmer weights by {calm:.2g}; the time is valid, the accuracy would not be",
             )
-        if not each.settled:
+        waiting = each.conditions.get("waiting_share")
+        if not each.settled and waiting is not None and waiting > MOST_WAITING:
+            OUT.print(
+                f"{each.network}: not settled; other programs had the processor for {100 * waiting:.0f} % of the time: "
+                "stop them, and measure again"
+            )
+        elif not each.settled:
             OUT.print(f"{each.network}: not stable yet; allow more time with --seconds, or stop other programs")
 
 
@@ -192,5 +200,6 @@ def _conditions(stats: Sequence[LatencyStats]) -> str:
     return (
         f"{stats[0].settings}; medians; {found.get('processor')}; {versions}"
         + (f"; load {loads}" if loads else "")
+        + (f"; computed in {found['arithmetic']}" if "arithmetic" in found else "")
         + f"; logits within {off:.1e} of PyTorch's"
     )

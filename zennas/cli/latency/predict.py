@@ -14,6 +14,7 @@ from zennas.common.numbers import counted
 from zennas.common.text import printable_lines
 
 if TYPE_CHECKING:
+    from latency.predicting.profile import Profile
     from zennas.report.predictions import Prediction
 
 
@@ -70,7 +71,7 @@ def predict(
         if as_json:
             print_json(rows[0] if len(rows) == 1 else rows)
         elif out is None:
-            _print(found, chosen.device, chosen.precision, by_block)
+            _print(found, chosen, by_block)
         if out is not None:
             common.print_notes(_notes(found))
         return
@@ -149,7 +150,7 @@ def profiles(as_json: opt.Json = False) -> None:
     )
 
 
-def _print(found: list[Prediction], device: str, precision: str, by_block: bool) -> None:
+def _print(found: list[Prediction], profile: Profile, by_block: bool) -> None:
     from zennas.cli.console import OUT
     from zennas.cli.render import table
     from zennas.report.predictions import OVERHEAD
@@ -169,7 +170,8 @@ def _print(found: list[Prediction], device: str, precision: str, by_block: bool)
             parts.add_row(block, f"{ms:.4g}", f"{100 * ms / one.latency_ms:.1f} %")
         OUT.print(parts)
     first = found[0]
-    OUT.print(f"predicted by {first.profile} for {device} in {precision}, batch {first.batch_size}")
+    what = f"predicted by {first.profile} for {profile.device} in {profile.precision}, batch {first.batch_size}"
+    OUT.print(what if profile.drift is None else f"{what}, as of {profile.drift.at}: {profile.drift}")
     for line in _intervals(found):
         OUT.print(line)
     for line in _notes(found):
@@ -182,7 +184,11 @@ def _intervals(found: list[Prediction]) -> list[str]:
 
     trust = next((one.trust for one in found if one.trust is not None), None)
     said = []
-    if trust is not None:
+    if trust is not None and trust.stated:
+        said.append(
+            f"interval: {trust.share:.0f} % of measured latencies lie in it, as far as {trust.number} {trust.what} tell"
+        )
+    elif trust is not None:
         said.append(
             f"interval: that of ±10 %, in which {trust.share:.1f} % of {counted(trust.number, 'held-out value')} lay "
             f"({trust.what})"

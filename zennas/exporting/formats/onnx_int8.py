@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latency.base import LatencyError
+from latency.measuring.in_float import in_onnx_runtime
 from latency.measuring.onnx_files import OPSET, export, why_not
 from latency.measuring.quantise import quantised
 from latency.measuring.quantise import why_not as why_not_quantised
@@ -68,7 +69,11 @@ class OnnxInt8:
 
     def facts(self, content: bytes, job: ExportJob) -> dict[str, Any]:
         target = str(job.options["target"])
-        return {"opset": job.options["opset"], "quantisation": {"target": target, **FORMS[target]}}
+        facts: dict[str, Any] = {"opset": job.options["opset"], "quantisation": {"target": target, **FORMS[target]}}
+        if target == "x86":  # what ONNX Runtime makes of it on a CPU says nothing of TensorRT
+            found = in_onnx_runtime(content)
+            facts["in_float32"] = {"text": str(found), **found.to_json()}
+        return facts
 
     def usage(self, path: Path) -> str:
         return python_line(path)
