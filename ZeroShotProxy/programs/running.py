@@ -22,16 +22,17 @@ if TYPE_CHECKING:
 
     from ZeroShotProxy.engine.probe import Probe
 
-ToScalar: TypeAlias = Literal["mean", "l2"]
+ToScalar: TypeAlias = Literal["mean", "sum", "l2"]
 
 
 @dataclass(frozen=True)
 class Program:
     """A program.
 
-    tree: what it computes on a unit. to_scalar: how the value of the tree becomes a number, by the mean of its elements
-    or by their L2 norm. perturbed: see `statistics.py`. batch: the number of images that it looks at, the first ones of
-    a batch, or None for all.
+    tree: what it computes on a unit. to_scalar: how the value of the tree becomes a number, by the mean of its
+    elements, by their sum, or by their L2 norm. perturbed: see `statistics.py`. batch: the number of images that it
+    looks at, the first ones of a batch, or None for all. If the tree reads closed forms, the unit is the whole network,
+    and the last two do not matter (`vectors.py`).
     """
 
     tree: Tree
@@ -61,7 +62,11 @@ class Program:
 
 def reduced(value: Tensor, to_scalar: ToScalar) -> float:
     """Return the value of a tree as a number. Raises ProgramError if the number is not finite."""
-    number = float(value.norm() if to_scalar == "l2" else value.mean())
+    return finite(float(value.norm() if to_scalar == "l2" else value.sum() if to_scalar == "sum" else value.mean()))
+
+
+def finite(number: float) -> float:
+    """Return a number. Raises ProgramError if it is infinite or NaN."""
     if not math.isfinite(number):
         raise ProgramError(f"the program gives {number}")
     return number

@@ -20,7 +20,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from PlainNet.registry import did_you_mean, nearest_names
 from ZeroShotProxy.programs.errors import ProgramError
 
 if TYPE_CHECKING:
@@ -59,12 +58,6 @@ def _all() -> Iterable[Statistic]:
 
 STATISTICS = {statistic.name: statistic for statistic in _all()}
 """The statistics by name."""
-
-
-def unknown_statistic(name: str) -> str:
-    """Return the message for a name that is not in `STATISTICS`."""
-    hint = did_you_mean(nearest_names(name, STATISTICS), f"known: {', '.join(STATISTICS)}")
-    return f"unknown statistic {name[:80]!r} ({hint})"
 
 
 def statistics_of_units(

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from PlainNet import Cost, cost
+from PlainNet import Cost, cost, lower
 from zennas.correlation.statistics import Estimate, statistics_of
 from zennas.discovering.cache import Cache, Stored
 from zennas.discovering.choices import EvolutionSettings
@@ -21,11 +21,13 @@ from zennas.discovering.evaluation import values_of_trees
 from zennas.discovering.evolution import Generation
 from zennas.discovering.fitness import Task, kendall
 from zennas.discovering.settings import CollectingSettings
+from ZeroShotProxy.programs.errors import ProgramError
 from ZeroShotProxy.programs.files import load, published
 from ZeroShotProxy.programs.running import Program
 from ZeroShotProxy.programs.together import Value
 from ZeroShotProxy.programs.tree import Tree, size
 from ZeroShotProxy.programs.tree import statistics_of as read_by
+from ZeroShotProxy.programs.vectors import score_of
 
 COSTS = ("flops", "params")
 
@@ -114,7 +116,11 @@ def _final(
 
 
 def _published(name: str, tasks: Sequence[Task], settings: EvolutionSettings, collected: CollectingSettings) -> Final:
-    program = load(name).program
+    found = load(name)
+    program = found.program
+    if found.closed_form:  # which need no statistics that were collected
+        of_tasks = [[_in_closed_form(program, network) for network in task.networks] for task in tasks]
+        return _final(name, size(program.tree), of_tasks, tasks, settings)
     reason = _unsuited(program, collected)
     if reason is not None:
         return Final(name, (), size(program.tree), reason)
@@ -130,6 +136,15 @@ def _unsuited(program: Program, collected: CollectingSettings) -> str | None:
     if program.perturbed != collected.perturbed and any("perturbed" in name for name in read_by(program.tree)):
         return f"its perturbed statistics are of the kind {program.perturbed}, not {collected.perturbed}"
     return None
+
+
+def _in_closed_form(program: Program, network: Stored) -> Value:
+    resolution, settings = _collected(network.path.parent)
+    graph = lower(network.structure, resolution=resolution, num_classes=settings.num_classes, options=settings.options)
+    try:
+        return score_of(program, graph)
+    except ProgramError as error:
+        return str(error)
 
 
 def _cost(network: Stored) -> Cost:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from PlainNet import Structure
+from PlainNet import Structure, lower
 from PlainNet.lock import LOCK, FolderInUseError, locked
 from SearchSpace.nasbench201 import Cell201, network
 from zennas.discovering import collecting
@@ -26,6 +26,8 @@ from zennas.discovering.settings import CollectingSettings
 from ZeroShotProxy import ScoreSettings
 from ZeroShotProxy.engine.measures import network_of
 from ZeroShotProxy.engine.probe import Probe
+from ZeroShotProxy.programs.closed_form import CLOSED_FORMS
+from ZeroShotProxy.programs.convolutions import closed_forms
 from ZeroShotProxy.programs.statistics import statistics_of_units
 
 from .networks import WITHOUT_UNITS, images, networks
@@ -90,6 +92,23 @@ def test_networks_without_statistics_are_stored_with_the_reason(folder: Path) ->
     cache.network(no_path).verify()
     small = collect(networks(1), images(side=4), folder.with_name("small"))
     assert "Expected more than 1 value per channel" in str(small.network(networks(1)[0]).missing)
+
+
+def test_closed_forms_are_stored_like_tensors(folder: Path) -> None:
+    no_path = network(Cell201((0,) * 6), channels=4, cells=1)
+    settings = CollectingSettings(tuple(CLOSED_FORMS), num_classes=7)
+    cache = collect([*networks(), WITHOUT_UNITS, no_path], images(side=15), folder, settings)
+    for structure in [*networks(), WITHOUT_UNITS]:
+        stored = cache.network(structure)
+        wanted = closed_forms(lower(structure, resolution=15, num_classes=7))
+        (unit,) = stored.units
+        assert {name: unit[name].tolist() for name in unit} == {name: wanted[name].tolist() for name in wanted}
+        assert 0 < stored.path.stat().st_size <= bytes_of(structure, settings, 15) < 20_000
+        stored.verify()
+    assert cache.network(no_path).missing == "no gradient of the output reaches the input"
+    assert bytes_of(no_path, settings, 15) > 0
+    with pytest.raises(DiscoveryError, match="weight is a tensor of a unit, but flops is in closed form"):
+        CollectingSettings(("weight", "flops"))
 
 
 def test_a_killed_collection_is_continued(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,9 +20,11 @@ from zennas.common.errors import WrongSettingError
 from zennas.discovering import from_tables
 from zennas.discovering.cache import Cache
 from zennas.discovering.errors import DiscoveryError
+from zennas.discovering.evaluation import values
 from zennas.discovering.from_tables import STATISTICS, carry_out, opened, prepare
 from zennas.discovering.running import BEST, GENERATIONS, RESULT
 from zennas.discovering.source_settings import TASKS, SourceSettings
+from ZeroShotProxy import ScoreSettings, score
 from ZeroShotProxy.programs.files import load
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -91,6 +93,28 @@ from_tables.carry_out(prepared, Path({str(part)!r}), killed)
     assert content(part) == content(whole)
     with pytest.raises(DiscoveryError, match="has a search already"):
         prepare(settings, EVOLUTION, part)
+
+
+def test_programs_of_closed_forms_are_found_without_weights(settings: SourceSettings, tmp_path: Path) -> None:
+    chosen = replace(settings, terminals="closed-form", statistics=())
+    prepared = prepare(chosen, replace(EVOLUTION, to_scalar="sum"), tmp_path)
+    found = carry_out(prepared, tmp_path)
+    assert prepared.size < 1e6
+    beside = {one.name: one for one in found.references}
+    assert beside["mean_field"].value is not None
+    assert beside["eznas_a"].reason == "it reads grad_pre_data, which has not been collected"
+    assert found.best is not None
+    program = load(str(found.best))
+    assert program.closed_form
+    assert program.program.to_scalar == "sum"
+    stored = Cache(tmp_path / STATISTICS / "1").networks()
+    seen = values(program.program.tree, stored, "sum")
+    name, alone = f"program:{found.best}", ScoreSettings(resolution=8)
+    for network, value in zip(stored, seen, strict=True):
+        if network.missing is None:
+            assert score(network.structure, [name], alone)[name].value == pytest.approx(value, rel=1e-4)
+    with pytest.raises(WrongSettingError, match=r"unknown statistic 'weight' \(.*\), with closed-form"):
+        replace(chosen, statistics=("weight",))
 
 
 def test_networks_are_drawn_by_the_seed_and_stored(settings: SourceSettings, tmp_path: Path) -> None:

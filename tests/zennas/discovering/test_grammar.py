@@ -28,7 +28,8 @@ def grammar() -> Grammar:
 
 def test_programs_survive_the_way_to_deap_and_back(grammar: Grammar) -> None:
     rng = random.Random(2)
-    trees = [load(name).program.tree for name in published()] + [random_tree(rng, 6) for _ in range(100)]
+    files = [one for one in map(load, published()) if not one.closed_form]
+    trees = [one.program.tree for one in files] + [random_tree(rng, 6) for _ in range(100)]
     for tree in trees:
         theirs = grammar.theirs(tree)
         assert grammar.ours(theirs) == tree
@@ -116,7 +117,7 @@ def test_without_deap_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
         ({"shallowest": 5, "deepest": 4}, "shallowest is 5, expected at most 4"),
         ({"nodes": 2}, "nodes is 2, expected more than the smallest depth 2"),
         ({"population": 1}, "population is 1"),
-        ({"to_scalar": "sum"}, "to_scalar is 'sum', expected mean or l2"),
+        ({"to_scalar": "max"}, "to_scalar is 'max', expected mean, sum or l2"),
     ],
 )
 def test_wrong_settings(values: dict[str, Any], says: str) -> None:
