@@ -5,11 +5,12 @@
     perturbed = "difference"      # or "value"
     batch = 16                    # without it, all images
     initialisation = "kaiming_fan_out"
+    units = "relu-conv-bn"        # or "conv-bn-relu"
     name = "topprog"
     source = "Akhauri et al., EZNAS, NeurIPS 2022"
 
 Only `program` is required. What a program reads, its statistics say; if they are in closed form, there are no weights
-and no images, and the three keys about them are refused. Programs in `published/` can be named without their path.
+and no images, and the four keys about them are refused. Programs in `published/` can be named without their path.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from PlainNet.registry import UnknownNameError, did_you_mean, nearest_names
 from ZeroShotProxy.base import INITIALISATIONS
 from ZeroShotProxy.programs.errors import WrongProgramError
 from ZeroShotProxy.programs.running import Program
+from ZeroShotProxy.programs.statistics import UNIT_KINDS
 from ZeroShotProxy.programs.terminals import kind_of
 from ZeroShotProxy.programs.tree import parse, statistics_of
 
@@ -46,9 +48,10 @@ _CHOICES = {
     "to_scalar": ("mean", "sum", "l2"),
     "perturbed": ("difference", "value"),
     "initialisation": INITIALISATIONS,
+    "units": UNIT_KINDS,
 }
 _KEYS = ("program", *_CHOICES, "batch", *_TEXTS)
-_OF_TENSORS = ("perturbed", "batch", "initialisation")
+_OF_TENSORS = ("perturbed", "batch", "initialisation", "units")
 """Keys of programs that read tensors."""
 
 
@@ -103,6 +106,7 @@ def text_of(program: Program, name: str, source: str, initialisation: str) -> st
         "to_scalar": program.to_scalar,
         "perturbed": program.perturbed,
         "initialisation": initialisation,
+        "units": program.units,
         **({} if program.batch is None else {"batch": program.batch}),
         "name": name,
         "source": source,

@@ -109,7 +109,7 @@ def _collected(
         probe = Probe(
             network_of(structure, chosen), images, None, seed=settings.seed, initialisation=settings.initialisation
         )
-        return statistics_of_units(probe, settings.statistics, settings.perturbed), None
+        return statistics_of_units(probe, settings.statistics, settings.perturbed, units=settings.units), None
     except (ProgramError, ProbeError) as error:
         return [], reason(error)
     except ValueError as error:

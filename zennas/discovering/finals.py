@@ -135,6 +135,8 @@ def _unsuited(program: Program, collected: CollectingSettings) -> str | None:
         return f"it reads {lacking[0]}, which has not been collected"
     if program.perturbed != collected.perturbed and any("perturbed" in name for name in read_by(program.tree)):
         return f"its perturbed statistics are of the kind {program.perturbed}, not {collected.perturbed}"
+    if program.units != collected.units:
+        return f"its units are {program.units}, not {collected.units}"
     return None
 
 

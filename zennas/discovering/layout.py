@@ -66,5 +66,5 @@ def bytes_of(structure: Structure, settings: CollectingSettings, resolution: int
     if settings.closed_form:
         shapes = [shapes_of(graph, settings.statistics)]
     else:
-        shapes = shapes_of_units(graph, settings.statistics, settings.batch)
+        shapes = shapes_of_units(graph, settings.statistics, settings.batch, settings.units)
     return layout_of(shapes).floats * FLOAT

@@ -174,5 +174,5 @@ def _note(generations: Sequence[Generation]) -> str:
 
 
 def _file(best: Final, settings: EvolutionSettings, collected: CollectingSettings) -> str:
-    program = Program(parse(best.name), settings.scalar, collected.perturbed, collected.batch)
+    program = Program(parse(best.name), settings.scalar, collected.perturbed, collected.batch, collected.units)
     return text_of(program, "discovered program", f"a search with seed {settings.seed}", collected.initialisation)

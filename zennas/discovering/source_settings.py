@@ -9,6 +9,7 @@ from zennas.common.errors import WrongSettingError
 from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.settings import check, setting
 from zennas.correlation.settings import NOISE
+from ZeroShotProxy.programs.statistics import UNIT_KINDS, Perturbed, UnitKind
 from ZeroShotProxy.programs.terminals import KINDS, unknown_statistic
 
 TASKS = "tasks.json"
@@ -42,6 +43,12 @@ class SourceSettings:
     statistics: tuple[str, ...] = setting(
         (), "Statistic that programs may read; repeatable.", flag="--statistic", metavar="NAME", shown="all of these"
     )
+    units: str = setting("relu-conv-bn", "Operations of a unit, as in EZNAS or in the other order.", choices=UNIT_KINDS)
+    perturbed: str = setting(
+        "difference",
+        "What perturbed statistics are: differences to those of the images, as in EZNAS, or values.",
+        choices=("difference", "value"),
+    )
     data: str = setting(NOISE, "Images that networks see: noise, cifar10, cifar100, a folder, or an .npz file.")
     resolution: int = setting(32, "Side of the square input image.", least=1, most=MAX_RESOLUTION, unit="pixels")
     batch_size: int = setting(1, "Number of images that networks see, as in EZNAS.", least=1, most=1024)
@@ -64,6 +71,16 @@ class SourceSettings:
     @property
     def chosen_statistics(self) -> tuple[str, ...]:
         return self.statistics or self.known_statistics
+
+    @property
+    def unit_kind(self) -> UnitKind:
+        """`units`, which has been checked."""
+        return next(kind for kind in UNIT_KINDS if kind == self.units)
+
+    @property
+    def perturbation(self) -> Perturbed:
+        """`perturbed`, which has been checked."""
+        return "value" if self.perturbed == "value" else "difference"
 
     @property
     def known_statistics(self) -> tuple[str, ...]:

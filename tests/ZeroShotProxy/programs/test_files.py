@@ -24,6 +24,7 @@ to_scalar = "l2"
 perturbed = "value"
 batch = 4
 initialisation = "own"
+units = "conv-bn-relu"
 """
 
 
@@ -36,7 +37,7 @@ def write(folder: Path, text: str) -> Path:
 def test_a_file_says_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, TEXT)
     found = load(str(path))
-    assert found.program == Program(parse("add(pre_data, weight)"), "l2", "value", 4)
+    assert found.program == Program(parse("add(pre_data, weight)"), "l2", "value", 4, "conv-bn-relu")
     assert (found.key, found.name, found.source, found.initialisation) == (str(path), "mine", "this test", "own")
     monkeypatch.chdir(tmp_path)
     assert load("mine.toml") is found
@@ -67,6 +68,7 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
         ('program = "flops"\nbatch = 4', "batch is for programs that read tensors, but this one reads closed forms"),
         ('program = "weight"\nperturbed = []', r"perturbed is \[\], expected difference or value"),
         ('program = "weight"\ninitialisation = "zeros"', "initialisation is 'zeros', expected own or"),
+        ('program = "weight"\nunits = "conv"', "units is 'conv', expected relu-conv-bn or conv-bn-relu"),
         ('program = "weight"\nbatch = 0', "batch is 0, expected a number of images from 1"),
         ('program = "weight"\nbatch = true', "batch is True, expected a number of images"),
         ('program = "weight"\nname = "a\\nb"', "name is 'a.*b', expected a line of at most 60 characters"),
@@ -118,7 +120,7 @@ def test_the_published_ones() -> None:
 
 def test_a_written_program_is_read_as_it_was(tmp_path: Path) -> None:
     program = Program(parse("square(frobenius(pre_noise))"), "l2", "value", 3)
-    for chosen in (program, replace(program, batch=None)):
+    for chosen in (program, replace(program, batch=None), replace(program, units="conv-bn-relu")):
         path = tmp_path / "mine.toml"
         path.write_text(text_of(chosen, 'my "own" ë', "a search", "gaussian"))
         found = load(str(path))

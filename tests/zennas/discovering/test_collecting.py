@@ -33,7 +33,9 @@ from ZeroShotProxy.programs.statistics import statistics_of_units
 from .networks import WITHOUT_UNITS, images, networks
 
 ROOT = Path(__file__).resolve().parents[3]
-CHOSEN = CollectingSettings(("weight", "pre_perturbed", "grad_output_noise"), batch=2, seed=3, perturbed="value")
+CHOSEN = CollectingSettings(
+    ("weight", "pre_perturbed", "grad_output_noise"), batch=2, seed=3, perturbed="value", units="conv-bn-relu"
+)
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def test_the_folder_has_what_networks_have(folder: Path, settings: CollectingSet
         chosen = ScoreSettings(seed=settings.seed)
         batch = torch.from_numpy(images()[: settings.batch])
         probe = Probe(network_of(structure, chosen), batch, None, seed=settings.seed, initialisation="kaiming_fan_out")
-        fresh = statistics_of_units(probe, settings.statistics, settings.perturbed)
+        fresh = statistics_of_units(probe, settings.statistics, settings.perturbed, units=settings.units)
         found = cache.network(structure)
         assert found.structure == structure
         found.verify()
@@ -77,7 +79,7 @@ def test_the_size_is_known_beforehand(folder: Path, settings: CollectingSettings
     for structure in structures:
         path = cache.network(structure).path
         assert bytes_of(structure, settings, 15) == (path.stat().st_size if path.exists() else 0)
-    assert bytes_of(WITHOUT_UNITS, settings, 15) == 0
+    assert (bytes_of(WITHOUT_UNITS, settings, 15) == 0) is (settings.units == "relu-conv-bn")
     written = sum(path.stat().st_size for path in folder.glob("*.f32"))
     assert sum(bytes_of(structure, settings, 15) for structure in structures) == written > 0
 
@@ -262,10 +264,10 @@ def test_damaged_and_foreign_folders(stored: tuple[Path, Structure], tmp_path: P
     with pytest.raises(CacheError, match=r"has mine\.txt but no cache\.json: choose an empty folder"):
         collect([structure], images(), tmp_path / "notes")
     assert content(tmp_path / "notes").keys() == {"mine.txt"}
-    write(folder / HEAD, format=2)
-    with pytest.raises(CacheError, match="has format 2, expected 1"):
+    write(folder / HEAD, format=1)
+    with pytest.raises(CacheError, match="has format 1, expected 2"):
         Cache(folder)
-    write(folder / HEAD, format=1, settings={"statistics": ["weight"], "colour": 3})
+    write(folder / HEAD, format=2, settings={"statistics": ["weight"], "colour": 3})
     with pytest.raises(CacheError, match=r"cache\.json is damaged or foreign: "):
         Cache(folder)
     write(folder / HEAD, settings={"statistics": 3})
