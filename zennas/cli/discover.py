@@ -45,7 +45,7 @@ def discover(
     from zennas.cli.render import print_json
     from zennas.common.folders import new_folder
     from zennas.discovering.from_tables import carry_out, opened, prepare
-    from zennas.discovering.running import RESULT
+    from zennas.discovering.files import RESULT
 
     folder = resume or save_dir or new_folder("discover")
     with discover_progress(folder) as (collected, evolved):

@@ -38,13 +38,14 @@ class Final:
 
     name: of a published program or a cost, or the text of a program that was found. taus: Kendall's tau-b of each task
     with its interval; empty if there is a `reason` why it does not rank all networks. nodes: of the program; 0 for a
-    cost.
+    cost. scores: of the networks of each task; empty if there is a reason.
     """
 
     name: str
     taus: tuple[Estimate, ...]
     nodes: int
     reason: str | None = None
+    scores: tuple[tuple[float, ...], ...] = ()
 
     @property
     def value(self) -> float | None:
@@ -52,8 +53,14 @@ class Final:
         return min(tau.value for tau in self.taus) if self.reason is None else None
 
     def to_json(self) -> dict[str, Any]:
-        taus = [tau.to_json() for tau in self.taus]
-        return {"name": self.name, "value": self.value, "taus": taus, "nodes": self.nodes, "reason": self.reason}
+        return {
+            "name": self.name,
+            "value": self.value,
+            "taus": [tau.to_json() for tau in self.taus],
+            "nodes": self.nodes,
+            "reason": self.reason,
+            "scores": [[float(f"{score:.7g}") for score in of_task] for of_task in self.scores],  # as torch's precision
+        }
 
 
 def finalists(generations: Sequence[Generation], count: int) -> list[Tree]:
@@ -102,7 +109,7 @@ def _best(generations: Iterable[Generation], count: int) -> list[Tree]:
 def _final(
     name: str, nodes: int, scores: Sequence[Sequence[Value]], tasks: Sequence[Task], settings: EvolutionSettings
 ) -> Final:
-    taus = []
+    taus, known = [], []
     for of_task, task in zip(scores, tasks, strict=True):
         tau = kendall(of_task, task.accuracies)
         if isinstance(tau, str):
@@ -112,7 +119,8 @@ def _final(
         if found is None:
             return Final(name, (), nodes, f"task {task.name}: no resample has different scores and accuracies")
         taus.append(found)
-    return Final(name, tuple(taus), nodes)
+        known.append(tuple(numbers))
+    return Final(name, tuple(taus), nodes, None, tuple(known))
 
 
 def _published(name: str, tasks: Sequence[Task], settings: EvolutionSettings, collected: CollectingSettings) -> Final:

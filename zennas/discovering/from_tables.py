@@ -1,6 +1,7 @@
 """A search for programs on networks from tables: statistics, search and result in one folder. It needs torch.
 
-    tasks.json      the settings, and the networks with their accuracies
+    settings.toml   the settings, for `--config`
+    tasks.json      the settings, the networks with their accuracies, and where and when the search was begun
     statistics/     a folder of statistics for each task, see `cache.py`
     …               what `running.py` has
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +21,10 @@ from typing import Any
 from PlainNet import parse
 from PlainNet.errors import reason
 from PlainNet.files import write_text
+from SearchSpace import lasting_space
+from zennas.accuracy.tables import located
+from zennas.common.config import SETTINGS_FILE, write_config
+from zennas.common.environment import environment
 from zennas.common.progress import WorkProgress, unwatched
 from zennas.common.settings_text import restored, to_json
 from zennas.correlation.data import lasting_images
@@ -26,13 +32,13 @@ from zennas.discovering.cache import Stored, read_json
 from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.collecting import collect
 from zennas.discovering.errors import DiscoveryError
+from zennas.discovering.files import HEAD, STATISTICS, TASKS
 from zennas.discovering.fitness import Task
-from zennas.discovering.running import HEAD, Discovery, discover
-from zennas.discovering.source_settings import TASKS, SourceSettings
+from zennas.discovering.running import Discovery, discover
+from zennas.discovering.source_settings import SourceSettings
 from zennas.discovering.sources import Source, bytes_of_sources, collecting, drawn_sources, images_of
 from zennas.discovering.tasks import with_statistics
 
-STATISTICS = "statistics"
 FORMAT = 1
 
 
@@ -54,7 +60,12 @@ def prepare(settings: SourceSettings, evolution: EvolutionSettings, folder: Path
     """
     if (folder / TASKS).exists() or (folder / HEAD).exists():
         raise DiscoveryError(f"{folder} has a search already: continue it, or choose another folder")
-    settings = replace(settings, data=lasting_images(settings.data))
+    settings = replace(
+        settings,
+        tables=tuple(str(located(table).resolve()) for table in settings.tables),
+        spaces=tuple(map(lasting_space, settings.spaces)),
+        data=lasting_images(settings.data),
+    )
     sources = tuple(drawn_sources(settings, evolution.seed))
     size = bytes_of_sources(settings, sources)
     place = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
@@ -68,6 +79,8 @@ def prepare(settings: SourceSettings, evolution: EvolutionSettings, folder: Path
         "format": FORMAT,
         "settings": to_json(settings),
         "evolution": evolution.to_json(),
+        "environment": environment(),
+        "created": time.time(),
         "tasks": [
             {
                 "name": source.name,
@@ -78,6 +91,7 @@ def prepare(settings: SourceSettings, evolution: EvolutionSettings, folder: Path
             for source in sources
         ],
     }
+    write_config(folder / SETTINGS_FILE, settings, evolution)
     write_text(folder / TASKS, json.dumps(content, indent=1) + "\n")
     return Prepared(sources, settings, evolution, size)
 

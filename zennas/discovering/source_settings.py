@@ -12,9 +12,6 @@ from zennas.correlation.settings import NOISE
 from ZeroShotProxy.programs.statistics import UNIT_KINDS, Perturbed, UnitKind
 from ZeroShotProxy.programs.terminals import KINDS, unknown_statistic
 
-TASKS = "tasks.json"
-"""The file with the networks of all tasks, in the folder of a run."""
-
 
 @dataclass(frozen=True)
 class SourceSettings:

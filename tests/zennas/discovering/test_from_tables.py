@@ -21,9 +21,9 @@ from zennas.discovering import from_tables
 from zennas.discovering.cache import Cache
 from zennas.discovering.errors import DiscoveryError
 from zennas.discovering.evaluation import values
-from zennas.discovering.from_tables import STATISTICS, carry_out, opened, prepare
-from zennas.discovering.running import BEST, GENERATIONS, RESULT
-from zennas.discovering.source_settings import TASKS, SourceSettings
+from zennas.discovering.files import BEST, GENERATIONS, RESULT, STATISTICS, TASKS
+from zennas.discovering.from_tables import carry_out, opened, prepare
+from zennas.discovering.source_settings import SourceSettings
 from ZeroShotProxy import ScoreSettings, score
 from ZeroShotProxy.programs.files import load
 
@@ -56,7 +56,12 @@ def settings(table: Path) -> SourceSettings:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """The content of all files, without where and when the search was begun."""
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    tasks = json.loads(found[TASKS])
+    assert {"python", "command"} <= tasks.pop("environment").keys()
+    assert tasks.pop("created") > 1e9
+    return {**found, TASKS: json.dumps(tasks).encode()}
 
 
 @pytest.mark.long
