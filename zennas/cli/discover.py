@@ -44,8 +44,8 @@ def discover(
     from zennas.cli.progress import discover_progress
     from zennas.cli.render import print_json
     from zennas.common.folders import new_folder
-    from zennas.discovering.from_tables import carry_out, opened, prepare
     from zennas.discovering.files import RESULT
+    from zennas.discovering.from_tables import carry_out, opened, prepare
 
     folder = resume or save_dir or new_folder("discover")
     with discover_progress(folder) as (collected, evolved):
@@ -62,7 +62,7 @@ def discover(
     if export is not None and found.best is not None:
         write_out(export, found.best.read_bytes())
     if as_json:
-        from zennas.discovering.cache import read_json
+        from zennas.discovering.files import read_json
 
         print_json({**read_json(folder / RESULT), "folder": str(folder)})
         return

@@ -28,11 +28,11 @@ from zennas.common.environment import environment
 from zennas.common.progress import WorkProgress, unwatched
 from zennas.common.settings_text import restored, to_json
 from zennas.correlation.data import lasting_images
-from zennas.discovering.cache import Stored, read_json
+from zennas.discovering.cache import Stored
 from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.collecting import collect
 from zennas.discovering.errors import DiscoveryError
-from zennas.discovering.files import HEAD, STATISTICS, TASKS
+from zennas.discovering.files import HEAD, STATISTICS, TASKS, read_json
 from zennas.discovering.fitness import Task
 from zennas.discovering.running import Discovery, discover
 from zennas.discovering.source_settings import SourceSettings

@@ -6,7 +6,7 @@ Programs are texts here, of whatever form a search has stored.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,9 @@ from PlainNet.lock import in_use
 from zennas.common.errors import ZennasError
 from zennas.common.numbers import counted
 from zennas.common.settings_text import restored
-from zennas.discovering.cache import read_json
 from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.errors import DiscoveryError
-from zennas.discovering.files import GENERATIONS, HEAD, RESULT, STATISTICS, TASKS
+from zennas.discovering.files import GENERATIONS, HEAD, RESULT, STATISTICS, TASKS, read_json
 from zennas.discovering.source_settings import SourceSettings
 
 FINISHED, SEARCHING, INTERRUPTED = "finished", "searching", "interrupted"
@@ -109,6 +108,11 @@ class Outcome:
     def best(self) -> Ranked | None:
         """The best program, or None if none ranks all held-out networks."""
         return self.programs[0] if self.programs and self.programs[0].reason is None else None
+
+    def of(self, names: Collection[str]) -> Ranked | None:
+        """The best of the references with these names, or None if none of them ranks all held-out networks."""
+        found = [one for one in self.references if one.name in names and one.value is not None]
+        return max(found, key=lambda one: one.value or 0.0, default=None)
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,10 @@ from PlainNet.files import write_text
 from PlainNet.lock import locked
 from zennas.common.progress import WorkProgress, unwatched
 from zennas.common.settings_text import differences
-from zennas.discovering.cache import read_json
 from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.errors import DiscoveryError
 from zennas.discovering.evolution import ORIGINS, Generation, Member, next_generation
-from zennas.discovering.files import BEST, GENERATIONS, HEAD, RESULT
+from zennas.discovering.files import BEST, GENERATIONS, HEAD, RESULT, read_json
 from zennas.discovering.finals import Final, compared, finalists, references
 from zennas.discovering.fitness import Task
 from zennas.discovering.grammar import Grammar
