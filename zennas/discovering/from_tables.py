@@ -26,7 +26,7 @@ from zennas.accuracy.tables import located
 from zennas.common.config import SETTINGS_FILE, write_config
 from zennas.common.environment import environment
 from zennas.common.progress import WorkProgress, unwatched
-from zennas.common.settings_text import restored, to_json
+from zennas.common.settings_text import differences, restored, to_json
 from zennas.correlation.data import lasting_images
 from zennas.discovering.cache import Stored
 from zennas.discovering.choices import EvolutionSettings
@@ -60,12 +60,7 @@ def prepare(settings: SourceSettings, evolution: EvolutionSettings, folder: Path
     """
     if (folder / TASKS).exists() or (folder / HEAD).exists():
         raise DiscoveryError(f"{folder} has a search already: continue it, or choose another folder")
-    settings = replace(
-        settings,
-        tables=tuple(str(located(table).resolve()) for table in settings.tables),
-        spaces=tuple(map(lasting_space, settings.spaces)),
-        data=lasting_images(settings.data),
-    )
+    settings = _lasting(settings)
     sources = tuple(drawn_sources(settings, evolution.seed))
     size = bytes_of_sources(settings, sources)
     place = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
@@ -112,6 +107,24 @@ def opened(folder: Path) -> Prepared:
     except (KeyError, TypeError, ValueError) as error:  # also of structures and settings
         raise DiscoveryError(f"{path} is damaged: {reason(error)}") from None
     return Prepared(sources, settings, evolution, size)
+
+
+def check_same(prepared: Prepared, settings: SourceSettings, evolution: EvolutionSettings, folder: Path) -> None:
+    """Raise DiscoveryError, with the first difference, if the search in a folder was begun with other settings."""
+    ours = {**to_json(prepared.settings), **prepared.evolution.to_json()}
+    found = differences(ours, {**to_json(_lasting(settings)), **evolution.to_json()})
+    if found:
+        raise DiscoveryError(f"the search in {folder} has other settings: {found[0]}; choose another folder")
+
+
+def _lasting(settings: SourceSettings) -> SourceSettings:
+    """The settings with absolute paths, which mean the same in any folder."""
+    return replace(
+        settings,
+        tables=tuple(str(located(table).resolve()) for table in settings.tables),
+        spaces=tuple(map(lasting_space, settings.spaces)),
+        data=lasting_images(settings.data),
+    )
 
 
 def carry_out(

@@ -16,7 +16,7 @@ from typing import Any
 from PlainNet.lock import in_use
 from zennas.common.errors import ZennasError
 from zennas.common.numbers import counted
-from zennas.common.settings_text import restored
+from zennas.common.settings_text import restored, to_json
 from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.errors import DiscoveryError
 from zennas.discovering.files import GENERATIONS, HEAD, RESULT, STATISTICS, TASKS, read_json
@@ -173,7 +173,7 @@ class DiscoveryRecord:
             "run": str(self.folder),
             "status": self.status,
             "tasks": list(self.tasks),
-            "settings": {**({} if self.sources is None else vars(self.sources)), **self.settings.to_json()},
+            "settings": {**({} if self.sources is None else to_json(self.sources)), **self.settings.to_json()},
             "generations": len(self.generations),
             "evaluated": self.evaluated,
             "best": self.best,

@@ -9,13 +9,10 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from random import Random
 
 import pytest
 
-from SearchSpace.nasbench201 import Cell201
 from tests.zennas.conftest import Run
-from tests.zennas.discovering.tasks import SMALL
 from zennas.common.errors import WrongSettingError
 from zennas.discovering import from_tables
 from zennas.discovering.cache import Cache
@@ -27,20 +24,15 @@ from zennas.discovering.source_settings import SourceSettings
 from ZeroShotProxy import ScoreSettings, score
 from ZeroShotProxy.programs.files import load
 
+from .tables import EVOLUTION, closed_form, write_table
+
 ROOT = Path(__file__).resolve().parents[3]
-EVOLUTION = replace(SMALL, generations=2, population=4, offspring=4, mu=2, subset=3, finals=2, deepest=3, resamples=20)
 
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A table of random cells, among them equivalent ones, and one without a path."""
-    rng, path = Random(1), tmp_path_factory.mktemp("table") / "nb201.csv"
-    cells = {str(Cell201(tuple(rng.choice((2, 3, 3, 1)) for _ in range(6)))) for _ in range(20)} | {
-        str(Cell201((0,) * 6))
-    }
-    lines = [f"{cell},{rng.uniform(50, 90):.2f},{rng.uniform(20, 60):.2f}" for cell in sorted(cells)]
-    path.write_text("\n".join(["arch,cifar10_test_200,cifar100_test_200", *lines]) + "\n")
-    return path
+    """A table of two accuracies."""
+    return write_table(tmp_path_factory.mktemp("table") / "nb201.csv")
 
 
 @pytest.fixture
@@ -81,7 +73,7 @@ def test_a_search_is_prepared_killed_continued_and_the_same(settings: SourceSett
     code = f"""
 import os, signal
 from pathlib import Path
-from tests.zennas.discovering.test_from_tables import EVOLUTION
+from tests.zennas.discovering.tables import EVOLUTION
 from zennas.discovering import from_tables
 from zennas.discovering.source_settings import SourceSettings
 def killed(done, total, note):
@@ -101,7 +93,7 @@ from_tables.carry_out(prepared, Path({str(part)!r}), killed)
 
 
 def test_programs_of_closed_forms_are_found_without_weights(settings: SourceSettings, tmp_path: Path) -> None:
-    chosen = replace(settings, terminals="closed-form", statistics=())
+    chosen = closed_form(Path(settings.tables[0]))
     prepared = prepare(chosen, replace(EVOLUTION, to_scalar="sum"), tmp_path)
     found = carry_out(prepared, tmp_path)
     assert prepared.size < 1e6
