@@ -62,6 +62,13 @@ class SourceSettings:
         for name in self.statistics:
             if name not in self.known_statistics:
                 raise WrongSettingError(f"{unknown_statistic(name, self.known_statistics)}, with {self.terminals}")
+        if self.terminals == "closed-form":
+            for name in ("units", "perturbed", "data", "batch_size"):
+                value, default = getattr(self, name), getattr(SourceSettings, name)
+                if value != default:
+                    raise WrongSettingError(
+                        f"{name} is {value}, but closed forms need no units and no images: leave it out"
+                    )
         if len(set(self.statistics)) < len(self.statistics):
             raise WrongSettingError(f"the statistics are {', '.join(self.statistics)}, expected none twice")
 

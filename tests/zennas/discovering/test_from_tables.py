@@ -112,6 +112,9 @@ def test_programs_of_closed_forms_are_found_without_weights(settings: SourceSett
             assert score(network.structure, [name], alone)[name].value == pytest.approx(value, rel=1e-4)
     with pytest.raises(WrongSettingError, match=r"unknown statistic 'weight' \(.*\), with closed-form"):
         replace(chosen, statistics=("weight",))
+    for name, value in (("units", "conv-bn-relu"), ("perturbed", "value"), ("data", "cifar10"), ("batch_size", 2)):
+        with pytest.raises(WrongSettingError, match=f"{name} is {value}, but closed forms need no units and no images"):
+            replace(chosen, **{name: value})
 
 
 def test_networks_are_drawn_by_the_seed_and_stored(settings: SourceSettings, tmp_path: Path) -> None:
