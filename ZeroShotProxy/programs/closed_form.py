@@ -36,7 +36,7 @@ _TABLE = (
     ClosedForm("flops", "multiply–accumulates"),
     ClosedForm("params", "parameters"),
     ClosedForm("depth", "convolutions on the longest path from the image to it, with itself"),
-    ClosedForm("height", "convolutions on the longest path from it to the output, with itself"),
+    ClosedForm("remaining", "convolutions on the longest path from it to the output, with itself"),
     ClosedForm("in_mean", "mean of a channel that it reads"),
     ClosedForm("in_variance", "variance of a channel that it reads, over images and positions"),
     ClosedForm("likeness", "correlation of what it reads of two images, mean² / (mean² + variance)"),

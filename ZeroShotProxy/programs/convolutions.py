@@ -32,7 +32,8 @@ def closed_forms(graph: OpGraph, names: Collection[str] = tuple(CLOSED_FORMS)) -
     if not layers:
         raise ProgramError("the network has no convolution on a path from the input to the output")
     found = _of_convolutions(field, layers) | _of_network(field, layers)
-    return {name: np.asarray(found[name], dtype=np.float32) for name in names}
+    with np.errstate(over="ignore"):  # gradients can explode; a program that reads infinity has no score, as a rule
+        return {name: np.asarray(found[name], dtype=np.float32) for name in names}
 
 
 def shapes_of(graph: OpGraph, names: Collection[str]) -> dict[str, tuple[int, ...]]:
@@ -48,7 +49,7 @@ def _of_network(field: Field, layers: Sequence[Layer]) -> dict[str, float]:
 
 def _of_convolutions(field: Field, layers: Sequence[Layer]) -> dict[str, Sequence[float]]:
     graph = field.graph
-    depths, heights = _depths(graph), _heights(graph)
+    depths, remaining = _depths(graph), _remaining(graph)
     rows = []
     for layer in layers:
         node = graph.nodes[layer.number - 1]
@@ -68,7 +69,7 @@ def _of_convolutions(field: Field, layers: Sequence[Layer]) -> dict[str, Sequenc
                 "flops": layer.flops,
                 "params": op_cost(node.op, node.shape).params,
                 "depth": depths[layer.number],
-                "height": heights[layer.number],
+                "remaining": remaining[layer.number],
                 "in_mean": layer.mean,
                 "in_variance": layer.variance,
                 "likeness": layer.mean**2 / second,
@@ -102,7 +103,7 @@ def _depths(graph: OpGraph) -> list[int]:
     return found
 
 
-def _heights(graph: OpGraph) -> list[int]:
+def _remaining(graph: OpGraph) -> list[int]:
     """For each value, the number of convolutions on the longest path from it to the output, with the one that makes it.
 
     0 for values that do not reach the output.

@@ -75,7 +75,7 @@ def test_widths_and_costs_by_hand() -> None:
     assert found["flops"][:3].tolist() == [27 * 8 * 256, 72 * 16 * 64, 144 * 16 * 64]
     assert found["params"][:3].tolist() == [27 * 8, 72 * 16, 144 * 16]
     assert found["depth"][:3].tolist() == [1, 2, 3]
-    np.testing.assert_array_equal(found["depth"] + found["height"] <= found["depth"].max() + 1, True)
+    np.testing.assert_array_equal(found["depth"] + found["remaining"] <= found["depth"].max() + 1, True)
     assert set(found["groups"].tolist()) > {1.0}
     head = cost(PLAIN, resolution=16, num_classes=10).flops - found["flops"].sum()
     assert head == PLAIN.blocks[-1].args[1] * 10  # the classifier, as all convolutions take part
@@ -84,11 +84,11 @@ def test_widths_and_costs_by_hand() -> None:
     assert found["likeness"][1] == pytest.approx(1 / np.pi)
 
 
-def test_depth_and_height_are_the_longest_ways() -> None:
+def test_depth_and_what_remains_are_the_longest_ways() -> None:
     cell = Cell201.parse("|nor_conv_3x3~0|+|nor_conv_1x1~0|none~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|")
     found = closed_forms(graph(network(cell, channels=4, cells=1)))
     assert found["depth"][:5].tolist() == [1, 2, 2, 3, 3]
-    assert (found["depth"] + found["height"]).max() == found["height"][0] + 1 == found["depth"].max() + 1
+    assert (found["depth"] + found["remaining"]).max() == found["remaining"][0] + 1 == found["depth"].max() + 1
 
 
 def test_networks_without_convolutions_that_learn() -> None:
