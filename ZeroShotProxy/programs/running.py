@@ -63,11 +63,7 @@ class Program:
 
 def reduced(value: Tensor, to_scalar: ToScalar) -> float:
     """Return the value of a tree as a number. Raises ProgramError if the number is not finite."""
-    return finite(float(value.norm() if to_scalar == "l2" else value.sum() if to_scalar == "sum" else value.mean()))
-
-
-def finite(number: float) -> float:
-    """Return a number. Raises ProgramError if it is infinite or NaN."""
+    number = float(value.norm() if to_scalar == "l2" else value.sum() if to_scalar == "sum" else value.mean())
     if not math.isfinite(number):
         raise ProgramError(f"the program gives {number}")
     return number

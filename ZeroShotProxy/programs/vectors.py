@@ -6,6 +6,7 @@ what a search has seen. Tests hold both equal.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -16,7 +17,7 @@ from PlainNet.errors import reason
 from PlainNet.ops import OpGraph
 from ZeroShotProxy.programs.convolutions import Vector, closed_forms
 from ZeroShotProxy.programs.errors import ProgramError
-from ZeroShotProxy.programs.running import Program, ToScalar, finite
+from ZeroShotProxy.programs.running import Program, ToScalar
 from ZeroShotProxy.programs.tree import Leaf, Tree, statistics_of
 
 Function: TypeAlias = Callable[..., Any]
@@ -44,7 +45,10 @@ def value_of(program: Program, statistics: Mapping[str, Vector]) -> float:
 
     with np.errstate(all="ignore"):
         found = value(program.tree)
-        return finite(float(REDUCTIONS[program.to_scalar](found)))
+        number = float(REDUCTIONS[program.to_scalar](found))
+    if not math.isfinite(number):
+        raise ProgramError(f"the program gives {number}")
+    return number
 
 
 def apply(name: str, *arguments: Vector) -> Vector:
