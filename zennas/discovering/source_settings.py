@@ -34,16 +34,18 @@ class SourceSettings:
     held_out: int = setting(80, "Further networks of each task, on which the best programs are compared.", least=2)
     terminals: str = setting(
         "tensors",
-        "What statistics are of: tensors of units, as in EZNAS, or in closed form, without weights and images.",
+        "Statistics that programs read, of tensors as in EZNAS, or in closed form, without weights and images.",
         choices=tuple(KINDS),
     )
     statistics: tuple[str, ...] = setting(
         (), "Statistic that programs may read; repeatable.", flag="--statistic", metavar="NAME", shown="all of these"
     )
-    units: str = setting("relu-conv-bn", "Operations of a unit, as in EZNAS or in the other order.", choices=UNIT_KINDS)
+    units: str = setting(
+        "relu-conv-bn", "Order of a unit's operations; the first one is that of EZNAS.", choices=UNIT_KINDS
+    )
     perturbed: str = setting(
         "difference",
-        "What perturbed statistics are: differences to those of the images, as in EZNAS, or values.",
+        "Perturbed statistics as differences to those of the images, as in EZNAS, or as values.",
         choices=("difference", "value"),
     )
     data: str = setting(NOISE, "Images that networks see: noise, cifar10, cifar100, a folder, or an .npz file.")
