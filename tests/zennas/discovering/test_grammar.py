@@ -13,6 +13,7 @@ from zennas.common.errors import WrongSettingError
 from zennas.discovering.choices import MOST_NODES, EvolutionSettings
 from zennas.discovering.errors import DiscoveryError
 from zennas.discovering.grammar import Grammar, drawing
+from ZeroShotProxy.programs.closed_form import CLOSED_FORMS
 from ZeroShotProxy.programs.files import load, published
 from ZeroShotProxy.programs.operations import OPERATIONS
 from ZeroShotProxy.programs.statistics import STATISTICS
@@ -50,6 +51,15 @@ def test_random_programs_are_within_the_limits() -> None:
     used = {node.operation for tree in trees for node in nodes(tree) if isinstance(node, Call)}
     assert used == set(OPERATIONS)
     assert set().union(*map(statistics_of, trees)) == set(ALL)
+
+
+def test_programs_of_closed_forms_have_no_operations_on_matrices() -> None:
+    grammar = Grammar(EvolutionSettings(), tuple(CLOSED_FORMS))
+    with drawing(0):
+        trees = [grammar.random() for _ in range(200)]
+    used = {node.operation for tree in trees for node in nodes(tree) if isinstance(node, Call)}
+    assert set(OPERATIONS) - used == {"det", "logdet", "eig_ratio", "eig_ratio_symmetric"}
+    assert set().union(*map(statistics_of, trees)) == set(CLOSED_FORMS)
 
 
 def test_only_what_was_collected_is_read() -> None:
