@@ -32,7 +32,7 @@ def eznas_a(probe: Probe) -> float:
     from ZeroShotProxy.engine.probe import or_zero
 
     units, total = _units(probe, probe.inputs)
-    read = [unit.rectified for unit in units]
+    read = [unit.relu.made for unit in units]
     # Tensors that do not depend on any weight, such as the ReLU of zeros, have gradient zero.
     found = iter(torch.autograd.grad(total, [x for x in read if x.requires_grad], allow_unused=True))
     gradients = [next(found) if x.requires_grad else None for x in read]

@@ -47,8 +47,8 @@ class EvolutionSettings:
     )
     to_scalar: str = setting(
         "mean",
-        "How a result on a unit becomes a number: by its mean, as in EZNAS, or L2 norm.",
-        choices=("mean", "l2"),
+        "How a result on a unit becomes a number: by its mean, as in EZNAS, its sum, or L2 norm.",
+        choices=("mean", "sum", "l2"),
     )
     finals: int = setting(
         10, "How many of the best of the last generation, and of all, are compared on other networks.", least=1
@@ -70,7 +70,7 @@ class EvolutionSettings:
     @property
     def scalar(self) -> ToScalar:
         """`to_scalar`, which has been checked."""
-        return "l2" if self.to_scalar == "l2" else "mean"
+        return "l2" if self.to_scalar == "l2" else "sum" if self.to_scalar == "sum" else "mean"
 
     def to_json(self) -> dict[str, Any]:
         return to_json(self)

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from PlainNet import Cost, cost
+from PlainNet import Cost, cost, lower
 from zennas.correlation.statistics import Estimate, statistics_of
 from zennas.discovering.cache import Cache, Stored
 from zennas.discovering.choices import EvolutionSettings
@@ -21,11 +21,13 @@ from zennas.discovering.evaluation import values_of_trees
 from zennas.discovering.evolution import Generation
 from zennas.discovering.fitness import Task, kendall
 from zennas.discovering.settings import CollectingSettings
+from ZeroShotProxy.programs.errors import ProgramError
 from ZeroShotProxy.programs.files import load, published
 from ZeroShotProxy.programs.running import Program
 from ZeroShotProxy.programs.together import Value
 from ZeroShotProxy.programs.tree import Tree, size
 from ZeroShotProxy.programs.tree import statistics_of as read_by
+from ZeroShotProxy.programs.vectors import score_of
 
 COSTS = ("flops", "params")
 
@@ -36,13 +38,14 @@ class Final:
 
     name: of a published program or a cost, or the text of a program that was found. taus: Kendall's tau-b of each task
     with its interval; empty if there is a `reason` why it does not rank all networks. nodes: of the program; 0 for a
-    cost.
+    cost. scores: of the networks of each task; empty if there is a reason.
     """
 
     name: str
     taus: tuple[Estimate, ...]
     nodes: int
     reason: str | None = None
+    scores: tuple[tuple[float, ...], ...] = ()
 
     @property
     def value(self) -> float | None:
@@ -50,8 +53,14 @@ class Final:
         return min(tau.value for tau in self.taus) if self.reason is None else None
 
     def to_json(self) -> dict[str, Any]:
-        taus = [tau.to_json() for tau in self.taus]
-        return {"name": self.name, "value": self.value, "taus": taus, "nodes": self.nodes, "reason": self.reason}
+        return {
+            "name": self.name,
+            "value": self.value,
+            "taus": [tau.to_json() for tau in self.taus],
+            "nodes": self.nodes,
+            "reason": self.reason,
+            "scores": [[float(f"{score:.7g}") for score in of_task] for of_task in self.scores],  # as torch's precision
+        }
 
 
 def finalists(generations: Sequence[Generation], count: int) -> list[Tree]:
@@ -100,7 +109,7 @@ def _best(generations: Iterable[Generation], count: int) -> list[Tree]:
 def _final(
     name: str, nodes: int, scores: Sequence[Sequence[Value]], tasks: Sequence[Task], settings: EvolutionSettings
 ) -> Final:
-    taus = []
+    taus, known = [], []
     for of_task, task in zip(scores, tasks, strict=True):
         tau = kendall(of_task, task.accuracies)
         if isinstance(tau, str):
@@ -110,11 +119,16 @@ def _final(
         if found is None:
             return Final(name, (), nodes, f"task {task.name}: no resample has different scores and accuracies")
         taus.append(found)
-    return Final(name, tuple(taus), nodes)
+        known.append(tuple(numbers))
+    return Final(name, tuple(taus), nodes, None, tuple(known))
 
 
 def _published(name: str, tasks: Sequence[Task], settings: EvolutionSettings, collected: CollectingSettings) -> Final:
-    program = load(name).program
+    found = load(name)
+    program = found.program
+    if found.closed_form:  # which need no statistics that were collected
+        of_tasks = [[_in_closed_form(program, network) for network in task.networks] for task in tasks]
+        return _final(name, size(program.tree), of_tasks, tasks, settings)
     reason = _unsuited(program, collected)
     if reason is not None:
         return Final(name, (), size(program.tree), reason)
@@ -129,7 +143,18 @@ def _unsuited(program: Program, collected: CollectingSettings) -> str | None:
         return f"it reads {lacking[0]}, which has not been collected"
     if program.perturbed != collected.perturbed and any("perturbed" in name for name in read_by(program.tree)):
         return f"its perturbed statistics are of the kind {program.perturbed}, not {collected.perturbed}"
+    if program.units != collected.units:
+        return f"its units are {program.units}, not {collected.units}"
     return None
+
+
+def _in_closed_form(program: Program, network: Stored) -> Value:
+    resolution, settings = _collected(network.path.parent)
+    graph = lower(network.structure, resolution=resolution, num_classes=settings.num_classes, options=settings.options)
+    try:
+        return score_of(program, graph)
+    except ProgramError as error:
+        return str(error)
 
 
 def _cost(network: Stored) -> Cost:

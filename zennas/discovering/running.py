@@ -22,10 +22,10 @@ from PlainNet.files import write_text
 from PlainNet.lock import locked
 from zennas.common.progress import WorkProgress, unwatched
 from zennas.common.settings_text import differences
-from zennas.discovering.cache import read_json
 from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.errors import DiscoveryError
 from zennas.discovering.evolution import ORIGINS, Generation, Member, next_generation
+from zennas.discovering.files import BEST, GENERATIONS, HEAD, RESULT, read_json
 from zennas.discovering.finals import Final, compared, finalists, references
 from zennas.discovering.fitness import Task
 from zennas.discovering.grammar import Grammar
@@ -35,7 +35,6 @@ from ZeroShotProxy.programs.files import text_of
 from ZeroShotProxy.programs.running import Program
 from ZeroShotProxy.programs.tree import parse
 
-HEAD, GENERATIONS, RESULT, BEST = "discovery.json", "generations.jsonl", "result.json", "best.toml"
 FORMAT = 1
 
 
@@ -96,6 +95,10 @@ def discover(
             write_text(best, _file(programs[0], settings, collected))
         result = {
             "tasks": [task.name for task in tasks],
+            "held_out": [
+                {"accuracies": list(task.accuracies), "networks": [str(network.structure) for network in task.networks]}
+                for task in held_out
+            ],
             "evaluated": sum(generation.evaluated for generation in generations),
             "programs": [one.to_json() for one in programs],
             "references": [one.to_json() for one in beside],
@@ -174,5 +177,5 @@ def _note(generations: Sequence[Generation]) -> str:
 
 
 def _file(best: Final, settings: EvolutionSettings, collected: CollectingSettings) -> str:
-    program = Program(parse(best.name), settings.scalar, collected.perturbed, collected.batch)
+    program = Program(parse(best.name), settings.scalar, collected.perturbed, collected.batch, collected.units)
     return text_of(program, "discovered program", f"a search with seed {settings.seed}", collected.initialisation)
