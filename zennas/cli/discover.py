@@ -32,6 +32,9 @@ def discover(
     save_dir: opt.SaveDir = None,
     resume: opt.Resume = None,
     export: Export = None,
+    workers: opt.Workers = None,
+    executor: opt.Executor = None,
+    address: opt.Address = None,
     as_json: opt.Json = False,
 ) -> None:
     """Evolve programs that rank networks by their accuracies, and compare the best ones on held-out networks.
@@ -46,11 +49,13 @@ def discover(
     from zennas.common.folders import new_folder
     from zennas.discovering.from_tables import carry_out, opened, prepare
     from zennas.discovering.running import RESULT
+    from zennas.searching.executors.base import ExecutorSettings
 
+    place = ExecutorSettings(executor, workers, address)
     folder = resume or save_dir or new_folder("discover")
     with discover_progress(folder) as (collected, evolved):
         if resume is not None:
-            opt.refuse_settings(context, also=("export",))
+            opt.refuse_settings(context, also=("export", "workers", "executor", "address"))
             prepared = opened(folder)
         elif "tables" not in chosen.values:
             raise typer.BadParameter("which table? expected a file of accuracies", param_hint="--table")
@@ -58,7 +63,7 @@ def discover(
             prepared = prepare(chosen.make(SourceSettings), chosen.make(EvolutionSettings), folder)
         count = sum(len(source.structures) for source in prepared.sources)
         tell(f"statistics of {count:,} networks take up to {_bytes(prepared.size)} in {folder}")
-        found = carry_out(prepared, folder, collected, evolved)
+        found = carry_out(prepared, folder, collected, evolved, place)
     if export is not None and found.best is not None:
         write_out(export, found.best.read_bytes())
     if as_json:

@@ -30,24 +30,24 @@ def values_of_trees(
     Raises DiscoveryError if a tree reads a statistic that has not been collected, CacheError if a file cannot be read,
     and WritingError if an operation writes into its argument.
     """
-    by_network = [values_of_network(trees, network, to_scalar, most_bytes) for network in networks]
-    return [[found[i] for found in by_network] for i in range(len(trees))]
+    networks = list(networks)
+    known = [network for network in networks if network.missing is None]
+    _refuse_unknown(trees, known)
+    shapes = [
+        [{name: place.shape for name, place in unit.items()} for unit in network.layout.units] for network in known
+    ]
+    by_tree = scores(trees, [network.units for network in known], to_scalar, most_bytes, shapes)
+    found = [iter(of_tree) for of_tree in by_tree]
+    return [
+        [next(of_tree) if network.missing is None else network.missing for network in networks] for of_tree in found
+    ]
 
 
-def values_of_network(
-    trees: Sequence[Tree], network: Stored, to_scalar: ToScalar = "mean", most_bytes: int = MOST_BYTES
-) -> list[Value]:
-    """Return the score of a network by each tree, or the reason why it has none. See `values_of_trees`."""
-    if network.missing is not None:
-        return [network.missing] * len(trees)
-    _refuse_unknown(trees, network)
-    return scores(trees, network.units, to_scalar, most_bytes)
-
-
-def _refuse_unknown(trees: Iterable[Tree], network: Stored) -> None:
+def _refuse_unknown(trees: Iterable[Tree], networks: Iterable[Stored]) -> None:
     """Raise DiscoveryError if a tree reads a statistic that has not been collected."""
-    known = set(network.layout.units[0])
+    known = [set(network.layout.units[0]) for network in networks]
     for tree in trees:
-        lacking = sorted(statistics_of(tree) - known)
+        read = statistics_of(tree)
+        lacking = sorted({name for names in known for name in read - names})
         if lacking:
             raise DiscoveryError(f"the program reads {lacking[0]}, which has not been collected: {str(tree)[:200]}")

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from zennas.discovering.errors import DiscoveryError
+from zennas.discovering.evaluation import values_of_trees
 from zennas.discovering.fitness import EQUAL, Fitness, Task, fitness
 from zennas.discovering.grammar import Grammar, deap, drawing
 from zennas.discovering.tasks import drawn_networks, part_of
+from zennas.discovering.workers import Evaluate
 from ZeroShotProxy.programs.tree import Tree, size
 
 ORIGINS = ("random", "crossover", "mutation", "copy", "replacement")
@@ -55,8 +57,10 @@ class Generation:
     lacking: int
 
 
-def next_generation(before: Generation | None, tasks: Sequence[Task], grammar: Grammar) -> Generation:
-    """Return the generation after `before`, or the first one.
+def next_generation(
+    before: Generation | None, tasks: Sequence[Task], grammar: Grammar, evaluate: Evaluate = values_of_trees
+) -> Generation:
+    """Return the generation after `before`, or the first one. evaluate: what gives the values of trees.
 
     Raises DiscoveryError if no try gives a valid program, and what `fitness.fitness` raises.
     """
@@ -76,7 +80,7 @@ def next_generation(before: Generation | None, tasks: Sequence[Task], grammar: G
             with drawing(settings.seed, number, attempt):
                 for i in places:
                     drafts[i] = _Draft(grammar.random(), "replacement")
-        found = fitness([drafts[i].tree for i in places], seen, settings.scalar)
+        found = fitness([drafts[i].tree for i in places], seen, evaluate)
         for i, one in zip(places, found, strict=True):
             if one.reason is None:
                 members[i] = Member(drafts[i].tree, drafts[i].origin, one.taus)

@@ -21,6 +21,7 @@ from zennas.discovering.evaluation import values_of_trees
 from zennas.discovering.evolution import Generation
 from zennas.discovering.fitness import Task, kendall
 from zennas.discovering.settings import CollectingSettings
+from zennas.discovering.workers import Evaluate
 from ZeroShotProxy.programs.files import load, published
 from ZeroShotProxy.programs.running import Program
 from ZeroShotProxy.programs.together import Value
@@ -63,12 +64,17 @@ def finalists(generations: Sequence[Generation], count: int) -> list[Tree]:
     return list(dict.fromkeys([*_best(generations[-1:], count), *_best(generations, count)]))
 
 
-def compared(trees: Sequence[Tree], held_out: Sequence[Task], settings: EvolutionSettings) -> list[Final]:
+def compared(
+    trees: Sequence[Tree],
+    held_out: Sequence[Task],
+    settings: EvolutionSettings,
+    evaluate: Evaluate = values_of_trees,
+) -> list[Final]:
     """Return the programs from the best on the held-out networks to the worst; of equal ones, the smaller is first.
 
-    Those that are not valid are the last. Raises what `evaluation.values_of_trees` raises.
+    Those that are not valid are the last. evaluate: what gives the values of trees. Raises what that raises.
     """
-    scores = [values_of_trees(trees, task.networks, settings.scalar) for task in held_out]
+    scores = [evaluate(trees, task.networks) for task in held_out]
     found = [
         _final(str(tree), size(tree), [of_task[i] for of_task in scores], held_out, settings)
         for i, tree in enumerate(trees)

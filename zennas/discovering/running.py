@@ -31,6 +31,8 @@ from zennas.discovering.fitness import Task
 from zennas.discovering.grammar import Grammar
 from zennas.discovering.settings import CollectingSettings
 from zennas.discovering.tasks import check_tasks, digest_of_tasks
+from zennas.discovering.workers import evaluating
+from zennas.searching.executors.base import ExecutorSettings
 from ZeroShotProxy.programs.files import text_of
 from ZeroShotProxy.programs.running import Program
 from ZeroShotProxy.programs.tree import parse
@@ -61,11 +63,13 @@ def discover(
     folder: Path,
     go_on: bool = False,
     progress: WorkProgress = unwatched,
+    executor: ExecutorSettings = ExecutorSettings(),
 ) -> Discovery:
     """Search for programs that rank the networks of all tasks, and compare the best ones on other networks.
 
     held_out: for each task, one of the same name with other networks. go_on: whether to continue the search in the
-    folder. progress: called with the generations done, their total, and the best fitness of the last one.
+    folder. progress: called with the generations done, their total, and the best fitness of the last one. executor: where programs are
+    evaluated, which the result does not depend on.
 
     Raises DiscoveryError if the tasks do not suit, DEAP is not installed, no program is valid, the folder has a search
     and `go_on` is not set, or it has none like this one and it is; CacheError if a file is damaged; LockError if
@@ -83,13 +87,17 @@ def discover(
         _begin(folder, head, go_on)
         _remove_drafts(folder)
         generations = _stored(folder / GENERATIONS, tasks, settings)
-        while len(generations) < settings.generations:
+        networks = [network for task in (*tasks, *held_out) for network in task.networks]
+        left = (settings.generations - len(generations)) * settings.offspring
+        with evaluating(networks, settings.scalar, executor, left) as evaluate:
+            while len(generations) < settings.generations:
+                progress(len(generations), settings.generations, _note(generations))
+                before = generations[-1] if generations else None
+                generations.append(next_generation(before, tasks, grammar, evaluate))
+                lines = (json.dumps(_to_json(generation)) + "\n" for generation in generations)
+                write_text(folder / GENERATIONS, "".join(lines))
             progress(len(generations), settings.generations, _note(generations))
-            generations.append(next_generation(generations[-1] if generations else None, tasks, grammar))
-            lines = (json.dumps(_to_json(generation)) + "\n" for generation in generations)
-            write_text(folder / GENERATIONS, "".join(lines))
-        progress(len(generations), settings.generations, _note(generations))
-        programs = compared(finalists(generations, settings.finals), held_out, settings)
+            programs = compared(finalists(generations, settings.finals), held_out, settings, evaluate)
         beside = references(held_out, settings, collected)
         best = folder / BEST if programs[0].reason is None else None
         if best is not None:
