@@ -39,7 +39,7 @@ def broadcast(x: Dims, y: Dims) -> Dims:
     longer, shorter = (x, y) if len(x) >= len(y) else (y, x)
     ahead = len(longer) - len(shorter)
     found = list(longer[:ahead])
-    for a, b in zip(longer[ahead:], shorter):
+    for a, b in zip(longer[ahead:], shorter, strict=True):
         if a != b and 1 not in (a, b):
             raise ProgramError("their shapes do not go together")
         found.append(b if a == 1 else a)

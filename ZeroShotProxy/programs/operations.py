@@ -136,9 +136,14 @@ def _standardise(x: Tensor) -> Tensor:
     rows = _flat(x)
     if rows.shape[1] < 2:
         return x.new_zeros(x.shape)
-    constant = rows.amax(1) == rows.amin(1)  # rounding could give the mean of a constant another value
-    z = (rows - rows.mean(1, keepdim=True)).div_(rows.std(1, keepdim=True))
-    return z.masked_fill_(z.isnan() | constant[:, None], 0).reshape(x.shape)
+    least, most = rows.aminmax(dim=1, keepdim=True)
+    z = rows - rows.mean(1, keepdim=True)
+    deviation = z.norm(dim=1, keepdim=True).div_(math.sqrt(rows.shape[1] - 1))
+    z.div_(deviation)
+    constant = least == most  # rounding could give the mean of a constant another value
+    if bool((constant | ~deviation.isfinite()).any()):
+        z.masked_fill_(z.isnan() | constant, 0)
+    return z.reshape(x.shape)
 
 
 def _positive(x: Tensor) -> Tensor:
@@ -162,7 +167,14 @@ def _eig_ratio(x: Tensor) -> Tensor:
     gram = _gram(x)
     if not bool(gram.isfinite().all()):  # such matrices have no eigenvalues
         raise ProgramError("it needs finite products of rows")
-    found = gram[:, :, 0] if gram.shape[1] == 1 else _eigenvalues(gram)
+    rows = gram.shape[1]
+    if rows == 1:
+        found = gram[:, :, 0]
+    elif rows > x[0, 0].numel():  # more rows than columns: the smallest eigenvalue is 0, the sum of all the trace
+        trace = gram.diagonal(dim1=1, dim2=2).sum(1)
+        found = torch.stack([trace, torch.zeros_like(trace)], dim=1)
+    else:
+        found = _eigenvalues(gram)
     largest, smallest = found.amax(1), found.amin(1)
     rounding = found.shape[1] * torch.finfo(found.dtype).eps * largest
     return largest / smallest.masked_fill(smallest <= rounding, 0)
@@ -178,11 +190,13 @@ def _gram(x: Tensor) -> Tensor:
 def _eigenvalues(x: Tensor) -> Tensor:
     import torch
 
-    return torch.linalg.eigvalsh(x)
+    found: Tensor = torch.linalg.eigvalsh(x)
+    return found
 
 
 def _frobenius(x: Tensor) -> Tensor:
-    return _flat(x).norm(dim=1)
+    found: Tensor = _flat(x).norm(dim=1)
+    return found
 
 
 def _mean(x: Tensor) -> Tensor:
@@ -212,7 +226,7 @@ def _directions(x: Tensor) -> Tensor:
     rows = x.reshape(*x.shape[:2], -1)
     largest = rows.abs().amax(2, keepdim=True)
     rows = rows / largest.masked_fill(largest == 0, 1)
-    length = rows.norm(dim=2, keepdim=True)
+    length: Tensor = rows.norm(dim=2, keepdim=True)
     return rows / length.masked_fill(length == 0, 1)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 256 * 2**20
 """The values of shared subtrees that are kept at the same time take at most this many bytes."""
-STACKED = 2**16
+STACKED = 2**18
 """So many elements the largest statistic has in a stack, unless that of a single unit has more: they fit in caches."""
 Unit: TypeAlias = "Mapping[str, Tensor]"
 """The statistics of a unit, by name."""
@@ -69,9 +69,7 @@ def scores(
     with torch.no_grad():
         for group, of_group in groups:
             for stack in _stacks(group, of_group.largest):
-                wanted = [
-                    i for i, of_tree in enumerate(found) if any(of_tree[place.network].fine for place in stack)
-                ]
+                wanted = [i for i, of_tree in enumerate(found) if any(of_tree[place.network].fine for place in stack)]
                 units = [place.unit for place in stack]
                 for i, numbers in zip(wanted, together.numbers(units, of_group, wanted), strict=True):
                     for place, number in zip(stack, numbers, strict=True):
@@ -203,7 +201,10 @@ def _same(name: str, arguments: tuple[int, ...]) -> Step:
 
 
 class Shapes:
-    """The shapes of all steps for units whose statistics have these. errors: why steps have none. largest: elements of a leaf."""
+    """The shapes of all steps, by number, for units whose statistics have these shapes, by name.
+
+    errors: why steps have none. largest: the elements of the largest statistic.
+    """
 
     def __init__(self, together: Together, unit: Mapping[str, Dims]) -> None:
         self.of: dict[int, Dims] = {}

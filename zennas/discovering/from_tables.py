@@ -111,7 +111,9 @@ def carry_out(
     """Collect the statistics that are not there yet, search or continue the search, and return the result.
 
     Networks without statistics are left out. collected, evolved: called with the networks or generations done, their
-    total, and a note. executor: where programs are evaluated. Raises what `collecting.collect` and `running.discover` raise.
+    total, and a note. executor: where programs are evaluated.
+
+    Raises what `collecting.collect` and `running.discover` raise.
     """
     tasks, held_out = [], []
     for number, source in enumerate(prepared.sources):

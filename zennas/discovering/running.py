@@ -68,8 +68,8 @@ def discover(
     """Search for programs that rank the networks of all tasks, and compare the best ones on other networks.
 
     held_out: for each task, one of the same name with other networks. go_on: whether to continue the search in the
-    folder. progress: called with the generations done, their total, and the best fitness of the last one. executor: where programs are
-    evaluated, which the result does not depend on.
+    folder. progress: called with the generations done, their total, and the best fitness of the last one.
+    executor: where programs are evaluated, which the result does not depend on.
 
     Raises DiscoveryError if the tasks do not suit, DEAP is not installed, no program is valid, the folder has a search
     and `go_on` is not set, or it has none like this one and it is; CacheError if a file is damaged; LockError if

@@ -73,10 +73,11 @@ def _values(
         return []
     dealt = _dealt(networks, parts)
     pending = [running.submit((trees, [places[networks[i].path] for i in part])) for part in dealt]
-    found = {}
-    for part, one in zip(dealt, pending, strict=True):
-        for i, of_network in zip(part, zip(*one.result(), strict=True), strict=True):
-            found[i] = of_network
+    found = {
+        i: of_network
+        for part, one in zip(dealt, pending, strict=True)
+        for i, of_network in zip(part, zip(*one.result(), strict=True), strict=True)
+    }
     return [[found[i][number] for i in range(len(networks))] for number in range(len(trees))]
 
 

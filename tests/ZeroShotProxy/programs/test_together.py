@@ -17,7 +17,7 @@ from ZeroShotProxy.programs.operations import OPERATIONS, apply_to_stacks
 from ZeroShotProxy.programs.running import Program
 from ZeroShotProxy.programs.statistics import STATISTICS, statistics_of_units
 from ZeroShotProxy.programs.together import Shapes, Together, Value, scores
-from ZeroShotProxy.programs.tree import Call, Leaf, Tree, parse, size
+from ZeroShotProxy.programs.tree import Call, Tree, parse, size
 
 from .test_running import statistics
 from .test_statistics import probe
@@ -112,7 +112,12 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def test_equal_subtrees_of_different_trees_are_evaluated_once(counted: Counter[str]) -> None:
     texts = (
         *("mul(exp(abs(weight)), weight)", "exp(abs(weight))", "mul(weight, exp(abs(weight)))", "exp(abs(pre_data))"),
-        *("heaviside(exp(weight))", "positive(exp(weight))", "less(abs(weight), weight)", "greater(weight, abs(weight))"),
+        *(
+            "heaviside(exp(weight))",
+            "positive(exp(weight))",
+            "less(abs(weight), weight)",
+            "greater(weight, abs(weight))",
+        ),
     )
     scores([parse(text) for text in texts], [UNITS])
     assert counted == {name: each * len(UNITS) for name, each in counts("abs 2 exp 3 mul 1 positive 1 less 1").items()}
@@ -124,7 +129,9 @@ def counts(text: str) -> dict[str, int]:
 
 
 def test_what_follows_from_shapes_needs_no_values(counted: Counter[str]) -> None:
-    trees = [parse(text) for text in ("exp(ones(abs(weight)))", "numel(zeros(sign(weight)))", "numel(eig_ratio(weight))")]
+    trees = [
+        parse(text) for text in ("exp(ones(abs(weight)))", "numel(zeros(sign(weight)))", "numel(eig_ratio(weight))")
+    ]
     found = scores(trees, [UNITS])
     assert found == [[alone(tree, UNITS)] for tree in trees]
     assert counted == {"exp": len(UNITS), "eig_ratio": len(UNITS)}

@@ -58,5 +58,3 @@ def test_networks_are_dealt_out_by_their_sizes(stored: list[Stored]) -> None:
         assert len(found) == min(parts, 6)
         sizes = [sum(stored[i].layout.floats for i in part) for part in found]
         assert max(sizes) - min(sizes) <= max(network.layout.floats for network in stored)
-
-
