@@ -66,6 +66,20 @@ def test_random_trees_leave_the_folder_alone_and_are_what_each_is_alone(folder: 
         network.verify()
 
 
+@pytest.mark.slow
+def test_ten_thousand_random_trees_leave_the_folder_alone(folder: Path, stored: list[Stored]) -> None:
+    rng, before, valid = Random(9), content(folder), 0
+    first = values_of_trees([random_tree(Random(4), 5) for _ in range(20)], stored)
+    for _ in range(100):
+        found = values_of_trees([random_tree(rng, 6) for _ in range(100)], stored[:1])
+        valid += sum(isinstance(value, float) for (value,) in found)
+    assert valid > 2000
+    assert content(folder) == before
+    for network in stored:
+        network.verify()
+    assert values_of_trees([random_tree(Random(4), 5) for _ in range(20)], stored) == first
+
+
 @pytest.mark.parametrize("name", ["topprog", "eznas_a_weight", "eznas_a", "kl_grad_output"])
 def test_scores_are_those_of_the_proxy(folder: Path, stored: list[Stored], name: str) -> None:
     settings = ScoreSettings(device="cpu")
