@@ -60,9 +60,9 @@ def recorded(tasks: Sequence[Task], settings: EvolutionSettings) -> list[list[As
     """What the first generations of a search evaluate."""
     inner, asked = evolution.fitness, list[list[Asked]]()
 
-    def watched(trees: Sequence[Tree], seen: Sequence[Task], evaluate: Evaluate) -> list[Fitness]:
+    def watched(trees: Sequence[Tree], seen: Sequence[Task], evaluate: Evaluate, sizes: bool) -> list[Fitness]:
         asked[-1].append(Asked(tuple(trees), tuple(seen)))
-        return inner(trees, seen, evaluate)
+        return inner(trees, seen, evaluate, sizes)
 
     grammar, before = Grammar(settings, tuple(STATISTICS)), None
     evolution.fitness = watched

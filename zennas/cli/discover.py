@@ -23,6 +23,15 @@ Export = Annotated[
     ),
 ]
 
+Point = Annotated[
+    Optional[int],
+    typer.Option(
+        help="With --export: write this point of the front instead, after a search with --select nsga2.",
+        metavar="NUMBER",
+        min=1,
+    ),
+]
+
 
 @derived(SourceSettings, EvolutionSettings, config=False)
 def discover(
@@ -32,6 +41,7 @@ def discover(
     save_dir: opt.SaveDir = None,
     resume: opt.Resume = None,
     export: Export = None,
+    point: Point = None,
     workers: opt.Workers = None,
     executor: opt.Executor = None,
     address: opt.Address = None,
@@ -48,14 +58,14 @@ def discover(
     from zennas.cli.render import print_json
     from zennas.common.folders import new_folder
     from zennas.discovering.from_tables import carry_out, opened, prepare
-    from zennas.discovering.running import RESULT
+    from zennas.discovering.running import RESULT, front_file
     from zennas.searching.executors.base import ExecutorSettings
 
     place = ExecutorSettings(executor, workers, address)
     folder = resume or save_dir or new_folder("discover")
     with discover_progress(folder) as (collected, evolved):
         if resume is not None:
-            opt.refuse_settings(context, also=("export", "workers", "executor", "address"))
+            opt.refuse_settings(context, also=("export", "point", "workers", "executor", "address"))
             prepared = opened(folder)
         elif "tables" not in chosen.values:
             raise typer.BadParameter("which table? expected a file of accuracies", param_hint="--table")
@@ -64,8 +74,9 @@ def discover(
         count = sum(len(source.structures) for source in prepared.sources)
         tell(f"statistics of {count:,} networks take up to {_bytes(prepared.size)} in {folder}")
         found = carry_out(prepared, folder, collected, evolved, place)
-    if export is not None and found.best is not None:
-        write_out(export, found.best.read_bytes())
+    chosen_file = found.best if point is None else front_file(folder, found, point)
+    if export is not None and chosen_file is not None:
+        write_out(export, chosen_file.read_bytes())
     if as_json:
         from zennas.discovering.cache import read_json
 
@@ -75,21 +86,31 @@ def discover(
     if found.best is None:
         tell("no program has scores for all held-out networks, so none is written")
     else:
-        tell(f"best program: {export or found.best}; use it as --proxy program:{export or found.best}")
+        what = "best program" if point is None else f"point {point} of the front"
+        tell(f"{what}: {export or chosen_file}; use it as --proxy program:{export or chosen_file}")
 
 
 def _print(programs: tuple[Final, ...], references: tuple[Final, ...]) -> None:
     from zennas.cli.render import table
 
-    rows = table("program", "smallest tau", "tau and interval of each task", "nodes", right=("smallest tau", "nodes"))
+    costed = any(one.microseconds is not None for one in programs)
+    more = ("µs", "point") if costed else ()
+    columns = ("program", "smallest tau", "tau and interval of each task", "nodes", *more)
+    rows = table(*columns, right=("smallest tau", "nodes", *more))
     for one in (*programs, *references):
         name = _short(one.name)
         if one.value is None:
-            rows.add_row(name, "none", _short(str(one.reason)), str(one.nodes or ""))
+            rows.add_row(name, "none", _short(str(one.reason)), str(one.nodes or ""), *_cost(one, costed))
             continue
         taus = "; ".join(f"{tau.value:.3f} ({tau.low:.3f} to {tau.high:.3f})" for tau in one.taus)
-        rows.add_row(name, f"{one.value:.3f}", taus, str(one.nodes or ""))
+        rows.add_row(name, f"{one.value:.3f}", taus, str(one.nodes or ""), *_cost(one, costed))
     OUT.print(rows)
+
+
+def _cost(one: Final, costed: bool) -> tuple[str, ...]:
+    if not costed:
+        return ()
+    return ("" if one.microseconds is None else f"{one.microseconds:,.0f}", str(one.point or ""))
 
 
 def _short(text: str) -> str:

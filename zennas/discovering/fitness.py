@@ -25,6 +25,8 @@ from ZeroShotProxy.programs.tree import Tree
 
 EQUAL = "all scores are equal"
 """Why a constant program is not valid."""
+ALIKE = 0.9
+"""A program whose scores have at least this tau with those on noise of the same shapes measures sizes."""
 ROUNDING = 1e-6
 """Scores whose range is at most this part of the largest absolute value count as equal."""
 
@@ -65,21 +67,29 @@ class Fitness:
         return min(self.taus) if self.reason is None else None
 
 
-def fitness(trees: Sequence[Tree], tasks: Sequence[Task], evaluate: Evaluate = values_of_trees) -> list[Fitness]:
+def fitness(
+    trees: Sequence[Tree], tasks: Sequence[Task], evaluate: Evaluate = values_of_trees, sizes: bool = True
+) -> list[Fitness]:
     """Return the fitness of each tree. One that is not valid is not evaluated any further.
 
     Most trees that fail do so on any network, so the smallest network of each task is first. Then come the tasks, those
     with the smallest networks first.
 
-    evaluate: what gives the values of trees. Raises what that raises, and DiscoveryError without tasks.
+    evaluate: what gives the values of trees. sizes: whether trees may rank networks by their sizes alone; otherwise a
+    tree is not valid that ranks the networks of the first of these tasks alike if all statistics are noise.
+
+    Raises what `evaluate` raises, and DiscoveryError without tasks.
     """
     if not tasks:
         raise DiscoveryError("there are no tasks, expected at least one")
     race = _Race(trees, tasks, evaluate)
     race.evaluate([(number, _smallest(task)) for number, task in enumerate(tasks)])
-    for number in sorted(range(len(tasks)), key=lambda i: _elements(tasks[i])):
+    order = sorted(range(len(tasks)), key=lambda i: _elements(tasks[i]))
+    for number in order:
         race.evaluate([(number, i) for i in range(len(tasks[number].networks))])
         race.rank(number)
+        if not sizes and number == order[0]:
+            race.drop_sizes(number)
     return [race.fitness(tree) for tree in trees]
 
 
@@ -119,6 +129,17 @@ class _Race:
                 self._wrong[tree] = f"task {self._tasks[task].name}: {found}"
             else:
                 self._taus[tree][task] = found
+
+    def drop_sizes(self, task: int) -> None:
+        """End what ranks the networks of a task, all of which have been seen, as it does if statistics are noise."""
+        alive, networks = self._alive(), self._tasks[task].networks
+        for tree, values in zip(alive, self._evaluate(alive, networks, noise=True), strict=True):
+            seen = [self._values[tree][task, i] for i in range(len(networks))]
+            if any(isinstance(value, str) for value in values):
+                continue  # it takes values of some kind, which noise has not
+            found = kendall(values, seen)
+            if not isinstance(found, str) and found >= ALIKE:
+                self._wrong[tree] = f"task {self._tasks[task].name}: it ranks noise alike (tau {found:.3f})"
 
     def fitness(self, tree: Tree) -> Fitness:
         if tree in self._wrong:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from latency.measuring.conditions import cores
 from zennas.discovering.cache import Stored
@@ -21,11 +21,17 @@ from ZeroShotProxy.programs.running import ToScalar
 from ZeroShotProxy.programs.together import Value
 from ZeroShotProxy.programs.tree import Tree
 
-Evaluate: TypeAlias = Callable[[Sequence[Tree], Sequence[Stored]], list[list[Value]]]
-"""Returns for each tree its scores on all networks, as `evaluation.values_of_trees` does."""
 _PARTS = 2
 """How many parts of networks each worker gets in a call, so that none waits long for another one."""
-_Task: TypeAlias = "tuple[Sequence[Tree], Sequence[int]]"
+_Task: TypeAlias = "tuple[Sequence[Tree], Sequence[int], bool]"
+
+
+class Evaluate(Protocol):
+    """Returns for each tree its scores on all networks, as `evaluation.values_of_trees` does."""
+
+    def __call__(
+        self, trees: Sequence[Tree], networks: Sequence[Stored], *, noise: bool = False
+    ) -> list[list[Value]]: ...
 
 
 @contextmanager
@@ -56,8 +62,8 @@ class _Evaluation:
 
     def prepare(self) -> Callable[[_Task], list[list[Value]]]:
         def evaluated(task: _Task) -> list[list[Value]]:
-            trees, places = task
-            return values_of_trees(trees, [self.networks[i] for i in places], self.to_scalar)
+            trees, places, noise = task
+            return values_of_trees(trees, [self.networks[i] for i in places], self.to_scalar, noise=noise)
 
         return evaluated
 
@@ -68,11 +74,13 @@ def _values(
     parts: int,
     trees: Sequence[Tree],
     networks: Sequence[Stored],
+    *,
+    noise: bool = False,
 ) -> list[list[Value]]:
     if not trees:
         return []
     dealt = _dealt(networks, parts)
-    pending = [running.submit((trees, [places[networks[i].path] for i in part])) for part in dealt]
+    pending = [running.submit((trees, [places[networks[i].path] for i in part], noise)) for part in dealt]
     found = {
         i: of_network
         for part, one in zip(dealt, pending, strict=True)

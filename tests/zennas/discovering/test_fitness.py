@@ -95,6 +95,22 @@ def test_what_is_not_valid_is_not_evaluated_any_further(stored: list[Stored]) ->
     assert found == [fitness([tree], [task, task])[0] for tree in trees]
 
 
+def test_programs_that_only_measure_sizes(stored: list[Stored]) -> None:
+    task = Task("sizes", tuple(stored[:4]), (1, 2, 3, 4))
+    texts = ("numel(pre_noise)", "softmax(pre_noise)", "frobenius(sign(weight))", "mean(output_noise)")
+    trees = [parse(text) for text in texts]
+    free = fitness(trees, [task])
+    assert all(one.reason is None for one in free)
+    found = fitness(trees, [task], sizes=False)
+    assert [one.reason is None for one in found] == [False, False, False, True]
+    assert found[0].reason == "task sizes: it ranks noise alike (tau 1.000)"
+    assert found[3] == free[3]
+    noise = values_of_trees(trees, stored, noise=True)
+    assert noise == values_of_trees(trees, stored, noise=True)
+    assert noise[0] == values_of_trees(trees, stored)[0]
+    assert noise[3][:4] != values_of_trees(trees, stored)[3][:4]
+
+
 def test_tasks_that_rank_nothing_are_refused(stored: list[Stored]) -> None:
     two = tuple(stored[:2])
     with pytest.raises(DiscoveryError, match="task a has 2 networks, but 3 accuracies"):
