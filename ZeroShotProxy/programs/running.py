@@ -63,10 +63,23 @@ class Program:
 
 def reduced(value: Tensor, to_scalar: ToScalar) -> float:
     """Return the value of a tree as a number. Raises ProgramError if the number is not finite."""
-    number = float(value.norm() if to_scalar == "l2" else value.sum() if to_scalar == "sum" else value.mean())
+    (number,) = numbers_of(value[None], to_scalar)
     if not math.isfinite(number):
-        raise ProgramError(f"the program gives {number}")
+        raise ProgramError(not_finite(number))
     return number
+
+
+def numbers_of(stack: Tensor, to_scalar: ToScalar) -> list[float]:
+    """Return the values of a tree on units, (U, …), as numbers, (U,), which may be infinite or NaN."""
+    rows = stack.reshape(len(stack), -1)
+    numbers = rows.norm(dim=1) if to_scalar == "l2" else rows.sum(1) if to_scalar == "sum" else rows.mean(1)
+    found: list[float] = numbers.tolist()
+    return found
+
+
+def not_finite(number: float) -> str:
+    """Return why a number is no score of a unit."""
+    return f"the program gives {number}"
 
 
 def evaluate(tree: Tree, statistics: Mapping[str, Tensor]) -> Tensor:

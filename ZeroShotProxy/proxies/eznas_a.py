@@ -77,7 +77,7 @@ def _program(x: Tensor) -> float:
 
     A negative determinant has no logarithm and counts as 1, whose sigmoid is 0.5. A singular matrix counts as 0.
     """
-    from ZeroShotProxy.programs.operations import logdet
+    from ZeroShotProxy.programs.determinants import logdet
 
     if x.shape[-1] != x.shape[-2]:
         raise ProxyError(

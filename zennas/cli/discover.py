@@ -25,6 +25,15 @@ Export = Annotated[
     ),
 ]
 
+Point = Annotated[
+    Optional[int],
+    typer.Option(
+        help="With --export: write this point of the front instead, after a search with --select nsga2.",
+        metavar="NUMBER",
+        min=1,
+    ),
+]
+
 
 @derived(SourceSettings, EvolutionSettings)
 def discover(
@@ -35,6 +44,10 @@ def discover(
     resume: opt.Resume = None,
     export: Export = None,
     trust: opt.Trust = False,
+    point: Point = None,
+    workers: opt.Workers = None,
+    executor: opt.Executor = None,
+    address: opt.Address = None,
     as_json: opt.Json = False,
 ) -> None:
     """Evolve programs that rank networks by their accuracies, and compare the best ones on held-out networks.
@@ -50,11 +63,14 @@ def discover(
     from zennas.common.folders import new_folder
     from zennas.discovering.files import RESULT
     from zennas.discovering.from_tables import carry_out, opened, prepare
+    from zennas.discovering.running import front_file
+    from zennas.searching.executors.base import ExecutorSettings
 
+    place = ExecutorSettings(executor, workers, address)
     folder = resume or save_dir or new_folder("discover")
     with discover_progress(folder) as (collected, evolved):
         if resume is not None:
-            opt.refuse_settings(context, also=("export", "trust"))
+            opt.refuse_settings(context, also=("export", "trust", "point", "workers", "executor", "address"))
             prepared = opened(folder)
         elif "tables" not in chosen.values:
             raise typer.BadParameter("which table? expected a file of accuracies", param_hint="--table")
@@ -63,9 +79,10 @@ def discover(
             prepared = prepare(chosen.make(SourceSettings), chosen.make(EvolutionSettings), folder)
         count = sum(len(source.structures) for source in prepared.sources)
         tell(f"statistics of {count:,} networks take up to {_bytes(prepared.size)} in {folder}")
-        found = carry_out(prepared, folder, collected, evolved)
-    if export is not None and found.best is not None:
-        write_out(export, found.best.read_bytes())
+        found = carry_out(prepared, folder, collected, evolved, place)
+    chosen_file = found.best if point is None else front_file(folder, found, point)
+    if export is not None and chosen_file is not None:
+        write_out(export, chosen_file.read_bytes())
     if as_json:
         from zennas.discovering.files import read_json
 
@@ -75,7 +92,8 @@ def discover(
     if found.best is None:
         tell("no program has scores for all held-out networks, so none is written")
     else:
-        tell(f"best program: {export or found.best}; use it as --proxy program:{export or found.best}")
+        what = "best program" if point is None else f"point {point} of the front"
+        tell(f"{what}: {export or chosen_file}; use it as --proxy program:{export or chosen_file}")
 
 
 def _check_code(chosen: Chosen, trust: bool) -> None:
@@ -95,15 +113,24 @@ def print_programs(programs: Sequence[Final | Ranked], references: Sequence[Fina
     """Print how well programs and what they are compared with rank the held-out networks, as a table."""
     from zennas.cli.render import table
 
-    rows = table("program", "smallest tau", "tau and interval of each task", "nodes", right=("smallest tau", "nodes"))
+    costed = any(one.microseconds is not None for one in programs)
+    more = ("µs", "point") if costed else ()
+    columns = ("program", "smallest tau", "tau and interval of each task", "nodes", *more)
+    rows = table(*columns, right=("smallest tau", "nodes", *more))
     for one in (*programs, *references):
         name = _short(one.name)
         if one.value is None:
-            rows.add_row(name, "none", _short(str(one.reason)), str(one.nodes or ""))
+            rows.add_row(name, "none", _short(str(one.reason)), str(one.nodes or ""), *_cost(one, costed))
             continue
         taus = "; ".join(f"{tau.value:.3f} ({tau.low:.3f} to {tau.high:.3f})" for tau in one.taus)
-        rows.add_row(name, f"{one.value:.3f}", taus, str(one.nodes or ""))
+        rows.add_row(name, f"{one.value:.3f}", taus, str(one.nodes or ""), *_cost(one, costed))
     OUT.print(rows)
+
+
+def _cost(one: Final | Ranked, costed: bool) -> tuple[str, ...]:
+    if not costed:
+        return ()
+    return ("" if one.microseconds is None else f"{one.microseconds:,.0f}", str(one.point or ""))
 
 
 def _short(text: str) -> str:

@@ -45,6 +45,14 @@ class EvolutionSettings:
         least=0,
         shown="sizes do not count",
     )
+    select: str = setting(
+        "tournament",
+        "How parents are chosen: by tournaments, as in EZNAS, or by NSGA-II for a high tau and a low cost.",
+        choices=("tournament", "nsga2"),
+    )
+    sizes: bool = setting(
+        True, "Programs may rank networks by nothing but their sizes. Without it, such programs are not valid."
+    )
     to_scalar: str = setting(
         "mean",
         "How a result on a unit becomes a number: by its mean, as in EZNAS, its sum, or L2 norm.",

@@ -7,8 +7,8 @@ of the first of them is still a little too high, as it was chosen by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,18 @@ from PlainNet import Cost, cost, lower
 from zennas.correlation.statistics import Estimate, statistics_of
 from zennas.discovering.cache import Cache, Stored
 from zennas.discovering.choices import EvolutionSettings
+from zennas.discovering.costs import cost_of
 from zennas.discovering.evaluation import values_of_trees
 from zennas.discovering.evolution import Generation
 from zennas.discovering.fitness import Task, kendall
+from zennas.discovering.selection import by_front, front_of
 from zennas.discovering.settings import CollectingSettings
+from zennas.discovering.workers import Evaluate
 from ZeroShotProxy.programs.errors import ProgramError
 from ZeroShotProxy.programs.files import load, published
 from ZeroShotProxy.programs.running import Program
 from ZeroShotProxy.programs.together import Value
-from ZeroShotProxy.programs.tree import Tree, size
+from ZeroShotProxy.programs.tree import Tree, parse, size
 from ZeroShotProxy.programs.tree import statistics_of as read_by
 from ZeroShotProxy.programs.vectors import score_of
 
@@ -38,7 +41,9 @@ class Final:
 
     name: of a published program or a cost, or the text of a program that was found. taus: Kendall's tau-b of each task
     with its interval; empty if there is a `reason` why it does not rank all networks. nodes: of the program; 0 for a
-    cost. scores: of the networks of each task; empty if there is a reason.
+    cost. scores: of the networks of each task; empty if there is a reason. microseconds: what it costs on a unit, see
+    `costs.py`, if the search asks for it. point: its number in the front of those with a high tau and a low cost, from
+    1, or None.
     """
 
     name: str
@@ -46,6 +51,8 @@ class Final:
     nodes: int
     reason: str | None = None
     scores: tuple[tuple[float, ...], ...] = ()
+    microseconds: float | None = None
+    point: int | None = None
 
     @property
     def value(self) -> float | None:
@@ -53,7 +60,7 @@ class Final:
         return min(tau.value for tau in self.taus) if self.reason is None else None
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        found = {
             "name": self.name,
             "value": self.value,
             "taus": [tau.to_json() for tau in self.taus],
@@ -61,23 +68,42 @@ class Final:
             "reason": self.reason,
             "scores": [[float(f"{score:.7g}") for score in of_task] for of_task in self.scores],  # as torch's precision
         }
+        return found if self.microseconds is None else {**found, "us": self.microseconds, "point": self.point}
 
 
-def finalists(generations: Sequence[Generation], count: int) -> list[Tree]:
+def finalists(generations: Sequence[Generation], count: int, costs: Mapping[str, float] | None = None) -> list[Tree]:
     """Return the best programs of the last generation, and the best of all generations, `count` each, none twice.
 
     Of programs of a generation with equal taus in all tasks, which mostly rank networks alike, only the smallest is
-    one of them.
+    one of them. costs: of operations; with them, as many more that NSGA-II selects among all.
     """
-    return list(dict.fromkeys([*_best(generations[-1:], count), *_best(generations, count)]))
+    best = [*_best(generations[-1:], count), *_best(generations, count)]
+    if costs is not None:
+        met = {(member.tree, member.value) for generation in generations for member in generation.members}
+        ordered = sorted(met, key=lambda one: (-one[1], str(one[0])))
+        best += [tree for tree, _ in by_front(ordered, count, lambda one: (one[1], cost_of(one[0], costs)))]
+    return list(dict.fromkeys(best))
 
 
-def compared(trees: Sequence[Tree], held_out: Sequence[Task], settings: EvolutionSettings) -> list[Final]:
+def with_costs(programs: Sequence[Final], costs: Mapping[str, float]) -> list[Final]:
+    """Return the programs with their costs, and with their numbers if they are points of the front."""
+    costed = [replace(one, microseconds=round(cost_of(parse(one.name), costs), 1)) for one in programs]
+    front = front_of([one for one in costed if one.reason is None], lambda one: (one.value or 0, one.microseconds or 0))
+    points = {one.name: number for number, one in enumerate(front, start=1)}
+    return [replace(one, point=points.get(one.name)) for one in costed]
+
+
+def compared(
+    trees: Sequence[Tree],
+    held_out: Sequence[Task],
+    settings: EvolutionSettings,
+    evaluate: Evaluate = values_of_trees,
+) -> list[Final]:
     """Return the programs from the best on the held-out networks to the worst; of equal ones, the smaller is first.
 
-    Those that are not valid are the last. Raises what `evaluation.values_of_trees` raises.
+    Those that are not valid are the last. evaluate: what gives the values of trees. Raises what that raises.
     """
-    scores = [values_of_trees(trees, task.networks, settings.scalar) for task in held_out]
+    scores = [evaluate(trees, task.networks) for task in held_out]
     found = [
         _final(str(tree), size(tree), [of_task[i] for of_task in scores], held_out, settings)
         for i, tree in enumerate(trees)

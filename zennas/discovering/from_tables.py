@@ -38,6 +38,7 @@ from zennas.discovering.running import Discovery, discover
 from zennas.discovering.source_settings import SourceSettings
 from zennas.discovering.sources import Source, bytes_of_sources, collecting, drawn_sources, images_of
 from zennas.discovering.tasks import with_statistics
+from zennas.searching.executors.base import ExecutorSettings
 
 FORMAT = 1
 
@@ -128,12 +129,18 @@ def _lasting(settings: SourceSettings) -> SourceSettings:
 
 
 def carry_out(
-    prepared: Prepared, folder: Path, collected: WorkProgress = unwatched, evolved: WorkProgress = unwatched
+    prepared: Prepared,
+    folder: Path,
+    collected: WorkProgress = unwatched,
+    evolved: WorkProgress = unwatched,
+    executor: ExecutorSettings = ExecutorSettings(),
 ) -> Discovery:
     """Collect the statistics that are not there yet, search or continue the search, and return the result.
 
     Networks without statistics are left out. collected, evolved: called with the networks or generations done, their
-    total, and a note. Raises what `collecting.collect` and `running.discover` raise.
+    total, and a note. executor: where programs are evaluated.
+
+    Raises what `collecting.collect` and `running.discover` raise.
     """
     tasks, held_out = [], []
     for number, source in enumerate(prepared.sources):
@@ -141,7 +148,7 @@ def carry_out(
         cut = prepared.settings.networks
         tasks.append(_task(source, stored, slice(cut)))
         held_out.append(_task(source, stored, slice(cut, None)))
-    return discover(prepared.evolution, tasks, held_out, folder, (folder / HEAD).exists(), evolved)
+    return discover(prepared.evolution, tasks, held_out, folder, (folder / HEAD).exists(), evolved, executor)
 
 
 def _stored(prepared: Prepared, number: int, folder: Path, progress: WorkProgress) -> list[Stored]:

@@ -81,6 +81,8 @@ class Ranked:
     nodes: int
     reason: str | None
     scores: tuple[tuple[float, ...], ...]
+    microseconds: float | None = None
+    point: int | None = None
 
     @property
     def value(self) -> float | None:
@@ -258,7 +260,16 @@ def _ranked(stored: Any, tasks: int, held_out: Sequence[HeldOut]) -> Ranked:
     taus = tuple(Tau(*_numbers([one["value"], *one["interval"]], 3)) for one in rows)
     scores = stored.get("scores", [])
     known = tuple(_numbers(one, len(of.accuracies)) for one, of in zip(scores, held_out, strict=False))
-    return Ranked(str(stored["name"]), taus, int(stored["nodes"]), reason, known)
+    cost, point = stored.get("us"), stored.get("point")
+    return Ranked(
+        str(stored["name"]),
+        taus,
+        int(stored["nodes"]),
+        reason,
+        known,
+        None if cost is None else float(cost),
+        None if point is None else int(point),
+    )
 
 
 def _numbers(stored: Any, count: int) -> tuple[float, ...]:

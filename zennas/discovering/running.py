@@ -4,6 +4,8 @@
     generations.jsonl   a line for each generation
     result.json         the best programs on held-out networks, beside published ones and costs
     best.toml           the best of them, for `--proxy program:FILE`
+    costs.json          with NSGA-II: what operations cost, see `costs.py`
+    front-1.toml …      with NSGA-II: the programs of which none is better than another in tau and cost
 
 Each file is replaced as a whole. A search that is killed continues after its last complete generation and finds the
 same programs, because what is random depends on nothing but the seed and the number of the generation.
@@ -23,14 +25,17 @@ from PlainNet.lock import locked
 from zennas.common.progress import WorkProgress, unwatched
 from zennas.common.settings_text import differences
 from zennas.discovering.choices import EvolutionSettings
+from zennas.discovering.costs import COSTS, stored_costs
 from zennas.discovering.errors import DiscoveryError
 from zennas.discovering.evolution import ORIGINS, Generation, Member, next_generation
 from zennas.discovering.files import BEST, GENERATIONS, HEAD, RESULT, read_json
-from zennas.discovering.finals import Final, compared, finalists, references
+from zennas.discovering.finals import Final, compared, finalists, references, with_costs
 from zennas.discovering.fitness import Task
 from zennas.discovering.grammar import Grammar
 from zennas.discovering.settings import CollectingSettings
 from zennas.discovering.tasks import check_tasks, digest_of_tasks
+from zennas.discovering.workers import evaluating
+from zennas.searching.executors.base import ExecutorSettings
 from ZeroShotProxy.programs.files import text_of
 from ZeroShotProxy.programs.running import Program
 from ZeroShotProxy.programs.tree import parse
@@ -60,11 +65,13 @@ def discover(
     folder: Path,
     go_on: bool = False,
     progress: WorkProgress = unwatched,
+    executor: ExecutorSettings = ExecutorSettings(),
 ) -> Discovery:
     """Search for programs that rank the networks of all tasks, and compare the best ones on other networks.
 
     held_out: for each task, one of the same name with other networks. go_on: whether to continue the search in the
     folder. progress: called with the generations done, their total, and the best fitness of the last one.
+    executor: where programs are evaluated, which the result does not depend on.
 
     Raises DiscoveryError if the tasks do not suit, DEAP is not installed, no program is valid, the folder has a search
     and `go_on` is not set, or it has none like this one and it is; CacheError if a file is damaged; LockError if
@@ -82,14 +89,24 @@ def discover(
         _begin(folder, head, go_on)
         _remove_drafts(folder)
         generations = _stored(folder / GENERATIONS, tasks, settings)
-        while len(generations) < settings.generations:
+        costs = stored_costs(folder) if settings.select == "nsga2" else None
+        networks = [network for task in (*tasks, *held_out) for network in task.networks]
+        left = (settings.generations - len(generations)) * settings.offspring
+        with evaluating(networks, settings.scalar, executor, left) as evaluate:
+            while len(generations) < settings.generations:
+                progress(len(generations), settings.generations, _note(generations))
+                before = generations[-1] if generations else None
+                generations.append(next_generation(before, tasks, grammar, evaluate, costs))
+                lines = (json.dumps(_to_json(generation)) + "\n" for generation in generations)
+                write_text(folder / GENERATIONS, "".join(lines))
             progress(len(generations), settings.generations, _note(generations))
-            generations.append(next_generation(generations[-1] if generations else None, tasks, grammar))
-            lines = (json.dumps(_to_json(generation)) + "\n" for generation in generations)
-            write_text(folder / GENERATIONS, "".join(lines))
-        progress(len(generations), settings.generations, _note(generations))
-        programs = compared(finalists(generations, settings.finals), held_out, settings)
+            programs = compared(finalists(generations, settings.finals, costs), held_out, settings, evaluate)
         beside = references(held_out, settings, collected)
+        if costs is not None:
+            programs = with_costs(programs, costs)
+            for one in programs:
+                if one.point is not None:
+                    write_text(folder / f"front-{one.point}.toml", _file(one, settings, collected))
         best = folder / BEST if programs[0].reason is None else None
         if best is not None:
             write_text(best, _file(programs[0], settings, collected))
@@ -105,6 +122,15 @@ def discover(
         }
         write_text(folder / RESULT, json.dumps(result, indent=1) + "\n")
     return Discovery(tuple(generations), tuple(programs), tuple(beside), best)
+
+
+def front_file(folder: Path, found: Discovery, point: int) -> Path:
+    """Return the file of a point of the front. Raises DiscoveryError if there is none of this number."""
+    points = [one.point for one in found.programs if one.point is not None]
+    if point not in points:
+        known = f"1 to {max(points)}" if points else "none: search with --select nsga2"
+        raise DiscoveryError(f"there is no point {point} of the front, which has the points {known}")
+    return folder / f"front-{point}.toml"
 
 
 def _begin(folder: Path, head: dict[str, Any], go_on: bool) -> None:
@@ -127,7 +153,7 @@ def _begin(folder: Path, head: dict[str, Any], go_on: bool) -> None:
 
 def _remove_drafts(folder: Path) -> None:
     """Remove the unfinished files of a process that was killed; the lock says that no other one is at work."""
-    for name in (HEAD, GENERATIONS, RESULT, BEST):
+    for name in (HEAD, GENERATIONS, RESULT, BEST, COSTS, "front-*.toml"):
         for draft in folder.glob(f".{name}.????????"):
             draft.unlink(missing_ok=True)
 

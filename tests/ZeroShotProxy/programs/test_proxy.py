@@ -33,8 +33,9 @@ def scores(structure: Structure, *names: str) -> dict[str, Score]:
     return ZeroShotProxy.score(structure, names, SETTINGS)
 
 
-def test_eznas_a_is_one_of_its_programs() -> None:
-    for structure in networks(12):
+@pytest.mark.parametrize("count", [12, pytest.param(200, marks=pytest.mark.slow)])
+def test_eznas_a_is_one_of_its_programs(count: int) -> None:
+    for structure in networks(count):
         found = scores(structure, "eznas_a", "eznas_a_weight", "program:eznas_a", "program:eznas_a_weight")
         for name in ("eznas_a", "eznas_a_weight"):
             assert found[f"program:{name}"].value == pytest.approx(found[name].value, rel=1e-5)
