@@ -133,13 +133,18 @@ def _log_abs(x: Tensor) -> Tensor:
 
 def _standardise(x: Tensor) -> Tensor:
     """Minus the mean, divided by the standard deviation (with n − 1). NaN becomes 0, as in constant tensors."""
+    import torch
+
     rows = _flat(x)
     if rows.shape[1] < 2:
         return x.new_zeros(x.shape)
     least, most = rows.aminmax(dim=1, keepdim=True)
     z = rows - rows.mean(1, keepdim=True)
-    deviation = z.norm(dim=1, keepdim=True).div_(math.sqrt(rows.shape[1] - 1))
-    z.div_(deviation)
+    deviation = z.norm(dim=1, keepdim=True)
+    off = ~((deviation > 1e-15) & (deviation < 1e15))  # squares may be too small or too large for single precision
+    if bool(off.any()):
+        deviation = torch.where(off, z.double().norm(dim=1, keepdim=True).to(z.dtype), deviation)
+    z.div_(deviation.div_(math.sqrt(rows.shape[1] - 1)))
     constant = least == most  # rounding could give the mean of a constant another value
     if bool((constant | ~deviation.isfinite()).any()):
         z.masked_fill_(z.isnan() | constant, 0)
