@@ -146,7 +146,7 @@ def _final(
             return Final(name, (), nodes, f"task {task.name}: no resample has different scores and accuracies")
         taus.append(found)
         known.append(tuple(numbers))
-    return Final(name, tuple(taus), nodes, None, tuple(known))
+    return Final(name, tuple(taus), nodes, scores=tuple(known))
 
 
 def _published(name: str, tasks: Sequence[Task], settings: EvolutionSettings, collected: CollectingSettings) -> Final:
