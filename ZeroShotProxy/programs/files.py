@@ -8,7 +8,8 @@
     name = "topprog"
     source = "Akhauri et al., EZNAS, NeurIPS 2022"
 
-Only `program` is required. Those in `published/` can be named without their path.
+Only `program` is required. It can also be instructions, `d0 = sign(weight); s0 = frobenius(d0)`, see `sequential.py`.
+Those in `published/` can be named without their path.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from PlainNet.registry import UnknownNameError, did_you_mean, nearest_names
 from ZeroShotProxy.base import INITIALISATIONS
 from ZeroShotProxy.programs.errors import WrongProgramError
 from ZeroShotProxy.programs.running import Program
+from ZeroShotProxy.programs.sequential import is_sequential, parse_sequential
 from ZeroShotProxy.programs.tree import parse
 
 if sys.version_info >= (3, 11):
@@ -153,6 +155,8 @@ def _made(key: str, digest: str, path: Path, found: Mapping[str, Any]) -> Progra
     if batch is not None and (type(batch) is not int or not 1 <= batch <= MOST_IMAGES):
         raise WrongProgramError(f"batch is {batch!r:.80}, expected a number of images from 1 to {MOST_IMAGES}")
     initialisation = chosen.pop("initialisation")
-    program = Program(parse(found["program"]), batch=batch, **chosen)
+    text = found["program"]
+    tree = parse_sequential(text).tree if is_sequential(text) else parse(text)
+    program = Program(tree, batch=batch, **chosen)
     title, source = found.get("name") or path.stem, found.get("source") or "this file"
     return ProgramFile(key, digest, program, title, source, initialisation)
