@@ -45,7 +45,7 @@ TABLES = (
     ("channel_bench_macro_resnet_cifar10.csv.gz", "channelbench-resnet", "cifar10"),
 )
 PARTS = {"NAS-Bench-201": slice(0, 2), "NAS-Bench-Macro": slice(2, 3), "Channel-Bench": slice(3, 4)}
-GENERATIONS, NETWORKS = 3, 20
+GENERATIONS, NETWORKS = 2, 20
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ _PART = 2**13
 def det(x: Tensor) -> Tensor:
     """Return the determinants of matrices (…, n, n), in the shape (…). Raises ProgramError if they are not square."""
     dims.square(tuple(x.shape))
+    if x.shape[-1] == 1:
+        return x[..., 0, 0].clone()
     if not _expands(x):
         return x.det()
     return _expanded(_elements(x)).to(x.dtype).reshape(x.shape[:-2])
@@ -37,6 +39,8 @@ def logdet(x: Tensor) -> Tensor:
     precision gives −inf, however its rows and columns are scaled. Raises ProgramError if matrices are not square.
     """
     dims.square(tuple(x.shape))
+    if x.shape[-1] == 1:
+        return x[..., 0, 0].log().masked_fill_(~(x[..., 0, 0] >= 0), 0)
     matrices = x.reshape(-1, *x.shape[-2:])
     function = _small if _expands(x) else _factored
     found = matrices.new_empty(len(matrices))
@@ -63,8 +67,6 @@ def _expanded(e: Tensor) -> Tensor:
     """The determinants of matrices, by minors of the last rows."""
     import torch
 
-    if len(e) == 1:
-        return e[0]
     if len(e) == 4:
         return torch.addcmul(e[0] * e[3], e[1], e[2], value=-1)
     found = _minor(e, 1, 2).mul_(e[0])

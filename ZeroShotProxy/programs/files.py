@@ -9,8 +9,9 @@
     name = "topprog"
     source = "Akhauri et al., EZNAS, NeurIPS 2022"
 
-Only `program` is required. What a program reads, its statistics say; if they are in closed form, there are no weights
-and no images, and the four keys about them are refused. Programs in `published/` can be named without their path.
+Only `program` is required. It can also be instructions, `d0 = sign(weight); s0 = frobenius(d0)`, see `sequential.py`.
+What a program reads, its statistics say; if they are in closed form, there are no weights and no images, and the four
+keys about them are refused. Programs in `published/` can be named without their path.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from PlainNet.registry import UnknownNameError, did_you_mean, nearest_names
 from ZeroShotProxy.base import INITIALISATIONS
 from ZeroShotProxy.programs.errors import WrongProgramError
 from ZeroShotProxy.programs.running import Program
+from ZeroShotProxy.programs.sequential import is_sequential, parse_sequential
 from ZeroShotProxy.programs.statistics import UNIT_KINDS
 from ZeroShotProxy.programs.terminals import kind_of
 from ZeroShotProxy.programs.tree import parse, statistics_of
@@ -164,7 +166,9 @@ def _made(key: str, digest: str, path: Path, found: Mapping[str, Any]) -> Progra
     if batch is not None and (type(batch) is not int or not 1 <= batch <= MOST_IMAGES):
         raise WrongProgramError(f"batch is {batch!r:.80}, expected a number of images from 1 to {MOST_IMAGES}")
     initialisation = chosen.pop("initialisation")
-    program = Program(parse(found["program"]), batch=batch, **chosen)
+    text = found["program"]
+    tree = parse_sequential(text).tree if is_sequential(text) else parse(text)
+    program = Program(tree, batch=batch, **chosen)
     closed_form = kind_of(statistics_of(program.tree)) == "closed-form"
     if closed_form:
         for name in _OF_TENSORS:

@@ -169,19 +169,18 @@ def _eig_ratio(x: Tensor) -> Tensor:
     """
     import torch
 
-    gram = _gram(x)
-    if not bool(gram.isfinite().all()):  # such matrices have no eigenvalues
+    rows = x.reshape(*x.shape[:2], -1)
+    squares = rows.square().sum(2)  # the diagonal of A Aᵀ, which has no larger element elsewhere
+    if not bool(squares.isfinite().all()):  # such matrices have no eigenvalues
         raise ProgramError("it needs finite products of rows")
-    rows = gram.shape[1]
-    if rows == 1:
-        found = gram[:, :, 0]
-    elif rows > x[0, 0].numel():  # more rows than columns: the smallest eigenvalue is 0, the sum of all the trace
-        trace = gram.diagonal(dim1=1, dim2=2).sum(1)
-        found = torch.stack([trace, torch.zeros_like(trace)], dim=1)
+    if rows.shape[1] == 1:
+        largest = smallest = squares[:, 0]
+    elif rows.shape[1] > rows.shape[2]:  # the smallest eigenvalue is 0, and the sum of all is that of the diagonal
+        largest, smallest = squares.sum(1), torch.zeros_like(squares[:, 0])
     else:
-        found = _eigenvalues(gram)
-    largest, smallest = found.amax(1), found.amin(1)
-    rounding = found.shape[1] * torch.finfo(found.dtype).eps * largest
+        found = _eigenvalues(_gram(x))
+        largest, smallest = found.amax(1), found.amin(1)
+    rounding = rows.shape[1] * torch.finfo(x.dtype).eps * largest
     return largest / smallest.masked_fill(smallest <= rounding, 0)
 
 

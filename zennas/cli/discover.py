@@ -77,6 +77,8 @@ def discover(
         else:
             _check_code(chosen, trust)
             prepared = prepare(chosen.make(SourceSettings), chosen.make(EvolutionSettings), folder)
+        if point is not None and prepared.evolution.select != "nsga2":
+            raise typer.BadParameter("only searches with --select nsga2 have a front", param_hint="--point")
         count = sum(len(source.structures) for source in prepared.sources)
         tell(f"statistics of {count:,} networks take up to {_bytes(prepared.size)} in {folder}")
         found = carry_out(prepared, folder, collected, evolved, place)

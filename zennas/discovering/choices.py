@@ -13,6 +13,9 @@ from ZeroShotProxy.programs.running import ToScalar
 MOST_NODES = 800
 """Texts of programs with so many nodes are still shorter than `tree.LONGEST`."""
 
+MOST_INSTRUCTIONS = 200
+"""Texts of so many instructions are still shorter than `tree.LONGEST`."""
+
 
 @dataclass(frozen=True)
 class EvolutionSettings:
@@ -53,6 +56,14 @@ class EvolutionSettings:
     sizes: bool = setting(
         True, "Programs may rank networks by nothing but their sizes. Without it, such programs are not valid."
     )
+    form: str = setting(
+        "tree",
+        "What programs are while they evolve: expression trees, or instructions on addresses, one after the other.",
+        choices=("tree", "sequential"),
+    )
+    instructions: int = setting(
+        20, "Largest number of instructions of a sequential program.", least=1, most=MOST_INSTRUCTIONS
+    )
     to_scalar: str = setting(
         "mean",
         "How a result on a unit becomes a number: by its mean, as in EZNAS, its sum, or L2 norm.",
@@ -72,6 +83,10 @@ class EvolutionSettings:
             )
         if self.shallowest > self.deepest:
             raise WrongSettingError(f"shallowest is {self.shallowest}, expected at most {self.deepest}, the deepest")
+        if self.form == "sequential" and self.instructions < self.shallowest:
+            raise WrongSettingError(
+                f"instructions is {self.instructions}, expected at least the smallest depth {self.shallowest}"
+            )
         if self.nodes <= self.shallowest:
             raise WrongSettingError(f"nodes is {self.nodes}, expected more than the smallest depth {self.shallowest}")
 

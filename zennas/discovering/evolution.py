@@ -11,16 +11,33 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
+from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.errors import DiscoveryError
 from zennas.discovering.evaluation import values_of_trees
 from zennas.discovering.fitness import EQUAL, Fitness, Task, fitness
-from zennas.discovering.grammar import Grammar, drawing
-from zennas.discovering.selection import Entrant, parents
+from zennas.discovering.grammar import drawing
+from zennas.discovering.selection import Entrant, Genome, parents
 from zennas.discovering.tasks import drawn_networks, part_of
 from zennas.discovering.workers import Evaluate
+from ZeroShotProxy.programs.sequential import Sequential
 from ZeroShotProxy.programs.tree import Tree
+
+G = TypeVar("G")
+
+
+class Variation(Protocol[G]):
+    """How programs of one form are drawn and varied: `grammar.Grammar` and `registers.Registers`."""
+
+    settings: EvolutionSettings
+
+    def random(self) -> G: ...
+
+    def crossed(self, first: G, second: G) -> G: ...
+
+    def mutated(self, parent: G, /) -> G: ...
+
 
 ORIGINS = ("random", "crossover", "mutation", "copy", "replacement")
 """Where programs come from; a replacement is a random program instead of one that is not valid."""
@@ -28,11 +45,16 @@ ORIGINS = ("random", "crossover", "mutation", "copy", "replacement")
 
 @dataclass(frozen=True)
 class Member:
-    """A valid program of a generation. origin: one of `ORIGINS`. taus: Kendall's tau-b of each task."""
+    """A valid program of a generation.
+
+    origin: one of `ORIGINS`. taus: Kendall's tau-b of each task. lines: the program whose tree this is, in searches for
+    sequential ones.
+    """
 
     tree: Tree
     origin: str
     taus: tuple[float, ...]
+    lines: Sequential | None = None
 
     @property
     def value(self) -> float:
@@ -61,7 +83,7 @@ class Generation:
 def next_generation(
     before: Generation | None,
     tasks: Sequence[Task],
-    grammar: Grammar,
+    grammar: Variation[Any],
     evaluate: Evaluate = values_of_trees,
     costs: Mapping[str, float] | None = None,
 ) -> Generation:
@@ -90,7 +112,7 @@ def next_generation(
         found = fitness([drafts[i].tree for i in places], seen, evaluate, settings.sizes)
         for i, one in zip(places, found, strict=True):
             if one.reason is None:
-                members[i] = Member(drafts[i].tree, drafts[i].origin, one.taus)
+                members[i] = Member(drafts[i].tree, drafts[i].origin, one.taus, drafts[i].lines)
         evaluated += len(found)
         constant += sum(_constant(one) for one in found)
         failing += sum(one.reason is not None and not _constant(one) for one in found)
@@ -106,22 +128,31 @@ def next_generation(
 class _Draft(NamedTuple):
     """A program that has not been evaluated."""
 
-    tree: Tree
+    program: Genome
     origin: str
 
+    @property
+    def tree(self) -> Tree:
+        return self.program.tree if isinstance(self.program, Sequential) else self.program
 
-def _first(grammar: Grammar) -> list[_Draft]:
+    @property
+    def lines(self) -> Sequential | None:
+        return self.program if isinstance(self.program, Sequential) else None
+
+
+def _first(grammar: Variation[Any]) -> list[_Draft]:
     return [_Draft(grammar.random(), "random") for _ in range(grammar.settings.population)]
 
 
-def _offspring(before: Generation, grammar: Grammar, costs: Mapping[str, float] | None) -> list[_Draft]:
+def _offspring(before: Generation, grammar: Variation[Any], costs: Mapping[str, float] | None) -> list[_Draft]:
     settings = grammar.settings
-    chosen = parents([Entrant(member.tree, member.value) for member in before.members], settings, costs)
+    entrants = [Entrant(member.lines or member.tree, member.tree, member.value) for member in before.members]
+    chosen = parents(entrants, settings, costs)
     children = [_child(chosen, grammar) for _ in range(settings.offspring // 2)]
     return children + [_Draft(grammar.random(), "random") for _ in range(settings.offspring - len(children))]
 
 
-def _child(chosen: Sequence[Tree], grammar: Grammar) -> _Draft:
+def _child(chosen: Sequence[Genome], grammar: Variation[Any]) -> _Draft:
     """One child, as DEAP's `varOr` makes it."""
     settings, kind = grammar.settings, random.random()
     if kind < settings.crossover:

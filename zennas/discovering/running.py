@@ -32,12 +32,14 @@ from zennas.discovering.files import BEST, GENERATIONS, HEAD, RESULT, read_json
 from zennas.discovering.finals import Final, compared, finalists, references, with_costs
 from zennas.discovering.fitness import Task
 from zennas.discovering.grammar import Grammar
+from zennas.discovering.registers import Registers
 from zennas.discovering.settings import CollectingSettings
 from zennas.discovering.tasks import check_tasks, digest_of_tasks
 from zennas.discovering.workers import evaluating
 from zennas.searching.executors.base import ExecutorSettings
 from ZeroShotProxy.programs.files import text_of
 from ZeroShotProxy.programs.running import Program
+from ZeroShotProxy.programs.sequential import parse_sequential
 from ZeroShotProxy.programs.tree import parse
 
 FORMAT = 1
@@ -78,7 +80,7 @@ def discover(
     another process searches in the folder; and OSError if it cannot be written.
     """
     collected = check_tasks(tasks, held_out)
-    grammar = Grammar(settings, collected.statistics)
+    grammar = (Registers if settings.form == "sequential" else Grammar)(settings, collected.statistics)
     head = {
         "format": FORMAT,
         "settings": settings.to_json(),
@@ -164,7 +166,7 @@ def _stored(path: Path, tasks: Sequence[Task], settings: EvolutionSettings) -> l
         return []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-        found = [_from_json(json.loads(line), tasks) for line in lines]
+        found = [_from_json(json.loads(line), tasks, settings.form == "sequential") for line in lines]
         if [generation.number for generation in found] != list(range(1, len(found) + 1)):
             raise ValueError("the generations are not numbered one by one")
         if len(found) > settings.generations:
@@ -176,19 +178,34 @@ def _stored(path: Path, tasks: Sequence[Task], settings: EvolutionSettings) -> l
 
 def _to_json(generation: Generation) -> dict[str, Any]:
     members = [
-        {"program": str(member.tree), "origin": member.origin, "taus": list(member.taus)}
+        {
+            "program": str(member.tree),
+            "origin": member.origin,
+            "taus": list(member.taus),
+            **({} if member.lines is None else {"lines": str(member.lines)}),
+        }
         for member in generation.members
     ]
     return {**asdict(generation), "members": members}
 
 
-def _from_json(stored: Any, tasks: Sequence[Task]) -> Generation:
-    members = [Member(parse(one["program"]), one["origin"], _taus(one["taus"], tasks)) for one in stored["members"]]
+def _from_json(stored: Any, tasks: Sequence[Task], sequential: bool) -> Generation:
+    members = [_member(one, tasks) for one in stored["members"]]
     if not members or any(member.origin not in ORIGINS for member in members):
         raise ValueError("a generation has no programs, or some of unknown origin")
+    if any((member.lines is not None) != sequential for member in members):
+        raise ValueError("a generation has programs of another form")
     draws = tuple(tuple(positions) for positions in stored["draws"])
     counts = {name: int(stored[name]) for name in ("number", "evaluated", "constant", "failing", "lacking")}
     return Generation(draws=draws, members=tuple(members), **counts)
+
+
+def _member(stored: Any, tasks: Sequence[Task]) -> Member:
+    lines = parse_sequential(stored["lines"]) if "lines" in stored else None
+    tree = parse(stored["program"])
+    if lines is not None and lines.tree != tree:
+        raise ValueError(f"the program {tree!s:.80} is not the tree of its lines")
+    return Member(tree, stored["origin"], _taus(stored["taus"], tasks), lines)
 
 
 def _taus(stored: Any, tasks: Sequence[Task]) -> tuple[float, ...]:

@@ -144,6 +144,21 @@ def test_a_search_for_a_front(tasks: tuple[list[Task], list[Task]], tmp_path: Pa
         front_file(folder, found, 99)
 
 
+def test_a_search_for_sequential_programs(tasks: tuple[list[Task], list[Task]], tmp_path: Path) -> None:
+    settings, folder = replace(SMALL, form="sequential", instructions=8), tmp_path / "run"
+    found = discover(settings, *tasks, folder)
+    members = [member for generation in found.generations for member in generation.members]
+    assert all(member.lines is not None and member.lines.tree == member.tree for member in members)
+    assert {"crossover", "mutation"} <= {member.origin for member in members}
+    before = content(folder)
+    assert discover(settings, *tasks, folder, go_on=True) == found
+    assert content(folder) == before
+    path = folder / GENERATIONS
+    path.write_text(path.read_text().replace('"lines"', '"line"'))
+    with pytest.raises(DiscoveryError, match="is damaged: a generation has programs of another form"):
+        discover(settings, *tasks, folder, go_on=True)
+
+
 def test_without_a_front_there_are_no_points(tasks: tuple[list[Task], list[Task]], whole: Path) -> None:
     found = discover(SMALL, *tasks, whole, go_on=True)
     with pytest.raises(DiscoveryError, match="which has the points none: search with --select nsga2"):

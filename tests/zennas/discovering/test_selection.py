@@ -38,7 +38,7 @@ def test_nsga_selects_the_front_first() -> None:
 def test_parents() -> None:
     cheap, dear = parse("exp(weight)"), parse("exp(abs(exp(weight)))")
     worse = parse("square(abs(exp(weight)))")
-    entrants = [Entrant(cheap, 0.1), Entrant(dear, 0.5), Entrant(worse, 0.0)]
+    entrants = [Entrant(tree, tree, value) for tree, value in ((cheap, 0.1), (dear, 0.5), (worse, 0.0))]
     with drawing(0):
         assert set(parents(entrants, replace(SMALL, mu=2), ONE)) == {cheap, dear}
         assert set(parents(entrants, replace(SMALL, mu=40, tournament=40), None)) == {dear}
