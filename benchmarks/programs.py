@@ -1,114 +1,175 @@
-"""Random programs on stored statistics: the time of a program on a unit, with shared subtrees and one at a time.
+"""A search for programs as DEAP makes it: what an evaluation costs, and how much less than node by node.
 
-Half of the trees are new, half are made of two others, as crossover makes them. Both ways run in turn in one process
-and must give equal scores. The ratio holds for these trees: a search whose trees are relatives has more in common.
+The programs are those of the first generations of a search with the default settings, with all that are not valid. They
+are evaluated again in two ways, in turn, and must have the same fitness: all together, on stacks of units, as a search
+does; and each tree node by node, unit by unit, without sharing anything, up to the first failure. Both use the same
+operations. The first argument is the folder with the tables. PROGRAM_NETWORKS: networks a task.
 """
 
 from __future__ import annotations
 
-import statistics
+import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
-import numpy as np
 import torch
 
+from benchmarks._nb201 import data_or_leave
 from benchmarks.common import print_machine
-from PlainNet import Structure
-from SearchSpace.nasbench201 import OPERATIONS as EDGES
-from SearchSpace.nasbench201 import Cell201, network
 from zennas.common.numbers import format_bytes
+from zennas.discovering import evolution
 from zennas.discovering.cache import Stored
+from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.collecting import collect
-from zennas.discovering.evaluation import values, values_of_trees
-from zennas.discovering.layout import bytes_of
-from zennas.discovering.settings import CollectingSettings
-from ZeroShotProxy.programs.operations import OPERATIONS
+from zennas.discovering.evolution import next_generation
+from zennas.discovering.fitness import Fitness, Task, fitness, kendall
+from zennas.discovering.grammar import Grammar
+from zennas.discovering.source_settings import SourceSettings
+from zennas.discovering.sources import Source, bytes_of_sources, collecting, drawn_sources, images_of
+from zennas.discovering.tasks import with_statistics
+from zennas.discovering.workers import Evaluate
+from ZeroShotProxy.programs.errors import ProgramError
+from ZeroShotProxy.programs.operations import apply
+from ZeroShotProxy.programs.running import reduced
 from ZeroShotProxy.programs.statistics import STATISTICS
-from ZeroShotProxy.programs.together import Together, Value
-from ZeroShotProxy.programs.tree import Call, Leaf, Tree, size
+from ZeroShotProxy.programs.together import Together
+from ZeroShotProxy.programs.tree import Leaf, Tree, size
 
-TREES, DEEPEST, NETWORKS, SIDE, CHANNELS, CELLS, ROUNDS = 48, 5, 4, 32, 8, 1, 5
-
-
-def tree_of(rng: Random, deepest: int) -> Tree:
-    """A random tree of at most `deepest` operations on top of each other."""
-    if not deepest or rng.random() < 0.1:
-        return Leaf(rng.choice(list(STATISTICS)))
-    operation = rng.choice(list(OPERATIONS.values()))
-    return Call(operation.name, tuple(tree_of(rng, deepest - 1) for _ in range(operation.arity)))
-
-
-def joined(rng: Random, trees: list[Tree]) -> Tree:
-    """A random argument of a tree replaced with another tree, as in crossover."""
-    one, other = rng.choice(trees), rng.choice(trees)
-    if isinstance(one, Leaf):
-        return other
-    arguments = list(one.arguments)
-    arguments[rng.randrange(len(arguments))] = other
-    return Call(one.operation, tuple(arguments))
+TABLES = (
+    ("nb201_accuracy.csv.gz", "nasbench201", "cifar10"),
+    ("nb201_accuracy.csv.gz", "nasbench201", "cifar100"),
+    ("nas_bench_macro_cifar10.csv.gz", "nasbench-macro", "cifar10"),
+    ("channel_bench_macro_resnet_cifar10.csv.gz", "channelbench-resnet", "cifar10"),
+)
+PARTS = {"NAS-Bench-201": slice(0, 2), "NAS-Bench-Macro": slice(2, 3), "Channel-Bench": slice(3, 4)}
+GENERATIONS, NETWORKS = 2, 20
 
 
-def scored(tree: Tree, networks: list[Stored]) -> bool:
-    return all(isinstance(value, float) for value in values(tree, networks))
+@dataclass(frozen=True)
+class Asked:
+    """Programs that a search evaluated together."""
+
+    trees: tuple[Tree, ...]
+    tasks: tuple[Task, ...]
 
 
-def trees_that_run(rng: Random, networks: list[Stored]) -> list[Tree]:
-    """Different trees that have a score for every network, so that both ways do the same work."""
-    found: list[Tree] = []
-    while len(found) < TREES:
-        tree = tree_of(rng, DEEPEST) if len(found) < TREES // 2 else joined(rng, found)
-        if size(tree) > 1 and tree not in found and scored(tree, networks):
-            found.append(tree)
-    return found
+def recorded(tasks: Sequence[Task], settings: EvolutionSettings) -> list[list[Asked]]:
+    """What the first generations of a search evaluate."""
+    inner, asked = evolution.fitness, list[list[Asked]]()
+
+    def watched(trees: Sequence[Tree], seen: Sequence[Task], evaluate: Evaluate, sizes: bool) -> list[Fitness]:
+        asked[-1].append(Asked(tuple(trees), tuple(seen)))
+        return inner(trees, seen, evaluate, sizes)
+
+    grammar, before = Grammar(settings, tuple(STATISTICS)), None
+    evolution.fitness = watched
+    try:
+        for _ in range(GENERATIONS):
+            asked.append([])
+            before = next_generation(before, tasks, grammar)
+    finally:
+        evolution.fitness = inner
+    return asked
 
 
-def structures() -> list[Structure]:
-    rng = Random(0)
-    return [
-        network(Cell201(tuple(rng.randrange(1, len(EDGES)) for _ in range(6))), CHANNELS, CELLS)
-        for _ in range(NETWORKS)
-    ]
+class Plain:
+    """Trees evaluated node by node. units: how many evaluations of a program on a unit there were."""
+
+    def __init__(self) -> None:
+        self.units = 0
+
+    def fitness(self, tree: Tree, tasks: Sequence[Task]) -> tuple[float, ...]:
+        """The taus, or none if the tree is not valid."""
+        found = []
+        for task in tasks:
+            try:
+                tau = kendall([self.score(tree, network) for network in task.networks], task.accuracies)
+            except ProgramError:
+                return ()
+            if isinstance(tau, str):
+                return ()
+            found.append(tau)
+        return tuple(found)
+
+    def score(self, tree: Tree, network: Stored) -> float:
+        total = 0.0
+        for unit in network.units:
+            self.units += 1
+            total += reduced(self.value(tree, unit), "mean")
+        return total / len(network.units)
+
+    def value(self, tree: Tree, unit: dict[str, torch.Tensor]) -> torch.Tensor:
+        if isinstance(tree, Leaf):
+            return unit[tree.statistic]
+        return apply(tree.operation, [self.value(argument, unit) for argument in tree.arguments])
 
 
-def timed(function: Callable[[], list[list[Value]]]) -> tuple[float, list[list[Value]]]:
-    began = time.perf_counter()
-    found = function()
-    return time.perf_counter() - began, found
+def collected(settings: SourceSettings, source: Source, folder: Path) -> Task:
+    """The task of a source, without the networks that are held out."""
+    cache = collect(source.structures, images_of(settings, source, 0), folder, collecting(settings, source, 0))
+    count = settings.networks
+    stored = [cache.network(structure) for structure in source.structures[:count]]
+    return with_statistics(source.name, stored, source.accuracies[:count])
+
+
+def part(asked: Asked, chosen: slice) -> Asked:
+    return Asked(asked.trees, asked.tasks[chosen])
+
+
+def compared(name: str, generations: Sequence[Sequence[Asked]]) -> None:
+    """Print the times of both ways, generation by generation, and their ratio."""
+    ratios, together, plain, units = [], 0.0, 0.0, 0
+    for asked in generations:
+        began, walker = time.process_time(), Plain()
+        alone = [[walker.fitness(tree, each.tasks) for tree in each.trees] for each in asked]
+        middle = time.process_time()
+        found = [fitness(each.trees, each.tasks) for each in asked]
+        end = time.process_time()
+        assert [[one.taus for one in each] for each in found] == alone
+        ratios.append((middle - began) / (end - middle))
+        together, plain, units = together + end - middle, plain + middle - began, units + walker.units
+    print(
+        f"{name}: {plain:.0f} s node by node, {together:.0f} s together, {plain / together:.1f} times as fast "
+        f"({', '.join(f'{ratio:.1f}' for ratio in ratios)} for each generation); a program on a unit takes "
+        f"{plain / units * 1e6:.0f} µs node by node, {together / units * 1e6:.0f} µs together",
+        flush=True,
+    )
 
 
 def main() -> None:
+    paths = data_or_leave(*(table for table, _, _ in TABLES))
     print_machine()
     torch.set_num_threads(1)
-    settings = CollectingSettings()
-    images = np.random.default_rng(0).standard_normal((1, 3, SIDE, SIDE), dtype=np.float32)
-    with tempfile.TemporaryDirectory() as folder:
+    count = int(os.environ.get("PROGRAM_NETWORKS", NETWORKS))
+    _, spaces, datasets = zip(*TABLES, strict=True)
+    settings = EvolutionSettings(subset=count)
+    with tempfile.TemporaryDirectory() as name, torch.no_grad():
+        folder = Path(name)
+        source = SourceSettings(tuple(map(str, paths)), spaces, datasets, networks=count, held_out=2)
+        drawn = drawn_sources(source, seed=0)
         began = time.perf_counter()
-        cache = collect(structures(), images, Path(folder), settings)
+        tasks = [collected(source, one, folder / one.name) for one in drawn]
         took = time.perf_counter() - began
-        networks = [cache.network(structure) for structure in structures()]
-        units = sum(len(one.units) for one in networks)
-        told = sum(bytes_of(structure, settings, SIDE) for structure in structures())
-        print(f"{NETWORKS} networks, {units} units, {format_bytes(told)} of statistics, collected in {took:.2f} s")
-        trees = trees_that_run(Random(1), networks)
-        nodes, steps = sum(map(size, trees)), len(Together(trees).steps)
-        print(f"{TREES} trees of {nodes} nodes, of which {steps} are different")
-        times: dict[str, list[float]] = {"shared": [], "alone": []}
-        for _ in range(ROUNDS):
-            shared, one = timed(lambda: values_of_trees(trees, networks))
-            alone, other = timed(lambda: [values(tree, networks) for tree in trees])
-            assert one == other
-            times["shared"].append(shared)
-            times["alone"].append(alone)
-    each = {name: statistics.median(found) / (TREES * units) * 1e6 for name, found in times.items()}
-    ratios = [a / b for a, b in zip(times["shared"], times["alone"], strict=True)]
-    print(
-        f"a program on a unit, {ROUNDS} rounds in turn: {each['alone']:.0f} µs alone, {each['shared']:.0f} µs shared, "
-        f"{statistics.median(ratios):.2f} of it ({min(ratios):.2f} to {max(ratios):.2f})"
-    )
+        units = sum(len(network.units) for task in tasks for network in task.networks)
+        networks = sum(len(one.structures) for one in drawn)
+        print(
+            f"{len(tasks)} tasks of {count} networks, {units} units; statistics of {networks} networks: "
+            f"{format_bytes(bytes_of_sources(source, drawn))}, {took / networks:.2f} s a network",
+            flush=True,
+        )
+        generations = recorded(tasks, settings)
+        for number, asked in enumerate(generations, start=1):
+            trees = [tree for each in asked for tree in each.trees]
+            print(
+                f"generation {number}: {len(trees)} programs, {sum(map(size, trees))} nodes, "
+                f"{len(Together(list(dict.fromkeys(trees))).steps)} of them different"
+            )
+        compared("all tasks", generations)
+        for label, chosen in PARTS.items():
+            compared(label, [[part(each, chosen) for each in asked] for asked in generations])
 
 
 if __name__ == "__main__":

@@ -143,19 +143,20 @@ def test_a_closed_form_search_never_imports_torch(tmp_path: Path) -> None:
     """
     code = f"""
 import sys, zennas
-def search(name, **budget):
-    chosen = dict(max_layers=8, iterations=50, proxy="zen_expected", save_dir={str(tmp_path)!r} + name)
+def search(name, proxy="zen_expected", **budget):
+    chosen = dict(max_layers=8, iterations=50, proxy=proxy, save_dir={str(tmp_path)!r} + name)
     zennas.search(**budget, **chosen)
     print("torch" in sys.modules)
 search("/params", budget_params="50k")
 search("/latency", budget_latency_ms=0.3)
+search("/program", proxy="program:mean_field", budget_params="50k")
 zennas.page({str(tmp_path)!r} + "/latency")
 print("torch" in sys.modules)
 compared = zennas.compare([{str(tmp_path)!r} + "/latency", "SuperConvK3BNRELU(3,8,1,1)"], proxies="zen_expected")
 zennas.page(compared, out={str(tmp_path)!r} + "/page.html")
 print("torch" in sys.modules)
 """
-    assert run(code) == "False\nFalse\nFalse\nFalse"
+    assert run(code) == "\n".join(["False"] * 5)
 
 
 def test_the_package_and_its_help_import_nothing_heavy() -> None:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
     from zennas.correlation.runner import Watcher as CorrelateWatcher
     from zennas.data.base import Normalisation
+    from zennas.discovering.record import DiscoveryRecord
     from zennas.exporting.runner import Exported
     from zennas.pages.document import Page
     from zennas.report.comparison.result import Comparison
@@ -429,6 +430,56 @@ def _fields_of(kind: Any, settings: dict[str, Any]) -> dict[str, Any]:
     return {field.name: settings.pop(field.name) for field in fields(kind) if field.name in settings}
 
 
+def discover(
+    *,
+    tables: str | Path | Sequence[str | Path],
+    save_dir: str | Path | None = None,
+    go_on: bool = False,
+    collected: WorkProgress = unwatched,
+    evolved: WorkProgress = unwatched,
+    **settings: Any,
+) -> DiscoveryRecord:
+    """Evolve programs that rank networks of known accuracy, as EZNAS does, and return what came out.
+
+    tables: files of accuracies, as in `correlate`; one for each task, or one for all.
+    save_dir: folder of the run; None for a new one in `runs/`. Its file best.toml is the best program, for
+        `proxies=("program:FILE",)`.
+    go_on: whether to continue a search in `save_dir` that was interrupted, which must have the same settings.
+    collected, evolved: called with the networks whose statistics are stored, and with the generations that are done,
+        their total, and a note.
+    settings: further fields of `discovering.source_settings.SourceSettings`, such as spaces="nasbench201" and
+        datasets=("cifar10", "cifar100"), and of `discovering.choices.EvolutionSettings`, such as generations=5.
+
+    Raises TypeError for an unknown setting, WrongSettingError if a setting is not valid, and what
+    `discovering.from_tables.prepare` and `carry_out` raise.
+    """
+    from zennas.discovering.choices import EvolutionSettings
+    from zennas.discovering.files import TASKS
+    from zennas.discovering.from_tables import carry_out, check_same, opened, prepare
+    from zennas.discovering.record import read_record
+    from zennas.discovering.source_settings import SourceSettings
+
+    named = [tables] if isinstance(tables, (str, Path)) else list(tables)
+    given = {
+        name: tuple(_listed(one)) if name in ("spaces", "datasets", "statistics") else one
+        for name, one in settings.items()
+    }
+    chosen = _fields_of(EvolutionSettings, given)
+    unknown = sorted(set(given) - {field.name for field in fields(SourceSettings)})
+    if unknown:
+        raise TypeError(f"discover() has no setting {', '.join(unknown)}")
+    sources = from_values(SourceSettings, {**given, "tables": tuple(map(str, named))})
+    evolution = from_values(EvolutionSettings, chosen)
+    folder = named_folder(save_dir) or new_folder("discover")
+    if go_on and (folder / TASKS).is_file():
+        prepared = opened(folder)
+        check_same(prepared, sources, evolution, folder)
+    else:
+        prepared = prepare(sources, evolution, folder)
+    carry_out(prepared, folder, collected, evolved)
+    return read_record(folder)
+
+
 def evaluate(
     model: str | Path | nn.Module,
     *,
@@ -653,6 +704,7 @@ def page(run: str | Path | Comparison, *, out: str | Path | None = None) -> Page
     out: the file; None for report.html in that folder. An existing file is replaced. A comparison needs one.
 
     Raises StoreError if there is no run or it is damaged, SupernetError if a search in a supernet is damaged,
+    DiscoveryError or CacheError if one for programs is,
     WrongSettingError for a comparison without a file, and PageError if the file cannot be written.
     """
     from zennas.pages.document import write_comparison, write_page

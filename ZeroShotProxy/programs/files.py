@@ -1,14 +1,17 @@
 """Files of programs: TOML text, which is data and is never executed. This file does not import torch.
 
     program = "square(frobenius(pre_noise))"
-    to_scalar = "mean"            # or "l2"
+    to_scalar = "mean"            # or "sum", or "l2"
     perturbed = "difference"      # or "value"
     batch = 16                    # without it, all images
     initialisation = "kaiming_fan_out"
+    units = "relu-conv-bn"        # or "conv-bn-relu"
     name = "topprog"
     source = "Akhauri et al., EZNAS, NeurIPS 2022"
 
-Only `program` is required. Those in `published/` can be named without their path.
+Only `program` is required. It can also be instructions, `d0 = sign(weight); s0 = frobenius(d0)`, see `sequential.py`.
+What a program reads, its statistics say; if they are in closed form, there are no weights and no images, and the four
+keys about them are refused. Programs in `published/` can be named without their path.
 """
 
 from __future__ import annotations
@@ -27,7 +30,10 @@ from PlainNet.registry import UnknownNameError, did_you_mean, nearest_names
 from ZeroShotProxy.base import INITIALISATIONS
 from ZeroShotProxy.programs.errors import WrongProgramError
 from ZeroShotProxy.programs.running import Program
-from ZeroShotProxy.programs.tree import parse
+from ZeroShotProxy.programs.sequential import is_sequential, parse_sequential
+from ZeroShotProxy.programs.statistics import UNIT_KINDS
+from ZeroShotProxy.programs.terminals import kind_of
+from ZeroShotProxy.programs.tree import parse, statistics_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -41,11 +47,14 @@ MOST_IMAGES = 100_000
 _TEXTS = {"name": 60, "source": 300}
 """Texts in a file, and their longest lengths in characters."""
 _CHOICES = {
-    "to_scalar": ("mean", "l2"),
+    "to_scalar": ("mean", "sum", "l2"),
     "perturbed": ("difference", "value"),
     "initialisation": INITIALISATIONS,
+    "units": UNIT_KINDS,
 }
 _KEYS = ("program", *_CHOICES, "batch", *_TEXTS)
+_OF_TENSORS = ("perturbed", "batch", "initialisation", "units")
+"""Keys of programs that read tensors."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ class ProgramFile:
 
     key: what names it again, from any folder: the name of a published one, or an absolute path. digest: of the content.
     name, source: as the file says, or what it is called. initialisation: the rule for weights that its networks get, or
-    "own".
+    "own". closed_form: whether it reads statistics in closed form.
     """
 
     key: str
@@ -63,6 +72,7 @@ class ProgramFile:
     name: str
     source: str
     initialisation: str
+    closed_form: bool
 
 
 def published() -> list[str]:
@@ -98,10 +108,13 @@ def text_of(program: Program, name: str, source: str, initialisation: str) -> st
         "to_scalar": program.to_scalar,
         "perturbed": program.perturbed,
         "initialisation": initialisation,
+        "units": program.units,
         **({} if program.batch is None else {"batch": program.batch}),
         "name": name,
         "source": source,
     }
+    if kind_of(statistics_of(program.tree)) == "closed-form":
+        found = {key: value for key, value in found.items() if key not in _OF_TENSORS}
     _made("", "", Path(name), found)
     return tomli_w.dumps(found)
 
@@ -153,6 +166,14 @@ def _made(key: str, digest: str, path: Path, found: Mapping[str, Any]) -> Progra
     if batch is not None and (type(batch) is not int or not 1 <= batch <= MOST_IMAGES):
         raise WrongProgramError(f"batch is {batch!r:.80}, expected a number of images from 1 to {MOST_IMAGES}")
     initialisation = chosen.pop("initialisation")
-    program = Program(parse(found["program"]), batch=batch, **chosen)
+    text = found["program"]
+    tree = parse_sequential(text).tree if is_sequential(text) else parse(text)
+    program = Program(tree, batch=batch, **chosen)
+    closed_form = kind_of(statistics_of(program.tree)) == "closed-form"
+    if closed_form:
+        for name in _OF_TENSORS:
+            if name in found:
+                raise WrongProgramError(f"{name} is for programs that read tensors, but this one reads closed forms")
+        initialisation = "own"
     title, source = found.get("name") or path.stem, found.get("source") or "this file"
-    return ProgramFile(key, digest, program, title, source, initialisation)
+    return ProgramFile(key, digest, program, title, source, initialisation, closed_form)

@@ -1,8 +1,10 @@
 """The 34 operations of programs, OP0 to OP33 in table 5 of the EZNAS paper. This file does not import torch by itself.
 
-`apply` runs one. Operations do not write into their arguments. Two tensors of different shapes are broadcast as torch
-does. Conditions give 1 and 0 in the data type of the argument, and operations without a shape give a tensor of shape
-(). Results can be infinite or NaN; only the score of a program has to be finite.
+An operation works on stacks, tensors (U, …) of U units of the same shape, each unit by itself: its result for a unit is
+the same, bit by bit, in every stack. `apply` runs one on single tensors. `shapes.py` of a result follow from those of
+the arguments without running anything. Operations do not write into their arguments. Two tensors of different shapes
+are broadcast as torch does. Conditions give 1 and 0 in the data type of the argument, and operations without a shape
+give a tensor of shape (). Results can be infinite or NaN; only the score of a program has to be finite.
 """
 
 from __future__ import annotations
@@ -13,20 +15,33 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PlainNet.errors import reason
+from ZeroShotProxy.programs import dims
+from ZeroShotProxy.programs.determinants import det, logdet
 from ZeroShotProxy.programs.errors import ProgramError
+from ZeroShotProxy.programs.shapes import Dims
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+_ALIGNED = 64
+"""Bytes. Libraries of linear algebra may round differently for matrices that begin elsewhere."""
+
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation. number: in the paper's table. arity: 1 or 2. function: takes and returns tensors."""
+    """An operation.
+
+    number: in the paper's table. arity: 1 or 2. function: takes and returns stacks, (U, …). shape: of the result for
+    one unit, from those of its arguments; raises ProgramError for shapes that it does not take. fill: what all elements
+    of the result are if they follow from the shape of the argument, otherwise None.
+    """
 
     number: int
     name: str
     arity: int
     function: Callable[..., Tensor]
+    shape: Callable[..., Dims]
+    fill: Callable[[Dims], float] | None = None
 
 
 def apply(name: str, arguments: Sequence[Tensor]) -> Tensor:
@@ -34,89 +49,167 @@ def apply(name: str, arguments: Sequence[Tensor]) -> Tensor:
 
     Raises ProgramError, with the operation and the shapes, if it does not take tensors of these shapes or values.
     """
-    try:
-        return OPERATIONS[name].function(*arguments)
-    except (RuntimeError, IndexError, ProgramError) as error:  # torch's for shapes, and for matrices it cannot factor
-        shapes = " and ".join(str(tuple(x.shape)) for x in arguments)
-        raise ProgramError(f"{name} of {shapes} is not possible: {reason(error)}") from error
+    shape_of(name, [tuple(x.shape) for x in arguments])
+    return apply_to_stacks(name, [x[None] for x in arguments])[0]
 
 
-def logdet(x: Tensor) -> Tensor:
-    """Return the logarithms of the determinants of matrices (…, n, n), in the shape (…).
+def apply_to_stacks(name: str, stacks: Sequence[Tensor]) -> Tensor:
+    """Return the result of an operation on stacks, (U, …), of shapes that `shape_of` takes.
 
-    A negative determinant has no logarithm and gives 0, as NaN does. A matrix that is singular up to rounding gives
-    −inf. Raises ProgramError if matrices are not square.
+    Raises ProgramError, with the operation and the shapes, if it does not take the values.
     """
-    import torch
-
-    _square(x)
-    factors, order, _ = torch.linalg.lu_factor_ex(x)
-    pivots = factors.diagonal(dim1=-2, dim2=-1)
-    size = pivots.abs()
-    # The last pivots of a singular matrix are tiny instead of zero, but the determinant need not be tiny.
-    singular = size.amin(-1) <= x.shape[-1] * torch.finfo(x.dtype).eps * size.amax(-1)
-    exchanges = (order != torch.arange(1, x.shape[-1] + 1, device=x.device)).sum(-1)
-    negative = ((pivots < 0).sum(-1) + exchanges) % 2 == 1
-    found: Tensor = size.log().sum(-1)
-    found = found.masked_fill(negative | found.isnan(), 0)
-    return found.masked_fill(singular, -math.inf)
+    try:
+        return OPERATIONS[name].function(*stacks)
+    except (RuntimeError, ProgramError) as error:  # torch's for matrices it cannot factor
+        raise _not_possible(name, [tuple(x.shape[1:]) for x in stacks], error) from error
 
 
+def shape_of(name: str, shapes: Sequence[Dims]) -> Dims:
+    """Return the shape of the result on tensors of these shapes. Raises ProgramError as `apply` does."""
+    try:
+        return OPERATIONS[name].shape(*shapes)
+    except ProgramError as error:
+        raise _not_possible(name, shapes, error) from error
+
+
+def _not_possible(name: str, shapes: Sequence[Dims], error: Exception) -> ProgramError:
+    return ProgramError(f"{name} of {' and '.join(map(str, shapes))} is not possible: {reason(error)}")
+
+
+def _flat(x: Tensor) -> Tensor:
+    """The elements of each unit in a row, (U, N)."""
+    return x.reshape(len(x), -1)
+
+
+def _one_each(numbers: Tensor, like: Tensor) -> Tensor:
+    """Numbers of units, (U,), in a shape that is broadcast with a stack."""
+    return numbers.reshape(-1, *(1,) * (like.dim() - 1))
+
+
+def _of_both(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    """A function of two stacks whose units are broadcast."""
+
+    def broadcast(x: Tensor, y: Tensor) -> Tensor:
+        missing = x.dim() - y.dim()
+        if missing > 0:
+            y = y.reshape(len(y), *(1,) * missing, *y.shape[1:])
+        elif missing:
+            x = x.reshape(len(x), *(1,) * -missing, *x.shape[1:])
+        return function(x, y)
+
+    return broadcast
+
+
+def _by_library(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A function of a library of linear algebra; units that would not be aligned in a stack are given one by one."""
+
+    def aligned(*stacks: Tensor) -> Tensor:
+        import torch
+
+        count = len(stacks[0])
+        if count == 1 or all(x[0].nbytes % _ALIGNED == 0 for x in stacks):
+            return function(*(x.contiguous() for x in stacks))
+        return torch.cat([function(*(x[i : i + 1].clone() for x in stacks)) for i in range(count)])
+
+    return aligned
+
+
+@_by_library
 def _matmul(x: Tensor, y: Tensor) -> Tensor:
-    return x @ y
+    row, column = x.dim() == 2, y.dim() == 2
+    x, y = x.unsqueeze(-2) if row else x, y.unsqueeze(-1) if column else y
+    found = _of_both(lambda a, b: a @ b)(x, y)
+    found = found.squeeze(-2) if row else found
+    return found.squeeze(-1) if column else found
 
 
 def _log(x: Tensor) -> Tensor:
-    return x.masked_fill(x <= 0, 1).log()
+    return x.masked_fill(x <= 0, 1).log_()
 
 
 def _log_abs(x: Tensor) -> Tensor:
-    return x.abs().masked_fill(x == 0, 1).log()
+    return x.abs().masked_fill_(x == 0, 1).log_()
 
 
 def _standardise(x: Tensor) -> Tensor:
     """Minus the mean, divided by the standard deviation (with n − 1). NaN becomes 0, as in constant tensors."""
-    if x.numel() < 2 or bool(x.max() == x.min()):  # rounding could give the mean of a constant another value
+    import torch
+
+    rows = _flat(x)
+    if rows.shape[1] < 2:
         return x.new_zeros(x.shape)
-    z = (x - x.mean()) / x.std()
-    return z.masked_fill(z.isnan(), 0)
+    least, most = rows.aminmax(dim=1, keepdim=True)
+    z = rows - rows.mean(1, keepdim=True)
+    deviation = z.norm(dim=1, keepdim=True)
+    off = ~((deviation > 1e-15) & (deviation < 1e15))  # squares may be too small or too large for single precision
+    if bool(off.any()):
+        deviation = torch.where(off, z.double().norm(dim=1, keepdim=True).to(z.dtype), deviation)
+    z.div_(deviation.div_(math.sqrt(rows.shape[1] - 1)))
+    constant = least == most  # rounding could give the mean of a constant another value
+    if bool((constant | ~deviation.isfinite()).any()):
+        z.masked_fill_(z.isnan() | constant, 0)
+    return z.reshape(x.shape)
 
 
 def _positive(x: Tensor) -> Tensor:
     return (x > 0).to(x.dtype)
 
 
-def _det(x: Tensor) -> Tensor:
-    return _square(x).det()
-
-
-def _eig_ratio_symmetric(x: Tensor) -> Tensor:
-    """The largest eigenvalue of A Aᵀ + (A Aᵀ)ᵀ divided by the smallest, with A the rows of x."""
-    import torch
-
-    gram = _gram(x)
-    return _ratio(torch.linalg.eigvalsh(gram + gram.T))
+def _sigmoid(x: Tensor) -> Tensor:
+    """1 / (1 + exp(−x)). torch's own is rounded differently in the last elements of a tensor."""
+    return (-x).exp_().add_(1).reciprocal_()
 
 
 def _eig_ratio(x: Tensor) -> Tensor:
-    """The largest eigenvalue of A Aᵀ divided by the smallest, by the solver for any matrix; A are the rows of x."""
+    """The largest eigenvalue of A Aᵀ divided by the smallest, with A the rows of x.
+
+    The smallest counts as 0 if it is so up to rounding, which gives it any sign. A Aᵀ is symmetric, so that the solver
+    for symmetric matrices finds what that for any matrix would find in many times the time, and the ratio is that of
+    A Aᵀ + (A Aᵀ)ᵀ, which is twice the same matrix.
+    """
     import torch
 
-    return _ratio(torch.linalg.eigvals(_gram(x)).real)
-
-
-def _ratio(eigenvalues: Tensor) -> Tensor:
-    """The largest eigenvalue by the smallest, which counts as 0 if it is so up to rounding: rounding gives any sign."""
-    import torch
-
-    largest, smallest = eigenvalues.max(), eigenvalues.min()
-    rounding = len(eigenvalues) * torch.finfo(eigenvalues.dtype).eps * largest
+    rows = x.reshape(*x.shape[:2], -1)
+    squares = rows.square().sum(2)  # the diagonal of A Aᵀ, which has no larger element elsewhere
+    if not bool(squares.isfinite().all()):  # such matrices have no eigenvalues
+        raise ProgramError("it needs finite products of rows")
+    if rows.shape[1] == 1:
+        largest = smallest = squares[:, 0]
+    elif rows.shape[1] > rows.shape[2]:  # the smallest eigenvalue is 0, and the sum of all is that of the diagonal
+        largest, smallest = squares.sum(1), torch.zeros_like(squares[:, 0])
+    else:
+        found = _eigenvalues(_gram(x))
+        largest, smallest = found.amax(1), found.amin(1)
+    rounding = rows.shape[1] * torch.finfo(x.dtype).eps * largest
     return largest / smallest.masked_fill(smallest <= rounding, 0)
+
+
+@_by_library
+def _gram(x: Tensor) -> Tensor:
+    rows = x.reshape(*x.shape[:2], -1)
+    return rows @ rows.mT
+
+
+@_by_library
+def _eigenvalues(x: Tensor) -> Tensor:
+    import torch
+
+    found: Tensor = torch.linalg.eigvalsh(x)
+    return found
+
+
+def _frobenius(x: Tensor) -> Tensor:
+    found: Tensor = _flat(x).norm(dim=1)
+    return found
+
+
+def _mean(x: Tensor) -> Tensor:
+    return _flat(x).mean(1)
 
 
 def _hamming(x: Tensor, y: Tensor) -> Tensor:
     """The number of elements, in their order, of which only one is positive."""
-    return ((x > 0).flatten() != (y > 0).flatten()).sum().to(x.dtype)
+    return (_flat(x > 0) != _flat(y > 0)).sum(1).to(x.dtype)
 
 
 def _kl(x: Tensor, y: Tensor) -> Tensor:
@@ -124,86 +217,89 @@ def _kl(x: Tensor, y: Tensor) -> Tensor:
 
     Elements with y = 0 count as 0; a negative y gives NaN.
     """
-    if not x.dim():
-        raise ProgramError("it needs a dimension for the mean")
-    return (y.xlogy(y) - y * x).sum() / len(x)
+    return _flat(_of_both(lambda a, b: b.xlogy(b) - b * a)(x, y)).sum(1) / x.shape[1]
 
 
 def _cosine(x: Tensor, y: Tensor) -> Tensor:
     """The sum of the cosines between the rows of x and y. Those with rows of zeros count as 0."""
-    return (_directions(x) * _directions(y)).sum()
-
-
-def _softmax(x: Tensor) -> Tensor:
-    """Over dimension 1, or 0 if there are 0, 1 or 3 dimensions: what torch takes if none is named."""
-    return x.softmax(0 if x.dim() in (0, 1, 3) else 1)
-
-
-def _square(x: Tensor) -> Tensor:
-    if x.dim() < 2 or x.shape[-1] != x.shape[-2]:
-        raise ProgramError("it needs square matrices")
-    return x
-
-
-def _rows(x: Tensor) -> Tensor:
-    """All dimensions but the first as one."""
-    if not x.dim():
-        raise ProgramError("it needs rows")
-    return x.reshape(len(x), -1)
+    return _flat(_directions(x) * _directions(y)).sum(1)
 
 
 def _directions(x: Tensor) -> Tensor:
     """The rows, scaled to length 1, however small they are."""
-    rows = _rows(x)
-    largest = rows.abs().amax(1, keepdim=True)
+    rows = x.reshape(*x.shape[:2], -1)
+    largest = rows.abs().amax(2, keepdim=True)
     rows = rows / largest.masked_fill(largest == 0, 1)
-    length: Tensor = rows.norm(dim=1, keepdim=True)
+    length: Tensor = rows.norm(dim=2, keepdim=True)
     return rows / length.masked_fill(length == 0, 1)
 
 
-def _gram(x: Tensor) -> Tensor:
-    rows = _rows(x)
-    gram = rows @ rows.T
-    if not bool(gram.isfinite().all()):  # such matrices have no eigenvalues
-        raise ProgramError("it needs finite products of rows")
-    return gram
+def _softmax(x: Tensor) -> Tensor:
+    """Over dimension 1, or 0 if there are 0, 1 or 3 dimensions: what torch takes if none is named."""
+    if x.dim() == 1:
+        return x[:, None].softmax(1)[:, 0]
+    return x.softmax(1 if x.dim() in (2, 4) else 2)
+
+
+def _filled(shape: Callable[[Dims], Dims], fill: Callable[[Dims], float]) -> Callable[[Tensor], Tensor]:
+    def filled(x: Tensor) -> Tensor:
+        unit = tuple(x.shape[1:])
+        return x.new_full((len(x), *shape(unit)), fill(unit))
+
+    return filled
+
+
+def _number(dims_of_argument: Dims) -> float:
+    return float(math.prod(dims_of_argument))
+
+
+def _one(_: Dims) -> float:
+    return 1.0
+
+
+def _zero(_: Dims) -> float:
+    return 0.0
 
 
 _TABLE = (
-    Operation(0, "add", 2, lambda x, y: x + y),
-    Operation(1, "sub", 2, lambda x, y: x - y),
-    Operation(2, "mul", 2, lambda x, y: x * y),
-    Operation(3, "matmul", 2, _matmul),
-    Operation(4, "less", 2, lambda x, y: (x < y).to(x.dtype)),
-    Operation(5, "greater", 2, lambda x, y: (x > y).to(x.dtype)),
-    Operation(6, "equal", 2, lambda x, y: (x == y).to(x.dtype)),
-    Operation(7, "log", 1, _log),
-    Operation(8, "log_abs", 1, _log_abs),
-    Operation(9, "abs", 1, lambda x: x.abs()),
-    Operation(10, "square", 1, lambda x: x.square()),
-    Operation(11, "exp", 1, lambda x: x.exp()),
-    Operation(12, "standardise", 1, _standardise),
-    Operation(13, "relu", 1, lambda x: x.relu()),
-    Operation(14, "sign", 1, lambda x: x.sign()),
-    Operation(15, "heaviside", 1, _positive),
-    Operation(16, "inverse", 1, lambda x: 1 / x),
-    Operation(17, "frobenius", 1, lambda x: x.norm()),
-    Operation(18, "det", 1, _det),
-    Operation(19, "logdet", 1, logdet),
-    Operation(20, "eig_ratio_symmetric", 1, _eig_ratio_symmetric),
-    Operation(21, "eig_ratio", 1, _eig_ratio),
-    Operation(22, "mean", 1, lambda x: x.mean()),
-    Operation(23, "mean_abs", 1, lambda x: x.abs().mean()),
-    Operation(24, "hamming", 2, _hamming),
-    Operation(25, "kl", 2, _kl),
-    Operation(26, "cosine", 2, _cosine),
-    Operation(27, "softmax", 1, _softmax),
-    Operation(28, "sigmoid", 1, lambda x: x.sigmoid()),
-    Operation(29, "ones", 1, lambda x: x.new_ones(x.shape)),
-    Operation(30, "zeros", 1, lambda x: x.new_zeros(x.shape)),
-    Operation(31, "positive", 1, _positive),
-    Operation(32, "negative", 1, lambda x: (x < 0).to(x.dtype)),
-    Operation(33, "numel", 1, lambda x: x.new_tensor(float(x.numel()))),
+    Operation(0, "add", 2, _of_both(lambda x, y: x + y), dims.broadcast),
+    Operation(1, "sub", 2, _of_both(lambda x, y: x - y), dims.broadcast),
+    Operation(2, "mul", 2, _of_both(lambda x, y: x * y), dims.broadcast),
+    Operation(3, "matmul", 2, _matmul, dims.matmul),
+    Operation(4, "less", 2, _of_both(lambda x, y: (x < y).to(x.dtype)), dims.broadcast),
+    Operation(5, "greater", 2, _of_both(lambda x, y: (x > y).to(x.dtype)), dims.broadcast),
+    Operation(6, "equal", 2, _of_both(lambda x, y: (x == y).to(x.dtype)), dims.broadcast),
+    Operation(7, "log", 1, _log, dims.same),
+    Operation(8, "log_abs", 1, _log_abs, dims.same),
+    Operation(9, "abs", 1, lambda x: x.abs(), dims.same),
+    Operation(10, "square", 1, lambda x: x.square(), dims.same),
+    Operation(11, "exp", 1, lambda x: x.exp(), dims.same),
+    Operation(12, "standardise", 1, _standardise, dims.same),
+    Operation(13, "relu", 1, lambda x: x.relu(), dims.same),
+    Operation(14, "sign", 1, lambda x: x.sign(), dims.same),
+    Operation(15, "heaviside", 1, _positive, dims.same),
+    Operation(16, "inverse", 1, lambda x: 1 / x, dims.same),
+    Operation(17, "frobenius", 1, _frobenius, dims.number),
+    Operation(18, "det", 1, _by_library(det), dims.square),
+    Operation(19, "logdet", 1, _by_library(logdet), dims.square),
+    Operation(20, "eig_ratio_symmetric", 1, _eig_ratio, dims.number_of_rows),
+    Operation(21, "eig_ratio", 1, _eig_ratio, dims.number_of_rows),
+    Operation(22, "mean", 1, _mean, dims.number),
+    Operation(23, "mean_abs", 1, lambda x: _mean(x.abs()), dims.number),
+    Operation(24, "hamming", 2, _hamming, dims.elements),
+    Operation(25, "kl", 2, _kl, dims.mean_of_rows),
+    Operation(26, "cosine", 2, _cosine, dims.rows),
+    Operation(27, "softmax", 1, _softmax, dims.same),
+    Operation(28, "sigmoid", 1, _sigmoid, dims.same),
+    Operation(29, "ones", 1, _filled(dims.same, _one), dims.same, _one),
+    Operation(30, "zeros", 1, _filled(dims.same, _zero), dims.same, _zero),
+    Operation(31, "positive", 1, _positive, dims.same),
+    Operation(32, "negative", 1, lambda x: (x < 0).to(x.dtype), dims.same),
+    Operation(33, "numel", 1, _filled(dims.number, _number), dims.number, _number),
 )
 OPERATIONS = {operation.name: operation for operation in _TABLE}
 """The operations by name, in the order of their numbers."""
+SAME = {"heaviside": "positive", "eig_ratio_symmetric": "eig_ratio"}
+"""Operations that give the same as another one."""
+EITHER_WAY = frozenset({"add", "mul", "equal", "hamming", "cosine"})
+"""Operations of two arguments whose order does not matter."""

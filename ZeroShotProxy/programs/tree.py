@@ -2,7 +2,7 @@
 
     parse("frobenius(sigmoid(logdet(sign(grad_pre_data))))")
 
-A leaf is a statistic (`statistics.py`), every other node a call of an operation (`operations.py`). Trees are frozen and
+A leaf is a statistic (`terminals.py`), every other node a call of an operation (`operations.py`). Trees are frozen and
 can be compared and hashed; `parse(str(tree)) == tree`. This file does not import torch.
 """
 
@@ -16,7 +16,7 @@ from typing import TypeAlias
 from PlainNet.registry import did_you_mean, nearest_names
 from ZeroShotProxy.programs.errors import WrongProgramError
 from ZeroShotProxy.programs.operations import OPERATIONS
-from ZeroShotProxy.programs.statistics import STATISTICS, unknown_statistic
+from ZeroShotProxy.programs.terminals import TERMINALS, unknown_statistic
 
 DEEPEST = 100
 """The largest depth of a tree in a text."""
@@ -31,7 +31,7 @@ class Leaf:
     statistic: str
 
     def __post_init__(self) -> None:
-        if self.statistic not in STATISTICS:
+        if self.statistic not in TERMINALS:
             raise WrongProgramError(unknown_statistic(self.statistic))
 
     def __str__(self) -> str:
@@ -125,10 +125,10 @@ class _Reader:
         if self._next.text != "(":
             if name.text in OPERATIONS:
                 raise self._expected(f"( after the operation {name.text}")
-            if name.text not in STATISTICS:
-                raise self._unknown("statistic", name, STATISTICS)
+            if name.text not in TERMINALS:
+                raise self._unknown("statistic", name, TERMINALS)
             return Leaf(name.text)
-        if name.text in STATISTICS:
+        if name.text in TERMINALS:
             raise self._expected(f"no ( after the statistic {name.text}")
         if name.text not in OPERATIONS:
             raise self._unknown("operation", name, OPERATIONS)

@@ -32,7 +32,7 @@ def eznas_a(probe: Probe) -> float:
     from ZeroShotProxy.engine.probe import or_zero
 
     units, total = _units(probe, probe.inputs)
-    read = [unit.rectified for unit in units]
+    read = [unit.relu.made for unit in units]
     # Tensors that do not depend on any weight, such as the ReLU of zeros, have gradient zero.
     found = iter(torch.autograd.grad(total, [x for x in read if x.requires_grad], allow_unused=True))
     gradients = [next(found) if x.requires_grad else None for x in read]
@@ -77,7 +77,7 @@ def _program(x: Tensor) -> float:
 
     A negative determinant has no logarithm and counts as 1, whose sigmoid is 0.5. A singular matrix counts as 0.
     """
-    from ZeroShotProxy.programs.operations import logdet
+    from ZeroShotProxy.programs.determinants import logdet
 
     if x.shape[-1] != x.shape[-2]:
         raise ProxyError(

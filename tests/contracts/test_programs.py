@@ -1,4 +1,4 @@
-"""Programs keep the contracts of proxies: one reads the batch, one reads noise, one reads perturbed images, too."""
+"""Programs keep the contracts of proxies: one reads the batch, one noise, one perturbed images, one closed forms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ZeroShotProxy import PROXIES
 
 from .conftest import every, keep
 
-NAMES = ("eznas_a", "topprog", "kl_grad_output")
+NAMES = ("eznas_a", "topprog", "kl_grad_output", "mean_field")
 
 
 @every(CONTRACTS, {name: PROXIES.get(f"program:{name}") for name in NAMES})

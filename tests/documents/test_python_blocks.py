@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.zennas.discovering.tables import EVOLUTION, write_table
+
 from .reading import GUIDES, blocks, label
 
 SHIPPED = "zennet_digits_params100k_res16"
@@ -52,6 +54,8 @@ def names_for(document: str) -> dict[str, Any]:
         pytest.importorskip("ai_edge_litert")
         zennas.export(SHIPPED, format="litert-int8", out=Path("mine.int8.tflite"))
         found["image"] = found["images"][0].transpose(1, 2, 0)
+    if document == "docs/discovering.md":
+        write_table(Path("nb201.csv.gz"))
     return found
 
 
@@ -60,6 +64,8 @@ def cheaper(monkeypatch: pytest.MonkeyPatch) -> None:
     import zennas
 
     monkeypatch.setattr(zennas, "search", partial(zennas.search, iterations=200, proxy="zen_expected"))
+    few = {name: value for name, value in EVOLUTION.to_json().items() if name != "to_scalar"}
+    monkeypatch.setattr(zennas, "discover", partial(zennas.discover, networks=4, held_out=3, resolution=8, **few))
     monkeypatch.setattr(zennas, "train", partial(zennas.train, epochs=1, resolution=8))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -15,6 +16,7 @@ from zennas.discovering.source_settings import SourceSettings
 
 if TYPE_CHECKING:
     from zennas.discovering.finals import Final
+    from zennas.discovering.record import Ranked
 
 Export = Annotated[
     Optional[Path],
@@ -23,8 +25,17 @@ Export = Annotated[
     ),
 ]
 
+Point = Annotated[
+    Optional[int],
+    typer.Option(
+        help="With --export: write this point of the front instead, after a search with --select nsga2.",
+        metavar="NUMBER",
+        min=1,
+    ),
+]
 
-@derived(SourceSettings, EvolutionSettings, config=False)
+
+@derived(SourceSettings, EvolutionSettings)
 def discover(
     context: typer.Context,
     *,
@@ -32,11 +43,17 @@ def discover(
     save_dir: opt.SaveDir = None,
     resume: opt.Resume = None,
     export: Export = None,
+    trust: opt.Trust = False,
+    point: Point = None,
+    workers: opt.Workers = None,
+    executor: opt.Executor = None,
+    address: opt.Address = None,
     as_json: opt.Json = False,
 ) -> None:
     """Evolve programs that rank networks by their accuracies, and compare the best ones on held-out networks.
 
-    Statistics of all networks are stored in the folder of the run first; it says how much they take.
+    Statistics of all networks are stored in the folder of the run first; it says how much they take. The folder
+    contains settings.toml, which repeats the run with --config.
 
     Example: zennas discover --table nb201.csv.gz --dataset cifar10 --dataset cifar100 --save-dir programs
     """
@@ -44,47 +61,78 @@ def discover(
     from zennas.cli.progress import discover_progress
     from zennas.cli.render import print_json
     from zennas.common.folders import new_folder
+    from zennas.discovering.files import RESULT
     from zennas.discovering.from_tables import carry_out, opened, prepare
-    from zennas.discovering.running import RESULT
+    from zennas.discovering.running import front_file
+    from zennas.searching.executors.base import ExecutorSettings
 
+    place = ExecutorSettings(executor, workers, address)
     folder = resume or save_dir or new_folder("discover")
     with discover_progress(folder) as (collected, evolved):
         if resume is not None:
-            opt.refuse_settings(context, also=("export",))
+            opt.refuse_settings(context, also=("export", "trust", "point", "workers", "executor", "address"))
             prepared = opened(folder)
         elif "tables" not in chosen.values:
             raise typer.BadParameter("which table? expected a file of accuracies", param_hint="--table")
         else:
+            _check_code(chosen, trust)
             prepared = prepare(chosen.make(SourceSettings), chosen.make(EvolutionSettings), folder)
+        if point is not None and prepared.evolution.select != "nsga2":
+            raise typer.BadParameter("only searches with --select nsga2 have a front", param_hint="--point")
         count = sum(len(source.structures) for source in prepared.sources)
         tell(f"statistics of {count:,} networks take up to {_bytes(prepared.size)} in {folder}")
-        found = carry_out(prepared, folder, collected, evolved)
-    if export is not None and found.best is not None:
-        write_out(export, found.best.read_bytes())
+        found = carry_out(prepared, folder, collected, evolved, place)
+    chosen_file = found.best if point is None else front_file(folder, found, point)
+    if export is not None and chosen_file is not None:
+        write_out(export, chosen_file.read_bytes())
     if as_json:
-        from zennas.discovering.cache import read_json
+        from zennas.discovering.files import read_json
 
         print_json({**read_json(folder / RESULT), "folder": str(folder)})
         return
-    _print(found.programs, found.references)
+    print_programs(found.programs, found.references)
     if found.best is None:
         tell("no program has scores for all held-out networks, so none is written")
     else:
-        tell(f"best program: {export or found.best}; use it as --proxy program:{export or found.best}")
+        what = "best program" if point is None else f"point {point} of the front"
+        tell(f"{what}: {export or chosen_file}; use it as --proxy program:{export or chosen_file}")
 
 
-def _print(programs: tuple[Final, ...], references: tuple[Final, ...]) -> None:
+def _check_code(chosen: Chosen, trust: bool) -> None:
+    """Print which code of a file of settings runs. Raises UntrustedError if its user has not named it."""
+    from SearchSpace import SPACES, lasting_space
+    from zennas.searching.trust import check_named
+
+    if "--space" in chosen.flags.values():
+        return
+    for space in map(lasting_space, chosen.values.get("spaces", ())):
+        if space not in SPACES:
+            check_named({"--space": Path(space)}, (), trust)
+            tell(f"executing the search space {space}")
+
+
+def print_programs(programs: Sequence[Final | Ranked], references: Sequence[Final | Ranked]) -> None:
+    """Print how well programs and what they are compared with rank the held-out networks, as a table."""
     from zennas.cli.render import table
 
-    rows = table("program", "smallest tau", "tau and interval of each task", "nodes", right=("smallest tau", "nodes"))
+    costed = any(one.microseconds is not None for one in programs)
+    more = ("µs", "point") if costed else ()
+    columns = ("program", "smallest tau", "tau and interval of each task", "nodes", *more)
+    rows = table(*columns, right=("smallest tau", "nodes", *more))
     for one in (*programs, *references):
         name = _short(one.name)
         if one.value is None:
-            rows.add_row(name, "none", _short(str(one.reason)), str(one.nodes or ""))
+            rows.add_row(name, "none", _short(str(one.reason)), str(one.nodes or ""), *_cost(one, costed))
             continue
         taus = "; ".join(f"{tau.value:.3f} ({tau.low:.3f} to {tau.high:.3f})" for tau in one.taus)
-        rows.add_row(name, f"{one.value:.3f}", taus, str(one.nodes or ""))
+        rows.add_row(name, f"{one.value:.3f}", taus, str(one.nodes or ""), *_cost(one, costed))
     OUT.print(rows)
+
+
+def _cost(one: Final | Ranked, costed: bool) -> tuple[str, ...]:
+    if not costed:
+        return ()
+    return ("" if one.microseconds is None else f"{one.microseconds:,.0f}", str(one.point or ""))
 
 
 def _short(text: str) -> str:

@@ -14,7 +14,7 @@ from zennas.cli.display import Display, display
 from zennas.cli.errors import interruptible
 from zennas.common.numbers import counted
 from zennas.common.progress import WorkProgress
-from zennas.discovering.source_settings import TASKS
+from zennas.discovering.files import TASKS
 from zennas.named.card import CHECKPOINT_FILE
 from zennas.runs.store import FILE
 from zennas.searching.runner import Watcher

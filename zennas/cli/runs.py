@@ -23,6 +23,7 @@ def runs(
     from zennas.cli.console import OUT
     from zennas.cli.render import print_json, print_run_list
     from zennas.common.folders import RUNS
+    from zennas.discovering.record import is_discovery
     from zennas.report.kind import kind_name
     from zennas.report.listing import list_runs
     from zennas.runs.store import FILE
@@ -33,6 +34,9 @@ def runs(
         return
     if is_simulation(folder):
         _show_simulation(folder, as_json)
+        return
+    if is_discovery(folder):
+        _show_discovery(folder, as_json)
         return
     # The default folder need not exist yet; any other folder has to.
     found = [] if folder == RUNS and not folder.exists() else list_runs(folder)
@@ -57,6 +61,21 @@ def _show_simulation(folder: Path, as_json: bool) -> None:
     settings = found.settings
     OUT.print(f"{folder}: {found.status}, search space {settings.search_space}, strategy {settings.strategy}")
     print_simulation(found)
+
+
+def _show_discovery(folder: Path, as_json: bool) -> None:
+    from zennas.cli.console import OUT
+    from zennas.cli.discover import print_programs
+    from zennas.cli.render import print_json
+    from zennas.discovering.record import read_record
+
+    found = read_record(folder)
+    if as_json:
+        print_json(found.to_json())
+        return
+    OUT.print(f"{folder}: {found.status}, {found.asked}: {found.found}")
+    if found.outcome is not None:
+        print_programs(found.outcome.programs, found.outcome.references)
 
 
 def _show(folder: Path, as_json: bool) -> None:

@@ -10,7 +10,6 @@ process, files stay as they are. This file does not import torch by itself.
 
 from __future__ import annotations
 
-import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from PlainNet import Structure, StructureError, parse
 from PlainNet.errors import reason
 from zennas.discovering.errors import CacheError
+from zennas.discovering.files import damaged, read_json
 from zennas.discovering.layout import FLOAT, Layout, layout_of
 from zennas.discovering.settings import FORMAT, CollectingSettings, digest_of
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 HEAD = "cache.json"
-LARGEST = 64 * 2**20
-"""The largest index of a network, in bytes."""
 _NAME = re.compile(r"[0-9a-f]{64}\.json")
 _CHUNK = 2**24
 
@@ -80,7 +78,7 @@ class Stored:
         except OSError as error:
             raise CacheError(f"{self.path} cannot be read: {error.strerror or error}") from None
         if found != self.checksum:
-            raise _damaged(self.path, "its checksum differs")
+            raise damaged(self.path, "its checksum differs")
 
 
 class _Unit(Mapping[str, "Tensor"]):
@@ -137,7 +135,7 @@ class Cache:
             missing, checksum = found["missing"], found["checksum"]
             valid = all(type(n) is int and n > 0 for unit in units for shape in unit.values() for n in shape)
         except (KeyError, TypeError, ValueError, AttributeError, StructureError) as error:
-            raise _damaged(path, reason(error)) from None
+            raise damaged(path, reason(error)) from None
         layout = layout_of(units) if valid else None
         if (
             layout is None
@@ -146,30 +144,13 @@ class Cache:
             or (not isinstance(missing, str) if missing is not None else not units)
             or type(checksum) is not int
         ):
-            raise _damaged(path, "names, shapes or offsets are not those of the settings")
+            raise damaged(path, "names, shapes or offsets are not those of the settings")
         if digest_of(self.head, structure) != path.stem:
-            raise _damaged(path, "it belongs to another structure or to other settings")
+            raise damaged(path, "it belongs to another structure or to other settings")
         data = path.with_suffix(".f32")
         if missing is None:
             _check_length(data, layout.floats * FLOAT)
         return Stored(structure, data, layout, missing, checksum)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the object in a file of a folder of statistics. Raises CacheError if there is none."""
-    try:
-        if not path.is_file():
-            raise _damaged(path, "it is not a regular file")
-        if path.stat().st_size > LARGEST:
-            raise _damaged(path, f"it has more than {LARGEST} bytes")
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CacheError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
-        raise _damaged(path, reason(error)) from None
-    if not isinstance(found, dict):
-        raise _damaged(path, "it is not a JSON object")
-    return found
 
 
 def _settings(path: Path, head: dict[str, Any]) -> CollectingSettings:
@@ -179,7 +160,7 @@ def _settings(path: Path, head: dict[str, Any]) -> CollectingSettings:
         chosen = dict(head["settings"])
         return CollectingSettings(**{**chosen, "statistics": tuple(chosen["statistics"])})
     except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, reason(error)) from None
+        raise damaged(path, reason(error)) from None
 
 
 def _check_length(path: Path, expected: int) -> None:
@@ -188,8 +169,4 @@ def _check_length(path: Path, expected: int) -> None:
     except OSError as error:
         raise CacheError(f"{path} cannot be read: {error.strerror or error}") from None
     if length != expected:
-        raise _damaged(path, f"it has {length} bytes, expected {expected}")
-
-
-def _damaged(path: Path, why: str) -> CacheError:
-    return CacheError(f"{path} is damaged or foreign: {why}; remove it and collect again")
+        raise damaged(path, f"it has {length} bytes, expected {expected}")

@@ -13,6 +13,9 @@ from ZeroShotProxy.programs.running import ToScalar
 MOST_NODES = 800
 """Texts of programs with so many nodes are still shorter than `tree.LONGEST`."""
 
+MOST_INSTRUCTIONS = 200
+"""Texts of so many instructions are still shorter than `tree.LONGEST`."""
+
 
 @dataclass(frozen=True)
 class EvolutionSettings:
@@ -45,10 +48,26 @@ class EvolutionSettings:
         least=0,
         shown="sizes do not count",
     )
+    select: str = setting(
+        "tournament",
+        "How parents are chosen: by tournaments, as in EZNAS, or by NSGA-II for a high tau and a low cost.",
+        choices=("tournament", "nsga2"),
+    )
+    sizes: bool = setting(
+        True, "Programs may rank networks by nothing but their sizes. Without it, such programs are not valid."
+    )
+    form: str = setting(
+        "tree",
+        "What programs are while they evolve: expression trees, or instructions on addresses, one after the other.",
+        choices=("tree", "sequential"),
+    )
+    instructions: int = setting(
+        20, "Largest number of instructions of a sequential program.", least=1, most=MOST_INSTRUCTIONS
+    )
     to_scalar: str = setting(
         "mean",
-        "How a result on a unit becomes a number: by its mean, as in EZNAS, or L2 norm.",
-        choices=("mean", "l2"),
+        "How a result on a unit becomes a number: by its mean, as in EZNAS, its sum, or L2 norm.",
+        choices=("mean", "sum", "l2"),
     )
     finals: int = setting(
         10, "How many of the best of the last generation, and of all, are compared on other networks.", least=1
@@ -64,13 +83,17 @@ class EvolutionSettings:
             )
         if self.shallowest > self.deepest:
             raise WrongSettingError(f"shallowest is {self.shallowest}, expected at most {self.deepest}, the deepest")
+        if self.form == "sequential" and self.instructions < self.shallowest:
+            raise WrongSettingError(
+                f"instructions is {self.instructions}, expected at least the smallest depth {self.shallowest}"
+            )
         if self.nodes <= self.shallowest:
             raise WrongSettingError(f"nodes is {self.nodes}, expected more than the smallest depth {self.shallowest}")
 
     @property
     def scalar(self) -> ToScalar:
         """`to_scalar`, which has been checked."""
-        return "l2" if self.to_scalar == "l2" else "mean"
+        return "l2" if self.to_scalar == "l2" else "sum" if self.to_scalar == "sum" else "mean"
 
     def to_json(self) -> dict[str, Any]:
         return to_json(self)

@@ -17,10 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from PlainNet import Structure
+from PlainNet import Structure, lower
 from PlainNet.errors import reason
 from PlainNet.files import draft_beside, publish, write_text
 from PlainNet.lock import LOCK, locked
+from PlainNet.sizes import Size, size_of
 from zennas.common.progress import WorkProgress, unwatched
 from zennas.discovering.cache import HEAD, Cache
 from zennas.discovering.errors import CacheError
@@ -30,6 +31,7 @@ from ZeroShotProxy import ScoreSettings
 from ZeroShotProxy.engine.isolated import ProbeError
 from ZeroShotProxy.engine.measures import network_of
 from ZeroShotProxy.engine.probe import Probe
+from ZeroShotProxy.programs.convolutions import closed_forms
 from ZeroShotProxy.programs.errors import ProgramError
 from ZeroShotProxy.programs.statistics import statistics_of_units
 
@@ -100,19 +102,32 @@ def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 def _collected(
     structure: Structure, images: Tensor, settings: CollectingSettings
 ) -> tuple[list[dict[str, Tensor]], str | None]:
-    """The statistics of all units, or none and the reason."""
+    """The statistics of all units, or none and the reason. If they are in closed form, the network is the only unit."""
+    if settings.closed_form:
+        return _in_closed_form(structure, size_of(*images.shape[-2:]), settings)
     chosen = ScoreSettings(seed=settings.seed, num_classes=settings.num_classes, use_se=settings.use_se)
     try:
         probe = Probe(
             network_of(structure, chosen), images, None, seed=settings.seed, initialisation=settings.initialisation
         )
-        return statistics_of_units(probe, settings.statistics, settings.perturbed), None
+        return statistics_of_units(probe, settings.statistics, settings.perturbed, units=settings.units), None
     except (ProgramError, ProbeError) as error:
         return [], reason(error)
     except ValueError as error:
         if _NOT_ENOUGH not in str(error):
             raise
         return [], reason(error)
+
+
+def _in_closed_form(
+    structure: Structure, resolution: Size, settings: CollectingSettings
+) -> tuple[list[dict[str, Tensor]], str | None]:
+    graph = lower(structure, resolution=resolution, num_classes=settings.num_classes, options=settings.options)
+    try:
+        found = closed_forms(graph, settings.statistics)
+    except ProgramError as error:
+        return [], reason(error)
+    return [{name: torch.from_numpy(value) for name, value in found.items()}], None
 
 
 def _store(stem: Path, structure: Structure, units: list[dict[str, Tensor]], missing: str | None) -> None:

@@ -9,15 +9,35 @@ depends on nothing but the seed and the number of the generation. This file does
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
+from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.errors import DiscoveryError
+from zennas.discovering.evaluation import values_of_trees
 from zennas.discovering.fitness import EQUAL, Fitness, Task, fitness
-from zennas.discovering.grammar import Grammar, deap, drawing
+from zennas.discovering.grammar import drawing
+from zennas.discovering.selection import Entrant, Genome, parents
 from zennas.discovering.tasks import drawn_networks, part_of
-from ZeroShotProxy.programs.tree import Tree, size
+from zennas.discovering.workers import Evaluate
+from ZeroShotProxy.programs.sequential import Sequential
+from ZeroShotProxy.programs.tree import Tree
+
+G = TypeVar("G")
+
+
+class Variation(Protocol[G]):
+    """How programs of one form are drawn and varied: `grammar.Grammar` and `registers.Registers`."""
+
+    settings: EvolutionSettings
+
+    def random(self) -> G: ...
+
+    def crossed(self, first: G, second: G) -> G: ...
+
+    def mutated(self, parent: G, /) -> G: ...
+
 
 ORIGINS = ("random", "crossover", "mutation", "copy", "replacement")
 """Where programs come from; a replacement is a random program instead of one that is not valid."""
@@ -25,11 +45,16 @@ ORIGINS = ("random", "crossover", "mutation", "copy", "replacement")
 
 @dataclass(frozen=True)
 class Member:
-    """A valid program of a generation. origin: one of `ORIGINS`. taus: Kendall's tau-b of each task."""
+    """A valid program of a generation.
+
+    origin: one of `ORIGINS`. taus: Kendall's tau-b of each task. lines: the program whose tree this is, in searches for
+    sequential ones.
+    """
 
     tree: Tree
     origin: str
     taus: tuple[float, ...]
+    lines: Sequential | None = None
 
     @property
     def value(self) -> float:
@@ -55,8 +80,16 @@ class Generation:
     lacking: int
 
 
-def next_generation(before: Generation | None, tasks: Sequence[Task], grammar: Grammar) -> Generation:
+def next_generation(
+    before: Generation | None,
+    tasks: Sequence[Task],
+    grammar: Variation[Any],
+    evaluate: Evaluate = values_of_trees,
+    costs: Mapping[str, float] | None = None,
+) -> Generation:
     """Return the generation after `before`, or the first one.
+
+    evaluate: what gives the values of trees. costs: see `selection.parents`.
 
     Raises DiscoveryError if no try gives a valid program, and what `fitness.fitness` raises.
     """
@@ -65,7 +98,7 @@ def next_generation(before: Generation | None, tasks: Sequence[Task], grammar: G
     draws = tuple(drawn_networks(task, settings, number) for task in tasks)
     seen = [part_of(task, positions) for task, positions in zip(tasks, draws, strict=True)]
     with drawing(settings.seed, number):
-        drafts = _first(grammar) if before is None else _offspring(before, grammar)
+        drafts = _first(grammar) if before is None else _offspring(before, grammar, costs)
     members: list[Member | None] = [None] * len(drafts)
     evaluated = constant = failing = 0
     for attempt in range(settings.tries + 1):
@@ -76,10 +109,10 @@ def next_generation(before: Generation | None, tasks: Sequence[Task], grammar: G
             with drawing(settings.seed, number, attempt):
                 for i in places:
                     drafts[i] = _Draft(grammar.random(), "replacement")
-        found = fitness([drafts[i].tree for i in places], seen, settings.scalar)
+        found = fitness([drafts[i].tree for i in places], seen, evaluate, settings.sizes)
         for i, one in zip(places, found, strict=True):
             if one.reason is None:
-                members[i] = Member(drafts[i].tree, drafts[i].origin, one.taus)
+                members[i] = Member(drafts[i].tree, drafts[i].origin, one.taus, drafts[i].lines)
         evaluated += len(found)
         constant += sum(_constant(one) for one in found)
         failing += sum(one.reason is not None and not _constant(one) for one in found)
@@ -95,47 +128,40 @@ def next_generation(before: Generation | None, tasks: Sequence[Task], grammar: G
 class _Draft(NamedTuple):
     """A program that has not been evaluated."""
 
-    tree: Tree
+    program: Genome
     origin: str
 
+    @property
+    def tree(self) -> Tree:
+        return self.program.tree if isinstance(self.program, Sequential) else self.program
 
-class _Runner(NamedTuple):
-    """A program in a tournament. rank: what is compared."""
-
-    tree: Tree
-    rank: tuple[float, ...]
+    @property
+    def lines(self) -> Sequential | None:
+        return self.program if isinstance(self.program, Sequential) else None
 
 
-def _first(grammar: Grammar) -> list[_Draft]:
+def _first(grammar: Variation[Any]) -> list[_Draft]:
     return [_Draft(grammar.random(), "random") for _ in range(grammar.settings.population)]
 
 
-def _offspring(before: Generation, grammar: Grammar) -> list[_Draft]:
+def _offspring(before: Generation, grammar: Variation[Any], costs: Mapping[str, float] | None) -> list[_Draft]:
     settings = grammar.settings
-    runners = [_Runner(member.tree, _rank(member, settings.parsimony)) for member in before.members]
-    won = deap("tools").selTournament(runners, settings.mu, tournsize=settings.tournament, fit_attr="rank")
-    parents = [runner.tree for runner in won]
-    children = [_child(parents, grammar) for _ in range(settings.offspring // 2)]
+    entrants = [Entrant(member.lines or member.tree, member.tree, member.value) for member in before.members]
+    chosen = parents(entrants, settings, costs)
+    children = [_child(chosen, grammar) for _ in range(settings.offspring // 2)]
     return children + [_Draft(grammar.random(), "random") for _ in range(settings.offspring - len(children))]
 
 
-def _child(parents: Sequence[Tree], grammar: Grammar) -> _Draft:
+def _child(chosen: Sequence[Genome], grammar: Variation[Any]) -> _Draft:
     """One child, as DEAP's `varOr` makes it."""
     settings, kind = grammar.settings, random.random()
     if kind < settings.crossover:
-        first, second = random.sample(parents, 2)
+        first, second = random.sample(chosen, 2)
         return _Draft(grammar.crossed(first, second), "crossover")
-    parent = random.choice(parents)
+    parent = random.choice(chosen)
     if kind < settings.crossover + settings.mutation:
         return _Draft(grammar.mutated(parent), "mutation")
     return _Draft(parent, "copy")
-
-
-def _rank(member: Member, parsimony: float | None) -> tuple[float, ...]:
-    if parsimony is None:
-        return (member.value,)
-    nodes = size(member.tree)
-    return (member.value - parsimony * nodes, -nodes)
 
 
 def _constant(found: Fitness) -> bool:

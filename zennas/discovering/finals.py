@@ -7,25 +7,31 @@ of the first of them is still a little too high, as it was chosen by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from PlainNet import Cost, cost
+from PlainNet import Cost, cost, lower
+from PlainNet.sizes import Size, size_of
 from zennas.correlation.statistics import Estimate, statistics_of
 from zennas.discovering.cache import Cache, Stored
 from zennas.discovering.choices import EvolutionSettings
+from zennas.discovering.costs import cost_of
 from zennas.discovering.evaluation import values_of_trees
 from zennas.discovering.evolution import Generation
 from zennas.discovering.fitness import Task, kendall
+from zennas.discovering.selection import by_front, front_of
 from zennas.discovering.settings import CollectingSettings
+from zennas.discovering.workers import Evaluate
+from ZeroShotProxy.programs.errors import ProgramError
 from ZeroShotProxy.programs.files import load, published
 from ZeroShotProxy.programs.running import Program
 from ZeroShotProxy.programs.together import Value
-from ZeroShotProxy.programs.tree import Tree, size
+from ZeroShotProxy.programs.tree import Tree, parse, size
 from ZeroShotProxy.programs.tree import statistics_of as read_by
+from ZeroShotProxy.programs.vectors import score_of
 
 COSTS = ("flops", "params")
 
@@ -36,13 +42,18 @@ class Final:
 
     name: of a published program or a cost, or the text of a program that was found. taus: Kendall's tau-b of each task
     with its interval; empty if there is a `reason` why it does not rank all networks. nodes: of the program; 0 for a
-    cost.
+    cost. scores: of the networks of each task; empty if there is a reason. microseconds: what it costs on a unit, see
+    `costs.py`, if the search asks for it. point: its number in the front of those with a high tau and a low cost, from
+    1, or None.
     """
 
     name: str
     taus: tuple[Estimate, ...]
     nodes: int
     reason: str | None = None
+    scores: tuple[tuple[float, ...], ...] = ()
+    microseconds: float | None = None
+    point: int | None = None
 
     @property
     def value(self) -> float | None:
@@ -50,25 +61,50 @@ class Final:
         return min(tau.value for tau in self.taus) if self.reason is None else None
 
     def to_json(self) -> dict[str, Any]:
-        taus = [tau.to_json() for tau in self.taus]
-        return {"name": self.name, "value": self.value, "taus": taus, "nodes": self.nodes, "reason": self.reason}
+        found = {
+            "name": self.name,
+            "value": self.value,
+            "taus": [tau.to_json() for tau in self.taus],
+            "nodes": self.nodes,
+            "reason": self.reason,
+            "scores": [[float(f"{score:.7g}") for score in of_task] for of_task in self.scores],  # as torch's precision
+        }
+        return found if self.microseconds is None else {**found, "us": self.microseconds, "point": self.point}
 
 
-def finalists(generations: Sequence[Generation], count: int) -> list[Tree]:
+def finalists(generations: Sequence[Generation], count: int, costs: Mapping[str, float] | None = None) -> list[Tree]:
     """Return the best programs of the last generation, and the best of all generations, `count` each, none twice.
 
     Of programs of a generation with equal taus in all tasks, which mostly rank networks alike, only the smallest is
-    one of them.
+    one of them. costs: of operations; with them, as many more that NSGA-II selects among all.
     """
-    return list(dict.fromkeys([*_best(generations[-1:], count), *_best(generations, count)]))
+    best = [*_best(generations[-1:], count), *_best(generations, count)]
+    if costs is not None:
+        met = {(member.tree, member.value) for generation in generations for member in generation.members}
+        ordered = sorted(met, key=lambda one: (-one[1], str(one[0])))
+        best += [tree for tree, _ in by_front(ordered, count, lambda one: (one[1], cost_of(one[0], costs)))]
+    return list(dict.fromkeys(best))
 
 
-def compared(trees: Sequence[Tree], held_out: Sequence[Task], settings: EvolutionSettings) -> list[Final]:
+def with_costs(programs: Sequence[Final], costs: Mapping[str, float]) -> list[Final]:
+    """Return the programs with their costs, and with their numbers if they are points of the front."""
+    costed = [replace(one, microseconds=round(cost_of(parse(one.name), costs), 1)) for one in programs]
+    front = front_of([one for one in costed if one.reason is None], lambda one: (one.value or 0, one.microseconds or 0))
+    points = {one.name: number for number, one in enumerate(front, start=1)}
+    return [replace(one, point=points.get(one.name)) for one in costed]
+
+
+def compared(
+    trees: Sequence[Tree],
+    held_out: Sequence[Task],
+    settings: EvolutionSettings,
+    evaluate: Evaluate = values_of_trees,
+) -> list[Final]:
     """Return the programs from the best on the held-out networks to the worst; of equal ones, the smaller is first.
 
-    Those that are not valid are the last. Raises what `evaluation.values_of_trees` raises.
+    Those that are not valid are the last. evaluate: what gives the values of trees. Raises what that raises.
     """
-    scores = [values_of_trees(trees, task.networks, settings.scalar) for task in held_out]
+    scores = [evaluate(trees, task.networks) for task in held_out]
     found = [
         _final(str(tree), size(tree), [of_task[i] for of_task in scores], held_out, settings)
         for i, tree in enumerate(trees)
@@ -100,7 +136,7 @@ def _best(generations: Iterable[Generation], count: int) -> list[Tree]:
 def _final(
     name: str, nodes: int, scores: Sequence[Sequence[Value]], tasks: Sequence[Task], settings: EvolutionSettings
 ) -> Final:
-    taus = []
+    taus, known = [], []
     for of_task, task in zip(scores, tasks, strict=True):
         tau = kendall(of_task, task.accuracies)
         if isinstance(tau, str):
@@ -110,11 +146,16 @@ def _final(
         if found is None:
             return Final(name, (), nodes, f"task {task.name}: no resample has different scores and accuracies")
         taus.append(found)
-    return Final(name, tuple(taus), nodes)
+        known.append(tuple(numbers))
+    return Final(name, tuple(taus), nodes, scores=tuple(known))
 
 
 def _published(name: str, tasks: Sequence[Task], settings: EvolutionSettings, collected: CollectingSettings) -> Final:
-    program = load(name).program
+    found = load(name)
+    program = found.program
+    if found.closed_form:  # which need no statistics that were collected
+        of_tasks = [[_in_closed_form(program, network) for network in task.networks] for task in tasks]
+        return _final(name, size(program.tree), of_tasks, tasks, settings)
     reason = _unsuited(program, collected)
     if reason is not None:
         return Final(name, (), size(program.tree), reason)
@@ -129,7 +170,18 @@ def _unsuited(program: Program, collected: CollectingSettings) -> str | None:
         return f"it reads {lacking[0]}, which has not been collected"
     if program.perturbed != collected.perturbed and any("perturbed" in name for name in read_by(program.tree)):
         return f"its perturbed statistics are of the kind {program.perturbed}, not {collected.perturbed}"
+    if program.units != collected.units:
+        return f"its units are {program.units}, not {collected.units}"
     return None
+
+
+def _in_closed_form(program: Program, network: Stored) -> Value:
+    resolution, settings = _collected(network.path.parent)
+    graph = lower(network.structure, resolution=resolution, num_classes=settings.num_classes, options=settings.options)
+    try:
+        return score_of(program, graph)
+    except ProgramError as error:
+        return str(error)
 
 
 def _cost(network: Stored) -> Cost:
@@ -139,6 +191,6 @@ def _cost(network: Stored) -> Cost:
 
 
 @lru_cache(maxsize=16)
-def _collected(folder: Path) -> tuple[int, CollectingSettings]:
+def _collected(folder: Path) -> tuple[Size, CollectingSettings]:
     cache = Cache(folder)
-    return cache.head["images"]["shape"][-1], cache.settings
+    return size_of(*cache.head["images"]["shape"][-2:]), cache.settings

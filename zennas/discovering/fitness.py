@@ -11,19 +11,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from zennas.correlation.statistics import kendall_rows
 from zennas.discovering.cache import Stored
 from zennas.discovering.errors import DiscoveryError
-from zennas.discovering.evaluation import values_of_network
-from ZeroShotProxy.programs.running import ToScalar
-from ZeroShotProxy.programs.together import MOST_BYTES, Value
+from zennas.discovering.evaluation import values_of_trees
+from zennas.discovering.workers import Evaluate
+from ZeroShotProxy.programs.together import Value
 from ZeroShotProxy.programs.tree import Tree
 
 EQUAL = "all scores are equal"
 """Why a constant program is not valid."""
+ALIKE = 0.9
+"""A program whose scores have at least this tau with those on noise of the same shapes measures sizes."""
 ROUNDING = 1e-6
 """Scores whose range is at most this part of the largest absolute value count as equal."""
 
@@ -65,33 +68,99 @@ class Fitness:
 
 
 def fitness(
-    trees: Sequence[Tree], tasks: Sequence[Task], to_scalar: ToScalar = "mean", most_bytes: int = MOST_BYTES
+    trees: Sequence[Tree], tasks: Sequence[Task], evaluate: Evaluate = values_of_trees, sizes: bool = True
 ) -> list[Fitness]:
     """Return the fitness of each tree. One that is not valid is not evaluated any further.
 
-    Raises what `evaluation.values_of_trees` raises, and DiscoveryError without tasks.
+    Most trees that fail do so on any network, so the smallest network of each task is first. Then come the tasks, those
+    with the smallest networks first.
+
+    evaluate: what gives the values of trees. sizes: whether trees may rank networks by their sizes alone; otherwise a
+    tree is not valid that ranks the networks of the first of these tasks alike if all statistics are noise.
+
+    Raises what `evaluate` raises, and DiscoveryError without tasks.
     """
     if not tasks:
         raise DiscoveryError("there are no tasks, expected at least one")
-    wrong: dict[Tree, str] = {}
-    taus: dict[Tree, list[float]] = {tree: [] for tree in trees}
-    for task in tasks:
-        found: dict[Tree, list[float]] = {tree: [] for tree in taus if tree not in wrong}
-        for number, network in enumerate(task.networks, start=1):
-            alive = [tree for tree in found if tree not in wrong]
-            for tree, value in zip(alive, values_of_network(alive, network, to_scalar, most_bytes), strict=True):
+    race = _Race(trees, tasks, evaluate)
+    race.evaluate([(number, _smallest(task)) for number, task in enumerate(tasks)])
+    order = sorted(range(len(tasks)), key=lambda i: _elements(tasks[i]))
+    for number in order:
+        race.evaluate([(number, i) for i in range(len(tasks[number].networks))])
+        race.rank(number)
+        if not sizes and number == order[0]:
+            race.drop_sizes(number)
+    return [race.fitness(tree) for tree in trees]
+
+
+_Place: TypeAlias = "tuple[int, int]"
+"""A network: the number of its task, and its number there."""
+
+
+class _Race:
+    """Trees, as long as they are valid."""
+
+    def __init__(self, trees: Sequence[Tree], tasks: Sequence[Task], evaluate: Evaluate) -> None:
+        self._tasks, self._evaluate = tasks, evaluate
+        self._wrong: dict[Tree, str] = {}
+        self._values: dict[Tree, dict[_Place, float]] = {tree: {} for tree in trees}
+        self._taus: dict[Tree, dict[int, float]] = {tree: {} for tree in trees}
+        self._done: set[_Place] = set()
+
+    def evaluate(self, places: Sequence[_Place]) -> None:
+        """Evaluate what is still valid on networks that have not been seen yet."""
+        alive = self._alive()
+        places = [place for place in places if place not in self._done]
+        networks = [self._tasks[task].networks[number] for task, number in places]
+        for tree, values in zip(alive, self._evaluate(alive, networks), strict=True):
+            for place, value in zip(places, values, strict=True):
                 if isinstance(value, str):
-                    wrong[tree] = f"task {task.name}, network {number} of {len(task.networks)}: {value}"
+                    self._wrong.setdefault(tree, f"{self._named(place)}: {value}")
                 else:
-                    found[tree].append(value)
-        for tree, values in found.items():
-            if tree not in wrong:
-                tau = kendall(values, task.accuracies)
-                if isinstance(tau, str):
-                    wrong[tree] = f"task {task.name}: {tau}"
-                else:
-                    taus[tree].append(tau)
-    return [Fitness((), wrong[tree]) if tree in wrong else Fitness(tuple(taus[tree])) for tree in trees]
+                    self._values[tree][place] = value
+        self._done |= set(places)
+
+    def rank(self, task: int) -> None:
+        """Compare what is still valid with the accuracies of a task, all of whose networks have been seen."""
+        count = len(self._tasks[task].networks)
+        for tree in self._alive():
+            found = kendall([self._values[tree][task, i] for i in range(count)], self._tasks[task].accuracies)
+            if isinstance(found, str):
+                self._wrong[tree] = f"task {self._tasks[task].name}: {found}"
+            else:
+                self._taus[tree][task] = found
+
+    def drop_sizes(self, task: int) -> None:
+        """End what ranks the networks of a task, all of which have been seen, as it does if statistics are noise."""
+        alive, networks = self._alive(), self._tasks[task].networks
+        for tree, values in zip(alive, self._evaluate(alive, networks, noise=True), strict=True):
+            seen = [self._values[tree][task, i] for i in range(len(networks))]
+            if any(isinstance(value, str) for value in values):
+                continue  # it takes values of some kind, which noise has not
+            found = kendall(values, seen)
+            if not isinstance(found, str) and found >= ALIKE:
+                self._wrong[tree] = f"task {self._tasks[task].name}: it ranks noise alike (tau {found:.3f})"
+
+    def fitness(self, tree: Tree) -> Fitness:
+        if tree in self._wrong:
+            return Fitness((), self._wrong[tree])
+        return Fitness(tuple(self._taus[tree][i] for i in range(len(self._tasks))))
+
+    def _alive(self) -> list[Tree]:
+        return [tree for tree in self._values if tree not in self._wrong]
+
+    def _named(self, place: _Place) -> str:
+        task, number = place
+        return f"task {self._tasks[task].name}, network {number + 1} of {len(self._tasks[task].networks)}"
+
+
+def _smallest(task: Task) -> int:
+    """The number of the network with the fewest elements, which is evaluated fastest."""
+    return min(range(len(task.networks)), key=lambda i: task.networks[i].layout.floats)
+
+
+def _elements(task: Task) -> int:
+    return sum(network.layout.floats for network in task.networks)
 
 
 def kendall(values: Sequence[Value], accuracies: Sequence[float]) -> Value:

@@ -1,6 +1,7 @@
 """A search for programs on networks from tables: statistics, search and result in one folder. It needs torch.
 
-    tasks.json      the settings, and the networks with their accuracies
+    settings.toml   the settings, for `--config`
+    tasks.json      the settings, the networks with their accuracies, and where and when the search was begun
     statistics/     a folder of statistics for each task, see `cache.py`
     …               what `running.py` has
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,20 +21,25 @@ from typing import Any
 from PlainNet import parse
 from PlainNet.errors import reason
 from PlainNet.files import write_text
+from SearchSpace import lasting_space
+from zennas.accuracy.tables import located
+from zennas.common.config import SETTINGS_FILE, write_config
+from zennas.common.environment import environment
 from zennas.common.progress import WorkProgress, unwatched
-from zennas.common.settings_text import restored, to_json
+from zennas.common.settings_text import differences, restored, to_json
 from zennas.correlation.data import lasting_images
-from zennas.discovering.cache import Stored, read_json
+from zennas.discovering.cache import Stored
 from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.collecting import collect
 from zennas.discovering.errors import DiscoveryError
+from zennas.discovering.files import HEAD, STATISTICS, TASKS, read_json
 from zennas.discovering.fitness import Task
-from zennas.discovering.running import HEAD, Discovery, discover
-from zennas.discovering.source_settings import TASKS, SourceSettings
+from zennas.discovering.running import Discovery, discover
+from zennas.discovering.source_settings import SourceSettings
 from zennas.discovering.sources import Source, bytes_of_sources, collecting, drawn_sources, images_of
 from zennas.discovering.tasks import with_statistics
+from zennas.searching.executors.base import ExecutorSettings
 
-STATISTICS = "statistics"
 FORMAT = 1
 
 
@@ -54,7 +61,7 @@ def prepare(settings: SourceSettings, evolution: EvolutionSettings, folder: Path
     """
     if (folder / TASKS).exists() or (folder / HEAD).exists():
         raise DiscoveryError(f"{folder} has a search already: continue it, or choose another folder")
-    settings = replace(settings, data=lasting_images(settings.data))
+    settings = _lasting(settings)
     sources = tuple(drawn_sources(settings, evolution.seed))
     size = bytes_of_sources(settings, sources)
     place = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
@@ -68,6 +75,8 @@ def prepare(settings: SourceSettings, evolution: EvolutionSettings, folder: Path
         "format": FORMAT,
         "settings": to_json(settings),
         "evolution": evolution.to_json(),
+        "environment": environment(),
+        "created": time.time(),
         "tasks": [
             {
                 "name": source.name,
@@ -78,6 +87,7 @@ def prepare(settings: SourceSettings, evolution: EvolutionSettings, folder: Path
             for source in sources
         ],
     }
+    write_config(folder / SETTINGS_FILE, settings, evolution)
     write_text(folder / TASKS, json.dumps(content, indent=1) + "\n")
     return Prepared(sources, settings, evolution, size)
 
@@ -100,13 +110,37 @@ def opened(folder: Path) -> Prepared:
     return Prepared(sources, settings, evolution, size)
 
 
+def check_same(prepared: Prepared, settings: SourceSettings, evolution: EvolutionSettings, folder: Path) -> None:
+    """Raise DiscoveryError, with the first difference, if the search in a folder was begun with other settings."""
+    ours = {**to_json(prepared.settings), **prepared.evolution.to_json()}
+    found = differences(ours, {**to_json(_lasting(settings)), **evolution.to_json()})
+    if found:
+        raise DiscoveryError(f"the search in {folder} has other settings: {found[0]}; choose another folder")
+
+
+def _lasting(settings: SourceSettings) -> SourceSettings:
+    """The settings with absolute paths, which mean the same in any folder."""
+    return replace(
+        settings,
+        tables=tuple(str(located(table).resolve()) for table in settings.tables),
+        spaces=tuple(map(lasting_space, settings.spaces)),
+        data=lasting_images(settings.data),
+    )
+
+
 def carry_out(
-    prepared: Prepared, folder: Path, collected: WorkProgress = unwatched, evolved: WorkProgress = unwatched
+    prepared: Prepared,
+    folder: Path,
+    collected: WorkProgress = unwatched,
+    evolved: WorkProgress = unwatched,
+    executor: ExecutorSettings = ExecutorSettings(),
 ) -> Discovery:
     """Collect the statistics that are not there yet, search or continue the search, and return the result.
 
     Networks without statistics are left out. collected, evolved: called with the networks or generations done, their
-    total, and a note. Raises what `collecting.collect` and `running.discover` raise.
+    total, and a note. executor: where programs are evaluated.
+
+    Raises what `collecting.collect` and `running.discover` raise.
     """
     tasks, held_out = [], []
     for number, source in enumerate(prepared.sources):
@@ -114,7 +148,7 @@ def carry_out(
         cut = prepared.settings.networks
         tasks.append(_task(source, stored, slice(cut)))
         held_out.append(_task(source, stored, slice(cut, None)))
-    return discover(prepared.evolution, tasks, held_out, folder, (folder / HEAD).exists(), evolved)
+    return discover(prepared.evolution, tasks, held_out, folder, (folder / HEAD).exists(), evolved, executor)
 
 
 def _stored(prepared: Prepared, number: int, folder: Path, progress: WorkProgress) -> list[Stored]:

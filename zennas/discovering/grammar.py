@@ -14,7 +14,7 @@ from typing import Any
 
 from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.errors import DiscoveryError
-from ZeroShotProxy.programs.operations import OPERATIONS
+from ZeroShotProxy.programs.terminals import kind_of, operations_on
 from ZeroShotProxy.programs.tree import Call, Leaf, Tree, depth, nodes, size
 
 GROWN = 2
@@ -54,7 +54,7 @@ class Grammar:
         self.settings = settings
         self._gp = deap("gp")
         self._set = self._gp.PrimitiveSet("program", 0)
-        for operation in OPERATIONS.values():
+        for operation in operations_on(kind_of(statistics)):
             self._set.addPrimitive(operation.function, operation.arity, name=operation.name)
         for name in statistics:
             self._set.addTerminal(name, name=name)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from PlainNet import Structure, lower
 from PlainNet.sizes import Size
 from zennas.discovering.settings import CollectingSettings
+from ZeroShotProxy.programs.convolutions import shapes_of
 from ZeroShotProxy.programs.shapes import Dims, shapes_of_units
 
 ALIGNED = 16
@@ -58,9 +59,13 @@ def bytes_of(structure: Structure, settings: CollectingSettings, resolution: Siz
     """Return the bytes that the statistics of a network will take, without running it; 0 if it has no units.
 
     resolution: the size of the images, in pixels. The small index of the network is not counted. A network that turns
-    out to have no gradients takes nothing.
+    out to have no gradients takes nothing, and of closed forms, convolutions without gradients take nothing.
 
     Raises StructureError if the structure is not a network at this resolution.
     """
     graph = lower(structure, resolution=resolution, num_classes=settings.num_classes, options=settings.options)
-    return layout_of(shapes_of_units(graph, settings.statistics, settings.batch)).floats * FLOAT
+    if settings.closed_form:
+        shapes = [shapes_of(graph, settings.statistics)]
+    else:
+        shapes = shapes_of_units(graph, settings.statistics, settings.batch, settings.units)
+    return layout_of(shapes).floats * FLOAT

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from PlainNet import Options, Structure
 from zennas.discovering.errors import DiscoveryError
 from ZeroShotProxy.base import INITIALISATIONS
-from ZeroShotProxy.programs.statistics import STATISTICS, Perturbed, unknown_statistic
+from ZeroShotProxy.programs.errors import WrongProgramError
+from ZeroShotProxy.programs.statistics import STATISTICS, UNIT_KINDS, Perturbed, UnitKind
+from ZeroShotProxy.programs.terminals import TERMINALS, kind_of, unknown_statistic
 
-FORMAT = 1
+FORMAT = 2
 Images = NDArray[np.float32]
 """Normalised images (N, C, S, S)."""
 
@@ -24,10 +26,11 @@ Images = NDArray[np.float32]
 class CollectingSettings:
     """What is collected of each network, and how it is run.
 
-    statistics: keys of `STATISTICS`. batch: the number of images that networks see, the first ones; 1 as in the paper.
-    seed: of the weights, the noise and the perturbation. perturbed: see `ZeroShotProxy/programs/statistics.py`.
-    initialisation: the rule for weights, or "own" for torch's. num_classes: the outputs of the classifier. use_se:
-    whether super-blocks have squeeze-and-excitation.
+    statistics: names of tensors or of closed forms, see `ZeroShotProxy/programs/terminals.py`. batch: the number of
+    images that networks see, the first ones; 1 as in the paper. seed: of the weights, the noise and the perturbation.
+    perturbed: see `ZeroShotProxy/programs/statistics.py`. initialisation: the rule for weights, or "own" for torch's.
+    num_classes: the outputs of the classifier. use_se: whether super-blocks have squeeze-and-excitation. units: the
+    kind of units that tensors are of. Closed forms depend on the outputs, the gates and the side of the images only.
 
     Raises DiscoveryError if a value is not valid.
     """
@@ -39,19 +42,30 @@ class CollectingSettings:
     initialisation: str = "kaiming_fan_out"
     num_classes: int = 10
     use_se: bool = False
+    units: UnitKind = "relu-conv-bn"
 
     def __post_init__(self) -> None:
         if not self.statistics or len(set(self.statistics)) < len(self.statistics):
             raise DiscoveryError(f"the statistics are {self.statistics}, expected at least one, and none twice")
         for name in self.statistics:
-            if name not in STATISTICS:
+            if name not in TERMINALS:
                 raise DiscoveryError(unknown_statistic(name))
+        try:
+            kind_of(self.statistics)
+        except WrongProgramError as error:
+            raise DiscoveryError(str(error)) from None
         for field, least in {"batch": 1, "seed": 0, "num_classes": 1}.items():
             if getattr(self, field) < least:
                 raise DiscoveryError(f"{field} is {getattr(self, field)}, expected at least {least}")
-        for field, known in {"perturbed": ("difference", "value"), "initialisation": INITIALISATIONS}.items():
+        choices = {"perturbed": ("difference", "value"), "initialisation": INITIALISATIONS, "units": UNIT_KINDS}
+        for field, known in choices.items():
             if getattr(self, field) not in known:
                 raise DiscoveryError(f"{field} is {getattr(self, field)!r:.80}, expected {' or '.join(known)}")
+
+    @property
+    def closed_form(self) -> bool:
+        """Whether the statistics are in closed form."""
+        return kind_of(self.statistics) == "closed-form"
 
     @property
     def options(self) -> Options:

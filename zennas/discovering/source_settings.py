@@ -10,10 +10,8 @@ from zennas.common.errors import WrongSettingError
 from zennas.common.settings import check, setting
 from zennas.common.shared_settings import resolution_setting
 from zennas.correlation.settings import NOISE
-from ZeroShotProxy.programs.statistics import STATISTICS, unknown_statistic
-
-TASKS = "tasks.json"
-"""The file with the networks of all tasks, in the folder of a run."""
+from ZeroShotProxy.programs.statistics import UNIT_KINDS, Perturbed, UnitKind
+from ZeroShotProxy.programs.terminals import KINDS, unknown_statistic
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,21 @@ class SourceSettings:
     split: str = setting("test", "Images of the accuracy.", choices=("val", "test"))
     networks: int = setting(80, "Networks of each task, drawn at random; as in EZNAS.", least=2)
     held_out: int = setting(80, "Further networks of each task, on which the best programs are compared.", least=2)
+    terminals: str = setting(
+        "tensors",
+        "Statistics that programs read, of tensors as in EZNAS, or in closed form, without weights and images.",
+        choices=tuple(KINDS),
+    )
     statistics: tuple[str, ...] = setting(
-        (), "Statistic that programs may read; repeatable.", flag="--statistic", metavar="NAME", shown="all 22"
+        (), "Statistic that programs may read; repeatable.", flag="--statistic", metavar="NAME", shown="all of these"
+    )
+    units: str = setting(
+        "relu-conv-bn", "Order of a unit's operations; the first one is that of EZNAS.", choices=UNIT_KINDS
+    )
+    perturbed: str = setting(
+        "difference",
+        "Perturbed statistics as differences to those of the images, as in EZNAS, or as values.",
+        choices=("difference", "value"),
     )
     data: str = setting(NOISE, "Images that networks see: noise, cifar10, cifar100, a folder, or an .npz file.")
     resolution: Size = resolution_setting()
@@ -52,14 +63,36 @@ class SourceSettings:
             if given not in (1, count):
                 raise WrongSettingError(f"there are {given} {name}, but {count} tasks: give one, or one for each")
         for name in self.statistics:
-            if name not in STATISTICS:
-                raise WrongSettingError(unknown_statistic(name))
+            if name not in self.known_statistics:
+                raise WrongSettingError(f"{unknown_statistic(name, self.known_statistics)}, with {self.terminals}")
+        if self.terminals == "closed-form":
+            for name in ("units", "perturbed", "data", "batch_size"):
+                value, default = getattr(self, name), getattr(SourceSettings, name)
+                if value != default:
+                    raise WrongSettingError(
+                        f"{name} is {value}, but closed forms need no units and no images: leave it out"
+                    )
         if len(set(self.statistics)) < len(self.statistics):
             raise WrongSettingError(f"the statistics are {', '.join(self.statistics)}, expected none twice")
 
     @property
     def chosen_statistics(self) -> tuple[str, ...]:
-        return self.statistics or tuple(STATISTICS)
+        return self.statistics or self.known_statistics
+
+    @property
+    def unit_kind(self) -> UnitKind:
+        """`units`, which has been checked."""
+        return next(kind for kind in UNIT_KINDS if kind == self.units)
+
+    @property
+    def perturbation(self) -> Perturbed:
+        """`perturbed`, which has been checked."""
+        return "value" if self.perturbed == "value" else "difference"
+
+    @property
+    def known_statistics(self) -> tuple[str, ...]:
+        """The names of all statistics of the chosen kind."""
+        return next(names for kind, names in KINDS.items() if kind == self.terminals)
 
     @property
     def triples(self) -> list[tuple[str, str, str]]:

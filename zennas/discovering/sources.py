@@ -69,7 +69,14 @@ def drawn_sources(settings: SourceSettings, seed: int) -> list[Source]:
 
 def collecting(settings: SourceSettings, source: Source, seed: int) -> CollectingSettings:
     """Return what is collected of the networks of a task."""
-    return CollectingSettings(settings.chosen_statistics, settings.batch_size, seed, num_classes=source.num_classes)
+    return CollectingSettings(
+        settings.chosen_statistics,
+        settings.batch_size,
+        seed,
+        settings.perturbation,
+        num_classes=source.num_classes,
+        units=settings.unit_kind,
+    )
 
 
 def bytes_of_sources(settings: SourceSettings, sources: Sequence[Source]) -> int:

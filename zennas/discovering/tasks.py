@@ -13,7 +13,7 @@ from zennas.discovering.errors import DiscoveryError
 from zennas.discovering.fitness import Task
 from zennas.discovering.settings import CollectingSettings
 
-_SAME = ("statistics", "batch", "perturbed", "initialisation")
+_SAME = ("statistics", "batch", "perturbed", "initialisation", "units")
 """What tasks have in common: a program's file has one value of each."""
 
 

@@ -10,10 +10,31 @@ from zennas.common.text import printable, printable_lines
 from zennas.pages.charts import Chart
 from zennas.pages.drawing import Networks
 from zennas.pages.embed import Embedded
-from zennas.pages.parts import Bars, Beside, Code, Facts, Figures, Matrix, Note, Part, Ranges, Table, Text
+from zennas.pages.mathml import mathml
+from zennas.pages.parts import (
+    Bars,
+    Beside,
+    Code,
+    Diagram,
+    Facts,
+    Figures,
+    Formula,
+    Matrix,
+    Note,
+    Part,
+    Ranges,
+    Table,
+    Text,
+)
+from zennas.pages.trees import drawn
 
-_SCROLL = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
-"""The beginning of a place that scrolls sideways where it has no room; the focus lets the keyboard scroll it."""
+
+def _scrolling(what: str) -> str:
+    """The beginning of a place that scrolls sideways where it has no room; the focus lets the keyboard scroll it."""
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{what}">'
+
+
+_SCROLL = _scrolling("Table")
 
 
 def escaped(text: str) -> str:
@@ -129,6 +150,15 @@ def _networks(part: Networks, data: Embedded) -> str:
     return f'<div class="networks" data-part="{data.add(part)}"></div>'
 
 
+def _formula(part: Formula, data: Embedded) -> str:
+    return f"{_scrolling('Formula')}{mathml(part.expression, escaped)}</div>"
+
+
+def _diagram(part: Diagram, data: Embedded) -> str:
+    svg = drawn(part.expression, part.label, escaped)
+    return f'<p class="label">{escaped(part.label)}</p>{_scrolling("Drawing")}{svg}</div>'
+
+
 _MARKUPS: dict[type, Callable[[Any, Embedded], str]] = {
     Text: _text,
     Note: _note,
@@ -142,4 +172,6 @@ _MARKUPS: dict[type, Callable[[Any, Embedded], str]] = {
     Chart: _chart,
     Networks: _networks,
     Beside: _beside,
+    Formula: _formula,
+    Diagram: _diagram,
 }

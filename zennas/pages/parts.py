@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from zennas.pages.charts import Chart
 from zennas.pages.drawing import Networks
+from zennas.pages.expressions import Expression
 
 
 @dataclass(frozen=True)
@@ -122,4 +123,34 @@ class Beside:
     charts: tuple[Chart, ...]
 
 
-Part: TypeAlias = Text | Note | Figures | Facts | Table | Code | Ranges | Bars | Matrix | Chart | Networks | Beside
+@dataclass(frozen=True)
+class Formula:
+    """An expression as it is written by hand."""
+
+    expression: Expression
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """An expression as a tree, from its result on the left to what it reads on the right. label: what it is."""
+
+    label: str
+    expression: Expression
+
+
+Part: TypeAlias = (
+    Text
+    | Note
+    | Figures
+    | Facts
+    | Table
+    | Code
+    | Ranges
+    | Bars
+    | Matrix
+    | Chart
+    | Networks
+    | Beside
+    | Formula
+    | Diagram
+)

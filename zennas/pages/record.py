@@ -12,6 +12,8 @@ from zennas.common.config import SETTINGS_FILE
 from zennas.common.errors import ZennasError
 from zennas.common.numbers import counted
 from zennas.correlation.overview import KIND as CORRELATE
+from zennas.discovering.record import DiscoveryRecord, is_discovery
+from zennas.discovering.record import read_record as read_discovery
 from zennas.exporting.record import ExportRecord, find_exports, read_export
 from zennas.runs.candidate import Candidate
 from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, reading
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from zennas.report.comparison.result import Comparison
     from zennas.searching.simulations.running import Simulation
 
-TRAIN, COMPARE, SIMULATE, PROXYLESS = "train", "compare", "simulate", "proxyless"
+TRAIN, COMPARE, SIMULATE, PROXYLESS, DISCOVER = "train", "compare", "simulate", "proxyless", "discover"
 _LARGEST = 100_000
 """Bytes of a file of settings that are shown."""
 
@@ -48,6 +50,7 @@ class Record:
     environment: where it was made. created: when, in seconds; 0 if that is not known.
     comparison: of networks, if this is one. simulation: searches with many seeds, if this is one.
     supernet: a search inside one network, if this is one. supernet_front: several after one warm-up, if this is one.
+    discovery: a search for programs, if this is one.
     """
 
     folder: Path
@@ -66,6 +69,7 @@ class Record:
     simulation: Simulation | None = None
     supernet: SearchRecord | None = None
     supernet_front: FrontRecord | None = None
+    discovery: DiscoveryRecord | None = None
 
     @property
     def name(self) -> str:
@@ -89,7 +93,8 @@ def read_record(folder: Path) -> Record:
     """Read the run in `folder`, or the training.
 
     Raises StoreError if there is neither, or if its file is damaged; SettingsError if another version wrote it; what
-    `supernet.outcome.read_record` raises for a search in a supernet; and what `read_training` raises if there is only a
+    `supernet.outcome.read_record` raises for a search in a supernet, and `discovering.record.read_record` for one for
+    programs; and what `read_training` raises if there is only a
     training. Damaged trainings and exports inside a run are told in `unread`.
     """
     if not folder.is_dir():
@@ -103,6 +108,17 @@ def read_record(folder: Path) -> Record:
         return _of_supernet(folder)
     if is_supernet_front(folder):
         return _of_supernet_front(folder)
+    if is_discovery(folder):
+        found = read_discovery(folder)
+        return Record(
+            folder,
+            DISCOVER,
+            found.status,
+            settings=_settings(folder),
+            environment=dict(found.environment),
+            created=found.created,
+            discovery=found,
+        )
     if not is_training(folder):
         raise StoreError(f"{folder} contains no run and no training ({FILE} is missing): list them with zennas runs")
     unread: list[str] = []

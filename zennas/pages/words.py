@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from zennas.budget.budgets import Budget
 from zennas.budget.memories import MEMORIES
 from zennas.common.numbers import counted, format_count
 from zennas.correlation.settings import CorrelateSettings
+from zennas.discovering.record import DiscoveryRecord
 from zennas.searching.fronts.front import grid_of
 from zennas.searching.fronts.goals import VECTOR, known_goals, names_of
 from zennas.searching.settings import SearchSettings
@@ -136,6 +138,28 @@ def correlate_question(settings: CorrelateSettings) -> str:
     return (
         f"How well do {listed(list(settings.proxies))} rank {counted(settings.drawn, 'network')} of "
         f"{settings.space} whose {settings.dataset} accuracies are known?"
+    )
+
+
+def discovery_question(found: DiscoveryRecord) -> str:
+    """Return the question of a search for programs as a sentence."""
+    closed = found.sources is not None and found.sources.terminals == "closed-form"
+    made = "widths, costs and expected statistics" if closed else "activations, weights and gradients"
+    return f"Which formula of {made} ranks networks like their accuracies, in the worst of {_tasks(found.tasks)}?"
+
+
+def _tasks(names: Sequence[str]) -> str:
+    return listed(list(names)) if len(names) <= _MOST_NAMES else counted(len(names), "task")
+
+
+def discovery_method(found: DiscoveryRecord) -> str:
+    """Return how programs are searched, as sentences."""
+    settings = found.settings
+    return (
+        f"{counted(settings.generations, 'generation')} of programs were evolved, the first of {settings.population}, "
+        f"the others of {settings.offspring}, half of them new. The fitness of a program is its smallest Kendall τ of "
+        f"all tasks, on {counted(settings.subset, 'network')} of each that every generation draws anew. The best ones "
+        "are compared on other networks, which the search has not seen."
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zennas.common.errors import ZennasError
+from zennas.discovering.record import is_discovery
 from zennas.exporting.record import find_exports
 from zennas.report.kind import KINDS, Run
 from zennas.runs.store import SEARCH, Store, StoreError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
 
 TRAIN, EXPORT, SIMULATE, PROXYLESS, PROXYLESS_FRONT = "train", "export", "simulate", "proxyless", "proxyless-front"
+DISCOVER = "discover"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def read_run(folder: Path) -> SearchResult | CorrelateResult:
 
 def list_runs(folder: Path) -> list[Run]:
     """Return the runs in `folder` and directly below it, oldest first, each with the trainings and exports in it; then
-    the trainings outside of runs, and searches with many seeds.
+    the trainings outside of runs, searches with many seeds, and searches for programs.
 
     Raises StoreError if it is not a folder.
     """
@@ -82,7 +84,7 @@ def _inside(place: Path, told: bool = False) -> Iterator[Run]:
     """
     try:
         simulation, training, exports = is_simulation(place), is_training(place), find_exports(place)
-        supernet, front = is_supernet_search(place), is_supernet_front(place)
+        supernet, front, discovery = is_supernet_search(place), is_supernet_front(place), is_discovery(place)
     except OSError as error:
         if not told:
             yield DamagedRun(place, f"{place} cannot be read: {error.strerror}")
@@ -93,6 +95,8 @@ def _inside(place: Path, told: bool = False) -> Iterator[Run]:
         yield _readable(place, KINDS.get(PROXYLESS).read)
     if front:
         yield _readable(place, KINDS.get(PROXYLESS_FRONT).read)
+    if discovery:
+        yield _readable(place, KINDS.get(DISCOVER).read)
     if training:
         yield _readable(place, KINDS.get(TRAIN).read)
     for sidecar in exports:

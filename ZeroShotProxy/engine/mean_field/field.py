@@ -24,7 +24,8 @@ class Layer(NamedTuple):
     gradient: the expected squared norm of the loss's gradient by its weights, relative to the gradient at the logits.
     flops: multiply–accumulates. activations: output elements. effective: the activations that vary independently over
     channels, positions / (inverse number of independent channels). channels: output channels. flat: whether its output
-    has no positions.
+    has no positions. number: its node in `Field.graph`, from 1. mean, variance: of what it reads, averaged over
+    channels. independent: the number of independent channels that it reads.
     """
 
     gradient: float
@@ -33,6 +34,10 @@ class Layer(NamedTuple):
     effective: float
     channels: int
     flat: bool
+    number: int
+    mean: float
+    variance: float
+    independent: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +46,15 @@ class Field:
 
     layers: the layers that take part. directions: the effective number of independent directions of the gradient at the
     image, over images. energy: the logarithm of that gradient's energy. agreements: for each function that is a
-    ReLU, its number of elements and the probability that two images agree about one.
+    ReLU, its number of elements and the probability that two images agree about one. graph: the network, maybe with
+    other nodes that compute the same (`parted.py`).
     """
 
     layers: tuple[Layer, ...]
     directions: float
     energy: float
     agreements: tuple[tuple[int, float], ...]
+    graph: OpGraph
 
 
 def field_of(graph: OpGraph, *, same_for_images: bool = False) -> Field | None:
@@ -78,31 +85,38 @@ def field_of(graph: OpGraph, *, same_for_images: bool = False) -> Field | None:
         if x.dead:
             continue
         square = weight_gradient(node.op, x, y, gradient)
-        layers.append(_layer(graph, number, square, float(y.overlap[0])))
+        overlaps = float(x.overlap[0]), float(y.overlap[0])
+        layers.append(_layer(graph, number, square, x.mean, x.variance, *overlaps))
     here = forward.states[0].torus
     energy = here.mean(first.energy)
     if not energy > 0:
         return None
     directions = energy**2 * area(graph.input.size) / here.mean(first.square[0])
-    return Field(tuple(layers), directions, math.log(energy), tuple(_agreements(graph, forward)))
+    return Field(tuple(layers), directions, math.log(energy), tuple(_agreements(graph, forward)), graph)
 
 
-def _layer(graph: OpGraph, number: int, gradient: float, overlap: float) -> Layer:
+def _layer(
+    graph: OpGraph, number: int, gradient: float, mean: float, variance: float, taken: float, given: float
+) -> Layer:
+    """taken, given: the overlaps of what the layer reads and makes."""
     node = graph.nodes[number - 1]
     cost = op_cost(node.op, node.shape)
     positions = max(1, area(node.shape.size))
-    flat = positions == 1
-    return Layer(gradient, cost.flops, cost.activations, positions / overlap, node.shape.channels, flat)
+    made = positions / given, node.shape.channels, positions == 1
+    return Layer(gradient, cost.flops, cost.activations, *made, number, mean, variance, 1 / taken)
 
 
 def _uniform_field(graph: OpGraph) -> Field | None:
     found = walk(graph, Entry(graph.input.size, 0.0, 1.0, 0.0), lambda channels: (0, 1 / channels), 1)
     layers = []
     for number, (square, _) in reversed(found.layers):
-        op = graph.nodes[number - 1].op
-        constant, share = found.values[number].overlap
-        channels = op.in_channels // op.groups if isinstance(op, ops.Conv) else 1
-        layers.append(_layer(graph, number, channels * square, constant + share / graph.input.channels))
+        node = graph.nodes[number - 1]
+        x = found.values[node.inputs[0]]
+        taken, given = (
+            constant + share / graph.input.channels for constant, share in (x.overlap, found.values[number].overlap)
+        )
+        channels = node.op.in_channels // node.op.groups if isinstance(node.op, ops.Conv) else 1
+        layers.append(_layer(graph, number, channels * square, x.mean, x.variance, taken, given))
     energy = found.first.here[0]
     if not energy > 0:
         return None
@@ -114,7 +128,7 @@ def _uniform_field(graph: OpGraph) -> Field | None:
         for number, known in found.functions.items()
         if isinstance(graph.nodes[number - 1].op, (ops.Relu, ops.Relu6))
     ]
-    return Field(tuple(layers), directions, math.log(energy), tuple(agreements))
+    return Field(tuple(layers), directions, math.log(energy), tuple(agreements), graph)
 
 
 def weight_gradient(op: ops.Op, x: State, y: State, gradient: Gradient) -> float:

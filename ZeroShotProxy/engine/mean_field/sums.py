@@ -103,6 +103,11 @@ def of_numbers(layers: Iterable[float], z: float, overlap: float) -> tuple[float
     return roots, amounts, squares
 
 
+def steadiness(squares: float) -> float:
+    """Return 1 / √(1 + Σ g² / S), what large gradients leave of all that a network could learn."""
+    return 1 / math.sqrt(1 + squares / _STEPS)
+
+
 def score(roots: float, amounts: float, squares: float, log_directions: float) -> float:
     """Return the score. squares: for a gradient of energy 1 at the logits. log_directions: log D.
 

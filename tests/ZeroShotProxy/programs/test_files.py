@@ -24,6 +24,7 @@ to_scalar = "l2"
 perturbed = "value"
 batch = 4
 initialisation = "own"
+units = "conv-bn-relu"
 """
 
 
@@ -36,7 +37,7 @@ def write(folder: Path, text: str) -> Path:
 def test_a_file_says_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, TEXT)
     found = load(str(path))
-    assert found.program == Program(parse("add(pre_data, weight)"), "l2", "value", 4)
+    assert found.program == Program(parse("add(pre_data, weight)"), "l2", "value", 4, "conv-bn-relu")
     assert (found.key, found.name, found.source, found.initialisation) == (str(path), "mine", "this test", "own")
     monkeypatch.chdir(tmp_path)
     assert load("mine.toml") is found
@@ -62,9 +63,12 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
         ("program = 3", "it has no text `program`"),
         ('program = "log(wait)"', r"unknown statistic 'wait' at character 5"),
         ('program = "weight"\nto_scaler = "l2"', r"unknown key 'to_scaler' \(did you mean to_scalar\?\)"),
-        ('program = "weight"\nto_scalar = "sum"', "to_scalar is 'sum', expected mean or l2"),
+        ('program = "weight"\nto_scalar = "max"', "to_scalar is 'max', expected mean or sum or l2"),
+        ('program = "add(weight, flops)"', "weight is a tensor of a unit, but flops is in closed form: use one kind"),
+        ('program = "flops"\nbatch = 4', "batch is for programs that read tensors, but this one reads closed forms"),
         ('program = "weight"\nperturbed = []', r"perturbed is \[\], expected difference or value"),
         ('program = "weight"\ninitialisation = "zeros"', "initialisation is 'zeros', expected own or"),
+        ('program = "weight"\nunits = "conv"', "units is 'conv', expected relu-conv-bn or conv-bn-relu"),
         ('program = "weight"\nbatch = 0', "batch is 0, expected a number of images from 1"),
         ('program = "weight"\nbatch = true', "batch is True, expected a number of images"),
         ('program = "weight"\nname = "a\\nb"', "name is 'a.*b', expected a line of at most 60 characters"),
@@ -103,23 +107,30 @@ def test_the_published_ones() -> None:
         "eznas_a_weight",
         "inverse_output",
         "kl_grad_output",
+        "mean_field",
         "negative_log",
         "topprog",
     ]
     for name in published():
         found = load(name.upper())
         assert found.key == name
-        assert "EZNAS" in found.source
+        assert ("EZNAS" in found.source) is (name != "mean_field")
     assert str(load("eznas_a").program.tree) == "frobenius(sigmoid(logdet(sign(grad_pre_data))))"
 
 
 def test_a_written_program_is_read_as_it_was(tmp_path: Path) -> None:
     program = Program(parse("square(frobenius(pre_noise))"), "l2", "value", 3)
-    for chosen in (program, replace(program, batch=None)):
+    for chosen in (program, replace(program, batch=None), replace(program, units="conv-bn-relu")):
         path = tmp_path / "mine.toml"
         path.write_text(text_of(chosen, 'my "own" ë', "a search", "gaussian"))
         found = load(str(path))
         assert (found.program, found.name, found.source) == (chosen, 'my "own" ë', "a search")
         assert found.initialisation == "gaussian"
+    closed = Program(parse("log(flops)"), "sum", batch=1)
+    path.write_text(text_of(closed, "mine", "a search", "gaussian"))
+    found = load(str(path))
+    assert found.closed_form
+    assert (found.program, found.initialisation) == (replace(closed, batch=None), "own")
+    assert len(path.read_text().splitlines()) == 4
     with pytest.raises(WrongProgramError, match=r"name is .* expected a line of at most 60 characters"):
         text_of(program, "a\nb", "a search", "own")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ZeroShotProxy.programs.errors import ProgramError
-from ZeroShotProxy.programs.operations import OPERATIONS, apply
+from ZeroShotProxy.programs.operations import OPERATIONS, apply, apply_to_stacks, shape_of
 
 Array = Any
 
@@ -277,3 +278,77 @@ def test_single_precision_stays_single() -> None:
     x = drawn((2, 3, 3), 16).float()
     for name, operation in OPERATIONS.items():
         assert apply(name, [x] * operation.arity).dtype == torch.float32, name
+
+
+SHAPES: tuple[tuple[int, ...], ...] = (
+    *(
+        (),
+        (6,),
+        (16,),
+        (5, 7),
+        (1, 16, 8, 8),
+        (1, 3, 7, 7),
+        (4, 3, 3, 3),
+        (2, 3, 1, 1),
+        (2, 5, 5),
+        (1, 1),
+        (3, 2, 4, 5),
+    ),
+)
+
+
+def outcome(name: str, given: list[Tensor]) -> Tensor | str:
+    try:
+        return apply(name, given)
+    except ProgramError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_unit_has_the_same_result_in_every_stack(name: str) -> None:
+    """Bit by bit, on random and on whole numbers, in single precision."""
+    for number, shape in enumerate(SHAPES):
+        for draw in (drawn, whole):
+            stacks = [draw((7, *shape), 20 + 2 * number + i).float() for i in range(OPERATIONS[name].arity)]
+            wanted = [outcome(name, [x[i].clone() for x in stacks]) for i in range(7)]
+            if any(isinstance(one, str) for one in wanted):
+                assert len({str(one) for one in wanted}) == 1
+                continue
+            for start, end in ((0, 7), (0, 2), (1, 4), (3, 6)):
+                found = apply_to_stacks(name, [x[start:end].clone() for x in stacks])
+                for i, one in enumerate(found, start=start):
+                    torch.testing.assert_close(one, wanted[i], rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_shapes_of_results_are_known_before(name: str) -> None:
+    """And what the shapes do not allow, torch does not either."""
+    possible = 0
+    operation = OPERATIONS[name]
+    for shapes in product(SHAPES, repeat=operation.arity):
+        given = [drawn(shape, i).float() for i, shape in enumerate(shapes)]
+        try:
+            known = shape_of(name, shapes)
+        except ProgramError as error:
+            assert str(error).startswith(f"{name} of {' and '.join(map(str, shapes))} is not possible: ")
+            if name not in ("kl", "matmul"):  # which take more on stacks
+                with pytest.raises((RuntimeError, IndexError, ProgramError)):
+                    operation.function(*(x[None] for x in given))
+            continue
+        found = apply(name, given)
+        assert tuple(found.shape) == known
+        if operation.fill is not None:
+            assert torch.equal(found, torch.full(known, operation.fill(shapes[0])))
+        possible += 1
+    assert possible >= 5
+
+
+def test_more_rows_than_columns_are_singular() -> None:
+    for shape in ((7, 5), (9, 2, 2, 2)):
+        x = drawn(shape, 30)
+        assert float(apply("eig_ratio", [x])) == float(apply("eig_ratio_symmetric", [x])) == math.inf
+    assert math.isnan(float(apply("eig_ratio", [torch.zeros(3, 2)])))
+    x = drawn((64, 64, 3, 3), 31).float()
+    gram = (lambda rows: rows @ rows.T)(x.reshape(64, -1).double())
+    values = torch.linalg.eigvals(gram).real
+    assert float(apply("eig_ratio", [x])) == pytest.approx(float(values.max() / values.min()), rel=1e-4)

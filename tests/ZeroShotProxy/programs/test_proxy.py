@@ -33,8 +33,9 @@ def scores(structure: Structure, *names: str) -> dict[str, Score]:
     return ZeroShotProxy.score(structure, names, SETTINGS)
 
 
-def test_eznas_a_is_one_of_its_programs() -> None:
-    for structure in networks(12):
+@pytest.mark.parametrize("count", [12, pytest.param(200, marks=pytest.mark.slow)])
+def test_eznas_a_is_one_of_its_programs(count: int) -> None:
+    for structure in networks(count):
         found = scores(structure, "eznas_a", "eznas_a_weight", "program:eznas_a", "program:eznas_a_weight")
         for name in ("eznas_a", "eznas_a_weight"):
             assert found[f"program:{name}"].value == pytest.approx(found[name].value, rel=1e-5)
@@ -85,9 +86,10 @@ def test_what_a_program_says_of_itself() -> None:
     for name in published():
         info = PROXIES.get(f"program:{name}").info
         assert info.higher_is_better
-        assert info.torch
+        assert info.torch is (name != "mean_field")
         assert len(info.meaning) <= LONGEST_MEANING
-        assert info.needs == ("module" if name in ("topprog", "eznas_a_weight") else "batch")
+        needs = {"topprog": "module", "eznas_a_weight": "module", "mean_field": "structure"}
+        assert info.needs == needs.get(name, "batch")
     assert not any(proxy.info.name.startswith("program:") for proxy in PROXIES)
 
 

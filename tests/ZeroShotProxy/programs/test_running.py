@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ZeroShotProxy.programs import running
 from ZeroShotProxy.programs.errors import ProgramError
-from ZeroShotProxy.programs.operations import OPERATIONS, apply
+from ZeroShotProxy.programs.operations import apply
 from ZeroShotProxy.programs.running import Program, evaluate
 from ZeroShotProxy.programs.statistics import STATISTICS
 from ZeroShotProxy.programs.tree import Leaf, Tree, parse
@@ -32,7 +32,7 @@ def statistics(seed: int = 0) -> dict[str, Tensor]:
 def plain(tree: Tree, given: dict[str, Tensor]) -> Tensor:
     if isinstance(tree, Leaf):
         return given[tree.statistic].clone()
-    return OPERATIONS[tree.operation].function(*(plain(argument, given) for argument in tree.arguments))
+    return apply(tree.operation, [plain(argument, given) for argument in tree.arguments])
 
 
 def test_random_programs_leave_the_statistics_alone_whatever_ran_before() -> None:

@@ -16,7 +16,7 @@ from SearchSpace.nasbench201 import Cell201
 from SearchSpace.nasbench201 import network as network_201
 from ZeroShotProxy.engine.probe import Probe
 from ZeroShotProxy.programs.shapes import shapes_of_units
-from ZeroShotProxy.programs.statistics import STATISTICS, statistics_of_units
+from ZeroShotProxy.programs.statistics import STATISTICS, UNIT_KINDS, statistics_of_units
 
 CELL = Cell201.parse("|nor_conv_3x3~0|+|nor_conv_1x1~0|avg_pool_3x3~1|+|none~0|nor_conv_3x3~1|skip_connect~2|")
 NONE = Cell201.parse("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
@@ -24,14 +24,18 @@ RESIDUAL = "SuperConvK3BNRELU(3,8,1,1)SuperResK3K3(8,16,2,8,2)SuperResIDWE2K5(16
 
 
 def check(structure: Structure, resolution: int, images: int, names: list[str], options: Options = Options()) -> int:
-    """Hold the shapes of a network against its statistics; returns the number of its units."""
+    """Hold the shapes of a network against its statistics; returns how many units it has that begin with a ReLU."""
     torch.manual_seed(0)
     batch = torch.randn(images, 3, resolution, resolution, generator=torch.Generator().manual_seed(1))
-    found = statistics_of_units(Probe(MasterNet(structure, 5, options), batch, None), names)
-    shapes = [{name: tuple(value.shape) for name, value in unit.items()} for unit in found]
+    probe = Probe(MasterNet(structure, 5, options), batch, None)
     graph = lower(structure, resolution=resolution, num_classes=5, options=options)
-    assert shapes_of_units(graph, names, images) == shapes
-    return len(shapes)
+    counts = []
+    for kind in UNIT_KINDS:
+        found = statistics_of_units(probe, names, units=kind)
+        shapes = [{name: tuple(value.shape) for name, value in unit.items()} for unit in found]
+        assert shapes_of_units(graph, names, images, kind) == shapes
+        counts.append(len(shapes))
+    return counts[0]
 
 
 def test_all_statistics_of_a_cell() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ZeroShotProxy.engine.probe import Probe
 from ZeroShotProxy.programs.errors import ProgramError
-from ZeroShotProxy.programs.statistics import STATISTICS, statistics_of_units
+from ZeroShotProxy.programs.statistics import STATISTICS, UNIT_KINDS, Perturbed, UnitKind, statistics_of_units
 
 
 class Units(nn.Module):
@@ -52,6 +52,24 @@ class Copying(Units):
         y = torch.relu(y + unit(self.second, y))
         return self.head(y.mean((2, 3))), found
 
+    def run_convolutions_first(self, x: Tensor) -> tuple[Tensor, list[dict[str, Tensor]]]:
+        """The same with units that end with their ReLU."""
+        found = []
+
+        def unit(taken: Tensor, conv: nn.Module, bn: nn.Module) -> tuple[Tensor, Tensor]:
+            made: Tensor = bn(conv(taken))
+            own = made * 1  # so that the gradient is that through this ReLU alone
+            output = torch.relu(own)
+            found.append({"pre": own, "input": taken, "weight": conv.weight, "output": output})  # type: ignore[dict-item]
+            for value in (own, taken, output):
+                value.retain_grad()
+            return made, output
+
+        _, first = unit(x.clone().requires_grad_(), *self.stem)
+        y, second = unit(first, *self.first[1:])
+        y = torch.relu(y + self.second[1:](second))
+        return self.head(y.mean((2, 3))), found
+
 
 def batch() -> Tensor:
     return torch.randn(5, 3, 6, 6, generator=torch.Generator().manual_seed(1))
@@ -66,10 +84,10 @@ def probe(images: int = 5) -> Probe:
     return Probe(network(), batch()[:images], None, seed=7)
 
 
-def by_hand(x: Tensor) -> list[dict[str, Tensor]]:
+def by_hand(x: Tensor, units: UnitKind) -> list[dict[str, Tensor]]:
     net = Copying()
     net.load_state_dict(network().state_dict())
-    logits, found = net.run(x)
+    logits, found = net.run(x) if units == "relu-conv-bn" else net.run_convolutions_first(x)
     logits.sum().backward()
     values = [{of: value.detach() for of, value in unit.items()} for unit in found]
     gradients = [{f"grad_{of}": value.grad for of, value in unit.items()} for unit in found]
@@ -82,10 +100,11 @@ def images(seed: int = 7) -> dict[str, Tensor]:
     return {"data": batch(), "noise": noise, "perturbed": batch() + math.sqrt(0.01) * change}
 
 
+@pytest.mark.parametrize("units", UNIT_KINDS)
 @pytest.mark.parametrize("perturbed", ["difference", "value"])
-def test_each_statistic_is_what_it_says(perturbed: str) -> None:
-    found = statistics_of_units(probe(), list(STATISTICS), perturbed)  # type: ignore[arg-type]
-    wanted = {kind: by_hand(x) for kind, x in images().items()}
+def test_each_statistic_is_what_it_says(perturbed: Perturbed, units: UnitKind) -> None:
+    found = statistics_of_units(probe(), list(STATISTICS), perturbed, units=units)
+    wanted = {kind: by_hand(x, units) for kind, x in images().items()}
     assert len(found) == 2
     for number, unit in enumerate(found):
         assert set(unit) == set(STATISTICS)
@@ -128,6 +147,17 @@ def test_alone_and_together_are_equal() -> None:
             torch.testing.assert_close(unit[name], all_of_it[name])
 
 
+def test_kinds_of_units_do_not_share_what_they_know() -> None:
+    one = probe()
+    first, second = (statistics_of_units(one, ["pre_data", "grad_pre_noise"], units=kind) for kind in UNIT_KINDS)
+    assert [tuple(unit["pre_data"].shape) for unit in first] == [(5, 4, 6, 6), (5, 6, 3, 3)]
+    torch.testing.assert_close([unit["pre_data"] for unit in first], [unit["pre_data"] for unit in second])
+    assert [tuple(unit["weight"].shape) for unit in statistics_of_units(one, ["weight"], units="conv-bn-relu")] == [
+        (4, 3, 3, 3),
+        (6, 4, 3, 3),
+    ]
+
+
 def test_the_first_images_of_a_batch() -> None:
     found = statistics_of_units(probe(), ["input_data", "grad_output_data"], images=2)
     wanted = statistics_of_units(probe(2), ["input_data", "grad_output_data"])
@@ -141,6 +171,8 @@ def test_networks_without_units_or_gradients_are_refused() -> None:
     plain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
     with pytest.raises(ProgramError, match="no convolution between a ReLU and a batch-norm"):
         statistics_of_units(Probe(plain, batch(), None), ["weight"])
+    with pytest.raises(ProgramError, match="no convolution with a batch-norm and a ReLU behind it"):
+        statistics_of_units(Probe(plain, batch(), None), ["weight"], units="conv-bn-relu")
     flat = network()
     nn.init.zeros_(flat.head.weight)
     assert statistics_of_units(Probe(flat, batch(), None), ["pre_data"])

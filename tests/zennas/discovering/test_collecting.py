@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from PlainNet import Structure
+from PlainNet import Structure, lower
 from PlainNet.lock import LOCK, FolderInUseError, locked
 from SearchSpace.nasbench201 import Cell201, network
 from zennas.discovering import collecting
@@ -26,12 +26,16 @@ from zennas.discovering.settings import CollectingSettings
 from ZeroShotProxy import ScoreSettings
 from ZeroShotProxy.engine.measures import network_of
 from ZeroShotProxy.engine.probe import Probe
+from ZeroShotProxy.programs.closed_form import CLOSED_FORMS
+from ZeroShotProxy.programs.convolutions import closed_forms
 from ZeroShotProxy.programs.statistics import statistics_of_units
 
 from .networks import WITHOUT_UNITS, images, networks
 
 ROOT = Path(__file__).resolve().parents[3]
-CHOSEN = CollectingSettings(("weight", "pre_perturbed", "grad_output_noise"), batch=2, seed=3, perturbed="value")
+CHOSEN = CollectingSettings(
+    ("weight", "pre_perturbed", "grad_output_noise"), batch=2, seed=3, perturbed="value", units="conv-bn-relu"
+)
 
 
 @pytest.fixture
@@ -57,7 +61,7 @@ def test_the_folder_has_what_networks_have(folder: Path, settings: CollectingSet
         chosen = ScoreSettings(seed=settings.seed)
         batch = torch.from_numpy(images()[: settings.batch])
         probe = Probe(network_of(structure, chosen), batch, None, seed=settings.seed, initialisation="kaiming_fan_out")
-        fresh = statistics_of_units(probe, settings.statistics, settings.perturbed)
+        fresh = statistics_of_units(probe, settings.statistics, settings.perturbed, units=settings.units)
         found = cache.network(structure)
         assert found.structure == structure
         found.verify()
@@ -75,7 +79,7 @@ def test_the_size_is_known_beforehand(folder: Path, settings: CollectingSettings
     for structure in structures:
         path = cache.network(structure).path
         assert bytes_of(structure, settings, 15) == (path.stat().st_size if path.exists() else 0)
-    assert bytes_of(WITHOUT_UNITS, settings, 15) == 0
+    assert (bytes_of(WITHOUT_UNITS, settings, 15) == 0) is (settings.units == "relu-conv-bn")
     written = sum(path.stat().st_size for path in folder.glob("*.f32"))
     assert sum(bytes_of(structure, settings, 15) for structure in structures) == written > 0
 
@@ -90,6 +94,23 @@ def test_networks_without_statistics_are_stored_with_the_reason(folder: Path) ->
     cache.network(no_path).verify()
     small = collect(networks(1), images(side=4), folder.with_name("small"))
     assert "Expected more than 1 value per channel" in str(small.network(networks(1)[0]).missing)
+
+
+def test_closed_forms_are_stored_like_tensors(folder: Path) -> None:
+    no_path = network(Cell201((0,) * 6), channels=4, cells=1)
+    settings = CollectingSettings(tuple(CLOSED_FORMS), num_classes=7)
+    cache = collect([*networks(), WITHOUT_UNITS, no_path], images(side=15), folder, settings)
+    for structure in [*networks(), WITHOUT_UNITS]:
+        stored = cache.network(structure)
+        wanted = closed_forms(lower(structure, resolution=15, num_classes=7))
+        (unit,) = stored.units
+        assert {name: unit[name].tolist() for name in unit} == {name: wanted[name].tolist() for name in wanted}
+        assert 0 < stored.path.stat().st_size <= bytes_of(structure, settings, 15) < 20_000
+        stored.verify()
+    assert cache.network(no_path).missing == "no gradient of the output reaches the input"
+    assert bytes_of(no_path, settings, 15) > 0
+    with pytest.raises(DiscoveryError, match="weight is a tensor of a unit, but flops is in closed form"):
+        CollectingSettings(("weight", "flops"))
 
 
 def test_a_killed_collection_is_continued(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,10 +264,10 @@ def test_damaged_and_foreign_folders(stored: tuple[Path, Structure], tmp_path: P
     with pytest.raises(CacheError, match=r"has mine\.txt but no cache\.json: choose an empty folder"):
         collect([structure], images(), tmp_path / "notes")
     assert content(tmp_path / "notes").keys() == {"mine.txt"}
-    write(folder / HEAD, format=2)
-    with pytest.raises(CacheError, match="has format 2, expected 1"):
+    write(folder / HEAD, format=1)
+    with pytest.raises(CacheError, match="has format 1, expected 2"):
         Cache(folder)
-    write(folder / HEAD, format=1, settings={"statistics": ["weight"], "colour": 3})
+    write(folder / HEAD, format=2, settings={"statistics": ["weight"], "colour": 3})
     with pytest.raises(CacheError, match=r"cache\.json is damaged or foreign: "):
         Cache(folder)
     write(folder / HEAD, settings={"statistics": 3})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from zennas.discovering import fitness as room
 from zennas.discovering.cache import Stored
 from zennas.discovering.collecting import collect
 from zennas.discovering.errors import DiscoveryError
-from zennas.discovering.evaluation import values
+from zennas.discovering.evaluation import values, values_of_trees
 from zennas.discovering.fitness import Fitness, Task, fitness, kendall
 from zennas.discovering.settings import CollectingSettings
 from ZeroShotProxy.programs.together import Value
@@ -69,7 +70,7 @@ def test_programs_that_are_not_valid(stored: list[Stored]) -> None:
     first, second, third = fitness([constant, failing, good], [task])
     assert first == Fitness((), "task cifar: all scores are equal")
     assert second.reason is not None
-    assert second.reason.startswith("task cifar, network 1 of 4: unit 1 of ")
+    assert second.reason.startswith("task cifar, network 4 of 4: unit 1 of ")  # the smallest network is first
     assert second.reason.endswith(": the program gives inf")
     assert first.value is second.value is None
     assert third.value is not None
@@ -79,19 +80,35 @@ def test_programs_that_are_not_valid(stored: list[Stored]) -> None:
     )
 
 
-def test_what_is_not_valid_is_not_evaluated_any_further(stored: list[Stored], monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[list[str]] = []
-    inner = room.values_of_network
+def test_what_is_not_valid_is_not_evaluated_any_further(stored: list[Stored]) -> None:
+    asked: list[tuple[int, int]] = []
 
-    def counted(trees: list[Tree], *rest: object) -> list[Value]:
-        asked.append([str(tree) for tree in trees])
-        return inner(trees, *rest)  # type: ignore[arg-type]
+    def counted(trees: Sequence[Tree], networks: Sequence[Stored]) -> list[list[Value]]:
+        asked.append((len(trees), len(networks)))
+        return values_of_trees(trees, networks)
 
-    monkeypatch.setattr(room, "values_of_network", counted)
-    task = Task("one", tuple(stored[:2]), (1, 2))
-    fitness([parse("inverse(zeros(weight))"), parse("numel(ones(weight))"), Leaf("pre_noise")], [task, task])
-    assert [len(trees) for trees in asked[:2]] == [3, 2]
-    assert "inverse(zeros(weight))" not in asked[1]
+    task = Task("one", tuple(stored[:3]), (1, 2, 3))
+    trees = [parse("inverse(zeros(weight))"), parse("sign(numel(weight))"), Leaf("pre_noise"), Leaf("weight")]
+    found = fitness(trees, [task, task], counted)
+    assert asked == [(4, 2), (3, 2), (2, 2)]
+    assert [one.reason is None for one in found] == [False, False, True, True]
+    assert found == [fitness([tree], [task, task])[0] for tree in trees]
+
+
+def test_programs_that_only_measure_sizes(stored: list[Stored]) -> None:
+    task = Task("sizes", tuple(stored[:4]), (1, 2, 3, 4))
+    texts = ("numel(pre_noise)", "softmax(pre_noise)", "frobenius(sign(weight))", "mean(output_noise)")
+    trees = [parse(text) for text in texts]
+    free = fitness(trees, [task])
+    assert all(one.reason is None for one in free)
+    found = fitness(trees, [task], sizes=False)
+    assert [one.reason is None for one in found] == [False, False, False, True]
+    assert found[0].reason == "task sizes: it ranks noise alike (tau 1.000)"
+    assert found[3] == free[3]
+    noise = values_of_trees(trees, stored, noise=True)
+    assert noise == values_of_trees(trees, stored, noise=True)
+    assert noise[0] == values_of_trees(trees, stored)[0]
+    assert noise[3][:4] != values_of_trees(trees, stored)[3][:4]
 
 
 def test_tasks_that_rank_nothing_are_refused(stored: list[Stored]) -> None:

@@ -9,36 +9,30 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from random import Random
 
 import pytest
 
-from SearchSpace.nasbench201 import Cell201
 from tests.zennas.conftest import Run
-from tests.zennas.discovering.tasks import SMALL
 from zennas.common.errors import WrongSettingError
 from zennas.discovering import from_tables
 from zennas.discovering.cache import Cache
 from zennas.discovering.errors import DiscoveryError
-from zennas.discovering.from_tables import STATISTICS, carry_out, opened, prepare
-from zennas.discovering.running import BEST, GENERATIONS, RESULT
-from zennas.discovering.source_settings import TASKS, SourceSettings
+from zennas.discovering.evaluation import values
+from zennas.discovering.files import BEST, GENERATIONS, RESULT, STATISTICS, TASKS
+from zennas.discovering.from_tables import carry_out, opened, prepare
+from zennas.discovering.source_settings import SourceSettings
+from ZeroShotProxy import ScoreSettings, score
 from ZeroShotProxy.programs.files import load
 
+from .tables import EVOLUTION, closed_form, write_table
+
 ROOT = Path(__file__).resolve().parents[3]
-EVOLUTION = replace(SMALL, generations=2, population=4, offspring=4, mu=2, subset=3, finals=2, deepest=3, resamples=20)
 
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A table of random cells, among them equivalent ones, and one without a path."""
-    rng, path = Random(1), tmp_path_factory.mktemp("table") / "nb201.csv"
-    cells = {str(Cell201(tuple(rng.choice((2, 3, 3, 1)) for _ in range(6)))) for _ in range(20)} | {
-        str(Cell201((0,) * 6))
-    }
-    lines = [f"{cell},{rng.uniform(50, 90):.2f},{rng.uniform(20, 60):.2f}" for cell in sorted(cells)]
-    path.write_text("\n".join(["arch,cifar10_test_200,cifar100_test_200", *lines]) + "\n")
-    return path
+    """A table of two accuracies."""
+    return write_table(tmp_path_factory.mktemp("table") / "nb201.csv")
 
 
 @pytest.fixture
@@ -54,7 +48,12 @@ def settings(table: Path) -> SourceSettings:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """The content of all files, without where and when the search was begun."""
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    tasks = json.loads(found[TASKS])
+    assert {"python", "command"} <= tasks.pop("environment").keys()
+    assert tasks.pop("created") > 1e9
+    return {**found, TASKS: json.dumps(tasks).encode()}
 
 
 @pytest.mark.long
@@ -74,7 +73,7 @@ def test_a_search_is_prepared_killed_continued_and_the_same(settings: SourceSett
     code = f"""
 import os, signal
 from pathlib import Path
-from tests.zennas.discovering.test_from_tables import EVOLUTION
+from tests.zennas.discovering.tables import EVOLUTION
 from zennas.discovering import from_tables
 from zennas.discovering.source_settings import SourceSettings
 def killed(done, total, note):
@@ -91,6 +90,31 @@ from_tables.carry_out(prepared, Path({str(part)!r}), killed)
     assert content(part) == content(whole)
     with pytest.raises(DiscoveryError, match="has a search already"):
         prepare(settings, EVOLUTION, part)
+
+
+def test_programs_of_closed_forms_are_found_without_weights(settings: SourceSettings, tmp_path: Path) -> None:
+    chosen = closed_form(Path(settings.tables[0]))
+    prepared = prepare(chosen, replace(EVOLUTION, to_scalar="sum"), tmp_path)
+    found = carry_out(prepared, tmp_path)
+    assert prepared.size < 1e6
+    beside = {one.name: one for one in found.references}
+    assert beside["mean_field"].value is not None
+    assert beside["eznas_a"].reason == "it reads grad_pre_data, which has not been collected"
+    assert found.best is not None
+    program = load(str(found.best))
+    assert program.closed_form
+    assert program.program.to_scalar == "sum"
+    stored = Cache(tmp_path / STATISTICS / "1").networks()
+    seen = values(program.program.tree, stored, "sum")
+    name, alone = f"program:{found.best}", ScoreSettings(resolution=8)
+    for network, value in zip(stored, seen, strict=True):
+        if network.missing is None:
+            assert score(network.structure, [name], alone)[name].value == pytest.approx(value, rel=1e-4)
+    with pytest.raises(WrongSettingError, match=r"unknown statistic 'weight' \(.*\), with closed-form"):
+        replace(chosen, statistics=("weight",))
+    for name, value in (("units", "conv-bn-relu"), ("perturbed", "value"), ("data", "cifar10"), ("batch_size", 2)):
+        with pytest.raises(WrongSettingError, match=f"{name} is {value}, but closed forms need no units and no images"):
+            replace(chosen, **{name: value})
 
 
 def test_networks_are_drawn_by_the_seed_and_stored(settings: SourceSettings, tmp_path: Path) -> None:

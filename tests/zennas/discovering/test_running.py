@@ -12,17 +12,20 @@ from pathlib import Path
 
 import pytest
 
+from PlainNet.files import write_text
 from PlainNet.lock import LockError, locked
 from zennas.discovering.collecting import collect
+from zennas.discovering.costs import COSTS, stored_costs
 from zennas.discovering.errors import DiscoveryError
 from zennas.discovering.evaluation import values
 from zennas.discovering.evolution import Generation, Member
 from zennas.discovering.finals import finalists
 from zennas.discovering.fitness import Task, kendall
-from zennas.discovering.running import BEST, GENERATIONS, HEAD, RESULT, discover
+from zennas.discovering.running import BEST, GENERATIONS, HEAD, RESULT, discover, front_file
 from zennas.discovering.settings import CollectingSettings
 from zennas.discovering.tasks import with_statistics
 from ZeroShotProxy.programs.files import load, published
+from ZeroShotProxy.programs.operations import OPERATIONS
 from ZeroShotProxy.programs.tree import Tree, parse
 
 from .networks import WITHOUT_UNITS, images, networks
@@ -114,6 +117,52 @@ def test_the_best_is_a_file_that_proxies_take(tasks: tuple[list[Task], list[Task
     best = load(str(found.best))
     assert best.program.tree == parse(found.programs[0].name)
     assert (best.program.batch, best.program.perturbed, best.initialisation) == (1, "difference", "kaiming_fan_out")
+
+
+def test_a_search_for_a_front(tasks: tuple[list[Task], list[Task]], tmp_path: Path) -> None:
+    settings, folder = replace(SMALL, select="nsga2"), tmp_path / "run"
+    stored_costs(folder)
+    write_text(folder / COSTS, json.dumps(dict.fromkeys(OPERATIONS, 2.0)))
+    found = discover(settings, *tasks, folder)
+    before = content(folder)
+    assert discover(settings, *tasks, folder, go_on=True) == found
+    assert content(folder) == before
+    valid = [one for one in found.programs if one.reason is None]
+    points = sorted((one for one in valid if one.point is not None), key=lambda one: one.point or 0)
+    assert [one.point for one in points] == list(range(1, len(points) + 1))
+    goals = [(one.value or 0, one.microseconds or 0) for one in valid]
+    for one in points:
+        mine = (one.value or 0, one.microseconds or 0)
+        assert not any(other[0] >= mine[0] and other[1] <= mine[1] and other != mine for other in goals)
+        assert str(load(str(front_file(folder, found, one.point or 0))).program.tree) == one.name
+    assert points[-1].value == found.programs[0].value
+    stored = json.loads((folder / RESULT).read_text())["programs"]
+    assert [one["us"] for one in stored] == [one.microseconds for one in found.programs]
+    with pytest.raises(
+        DiscoveryError, match=f"there is no point 99 of the front, which has the points 1 to {len(points)}"
+    ):
+        front_file(folder, found, 99)
+
+
+def test_a_search_for_sequential_programs(tasks: tuple[list[Task], list[Task]], tmp_path: Path) -> None:
+    settings, folder = replace(SMALL, form="sequential", instructions=8), tmp_path / "run"
+    found = discover(settings, *tasks, folder)
+    members = [member for generation in found.generations for member in generation.members]
+    assert all(member.lines is not None and member.lines.tree == member.tree for member in members)
+    assert {"crossover", "mutation"} <= {member.origin for member in members}
+    before = content(folder)
+    assert discover(settings, *tasks, folder, go_on=True) == found
+    assert content(folder) == before
+    path = folder / GENERATIONS
+    path.write_text(path.read_text().replace('"lines"', '"line"'))
+    with pytest.raises(DiscoveryError, match="is damaged: a generation has programs of another form"):
+        discover(settings, *tasks, folder, go_on=True)
+
+
+def test_without_a_front_there_are_no_points(tasks: tuple[list[Task], list[Task]], whole: Path) -> None:
+    found = discover(SMALL, *tasks, whole, go_on=True)
+    with pytest.raises(DiscoveryError, match="which has the points none: search with --select nsga2"):
+        front_file(whole, found, 1)
 
 
 @pytest.mark.long

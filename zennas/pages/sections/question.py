@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from zennas.budget.memories import MEMORIES
 from zennas.common.numbers import format_count
+from zennas.discovering.record import DiscoveryRecord
 from zennas.pages.parts import Figure, Figures, Note, Part, Text
 from zennas.pages.record import TRAIN, Record, command_of
 from zennas.pages.section import Section, register
@@ -14,6 +15,8 @@ from zennas.pages.supernets import accuracy_remarks, figures_of, time_figure
 from zennas.pages.words import (
     comparison_question,
     correlate_question,
+    discovery_method,
+    discovery_question,
     search_question,
     simulation_question,
     supernet_method,
@@ -27,6 +30,7 @@ from zennas.supernet.history import SEARCH, WARM_UP
 from zennas.supernet.outcome import SearchRecord
 from zennas.training.record import FINISHED as TRAINED
 from zennas.training.record import TrainingRecord
+from ZeroShotProxy.programs.files import published
 
 if TYPE_CHECKING:
     from zennas.searching.simulations.running import Simulation
@@ -61,6 +65,9 @@ def parts(record: Record) -> list[Part]:
     elif record.supernet_front is not None:
         found += [Text(supernet_question(record.supernet_front.job), lead=True), *_status(record)]
         found += _of_supernet_front(record, record.supernet_front)
+    elif record.discovery is not None:
+        found += [Text(discovery_question(record.discovery), lead=True), *_status(record)]
+        found += [Figures(tuple(_of_discovery(record.discovery))), Text(discovery_method(record.discovery), quiet=True)]
     elif record.kind == TRAIN:
         (training,) = record.trainings
         found.append(Text(training_question(training), lead=True))
@@ -163,6 +170,28 @@ def _of_correlation(record: Record) -> Iterator[Figure]:
         yield Figure(f"Spearman, {name}", f"{known[name]:.2f}", more="merely counted")
     yield Figure("networks", f"{len(result.sample):,}", more=f"of {result.sample.population:,}")
     yield Figure("time", f"{result.seconds:.3g}", "s", "scoring")
+
+
+def _of_discovery(found: DiscoveryRecord) -> Iterator[Figure]:
+    outcome, done, wanted = found.outcome, len(found.generations), found.settings.generations
+    if outcome is not None:
+        for name, one, more in (
+            ("found program", outcome.best, "on held-out networks"),
+            ("published program", outcome.of(published()), ""),
+            ("FLOPs", outcome.of(["flops"]), "merely counted"),
+        ):
+            if one is not None and one.value is not None:
+                more = more or one.name
+                yield Figure(f"smallest τ, {name}", f"{one.value:.2f}", more=more)
+    elif found.generations:
+        last = found.generations[-1]
+        yield Figure("best fitness", f"{last.best.value:.2f}", more=f"in generation {last.number}")
+    else:
+        yield Figure("networks", f"{found.collected:,}", more=f"of {found.networks:,} with statistics")
+    yield Figure("generations", f"{done}", more=f"of {wanted}")
+    if done:
+        shares = sum(len(one.members) for one in found.generations) / found.evaluated
+        yield Figure("programs evaluated", f"{found.evaluated:,}", more=f"{100 * shares:.0f} % of them valid")
 
 
 def _accuracy(training: TrainingRecord) -> Figure:
