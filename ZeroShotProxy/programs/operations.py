@@ -133,12 +133,16 @@ def _log_abs(x: Tensor) -> Tensor:
 
 def _standardise(x: Tensor) -> Tensor:
     """Minus the mean, divided by the standard deviation (with n − 1). NaN becomes 0, as in constant tensors."""
+    import torch
+
     rows = _flat(x)
     if rows.shape[1] < 2:
         return x.new_zeros(x.shape)
     least, most = rows.aminmax(dim=1, keepdim=True)
     z = rows - rows.mean(1, keepdim=True)
-    deviation = z.norm(dim=1, keepdim=True).div_(math.sqrt(rows.shape[1] - 1))
+    # The squares of a number of single precision can be too large or too small for it.
+    length = torch.linalg.vector_norm(z, dim=1, keepdim=True, dtype=torch.float64)
+    deviation = length.div_(math.sqrt(rows.shape[1] - 1)).to(x.dtype)
     z.div_(deviation)
     constant = least == most  # rounding could give the mean of a constant another value
     if bool((constant | ~deviation.isfinite()).any()):
