@@ -140,11 +140,10 @@ def _standardise(x: Tensor) -> Tensor:
         return x.new_zeros(x.shape)
     least, most = rows.aminmax(dim=1, keepdim=True)
     z = rows - rows.mean(1, keepdim=True)
-    deviation = z.norm(dim=1, keepdim=True)
-    off = ~((deviation > 1e-15) & (deviation < 1e15))  # squares may be too small or too large for single precision
-    if bool(off.any()):
-        deviation = torch.where(off, z.double().norm(dim=1, keepdim=True).to(z.dtype), deviation)
-    z.div_(deviation.div_(math.sqrt(rows.shape[1] - 1)))
+    # The squares of a number of single precision can be too large or too small for it.
+    length = torch.linalg.vector_norm(z, dim=1, keepdim=True, dtype=torch.float64)
+    deviation = length.div_(math.sqrt(rows.shape[1] - 1)).to(x.dtype)
+    z.div_(deviation)
     constant = least == most  # rounding could give the mean of a constant another value
     if bool((constant | ~deviation.isfinite()).any()):
         z.masked_fill_(z.isnan() | constant, 0)

@@ -250,6 +250,12 @@ def test_edge_cases(name: str, given: list[float], wanted: list[float]) -> None:
     torch.testing.assert_close(apply(name, [torch.tensor(given)]), torch.tensor(wanted), equal_nan=True)
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e-10, 1e10, 1e30])
+def test_standardising_does_not_depend_on_the_scale(scale: float) -> None:
+    x = drawn((4, 5), 40).float()
+    torch.testing.assert_close(apply("standardise", [scale * x]), apply("standardise", [x]), rtol=1e-5, atol=1e-5)
+
+
 def test_determinants_without_a_logarithm() -> None:
     singular = torch.tensor([[1.0, 1.0], [1.0, 1.0]])
     negative = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
