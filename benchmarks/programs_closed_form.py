@@ -44,13 +44,13 @@ SEEDS = int(os.environ.get("SEEDS", "3"))
 FORMS = CollectingSettings(tuple(CLOSED_FORMS))
 
 
-def drawn(table: Table, seed: int) -> tuple[list[Structure], list[float]]:
-    """Different networks with their accuracies, as many as all parts need if there are so many."""
+def drawn(table: Table, seed: int, count: int) -> tuple[list[Structure], list[float]]:
+    """`count` different networks with their accuracies, or all if there are fewer."""
     networks, accuracies = networks_of(table), column(networks_of(table).sheet, table.accuracy)
     found: dict[Structure, float] = {}
     for i in np.random.default_rng(seed).permutation(len(accuracies)):
         found.setdefault(networks.structures[i], float(accuracies[i]))
-        if len(found) == sum(PARTS):
+        if len(found) == count:
             break
     return list(found), list(found.values())
 
@@ -60,7 +60,7 @@ def tasks_of(tables: Sequence[Table], seed: int, folder: Path) -> list[list[Task
     found: list[list[Task]] = [[], [], []]
     image = np.zeros((1, 3, 32, 32), dtype=np.float32)  # whose size is all that counts
     for table in tables:
-        structures, accuracies = drawn(table, seed)
+        structures, accuracies = drawn(table, seed, sum(PARTS))
         cache = collect(structures, image, folder / table.space, FORMS)
         stored = [cache.network(structure) for structure in structures]
         begin = 0
