@@ -90,9 +90,8 @@ def searched(parts: Sequence[Sequence[Task]], seed: int, folder: Path) -> None:
     took = time.perf_counter() - began
     evaluated = sum(generation.evaluated for generation in found.generations)
     best = found.programs[0]
-    print(
-        f"\nseed {seed}: {best.name}, {size(parse(best.name))} nodes; smallest tau where it was chosen {best.value or 0:.3f}"
-    )
+    print(f"\nseed {seed}: {best.name}, {size(parse(best.name))} nodes")
+    print(f"smallest tau where it was chosen {best.value or 0:.3f}")
     print(f"{len(found.generations)} generations, {evaluated:,} programs, {took / 60:.1f} minutes")
     (own,) = compared([parse(best.name)], fresh, settings)
     print_row("found", own)
