@@ -68,10 +68,8 @@ def tasks_of(table: Table, folder: Path) -> list[Task]:
     began, found = time.perf_counter(), []
     cache = collect(structures, images, folder, STATISTICS, Lines(table.title))
     took = time.perf_counter() - began
-    print(
-        f"{TITLES[table.title]}: {len(structures)} networks, {format_bytes(told)}, collected in {took:.0f} s",
-        flush=True,
-    )
+    name = TITLES[table.title]
+    print(f"{name}: {len(structures)} networks, {format_bytes(told)}, collected in {took:.0f} s", flush=True)
     stored = [cache.network(structure) for structure in structures]
     begin = 0
     for count in PARTS:
