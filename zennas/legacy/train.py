@@ -167,7 +167,7 @@ def _model(options: Namespace) -> TrainedModel:
 
     target = resolve(text)
     test = open_set(options.dataset, "test", options.data_dir)
-    check_channels(target.structure, test.channels, f"those of {test.name}")
+    check_channels(target.structure, test.channels, f"those of {test.name}", by_flag=False)
     network = build(
         target.structure,
         num_classes=len(test.classes),

@@ -191,14 +191,18 @@ def _structure(text: str) -> Structure:
         return read_notation(text)
 
 
-def check_channels(structure: Structure, channels: int, whose: str = "the images") -> None:
+def check_channels(structure: Structure, channels: int, whose: str = "the images", *, by_flag: bool = True) -> None:
     """Raises WrongChannelsError unless the first layer of a network takes images of so many channels.
 
-    whose: these images, for the message.
+    whose: these images, for the message. by_flag: whether --in-channels can show them otherwise.
     """
     taken = in_channels(structure.blocks[0])
     if taken != channels:
-        way = f"--in-channels {taken} shows them as {_SHOWN[taken]}; or " if {taken, channels} == {1, 3} else ""
+        way = (
+            f"--in-channels {taken} shows them as {_SHOWN[taken]}; or "
+            if by_flag and {taken, channels} == {1, 3}
+            else ""
+        )
         raise WrongChannelsError(
             f"the first layer of the network takes images of {counted(taken, 'channel')}, but {whose} have {channels}: "
             f"{way}begin the structure with a block of {counted(channels, 'input channel')}"

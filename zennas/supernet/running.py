@@ -103,7 +103,7 @@ def _search(
 ) -> ProxylessResult:
     train, valid = parts_of(job)
     if isinstance(space, Choices):
-        check_channels(space.structure, train.channels, f"those of {train.name}")
+        check_channels(space.structure, train.channels, f"those of {train.name}", by_flag=False)
     classes = len(train.classes)
     cost = cost_loss(job.costs, space, resolution=job.target_resolution, num_classes=classes)
     layout = fast_memory_format(group.device)

@@ -14,7 +14,7 @@ import torch
 import zennas
 from PlainNet import parse
 from tests.zennas.conftest import Run
-from zennas.named.structures import resolve
+from zennas.named.structures import WrongChannelsError, resolve
 from zennas.report.listing import list_runs
 from zennas.supernet.errors import SupernetError
 from zennas.supernet.job import JobError, SearchJob
@@ -219,3 +219,9 @@ def test_settings_of_a_job_are_checked() -> None:
         SearchJob("digits", held_out=0.95)
     with pytest.raises(TypeError, match=r"proxyless\(\) has no setting colour"):
         zennas.proxyless(**SMALL, colour=1)
+
+
+def test_spaces_of_other_channels_are_refused(tmp_path: Path) -> None:
+    space = "ConvKX(1,8,3,2)BN(8)RELU(8)Choice{ConvKX(8,8,3,1)BN(8)RELU(8);Identity(8)}"
+    with pytest.raises(WrongChannelsError, match=r"takes images of 1 channel, but those of digits.* have 3: begin the"):
+        zennas.proxyless(space=space, dataset="digits", resolution="8x12", save_dir=tmp_path / "run", device="cpu")
