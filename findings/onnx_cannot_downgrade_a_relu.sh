@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # onnx 1.23.2: the version converter refuses to take a Relu from opset 14 to 13, although nothing is to be converted.
 #
-# What changed in Relu in opset 14 is its types: integers were added. A network of floats is the same in both, with another
-# number in its header. Expected: convert_version does this, as it does for MaxPool from 14 to 13, for Relu from 22 to 21,
-# and upwards. Seen: RuntimeError "No Adapter From Version $14 for Relu", so that no network with a Relu comes below opset
-# 14, from whatever opset. The same for Add, Sub, Mul and Div; for Sigmoid from 13 to 12; and from 22 to 21 for
+# What changed in Relu in opset 14 is its types: integers were added. A network of floats is the same in both, with
+# another number in its header. Expected: convert_version does this, as it does for MaxPool from 14 to 13, for Relu from 22
+# to 21, and upwards. Seen: RuntimeError "No Adapter From Version $14 for Relu", so that no network with a Relu comes below
+# opset 14, from whatever opset. The same for Add, Sub, Mul and Div; for Sigmoid from 13 to 12; and from 22 to 21 for
 # GlobalMaxPool, though not for GlobalAveragePool. A relabelled network passes the checker and gives equal numbers.
 # Seen with Python 3.11, onnx 1.23.2, numpy 2.4.6.
 set -euo pipefail
