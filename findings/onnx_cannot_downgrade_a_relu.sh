@@ -19,11 +19,11 @@ from onnx.reference import ReferenceEvaluator
 
 
 def network(operator, opset):
-    shape = [1, 2, 3, 4]
     attributes = {"kernel_shape": [1, 1]} if operator == "MaxPool" else {}
     inputs = ["x", "x"] if defs.get_schema(operator, opset).min_input == 2 else ["x"]
     node = helper.make_node(operator, inputs, ["y"], **attributes)
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, size) for name, size in (("x", shape), ("y", list("nchw"))))
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 2, 3, 4])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", "c", "h", "w"])
     graph = helper.make_graph([node], "graph", [x], [y])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 

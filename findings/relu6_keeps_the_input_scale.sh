@@ -20,7 +20,7 @@ from tflite_micro import runtime
 from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
 
 
-def file_of(activation, scales, zero_points):
+def file_of(activation, ends):
     """One activation of five INT8 numbers, with a scale and a zero point for what goes in and for what comes out."""
     model = schema.ModelT()
     model.version = 3
@@ -31,7 +31,7 @@ def file_of(activation, scales, zero_points):
     model.buffers = [schema.BufferT()]
     graph = schema.SubGraphT()
     graph.tensors = []
-    for name, scale, zero_point in zip(("input", "output"), scales, zero_points):
+    for name, (scale, zero_point) in zip(("input", "output"), ends, strict=True):
         t = schema.TensorT()
         t.name, t.shape, t.type = name, [1, 5], schema.TensorType.INT8
         t.quantization = schema.QuantizationParametersT()
@@ -69,7 +69,7 @@ real = np.float32([[-4, 0.5, 2, 4, 7]])
 x = np.int8(real / IN[0] + IN[1])
 print("numbers in:", *real[0])
 for name, ends in (("RELU", (IN, OUT)), ("RELU6", (IN, OUT)), ("RELU6", (IN, IN))):
-    content = file_of(getattr(schema.BuiltinOperator, name), *zip(*ends))
+    content = file_of(getattr(schema.BuiltinOperator, name), ends)
     print(name, "with another scale for its output" if ends[0] != ends[1] else "with the scale of its input")
     for run in (litert, micro):
         scale, zero_point = ends[1]
