@@ -28,6 +28,7 @@ setup(
         **{name: ["py.typed"] for name in PACKAGES},
         "ZeroShotProxy.programs": ["published/*.toml"],
         "latency.profiles": ["*.json", "*.md"],
+        "zennas.budget.targets": ["*.toml"],
         "zennas.pages": ["assets/*"],
         "zennas.accuracy.tables.shipped": ["*.csv", "*.md"],
         "pretrained": ["py.typed", "*.json", "*.md", "*.pth", "*.txt"],

@@ -55,6 +55,8 @@ def print_search(result: SearchResult) -> None:
     counts.append(counted(cost.layers, "layer"))
     counts += [f"{value:,} bytes of {MEMORIES[name].title}" for name, value in result.memories(best).items()]
     OUT.print(f"  {', '.join(counts)}  (budget: {result.settings.budget})")
+    if result.fit is not None:
+        OUT.print(f"  {result.fit}")
     for name, measure in best.measures.items():
         repeats = _repeats(result, name)
         note = f"  (95 % interval of {counted(repeats, 'repetition')})" if measure.low is not None else ""

@@ -26,7 +26,12 @@ class ExportSettings:
     Raises WrongSettingError if a value is out of range.
     """
 
-    format: str = setting("onnx", "onnx, onnx-int8, torchscript, pt2, tensorrt, or one of your own.", metavar="NAME")
+    format: str = setting(
+        "onnx",
+        "onnx, onnx-int8, torchscript, pt2, tensorrt, or one of your own.",
+        metavar="NAME",
+        shown="that of the target, else onnx",
+    )
     dataset: str | None = setting(
         None,
         "Data set: test images measure accuracy, training images calibrate INT8: digits, cifar10, cifar100, imagenet, "
