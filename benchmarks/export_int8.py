@@ -39,6 +39,7 @@ NETWORKS = {
     "zennet_imagenet1k_latency02ms_res224": None,
 }
 SIZE, CLASSES, ROUNDS = 224, 1000, 60
+SHOWN = Shown(Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), SIZE, SIZE)
 
 
 def accuracy() -> None:
@@ -114,13 +115,12 @@ def speed() -> None:
 def _content(name: str, structure: object, form_name: str) -> bytes:
     """The export of the network with random weights, calibrated with noise; times do not depend on either."""
     network = of_structure(structure, SIZE, CLASSES).build()  # type: ignore[arg-type]
-    shown = Shown(Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), SIZE, SIZE)
-    model = TrainedModel(name, network, shown, None, {})  # type: ignore[arg-type]
+    model = TrainedModel(name, network, SHOWN, None, {})  # type: ignore[arg-type]
     form = FORMATS.get(form_name)
     options = completed(form, {})
-    job = ExportJob(model, options, form.plan(options), [noise(16, SIZE)])
+    job = ExportJob(model, options, form.plan(options), [noise(16, SHOWN)])
     content = form.make(job)
-    check = checked(model, form.load(content), noise(8, SIZE), "noise", job.plan.limit, job.plan.most)
+    check = checked(model, form.load(content), noise(8, SHOWN), "noise", job.plan.limit, job.plan.most)
     print(f"{name}, {form_name}: {len(content) / 1e6:.1f} MB, logits {check.rms:.1e} off")
     return content
 
@@ -132,7 +132,7 @@ def _session(content: bytes) -> Callable[[], object]:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    images = noise(1, SIZE)
+    images = noise(1, SHOWN)
     return lambda: session.run(None, {"images": images})
 
 

@@ -133,7 +133,9 @@ def _opened(network: str, settings: ExportSettings, checkpoint: Path | None) -> 
         return trained_model(network, checkpoint)
     if checkpoint is not None:
         raise WrongSettingError("an untrained network has random weights: leave out --checkpoint, or --untrained")
-    return untrained_model(network, settings.resolution, settings.num_classes, settings.use_se, settings.seed)
+    return untrained_model(
+        network, settings.resolution, settings.num_classes, settings.use_se, settings.in_channels, settings.seed
+    )
 
 
 def _check_loss(accuracy: Accuracies, check: Check, allowed: float) -> None:

@@ -6,16 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from PlainNet.sizes import Size
 from zennas.common.errors import WrongSettingError
-from zennas.common.limits import MAX_RESOLUTION
 from zennas.common.settings import Setting, check, setting
-from zennas.common.shared_settings import data_folder_setting, skip_corrupt_setting, white_setting
+from zennas.common.shared_settings import (
+    data_folder_setting,
+    in_channels_setting,
+    resolution_setting,
+    skip_corrupt_setting,
+    white_setting,
+)
 from zennas.named.settings import NetworkSettings
 
 CALIBRATION_IMAGES = 256
 ALLOWED_LOSS = 3.0
 """Percentage points of top-1."""
-UNTRAINED_ONLY = {"resolution": None, "num_classes": None, "use_se": None, "seed": 0}
+UNTRAINED_ONLY = {"resolution": None, "in_channels": None, "num_classes": None, "use_se": None, "seed": 0}
 """Settings that only networks without training take, with their defaults."""
 
 
@@ -28,7 +34,7 @@ class ExportSettings:
 
     format: str = setting(
         "onnx",
-        "onnx, onnx-int8, torchscript, pt2, tensorrt, or one of your own.",
+        "onnx, onnx-int8, litert, litert-int8, c-array, torchscript, pt2, tensorrt, or one of your own.",
         metavar="NAME",
         shown="that of the target, else onnx",
     )
@@ -57,13 +63,10 @@ class ExportSettings:
     untrained: bool = setting(
         False, "Export a structure or another network with random weights, for its size; noise calibrates INT8."
     )
-    resolution: int | None = setting(
-        None,
-        "For --untrained: side of the square input image.",
-        least=1,
-        most=MAX_RESOLUTION,
-        shown=f"the network's own, else {NetworkSettings().resolution}",
+    resolution: Size | None = resolution_setting(
+        None, shown=f"with --untrained the network's own, else {NetworkSettings().resolution}"
     )
+    in_channels: int | None = in_channels_setting("with --untrained the network's own")
     num_classes: int | None = setting(
         None,
         "For --untrained: number of classes.",

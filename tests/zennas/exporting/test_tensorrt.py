@@ -32,7 +32,7 @@ ENGINE = FORMATS.get("tensorrt")
 @pytest.mark.parametrize("precision", ["fp16", "fp32", "int8"])
 def test_what_engines_are_built_of_computes_the_network(precision: str, trained: Path) -> None:
     model, options = trained_model(str(trained)), completed(ENGINE, {"precision": precision})
-    images = noise(8, 16)
+    images = noise(8, model.shown)
     job = ExportJob(model, options, ENGINE.plan(options), [images])
     made = tensor_rt.network_file(job)
     onnx.checker.check_model(made, full_check=True)

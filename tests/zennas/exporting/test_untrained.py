@@ -42,6 +42,16 @@ def test_the_seed_says_the_weights(tmp_path: Path) -> None:
     assert not np.array_equal(logits[0], logits[2])
 
 
+def test_images_are_as_they_are(run: Run) -> None:
+    pytest.importorskip("ai_edge_litert", reason="needs pip install 'zennas[litert]'")
+    code, out, err = run(
+        *("export", TINY, "--untrained", "--format", "litert-int8", "--resolution", "12x20", "--in-channels", "1"),
+        "--json",
+    )
+    assert (code, err) == (0, "")
+    assert json.loads(out)["input"]["shape"] == [1, 12, 20, 1]
+
+
 def test_the_command(run: Run) -> None:
     code, out, err = run("export", TINY, "--untrained", "--format", "pt2", "--resolution", "20", "--json")
     assert (code, err) == (0, "")
