@@ -33,9 +33,6 @@ from PlainNet.sizes import Size
 from PlainNet.template import Template, Width, template_of
 from zennas.budget.rules import Rules
 
-CHANNELS = 3
-"""Channels of an image up to here are no multiple of anything."""
-
 
 def broken_rules(deployed: Deployed, rules: Rules) -> list[str]:
     """Return a line for each operator and rule that it breaks, in the order of the file; nothing if all are obeyed."""
@@ -50,9 +47,9 @@ def _broken(deployed: Deployed, operator: Operator, rules: Rules) -> Iterator[st
     """What is wrong with an operator."""
     kind = operator.kind
     yield from _fixed(deployed, operator, rules)
-    if rules.channel_multiple is not None and isinstance(kind, (Conv2D, DepthwiseConv2D)) and _plane(operator):
-        if kind.out_channels % rules.channel_multiple:
-            yield f"has {kind.out_channels} channels, expected a multiple of {rules.channel_multiple}"
+    multiple = rules.channel_multiple or 1
+    if isinstance(kind, (Conv2D, DepthwiseConv2D)) and _plane(operator) and kind.out_channels % multiple:
+        yield f"has {kind.out_channels} channels, expected a multiple of {multiple}"
     if rules.most_channels is not None:
         for channels in _widths(kind):
             if channels > rules.most_channels:
@@ -151,7 +148,7 @@ class RuleForm:
 
 @lru_cache(maxsize=1 << 14)
 def rule_form(template: Template, size: Size, options: Options, rules: Rules) -> RuleForm:
-    """Return the form of a template's blocks on inputs of this size. Raises StructureError if they do not work there."""
+    """Return the form of a template's blocks on inputs of this size. Raises StructureError if they do not work."""
     deployed = deploy(part_graph([template.probe], size, options))
     convolutions = [one for one in deployed.operators if isinstance(one.kind, (Conv2D, DepthwiseConv2D))]
     multiples = [one.kind.out_channels for one in convolutions if _plane(one)]  # type: ignore[union-attr]

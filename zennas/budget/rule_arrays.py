@@ -20,10 +20,11 @@ class RuleArrays:
 
     def __call__(self, placed: Placed) -> Flags:
         """Return whether structures obey all rules, (structures,). All of their blocks work."""
-        broken = self._values.of(placed.numbers)[0].sum(axis=0) > 0
+        broken: Flags = self._values.of(placed.numbers)[0].sum(axis=0) > 0
         if self._num_classes is not None:
             broken |= self._head(self._blocks.out[placed.last], self._blocks.positions(placed.last))
-        return np.logical_not(broken)
+        obeyed: Flags = np.logical_not(broken)
+        return obeyed
 
     def _head(self, features: Integers, positions: Integers) -> Flags:
         """Whether the classifier breaks a rule, see `obeying.head_count`."""

@@ -153,6 +153,7 @@ def add_files(folder: Path) -> None:
         TARGETS.add(target.name, target)
 
 
+_WEIGHTED = (Conv2D, DepthwiseConv2D, FullyConnected)
 TITLES = {**{name: memory.title for name, memory in MEMORIES.items()}, "weights": "weights"}
 """How messages call a memory."""
 
@@ -200,18 +201,16 @@ def fit(graph: OpGraph, target: Target) -> Fit:
 
 
 def fit_limits(graph: OpGraph, name: str, limits: Mapping[str, int], rules: Rules) -> Fit:
-    """Return how a network fits limits of "ram", "flash" and "weights" in bytes, and rules. name: what they belong to."""
+    """Return how a network fits rules, and limits of "ram", "flash" and "weights" in bytes. name: whose they are."""
     try:
         deployed = deploy(graph)
     except DeployError as error:
         return Fit(name, {}, limits, (error.message,))
-    weighted = [
-        one.kind for one in deployed.operators if isinstance(one.kind, (Conv2D, DepthwiseConv2D, FullyConnected))
-    ]
+    kinds = [one.kind for one in deployed.operators]
     sizes = {
         "ram": memory_of(deployed).ram_bytes,
         "flash": flash_bytes(deployed),
-        "weights": sum(prod(kind.weight_shape) for kind in weighted),
+        "weights": sum(prod(kind.weight_shape) for kind in kinds if isinstance(kind, _WEIGHTED)),
     }
     broken = [
         f"{TITLES[memory]} takes {sizes[memory]:,} bytes, {limit:,} are free"

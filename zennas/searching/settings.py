@@ -228,9 +228,7 @@ class SearchSettings:
         if not isinstance(self.budget, Budget):
             raise WrongSettingError(f"budget is {self.budget!r}, expected a Budget")
         if self.use_se and not self.rules.se:
-            raise WrongSettingError(
-                "squeeze and excitation is both used and not allowed: leave out --use-se or --no-se"
-            )
+            raise WrongSettingError("squeeze and excitation is used and not allowed: leave out --use-se or --no-se")
         self.scoring()  # raises if one is not valid
 
     @property

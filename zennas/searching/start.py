@@ -112,7 +112,8 @@ def _unruly(space: SearchSpace, model: CostModel, breaks: RuleModel, rng: Random
         graph = lower(
             space.initial(), resolution=model.resolution, num_classes=model.num_classes, options=model.options
         )
-        yield f"only operators that are allowed ({broken_rules(deploy(graph), breaks.rules)[0]}; use another search space)"
+        first = broken_rules(deploy(graph), breaks.rules)[0]
+        yield f"only operators that are allowed ({first}; use another search space)"
 
 
 class _Found(NamedTuple):
