@@ -52,6 +52,7 @@ setup(
         "openvino": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5", "openvino>=2025.0"],
         "tensorrt": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5", "tensorrt>=10.0"],
         "litert": ["flatbuffers>=24.3", "ai-edge-litert>=2.0"],
+        "ethos": ["ethos-u-vela>=5.0", "flatbuffers>=24.3"],
         "executorch": ["executorch>=1.0", "torchao>=0.13"],
         "tensorboard": ["tensorboard>=2.15"],
         "timm": ["timm>=1.0"],

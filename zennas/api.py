@@ -16,6 +16,7 @@ from PlainNet.sizes import SizeLike
 from SearchSpace import DecisionSpace, load_space
 from zennas.budget.budgets import Budget
 from zennas.budget.sources import latency_limits
+from zennas.budget.target import latency_source
 from zennas.common.errors import WrongSettingError
 from zennas.common.folders import named_folder, new_folder, run_folder
 from zennas.common.numbers import parse_count
@@ -171,6 +172,8 @@ def _settings(
     **settings: Any,
 ) -> SearchSettings:
     """The settings that the arguments of `search` stand for. Raises WrongSettingError."""
+    if budget_latency_ms is not None and latency_backend is None:
+        latency_backend = latency_source(settings.get("target"))
     budget = Budget(
         _count("budget_params", budget_params),
         _count("budget_flops", budget_flops),

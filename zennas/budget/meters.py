@@ -1,7 +1,8 @@
-"""Meters of the latencies that a budget limits: a profile predicts them, or a back end measures them here.
+"""Meters of the latencies that a budget limits: a profile predicts them, a compiler estimates them, or a back end
+measures them here.
 
-A search calls `Predicted` or `Measured` for every candidate. `here` says whether a profile's device is available on
-this machine, so that `searching/choosing/finals.py` can measure the best networks as well.
+A search calls `Predicted`, `Estimated` or `Measured` for every candidate. `here` says whether a profile's device is
+available on this machine, so that `searching/choosing/finals.py` can measure the best networks as well.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from latency.base import LatencyError
 from PlainNet import Options, Structure
 from zennas.budget.budgets import PREDICTOR, Budget, LatencyLimit
-from zennas.budget.sources import backend_source, settled_limit
+from zennas.budget.sources import backend_source, estimator_source, settled_limit
 from zennas.common.errors import WrongSettingError
 from zennas.named.settings import NetworkSettings
 from zennas.runs.candidate import Latency
@@ -22,7 +24,7 @@ from zennas.runs.candidate import Latency
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from latency.base import LatencyStats, MeasureSettings
+    from latency.base import Estimate, Estimator, LatencyStats, MeasureSettings
     from latency.predicting.profile import Profile
     from PlainNet.arrays.blocks import Blocks, Placed
     from PlainNet.arrays.structures import Floats
@@ -131,10 +133,63 @@ class Measured:
         return None
 
 
+class Estimated:
+    """Lets a compiler estimate latencies, in about a second each. Known latencies are not estimated again.
+
+    A network with an operator that does not run on the accelerator has no latency, as nobody knows how long it takes.
+    """
+
+    def __init__(
+        self, limit: LatencyLimit, settings: NetworkSettings, estimator: Estimator, configuration: str
+    ) -> None:
+        self.limit = limit
+        self._settings, self._estimator, self._configuration = settings, estimator, configuration
+        self._known: dict[Structure, Latency] = {}
+
+    def __call__(self, structure: Structure) -> Latency:
+        known = self._known.get(structure)
+        if known is None:
+            found = estimated(structure, self._settings, self._estimator, self._configuration)
+            if found.elsewhere:
+                raise LatencyError(
+                    f"{found.elsewhere[0]} does not run on {self._configuration}, and {found.compiler} does not know "
+                    "how long it takes: change the space, or use --target"
+                )
+            known = self._known[structure] = Latency(found.ms)
+        return known
+
+    def how(self) -> MeasureSettings | str:
+        return f"no device was timed, this is what the compiler {self._estimator.name} estimates"
+
+    def outside(self, structure: Structure) -> list[str]:
+        return []
+
+    def beyond(self, structure: Structure) -> list[str]:
+        return []
+
+    def arrays(self, blocks: Blocks) -> LatencyArrays | None:
+        return None
+
+
+def estimated(structure: Structure, settings: NetworkSettings, estimator: Estimator, configuration: str) -> Estimate:
+    """Let a compiler estimate the latency of a network. Raises LatencyError."""
+    from latency.measuring.subject import of_structure
+
+    subject = of_structure(structure, settings.resolution, settings.num_classes, settings.use_se)
+    return estimator.estimate(subject.graph, subject.build, configuration)
+
+
 def devices(budget: Budget, settings: NetworkSettings) -> list[Device]:
     """Return a meter for each latency limit, those that predict first. Raises ProfileError."""
     limits = sorted(budget.latency, key=lambda limit: not limit.predicted)
-    return [Predicted(limit, settings) if limit.predicted else Measured(limit, settings) for limit in limits]
+    return [_device(limit, settings) for limit in limits]
+
+
+def _device(limit: LatencyLimit, settings: NetworkSettings) -> Device:
+    if limit.predicted:
+        return Predicted(limit, settings)
+    found = estimator_source(limit.source)
+    return Measured(limit, settings) if found is None else Estimated(limit, settings, *found)
 
 
 def completed_latency(budget: Budget) -> Budget:

@@ -134,6 +134,11 @@ def lasting_target(text: str) -> str:
     return str(Path(text).resolve()) if text.endswith(ENDING) else found.name
 
 
+def latency_source(text: str | None) -> str | None:
+    """Return the source of latencies of a target, if it is named and has one. Raises what `find_target` raises."""
+    return None if text is None else find_target(text).latency
+
+
 def read_target(path: Path) -> Target:
     """Read a target from a file. Raises ConfigError naming the file, the setting, and what was expected."""
     values = read_config(path, Target)
