@@ -103,7 +103,7 @@ class LiveForm:
 
     buffers: different buffers, as (factor, position of an argument, divisor): factor · argument / divisor bytes,
         rounded up to 16. The argument behind the last one is 1.
-    terms: for each time, the indices of the buffers that are in use, without those of which another time has all.
+    terms: for each time, the indices of the buffers that are in use, without times when others are never less.
     """
 
     buffers: tuple[tuple[int, int, int], ...]
@@ -160,13 +160,35 @@ def live_form(template: Template, size: Size, options: Options) -> LiveForm:
             first, *others = scratch_bytes(operator.kind, source, operator.shape)
             alive += [number(channels, first // channels), *(number(0, count) for count in others)]
         terms.append(tuple(sorted(alive)))
-    kept = [term for term in dict.fromkeys(terms) if not any(_within(term, other) for other in terms if other != term)]
-    return LiveForm(tuple(named), tuple(kept))
+    kept = _largest(list(dict.fromkeys(terms)), list(named))
+    used = sorted({i for term in kept for i in term})
+    buffers_in_use = list(named)
+    return LiveForm(tuple(buffers_in_use[i] for i in used), tuple(tuple(used.index(i) for i in term) for term in kept))
 
 
-def _within(term: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    """Whether a time has all buffers of another one, each as often."""
-    return all(term.count(i) <= other.count(i) for i in term)
+def _largest(terms: list[tuple[int, ...]], buffers: list[tuple[int, int, int]]) -> list[tuple[int, ...]]:
+    """The terms without those that another one is at least as large as, whatever the widths are."""
+    kept: list[tuple[int, ...]] = []
+    for number, term in enumerate(terms):
+        rivals = (*kept, *terms[number + 1 :])
+        if not any(_within(term, other, buffers) for other in rivals):
+            kept.append(term)
+    return kept
+
+
+def _within(term: tuple[int, ...], other: tuple[int, ...], buffers: list[tuple[int, int, int]]) -> bool:
+    """Whether another term has, for each buffer of a term, one of its own that is as large and of the same width."""
+    return all(
+        len(own) <= len(theirs) and all(a <= b for a, b in zip(own, theirs, strict=False))
+        for arg in {buffers[i][1] for i in term}
+        for own, theirs in [(_factors(term, arg, buffers), _factors(other, arg, buffers))]
+    )
+
+
+def _factors(term: tuple[int, ...], arg: int, buffers: list[tuple[int, int, int]]) -> list[float]:
+    """The bytes for each channel of one argument, the largest first."""
+    found = (buffers[i] for i in term)
+    return sorted((factor / divisor for factor, other, divisor in found if other == arg), reverse=True)
 
 
 def head_bytes(shape: Shape, num_classes: int) -> int:

@@ -90,9 +90,11 @@ def _runtimes(litert: Exported, onnx: Exported) -> dict[str, FileAnswers]:
 
 def _openvino(content: bytes) -> FileAnswers:
     import openvino
+    from openvino.properties import hint
 
     core = openvino.Core()
-    compiled = core.compile_model(core.read_model(content, b""), "CPU")
+    options = {hint.inference_precision: openvino.Type.f32}  # otherwise what is not INT8 is in bfloat16
+    compiled = core.compile_model(core.read_model(content, b""), "CPU", options)
 
     def answers(images: NDArray[np.float32]) -> NDArray[np.float32]:
         found: NDArray[np.float32] = compiled({INPUT: images})[0]

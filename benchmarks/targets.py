@@ -1,9 +1,9 @@
 """Short searches for every target: whether each winner converts, runs, obeys the rules, and stays on the NPU.
 
---searches N: how many, 500 by default, spread over the targets. Winners are exported as INT8 LiteRT with random weights,
-run in LiteRT's interpreter and, where tflite-micro is installed, in that for microcontrollers, and in the target's own
-format where that is another one; those for Ethos are compiled by Vela. The last column is the share of tried structures
-that no rule rejects.
+--searches N: how many, 500 by default, spread over the targets. Winners are exported as INT8 LiteRT with random
+weights, run in LiteRT's interpreter and, where tflite-micro is installed, in that for microcontrollers, and in the
+target's own format where that is another one; those for Ethos are compiled by Vela. The last column is the share of
+tried structures that no rule rejects.
 """
 
 from __future__ import annotations
@@ -71,9 +71,8 @@ def main() -> None:
         _print(name, tally)
     failed = [line for tally in tallies.values() for line in tally.wrong]
     good = count - len(failed)
-    print(
-        f"{good} of {count} winners: {'met' if not failed else 'NOT met'}; {(time.monotonic() - began) / count:.1f} s each"
-    )
+    met = "met" if not failed else "NOT met"
+    print(f"{good} of {count} winners are what they should be: {met}; {(time.monotonic() - began) / count:.1f} s each")
     for line in failed:
         print(f"  {line}")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from PlainNet.errors import ZennasError
+from PlainNet.sizes import Size
 
 PUBLISHED, SHIPPED, YOURS, STRUCTURE = "published", "shipped", "yours", "structure"
 """The origin of a model: published by Zen-NAS, shipped with its weights in this package, added by the user, or the
@@ -37,10 +38,10 @@ class Entry:
 
     name: the name in the zoo. origin: PUBLISHED, SHIPPED, YOURS or STRUCTURE.
     structure: the text of the structure. num_classes: the outputs of the classifier.
-    resolution: the side of the network's input, in pixels.
+    resolution: the size of the network's input, in pixels.
     crop_image_size: Zen-NAS's size of the crop of photographs, in pixels, which their preparation depends on.
     use_se: whether super-blocks have squeeze-and-excitation.
-    normalisation: "mean" and "std" of red, green and blue, for values from 0 to 1.
+    normalisation: "mean" and "std" of each channel, for values from 0 to 1.
     preparation: how else images are prepared, as a training records it; None if the data set decides.
     weights: the location of the weights.
     params: number of parameters, counted. flops: multiply–accumulates of convolution and linear layers, counted.
@@ -57,8 +58,8 @@ class Entry:
     origin: str
     structure: str
     num_classes: int
-    resolution: int
-    crop_image_size: int
+    resolution: Size
+    crop_image_size: Size
     use_se: bool
     normalisation: Mapping[str, list[float]]
     weights: Weights

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import PlainNet
+from PlainNet.sizes import read_size, sides
 from pretrained.entry import PUBLISHED, SHIPPED, STRUCTURE, YOURS, Entry, Weights, ZooError
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -37,6 +38,8 @@ def read_entry(name: str, data: Any, folder: Path, origin: str | None = None) ->
     if not isinstance(data, dict):
         raise ZooError("it is not a JSON object")
     known = {key: _checked(data, key) for key in _KEYS}
+    for key in ("resolution", "crop_image_size"):
+        known[key] = None if known[key] is None else read_size(known[key])
     weights = _weights(known.pop("weights"), folder)
     classes, num_classes = known.pop("classes"), known.pop("num_classes")
     if classes is not None and len(classes) != (num_classes or len(classes)):
@@ -92,20 +95,22 @@ def _is_count(value: Any, most: int = 2**63 - 1) -> bool:
     return type(value) is int and 1 <= value <= most
 
 
+def _is_size(value: Any) -> bool:
+    found = None if isinstance(value, str) else read_size(value)
+    return found is not None and all(1 <= side <= _MOST_PIXELS for side in sides(found))
+
+
 def _is_percentage(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value <= 100
 
 
 def _is_normalisation(value: Any) -> bool:
-    def of_three(key: str, least: float) -> bool:
+    def fits(key: str, least: float) -> bool:
         found = value.get(key)
-        return (
-            isinstance(found, list)
-            and len(found) == 3
-            and all(type(v) in (int, float) and least <= v <= 1 for v in found)
-        )
+        return isinstance(found, list) and all(type(v) in (int, float) and least <= v <= 1 for v in found)
 
-    return isinstance(value, dict) and set(value) == {"mean", "std"} and of_three("mean", 0) and of_three("std", 1e-6)
+    named = isinstance(value, dict) and set(value) == {"mean", "std"}
+    return named and fits("mean", 0) and fits("std", 1e-6) and len(value["mean"]) == len(value["std"]) > 0
 
 
 def _is_preparation(value: Any) -> bool:
@@ -134,7 +139,7 @@ def _are_names(value: Any) -> bool:
 _MOST_PIXELS, _MOST_CLASSES = 2048, 1_000_000
 """Larger ones take gigabytes."""
 _COUNT = (_is_count, "a whole number of at least 1")
-_PIXELS = (lambda value: _is_count(value, _MOST_PIXELS), f"a whole number from 1 to {_MOST_PIXELS}")
+_PIXELS = (_is_size, f"a whole number from 1 to {_MOST_PIXELS}, or two: height and width")
 _CLASSES = (lambda value: _is_count(value, _MOST_CLASSES), f"a whole number from 1 to {_MOST_CLASSES}")
 _TEXT = (_is_text, "text")
 _PER_CENT = (_is_percentage, "a number from 0 to 100")
@@ -142,7 +147,7 @@ _KEYS: dict[str, tuple[Callable[[Any], bool], str, bool]] = {
     "structure": (*_TEXT, True),
     "resolution": (*_PIXELS, True),
     "use_se": (lambda value: isinstance(value, bool), "true or false", True),
-    "normalisation": (_is_normalisation, "mean and std, each three numbers from 0 to 1", True),
+    "normalisation": (_is_normalisation, "mean and std, each a number from 0 to 1 for each channel", True),
     "weights": (lambda value: isinstance(value, dict), "an object", True),
     "preparation": (_is_preparation, "view (whole or centre), white (a number above 0) and upright", False),
     "num_classes": (*_CLASSES, False),

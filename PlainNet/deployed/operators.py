@@ -154,7 +154,7 @@ class Logistic:
 
 @dataclass(frozen=True, slots=True)
 class Rectify:
-    """RELU or RELU6 as an operator of its own. The output keeps the scale of the input."""
+    """RELU or RELU6 as an operator of its own. The output of RELU6 keeps the scale of the input."""
 
     activation: Literal["RELU", "RELU6"]
 
@@ -181,9 +181,6 @@ Weighted: TypeAlias = Conv2D | DepthwiseConv2D | FullyConnected
 
 Kind: TypeAlias = Weighted | Mean | Pool2D | Add | Mul | Logistic | Rectify | Concatenation | Reshape | Slice
 """Any operator."""
-
-KEEPS_SCALE = (Pool2D, Rectify, Concatenation, Reshape, Slice)
-"""Operators whose output has the scale and zero point of their inputs."""
 
 
 class Operator(NamedTuple):

@@ -38,8 +38,8 @@ def model_of(module: object, settings: EvaluationSettings, normalisation: Normal
     resolution = settings.resolution or (None if known is None else known.resolution)
     if resolution is None:
         raise WrongSettingError(
-            f"resolution is missing, which a module of type {name} does not know: expected the side of its images in "
-            "pixels, such as 224"
+            f"resolution is missing, which a module of type {name} does not know: expected the size of its images in "
+            "pixels, such as 224 or 96x160"
         )
     if normalisation is None:
         test = open_set(settings.dataset, "test", settings.data_folder)

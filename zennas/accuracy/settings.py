@@ -26,7 +26,7 @@ class EvaluationSettings:
     """How a trained model is evaluated. The help text of each field describes it.
 
     dataset, data_folder: as in `zennas.data.open_set`; None for the data set of the model.
-    workers: None chooses a suitable number. resolution: side of the input in pixels, None for the model's own.
+    workers: None chooses a suitable number. resolution: size of the input in pixels, None for the model's own.
 
     Raises WrongSettingError if a value is out of range.
     """

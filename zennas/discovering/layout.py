@@ -57,7 +57,7 @@ def layout_of(shapes: Sequence[Mapping[str, Dims]]) -> Layout:
 def bytes_of(structure: Structure, settings: CollectingSettings, resolution: Size) -> int:
     """Return the bytes that the statistics of a network will take, without running it; 0 if it has no units.
 
-    resolution: the side of the images, in pixels. The small index of the network is not counted. A network that turns
+    resolution: the size of the images, in pixels. The small index of the network is not counted. A network that turns
     out to have no gradients takes nothing.
 
     Raises StructureError if the structure is not a network at this resolution.

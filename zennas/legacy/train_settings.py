@@ -15,7 +15,7 @@ from zennas.legacy.train_flags import ERASE, INITS, LEARNING, MIXUP, RUNNING, SC
 
 BEST, LATEST = "best-params_rank0.pth", "latest-params_rank0.pth"
 BATCH, SIZE = 64, 224
-"""Defaults: images per step of one process, as in Zen-NAS's scripts; side of the input image in pixels."""
+"""Defaults: images per step of one process, as in Zen-NAS's scripts; size of the input image in pixels."""
 
 
 def settings(options: Namespace, with_teacher: bool) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from PlainNet.sizes import Size
 class NetworkSettings:
     """Settings of the network of a structure.
 
-    resolution: side of the square input image, in pixels.
+    resolution: height and width of the input image in pixels; one number for a square.
     num_classes: number of classes.
     use_se: whether the super-blocks contain squeeze-and-excitation.
     """

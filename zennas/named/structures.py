@@ -192,7 +192,10 @@ def _structure(text: str) -> Structure:
 
 
 def check_channels(structure: Structure, channels: int, whose: str = "the images") -> None:
-    """Raises WrongChannelsError unless the first layer of a network takes images of so many channels. whose: these images."""
+    """Raises WrongChannelsError unless the first layer of a network takes images of so many channels.
+
+    whose: these images, for the message.
+    """
     taken = in_channels(structure.blocks[0])
     if taken != channels:
         way = f"--in-channels {taken} shows them as {_SHOWN[taken]}; or " if {taken, channels} == {1, 3} else ""

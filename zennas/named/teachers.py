@@ -58,7 +58,7 @@ def teacher_of(
     text: "timm:NAME" or "torchvision:NAME", with the published weights; the folder of a training; a model of the zoo;
         or, together with a checkpoint, a structure or a file that contains one.
     checkpoint: a file with other weights. No code in it is run.
-    resolution: side of the teacher's images in pixels; None for the teacher's own.
+    resolution: size of the teacher's images in pixels; None for the teacher's own.
     student: how the images of the student are prepared; a teacher from a structure gets the same images.
 
     Raises TeacherError if the teacher cannot be loaded, UnavailableError if timm is not installed, UnknownNameError or

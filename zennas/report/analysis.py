@@ -174,7 +174,7 @@ def analyze_network(
 ) -> Analysis:
     """Count a network block by block. check: also build it and let fvcore count it.
 
-    resolution: side of the square input in pixels. Raises StructureError if the structure is not a network, and
+    resolution: size of the input in pixels. Raises StructureError if the structure is not a network, and
     AnalysisError if there is not enough memory to build it.
     """
     resolution = checked_resolution(resolution, StructureError)
@@ -300,7 +300,7 @@ def _live(analysis: Analysis, part: Part) -> str:
     live = analysis.live(part)
     if live is None or isinstance(analysis.memory, str):
         return "–"
-    return f"{'▸ ' if part.block == analysis.memory.peak_block else ''}{format_count(live)}"
+    return f"{'peak ' if part.block == analysis.memory.peak_block else ''}{format_count(live)}"
 
 
 def _memory_note(analysis: Analysis) -> str:
@@ -308,9 +308,9 @@ def _memory_note(analysis: Analysis) -> str:
     if isinstance(found, str):
         return f"RAM and flash are not known: {found}"
     return (
-        f"RAM {found.ram_bytes:,} bytes, most of it in the block with ▸, at {found.peak_operator} "
-        f"({found.ram_bytes_planner:,} without the plan in the file); flash {found.flash_bytes:,} bytes; "
-        "both in INT8 on a microcontroller"
+        f"RAM {found.ram_bytes:,} bytes, with its peak at {found.peak_operator} "
+        f"({found.ram_bytes_planner:,} without the plan in the file), flash {found.flash_bytes:,} bytes, "
+        "in INT8 on a microcontroller"
     )
 
 

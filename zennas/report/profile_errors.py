@@ -31,7 +31,7 @@ _FLOPS = (2e7, 2e9)
 class Row:
     """A network's latency in ms per image, measured and predicted.
 
-    resolution: side of the input in pixels. settled: whether the measurement is stable.
+    resolution: size of the input in pixels. settled: whether the measurement is stable.
     """
 
     network: str

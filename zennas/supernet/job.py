@@ -71,7 +71,7 @@ class SearchJob:
 
     @property
     def target_resolution(self) -> Size:
-        """The side of the images that the network is for."""
+        """The size of the images that the network is for."""
         return self.costs.cost_resolution or self.resolution
 
     def at(self, strength: float) -> SearchJob:

@@ -12,6 +12,7 @@ from PlainNet import Structure, parse
 from PlainNet.files import write_text
 from PlainNet.sizes import Size
 from zennas.common.config import SETTINGS_FILE
+from zennas.common.limits import checked_resolution
 from zennas.common.numbers import counted
 from zennas.common.settings import from_values
 from zennas.named.structures import PROXYLESS_FILE as RESULT_FILE
@@ -38,7 +39,7 @@ class ProxylessResult:
     """A finished search.
 
     folder: where it is stored. structure: the network that was found. picks: the chosen candidates' texts by key.
-    resolution: side of the input in pixels. num_classes: of the images. valid_top1: accuracy in per cent of the network
+    resolution: size of the input in pixels. num_classes: of the images. valid_top1: accuracy in per cent of the network
     with the supernet's weights, on the images that were held out, which also decided about it. entropy: of the
     decisions in nats. costs: the network's costs, by name, and expected: their expectations. seconds: of all epochs.
     sampled: whether the architecture was drawn, and not the most probable one.
@@ -82,7 +83,7 @@ def result_of(folder: Path, found: Mapping[str, Any]) -> ProxylessResult:
         folder,
         parse(found["structure"]),
         dict(found["picks"]),
-        int(found["resolution"]),
+        checked_resolution(found["resolution"], ValueError),
         int(found["num_classes"]),
         float(found["valid_top1"]),
         float(found["entropy"]),

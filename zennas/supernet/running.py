@@ -18,7 +18,7 @@ from zennas.data.base import Shown
 from zennas.data.preparation import fast_memory_format
 from zennas.data.splitting import train_and_held_out
 from zennas.data.subsets import drawn
-from zennas.named.structures import PROXYLESS_FILE
+from zennas.named.structures import PROXYLESS_FILE, check_channels
 from zennas.supernet.aims import cost_loss
 from zennas.supernet.batches import FeedBatches
 from zennas.supernet.beginning import Aim, Beginning, write_beginning
@@ -39,7 +39,7 @@ from zennas.supernet.outcome import (
     refuse_taken,
     write_result,
 )
-from zennas.supernet.spaces import SuperSpace, check_size, open_space
+from zennas.supernet.spaces import Choices, SuperSpace, check_size, open_space
 from zennas.supernet.trainer import ProxylessTrainer
 from zennas.supernet.watching import Events, Keeping
 from zennas.training.distributed import Group, processes, ranks
@@ -102,6 +102,8 @@ def _search(
     sample: bool,
 ) -> ProxylessResult:
     train, valid = parts_of(job)
+    if isinstance(space, Choices):
+        check_channels(space.structure, train.channels, f"those of {train.name}")
     classes = len(train.classes)
     cost = cost_loss(job.costs, space, resolution=job.target_resolution, num_classes=classes)
     layout = fast_memory_format(group.device)

@@ -11,12 +11,19 @@ from torch.utils.flop_counter import FlopCounterMode
 from PlainNet import Options, Structure, StructureError, cost, lower, parse
 from PlainNet.arrays.blocks import Blocks
 from PlainNet.arrays.costs import CostArrays
+from PlainNet.arrays.flash import FlashArrays
+from PlainNet.arrays.ram import RamArrays
 from PlainNet.arrays.structures import Layout, Structures, has_form
 from PlainNet.blocktype import BlockType
 from PlainNet.cost import FREE, CostModel, block_cost, op_cost
+from PlainNet.deployed.deploy import DeployError, deploy
+from PlainNet.deployed.flash import flash_bytes
+from PlainNet.deployed.memory import memory_of
+from PlainNet.flash import FlashModel
 from PlainNet.ir import CHOICE
 from PlainNet.lowering import lower_block
 from PlainNet.masternet import MasterNet
+from PlainNet.ram import RamModel
 from PlainNet.sizes import Sides, Size, sides
 from zennas.testing.expecting import expect, expect_equal, expect_near, expect_refused
 from zennas.testing.networks import network_around, random_block
@@ -139,7 +146,34 @@ def arrays_count_like_one_by_one(kind: BlockType) -> str | None:
             counted = CostArrays(blocks, 5, options)(placed)
             what = f"the costs of structures with {kind.kind} at {resolution} pixels, as arrays"
             expect_equal(counted.all(), [model(structure) for structure in part], what)
+        if resolution == 7:  # once, as each family of blocks is deployed
+            placed = blocks.place(Structures.of(structures[:15], layout))
+            for name, arrays, one_by_one in (("RAM", RamArrays, RamModel), ("flash", FlashArrays, FlashModel)):
+                found = arrays(blocks, 5, options)(placed).tolist()
+                wanted = list(map(one_by_one(model), structures[:15]))
+                expect_equal(found, wanted, f"{name} of structures with {kind.kind} at {resolution} pixels, as arrays")
     return None
+
+
+def memories_equal_the_file(kind: BlockType) -> str | None:
+    """RAM and flash, block by block, are those of the whole network as it stands in a file; also by a template."""
+    if kind.kind == CHOICE:
+        return "a choice has a file once it is made"
+    rng, missing = Random(kind.kind), None
+    for i, (structure, resolution) in enumerate(cases(kind, 4)):
+        options = VARIANTS[i % len(VARIANTS)]
+        structures = [structure, *([_joined(kind, rng)] if has_form(kind.kind) else [])]
+        for one in structures:
+            model = CostModel(resolution, 5, options)
+            try:
+                deployed = deploy(lower(one, resolution=resolution, num_classes=5, options=options))
+            except DeployError as error:
+                missing = str(error)
+                continue
+            of = f"of {one} at {resolution} pixels"
+            expect_equal(RamModel(model)(one), memory_of(deployed).ram_bytes, f"RAM {of}")
+            expect_equal(FlashModel(model)(one), flash_bytes(deployed), f"flash {of}")
+    return missing
 
 
 def _joined(kind: BlockType, rng: Random) -> Structure:
@@ -171,5 +205,6 @@ CONTRACTS: tuple[Callable[[BlockType], str | None], ...] = (
     template_counts_like_lowering,
     template_scores_like_a_walk,
     arrays_count_like_one_by_one,
+    memories_equal_the_file,
     wrong_input_is_refused,
 )

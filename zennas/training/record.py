@@ -10,12 +10,14 @@ from typing import Any
 from PlainNet import Structure, parse
 from PlainNet.sizes import Size
 from zennas.common.config import SETTINGS_FILE
+from zennas.common.limits import checked_resolution
 from zennas.named.card import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
 from zennas.runs.store import in_use
 from zennas.training.confusion import Confusion, read_confusion
 from zennas.training.continuing import stored_settings
 from zennas.training.history import HISTORY_FILE, Epoch, read_history
 from zennas.training.job import NETWORK
+from zennas.training.recipe import TrainingError
 
 FINISHED, TRAINING, INTERRUPTED = "finished", "training", "interrupted"
 
@@ -25,7 +27,7 @@ class TrainingRecord:
     """A training.
 
     status: "finished", "training" while a process works on it, or "interrupted".
-    resolution: side of the square input in pixels. num_classes: None if the training did not finish.
+    resolution: size of the input in pixels. num_classes: None if the training did not finish.
     history: the epochs so far. epochs: how many were asked for. images: for training and for testing, None if that is
     not known. plain_top1: accuracy without the moving average of the weights in percent, None if there is no average.
     confusion: None if it was not counted. environment: where it was made.
@@ -85,7 +87,7 @@ def read_training(folder: Path) -> TrainingRecord:
         TRAINING if in_use(folder) else INTERRUPTED,
         parse(settings[NETWORK]),
         str(settings["dataset"]),
-        int(settings.get("resolution", 32)),
+        checked_resolution(settings.get("resolution", 32), TrainingError),
         None,
         bool(settings.get("use_se", False)),
         int(settings.get("recipe", {}).get("epochs", 0)),

@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from PlainNet.masternet import MasterNet
+from PlainNet.sizes import Sides, Size, sides, size_of
 
 _Hook = Callable[[nn.Module, Any, Any], None]
 
 
 class Staged:
-    """A callable from images (n, 3, R, R) to a list of stage features, each (n, C, H, W), and the logits.
+    """A callable from images (n, C, H, W) to a list of stage features, each (n, c, h, w), and the logits.
 
     ratio: down-sampling of the first feature; the next ones are at twice that, four times that and so on, as far as the
     network goes. None gives no features. images: a batch with which the stages are found.
@@ -28,12 +29,12 @@ class Staged:
     A MasterNet provides its features itself (`extract_stage_features_and_logit`). In other networks, a feature is the
     last output at its down-sampling among the outermost modules with such an output; for ResNets these are the outputs
     of `layer1` to `layer4`, not those inside a block. Maps of 1×1 count as pooled and are ignored, and so are maps that
-    are not square.
+    do not have the shape of the images.
     """
 
     def __init__(self, network: nn.Module, ratio: int | None, images: Tensor) -> None:
         self._network, self._ratio = network, ratio
-        self._side = images.shape[-1]
+        self._size = size_of(*images.shape[-2:])
         self._found: dict[int, Tensor] = {}
         self._stages = 0
         if ratio is not None and not isinstance(network, MasterNet):
@@ -54,21 +55,25 @@ class Staged:
         ratio = self._ratio
 
         def keep(module: nn.Module, given: Any, output: Any) -> None:
-            if stage_of(output, self._side, ratio) == stage:
+            if stage_of(output, self._size, ratio) == stage:
                 self._found[stage] = output
 
         return keep
 
 
-def stage_of(output: Any, side: int, ratio: int) -> int | None:
-    """Return the number of the stage that `output` belongs to, or None. side: side of the input images in pixels.
+def stage_of(output: Any, size: Size, ratio: int) -> int | None:
+    """Return the number of the stage that `output` belongs to, or None. size: that of the input images in pixels.
 
     Stage k has a down-sampling of about ratio · 2^k; networks without padding deviate slightly.
     """
-    if not isinstance(output, Tensor) or output.dim() != 4 or not output.shape[2] == output.shape[3] > 1:
+    if not isinstance(output, Tensor) or output.dim() != 4 or min(output.shape[2:]) <= 1:
         return None
-    stage = round(math.log2(side / (output.shape[2] * ratio)))
-    return stage if stage >= 0 else None
+    if not isinstance(size, Sides) and output.shape[2] != output.shape[3]:
+        return None
+    down, along = (
+        round(math.log2(before / (after * ratio))) for before, after in zip(sides(size), output.shape[2:], strict=True)
+    )
+    return down if down == along and down >= 0 else None
 
 
 def _outermost(network: nn.Module, ratio: int, images: Tensor) -> list[str]:
@@ -79,7 +84,7 @@ def _outermost(network: nn.Module, ratio: int, images: Tensor) -> list[str]:
         depth = name.count(".")
 
         def look(module: nn.Module, given: Any, output: Any) -> None:
-            stage = stage_of(output, images.shape[-1], ratio)
+            stage = stage_of(output, size_of(*images.shape[-2:]), ratio)
             if stage is not None and (stage not in seen or depth <= seen[stage][0]):
                 seen[stage] = (depth, name)
 

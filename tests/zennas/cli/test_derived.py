@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from PlainNet.sizes import Sides
 from tests.zennas.common.test_settings import Inner, Outer
 from zennas.cli.derived import Chosen, derived
 from zennas.common.config import ConfigError, write_config
@@ -50,6 +51,7 @@ def test_flags_of_every_kind(tmp_path: Path) -> None:
     chosen = call(
         *("--epochs", "1k", "--lr", "0.5", "--no-nesterov", "--optimizer", "adam", "--milestones", "3,5"),
         *("--proxies", "a", "--proxies", "b", "--folder", str(tmp_path), "--teacher", "t", "--its-size", "8"),
+        *("--size", "96x160"),
     )
     assert chosen.make(Outer) == Outer(
         epochs=1000,
@@ -59,6 +61,7 @@ def test_flags_of_every_kind(tmp_path: Path) -> None:
         milestones=(3, 5),
         proxies=("a", "b"),
         folder=tmp_path,
+        size=Sides(96, 160),
         inner=Inner("t", 8),
     )
     assert chosen.flags[("inner", "resolution")] == "--its-size"
@@ -80,6 +83,8 @@ def test_flags_go_before_the_file_and_the_file_before_defaults(tmp_path: Path) -
     [
         (("--epochs", "0"), "out of range"),
         (("--lr", "-1"), "lr is -1"),
+        (("--size", "96x"), "the size is '96x', expected a whole number from 1 to 2048 pixels, or height"),
+        (("--size", "0x9"), "the height of the size 0×9 is 0, expected from 1 to 2048 pixels"),
         (("--milestones", "a"), "expected one like 30,60"),
     ],
 )

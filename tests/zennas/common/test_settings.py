@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from PlainNet.sizes import Sides, Size
 from zennas.common.config import ConfigError, config_text, read_config, write_config
 from zennas.common.errors import SettingsError, WrongSettingError
 from zennas.common.settings import Setting, check, described, from_values, setting
@@ -60,6 +62,7 @@ class Outer:
     milestones: tuple[int, ...] = setting((), "Epochs after which the rate falls.", least=1)
     proxies: tuple[str, ...] = setting(("zen",), "Names of proxies.")
     folder: Path | None = setting(None, "Where images are.")
+    size: Size = setting(32, "Of the images.", least=1, most=2048, unit="pixels")
     place: str = setting("here", "Not written down.", stored=False)
     inner: Inner | None = None
     limits: tuple[Limit, ...] = ()
@@ -100,6 +103,12 @@ def test_fields_are_described() -> None:
         ({"milestones": (0,)}, "milestones is 0, expected at least 1"),
         ({"proxies": "zen"}, "proxies is 'zen', expected a list of names"),
         ({"folder": 3}, "folder is 3, expected text"),
+        ({"size": 0}, "size is 0, expected from 1 to 2048 pixels"),
+        ({"size": (8, 2049)}, "the width of size 8×2049 is 2049, expected from 1 to 2048 pixels"),
+        (
+            {"size": 8.0},
+            "size is 8.0, expected a whole number from 1 to 2048 pixels, or height and width, such as 96x160",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(change: dict[str, Any], message: str) -> None:
@@ -114,6 +123,26 @@ def test_messages_may_speak_of_flags() -> None:
     object.__setattr__(wrong, "resolution", 0)
     with pytest.raises(SettingsError, match=r"^its-size is 0, expected from 1 to 2048 pixels$"):
         check(wrong, SettingsError, flags=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "size", "text"),
+    [
+        (32, 32, "size = 32\n"),
+        ("224", 224, "size = 224\n"),
+        ((8, 8), 8, "size = 8\n"),
+        ([96, 160], Sides(96, 160), 'size = "96x160"\n'),
+        ("96x160", Sides(96, 160), 'size = "96x160"\n'),
+    ],
+)
+def test_sizes_have_one_form(tmp_path: Path, given: Any, size: Size, text: str) -> None:
+    made = Outer(size=given)
+    assert (made.size, type(made.size)) == (size, type(size))
+    assert text in config_text(made)
+    assert restored(Outer, json.loads(json.dumps(to_json(made)))) == made
+    assert json.loads(json.dumps(to_json(made)))["size"] == (list(size) if isinstance(size, Sides) else size)
+    write_config(tmp_path / "it.toml", made)
+    assert from_values(Outer, read_config(tmp_path / "it.toml", Outer)) == made
 
 
 def test_lists_become_tuples_and_text_paths() -> None:

@@ -18,10 +18,10 @@ from PlainNet.cost import op_cost
 from PlainNet.deployed.deploy import DeployError, deploy
 from PlainNet.deployed.memory import METADATA, memory_of, plan_metadata
 from PlainNet.deployed.operators import Deployed
+from PlainNet.deployed.startup import startup_bytes
 from zennas.exporting.base import ExportError, ExportJob, Option, Options, Plan
 from zennas.exporting.formats.onnx_int8 import ROUGH
 from zennas.exporting.litert import running
-from zennas.exporting.litert.arena import arena_bytes
 from zennas.exporting.litert.running import ends_of, litert_answers, micro_answers, micro_is_here, ranges_of
 
 PACKAGES: tuple[str, ...] = ("torch", "flatbuffers", "ai-edge-litert", "tflite-micro")
@@ -107,12 +107,14 @@ def memory_facts(job: ExportJob) -> dict[str, Any]:
     return {
         "plan": plan,
         "ram_bytes": activations,
-        "arena_bytes": arena_bytes(operators, activations, len(in_float(job).tensors)),
+        "arena_bytes": startup_bytes(operators, activations),
         "meaning": "ram_bytes are activations; an arena of arena_bytes holds the interpreter's tables as well",
     }
 
 
 IMAGES = 8
+ROOM = 2**16
+"""Bytes that the interpreter gets beyond the predicted arena, so that another version of it can need more."""
 SLOW = 2e8
 """FLOPs above which fewer images are run on a microcontroller's kernels, which are slow on other machines."""
 
@@ -120,13 +122,13 @@ SLOW = 2e8
 def _on_microcontrollers(content: bytes, job: ExportJob, step: float, arena: int) -> dict[str, Any]:
     """How the interpreter for microcontrollers compares with LiteRT's, on images of noise.
 
-    arena: the memory that it gets. Raises ExportError if it cannot load the file.
+    arena: the memory that it needs. Raises ExportError if it cannot load the file.
     """
     graph = job.subject.graph
     flops = sum(op_cost(node.op, node.shape).flops for node in graph.nodes)
     count = max(1, min(IMAGES, int(IMAGES * SLOW / max(flops, 1))))
     images = np.random.default_rng(0).standard_normal((count, *graph.input.dims), dtype=np.float32)
-    expected, found = litert_answers(content)(images), micro_answers(content, arena)(images)
+    expected, found = litert_answers(content)(images), micro_answers(content, arena + ROOM)(images)
     return {
         "interpreter": "tflite-micro",
         "images": count,

@@ -10,7 +10,7 @@ from PlainNet import Cost, Structure, cost, parse
 from PlainNet.sizes import Size, area
 
 LARGE = 96
-"""From this side of the image on, in pixels, the ResNets of ImageNet are compared, otherwise those of CIFAR."""
+"""From the pixels of a square of this side on, the ResNets of ImageNet are compared, otherwise those of CIFAR."""
 STEPS = (4, 1)
 """Widths are multiples of the first of these with a network close enough: devices compute other widths as slowly as the
 next larger multiple."""

@@ -12,9 +12,9 @@ from latency.litert.quantisation import int8_model, values_of
 from PlainNet import Options, lower
 from PlainNet.deployed.deploy import deploy
 from PlainNet.deployed.memory import memory_of
+from PlainNet.deployed.startup import startup_bytes
 from PlainNet.sizes import Sides
 from tests.conftest import BUILT
-from zennas.exporting.litert.arena import arena_bytes
 from zennas.exporting.litert.running import ends_of, litert_answers, micro_answers, micro_is_here, ranges_of
 from zennas.testing.blocks import cases
 
@@ -32,6 +32,6 @@ def test_files_compute_what_the_block_does(kind: Any) -> None:
     assert np.sqrt(np.mean((logits - expected) ** 2) / np.mean(expected**2)) < 0.2
     if micro_is_here():
         operators = deploy(lower(structure, resolution=Sides(9, 14), num_classes=10, options=Options(use_se=True)))
-        arena = arena_bytes(operators, memory_of(operators).ram_bytes_planner, len(model.tensors))
+        arena = startup_bytes(operators, memory_of(operators).ram_bytes_planner)
         steps = np.abs(micro_answers(small, arena)(images[:2]) - logits[:2]).max() / ends_of(small)[1].scale
         assert steps < 12  # every operator may round by one step differently
