@@ -16,6 +16,7 @@ from PlainNet.deployed.deploy import DeployError, deploy
 from PlainNet.deployed.flash import flash_bytes
 from PlainNet.deployed.memory import memory_of
 from PlainNet.deployed.operators import Conv2D, DepthwiseConv2D, FullyConnected
+from PlainNet.deployed.startup import startup_bytes
 from PlainNet.ops import OpGraph
 from PlainNet.registry import Registry, UnknownNameError
 from zennas.budget.budgets import Budget
@@ -33,9 +34,9 @@ ENDING = ".toml"
 class TargetExport:
     """How files for a target are exported. Raises WrongSettingError if a value is out of range."""
 
-    format: str = setting("litert-int8", "Export format, as in zennas export.")
+    format: str = setting("litert-int8", "Export format, as in zennas export.", flag="")
     options: Mapping[str, Any] = field(
-        default_factory=dict, metadata=Setting("Options of the format, such as weights or opset.").metadata
+        default_factory=dict, metadata=Setting("Options of the format, such as weights or opset.", flag="").metadata
     )
 
     def __post_init__(self) -> None:
@@ -49,18 +50,20 @@ class Target:
     Raises WrongSettingError if a value is out of range, or if firmware leaves nothing of a memory.
     """
 
-    name: str = field(metadata=Setting("Name on the command line.").metadata)
-    title: str = field(metadata=Setting("Name in full.").metadata)
-    sources: tuple[str, ...] = field(metadata=Setting("Documents that the facts come from.").metadata)
-    ram: int | None = setting(None, "RAM in bytes, if a network has to fit it.", least=1)
-    ram_reserved: int = setting(0, "Bytes of it for firmware, stack and the interpreter's tables.", least=0)
-    flash: int | None = setting(None, "Flash in bytes, if a file has to fit it.", least=1)
-    flash_reserved: int = setting(0, "Bytes of it for firmware, the interpreter included.", least=0)
-    weights: int | None = setting(None, "Bytes of a memory for weights alone, one byte each in INT8.", least=1)
-    precision: str = setting("int8", "Precision of the network on it.", choices=("int8", "fp16", "fp32"))
-    search_space: str = setting("XXBL", "Search space that suits it, if none is named.")
-    latency: str | None = setting(None, "Source of its latency without the device, such as vela:ethos-u55-128.")
-    notes: tuple[str, ...] = setting((), "What is not known, or not checked, in sentences.")
+    name: str = field(metadata=Setting("Name on the command line.", flag="").metadata)
+    title: str = field(metadata=Setting("Name in full.", flag="").metadata)
+    sources: tuple[str, ...] = field(metadata=Setting("Documents that the facts come from.", flag="").metadata)
+    ram: int | None = setting(None, "RAM in bytes, if a network has to fit it.", least=1, flag="")
+    ram_reserved: int = setting(0, "Bytes of it for firmware, stack and the interpreter's tables.", least=0, flag="")
+    flash: int | None = setting(None, "Flash in bytes, if a file has to fit it.", least=1, flag="")
+    flash_reserved: int = setting(0, "Bytes of it for firmware, the interpreter included.", least=0, flag="")
+    weights: int | None = setting(None, "Bytes of a memory for weights alone, one byte each in INT8.", least=1, flag="")
+    precision: str = setting("int8", "Precision of the network on it.", choices=("int8", "fp16", "fp32"), flag="")
+    search_space: str = setting("XXBL", "Search space that suits it, if none is named.", flag="")
+    latency: str | None = setting(
+        None, "Source of its latency without the device, such as vela:ethos-u55-128.", flag=""
+    )
+    notes: tuple[str, ...] = setting((), "What is not known, or not checked, in sentences.", flag="")
     rules: Rules = field(default_factory=Rules)
     export: TargetExport = field(default_factory=TargetExport)
 
@@ -170,13 +173,15 @@ TITLES = {**{name: memory.title for name, memory in MEMORIES.items()}, "weights"
 class Fit:
     """How a network fits a target. used, limits: bytes of "ram", "flash" and "weights", as far as they are limited.
 
-    broken: what is wrong, in one line each; nothing if it fits.
+    broken: what is wrong, in one line each; nothing if it fits. arena: the bytes with which TensorFlow Lite Micro
+    starts, with its own tables, on a 64-bit build; None if the network has no form in a file.
     """
 
     target: str
     used: Mapping[str, int]
     limits: Mapping[str, int]
     broken: tuple[str, ...]
+    arena: int | None = None
 
     def __str__(self) -> str:
         """Whether it fits, in one line, and why not."""
@@ -186,7 +191,8 @@ class Fit:
         parts = [
             f"{self.used[memory]:,} of {limit:,} bytes of {TITLES[memory]}" for memory, limit in self.limits.items()
         ]
-        return f"fits {self.target}: {', '.join([*parts, 'all operators are allowed'])}"
+        starts = [] if self.arena is None else [f"TensorFlow Lite Micro starts with {self.arena:,}"]
+        return f"fits {self.target}: {', '.join([*parts, *starts, 'all operators are allowed'])}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the fit for JSON."""
@@ -196,13 +202,18 @@ class Fit:
             "used": dict(self.used),
             "limits": dict(self.limits),
             "broken": list(self.broken),
+            "arena_bytes": self.arena,
         }
 
 
 def fit(graph: OpGraph, target: Target) -> Fit:
     """Return how a network fits a target: the arena with our plan, the file, and every operator, all in INT8."""
     limits = {**target.budget().memories(), **({} if target.weights is None else {"weights": target.weights})}
-    return fit_limits(graph, target.name, limits, target.rules)
+    found = fit_limits(graph, target.name, limits, target.rules)
+    if target.ram is None or found.arena is None or found.arena <= target.ram:
+        return found
+    starts = f"TensorFlow Lite Micro starts with {found.arena:,} bytes of RAM, the chip has {target.ram:,}"
+    return replace(found, broken=(*found.broken, starts))
 
 
 def fit_limits(graph: OpGraph, name: str, limits: Mapping[str, int], rules: Rules) -> Fit:
@@ -223,4 +234,5 @@ def fit_limits(graph: OpGraph, name: str, limits: Mapping[str, int], rules: Rule
         if sizes[memory] > limit
     ]
     used = {memory: sizes[memory] for memory in limits}
-    return Fit(name, used, limits, (*broken, *dict.fromkeys(broken_rules(deployed, rules))))
+    broken += dict.fromkeys(broken_rules(deployed, rules))
+    return Fit(name, used, limits, tuple(broken), startup_bytes(deployed, sizes["ram"]))
