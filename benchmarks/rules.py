@@ -18,7 +18,7 @@ MOST_LAYERS = 25
 
 
 def main() -> None:
-    print(f"{'space':10} {'rules':40} space as it is  its part")
+    print(f"{'space':10} {'rules':46} space as it is  its part")
     for name in SPACES:
         for rules in RULES:
             space, model = load_space(name), CostModel(32, 10)
