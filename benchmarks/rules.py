@@ -24,7 +24,7 @@ def main() -> None:
             space, model = load_space(name), CostModel(32, 10)
             breaks = RuleModel(model, rules)
             before, after = (_kept(one, breaks) for one in (space, obeying_space(space, model, rules)))
-            print(f"{name:10} {rules!s:40} {before:12.1f} %  {after:6.1f} %")
+            print(f"{name:10} {rules!s:46} {before:12.1f} %  {after:6.1f} %")
 
 
 def _kept(space: SearchSpace, breaks: RuleModel) -> float:
