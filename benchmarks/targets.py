@@ -1,6 +1,6 @@
 """Short searches for every target: whether each winner converts, runs, obeys the rules, and stays on the NPU.
 
---searches N: how many, 500 by default, spread over the targets. Winners are exported as INT8 LiteRT with random
+--searches N: how many, 500 by default, spread over the targets; --minutes M ends earlier. Winners are exported as INT8 LiteRT with random
 weights, run in LiteRT's interpreter and, where tflite-micro is installed, in that for microcontrollers, and in the
 target's own format where that is another one; those for Ethos are compiled by Vela. `same class` is the share of images
 of noise for which both interpreters predict the same class: deep networks with random weights amplify the last bit. The
@@ -39,7 +39,7 @@ EXTRA: dict[str, dict[str, Any]] = {
 }
 """Limits of those whose memories do not bound a network."""
 SIZES = (24, 32, "24x32", "40x20")
-LAYERS, CALIBRATION = 18, 64
+LAYERS, CALIBRATION = 18, 32
 """Deeper networks with random weights amplify the noise of INT8 until nothing else is left of their logits."""
 ITERATIONS, SLOW_ITERATIONS = 1_500, 150
 """Structures that are tried, in the array engine and one at a time."""
@@ -62,13 +62,18 @@ class Tally:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--searches", type=int, default=500)
-    count = parser.parse_args().searches
+    parser.add_argument("--minutes", type=float, help="begin no further search after so many")
+    asked = parser.parse_args()
+    count, minutes = asked.searches, asked.minutes
     print_machine()
     print(f"at most {LAYERS} layers, {ITERATIONS:,} structures a search ({SLOW_ITERATIONS} in pooled), random weights")
     print(", ".join(f"{name} {version_of(name)}" for name in ("ai-edge-litert", "tflite-micro", "ethos-u-vela")))
     tallies: defaultdict[str, Tally] = defaultdict(Tally)
     began, targets = time.monotonic(), list(TARGETS)
     for number in range(count):
+        if minutes is not None and time.monotonic() - began > 60 * minutes:
+            count = number
+            break
         target = targets[number % len(targets)]
         _search(target, number // len(targets), tallies[target.name])
         print(f"{number + 1} of {count}: {target.name}", file=sys.stderr, flush=True)
