@@ -1,10 +1,10 @@
 """Short searches for every target: whether each winner converts, runs, obeys the rules, and stays on the NPU.
 
---searches N: how many, 500 by default, spread over the targets; --minutes M ends earlier. Winners are exported as INT8 LiteRT with random
-weights, run in LiteRT's interpreter and, where tflite-micro is installed, in that for microcontrollers, and in the
-target's own format where that is another one; those for Ethos are compiled by Vela. `same class` is the share of images
-of noise for which both interpreters predict the same class: deep networks with random weights amplify the last bit. The
-last column is the share of tried structures that no rule rejects.
+--searches N: how many, 500 by default, spread over the targets; --minutes M ends earlier. Winners are exported as INT8
+LiteRT with random weights, run in LiteRT's interpreter and, where tflite-micro is installed, in that for
+microcontrollers, and in the target's own format where that is another one; those for Ethos are compiled by Vela. `same
+class` is the share of images of noise for which both interpreters predict the same class: deep networks with random
+weights amplify the last bit. The last column is the share of tried structures that no rule rejects.
 """
 
 from __future__ import annotations
