@@ -32,16 +32,16 @@ EXTRA: dict[str, dict[str, Any]] = {
     "esp32-s3": {"budget_flash": 1_000_000},
     "ethos-u55-128": {"budget_flash": 1_000_000},
     "ethos-u65-256": {"budget_params": 2_000_000},
-    "raspberry-pi-5": {"budget_flops": 100_000_000},
-    "rk3588": {"budget_flops": 300_000_000},
-    "coral-edge-tpu": {"budget_flops": 300_000_000},
+    "raspberry-pi-5": {"budget_flops": 40_000_000},
+    "rk3588": {"budget_flops": 40_000_000},
+    "coral-edge-tpu": {"budget_flops": 40_000_000},
     "stm32n6": {"budget_params": 1_000_000},
 }
 """Limits of those whose memories do not bound a network."""
-SIZES = (24, 32, "24x32", "40x20")
+SIZES = (24, 32, "24x32", "32x20")
 LAYERS, CALIBRATION = 18, 32
 """Deeper networks with random weights amplify the noise of INT8 until nothing else is left of their logits."""
-ITERATIONS, SLOW_ITERATIONS = 1_500, 150
+ITERATIONS, SLOW_ITERATIONS = 1_000, 100
 """Structures that are tried, in the array engine and one at a time."""
 
 
