@@ -7,7 +7,7 @@ channels are adjusted to the preceding blocks, and deep blocks are split.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from random import Random
@@ -26,9 +26,9 @@ FIXED = "SuperConvK1BNRELU"
 
 
 @cache
-def channel_options(channels: int, most: int) -> tuple[int, ...]:
-    """Return `channels` times each of `SCALES`, rounded to multiples of `BASE`, from `BASE` to `most`, sorted."""
-    scaled = {round(min(most, max(BASE, channels * scale)) / BASE) * BASE for scale in SCALES}
+def channel_options(channels: int, most: int, base: int = BASE) -> tuple[int, ...]:
+    """Return `channels` times each of `SCALES`, rounded to multiples of `base`, from `base` to `most`, sorted."""
+    scaled = {round(min(most, max(base, channels * scale)) / base) * base for scale in SCALES}
     return tuple(sorted(scaled))
 
 
@@ -46,6 +46,7 @@ class SuperBlockSpace:
     start: the initial structure.
     most: the largest number of channels.
     fixed_last: whether a `SuperConvK1BNRELU` is never changed, which keeps the width of the classifier's input.
+    base: what all widths are multiples of, itself a multiple of `BASE`.
     """
 
     name: str
@@ -53,6 +54,7 @@ class SuperBlockSpace:
     start: Structure
     most: int = MAX_CHANNELS // BASE * BASE
     fixed_last: bool = False
+    base: int = BASE
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "start", Structure.of(part for spec in self.start.blocks for part in split(spec)))
@@ -71,6 +73,27 @@ class SuperBlockSpace:
         """Return a random structure: the initial one after 10 to 60 mutations."""
         return random_walk(self, rng)
 
+    def restricted(self, kinds: tuple[str, ...], base: int, most: int) -> SuperBlockSpace:
+        """Return the part of this space with some of its kinds, and with widths that are multiples of `base`.
+
+        The initial structure is changed to be in it: widths are rounded up, and blocks of other kinds become the first
+        kind. A width that is never changed is only changed if it is no such multiple, or larger than `most`.
+        """
+        most -= most % base
+
+        def width(channels: int) -> int:
+            return min(most, -(-channels // base) * base)
+
+        blocks: list[BlockSpec] = []
+        for spec in self.start.blocks:
+            channels = blocks[-1].args[1] if blocks else spec.args[0]
+            args = [channels, width(spec.args[1]), *spec.args[2:]]
+            if len(args) == 5:
+                args[3] = width(args[3])
+            residual = len(args) == 5 and spec.kind not in kinds
+            blocks.append(super_block(kinds[0] if residual else spec.kind, tuple(args)))
+        return replace(self, kinds=kinds, start=Structure(tuple(blocks)), most=most, base=base)
+
     def arrays(self) -> SpaceArrays | None:
         """Return the array form of the space; None if its blocks have none, or if a width is no multiple of 8."""
         from PlainNet.arrays.structures import Layout  # numpy takes a while to import
@@ -81,7 +104,7 @@ class SuperBlockSpace:
         fixed = FIXED if self.fixed_last else None
         if layout is None:
             return None
-        return SuperBlockMutations(layout, self.kinds, self.most, fixed, SCALES, SUB_LAYER_STEPS, BASE)
+        return SuperBlockMutations(layout, self.kinds, self.most, fixed, SCALES, SUB_LAYER_STEPS, self.base)
 
     def contains(self, structure: Structure) -> bool:
         """Return whether mutations can lead to `structure`."""
@@ -122,11 +145,11 @@ class SuperBlockSpace:
             if self._is_fixed(spec):
                 return spec
             in_channels, out_channels, stride, _ = spec.args
-            outs = channel_options(out_channels, self.most)
+            outs = channel_options(out_channels, self.most, self.base)
             return super_block(spec.kind, (in_channels, outs[int(random() * len(outs))], stride, 1))
         in_channels, out_channels, stride, bottleneck, sub_layers = spec.args
-        outs = channel_options(out_channels, self.most)
-        necks = channel_options(bottleneck, self.most)
+        outs = channel_options(out_channels, self.most, self.base)
+        necks = channel_options(bottleneck, self.most, self.base)
         depths = sub_layer_options(sub_layers)
         args = (
             in_channels,
@@ -142,11 +165,11 @@ class SuperBlockSpace:
 
     def _allowed(self, spec: BlockSpec) -> bool:
         if spec.kind.startswith("SuperConv"):
-            return spec.args[3] == 1 and spec.args[1] % BASE == 0
+            return spec.args[3] == 1 and spec.args[1] % self.base == 0
         if spec.kind not in self.kinds:
             return False
         _, out_channels, _, bottleneck, sub_layers = spec.args
-        widths_fit = all(c % BASE == 0 and BASE <= c <= self.most for c in (out_channels, bottleneck))
+        widths_fit = all(c % self.base == 0 and self.base <= c <= self.most for c in (out_channels, bottleneck))
         return widths_fit and sub_layers < SPLIT_THRESHOLD
 
 

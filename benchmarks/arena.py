@@ -19,6 +19,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from zennas.exporting.litert.flatbuffer import written
+from zennas.exporting.litert.network import float_model
+from zennas.exporting.litert.quantisation import int8_model, values_of
 
 from benchmarks.common import print_machine
 from latency.measuring.conditions import version_of
@@ -40,9 +43,6 @@ from PlainNet.flash import FlashModel
 from PlainNet.ram import RamModel
 from PlainNet.sizes import Sides, Size, size_text
 from SearchSpace import ArraySpace, load_space
-from zennas.exporting.litert.flatbuffer import written
-from zennas.exporting.litert.network import float_model
-from zennas.exporting.litert.quantisation import int8_model, values_of
 from zennas.exporting.litert.running import ranges_of
 
 COUNT = 200

@@ -175,6 +175,54 @@ BACKENDS: Registry[LatencyBackend] = Registry(
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """What a compiler estimates for one image on a device that is not here.
+
+    ms: milliseconds for one image, at `clock_hz`; without the operators in `elsewhere`. cycles: of the accelerator.
+    sram_bytes: of its SRAM, with the compiler's own plan. elsewhere: the operators that do not run on the accelerator,
+    and whose time nobody knows. compiler: its name and version. system: what it assumes of the memories around.
+    """
+
+    ms: float
+    cycles: int
+    clock_hz: float
+    sram_bytes: int
+    elsewhere: tuple[str, ...]
+    operators: int
+    compiler: str
+    system: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all fields for JSON."""
+        return {**asdict(self), "elsewhere": list(self.elsewhere)}
+
+
+class Estimator(Protocol):
+    """A compiler that estimates latencies without the device.
+
+    configurations: the names of the devices that it knows, the first of which is the default.
+    """
+
+    name: str
+    configurations: tuple[str, ...]
+
+    def available(self) -> str | None:
+        """Return None if the compiler is installed, else what to install."""
+
+    def estimate(self, graph: OpGraph, build: Callable[[], nn.Module], configuration: str) -> Estimate:
+        """Return the estimate of a network. build: makes its module.
+
+        Raises UnavailableError, or LatencyError if the network has no form that the compiler takes.
+        """
+
+
+ESTIMATORS: Registry[Estimator] = Registry(
+    "latency estimator", "latency.estimators", "zennas.latency_estimators", lambda estimator: (estimator.name,)
+)
+"""The estimators by name; the files of `estimators/` add theirs."""
+
+
+@dataclass(frozen=True)
 class LatencyStats:
     """A measured latency with everything that it depends on.
 

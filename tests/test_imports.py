@@ -44,7 +44,15 @@ ROOMS = (
     ("legacy", "__main__"),
 )
 """The rooms of `zennas/`, likewise."""
-WINGS = (("kernels", "statistics"), ("base",), ("predicting",), ("measuring",), ("backends", "fitting"), ("api",))
+WINGS = (
+    ("kernels", "statistics"),
+    ("base",),
+    ("predicting",),
+    ("measuring",),
+    ("litert",),
+    ("backends", "estimators", "fitting"),
+    ("api",),
+)
 """The wings of `latency/`, likewise."""
 CODE = (*(name for floor in FLOORS for name in floor), "tests", "benchmarks", "scripts")
 HEAVY = {"torch", "torchvision", "sklearn", "fvcore"}

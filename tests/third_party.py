@@ -43,6 +43,12 @@ def dots(split, folder):
 
 register(DataSet("acme_dots", 3, 8, USUAL, how_to_get="it is made up", open=dots, synonyms=("dots",)))
 """,
+    "acme_target.py": """
+from zennas.budget.rules import Rules
+from zennas.budget.target import Target
+
+BOARD = Target("acme_board", "Acme's board", ("its data sheet",), ram=64_000, rules=Rules(channel_multiple=16))
+""",
     "acme_space.py": """
 from SearchSpace.superblocks import SuperBlockSpace, default_start
 
@@ -64,6 +70,9 @@ whatever = acme_dataset
 
 [zennas.search_spaces]
 acme = acme_space:space
+
+[zennas.targets]
+whatever = acme_target:BOARD
 """
 
 

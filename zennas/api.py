@@ -16,6 +16,7 @@ from PlainNet.sizes import SizeLike
 from SearchSpace import DecisionSpace, load_space
 from zennas.budget.budgets import Budget
 from zennas.budget.sources import latency_limits
+from zennas.budget.target import latency_source
 from zennas.common.errors import WrongSettingError
 from zennas.common.folders import named_folder, new_folder, run_folder
 from zennas.common.numbers import parse_count
@@ -29,6 +30,7 @@ from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import NoWatcher, Watcher, resume, start
 from zennas.searching.settings import SearchSettings
 from zennas.searching.strategies.base import STRATEGIES
+from zennas.searching.targeting import with_target
 from zennas.searching.trust import Trust
 from zennas.training.job import NETWORK, RunOptions, TrainingJob, which_dataset
 from zennas.training.places import folder_in
@@ -171,6 +173,8 @@ def _settings(
     **settings: Any,
 ) -> SearchSettings:
     """The settings that the arguments of `search` stand for. Raises WrongSettingError."""
+    if budget_latency_ms is not None and latency_backend is None:
+        latency_backend = latency_source(settings.get("target"))
     budget = Budget(
         _count("budget_params", budget_params),
         _count("budget_flops", budget_flops),
@@ -206,12 +210,13 @@ def search_with(
 
     Raises WrongSettingError if the budget is empty and the space is not a `DecisionSpace`, and what `search` raises.
     """
-    if not settings.budget and not isinstance(load_space(settings.search_space), DecisionSpace):
+    asked = with_target(settings)
+    if not asked.budget and not isinstance(load_space(asked.search_space), DecisionSpace):
         raise WrongSettingError(
-            f"a search in {settings.search_space} needs a budget, because its networks can grow without end: params, "
+            f"a search in {asked.search_space} needs a budget, because its networks can grow without end: params, "
             "flops, layers or latency (--budget-params, --budget-flops, --max-layers, --budget-latency-ms)"
         )
-    folder = named_folder(save_dir) or new_folder(Path(settings.search_space).stem)
+    folder = named_folder(save_dir) or new_folder(Path(asked.search_space).stem)
     if go_on and (folder / FILE).is_file():
         resume(folder, watcher, settings, executor)
     else:
@@ -524,7 +529,7 @@ def evaluate(
 
 def export(
     network: str | Path,
-    format: str = "onnx",
+    format: str | None = None,
     *,
     out: str | Path | None = None,
     checkpoint: str | Path | None = None,
@@ -535,24 +540,26 @@ def export(
     """Write a trained network to a file for other programs, after the file was checked against PyTorch.
 
     network: the folder of a run or training, or a model name from the zoo.
-    format: a name in `zennas.exporting.base.FORMATS`.
+    format: a name in `zennas.exporting.base.FORMATS`; None for that of the target, or of the run's target, else "onnx".
     out: the file; None for export/ in the folder of the run, or the current folder for a model of the zoo.
     checkpoint: a file with other weights.
     overwrite: whether to replace existing files.
     progress: called with the steps done, their total, and a note.
     settings: fields of `exporting.settings.ExportSettings`: dataset (test images measure accuracy, training images
-        calibrate INT8), data_folder, calibration_images, skip_corrupt, white; and options of the format, such as
-        target.
+        calibrate INT8), data_folder, calibration_images, skip_corrupt, white; and options of the format. target names a
+        chip or board, whose options are used, or is the option of onnx-int8.
 
     Raises ExportError, UnavailableError, WrongSettingError, LatencyError, TargetError or DataError; nothing is written
     then.
     """
     from zennas.exporting import runner
     from zennas.exporting.settings import ExportSettings
+    from zennas.exporting.targets import for_target
 
     _text(network, "network")
     options = {**settings.pop("options", {}), **settings}
     own = _fields_of(ExportSettings, options)
+    format, options, _ = for_target(str(network), format, options)
     return runner.export(
         network,
         ExportSettings(format=format, options=options, **own),

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from latency.base import BACKENDS
+from latency.base import BACKENDS, ESTIMATORS
 from PlainNet.blocktype import BLOCKS
 from PlainNet.registry import Registry
 from SearchSpace.base import SPACES
+from zennas.budget.target import TARGETS
 from zennas.data.registry import DATASETS
 from zennas.exporting.base import FORMATS
 from zennas.pages.section import SECTIONS
@@ -37,7 +38,9 @@ REGISTRIES: tuple[Registry[Any], ...] = (
     DATASETS,
     TRAINING_OBJECTIVES,
     BACKENDS,
+    ESTIMATORS,
     FORMATS,
+    TARGETS,
     SECTIONS,
     SUPERNETS,
 )

@@ -28,6 +28,7 @@ MADE = {
     "mine.md",
     "model.json",
     "FILE.json",
+    "FILE.toml",
     "profile.json",
     "card.md",
     "result.json",

@@ -1,7 +1,8 @@
-"""Meters of the latencies that a budget limits: a profile predicts them, or a back end measures them here.
+"""Meters of the latencies that a budget limits: a profile predicts them, a compiler estimates them, or a back end
+measures them here.
 
-A search calls `Predicted` or `Measured` for every candidate. `here` says whether a profile's device is available on
-this machine, so that `searching/choosing/finals.py` can measure the best networks as well.
+A search calls `Predicted` or `Asked` for every candidate. `here` says whether a profile's device is
+available on this machine, so that `searching/choosing/finals.py` can measure the best networks as well.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from latency.base import LatencyError
 from PlainNet import Options, Structure
 from zennas.budget.budgets import PREDICTOR, Budget, LatencyLimit
-from zennas.budget.sources import backend_source, settled_limit
+from zennas.budget.sources import backend_source, estimator_source, settled_limit
 from zennas.common.errors import WrongSettingError
 from zennas.named.settings import NetworkSettings
 from zennas.runs.candidate import Latency
@@ -22,7 +24,7 @@ from zennas.runs.candidate import Latency
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from latency.base import LatencyStats, MeasureSettings
+    from latency.base import Estimate, Estimator, LatencyStats, MeasureSettings
     from latency.predicting.profile import Profile
     from PlainNet.arrays.blocks import Blocks, Placed
     from PlainNet.arrays.structures import Floats
@@ -97,29 +99,25 @@ class Predicted:
         return PredictorArrays(self._predict, blocks)
 
 
-class Measured:
-    """Measures latencies by running the network, in seconds. Known latencies are not measured again."""
+class Asked:
+    """Measures latencies, or lets a compiler estimate them, in seconds each. Known latencies are not asked for again.
 
-    def __init__(self, limit: LatencyLimit, settings: NetworkSettings) -> None:
-        from latency.base import MeasureSettings
+    ask: returns the latency of a structure. how: see `Device.how`.
+    """
 
+    def __init__(self, limit: LatencyLimit, ask: Callable[[Structure], Latency], how: MeasureSettings | str) -> None:
         self.limit = limit
-        self._settings = settings
+        self._ask, self._how = ask, how
         self._known: dict[Structure, Latency] = {}
-        source = backend_source(limit.source)
-        error, seconds = _QUICK
-        batch = limit.batch_size or 1
-        self._how = MeasureSettings(*source, batch, relative_error=error, seconds=seconds)
 
     def __call__(self, structure: Structure) -> Latency:
         known = self._known.get(structure)
         if known is None:
-            known = self._known[structure] = as_latency(measured(structure, self._settings, self._how))
+            known = self._known[structure] = self._ask(structure)
         return known
 
     def how(self) -> MeasureSettings | str:
-        error, seconds = _CAREFUL
-        return replace(self._how, relative_error=error, seconds=seconds)
+        return self._how
 
     def outside(self, structure: Structure) -> list[str]:
         return []
@@ -131,10 +129,55 @@ class Measured:
         return None
 
 
+def measuring(limit: LatencyLimit, settings: NetworkSettings) -> Asked:
+    """Return a meter that runs networks here. Raises WrongSettingError for an unknown back end."""
+    from latency.base import MeasureSettings
+
+    error, seconds = _QUICK
+    batch = limit.batch_size or 1
+    quick = MeasureSettings(*backend_source(limit.source), batch, relative_error=error, seconds=seconds)
+    error, seconds = _CAREFUL
+    careful = replace(quick, relative_error=error, seconds=seconds)
+    return Asked(limit, lambda structure: as_latency(measured(structure, settings, quick)), careful)
+
+
+def estimating(limit: LatencyLimit, settings: NetworkSettings, estimator: Estimator, configuration: str) -> Asked:
+    """Return a meter that lets a compiler estimate latencies.
+
+    A network with an operator that does not run on the accelerator has no latency, as nobody knows how long it takes.
+    """
+
+    def ask(structure: Structure) -> Latency:
+        found = estimated(structure, settings, estimator, configuration)
+        if found.elsewhere:
+            raise LatencyError(
+                f"{found.elsewhere[0]} does not run on {configuration}, and {found.compiler} does not know how long it "
+                "takes: change the space, or use --target"
+            )
+        return Latency(found.ms)
+
+    return Asked(limit, ask, f"no device was timed, this is what the compiler {estimator.name} estimates")
+
+
+def estimated(structure: Structure, settings: NetworkSettings, estimator: Estimator, configuration: str) -> Estimate:
+    """Let a compiler estimate the latency of a network. Raises LatencyError."""
+    from latency.measuring.subject import of_structure
+
+    subject = of_structure(structure, settings.resolution, settings.num_classes, settings.use_se)
+    return estimator.estimate(subject.graph, subject.build, configuration)
+
+
 def devices(budget: Budget, settings: NetworkSettings) -> list[Device]:
     """Return a meter for each latency limit, those that predict first. Raises ProfileError."""
     limits = sorted(budget.latency, key=lambda limit: not limit.predicted)
-    return [Predicted(limit, settings) if limit.predicted else Measured(limit, settings) for limit in limits]
+    return [_device(limit, settings) for limit in limits]
+
+
+def _device(limit: LatencyLimit, settings: NetworkSettings) -> Device:
+    if limit.predicted:
+        return Predicted(limit, settings)
+    found = estimator_source(limit.source)
+    return measuring(limit, settings) if found is None else estimating(limit, settings, *found)
 
 
 def completed_latency(budget: Budget) -> Budget:

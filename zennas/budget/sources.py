@@ -1,4 +1,5 @@
-"""Sources of latencies as users write them: `predictor:v100-pytorch-fp16`, `onnxruntime:int8`, `torch:fp16:cuda`.
+"""Sources of latencies as users write them: `predictor:v100-pytorch-fp16`, `onnxruntime:int8`, `torch:fp16:cuda`,
+`vela:ethos-u55-128`.
 
 `latency_limits` pairs sources with budgets. `settled_limit` completes a limit, so that it is complete and does not
 depend on the current folder. `meters.py` turns limits into meters.
@@ -10,11 +11,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from PlainNet.registry import did_you_mean, nearest_names
 from zennas.budget.budgets import DEFAULT_SOURCE, PREDICTOR, LatencyLimit
 from zennas.common.errors import WrongSettingError
 from zennas.common.limits import check_whole
+
+if TYPE_CHECKING:
+    from latency.base import Estimator
 
 _DEVICES = {"tensorrt": "cuda"}
 """The devices of back ends that do not run on the CPU."""
@@ -63,12 +68,13 @@ def latency_limits(
 
 def backend_source(source: str) -> BackendSource:
     """Parse the source of a measurement. Raises WrongSettingError for an unknown back end or precision."""
-    from latency.base import BACKENDS  # loads the back ends
+    from latency.base import BACKENDS, ESTIMATORS  # loads the back ends
 
     name, _, rest = source.partition(":")
     if name not in BACKENDS:
         miss = BACKENDS.miss(name)
-        raise WrongSettingError(f"{miss}; for a prediction use {PREDICTOR}PROFILE, such as {DEFAULT_SOURCE}")
+        others = f"for a prediction use {PREDICTOR}PROFILE, such as {DEFAULT_SOURCE}"
+        raise WrongSettingError(f"{miss}; {others}; for a compiler's estimate {', '.join(ESTIMATORS.names())}:DEVICE")
     backend = BACKENDS.get(name)
     precision, _, device = rest.partition(":")
     precision = precision or backend.precisions[0]
@@ -77,12 +83,42 @@ def backend_source(source: str) -> BackendSource:
     return BackendSource(backend.name, precision, device or _DEVICES.get(backend.name, "cpu"))
 
 
+def estimator_source(source: str) -> tuple[Estimator, str] | None:
+    """Return the compiler that a source like vela:ethos-u55-128 names, and the device; None for other sources.
+
+    Raises WrongSettingError for a device that it does not know.
+    """
+    from latency.base import ESTIMATORS
+
+    name, _, configuration = source.partition(":")
+    if name not in ESTIMATORS:
+        return None
+    estimator = ESTIMATORS.get(name)
+    chosen = configuration or estimator.configurations[0]
+    if chosen not in estimator.configurations:
+        known = estimator.configurations
+        near = did_you_mean(nearest_names(chosen, known), f"known: {', '.join(known)}")
+        raise WrongSettingError(f"{name} knows no {chosen[:80]!r} ({near})")
+    return estimator, chosen
+
+
 def settled_limit(limit: LatencyLimit) -> LatencyLimit:
     """Return the limit with its full source and its batch size.
 
     Raises ProfileError for a profile that cannot be read, UnavailableError for a back end that cannot run here, and
     UnknownNameError or WrongSettingError for a source that does not exist.
     """
+    estimated = estimator_source(limit.source)
+    if estimated is not None:
+        from latency.base import UnavailableError
+
+        estimator, configuration = estimated
+        reason = estimator.available()
+        if reason is not None:
+            raise UnavailableError(f"{limit.source} cannot be estimated here: {reason}")
+        if limit.batch_size not in (None, 1):
+            raise WrongSettingError(f"{limit.source} estimates batches of 1: leave out --latency-batch-size")
+        return replace(limit, source=f"{estimator.name}:{configuration}", batch_size=1)
     if not limit.predicted:
         from latency.base import BACKENDS, UnavailableError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
@@ -15,6 +15,14 @@ def analyze(
     num_classes: opt.NumClasses = None,
     use_se: opt.UseSe = None,
     in_channels: opt.InChannels = None,
+    target: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Chip or board, or a .toml file that describes one: also say whether the network fits, and why not.",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Also build the network, and check the numbers with fvcore.")
     ] = True,
@@ -25,13 +33,17 @@ def analyze(
     Exits with 1 if fvcore gets different numbers.
 
     Example: zennas analyze zennet_imagenet1k_flops400M_SE_res224
+
+    Example: zennas analyze runs/mine --target stm32f746
     """
+    from zennas.budget.target import find_target
     from zennas.cli.console import OUT
     from zennas.cli.render import print_json
     from zennas.named.networks import network as found
     from zennas.report import analysis as report
 
-    analysis = report.analyze(found(network, resolution, num_classes, use_se, in_channels), check)
+    chip = None if target is None else find_target(target)
+    analysis = report.analyze(found(network, resolution, num_classes, use_se, in_channels), check, chip)
     if as_json:
         print_json(analysis.to_json())
     else:

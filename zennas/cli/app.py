@@ -28,6 +28,7 @@ from zennas.cli import (
     runs,
     score,
     search,
+    targets,
     train,
     zoo,
 )
@@ -100,6 +101,7 @@ app.command()(train.train)
 app.command("distill", help="Train a network with a teacher: the same as zennas train --teacher.")(train.train)
 app.command()(export.export)
 app.command("eval")(evaluation.evaluate)
+app.command()(targets.targets)
 app.command()(runs.runs)
 app.command()(report.report)
 app.add_typer(zoo.app, name="zoo")

@@ -43,10 +43,11 @@ def export(
     target: Annotated[
         Optional[str],
         typer.Option(
-            help="For onnx-int8: x86 (unsigned activations, for CPUs, also for ARM boards) or tensorrt (everything "
-            "symmetric and signed, for NVIDIA GPUs, also for Jetson boards).",
+            help="Chip or board, or a .toml file that describes one, whose format and options are used, see zennas "
+            "targets. For onnx-int8 also: x86 (unsigned activations, for CPUs, also for ARM boards) or tensorrt "
+            "(everything symmetric and signed, for NVIDIA GPUs, also for Jetson boards).",
             metavar="NAME",
-            show_default="x86",
+            show_default="that of the search; for onnx-int8 x86",
         ),
     ] = None,
     precision: Annotated[
@@ -90,6 +91,8 @@ def export(
     Before the file is written, it is loaded again and compared with PyTorch. FILE.json explains how to use it.
 
     Example: zennas export --format onnx-int8 runs/mine --dataset digits
+
+    Example: zennas export --target stm32f746 runs/mine --dataset digits
     """
     from zennas.api import export as run_export
     from zennas.cli.progress import counting_progress

@@ -55,6 +55,8 @@ def print_search(result: SearchResult) -> None:
     counts.append(counted(cost.layers, "layer"))
     counts += [f"{value:,} bytes of {MEMORIES[name].title}" for name, value in result.memories(best).items()]
     OUT.print(f"  {', '.join(counts)}  (budget: {result.settings.budget})")
+    if result.fit is not None:
+        OUT.print(f"  {result.fit}")
     for name, measure in best.measures.items():
         repeats = _repeats(result, name)
         note = f"  (95 % interval of {counted(repeats, 'repetition')})" if measure.low is not None else ""
@@ -173,7 +175,11 @@ def confirmation_text(about: Confirmation) -> str:
 def latency_text(report: LatencyReport) -> str:
     """The predicted and the measured latency, and the budget."""
     limit, found = report.limit, report.found
-    parts = [] if found.predicted is None else [f"{found.predicted:.4g} ms predicted"]
+    parts = (
+        []
+        if found.predicted is None
+        else [f"{found.predicted:.4g} ms {'estimated' if limit.way == 'estimated' else 'predicted'}"]
+    )
     if found.measured is not None:
         spread = "" if found.low is None else f" (95 % interval {found.low:.4g}–{found.high:.4g}, p90 {found.p90:.4g})"
         parts.append(f"{found.measured:.4g} ms measured{spread}")

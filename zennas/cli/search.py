@@ -61,9 +61,10 @@ def search(
         list[str],
         typer.Option(
             metavar="NAME",
-            help="Source of the latency, one per limit: predictor:PROFILE (a name or a file), or a back end "
+            help="Source of the latency, one per limit: predictor:PROFILE (a name or a file); a compiler that "
+            "estimates it without the device, about one network a second: vela:ethos-u55-128; or a back end "
             "that measures every candidate on this machine, which is slow: torch, onnxruntime:int8, torch:fp16:cuda.",
-            show_default="Zen-NAS's V100: v100-pytorch-fp16",
+            show_default="the target's, else Zen-NAS's V100: v100-pytorch-fp16",
             rich_help_panel=BUDGET,
         ),
     ] = [],
@@ -141,6 +142,7 @@ def search(
     """
     from zennas.api import continue_search, search_with, simulate_with
     from zennas.budget.sources import latency_limits
+    from zennas.budget.target import latency_source
     from zennas.cli.console import OUT
     from zennas.cli.progress import search_progress
     from zennas.cli.render import print_json, print_search
@@ -179,6 +181,8 @@ def search(
                 tell(f"warning: {doubt}")
             if latency_backend and not milliseconds:  # other devices for the budgets in the file
                 milliseconds = [limit["ms"] for limit in (values.get("budget") or {}).get("latency", ())]
+            if milliseconds and not latency_backend and (own := latency_source(values.get("target"))) is not None:
+                latency_backend = [own]
             limits = latency_limits(milliseconds, latency_backend or None, latency_batch_size)
             if proxy and (values.get("maximise") or values.get("minimise")):
                 raise typer.BadParameter(

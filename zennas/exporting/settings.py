@@ -36,6 +36,7 @@ class ExportSettings:
         "onnx",
         "onnx, onnx-int8, litert, litert-int8, c-array, torchscript, pt2, tensorrt, or one of your own.",
         metavar="NAME",
+        shown="that of the target, else onnx",
     )
     dataset: str | None = setting(
         None,

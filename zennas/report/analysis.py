@@ -14,6 +14,7 @@ from PlainNet.lowering import lower
 from PlainNet.ops import HEAD, Conv, Linear, Shape
 from PlainNet.read_ops import FreeConv
 from PlainNet.sizes import Size, size_text
+from zennas.budget.target import Fit, Target, fit
 from zennas.common.errors import ZennasError
 from zennas.common.layout import Rows
 from zennas.common.limits import checked_resolution
@@ -59,7 +60,7 @@ class Analysis:
     """Costs of a network at one resolution in pixels.
 
     structure: None for a network that was designed elsewhere. output: shape before global pooling. memory: what it
-    needs of a chip, or the reason why that is not known.
+    needs of a chip, or the reason why that is not known. fit: whether it fits a target, if one was named.
     """
 
     network: str
@@ -72,6 +73,7 @@ class Analysis:
     output: Shape
     fvcore: FvcoreCount | None
     memory: MemoryUse | str
+    fit: Fit | None = None
 
     @property
     def disagrees(self) -> bool:
@@ -91,6 +93,7 @@ class Analysis:
             "use_se": self.use_se,
             **self.total.to_json(),
             **self._memory_json(),
+            **({} if self.fit is None else {"target": self.fit.to_json()}),
             "output_shape": list(self.output.dims),
             "blocks": [
                 {"block": part.name, "output": part.output, **part.cost.to_json(), "live_bytes": self.live(part)}
@@ -112,20 +115,28 @@ class Analysis:
         return {**self.memory.to_json(), "peak_block": peak}
 
 
-def analyze(network: Network, check: bool = True) -> Analysis:
-    """Count a network of any origin block by block. check: also let fvcore count its module.
+def analyze(network: Network, check: bool = True, target: Target | None = None) -> Analysis:
+    """Count a network of any origin block by block. check: also let fvcore count its module. target: a chip or board
+    that it may fit.
 
     Raises StructureError, LatencyError for a network that cannot be read, and AnalysisError if there is not enough
     memory.
     """
-    if network.structure is not None:
-        return analyze_network(
+    if network.structure is None:
+        found = _analyze_graph(network, check)
+    else:
+        found = analyze_network(
             network.structure,
             resolution=network.resolution,
             num_classes=network.num_classes,
             use_se=network.use_se,
             check=check,
         )
+    return found if target is None else replace(found, fit=fit(network.graph, target))
+
+
+def _analyze_graph(network: Network, check: bool) -> Analysis:
+    """Count a network that has no structure, see `analyze`."""
     checked_resolution(network.resolution, StructureError)
     graph = network.graph
     costs, seen = dict[int, Cost](), set[str]()
@@ -268,6 +279,8 @@ def analysis_table(analysis: Analysis) -> list[Rows | str]:
         "FLOPs are multiply–accumulates of conv and linear layers"
     ]
     notes.append(_memory_note(analysis))
+    if analysis.fit is not None:
+        notes += fit_lines(analysis.fit)
     if analysis.fvcore is not None:
         verdict = "DISAGREES" if analysis.disagrees else "agrees"
         notes.append(
@@ -276,6 +289,11 @@ def analysis_table(analysis: Analysis) -> list[Rows | str]:
             f"({analysis.fvcore.flops:,} with batch-norm and pooling)"
         )
     return [rows, *notes]
+
+
+def fit_lines(fit: Fit) -> list[str]:
+    """Return whether a network fits a target, and all reasons why not."""
+    return [str(fit), *(f"  {line}" for line in fit.broken[1:])]
 
 
 def _live(analysis: Analysis, part: Part) -> str:

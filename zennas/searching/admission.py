@@ -17,6 +17,7 @@ from PlainNet.cost import count_layers
 from PlainNet.grammar import read
 from PlainNet.lowering import MAX_WEIGHTS
 from zennas.budget.memories import models_of
+from zennas.budget.obeying import RuleModel
 from zennas.common.limits import check_whole
 from zennas.runs.candidate import Candidate, Latency
 from zennas.searching.objectives.base import PartialObjective
@@ -51,6 +52,7 @@ class Admission:
             for name, model in models_of(problem.model).items()
             if (limit := problem.budget.memories().get(name)) is not None
         }
+        self._breaks = RuleModel(problem.model, problem.rules)
         objective = problem.objective
         self._absent = objective.absent if isinstance(objective, PartialObjective) else None
         self._without_latency = 0
@@ -91,7 +93,7 @@ class Admission:
         Raises BudgetError if none is found, and LatencyError if the initial structure has no latency.
         """
         problem = self._problem
-        structure, tried = within_budget(problem.space, self._model, self._budget, rng, self._meters)
+        structure, tried = within_budget(problem.space, self._model, self._budget, rng, self._meters, problem.rules)
         self.tried = min(tried, problem.iterations)
         self.rejected["start"] = self.tried  # used to get within the budget
         latency = {meter.limit.source: meter(structure) for meter in self._meters}
@@ -144,7 +146,7 @@ class Admission:
         return self._candidate(candidate.structure, candidate.id, candidate.cost, candidate.latency)
 
     def _violation(self, structure: Structure, cost: Cost) -> str | None:
-        """The limit that a structure is over, but for layers and latencies."""
+        """The limit that a structure is over, but for layers and latencies, or "rules"."""
         if cost.params > MAX_WEIGHTS:  # it could be neither confirmed nor built
             return "broken"
         violated = self._budget.violation(cost)
@@ -153,7 +155,7 @@ class Admission:
         for name, (model, limit) in self._memories.items():
             if model(structure) > limit:
                 return name
-        return None
+        return "rules" if self._breaks(structure) else None
 
     def _refused(self, structure: Structure) -> str | None:
         """The reason for which a structure is rejected that does not depend on its costs."""

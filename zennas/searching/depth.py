@@ -25,11 +25,18 @@ def with_depth_limit(settings: SearchSettings) -> SearchSettings:
     """
     if not _applies(settings.budget):
         return settings
+    most = deepest(settings)
+    return settings if most is None else replace(settings, budget=replace(settings.budget, layers=most))
+
+
+def deepest(settings: SearchSettings) -> int | None:
+    """Return the limit that `with_depth_limit` sets; None in spaces of finitely many structures. Raises what that
+    raises.
+    """
     space = load_space(settings.search_space, None if settings.initial is None else parse(settings.initial))
     if isinstance(space, DecisionSpace):
-        return settings
-    deepest = max(DEFAULT_LAYERS, count_layers(space.initial()))
-    return replace(settings, budget=replace(settings.budget, layers=deepest))
+        return None
+    return max(DEFAULT_LAYERS, count_layers(space.initial()))
 
 
 def _applies(budget: Budget) -> bool:

@@ -1,7 +1,7 @@
 """From many proposed structures to those within the budget, with their scores: the array form of `admission.py`.
 
 A search has it if its space, its objective and all its latencies have array forms. Structures are rejected for the same
-reasons and in the same order as one by one: layers, other counts, RAM, flash, duplicates, latencies.
+reasons and in the same order as one by one: layers, other counts, RAM, flash, rules, duplicates, latencies.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from SearchSpace import ArraySpace, SpaceArrays
 from zennas.budget.budgets import Budget
 from zennas.budget.memories import arrays_of
 from zennas.budget.meters import LatencyArrays
+from zennas.budget.rule_arrays import RuleArrays
 from zennas.runs.candidate import Candidate, Latency, Measure
 from zennas.searching.objectives.base import ArrayObjective
 from zennas.searching.strategies.base import Problem
@@ -66,7 +67,7 @@ class Judge:
     """The array forms of all parts of a problem.
 
     space: mutates. memories: by name. sources: the names of the latencies. measure: the name of the score.
-    sign: -1 if lower is better.
+    obeys: which structures obey rules; None without rules. sign: -1 if lower is better.
     """
 
     space: SpaceArrays
@@ -78,6 +79,7 @@ class Judge:
     labels: tuple[str, ...]
     limits: tuple[float, ...]
     latencies: tuple[LatencyArrays, ...]
+    obeys: RuleArrays | None
     score: ArrayScore
     measure: str
     sign: int
@@ -116,6 +118,7 @@ class Judge:
             tuple(limit.label for limit in limits),
             tuple(limit.ms for limit in limits),
             tuple(latencies),
+            RuleArrays(blocks, model.num_classes, model.options, problem.rules) if problem.rules else None,
             score,
             problem.objective.name,
             problem.objective.sign,
@@ -136,6 +139,8 @@ class Judge:
         checks += [(getattr(costs, name) <= limit, name) for name, limit in self.budget.limits().items()]
         fits = np.ones(len(rows), np.bool_)
         checks += [(self.memories[name](placed) <= limit, name) for name, limit in self.budget.memories().items()]
+        if self.obeys is not None:
+            checks.append((self.obeys(placed), "rules"))
         for holds, reason in checks:
             _count(rejected, reason, fits & ~holds)
             fits &= holds

@@ -115,7 +115,9 @@ class PopulationSearch(ABC):
         """Raise BudgetError if nothing in the space fits the budget, which draws alone would never find out."""
         problem = self._problem
         if problem.budget:
-            within_budget(problem.space, problem.model, problem.budget, Random(problem.seed), problem.meters)
+            within_budget(
+                problem.space, problem.model, problem.budget, Random(problem.seed), problem.meters, problem.rules
+            )
 
     def tell(self, candidates: Iterable[Candidate]) -> None:
         for candidate in candidates:

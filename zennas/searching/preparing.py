@@ -30,6 +30,7 @@ from zennas.searching.scoring import confirmer, reported
 from zennas.searching.settings import SearchSettings
 from zennas.searching.simulations.tables import completed_training, refuse_changed_tables, table_digests
 from zennas.searching.strategies.base import STRATEGIES, Problem, Search, Strategy, all_options, options_of
+from zennas.searching.targeting import obeying_space
 from zennas.searching.trust import split_strategy
 from ZeroShotProxy import ensembles
 
@@ -139,6 +140,7 @@ def prepare(settings: SearchSettings, model: CostModel | None = None) -> Prepare
     space: SearchSpace = load_space(settings.search_space, initial)
     if model is None:
         model = CostModel(settings.resolution, settings.num_classes, Options(use_se=settings.use_se))
+    space = obeying_space(space, model, settings.rules)
     meters = devices(settings.budget, settings.network)
     objective = objective_of(settings)
     problem = Problem(
@@ -153,6 +155,7 @@ def prepare(settings: SearchSettings, model: CostModel | None = None) -> Prepare
         settings.duplicates == "charged",
         guide_of(settings, model, objective),
         initial,
+        settings.rules,
     )
     strategy, _ = _strategy(settings.strategy)
     search = strategy.make(problem, options_of(strategy, settings.strategy_options))

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from PlainNet import Options
+from PlainNet.lowering import lower
+from zennas.budget.target import Fit, fit_limits
 from zennas.runs.candidate import Candidate, Measure
 from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, reading
 from zennas.searching.choosing.confirming import CONFIRMATION_FACT, CONFIRMED_FACT, Confirmation
@@ -89,6 +92,21 @@ class SearchResult:
         return memories_in_use(self.settings, candidate)
 
     @property
+    def fit(self) -> Fit | None:
+        """Whether the best network fits what the search was asked for, from its whole arena, its file, and each of its
+        operators; None without a target and rules."""
+        chosen = self.settings
+        if self.best is None or (chosen.target is None and not chosen.rules):
+            return None
+        graph = lower(
+            self.best.structure,
+            resolution=chosen.resolution,
+            num_classes=chosen.num_classes,
+            options=Options(use_se=chosen.use_se),
+        )
+        return fit_limits(graph, chosen.target or "the rules", chosen.budget.memories(), chosen.rules)
+
+    @property
     def score_meaning(self) -> str | None:
         """What the search maximises and what this score means; None if a package that defines it is not here."""
         return score_meaning(self.settings)
@@ -102,6 +120,7 @@ class SearchResult:
             "latency": [report.to_json() for report in self.latency],
             "latency_here": None if self.here is None else self.here.to_json(),
             "budget": self.settings.budget.to_json(),
+            **({} if self.fit is None else {"target": self.fit.to_json()}),
             "counts": self.counts,
             **({"learned": dict(self.learned)} if self.learned else {}),
             "notes": list(self.notes),

@@ -54,6 +54,7 @@ from zennas.searching.result import FINISHED
 from zennas.searching.settings import SearchSettings
 from zennas.searching.simulations.courses import is_simulation
 from zennas.searching.strategies.base import LEARNED_FACT, Followed, Learning, Progress
+from zennas.searching.targeting import with_target
 from zennas.searching.telling.latency_here import HERE_FACT, latency_here
 from zennas.searching.trust import Trust, trusted
 from ZeroShotProxy import ProxyError
@@ -107,7 +108,7 @@ def start(
     """
     if is_simulation(folder):
         raise StoreError(f"{folder} already contains searches with many seeds: choose another folder")
-    settings = completed(with_depth_limit(settings))
+    settings = completed(with_depth_limit(with_target(settings)))
     prepared = prepare(settings)
     rehearse(settings, prepared.space)
     Proposals(prepared.search, settings).next()  # raises if nothing fits; the candidate is pending now
@@ -152,7 +153,7 @@ def resume(
     with Store.read(folder) as store:  # so that a finished run needs no permission to write
         settings = _settings_of(store)
         if expected is not None:
-            wanted = completed(with_depth_limit(expected))
+            wanted = completed(with_depth_limit(with_target(expected)))
             if settings.strategy_options != SearchSettings.from_json(store.get("settings")).strategy_options:
                 options = {**wanted.strategy_options, "children": 1}  # a run of before there were steps
                 wanted = replace(wanted, strategy_options=options)

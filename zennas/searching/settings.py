@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from PlainNet.sizes import Size
-from zennas.budget.budgets import Budget
+from zennas.budget.budgets import BUDGET, Budget
+from zennas.budget.rules import Rules
 from zennas.common.errors import WrongSettingError
 from zennas.common.limits import MAX_BATCH
 from zennas.common.settings import Setting, check, setting
@@ -27,6 +28,7 @@ class SearchSettings:
 
     proxy: "zen" evolves on the expected Zen-score and confirms the `top` best by Monte Carlo.
     confirmation, confirm_by: how, and by which random proxy, see `choosing/confirming.py`.
+    target: its limits and rules become those of the search when it begins, see `targeting.py`.
     maximise, minimise: goals of the objective "vector", see `fronts/goals.py`.
     report: further proxies that the winner is scored with; they do not affect the search.
     training: how the objective "train" trains each network.
@@ -48,6 +50,14 @@ class SearchSettings:
         shown="the space's",
     )
     budget: Budget = field(default_factory=Budget, metadata=Setting("Upper limits, at least one.").metadata)
+    target: str | None = setting(
+        None,
+        "Chip or board, or a .toml file that describes one: its memories are limits, and its rules hold; see zennas "
+        "targets.",
+        panel=BUDGET,
+        metavar="NAME",
+    )
+    rules: Rules = field(default_factory=Rules)
     resolution: Size = resolution_setting(panel=SEARCH)
     in_channels: int | None = in_channels_setting("those of the initial structure, else 3", SEARCH)
     num_classes: int = setting(10, "Number of classes.", least=1, panel=SEARCH)
@@ -217,6 +227,8 @@ class SearchSettings:
         check(self, WrongSettingError)
         if not isinstance(self.budget, Budget):
             raise WrongSettingError(f"budget is {self.budget!r}, expected a Budget")
+        if self.use_se and not self.rules.se:
+            raise WrongSettingError("squeeze and excitation is used and not allowed: leave out --use-se or --no-se")
         self.scoring()  # raises if one is not valid
 
     @property

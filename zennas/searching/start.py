@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple, cast
@@ -10,10 +10,14 @@ from typing import Any, NamedTuple, cast
 from latency.base import LatencyError
 from PlainNet import Cost, Structure, StructureError
 from PlainNet.cost import CostModel
+from PlainNet.deployed.deploy import deploy
+from PlainNet.lowering import lower
 from SearchSpace import SearchSpace
 from zennas.budget.budgets import Budget, BudgetError
 from zennas.budget.memories import BytesOf, models_of
 from zennas.budget.meters import Device
+from zennas.budget.obeying import RuleModel, broken_rules
+from zennas.budget.rules import NO_RULES, Rules
 
 PATIENCE = 3000
 """Mutations without improvement after which the search for the smallest structure ends."""
@@ -22,7 +26,12 @@ MEASURED_PATIENCE = 60
 
 
 def within_budget(
-    space: SearchSpace, model: CostModel, budget: Budget, rng: Random, devices: Sequence[Device] = ()
+    space: SearchSpace,
+    model: CostModel,
+    budget: Budget,
+    rng: Random,
+    devices: Sequence[Device] = (),
+    rules: Rules = NO_RULES,
 ) -> tuple[Structure, int]:
     """Return a structure within the budget and the number of mutations tried; the search starts at the space's initial
     one.
@@ -30,11 +39,12 @@ def within_budget(
     Raises BudgetError naming the smallest costs and latencies that were found, and LatencyError if the initial
     structure has no latency.
     """
-    found = _descend(space, model, _Limits(budget, devices, models_of(model)), rng)
+    breaks = RuleModel(model, rules)
+    found = _descend(space, model, _Limits(budget, devices, models_of(model), breaks), rng)
     if found.excess <= 1:
         return found.structure, found.tried
     tried = found.tried
-    unmet = []
+    unmet = [*_unruly(space, model, breaks, rng)] if rules else []
     for limits in _single(budget, devices, models_of(model)):
         least = _descend(space, model, limits, rng)
         tried += least.tried
@@ -57,6 +67,7 @@ class _Limits:
     budget: Budget
     devices: Sequence[Device]
     memories: Mapping[str, BytesOf]
+    breaks: BytesOf | None = None
 
     def excess(self, structure: Structure, cost: Cost) -> float:
         """The largest ratio to a limit; at most 1 if all limits are met."""
@@ -64,6 +75,8 @@ class _Limits:
         excess = max(self.budget.excess(cost), max(latencies, default=0.0))
         for name, limit in self.budget.memories().items():
             excess = max(excess, self.memories[name](structure) / limit)
+        if self.breaks is not None and (broken := self.breaks(structure)):  # each that is mended is a step as well
+            excess = max(excess, 1.0) + broken
         if self.budget.within_profile:  # each line that the mutations remove is a step towards the range
             beyond = sum(len(device.beyond(structure)) for device in self.devices)
             excess = max(excess, 1.0) + beyond if beyond else excess
@@ -90,6 +103,17 @@ def _single(budget: Budget, devices: Sequence[Device], memories: Mapping[str, By
     given = {**budget.limits(), **budget.memories()}
     counts = [_Limits(Budget(**cast(dict[str, Any], {name: limit})), (), memories) for name, limit in given.items()]
     return [*counts, *(_Limits(Budget(), (device,), memories) for device in devices)]
+
+
+def _unruly(space: SearchSpace, model: CostModel, breaks: RuleModel, rng: Random) -> Iterator[str]:
+    """What keeps the structures of a space from obeying rules, if none does."""
+    least = _descend(space, model, _Limits(Budget(), (), {}, breaks), rng)
+    if least.excess > 1:
+        graph = lower(
+            space.initial(), resolution=model.resolution, num_classes=model.num_classes, options=model.options
+        )
+        first = broken_rules(deploy(graph), breaks.rules)[0]
+        yield f"only operators that are allowed ({first}; use another search space)"
 
 
 class _Found(NamedTuple):

@@ -29,6 +29,7 @@ __all__ = [
     "check_proxy",
     "check_space",
     "check_strategy",
+    "check_target",
 ]
 
 
@@ -104,6 +105,14 @@ def check_strategy(name: str) -> list[str]:
     from zennas.testing.strategies import CONTRACTS
 
     return _kept(CONTRACTS, STRATEGIES.get(name))
+
+
+def check_target(name: str) -> list[str]:
+    """Check a target: its export settings exist, and a search for it begins with a network that fits it."""
+    from zennas.budget.target import find_target
+    from zennas.testing.targets import CONTRACTS
+
+    return _kept(CONTRACTS, find_target(name))
 
 
 def check_objective(name: str) -> list[str]:

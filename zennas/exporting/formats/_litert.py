@@ -9,6 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from latency.litert import flatbuffer
+from latency.litert.flatbuffer import written
+from latency.litert.model import Model
+from latency.litert.network import float_model
+from latency.litert.quantisation import int8_model, values_of
 from PlainNet.cost import op_cost
 from PlainNet.deployed.deploy import DeployError, deploy
 from PlainNet.deployed.memory import METADATA, memory_of, plan_metadata
@@ -16,11 +21,7 @@ from PlainNet.deployed.operators import Deployed
 from PlainNet.deployed.startup import startup_bytes
 from zennas.exporting.base import ExportError, ExportJob, Option, Options, Plan
 from zennas.exporting.formats.onnx_int8 import ROUGH
-from zennas.exporting.litert import flatbuffer, running
-from zennas.exporting.litert.flatbuffer import written
-from zennas.exporting.litert.model import Model
-from zennas.exporting.litert.network import float_model
-from zennas.exporting.litert.quantisation import int8_model, values_of
+from zennas.exporting.litert import running
 from zennas.exporting.litert.running import ends_of, litert_answers, micro_answers, micro_is_here, ranges_of
 
 PACKAGES: tuple[str, ...] = ("torch", "flatbuffers", "ai-edge-litert", "tflite-micro")

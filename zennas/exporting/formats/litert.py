@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from latency.litert.flatbuffer import written
 from zennas.accuracy.comparison import FileAnswers, Limit
 from zennas.exporting.base import FORMATS, ExportJob, Option, Options, Plan
 from zennas.exporting.formats._litert import BATCH, PACKAGES, in_float, python_line, why_not
-from zennas.exporting.litert.flatbuffer import written
 from zennas.exporting.litert.running import litert_answers
 
 

@@ -18,6 +18,7 @@ from PlainNet.registry import Registry, did_you_mean, nearest_names
 from SearchSpace import SearchSpace
 from zennas.budget.budgets import Budget
 from zennas.budget.meters import Device
+from zennas.budget.rules import NO_RULES, Rules
 from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.common.settings import checked_value, described
 from zennas.named.settings import NetworkSettings
@@ -67,6 +68,7 @@ class Problem:
     repeats: whether a structure that is proposed again is a candidate again, instead of being rejected.
     guide: a cheap score by which candidates are chosen; None without one.
     initial: the structure that a user wants to begin with; None for the strategy's or the space's own beginning.
+    rules: what the operators of a network may be.
     """
 
     space: SearchSpace
@@ -80,6 +82,7 @@ class Problem:
     repeats: bool = False
     guide: Guide | None = None
     initial: Structure | None = None
+    rules: Rules = NO_RULES
 
     @property
     def network(self) -> NetworkSettings:

@@ -9,11 +9,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from latency.litert.model import Builtin, Fused, Model, Operator, Padding, Tensor, conv_options
+from latency.litert.network import float_model
 from latency.measuring.subject import of_structure
 from PlainNet import Structure
 from PlainNet.deployed.deploy import deploy
-from zennas.exporting.litert.model import Builtin, Fused, Model, Operator, Padding, Tensor, conv_options
-from zennas.exporting.litert.network import float_model
 
 pytest.importorskip("ai_edge_litert", reason="needs pip install 'zennas[litert]'")
 

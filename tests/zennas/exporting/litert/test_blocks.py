@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from latency.litert.flatbuffer import written
+from latency.litert.quantisation import int8_model, values_of
 from PlainNet import Options, lower
 from PlainNet.deployed.deploy import deploy
 from PlainNet.deployed.memory import memory_of
 from PlainNet.deployed.startup import startup_bytes
 from PlainNet.sizes import Sides
 from tests.conftest import BUILT
-from zennas.exporting.litert.flatbuffer import written
-from zennas.exporting.litert.quantisation import int8_model, values_of
 from zennas.exporting.litert.running import ends_of, litert_answers, micro_answers, micro_is_here, ranges_of
 from zennas.testing.blocks import cases
 

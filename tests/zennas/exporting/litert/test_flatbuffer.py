@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zennas.exporting.litert.flatbuffer import ALIGNMENT, written
-from zennas.exporting.litert.model import TYPES, Builtin, Fused, Quantisation, Tensor
+from latency.litert.flatbuffer import ALIGNMENT, written
+from latency.litert.model import TYPES, Builtin, Fused, Quantisation, Tensor
 
 from .conftest import convolution
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from zennas.exporting.litert.flatbuffer import written
+from zennas.exporting.litert.quantisation import int8_model, values_of
 
 from PlainNet import Options, lower, parse
 from PlainNet.deployed.deploy import deploy
@@ -15,8 +17,6 @@ from PlainNet.deployed.flash import flash_bytes
 from PlainNet.deployed.memory import METADATA, memory_of, plan_metadata
 from PlainNet.deployed.startup import startup_bytes
 from PlainNet.sizes import Sides, Size
-from zennas.exporting.litert.flatbuffer import written
-from zennas.exporting.litert.quantisation import int8_model, values_of
 from zennas.exporting.litert.running import ranges_of
 
 from .conftest import network

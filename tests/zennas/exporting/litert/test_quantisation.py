@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from latency.base import LatencyError
+from latency.litert.flatbuffer import written
+from latency.litert.model import Builtin, Fused, Model, Operator, Quantisation, Tensor
+from latency.litert.quantisation import PROBABILITY, SAME_SCALE, int8_model, scaled, values_of
 from PlainNet import parse
 from tests.conftest import SMALL
-from zennas.exporting.errors import ExportError
-from zennas.exporting.litert.flatbuffer import written
-from zennas.exporting.litert.model import Builtin, Fused, Model, Operator, Quantisation, Tensor
-from zennas.exporting.litert.quantisation import PROBABILITY, SAME_SCALE, int8_model, scaled, values_of
 from zennas.exporting.litert.running import litert_answers, ranges_of
 
 from .conftest import convolution, network
@@ -90,7 +90,7 @@ def test_a_sigmoid_joined_with_other_values_is_refused() -> None:
         Operator(Builtin.CONCATENATION, (0, 1), (2,)),
     )
     model = Model(tensors, operators, (0,), (2,))
-    with pytest.raises(ExportError, match="is joined with the output of a sigmoid"):
+    with pytest.raises(LatencyError, match="is joined with the output of a sigmoid"):
         int8_model(model, {0: (-3.0, 3.0), 1: (0.0, 1.0), 2: (-3.0, 3.0)})
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from latency.litert import model as to
+from latency.litert.model import Builtin, Fused, Model, Options, Padding, Tensor
 from latency.measuring.onnx_files import INPUT, OUTPUT
 from PlainNet.deployed import operators as of
 from PlainNet.deployed.operators import Deployed, Operator, Weights
 from PlainNet.ops import HEAD, OpGraph
-from zennas.exporting.litert import model as to
-from zennas.exporting.litert.model import Builtin, Fused, Model, Options, Padding, Tensor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

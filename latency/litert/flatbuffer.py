@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from zennas.exporting.litert.model import TYPES, Field, Model, Operator, Options, Quantisation, Tensor
+from latency.litert.model import TYPES, Field, Model, Operator, Options, Quantisation, Tensor
 
 IDENTIFIER = b"TFL3"
 VERSION = 3

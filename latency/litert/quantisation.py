@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from zennas.exporting.errors import ExportError
-from zennas.exporting.litert.model import Builtin, Model, Operator, Quantisation, Tensor
+from latency.base import LatencyError
+from latency.litert.model import Builtin, Model, Operator, Quantisation, Tensor
 
 Range = tuple[float, float]
 
@@ -55,7 +55,7 @@ def int8_model(model: Model, ranges: Mapping[int, Range], per_channel: bool = Tr
     """Return a float model in INT8.
 
     ranges: minimum and maximum of every value. per_channel: whether weights of convolutions have a scale for each
-    output channel. Raises ExportError if operators ask for different scales of one value.
+    output channel. Raises LatencyError if operators ask for different scales of one value.
     """
     values = _value_scales(model, ranges)
     tensors = list(model.tensors)
@@ -109,7 +109,7 @@ def _value_scales(model: Model, ranges: Mapping[int, Range]) -> dict[int, Quanti
         members = [value for value in group if first(value) == head]
         low, high = min(ranges[value][0] for value in members), max(ranges[value][1] for value in members)
         if head in fixed and not (low >= 0 and high <= 1):
-            raise ExportError(
+            raise LatencyError(
                 f"{model.tensors[head].name} is joined with the output of a sigmoid, whose scale LiteRT fixes, but has "
                 f"values from {low:.3g} to {high:.3g}: export in float32 with --format litert"
             )

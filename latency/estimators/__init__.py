@@ -1,0 +1,1 @@
+"""Compilers that estimate the latency of networks on devices that are not here. One file each."""
