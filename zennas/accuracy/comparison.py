@@ -51,12 +51,12 @@ class Check:
     """How far a file's logits differ from PyTorch's, as shares of the root mean square of PyTorch's.
 
     largest: largest difference of any logit. rms: root mean square of all differences. images: their number. batches:
-    sizes of the batches. source: where the images come from.
+    sizes of the batches. source: where the images come from. limit: None if any difference was accepted.
     """
 
     largest: float
     rms: float
-    limit: Limit
+    limit: Limit | None
     images: int
     batches: tuple[int, ...]
     source: str
@@ -90,12 +90,18 @@ class Accuracies:
 
 
 def checked(
-    model: TrainedModel, answers: FileAnswers, images: NDArray[np.float32], source: str, limit: Limit, most: int | None
+    model: TrainedModel,
+    answers: FileAnswers,
+    images: NDArray[np.float32],
+    source: str,
+    limit: Limit | None,
+    most: int | None,
 ) -> Check:
     """Compare the file's logits with those of the network as it was trained, without folding batch-norm.
 
-    images: (`IMAGES`, C, H, W). most: largest batch that the file accepts, None for any. Raises ComparisonError if the
-    logits differ by more than the limit, have another shape, or the network's own logits are not finite.
+    images: (`IMAGES`, C, H, W). limit: None accepts any difference. most: largest batch that the file accepts, None for
+    any. Raises ComparisonError if the logits differ by more than the limit, have another shape, or the network's own
+    logits are not finite.
     """
     import torch
 
@@ -117,6 +123,8 @@ def checked(
             )
     logits = np.concatenate(found)
     check = Check(_largest(logits, expected), difference(logits, expected), limit, len(images), sizes, source)
+    if limit is None:
+        return check
     off = check.largest if limit.of == "largest" else check.rms
     if not off <= limit.share:
         what = "largest" if limit.of == "largest" else "root mean square"

@@ -12,6 +12,7 @@ import torch
 import zennas
 from tests.zennas.conftest import Run
 from zennas.exporting.base import FORMATS, completed
+from zennas.exporting.errors import ExportError
 
 from .conftest import TINY
 
@@ -31,6 +32,21 @@ def test_formats_take_a_structure(name: str, tmp_path: Path, monkeypatch: pytest
     calibration = {"dataset": "noise of mean 0 and standard deviation 1", "images": 256}
     assert made.sidecar["calibration"] == (calibration if plan.calibrated else None)
     assert made.sidecar["input"]["resolution"] == 24
+
+
+def test_rounding_of_random_weights_is_told_and_not_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However far it goes: nobody looks at the logits, and the memories are those of the trained network."""
+    pytest.importorskip("onnxruntime")
+    form = FORMATS.get("onnx-int8")
+    monkeypatch.setattr(type(form), "load", lambda self, content: lambda images: np.zeros((len(images), 3), np.float32))
+    made = zennas.export(TINY, "onnx-int8", untrained=True, num_classes=3, out=tmp_path / "a.onnx")
+    assert made.check.rms == pytest.approx(1)
+    assert made.sidecar["check"]["limit"] is None
+    monkeypatch.setattr(
+        type(FORMATS.get("onnx")), "load", lambda self, content: lambda images: np.zeros((len(images), 3), np.float32)
+    )
+    with pytest.raises(ExportError, match="does not compute the same"):
+        zennas.export(TINY, "onnx", untrained=True, num_classes=3, out=tmp_path / "b.onnx")
 
 
 def test_the_seed_says_the_weights(tmp_path: Path) -> None:
