@@ -73,6 +73,8 @@ def test_ten_latencies_make_a_profile(run: Run, tmp_path: Path, measured: Path) 
     [
         (lambda text: "\n".join(text.splitlines()[:9]), "8 different networks with a latency_ms, expected at least 10"),
         (lambda text: text.replace("latency_ms", "time"), "expected latency_ms and one of arch"),
+        (lambda text: text.replace(",", ";"), "genotype, separated by commas"),
+        (lambda text: text.replace("\n", ",latency_ms\n", 1), "has 2 columns latency_ms, expected one"),
         (lambda text: text.replace(",1\n", ",-3\n"), "line 2: latency_ms is '-3'"),
         (lambda text: text + "nothing,3\n", "line 12"),
         (lambda _: "", "of an empty file"),
@@ -85,6 +87,23 @@ def test_wrong_lists_are_refused(run: Run, tmp_path: Path, change: Callable[[str
     assert code != 0
     assert message in " ".join(err.split())
     assert not (tmp_path / "mine.json").exists()
+
+
+def test_typing_mistakes_have_the_largest_errors(run: Run, tmp_path: Path) -> None:
+    rows = [f"{cell},{1 + 0.01 * i}" for i, cell in enumerate(CELLS)]
+    rows[3] = f"{CELLS[3]},1030"
+    (tmp_path / "ten.csv").write_text("\n".join(["arch,latency_ms", *rows, ""]))
+    arguments = ("latency", "adapt", "--measured", "ten.csv", "--batch-size", "2", "--out", "mine.json")
+    code, out, err = run(*arguments, "--json")
+    assert code == 0, err
+    found = json.loads(out)["left_out"]
+    assert (len(found), found[0]["arch"], found[0]["measured"]) == (10, CELLS[3], 1030)
+    assert found[0]["predicted"] == pytest.approx(1, rel=0.5)
+    code, out, _ = run(*arguments)
+    first = out.splitlines()[1]
+    assert CELLS[3] in first
+    assert first.split()[-2:] == ["-99.9", "%"]
+    assert "from 1 to 1030 ms per image" in (tmp_path / "mine.md").read_text()
 
 
 def test_a_profile_has_a_name_that_ends_in_json(run: Run) -> None:
