@@ -22,7 +22,7 @@ from latency.kernels import group
 from latency.predicting.hardware import processor
 from latency.predicting.profile import Profile
 from latency.predicting.table import LATENCY
-from PlainNet import Options, Structure, lower, parse
+from PlainNet import Options, Structure, StructureError, lower, parse
 from PlainNet.errors import ZennasError
 from PlainNet.progress import WorkProgress, unwatched
 from PlainNet.sizes import Size, SizeLike, sides
@@ -175,20 +175,27 @@ def suggested(
     """
     space, rng = load_space(space_name), Random(seed)
     wanted = max(POOL, 4 * count) + TARGETS
-    drawn = _drawn(space, rng, wanted)
-    if len(drawn) < count + 1:
-        raise LatencyError(f"{space_name} has {len(drawn)} different networks, expected more than {count}: lower --n")
-    targets = max(1, min(TARGETS, len(drawn) - count))
-    pool = len(drawn) - targets
     laws = laws_for(processor(precision), ())
     options = Options(bool(inputs.use_se))
     times: list[list[Any]] = [[] for _ in laws]
-    for i, structure in enumerate(drawn):
-        progress(i, len(drawn), "")
-        graph = lower(structure, resolution=inputs.size, num_classes=inputs.num_classes or 10, options=options)
+    drawn = []
+    tried = _drawn(space, rng, wanted)
+    for i, structure in enumerate(tried):
+        progress(i, len(tried), "")
+        try:
+            graph = lower(structure, resolution=inputs.size, num_classes=inputs.num_classes or 10, options=options)
+        except StructureError:
+            continue  # random structures of spaces without a limit can be too large for any device
+        drawn.append(structure)
         for law, rows in zip(laws, times, strict=True):
             rows.append(law.times(Counter(kernel for kernel, _ in group(graph, law.fusion))))
-    progress(len(drawn), len(drawn), "")
+    progress(len(tried), len(tried), "")
+    if len(drawn) < count + 1:
+        raise LatencyError(
+            f"{space_name} has {len(drawn)} different networks at {inputs.size} pixels, expected more than {count}: "
+            "lower --n"
+        )
+    pool = len(drawn) - max(1, min(TARGETS, len(drawn) - count))
     arrays = [np.array(rows) for rows in times]
     best = chosen(laws, [one[:pool] for one in arrays], [one[pool:] for one in arrays], count)
     write = space.write if isinstance(space, CellSpace) else str

@@ -6,11 +6,15 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import latency
+from latency.base import LatencyError
 from latency.predicting.profile import load_profile
+from PlainNet import Structure, StructureError, lower
+from PlainNet.ops import OpGraph
 from SearchSpace import nasbench201
 from tests.zennas.conftest import Run
 from zennas.report import adapting
@@ -104,6 +108,27 @@ def test_typing_mistakes_have_the_largest_errors(run: Run, tmp_path: Path) -> No
     assert CELLS[3] in first
     assert first.split()[-2:] == ["-99.9", "%"]
     assert "from 1 to 1030 ms per image" in (tmp_path / "mine.md").read_text()
+
+
+def test_structures_that_are_too_large_are_not_suggested(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapting, "POOL", 12)
+    monkeypatch.setattr(adapting, "TARGETS", 4)
+    refused = []
+
+    def lowered(structure: Structure, **options: Any) -> OpGraph:
+        if len(refused) < left:
+            refused.append(str(structure))
+            raise StructureError("the structure has too many weights")
+        return lower(structure, **options)
+
+    monkeypatch.setattr(adapting, "lower", lowered)
+    left = 8
+    found = adapting.suggested("XXBL", adapting.Inputs("XXBL"), 3, seed=0)
+    assert len(found) == 3
+    assert not set(found) & set(refused)
+    left = 100
+    with pytest.raises(LatencyError, match="XXBL has 0 different networks at 32 pixels, expected more than 3: lower"):
+        adapting.suggested("XXBL", adapting.Inputs("XXBL"), 3, seed=0)
 
 
 def test_a_profile_has_a_name_that_ends_in_json(run: Run) -> None:
