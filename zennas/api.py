@@ -23,7 +23,7 @@ from zennas.common.numbers import parse_count
 from zennas.common.progress import unwatched
 from zennas.common.settings import from_values
 from zennas.runs.store import FILE
-from zennas.searching.executors.base import ExecutorSettings
+from zennas.searching.executors.base import ExecutorSettings, check_executor
 from zennas.searching.fronts.front import Range, front_settings
 from zennas.searching.fronts.goals import with_goals
 from zennas.searching.result import SearchResult, read_result
@@ -442,6 +442,9 @@ def discover(
     go_on: bool = False,
     collected: WorkProgress = unwatched,
     evolved: WorkProgress = unwatched,
+    executor: str | None = None,
+    workers: int | None = None,
+    address: str | None = None,
     **settings: Any,
 ) -> DiscoveryRecord:
     """Evolve programs that rank networks of known accuracy, as EZNAS does, and return what came out.
@@ -452,6 +455,8 @@ def discover(
     go_on: whether to continue a search in `save_dir` that was interrupted, which must have the same settings.
     collected, evolved: called with the networks whose statistics are stored, and with the generations that are done,
         their total, and a note.
+    executor, workers, address: where programs are evaluated, see `ExecutorSettings`; the result does not depend on
+        them.
     settings: further fields of `discovering.source_settings.SourceSettings`, such as spaces="nasbench201" and
         datasets=("cifar10", "cifar100"), and of `discovering.choices.EvolutionSettings`, such as generations=5.
 
@@ -464,6 +469,8 @@ def discover(
     from zennas.discovering.record import read_record
     from zennas.discovering.source_settings import SourceSettings
 
+    place = ExecutorSettings(executor, workers, address)
+    check_executor(place)
     named = [tables] if isinstance(tables, (str, Path)) else list(tables)
     given = {
         name: tuple(_listed(one)) if name in ("spaces", "datasets", "statistics") else one
@@ -481,7 +488,7 @@ def discover(
         check_same(prepared, sources, evolution, folder)
     else:
         prepared = prepare(sources, evolution, folder)
-    carry_out(prepared, folder, collected, evolved)
+    carry_out(prepared, folder, collected, evolved, place)
     return read_record(folder)
 
 

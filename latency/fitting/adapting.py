@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 
 from latency.base import LatencyError
-from latency.fitting.errors import Errors, errors
+from latency.fitting.errors import errors
 from latency.fitting.fit import ranges
 from latency.fitting.laws import USUAL_MS, Law, Widths, laws_for, prior_covariance, usual_rates
 from latency.fitting.robust import Floats, most_probable
@@ -31,6 +31,14 @@ from PlainNet.ops import OpGraph
 LEFT_OUT = "measured networks, each left out once"
 LEAST = 10
 """The fewest networks from which a profile is made."""
+
+
+@dataclass(frozen=True, eq=False)
+class Adapted:
+    """A profile from whole networks. left_out: (N,), the time of each batch in ms as the others predict it."""
+
+    profile: Profile
+    left_out: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +70,8 @@ def best_fit(laws: Sequence[tuple[Law, Floats]], ms: Floats, widths: Widths = Wi
     return max((fitted(law, times, ms, widths) for law, times in laws), key=lambda fit: fit.evidence)
 
 
-def adapted(blank: Profile, graphs: Sequence[OpGraph], ms: Sequence[float], sources: Sequence[Profile] = ()) -> Profile:
-    """Return a profile from whole networks, with its errors on each network when that is left out.
+def adapted(blank: Profile, graphs: Sequence[OpGraph], ms: Sequence[float], sources: Sequence[Profile] = ()) -> Adapted:
+    """Return a profile from whole networks, with its predictions of each network when that is left out.
 
     blank: a profile without models that describes device, back end, precision and batch. ms: measured times for whole
     batches. sources: profiles of devices that may be similar. Raises LatencyError for fewer than `LEAST` different
@@ -78,21 +86,23 @@ def adapted(blank: Profile, graphs: Sequence[OpGraph], ms: Sequence[float], sour
         seen.append(kernels)
     measured = np.array(ms)
     best = best_fit(laws, measured)
-    held = _left_out(laws, measured)
+    left_out = _left_out(laws, measured)
+    held = errors(left_out, measured.tolist())
     own = seen[[law for law, _ in laws].index(best.law)]
     made = profile_of(best, blank, len(graphs))
     about = {"method": _method(best, len(graphs)), "held_out": {LEFT_OUT: held.to_json()}}
-    return replace(made, ranges=ranges([kernel for one in own for kernel in one]), about=about)
+    made = replace(made, ranges=ranges([kernel for one in own for kernel in one]), about=about)
+    return Adapted(made, tuple(left_out))
 
 
-def _left_out(laws: Sequence[tuple[Law, Floats]], ms: Floats) -> Errors:
+def _left_out(laws: Sequence[tuple[Law, Floats]], ms: Floats) -> list[float]:
     predicted = []
     for i in range(len(ms)):
         others = np.arange(len(ms)) != i
         fit = best_fit([(law, times[others]) for law, times in laws], ms[others])
         times = next(times for law, times in laws if law is fit.law)
         predicted.append(float(fit.ms(times[i : i + 1])[0]))
-    return errors(predicted, ms.tolist())
+    return predicted
 
 
 def profile_of(fit: Fit, blank: Profile, count: int) -> Profile:

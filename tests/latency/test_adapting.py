@@ -68,7 +68,7 @@ MEASURED, UNSEEN = cells(LEAST, 0), cells(20, 1)
 def board() -> Profile:
     rng = np.random.default_rng(0)
     ms = [true_ms(one) * math.exp(rng.normal(0, 0.01)) for one in MEASURED]
-    return adapted(BLANK, [graph(one) for one in MEASURED], ms)
+    return adapted(BLANK, [graph(one) for one in MEASURED], ms).profile
 
 
 def test_a_law_is_found_again_from_ten_networks(board: Profile) -> None:
@@ -133,7 +133,7 @@ def test_a_device_that_resembles_another_one_is_a_multiple_of_it() -> None:
     source = load_profile("v100-tensorrt-fp16")
     networks = [load_space("XXBL").sample(Random(seed)) for seed in range(LEAST)]
     ms = [3 * true_ms(one, source, 224) for one in networks]
-    made = adapted(replace(BLANK, precision="fp16"), [graph(one, 224) for one in networks], ms, [source])
+    made = adapted(replace(BLANK, precision="fp16"), [graph(one, 224) for one in networks], ms, [source]).profile
     (scaled,) = (model for model in made.models if isinstance(model, Scaled))
     assert all(factor == pytest.approx(3, rel=0.5) for kind, _, factor in scaled.factors if kind == "conv")
     unseen = load_space("XXBL").sample(Random(100))

@@ -64,9 +64,10 @@ def discover(
     from zennas.discovering.files import RESULT
     from zennas.discovering.from_tables import carry_out, opened, prepare
     from zennas.discovering.running import front_file
-    from zennas.searching.executors.base import ExecutorSettings
+    from zennas.searching.executors.base import ExecutorSettings, check_executor
 
     place = ExecutorSettings(executor, workers, address)
+    check_executor(place)
     folder = resume or save_dir or new_folder("discover")
     with discover_progress(folder) as (collected, evolved):
         if resume is not None:
@@ -76,9 +77,10 @@ def discover(
             raise typer.BadParameter("which table? expected a file of accuracies", param_hint="--table")
         else:
             _check_code(chosen, trust)
-            prepared = prepare(chosen.make(SourceSettings), chosen.make(EvolutionSettings), folder)
-        if point is not None and prepared.evolution.select != "nsga2":
-            raise typer.BadParameter("only searches with --select nsga2 have a front", param_hint="--point")
+            evolution = chosen.make(EvolutionSettings)
+            _check_point(point, evolution)
+            prepared = prepare(chosen.make(SourceSettings), evolution, folder)
+        _check_point(point, prepared.evolution)
         count = sum(len(source.structures) for source in prepared.sources)
         tell(f"statistics of {count:,} networks take up to {_bytes(prepared.size)} in {folder}")
         found = carry_out(prepared, folder, collected, evolved, place)
@@ -96,6 +98,11 @@ def discover(
     else:
         what = "best program" if point is None else f"point {point} of the front"
         tell(f"{what}: {export or chosen_file}; use it as --proxy program:{export or chosen_file}")
+
+
+def _check_point(point: int | None, evolution: EvolutionSettings) -> None:
+    if point is not None and evolution.select != "nsga2":
+        raise typer.BadParameter("only searches with --select nsga2 have a front", param_hint="--point")
 
 
 def _check_code(chosen: Chosen, trust: bool) -> None:

@@ -87,6 +87,15 @@ class EvolutionSettings:
             raise WrongSettingError(
                 f"instructions is {self.instructions}, expected at least the smallest depth {self.shallowest}"
             )
+        if self.form == "tree" and self.instructions != EvolutionSettings.instructions:
+            raise WrongSettingError(
+                f"instructions is {self.instructions}, but trees have none: leave it out, or choose the form sequential"
+            )
+        if self.select == "nsga2" and self.parsimony is not None:
+            raise WrongSettingError(
+                f"parsimony is {self.parsimony:g}, but NSGA-II weighs costs, not nodes: leave it out, or select by "
+                "tournament"
+            )
         if self.nodes <= self.shallowest:
             raise WrongSettingError(f"nodes is {self.nodes}, expected more than the smallest depth {self.shallowest}")
 

@@ -50,7 +50,7 @@ def collect(
 ) -> Cache:
     """Collect the statistics of networks that are not in the folder yet, and return the folder, opened.
 
-    images: normalised images (N, C, S, S), of which the networks see the first `settings.batch`. A network that has no
+    images: normalised images (N, C, H, W), of which the networks see the first `settings.batch`. A network that has no
     statistics is stored with the reason. progress: called with the networks done, their total, and the structure of the
     next one.
 

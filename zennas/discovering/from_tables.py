@@ -34,6 +34,7 @@ from zennas.discovering.collecting import collect
 from zennas.discovering.errors import DiscoveryError
 from zennas.discovering.files import HEAD, STATISTICS, TASKS, read_json
 from zennas.discovering.fitness import Task
+from zennas.discovering.grammar import deap
 from zennas.discovering.running import Discovery, discover
 from zennas.discovering.source_settings import SourceSettings
 from zennas.discovering.sources import Source, bytes_of_sources, collecting, drawn_sources, images_of
@@ -56,9 +57,10 @@ class Prepared:
 def prepare(settings: SourceSettings, evolution: EvolutionSettings, folder: Path) -> Prepared:
     """Draw the networks of a new search and store them in the folder.
 
-    Raises DiscoveryError if the folder has a search, or its disk has too little space for the statistics; and what
-    `sources.drawn_sources` raises.
+    Raises DiscoveryError if the folder has a search, its disk has too little space for the statistics, or DEAP is not
+    installed; and what `sources.drawn_sources` raises.
     """
+    deap("gp")  # which is needed only after the statistics, but they may take long
     if (folder / TASKS).exists() or (folder / HEAD).exists():
         raise DiscoveryError(f"{folder} has a search already: continue it, or choose another folder")
     settings = _lasting(settings)

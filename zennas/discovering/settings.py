@@ -19,7 +19,7 @@ from ZeroShotProxy.programs.terminals import TERMINALS, kind_of, unknown_statist
 
 FORMAT = 2
 Images = NDArray[np.float32]
-"""Normalised images (N, C, S, S)."""
+"""Normalised images (N, C, H, W)."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class CollectingSettings:
     images that networks see, the first ones; 1 as in the paper. seed: of the weights, the noise and the perturbation.
     perturbed: see `ZeroShotProxy/programs/statistics.py`. initialisation: the rule for weights, or "own" for torch's.
     num_classes: the outputs of the classifier. use_se: whether super-blocks have squeeze-and-excitation. units: the
-    kind of units that tensors are of. Closed forms depend on the outputs, the gates and the side of the images only.
+    kind of units that tensors are of. Closed forms depend on the outputs, the gates and the size of the images only.
 
     Raises DiscoveryError if a value is not valid.
     """
@@ -73,10 +73,10 @@ class CollectingSettings:
         return Options(use_se=self.use_se)
 
     def of_these(self, images: Images) -> Images:
-        """Return the images that networks see, (batch, C, S, S). Raises DiscoveryError if there are too few."""
-        if images.dtype != np.float32 or images.ndim != 4 or images.shape[2] != images.shape[3]:
+        """Return the images that networks see, (batch, C, H, W). Raises DiscoveryError if there are too few."""
+        if images.dtype != np.float32 or images.ndim != 4:
             raise DiscoveryError(
-                f"the images are {images.dtype} of shape {images.shape}, expected square ones in float32, (N, C, S, S)"
+                f"the images are {images.dtype} of shape {images.shape}, expected float32, (N, C, H, W)"
             )
         if len(images) < self.batch:
             raise DiscoveryError(f"there are {len(images)} images, fewer than a batch of {self.batch}")

@@ -89,7 +89,7 @@ def bytes_of_sources(settings: SourceSettings, sources: Sequence[Source]) -> int
 
 
 def images_of(settings: SourceSettings, source: Source, seed: int) -> Images:
-    """Return the images that networks see, (N, 3, S, S). Raises DataError if there are none."""
+    """Return the images that networks see, (N, 3, H, W). Raises DataError if there are none."""
     chosen = CorrelateSettings(
         table=settings.tables[0],
         data=settings.data,

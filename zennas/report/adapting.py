@@ -22,7 +22,7 @@ from latency.kernels import group
 from latency.predicting.hardware import processor
 from latency.predicting.profile import Profile
 from latency.predicting.table import LATENCY
-from PlainNet import Options, Structure, lower, parse
+from PlainNet import Options, Structure, StructureError, lower, parse
 from PlainNet.errors import ZennasError
 from PlainNet.progress import WorkProgress, unwatched
 from PlainNet.sizes import Size, SizeLike, sides
@@ -66,10 +66,11 @@ class Inputs:
 
 @dataclass(frozen=True)
 class MeasuredLatency:
-    """A network with its latency in ms per image."""
+    """A network with its latency in ms per image. arch: how the list names it."""
 
     network: Network
     ms: float
+    arch: str
 
 
 def read_measured(path: Path, inputs: Inputs) -> list[MeasuredLatency]:
@@ -85,8 +86,10 @@ def read_measured(path: Path, inputs: Inputs) -> list[MeasuredLatency]:
         if column is None or LATENCY not in header:
             raise TableError(
                 f"{path} has the columns {', '.join(header)[:100] or 'of an empty file'}, expected {LATENCY} and one "
-                f"of {', '.join(ARCHITECTURE_COLUMNS)}"
+                f"of {', '.join(ARCHITECTURE_COLUMNS)}, separated by commas"
             )
+        if header.count(LATENCY) > 1:
+            raise TableError(f"{path} has {header.count(LATENCY)} columns {LATENCY}, expected one")
         for cells in reader:
             place = f"{path}, line {reader.line_num}"
             if not any(cells):
@@ -95,7 +98,7 @@ def read_measured(path: Path, inputs: Inputs) -> list[MeasuredLatency]:
                 raise TableError(f"{place}: {len(cells)} cells, expected {len(header)}; texts with commas need quotes")
             text, latency = cells[column].strip(), cells[header.index(LATENCY)].strip()
             if latency:
-                found.append(MeasuredLatency(_network(inputs, text, place), _milliseconds(latency, place)))
+                found.append(MeasuredLatency(_network(inputs, text, place), _milliseconds(latency, place), text))
     except csv.Error as error:
         raise TableError(f"{path}, line {reader.line_num}: {error}") from None
     different = {str(one.network.structure or one.network.name) for one in found}
@@ -124,22 +127,43 @@ def _milliseconds(text: str, place: str) -> float:
     return value
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A measured network beside what the other ones predict for it, in ms per image."""
+
+    arch: str
+    measured: float
+    predicted: float
+
+    @property
+    def factor(self) -> float:
+        """By how much the two differ, at least 1."""
+        return max(self.measured / self.predicted, self.predicted / self.measured)
+
+
 def adapted_profile(
     blank: Profile, measured: Sequence[MeasuredLatency], sources: Sequence[Profile], text: str
-) -> Profile:
-    """Return a profile from measured networks. blank: a profile without models. text: where the latencies come from.
+) -> tuple[Profile, list[LeftOut]]:
+    """Return a profile from measured networks, and each of these as the others predict it, the largest errors first.
 
-    Raises LatencyError.
+    blank: a profile without models. text: where the latencies come from. Raises LatencyError.
     """
     graphs = [one.network.graph for one in measured]
-    made = adapted(blank, graphs, [one.ms * blank.batch for one in measured], sources)
+    found = adapted(blank, graphs, [one.ms * blank.batch for one in measured], sources)
+    left_out = [LeftOut(one.arch, one.ms, ms / blank.batch) for one, ms in zip(measured, found.left_out, strict=True)]
+    left_out.sort(key=lambda one: -one.factor)
+    made = found.profile
     sizes = sorted({one.network.resolution for one in measured}, key=sides)
-    said = f"Latencies of {len(measured)} whole networks at {', '.join(map(str, sizes))} pixels. {text}".strip()
+    least, most = (f"{end(one.ms for one in measured):.4g}" for end in (min, max))
+    said = (
+        f"Latencies of {len(measured)} whole networks at {', '.join(map(str, sizes))} pixels, from {least} to {most} "
+        f"ms per image. {text}"
+    ).strip()
     limits = (
         "Only whole networks were measured, and few. Intervals hold for networks of the same kind: they widen for "
         "kinds of kernels that were not measured, but do not know of effects that no measured network has."
     )
-    return replace(made, about={"source": said, **made.about, "limits": limits})
+    return replace(made, about={"source": said, **made.about, "limits": limits}), left_out
 
 
 def suggested(
@@ -151,20 +175,27 @@ def suggested(
     """
     space, rng = load_space(space_name), Random(seed)
     wanted = max(POOL, 4 * count) + TARGETS
-    drawn = _drawn(space, rng, wanted)
-    if len(drawn) < count + 1:
-        raise LatencyError(f"{space_name} has {len(drawn)} different networks, expected more than {count}: lower --n")
-    targets = max(1, min(TARGETS, len(drawn) - count))
-    pool = len(drawn) - targets
     laws = laws_for(processor(precision), ())
     options = Options(bool(inputs.use_se))
     times: list[list[Any]] = [[] for _ in laws]
-    for i, structure in enumerate(drawn):
-        progress(i, len(drawn), "")
-        graph = lower(structure, resolution=inputs.size, num_classes=inputs.num_classes or 10, options=options)
+    drawn = []
+    tried = _drawn(space, rng, wanted)
+    for i, structure in enumerate(tried):
+        progress(i, len(tried), "")
+        try:
+            graph = lower(structure, resolution=inputs.size, num_classes=inputs.num_classes or 10, options=options)
+        except StructureError:
+            continue  # random structures of spaces without a limit can be too large for any device
+        drawn.append(structure)
         for law, rows in zip(laws, times, strict=True):
             rows.append(law.times(Counter(kernel for kernel, _ in group(graph, law.fusion))))
-    progress(len(drawn), len(drawn), "")
+    progress(len(tried), len(tried), "")
+    if len(drawn) < count + 1:
+        raise LatencyError(
+            f"{space_name} has {len(drawn)} different networks at {inputs.size} pixels, expected more than {count}: "
+            "lower --n"
+        )
+    pool = len(drawn) - max(1, min(TARGETS, len(drawn) - count))
     arrays = [np.array(rows) for rows in times]
     best = chosen(laws, [one[:pool] for one in arrays], [one[pool:] for one in arrays], count)
     write = space.write if isinstance(space, CellSpace) else str

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from typing import Any
 
-from latency.base import LatencyError, MeasureSettings, UnavailableError
+from latency.base import BACKENDS, LatencyError, MeasureSettings, UnavailableError
 from latency.fitting.drifting import Timed, drift_of, no_references
 from latency.fitting.errors import Errors, errors
 from latency.kernels import group
@@ -116,7 +116,7 @@ def measured_as(
     if device is None:
         how = here(profile, batch)
         if isinstance(how, str):
-            raise LatencyError(f"{how}: evaluate profile {profile.name} there, or name a --device of this machine")
+            raise LatencyError(f"{how}: measure profile {profile.name} there, or name a --device of this machine")
         return replace(how, seconds=seconds)
     threads = profile.hardware.units if device == "cpu" else 1
     return MeasureSettings(profile.backend, profile.precision, device, batch, threads, seconds=seconds)
@@ -130,8 +130,14 @@ def evaluate(
 ) -> ProfileEvaluation:
     """Measure and predict each network. Networks that are refused are left out, with the reason.
 
-    Raises LatencyError if all networks are refused, UnavailableError if the back end cannot run here at all.
+    Raises LatencyError if the profile is of another tool, or all networks are refused, and UnavailableError if the back
+    end cannot run here at all.
     """
+    if profile.backend not in BACKENDS:
+        raise LatencyError(
+            f"profile {profile.name} is of the library {profile.backend!r}, which zennas cannot measure with: its "
+            f"device was measured with another tool (back ends here: {', '.join(BACKENDS.names())})"
+        )
     rows: list[Row] = []
     refused: list[Refused] = []
     for i, one in enumerate(networks):

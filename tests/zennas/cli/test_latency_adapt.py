@@ -6,11 +6,15 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import latency
+from latency.base import LatencyError
 from latency.predicting.profile import load_profile
+from PlainNet import Structure, StructureError, lower
+from PlainNet.ops import OpGraph
 from SearchSpace import nasbench201
 from tests.zennas.conftest import Run
 from zennas.report import adapting
@@ -73,6 +77,8 @@ def test_ten_latencies_make_a_profile(run: Run, tmp_path: Path, measured: Path) 
     [
         (lambda text: "\n".join(text.splitlines()[:9]), "8 different networks with a latency_ms, expected at least 10"),
         (lambda text: text.replace("latency_ms", "time"), "expected latency_ms and one of arch"),
+        (lambda text: text.replace(",", ";"), "genotype, separated by commas"),
+        (lambda text: text.replace("\n", ",latency_ms\n", 1), "has 2 columns latency_ms, expected one"),
         (lambda text: text.replace(",1\n", ",-3\n"), "line 2: latency_ms is '-3'"),
         (lambda text: text + "nothing,3\n", "line 12"),
         (lambda _: "", "of an empty file"),
@@ -85,6 +91,44 @@ def test_wrong_lists_are_refused(run: Run, tmp_path: Path, change: Callable[[str
     assert code != 0
     assert message in " ".join(err.split())
     assert not (tmp_path / "mine.json").exists()
+
+
+def test_typing_mistakes_have_the_largest_errors(run: Run, tmp_path: Path) -> None:
+    rows = [f"{cell},{1 + 0.01 * i}" for i, cell in enumerate(CELLS)]
+    rows[3] = f"{CELLS[3]},1030"
+    (tmp_path / "ten.csv").write_text("\n".join(["arch,latency_ms", *rows, ""]))
+    arguments = ("latency", "adapt", "--measured", "ten.csv", "--batch-size", "2", "--out", "mine.json")
+    code, out, err = run(*arguments, "--json")
+    assert code == 0, err
+    found = json.loads(out)["left_out"]
+    assert (len(found), found[0]["arch"], found[0]["measured"]) == (10, CELLS[3], 1030)
+    assert found[0]["predicted"] == pytest.approx(1, rel=0.5)
+    code, out, _ = run(*arguments)
+    first = out.splitlines()[1]
+    assert CELLS[3] in first
+    assert first.split()[-2:] == ["-99.9", "%"]
+    assert "from 1 to 1030 ms per image" in (tmp_path / "mine.md").read_text()
+
+
+def test_structures_that_are_too_large_are_not_suggested(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapting, "POOL", 12)
+    monkeypatch.setattr(adapting, "TARGETS", 4)
+    refused = []
+
+    def lowered(structure: Structure, **options: Any) -> OpGraph:
+        if len(refused) < left:
+            refused.append(str(structure))
+            raise StructureError("the structure has too many weights")
+        return lower(structure, **options)
+
+    monkeypatch.setattr(adapting, "lower", lowered)
+    left = 8
+    found = adapting.suggested("XXBL", adapting.Inputs("XXBL"), 3, seed=0)
+    assert len(found) == 3
+    assert not set(found) & set(refused)
+    left = 100
+    with pytest.raises(LatencyError, match="XXBL has 0 different networks at 32 pixels, expected more than 3: lower"):
+        adapting.suggested("XXBL", adapting.Inputs("XXBL"), 3, seed=0)
 
 
 def test_a_profile_has_a_name_that_ends_in_json(run: Run) -> None:

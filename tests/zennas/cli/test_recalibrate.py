@@ -76,3 +76,9 @@ def test_profiles_without_references_say_so(run: Run, tmp_path: Path) -> None:
     write_profile(tmp_path / "bare.json", bare)
     assert run("latency", "recalibrate", "bare.json", "--device", "cpu", "--out", "x.json")[0] == 1
     assert not (tmp_path / "x.json").exists()
+
+
+def test_profiles_of_other_tools_cannot_be_evaluated(run: Run) -> None:
+    code, _, err = run("latency", "evaluate", SMALL, "--profile", "pixel3", "--device", "cpu")
+    assert code == 1
+    assert "profile pixel3 is of the library 'TFLite', which zennas cannot measure with" in err

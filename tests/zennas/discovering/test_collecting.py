@@ -190,8 +190,8 @@ def test_wrong_settings_and_images() -> None:
         CollectingSettings(initialisation="zeros")
     with pytest.raises(DiscoveryError, match="there are 2 images, fewer than a batch of 3"):
         CollectingSettings(batch=3).of_these(images())
-    with pytest.raises(DiscoveryError, match="expected square ones in float32"):
-        CollectingSettings().of_these(images()[..., :5])
+    with pytest.raises(DiscoveryError, match="expected float32, "):
+        CollectingSettings().of_these(images()[0])
 
 
 def write(path: Path, **changes: object) -> None:

@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+import zennas
+from PlainNet.sizes import size_of
 from tests.zennas.conftest import Run
 from zennas.common.errors import WrongSettingError
+from zennas.common.settings_text import to_json
 from zennas.discovering import from_tables
 from zennas.discovering.cache import Cache
 from zennas.discovering.errors import DiscoveryError
@@ -115,6 +118,33 @@ def test_programs_of_closed_forms_are_found_without_weights(settings: SourceSett
     for name, value in (("units", "conv-bn-relu"), ("perturbed", "value"), ("data", "cifar10"), ("batch_size", 2)):
         with pytest.raises(WrongSettingError, match=f"{name} is {value}, but closed forms need no units and no images"):
             replace(chosen, **{name: value})
+
+
+@pytest.mark.parametrize("kind", ["closed-form", pytest.param("tensors", marks=pytest.mark.long)])
+def test_images_need_not_be_square(settings: SourceSettings, tmp_path: Path, kind: str) -> None:
+    chosen = closed_form(Path(settings.tables[0])) if kind == "closed-form" else settings
+    prepared = prepare(replace(chosen, resolution=size_of(8, 12)), EVOLUTION, tmp_path)
+    assert carry_out(prepared, tmp_path).best is not None
+    assert Cache(tmp_path / STATISTICS / "1").head["images"]["shape"] == [1, 3, 8, 12]
+
+
+def test_what_is_refused_leaves_no_folder(run: Run, table: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    for more, why in (
+        (("--point", "1"), "only searches with --select nsga2 have a front"),
+        (("--executor", "nowhere"), "unknown executor 'nowhere'"),
+    ):
+        code, _, err = run("discover", "--table", str(table), *more, "--save-dir", str(folder))
+        assert (code, why in err) == (2, True)
+        assert not folder.exists()
+
+
+def test_the_function_takes_an_executor(table: Path, tmp_path: Path) -> None:
+    chosen = closed_form(table)
+    found = zennas.discover(**{**to_json(chosen), **EVOLUTION.to_json()}, save_dir=tmp_path, executor="serial")
+    assert found.outcome is not None
+    with pytest.raises(WrongSettingError, match="but the executor serial has only one"):
+        zennas.discover(tables=table, save_dir=tmp_path / "other", executor="serial", workers=2)
 
 
 def test_networks_are_drawn_by_the_seed_and_stored(settings: SourceSettings, tmp_path: Path) -> None:

@@ -126,6 +126,8 @@ def test_without_deap_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
         ({"crossover": 0.7, "mutation": 0.4}, "crossover 0.7 and mutation 0.4 are more than 1 together"),
         ({"shallowest": 5, "deepest": 4}, "shallowest is 5, expected at most 4"),
         ({"nodes": 2}, "nodes is 2, expected more than the smallest depth 2"),
+        ({"instructions": 5}, "instructions is 5, but trees have none"),
+        ({"select": "nsga2", "parsimony": 0.1}, "parsimony is 0.1, but NSGA-II weighs costs"),
         ({"population": 1}, "population is 1"),
         ({"to_scalar": "max"}, "to_scalar is 'max', expected mean, sum or l2"),
     ],

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from zennas.cli import options as opt
 from zennas.cli.latency import common
 
+if TYPE_CHECKING:
+    from zennas.report.adapting import LeftOut
+
 _TEXT: Any = {"metavar": "TEXT", "parser": opt.one_line}
+MOST_ROWS = 20
 Space = Annotated[
     Optional[str],
     typer.Option(help="Search space in whose notation the networks are written.", show_default="any notation"),
@@ -70,9 +76,25 @@ def adapt(
     blank = Profile(
         name or opt.label(out.stem), device, backend, precision, batch_size, processor(precision), Fusion(), models=()
     )
-    made = adapted_profile(blank, found, known, source_text)
+    made, left_out = adapted_profile(blank, found, known, source_text)
     written = write_profile(out, made)
-    common.print_profile(made, written, as_json)
+    if not as_json:
+        _print_errors(left_out)
+    common.print_profile(made, written, as_json, {"left_out": [asdict(one) for one in left_out]})
+
+
+def _print_errors(left_out: Sequence[LeftOut]) -> None:
+    from zennas.cli.console import OUT
+    from zennas.cli.render import table
+
+    columns = ("measured ms", "predicted ms", "error")
+    rows = table("each left out once", *columns, right=columns)
+    for one in left_out[:MOST_ROWS]:
+        error = 100 * (one.predicted / one.measured - 1)
+        rows.add_row(one.arch, f"{one.measured:.4g}", f"{one.predicted:.4g}", f"{error:+,.1f} %")
+    OUT.print(rows)
+    if len(left_out) > MOST_ROWS:
+        OUT.print(f"and {len(left_out) - MOST_ROWS} more, with smaller errors")
 
 
 def suggest(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -75,14 +75,14 @@ def settings(
     )
 
 
-def print_profile(made: Profile, written: Path, as_json: bool) -> None:
-    """Print the errors of a new profile on held-out values, how it predicts, and its files."""
+def print_profile(made: Profile, written: Path, as_json: bool, more: Mapping[str, Any] = {}) -> None:
+    """Print the errors of a new profile on held-out values, how it predicts, and its files. more: only for JSON."""
     from latency.fitting.errors import Errors
     from zennas.cli.console import OUT
     from zennas.cli.render import print_json
 
     if as_json:
-        print_json({"name": made.name, "file": str(written), **made.about})
+        print_json({"name": made.name, "file": str(written), **made.about, **more})
         return
     for what, values in made.about["held_out"].items():
         OUT.print(f"{what}: {Errors(**values)}")

@@ -21,7 +21,8 @@ def parts(record: Record) -> list[Part]:
     again = [_again(_command(record), record.folder)] if record.settings else []
     again += [_again(TRAIN, one.folder) for one in record.trainings if one.folder != record.folder]
     if again:
-        found.append(Code("\n".join(again), f"The same again, with the files {SETTINGS_FILE} of the run"))
+        files = "file" if len(again) == 1 else "files"
+        found.append(Code("\n".join(again), f"The same again, with the {files} {SETTINGS_FILE} of the run"))
     if record.settings:
         found.append(Code(record.settings, SETTINGS_FILE, folded=True))
     return found

@@ -118,13 +118,23 @@ def open_executor(
     Raises UnknownNameError if there is no such executor, and UnavailableError if it cannot run here.
     """
     workers = chosen.workers or _workers(work, tasks, device, asked=chosen.executor is not None)
-    name = chosen.executor or ("pool" if workers > 1 else "serial")
+    executor = _executor(chosen.executor or ("pool" if workers > 1 else "serial"))
+    with executor.start(work, min(workers, max(1, tasks)), chosen.address) as running:
+        yield running
+
+
+def check_executor(chosen: ExecutorSettings) -> None:
+    """Raise what `open_executor` raises for an executor that was chosen by name, before there is work for it."""
+    if chosen.executor is not None:
+        _executor(chosen.executor)
+
+
+def _executor(name: str) -> Executor:
     executor = EXECUTORS.get(name)
     missing = executor.available()
     if missing is not None:
         raise UnavailableError(f"executor {executor.name} cannot run here: {missing}")
-    with executor.start(work, min(workers, max(1, tasks)), chosen.address) as running:
-        yield running
+    return executor
 
 
 def _workers(work: Work[Any, Any], tasks: int, device: str, asked: bool) -> int:
