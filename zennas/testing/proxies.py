@@ -233,7 +233,7 @@ def images_need_not_be_square(proxy: Proxy) -> str | None:
     if reason := _ranks(proxy):
         return reason
     name = proxy.info.name
-    wide, high = (replace(SETTINGS, resolution=size) for size in (Sides(12, 20), Sides(20, 12)))
+    wide, high = (replace(SETTINGS, resolution=size) for size in (Sides(16, 24), Sides(24, 16)))
     try:
         one, other = value(proxy, settings=wide).value, value(proxy, settings=high).value
     except ProxyError as error:

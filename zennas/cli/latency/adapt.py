@@ -125,7 +125,7 @@ def suggest(
         found = suggested(space, Inputs(space, resolution, num_classes, use_se), n, seed, progress=progress)
     text = as_csv([{"arch": arch, LATENCY: ""} for arch in found])
     if out is None:
-        print(text, end="")
+        common.print_csv(text)
         return
     write_out(out, text.encode())
     tell(f"wrote {out}")

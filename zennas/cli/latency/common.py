@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from zennas.cli import options as opt
-from zennas.cli.console import tell
+from zennas.cli.console import OUT, tell
+from zennas.common.text import printable_lines
 
 if TYPE_CHECKING:
     from latency.base import MeasureSettings
@@ -98,6 +99,11 @@ def print_notes(notes: Sequence[str]) -> None:
         lines[MOST_NOTES - 1 :] = [f"extrapolated: {len(lines) - MOST_NOTES + 1} more"]
     for line in lines:
         tell(line)
+
+
+def print_csv(text: str) -> None:
+    """Print a CSV file as it is, and to a terminal without characters that control it."""
+    print(printable_lines(text) if OUT.is_terminal else text, end="")
 
 
 def write_rows(path: Path | None, rows: Sequence[dict[str, Any]]) -> None:

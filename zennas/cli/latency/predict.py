@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from zennas.cli import options as opt
-from zennas.cli.console import OUT
 from zennas.cli.latency import common
 from zennas.common.numbers import counted
-from zennas.common.text import printable_lines
 
 if TYPE_CHECKING:
     from latency.predicting.profile import Profile
@@ -86,8 +84,7 @@ def predict(
     if as_json:
         print_json(made.rows)
     elif out is None:
-        text = prediction.as_csv(made.rows)
-        print(printable_lines(text) if OUT.is_terminal else text, end="")
+        common.print_csv(prediction.as_csv(made.rows))
     common.print_notes(made.notes)
 
 
