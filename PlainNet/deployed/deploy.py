@@ -16,6 +16,7 @@ from PlainNet.deployed.simplify import Simple, simplify
 from PlainNet.deployed.windows import Axis, Window, aligned
 from PlainNet.ir import StructureError
 from PlainNet.ops import Node, OpGraph, Shape
+from PlainNet.sizes import size_text
 
 _ACTIVATIONS: dict[type, Activation] = {ops.Relu: "RELU", ops.Relu6: "RELU6"}
 
@@ -259,7 +260,8 @@ class _Deploying:
         self.finish(self.pooling("MAX", (1, 1), stride, kept, tail.activation), (dense,), node, tail.values)
 
     def average(self, number: int, node: Node, inputs: tuple[int, ...]) -> None:
-        source, target = self.shape_of(node.inputs[0]).dims[1:], node.shape.dims[1:]
+        shape = self.shape_of(node.inputs[0])
+        source, target = shape.dims[1:], node.shape.dims[1:]
         if source == target:
             self.place[number] = inputs[0]
             return
@@ -272,7 +274,9 @@ class _Deploying:
                 self.finish(to.Mean(keep_dims=True), inputs, node, (number,))
             return
         if any(size % positions for size, positions in zip(source, target, strict=True)):
-            raise DeployError(node, f"{source} positions are no multiple of {target}")
+            raise DeployError(
+                node, f"{size_text(shape.size)} positions are no multiple of {size_text(node.shape.size)}"
+            )
         kernel = (source[0] // target[0], source[1] // target[1])
         tail = self.tail(number)
         self.finish(to.Pool2D("AVERAGE", kernel, kernel, "VALID", tail.activation), inputs, node, tail.values)

@@ -138,11 +138,11 @@ def lines(path: Path, sidecar: Any, usage: str) -> list[str]:
         f"{path}: {sidecar['format']} in {sidecar['precision']}, {_size(sidecar['bytes'])}; "
         f"how to use it: {path.name}.json",
         f"checked against PyTorch: logits differ by {check['rms']:.1e} of their size (root mean square; at most "
-        f"{check['largest']:.1e}), {check['images']} images of {check['source']} in batches of "
+        f"{check['largest']:.1e}), {counted(check['images'], 'image')} of {check['source']} in batches of "
         f"{', '.join(map(str, dict.fromkeys(check['batches'])))}",
     ]
     if calibration is not None:
-        found.append(f"calibrated with {calibration['images']} images of {calibration['dataset']}")
+        found.append(f"calibrated with {counted(calibration['images'], 'image')} of {calibration['dataset']}")
     if "in_float32" in sidecar:
         found.append(f"by ONNX Runtime on this machine: {sidecar['in_float32']['text']}")
     if accuracy is not None:
@@ -166,4 +166,6 @@ def lines(path: Path, sidecar: Any, usage: str) -> list[str]:
 
 
 def _size(count: int) -> str:
-    return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
+    if count >= 1e6:
+        return f"{count / 1e6:.2f} MB"
+    return f"{count / 1e3:.1f} kB" if count >= 1e3 else counted(count, "byte")

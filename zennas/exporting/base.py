@@ -58,6 +58,10 @@ class Option:
             return f"a number from {self.allowed[0]} to {self.allowed[-1]}"
         return " or ".join(map(str, self.allowed))
 
+    def takes(self, value: object) -> bool:
+        """Whether it accepts a value; a number is not True, nor 12.0, which a range contains as well."""
+        return type(value) in (int, str) and value in self.allowed
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -160,7 +164,7 @@ def completed(form: Format, given: Mapping[str, str | int | None]) -> dict[str, 
                 raise WrongSettingError(f"no export format has an option {flag}: leave it out")
             only = f"{' and '.join(fitting)} {'has' if len(fitting) == 1 else 'have'} it"
             raise WrongSettingError(f"{form.name} has no option {flag}, only {only}: leave out --{flag}")
-        if value not in form.options[name].allowed:
+        if not form.options[name].takes(value):
             note = f" ({form.options[name].note})" if form.options[name].note else ""
             raise WrongSettingError(f"{flag} is {value!r}, but {form.name} takes {form.options[name].text}{note}")
     return {name: _given(given.get(name), option.default) for name, option in form.options.items()}

@@ -132,6 +132,11 @@ def _opened(network: str, settings: ExportSettings, checkpoint: Path | None) -> 
     from zennas.named.untrained import untrained_model
 
     if not settings.untrained:
+        if not os.path.isdir(network) and ("(" in network or os.path.isfile(network)):
+            raise WrongSettingError(
+                f"{network[:80]!r} has no trained weights, only trainings and models of the zoo have: train it with "
+                "zennas train, or export it with random weights by adding --untrained"
+            )
         return trained_model(network, checkpoint)
     if checkpoint is not None:
         raise WrongSettingError("an untrained network has random weights: leave out --checkpoint, or --untrained")

@@ -16,6 +16,8 @@ def check_free(path: Path, overwrite: bool) -> None:
     """Raises WrongPlaceError if the file or its sidecar is a folder, a device or a pipe, or exists and must not be
     overwritten.
     """
+    if path.is_dir():  # such as ".", which has no name
+        raise WrongPlaceError(f"{path} is a folder, expected a file: choose another name with --out")
     for place in (path, sidecar_of(path)):
         if place.is_dir():
             raise WrongPlaceError(f"{place} is a folder, expected a file: choose another name with --out")

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from latency.base import UnavailableError
 from PlainNet.registry import UnknownNameError, did_you_mean, nearest_names
 from PlainNet.sizes import Size, size_of, size_text
-from zennas.named.structures import TargetError
+from zennas.common.numbers import counted
+from zennas.named.structures import TargetError, WrongChannelsError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -66,7 +67,8 @@ def foreign(
     resolution, num_classes, in_channels: None for the network's own.
 
     Raises UnknownModelError if the library has no such model, UnavailableError if timm or onnx is not installed,
-    LatencyError if an ONNX file cannot be read, and TargetError if it is for other images or classes.
+    LatencyError if an ONNX file cannot be read, TargetError if it is for other sizes or classes, and
+    WrongChannelsError if it is for other channels.
     """
     if text.startswith(TORCHVISION):
         found = _of_torchvision(text, resolution, num_classes)
@@ -75,7 +77,10 @@ def foreign(
     else:
         found = _of_onnx(text, resolution, num_classes)
     if in_channels not in (None, found.channels):
-        raise TargetError(f"{text} takes images of {found.channels} channels, not of {in_channels}")
+        raise WrongChannelsError(
+            f"{text} takes images of {counted(found.channels, 'channel')}, not of {in_channels}: leave out "
+            "--in-channels"
+        )
     return found
 
 

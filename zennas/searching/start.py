@@ -12,7 +12,7 @@ from PlainNet import Cost, Structure, StructureError
 from PlainNet.cost import CostModel
 from PlainNet.deployed.deploy import deploy
 from PlainNet.lowering import lower
-from SearchSpace import SearchSpace
+from SearchSpace import DecisionSpace, SearchSpace
 from zennas.budget.budgets import Budget, BudgetError
 from zennas.budget.memories import BytesOf, models_of
 from zennas.budget.meters import Device
@@ -44,20 +44,30 @@ def within_budget(
     if found.excess <= 1:
         return found.structure, found.tried
     tried = found.tried
-    unmet = [*_unruly(space, model, breaks, rng)] if rules else []
+    unmet, way_out = [*_unruly(space, model, breaks, rng)] if rules else [], ""
     for limits in _single(budget, devices, models_of(model)):
         least = _descend(space, model, limits, rng)
         tried += least.tried
         if least.excess > 1:
             unmet.append(f"{limits} (the smallest found has {limits.values(least.structure, least.cost)})")
+            if limits.budget.ram is not None:
+                way_out = _less_ram(space)
     if unmet:
-        raise BudgetError(f"nothing in search space {space.name} has {' or '.join(unmet)}; {tried:,} mutations tried")
+        raise BudgetError(
+            f"nothing in search space {space.name} has {' or '.join(unmet)}; {tried:,} mutations tried{way_out}"
+        )
     parts = _single(budget, devices, models_of(model))
     reached = ", ".join(f"{part.names} {part.values(found.structure, found.cost)}" for part in parts)
     raise BudgetError(
         f"nothing in search space {space.name} meets all of {budget}, though each limit alone can be met; "
         f"the closest found has {reached}; {tried:,} mutations tried"
     )
+
+
+def _less_ram(space: SearchSpace) -> str:
+    """How to reach networks of less RAM than mutations do: in open spaces, they do not add strides."""
+    smaller = "; for less RAM, give a smaller --resolution"
+    return smaller if isinstance(space, DecisionSpace) else f"{smaller}, or an --initial structure with larger strides"
 
 
 @dataclass(frozen=True)

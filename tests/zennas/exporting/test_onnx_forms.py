@@ -84,8 +84,11 @@ def test_int8_has_the_opset_too_and_refuses_those_without_scales_for_channels(tr
     assert versions[""] == 13
     with pytest.raises(WrongSettingError, match="opset is 12, but scales for each channel of weights need at least 13"):
         zennas.export(trained, "onnx-int8", opset=12)
-    with pytest.raises(WrongSettingError, match="onnx takes a number from 11 to 23"):
-        zennas.export(trained, "onnx", opset=10)
+    for wrong in (10, 12.0, True, "12"):
+        with pytest.raises(WrongSettingError, match="onnx takes a number from 11 to 23"):
+            zennas.export(trained, "onnx", opset=wrong)
+    with pytest.raises(WrongSettingError, match="batch-size is True, but onnx takes a number from 1 to 4096"):
+        zennas.export(trained, "onnx", batch_size=True)
 
 
 def test_operations_that_an_opset_does_not_have_are_named() -> None:

@@ -78,6 +78,8 @@ MISUSE = {
     "without": ((TINY, "--resolution", "20"), "--resolution is for networks without training"),
     "seed": ((TINY, "--seed", "2"), "--seed is for networks without training"),
     "data": ((TINY, "--untrained", "--dataset", "digits"), "an untrained network has no accuracy to measure"),
+    "forgotten": ((TINY,), "or export it with random weights by adding --untrained"),
+    "a folder": ((TINY, "--untrained", "--out", "."), ". is a folder, expected a file"),
     "weights": ((TINY, "--untrained", "--checkpoint", "a.pth"), "an untrained network has random weights"),
 }
 

@@ -206,6 +206,8 @@ def test_published_accuracies_are_of_the_published_network(tmp_path: Path) -> No
     info = ZenNet.model_info("zennet_cifar10_model_size05M_res32")
     zoo = zennas.compare(["zennet_cifar10_model_size05M_res32"], latency=()).rows[0]
     assert [one.top1 for one in zoo.accuracies] == [info["published"]["top1"]]
+    grey = zennas.compare(["zennet_cifar10_model_size05M_res32"], latency=(), in_channels=1).rows[0]
+    assert grey.accuracies == ()
 
 
 def test_the_accuracy_of_an_exported_file_is_in_its_sidecar(tmp_path: Path) -> None:
@@ -234,6 +236,7 @@ def test_a_table_is_searched_in_every_notation(tmp_path: Path) -> None:
         assert shown is not None
         assert shown.top1 == 94  # that of the longer training
     assert found.rows[3].accuracies == ()
+    assert zennas.compare([CELL], table=place, latency=(), in_channels=1).rows[0].accuracies == ()
     table = read(place)
     assert isinstance(table, AccuracyTable)
     assert CELL in table

@@ -79,7 +79,6 @@ def settings(
 def print_profile(made: Profile, written: Path, as_json: bool, more: Mapping[str, Any] = {}) -> None:
     """Print the errors of a new profile on held-out values, how it predicts, and its files. more: only for JSON."""
     from latency.fitting.errors import Errors
-    from zennas.cli.console import OUT
     from zennas.cli.render import print_json
 
     if as_json:

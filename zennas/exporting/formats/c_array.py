@@ -93,8 +93,9 @@ def header(content: bytes, network: str, arena: int) -> str:
 
 def array_in(text: str) -> bytes:
     """Return the content of the file in a header. Raises ExportError if it is not complete."""
-    size = re.search(r"#define ZENNAS_MODEL_SIZE (\d+)", text)
-    content = bytes(int(one, 16) for one in re.findall(r"\b0x([0-9a-f]{2})\b", text))
+    size = re.search(r"^#define ZENNAS_MODEL_SIZE (\d+)$", text, re.MULTILINE)
+    array = text.rpartition("{")[2]  # the network's name above it may contain such numbers
+    content = bytes(int(one, 16) for one in re.findall(r"\b0x([0-9a-f]{2})\b", array))
     if size is None or len(content) != int(size.group(1)):
         raise ExportError("the header does not contain the whole file: export it again")
     return content

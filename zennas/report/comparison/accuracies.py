@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PlainNet import parse
 from PlainNet.sizes import Size
 from SearchSpace import load_space
 from SearchSpace.base import SPACES, CellSpace, SearchSpaceError
@@ -20,6 +21,7 @@ from zennas.common.numbers import counted
 from zennas.exporting.record import read_export
 from zennas.named.foreign import IMAGENET, ONNX, TIMM, TORCHVISION
 from zennas.named.networks import Network
+from zennas.named.structures import resolve
 from zennas.runs.points import point_of
 from zennas.runs.store import FILE
 
@@ -132,7 +134,8 @@ def _of_zoo(name: str, network: Network) -> Iterator[Accuracy]:
         info = ZenNet.model_info(name)
     except UnknownNameError:  # the notation of a cell
         return
-    if (info["num_classes"], info["use_se"]) != (network.num_classes, network.use_se):
+    own = parse(info["structure"]), info["num_classes"], info["use_se"]
+    if own != (network.structure, network.num_classes, network.use_se):
         return
     dataset, fraction, size = _dataset(str(info["dataset"])), info["val_fraction"], info["resolution"]
     held_out = "" if fraction is None else f"{100 * fraction:g} % of the images held out"
@@ -185,9 +188,11 @@ def _in_table(text: str, network: Network, table: AccuracyTable) -> Iterator[Acc
 
 
 def _spellings(text: str, network: Network) -> Iterator[str]:
-    yield text.strip()
     if network.structure is None:
+        yield text.strip()
         return
+    if resolve(text).structure == network.structure:  # not if its images have other channels
+        yield text.strip()
     yield str(network.structure)
     for name in SPACES.names():
         space = load_space(name)
