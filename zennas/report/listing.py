@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zennas.common.errors import ZennasError
+from zennas.designing.record import is_design
 from zennas.exporting.record import find_exports
 from zennas.report.kind import KINDS, Run
 from zennas.runs.store import SEARCH, Store, StoreError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
 
 TRAIN, EXPORT, SIMULATE, PROXYLESS, PROXYLESS_FRONT = "train", "export", "simulate", "proxyless", "proxyless-front"
+DESIGN = "design"
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,13 @@ def _inside(place: Path, told: bool = False) -> Iterator[Run]:
     try:
         simulation, training, exports = is_simulation(place), is_training(place), find_exports(place)
         supernet, front = is_supernet_search(place), is_supernet_front(place)
+        design = is_design(place)
     except OSError as error:
         if not told:
             yield DamagedRun(place, f"{place} cannot be read: {error.strerror}")
         return
+    if design:
+        yield _readable(place, KINDS.get(DESIGN).read)
     if simulation:
         yield _readable(place, KINDS.get(SIMULATE).read)
     if supernet:

@@ -1,0 +1,299 @@
+"""A design from its first look at the images to the checked file. What it calls imports torch.
+
+Each part is a run in a folder of its own, which is continued if it was interrupted. What was decided from measured
+speeds is kept in design.json, so a design that is continued decides the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latency.base import UnavailableError
+from PlainNet import Structure, lower
+from PlainNet.files import write_text
+from PlainNet.lock import locked
+from zennas.budget.budgets import Budget
+from zennas.budget.sources import estimator_source
+from zennas.budget.target import find_target
+from zennas.common.config import SETTINGS_FILE, config_text
+from zennas.common.numbers import counted
+from zennas.designing.errors import DesignError
+from zennas.designing.images import Images, look
+from zennas.designing.planning import (
+    FIRST_ITERATIONS,
+    MOST_LAYERS,
+    batch_size_for,
+    epochs_for,
+    first_lines,
+    iterations_for,
+    planned,
+    small_network,
+)
+from zennas.designing.record import (
+    EXPORT,
+    FINISHED,
+    SEARCH,
+    TRAINING,
+    Design,
+    DesignResult,
+    begun,
+    is_design,
+    read_design,
+    write_design,
+)
+from zennas.designing.script import SCRIPT_FILE, script_for
+from zennas.designing.settings import DesignSettings, lasting
+from zennas.designing.watching import Watcher
+from zennas.exporting.base import FORMATS, completed
+from zennas.exporting.settings import ExportSettings
+from zennas.exporting.targets import for_target
+from zennas.runs.store import FILE, take_lock
+from zennas.searching.result import read_result
+from zennas.searching.runner import resume, start
+from zennas.searching.settings import SearchSettings
+from zennas.training.job import RunOptions, TrainingJob
+from zennas.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from zennas.exporting.runner import Exported
+
+
+def start_design(settings: DesignSettings, folder: Path, watcher: Watcher) -> Design:
+    """Begin a design in `folder` and carry it out; the folder receives design.json and a folder for each part.
+
+    Raises DesignError if the folder has a design, MinutesError if the minutes are too few, DataError if images are
+    missing or too few, BudgetError if no network fits the target, UnavailableError if its format cannot be written
+    here, and what the parts raise. If the settings are wrong, nothing is written.
+    """
+    from zennas.designing.pace import pace_of
+
+    began = time.monotonic()
+    settings = lasting(settings)
+    _check_format(settings)
+    with locked(folder, "the design", take_lock):
+        if is_design(folder):
+            raise DesignError(
+                f"{folder} already contains a design: continue it with zennas design --resume {folder}, or choose "
+                "another folder"
+            )
+        images = look(settings)
+        for note in images.notes:
+            watcher.told(note)
+        small = _job(settings, images, small_network(images.channels), epochs=2)
+        plan = planned(settings, images, pace_of(small, settings.device, settings.skip_corrupt))
+        for line in first_lines(settings, images, plan):
+            watcher.told(line)
+        design = begun(folder, settings, images, plan).took("planning", time.monotonic() - began)
+        _check_search(design)
+        write_text(folder / SETTINGS_FILE, config_text(settings))
+        write_design(design)
+        return _carried_out(design, watcher)
+
+
+def continue_design(folder: Path, watcher: Watcher) -> Design:
+    """Continue the design in `folder` with the part that was interrupted; a finished one is only read.
+
+    Raises DesignError if there is none, and what `start_design` raises.
+    """
+    if read_design(folder).status == FINISHED:
+        return read_design(folder)
+    with locked(folder, "the design", take_lock):
+        return _carried_out(read_design(folder), watcher)
+
+
+def _carried_out(design: Design, watcher: Watcher) -> Design:
+    for step in (_search, _epochs, _train, _export):
+        design = step(design, watcher)
+    return replace(design, status=FINISHED)
+
+
+@contextmanager
+def _timed(design: Design, part: str) -> Iterator[list[Design]]:
+    """Yield a list for the changed design, which is then stored with the time that the part took."""
+    began, changed = time.monotonic(), [design]
+    yield changed
+    changed[0] = changed[0].took(part, time.monotonic() - began)
+    write_design(changed[0])
+
+
+# -- the parts -------------------------------------------------------------------------------
+
+
+def _search(design: Design, watcher: Watcher) -> Design:
+    """Search a little, and then for as long as there is time."""
+    if SEARCH in design.spent:
+        return design
+    folder, plan = design.folder / SEARCH, design.plan
+    with _timed(design, SEARCH) as changed:
+        if plan.iterations is None:
+            _first_search(design, watcher)
+            found = read_result(folder)
+            iterations = design.settings.iterations or iterations_for(plan, found.settings.iterations, found.seconds)
+            plan = replace(plan, iterations=iterations)
+            changed[0] = replace(design, plan=plan)
+            write_design(changed[0])
+        assert plan.iterations is not None
+        more = plan.iterations if plan.iterations > read_result(folder).settings.iterations else None
+        resume(folder, watcher.searching(), iterations=more)
+        best = read_result(folder).best
+        assert best is not None
+        watcher.told(f"found after {counted(plan.iterations, 'structure')}: {best.structure}")
+    return changed[0]
+
+
+def _first_search(design: Design, watcher: Watcher) -> None:
+    folder = design.folder / SEARCH
+    if (folder / FILE).is_file():
+        resume(folder, watcher.searching())
+    else:
+        start(folder, _search_settings(design, design.settings.iterations or FIRST_ITERATIONS), watcher.searching())
+
+
+def _epochs(design: Design, watcher: Watcher) -> Design:
+    """Measure the speed of the network, and choose the number of epochs."""
+    from zennas.designing.pace import pace_of
+
+    if design.plan.epochs is not None:
+        return design
+    with _timed(design, "measuring") as changed:
+        began = time.monotonic()
+        pace = pace_of(_own_job(design, 2), design.settings.device, design.settings.skip_corrupt)
+        spent = design.seconds + time.monotonic() - began
+        epochs = epochs_for(design.settings, design.images, pace, spent)
+        took = epochs * (design.images.train * pace.train + design.images.test * pace.test)
+        watcher.told(f"training: {counted(epochs, 'epoch')}, about {took:.0f} s")
+        changed[0] = replace(design, plan=replace(design.plan, epochs=epochs))
+    return changed[0]
+
+
+def _train(design: Design, watcher: Watcher) -> Design:
+    from zennas.training.runner import train_structure
+
+    if TRAINING in design.spent:
+        return design
+    assert design.plan.epochs is not None
+    with _timed(design, TRAINING) as changed:
+        chosen = design.settings
+        job = _own_job(design, design.plan.epochs)
+        options = RunOptions(device=chosen.device, skip_corrupt=chosen.skip_corrupt, resume="auto")
+        watching = watcher.training(job.recipe.epochs, job.recipe.batch_size)
+        train_structure(job, design.folder / TRAINING, options, watching)
+    return changed[0]
+
+
+def _export(design: Design, watcher: Watcher) -> Design:
+    from zennas.exporting import runner
+
+    chosen = design.settings
+    with _timed(design, EXPORT) as changed:
+        form, options, _ = for_target(str(design.folder), None, {"target": chosen.target})
+        own = ExportSettings(
+            form, chosen.dataset, allow_loss=100.0, skip_corrupt=chosen.skip_corrupt, options=options
+        )  # the loss is reported, as some file is better than none
+        made = runner.export(design.folder, own, overwrite=True, progress=watcher.exporting())
+        text = script_for(form, made.path.name)
+        script = None if text is None else made.path.with_name(SCRIPT_FILE)
+        if script is not None and text is not None:
+            write_text(script, text)
+        changed[0] = replace(design, result=_result(design, made, script))
+    return changed[0]
+
+
+def _result(design: Design, made: Exported, script: Path | None) -> DesignResult:
+    found, memory = made.sidecar, made.sidecar.get("memory") or {}
+    assert made.accuracy is not None  # the images were given
+    return DesignResult(
+        made.path,
+        found["bytes"],
+        found["format"],
+        found["precision"],
+        memory.get("ram_bytes"),
+        memory.get("arena_bytes"),
+        made.accuracy.pytorch.top1,
+        made.accuracy.file.top1,
+        made.accuracy.images,
+        found["structure"],
+        str(read_result(design.folder / SEARCH).fit),
+        _latency(design),
+        script,
+    )
+
+
+def _latency(design: Design) -> dict[str, object] | None:
+    """What the compiler of the target estimates for the trained network, if there is one and it is installed."""
+    from zennas.named.models import trained_model
+
+    source = find_target(design.settings.target).latency
+    named = None if source is None else estimator_source(source)
+    if named is None:
+        return None
+    estimator, configuration = named
+    model = trained_model(str(design.folder / TRAINING))
+    graph = lower(model.network.structure, resolution=model.shown.resolution, num_classes=model.num_classes)
+    try:
+        return {"device": configuration, **estimator.estimate(graph, lambda: model.network, configuration).to_json()}
+    except UnavailableError:
+        return None
+
+
+# -- what the parts are asked for ------------------------------------------------------------
+
+
+def _check_format(settings: DesignSettings) -> None:
+    """Raises UnavailableError if the target's format cannot be written here."""
+    name, options, _ = for_target(settings.dataset, None, {"target": settings.target})
+    form = FORMATS.get(name)
+    missing = form.available(form.plan(completed(form, options)))
+    if missing is not None:
+        raise UnavailableError(f"{form.name}, the format of {settings.target}, cannot be exported here: {missing}")
+
+
+def _check_search(design: Design) -> None:
+    """Raises BudgetError if nothing fits the target, or an error of a wrong setting, before anything is written."""
+    from zennas.searching.depth import with_depth_limit
+    from zennas.searching.preparing import completed as completed_search
+    from zennas.searching.preparing import prepare
+    from zennas.searching.proposals import Proposals
+    from zennas.searching.targeting import with_target
+
+    settings = completed_search(with_depth_limit(with_target(_search_settings(design, FIRST_ITERATIONS))))
+    Proposals(prepare(settings).search, settings).next()
+
+
+def _search_settings(design: Design, iterations: int) -> SearchSettings:
+    chosen, images = design.settings, design.images
+    return SearchSettings(
+        budget=Budget(flops=design.plan.flops, layers=MOST_LAYERS),
+        target=chosen.target,
+        resolution=images.size,
+        in_channels=images.channels,
+        num_classes=len(images.classes),
+        proxy=chosen.proxy,
+        iterations=iterations,
+        seed=chosen.seed,
+        device=chosen.device,
+    )
+
+
+def _job(settings: DesignSettings, images: Images, structure: Structure, epochs: int) -> TrainingJob:
+    return TrainingJob(
+        structure,
+        settings.dataset,
+        Recipe(epochs=epochs, batch_size=batch_size_for(images.train), seed=settings.seed),
+        resolution=images.size,
+        in_channels=images.channels,
+        white=settings.white,
+        val_fraction=images.val_fraction,
+    )
+
+
+def _own_job(design: Design, epochs: int) -> TrainingJob:
+    """The training of the network that the search has found."""
+    best = read_result(design.folder / SEARCH).best
+    assert best is not None  # the search has ended
+    return _job(design.settings, design.images, best.structure, epochs)
