@@ -111,7 +111,7 @@ def _run_script(found: dict[str, object], images: Path) -> None:
         )
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         done = subprocess.run(
-            [sys.executable, "-c", guarded, *pictures],
+            [sys.executable, "-c", guarded, file.name, *pictures],
             cwd=alone,
             env=environment,
             stdout=subprocess.PIPE,

@@ -110,13 +110,22 @@ def epochs_for(settings: DesignSettings, images: Images, pace: Pace, spent: floa
     """
     if settings.epochs is not None:
         return settings.epochs
-    tests = 4 * pace.test * (images.test + min(CALIBRATION, images.train))  # files are slower than networks
-    seconds = SPARE * (settings.seconds - spent - max(file_seconds(settings), FILE_SECONDS + tests))
     each = EPOCH_SECONDS + images.train * pace.train + images.test * pace.test
-    epochs = int(seconds / each)
+    epochs = int(SPARE * training_seconds(settings, images, spent, pace.test) / each)
     if epochs < LEAST_EPOCHS:
         raise _too_few(settings, LEAST_EPOCHS * each, LEAST_EPOCHS)
     return min(epochs, 2 * MOST_EPOCHS)
+
+
+def fewer_epochs(seconds: float, each: float) -> int:
+    """Return how many epochs fit into these seconds, each of which takes so many, but not too few of them."""
+    return max(LEAST_EPOCHS, int(SPARE * seconds / each))
+
+
+def training_seconds(settings: DesignSettings, images: Images, spent: float, test: float = 0.0) -> float:
+    """Return the time that is left for a training. spent: seconds that are over. test: of a test image."""
+    runs = 4 * test * (images.test + min(CALIBRATION, images.train))  # files are slower than networks
+    return settings.seconds - spent - max(file_seconds(settings), FILE_SECONDS + runs)
 
 
 def iterations_for(plan: Plan, tried: int, seconds: float) -> int:

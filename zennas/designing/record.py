@@ -82,6 +82,12 @@ class Design:
         return sum(self.spent.values())
 
     @property
+    def epochs(self) -> int:
+        """The epochs of the training, which are decided after the search."""
+        assert self.plan.epochs is not None
+        return self.plan.epochs
+
+    @property
     def asked(self) -> str:
         """What was asked for, in a few words."""
         name = Path(self.settings.dataset).name or self.settings.dataset

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from latency.base import UnavailableError
@@ -33,6 +34,7 @@ from zennas.designing.planning import (
     iterations_for,
     planned,
     small_network,
+    training_seconds,
 )
 from zennas.designing.record import (
     EXPORT,
@@ -46,9 +48,9 @@ from zennas.designing.record import (
     read_design,
     write_design,
 )
-from zennas.designing.script import SCRIPT_FILE, script_for
+from zennas.designing.script import SCRIPT_FILE, SCRIPTS
 from zennas.designing.settings import DesignSettings, lasting
-from zennas.designing.watching import Watcher
+from zennas.designing.watching import Hurried, SlowerError, Watcher
 from zennas.exporting.base import FORMATS, completed
 from zennas.exporting.settings import ExportSettings
 from zennas.exporting.targets import for_target
@@ -172,17 +174,31 @@ def _epochs(design: Design, watcher: Watcher) -> Design:
 
 
 def _train(design: Design, watcher: Watcher) -> Design:
+    """Train; once more with fewer epochs if the first ones are so slow that the time would not do."""
     from zennas.training.runner import train_structure
 
     if TRAINING in design.spent:
         return design
-    assert design.plan.epochs is not None
+    chosen, folder, began = design.settings, design.folder / TRAINING, time.monotonic()
+    hurried = chosen.epochs is None and not folder.exists()  # what was interrupted goes on as it was planned
     with _timed(design, TRAINING) as changed:
-        chosen = design.settings
-        job = _own_job(design, design.plan.epochs)
         options = RunOptions(device=chosen.device, skip_corrupt=chosen.skip_corrupt, resume="auto")
-        watching = watcher.training(job.recipe.epochs, job.recipe.batch_size)
-        train_structure(job, design.folder / TRAINING, options, watching)
+        while True:
+            epochs = changed[0].epochs
+            job = _own_job(design, epochs)
+            watching = watcher.training(epochs, job.recipe.batch_size)
+            left = training_seconds(chosen, design.images, design.seconds + time.monotonic() - began)
+            try:
+                train_structure(job, folder, options, Hurried(watching, epochs, left) if hurried else watching)
+                break
+            except SlowerError as slower:
+                rmtree(folder)
+                changed[0] = replace(design, plan=replace(design.plan, epochs=slower.epochs))
+                write_design(changed[0])
+                watcher.told(
+                    f"the machine is slower than it was: training again, {counted(slower.epochs, 'epoch')} instead of "
+                    f"{epochs}"
+                )
     return changed[0]
 
 
@@ -196,7 +212,7 @@ def _export(design: Design, watcher: Watcher) -> Design:
             form, chosen.dataset, allow_loss=100.0, skip_corrupt=chosen.skip_corrupt, options=options
         )  # the loss is reported, as some file is better than none
         made = runner.export(design.folder, own, overwrite=True, progress=watcher.exporting())
-        text = script_for(form, made.path.name)
+        text = SCRIPTS.get(form)
         script = None if text is None else made.path.with_name(SCRIPT_FILE)
         if script is not None and text is not None:
             write_text(script, text)

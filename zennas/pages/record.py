@@ -93,8 +93,8 @@ def read_record(folder: Path) -> Record:
     """Read the run in `folder`, or the training.
 
     Raises StoreError if there is neither, or if its file is damaged; SettingsError if another version wrote it;
-    DesignError if a design is damaged; what `supernet.outcome.read_record` raises for a search in a supernet; and what `read_training` raises if there is only a
-    training. Damaged trainings and exports inside a run are told in `unread`.
+    DesignError if a design is damaged; what `supernet.outcome.read_record` raises for a search in a supernet; and what
+    `read_training` raises if there is only a training. Damaged trainings and exports inside a run are told in `unread`.
     """
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"

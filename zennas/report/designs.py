@@ -29,6 +29,6 @@ def rows_of(design: Design) -> list[tuple[str, str]]:
     return [
         *rows,
         ("target", one.fits),
-        *([] if one.script is None else [("run it", f"python {one.script} PICTURE …")]),
+        *([] if one.script is None else [("run it", f"python {one.script} {one.file} PICTURE …")]),
         ("time", f"{design.seconds / 60:.1f} of {design.settings.minutes:g} min"),
     ]
