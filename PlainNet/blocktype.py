@@ -80,10 +80,11 @@ class BlockType:
     inner: what may be inside the brackets: nothing, a sequence of blocks, or branches separated by semicolons.
     complete: fills in arguments that the text may omit, from the given arguments and the inner blocks.
     attributes: constants of the kind that search spaces read, such as the kernel size in a super-block's name.
-    linear: promises two things for channel arguments that are multiples of 8. The operations are always the same,
+    linear: promises three things for channel arguments that are multiples of 8. The operations are always the same,
       except for a difference between bottleneck = out and bottleneck != out channels, or between in = out and
       in != out if there is no bottleneck. Every width is a constant or a fixed multiple, at most 8, of one argument.
-      `template.py` then computes costs without lowering the block again. A contract test checks the promise.
+      The operations form chains and residual units, so that a plan of memory needs no more than is in use at once.
+      `template.py` then computes costs without lowering the block again. Contract tests check the promises.
     layers: the number of layers that a block without `sub_layers` and inner blocks counts as; None means 0.
     """
 

@@ -1,6 +1,6 @@
 """Short searches for every target: whether each winner converts, runs, obeys the rules, and stays on the NPU.
 
---searches N: how many, 500 by default, spread over the targets. Winners are exported as INT8 LiteRT with random
+--searches N: how many, 500 by default, spread over the targets; --minutes M ends earlier. Winners are exported as INT8 LiteRT with random
 weights, run in LiteRT's interpreter and, where tflite-micro is installed, in that for microcontrollers, and in the
 target's own format where that is another one; those for Ethos are compiled by Vela. `same class` is the share of images
 of noise for which both interpreters predict the same class: deep networks with random weights amplify the last bit. The
@@ -31,14 +31,16 @@ LITERT = "litert-int8"
 EXTRA: dict[str, dict[str, Any]] = {
     "esp32-s3": {"budget_flash": 1_000_000},
     "ethos-u55-128": {"budget_flash": 1_000_000},
-    "ethos-u65-256": {"budget_params": 2_000_000, "max_layers": 30},
-    "raspberry-pi-5": {"budget_flops": 100_000_000, "max_layers": 30},
-    "rk3588": {"budget_flops": 300_000_000, "max_layers": 30},
+    "ethos-u65-256": {"budget_params": 2_000_000},
+    "raspberry-pi-5": {"budget_flops": 100_000_000},
+    "rk3588": {"budget_flops": 300_000_000},
     "coral-edge-tpu": {"budget_flops": 300_000_000},
-    "stm32n6": {"budget_params": 1_000_000, "max_layers": 30},
+    "stm32n6": {"budget_params": 1_000_000},
 }
 """Limits of those whose memories do not bound a network."""
 SIZES = (24, 32, "24x32", "40x20")
+LAYERS, CALIBRATION = 18, 32
+"""Deeper networks with random weights amplify the noise of INT8 until nothing else is left of their logits."""
 ITERATIONS, SLOW_ITERATIONS = 1_500, 150
 """Structures that are tried, in the array engine and one at a time."""
 
@@ -60,12 +62,18 @@ class Tally:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--searches", type=int, default=500)
-    count = parser.parse_args().searches
+    parser.add_argument("--minutes", type=float, help="begin no further search after so many")
+    asked = parser.parse_args()
+    count, minutes = asked.searches, asked.minutes
     print_machine()
+    print(f"at most {LAYERS} layers, {ITERATIONS:,} structures a search ({SLOW_ITERATIONS} in pooled), random weights")
     print(", ".join(f"{name} {version_of(name)}" for name in ("ai-edge-litert", "tflite-micro", "ethos-u-vela")))
     tallies: defaultdict[str, Tally] = defaultdict(Tally)
     began, targets = time.monotonic(), list(TARGETS)
     for number in range(count):
+        if minutes is not None and time.monotonic() - began > 60 * minutes:
+            count = number
+            break
         target = targets[number % len(targets)]
         _search(target, number // len(targets), tallies[target.name])
         print(f"{number + 1} of {count}: {target.name}", file=sys.stderr, flush=True)
@@ -96,6 +104,7 @@ def _search(target: Target, seed: int, tally: Tally) -> None:
                 confirmation="none",
                 iterations=SLOW_ITERATIONS if space == "pooled" else ITERATIONS,
                 strategy_options={"population_size": 32},
+                max_layers=LAYERS,
                 seed=seed,
                 save_dir=Path(folder) / "run",
                 **EXTRA.get(target.name, {}),
@@ -112,7 +121,12 @@ def _check(target: Target, found: SearchResult, folder: Path, tally: Tally) -> N
     assert found.fit is not None
     assert not found.fit.broken, str(found.fit)
     made = zennas.export(
-        found.folder, LITERT, out=folder / "n.tflite", untrained=True, calibration_images=8, memory_plan="offline"
+        found.folder,
+        LITERT,
+        out=folder / "n.tflite",
+        untrained=True,
+        calibration_images=CALIBRATION,
+        memory_plan="offline",
     )
     micro = made.sidecar["microcontroller"]
     if micro is not None:

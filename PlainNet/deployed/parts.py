@@ -119,8 +119,9 @@ class Parts(Generic[T]):
         options, template = self._model.options, template_of(spec)
         if template is not None:
             value = self._of_template(template, size, options)(spec.args)
-            shape = cost_form(template, size, options).of(spec.args)[3]
-            return _Known(value, spec.args[0], *shape, front=False, back=False)
+            form = cost_form(template, size, options)
+            channels = form.widths[form.out].of(spec.args)
+            return _Known(value, spec.args[0], channels, form.size, front=False, back=False)
         graph = part_graph([spec], size, options)
         simple = simplify(graph)
         front = simple.output == 0 or any(0 in node.inputs and isinstance(node.op, FOLDED) for node in graph.nodes)

@@ -56,6 +56,15 @@ class LatencyLimit:
         return self.source.startswith(PREDICTOR)
 
     @property
+    def way(self) -> str:
+        """How the latency is known without the device, "predicted" or "estimated" by a compiler; else "measured"."""
+        from latency.base import ESTIMATORS  # loads the estimators
+
+        if self.predicted:
+            return "predicted"
+        return "estimated" if self.source.partition(":")[0] in ESTIMATORS else "measured"
+
+    @property
     def label(self) -> str:
         """The name of the device: the profile's name without its folder, or the source."""
         name = self.source.removeprefix(PREDICTOR)

@@ -1,7 +1,7 @@
 """Meters of the latencies that a budget limits: a profile predicts them, a compiler estimates them, or a back end
 measures them here.
 
-A search calls `Predicted`, `Estimated` or `Measured` for every candidate. `here` says whether a profile's device is
+A search calls `Predicted` or `Asked` for every candidate. `here` says whether a profile's device is
 available on this machine, so that `searching/choosing/finals.py` can measure the best networks as well.
 """
 
@@ -99,29 +99,25 @@ class Predicted:
         return PredictorArrays(self._predict, blocks)
 
 
-class Measured:
-    """Measures latencies by running the network, in seconds. Known latencies are not measured again."""
+class Asked:
+    """Measures latencies, or lets a compiler estimate them, in seconds each. Known latencies are not asked for again.
 
-    def __init__(self, limit: LatencyLimit, settings: NetworkSettings) -> None:
-        from latency.base import MeasureSettings
+    ask: returns the latency of a structure. how: see `Device.how`.
+    """
 
+    def __init__(self, limit: LatencyLimit, ask: Callable[[Structure], Latency], how: MeasureSettings | str) -> None:
         self.limit = limit
-        self._settings = settings
+        self._ask, self._how = ask, how
         self._known: dict[Structure, Latency] = {}
-        source = backend_source(limit.source)
-        error, seconds = _QUICK
-        batch = limit.batch_size or 1
-        self._how = MeasureSettings(*source, batch, relative_error=error, seconds=seconds)
 
     def __call__(self, structure: Structure) -> Latency:
         known = self._known.get(structure)
         if known is None:
-            known = self._known[structure] = as_latency(measured(structure, self._settings, self._how))
+            known = self._known[structure] = self._ask(structure)
         return known
 
     def how(self) -> MeasureSettings | str:
-        error, seconds = _CAREFUL
-        return replace(self._how, relative_error=error, seconds=seconds)
+        return self._how
 
     def outside(self, structure: Structure) -> list[str]:
         return []
@@ -133,42 +129,34 @@ class Measured:
         return None
 
 
-class Estimated:
-    """Lets a compiler estimate latencies, in about a second each. Known latencies are not estimated again.
+def measuring(limit: LatencyLimit, settings: NetworkSettings) -> Asked:
+    """Return a meter that runs networks here. Raises WrongSettingError for an unknown back end."""
+    from latency.base import MeasureSettings
+
+    error, seconds = _QUICK
+    batch = limit.batch_size or 1
+    quick = MeasureSettings(*backend_source(limit.source), batch, relative_error=error, seconds=seconds)
+    error, seconds = _CAREFUL
+    careful = replace(quick, relative_error=error, seconds=seconds)
+    return Asked(limit, lambda structure: as_latency(measured(structure, settings, quick)), careful)
+
+
+def estimating(limit: LatencyLimit, settings: NetworkSettings, estimator: Estimator, configuration: str) -> Asked:
+    """Return a meter that lets a compiler estimate latencies.
 
     A network with an operator that does not run on the accelerator has no latency, as nobody knows how long it takes.
     """
 
-    def __init__(
-        self, limit: LatencyLimit, settings: NetworkSettings, estimator: Estimator, configuration: str
-    ) -> None:
-        self.limit = limit
-        self._settings, self._estimator, self._configuration = settings, estimator, configuration
-        self._known: dict[Structure, Latency] = {}
+    def ask(structure: Structure) -> Latency:
+        found = estimated(structure, settings, estimator, configuration)
+        if found.elsewhere:
+            raise LatencyError(
+                f"{found.elsewhere[0]} does not run on {configuration}, and {found.compiler} does not know how long it "
+                "takes: change the space, or use --target"
+            )
+        return Latency(found.ms)
 
-    def __call__(self, structure: Structure) -> Latency:
-        known = self._known.get(structure)
-        if known is None:
-            found = estimated(structure, self._settings, self._estimator, self._configuration)
-            if found.elsewhere:
-                raise LatencyError(
-                    f"{found.elsewhere[0]} does not run on {self._configuration}, and {found.compiler} does not know "
-                    "how long it takes: change the space, or use --target"
-                )
-            known = self._known[structure] = Latency(found.ms)
-        return known
-
-    def how(self) -> MeasureSettings | str:
-        return f"no device was timed, this is what the compiler {self._estimator.name} estimates"
-
-    def outside(self, structure: Structure) -> list[str]:
-        return []
-
-    def beyond(self, structure: Structure) -> list[str]:
-        return []
-
-    def arrays(self, blocks: Blocks) -> LatencyArrays | None:
-        return None
+    return Asked(limit, ask, f"no device was timed, this is what the compiler {estimator.name} estimates")
 
 
 def estimated(structure: Structure, settings: NetworkSettings, estimator: Estimator, configuration: str) -> Estimate:
@@ -189,7 +177,7 @@ def _device(limit: LatencyLimit, settings: NetworkSettings) -> Device:
     if limit.predicted:
         return Predicted(limit, settings)
     found = estimator_source(limit.source)
-    return Measured(limit, settings) if found is None else Estimated(limit, settings, *found)
+    return measuring(limit, settings) if found is None else estimating(limit, settings, *found)
 
 
 def completed_latency(budget: Budget) -> Budget:

@@ -175,7 +175,11 @@ def confirmation_text(about: Confirmation) -> str:
 def latency_text(report: LatencyReport) -> str:
     """The predicted and the measured latency, and the budget."""
     limit, found = report.limit, report.found
-    parts = [] if found.predicted is None else [f"{found.predicted:.4g} ms predicted"]
+    parts = (
+        []
+        if found.predicted is None
+        else [f"{found.predicted:.4g} ms {'estimated' if limit.way == 'estimated' else 'predicted'}"]
+    )
     if found.measured is not None:
         spread = "" if found.low is None else f" (95 % interval {found.low:.4g}–{found.high:.4g}, p90 {found.p90:.4g})"
         parts.append(f"{found.measured:.4g} ms measured{spread}")

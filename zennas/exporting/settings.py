@@ -64,9 +64,9 @@ class ExportSettings:
         False, "Export a structure or another network with random weights, for its size; noise calibrates INT8."
     )
     resolution: Size | None = resolution_setting(
-        None, shown=f"with --untrained the network's own, else {NetworkSettings().resolution}"
+        None, shown=f"only with --untrained; the network's own, else {NetworkSettings().resolution}"
     )
-    in_channels: int | None = in_channels_setting("with --untrained the network's own")
+    in_channels: int | None = in_channels_setting("only with --untrained; the network's own")
     num_classes: int | None = setting(
         None,
         "For --untrained: number of classes.",

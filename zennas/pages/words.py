@@ -34,10 +34,7 @@ def budget_words(budget: Budget) -> str:
     names = {"params": "parameters", "flops": "multiply–accumulates", "layers": "layers"}
     limits = [f"{format_count(limit)} {names[name]}" for name, limit in budget.limits().items()]
     limits += [f"{format_count(limit)} bytes of {MEMORIES[name].title}" for name, limit in budget.memories().items()]
-    limits += [
-        f"{limit.ms:g} ms per image on {limit.label} ({'predicted' if limit.predicted else 'measured'})"
-        for limit in budget.latency
-    ]
+    limits += [f"{limit.ms:g} ms per image on {limit.label} ({limit.way})" for limit in budget.latency]
     return f"at most {listed(limits)}" if limits else ""
 
 
@@ -47,6 +44,8 @@ def search_question(settings: SearchSettings) -> str:
     size = settings.resolution
     classes = "1 class" if settings.num_classes == 1 else f"{settings.num_classes:,} classes"
     gates = ", with squeeze-and-excitation" if settings.use_se else ""
+    gates += f", for {settings.target}" if settings.target is not None else ""
+    gates += f" (rules: {settings.rules})" if settings.rules else ""
     limits = budget_words(settings.budget)
     grid = grid_of(settings)
     if settings.objective == VECTOR:

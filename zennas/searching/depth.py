@@ -25,7 +25,8 @@ def with_depth_limit(settings: SearchSettings) -> SearchSettings:
     """
     if not _applies(settings.budget):
         return settings
-    return replace(settings, budget=replace(settings.budget, layers=deepest(settings)))
+    most = deepest(settings)
+    return settings if most is None else replace(settings, budget=replace(settings.budget, layers=most))
 
 
 def deepest(settings: SearchSettings) -> int | None:

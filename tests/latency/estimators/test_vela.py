@@ -14,7 +14,7 @@ from latency.estimators import vela
 from latency.measuring.subject import of_structure
 from PlainNet import parse
 from zennas.budget.budgets import LatencyLimit
-from zennas.budget.meters import Estimated
+from zennas.budget.meters import estimating
 from zennas.budget.sources import estimator_source, settled_limit
 from zennas.cli.app import app
 from zennas.common.errors import WrongSettingError
@@ -89,13 +89,13 @@ def test_what_it_writes_is_read(tmp_path: Path) -> None:
 
 def test_a_meter_asks_once_and_refuses_what_runs_elsewhere() -> None:
     compiler = MadeUp(GOOD)
-    meter = Estimated(LatencyLimit(3, "made_up:a-128"), NetworkSettings(16, 4, False), compiler, "a-128")
+    meter = estimating(LatencyLimit(3, "made_up:a-128"), NetworkSettings(16, 4, False), compiler, "a-128")
     structure = parse("SuperConvK3BNRELU(3,8,2,1)")
     assert meter(structure).ms == meter(structure).ms == 2.5
     assert compiler.asked == 1 and "no device was timed" in str(meter.how())
     other = MadeUp(replace(GOOD, elsewhere=("Pad v2",)))
     with pytest.raises(LatencyError, match="Pad v2 does not run on a-128"):
-        Estimated(meter.limit, NetworkSettings(16, 4, False), other, "a-128")(structure)
+        estimating(meter.limit, NetworkSettings(16, 4, False), other, "a-128")(structure)
 
 
 def test_sources_name_devices() -> None:

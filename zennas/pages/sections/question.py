@@ -126,7 +126,7 @@ def _of_search(search: SearchResult) -> Iterator[Figure]:
         for each in search.settings.budget.latency:
             known = best.latency.get(each.source, Latency())
             if known.predicted is not None or known.measured is not None:
-                way = "predicted" if known.measured is None else "measured"
+                way = each.way if known.measured is None else "measured"
                 yield Figure(f"latency, {each.label}", f"{known.ms:.3g}", "ms", f"{way}, at most {each.ms:g} ms")
 
 

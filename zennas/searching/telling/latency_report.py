@@ -68,7 +68,7 @@ def _report(best: Candidate, limit: LatencyLimit, known: dict[str, Any]) -> Late
     notes: list[str] = []
     failure = known.get("failed", {}).get(str(best.id))
     if known.get("absent"):
-        notes.append(f"{PREDICTED_ONLY}: {known['absent']}")
+        notes.append(known["absent"] if limit.way == "estimated" else f"{PREDICTED_ONLY}: {known['absent']}")
     elif failure:
         notes.append(f"it could not be measured: {failure}")
     if not found.settled:
