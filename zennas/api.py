@@ -526,7 +526,7 @@ def design(
     *,
     target: str,
     dataset: str | Path,
-    minutes: float,
+    minutes: float = 60.0,
     save_dir: str | Path | None = None,
     watcher: DesignWatcher | None = None,
     **settings: Any,
