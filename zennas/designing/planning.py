@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from PlainNet import Structure, parse
-from PlainNet.sizes import size_text
+from PlainNet.sizes import Size, area, sides, size_text
 from zennas.common.numbers import counted, format_count
 from zennas.designing.errors import MinutesError
 from zennas.designing.images import Images
@@ -24,7 +24,8 @@ SEEN, FEWEST_EPOCHS, MOST_EPOCHS = 40_000, 20, 150
 """Images that a training should see, and the limits of the epochs for that."""
 LEAST_EPOCHS = 3
 """A design with fewer is refused."""
-LEAST_FLOPS = 200_000
+LEAST_FLOPS = 200
+"""For each pixel: with fewer, hardly a network is left."""
 MOST_LAYERS = 30
 FIRST_ITERATIONS, MOST_ITERATIONS = 1_000, 200_000
 CALIBRATION = 256
@@ -76,30 +77,46 @@ def small_network(channels: int) -> Structure:
     return parse(f"SuperConvK3BNRELU({channels},16,2,1)SuperResK3K3(16,32,2,16,1)SuperResK1K3K1(32,64,2,32,1)")
 
 
+def first_structure(size: Size, channels: int) -> str | None:
+    """Return the structure from which a search in XXBL begins, whose strides all others have; None for the space's own.
+
+    That has three strides of 2, which is much computation for images of more than 48 pixels.
+    """
+    side = min(sides(size))
+    if side <= 48:
+        return None
+    stride = 1 if side <= 96 else 2
+    return (
+        f"SuperConvK3BNRELU({channels},8,2,1)SuperResK3K3(8,16,{stride},8,1)SuperResK3K3(16,32,2,16,1)"
+        "SuperResK3K3(32,64,2,32,1)SuperResK3K3(64,64,2,32,1)SuperConvK1BNRELU(64,128,1,1)"
+    )
+
+
 def batch_size_for(images: int) -> int:
     """Return the batch size for so many training images: small sets need steps more than speed."""
     return 16 if images < 1_000 else 32 if images < 5_000 else 64
 
 
-def planned(settings: DesignSettings, images: Images, pace: Pace) -> Plan:
+def planned(settings: DesignSettings, images: Images, pace: Pace, least: int = 0) -> Plan:
     """Return the plan before the search, from the speed of a small network.
 
+    least: FLOPs that the search needs, if fewer have been tried in vain.
     Raises MinutesError if not even a small network can be trained in the time.
     """
     wanted = settings.epochs or max(FEWEST_EPOCHS, min(MOST_EPOCHS, SEEN // images.train))
     seconds = SPARE * (settings.seconds * (1 - SEARCH_SHARE) - file_seconds(settings))
+    smallest = max(least, LEAST_FLOPS * area(images.size))
 
     def limit(epochs: int) -> float:
         rest = seconds / epochs - EPOCH_SECONDS - images.train * pace.load - images.test * pace.test
         return rest / images.train / pace.per_flop
 
-    least = settings.epochs or LEAST_EPOCHS
-    while wanted > least and limit(wanted) < LEAST_FLOPS:
+    fewest = settings.epochs or LEAST_EPOCHS
+    while wanted > fewest and limit(wanted) < smallest:
         wanted -= 1
-    if limit(wanted) < LEAST_FLOPS:
-        small = LEAST_FLOPS * pace.per_flop
-        needed = least * (EPOCH_SECONDS + images.train * (pace.load + small) + images.test * pace.test)
-        raise _too_few(settings, needed, least)
+    if limit(wanted) < smallest:
+        each = EPOCH_SECONDS + images.train * (pace.load + smallest * pace.per_flop) + images.test * pace.test
+        raise _too_few(settings, fewest * each, fewest)
     return Plan(int(limit(wanted)), wanted, SEARCH_SHARE * settings.seconds)
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from latency.base import UnavailableError
 from PlainNet import Structure, lower
 from PlainNet.files import write_text
 from PlainNet.lock import locked
-from zennas.budget.budgets import Budget
+from zennas.budget.budgets import Budget, BudgetError
 from zennas.budget.sources import estimator_source
 from zennas.budget.target import find_target
 from zennas.common.config import SETTINGS_FILE, config_text
@@ -28,9 +29,12 @@ from zennas.designing.images import Images, look
 from zennas.designing.planning import (
     FIRST_ITERATIONS,
     MOST_LAYERS,
+    Pace,
+    Plan,
     batch_size_for,
     epochs_for,
     first_lines,
+    first_structure,
     iterations_for,
     planned,
     small_network,
@@ -58,6 +62,7 @@ from zennas.runs.store import FILE, take_lock
 from zennas.searching.result import read_result
 from zennas.searching.runner import resume, start
 from zennas.searching.settings import SearchSettings
+from zennas.searching.targeting import with_target
 from zennas.training.job import RunOptions, TrainingJob
 from zennas.training.recipe import Recipe
 
@@ -87,11 +92,11 @@ def start_design(settings: DesignSettings, folder: Path, watcher: Watcher) -> De
         for note in images.notes:
             watcher.told(note)
         small = _job(settings, images, small_network(images.channels), epochs=2)
-        plan = planned(settings, images, pace_of(small, settings.device, settings.skip_corrupt))
+        pace = pace_of(small, settings.device, settings.skip_corrupt)
+        plan = _possible(settings, images, pace, planned(settings, images, pace))
         for line in first_lines(settings, images, plan):
             watcher.told(line)
         design = begun(folder, settings, images, plan).took("planning", time.monotonic() - began)
-        _check_search(design)
         write_text(folder / SETTINGS_FILE, config_text(settings))
         write_design(design)
         return _carried_out(design, watcher)
@@ -149,11 +154,12 @@ def _search(design: Design, watcher: Watcher) -> Design:
 
 
 def _first_search(design: Design, watcher: Watcher) -> None:
-    folder = design.folder / SEARCH
+    folder, chosen = design.folder / SEARCH, design.settings
     if (folder / FILE).is_file():
         resume(folder, watcher.searching())
-    else:
-        start(folder, _search_settings(design, design.settings.iterations or FIRST_ITERATIONS), watcher.searching())
+        return
+    iterations = chosen.iterations or FIRST_ITERATIONS
+    start(folder, _search_settings(chosen, design.images, design.plan.flops, iterations), watcher.searching())
 
 
 def _epochs(design: Design, watcher: Watcher) -> Design:
@@ -269,30 +275,47 @@ def _check_format(settings: DesignSettings) -> None:
         raise UnavailableError(f"{form.name}, the format of {settings.target}, cannot be exported here: {missing}")
 
 
-def _check_search(design: Design) -> None:
-    """Raises BudgetError if nothing fits the target, or an error of a wrong setting, before anything is written."""
-    from zennas.searching.depth import with_depth_limit
+def _possible(settings: DesignSettings, images: Images, pace: Pace, plan: Plan) -> Plan:
+    """The plan, with more FLOPs and fewer epochs if no network of the space has so few FLOPs.
+
+    Raises BudgetError if nothing fits the target, MinutesError if nothing is small enough for the minutes.
+    """
+    for times in count():
+        try:
+            _check_search(_search_settings(settings, images, plan.flops))
+            break
+        except BudgetError:
+            if not times:
+                _check_search(_search_settings(settings, images, None))  # is it the target that nothing fits?
+        plan = planned(settings, images, pace, least=4 * plan.flops)
+    return plan
+
+
+def _check_search(asked: SearchSettings) -> None:
+    """Raises BudgetError if nothing fits, or an error of a wrong setting, before anything is written."""
     from zennas.searching.preparing import completed as completed_search
     from zennas.searching.preparing import prepare
     from zennas.searching.proposals import Proposals
-    from zennas.searching.targeting import with_target
 
-    settings = completed_search(with_depth_limit(with_target(_search_settings(design, FIRST_ITERATIONS))))
+    settings = completed_search(with_target(asked))
     Proposals(prepare(settings).search, settings).next()
 
 
-def _search_settings(design: Design, iterations: int) -> SearchSettings:
-    chosen, images = design.settings, design.images
+def _search_settings(
+    settings: DesignSettings, images: Images, flops: int | None, iterations: int = FIRST_ITERATIONS
+) -> SearchSettings:
+    own = find_target(settings.target).search_space == SearchSettings.search_space
     return SearchSettings(
-        budget=Budget(flops=design.plan.flops, layers=MOST_LAYERS),
-        target=chosen.target,
+        initial=first_structure(images.size, images.channels) if own else None,
+        budget=Budget(flops=flops, layers=MOST_LAYERS),
+        target=settings.target,
         resolution=images.size,
         in_channels=images.channels,
         num_classes=len(images.classes),
-        proxy=chosen.proxy,
+        proxy=settings.proxy,
         iterations=iterations,
-        seed=chosen.seed,
-        device=chosen.device,
+        seed=settings.seed,
+        device=settings.device,
     )
 
 
