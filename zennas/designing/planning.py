@@ -14,9 +14,9 @@ from zennas.designing.settings import DesignSettings
 
 SEARCH_SHARE = 0.1
 """Of the time, for the search."""
-FILE_SHARE, FILE_SECONDS = 0.1, 8.0
+FILE_SHARE, FILE_SECONDS = 0.1, 12.0
 """Of the time, and at least so many seconds, for the file, its checks and the page."""
-SPARE = 0.85
+SPARE = 0.8
 """Of the time that is left for the training, what is planned: machines have other things to do."""
 EPOCH_SECONDS = 0.03
 """What an epoch takes besides its images, such as its checkpoint."""
