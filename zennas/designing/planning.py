@@ -18,6 +18,9 @@ FILE_SHARE, FILE_SECONDS = 0.1, 12.0
 """Of the time, and at least so many seconds, for the file, its checks and the page."""
 SPARE = 0.8
 """Of the time that is left for the training, what is planned: machines have other things to do."""
+PAGE_SECONDS = 4.0
+ROUNDING = 1.5
+"""How much longer a step takes with rounding."""
 EPOCH_SECONDS = 0.03
 """What an epoch takes besides its images, such as its checkpoint."""
 SEEN, FEWEST_EPOCHS, MOST_EPOCHS = 40_000, 20, 150
@@ -52,8 +55,8 @@ class Pace:
 class Plan:
     """What was decided, as far as it was. A design that is continued keeps it.
 
-    flops: the limit for which `epochs_wanted` fit. search_seconds: for the search. iterations: of
-    the search, epochs: of the training; None before they are known.
+    flops: the limit for which `epochs_wanted` fit. search_seconds: for the search. iterations: of the search, epochs:
+    of the training, tuning: of a quantisation-aware training, 0 if there is no time for one; None before they are known.
     """
 
     flops: int
@@ -61,6 +64,7 @@ class Plan:
     search_seconds: float
     iterations: int | None = None
     epochs: int | None = None
+    tuning: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan for JSON."""
@@ -137,6 +141,20 @@ def epochs_for(settings: DesignSettings, images: Images, pace: Pace, spent: floa
 def fewer_epochs(seconds: float, each: float) -> int:
     """Return how many epochs fit into these seconds, each of which takes so many, but not too few of them."""
     return max(LEAST_EPOCHS, int(SPARE * seconds / each))
+
+
+def tuning_epochs(
+    settings: DesignSettings, epochs: int, training_seconds: float, spent: float, export_seconds: float
+) -> int:
+    """Return the epochs of a quantisation-aware training, a tenth of those of the training; 0 if there is no time.
+
+    training_seconds: what the `epochs` of the training took. spent: seconds that are over, without those of the export.
+    """
+    wanted = max(2, epochs // 10)
+    if settings.epochs is not None:
+        return wanted
+    left = settings.seconds - spent - 2 * export_seconds - PAGE_SECONDS
+    return max(0, min(wanted, int(SPARE * left / (ROUNDING * training_seconds / epochs))))
 
 
 def training_seconds(settings: DesignSettings, images: Images, spent: float, test: float = 0.0) -> float:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from zennas.designing.settings import DesignSettings
 from zennas.runs.store import in_use
 
 DESIGN_FILE = "design.json"
-SEARCH, TRAINING, EXPORT = "search", "training", "export"
+SEARCH, TRAINING, TUNING, EXPORT = "search", "training", "tuning", "export"
 """The folders of the parts, each of which is a run of its own."""
 FINISHED, DESIGNING, INTERRUPTED = "finished", "designing", "interrupted"
 _VERSION = 1
@@ -37,6 +38,7 @@ class DesignResult:
         float32, and of the file.
     fits: whether it fits the target, in words. latency: what a compiler estimates; None if there is none.
     script: runs the file with its sidecar; None for formats without one.
+    untuned_top1: accuracy of the file before the quantisation-aware training; None if there was none.
     """
 
     file: Path
@@ -52,6 +54,7 @@ class DesignResult:
     fits: str
     latency: Mapping[str, Any] | None
     script: Path | None
+    untuned_top1: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields for JSON."""
@@ -97,7 +100,7 @@ class Design:
     def found(self) -> str:
         """What came out, in a few words."""
         if self.result is None:
-            done = [part for part in (SEARCH, TRAINING, EXPORT) if part in self.spent]
+            done = [part for part in (SEARCH, TRAINING, TUNING, EXPORT) if part in self.spent]
             return f"{', '.join(done)} done" if done else f"nothing yet, images of {size_text(self.images.size)}"
         one = self.result
         ram = "" if one.ram_bytes is None else f", {one.ram_bytes / 1e3:.4g} kB RAM"
@@ -134,6 +137,15 @@ def write_design(design: Design) -> None:
         kept["result"] = {**kept["result"], **_places(design.folder, design.result)}
     facts = {"version": _VERSION, **kept, "created": design.created, "environment": dict(design.environment)}
     write_text(design.folder / DESIGN_FILE, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def timed(design: Design, part: str) -> Iterator[list[Design]]:
+    """Yield a list for the changed design, which is then stored with the time that the part took."""
+    began, changed = time.monotonic(), [design]
+    yield changed
+    changed[0] = changed[0].took(part, time.monotonic() - began)
+    write_design(changed[0])
 
 
 def _places(folder: Path, result: DesignResult) -> dict[str, str | None]:

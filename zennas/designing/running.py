@@ -7,67 +7,54 @@ speeds is kept in design.json, so a design that is continued decides the same.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING
 
-from latency.base import UnavailableError
-from PlainNet import Structure, lower
 from PlainNet.files import write_text
 from PlainNet.lock import locked
-from zennas.budget.budgets import Budget, BudgetError
-from zennas.budget.sources import estimator_source
-from zennas.budget.target import find_target
+from zennas.budget.budgets import BudgetError
 from zennas.common.config import SETTINGS_FILE, config_text
 from zennas.common.numbers import counted
 from zennas.designing.errors import DesignError
+from zennas.designing.exporting import check_format, export_design
 from zennas.designing.images import Images, look
+from zennas.designing.jobs import own_job, search_settings, training_job
 from zennas.designing.planning import (
     FIRST_ITERATIONS,
-    MOST_LAYERS,
     Pace,
     Plan,
-    batch_size_for,
     epochs_for,
     first_lines,
-    first_structure,
     iterations_for,
     planned,
     small_network,
     training_seconds,
 )
 from zennas.designing.record import (
-    EXPORT,
     FINISHED,
     SEARCH,
     TRAINING,
     Design,
-    DesignResult,
     begun,
     is_design,
     read_design,
+    timed,
     write_design,
 )
-from zennas.designing.script import SCRIPT_FILE, SCRIPTS
 from zennas.designing.settings import DesignSettings, lasting
 from zennas.designing.watching import Hurried, SlowerError, Watcher
-from zennas.exporting.base import FORMATS, completed
-from zennas.exporting.settings import ExportSettings
-from zennas.exporting.targets import for_target
 from zennas.runs.store import FILE, take_lock
 from zennas.searching.result import read_result
 from zennas.searching.runner import resume, start
 from zennas.searching.settings import SearchSettings
 from zennas.searching.targeting import with_target
-from zennas.training.job import RunOptions, TrainingJob
-from zennas.training.recipe import Recipe
+from zennas.training.job import RunOptions
 
 if TYPE_CHECKING:
-    from zennas.exporting.runner import Exported
+    pass
 
 
 def start_design(settings: DesignSettings, folder: Path, watcher: Watcher) -> Design:
@@ -81,7 +68,7 @@ def start_design(settings: DesignSettings, folder: Path, watcher: Watcher) -> De
 
     began = time.monotonic()
     settings = lasting(settings)
-    _check_format(settings)
+    check_format(settings.target)
     with locked(folder, "the design", take_lock):
         if is_design(folder):
             raise DesignError(
@@ -91,7 +78,7 @@ def start_design(settings: DesignSettings, folder: Path, watcher: Watcher) -> De
         images = look(settings)
         for note in images.notes:
             watcher.told(note)
-        small = _job(settings, images, small_network(images.channels), epochs=2)
+        small = training_job(settings, images, small_network(images.channels), epochs=2)
         pace = pace_of(small, settings.device, settings.skip_corrupt)
         plan = _possible(settings, images, pace, planned(settings, images, pace))
         for line in first_lines(settings, images, plan):
@@ -114,18 +101,9 @@ def continue_design(folder: Path, watcher: Watcher) -> Design:
 
 
 def _carried_out(design: Design, watcher: Watcher) -> Design:
-    for step in (_search, _epochs, _train, _export):
+    for step in (_search, _epochs, _train, export_design):
         design = step(design, watcher)
     return replace(design, status=FINISHED)
-
-
-@contextmanager
-def _timed(design: Design, part: str) -> Iterator[list[Design]]:
-    """Yield a list for the changed design, which is then stored with the time that the part took."""
-    began, changed = time.monotonic(), [design]
-    yield changed
-    changed[0] = changed[0].took(part, time.monotonic() - began)
-    write_design(changed[0])
 
 
 # -- the parts -------------------------------------------------------------------------------
@@ -136,7 +114,7 @@ def _search(design: Design, watcher: Watcher) -> Design:
     if SEARCH in design.spent:
         return design
     folder, plan = design.folder / SEARCH, design.plan
-    with _timed(design, SEARCH) as changed:
+    with timed(design, SEARCH) as changed:
         if plan.iterations is None:
             _first_search(design, watcher)
             found = read_result(folder)
@@ -159,7 +137,7 @@ def _first_search(design: Design, watcher: Watcher) -> None:
         resume(folder, watcher.searching())
         return
     iterations = chosen.iterations or FIRST_ITERATIONS
-    start(folder, _search_settings(chosen, design.images, design.plan.flops, iterations), watcher.searching())
+    start(folder, search_settings(chosen, design.images, design.plan.flops, iterations), watcher.searching())
 
 
 def _epochs(design: Design, watcher: Watcher) -> Design:
@@ -168,9 +146,9 @@ def _epochs(design: Design, watcher: Watcher) -> Design:
 
     if design.plan.epochs is not None:
         return design
-    with _timed(design, "measuring") as changed:
+    with timed(design, "measuring") as changed:
         began = time.monotonic()
-        pace = pace_of(_own_job(design, 2), design.settings.device, design.settings.skip_corrupt)
+        pace = pace_of(own_job(design, 2), design.settings.device, design.settings.skip_corrupt)
         spent = design.seconds + time.monotonic() - began
         epochs = epochs_for(design.settings, design.images, pace, spent)
         took = epochs * (design.images.train * pace.train + design.images.test * pace.test)
@@ -187,11 +165,11 @@ def _train(design: Design, watcher: Watcher) -> Design:
         return design
     chosen, folder, began = design.settings, design.folder / TRAINING, time.monotonic()
     hurried = chosen.epochs is None and not folder.exists()  # what was interrupted goes on as it was planned
-    with _timed(design, TRAINING) as changed:
+    with timed(design, TRAINING) as changed:
         options = RunOptions(device=chosen.device, skip_corrupt=chosen.skip_corrupt, resume="auto")
         while True:
             epochs = changed[0].epochs
-            job = _own_job(design, epochs)
+            job = own_job(design, epochs)
             watching = watcher.training(epochs, job.recipe.batch_size)
             left = training_seconds(chosen, design.images, design.seconds + time.monotonic() - began)
             try:
@@ -208,71 +186,7 @@ def _train(design: Design, watcher: Watcher) -> Design:
     return changed[0]
 
 
-def _export(design: Design, watcher: Watcher) -> Design:
-    from zennas.exporting import runner
-
-    chosen = design.settings
-    with _timed(design, EXPORT) as changed:
-        form, options, _ = for_target(str(design.folder), None, {"target": chosen.target})
-        own = ExportSettings(
-            form, chosen.dataset, allow_loss=100.0, skip_corrupt=chosen.skip_corrupt, options=options
-        )  # the loss is reported, as some file is better than none
-        made = runner.export(design.folder, own, overwrite=True, progress=watcher.exporting())
-        text = SCRIPTS.get(form)
-        script = None if text is None else made.path.with_name(SCRIPT_FILE)
-        if script is not None and text is not None:
-            write_text(script, text)
-        changed[0] = replace(design, result=_result(design, made, script))
-    return changed[0]
-
-
-def _result(design: Design, made: Exported, script: Path | None) -> DesignResult:
-    found, memory = made.sidecar, made.sidecar.get("memory") or {}
-    assert made.accuracy is not None  # the images were given
-    return DesignResult(
-        made.path,
-        found["bytes"],
-        found["format"],
-        found["precision"],
-        memory.get("ram_bytes"),
-        memory.get("arena_bytes"),
-        made.accuracy.pytorch.top1,
-        made.accuracy.file.top1,
-        made.accuracy.images,
-        found["structure"],
-        str(read_result(design.folder / SEARCH).fit),
-        _latency(design),
-        script,
-    )
-
-
-def _latency(design: Design) -> dict[str, object] | None:
-    """What the compiler of the target estimates for the trained network, if there is one and it is installed."""
-    from zennas.named.models import trained_model
-
-    source = find_target(design.settings.target).latency
-    named = None if source is None else estimator_source(source)
-    if named is None:
-        return None
-    estimator, configuration = named
-    model = trained_model(str(design.folder / TRAINING))
-    graph = lower(model.network.structure, resolution=model.shown.resolution, num_classes=model.num_classes)
-    try:
-        return {"device": configuration, **estimator.estimate(graph, lambda: model.network, configuration).to_json()}
-    except UnavailableError:
-        return None
-
-
 # -- what the parts are asked for ------------------------------------------------------------
-
-
-def _check_format(settings: DesignSettings) -> None:
-    """Raises UnavailableError if the target's format cannot be written here."""
-    name, options, _ = for_target(settings.dataset, None, {"target": settings.target})
-    form = FORMATS.get(name)
-    missing = form.available(form.plan(completed(form, options)))
-    if missing is not None:
-        raise UnavailableError(f"{form.name}, the format of {settings.target}, cannot be exported here: {missing}")
 
 
 def _possible(settings: DesignSettings, images: Images, pace: Pace, plan: Plan) -> Plan:
@@ -282,11 +196,11 @@ def _possible(settings: DesignSettings, images: Images, pace: Pace, plan: Plan) 
     """
     for times in count():
         try:
-            _check_search(_search_settings(settings, images, plan.flops))
+            _check_search(search_settings(settings, images, plan.flops))
             break
         except BudgetError:
             if not times:
-                _check_search(_search_settings(settings, images, None))  # is it the target that nothing fits?
+                _check_search(search_settings(settings, images, None))  # is it the target that nothing fits?
         plan = planned(settings, images, pace, least=4 * plan.flops)
     return plan
 
@@ -299,40 +213,3 @@ def _check_search(asked: SearchSettings) -> None:
 
     settings = completed_search(with_target(asked))
     Proposals(prepare(settings).search, settings).next()
-
-
-def _search_settings(
-    settings: DesignSettings, images: Images, flops: int | None, iterations: int = FIRST_ITERATIONS
-) -> SearchSettings:
-    own = find_target(settings.target).search_space == SearchSettings.search_space
-    return SearchSettings(
-        initial=first_structure(images.size, images.channels) if own else None,
-        budget=Budget(flops=flops, layers=MOST_LAYERS),
-        target=settings.target,
-        resolution=images.size,
-        in_channels=images.channels,
-        num_classes=len(images.classes),
-        proxy=settings.proxy,
-        iterations=iterations,
-        seed=settings.seed,
-        device=settings.device,
-    )
-
-
-def _job(settings: DesignSettings, images: Images, structure: Structure, epochs: int) -> TrainingJob:
-    return TrainingJob(
-        structure,
-        settings.dataset,
-        Recipe(epochs=epochs, batch_size=batch_size_for(images.train), seed=settings.seed),
-        resolution=images.size,
-        in_channels=images.channels,
-        white=settings.white,
-        val_fraction=images.val_fraction,
-    )
-
-
-def _own_job(design: Design, epochs: int) -> TrainingJob:
-    """The training of the network that the search has found."""
-    best = read_result(design.folder / SEARCH).best
-    assert best is not None  # the search has ended
-    return _job(design.settings, design.images, best.structure, epochs)

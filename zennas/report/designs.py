@@ -21,6 +21,9 @@ def rows_of(design: Design) -> list[tuple[str, str]]:
         ("top-1, float32", f"{one.top1:.2f} % on {counted(one.test_images, 'test image')}"),
         (f"top-1, the file in {one.precision}", f"{one.file_top1:.2f} % ({loss:+.2f} points)"),
     ]
+    if one.untuned_top1 is not None:
+        tuned = f"{design.plan.tuning} epochs; {one.untuned_top1:.2f} % before"
+        rows.append(("quantisation-aware training", tuned))
     if one.latency is not None:
         found = one.latency
         rows.append(

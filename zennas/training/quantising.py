@@ -87,7 +87,7 @@ def with_rounding(network: MasterNet) -> Rounding:
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             # Modules of other classes would have other names in checkpoints, or be others than their blocks expect.
-            module.forward = partial(_rounding_forward, module, rounding)
+            module.forward = partial(_rounding_forward, module, rounding)  # type: ignore[method-assign]
     ends = Rounded(rounding)
     for first in (network.blocks[0], network.fc_linear):
         first.register_forward_pre_hook(lambda module, inputs: _ends(ends, module, inputs))

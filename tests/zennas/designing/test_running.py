@@ -21,6 +21,9 @@ from zennas.designing.running import continue_design, start_design
 from zennas.designing.settings import DesignSettings
 from zennas.designing.watching import NoWatcher
 from zennas.exporting.litert.running import why_not
+from zennas.report.designs import rows_of
+from zennas.report.kind import kind_name
+from zennas.report.listing import list_runs
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
@@ -166,6 +169,33 @@ def test_wrong_folders_are_named(settings: DesignSettings, whole: Design, tmp_pa
         read_design(tmp_path)
     with pytest.raises(TypeError, match="no setting speed"):
         zennas.design(target="stm32f746", dataset="digits", minutes=1, speed=3)
+
+
+def test_a_file_that_loses_accuracy_is_trained_with_rounding(
+    planned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zennas.designing import exporting
+
+    class Ending(_Killing):
+        """Ends the quantisation-aware training, which is the second one."""
+
+        def training(self, epochs: int, batch_size: int) -> Any:
+            self.part = "training" if (folder / "training" / "weights.pt").is_file() else ""
+            return super().training(epochs, batch_size)
+
+    monkeypatch.setattr(exporting, "MOST_LOSS", -101)
+    folder = tmp_path / "lamps"
+    shutil.copytree(planned, folder)
+    with pytest.raises(_KilledError):
+        continue_design(folder, Ending(""))
+    made = continue_design(folder, NoWatcher())
+    one = made.result
+    assert one is not None and one.untuned_top1 is not None and one.file_top1 >= one.untuned_top1
+    assert (made.plan.tuning, made.result) == (2, read_design(folder).result)
+    assert [kind_name(run) for run in list_runs(folder)].count("train") == 2
+    card = json.loads((folder / "tuning" / "train.json").read_text())
+    assert (card["recipe"]["quantise_aware"], card["recipe"]["epochs"]) == (2, 2)
+    assert "quantisation-aware training" in dict(rows_of(made))
 
 
 def test_a_machine_that_becomes_slower_gets_fewer_epochs(
