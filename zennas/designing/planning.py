@@ -55,8 +55,9 @@ class Pace:
 class Plan:
     """What was decided, as far as it was. A design that is continued keeps it.
 
-    flops: the limit for which `epochs_wanted` fit. search_seconds: for the search. iterations: of the search, epochs:
-    of the training, tuning: of a quantisation-aware training, 0 if there is no time for one; None before they are known.
+    flops: the limit for which `epochs_wanted` fit. search_seconds: for the search. iterations: of the search.
+    epochs: of the training. tuning: epochs of a quantisation-aware training, 0 if there is no time for one. These three
+    are None before they are known.
     """
 
     flops: int
