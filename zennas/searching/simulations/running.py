@@ -47,6 +47,7 @@ from zennas.searching.simulations.courses import (
 )
 from zennas.searching.simulations.curves import Curves
 from zennas.searching.simulations.tables import refuse_changed_tables, table_digests
+from zennas.searching.targeting import with_target
 from zennas.searching.trust import Trust, trusted
 from ZeroShotProxy import ProxyError
 
@@ -135,7 +136,7 @@ def simulate(
     check_whole("seeds", seeds, WrongSettingError, most=100_000)
     if settings.budget_evaluations is None:
         raise WrongSettingError("a curve over trained networks has an end: add --budget-evaluations N, like 300")
-    settings = completed(with_depth_limit(settings))
+    settings = completed(with_depth_limit(with_target(settings)))
     if go_on and is_simulation(folder):
         _refuse_other(folder, settings, seeds)
         return continue_simulation(folder, Trust(everything=True), executor, progress)
