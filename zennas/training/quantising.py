@@ -91,6 +91,7 @@ def with_rounding(network: MasterNet) -> Rounding:
     ends = Rounded(rounding)
     for first in (network.blocks[0], network.fc_linear):
         first.register_forward_pre_hook(lambda module, inputs: _ends(ends, module, inputs))
+    network.fc_linear.register_forward_hook(lambda module, inputs, logits: ends.train(module.training)(logits))
     return rounding
 
 

@@ -112,7 +112,7 @@ class Recipe:
     )
     quantise_aware: int = setting(
         0,
-        "Last epochs in which weights and activations are rounded as in an INT8 file, so that it loses less accuracy.",
+        "Last epochs in which weights and activations are rounded as in an INT8 file, which the network gets used to.",
         least=0,
         unit="epochs",
         panel=_LEARNING,

@@ -9,7 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from PlainNet import build, ops, parse
+from latency.litert.flatbuffer import written
+from latency.litert.network import float_model
+from latency.litert.quantisation import int8_model, values_of
+from PlainNet import build, lower, ops, parse
+from PlainNet.deployed.deploy import deploy
 from zennas.training.distributed import Group
 from zennas.training.drop_path import with_drop_path
 from zennas.training.insertion import graph_of, places
@@ -101,3 +105,28 @@ def test_what_cannot_be_is_refused() -> None:
         Recipe(epochs=2, quantise_aware=3)
     with pytest.raises(RecipeError, match="compile does not work with"):
         Recipe(quantise_aware=1, compile=True)
+
+
+def test_rounding_in_training_is_like_that_of_a_file() -> None:
+    pytest.importorskip("ai_edge_litert")
+    from zennas.exporting.litert.running import litert_answers, ranges_of
+
+    torch.manual_seed(0)
+    network, graph = build(NETWORK, num_classes=4).eval(), lower(NETWORK, resolution=16, num_classes=4)
+    x = torch.randn(64, 3, 16, 16)
+    floats = float_model(deploy(graph), graph, network)
+    content = written(int8_model(floats, ranges_of(written(floats), [x.numpy()], values_of(floats))))
+    rounding = with_rounding(network)
+    with torch.no_grad():
+        exact = network(x)
+        rounding.on = True
+        network.train()
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()  # as in the file
+        errors = [
+            (found - exact).flatten() for found in (network(x), torch.from_numpy(litert_answers(content)(x.numpy())))
+        ]
+    sizes = [float(error.norm()) for error in errors]
+    assert 0.5 < sizes[0] / sizes[1] < 2
+    assert float(errors[0] @ errors[1]) > 0.2 * sizes[0] * sizes[1]
