@@ -48,12 +48,13 @@ def export_design(design: Design, watcher: Watcher) -> Design:
     if made.sidecar["precision"] == "int8" and before[0] - before[1] > MOST_LOSS:
         design = _tuned(design, took, before, watcher)
         if TUNING in design.spent:
-            own = design.folder / TUNING
+            own, again = design.folder / TUNING, time.monotonic()
             other, untuned = _exported(design, own, own / EXPORT, watcher), before[1]
             if _top1(other)[1] > before[1]:
                 sidecar = json.dumps(other.sidecar, indent=2, allow_nan=False) + "\n"
                 write_both(made.path, other.path.read_bytes(), sidecar)
                 made = replace(other, path=made.path)
+            took += time.monotonic() - again
     with timed(design, EXPORT) as changed:
         text = SCRIPTS.get(made.sidecar["format"])
         script = None if text is None else made.path.with_name(SCRIPT_FILE)

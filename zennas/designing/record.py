@@ -32,7 +32,7 @@ _VERSION = 1
 class DesignResult:
     """What a design has led to.
 
-    file: the exported one. bytes: its size, which is the flash that it takes. format, precision: of the file.
+    file: the exported one. bytes: its size, which is the flash that a LiteRT file takes. format, precision: of it.
     ram_bytes, arena_bytes: of activations, and with the interpreter's tables; None for other formats.
     top1, file_top1: accuracy in percent on `test_images` images that the training has not seen: of the network in
         float32, and of the file.
@@ -103,8 +103,8 @@ class Design:
             done = [part for part in (SEARCH, TRAINING, TUNING, EXPORT) if part in self.spent]
             return f"{', '.join(done)} done" if done else f"nothing yet, images of {size_text(self.images.size)}"
         one = self.result
-        ram = "" if one.ram_bytes is None else f", {one.ram_bytes / 1e3:.4g} kB RAM"
-        return f"{one.bytes / 1e3:.4g} kB flash{ram}, top-1 {one.file_top1:.2f} % in {one.precision}"
+        takes = "" if one.ram_bytes is None else f" flash, {one.ram_bytes / 1e3:.4g} kB RAM"
+        return f"{one.bytes / 1e3:.4g} kB{takes}, top-1 {one.file_top1:.2f} % in {one.precision}"
 
     def took(self, part: str, seconds: float) -> Design:
         """Return the design with this time added to a part."""

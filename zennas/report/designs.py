@@ -15,7 +15,7 @@ def rows_of(design: Design) -> list[tuple[str, str]]:
     loss = one.file_top1 - one.top1
     rows += [
         ("file", str(one.file)),
-        ("flash", f"{one.bytes:,} bytes"),
+        ("size" if one.ram_bytes is None else "flash", f"{one.bytes:,} bytes"),
         *([] if one.ram_bytes is None else [("RAM, activations", f"{one.ram_bytes:,} bytes")]),
         *([] if one.arena_bytes is None else [("RAM, with the interpreter's tables", f"{one.arena_bytes:,} bytes")]),
         ("top-1, float32", f"{one.top1:.2f} % on {counted(one.test_images, 'test image')}"),

@@ -92,7 +92,7 @@ def _of_design(design: Design) -> Iterator[Figure]:
     one = design.result
     if one is not None:
         yield Figure(f"top-1, {one.precision}", f"{one.file_top1:.2f}", "%", f"{one.top1:.2f} % in float32")
-        yield Figure("flash", format_count(one.bytes), "bytes")
+        yield Figure("size" if one.ram_bytes is None else "flash", format_count(one.bytes), "bytes")
         if one.ram_bytes is not None:
             yield Figure("RAM", format_count(one.ram_bytes), "bytes", "activations")
         if one.latency is not None:
