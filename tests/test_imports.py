@@ -35,7 +35,7 @@ ROOMS = (
     ("supernet",),
     ("searching",),
     ("correlation", "exporting"),
-    ("discovering",),
+    ("discovering", "designing"),
     ("report",),
     ("pages",),
     ("api",),

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from zennas.api import (
         compare,
         continue_correlate,
+        continue_design,
         continue_search,
         continue_training,
         correlate,
+        design,
         discover,
         evaluate,
         export,
@@ -33,9 +35,11 @@ __version__ = "0.1.0"
 __all__ = [
     "compare",
     "continue_correlate",
+    "continue_design",
     "continue_search",
     "continue_training",
     "correlate",
+    "design",
     "discover",
     "evaluate",
     "export",

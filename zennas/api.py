@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
     from zennas.correlation.runner import Watcher as CorrelateWatcher
     from zennas.data.base import Normalisation
+    from zennas.designing.record import Design
+    from zennas.designing.settings import DesignSettings
+    from zennas.designing.watching import Watcher as DesignWatcher
     from zennas.discovering.record import DiscoveryRecord
     from zennas.exporting.runner import Exported
     from zennas.pages.document import Page
@@ -575,6 +578,66 @@ def export(
         overwrite=overwrite,
         progress=progress,
     )
+
+
+def design(
+    *,
+    target: str,
+    dataset: str | Path,
+    minutes: float = 60.0,
+    save_dir: str | Path | None = None,
+    watcher: DesignWatcher | None = None,
+    **settings: Any,
+) -> Design:
+    """Design a network for a chip and for images in some minutes: search, train, export, and return what came out.
+
+    target: a chip or board, or a .toml file that describes one.
+    dataset: a folder with a folder of images for each class, or with train/ and val/ of such folders; or as in `train`.
+    minutes: the time for everything; the number of epochs is chosen for it.
+    save_dir: folder of the run; None for a new one in `runs/`. It receives search/, training/, export/ and a page.
+    watcher: follows the progress.
+    settings: further fields of `designing.settings.DesignSettings`, such as resolution and seed.
+
+    Raises WrongSettingError if a setting is not valid or the minutes are too few, and what
+    `designing.running.start_design` raises.
+    """
+    from zennas.designing.settings import DesignSettings
+
+    unknown = sorted(set(settings) - {field.name for field in fields(DesignSettings)})
+    if unknown:
+        raise TypeError(f"design() has no setting {', '.join(unknown)}")
+    given = {"target": target, "dataset": str(dataset), "minutes": minutes, **settings}
+    return design_with(from_values(DesignSettings, given), save_dir, watcher)
+
+
+def design_with(
+    settings: DesignSettings, save_dir: str | Path | None = None, watcher: DesignWatcher | None = None
+) -> Design:
+    """Do what `design` does, with complete settings."""
+    from zennas.designing.running import start_design
+    from zennas.designing.watching import NoWatcher as Silent
+
+    folder = named_folder(save_dir) or new_folder("design")
+    return _with_page(start_design(settings, folder, watcher or Silent()))
+
+
+def continue_design(folder: str | Path, watcher: DesignWatcher | None = None) -> Design:
+    """Continue a design that was interrupted, and return what came out; a finished design is only read.
+
+    Raises what `designing.running.continue_design` raises.
+    """
+    from zennas.designing.running import continue_design as carried_out
+    from zennas.designing.watching import NoWatcher as Silent
+
+    return _with_page(carried_out(run_folder(folder), watcher or Silent()))
+
+
+def _with_page(made: Design) -> Design:
+    from zennas.pages.document import PAGE_FILE
+
+    if not (made.folder / PAGE_FILE).is_file():
+        page(made.folder)
+    return made
 
 
 def correlate(

@@ -23,6 +23,8 @@ MADE = {
     "curve.json",
     "curve.png",
     "settings.toml",
+    "design.json",
+    "classify.py",
     "search.json",
     "mine.json",
     "mine.md",

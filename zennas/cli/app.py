@@ -19,6 +19,7 @@ from zennas.cli import (
     analyze,
     compare,
     correlate,
+    design,
     discover,
     doctor,
     export,
@@ -88,6 +89,7 @@ app = typer.Typer(
     epilog="Every command has its own --help. Exit codes: 1 error, 2 wrong usage, 3 nothing fits the budget, "
     "4 run in use, 5 an exported file loses too much accuracy, 130 interrupted, 143 ended by SIGTERM.",
 )
+app.command()(design.design)
 app.command(cls=listing(search_space=SPACES.names))(search.search)
 app.command(cls=listing(search_space=SPACES.names))(front.front)
 app.command()(proxyless.proxyless)

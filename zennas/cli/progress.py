@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from zennas.training.loop import Watcher as TrainingWatcher
 
 
-class _SearchStages:
+class SearchStages:
     def __init__(self, shown: Display) -> None:
         self._shown = shown
 
@@ -52,7 +52,7 @@ class _SearchStages:
 def search_progress(folder: Path | None, command: str = "search") -> Iterator[Watcher]:
     """A watcher that shows the progress; if interrupted, the error says how to continue the search."""
     with interruptible(lambda: _how_to_go_on(command, folder)), display("searching") as shown:
-        yield _SearchStages(shown)
+        yield SearchStages(shown)
 
 
 def _how_to_go_on(command: str, folder: Path | None) -> str:
@@ -81,7 +81,7 @@ def correlate_progress(folder: Path | None) -> Iterator[CorrelateWatcher]:
         yield _CorrelateStages(shown)
 
 
-class _TrainingStages:
+class TrainingStages:
     def __init__(self, shown: Display, epochs: int, batch_size: int, quiet: bool) -> None:
         self._shown = shown
         self._epochs, self._batch_size = epochs, batch_size
@@ -120,7 +120,7 @@ def training_progress(
         return f"; continue with: {again or f'zennas train --resume {folder}'}"
 
     with interruptible(advice), display("training") as shown:
-        yield _TrainingStages(shown, epochs, batch_size, quiet)
+        yield TrainingStages(shown, epochs, batch_size, quiet)
 
 
 @contextmanager

@@ -82,6 +82,11 @@ def held_out(folder: Path, split: Split, fraction: float, decoding: Decoding = D
     return part_of(whole, keys, fraction, split)
 
 
+def has_parts(folder: Path) -> bool:
+    """Whether a folder has images for training and for testing, each in a folder of its own."""
+    return all(any((folder / name).is_dir() for name in names) for names in PARTS.values())
+
+
 def _part(folder: Path, split: Split) -> Path:
     """The folder with the classes of a part; for testing, `folder` itself may have the classes."""
     for name in PARTS[split]:

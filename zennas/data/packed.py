@@ -76,6 +76,11 @@ def is_packed(path: Path) -> bool:
     return path.suffix == ".npz" or (path.is_dir() and any(path.glob("*.npz")))
 
 
+def names_a_part(path: Path) -> bool:
+    """Whether an archive is one of two, for training and for testing, by its name; a folder of archives has both."""
+    return path.is_dir() or _split_of(path) is not None
+
+
 def _of_split(path: Path, split: Split) -> Path:
     if path.is_dir():
         found = sorted(one for one in path.glob("*.npz") if _split_of(one) == split)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from PlainNet.sizes import Size
 from zennas.data.base import DataError, Decoding, ImageSet, Normalisation, Shown, Split, normalisation_of
-from zennas.data.folder import class_folders, held_out, image_folder
-from zennas.data.packed import archive, held_out_of_archive, is_packed, packed
+from zennas.data.folder import class_folders, has_parts, held_out, image_folder
+from zennas.data.packed import archive, held_out_of_archive, is_packed, names_a_part, packed
 from zennas.data.registry import DataSet, UnknownDataSetError, known_dataset, names_to_open
 
 
@@ -109,3 +109,11 @@ def _open(known: DataSet, split: Split, folder: Path | None, decoding: Decoding)
     if known.files and place is not None and place.is_dir():
         return image_folder(place, split, decoding)
     return known.open(split, place)
+
+
+def has_test_images(name: str) -> bool:
+    """Whether a data set has test images of its own, so that none need be held out. name: as in `open_set`."""
+    path = Path(name)
+    if known_dataset(name) is not None:
+        return True
+    return names_a_part(path) if is_packed(path) else has_parts(path)

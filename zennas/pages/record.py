@@ -12,6 +12,8 @@ from zennas.common.config import SETTINGS_FILE
 from zennas.common.errors import ZennasError
 from zennas.common.numbers import counted
 from zennas.correlation.overview import KIND as CORRELATE
+from zennas.designing.record import SEARCH as SEARCH_FOLDER
+from zennas.designing.record import Design, is_design, read_design
 from zennas.discovering.record import DiscoveryRecord, is_discovery
 from zennas.discovering.record import read_record as read_discovery
 from zennas.exporting.record import ExportRecord, find_exports, read_export
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
     from zennas.report.comparison.result import Comparison
     from zennas.searching.simulations.running import Simulation
 
-TRAIN, COMPARE, SIMULATE, PROXYLESS, DISCOVER = "train", "compare", "simulate", "proxyless", "discover"
+TRAIN, COMPARE, SIMULATE, PROXYLESS = "train", "compare", "simulate", "proxyless"
+DISCOVER, DESIGN = "discover", "design"
 _LARGEST = 100_000
 """Bytes of a file of settings that are shown."""
 
@@ -49,6 +52,7 @@ class Record:
     settings: the text of the file that repeats the run, "" if there is none.
     environment: where it was made. created: when, in seconds; 0 if that is not known.
     comparison: of networks, if this is one. simulation: searches with many seeds, if this is one.
+    design: of search, training and export, if this is one; its search is then in `search`.
     supernet: a search inside one network, if this is one. supernet_front: several after one warm-up, if this is one.
     discovery: a search for programs, if this is one.
     """
@@ -70,6 +74,7 @@ class Record:
     supernet: SearchRecord | None = None
     supernet_front: FrontRecord | None = None
     discovery: DiscoveryRecord | None = None
+    design: Design | None = None
 
     @property
     def name(self) -> str:
@@ -92,16 +97,18 @@ def command_of(record: Record) -> str:
 def read_record(folder: Path) -> Record:
     """Read the run in `folder`, or the training.
 
-    Raises StoreError if there is neither, or if its file is damaged; SettingsError if another version wrote it; what
-    `supernet.outcome.read_record` raises for a search in a supernet, and `discovering.record.read_record` for one for
-    programs; and what `read_training` raises if there is only a
-    training. Damaged trainings and exports inside a run are told in `unread`.
+    Raises StoreError if there is neither, or if its file is damaged; SettingsError if another version wrote it;
+    DesignError if a design is damaged; what `supernet.outcome.read_record` raises for a search in a supernet, and
+    `discovering.record.read_record` for one for programs; and what `read_training` raises if there is only a training.
+    Damaged trainings and exports inside a run are told in `unread`.
     """
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         raise StoreError(f"{folder} {what}, expected the folder of a run or of a training")
     if (folder / FILE).is_file():
         return _of_run(folder)
+    if is_design(folder):
+        return _of_design(folder)
     if is_simulation(folder):
         return _of_simulation(folder)
     if is_supernet_search(folder):
@@ -132,6 +139,27 @@ def read_record(folder: Path) -> Record:
         unread=tuple(unread),
         settings=_settings(folder),
         environment=dict(training.environment),
+    )
+
+
+def _of_design(folder: Path) -> Record:
+    design, unread = read_design(folder), list[str]()
+    place = folder / SEARCH_FOLDER
+    search = _read(read_result, place, unread) if (place / FILE).is_file() else None
+    trainings, exports = _inside(folder, unread)
+    return Record(
+        folder,
+        DESIGN,
+        design.status,
+        search,
+        () if search is None else _candidates(place),
+        trainings=trainings,
+        exports=exports,
+        unread=tuple(unread),
+        settings=_settings(folder),
+        environment=dict(design.environment),
+        created=design.created,
+        design=design,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PlainNet.sizes import size_text
 from zennas.budget.budgets import Budget
 from zennas.budget.memories import MEMORIES
+from zennas.budget.target import find_target
 from zennas.common.numbers import counted, format_count
 from zennas.correlation.settings import CorrelateSettings
 from zennas.discovering.record import DiscoveryRecord
@@ -21,6 +22,7 @@ from zennas.supernet.recipe import REINFORCE
 from zennas.training.record import TrainingRecord
 
 if TYPE_CHECKING:
+    from zennas.designing.record import Design
     from zennas.report.comparison.result import Comparison
     from zennas.searching.simulations.running import Simulation
 
@@ -61,6 +63,16 @@ def search_question(settings: SearchSettings) -> str:
     return (
         f"Which network of the space {settings.search_space}{' with ' if limits else ''}{limits} has the best "
         f"{aim} score, for images of {size_text(size)} pixels in {classes}{gates}?"
+    )
+
+
+def design_question(design: Design) -> str:
+    """Return the question of a design as a sentence."""
+    images = design.images
+    return (
+        f"Which network for {find_target(design.settings.target).title} recognises the {len(images.classes):,} classes "
+        f"of {PurePath(design.settings.dataset).name}, from images of {size_text(images.size)} pixels, designed and "
+        f"trained in {design.settings.minutes:g} minutes?"
     )
 
 

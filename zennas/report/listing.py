@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zennas.common.errors import ZennasError
+from zennas.designing.record import is_design
 from zennas.discovering.record import is_discovery
 from zennas.exporting.record import find_exports
 from zennas.report.kind import KINDS, Run
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 TRAIN, EXPORT, SIMULATE, PROXYLESS, PROXYLESS_FRONT = "train", "export", "simulate", "proxyless", "proxyless-front"
 DISCOVER = "discover"
+DESIGN = "design"
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,13 @@ def _inside(place: Path, told: bool = False) -> Iterator[Run]:
     try:
         simulation, training, exports = is_simulation(place), is_training(place), find_exports(place)
         supernet, front, discovery = is_supernet_search(place), is_supernet_front(place), is_discovery(place)
+        design = is_design(place)
     except OSError as error:
         if not told:
             yield DamagedRun(place, f"{place} cannot be read: {error.strerror}")
         return
+    if design:
+        yield _readable(place, KINDS.get(DESIGN).read)
     if simulation:
         yield _readable(place, KINDS.get(SIMULATE).read)
     if supernet:

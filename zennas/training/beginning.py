@@ -14,6 +14,7 @@ from zennas.training.drop_path import with_drop_path
 from zennas.training.initialise import initialise
 from zennas.training.job import TrainingJob
 from zennas.training.objectives.base import Objective
+from zennas.training.quantising import with_rounding
 from zennas.training.state import State, new_state
 
 TEST_BATCH = 4
@@ -39,14 +40,16 @@ def network_of(job: TrainingJob, num_classes: int) -> MasterNet:
 def first_state(job: TrainingJob, objective: Objective, group: Group) -> State:
     """Return the state before the first step, on the device of the group.
 
-    Raises TrainingError if the network has no place for an auxiliary head or for drop-path that the recipe asks for.
+    Raises TrainingError if the network has no place for an auxiliary head or for drop-path that the recipe asks for, or
+    no form in INT8 for its quantisation-aware epochs.
     """
     paths = with_drop_path(objective.network) if job.recipe.drop_path else None
+    rounding = with_rounding(objective.network) if job.recipe.quantise_aware else None
     if job.recipe.auxiliary:
         add_auxiliary(objective, job.recipe, job.resolution)
     if job.recipe.sync_bn:
         synchronise_norms(objective, group)
     objective.to(group.device).to(memory_format=memory_format(group.device))
     state = new_state(objective, job.recipe, group)
-    state.paths = paths
+    state.paths, state.rounding = paths, rounding
     return state

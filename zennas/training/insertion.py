@@ -15,6 +15,9 @@ from PlainNet.lowering import lower
 from PlainNet.masternet import MasterNet
 from PlainNet.ops import HEAD, Node, OpGraph
 
+_INSERTED = "inserted"
+"""What marks the nodes that the op graph does not have."""
+
 
 class Place(NamedTuple):
     """Where an operation of the op graph is in a network: the module of its block, and its node there."""
@@ -43,7 +46,8 @@ def _places(network: MasterNet, graph: OpGraph) -> Iterator[tuple[int, Place]]:
         module = network.blocks[node.block]
         assert isinstance(module, fx.GraphModule)
         if node.block not in steps:
-            steps[node.block] = iter([one for one in module.graph.nodes if one.op.startswith("call_")])
+            own = [one for one in module.graph.nodes if one.op.startswith("call_") and _INSERTED not in one.meta]
+            steps[node.block] = iter(own)
         yield number, Place(module, next(steps[node.block]))
 
 
@@ -53,6 +57,7 @@ def insert(place: Place, name: str, module: nn.Module, reader: fx.Node | None = 
     place.module.add_module(name, module)
     with graph.inserting_after(place.node):
         call = graph.call_module(name, (place.node,))
+    call.meta[_INSERTED] = True
     if reader is None:
         place.node.replace_all_uses_with(call, delete_user_cb=lambda user: user is not call)
     else:

@@ -91,6 +91,8 @@ def _train_epoch(
     state.objective.train()
     look_every = LOOK_EVERY.get(group.device.type, 1)
     looked = group.summed(state.sums).tolist()
+    if state.rounding is not None:
+        state.rounding.begin(recipe, state.step // steps)
     for given in batches:
         state.skipped.update(given.skipped)
         lr = lr_at(recipe, (state.step + 0.5) / steps)

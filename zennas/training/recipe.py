@@ -110,6 +110,13 @@ class Recipe:
         most=1,
         panel=_LEARNING,
     )
+    quantise_aware: int = setting(
+        0,
+        "Last epochs in which weights and activations are rounded as in an INT8 file, which the network gets used to.",
+        least=0,
+        unit="epochs",
+        panel=_LEARNING,
+    )
     clip_norm: float | None = setting(None, "Largest norm of the gradient.", above=0, shown="no limit", panel=_LEARNING)
     clip_value: float | None = setting(
         None, "Largest absolute value in the gradient.", above=0, shown="no limit", panel=_LEARNING
@@ -132,8 +139,11 @@ class Recipe:
             )
         if self.drop_path == 1:
             raise RecipeError("drop_path is 1, which would leave out all paths: expected a number below 1, such as 0.2")
-        if self.compile and (self.auxiliary or self.drop_path):
-            raise RecipeError("compile does not work with auxiliary or drop_path: leave out one of them")
+        if self.compile and (self.auxiliary or self.drop_path or self.quantise_aware):
+            raise RecipeError(
+                "compile does not work with auxiliary, drop_path or quantise_aware: leave out one of them"
+            )
+        check_whole("quantise_aware", self.quantise_aware, RecipeError, least=0, most=self.epochs, unit=" epochs")
         if self.accumulate > self.batch_size // 2:
             raise RecipeError(
                 f"accumulate is {self.accumulate}, expected at most {self.batch_size // 2}: each part of a batch of "

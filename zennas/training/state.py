@@ -24,6 +24,7 @@ from zennas.training.extending import check_extension, epochs_before, with_epoch
 from zennas.training.history import Epoch
 from zennas.training.objectives.base import Objective
 from zennas.training.optimisers import optimiser
+from zennas.training.quantising import Rounding
 from zennas.training.recipe import Recipe, TrainingError
 
 FORMAT = "zennas training"
@@ -37,6 +38,7 @@ class State:
     average: the moving average of the weights, if there is one. sums: of loss, correct answers and images in the
     current epoch, (3,) in float64. step: number of finished steps. seconds: time of the finished epochs. skipped:
     messages about corrupt images, and how often each image was skipped. paths: those that are left out at random.
+    rounding: switches quantisation-aware training, if there is some.
     """
 
     objective: Objective
@@ -49,6 +51,7 @@ class State:
     history: list[Epoch] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     paths: Paths | None = None
+    rounding: Rounding | None = None
 
     @property
     def result(self) -> nn.Module:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from zennas.budget.memories import MEMORIES
 from zennas.common.numbers import format_count
 from zennas.discovering.record import DiscoveryRecord
-from zennas.pages.parts import Figure, Figures, Note, Part, Text
+from zennas.pages.parts import Facts, Figure, Figures, Note, Part, Text
 from zennas.pages.record import TRAIN, Record, command_of
 from zennas.pages.section import Section, register
 from zennas.pages.supernets import accuracy_remarks, figures_of, time_figure
 from zennas.pages.words import (
     comparison_question,
     correlate_question,
+    design_question,
     discovery_method,
     discovery_question,
     search_question,
@@ -23,6 +24,7 @@ from zennas.pages.words import (
     supernet_question,
     training_question,
 )
+from zennas.report.designs import rows_of
 from zennas.runs.candidate import Latency
 from zennas.searching.result import SearchResult
 from zennas.supernet.front_record import FrontRecord
@@ -33,9 +35,10 @@ from zennas.training.record import TrainingRecord
 from ZeroShotProxy.programs.files import published
 
 if TYPE_CHECKING:
+    from zennas.designing.record import Design
     from zennas.searching.simulations.running import Simulation
 
-_UNDER_WAY = ("searching", "confirming", "scoring", "training")
+_UNDER_WAY = ("searching", "confirming", "scoring", "training", "designing")
 
 
 def parts(record: Record) -> list[Part]:
@@ -43,6 +46,10 @@ def parts(record: Record) -> list[Part]:
     found: list[Part] = []
     if record.comparison is not None:
         found.append(Text(comparison_question(record.comparison), lead=True))
+    elif record.design is not None:
+        found += [Text(design_question(record.design), lead=True), *_status(record)]
+        found.append(Figures(tuple(_of_design(record.design))))
+        found.append(Facts(tuple(rows_of(record.design))))
     elif record.search is not None:
         found.append(Text(search_question(record.search.settings), lead=True))
         found += _status(record)
@@ -86,6 +93,18 @@ def _status(record: Record) -> Iterator[Note]:
         yield Note(f"This run failed{error}. What it had found is shown here. It is tried again with:", again)
     elif record.status in _UNDER_WAY:
         yield Note("This run was still at work when the page was made. What it had found by then is shown here.")
+
+
+def _of_design(design: Design) -> Iterator[Figure]:
+    one = design.result
+    if one is not None:
+        yield Figure(f"top-1, {one.precision}", f"{one.file_top1:.2f}", "%", f"{one.top1:.2f} % in float32")
+        yield Figure("size" if one.ram_bytes is None else "flash", format_count(one.bytes), "bytes")
+        if one.ram_bytes is not None:
+            yield Figure("RAM", format_count(one.ram_bytes), "bytes", "activations")
+        if one.latency is not None:
+            yield Figure(f"latency, {one.latency['device']}", f"{one.latency['ms']:.3g}", "ms", "estimated")
+    yield Figure("time", f"{design.seconds / 60:.2g}", "min", f"of {design.settings.minutes:g}")
 
 
 def _of_search(search: SearchResult) -> Iterator[Figure]:

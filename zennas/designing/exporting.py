@@ -1,0 +1,154 @@
+"""The last part of a design: the file, with a quantisation-aware training if INT8 costs too much. Imports no torch
+itself.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latency.base import UnavailableError
+from PlainNet import lower
+from PlainNet.files import write_text
+from zennas.budget.sources import estimator_source
+from zennas.budget.target import find_target
+from zennas.common.numbers import counted
+from zennas.designing.jobs import tuning_job
+from zennas.designing.planning import tuning_epochs
+from zennas.designing.record import EXPORT, SEARCH, TRAINING, TUNING, Design, DesignResult, timed, write_design
+from zennas.designing.script import SCRIPT_FILE, SCRIPTS
+from zennas.designing.watching import Watcher
+from zennas.exporting.base import FORMATS, completed
+from zennas.exporting.settings import ExportSettings
+from zennas.exporting.targets import for_target
+from zennas.exporting.writing import write_both
+from zennas.searching.result import read_result
+from zennas.training.job import RunOptions
+
+if TYPE_CHECKING:
+    from zennas.exporting.runner import Exported
+
+MOST_LOSS = 0.5
+"""Percentage points of top-1 that INT8 may cost without a quantisation-aware training."""
+
+
+def export_design(design: Design, watcher: Watcher) -> Design:
+    """Write the file of the trained network; if INT8 costs more than half a point, also that of a network that was
+    trained with rounding, and keep the better one.
+
+    Raises ExportError and what else `exporting.runner.export` raises.
+    """
+    began, place = time.monotonic(), design.folder / EXPORT
+    made, untuned = _exported(design, design.folder / TRAINING, place, watcher), None
+    took = time.monotonic() - began
+    before = _top1(made)
+    if made.sidecar["precision"] == "int8" and before[0] - before[1] > MOST_LOSS:
+        design = _tuned(design, took, before, watcher)
+        if TUNING in design.spent:
+            own, again = design.folder / TUNING, time.monotonic()
+            other, untuned = _exported(design, own, own / EXPORT, watcher), before[1]
+            if _top1(other)[1] > before[1]:
+                sidecar = json.dumps(other.sidecar, indent=2, allow_nan=False) + "\n"
+                write_both(made.path, other.path.read_bytes(), sidecar)
+                made = replace(other, path=made.path)
+            took += time.monotonic() - again
+    with timed(design, EXPORT) as changed:
+        text = SCRIPTS.get(made.sidecar["format"])
+        script = None if text is None else made.path.with_name(SCRIPT_FILE)
+        if script is not None and text is not None:
+            write_text(script, text)
+        changed[0] = replace(design, result=_result(design, made, script, untuned)).took(EXPORT, took)
+    return changed[0]
+
+
+def check_format(target: str) -> None:
+    """Raises UnavailableError if the target's format cannot be written here."""
+    name, options, _ = for_target("", None, {"target": target})
+    form = FORMATS.get(name)
+    missing = form.available(form.plan(completed(form, options)))
+    if missing is not None:
+        raise UnavailableError(f"{form.name}, the format of {target}, cannot be exported here: {missing}")
+
+
+def _exported(design: Design, training: Path, place: Path, watcher: Watcher) -> Exported:
+    from zennas.exporting import runner
+
+    chosen = design.settings
+    name, options, _ = for_target("", None, {"target": chosen.target})
+    form = FORMATS.get(name)
+    suffix = form.plan(completed(form, options)).suffix
+    asked = ExportSettings(
+        name, chosen.dataset, allow_loss=100.0, skip_corrupt=chosen.skip_corrupt, options=options
+    )  # the loss is reported, as some file is better than none
+    out = place / f"{design.folder.resolve().name}{suffix}"
+    return runner.export(training, asked, out=out, overwrite=True, progress=watcher.exporting())
+
+
+def _tuned(design: Design, export_seconds: float, before: tuple[float, float], watcher: Watcher) -> Design:
+    """The design after a quantisation-aware training; as it was if there is no time for one."""
+    from zennas.training.runner import train_structure
+
+    if TUNING in design.spent:
+        return design
+    epochs, chosen = design.plan.tuning, design.settings
+    if epochs is None:
+        epochs = tuning_epochs(chosen, design.epochs, design.spent[TRAINING], design.seconds, export_seconds)
+        design = replace(design, plan=replace(design.plan, tuning=epochs))
+        write_design(design)
+    lost = f"INT8 costs {before[0] - before[1]:.2f} points of top-1"
+    if not epochs:
+        watcher.told(f"{lost}, and there is no time for a quantisation-aware training: give more --minutes")
+        return design
+    watcher.told(f"{lost}: training {counted(epochs, 'epoch')} more with rounding")
+    with timed(design, TUNING) as changed:
+        job = tuning_job(design, epochs)
+        options = RunOptions(device=chosen.device, skip_corrupt=chosen.skip_corrupt, resume="auto")
+        train_structure(job, design.folder / TUNING, options, watcher.training(epochs, job.recipe.batch_size))
+    return changed[0]
+
+
+def _top1(made: Exported) -> tuple[float, float]:
+    """Accuracy in percent, of the network and of the file."""
+    assert made.accuracy is not None  # the images were given
+    return made.accuracy.pytorch.top1, made.accuracy.file.top1
+
+
+def _result(design: Design, made: Exported, script: Path | None, untuned: float | None) -> DesignResult:
+    found, memory = made.sidecar, made.sidecar.get("memory") or {}
+    assert made.accuracy is not None  # the images were given
+    return DesignResult(
+        made.path,
+        found["bytes"],
+        found["format"],
+        found["precision"],
+        memory.get("ram_bytes"),
+        memory.get("arena_bytes"),
+        made.accuracy.pytorch.top1,
+        made.accuracy.file.top1,
+        made.accuracy.images,
+        found["structure"],
+        str(read_result(design.folder / SEARCH).fit),
+        _latency(design),
+        script,
+        untuned,
+    )
+
+
+def _latency(design: Design) -> dict[str, object] | None:
+    """What the compiler of the target estimates for the trained network, if there is one and it is installed."""
+    from zennas.named.models import trained_model
+
+    source = find_target(design.settings.target).latency
+    named = None if source is None else estimator_source(source)
+    if named is None:
+        return None
+    estimator, configuration = named
+    model = trained_model(str(design.folder / TRAINING))
+    graph = lower(model.network.structure, resolution=model.shown.resolution, num_classes=model.num_classes)
+    try:
+        return {"device": configuration, **estimator.estimate(graph, lambda: model.network, configuration).to_json()}
+    except UnavailableError:
+        return None

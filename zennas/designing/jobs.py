@@ -1,0 +1,67 @@
+"""What the parts of a design are asked for: the settings of its search and of its trainings. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PlainNet import Structure
+from zennas.budget.budgets import Budget
+from zennas.budget.target import find_target
+from zennas.designing.images import Images
+from zennas.designing.planning import FIRST_ITERATIONS, MOST_LAYERS, batch_size_for, first_structure
+from zennas.designing.record import SEARCH, TRAINING, Design
+from zennas.designing.settings import DesignSettings
+from zennas.named.card import WEIGHTS_FILE
+from zennas.searching.result import read_result
+from zennas.searching.settings import SearchSettings
+from zennas.training.job import TrainingJob
+from zennas.training.recipe import Recipe
+
+TUNING_LR = 0.02
+"""A tenth of the recipe's."""
+
+
+def search_settings(
+    settings: DesignSettings, images: Images, flops: int | None, iterations: int = FIRST_ITERATIONS
+) -> SearchSettings:
+    """Return the settings of the search. flops: the limit besides those of the target, None for none."""
+    own = find_target(settings.target).search_space == SearchSettings.search_space
+    return SearchSettings(
+        initial=first_structure(images.size, images.channels) if own else None,
+        budget=Budget(flops=flops, layers=MOST_LAYERS),
+        target=settings.target,
+        resolution=images.size,
+        in_channels=images.channels,
+        num_classes=len(images.classes),
+        proxy=settings.proxy,
+        iterations=iterations,
+        seed=settings.seed,
+        device=settings.device,
+    )
+
+
+def training_job(settings: DesignSettings, images: Images, structure: Structure, epochs: int) -> TrainingJob:
+    """Return the training of a network on the images."""
+    return TrainingJob(
+        structure,
+        settings.dataset,
+        Recipe(epochs=epochs, batch_size=batch_size_for(images.train), seed=settings.seed),
+        resolution=images.size,
+        in_channels=images.channels,
+        white=settings.white,
+        val_fraction=images.val_fraction,
+    )
+
+
+def own_job(design: Design, epochs: int) -> TrainingJob:
+    """Return the training of the network that the search has found."""
+    best = read_result(design.folder / SEARCH).best
+    assert best is not None  # the search has ended
+    return training_job(design.settings, design.images, best.structure, epochs)
+
+
+def tuning_job(design: Design, epochs: int) -> TrainingJob:
+    """Return the quantisation-aware training that goes on with the weights of the training."""
+    job = own_job(design, epochs)
+    recipe = replace(job.recipe, quantise_aware=epochs, lr=TUNING_LR)
+    return replace(job, recipe=recipe, weights=design.folder / TRAINING / WEIGHTS_FILE)
