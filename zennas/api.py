@@ -217,7 +217,8 @@ def search_with(
     if not asked.budget and not isinstance(load_space(asked.search_space), DecisionSpace):
         raise WrongSettingError(
             f"a search in {asked.search_space} needs a budget, because its networks can grow without end: params, "
-            "flops, layers or latency (--budget-params, --budget-flops, --max-layers, --budget-latency-ms)"
+            "flops, layers, ram, flash or latency (--budget-params, --budget-flops, --max-layers, --budget-ram, "
+            "--budget-flash, --budget-latency-ms)"
         )
     folder = named_folder(save_dir) or new_folder(Path(asked.search_space).stem)
     if go_on and (folder / FILE).is_file():
