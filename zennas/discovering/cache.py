@@ -78,7 +78,7 @@ class Stored:
         except OSError as error:
             raise CacheError(f"{self.path} cannot be read: {error.strerror or error}") from None
         if found != self.checksum:
-            raise damaged(self.path, "its checksum differs")
+            raise damaged(self.path, "its checksum differs", _index_of(self.path))
 
 
 class _Unit(Mapping[str, "Tensor"]):
@@ -166,7 +166,14 @@ def _settings(path: Path, head: dict[str, Any]) -> CollectingSettings:
 def _check_length(path: Path, expected: int) -> None:
     try:
         length = path.stat().st_size
+    except FileNotFoundError:
+        raise damaged(path, "it is not there", _index_of(path)) from None
     except OSError as error:
         raise CacheError(f"{path} cannot be read: {error.strerror or error}") from None
     if length != expected:
-        raise damaged(path, f"it has {length} bytes, expected {expected}")
+        raise damaged(path, f"it has {length} bytes, expected {expected}", _index_of(path))
+
+
+def _index_of(path: Path) -> Path:
+    """What says that the network of a file has been collected."""
+    return path.with_suffix(".json")

@@ -156,7 +156,8 @@ def _child(chosen: Sequence[Genome], grammar: Variation[Any]) -> _Draft:
     """One child, as DEAP's `varOr` makes it."""
     settings, kind = grammar.settings, random.random()
     if kind < settings.crossover:
-        first, second = random.sample(chosen, 2)
+        # NSGA-II chooses no program twice, so it may leave one alone.
+        first, second = random.sample(chosen, 2) if len(chosen) > 1 else (chosen[0], chosen[0])
         return _Draft(grammar.crossed(first, second), "crossover")
     parent = random.choice(chosen)
     if kind < settings.crossover + settings.mutation:

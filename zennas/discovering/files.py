@@ -35,6 +35,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return found
 
 
-def damaged(path: Path, why: str) -> CacheError:
-    """Return the error for a file that is not what it should be."""
-    return CacheError(f"{path} is damaged or foreign: {why}; remove it and collect again")
+def damaged(path: Path, why: str, remove: Path | None = None) -> CacheError:
+    """Return the error for a file that is not what it should be. remove: what has to go; None for the file itself."""
+    what = "it" if remove is None else remove.name
+    return CacheError(f"{path} is damaged or foreign: {why}; remove {what} and collect again")

@@ -166,10 +166,11 @@ def _tasks(names: Sequence[str]) -> str:
 def discovery_method(found: DiscoveryRecord) -> str:
     """Return how programs are searched, as sentences."""
     settings = found.settings
+    seen = settings.subset if found.sources is None else min(settings.subset, found.sources.networks)
     return (
         f"{counted(settings.generations, 'generation')} of programs were evolved, the first of {settings.population}, "
         f"the others of {settings.offspring}, half of them new. The fitness of a program is its smallest Kendall τ of "
-        f"all tasks, on {counted(settings.subset, 'network')} of each that every generation draws anew. The best ones "
+        f"all tasks, on {counted(seen, 'network')} of each that every generation draws anew. The best ones "
         "are compared on other networks, which the search has not seen."
     )
 

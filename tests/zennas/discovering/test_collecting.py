@@ -219,15 +219,21 @@ def test_damaged_networks(stored: tuple[Path, Structure]) -> None:
     found = Cache(folder).network(structure)
     index, data = found.path.with_suffix(".json"), found.path.read_bytes()
     found.path.write_bytes(data[:-1])
-    refused(folder, structure, f"damaged or foreign: it has {len(data) - 1} bytes, expected {len(data)}; remove it")
+    refused(
+        folder,
+        structure,
+        f"damaged or foreign: it has {len(data) - 1} bytes, expected {len(data)}; remove {index.name}",
+    )
     with pytest.raises(CacheError, match="damaged"):
         collect([structure], images(), folder, CollectingSettings(("weight",)))
     found.path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
     refused(folder, structure, "its checksum differs")
     found.path.unlink()
-    refused(folder, structure, "cannot be read: No such file")
-    found.path.write_bytes(data)
+    refused(folder, structure, f"it is not there; remove {index.name} and collect again")
     good = index.read_text()
+    index.unlink()
+    collect([structure], images(), folder, CollectingSettings(("weight",)))  # as the message says
+    assert (found.path.read_bytes(), index.read_text()) == (data, good)
     units = json.loads(good)["units"]
     for changes in (
         {"units": units[1:]},

@@ -52,6 +52,15 @@ def test_generations_follow_from_the_seed_and_the_one_before(tasks: list[Task], 
         assert all(grammar.allowed(member.tree) for member in generation.members)
 
 
+def test_a_single_valid_program_has_offspring_by_nsga2(tasks: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evolution, "fitness", lambda trees, *_: [Fitness((0.5,)) for _ in trees])
+    chosen = Grammar(replace(SMALL, select="nsga2", offspring=40), STATISTICS)
+    first = next_generation(None, tasks, chosen)
+    alone = replace(first, members=first.members[:1], lacking=len(first.members) - 1)
+    second = next_generation(alone, tasks, chosen, costs=Counter())
+    assert {member.origin for member in second.members} == {"crossover", "mutation", "copy", "random"}
+
+
 def test_half_of_the_offspring_are_varied(tasks: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evolution, "fitness", lambda trees, *_: [Fitness((0.5,)) for _ in trees])
     many = Grammar(replace(SMALL, population=50, mu=25, offspring=400), STATISTICS)

@@ -83,6 +83,18 @@ def test_the_charts_have_the_scores_of_the_held_out_networks(discovered: Path) -
     assert {len(row) for row in table.rows} == {5}
 
 
+def test_fronts_have_costs_and_points(discovered: Path, tmp_path: Path) -> None:
+    folder = cut(discovered, tmp_path / "front")
+    result = json.loads((folder / RESULT).read_text())
+    result["programs"][0].update(us=12.4, point=1)
+    (folder / RESULT).write_text(json.dumps(result))
+    (table,) = (part for part in held_out.parts(read_record(folder)) if isinstance(part, Table))
+    assert table.columns[2:5] == ("µs on a unit", "point", "smallest τ")
+    assert table.rows[0][2:4] == ("12", "1")
+    assert {len(row) for row in table.rows} == {7}
+    assert {row[2:4] for row in table.rows[1:]} == {("", "")}
+
+
 def test_the_course_of_the_evolution(discovered: Path) -> None:
     beside, _ = evolution.parts(read_record(discovered))
     assert isinstance(beside, Beside)

@@ -74,23 +74,22 @@ def _chart(outcome: Outcome, number: int, task: str, scored: list[Ranked]) -> Ch
 
 
 def _table(outcome: Outcome, tasks: tuple[str, ...]) -> Table:
+    costed = any(one.microseconds is not None for one in outcome.programs)
     rows = []
     for one in (*outcome.programs, *outcome.references):
-        nodes = str(one.nodes or "")
+        first = (cut(one.name, _LONGEST_ROW), str(one.nodes or ""), *(_cost(one) if costed else ()))
         if one.value is None:
-            rows.append(
-                (
-                    cut(one.name, _LONGEST_ROW),
-                    nodes,
-                    "none",
-                    cut(str(one.reason), _LONGEST_ROW),
-                    *[""] * (len(tasks) - 1),
-                )
-            )
+            rows.append((*first, "none", cut(str(one.reason), _LONGEST_ROW), *[""] * (len(tasks) - 1)))
             continue
         taus = (f"{tau.value:.3f} [{tau.low:.2f}, {tau.high:.2f}]" for tau in one.taus)
-        rows.append((cut(one.name, _LONGEST_ROW), nodes, f"{one.value:.3f}", *taus))
-    return Table(("program or cost", "nodes", "smallest τ", *tasks), tuple(rows), (1, 2))
+        rows.append((*first, f"{one.value:.3f}", *taus))
+    columns = ("program or cost", "nodes", *(("µs on a unit", "point") if costed else ()), "smallest τ")
+    return Table((*columns, *tasks), tuple(rows), tuple(range(1, len(columns))))
+
+
+def _cost(one: Ranked) -> tuple[str, str]:
+    """What a program costs, and its number in the front of those with a high τ and a low cost."""
+    return "" if one.microseconds is None else f"{one.microseconds:,.0f}", str(one.point or "")
 
 
 register(Section("held_out", "On networks that it has not seen", 20, parts))
