@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 HEAD = "cache.json"
 _NAME = re.compile(r"[0-9a-f]{64}\.json")
 _CHUNK = 2**24
+_WHOLE = "remove its folder and collect again"
+"""What helps if nobody knows how the statistics were collected."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +80,7 @@ class Stored:
         except OSError as error:
             raise CacheError(f"{self.path} cannot be read: {error.strerror or error}") from None
         if found != self.checksum:
-            raise damaged(self.path, "its checksum differs", _index_of(self.path))
+            raise damaged(self.path, "its checksum differs", _again(self.path))
 
 
 class _Unit(Mapping[str, "Tensor"]):
@@ -105,7 +107,7 @@ class Cache:
         self.folder = folder
         if not (folder / HEAD).exists():
             raise CacheError(f"{folder} is not a folder of statistics: it has no {HEAD}")
-        self.head = read_json(folder / HEAD)
+        self.head = read_json(folder / HEAD, _WHOLE)
         self.settings = _settings(folder / HEAD, self.head)
 
     def has(self, structure: Structure) -> bool:
@@ -160,20 +162,20 @@ def _settings(path: Path, head: dict[str, Any]) -> CollectingSettings:
         chosen = dict(head["settings"])
         return CollectingSettings(**{**chosen, "statistics": tuple(chosen["statistics"])})
     except (KeyError, TypeError, ValueError) as error:
-        raise damaged(path, reason(error)) from None
+        raise damaged(path, reason(error), _WHOLE) from None
 
 
 def _check_length(path: Path, expected: int) -> None:
     try:
         length = path.stat().st_size
     except FileNotFoundError:
-        raise damaged(path, "it is not there", _index_of(path)) from None
+        raise damaged(path, "it is not there", _again(path)) from None
     except OSError as error:
         raise CacheError(f"{path} cannot be read: {error.strerror or error}") from None
     if length != expected:
-        raise damaged(path, f"it has {length} bytes, expected {expected}", _index_of(path))
+        raise damaged(path, f"it has {length} bytes, expected {expected}", _again(path))
 
 
-def _index_of(path: Path) -> Path:
-    """What says that the network of a file has been collected."""
-    return path.with_suffix(".json")
+def _again(path: Path) -> str:
+    """What helps if the statistics of a network are damaged: its index says that they have been collected."""
+    return f"remove {path.with_suffix('.json').name} and collect again"

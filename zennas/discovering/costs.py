@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PlainNet.files import write_text
 from zennas.discovering.errors import DiscoveryError
-from zennas.discovering.files import read_json
+from zennas.discovering.files import ANEW, read_json
 from ZeroShotProxy.programs.operations import OPERATIONS, apply
 from ZeroShotProxy.programs.tree import Call, Tree, nodes
 
@@ -38,7 +38,7 @@ def stored_costs(folder: Path) -> dict[str, float]:
     path = folder / COSTS
     if not path.exists():
         write_text(path, json.dumps(_measured(), indent=1) + "\n")
-    found = read_json(path)
+    found = read_json(path, ANEW)
     if set(found) != set(OPERATIONS) or not all(
         type(x) is float and x > 0 and math.isfinite(x) for x in found.values()
     ):

@@ -18,24 +18,27 @@ LARGEST = 64 * 2**20
 """The largest file of JSON, in bytes."""
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the object in a file. Raises CacheError if there is none."""
+COLLECT, CONTINUE, ANEW = "remove it and collect again", "remove it and continue", "search again in another folder"
+"""Ways out of a damaged file."""
+
+
+def read_json(path: Path, way_out: str = COLLECT) -> dict[str, Any]:
+    """Return the object in a file. way_out: what helps if it is damaged. Raises CacheError if there is none."""
     try:
         if not path.is_file():
-            raise damaged(path, "it is not a regular file")
+            raise damaged(path, "it is not a regular file", way_out)
         if path.stat().st_size > LARGEST:
-            raise damaged(path, f"it has more than {LARGEST} bytes")
+            raise damaged(path, f"it has more than {LARGEST} bytes", way_out)
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CacheError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
-        raise damaged(path, reason(error)) from None
+        raise damaged(path, reason(error), way_out) from None
     if not isinstance(found, dict):
-        raise damaged(path, "it is not a JSON object")
+        raise damaged(path, "it is not a JSON object", way_out)
     return found
 
 
-def damaged(path: Path, why: str, remove: Path | None = None) -> CacheError:
-    """Return the error for a file that is not what it should be. remove: what has to go; None for the file itself."""
-    what = "it" if remove is None else remove.name
-    return CacheError(f"{path} is damaged or foreign: {why}; remove {what} and collect again")
+def damaged(path: Path, why: str, way_out: str = COLLECT) -> CacheError:
+    """Return the error for a file that is not what it should be."""
+    return CacheError(f"{path} is damaged or foreign: {why}; {way_out}")

@@ -32,7 +32,7 @@ from zennas.discovering.cache import Stored
 from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.collecting import collect
 from zennas.discovering.errors import DiscoveryError
-from zennas.discovering.files import HEAD, STATISTICS, TASKS, read_json
+from zennas.discovering.files import ANEW, HEAD, STATISTICS, TASKS, read_json
 from zennas.discovering.fitness import Task
 from zennas.discovering.grammar import deap
 from zennas.discovering.running import Discovery, discover
@@ -99,7 +99,7 @@ def opened(folder: Path) -> Prepared:
     path = folder / TASKS
     if not path.exists():
         raise DiscoveryError(f"{folder} has no search for programs: it has no {TASKS}")
-    found = read_json(path)
+    found = read_json(path, ANEW)
     if found.get("format") != FORMAT:
         raise DiscoveryError(f"{path} has format {found.get('format')!r:.80}, expected {FORMAT}")
     try:
@@ -108,7 +108,7 @@ def opened(folder: Path) -> Prepared:
         sources = tuple(map(_source, found["tasks"]))
         size = bytes_of_sources(settings, sources)
     except (KeyError, TypeError, ValueError) as error:  # also of structures and settings
-        raise DiscoveryError(f"{path} is damaged: {reason(error)}") from None
+        raise DiscoveryError(f"{path} is damaged: {reason(error)}; {ANEW}") from None
     return Prepared(sources, settings, evolution, size)
 
 

@@ -19,7 +19,7 @@ from zennas.common.numbers import counted
 from zennas.common.settings_text import restored, to_json
 from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.errors import DiscoveryError
-from zennas.discovering.files import GENERATIONS, HEAD, RESULT, STATISTICS, TASKS, read_json
+from zennas.discovering.files import ANEW, CONTINUE, GENERATIONS, HEAD, RESULT, STATISTICS, TASKS, read_json
 from zennas.discovering.source_settings import SourceSettings
 
 FINISHED, SEARCHING, INTERRUPTED = "finished", "searching", "interrupted"
@@ -281,7 +281,7 @@ def _numbers(stored: Any, count: int) -> tuple[float, ...]:
 
 def _object(path: Path) -> dict[str, Any]:
     """The object in a file; empty if there is none. Raises CacheError if it is damaged."""
-    return read_json(path) if path.exists() else {}
+    return read_json(path, ANEW if path.name == TASKS else CONTINUE) if path.exists() else {}
 
 
 @contextmanager

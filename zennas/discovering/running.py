@@ -28,7 +28,7 @@ from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.costs import COSTS, stored_costs
 from zennas.discovering.errors import DiscoveryError
 from zennas.discovering.evolution import ORIGINS, Generation, Member, next_generation
-from zennas.discovering.files import BEST, GENERATIONS, HEAD, RESULT, read_json
+from zennas.discovering.files import BEST, CONTINUE, GENERATIONS, HEAD, RESULT, read_json
 from zennas.discovering.finals import Final, compared, finalists, references, with_costs
 from zennas.discovering.fitness import Task
 from zennas.discovering.grammar import Grammar
@@ -145,7 +145,7 @@ def _begin(folder: Path, head: dict[str, Any], go_on: bool) -> None:
         return
     if not go_on:
         raise DiscoveryError(f"{folder} has a search already: continue it, or choose another folder")
-    stored = read_json(path)
+    stored = read_json(path, CONTINUE)
     if stored.get("format") != FORMAT:
         raise DiscoveryError(f"{path} has format {stored.get('format')!r:.80}, expected {FORMAT}")
     found = differences(stored, head)
@@ -172,7 +172,7 @@ def _stored(path: Path, tasks: Sequence[Task], settings: EvolutionSettings) -> l
         if len(found) > settings.generations:
             raise ValueError(f"there are {len(found)} generations, expected at most {settings.generations}")
     except (ValueError, TypeError, KeyError, RecursionError) as error:  # also of a program
-        raise DiscoveryError(f"{path} is damaged: {reason(error)}") from None
+        raise DiscoveryError(f"{path} is damaged: {reason(error)}; {CONTINUE}, which evolves again") from None
     return found
 
 
