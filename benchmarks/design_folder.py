@@ -47,7 +47,7 @@ def main() -> None:
         )
         seconds = time.monotonic() - began
         found = json.loads(done.stdout)
-        _print(found, seconds, chosen.minutes)
+        print_design(found, seconds, chosen.minutes)
         _run_script(found, place / "images")
 
 
@@ -78,7 +78,8 @@ def _drawn(name: str, side: int, rng: np.random.Generator) -> Image.Image:
     )
 
 
-def _print(found: dict[str, object], seconds: float, minutes: float) -> None:
+def print_design(found: dict[str, object], seconds: float, minutes: float) -> None:
+    """Print what `zennas design --json` found, and whether it took no longer than it should."""
     result, plan, images = (found[name] for name in ("result", "plan", "images"))
     assert isinstance(result, dict)
     assert isinstance(plan, dict)

@@ -11,7 +11,6 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from shutil import rmtree
-from typing import TYPE_CHECKING
 
 from PlainNet.files import write_text
 from PlainNet.lock import locked
@@ -52,9 +51,6 @@ from zennas.searching.runner import resume, start
 from zennas.searching.settings import SearchSettings
 from zennas.searching.targeting import with_target
 from zennas.training.job import RunOptions
-
-if TYPE_CHECKING:
-    pass
 
 
 def start_design(settings: DesignSettings, folder: Path, watcher: Watcher) -> Design:
