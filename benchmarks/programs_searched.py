@@ -2,8 +2,9 @@
 
 Settings are the defaults of `zennas discover`. A task has 80 networks for the evolution and 40 for the comparison,
 which chooses one program. Its Kendall's tau is then measured on 40 further networks, so that it is not too high.
-NB201_DATA names the folder of the tables, NB201_RUNS that of the runs, which take some 30 GB there; SEEDS, how many
-searches; NB201_WORKERS, the processes that evaluate programs. A program that was killed is run again to continue.
+`python -m benchmarks.programs_searched 0 1 2` searches with these seeds, which are the default. NB201_DATA names the
+folder of the tables, NB201_RUNS that of the runs, which take some 35 GB there; NB201_WORKERS, the processes that
+evaluate programs. Run it again to continue after an interruption.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ TITLES = {
 }
 PARTS = (80, 40, 40)
 """Networks of a task for the evolution, the comparison and the figures below."""
-SEEDS = int(os.environ.get("SEEDS", "3"))
+SEEDS = ("0", "1", "2")
 WORKERS = int(os.environ.get("NB201_WORKERS", "2"))
 STATISTICS = CollectingSettings()
 SIDE = 32
@@ -109,7 +110,7 @@ def main() -> None:
     print(f"Kendall's tau with its 95 % interval; tasks: {', '.join(task.name for task in parts[0])}")
     for one in references(parts[2], EvolutionSettings(), STATISTICS):
         print_row(one.name, one)
-    for seed in range(SEEDS):
+    for seed in map(int, sys.argv[1:] or SEEDS):
         searched(parts, seed, place / f"seed-{seed}")
 
 
