@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from zennas.exporting.litert.flatbuffer import written
-from zennas.exporting.litert.network import float_model
-from zennas.exporting.litert.quantisation import int8_model, values_of
 
 from benchmarks.common import print_machine
+from latency.litert.flatbuffer import written
+from latency.litert.network import float_model
+from latency.litert.quantisation import int8_model, values_of
 from latency.measuring.conditions import version_of
 from latency.measuring.subject import of_structure
 from PlainNet import Options, Structure, StructureError

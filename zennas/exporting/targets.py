@@ -26,7 +26,7 @@ def for_target(network: str, format: str | None, options: Mapping[str, Any]) -> 
     Raises UnknownNameError or ConfigError for a target, WrongSettingError, and StoreError for a damaged run.
     """
     named = options.get("target")
-    chip = isinstance(named, str) and (named in TARGETS or named.endswith(ENDING) or not _is_option(named))
+    chip = isinstance(named, str) and (named in TARGETS or named.endswith(ENDING) or not _is_option(named, format))
     given = {name: value for name, value in options.items() if name != "target" or not chip}
     if not chip and format is not None:
         return format, given, None
@@ -40,8 +40,11 @@ def for_target(network: str, format: str | None, options: Mapping[str, Any]) -> 
     return export.format, {**export.options, **kept}, chosen
 
 
-def _is_option(name: str) -> bool:
-    """Whether a format has an option "target" with this value."""
+def _is_option(name: str, format: str | None) -> bool:
+    """Whether `name` is for the option "target" of a format: of the one that was chosen, which says what it allows, or
+    of any that has this value."""
+    if format in FORMATS and "target" in FORMATS.get(format).options:
+        return True
     return any("target" in form.options and name in form.options["target"].allowed for form in FORMATS)
 
 

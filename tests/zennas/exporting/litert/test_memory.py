@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from zennas.exporting.litert.flatbuffer import written
-from zennas.exporting.litert.quantisation import int8_model, values_of
 
+from latency.litert.flatbuffer import written
+from latency.litert.quantisation import int8_model, values_of
 from PlainNet import Options, lower, parse
 from PlainNet.deployed.deploy import deploy
 from PlainNet.deployed.flash import flash_bytes
