@@ -43,7 +43,7 @@ def for_target(network: str, format: str | None, options: Mapping[str, Any]) -> 
 def _is_option(name: str, format: str | None) -> bool:
     """Whether `name` is for the option "target" of a format: of the one that was chosen, which says what it allows, or
     of any that has this value."""
-    if format in FORMATS and "target" in FORMATS.get(format).options:
+    if format is not None and format in FORMATS and "target" in FORMATS.get(format).options:
         return True
     return any("target" in form.options and name in form.options["target"].allowed for form in FORMATS)
 
