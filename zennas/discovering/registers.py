@@ -13,11 +13,11 @@ from zennas.discovering.errors import DiscoveryError
 from ZeroShotProxy.programs.errors import WrongProgramError
 from ZeroShotProxy.programs.operations import OPERATIONS
 from ZeroShotProxy.programs.sequential import DYNAMIC, NUMBERS, SCALAR, Instruction, Sequential
+from ZeroShotProxy.programs.terminals import kind_of, operations_on
 from ZeroShotProxy.programs.tree import depth, size
 
 _DRAWS = 1000
 """So many random programs in a row may not be allowed."""
-_NAMES = tuple(OPERATIONS)
 
 
 class Registers:
@@ -26,6 +26,7 @@ class Registers:
     def __init__(self, settings: EvolutionSettings, statistics: Sequence[str]) -> None:
         self.settings = settings
         self._statistics = tuple(statistics)
+        self._operations = tuple(one.name for one in operations_on(kind_of(statistics)))
 
     def random(self) -> Sequential:
         """Return a random program whose tree has an allowed depth and size.
@@ -69,7 +70,7 @@ class Registers:
         return self._or_parent(lines, program)
 
     def _drawn(self, written: Sequence[str]) -> Instruction:
-        name = random.choice(_NAMES)
+        name = random.choice(self._operations)
         address = random.choice(SCALAR if name in NUMBERS else DYNAMIC)
         return Instruction(address, name, tuple(self._argument(written) for _ in range(OPERATIONS[name].arity)))
 

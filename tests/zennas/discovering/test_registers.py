@@ -14,6 +14,7 @@ from zennas.discovering.registers import Registers
 from ZeroShotProxy.programs.operations import OPERATIONS
 from ZeroShotProxy.programs.sequential import parse_sequential
 from ZeroShotProxy.programs.statistics import STATISTICS
+from ZeroShotProxy.programs.terminals import KINDS, operations_on
 from ZeroShotProxy.programs.tree import LONGEST, depth, size, statistics_of
 
 SETTINGS = EvolutionSettings(form="sequential", deepest=6, nodes=40, instructions=12)
@@ -53,3 +54,13 @@ def test_settings() -> None:
         replace(SETTINGS, shallowest=3, instructions=2)
     longest = max(map(len, (*OPERATIONS, *STATISTICS)))
     assert MOST_INSTRUCTIONS * (3 * longest + 14) < LONGEST
+
+
+def test_closed_forms_are_no_matrices() -> None:
+    """As in searches for trees, operations that can give nothing for vectors are not drawn."""
+    statistics = KINDS["closed-form"]
+    registers = Registers(SETTINGS, statistics)
+    with drawing(0):
+        programs = [registers.random() for _ in range(200)]
+    drawn = {one.operation for program in programs for one in program.instructions}
+    assert drawn == {one.name for one in operations_on("closed-form")} < set(OPERATIONS)
