@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from PlainNet import Cost, Options, Structure, StructureError
 from PlainNet.blocktype import in_channels
 from PlainNet.cost import FREE, CostModel, head_cost, op_cost
 from PlainNet.lowering import lower
-from PlainNet.ops import HEAD, Conv, Linear, Shape
+from PlainNet.ops import HEAD, Conv, Linear, OpGraph, Shape
 from PlainNet.read_ops import FreeConv
 from PlainNet.sizes import Size, size_text
 from zennas.budget.target import Fit, Target, fit
@@ -59,8 +60,8 @@ class FvcoreCount:
 class Analysis:
     """Costs of a network at one resolution in pixels.
 
-    structure: None for a network that was designed elsewhere. output: shape before global pooling. memory: what it
-    needs of a chip, or the reason why that is not known. fit: whether it fits a target, if one was named.
+    structure: None for a network that was designed elsewhere. output: shape before global pooling. graph:
+    makes its op graph. fit: whether it fits a target, if one was named.
     """
 
     network: str
@@ -72,8 +73,14 @@ class Analysis:
     total: Cost
     output: Shape
     fvcore: FvcoreCount | None
-    memory: MemoryUse | str
+    graph: Callable[[], OpGraph] = field(repr=False, compare=False)
     fit: Fit | None = None
+
+    @cached_property
+    def memory(self) -> MemoryUse | str:
+        """What it needs of a chip, or the reason why that is not known. Plans of memory take time, so it is only made
+        for those who ask."""
+        return memory_use(self.graph())
 
     @property
     def disagrees(self) -> bool:
@@ -165,7 +172,7 @@ def _analyze_graph(network: Network, check: bool) -> Analysis:
         total,
         output,
         checked,
-        memory_use(graph),
+        lambda: graph,
     )
 
 
@@ -178,14 +185,14 @@ def analyze_network(
     AnalysisError if there is not enough memory to build it.
     """
     resolution = checked_resolution(resolution, StructureError)
-    model = CostModel(resolution, num_classes, Options(use_se=use_se))
+    options = Options(use_se=use_se)
+    model = CostModel(resolution, num_classes, options)
     blocks = model.blocks(structure)
     parts = [
         Part(str(spec), str(b.shape), b.cost, i)
         for i, (spec, b) in enumerate(zip(structure.blocks, blocks, strict=True))
     ]
     parts.append(Part("classifier", str(num_classes), head_cost(blocks[-1].shape.channels, num_classes), HEAD))
-    graph = lower(structure, resolution=resolution, num_classes=num_classes, options=Options(use_se=use_se))
 
     def made() -> nn.Module:
         from PlainNet.masternet import build
@@ -203,7 +210,7 @@ def analyze_network(
         model(structure),
         blocks[-1].shape,
         checked,
-        memory_use(graph),
+        partial(lower, structure, resolution=resolution, num_classes=num_classes, options=options),
     )
 
 
