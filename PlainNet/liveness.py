@@ -28,19 +28,17 @@ def peak_elements(graph: OpGraph) -> dict[int, int]:
     return peaks
 
 
-def kept_values(graph: OpGraph, image: bool = True) -> list[tuple[int, ...]]:
+def kept_values(graph: OpGraph) -> list[tuple[int, ...]]:
     """Return, for each operation, the numbers of the values that have a place in memory while it runs.
 
-    A value that is written over another one has none of its own. image: whether the input of the graph is the image,
-    which is never written over; otherwise it is the output of an earlier part of the network.
+    A value that is written over another one has none of its own. The image is never written over.
     """
     last = _last_uses(graph)
     owner, freed = [0], [last[0]]
     for i, node in enumerate(graph.nodes):
-        source = node.inputs[0] if node.inputs else None
-        shares = isinstance(node.op, _IN_PLACE) and source is not None and last[source] == i
-        shares = shares and not (image and source == 0)
-        owner.append(owner[source] if shares and source is not None else i + 1)
+        source = node.inputs[0] if node.inputs else 0
+        shares = isinstance(node.op, _IN_PLACE) and source != 0 and last[source] == i
+        owner.append(owner[source] if shares else i + 1)
         freed.append(-1)
         freed[owner[-1]] = max(freed[owner[-1]], last[i + 1])
     released: dict[int, list[int]] = {}

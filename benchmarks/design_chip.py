@@ -9,16 +9,12 @@ packed archives of CIFAR-10. --keep FOLDER: keep the runs there.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 from benchmarks._nb201 import DATA, IMAGES
 from benchmarks.common import print_machine
-from benchmarks.design_folder import print_design
+from benchmarks.design_folder import designed, print_design
 from latency.base import LatencyError
 from latency.estimators.vela import Vela, compiled
 from latency.measuring.conditions import version_of
@@ -26,18 +22,11 @@ from latency.measuring.conditions import version_of
 TARGET, NPU = "stm32f746", "ethos-u55-128"
 
 
-def designed(name: str, data: str, minutes: float, run: Path) -> None:
-    command = [sys.executable, "-m", "zennas", "design", "--target", TARGET, "--data", data]
-    began = time.monotonic()
-    done = subprocess.run(
-        [*command, "--minutes", f"{minutes:g}", "--save-dir", str(run), "--json"],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
+def show(name: str, data: str, minutes: float, run: Path) -> None:
+    """Design for the chip, and print what came out."""
+    found, seconds = designed(TARGET, data, minutes, run)
     print(f"\n{name}, {minutes:g} minutes")
-    found = json.loads(done.stdout)
-    print_design(found, time.monotonic() - began, minutes)
+    print_design(found, seconds, minutes)
     missing = Vela().available()
     if missing is not None:
         print(f"no cycles: {missing}")
@@ -64,12 +53,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         place = chosen.keep or Path(made)
         if chosen.digits:
-            designed("digits", "digits", chosen.digits, place / "digits")
+            show("digits", "digits", chosen.digits, place / "digits")
         archive = DATA / IMAGES
         if chosen.cifar10 and not archive.is_file():
             print(f"CIFAR-10 is left out: {archive} not found (NB201_DATA names the folder)")
         elif chosen.cifar10:
-            designed("CIFAR-10", str(archive), chosen.cifar10, place / "cifar10")
+            show("CIFAR-10", str(archive), chosen.cifar10, place / "cifar10")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -36,19 +37,22 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         place = chosen.keep or Path(made)
         draw_folder(place / "images", IMAGES, SIDE)
-        run = place / "run"
-        command = [sys.executable, "-m", "zennas", "design", "--target", TARGET, "--data", str(place / "images")]
-        began = time.monotonic()
-        done = subprocess.run(
-            [*command, "--minutes", f"{chosen.minutes:g}", "--save-dir", str(run), "--json"],
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        seconds = time.monotonic() - began
-        found = json.loads(done.stdout)
+        found, seconds = designed(TARGET, str(place / "images"), chosen.minutes, place / "run")
         print_design(found, seconds, chosen.minutes)
         _run_script(found, place / "images")
+
+
+def designed(target: str, data: str, minutes: float, run: Path) -> tuple[dict[str, Any], float]:
+    """Run `zennas design`, and return what it prints as JSON, and the seconds that it took."""
+    command = [sys.executable, "-m", "zennas", "design", "--target", target, "--data", data]
+    began = time.monotonic()
+    done = subprocess.run(
+        [*command, "--minutes", f"{minutes:g}", "--save-dir", str(run), "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout), time.monotonic() - began
 
 
 def draw_folder(place: Path, count: int, side: int, seed: int = 0) -> None:

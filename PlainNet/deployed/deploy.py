@@ -244,11 +244,12 @@ class _Deploying:
 
     def pool(self, number: int, node: Node, op: ops.MaxPool | ops.AvgPool, inputs: tuple[int, ...]) -> None:
         tail = self.tail(number)
-        name, kernel, stride = ("MAX" if isinstance(op, ops.MaxPool) else "AVERAGE"), (op.kernel,) * 2, (op.stride,) * 2
+        name: to.PoolKind = "MAX" if isinstance(op, ops.MaxPool) else "AVERAGE"
+        kernel, stride = (op.kernel, op.kernel), (op.stride, op.stride)
         source = self.shape_of(node.inputs[0])
         window = aligned(self.axes(node, kernel, (1, 1), stride, (op.padding,) * 2), grows=False)
         if window is not None:
-            self.finish(self.pooling(name, kernel, stride, window, tail.activation), inputs, node, tail.values)
+            self.finish(to.Pool2D(name, kernel, stride, window.padding, tail.activation), inputs, node, tail.values)
             return
         # The same windows at stride 1, of which every stride-th is kept.
         height, width = (Axis(op.kernel, 1, 1, op.padding, size, size) for size in source.dims[1:])
@@ -256,8 +257,8 @@ class _Deploying:
         kept = aligned(self.axes(node, (1, 1), (1, 1), stride, (0, 0)), grows=False)
         if every is None or kept is None:
             raise DeployError(node, f"a window of {op.kernel} at stride {op.stride} fits none of its paddings")
-        dense = self.add(self.pooling(name, kernel, (1, 1), every, "NONE"), inputs, source, node)
-        self.finish(self.pooling("MAX", (1, 1), stride, kept, tail.activation), (dense,), node, tail.values)
+        dense = self.add(to.Pool2D(name, kernel, (1, 1), every.padding, "NONE"), inputs, source, node)
+        self.finish(to.Pool2D("MAX", (1, 1), stride, kept.padding, tail.activation), (dense,), node, tail.values)
 
     def average(self, number: int, node: Node, inputs: tuple[int, ...]) -> None:
         shape = self.shape_of(node.inputs[0])
@@ -297,13 +298,3 @@ class _Deploying:
         if window is None:
             raise DeployError(node, "its windows fit none of the paddings")
         return window
-
-    def pooling(
-        self,
-        kind: str,
-        kernel: tuple[int, int],
-        stride: tuple[int, int],
-        window: Window,
-        activation: Activation,
-    ) -> to.Pool2D:
-        return to.Pool2D("MAX" if kind == "MAX" else "AVERAGE", kernel, stride, window.padding, activation)

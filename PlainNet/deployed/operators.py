@@ -17,6 +17,8 @@ Pair: TypeAlias = tuple[int, int]
 Activation: TypeAlias = Literal["NONE", "RELU", "RELU6"]
 """What an operator applies to its output; it needs no value of its own."""
 
+PoolKind: TypeAlias = Literal["MAX", "AVERAGE"]
+
 Padding: TypeAlias = Literal["SAME", "VALID"]
 """SAME: ceil(size / stride) outputs, with half of the padding that this needs, rounded down, above and on the left.
 VALID: none. Averages exclude padding, as PyTorch's do here."""
@@ -126,7 +128,7 @@ class Mean:
 class Pool2D:
     """MAX_POOL_2D or AVERAGE_POOL_2D. The output has the scale of the input."""
 
-    kind: Literal["MAX", "AVERAGE"]
+    kind: PoolKind
     kernel: Pair
     stride: Pair
     padding: Padding

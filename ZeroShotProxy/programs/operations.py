@@ -81,11 +81,6 @@ def _flat(x: Tensor) -> Tensor:
     return x.reshape(len(x), -1)
 
 
-def _one_each(numbers: Tensor, like: Tensor) -> Tensor:
-    """Numbers of units, (U,), in a shape that is broadcast with a stack."""
-    return numbers.reshape(-1, *(1,) * (like.dim() - 1))
-
-
 def _of_both(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
     """A function of two stacks whose units are broadcast."""
 

@@ -17,7 +17,7 @@ from PlainNet.errors import reason
 from PlainNet.ops import OpGraph
 from ZeroShotProxy.programs.convolutions import Vector, closed_forms
 from ZeroShotProxy.programs.errors import ProgramError
-from ZeroShotProxy.programs.running import Program, ToScalar
+from ZeroShotProxy.programs.running import Program, ToScalar, not_finite
 from ZeroShotProxy.programs.tree import Leaf, Tree, statistics_of
 
 Function: TypeAlias = Callable[..., Any]
@@ -47,7 +47,7 @@ def value_of(program: Program, statistics: Mapping[str, Vector]) -> float:
         found = value(program.tree)
         number = float(REDUCTIONS[program.to_scalar](found))
     if not math.isfinite(number):
-        raise ProgramError(f"the program gives {number}")
+        raise ProgramError(not_finite(number))
     return number
 
 

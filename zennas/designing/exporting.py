@@ -8,7 +8,7 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from latency.base import UnavailableError
 from PlainNet import lower
@@ -21,7 +21,7 @@ from zennas.designing.planning import tuning_epochs
 from zennas.designing.record import EXPORT, SEARCH, TRAINING, TUNING, Design, DesignResult, timed, write_design
 from zennas.designing.script import SCRIPT_FILE, SCRIPTS
 from zennas.designing.watching import Watcher
-from zennas.exporting.base import FORMATS, completed
+from zennas.exporting.base import FORMATS, Format, Plan, completed
 from zennas.exporting.settings import ExportSettings
 from zennas.exporting.targets import for_target
 from zennas.exporting.writing import write_both
@@ -66,24 +66,28 @@ def export_design(design: Design, watcher: Watcher) -> Design:
 
 def check_format(target: str) -> None:
     """Raises UnavailableError if the target's format cannot be written here."""
-    name, options, _ = for_target("", None, {"target": target})
-    form = FORMATS.get(name)
-    missing = form.available(form.plan(completed(form, options)))
+    form, _, plan = _format(target)
+    missing = form.available(plan)
     if missing is not None:
         raise UnavailableError(f"{form.name}, the format of {target}, cannot be exported here: {missing}")
+
+
+def _format(target: str) -> tuple[Format, dict[str, Any], Plan]:
+    """The format of files for a target, its options, and the plan of such a file."""
+    name, options, _ = for_target("", None, {"target": target})
+    form = FORMATS.get(name)
+    return form, options, form.plan(completed(form, options))
 
 
 def _exported(design: Design, training: Path, place: Path, watcher: Watcher) -> Exported:
     from zennas.exporting import runner
 
     chosen = design.settings
-    name, options, _ = for_target("", None, {"target": chosen.target})
-    form = FORMATS.get(name)
-    suffix = form.plan(completed(form, options)).suffix
+    form, options, plan = _format(chosen.target)
     asked = ExportSettings(
-        name, chosen.dataset, allow_loss=100.0, skip_corrupt=chosen.skip_corrupt, options=options
+        form.name, chosen.dataset, allow_loss=100.0, skip_corrupt=chosen.skip_corrupt, options=options
     )  # the loss is reported, as some file is better than none
-    out = place / f"{design.folder.resolve().name}{suffix}"
+    out = place / f"{design.folder.resolve().name}{plan.suffix}"
     return runner.export(training, asked, out=out, overwrite=True, progress=watcher.exporting())
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from zennas.report.comparison.result import Row
 
 LATENCY, MEASURED, ACCURACY, SCORE = "latency", "measured", "top1", "score"
-RESOLUTION = "resolution"
 """The beginnings of keys."""
+RESOLUTION = "resolution"
 
 
 class UnknownColumnError(WrongSettingError, UnknownNameError):
