@@ -13,9 +13,10 @@ import numpy as np
 from benchmarks._nb201 import ACCURACIES, IMAGES, data_or_leave, run, sample_size
 from benchmarks.common import print_machine
 from zennas.accuracy.tables import AccuracyTable, read
+from zennas.common.environment import can_draw
 from zennas.correlation.result import BASELINES, CorrelateResult, Row, direction, failures_last
 from zennas.correlation.statistics import Estimate, Statistics, statistics_of
-from zennas.correlation.summary import can_draw, estimate_text, notes, protocol
+from zennas.correlation.summary import estimate_text, notes, protocol
 from ZeroShotProxy import PROXIES
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "nb201-worth.png"

@@ -26,7 +26,7 @@ from PlainNet import Structure
 from SearchSpace import load_space
 from zennas.accuracy.lookup import Trained
 from zennas.api import proxyless_front
-from zennas.correlation.summary import can_draw
+from zennas.common.environment import can_draw
 from zennas.supernet.front_record import FrontPoint, ProxylessFront
 from zennas.supernet.history import SearchEpoch
 from zennas.supernet.spaces import open_space

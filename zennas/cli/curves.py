@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from zennas.cli.console import OUT
 from zennas.cli.render import table
+from zennas.common.environment import can_draw
 from zennas.common.numbers import counted
 from zennas.searching.simulations.curves import BAND, band, standard_error
 
@@ -19,7 +20,7 @@ MARKS = (1, 2, 5, 10, 20, 50, 64, 100, 150, 200, 300, 500, 1000, 2000, 5000, 10_
 
 def print_simulation(found: Simulation) -> None:
     """Print the curves at some numbers of trained networks, and the files."""
-    from zennas.searching.simulations.running import CURVE_FILE, PICTURE_FILE, can_draw
+    from zennas.searching.simulations.running import CURVE_FILE, PICTURE_FILE
 
     curves, (maximised, reported) = found.curves, found.columns
     last = curves.evaluations[-1]

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from zennas.budget.memories import MEMORIES
 from zennas.cli.console import OUT
+from zennas.common.environment import can_draw
 from zennas.common.layout import Rows
 from zennas.common.numbers import counted, format_count
 from zennas.report.kind import Run, kind_of_run
@@ -254,7 +255,7 @@ def print_correlation(result: CorrelateResult) -> None:
     files = [report.TEXT_FILE, report.JSON_FILE, report.SCORES_FILE]
     if (result.folder / report.PICTURES).is_dir():
         files.append(report.PICTURES)
-    elif not report.can_draw():
+    elif not can_draw():
         OUT.print("no pictures: matplotlib is not installed; pip install 'zennas[plot]'")
     if result.status == "finished":
         OUT.print(f"files: {', '.join(str(result.folder / name) for name in files)}")

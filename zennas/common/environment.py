@@ -1,4 +1,4 @@
-"""Where a run was made: versions and machine, for the record. Does not import torch."""
+"""Where a run was made: versions and machine, for the record; what is installed. Does not import torch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import platform
 import shlex
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from latency.measuring.conditions import cores, processor, version_of
@@ -43,3 +44,8 @@ def environment() -> dict[str, object]:
         "packages": {name: version_of(name) for name in PACKAGES},
         "command": command(),
     }
+
+
+def can_draw() -> bool:
+    """Return whether matplotlib is installed, the extra `plot`, which draws pictures."""
+    return find_spec("matplotlib") is not None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from PlainNet.files import write_text
 from PlainNet.sizes import size_text
+from zennas.common.environment import can_draw
 from zennas.common.numbers import counted
 from zennas.correlation.choices import Choices, Regret
 from zennas.correlation.regret import TOP
@@ -177,11 +177,6 @@ def write_report(result: CorrelateResult) -> None:
         from zennas.correlation.pictures import write_pictures
 
         write_pictures(result, result.folder / PICTURES)
-
-
-def can_draw() -> bool:
-    """Return whether matplotlib is installed, which draws the plots."""
-    return find_spec("matplotlib") is not None
 
 
 def scores_csv(result: CorrelateResult) -> str:

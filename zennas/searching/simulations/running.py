@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from PlainNet.cost import CostModel
 from PlainNet.files import write_bytes, write_text
 from PlainNet.lock import LockError, locked
 from zennas.common.config import SETTINGS_FILE, config_text
-from zennas.common.environment import environment
+from zennas.common.environment import can_draw, environment
 from zennas.common.errors import SettingsError, WrongSettingError
 from zennas.common.limits import check_whole
 from zennas.common.progress import WorkProgress, unwatched
@@ -286,8 +285,3 @@ def _written(folder: Path) -> Iterator[None]:
         raise write_failure(folder, error) from None
     except LockError as error:
         raise StoreError(str(error)) from None
-
-
-def can_draw() -> bool:
-    """Return whether matplotlib is installed, which draws the picture."""
-    return find_spec("matplotlib") is not None
