@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Before torch is imported: as many processes as cores, each with a pool of threads, would wait for each other.
@@ -29,6 +30,10 @@ BUILT = [kind for kind in BLOCKS if kind.kind != CHOICE]
 # torch, sympy and the tests stay in memory as a million objects. By default Python looks through all of them so often
 # that it takes a sixth of the time of the tests.
 gc.set_threshold(10_000, 20, 100)
+
+# The same examples every time, and none is too slow: a busy machine is no fault of the code.
+settings.register_profile("project", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("project")
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT.parent / "shared" / "reference"

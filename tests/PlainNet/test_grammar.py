@@ -124,7 +124,7 @@ def test_what_is_not_text_is_a_type_error() -> None:
 PIECES = [*BLOCKS.names(), *"(){}|,;", " ", "8", "3", "16", "0", "-1", "1e9", "x", "²", "\n", SMALL]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
 def test_any_text_is_refused_or_a_network(text: str) -> None:
     try:
@@ -136,7 +136,7 @@ def test_any_text_is_refused_or_a_network(text: str) -> None:
         assert cost(structure, resolution=64).params >= 0
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_any_mutilation_is_refused_or_a_network(data: st.DataObject) -> None:
     """Published-like text with a few characters removed, doubled or replaced."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from PlainNet.registry import UnknownNameError
@@ -18,7 +18,6 @@ scores = st.integers(2, 12).flatmap(
 
 
 @pytest.mark.parametrize("name", AGGREGATIONS)
-@settings(deadline=None)
 @given(values=scores)
 def test_a_member_that_is_best_by_all_is_best(name: str, values: list[list[float]]) -> None:
     values = [[*row, 100.0] for row in values]
@@ -28,7 +27,6 @@ def test_a_member_that_is_best_by_all_is_best(name: str, values: list[list[float
 
 
 @pytest.mark.parametrize("name", AGGREGATIONS)
-@settings(deadline=None)
 @given(values=scores, data=st.data())
 def test_only_the_order_counts_and_members_are_interchangeable(
     name: str, values: list[list[float]], data: st.DataObject

@@ -103,7 +103,7 @@ def printing_of(result: SearchResult, name: str) -> dict[str, Callable[[], None]
     }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=names, columns=widths)
 def test_every_name_is_shown_whole(
     found: SearchResult, name: str, columns: str, monkeypatch: pytest.MonkeyPatch
@@ -135,7 +135,7 @@ def test_runs_with_nasty_names(
         folder.rename(found.folder)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(name=names)
 def test_bars_show_any_note(name: str) -> None:
     stream = io.StringIO()

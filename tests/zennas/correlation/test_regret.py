@@ -53,7 +53,7 @@ def rows_of(regrets: Regrets) -> Floats:
 
 
 @given(NETWORKS, st.integers(1, 4))
-@settings(deadline=None, max_examples=200, derandomize=True)
+@settings(max_examples=200)
 def test_regrets_are_those_of_a_loop(networks: list[tuple[int | None, int, int | None]], top: int) -> None:
     scores, accuracies, costs = arrays(networks)
     budgets = np.arange(-1, 6, dtype=float)
@@ -63,7 +63,7 @@ def test_regrets_are_those_of_a_loop(networks: list[tuple[int | None, int, int |
 
 
 @given(NETWORKS, st.integers(0, 3))
-@settings(deadline=None, max_examples=50, derandomize=True)
+@settings(max_examples=50)
 def test_a_resample_counts_as_the_networks_that_it_repeats(
     networks: list[tuple[int | None, int, int | None]], seed: int
 ) -> None:

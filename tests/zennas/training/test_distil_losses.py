@@ -48,7 +48,7 @@ def test_the_loss_is_the_sum_of_its_parts() -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(2, 20))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_at_temperature_one_the_gradient_is_that_of_the_cross_entropy(seed: int, classes: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     mine, theirs = (4 * torch.randn(3, classes, generator=generator) for _ in range(2))
