@@ -53,6 +53,22 @@ class Value(NamedTuple):
     shape: Shape
 
 
+class _Made(NamedTuple):
+    """What a unit of a super-block made of the value with the number `taken`.
+
+    out: its output. weights: how many its operations have. place: the length of the path of the unit.
+    """
+
+    nodes: Sequence[Node]
+    taken: int
+    out: Value
+    weights: int
+    place: int
+
+
+_WEIGHTED = (Conv, RowColumnConv, BatchNorm, Linear)
+
+
 class Builder:
     """Appends operations to a graph and checks their shapes. Each block writes its operations with it.
 
@@ -219,7 +235,7 @@ class Builder:
         if takes != x.shape.channels:
             raise self.fail(does_not_join(spec.kind, takes, x.shape.channels))
         if kind.expand is not None:
-            return self.sequence(x, kind.expand(spec, self.options))
+            return self._repeating(x, kind.expand(spec, self.options))
         assert kind.lower is not None  # a BlockType has one of the two
         return kind.lower(self, x, spec)
 
@@ -248,11 +264,42 @@ class Builder:
 
     # -- inside ------------------------------------------------------------------------------
 
+    def _repeating(self, x: Value, specs: Sequence[BlockSpec]) -> Value:
+        """Do what `sequence` does for the units of a super-block; what a unit that is repeated made is copied."""
+        known: dict[tuple[int, Shape], _Made] = {}
+        for i, spec in enumerate(specs):
+            self._path.append(str(i))
+            taken, before, weights = x, len(self.nodes), self._weights
+            made = known.get((id(spec), x.shape))
+            if x.number != before:  # a branch that begins here: the operations before are of another one
+                x = self.block(x, spec)
+            elif made is None:
+                x = self.block(x, spec)
+                nodes = self.nodes[before:]
+                known[id(spec), taken.shape] = _Made(nodes, before, x, self._weights - weights, len(self.path))
+            else:
+                x = self._copied(x, made)
+            self._path.pop()
+        return x
+
+    def _copied(self, x: Value, made: _Made) -> Value:
+        """Append the operations of an earlier unit once more, on the input `x`."""
+        place, further = self.path, x.number - made.taken
+        if len(self.nodes) + len(made.nodes) > MAX_NODES:
+            raise self.fail(f"the structure has more than {MAX_NODES} operations")
+        self._count(made.weights)
+        for op, inputs, shape, path, block in made.nodes:
+            path = place + path[made.place :]
+            if isinstance(op, _WEIGHTED):
+                self._weighted.add(path)
+            self.nodes.append(Node(op, tuple([number + further for number in inputs]), shape, path, block))
+        return Value(made.out.number + further, made.out.shape)
+
     def _emit(self, op: Op, inputs: tuple[Value, ...], shape: Shape) -> Value:
         if len(self.nodes) >= MAX_NODES:
             raise self.fail(f"the structure has more than {MAX_NODES} operations")
         path = self.path
-        if isinstance(op, (Conv, RowColumnConv, BatchNorm, Linear)):
+        if isinstance(op, _WEIGHTED):
             if path in self._weighted:
                 raise ValueError(
                     f"two layers with weights have the path {path!r}: give each its own with builder.at(...)"
