@@ -179,6 +179,7 @@ def _bracket(known: tuple[int, ...], values: Integers) -> tuple[Integers, Intege
 
     See `models._bracket`.
     """
+    values, places = np.unique(values, return_inverse=True)  # widths are few
     at = np.searchsorted(known, values)
     high = np.minimum(at, len(known) - 1)
     low = np.maximum(at - 1, 0)
@@ -190,4 +191,4 @@ def _bracket(known: tuple[int, ...], values: Integers) -> tuple[Integers, Intege
     for i in np.flatnonzero(~exact).tolist():
         below = known[low[i]]
         share[i] = log(int(values[i]) / below) / log(known[high[i]] / below)
-    return low, high, share
+    return low[places], high[places], share[places]
