@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import NamedTuple
 
 from PlainNet.blocktype import Options, block_type, in_channels
@@ -44,6 +45,8 @@ from PlainNet.sizes import Size, SizeLike, checked_size, sides, size_text
 # Larger structures are mistakes in the text. Lowering stops before the machine runs out of memory.
 MAX_NODES = 50_000
 MAX_WEIGHTS = 2**31
+_MOST_UNITS = 64
+"""Families of blocks with more units than this may be too large, which only all of their operations together show."""
 
 
 class Value(NamedTuple):
@@ -367,3 +370,33 @@ def lower_block(spec: BlockSpec, size: Size, options: Options = Options()) -> tu
     """
     graph = part_graph([spec], size, options)
     return graph.nodes, graph.shape_of(graph.output)
+
+
+def lower_family(probe: BlockSpec, size: Size, options: Options = Options()) -> tuple[Sequence[Node], Shape]:
+    """Do what `lower_block` does for the probe of a template, but for the paths of operations, which are not complete.
+
+    Probes of different depths have the same units, which are lowered once.
+    """
+    expand = block_type(probe.kind).expand
+    units = () if expand is None else expand(probe, options)
+    if not 0 < len(units) <= _MOST_UNITS:
+        return lower_block(probe, size, options)
+    nodes: list[Node] = []
+    shape, last = Shape(in_channels(probe), size), 0
+    for unit in units:
+        try:
+            made, shape, output = _lowered_unit(unit, shape.size, options)
+        except StructureError:
+            return lower_block(probe, size, options)  # whose error names the place
+        taken, before = last, len(nodes)
+        for node in made:
+            inputs = tuple([before + number if number else taken for number in node.inputs])
+            nodes.append(node._replace(inputs=inputs))
+        last = before + output if output else last
+    return nodes, shape
+
+
+@lru_cache(maxsize=1 << 11)
+def _lowered_unit(spec: BlockSpec, size: Size, options: Options) -> tuple[Sequence[Node], Shape, int]:
+    graph = part_graph([spec], size, options)
+    return graph.nodes, graph.shape_of(graph.output), graph.output
