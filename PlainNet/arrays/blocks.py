@@ -29,7 +29,7 @@ from PlainNet.arrays.structures import (
     chosen,
 )
 from PlainNet.cost import block_cost
-from PlainNet.ir import BlockSpec, StructureError
+from PlainNet.ir import BlockSpec, Structure, StructureError
 from PlainNet.sizes import Size, area
 from PlainNet.template import Template, template_of
 
@@ -106,6 +106,7 @@ class Blocks:
         self._numbering = Numbering()
         self._numbering.of(np.ones(1, np.int64))  # no block is number 0
         self._fields = np.zeros((4, _FIRST), np.int64)
+        self._written: dict[int, BlockSpec] = {}
 
     @property
     def count(self) -> int:
@@ -179,6 +180,14 @@ class Blocks:
             args = (int(self.takes[i]), int(self.out[i]), example[2], *neck, example[-1])
             found.append((BlockSpec(family.example.kind, args), family.size))
         return found
+
+    def written(self, placed: Placed) -> list[Structure]:
+        """Return what `Structures.all` does; equal blocks are the same object."""
+        known = self._written
+        rows = [row[:length] for row, length in zip(placed.numbers.T.tolist(), placed.structures.lengths.tolist(), strict=True)]
+        new = list({number for row in rows for number in row if number not in known})
+        known.update((number, spec) for number, (spec, _) in zip(new, self.specs(np.array(new, np.int64)), strict=True))
+        return [Structure(tuple([known[number] for number in row])) for row in rows]
 
     def _families(self, cells: Integers, takes: Integers) -> Integers:
         """(positions, structures): the number of each block's family."""

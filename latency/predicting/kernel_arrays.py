@@ -105,7 +105,7 @@ class _Kind:
                 at = starts + at_in * len(self._outs) + at_out
                 missing = np.isnan(self._factors[at])
                 if missing.any():
-                    self._look_up(np.unique(at[missing]))
+                    self._look_up(np.flatnonzero(np.bincount(at[missing])))
                 total += part_in * part_out * self._factors[at]
         return total
 
