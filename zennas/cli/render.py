@@ -12,8 +12,6 @@ from zennas.budget.memories import MEMORIES
 from zennas.cli.console import OUT
 from zennas.common.layout import Rows
 from zennas.common.numbers import counted, format_count
-from zennas.report.kind import Run, kind_of_run
-from zennas.report.listing import DamagedRun
 from zennas.report.scores import measure_text, score_text
 from zennas.runs.candidate import Candidate, Latency
 from zennas.runs.store import FILE
@@ -29,6 +27,7 @@ from zennas.searching.telling.meaning import score_name
 
 if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
+    from zennas.report.kind import Run
     from zennas.training.outcome import TrainResult
 
 
@@ -222,6 +221,9 @@ def _print_measured(result: SearchResult) -> None:
 
 def print_run_list(results: Sequence[Run]) -> None:
     """Print a line for each run: what it was asked, and what came out."""
+    from zennas.report.kind import kind_of_run
+    from zennas.report.listing import DamagedRun
+
     rows = table("run", "kind", "status", "asked for", "came out", folded=("status", "asked for", "came out"))
     for result in results:
         if isinstance(result, DamagedRun):
