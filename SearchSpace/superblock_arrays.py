@@ -43,9 +43,7 @@ class SuperBlockMutations:
         self._steps = np.array(steps)
         self._widths, self._counts = self._options(np.arange(257))
 
-    def __call__(
-        self, structures: Structures, uniforms: Uniforms, changes: int, most: int | None = None
-    ) -> Structures:
+    def __call__(self, structures: Structures, uniforms: Uniforms, changes: int, most: int | None = None) -> Structures:
         """Return structures with up to `changes` blocks replaced, see `SuperBlockSpace.mutate`.
 
         uniforms: (structures, changes · DRAWS), numbers from 0 to 1. most: structures with more layers are not split.

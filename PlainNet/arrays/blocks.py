@@ -184,9 +184,11 @@ class Blocks:
     def written(self, placed: Placed) -> list[Structure]:
         """Return what `Structures.all` does; equal blocks are the same object."""
         known = self._written
-        rows = [row[:length] for row, length in zip(placed.numbers.T.tolist(), placed.structures.lengths.tolist(), strict=True)]
+        lengths = placed.structures.lengths.tolist()
+        rows = [row[:length] for row, length in zip(placed.numbers.T.tolist(), lengths, strict=True)]
         new = list({number for row in rows for number in row if number not in known})
-        known.update((number, spec) for number, (spec, _) in zip(new, self.specs(np.array(new, np.int64)), strict=True))
+        for number, (spec, _) in zip(new, self.specs(np.array(new, np.int64)), strict=True):
+            known[number] = spec
         return [Structure(tuple([known[number] for number in row])) for row in rows]
 
     def _families(self, cells: Integers, takes: Integers) -> Integers:

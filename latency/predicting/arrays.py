@@ -80,9 +80,9 @@ class PredictorArrays:
         def compute(places: Integers) -> Floats:
             found = np.full(len(places), np.nan)
             pairs = zip(features[places].tolist(), sizes[places].tolist(), strict=True)
-            for i, (channels, code) in enumerate(pairs):
+            for i, (taken, code) in enumerate(pairs):
                 with suppress(ProfileError):
-                    found[i] = self._predictor.head_ms(channels, self._blocks.size(code))
+                    found[i] = self._predictor.head_ms(taken, self._blocks.size(code))
             return found
 
         return self._heads.of(features << _SIZE | sizes, compute)
