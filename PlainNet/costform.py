@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from PlainNet.blocktype import Options, block_layers
-from PlainNet.lowering import lower_block
+from PlainNet.lowering import lower_family
 from PlainNet.ops import WITHOUT_WEIGHTS, BatchNorm, Conv, Linear, Shape, UnknownOperationError
 from PlainNet.sizes import Size, area
 from PlainNet.template import Template, Width
@@ -50,7 +50,7 @@ class CostForm:
 @cache
 def cost_form(template: Template, size: Size, options: Options) -> CostForm:
     """Return the cost formula of `template` on inputs of this size in pixels."""
-    nodes, shape = lower_block(template.probe, size, options)
+    nodes, shape = lower_family(template.probe, size, options)
     widths: dict[Width, int] = {}
 
     def index(number: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import NamedTuple
 
 from PlainNet.blocktype import Options, block_type, in_channels
@@ -44,6 +45,8 @@ from PlainNet.sizes import Size, SizeLike, checked_size, sides, size_text
 # Larger structures are mistakes in the text. Lowering stops before the machine runs out of memory.
 MAX_NODES = 50_000
 MAX_WEIGHTS = 2**31
+_MOST_UNITS = 64
+"""Families of blocks with more units than this may be too large, which only all of their operations together show."""
 
 
 class Value(NamedTuple):
@@ -51,6 +54,22 @@ class Value(NamedTuple):
 
     number: int
     shape: Shape
+
+
+class _Made(NamedTuple):
+    """What a unit of a super-block made of the value with the number `taken`.
+
+    out: its output. weights: how many its operations have. place: the length of the path of the unit.
+    """
+
+    nodes: Sequence[Node]
+    taken: int
+    out: Value
+    weights: int
+    place: int
+
+
+_WEIGHTED = (Conv, RowColumnConv, BatchNorm, Linear)
 
 
 class Builder:
@@ -219,7 +238,7 @@ class Builder:
         if takes != x.shape.channels:
             raise self.fail(does_not_join(spec.kind, takes, x.shape.channels))
         if kind.expand is not None:
-            return self.sequence(x, kind.expand(spec, self.options))
+            return self._repeating(x, kind.expand(spec, self.options))
         assert kind.lower is not None  # a BlockType has one of the two
         return kind.lower(self, x, spec)
 
@@ -248,11 +267,42 @@ class Builder:
 
     # -- inside ------------------------------------------------------------------------------
 
+    def _repeating(self, x: Value, specs: Sequence[BlockSpec]) -> Value:
+        """Do what `sequence` does for the units of a super-block; what a unit that is repeated made is copied."""
+        known: dict[tuple[int, Shape], _Made] = {}
+        for i, spec in enumerate(specs):
+            self._path.append(str(i))
+            taken, before, weights = x, len(self.nodes), self._weights
+            made = known.get((id(spec), x.shape))
+            if x.number != before:  # a branch that begins here: the operations before are of another one
+                x = self.block(x, spec)
+            elif made is None:
+                x = self.block(x, spec)
+                nodes = self.nodes[before:]
+                known[id(spec), taken.shape] = _Made(nodes, before, x, self._weights - weights, len(self.path))
+            else:
+                x = self._copied(x, made)
+            self._path.pop()
+        return x
+
+    def _copied(self, x: Value, made: _Made) -> Value:
+        """Append the operations of an earlier unit once more, on the input `x`."""
+        place, further = self.path, x.number - made.taken
+        if len(self.nodes) + len(made.nodes) > MAX_NODES:
+            raise self.fail(f"the structure has more than {MAX_NODES} operations")
+        self._count(made.weights)
+        for op, inputs, shape, path, block in made.nodes:
+            path = place + path[made.place :]
+            if isinstance(op, _WEIGHTED):
+                self._weighted.add(path)
+            self.nodes.append(Node(op, tuple([number + further for number in inputs]), shape, path, block))
+        return Value(made.out.number + further, made.out.shape)
+
     def _emit(self, op: Op, inputs: tuple[Value, ...], shape: Shape) -> Value:
         if len(self.nodes) >= MAX_NODES:
             raise self.fail(f"the structure has more than {MAX_NODES} operations")
         path = self.path
-        if isinstance(op, (Conv, RowColumnConv, BatchNorm, Linear)):
+        if isinstance(op, _WEIGHTED):
             if path in self._weighted:
                 raise ValueError(
                     f"two layers with weights have the path {path!r}: give each its own with builder.at(...)"
@@ -320,3 +370,33 @@ def lower_block(spec: BlockSpec, size: Size, options: Options = Options()) -> tu
     """
     graph = part_graph([spec], size, options)
     return graph.nodes, graph.shape_of(graph.output)
+
+
+def lower_family(probe: BlockSpec, size: Size, options: Options = Options()) -> tuple[Sequence[Node], Shape]:
+    """Do what `lower_block` does for the probe of a template, but for the paths of operations, which are not complete.
+
+    Probes of different depths have the same units, which are lowered once.
+    """
+    expand = block_type(probe.kind).expand
+    units = () if expand is None else expand(probe, options)
+    if not 0 < len(units) <= _MOST_UNITS:
+        return lower_block(probe, size, options)
+    nodes: list[Node] = []
+    shape, last = Shape(in_channels(probe), size), 0
+    for unit in units:
+        try:
+            made, shape, output = _lowered_unit(unit, shape.size, options)
+        except StructureError:
+            return lower_block(probe, size, options)  # whose error names the place
+        taken, before = last, len(nodes)
+        for node in made:
+            inputs = tuple([before + number if number else taken for number in node.inputs])
+            nodes.append(node._replace(inputs=inputs))
+        last = before + output if output else last
+    return nodes, shape
+
+
+@lru_cache(maxsize=1 << 11)
+def _lowered_unit(spec: BlockSpec, size: Size, options: Options) -> tuple[Sequence[Node], Shape, int]:
+    graph = part_graph([spec], size, options)
+    return graph.nodes, graph.shape_of(graph.output), graph.output

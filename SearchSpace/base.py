@@ -76,11 +76,12 @@ class SpaceArrays(Protocol):
     layout: Layout
     draws: int
 
-    def __call__(self, structures: Structures, uniforms: Floats, changes: int) -> Structures:
+    def __call__(self, structures: Structures, uniforms: Floats, changes: int, most: int | None = None) -> Structures:
         """Return what `mutate` makes of each structure.
 
         uniforms: (structures, changes · draws), uniform numbers from 0 to 1. A structure becomes what `mutate` makes of
         it with a generator whose `random` returns the numbers of its row, in order.
+        most: structures with more layers than this, which will be rejected, need only have the right number of layers.
         """
 
 

@@ -43,10 +43,10 @@ class SuperBlockMutations:
         self._steps = np.array(steps)
         self._widths, self._counts = self._options(np.arange(257))
 
-    def __call__(self, structures: Structures, uniforms: Uniforms, changes: int) -> Structures:
+    def __call__(self, structures: Structures, uniforms: Uniforms, changes: int, most: int | None = None) -> Structures:
         """Return structures with up to `changes` blocks replaced, see `SuperBlockSpace.mutate`.
 
-        uniforms: (structures, changes · DRAWS), numbers from 0 to 1.
+        uniforms: (structures, changes · DRAWS), numbers from 0 to 1. most: structures with more layers are not split.
         """
         cells = structures.cells.copy()
         count = len(structures)
@@ -68,7 +68,7 @@ class SuperBlockMutations:
             self._replace(flat, place, drawn, firsts + 1, rest, alone)
             firsts = firsts + 1 + (DRAWS - 1) * rest + alone
         if (flat[DEPTH] >= SPLIT_THRESHOLD).any():
-            cells = self._split(cells)
+            cells = self._split(cells, most)
         return Structures(structures.layout, cells)
 
     def _replace(
@@ -110,16 +110,18 @@ class SuperBlockMutations:
         first = np.argsort(repeated, axis=1, kind="stable")
         return np.take_along_axis(widths, first, axis=1), (~repeated).sum(axis=1)
 
-    def _split(self, cells: Integers) -> Integers:
-        """Split deep residual super-blocks, see `PlainNet.edit.split`."""
-        while True:
-            deep = (cells[DEPTH] >= SPLIT_THRESHOLD) & self.layout.residual[cells[KIND]]
-            rows = np.flatnonzero(deep.any(axis=0))
-            if not len(rows):
-                return cells
+    def _split(self, cells: Integers, most: int | None) -> Integers:
+        """Split deep residual super-blocks of structures with at most so many layers, see `PlainNet.edit.split`."""
+        deep = (cells[DEPTH] >= SPLIT_THRESHOLD) & self.layout.residual[cells[KIND]]
+        holds = deep.any(axis=0)
+        if most is not None:
+            holds &= cells[DEPTH].sum(axis=0) <= most
+        rows = np.flatnonzero(holds)
+        while len(rows):
             if cells[KIND, -1, rows].any():
                 cells = np.pad(cells, ((0, 0), (0, 1), (0, 0)))
-            split, each = deep[:, rows].argmax(axis=0), np.arange(len(rows))
+            deep = (cells[DEPTH][:, rows] >= SPLIT_THRESHOLD) & self.layout.residual[cells[KIND][:, rows]]
+            split, each = deep.argmax(axis=0), np.arange(len(rows))
             positions = np.arange(cells.shape[1])[:, None]
             source = (positions - (positions > split)) * len(rows) + each
             parts = chosen(cells, rows).reshape(len(cells), -1).take(source, axis=1)
@@ -127,3 +129,5 @@ class SuperBlockMutations:
             parts[DEPTH, split + 1, each] -= _HEAD
             parts[STRIDE, split + 1, each] = 1
             cells[:, :, rows] = parts
+            rows = rows[(deep.sum(axis=0) > 1) | (parts[DEPTH, split + 1, each] >= SPLIT_THRESHOLD)]
+        return cells

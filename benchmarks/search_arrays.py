@@ -82,7 +82,7 @@ def as_arrays(settings: SearchSettings) -> tuple[float, Counter[str]]:
     for done in range(0, CANDIDATES, CHILDREN):
         count = min(CHILDREN, CANDIDATES - done)
         parents = best[rng.integers(KEPT, size=count)]
-        children = judge.space(parents, rng.random((count, 2 * judge.space.draws)), 2)
+        children = judge.space(parents, rng.random((count, 2 * judge.space.draws)), 2, settings.budget.layers)
         judged = judge(children, np.zeros(0, np.uint64), rejected)
         place = rng.integers(KEPT, size=len(judged.scores))
         better = np.flatnonzero(judged.scores > values[place])

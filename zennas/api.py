@@ -24,7 +24,7 @@ from zennas.common.progress import unwatched
 from zennas.common.settings import from_values
 from zennas.runs.store import FILE
 from zennas.searching.executors.base import ExecutorSettings, check_executor
-from zennas.searching.fronts.front import Range, front_settings
+from zennas.searching.fronts.front import Range, front_confirmation, front_settings
 from zennas.searching.fronts.goals import with_goals
 from zennas.searching.result import SearchResult, read_result
 from zennas.searching.runner import NoWatcher, Watcher, resume, start
@@ -153,11 +153,15 @@ def front(
     members: how many structures are kept for each; None for the default.
     iterations: structures to try in all; None for 250,000 for each point, or 60,000 for each cell of two costs.
     save_dir, go_on, executor, workers, address, watcher: as in `search`.
-    settings: further arguments of `search`. Its budgets hold for all points.
+    settings: further arguments of `search`. Its budgets hold for all points. With confirmation="racing", the best `top`
+        of each cell are scored again by Monte Carlo.
 
     Raises WrongSettingError if the range is not valid or a budget limits the same cost, and what `search` raises.
     """
-    chosen = front_settings(_settings(**settings), over, between, points, members, _count("iterations", iterations))
+    how = front_confirmation(settings)
+    chosen = front_settings(
+        _settings(**settings), over, between, points, members, _count("iterations", iterations), how
+    )
     return search_with(chosen, save_dir, go_on, ExecutorSettings(executor, workers, address), watcher)
 
 

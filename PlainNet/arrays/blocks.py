@@ -29,12 +29,14 @@ from PlainNet.arrays.structures import (
     chosen,
 )
 from PlainNet.cost import block_cost
-from PlainNet.ir import BlockSpec, StructureError
+from PlainNet.ir import BlockSpec, Structure, StructureError
 from PlainNet.sizes import Size, area
 from PlainNet.template import Template, template_of
 
 CAPACITY = 250_000
 """Numbers of blocks that are remembered; with all their values, some 50 MB."""
+_FIRST = 1 << 12
+"""Room for so many blocks at first."""
 _PROBES = (11 * UNIT, 13 * UNIT, 17 * UNIT)
 _KEY_OUT, _KEY_IN, _KEY_FAMILY = 14, 28, 45
 """Where the parts of a block's key begin: first the bottleneck, then the output, both in units of 8 channels, the input
@@ -103,12 +105,29 @@ class Blocks:
         self.epoch += 1
         self._numbering = Numbering()
         self._numbering.of(np.ones(1, np.int64))  # no block is number 0
-        self.family, self.takes, self.out, self.neck = np.zeros((4, 1), np.int64)
+        self._fields = np.zeros((4, _FIRST), np.int64)
+        self._written: dict[int, BlockSpec] = {}
 
     @property
     def count(self) -> int:
         """How many blocks are numbered, with the one that is none."""
-        return len(self.family)
+        return self._numbering.count
+
+    @property
+    def family(self) -> Integers:
+        return self._fields[0, : self.count]
+
+    @property
+    def takes(self) -> Integers:
+        return self._fields[1, : self.count]
+
+    @property
+    def out(self) -> Integers:
+        return self._fields[2, : self.count]
+
+    @property
+    def neck(self) -> Integers:
+        return self._fields[3, : self.count]
 
     def place(self, structures: Structures) -> Placed:
         """Return the structures with the numbers of their blocks."""
@@ -119,16 +138,15 @@ class Blocks:
         families = self._families(cells, takes)
         keys = families << _KEY_FAMILY | takes << _KEY_IN | cells[OUT] // UNIT << _KEY_OUT | cells[NECK] // UNIT
         keys[cells[KIND] == 0] = 1
+        known = self.count
         numbers = self._numbering.of(keys.ravel()).reshape(keys.shape)
-        new = self._numbering.count - self.count
-        if new:
-            at = np.empty(new, np.int64)
-            fresh = np.flatnonzero(numbers >= self.count)
-            at[numbers.flat[fresh] - self.count] = fresh
-            found = (families, takes, cells[OUT], cells[NECK])
-            now = (self.family, self.takes, self.out, self.neck)
-            added = (np.concatenate([old, values.flat[at]]) for old, values in zip(now, found, strict=True))
-            self.family, self.takes, self.out, self.neck = added
+        if self.count > known:
+            at = self._numbering.first(numbers, known)
+            if self.count > self._fields.shape[1]:
+                more = np.zeros((4, max(self.count, self._fields.shape[1])), np.int64)
+                self._fields = np.concatenate([self._fields, more], axis=1)
+            for kept, values in zip(self._fields, (families, takes, cells[OUT], cells[NECK]), strict=True):
+                kept[known : self.count] = values.flat[at]
         return Placed(structures, numbers, np.logical_not(self._broken[families].any(axis=0)))
 
     def widths(self, numbers: Integers) -> Floats:
@@ -137,13 +155,18 @@ class Blocks:
         found: Floats = np.stack([one, self.takes[numbers], self.out[numbers], self.neck[numbers]])
         return found
 
-    def leaves(self, numbers: Integers) -> list[Size]:
-        """Return the size of the output of each of these blocks."""
-        return [self._sizes[code] for code in self._leaves[self.family[numbers]].tolist()]
+    def leaves(self, numbers: Integers) -> Integers:
+        """Return the code of the size of the output of blocks, see `size`."""
+        found: Integers = self._leaves[self.family[numbers]]
+        return found
+
+    def size(self, code: int) -> Size:
+        """Return the size with a code."""
+        return self._sizes[code]
 
     def positions(self, numbers: Integers) -> Integers:
         """Return height times width of the output of blocks."""
-        areas: Integers = np.array([area(size) for size in self._sizes])[self._leaves[self.family[numbers]]]
+        areas: Integers = np.array([area(size) for size in self._sizes])[self.leaves(numbers)]
         return areas
 
     def specs(self, numbers: Integers) -> list[tuple[BlockSpec, Size]]:
@@ -157,6 +180,16 @@ class Blocks:
             args = (int(self.takes[i]), int(self.out[i]), example[2], *neck, example[-1])
             found.append((BlockSpec(family.example.kind, args), family.size))
         return found
+
+    def written(self, placed: Placed) -> list[Structure]:
+        """Return what `Structures.all` does; equal blocks are the same object."""
+        known = self._written
+        lengths = placed.structures.lengths.tolist()
+        rows = [row[:length] for row, length in zip(placed.numbers.T.tolist(), lengths, strict=True)]
+        new = list({number for row in rows for number in row if number not in known})
+        for number, (spec, _) in zip(new, self.specs(np.array(new, np.int64)), strict=True):
+            known[number] = spec
+        return [Structure(tuple([known[number] for number in row])) for row in rows]
 
     def _families(self, cells: Integers, takes: Integers) -> Integers:
         """(positions, structures): the number of each block's family."""
@@ -226,7 +259,9 @@ class BlockValues:
             self._known[0] = True
         known = self._known[numbers]
         if not known.all():
-            new = np.unique(numbers[~known])
+            wanted = np.zeros(self._blocks.count, np.bool_)
+            wanted[numbers[~known]] = True
+            new = np.flatnonzero(wanted)
             self._values[:, new] = self._compute(new)
             self._known[new] = True
         return self._values.take(numbers, axis=1)

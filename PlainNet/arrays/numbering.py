@@ -1,10 +1,12 @@
-"""Numbers for keys, looked up a million at a time: a hash table in numpy."""
+"""Numbers for keys, looked up a million at a time: a hash table in numpy; and what is computed once for each key."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from PlainNet.arrays.structures import Integers
+from PlainNet.arrays.structures import Floats, Integers
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _FIRST_BITS = 14
@@ -33,6 +35,13 @@ class Numbering:
                 missing = np.flatnonzero(self._keys[slots] != keys)
             self._settle(keys, slots, missing)
         found: Integers = self._numbers[slots]
+        return found
+
+    def first(self, numbers: Integers, known: int) -> Integers:
+        """Return where in `numbers`, from `of`, each of the numbers from `known` on stands; any place if at several."""
+        found = np.empty(self.count - known, np.int64)
+        fresh = np.flatnonzero(numbers >= known)
+        found[numbers.flat[fresh] - known] = fresh
         return found
 
     def _home(self, keys: Integers) -> Integers:
@@ -74,3 +83,32 @@ class Numbering:
             missing = missing[self._keys[slot] != old[missing]]
             slots[missing] = (slots[missing] + 1) & last
         self._numbers[slots] = numbers
+
+
+class KeyedValues:
+    """Numbers that belong to integers above 0, each computed when its key is first met.
+
+    capacity: with more keys than this, all are forgotten.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._forget()
+
+    def _forget(self) -> None:
+        self._numbering = Numbering()
+        self._values = np.zeros(1 << _FIRST_BITS)
+
+    def of(self, keys: Integers, compute: Callable[[Integers], Floats]) -> Floats:
+        """Return the values of keys (keys,). compute: takes positions of keys, and returns the values of those keys."""
+        if self._numbering.count > self._capacity:
+            self._forget()
+        known = self._numbering.count
+        numbers = self._numbering.of(keys)
+        now = self._numbering.count
+        if now > known:
+            if now > len(self._values):
+                self._values = np.concatenate([self._values, np.zeros(max(now, len(self._values)))])
+            self._values[known:now] = compute(self._numbering.first(numbers, known))
+        found: Floats = self._values[numbers]
+        return found

@@ -192,8 +192,12 @@ class Structures:
 def together(parts: Sequence[Structures]) -> Structures:
     """Return the structures of all parts, which have one layout, in order."""
     longest = max(part.cells.shape[1] for part in parts)
-    wide = [np.pad(part.cells, ((0, 0), (0, longest - part.cells.shape[1]), (0, 0))) for part in parts]
-    return Structures(parts[0].layout, np.concatenate(wide, axis=2))
+    cells = np.zeros((FIELDS, longest, sum(map(len, parts))), np.int64)
+    begin = 0
+    for part in parts:
+        cells[:, : part.cells.shape[1], begin : begin + len(part)] = part.cells
+        begin += len(part)
+    return Structures(parts[0].layout, cells)
 
 
 def chosen(values: Array, rows: Integers | Flags) -> Array:

@@ -13,12 +13,14 @@ import numpy as np
 from PlainNet import Options
 from PlainNet.arrays.blocks import Blocks, BlockValues, Placed
 from PlainNet.arrays.formulas import Terms, channels, place
+from PlainNet.arrays.numbering import KeyedValues
 from PlainNet.arrays.structures import Floats, Integers
 from ZeroShotProxy.proxies import zen_expected as scalar
 from ZeroShotProxy.proxies.zen_expected import BlockTerms, Entry
 
 _MOST_TABLES = 20_000
 """With more tables than this, about 150 MB, all are forgotten."""
+_MOST_LOGARITHMS = 1 << 20
 _SUM, _TAIL, _ELEMENTS, _TABLE = range(4)
 """The values of a block: its logs with its tail, its tail, the log of its output elements, the number of its tables."""
 
@@ -82,13 +84,15 @@ class ExpectedZenArrays:
 
 
 class _Tables:
-    """The tables of decorrelation and distance that blocks share, and the statistics that enter and leave blocks.
+    """The tables of decorrelation and distance that blocks share, the statistics that enter and leave blocks, and
+    logarithms.
 
     Tables number 0 are of no block, and change nothing.
     """
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.logs = _Logarithms()
         self.count = 0
         self._size = len(scalar._GRID)
         self._both = np.zeros((2, 16, self._size))
@@ -143,24 +147,24 @@ class _Entered:
 
     def __init__(self, blocks: Blocks, tables: _Tables, code: int, options: Options) -> None:
         self._blocks, self._tables, self._entry, self._options = blocks, tables, tables.entries[code], options
-        self.values = BlockValues(blocks, 4, self._compute)
+        self.values, self._logs = BlockValues(blocks, 4, self._compute), tables.logs
         self._numbers = np.zeros(0, np.int64)  # by family: number of its tables; 0 without formulas, -1 if not known
         self._convolutions, self._excesses, self._tails = (Terms((0, 0, 1, 0)) for _ in range(3))
 
     def _compute(self, numbers: Integers) -> Floats:
         blocks = self._blocks
         families = blocks.family[numbers]
-        self._complete(np.unique(families))
+        self._complete(np.flatnonzero(np.bincount(families)))
         widths = blocks.widths(numbers)
         logs = np.zeros(len(numbers))
         times, places, factors, scale = self._convolutions.of(families)
-        terms = _terms(times, scalar._KEPT + scale * channels(widths, places, factors))
+        terms = self._logs.terms(times, scalar._KEPT + scale * channels(widths, places, factors))
         times, places, factors, scale = self._excesses.of(families)
-        for term in (*terms, *_terms(times, 1 + scale / channels(widths, places, factors))):
+        for term in (*terms, *self._logs.terms(times, 1 + scale / channels(widths, places, factors))):
             logs += term
         times, places, factors, scale = self._tails.of(families)
-        (tail,) = _terms(times, 1 + scale / channels(widths, places, factors))
-        elements = _logarithms(blocks.out[numbers] * blocks.positions(numbers))
+        (tail,) = self._logs.terms(times, 1 + scale / channels(widths, places, factors))
+        elements = self._logs.of((blocks.out[numbers] * blocks.positions(numbers)).astype(np.float64))
         found = np.stack([logs / 2 + tail, tail, elements, self._numbers[families].astype(np.float64)])
         alone = np.flatnonzero(self._numbers[families] == 0)
         for i, (spec, size) in zip(alone.tolist(), blocks.specs(numbers[alone]), strict=True):
@@ -172,7 +176,8 @@ class _Entered:
     def _complete(self, families: Integers) -> None:
         """Make the formulas of those families that have none yet."""
         missing = len(self._blocks.families) - len(self._numbers)
-        self._numbers = np.pad(self._numbers, (0, missing), constant_values=-1)
+        if missing:
+            self._numbers = np.pad(self._numbers, (0, missing), constant_values=-1)
         for number in families[self._numbers[families] < 0].tolist():
             family = self._blocks.families[number]
             assert family is not None
@@ -189,14 +194,26 @@ class _Entered:
             self._tails.put(number, [(0.5, *widths[i], factor)])
 
 
-def _terms(times: Floats, values: Floats) -> Floats:
-    """Return times · log(values), of terms that are not 0."""
-    found, used = np.zeros(times.shape), times != 0
-    found[used] = times[used] * _logarithms(values[used])
-    return found
+class _Logarithms:
+    """Logarithms as Python computes them: numpy's may differ in the last bit, and so would sums of them.
 
+    Widths are few, so that the same numbers come again and again.
+    """
 
-def _logarithms(values: Floats | Integers) -> Floats:
-    """The logarithms as Python computes them: numpy's may differ in the last bit, and so would sums of them."""
-    log = math.log
-    return np.array([log(value) for value in values.ravel().tolist()]).reshape(values.shape)
+    def __init__(self) -> None:
+        self._known = KeyedValues(_MOST_LOGARITHMS)
+
+    def of(self, values: Floats) -> Floats:
+        """Return the logarithms (values,) of numbers above 0."""
+
+        def compute(places: Integers) -> Floats:
+            log = math.log
+            return np.array([log(value) for value in values[places].tolist()])
+
+        return self._known.of(values.view(np.int64), compute)
+
+    def terms(self, times: Floats, values: Floats) -> Floats:
+        """Return times · log(values), of terms that are not 0."""
+        found, used = np.zeros(times.shape), times != 0
+        found[used] = times[used] * self.of(values[used])
+        return found

@@ -21,7 +21,7 @@ import numpy as np
 from PlainNet import BlockSpec, Options, Structure, StructureError, ops
 from PlainNet.blocktype import block_type, in_channels
 from PlainNet.ir import does_not_join
-from PlainNet.lowering import lower_block
+from PlainNet.lowering import lower_block, lower_family
 from PlainNet.ops import BN_EPS, BN_MOMENTUM, Node, Shape
 from PlainNet.sizes import Size, SizeLike, area, checked_size
 from PlainNet.template import Template, Width, template_of
@@ -252,7 +252,7 @@ def _chain(template: Template, size: Size, entry: Entry, options: Options) -> _C
 
     After the pooling of a gate, widths also affect the variance slightly through eps. There, the probe's are used.
     """
-    nodes, shape = lower_block(template.probe, size, options)
+    nodes, shape = lower_family(template.probe, size, options)
     kinds = [type(node.op) for node in nodes]
     if not set(kinds) <= {*_CHAIN, *_GATE} or kinds[-1] not in _ENDS or area(shape.size) < 2:
         return None

@@ -15,8 +15,13 @@ from latency.predicting.predictor import Predictor
 from latency.predicting.profile import ProfileError
 from PlainNet.arrays.blocks import Blocks, BlockValues, Placed
 from PlainNet.arrays.formulas import Terms, channels, place
+from PlainNet.arrays.numbering import KeyedValues
 from PlainNet.arrays.structures import Floats, Integers
-from PlainNet.sizes import Size
+
+_HEADS = 1 << 16
+"""Classifiers that are remembered."""
+_SIZE = 32
+"""Where the features begin in a classifier's key; below is the code of the size of the images that it takes."""
 
 
 class PredictorArrays:
@@ -25,7 +30,7 @@ class PredictorArrays:
     def __init__(self, predictor: Predictor, blocks: Blocks) -> None:
         self._predictor, self._blocks = predictor, blocks
         self._times = KernelTimes(predictor.profile)
-        self._values = BlockValues(blocks, 2, self._compute)
+        self._values, self._heads = BlockValues(blocks, 1, self._compute), KeyedValues(_HEADS)
         # By family of blocks: the formula of `predictor.Form`.
         self._known = np.zeros(0, np.int8)  # 1 with a formula, -1 without, 0 if not looked at yet
         self._constants = np.zeros(0)
@@ -36,21 +41,21 @@ class PredictorArrays:
 
     def __call__(self, placed: Placed) -> Floats:
         """Return milliseconds per image (structures,); NaN for networks that the profile cannot predict."""
-        milliseconds, heads = self._values.of(placed.numbers)
+        (milliseconds,) = self._values.of(placed.numbers)
         total = np.zeros(len(placed.structures))
         for block in milliseconds:
             total += block
         profile, batch = self._predictor.profile, self._predictor.batch_size
         if self._predictor.num_classes is not None:
-            total += heads[placed.structures.lengths - 1, np.arange(len(placed.structures))]
+            total += self._of_heads(placed.last)
         found: Floats = (profile.scale * total + profile.overhead_ms) / batch
         return np.where((found > 0) & (found < np.inf), found, np.nan)
 
     def _compute(self, numbers: Integers) -> Floats:
-        """(2, blocks): the milliseconds of blocks, and of a classifier behind each."""
+        """(1, blocks): the milliseconds of blocks."""
         blocks = self._blocks
         families = blocks.family[numbers]
-        self._complete(np.unique(families))
+        self._complete(np.flatnonzero(np.bincount(families)))
         widths = blocks.widths(numbers)
         total = self._constants[families]
         rates, *where = self._rates.of(families)
@@ -66,22 +71,28 @@ class PredictorArrays:
             total[i] = np.nan
             with suppress(ProfileError):
                 total[i] = self._predictor.block_ms(spec, size)
-        return np.stack([total, self._heads(blocks.out[numbers], blocks.leaves(numbers))])
+        return total[None]
 
-    def _heads(self, features: Integers, sizes: list[Size]) -> Floats:
-        if self._predictor.num_classes is None:
-            return np.zeros(len(features))
-        found = np.full(len(features), np.nan)
-        for i, pair in enumerate(zip(features.tolist(), sizes, strict=True)):
-            with suppress(ProfileError):
-                found[i] = self._predictor.head_ms(*pair)
-        return found
+    def _of_heads(self, last: Integers) -> Floats:
+        """(structures,): the milliseconds of a classifier behind each of these blocks."""
+        features, sizes = self._blocks.out[last], self._blocks.leaves(last)
+
+        def compute(places: Integers) -> Floats:
+            found = np.full(len(places), np.nan)
+            pairs = zip(features[places].tolist(), sizes[places].tolist(), strict=True)
+            for i, (taken, code) in enumerate(pairs):
+                with suppress(ProfileError):
+                    found[i] = self._predictor.head_ms(taken, self._blocks.size(code))
+            return found
+
+        return self._heads.of(features << _SIZE | sizes, compute)
 
     def _complete(self, families: Integers) -> None:
         """Make the formulas of those families that have not been looked at yet."""
         missing = len(self._blocks.families) - len(self._known)
-        self._known = np.pad(self._known, (0, missing))
-        self._constants = np.pad(self._constants, (0, missing))
+        if missing:
+            self._known = np.pad(self._known, (0, missing))
+            self._constants = np.pad(self._constants, (0, missing))
         for number in families[self._known[families] == 0].tolist():
             family = self._blocks.families[number]
             assert family is not None

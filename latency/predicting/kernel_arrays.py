@@ -17,7 +17,7 @@ from latency.predicting.features import baseline, columns, work
 from latency.predicting.kernelform import Family
 from latency.predicting.models import Learned, Linear, Scaled
 from latency.predicting.profile import Profile, ProfileError
-from PlainNet.arrays.numbering import Numbering
+from PlainNet.arrays.numbering import KeyedValues
 from PlainNet.arrays.structures import Floats, Integers
 from PlainNet.sizes import sides
 
@@ -105,7 +105,7 @@ class _Kind:
                 at = starts + at_in * len(self._outs) + at_out
                 missing = np.isnan(self._factors[at])
                 if missing.any():
-                    self._look_up(np.unique(at[missing]))
+                    self._look_up(np.flatnonzero(np.bincount(at[missing])))
                 total += part_in * part_out * self._factors[at]
         return total
 
@@ -136,11 +136,7 @@ class KernelTimes:
         self._kinds: list[_Kind] = []
         self._named: dict[str, int] = {}  # positions in `_kinds`
         self._placed = np.zeros((1, 2), np.int64)  # by code: the position of the kind, and the code there
-        self._forget()
-
-    def _forget(self) -> None:
-        self._numbering = Numbering()
-        self._ms = np.zeros(0)
+        self._ms = KeyedValues(_CAPACITY)
 
     def code(self, family: Family) -> int:
         """Return the code of a family of kernels; codes begin with 1. Raises ProfileError for an unknown kind."""
@@ -163,17 +159,9 @@ class KernelTimes:
         used = families > 0
         if not used.any():
             return found
-        if self._numbering.count > _CAPACITY:
-            self._forget()
         family, taken, made = families[used], ins[used], outs[used]
-        numbers = self._numbering.of(family << _FAMILY | taken << _IN | made)
-        before, now = len(self._ms), self._numbering.count
-        if now > before:
-            new = np.flatnonzero(numbers >= before)
-            first = np.empty(now - before, np.int64)
-            first[numbers[new] - before] = new
-            self._ms = np.concatenate([self._ms, self._computed(family[first], taken[first], made[first])])
-        found[used] = self._ms[numbers]
+        keys = family << _FAMILY | taken << _IN | made
+        found[used] = self._ms.of(keys, lambda new: self._computed(family[new], taken[new], made[new]))
         return found
 
     def _computed(self, families: Integers, ins: Integers, outs: Integers) -> Floats:
@@ -191,6 +179,7 @@ def _bracket(known: tuple[int, ...], values: Integers) -> tuple[Integers, Intege
 
     See `models._bracket`.
     """
+    values, places = np.unique(values, return_inverse=True)  # widths are few
     at = np.searchsorted(known, values)
     high = np.minimum(at, len(known) - 1)
     low = np.maximum(at - 1, 0)
@@ -202,4 +191,4 @@ def _bracket(known: tuple[int, ...], values: Integers) -> tuple[Integers, Intege
     for i in np.flatnonzero(~exact).tolist():
         below = known[low[i]]
         share[i] = log(int(values[i]) / below) / log(known[high[i]] / below)
-    return low, high, share
+    return low[places], high[places], share[places]

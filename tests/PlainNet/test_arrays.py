@@ -11,7 +11,7 @@ from PlainNet import Structure, StructureError, cost, parse
 from PlainNet.arrays import blocks as blocks_module
 from PlainNet.arrays.blocks import Blocks, BlockValues
 from PlainNet.arrays.costs import CostArrays
-from PlainNet.arrays.numbering import Numbering
+from PlainNet.arrays.numbering import KeyedValues, Numbering
 from PlainNet.arrays.structures import Layout, Structures, together
 from SearchSpace import load_space
 from zennas.testing.arrays import form_of, walked
@@ -75,6 +75,33 @@ def test_parts_are_put_together_and_chosen() -> None:
     rows = np.array([5, 3, 59, 3])
     assert whole[rows].trimmed().all() == [structures[i] for i in rows]
     assert whole[whole.layers > 12].all() == [s for s in structures if cost(s).layers > 12]
+
+
+def test_structures_are_written_by_the_numbers_of_their_blocks() -> None:
+    structures, blocks = walked(XXBL, 60), Blocks(layout(), 32)
+    placed = blocks.place(Structures.of(structures, layout()))
+    assert blocks.written(placed.where(np.arange(20))) == structures[:20]
+    again = blocks.written(placed)
+    assert again == structures
+    assert again[0].blocks[0] is blocks.written(placed)[0].blocks[0]
+
+
+def test_values_of_keys_are_computed_once_and_again_when_there_were_too_many() -> None:
+    rng, asked = np.random.default_rng(0), list[int]()
+    values = KeyedValues(capacity=500)
+    for _ in range(30):
+        keys = rng.integers(1, 400, size=200)
+
+        def compute(places: np.ndarray, keys: np.ndarray = keys) -> np.ndarray:
+            asked.extend(keys[places].tolist())
+            return np.sqrt(keys[places])
+
+        assert (values.of(keys, compute) == np.sqrt(keys)).all()
+    assert len(asked) == len(set(asked))
+    for begin in (1000, 2000, 1):  # the last ones were forgotten
+        keys = np.arange(begin, begin + 300)
+        values.of(keys, lambda places, keys=keys: asked.extend(keys[places].tolist()) or np.sqrt(keys[places]))
+    assert asked.count(7) == 2
 
 
 def test_forgetting_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The program `zennas`: assembles the commands. `errors.py` has the exit codes."""
+"""The program `zennas`. `commands.py` lists its commands, `errors.py` has the exit codes."""
 
 from __future__ import annotations
 
@@ -10,41 +10,29 @@ from pathlib import Path
 from typing import Any, Optional
 
 import typer
-from typer import rich_utils
 from typer.core import TyperGroup
 
 import zennas
-from SearchSpace.base import SPACES
-from zennas.cli import (
-    analyze,
-    compare,
-    correlate,
-    design,
-    discover,
-    doctor,
-    export,
-    front,
-    proxyless,
-    report,
-    runs,
-    score,
-    search,
-    targets,
-    train,
-    zoo,
-)
-from zennas.cli import eval as evaluation
-from zennas.cli import latency as latency_commands
+from zennas.cli.commands import COMMANDS, Commands
 from zennas.cli.console import tell_error
 from zennas.cli.errors import DEBUG, LOG_FILE, QUIET, guarded, lines
-from zennas.cli.listing import listing
 
 HELP_WIDTH = 80
 """Smallest width of help, in characters. If the terminal is narrower, it breaks the lines; typer would cut words."""
 
 
 class Program(TyperGroup):
-    """The program, which reports wrong usage in one line like all errors, and not in a frame that breaks words."""
+    """The program, which reports wrong usage in one line like all errors, and not in a frame that breaks words.
+
+    It imports the command that is called, and all of them for its help.
+    """
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.commands: Any = Commands(COMMANDS)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.commands)
 
     def main(self, *arguments: Any, standalone_mode: bool = True, **more: Any) -> Any:
         try:
@@ -65,9 +53,13 @@ class Program(TyperGroup):
 @contextmanager
 def _help_width() -> Iterator[None]:
     """Make help at least `HELP_WIDTH` wide inside the context; other programs in this process keep theirs."""
+    if shutil.get_terminal_size().columns >= HELP_WIDTH:
+        yield
+        return
+    from typer import rich_utils  # which only help needs
+
     before = rich_utils.MAX_WIDTH
-    if shutil.get_terminal_size().columns < HELP_WIDTH:
-        rich_utils.MAX_WIDTH = HELP_WIDTH
+    rich_utils.MAX_WIDTH = HELP_WIDTH
     try:
         yield
     finally:
@@ -89,27 +81,6 @@ app = typer.Typer(
     epilog="Every command has its own --help. Exit codes: 1 error, 2 wrong usage, 3 nothing fits the budget, "
     "4 run in use, 5 an exported file loses too much accuracy, 130 interrupted, 143 ended by SIGTERM.",
 )
-app.command()(design.design)
-app.command(cls=listing(search_space=SPACES.names))(search.search)
-app.command(cls=listing(search_space=SPACES.names))(front.front)
-app.command()(proxyless.proxyless)
-app.command()(analyze.analyze)
-app.command()(compare.compare)
-app.command()(score.score)
-app.command(cls=listing(space=SPACES.names))(correlate.correlate)
-app.command(cls=listing(space=SPACES.names))(discover.discover)
-app.add_typer(latency_commands.app, name="latency")
-app.command()(train.train)
-app.command("distill", help="Train a network with a teacher: the same as zennas train --teacher.")(train.train)
-app.command()(export.export)
-app.command("eval")(evaluation.evaluate)
-app.command()(targets.targets)
-app.command()(runs.runs)
-app.command()(report.report)
-app.add_typer(zoo.app, name="zoo")
-app.command()(doctor.doctor)
-
-
 _ANYWHERE = "Allowed anywhere on the command line."
 
 

@@ -12,7 +12,7 @@ from zennas.cli.console import tell
 from zennas.cli.derived import Chosen, derived
 from zennas.cli.search import ON_RESUME, check_code, initial_of, tell_what_resumes
 from zennas.common.settings import from_values
-from zennas.searching.settings import SEARCH, SearchSettings
+from zennas.searching.settings import SCORES, SEARCH, SearchSettings
 
 FRONT = "Front"
 _WITHOUT = (
@@ -30,14 +30,11 @@ _WITHOUT = (
     "move_proposal",
     "move_random",
     "iterations",
-    "repeats",
     "top",
     "confirmation",
     "confirm_by",
-    "confirmation_batch",
-    "confirmation_difference",
 )
-"""Settings of a search whose best are confirmed, or that a front decides itself."""
+"""Settings that a front decides itself, or that mean something else here."""
 
 
 def _steps(text: str) -> str:
@@ -104,6 +101,31 @@ def front(
             show_default="zen",
         ),
     ] = None,
+    confirmation: Annotated[
+        Optional[str],
+        typer.Option(
+            help="How the points are confirmed: racing (the best of each cell, until its best is known), full (with "
+            "all repetitions) or none. It needs PyTorch.",
+            rich_help_panel=SCORES,
+            metavar="NAME",
+            show_default="none",
+        ),
+    ] = None,
+    confirm_by: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Random proxy that confirms the points, as in zennas search.",
+            rich_help_panel=SCORES,
+            metavar="NAME",
+            show_default="zen after zen",
+        ),
+    ] = None,
+    top: Annotated[
+        Optional[int],
+        opt.number_option(
+            "Number of best networks of each cell that are confirmed.", default=str(SearchSettings.top), panel=SCORES
+        ),
+    ] = None,
     budget_latency_ms: Annotated[
         list[float],
         opt.latency_option("Limit of another latency for all points, in milliseconds per image. Repeatable.", BUDGET),
@@ -128,8 +150,8 @@ def front(
     """Find the best network at every cost of a range, or of two ranges, in one search instead of one for each cost.
 
     Budgets hold for all points. A point that is no better than a cheaper one (in both costs, if there are two) is left
-    out. RUN@7 is the seventh point, from the cheapest, wherever a network is expected. Scores are not confirmed by
-    Monte Carlo.
+    out. RUN@7 is the seventh point, from the cheapest, wherever a network is expected. Scores are only confirmed by
+    Monte Carlo with --confirmation racing.
 
     The folder of the run contains settings.toml, which repeats the run with --config.
 
@@ -164,7 +186,8 @@ def front(
             )
         else:
             given = {"members": members, "iterations": iterations}
-            settings = _asked(chosen, over, between, points, proxy, given, budget_latency_ms, latency_backend)
+            said = {"proxy": proxy, "confirmation": confirmation, "confirm_by": confirm_by, "top": top}
+            settings = _asked(chosen, over, between, points, said, given, budget_latency_ms, latency_backend)
             check_code(settings, chosen, trust)
             result = search_with(
                 settings, save_dir, executor=ExecutorSettings(executor, workers, address), watcher=watcher
@@ -180,19 +203,19 @@ def _asked(
     over: list[str],
     between: list[str],
     points: str | None,
-    proxy: str | None,
+    said: dict[str, Any],
     given: dict[str, int | None],
     budget_latency_ms: list[float],
     latency_backend: list[str],
 ) -> SearchSettings:
     """The settings of a new front. Raises BadParameter if neither the flags nor the file say over what."""
     from zennas.budget.sources import latency_limits
-    from zennas.searching.fronts.front import front_settings
+    from zennas.searching.fronts.front import front_confirmation, front_settings
     from zennas.searching.strategies.front import NAME
 
     values: dict[str, Any] = {**chosen.values, **initial_of(chosen.values)}
-    if proxy is not None:
-        values["proxy"] = proxy
+    said = {name: value for name, value in said.items() if value is not None}
+    values |= said
     limits = latency_limits(budget_latency_ms, latency_backend or None)
     budget = from_values(Budget, {**chosen.said("budget"), **({"latency": limits} if limits else {})})
     steps = None if points is None else tuple(map(int, points.split("x")))
@@ -200,7 +223,8 @@ def _asked(
         new = from_values(SearchSettings, {**values, "budget": budget, "strategy": NAME, "strategy_options": {}})
         tried = given["iterations"] or values.get("iterations")
         number = steps[0] if steps is not None and len(steps) == 1 else steps
-        return front_settings(new, over, between, number, given["members"], tried)
+        how = front_confirmation(values if values.get("strategy") == NAME else said)  # a search's file means a search
+        return front_settings(new, over, between, number, given["members"], tried, how)
     if over or between or values.get("strategy") != NAME:
         raise typer.BadParameter(
             "which cost, and from where to where? expected both, like --over params --range 100k:1M",

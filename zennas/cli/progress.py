@@ -1,4 +1,7 @@
-"""Progress of long commands, on standard error and in the log file."""
+"""Progress of long commands, on standard error and in the log file.
+
+What is needed only when a command is interrupted is imported then: no command waits for the imports of others.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,6 @@ from zennas.cli.display import Display, display
 from zennas.cli.errors import interruptible
 from zennas.common.numbers import counted
 from zennas.common.progress import WorkProgress
-from zennas.discovering.files import TASKS
-from zennas.named.card import CHECKPOINT_FILE
 from zennas.runs.store import FILE
 from zennas.searching.runner import Watcher
 from zennas.searching.simulations.courses import is_simulation
@@ -115,6 +116,8 @@ def training_progress(
     """
 
     def advice() -> str:
+        from zennas.named.card import CHECKPOINT_FILE
+
         if not (folder / CHECKPOINT_FILE).is_file():
             return " before the first checkpoint; nothing was kept"
         return f"; continue with: {again or f'zennas train --resume {folder}'}"
@@ -141,6 +144,8 @@ def discover_progress(folder: Path) -> Iterator[tuple[WorkProgress, WorkProgress
     """
 
     def how_to_go_on() -> str:
+        from zennas.discovering.files import TASKS
+
         if not (folder / TASKS).is_file():
             return " before the run started; nothing was written"
         return f"; continue with: zennas discover --resume {folder}"

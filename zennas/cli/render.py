@@ -13,8 +13,6 @@ from zennas.cli.console import OUT
 from zennas.common.environment import can_draw
 from zennas.common.layout import Rows
 from zennas.common.numbers import counted, format_count
-from zennas.report.kind import Run, kind_of_run
-from zennas.report.listing import DamagedRun
 from zennas.report.scores import measure_text, score_text
 from zennas.runs.candidate import Candidate, Latency
 from zennas.runs.store import FILE
@@ -30,6 +28,7 @@ from zennas.searching.telling.meaning import score_name
 
 if TYPE_CHECKING:
     from zennas.correlation.result import CorrelateResult
+    from zennas.report.kind import Run
     from zennas.training.outcome import TrainResult
 
 
@@ -85,7 +84,9 @@ def _print_front(result: SearchResult, front: Points) -> None:
     """Print the points of a front in their order, and how to use one."""
     limits = result.settings.budget.latency
     more = [name for name in ("activations", *MEMORIES) if any(axis.over == name for axis in front.grid.axes)]
-    titles = ["params", "FLOPs", *more, "layers", *(f"ms, {limit.label}" for limit in limits), "score"]
+    confirmed = None if result.confirmation is None else result.confirmation.measure
+    again = [] if confirmed is None else [f"{confirmed}, 95 % interval"]
+    titles = ["params", "FLOPs", *more, "layers", *(f"ms, {limit.label}" for limit in limits), "score", *again]
     rows = table("network", *titles, right=tuple(titles))
     for number, one in enumerate(front.points, start=1):
         costs = {axis.over: axis.value(one) for axis in front.grid.axes}
@@ -93,13 +94,16 @@ def _print_front(result: SearchResult, front: Points) -> None:
         times = (f"{one.latency.get(limit.source, Latency()).ms:.4g}" for limit in limits)
         score = score_of(one, score_name(result.settings))
         found = "–" if score is None else f"{score:.6g}"
-        rows.add_row(f"{result.folder}@{number}", *counts, str(one.cost.layers), *times, found)
+        shown = [] if confirmed is None else [measure_text(one.measures[confirmed])]
+        rows.add_row(f"{result.folder}@{number}", *counts, str(one.cost.layers), *times, found, *shown)
     OUT.print(rows)
     found = f"{counted(len(front.points), 'point')} of {front.grid.count} over {front.grid}"
     left = "" if len(front.points) == front.grid.count else "; the others have no network that beats cheaper ones"
     OUT.print(f"{found}{left}  (budget: {result.settings.budget})")
     if result.score_meaning is not None:
         OUT.print(f"the score is {result.score_meaning}")
+    if result.confirmation is not None:
+        OUT.print(confirmation_text(result.confirmation))
     _print_counts(result)
     OUT.print(f"a point is a network like any other: zennas analyze {result.folder}@{len(front.points)}")
 
@@ -223,6 +227,9 @@ def _print_measured(result: SearchResult) -> None:
 
 def print_run_list(results: Sequence[Run]) -> None:
     """Print a line for each run: what it was asked, and what came out."""
+    from zennas.report.kind import kind_of_run
+    from zennas.report.listing import DamagedRun
+
     rows = table("run", "kind", "status", "asked for", "came out", folded=("status", "asked for", "came out"))
     for result in results:
         if isinstance(result, DamagedRun):

@@ -102,7 +102,6 @@ def score(
     """
     from zennas.cli.render import print_json
     from zennas.named.networks import network
-    from zennas.searching.result import measure_json
     from zennas.searching.scoring import measure
     from ZeroShotProxy import PROXIES, ensembles, score_population
     from ZeroShotProxy import score as run_proxies
@@ -130,7 +129,7 @@ def score(
             found = [{**row} for row in score_population([t.scored for t in targets], names, settings)]
     if as_json:
         rows = [
-            {name: {"error": one} if isinstance(one, str) else measure_json(measure(one)) for name, one in row.items()}
+            {name: {"error": one} if isinstance(one, str) else measure(one).to_json() for name, one in row.items()}
             for row in found
         ]
         print_json(

@@ -19,6 +19,10 @@ class Measure(NamedTuple):
     low: float | None = None
     high: float | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the value, and the interval if there is one."""
+        return {"value": self.value, **({} if self.low is None else {"interval": [self.low, self.high]})}
+
 
 class Missing(NamedTuple):
     """Why a candidate lacks a score that others have, in one clause. It is still ranked, as the worst by this score."""

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from zennas.common.errors import SettingsError
 from ZeroShotProxy import ensembles
-from ZeroShotProxy.programs.files import load
 from ZeroShotProxy.proxies.program import FAMILY
 
 _PREFIX = f"{FAMILY}:"
@@ -26,6 +25,8 @@ def lasting(name: str) -> str:
 
 def digests(names: Iterable[str]) -> dict[str, str]:
     """Return the digests of the programs in names of proxies and expressions, by name. Raises what `lasting` raises."""
+    from ZeroShotProxy.programs.files import load  # which a search without programs does not need
+
     return {program: load(program.removeprefix(_PREFIX)).digest for program in _programs(names)}
 
 

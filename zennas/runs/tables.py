@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from PlainNet import Cost, StructureError
+from PlainNet import BlockSpec, Cost, StructureError
 from PlainNet.grammar import read
 from zennas.runs.before_measures import objective_before_measures
 from zennas.runs.candidate import Candidate, Latency, Measure
@@ -34,10 +34,11 @@ class Scoring(NamedTuple):
 def write_candidates(db: Database, candidates: Iterable[Candidate]) -> None:
     """Save candidates with their measures and latencies. Of several versions of a candidate, the last is saved."""
     candidates = list({candidate.id: candidate for candidate in candidates}.values())
+    texts = _Texts()
     rows = [
         (
             c.id,
-            str(c.structure),
+            "".join([texts[spec] for spec in c.structure.blocks]),
             c.parent,
             c.iteration,
             c.seed,
@@ -55,6 +56,14 @@ def write_candidates(db: Database, candidates: Iterable[Candidate]) -> None:
     write_measures(db, ((c.id, c.measures) for c in candidates))
     write_latencies(db, ((c.id, c.latency) for c in candidates))
     _write_missing(db, candidates)
+
+
+class _Texts(dict[BlockSpec, str]):
+    """The texts of blocks, of which candidates of a search have the same ones."""
+
+    def __missing__(self, spec: BlockSpec) -> str:
+        found = self[spec] = str(spec)
+        return found
 
 
 def read_candidates(db: Database, ids: Iterable[int] | None = None) -> list[Candidate]:

@@ -145,7 +145,7 @@ class Generations:
         else:
             chosen = (drawn[:, 0] * members).astype(np.int64)
             parents, numbers = self._structures[chosen], self._ids[chosen]
-        children = space(parents, np.ascontiguousarray(drawn[:, 1:]), changes)
+        children = space(parents, np.ascontiguousarray(drawn[:, 1:]), changes, self._problem.budget.layers)
         judged = self._judge(children, self._hashes, admission.rejected)
         admission.tried += count
         self._select(judged, numbers, before)

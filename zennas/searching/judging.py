@@ -146,9 +146,7 @@ class Judge:
             fits &= holds
         rows, placed, costs = rows[fits], placed.where(fits), costs.where(fits)
         hashes = placed.structures.hashes()
-        first = np.zeros(len(rows), np.bool_)
-        first[np.unique(hashes, return_index=True)[1]] = True
-        first &= ~np.isin(hashes, known)
+        first = _first(hashes, known)
         rows, placed = _both(rows, placed, first, "duplicate", rejected)
         costs, hashes = costs.where(first), hashes[first]
         latency = np.zeros((len(self.latencies), len(rows)))
@@ -178,7 +176,7 @@ class Judge:
             )
             for number, structure, parent, cost, row, score, latency in zip(
                 ids.tolist(),
-                judged.structures.all(),
+                self.blocks.written(judged.placed),
                 parents,
                 judged.costs.all(),
                 judged.rows.tolist(),
@@ -187,6 +185,19 @@ class Judge:
                 strict=True,
             )
         ]
+
+
+def _first(hashes: Hashes, known: Hashes) -> Flags:
+    """Whether each hash is not among `known`, nor among the ones before it."""
+    # numpy's `unique` and `isin` import its masked arrays, which takes longer than hundreds of these calls.
+    order = np.argsort(hashes, kind="stable")
+    ordered = hashes[order]
+    found = np.ones(len(hashes), np.bool_)
+    found[order[1:]] = ordered[1:] != ordered[:-1]
+    if len(known):
+        ordered = np.sort(known)
+        found &= ordered[np.minimum(np.searchsorted(ordered, hashes), len(known) - 1)] != hashes
+    return found
 
 
 def _count(rejected: Counter[str], reason: str, which: Flags) -> None:

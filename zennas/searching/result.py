@@ -10,7 +10,7 @@ from typing import Any
 from PlainNet import Options
 from PlainNet.lowering import lower
 from zennas.budget.target import Fit, fit_limits
-from zennas.runs.candidate import Candidate, Measure
+from zennas.runs.candidate import Candidate
 from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, reading
 from zennas.searching.choosing.confirming import CONFIRMATION_FACT, CONFIRMED_FACT, Confirmation
 from zennas.searching.choosing.finals import FACT
@@ -145,7 +145,8 @@ class SearchResult:
 
     def _front_json(self, front: Points) -> dict[str, Any]:
         costs = [axis.over for axis in front.grid.axes]
-        points = front.to_json(str(self.folder), score_name(self.settings), self.memories)
+        confirmed = None if self.confirmation is None else self.confirmation.measure
+        points = front.to_json(str(self.folder), score_name(self.settings), self.memories, confirmed)
         return {"over": costs[0] if len(costs) == 1 else costs, "points": points}
 
     @staticmethod
@@ -156,7 +157,7 @@ class SearchResult:
 
 def candidate_json(candidate: Candidate, memories: Mapping[str, int] = _NO_MEMORIES) -> dict[str, Any]:
     """Return a candidate as JSON. memories: in bytes by name, those that matter."""
-    scores = {name: measure_json(measure) for name, measure in candidate.measures.items()}
+    scores = {name: measure.to_json() for name, measure in candidate.measures.items()}
     latency = {source: latency_json(found) for source, found in candidate.latency.items()}
     return {
         "structure": str(candidate.structure),
@@ -165,12 +166,6 @@ def candidate_json(candidate: Candidate, memories: Mapping[str, int] = _NO_MEMOR
         **({"missing": dict(candidate.missing)} if candidate.missing else {}),
         **({"latency": latency} if latency else {}),
     }
-
-
-def measure_json(measure: Measure) -> dict[str, Any]:
-    if measure.low is None:
-        return {"value": measure.value}
-    return {"value": measure.value, "interval": [measure.low, measure.high]}
 
 
 def read_result(folder: Path) -> SearchResult:

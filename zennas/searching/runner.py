@@ -29,12 +29,13 @@ from zennas.common.errors import SettingsError, ZennasError
 from zennas.common.settings_text import differences
 from zennas.runs.candidate import Candidate, Measure
 from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, reading, write_failure
-from zennas.searching.choosing.confirming import confirm, report
+from zennas.searching.choosing.confirming import confirm, confirm_each, report
 from zennas.searching.choosing.finals import hold
 from zennas.searching.depth import with_depth_limit
 from zennas.searching.evaluation import Evaluation, Outcome, evaluated
 from zennas.searching.executors.base import ExecutorSettings, Pending, Running, Work, open_executor
 from zennas.searching.fronts.front import FACT as FRONT_FACT
+from zennas.searching.fronts.front import rivals_of, undominated
 from zennas.searching.fronts.tradeoff import HYPERVOLUME_FACT
 from zennas.searching.objectives.base import best_first
 from zennas.searching.objectives.proxy import RankedProxies
@@ -51,6 +52,7 @@ from zennas.searching.preparing import (
 )
 from zennas.searching.proposals import Proposals
 from zennas.searching.result import FINISHED
+from zennas.searching.scoring import confirmer
 from zennas.searching.settings import SearchSettings
 from zennas.searching.simulations.courses import is_simulation
 from zennas.searching.strategies.base import LEARNED_FACT, Followed, Learning, Progress
@@ -287,11 +289,21 @@ def _confirmed(store: Store, settings: SearchSettings, prepared: Prepared, watch
 
 
 def _at_points(store: Store, settings: SearchSettings, prepared: Prepared, watcher: Watcher) -> Candidate:
-    """Store ranks among the points, if there are no scores of their own, and return the best point of a front."""
+    """Confirm the points of a front, if that is asked for; store ranks among them, if they have no scores of their own;
+    and return the best.
+    """
     objective = prepared.objective
     points = prepared.points()
     if not points:
         raise ProxyError(f"the front in {store.folder} has no points: no structure could be scored")
+    if prepared.grid is not None and confirmer(settings) is not None:
+        kept = prepared.search.kept
+        groups = rivals_of(prepared.grid, objective, kept, points, settings.top)
+        confirmed = confirm_each(store, settings, objective, groups, watcher.confirming)
+        values = {one.id: value for one, value in confirmed}
+        points = undominated(prepared.grid, [one for one, _ in confirmed], list(values.values()))
+        store.put({FRONT_FACT: [one.id for one in points]})
+        return max(points, key=lambda one: values[one.id])
     if isinstance(objective, RankedProxies) and prepared.grid is not None:
         for point, value in zip(points, objective.values(points), strict=True):
             store.add_measures(point.id, {objective.name: Measure(value)})

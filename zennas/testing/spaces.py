@@ -9,7 +9,7 @@ import numpy as np
 
 from PlainNet import parse
 from PlainNet.arrays.structures import Structures
-from PlainNet.cost import CostModel
+from PlainNet.cost import CostModel, count_layers
 from SearchSpace import CellSpace, Graph, SearchSpace, SearchSpaceError, graphs_of
 from zennas.testing.arrays import Repeated, form_of, walked
 from zennas.testing.expecting import expect, expect_equal, expect_refused
@@ -107,6 +107,13 @@ def arrays_mutate_alike(space: SearchSpace) -> str | None:
             for structure, row in zip(structures, uniforms.tolist(), strict=True)
         ]
         expect_equal(mutated.all(), expected, f"mutations of {space.name} with {changes} changes, as arrays")
+        layers = [count_layers(structure) for structure in expected]
+        most = sorted(layers)[len(layers) // 2]
+        limited = form(rows, uniforms, changes, most)
+        expect_equal(limited.layers.tolist(), layers, f"layers of mutations of {space.name} with at most {most} layers")
+        fits = limited.layers <= most
+        within = [structure for structure, count in zip(expected, layers, strict=True) if count <= most]
+        expect_equal(limited[fits].trimmed().all(), within, f"mutations of {space.name} with at most {most} layers")
         rows, structures = mutated, expected
     return None
 

@@ -13,7 +13,6 @@ from zennas.named.networks import Network
 from zennas.report.comparison.accuracies import Accuracy
 from zennas.report.comparison.quantities import Quantity, quantities_of, relative
 from zennas.report.predictions import Prediction
-from zennas.searching.result import measure_json
 from zennas.searching.scoring import measure as measure_of
 from ZeroShotProxy.base import Score
 
@@ -111,7 +110,7 @@ class Comparison:
             "measured": None if row.measured is None else row.measured.to_json(),
             "accuracy": [one.to_json() for one in row.accuracies],
             "scores": {
-                name: {"error": one} if isinstance(one, str) else measure_json(measure_of(one))
+                name: {"error": one} if isinstance(one, str) else measure_of(one).to_json()
                 for name, one in row.scores.items()
             },
             "relative": {name: value for name, value in related.items() if value is not None},

@@ -8,7 +8,7 @@ settings, and orders them by their means, as all searches did before there were 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -36,8 +36,8 @@ class Confirmation:
     proxy: the random proxy. measure: the name of its scores among the measures of a candidate.
     how: "racing" or "full". batch_size: of each evaluation.
     evaluations: the number of evaluations, of `most` that were possible. repeats: those of each candidate, by id.
-    undecided: how many candidates, the first in the order, the scores do not tell apart; None for "full".
-    stopped: why a race ended; "" for "full".
+    undecided: how many candidates, the first in the order, the scores do not tell apart; None for "full" and fronts.
+    stopped: why a race ended; "" for "full" and for fronts, which have a race for each point.
     """
 
     proxy: str
@@ -79,12 +79,73 @@ def confirm(
     info = confirmer(settings)
     if info is None:
         return top
+    confirmed, about = _again(store, settings, objective, top, info, progress)
+    store.put({CONFIRMED_FACT: [c.id for c in confirmed], CONFIRMATION_FACT: about.to_json()})
+    return confirmed
+
+
+def confirm_each(
+    store: Store,
+    settings: SearchSettings,
+    objective: Objective,
+    groups: Sequence[list[Candidate]],
+    progress: Callable[[int, int], None],
+) -> list[tuple[Candidate, float]]:
+    """Confirm several groups of candidates, each by itself, and return the first of each with its confirmed value.
+
+    groups: the candidates of each, best first. Higher values are better. A group none of whose candidates could be
+    confirmed is left out.
+
+    progress: as in `confirm`. Raises ProxyError if that are all groups.
+    """
+    info = confirmer(settings)
+    assert info is not None  # otherwise there is nothing to do
+    found, parts = list[tuple[Candidate, float]](), list[Confirmation]()
+    ids, failure = list[int](), None
+    most = sum(map(len, groups)) * settings.repeats
+    for group in groups:
+        before = sum(about.evaluations for about in parts)
+        try:
+            ranked, about = _again(store, settings, objective, group, info, _after(before, most, progress))
+        except ProxyError as error:
+            failure = error
+            continue
+        parts.append(about)
+        ids += [candidate.id for candidate in ranked]
+        best = store.candidates([ranked[0].id])[0]
+        found.append((best, info.sign * best.measures[about.measure].value))
+    if failure is not None and not found:
+        raise failure
+    whole = replace(
+        parts[0],
+        evaluations=sum(about.evaluations for about in parts),
+        most=most,
+        repeats={number: count for about in parts for number, count in about.repeats.items()},
+        undecided=None,
+        stopped="",
+    )
+    store.put({CONFIRMED_FACT: ids, CONFIRMATION_FACT: whole.to_json()})
+    return found
+
+
+def _after(before: int, most: int, progress: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """Progress of a part of the evaluations, of which `before` are done."""
+    return lambda done, _: progress(before + done, most)
+
+
+def _again(
+    store: Store,
+    settings: SearchSettings,
+    objective: Objective,
+    top: list[Candidate],
+    info: ProxyInfo,
+    progress: Callable[[int, int], None],
+) -> tuple[list[Candidate], Confirmation]:
+    """The candidates in the order of their confirmation, and how it went."""
     # A search may maximise single scores by the same proxy. They are those that luck has selected.
     name = f"{info.name}_confirmed" if info.name in objective.measures else info.name
     way = _in_full if settings.confirmation == "full" else _by_racing
-    confirmed, about = way(store, settings, top, info, name, progress)
-    store.put({CONFIRMED_FACT: [c.id for c in confirmed], CONFIRMATION_FACT: about.to_json()})
-    return confirmed
+    return way(store, settings, top, info, name, progress)
 
 
 def round_seed(seed: int, number: int) -> int:

@@ -19,6 +19,7 @@ from zennas.common.numbers import counted, parse_count
 from zennas.runs.candidate import Candidate
 from zennas.searching.fronts.grid import COUNTS, LATENCY, Grid, memories_of
 from zennas.searching.objectives.base import Objective, best_first
+from zennas.searching.scoring import confirmer
 from zennas.searching.settings import SearchSettings
 from zennas.searching.strategies.front import MOST_COSTS, NAME, FrontOptions
 
@@ -46,16 +47,23 @@ class Points:
     points: tuple[Candidate, ...]
 
     def to_json(
-        self, run: str, measure: str | None, memories: Callable[[Candidate], Mapping[str, int]]
+        self,
+        run: str,
+        measure: str | None,
+        memories: Callable[[Candidate], Mapping[str, int]],
+        confirmed: str | None = None,
     ) -> list[dict[str, Any]]:
         """Return the points as JSON.
 
         run: the folder. measure: the name of the score; None for the first measure. memories: those of a point that
-        matter, in bytes.
+        matter, in bytes. confirmed: the name of the confirmed score; None without one.
         """
-        return [self._point(f"{run}@{i}", one, measure, memories(one)) for i, one in enumerate(self.points, start=1)]
+        found = enumerate(self.points, start=1)
+        return [self._point(f"{run}@{i}", one, measure, memories(one), confirmed) for i, one in found]
 
-    def _point(self, name: str, one: Candidate, measure: str | None, memories: Mapping[str, int]) -> dict[str, Any]:
+    def _point(
+        self, name: str, one: Candidate, measure: str | None, memories: Mapping[str, int], confirmed: str | None
+    ) -> dict[str, Any]:
         sources = [axis.source for axis in self.grid.axes if axis.source is not None] or list(one.latency)
         limits = self.grid.limits(self.grid.cell(one))
         by_cost = {axis.over: limit for axis, limit in zip(self.grid.axes, limits, strict=True)}
@@ -67,6 +75,7 @@ class Points:
             "latency_ms": one.latency[sources[0]].ms if sources else None,
             **({"latencies_ms": {name: one.latency[name].ms for name in sources}} if len(sources) > 1 else {}),
             "score": score_of(one, measure),
+            **({} if confirmed is None else {"confirmed": one.measures[confirmed].to_json()}),
             **({"limit": limits[0]} if len(limits) == 1 else {"limits": by_cost}),
         }
 
@@ -88,13 +97,28 @@ def points_of(grid: Grid, objective: Objective, kept: Sequence[Candidate]) -> li
 
     Points are in the order of their cells, so over one cost the cheapest comes first.
     """
-    cells: dict[int, list[Candidate]] = {}
-    for candidate in kept:
-        cells.setdefault(grid.cell(candidate), []).append(candidate)
+    cells = _by_cell(grid, kept)
     best = [_best(grid, objective, cells[number]) for number in sorted(cells)]
-    if not best:
-        return []
-    ranked = sorted(zip(objective.values(best), map(grid.values, best), best, strict=True), key=_best_first)
+    return undominated(grid, best, objective.values(best)) if best else []
+
+
+def rivals_of(
+    grid: Grid, objective: Objective, kept: Sequence[Candidate], points: Sequence[Candidate], most: int
+) -> list[list[Candidate]]:
+    """Return for each point the best `most` candidates of its cell, the point itself first."""
+    cells, found = _by_cell(grid, kept), []
+    for point in points:
+        others = [one for one in best_first(objective, cells[grid.cell(point)]) if one.id != point.id]
+        found.append([point, *others][:most])
+    return found
+
+
+def undominated(grid: Grid, candidates: Sequence[Candidate], values: Sequence[float]) -> list[Candidate]:
+    """Return those candidates, in the order of their cells, that no other equals or beats at costs all at most as high.
+
+    values: those of the candidates; higher is better.
+    """
+    ranked = sorted(zip(values, map(grid.values, candidates), candidates, strict=True), key=_best_first)
     found: list[tuple[tuple[float, ...], Candidate]] = []
     for _, costs, one in ranked:  # only those before it can be as good
         if not any(all(a <= b for a, b in zip(known, costs, strict=True)) for known, _ in found):
@@ -105,6 +129,13 @@ def points_of(grid: Grid, objective: Objective, kept: Sequence[Candidate]) -> li
 def chosen_point(grid: Grid, objective: Objective, points: Sequence[Candidate]) -> Candidate:
     """Return the best of the points, which is the last one over one cost."""
     return points[-1] if len(grid.axes) == 1 else best_first(objective, points)[0]
+
+
+def _by_cell(grid: Grid, kept: Sequence[Candidate]) -> dict[int, list[Candidate]]:
+    cells: dict[int, list[Candidate]] = {}
+    for candidate in kept:
+        cells.setdefault(grid.cell(candidate), []).append(candidate)
+    return cells
 
 
 def _best_first(one: tuple[float, tuple[float, ...], Candidate]) -> tuple[float, tuple[float, ...], int]:
@@ -127,6 +158,7 @@ def front_settings(
     points: int | Sequence[int] | None = None,
     members: int | None = None,
     iterations: int | None = None,
+    confirmation: str = "none",
 ) -> SearchSettings:
     """Return the settings of a front.
 
@@ -136,9 +168,10 @@ def front_settings(
         (milliseconds per image for latencies, bytes for memories); one for each cost.
     points, members: options of the strategy; None for their defaults. points: one number for each cost, or one for all.
     iterations: None for `PER_POINT` each, or `PER_CELL` over two costs.
+    confirmation: how the best of each cell are confirmed, as in a search, but without it by default.
 
-    Raises WrongSettingError if a value is not valid or the budget limits the same cost, and what `settled_limit`
-    raises for a latency.
+    Raises WrongSettingError if a value is not valid, the budget limits the same cost, or nothing can confirm the best;
+    and what `settled_limit` raises for a latency.
     """
     costs = [over] if isinstance(over, str) else list(over)
     ranges = _ranges(between)
@@ -163,15 +196,26 @@ def front_settings(
     options |= {} if kept is None else {"members": kept}
     grid = FrontOptions(**options).grid(settings.network)  # raises if a value is not valid
     tried = grid.count * (PER_POINT if len(costs) == 1 else PER_CELL) if iterations is None else iterations
-    return replace(
+    chosen = replace(
         settings,
         budget=budget,
         strategy=NAME,
         strategy_options={**settings.strategy_options, **options},
         iterations=tried,
-        confirmation="none",
+        confirmation=confirmation,
         report=(),
     )
+    if confirmation != "none" and confirmer(chosen) is None:
+        raise WrongSettingError(
+            f"nothing confirms points by {settings.proxy}: name a random proxy, like --confirm-by zen, or leave out "
+            "--confirmation"
+        )
+    return chosen
+
+
+def front_confirmation(given: Mapping[str, Any]) -> str:
+    """Return how a front is confirmed, from the settings by name that are given: not at all, unless they say so."""
+    return str(given.get("confirmation", "none" if given.get("confirm_by") is None else SearchSettings.confirmation))
 
 
 def _ranges(between: Range | Sequence[Range]) -> list[Range]:
