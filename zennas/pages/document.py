@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PAGE_FILE = "report.html"
 """The file in the folder of a run, unless it is given another place."""
-_SCRIPTS = ("dom.js", "scales.js", "tip.js", "chart.js", "network.js", "page.js")
+_SCRIPTS = ("dom.js", "scales.js", "tip.js", "chart.js", "arena.js", "network.js", "page.js")
 """In the order in which they build on each other."""
 
 
