@@ -18,7 +18,7 @@ from zennas.report.memories import MemoryUse, Running, memory_use
 
 MOST_BLOCKS = 150
 """Further blocks of a network are drawn as one, so that the page stays small."""
-MOST_OPERATORS = 120
+MOST_OPERATORS = 300
 """Of a network with more operators, only the one of each block during which most RAM is in use is shown."""
 
 
@@ -123,9 +123,9 @@ def _memory_facts(use: MemoryUse | str) -> tuple[tuple[str, str], ...]:
 
 
 def _arena(use: MemoryUse, blocks: int) -> Arena:
-    """The RAM of a network of so many blocks, not too many operators, and their blocks by their numbers in a drawing."""
-    operators = use.operators
-    if len(operators) > MOST_OPERATORS:
+    """The RAM of a network of so many blocks, with not too many operators, whose blocks are those of a drawing."""
+    operators, each = use.operators, len(use.operators) <= MOST_OPERATORS
+    if not each:
         most: dict[int, Running] = {}
         for one in operators:
             if one.block not in most or one.live_bytes > most[one.block].live_bytes:
@@ -134,7 +134,7 @@ def _arena(use: MemoryUse, blocks: int) -> Arena:
     numbered = (
         one._replace(block=min(blocks if one.block == HEAD else one.block, MOST_BLOCKS - 1)) for one in operators
     )
-    return Arena(use.ram_bytes, use.ram_bytes_planner, tuple(numbered))
+    return Arena(use.ram_bytes, use.ram_bytes_planner, tuple(numbered), each)
 
 
 def _limited(blocks: list[Block]) -> tuple[Block, ...]:

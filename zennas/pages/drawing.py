@@ -35,12 +35,14 @@ class Block:
 @dataclass(frozen=True)
 class Arena:
     """The RAM of a network for one image in INT8, in bytes: with the plan that exported files carry, and with that of
-    the interpreter. operators: what is in use while each runs; their blocks are the numbers in `Drawn.blocks`.
+    the interpreter. operators: what is in use while each runs; their blocks are the numbers in `Drawn.blocks`. each:
+    whether these are all, or of each block only the one during which most is in use.
     """
 
     ram_bytes: int
     ram_bytes_planner: int
     operators: tuple[Running, ...]
+    each: bool
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,16 @@ def described(spec: BlockSpec, layers: int) -> tuple[str, str]:
     """Return the name of a block and its arguments in words, such as "8 → 16 channels, stride 2"."""
     if spec.branches:
         return spec.kind, cut(str(spec))
-    values = dict(zip((param.name for param in block_type(spec.kind).params), spec.args, strict=False))
+    params = {param.name: param for param in block_type(spec.kind).params}
+    values = dict(zip(params, spec.args, strict=False))
     words = []
     if "in_channels" in values and "out_channels" in values:
         words.append(f"{values.pop('in_channels')} → {values.pop('out_channels')} channels")
     for name, value in values.items():
         if name == "sub_layers":
             continue
-        words.append(f"{argument_name(name)} {value}")
+        said = f"{value} channels" if name == "channels" else f"{argument_name(name)} {params[name].said(value)}"
+        words.append(said)
     if layers > 1:
         words.append(counted(layers, "layer"))
     return spec.kind, ", ".join(word for word in words if word != "stride 1")

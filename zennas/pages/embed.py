@@ -56,7 +56,10 @@ class Embedded:
         return {
             "kind": "chart",
             "label": printable(part.label),
-            "axes": [{"name": printable(a.name), "unit": printable(a.unit), "log": a.log} for a in part.axes],
+            "axes": [
+                {"name": printable(a.name), "unit": printable(a.unit), "log": a.log, "whole": a.whole}
+                for a in part.axes
+            ],
             "x": part.x,
             "y": part.y,
             "series": series,
@@ -86,7 +89,7 @@ class Embedded:
 
     def _arena(self, arena: Arena) -> Sequence[Any]:
         operators = [(one.block, self._number(one.operator), one.live_bytes) for one in arena.operators]
-        return arena.ram_bytes, arena.ram_bytes_planner, operators
+        return arena.ram_bytes, arena.ram_bytes_planner, operators, arena.each
 
     def _block(self, fields: dict[str, Any]) -> Sequence[Any]:
         """The values of the fields in order, without their names, which would be most of the page."""

@@ -35,6 +35,8 @@ def _scrolling(what: str) -> str:
 
 
 _SCROLL = _scrolling("Table")
+_LONG = 32
+"""Characters of the name of a row from which on it may have several lines."""
 
 
 def escaped(text: str) -> str:
@@ -53,8 +55,13 @@ def _text(part: Text, data: Embedded) -> str:
 
 
 def _note(part: Note, data: Embedded) -> str:
-    code = "" if part.code is None else f"<code>{escaped(part.code)}</code>"
+    code = "" if part.code is None else f"<code>{_words(printable(part.code))}</code>"
     return f'<p class="note" role="note">{escaped(part.text)}{code}</p>'
+
+
+def _words(command: str) -> str:
+    """A command whose lines break between words only, as far as these fit, not behind the hyphens of options."""
+    return " ".join(f'<span class="word">{html.escape(word, quote=True)}</span>' for word in command.split(" "))
 
 
 def _figures(part: Figures, data: Embedded) -> str:
@@ -83,11 +90,13 @@ def _table(part: Table, data: Embedded) -> str:
 
     rows = "".join(cells(row, "td") for row in part.rows)
     head = cells(part.columns, "th")
-    return f"{_SCROLL}<table><thead>{head}</thead><tbody>{rows}</tbody></table></div>"
+    long = ' class="long"' if any(len(row[0]) > _LONG for row in part.rows) else ""
+    return f"{_SCROLL}<table{long}><thead>{head}</thead><tbody>{rows}</tbody></table></div>"
 
 
 def _code(part: Code, data: Embedded) -> str:
-    text = html.escape(printable_lines(part.text.rstrip("\n")), quote=True)
+    lines = printable_lines(part.text.rstrip("\n"))
+    text = html.escape(lines, quote=True) if part.folded else "\n".join(map(_words, lines.split("\n")))
     shown = f'<pre tabindex="0"><code>{text}</code></pre>'
     if part.folded:
         return f"<details><summary>{escaped(part.title)}</summary>{shown}</details>"

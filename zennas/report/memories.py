@@ -14,7 +14,7 @@ from PlainNet.ops import OpGraph
 
 
 class Running(NamedTuple):
-    """An operator, as LiteRT names it, and the bytes in use while it runs. block: the `Node.block` that it belongs to."""
+    """An operator, as LiteRT names it, and the bytes in use while it runs. block: its `Node.block`."""
 
     block: int
     operator: str

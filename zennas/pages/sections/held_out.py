@@ -29,9 +29,9 @@ def parts(record: Record) -> list[Part]:
         *shown,
         _table(outcome, found.tasks),
         Text(
-            "Kendall's τ of scores and accuracies, with its 95 % interval. The programs that were found stand in the "
-            "order of their smallest τ on these networks, so that of the first is a little too high: use other "
-            "networks for a figure to publish.",
+            "Kendall's τ of scores and accuracies, with its 95 % interval. The programs that were found are in the "
+            "order of their smallest τ on these networks, so that the τ of the first is a little too high: for a "
+            "figure to publish, use other networks.",
             quiet=True,
         ),
     ]

@@ -23,10 +23,7 @@ from zennas.searching.telling.latency_here import PROFILE
 from zennas.supernet.job import SearchJob
 from zennas.supernet.outcome import ProxylessResult
 
-
-_FLOAT = (
-    "Memory is the most that is kept at once while a block runs, weights not counted, in float32 for one image."
-)
+_FLOAT = "Memory is the most that is kept at once while a block runs, weights not counted, in float32 for one image."
 _INT8 = (
     "RAM is the most that is in use at once while a block runs on a microcontroller: activations of one image in INT8, "
     "weights not counted."
