@@ -35,6 +35,8 @@ def _scrolling(what: str) -> str:
 
 
 _SCROLL = _scrolling("Table")
+_WIDE = 42
+"""Characters of a fact from which on it has a line of its own."""
 _LONG = 32
 """Characters of the name of a row from which on it may have several lines."""
 
@@ -74,7 +76,10 @@ def _figures(part: Figures, data: Embedded) -> str:
 
 
 def _facts(part: Facts, data: Embedded) -> str:
-    rows = "".join(f"<div><dt>{escaped(name)}</dt><dd>{escaped(value)}</dd></div>" for name, value in part.rows)
+    rows = "".join(
+        f"<div{' class=wide' if len(value) > _WIDE else ''}><dt>{escaped(name)}</dt><dd>{escaped(value)}</dd></div>"
+        for name, value in part.rows
+    )
     return f'<dl class="facts">{rows}</dl>'
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
-from math import inf
 
 from zennas.budget.memories import MEMORIES
 from zennas.common.errors import ZennasError
 from zennas.common.numbers import counted, format_count
 from zennas.pages.charts import Axis, Point
 from zennas.pages.drawing import cut
+from zennas.pages.main_cost import cost_of, main_cost
 from zennas.pages.record import Record
 from zennas.report.scores import measure_text
 from zennas.runs.candidate import Candidate, Latency
@@ -175,27 +175,12 @@ def _sign(name: str) -> float:
         return 1.0
 
 
-def main_cost(search: SearchResult) -> str:
-    """Return the cost that a search is about: the source of a latency, or a name in `Cost` or `MEMORIES`.
-
-    It is the first that the budget limits, of latencies, memories and counts. Layers come last, which are often limited
-    for other reasons.
-    """
-    budget = search.settings.budget
-    if budget.latency:
-        return budget.latency[0].source
-    counts = sorted(budget.limits(), key=lambda name: name == "layers")
-    return next(iter((*budget.memories(), *counts)), "params")
-
-
 def _frontier(search: SearchResult, members: tuple[Candidate, ...], name: str, sign: float) -> tuple[Candidate, ...]:
     """Those with the best score for their cost or less, by what the search is about."""
     about = main_cost(search)
 
     def cost(one: Candidate) -> float:
-        if about in MEMORIES:
-            return float(search.memories(one)[about])
-        return one.latency[about].ms if about in one.latency else float(getattr(one.cost, about, inf))
+        return cost_of(search, one, about)
 
     best, found = float("-inf"), []
     for one in sorted((one for one in members if name in one.measures), key=lambda one: (cost(one), one.id)):

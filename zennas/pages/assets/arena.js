@@ -12,7 +12,7 @@ function arenaOf([planned, unplanned, operators, each], ram, blocks, texts, room
   if (ram !== null) lines.push(["limit", ram[0], ram[1]]);
   const peak = operators.reduce((best, one, i) => one[2] > operators[best][2] ? i : best, 0);
   const high = Math.max(planned, unplanned, ram !== null && ram[1] < 2.5 * unplanned ? ram[1] : 0);
-  const height = 190, area = { left: 58, right: room - 2, top: 18, bottom: height - 24 };
+  const height = 190, area = { left: 66, right: room - 2, top: 18, bottom: height - 24 };
   const wide = (area.right - area.left) / operators.length;
   const up = (value) => area.bottom - (area.bottom - area.top) * value / (1.04 * high);
   const parts = roundTicks(0, high, 3).flatMap((value) => [

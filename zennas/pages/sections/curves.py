@@ -65,8 +65,8 @@ def _chart(over: str, axis: Axis, x: Floats, incumbent: Floats, oracle: Floats) 
     series = []
     for name, values in (("incumbent", incumbent), ("oracle", oracle)):
         low, high = band(values)
-        series.append(Series(name, "band", (*points(name, low), *points(name, high)[::-1])))
         series.append(Series(name, "line", points(name, values.mean(axis=0))))
+        series.append(Series(name, "band", (*points(name, low), *points(name, high)[::-1])))
     ends = incumbent[:, -1].mean(), oracle[:, -1].mean()
     label = f"Accuracy over {over}: at the end, incumbent {ends[0]:.2f} %, oracle {ends[1]:.2f} %"
     return Chart(label, (axis, Axis("accuracy", "%")), (0,), (1,), tuple(series))

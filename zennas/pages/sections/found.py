@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from zennas.budget.memories import MEMORIES
 from zennas.pages.charts import Axis, Chart, Limit, Point, Series
+from zennas.pages.main_cost import main_cost
 from zennas.pages.parts import Part, Text
 from zennas.pages.record import Record
 from zennas.pages.section import Section, register
-from zennas.pages.survey import MOST_DRAWN, Survey, main_cost, spread, survey
+from zennas.pages.survey import MOST_DRAWN, Survey, spread, survey
 from zennas.runs.candidate import Candidate
 from zennas.searching.fronts.goals import Goal, names_of
 from zennas.searching.fronts.grid import LATENCY
