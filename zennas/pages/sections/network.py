@@ -46,7 +46,7 @@ def parts(record: Record) -> list[Part]:
     return [
         Text(
             "Each box is a block: the higher, the larger the image that it puts out; the wider, the more channels. "
-            f"Divisions are layers, and the darker a box, the larger its share of the whole.{device} {memory}",
+            f"Divisions are layers; the stronger the colour, the larger the share of the whole.{device} {memory}",
             quiet=True,
         ),
         found,
