@@ -37,6 +37,8 @@ def _scrolling(what: str) -> str:
 _SCROLL = _scrolling("Table")
 _WIDE = 42
 """Characters of a fact from which on it has a line of its own."""
+_WORDY = 14
+"""Characters of the longest word of a heading from which on a line may end within a word."""
 _LONG = 32
 """Characters of the name of a row from which on it may have several lines."""
 
@@ -89,8 +91,10 @@ def _table(part: Table, data: Embedded) -> str:
         for i, text in enumerate(texts):
             scope = ' scope="col"' if tag == "th" else ""
             name, kind = ("th", ' scope="row"') if i == 0 and tag == "td" else (tag, scope)
-            right = ' class="right"' if i in part.right else ""
-            found.append(f"<{name}{kind}{right}>{escaped(text)}</{name}>")
+            wordy = tag == "th" and max(map(len, text.split()), default=0) > _WORDY
+            kinds = " ".join(filter(None, ("right" if i in part.right else "", "wordy" if wordy else "")))
+            classes = f' class="{kinds}"' if kinds else ""
+            found.append(f"<{name}{kind}{classes}>{escaped(text)}</{name}>")
         return f"<tr>{''.join(found)}</tr>"
 
     rows = "".join(cells(row, "td") for row in part.rows)

@@ -86,7 +86,7 @@ function makeNetworks(place, spec, texts) {
     const share = (block[state.share] ?? 0) / total;
     const words = rowsOf(block);
     const group = drawn("g", { tabindex: 0, role: "img", "data-block": i, "aria-label": `${block.name}, ${words.map((pair) => pair.join(" ")).join(", ")}` });
-    if (wired) group.append(drawn("path", { class: "wire", d: `M${x + width} ${middle}h${space}` }));
+    if (wired) group.append(drawn("path", { class: "wire", d: `M${x + width} ${middle}h${Math.max(0, Math.min(space, room() - x - width))}` }));
     group.append(drawn("rect", { class: "box", x, y: middle - height / 2, width, height, rx: 2, "fill-opacity": (0.1 + 0.85 * Math.sqrt(share)).toFixed(3) }));
     for (let layer = 1; layer < Math.min(block.layers, 12); layer++) {
       const at = x + width * layer / Math.min(block.layers, 12);
