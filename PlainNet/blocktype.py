@@ -33,12 +33,16 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """One integer argument of a block and its valid values: from `minimum` to `maximum`, only odd ones if `odd`."""
+    """One integer argument of a block and its valid values: from `minimum` to `maximum`, only odd ones if `odd`.
+
+    words: what the values from 0 on mean, such as the operations of a cell; empty for numbers.
+    """
 
     name: str
     maximum: int
     minimum: int = 1
     odd: bool = False
+    words: tuple[str, ...] = ()
 
     @property
     def expected(self) -> str:
@@ -46,6 +50,10 @@ class Param:
         if self.odd:
             return f"an odd number from {self.minimum} to {self.maximum}"
         return f"a number from {self.minimum} to {self.maximum}"
+
+    def said(self, value: int) -> str:
+        """Return a valid value for readers: the word for it if there is one."""
+        return self.words[value] if self.words else str(value)
 
     def check(self, kind: str, value: int) -> None:
         """Raise StructureError if `value` is not valid for a block of kind `kind`."""

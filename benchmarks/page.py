@@ -38,7 +38,9 @@ def main() -> None:
         zennas.train(demo.folder, dataset="digits", epochs=12)
         zennas.export(demo.folder, "onnx-int8", dataset="digits", allow_loss=5)
         tell("the run of make demo, with an INT8 export", demo.folder)
-        pictures(demo.folder / "report.html")
+        chip = zennas.search(target="stm32f746", resolution=96, iterations=5000, save_dir=folder / "chip")
+        tell("a search of 5,000 iterations for a chip, at 96×96", chip.folder)
+        pictures(demo.folder / "report.html", chip.folder / "report.html")
 
 
 def tell(what: str, run: Path) -> None:
@@ -52,18 +54,25 @@ def tell(what: str, run: Path) -> None:
 
 
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 1010}}
+LOW: dict[str, Any] = {"viewport": {"width": 1280, "height": 520}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 1010}, "color_scheme": "dark"}
 
 
-def pictures(page: Path) -> None:
-    """Write what a browser shows to docs/images: on a desk and on a phone, in light and dark."""
+def pictures(page: Path, chip: Path) -> None:
+    """Write what a browser shows to docs/images: on a desk and on a phone, in light and dark. chip: a page with RAM."""
     shoot(page, "page-found", "found", DESK, "#found .plot .strong-dot")
     shoot(page, "page-network", "network", DESK)
     shoot(page, "page-phone", "network", PHONE)
+    shoot(chip, "page-ram", "network", LOW, "#network .arena .peak .level", begin=".arena")
 
 
-def shoot(page: Path, name: str, section: str, options: dict[str, Any], hover: str | None = None) -> None:
-    """Write a picture of a section of a page to docs/images. hover: what is under the mouse, the middle one."""
+def shoot(
+    page: Path, name: str, section: str, options: dict[str, Any], hover: str | None = None, begin: str = ""
+) -> None:
+    """Write a picture of a section of a page to docs/images.
+
+    hover: what is under the mouse, the middle one. begin: the part of the section with which the picture begins.
+    """
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser is None or find_spec("playwright") is None:
         print(f"no picture {name}: it needs Chromium, and Playwright from zennas[dev]")
@@ -76,7 +85,7 @@ def shoot(page: Path, name: str, section: str, options: dict[str, Any], hover: s
         tab = chromium.new_page(**options)
         tab.goto(page.as_uri())
         tab.evaluate("document.documentElement.style.scrollBehavior = 'auto'")
-        tab.locator(f"#{section}").evaluate("(one) => one.scrollIntoView()")
+        tab.locator(f"#{section} {begin}").evaluate("(one) => one.scrollIntoView()")
         if hover is not None:
             dots = tab.locator(hover)
             dots.nth(dots.count() // 2).hover(force=True)

@@ -242,10 +242,10 @@ def _edge_layers(operation: str, reduces: bool) -> int:
 
 
 def _cell_params(name: str, nodes: int) -> tuple[Param, ...]:
-    params = []
+    params, last = [], len(OPERATIONS) - 1
     for node in range(nodes):
         for i in (1, 2):
-            params.append(Param(f"{name}_node{node}_operation{i}", maximum=len(OPERATIONS) - 1, minimum=0))
+            params.append(Param(f"{name}_node{node}_operation{i}", maximum=last, minimum=0, words=OPERATIONS))
             params.append(Param(f"{name}_node{node}_source{i}", maximum=node + 1, minimum=0))
     return (*params, Param(f"{name}_concat", maximum=2**nodes - 1))
 

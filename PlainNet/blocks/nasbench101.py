@@ -128,6 +128,6 @@ def cell_layers(spec: BlockSpec) -> int:
     return longest[OUTPUT]
 
 
-_operations = tuple(Param(f"op{i}", maximum=len(OPERATIONS) - 1, minimum=0) for i in range(1, OUTPUT))
+_operations = tuple(Param(f"op{i}", maximum=len(OPERATIONS) - 1, minimum=0, words=OPERATIONS) for i in range(1, OUTPUT))
 _matrix = Param("matrix", maximum=2 ** len(EDGES) - 1, minimum=0)
 register(BlockType("NB101Cell", (IN, OUT, _matrix, *_operations), lower=cell, layers=cell_layers))

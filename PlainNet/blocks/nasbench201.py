@@ -76,6 +76,8 @@ def reduction_layers(spec: BlockSpec) -> int:
     return 2
 
 
-_edges = tuple(Param(f"e{to}{source}", maximum=len(OPERATIONS) - 1, minimum=0) for to, source in EDGES)
+_edges = tuple(
+    Param(f"e{to}{source}", maximum=len(OPERATIONS) - 1, minimum=0, words=OPERATIONS) for to, source in EDGES
+)
 register(BlockType("NB201Cell", (CHANNELS, *_edges), lower=cell, layers=cell_layers))
 register(BlockType("NB201Reduction", (IN, OUT), lower=reduction, layers=reduction_layers))

@@ -27,8 +27,20 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
+class Ram:
+    """What a microcontroller needs to run a file, in bytes: for activations, by the plan of memory that it uses, and
+    an arena that holds the interpreter's tables as well.
+    """
+
+    activations: int
+    arena: int
+
+
+@dataclass(frozen=True)
 class ExportRecord:
-    """An exported file. bytes: its size. accuracy: None if it was not measured. versions: of the libraries."""
+    """An exported file. bytes: its size. accuracy: None if it was not measured. versions: of the libraries. ram: None
+    if it is not for microcontrollers.
+    """
 
     path: Path
     format: str
@@ -37,6 +49,7 @@ class ExportRecord:
     accuracy: Accuracy | None
     versions: Mapping[str, str]
     processor: str
+    ram: Ram | None = None
 
     @property
     def status(self) -> str:
@@ -69,7 +82,7 @@ def read_export(sidecar: Path) -> ExportRecord:
         found = json.loads(sidecar.read_text(encoding="utf-8"))
         check_kind("format", found["format"], str, ValueError)
         check_number("bytes", found["bytes"], ValueError)
-        accuracy = found["accuracy"]
+        accuracy, memory = found["accuracy"], found.get("memory")
         return ExportRecord(
             sidecar.with_name(sidecar.name.removesuffix(_ENDING)),
             found["format"],
@@ -78,6 +91,7 @@ def read_export(sidecar: Path) -> ExportRecord:
             None if accuracy is None else _accuracy(accuracy),
             {str(name): str(version) for name, version in found["versions"].items()},
             str(found.get("processor", "")),
+            None if memory is None else Ram(int(memory["ram_bytes"]), int(memory["arena_bytes"])),
         )
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         what = " ".join(str(error).split())

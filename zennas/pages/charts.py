@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Mark: TypeAlias = Literal["faint", "strong", "line", "quiet line", "step"]
-"""Dots of two weights, lines of two weights, and stairs."""
+Mark: TypeAlias = Literal["faint", "strong", "line", "quiet line", "step", "band"]
+"""Dots of two weights, lines of two weights, stairs, and an area around the line of the same name. Lines of different
+names have different colours. The points of a band go along its lower edge and back along its upper one.
+"""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """What a value means. log: whether it is shown on a logarithmic scale at first."""
+    """What a value means. log: whether it is shown on a logarithmic scale at first. whole: whether it counts steps that
+    follow each other, such as epochs: it has whole numbers at its ticks, and is never logarithmic.
+    """
 
     name: str
     unit: str = ""
     log: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)

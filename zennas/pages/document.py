@@ -18,7 +18,7 @@ from zennas.common.errors import ZennasError
 from zennas.pages.embed import Embedded
 from zennas.pages.markup import escaped, markup
 from zennas.pages.parts import Note, Part
-from zennas.pages.record import COMPARE, Record, read_record
+from zennas.pages.record import COMPARE, Record, command_of, read_record
 from zennas.pages.section import SECTIONS, Section
 from zennas.searching.result import FINISHED
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PAGE_FILE = "report.html"
 """The file in the folder of a run, unless it is given another place."""
-_SCRIPTS = ("dom.js", "scales.js", "tip.js", "chart.js", "network.js", "page.js")
+_SCRIPTS = ("dom.js", "scales.js", "tip.js", "chart.js", "arena.js", "network.js", "page.js")
 """In the order in which they build on each other."""
 
 
@@ -104,7 +104,7 @@ def html_of(record: Record, sections: list[tuple[Section, tuple[Part, ...]]]) ->
     return Template(_asset("page.html")).substitute(
         policy=f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:",
         title=escaped(f"{record.name} · zennas"),
-        kind=escaped(record.kind),
+        kind=escaped(command_of(record)),
         status=escaped(record.status),
         name=escaped(record.name),
         links=links,

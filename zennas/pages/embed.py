@@ -10,7 +10,7 @@ from typing import Any
 from PlainNet.sizes import Sides
 from zennas.common.text import printable
 from zennas.pages.charts import Chart
-from zennas.pages.drawing import Networks
+from zennas.pages.drawing import Arena, Networks
 from zennas.pages.parts import Part
 
 _DANGEROUS = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
@@ -56,7 +56,10 @@ class Embedded:
         return {
             "kind": "chart",
             "label": printable(part.label),
-            "axes": [{"name": printable(a.name), "unit": printable(a.unit), "log": a.log} for a in part.axes],
+            "axes": [
+                {"name": printable(a.name), "unit": printable(a.unit), "log": a.log, "whole": a.whole}
+                for a in part.axes
+            ],
             "x": part.x,
             "y": part.y,
             "series": series,
@@ -77,11 +80,16 @@ class Embedded:
                 "facts": [[printable(name), printable(value)] for name, value in one.facts],
                 "image": one.image,
                 "blocks": [self._block(vars(block)) for block in one.blocks],
+                "arena": None if one.arena is None else self._arena(one.arena),
             }
             for one in part.networks
         ]
         device = None if part.device is None else printable(part.device)
-        return {"kind": "networks", "networks": networks, "device": device}
+        return {"kind": "networks", "networks": networks, "device": device, "int8": part.int8, "ram": part.ram}
+
+    def _arena(self, arena: Arena) -> Sequence[Any]:
+        operators = [(one.block, self._number(one.operator), one.live_bytes) for one in arena.operators]
+        return arena.ram_bytes, arena.ram_bytes_planner, operators, arena.each
 
     def _block(self, fields: dict[str, Any]) -> Sequence[Any]:
         """The values of the fields in order, without their names, which would be most of the page."""

@@ -35,6 +35,12 @@ def _scrolling(what: str) -> str:
 
 
 _SCROLL = _scrolling("Table")
+_WIDE = 42
+"""Characters of a fact from which on it has a line of its own."""
+_WORDY = 14
+"""Characters of the longest word of a heading from which on a line may end within a word."""
+_LONG = 32
+"""Characters of the name of a row from which on it may have several lines."""
 
 
 def escaped(text: str) -> str:
@@ -53,8 +59,13 @@ def _text(part: Text, data: Embedded) -> str:
 
 
 def _note(part: Note, data: Embedded) -> str:
-    code = "" if part.code is None else f"<code>{escaped(part.code)}</code>"
+    code = "" if part.code is None else f"<code>{_words(printable(part.code))}</code>"
     return f'<p class="note" role="note">{escaped(part.text)}{code}</p>'
+
+
+def _words(command: str) -> str:
+    """A command whose lines break between words only, as far as these fit, not behind the hyphens of options."""
+    return " ".join(f'<span class="word">{html.escape(word, quote=True)}</span>' for word in command.split(" "))
 
 
 def _figures(part: Figures, data: Embedded) -> str:
@@ -67,7 +78,10 @@ def _figures(part: Figures, data: Embedded) -> str:
 
 
 def _facts(part: Facts, data: Embedded) -> str:
-    rows = "".join(f"<div><dt>{escaped(name)}</dt><dd>{escaped(value)}</dd></div>" for name, value in part.rows)
+    rows = "".join(
+        f"<div{' class=wide' if len(value) > _WIDE else ''}><dt>{escaped(name)}</dt><dd>{escaped(value)}</dd></div>"
+        for name, value in part.rows
+    )
     return f'<dl class="facts">{rows}</dl>'
 
 
@@ -77,17 +91,21 @@ def _table(part: Table, data: Embedded) -> str:
         for i, text in enumerate(texts):
             scope = ' scope="col"' if tag == "th" else ""
             name, kind = ("th", ' scope="row"') if i == 0 and tag == "td" else (tag, scope)
-            right = ' class="right"' if i in part.right else ""
-            found.append(f"<{name}{kind}{right}>{escaped(text)}</{name}>")
+            wordy = tag == "th" and max(map(len, text.split()), default=0) > _WORDY
+            kinds = " ".join(filter(None, ("right" if i in part.right else "", "wordy" if wordy else "")))
+            classes = f' class="{kinds}"' if kinds else ""
+            found.append(f"<{name}{kind}{classes}>{escaped(text)}</{name}>")
         return f"<tr>{''.join(found)}</tr>"
 
     rows = "".join(cells(row, "td") for row in part.rows)
     head = cells(part.columns, "th")
-    return f"{_SCROLL}<table><thead>{head}</thead><tbody>{rows}</tbody></table></div>"
+    long = ' class="long"' if any(len(row[0]) > _LONG for row in part.rows) else ""
+    return f"{_SCROLL}<table{long}><thead>{head}</thead><tbody>{rows}</tbody></table></div>"
 
 
 def _code(part: Code, data: Embedded) -> str:
-    text = html.escape(printable_lines(part.text.rstrip("\n")), quote=True)
+    lines = printable_lines(part.text.rstrip("\n"))
+    text = html.escape(lines, quote=True) if part.folded else "\n".join(map(_words, lines.split("\n")))
     shown = f'<pre tabindex="0"><code>{text}</code></pre>'
     if part.folded:
         return f"<details><summary>{escaped(part.title)}</summary>{shown}</details>"

@@ -20,7 +20,10 @@ class _Made(NamedTuple):
 
 def mathml(expression: Expression, escape: Escape) -> str:
     """Return the MathML of an expression. escape: turns any text into text for HTML."""
-    return f'<math display="block">{_made(expression, escape).text}</math>'
+    made = _made(expression, escape).text
+    if "<mfrac>" not in made:  # all is one line high, which brackets of some fonts are not if they stretch
+        made = made.replace("<mo>(", '<mo stretchy="false">(').replace("<mo>)", '<mo stretchy="false">)')
+    return f'<math display="block">{made}</math>'
 
 
 def _made(expression: Expression, escape: Escape) -> _Made:

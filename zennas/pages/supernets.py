@@ -102,14 +102,14 @@ def accuracy_remarks(search: SearchRecord, trained: bool) -> list[Text | Note]:
         return []
     drawn = "The network was drawn from the final probabilities, and the accuracy is that of the most probable one. "
     about = (
-        f"{drawn if search.result.sampled else ''}The weights are those that all candidates shared. The accuracy is "
-        "measured on the held-out images, in whole batches. These also decided about the architecture, so it is "
-        "optimistic in one way; it is pessimistic in another, since the weights were trained a little."
+        f"{drawn if search.result.sampled else ''}This accuracy is that of the weights which all candidates share, on "
+        "whole batches of the held-out images. It is too high in one way, as these images also chose the architecture, "
+        "and too low in another, as the weights were trained only a little."
     )
     if trained:
-        return [Text(f"{about} The training tells more.", quiet=True)]
+        return [Text(f"{about} The training below tells more.", quiet=True)]
     command = f"zennas train {shlex.quote(str(search.folder))} --dataset {shlex.quote(search.job.dataset)}"
-    return [Note(f"{about} To know, train the network:", command)]
+    return [Note(f"{about} For what it reaches by itself, train the network:", command)]
 
 
 def time_figure(seconds: float) -> tuple[str, str]:

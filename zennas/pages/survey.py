@@ -13,10 +13,12 @@ from zennas.common.errors import ZennasError
 from zennas.common.numbers import counted, format_count
 from zennas.pages.charts import Axis, Point
 from zennas.pages.drawing import cut
+from zennas.pages.main_cost import cost_of, main_cost
 from zennas.pages.record import Record
 from zennas.report.scores import measure_text
 from zennas.runs.candidate import Candidate, Latency
 from zennas.searching.fronts.front import memories_that_matter
+from zennas.searching.fronts.goals import COSTS
 from zennas.searching.result import SearchResult
 from ZeroShotProxy import ensembles
 
@@ -109,7 +111,7 @@ class Survey:
             if known is not None and known.measured is not None:
                 latencies.append((f"{limit.label}, measured", f"{known.measured:.4g} ms"))
         return (
-            *((name, measure_text(measure)) for name, measure in candidate.measures.items()),
+            *((name, measure_text(measure)) for name, measure in candidate.measures.items() if name not in COSTS),
             *latencies,
             ("parameters", f"{cost.params:,}"),
             ("FLOPs", format_count(cost.flops)),
@@ -139,16 +141,19 @@ def survey(record: Record) -> Survey | None:
 
     best: Iterator[Candidate] = accumulate(members, better)
     best_so_far = tuple({one.id: one for one in best}.values())
+    sample = _sample(members, best_so_far)
     chosen = () if search.best is None else (search.best,)
     if search.front is not None or search.tradeoff is not None:
         others = spread(search.points, MOST_DRAWN)
     else:
-        frontier = _frontier(search, members, name, sign)
+        # What all members need of a memory takes long to compute; the line of the chart joins those of the sample.
+        looked_at = sample if main_cost(search) in MEMORIES else members
+        frontier = _frontier(search, looked_at, name, sign)
         others = (*search.confirmed, *search.measured, *frontier, *ranked)
     first = tuple({one.id: one for one in (*chosen, *others)}.values())
     room = max(1, MOST_BLOCKS_DRAWN // max(len(one.structure.blocks) for one in first[:MOST_DRAWN])) if first else 0
     drawn = first[: min(MOST_DRAWN, room)]
-    return Survey(search, name, sign, ranked, drawn, _sample(members, best_so_far), best_so_far)
+    return Survey(search, name, sign, ranked, drawn, sample, best_so_far)
 
 
 def _score(search: SearchResult, members: tuple[Candidate, ...]) -> str:
@@ -171,12 +176,11 @@ def _sign(name: str) -> float:
 
 
 def _frontier(search: SearchResult, members: tuple[Candidate, ...], name: str, sign: float) -> tuple[Candidate, ...]:
-    """Those with the best score for their cost or less, by what the budget limits first."""
-    latency, limits = search.settings.budget.latency, search.settings.budget.limits()
-    count = next(iter(limits), "params")
+    """Those with the best score for their cost or less, by what the search is about."""
+    about = main_cost(search)
 
     def cost(one: Candidate) -> float:
-        return one.latency.get(latency[0].source, Latency()).ms if latency else float(getattr(one.cost, count))
+        return cost_of(search, one, about)
 
     best, found = float("-inf"), []
     for one in sorted((one for one in members if name in one.measures), key=lambda one: (cost(one), one.id)):

@@ -12,9 +12,13 @@ import numpy as np
 import pytest
 
 import zennas
+from tests.zennas.designing.conftest import draw
+from tests.zennas.discovering.tables import EVOLUTION, closed_form, write_table
+from tests.zennas.table_files import write_table as write_accuracies
 from zennas.accuracy.tables import AccuracyTable, Column
 from zennas.accuracy.tables.csvfile import write_csv
 from zennas.budget.budgets import Budget
+from zennas.discovering.from_tables import carry_out, prepare
 from zennas.report.comparison.result import Comparison
 from zennas.searching.fronts.front import front_settings
 from zennas.searching.runner import start
@@ -97,6 +101,49 @@ def correlated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         save_dir=folder / "correlated",
     )
     return folder / "correlated"
+
+
+@pytest.fixture(scope="session")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A front over one cost."""
+    folder = tmp_path_factory.mktemp("fronts") / "front"
+    start(folder, front_settings(SETTINGS_OF_FRONTS, ["params"], ["20k:100k"], (4,), 6, 600))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Searches on a table of accuracies with several seeds."""
+    folder = tmp_path_factory.mktemp("simulations") / "simulated"
+    table = write_accuracies(folder.parent / "table.csv")
+    zennas.simulate(
+        search_space="nasbench201",
+        objective=f"table:{table}:c10_val",
+        report_column="c10_test",
+        strategy="random",
+        budget_evaluations=20,
+        seeds=3,
+        workers=1,
+        save_dir=folder,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def discovered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished search for programs of closed forms."""
+    folder = tmp_path_factory.mktemp("discoveries") / "discovered"
+    carry_out(prepare(closed_form(write_table(folder.parent / "nb201.csv")), EVOLUTION, folder), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def designed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A design for a chip, from pictures to a file."""
+    folder = tmp_path_factory.mktemp("designs") / "designed"
+    pictures = draw(folder.parent / "lamps", {"dark": 20, "bright": 20})
+    zennas.design(target="stm32f746", dataset=pictures, minutes=1, iterations=120, epochs=2, save_dir=folder)
+    return folder
 
 
 SUPERNET: dict[str, Any] = {

@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import zennas
-from zennas.pages.document import write_page
+from zennas.discovering.files import RESULT
+from zennas.exporting.litert.running import why_not
+from zennas.pages.document import PAGE_FILE, write_page
 from zennas.report.comparison.result import Comparison
+from zennas.runs.store import FILE
+from zennas.supernet.outcome import RESULT_FILE
 
 from .browser import chromium
 from .conftest import NETWORK, write_unfinished_training
+from .test_pages import LARGEST
 
 pytestmark = pytest.mark.slow
 
-PHONE, DESK = 390, 1280
+PHONE, PAPER, DESK = 390, 718, 1280
+"""Widths in pixels; that of A4 within its margins among them."""
+KINDS = (
+    *("trained", "correlated", "killed", "awkward", "surface", "goals", "front", "simulated", "supernet"),
+    *("supernet_front", "discovered", "searching", "warming", "evolving", "compared", "few", "many"),
+)
 MANY = range(8, 48, 2)
 """Widths of networks that are compared."""
 OVERFLOWING = """() => [...document.querySelectorAll('body *')]
     .filter((one) => one.getBoundingClientRect().right > window.innerWidth + 1 && !one.closest('.scroll'))
     .map((one) => one.outerHTML.slice(0, 120))"""
+CLIPPED = """() => [...document.querySelectorAll('svg.plot text, .arena text, svg.skyline text')]
+    .filter((one) => { const b = one.getBoundingClientRect(), all = one.ownerSVGElement.getBoundingClientRect();
+        return b.left < all.left - 1 || b.right > all.right + 1; })
+    .map((one) => one.textContent)"""
+"""Texts of drawings of which a part is outside."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +71,11 @@ def pages(
     correlated: Path,
     surface: Path,
     goals: Path,
+    front: Path,
+    simulated: Path,
     supernet: Path,
+    supernet_front: Path,
+    discovered: Path,
     compared: Comparison,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Path]:
@@ -65,7 +85,11 @@ def pages(
     awkward = folder / "a <b> & 'c' with a very long name that no line of a phone has room for, and_no_spaces_at_all"
     shutil.copytree(trained, awkward)
     runs = {"trained": trained, "correlated": correlated, "killed": folder / "killed", "awkward": awkward}
-    runs |= {"surface": surface, "goals": goals, "supernet": supernet}
+    runs |= {"surface": surface, "goals": goals, "front": front, "simulated": simulated, "supernet": supernet}
+    runs |= {"supernet_front": supernet_front, "discovered": discovered}
+    halves = {"searching": (trained, ()), "warming": (supernet, (RESULT_FILE,)), "evolving": (discovered, (RESULT,))}
+    for name, (run, missing) in halves.items():
+        runs[name] = half(run, folder / "halves" / name, missing)
     few = zennas.compare([str(awkward), NETWORK, "torchvision:squeezenet1_1"], proxies="zen_expected")
     many = zennas.compare([NETWORK.replace("(8,16,", f"(8,{width},").replace("(16,", f"({width},") for width in MANY])
     comparisons = {"compared": compared, "few": few, "many": many}
@@ -75,18 +99,107 @@ def pages(
     }
 
 
+def half(run: Path, folder: Path, missing: tuple[str, ...]) -> Path:
+    """A copy of a run as if it had been killed: without some of its files, and unfinished where a database says so."""
+    shutil.copytree(run, folder)
+    for name in missing:
+        (folder / name).unlink()
+    if not missing:
+        with closing(sqlite3.connect(folder / FILE)) as db, db:
+            db.execute("UPDATE facts SET value = '\"searching\"' WHERE name = 'status'")
+            db.execute("DELETE FROM facts WHERE name IN ('finished', 'latency_here', 'confirmed')")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def design_page(designed: Path) -> Path:
+    return designed / PAGE_FILE
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [PHONE, DESK])
-@pytest.mark.parametrize(
-    "name", ["trained", "correlated", "killed", "awkward", "surface", "goals", "supernet", "compared", "few", "many"]
-)
+@pytest.mark.parametrize("name", KINDS)
 def test_nothing_fails_and_nothing_overflows(
     browser: Any, pages: dict[str, Path], name: str, width: int, scheme: str
 ) -> None:
+    assert pages[name].stat().st_size < LARGEST
     with opened(browser, pages[name], width, color_scheme=scheme) as tab:
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
         assert tab.evaluate(OVERFLOWING) == []
+        assert tab.evaluate(CLIPPED) == []
         assert tab.locator("svg.plot, svg.skyline").count() >= 1
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_chart_answers_to_the_mouse(browser: Any, pages: dict[str, Path], name: str) -> None:
+    with opened(browser, pages[name], DESK) as tab:
+        for figure in tab.locator("figure.chart").all():
+            dots = figure.locator("svg.plot circle:visible").all()
+            if not dots:  # lines of very many points, or no point has values on both axes
+                continue
+            tab.mouse.move(2, 2)
+            assert tab.locator(".tip").is_hidden()
+            dots[-1].hover(force=True)
+            assert tab.locator(".tip dd").count() >= 2
+            if figure.locator(".picked").count():
+                dots[-1].click(force=True)
+                assert figure.locator(".picked dd").count() >= 2
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_page_can_be_printed(browser: Any, pages: dict[str, Path], name: str) -> None:
+    with opened(browser, pages[name], PAPER) as tab:
+        tab.emulate_media(media="print")
+        assert tab.evaluate(OVERFLOWING.replace(" && !one.closest('.scroll')", "")) == []
+        assert tab.locator("button:visible, select:visible, nav:visible").count() == 0
+        assert tab.pdf(format="A4").startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+def test_a_design_has_a_page_with_its_ram(browser: Any, design_page: Path, width: int) -> None:
+    with opened(browser, design_page, width) as tab:
+        assert tab.evaluate(OVERFLOWING) == tab.evaluate(CLIPPED) == []
+        assert tab.locator("#network .arena .running.peak").count() == 1
+        assert "To run it on a picture" in tab.locator("#question").inner_text()
+        assert "RAM, arena" in tab.locator("#export thead").inner_text()
+
+
+def test_ram_answers_to_the_mouse_and_names_its_block(browser: Any, pages: dict[str, Path]) -> None:
+    with opened(browser, pages["surface"], DESK) as tab:
+        peak = tab.locator("#network .arena .running.peak")
+        peak.locator(".level").hover()
+        tip = tab.locator(".tip")
+        assert "RAM in use" in tip.inner_text()
+        block = tab.locator("#network .blocks tr.now")
+        assert block.locator("th b").inner_text() in tip.inner_text()
+        assert tip.locator("dd").inner_text() == block.locator("td.top").last.inner_text().strip()
+        keys = tab.locator("#network .arena .key").all_inner_texts()
+        assert keys[0].startswith("needed") and keys[-1].startswith("budget")
+        assert "RAM, INT8" in tab.locator("#network .blocks thead").inner_text()
+
+
+def test_lines_of_several_names_have_colours_of_their_own(browser: Any, pages: dict[str, Path]) -> None:
+    for name, section, count in (("simulated", "curves", 2), ("supernet_front", "supernet_front", 3)):
+        with opened(browser, pages[name], DESK) as tab:
+            figure = tab.locator(f"#{section} figure").last
+            lines = figure.locator(".plot .line-path")
+            colours = lines.evaluate_all("all => all.map((one) => getComputedStyle(one).stroke)")
+            assert len(set(colours)) == len(colours) == count
+            assert figure.locator(".controls .key").count() == count
+
+
+def test_epochs_are_whole_at_the_ticks_and_labels_differ(browser: Any, pages: dict[str, Path]) -> None:
+    texts = "all => all.map((one) => one.textContent).filter((text) => !/[→↑]/.test(text))"
+    for name in ("trained", "supernet", "discovered"):
+        with opened(browser, pages[name], DESK) as tab:
+            for figure in tab.locator("figure.chart").all():
+                shown = figure.locator(".plot text").evaluate_all(texts)
+                across = figure.locator(".plot text[text-anchor=middle]").evaluate_all(texts)
+                up = figure.locator(".plot text[text-anchor=end]:not(.axis-name):not(.limit-name)").evaluate_all(texts)
+                assert len(set(across)) == len(across) and len(set(up)) == len(up)
+                if "→ epoch" in figure.locator(".plot").text_content():
+                    assert all(text.isdigit() for text in across), shown
 
 
 @pytest.mark.parametrize("name", ["surface", "goals"])

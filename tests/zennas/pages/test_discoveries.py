@@ -10,10 +10,8 @@ from random import Random
 
 import pytest
 
-from tests.zennas.discovering.tables import EVOLUTION, closed_form, write_table
 from tests.ZeroShotProxy.programs.trees import random_tree
 from zennas.discovering.files import BEST, GENERATIONS, HEAD, RESULT, STATISTICS, TASKS
-from zennas.discovering.from_tables import carry_out, prepare
 from zennas.discovering.record import read_record as read_discovery
 from zennas.pages.charts import Chart
 from zennas.pages.embed import Embedded
@@ -26,14 +24,6 @@ from zennas.pages.sections import evolution, held_out, program
 from ZeroShotProxy.programs.files import load, published
 
 from .test_pages import HOSTILE, page_of
-
-
-@pytest.fixture(scope="module")
-def discovered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished search for programs of closed forms."""
-    folder = tmp_path_factory.mktemp("discoveries") / "discovered"
-    carry_out(prepare(closed_form(write_table(folder.parent / "nb201.csv")), EVOLUTION, folder), folder)
-    return folder
 
 
 def cut(discovered: Path, folder: Path, *names: str) -> Path:

@@ -25,7 +25,7 @@ from zennas.common.layout import lines_of
 from zennas.named.networks import network
 from zennas.named.settings import NetworkSettings
 from zennas.named.structures import TargetError
-from zennas.pages.drawing import Draughtsman
+from zennas.pages.draughtsman import Draughtsman
 from zennas.report.analysis import analyze
 from zennas.report.comparison import runner, text
 from zennas.report.comparison.accuracies import known_accuracies
@@ -56,7 +56,8 @@ def test_numbers_are_those_of_analyze_of_pages_and_of_predictions(compared: Comp
         assert (row.cost, row.network) == (analyze(net, check=False).total, net)
         assert net.structure is not None
         settings = NetworkSettings(net.resolution, net.num_classes, net.use_se)
-        assert row.memory == max(block.memory for block in Draughtsman(settings, None).blocks(net.structure))
+        drawn = Draughtsman(settings, None).drawn(0, "", net.structure, ())
+        assert row.memory == max(block.memory or 0 for block in drawn.blocks)
         for name, found in row.latencies.items():
             assert found == predict(net, load_profile(name))
 

@@ -8,13 +8,29 @@ function makeChart(figure, spec, texts, page) {
   if (spec.selects) figure.append(panel);
   let dots = [], width = 0;
   const ramp = rampOf(spec);
+  const lines = [...new Set(spec.series.filter((one) => one.mark === "line").map((one) => one.name))];
 
   function isLog(axis) {
     return state.log[axis] ?? spec.axes[axis].log;
   }
 
+  // Whether a logarithmic scale can be shown, and would look unlike a linear one.
   function usable(axis) {
-    return spec.series.every((one) => one.points.every(([values]) => values[axis] === null || values[axis] > 0));
+    if (spec.axes[axis].whole) return false;
+    const values = spec.series.flatMap((one) => one.points.map(([found]) => found[axis])).filter((value) => value !== null);
+    return isLog(axis) || (Math.min(...values) > 0 && Math.max(...values) >= 3 * Math.min(...values));
+  }
+
+  // Lines of several names go from one colour to another, in order; the band around a line has its colour.
+  function colourOf(name) {
+    if (lines.length < 2) return null;
+    return `color-mix(in oklab, var(--warn) ${Math.round(100 * lines.indexOf(name) / (lines.length - 1))}%, var(--accent))`;
+  }
+
+  function lineOf(one, d) {
+    const colour = one.mark === "line" || one.mark === "band" ? colourOf(one.name) : null;
+    const kind = one.mark === "quiet line" ? "quiet-path" : one.mark === "band" ? "band-path" : "line-path";
+    return drawn("path", { class: kind, style: colour && `${one.mark === "band" ? "fill" : "stroke"}: ${colour}`, d });
   }
 
   function chooser(label, choices, key) {
@@ -38,7 +54,8 @@ function makeChart(figure, spec, texts, page) {
 
   function controlled() {
     const named = spec.series.filter((one, i) => spec.series.findIndex((other) => other.name === one.name) === i);
-    const keys = named.length > 1 ? named.map((one) => element("span", { class: "key" }, sample(one.mark), one.name)) : [];
+    const shown = named.filter((one) => one.mark !== "band" && !(ramp && one.mark === "strong"));
+    const keys = named.length > 1 ? shown.map((one) => element("span", { class: "key" }, sample(one), one.name)) : [];
     const parts = [chooser("across", spec.x, "x"), logButton("x", state.x), chooser("up", spec.y, "y"), logButton("y", state.y), ...keys, rampKey()];
     controls.replaceChildren(...parts.filter(Boolean));
   }
@@ -51,14 +68,14 @@ function makeChart(figure, spec, texts, page) {
     if (!ramp) return null;
     const steps = [0, 0.25, 0.5, 0.75, 1], strip = drawn("svg", { width: 92, height: 16, "aria-hidden": "true" });
     steps.forEach((t, i) => strip.append(drawn("circle", { class: "scaled-dot", cx: 9 + 18 * i, cy: 8, r: rampRadius(t), fill: rampColour(t) })));
-    const unit = spec.axes[spec.colour].unit, ends = [ramp.low, ramp.high].map((value) => precise(value, unit));
-    return element("span", { class: "key" }, `${spec.axes[spec.colour].name} ${ends[0]}`, strip, ends[1]);
+    const { name, unit } = spec.axes[spec.colour], strong = spec.series.find((one) => one.mark === "strong");
+    const [low, high] = [ramp.low, ramp.high].map((value) => `${shortened(value)}${unit && ` ${unit}`}`);
+    return element("span", { class: "key" }, `${strong.name}: ${name} ${low}`, strip, high);
   }
 
-  function sample(mark) {
-    const shape = mark.includes("line") || mark === "step"
-      ? drawn("path", { d: "M1 7H17", class: mark === "quiet line" ? "quiet-path" : "line-path" })
-      : drawn("circle", { cx: 9, cy: 7, r: mark === "faint" ? 3 : 4.5, class: `${mark}-dot` });
+  function sample(one) {
+    const shape = one.mark.includes("line") || one.mark === "step" ? lineOf(one, "M1 7H17")
+      : drawn("circle", { cx: 9, cy: 7, r: one.mark === "faint" ? 3 : 4.5, class: `${one.mark}-dot` });
     return drawn("svg", { width: 18, height: 14, "aria-hidden": "true" }, shape);
   }
 
@@ -77,15 +94,16 @@ function makeChart(figure, spec, texts, page) {
     const limits = spec.limits.filter((one) => (one.axis === state.x || one.axis === state.y) && near(one, all));
     const span = (axis) => [...all.map(([values]) => values[axis]), ...limits.filter((one) => one.axis === axis).map((one) => one.value)];
     const both = spec.equal ? [...span(state.x), ...span(state.y)] : null;
-    const across = scale(both ?? span(state.x), area.left, area.right, isLog(state.x));
-    const up = scale(both ?? span(state.y), area.bottom, area.top, isLog(state.y));
+    const across = scale(both ?? span(state.x), area.left, area.right, isLog(state.x), spec.axes[state.x].whole);
+    const up = scale(both ?? span(state.y), area.bottom, area.top, isLog(state.y), spec.axes[state.y].whole);
     const parts = [...grid(across, up, area), ...limits.map((one) => limitLine(one, across, up, area)).flat()];
     if (spec.equal) {
       const low = Math.min(...both), high = Math.max(...both);
       parts.push(drawn("path", { class: "frontier-path", d: `M${across(low)} ${up(low)}L${across(high)} ${up(high)}` }));
     }
     if (spec.frontier) parts.push(frontier(all, across, up));
-    spec.series.forEach((one, i) => parts.push(...seriesOf(one, shown[i], across, up)));
+    const order = spec.series.map((one, i) => [one, shown[i]]).sort(([a], [b]) => (b.mark === "band") - (a.mark === "band"));
+    for (const [one, points] of order) parts.push(...seriesOf(one, points, across, up)); // bands lie below all else
     if (spec.named) parts.push(...names(area));
     plot.replaceChildren(...parts, drawn("g", { class: "rings" }));
     rings();
@@ -126,20 +144,23 @@ function makeChart(figure, spec, texts, page) {
 
   function grid(across, up, area) {
     const parts = [], x = spec.axes[state.x], y = spec.axes[state.y];
-    for (const value of up.ticks(5)) {
+    const steps = up.ticks(5), texts = unlike(steps);
+    steps.forEach((value, i) => {
       const at = up(value);
       parts.push(drawn("path", { class: "grid", d: `M${area.left} ${at}H${area.right}` }),
-        drawn("text", { x: area.left - 8, y: at + 4, "text-anchor": "end" }, shortened(value)));
-    }
+        drawn("text", { x: area.left - 8, y: at + 4, "text-anchor": "end" }, texts[i]));
+    });
     let free = -Infinity;
-    for (const value of across.ticks(width < 480 ? 4 : 8)) {
-      const at = across(value), text = shortened(value), half = 3.6 * text.length + 4;
-      if (at - half < free) continue;
+    const stops = across.ticks(width < 480 ? 4 : 8), words = unlike(stops);
+    stops.forEach((value, i) => {
+      const at = across(value), text = words[i], half = 3.6 * text.length + 4;
+      if (at - half < free) return;
       free = at + half;
       parts.push(drawn("path", { class: "grid", d: `M${at} ${area.bottom}v5` }),
         drawn("text", { x: at, y: area.bottom + 19, "text-anchor": "middle" }, text));
-    }
-    const named = (axis, arrow) => `${arrow} ${axis.name}${axis.unit ? `, ${axis.unit}` : ""}`;
+    });
+    const fitting = (text) => text.length > width / 7.5 ? `${text.slice(0, Math.floor(width / 7.5) - 1)}…` : text;
+    const named = (axis, arrow) => `${arrow} ${fitting(axis.name)}${axis.unit ? `, ${axis.unit}` : ""}`;
     parts.push(drawn("text", { class: "axis-name", x: 2, y: 14 }, named(y, "↑")),
       drawn("text", { class: "axis-name", x: area.right, y: area.bottom + 38, "text-anchor": "end" }, named(x, "→")));
     return parts;
@@ -149,7 +170,7 @@ function makeChart(figure, spec, texts, page) {
     if (limit.axis === state.x) {
       const at = across(limit.value), side = at > width - 90 ? "end" : "start";
       return [drawn("path", { class: "limit", d: `M${at} ${area.top}V${area.bottom}` }),
-        drawn("text", { class: "limit-name", x: at + (side === "end" ? -5 : 5), y: area.bottom - 6, "text-anchor": side }, limit.label)];
+        drawn("text", { class: "limit-name", x: side === "end" ? at + 2 : at - 2, y: area.top - 4, "text-anchor": side }, limit.label)];
     }
     const at = up(limit.value);
     return [drawn("path", { class: "limit", d: `M${area.left} ${at}H${area.right}` }),
@@ -168,19 +189,23 @@ function makeChart(figure, spec, texts, page) {
   }
 
   function seriesOf(one, points, across, up) {
-    const parts = [], placed = points.map((point) => ({ point, x: across(point[0][state.x]), y: up(point[0][state.y]), series: one }));
+    if (one.mark === "band") {
+      const edge = points.map(([values], i) => `${i ? "L" : "M"}${across(values[state.x])} ${up(values[state.y])}`).join("");
+      return points.length ? [lineOf(one, `${edge}Z`)] : [];
+    }
+    const parts = [], colour = one.mark === "line" ? colourOf(one.name) : null, placed = points.map((point) => ({ point, x: across(point[0][state.x]), y: up(point[0][state.y]), series: one }));
     dots.push(...placed);
     if (one.mark.includes("line") || one.mark === "step") {
       const path = placed.map(({ x, y }, i) => i === 0 ? `M${x} ${y}` : one.mark === "step" ? `H${x}V${y}` : `L${x} ${y}`).join("");
-      parts.push(drawn("path", { class: one.mark === "quiet line" ? "quiet-path" : "line-path", d: path }));
-      if (placed.length > 1 && one.mark === "line" && placed.length > 60) return parts;
+      parts.push(lineOf(one, path));
+      if (placed.length > 60) return parts;
     }
     if (one.mark === "step") return parts;
     for (const { point, x, y } of placed) {
       const kind = point[3] ? "chosen" : one.mark === "faint" || one.mark === "quiet line" ? "faint" : "strong";
       const radius = point[3] ? 6.5 : one.mark.includes("line") ? 2.5 : kind === "faint" ? 2.75 : 4.5;
       const value = ramp && kind !== "faint" ? point[0][spec.colour] : null;
-      if (value === null) parts.push(drawn("circle", { class: `${kind}-dot`, cx: x, cy: y, r: radius }));
+      if (value === null) parts.push(drawn("circle", { class: `${kind}-dot`, style: colour && `fill: ${colour}`, cx: x, cy: y, r: radius }));
       else parts.push(drawn("circle", { class: `scaled-dot${point[3] ? " chosen" : ""}`, cx: x, cy: y, r: rampRadius(onRamp(value)), fill: rampColour(onRamp(value)) }));
     }
     return parts;

@@ -19,17 +19,26 @@ function filled(made, attributes, children) {
   return made;
 }
 
-function shortened(value) {
+function shortened(value, most = 3) {
   const size = Math.abs(value);
   for (const [unit, letter] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
-    if (size >= unit * 0.9995) return `${digits(value / unit)}${letter}`;
+    if (size >= unit * 0.9995) return `${digits(value / unit, most)}${letter}`;
   }
-  return digits(value);
+  return digits(value, most);
 }
 
-function digits(value) {
+function digits(value, most = 3) {
   if (Number.isInteger(value) && Math.abs(value) < 1000) return String(value);
-  return String(Number(value.toPrecision(3)));
+  return String(Number(value.toPrecision(most)));
+}
+
+// Different numbers as different texts, with as few digits as that takes.
+function unlike(values) {
+  for (let most = 3; most < 9; most++) {
+    const texts = values.map((value) => shortened(value, most));
+    if (new Set(texts).size === values.length) return texts;
+  }
+  return values.map(String);
 }
 
 function precise(value, unit) {

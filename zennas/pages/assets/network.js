@@ -5,7 +5,8 @@ const squared = (size) => Array.isArray(size) ? size.join("×") : `${size}²`;
 const BLOCK = ["name", "detail", "channels", "size", "layers", "params", "flops", "memory", "ms"];
 
 function makeNetworks(place, spec, texts) {
-  const shares = [["params", "parameters"], ["flops", "FLOPs"], ["ms", "latency"], ["memory", "memory"]]
+  const memoryName = spec.int8 ? "RAM, INT8" : "memory", ofMemory = spec.int8 ? ofRam : ofBytes;
+  const shares = [["params", "parameters"], ["flops", "FLOPs"], ["ms", "latency"], ["memory", memoryName]]
     .filter(([key]) => key !== "ms" || spec.device !== null);
   const networks = spec.networks.map((one) => ({ ...one, blocks: one.blocks.map(readBlock) }));
   const state = { at: 0, share: "params" };
@@ -34,7 +35,7 @@ function makeNetworks(place, spec, texts) {
     for (const [key, name] of shares) {
       picks.append(element("button", { type: "button", "aria-pressed": String(state.share === key), onclick: () => { state.share = key; show(at); } }, name));
     }
-    body.replaceChildren(element("code", { class: "structure" }, texts[network.structure]), pairs(network.facts, "facts"), picks, skyline(network), table(network));
+    body.replaceChildren(element("code", { class: "structure" }, texts[network.structure]), pairs(network.facts, "facts"), picks, skyline(network), ...arena(network), table(network));
   }
 
   function capital(text) {
@@ -45,32 +46,47 @@ function makeNetworks(place, spec, texts) {
     for (const one of body.querySelectorAll("[data-block]")) one.classList.toggle("now", row && one.dataset.block === String(i));
   }
 
+  function arena(network) {
+    if (network.arena === null) return [];
+    return [arenaOf(network.arena, spec.ram, network.blocks, texts, room(), (group, block, title, rows) => {
+      light(false);
+      if (group === null) return hideTip();
+      light(true, block);
+      const box = group.querySelector(".level").getBoundingClientRect();
+      showTip(box.left + box.width / 2, box.top, title, rows);
+    })];
+  }
+
+  function room() {
+    return Math.max(240, place.clientWidth);
+  }
+
   function skyline(network) {
-    const room = Math.max(240, place.clientWidth), tall = 112, gap = 9, rowHeight = tall + 44;
+    const wide = room(), tall = 112, gap = 9, rowHeight = tall + 44;
     const high = Math.log2(Math.max(side(network.image), 2)) + 1, total = whole(network, state.share) || 1;
     const boxes = network.blocks.map((block) => ({
       block, width: Math.max(12, 6 + 4.2 * Math.log2(block.channels + 1)),
       height: block.size ? Math.max(12, tall * (Math.log2(side(block.size)) + 1) / high) : 10,
     }));
     const natural = boxes.reduce((sum, box) => sum + box.width + gap, gap);
-    const stretch = natural < room ? Math.min(2.4, room / natural) : 1;
+    const stretch = natural < wide ? Math.min(2.4, wide / natural) : 1;
     let x = 1, row = 0;
     const parts = [];
     boxes.forEach((box, i) => {
       const width = box.width * stretch, space = gap * stretch;
-      if (x + width > room && x > 1) [x, row] = [1, row + 1];
+      if (x + width > wide && x > 1) [x, row] = [1, row + 1];
       parts.push(boxOf(box, i, x, row * rowHeight + 18 + tall / 2, width, space, boxes[i - 1], total, i + 1 < boxes.length));
       x += width + space;
     });
-    return drawn("svg", { class: "skyline", viewBox: `0 0 ${room} ${(row + 1) * rowHeight}`, role: "group",
+    return drawn("svg", { class: "skyline", viewBox: `0 0 ${wide} ${(row + 1) * rowHeight}`, role: "group",
       "aria-label": `The ${network.blocks.length} blocks of the network in order` }, ...parts);
   }
 
   function boxOf({ block, height }, i, x, middle, width, space, before, total, wired) {
     const share = (block[state.share] ?? 0) / total;
-    const words = rowsOf(block, whole(networks[state.at], "memory"));
+    const words = rowsOf(block);
     const group = drawn("g", { tabindex: 0, role: "img", "data-block": i, "aria-label": `${block.name}, ${words.map((pair) => pair.join(" ")).join(", ")}` });
-    if (wired) group.append(drawn("path", { class: "wire", d: `M${x + width} ${middle}h${space}` }));
+    if (wired) group.append(drawn("path", { class: "wire", d: `M${x + width} ${middle}h${Math.max(0, Math.min(space, room() - x - width))}` }));
     group.append(drawn("rect", { class: "box", x, y: middle - height / 2, width, height, rx: 2, "fill-opacity": (0.1 + 0.85 * Math.sqrt(share)).toFixed(3) }));
     for (let layer = 1; layer < Math.min(block.layers, 12); layer++) {
       const at = x + width * layer / Math.min(block.layers, 12);
@@ -92,20 +108,20 @@ function makeNetworks(place, spec, texts) {
     const output = block.size ? `${block.channels}×${sides(block.size).join("×")}` : `${block.channels}`;
     const rows = [["output", output], ["parameters", shortened(block.params)], ["FLOPs", shortened(block.flops)]];
     if (block.ms !== null) rows.push(["latency", ofTime(block.ms)]);
-    return [...rows, ["memory", ofBytes(block.memory)]];
+    return block.memory === null ? rows : [...rows, [memoryName, ofMemory(block.memory)]];
   }
 
   function table(network) {
-    const shown = { params: shortened, flops: shortened, ms: ofTime, memory: ofBytes };
+    const shown = { params: shortened, flops: shortened, ms: ofTime, memory: ofMemory };
     const head = element("tr", {}, element("th", { scope: "col" }, "block"), element("th", { scope: "col" }, "output"),
-      ...shares.map(([key, name]) => element("th", { scope: "col" }, key === "memory" ? "memory, at most" : name)));
+      ...shares.map(([key, name]) => element("th", { scope: "col" }, key === "memory" ? `${name}, at most` : name)));
     const totals = Object.fromEntries(shares.map(([key]) => [key, whole(network, key) || 1]));
     const most = Object.fromEntries(shares.map(([key]) => [key, Math.max(...network.blocks.map((block) => block[key] ?? 0))]));
     const lines = network.blocks.map((block, i) => {
       const cells = shares.map(([key, name]) => {
         if (block[key] === null) return element("td", { class: "share", "data-name": name }, "–");
         const percent = 100 * block[key] / totals[key];
-        const text = key === "memory" ? ofBytes(block[key]) : `${shown[key](block[key])} · ${percent >= 10 ? Math.round(percent) : percent.toFixed(1)} %`;
+        const text = key === "memory" ? ofMemory(block[key]) : `${shown[key](block[key])} · ${percent >= 10 ? Math.round(percent) : percent.toFixed(1)} %`;
         return element("td", { class: `share${block[key] === most[key] ? " top" : ""}`, "data-name": name }, text,
           element("i", { style: `--share:${Math.min(100, percent).toFixed(1)}%` }));
       });

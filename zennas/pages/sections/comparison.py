@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from zennas.report.comparison.result import Comparison, Row
 
 _LONGEST_NOTE = 400
-_MOST_COLUMNS, _MOST_HEADS = 8, 4
-"""Networks that have a column each, and those whose names stand above it instead of their numbers."""
+_LONGEST_NAME = 80
+_MOST_COLUMNS = 8
+"""Networks that have a column each, with their names above it."""
 _MOST_NAMED = 40
 """Networks whose names stand beside their points."""
 
@@ -29,9 +30,14 @@ def parts(record: Record) -> list[Part]:
         return []
     from zennas.report.comparison.text import notes, remarks_of
 
-    missing = [f"({row.number}): {remark}" for row in found.rows for remark in remarks_of(row)]
-    lines = [cut(line, _LONGEST_NOTE) for line in (*notes(found), *missing)]
-    texts = (line if line.startswith("(") else f"{line[0].upper()}{line[1:]}." for line in lines)
+    remarks: dict[str, list[str]] = {}
+    for row in found.rows:
+        for remark in remarks_of(row):
+            remarks.setdefault(remark, []).append(f"({row.number})")
+    names = {f"({row.number}) {row.text}" for row in found.rows}
+    known = (line for line in notes(found) if line not in names)  # they stand in the table
+    lines = (*known, *(f"{', '.join(numbers)}: {remark}" for remark, numbers in remarks.items()))
+    texts = (f"{line[0].upper()}{line[1:]}." for line in (cut(line, _LONGEST_NOTE) for line in lines))
     return [_chart(found), _table(found), *(Text(line, quiet=True) for line in texts)]
 
 
@@ -39,16 +45,19 @@ def _table(found: Comparison) -> Table:
     """A column for each of a few networks, a row for each of many. Remarks, which are long, stand below it."""
     from zennas.report.comparison.text import REMARKS, cells, upright_cells
 
-    several = len(found.rows) > 1
-    names = [f"{row.label}{' (baseline)' if row is found.baseline and several else ''}" for row in found.rows]
+    names = [_name(row, baseline=row is found.baseline and len(found.rows) > 1) for row in found.rows]
     if len(found.rows) <= _MOST_COLUMNS:
         rows = tuple(one for one in upright_cells(found) if one[0] != REMARKS)
-        heads = names if len(names) <= _MOST_HEADS else [f"({row.number})" for row in found.rows]
-        return Table(("quantity", *heads), rows, tuple(range(1, len(names) + 1)))
+        return Table(("quantity", *names), rows, tuple(range(1, len(names) + 1)))
     titles, texts = cells(found)
     shown = [i for i, title in enumerate(titles) if title != REMARKS]
     rows = tuple((name, *(row[i] for i in shown[1:])) for name, row in zip(names, texts, strict=True))
     return Table(tuple(titles[i] for i in shown), rows, tuple(range(1, len(shown))))
+
+
+def _name(row: Row, baseline: bool) -> str:
+    name = row.label if row.label.startswith(f"({row.number})") else f"({row.number}) {row.label}"
+    return f"{cut(name, _LONGEST_NAME)}{' (baseline)' if baseline else ''}"
 
 
 def _chart(found: Comparison) -> Chart:

@@ -26,7 +26,7 @@ def parts(record: Record) -> list[Part]:
     for row in result.rows:
         found = row.statistics.spearman
         if found is not None:
-            text = f"{found.value:.3f} [{found.low:.2f}, {found.high:.2f}]"
+            text = f"{found.value:.3f} [{found.low:.2f}, {found.high:.2f}]".replace("-", "−")
             ranges.append(Range(row.name, found.value, found.low, found.high, text, row.name not in BASELINES))
     ranges.sort(key=lambda one: -one.value)
     low = min([0.0, *(one.low for one in ranges)])

@@ -30,8 +30,8 @@ def parts(record: Record) -> list[Part]:
     about = (
         f"The incumbent is the {reported} of the network that is best by {maximised}: what a user gets. The oracle is "
         f"the best {reported} among all networks so far, which published curves show; nobody can choose that network "
-        f"without looking at the test images. Lines are means over {counted(len(curves.oracle), 'seed')}, thin lines "
-        f"the {BAND[0]}th and {BAND[1]}th percentile."
+        f"without looking at the test images. Lines are means over {counted(len(curves.oracle), 'seed')}, and areas "
+        f"around them go from the {BAND[0]}th to the {BAND[1]}th percentile."
     )
     early = len(curves.oracle) - curves.complete
     notes = []
@@ -58,12 +58,15 @@ def _chart(over: str, axis: Axis, x: Floats, incumbent: Floats, oracle: Floats) 
     from zennas.searching.simulations.curves import band
 
     places = np.unique(np.linspace(0, len(x) - 1, min(len(x), MOST_POINTS)).round().astype(int))
+
+    def points(name: str, line: Floats) -> tuple[Point, ...]:
+        return tuple(Point((float(x[i]), float(line[i])), name) for i in places)
+
     series = []
     for name, values in (("incumbent", incumbent), ("oracle", oracle)):
         low, high = band(values)
-        for what, line in ((name, values.mean(axis=0)), (f"{name}, low", low), (f"{name}, high", high)):
-            points = tuple(Point((float(x[i]), float(line[i])), f"{x[i]:,.4g}") for i in places)
-            series.append(Series(what, "line" if what == name else "quiet line", points))
+        series.append(Series(name, "line", points(name, values.mean(axis=0))))
+        series.append(Series(name, "band", (*points(name, low), *points(name, high)[::-1])))
     ends = incumbent[:, -1].mean(), oracle[:, -1].mean()
     label = f"Accuracy over {over}: at the end, incumbent {ends[0]:.2f} %, oracle {ends[1]:.2f} %"
     return Chart(label, (axis, Axis("accuracy", "%")), (0,), (1,), tuple(series))

@@ -94,7 +94,11 @@ def _moves(search: SearchRecord) -> list[Chart]:
     return [
         Chart(
             f"How probable the candidate of each decision was that is {what}, over the epochs of the search",
-            (Axis("epoch of the search"), Axis("probability", "%"), Axis("entropy of the decision", "nats")),
+            (
+                Axis("epoch of the search", whole=True),
+                Axis("probability", "%"),
+                Axis("entropy of the decision", "nats"),
+            ),
             (0,),
             (1, 2),
             tuple(series),

@@ -29,7 +29,7 @@ def charts_of(search: SearchRecord) -> tuple[Chart, ...]:
     some = search.history[::every]
     some = some if some[-1] is search.history[-1] else (*some, search.history[-1])
     numbers = [number_of(search, epoch) for epoch in some]
-    axis, begun = Axis("epoch"), _begun(search)
+    axis, begun = Axis("epoch", whole=True), _begun(search)
 
     def line(name: str, mark: str, values: Sequence[float | None]) -> Series:
         known = [(number, value) for number, value in zip(numbers, values, strict=True) if value is not None]

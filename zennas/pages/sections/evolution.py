@@ -31,7 +31,7 @@ def parts(record: Record) -> list[Part]:
     best = tuple(Point((one.number, one.best.value), cut(one.best.program, _LONGEST)) for one in stages)
     middle = tuple(Point((one.number, one.median), "the median") for one in stages)
     valid = tuple(Point((one.number, 100 * one.valid), counted(one.evaluated, "program")) for one in stages)
-    generation = Axis("generation")
+    generation = Axis("generation", whole=True)
     fitness = Chart(
         "Fitness by generation: the smallest Kendall τ of all tasks, on networks that are drawn anew each time",
         (generation, Axis("fitness")),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from zennas.budget.memories import MEMORIES
 from zennas.pages.charts import Axis, Chart, Limit, Point, Series
+from zennas.pages.main_cost import main_cost
 from zennas.pages.parts import Part, Text
 from zennas.pages.record import Record
 from zennas.pages.section import Section, register
@@ -23,22 +24,20 @@ _COUNTS = {
     **{name: memory.title for name, memory in MEMORIES.items()},
 }
 _DOTS = (
-    "Each dot is a network that the search kept for a while. Select one to see all about it; those in colour are then "
-    "drawn below, block by block."
+    "Each dot is a network that the search kept for a while. Select one to see all about it; those in colour are drawn "
+    "below, block by block."
 )
-_MANY = (
-    "Each dot is a network that the search kept for a while. Select one to see all about it; of those in colour, up to "
-    f"{MOST_DRAWN} are drawn below, block by block."
-)
+_MANY = "Each dot is a network that the search kept for a while. Select one to see all about it."
+_DRAWN = f"Up to {MOST_DRAWN} of them are drawn below, block by block."
 MOST_POINTS = 400
 """Points of a front that are marked."""
 _SEARCH = (
-    "The line joins the best scores met at each cost. It is no front: a search looks mostly near the limits of its "
+    "The line joins the best scores met at each cost. It is not a front: a search looks mostly near the limits of its "
     "budget."
 )
-_FRONT = "Those are the points of the front. The line joins the best scores at each cost."
+_FRONT = f"Those in colour are the points of the front. {_DRAWN} The line joins the best scores at each cost."
 _SURFACE = (
-    "Those are the points of the front: none has a cheaper one beside it that is as good. The higher the score, the "
+    f"Those in colour are the points of the front: no cheaper one is as good. {_DRAWN} The higher the score, the "
     "lighter and larger the dot."
 )
 
@@ -51,8 +50,8 @@ def parts(record: Record) -> list[Part]:
     if known.search.tradeoff is not None:
         goals = known.search.tradeoff.goals
         about = (
-            f"Those are the points of the front, for {names_of(goals)}: no network that was kept is better than one of "
-            "them in one goal and as good in all others."
+            f"Those in colour are the points of the front for {names_of(goals)}: no network that was kept is better "
+            f"than one of them in one goal and as good in all others. {_DRAWN}"
         )
         return [Text(f"{_MANY} {about}", quiet=True), _goals_chart(known, known.search.tradeoff)]
     surface = known.search.front is not None and len(known.search.front.grid.axes) > 1
@@ -156,12 +155,15 @@ def _place(known: Survey, over: str) -> int:
 
 
 def _costs_first(known: Survey) -> tuple[int, ...]:
-    """The numbers of the axes of costs, those that the budget limits first."""
+    """The numbers of the axes of costs: first what the search is about, then the others that the budget limits."""
     names = [axis.name for axis in known.cost_axes]
-    budget = known.search.settings.budget
-    limited = [_COUNTS[name] for name in (*budget.limits(), *budget.memories())]
-    order = sorted(range(len(names)), key=lambda i: (not names[i].startswith("latency"), names[i] not in limited, i))
-    return tuple(order)
+    budget, about = known.search.settings.budget, main_cost(known.search)
+    limited = [_COUNTS[name] for name in (*budget.memories(), *budget.limits())]
+
+    def order(i: int) -> tuple[bool, bool, bool, int]:
+        return names[i] != _COUNTS.get(about), not names[i].startswith("latency"), names[i] not in limited, i
+
+    return tuple(sorted(range(len(names)), key=order))
 
 
 def _limits(known: Survey, axes: tuple[Axis, ...]) -> tuple[Limit, ...]:

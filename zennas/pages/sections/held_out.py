@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zennas.discovering.record import Outcome, Ranked
+from zennas.discovering.record import Outcome, Ranked, Tau
 from zennas.pages.charts import Axis, Chart, Point, Series
 from zennas.pages.drawing import cut
 from zennas.pages.parts import Part, Range, Ranges, Table, Text
@@ -29,9 +29,9 @@ def parts(record: Record) -> list[Part]:
         *shown,
         _table(outcome, found.tasks),
         Text(
-            "Kendall's τ of scores and accuracies, with its 95 % interval. The programs that were found stand in the "
-            "order of their smallest τ on these networks, so that of the first is a little too high: use other "
-            "networks for a figure to publish.",
+            "Kendall's τ of scores and accuracies, with its 95 % interval. The programs that were found are in the "
+            "order of their smallest τ on these networks, so that the τ of the first is a little too high: for a "
+            "figure to publish, use other networks.",
             quiet=True,
         ),
     ]
@@ -50,7 +50,7 @@ def _of_task(outcome: Outcome, number: int, task: str) -> list[Part]:
     ranges = []
     for one, strong in known:
         tau = one.taus[number]
-        text = f"{tau.value:.3f} [{tau.low:.2f}, {tau.high:.2f}]"
+        text = _tau_text(tau)
         ranges.append(Range(cut(one.name, _LONGEST), tau.value, tau.low, tau.high, text, strong))
     label = f"{task}: rank correlation with accuracy (Kendall); in grey, what was known before"
     low = min([0.0, *(one.low for one in ranges)])
@@ -77,14 +77,17 @@ def _table(outcome: Outcome, tasks: tuple[str, ...]) -> Table:
     costed = any(one.microseconds is not None for one in outcome.programs)
     rows = []
     for one in (*outcome.programs, *outcome.references):
-        first = (cut(one.name, _LONGEST_ROW), str(one.nodes or ""), *(_cost(one) if costed else ()))
+        name, more = cut(one.name, _LONGEST_ROW), (str(one.nodes or ""), *(_cost(one) if costed else ()))
         if one.value is None:
-            rows.append((*first, "none", cut(str(one.reason), _LONGEST_ROW), *[""] * (len(tasks) - 1)))
-            continue
-        taus = (f"{tau.value:.3f} [{tau.low:.2f}, {tau.high:.2f}]" for tau in one.taus)
-        rows.append((*first, f"{one.value:.3f}", *taus))
-    columns = ("program or cost", "nodes", *(("µs on a unit", "point") if costed else ()), "smallest τ")
-    return Table((*columns, *tasks), tuple(rows), tuple(range(1, len(columns))))
+            rows.append((f"{name}: {cut(str(one.reason), _LONGEST_ROW)}", *more, "–", *["–"] * len(tasks)))
+        else:
+            rows.append((name, *more, f"{one.value:.3f}".replace("-", "−"), *map(_tau_text, one.taus)))
+    columns = ("program or cost", "nodes", *(("µs on a unit", "point") if costed else ()), "smallest τ", *tasks)
+    return Table(columns, tuple(rows), tuple(range(1, len(columns))))
+
+
+def _tau_text(tau: Tau) -> str:
+    return f"{tau.value:.3f} [{tau.low:.2f}, {tau.high:.2f}]".replace("-", "−")
 
 
 def _cost(one: Ranked) -> tuple[str, str]:

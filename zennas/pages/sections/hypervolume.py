@@ -18,9 +18,9 @@ def parts(record: Record) -> list[Part]:
     reference = ", ".join(f"{goal.name} {format_count(volume.reference[goal.name])}" for goal in found.goals)
     unit = ", ".join(format_count(volume.unit[goal.name]) for goal in found.goals)
     about = (
-        "The hypervolume is the volume of all that a network of the front is at least as good as. It begins at the "
-        f"worst value of each goal in the first generation ({reference}), and its unit is the difference of the best "
-        f"and the worst there ({unit}). It grows as the front moves on or becomes denser."
+        "The hypervolume is the volume of all values of the goals that some network of the front reaches or beats. It "
+        f"is measured from the worst value of each goal in the first generation ({reference}), in units of the "
+        f"difference between the best and the worst there ({unit}). It grows as the front moves on or becomes denser."
     )
     points = tuple(Point((tried, value), f"{tried:,} structures tried") for tried, value in volume.history)
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from PlainNet import Structure, cost
@@ -9,7 +10,9 @@ from PlainNet.sizes import Size
 from zennas.budget.budgets import DEFAULT_SOURCE, PREDICTOR
 from zennas.common.numbers import format_count
 from zennas.named.settings import NetworkSettings
-from zennas.pages.drawing import Draughtsman, Drawn, Networks, cut
+from zennas.pages.draughtsman import Draughtsman
+from zennas.pages.drawing import Drawn, Networks
+from zennas.pages.microcontrollers import in_int8, ram_limit
 from zennas.pages.parts import Part, Text
 from zennas.pages.record import Record
 from zennas.pages.section import Section, register
@@ -19,6 +22,12 @@ from zennas.searching.result import SearchResult
 from zennas.searching.telling.latency_here import PROFILE
 from zennas.supernet.job import SearchJob
 from zennas.supernet.outcome import ProxylessResult
+
+_FLOAT = "Memory is the most that is kept at once while a block runs, weights not counted, in float32 for one image."
+_INT8 = (
+    "RAM is the most that is in use at once while a block runs on a microcontroller: activations of one image in INT8, "
+    "weights not counted."
+)
 
 
 def parts(record: Record) -> list[Part]:
@@ -33,12 +42,11 @@ def parts(record: Record) -> list[Part]:
     if found is None or not found.networks:
         return []
     device = "" if found.device is None else f" Latency is predicted with the profile {found.device}."
+    memory = _INT8 if found.int8 else _FLOAT
     return [
         Text(
-            "Each box is a block: its height follows the resolution of what it puts out, its width the number of "
-            "channels, and its divisions are layers. Colour is its share of the whole."
-            f"{device} Memory is the most that is kept at once while a block runs, weights not counted, in float32 for "
-            "one image.",
+            "Each box is a block: the higher, the larger the image that it puts out; the wider, the more channels. "
+            f"Divisions are layers; the stronger the colour, the larger the share of the whole.{device} {memory}",
             quiet=True,
         ),
         found,
@@ -50,19 +58,13 @@ def _of_search(record: Record) -> Networks | None:
     if known is None:
         return None
     settings = known.search.settings
-    draughtsman = Draughtsman(settings.network, *_profile(known.search))
-    networks = tuple(
-        Drawn(
-            one.id,
-            known.title(one),
-            cut(str(one.structure)),
-            known.facts(one),
-            settings.resolution,
-            draughtsman.blocks(one.structure),
-        )
-        for one in known.drawn
-    )
-    return Networks(networks, draughtsman.device)
+    draughtsman = Draughtsman(settings.network, *_profile(known.search), int8=in_int8(record))
+    networks = (draughtsman.drawn(one.id, known.title(one), one.structure, known.facts(one)) for one in known.drawn)
+    return _networks(record, networks, draughtsman)
+
+
+def _networks(record: Record, drawn: Iterable[Drawn], draughtsman: Draughtsman) -> Networks:
+    return Networks(tuple(drawn), draughtsman.device, draughtsman.int8, ram_limit(record))
 
 
 def _profile(search: SearchResult) -> tuple[str, int | None]:
@@ -80,8 +82,8 @@ def _of_supernet(record: Record) -> Networks | None:
     search = record.supernet
     if search is None or search.result is None:
         return None
-    draughtsman = _draughtsman(search.job, search.result.num_classes)
-    return Networks((drawn_of(search.result, draughtsman),), draughtsman.device)
+    draughtsman = _draughtsman(record, search.job, search.result.num_classes)
+    return _networks(record, [drawn_of(search.result, draughtsman)], draughtsman)
 
 
 def _of_front(record: Record) -> Networks | None:
@@ -89,25 +91,25 @@ def _of_front(record: Record) -> Networks | None:
     if found is None or found.front is None:
         return None
     points = found.front.points
-    draughtsman = _draughtsman(found.job, points[0].result.num_classes)
+    draughtsman = _draughtsman(record, found.job, points[0].result.num_classes)
     drawn = []
     for number, point in enumerate(points[:MOST_DRAWN], start=1):
         own = drawn_of(point.result, draughtsman, number)
         drawn.append(replace(own, title=f"point {number} of {len(points)}, {record.folder}@{number}"))
-    return Networks(tuple(drawn), draughtsman.device)
+    return _networks(record, drawn, draughtsman)
 
 
-def _draughtsman(job: SearchJob, num_classes: int) -> Draughtsman:
+def _draughtsman(record: Record, job: SearchJob, num_classes: int) -> Draughtsman:
     """Draws what a search in a supernet found, with latencies by the first profile in its loss or the usual one."""
     profiles = (one.removeprefix(PREDICTOR) for one in job.costs.latency_backend if one.startswith(PREDICTOR))
     settings = NetworkSettings(job.target_resolution, num_classes, use_se=False)
-    return Draughtsman(settings, next(profiles, DEFAULT_SOURCE.removeprefix(PREDICTOR)))
+    return Draughtsman(settings, next(profiles, DEFAULT_SOURCE.removeprefix(PREDICTOR)), int8=in_int8(record))
 
 
 def drawn_of(result: ProxylessResult, draughtsman: Draughtsman, number: int = 0) -> Drawn:
     """The network that a search in a supernet found, with its costs and what was expected of a drawn one."""
-    structure, size = result.structure, result.resolution
-    known = _counts(structure, size, result.num_classes)
+    structure = result.structure
+    known = _counts(structure, result.resolution, result.num_classes)
     counted = {name for name, _ in known}
     costs = [(cost_name(name), cost_text(name, value)) for name, value in result.costs.items()]
     expected = [(f"{cost_name(name)}, expected", cost_text(name, value)) for name, value in result.expected.items()]
@@ -118,7 +120,7 @@ def drawn_of(result: ProxylessResult, draughtsman: Draughtsman, number: int = 0)
         *expected,
     )
     title = "a drawn network" if result.sampled else "the most probable network"
-    return Drawn(number, title, cut(str(structure)), facts, size, draughtsman.blocks(structure))
+    return draughtsman.drawn(number, title, structure, facts)
 
 
 def _of_training(record: Record) -> Networks | None:
@@ -126,11 +128,10 @@ def _of_training(record: Record) -> Networks | None:
         return None
     training = record.trainings[0]
     settings = NetworkSettings(training.resolution, training.num_classes or 10, training.use_se)
-    draughtsman = Draughtsman(settings, DEFAULT_SOURCE.removeprefix(PREDICTOR))
-    structure, size = training.structure, training.resolution
-    facts = _counts(structure, size, settings.num_classes, settings.use_se)
-    blocks = draughtsman.blocks(structure)
-    return Networks((Drawn(0, "the network", cut(str(structure)), facts, size, blocks),), draughtsman.device)
+    draughtsman = Draughtsman(settings, DEFAULT_SOURCE.removeprefix(PREDICTOR), int8=in_int8(record))
+    structure = training.structure
+    facts = _counts(structure, training.resolution, settings.num_classes, settings.use_se)
+    return _networks(record, [draughtsman.drawn(0, "the network", structure, facts)], draughtsman)
 
 
 def _counts(structure: Structure, resolution: Size, classes: int, use_se: bool = False) -> tuple[tuple[str, str], ...]:
@@ -164,8 +165,8 @@ def _of_comparison(record: Record) -> Networks | None:
         draughtsman = Draughtsman(settings, profile)
         device = draughtsman.device
         facts = tuple((one.name, cell(row, one)) for one in found.quantities if one.value(row) is not None)
-        blocks, title = draughtsman.blocks(structure), f"network {row.number}, {shortened(row.text)}"
-        networks.append(Drawn(row.number, title, cut(str(structure)), facts, network.resolution, blocks))
+        title = f"network {row.number}, {shortened(row.text)}"
+        networks.append(draughtsman.drawn(row.number, title, structure, facts))
     return Networks(tuple(networks), device)
 
 

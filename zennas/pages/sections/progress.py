@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zennas.common.numbers import format_count
+from zennas.common.numbers import counted, format_count
 from zennas.pages.charts import Axis, Chart, Point, Series
 from zennas.pages.parts import Bar, Bars, Part, Text
 from zennas.pages.record import Record
@@ -13,14 +13,25 @@ from zennas.searching.result import SearchResult
 _STAIRS = 200
 """Most steps of the line of the best so far."""
 _REASONS = {
-    "start": "before the first within the budget",
-    "duplicate": "met before",
+    "start": "met before one within the budget",
+    "broken": "not a network that can be built",
+    "duplicate": "met again",
     "score": "score too low",
     "failed": "scoring failed",
     "params": "too many parameters",
     "flops": "too many FLOPs",
     "layers": "too many layers",
+    "activations": "too many activations",
+    "ram": "too much RAM",
+    "flash": "too much flash",
+    "rules": "against the rules of the chip",
 }
+_REASONS_OF_DEVICES = {
+    "no latency ": "no latency is known on",
+    "outside profile ": "outside what was measured on",
+    "latency ": "too slow on",
+}
+"""How the reasons begin that name a device."""
 
 
 def parts(record: Record) -> list[Part]:
@@ -34,7 +45,7 @@ def parts(record: Record) -> list[Part]:
     if rejected is not None:
         found.append(rejected)
     for message, number in record.search.failures.items():
-        found.append(Text(f"Scoring failed {number:,} times: {message}", quiet=True))
+        found.append(Text(f"Scoring failed {counted(number, 'time')}: {message}.", quiet=True))
     return found
 
 
@@ -64,10 +75,18 @@ def _rejected(search: SearchResult) -> Bars | None:
         return None
     kept = max(0, tried - sum(counts.values()))
     bars = [
-        Bar(_REASONS.get(name, f"over the {name}"), number / tried, format_count(number))
+        Bar(_reason(name), number / tried, format_count(number))
         for name, number in sorted(counts.items(), key=lambda one: -one[1])
     ]
-    return Bars("What became of the structures", (*bars, Bar("kept for a while", kept / tried, format_count(kept))))
+    last = Bar("kept for a while", kept / tried, format_count(kept))
+    return Bars(f"What became of the {tried:,} structures", (*bars, last))
+
+
+def _reason(name: str) -> str:
+    for beginning, words in _REASONS_OF_DEVICES.items():
+        if name.startswith(beginning):
+            return f"{words} {name.removeprefix(beginning)}"
+    return _REASONS.get(name, name)
 
 
 register(Section("progress", "How it went", 40, parts))

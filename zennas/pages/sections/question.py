@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from zennas.budget.memories import MEMORIES
 from zennas.common.numbers import format_count
 from zennas.discovering.record import DiscoveryRecord
-from zennas.pages.parts import Facts, Figure, Figures, Note, Part, Text
+from zennas.pages.parts import Code, Facts, Figure, Figures, Note, Part, Text
 from zennas.pages.record import TRAIN, Record, command_of
 from zennas.pages.section import Section, register
 from zennas.pages.supernets import accuracy_remarks, figures_of, time_figure
@@ -27,11 +27,13 @@ from zennas.pages.words import (
 from zennas.report.designs import rows_of
 from zennas.runs.candidate import Latency
 from zennas.searching.result import SearchResult
+from zennas.searching.telling.meaning import score_name
 from zennas.supernet.front_record import FrontRecord
 from zennas.supernet.history import SEARCH, WARM_UP
 from zennas.supernet.outcome import SearchRecord
 from zennas.training.record import FINISHED as TRAINED
 from zennas.training.record import TrainingRecord
+from ZeroShotProxy.ensembles import find
 from ZeroShotProxy.programs.files import published
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def parts(record: Record) -> list[Part]:
     elif record.design is not None:
         found += [Text(design_question(record.design), lead=True), *_status(record)]
         found.append(Figures(tuple(_of_design(record.design))))
-        found.append(Facts(tuple(rows_of(record.design))))
+        found += _design_facts(record.design)
     elif record.search is not None:
         found.append(Text(search_question(record.search.settings), lead=True))
         found += _status(record)
@@ -58,7 +60,7 @@ def parts(record: Record) -> list[Part]:
         )
         if record.search.score_meaning is not None:
             what = "The score is" if record.search.tradeoff is None else "The goals are"
-            found.append(Text(f"{what} {record.search.score_meaning}.", quiet=True))
+            found.append(Text(f"{what} {record.search.score_meaning}.{_ranking(record.search)}", quiet=True))
         found += (Note(f"{note[0].upper()}{note[1:]}.") for note in record.search.notes)
     elif record.correlation is not None:
         found.append(Text(correlate_question(record.correlation.settings), lead=True))
@@ -95,6 +97,15 @@ def _status(record: Record) -> Iterator[Note]:
         yield Note("This run was still at work when the page was made. What it had found by then is shown here.")
 
 
+def _design_facts(design: Design) -> Iterator[Part]:
+    """What the figures leave open, and how to run the file."""
+    rows = {name: value for name, value in rows_of(design) if name != "time"}
+    command = rows.pop("run it", None)
+    yield Facts(tuple(rows.items()))
+    if command is not None:
+        yield Code(command, "To run it on a picture")
+
+
 def _of_design(design: Design) -> Iterator[Figure]:
     one = design.result
     if one is not None:
@@ -107,8 +118,20 @@ def _of_design(design: Design) -> Iterator[Figure]:
     yield Figure("time", f"{design.seconds / 60:.2g}", "min", f"of {design.settings.minutes:g}")
 
 
+def _ranking(search: SearchResult) -> str:
+    """By which other score a search ranks, if it does not rank by the one that it is about."""
+    name = score_name(search.settings)
+    if name is None or search.tradeoff is not None or name == search.settings.proxy:
+        return ""
+    then = f", and confirms the best by {search.settings.proxy}" if search.confirmed else ""
+    return f" The search ranks by {name}: {find(name).info.meaning}{then}."
+
+
 def _of_search(search: SearchResult) -> Iterator[Figure]:
+    """The numbers of the best network; of a front, of one of its points, which is named."""
     best = search.best
+    number = next((i for i, point in enumerate(search.points, start=1) if best is not None and point.id == best.id), 0)
+    which = f"of point {number}" if number else ""
     if search.tradeoff is not None or search.front is not None:
         yield Figure("points", f"{len(search.points):,}", more="of the front")
     if search.tradeoff is not None and search.tradeoff.hypervolume is not None:
@@ -119,16 +142,16 @@ def _of_search(search: SearchResult) -> Iterator[Figure]:
         goals = [] if search.tradeoff is None else [goal.name for goal in search.tradeoff.goals if not goal.cost]
         for name in goals or [*confirmed, *own, *best.measures][:1]:
             value, low, high = best.measures[name]
-            more = "" if low is None or high is None else f"± {(high - low) / 2:.2f}, 95 % interval"
+            more = which if low is None or high is None else f"± {(high - low) / 2:.2f}, 95 % interval"
             yield Figure(f"score, {name}", f"{value:.4g}", more=more)
         limits = search.settings.budget.limits()
         for what, words in (("params", "parameters"), ("flops", "FLOPs"), ("layers", "layers")):
             limit = limits.get(what)
-            more = "" if limit is None else f"of at most {format_count(limit)}"
+            more = which if limit is None else f"of at most {format_count(limit)}"
             yield Figure(words, format_count(getattr(best.cost, what)), more=more)
         limits = search.settings.budget.memories()
         for name, value in search.memories(best).items():
-            most = f"of at most {format_count(limits[name])}" if name in limits else ""
+            most = f"of at most {format_count(limits[name])}" if name in limits else which
             yield Figure(MEMORIES[name].title, format_count(value), "bytes", most)
         for each in search.settings.budget.latency:
             known = best.latency.get(each.source, Latency())
@@ -184,7 +207,7 @@ def _of_correlation(record: Record) -> Iterator[Figure]:
     known = {row.name: row.statistics.spearman.value for row in result.rows if row.statistics.spearman is not None}
     ordered = sorted(known, key=lambda name: -known[name])
     for name in [name for name in ordered if name not in BASELINES][:2]:
-        yield Figure(f"Spearman, {name}", f"{known[name]:.2f}")
+        yield Figure(f"Spearman, {name}", f"{known[name]:.2f}", more="rank correlation with accuracy")
     for name in [name for name in ordered if name in BASELINES][:1]:
         yield Figure(f"Spearman, {name}", f"{known[name]:.2f}", more="merely counted")
     yield Figure("networks", f"{len(result.sample):,}", more=f"of {result.sample.population:,}")
@@ -195,13 +218,13 @@ def _of_discovery(found: DiscoveryRecord) -> Iterator[Figure]:
     outcome, done, wanted = found.outcome, len(found.generations), found.settings.generations
     if outcome is not None:
         for name, one, more in (
-            ("found program", outcome.best, "on held-out networks"),
-            ("published program", outcome.of(published()), ""),
+            ("best program found", outcome.best, "in the worst task, on held-out networks"),
+            ("best published program", outcome.of(published()), ""),
             ("FLOPs", outcome.of(["flops"]), "merely counted"),
         ):
             if one is not None and one.value is not None:
                 more = more or one.name
-                yield Figure(f"smallest τ, {name}", f"{one.value:.2f}", more=more)
+                yield Figure(f"Kendall's τ, {name}", f"{one.value:.2f}", more=more)
     elif found.generations:
         last = found.generations[-1]
         yield Figure("best fitness", f"{last.best.value:.2f}", more=f"in generation {last.number}")

@@ -21,8 +21,8 @@ def parts(record: Record) -> list[Part]:
     again = [_again(_command(record), record.folder)] if record.settings else []
     again += [_again(TRAIN, one.folder) for one in record.trainings if one.folder != record.folder]
     if again:
-        files = "file" if len(again) == 1 else "files"
-        found.append(Code("\n".join(again), f"The same again, with the {files} {SETTINGS_FILE} of the run"))
+        what = "it" if len(again) == 1 else "each part"
+        found.append(Code("\n".join(again), f"To make {what} once more, from {SETTINGS_FILE} in its folder"))
     if record.settings:
         found.append(Code(record.settings, SETTINGS_FILE, folded=True))
     return found

@@ -11,9 +11,9 @@ from zennas.pages.supernets import cost_name, cost_text, cost_unit, number_of
 from zennas.supernet.front_record import FrontPoint, FrontRecord, ProxylessFront
 
 _ABOUT = (
-    "Each dot is what one search has found. The accuracy is that of the weights of the supernet, on the held-out "
-    "images: it orders networks, and says little about what they reach after a training of their own. Select a point "
-    "to see it below, block by block."
+    "Each dot is the network that one search has found. The accuracy is that of the weights of the supernet on the "
+    "held-out images: it orders networks, and says little about what they reach when they are trained by themselves. "
+    "Select a point of the front to see it below, block by block."
 )
 
 
@@ -84,7 +84,7 @@ def _course(found: FrontRecord) -> list[Chart]:
         for strength, one in known.items()
     )
     warm = found.job.recipe.warm_epochs
-    axes = (Axis("epoch"), Axis(f"expected {cost_name(name)}", cost_unit(name)))
+    axes = (Axis("epoch", whole=True), Axis(f"expected {cost_name(name)}", cost_unit(name)))
     limits = (Limit(0, warm + 0.5, "search"),) if warm else ()
     return [Chart(f"Expected {cost_name(name)} over the epochs", axes, (0,), (1,), series, limits)]
 

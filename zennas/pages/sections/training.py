@@ -9,7 +9,7 @@ from zennas.pages.record import TRAIN, Record
 from zennas.pages.section import Section, register
 from zennas.training.confusion import Confusion
 from zennas.training.history import Epoch
-from zennas.training.record import INTERRUPTED, TrainingRecord
+from zennas.training.record import FINISHED, INTERRUPTED, TrainingRecord
 
 _LARGEST_MATRIX = 24
 """Classes of a matrix that is shown; of more, the most frequent mistakes are listed."""
@@ -34,6 +34,8 @@ def _of(training: TrainingRecord, inside: bool) -> list[Part]:
         again = f"zennas train --resume {training.folder}"
         done = f"after {counted(len(training.history), 'epoch')} of {training.epochs}"
         found.append(Note(f"This training was interrupted {done}. To continue:", again))
+    elif inside and training.status != FINISHED:
+        found.append(Note("This training was still at work when the page was made."))
     if not training.history:
         return found
     found += [Facts(_facts(training)), Beside(_charts(training.history))]
@@ -61,7 +63,7 @@ def _facts(training: TrainingRecord) -> tuple[tuple[str, str], ...]:
 def _charts(history: tuple[Epoch, ...]) -> tuple[Chart, ...]:
     some = history[:: -(-len(history) // _MOST_EPOCHS)]
     some = some if some[-1] is history[-1] else (*some, history[-1])
-    axes = (Axis("epoch"), Axis("accuracy", "%"))
+    axes = (Axis("epoch", whole=True), Axis("accuracy", "%"))
 
     def line(name: str, mark: str, values: list[float]) -> Series:
         points = tuple(Point((epoch.epoch, value), name) for epoch, value in zip(some, values, strict=True))
@@ -74,7 +76,7 @@ def _charts(history: tuple[Epoch, ...]) -> tuple[Chart, ...]:
     loss = (line("training loss", "line", [epoch.train_loss for epoch in some]),)
     return (
         Chart("Accuracy over the epochs", axes, (0,), (1,), accuracy),
-        Chart("Loss over the epochs", (Axis("epoch"), Axis("loss")), (0,), (1,), loss),
+        Chart("Loss over the epochs", (axes[0], Axis("loss")), (0,), (1,), loss),
     )
 
 
