@@ -156,11 +156,11 @@ class _Race:
 
 def _smallest(task: Task) -> int:
     """The number of the network with the fewest elements, which is evaluated fastest."""
-    return min(range(len(task.networks)), key=lambda i: task.networks[i].layout.floats)
+    return min(range(len(task.networks)), key=lambda i: task.networks[i].layout.elements)
 
 
 def _elements(task: Task) -> int:
-    return sum(network.layout.floats for network in task.networks)
+    return sum(network.layout.elements for network in task.networks)
 
 
 def kendall(values: Sequence[Value], accuracies: Sequence[float]) -> Value:
