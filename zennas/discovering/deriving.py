@@ -23,9 +23,10 @@ def derived(part: Part, of: Sequence[Tensor]) -> Tensor:
         if part.how == "minus":
             return of[0] - of[1]
         if part.how == "masked":
-            return of[0] * (of[1] > 0)
+            return torch.gt(of[1], 0, out=torch.empty_like(of[1])).mul_(of[0])
         if part.how == "gated":
-            return of[0].where(of[1] > 0, 0)
+            gated: Tensor = torch.ops.aten.threshold_backward(of[0], of[1], 0)
+            return gated
         return _gradient_by_weight(part, *of)
 
 

@@ -29,6 +29,9 @@ _SOURCES: dict[str, int] = {
     "convolved": 2,
 }
 """How many parts each follows from."""
+_WORTH = 4
+"""A gradient by a weight has at least so many times the elements of that by what the convolution makes, or is stored
+itself: computing it takes about as long as five operations on it."""
 
 
 class Part(NamedTuple):
@@ -238,7 +241,7 @@ class _Planner:
         made = (self._settings.batch, *self._graph.shape_of(tensor.of).dims)
         unit = self._units[number]
         read = _Tensor("value", unit.input, tensor.images)
-        if math.prod(made) >= math.prod(shape) or read not in self._known:
+        if _WORTH * math.prod(made) > math.prod(shape) or read not in self._known:
             return None
         sample = Sample(number, f"grad_conv_{tensor.images}", False)
         gradient = self._add(replace(tensor, kind="gradient"), Part("stored", (), made), sample)
