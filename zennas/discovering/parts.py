@@ -29,9 +29,9 @@ _SOURCES: dict[str, int] = {
     "convolved": 2,
 }
 """How many parts each follows from."""
-_WORTH = 4
+_WORTH = 16
 """A gradient by a weight has at least so many times the elements of that by what the convolution makes, or is stored
-itself: computing it takes about as long as five operations on it."""
+itself: the longer rows are along which it is summed, the longer it takes to compute it."""
 
 
 class Part(NamedTuple):

@@ -80,6 +80,8 @@ def discover(
     another process searches in the folder; and OSError if it cannot be written.
     """
     collected = check_tasks(tasks, held_out)
+    for network in {network.path: network for task in (*tasks, *held_out) for network in task.networks}.values():
+        network.verify()
     grammar = (Registers if settings.form == "sequential" else Grammar)(settings, collected.statistics)
     head = {
         "format": FORMAT,
@@ -102,7 +104,7 @@ def discover(
                 lines = (json.dumps(_to_json(generation)) + "\n" for generation in generations)
                 write_text(folder / GENERATIONS, "".join(lines))
             progress(len(generations), settings.generations, _note(generations))
-            programs = compared(finalists(generations, settings.finals, costs), held_out, settings, evaluate)
+            programs = compared(finalists(generations, tasks, settings, evaluate, costs), held_out, settings, evaluate)
         beside = references(held_out, settings, collected)
         if costs is not None:
             programs = with_costs(programs, costs)
