@@ -89,11 +89,9 @@ def finalists(
     all. Raises what `fitness.Race` raises.
     """
     count = settings.finals
-    best = _both(generations, count)
+    best = _both(generations, max(count, settings.candidates))
     if settings.candidates:
-        best = _ranked_again(_both(generations, max(count, settings.candidates)), tasks, settings, evaluate)[
-            : 2 * count
-        ]
+        best = _ranked_again(best, tasks, settings, evaluate)[: 2 * count]
     if costs is not None:
         met = {(member.tree, member.value) for generation in generations for member in generation.members}
         ordered = sorted(met, key=lambda one: (-one[1], str(one[0])))

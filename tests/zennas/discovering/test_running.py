@@ -21,7 +21,7 @@ from zennas.discovering.evaluation import values
 from zennas.discovering.evolution import Generation, Member
 from zennas.discovering.finals import finalists
 from zennas.discovering.fitness import Task, fitness, kendall
-from zennas.discovering.running import BEST, GENERATIONS, HEAD, RESULT, discover, front_file
+from zennas.discovering.running import BEST, FINALISTS, GENERATIONS, HEAD, RESULT, discover, front_file
 from zennas.discovering.settings import CollectingSettings
 from zennas.discovering.tasks import with_statistics
 from ZeroShotProxy.programs.files import load, published
@@ -66,7 +66,7 @@ def test_a_search_has_a_result(tasks: tuple[list[Task], list[Task]], whole: Path
     )
     assert random.getstate() == state
     assert content(tmp_path / "run") == content(whole)
-    assert set(content(whole)) == {HEAD, GENERATIONS, RESULT, BEST}
+    assert set(content(whole)) == {HEAD, GENERATIONS, FINALISTS, RESULT, BEST}
     assert [(done, total) for done, total, _ in seen] == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert seen[1][2] == f"best {max(member.value for member in found.generations[0].members):.3f}"
     assert [generation.number for generation in found.generations] == [1, 2, 3]
@@ -265,6 +265,22 @@ def test_damaged_generations(tasks: tuple[list[Task], list[Task]], whole: Path, 
         with pytest.raises(DiscoveryError, match=r"generations\.jsonl is damaged: ") as error:
             discover(SMALL, *tasks, tmp_path, go_on=True)
         assert "\n" not in str(error.value)
+
+
+def test_finalists_are_stored(tasks: tuple[list[Task], list[Task]], whole: Path, tmp_path: Path) -> None:
+    for name, text in content(whole).items():
+        (tmp_path / name).write_text(text)
+    path = tmp_path / FINALISTS
+    good = json.loads(path.read_text())["programs"]
+    path.write_text(json.dumps({"programs": good[:1]}))
+    assert [one.name for one in discover(SMALL, *tasks, tmp_path, go_on=True).programs] == good[:1]
+    for text in ('{"programs": []}', '{"programs": ["exec(weight)"]}', '{"programs": 3}', "{}"):
+        path.write_text(text)
+        with pytest.raises(DiscoveryError, match=r"finalists\.json is damaged: .* remove it and continue"):
+            discover(SMALL, *tasks, tmp_path, go_on=True)
+    path.unlink()
+    discover(SMALL, *tasks, tmp_path, go_on=True)
+    assert content(tmp_path) == content(whole)
 
 
 def test_tasks_that_do_not_suit(tasks: tuple[list[Task], list[Task]], tmp_path: Path) -> None:
