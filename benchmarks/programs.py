@@ -1,9 +1,11 @@
 """A search for programs as DEAP makes it: what an evaluation costs, and how much less than node by node.
 
-The programs are those of the first generations of a search with the default settings, with all that are not valid. They
-are evaluated again in two ways, in turn, and must have the same fitness: all together, on stacks of units, as a search
-does; and each tree node by node, unit by unit, without sharing anything, up to the first failure. Both use the same
-operations. The first argument is the folder with the tables. PROGRAM_NETWORKS: networks a task.
+The programs are those of a search with the default settings, with all that are not valid. They are evaluated in two
+ways, and must have the same fitness: as a search does, together, on stacks of units; and each tree node by node, unit
+by unit, without sharing anything, up to the first failure, with all statistics in memory. Both use the same operations.
+Each way has the time from the programs of a generation to their fitness; the search's has that for programs that it
+tries in vain to be early. For each space alone, programs of the first generations are evaluated again. The first
+argument is the folder with the tables. PROGRAM_NETWORKS: networks a task; PROGRAM_GENERATIONS: of the search.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,16 +23,14 @@ from benchmarks._nb201 import data_or_leave
 from benchmarks.common import print_machine
 from zennas.common.numbers import format_bytes
 from zennas.discovering import evolution
-from zennas.discovering.cache import Stored
 from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.collecting import collect
-from zennas.discovering.evolution import next_generation
-from zennas.discovering.fitness import Fitness, Task, fitness, kendall
+from zennas.discovering.evolution import Draft, next_generation
+from zennas.discovering.fitness import Fitness, Race, Task, fitness, kendall
 from zennas.discovering.grammar import Grammar
 from zennas.discovering.source_settings import SourceSettings
 from zennas.discovering.sources import Source, bytes_of_sources, collecting, drawn_sources, images_of
-from zennas.discovering.tasks import with_statistics
-from zennas.discovering.workers import Evaluate
+from zennas.discovering.tasks import part_of, with_statistics
 from ZeroShotProxy.programs.errors import ProgramError
 from ZeroShotProxy.programs.operations import apply
 from ZeroShotProxy.programs.running import reduced
@@ -45,48 +45,61 @@ TABLES = (
     ("channel_bench_macro_resnet_cifar10.csv.gz", "channelbench-resnet", "cifar10"),
 )
 PARTS = {"NAS-Bench-201": slice(0, 2), "NAS-Bench-Macro": slice(2, 3), "Channel-Bench": slice(3, 4)}
-GENERATIONS, NETWORKS = 2, 20
+NETWORKS, BY_SPACE = 20, 2
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Programs that a search evaluated together."""
+class Evolved:
+    """A generation of a search.
+
+    trees: the programs that it tried, with all that are not valid. taus: their Kendall's taus, none if they are not
+    valid. seconds: of CPU time, from drawing programs for empty places to the last fitness.
+    """
 
     trees: tuple[Tree, ...]
+    taus: tuple[tuple[float, ...], ...]
     tasks: tuple[Task, ...]
+    seconds: float
 
 
-def recorded(tasks: Sequence[Task], settings: EvolutionSettings) -> list[list[Asked]]:
-    """What the first generations of a search evaluate."""
-    inner, asked = evolution.fitness, list[list[Asked]]()
+def evolved(tasks: Sequence[Task], settings: EvolutionSettings) -> Iterator[Evolved]:
+    """The generations of a search, one after the other."""
+    inner, seen = evolution.filled, list[tuple[list[tuple[Tree, Fitness]], float]]()
 
-    def watched(trees: Sequence[Tree], seen: Sequence[Task], evaluate: Evaluate, sizes: bool) -> list[Fitness]:
-        asked[-1].append(Asked(tuple(trees), tuple(seen)))
-        return inner(trees, seen, evaluate, sizes)
+    def watched(
+        drafts: Sequence[Draft], race: Race, drawn: Callable[[int, int], Draft], tries: int
+    ) -> list[list[tuple[Draft, Fitness]]]:
+        began = time.process_time()
+        found = inner(drafts, race, drawn, tries)
+        took = time.process_time() - began
+        seen.append(([(draft.tree, one) for of_place in found for draft, one in of_place], took))
+        return found
 
     grammar, before = Grammar(settings, tuple(STATISTICS)), None
-    evolution.fitness = watched
+    evolution.filled = watched
     try:
-        for _ in range(GENERATIONS):
-            asked.append([])
+        for _ in range(settings.generations):
             before = next_generation(before, tasks, grammar)
+            met, took = seen[-1]
+            drawn = tuple(part_of(task, draw) for task, draw in zip(tasks, before.draws, strict=True))
+            yield Evolved(tuple(tree for tree, _ in met), tuple(one.taus for _, one in met), drawn, took)
     finally:
-        evolution.fitness = inner
-    return asked
+        evolution.filled = inner
 
 
 class Plain:
-    """Trees evaluated node by node. units: how many evaluations of a program on a unit there were."""
+    """Evaluates trees node by node. units: how many evaluations of a program on a unit there were."""
 
-    def __init__(self) -> None:
+    def __init__(self, tasks: Sequence[Task]) -> None:
         self.units = 0
+        self._tasks = [(task, [list(map(dict, network.units)) for network in task.networks]) for task in tasks]
 
-    def fitness(self, tree: Tree, tasks: Sequence[Task]) -> tuple[float, ...]:
+    def fitness(self, tree: Tree) -> tuple[float, ...]:
         """The taus, or none if the tree is not valid."""
         found = []
-        for task in tasks:
+        for task, networks in self._tasks:
             try:
-                tau = kendall([self.score(tree, network) for network in task.networks], task.accuracies)
+                tau = kendall([self.score(tree, units) for units in networks], task.accuracies)
             except ProgramError:
                 return ()
             if isinstance(tau, str):
@@ -94,12 +107,12 @@ class Plain:
             found.append(tau)
         return tuple(found)
 
-    def score(self, tree: Tree, network: Stored) -> float:
+    def score(self, tree: Tree, units: Sequence[dict[str, torch.Tensor]]) -> float:
         total = 0.0
-        for unit in network.units:
+        for unit in units:
             self.units += 1
             total += reduced(self.value(tree, unit), "mean")
-        return total / len(network.units)
+        return total / len(units)
 
     def value(self, tree: Tree, unit: dict[str, torch.Tensor]) -> torch.Tensor:
         if isinstance(tree, Leaf):
@@ -115,26 +128,19 @@ def collected(settings: SourceSettings, source: Source, folder: Path) -> Task:
     return with_statistics(source.name, stored, source.accuracies[:count])
 
 
-def part(asked: Asked, chosen: slice) -> Asked:
-    return Asked(asked.trees, asked.tasks[chosen])
+def alone(trees: Sequence[Tree], tasks: Sequence[Task]) -> tuple[list[tuple[float, ...]], float, int]:
+    """The taus of programs one by one, the seconds that they took, and the evaluations of a program on a unit."""
+    walker = Plain(tasks)
+    began = time.process_time()
+    found = [walker.fitness(tree) for tree in trees]
+    return found, time.process_time() - began, walker.units
 
 
-def compared(name: str, generations: Sequence[Sequence[Asked]]) -> None:
-    """Print the times of both ways, generation by generation, and their ratio."""
-    ratios, together, plain, units = [], 0.0, 0.0, 0
-    for asked in generations:
-        began, walker = time.process_time(), Plain()
-        alone = [[walker.fitness(tree, each.tasks) for tree in each.trees] for each in asked]
-        middle = time.process_time()
-        found = [fitness(each.trees, each.tasks) for each in asked]
-        end = time.process_time()
-        assert [[one.taus for one in each] for each in found] == alone
-        ratios.append((middle - began) / (end - middle))
-        together, plain, units = together + end - middle, plain + middle - began, units + walker.units
+def print_times(name: str, plain: float, together: float, units: int) -> None:
     print(
-        f"{name}: {plain:.0f} s node by node, {together:.0f} s together, {plain / together:.1f} times as fast "
-        f"({', '.join(f'{ratio:.1f}' for ratio in ratios)} for each generation); a program on a unit takes "
-        f"{plain / units * 1e6:.0f} µs node by node, {together / units * 1e6:.0f} µs together",
+        f"{name}: {plain:.0f} s node by node, {together:.0f} s together, {plain / together:.1f} times as fast; "
+        f"a program on a unit takes {plain / units * 1e6:.0f} µs node by node, {together / units * 1e6:.0f} µs "
+        "together",
         flush=True,
     )
 
@@ -145,7 +151,8 @@ def main() -> None:
     torch.set_num_threads(1)
     count = int(os.environ.get("PROGRAM_NETWORKS", NETWORKS))
     _, spaces, datasets = zip(*TABLES, strict=True)
-    settings = EvolutionSettings(subset=count)
+    generations = int(os.environ.get("PROGRAM_GENERATIONS", EvolutionSettings.generations))
+    settings = EvolutionSettings(subset=count, generations=generations)
     with tempfile.TemporaryDirectory() as name, torch.no_grad():
         folder = Path(name)
         source = SourceSettings(tuple(map(str, paths)), spaces, datasets, networks=count, held_out=2)
@@ -160,16 +167,32 @@ def main() -> None:
             f"{format_bytes(bytes_of_sources(source, drawn))}, {took / networks:.2f} s a network",
             flush=True,
         )
-        generations = recorded(tasks, settings)
-        for number, asked in enumerate(generations, start=1):
-            trees = [tree for each in asked for tree in each.trees]
+        plain, together, evaluations = 0.0, 0.0, 0
+        parts = {label: [0.0, 0.0, 0.0] for label in PARTS}
+        for number, one in enumerate(evolved(tasks, settings), start=1):
+            steps = len(Together(list(dict.fromkeys(one.trees))).steps)
+            taus, seconds, units = alone(one.trees, one.tasks)
+            assert taus == list(one.taus)
+            plain, together, evaluations = plain + seconds, together + one.seconds, evaluations + units
             print(
-                f"generation {number}: {len(trees)} programs, {sum(map(size, trees))} nodes, "
-                f"{len(Together(list(dict.fromkeys(trees))).steps)} of them different"
+                f"generation {number}: {len(one.trees)} programs, {sum(map(size, one.trees))} nodes, {steps} of them "
+                f"different; {seconds:.0f} s node by node, {one.seconds:.0f} s together, "
+                f"{seconds / one.seconds:.1f} times as fast",
+                flush=True,
             )
-        compared("all tasks", generations)
-        for label, chosen in PARTS.items():
-            compared(label, [[part(each, chosen) for each in asked] for asked in generations])
+            if number > BY_SPACE:
+                continue
+            for label, chosen in PARTS.items():
+                part = one.tasks[chosen]
+                taus, seconds, units = alone(one.trees, part)
+                began = time.process_time()
+                found = fitness(one.trees, part)
+                took = time.process_time() - began
+                assert [each.taus for each in found] == taus
+                parts[label] = [a + b for a, b in zip(parts[label], (seconds, took, units), strict=True)]
+        print_times(f"{number} generations on all tasks", plain, together, evaluations)
+        for label, (seconds, took, units) in parts.items():
+            print_times(f"the first {BY_SPACE} on {label}", seconds, took, units)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _ALIGNED = 64
 """Bytes. Libraries of linear algebra may round differently for matrices that begin elsewhere."""
+_ALMOST = 1e-3
+"""Tensors may be constant if their deviation is at most this part of their mean. Rounding gives constants far less."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +120,29 @@ def _matmul(x: Tensor, y: Tensor) -> Tensor:
     return found.squeeze(-1) if column else found
 
 
+def _condition(name: str) -> Callable[[Tensor, Tensor | float], Tensor]:
+    """A comparison by torch's function of this name, as 1 and 0 in the data type of x. Booleans would take a pass more."""
+
+    def compared(x: Tensor, y: Tensor | float) -> Tensor:
+        import torch
+
+        shape = x.shape if isinstance(y, float) or x.shape == y.shape else torch.broadcast_shapes(x.shape, y.shape)
+        found: Tensor = getattr(torch, name)(x, y, out=x.new_empty(shape))
+        return found
+
+    return compared
+
+
+_less, _equal, _above, _at_most = _condition("lt"), _condition("eq"), _condition("gt"), _condition("le")
+
+
 def _log(x: Tensor) -> Tensor:
-    return x.masked_fill(x <= 0, 1).log_()
+    """Sums of 0 and 1 take a fraction of the time of masks, which the processor cannot foresee."""
+    return x.relu().add_(_at_most(x, 0.0)).log_()
 
 
 def _log_abs(x: Tensor) -> Tensor:
-    return x.abs().masked_fill_(x == 0, 1).log_()
+    return x.abs().add_(_equal(x, 0.0)).log_()
 
 
 def _standardise(x: Tensor) -> Tensor:
@@ -133,20 +152,20 @@ def _standardise(x: Tensor) -> Tensor:
     rows = _flat(x)
     if rows.shape[1] < 2:
         return x.new_zeros(x.shape)
-    least, most = rows.aminmax(dim=1, keepdim=True)
-    z = rows - rows.mean(1, keepdim=True)
+    mean = rows.mean(1, keepdim=True)
+    z = rows - mean
     # The squares of a number of single precision can be too large or too small for it.
     length = torch.linalg.vector_norm(z, dim=1, keepdim=True, dtype=torch.float64)
     deviation = length.div_(math.sqrt(rows.shape[1] - 1)).to(x.dtype)
     z.div_(deviation)
-    constant = least == most  # rounding could give the mean of a constant another value
-    if bool((constant | ~deviation.isfinite()).any()):
+    if not bool(((deviation > _ALMOST * mean.abs()) & deviation.isfinite()).all()):
+        constant = (rows == rows[:, :1]).all(1, keepdim=True)  # rounding could give the mean of one another value
         z.masked_fill_(z.isnan() | constant, 0)
     return z.reshape(x.shape)
 
 
 def _positive(x: Tensor) -> Tensor:
-    return (x > 0).to(x.dtype)
+    return _above(x, 0.0)
 
 
 def _sigmoid(x: Tensor) -> Tensor:
@@ -260,9 +279,9 @@ _TABLE = (
     Operation(1, "sub", 2, _of_both(lambda x, y: x - y), dims.broadcast),
     Operation(2, "mul", 2, _of_both(lambda x, y: x * y), dims.broadcast),
     Operation(3, "matmul", 2, _matmul, dims.matmul),
-    Operation(4, "less", 2, _of_both(lambda x, y: (x < y).to(x.dtype)), dims.broadcast),
-    Operation(5, "greater", 2, _of_both(lambda x, y: (x > y).to(x.dtype)), dims.broadcast),
-    Operation(6, "equal", 2, _of_both(lambda x, y: (x == y).to(x.dtype)), dims.broadcast),
+    Operation(4, "less", 2, _of_both(_less), dims.broadcast),
+    Operation(5, "greater", 2, _of_both(_above), dims.broadcast),
+    Operation(6, "equal", 2, _of_both(_equal), dims.broadcast),
     Operation(7, "log", 1, _log, dims.same),
     Operation(8, "log_abs", 1, _log_abs, dims.same),
     Operation(9, "abs", 1, lambda x: x.abs(), dims.same),
@@ -288,7 +307,7 @@ _TABLE = (
     Operation(29, "ones", 1, _filled(dims.same, _one), dims.same, _one),
     Operation(30, "zeros", 1, _filled(dims.same, _zero), dims.same, _zero),
     Operation(31, "positive", 1, _positive, dims.same),
-    Operation(32, "negative", 1, lambda x: (x < 0).to(x.dtype), dims.same),
+    Operation(32, "negative", 1, lambda x: _less(x, 0.0), dims.same),
     Operation(33, "numel", 1, _filled(dims.number, _number), dims.number, _number),
 )
 OPERATIONS = {operation.name: operation for operation in _TABLE}

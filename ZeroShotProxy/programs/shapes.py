@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from PlainNet.ops import BatchNorm, Conv, Node, OpGraph, Relu, Relu6
+from PlainNet.ops import BatchNorm, Conv, OpGraph, Relu, Relu6
 from ZeroShotProxy.programs.statistics import STATISTICS, UnitKind
 
 Dims: TypeAlias = tuple[int, ...]
@@ -21,8 +21,9 @@ def shapes_of_units(
     are no units.
     """
     found = []
-    for node, conv in _units(graph, units):
-        taken, given = (images, *graph.shape_of(node.inputs[0]).dims), (images, *node.shape.dims)
+    for unit in units_in(graph, units):
+        conv = unit.convolution
+        taken, given = ((images, *graph.shape_of(value).dims) for value in (unit.input, unit.conv))
         weight = (conv.out_channels, conv.in_channels // conv.groups, conv.kernel, conv.kernel)
         pre = taken if units == "relu-conv-bn" else given
         shapes = {"pre": pre, "input": taken, "weight": weight, "output": given}
@@ -30,17 +31,30 @@ def shapes_of_units(
     return found
 
 
-def _units(graph: OpGraph, units: UnitKind) -> Iterator[tuple[Node, Conv]]:
-    """The convolutions of units, in the order of the units' last operations."""
+class UnitValues(NamedTuple):
+    """The values of a unit in an op graph, by their numbers.
+
+    pre, input, output: of the statistics with these names. conv: what the convolution makes.
+    """
+
+    pre: int
+    input: int
+    conv: int
+    output: int
+    convolution: Conv
+
+
+def units_in(graph: OpGraph, units: UnitKind) -> Iterator[UnitValues]:
+    """The units of a network, in the order of their last operations."""
     kinds = units.split("-")
     for last in range(1, len(graph.nodes) + 1):
-        value, found = last, dict[str, Node]()
+        value, found = last, dict[str, int]()
         for kind in reversed(kinds):
             if not value or not isinstance(graph.nodes[value - 1].op, _OPERATIONS[kind]):
                 break
-            found[kind] = graph.nodes[value - 1]
-            value = found[kind].inputs[0]
+            found[kind] = value
+            value = graph.nodes[value - 1].inputs[0]
         else:
-            conv = found["conv"].op
-            assert isinstance(conv, Conv)  # `_OPERATIONS` says so
-            yield found["conv"], conv
+            conv, relu = (graph.nodes[found[kind] - 1] for kind in ("conv", "relu"))
+            assert isinstance(conv.op, Conv)  # `_OPERATIONS` says so
+            yield UnitValues(relu.inputs[0], conv.inputs[0], found["conv"], last, conv.op)

@@ -50,8 +50,8 @@ VARIANCE = 0.01
 class Statistic:
     """A statistic.
 
-    name: in programs. of: the tensor, "pre", "input", "weight" or "output". gradient: whether it is the gradient by it.
-    images: one of `IMAGES`, or "" for the weight.
+    name: in programs. of: the tensor, "pre", "input", "weight", "output", or "conv" for what the convolution makes.
+    gradient: whether it is the gradient by it. images: one of `IMAGES`, or "" for the weight.
     """
 
     name: str
@@ -70,6 +70,9 @@ def _all() -> Iterable[Statistic]:
 
 STATISTICS = {statistic.name: statistic for statistic in _all()}
 """The statistics by name."""
+AT_CONVOLUTIONS = {name: Statistic(name, "conv", True, images) for images in IMAGES for name in [f"grad_conv_{images}"]}
+"""The gradients by what the convolution makes, which no program reads. Those by its weight follow from them."""
+_COLLECTED = STATISTICS | AT_CONVOLUTIONS
 
 
 def statistics_of_units(
@@ -84,15 +87,16 @@ def statistics_of_units(
     There is one forward pass for each kind of images that is needed, and a backward pass if gradients are; programs
     that score the same network share the results.
 
-    names: keys of `STATISTICS`. perturbed: whether perturbed statistics are differences to those of the batch, or
-    values. images: how many images of the batch to use, the first ones, or None for all. units: their kind.
+    names: keys of `STATISTICS` or `AT_CONVOLUTIONS`. perturbed: whether perturbed statistics are differences to those
+    of the batch, or values. images: how many images of the batch to use, the first ones, or None for all. units: their
+    kind.
 
     Raises ProgramError if the batch has too few images, the network has no units or others for other images, or
     gradients are zero everywhere.
     """
     if images is not None and len(probe.inputs) < images:
         raise ProgramError(f"the program looks at {images} images, but the batch has {len(probe.inputs)}")
-    wanted = {name: STATISTICS[name] for name in names}
+    wanted = {name: _COLLECTED[name] for name in names}
     relative = {name for name, one in wanted.items() if one.images == "perturbed" and perturbed == "difference"}
     base = {name: f"{name.removesuffix('perturbed')}data" for name in relative}
     known = probe.shared(_known).setdefault((units, images or len(probe.inputs)), {})
@@ -115,7 +119,7 @@ def _complete(
     known: dict[str, list[Tensor]], probe: Probe, names: Iterable[str], images: int | None, units: UnitKind
 ) -> None:
     """Add the statistics that are not known yet. The weight, which does not depend on images, joins a pass."""
-    missing = [STATISTICS[name] for name in sorted(names) if name not in known]
+    missing = [_COLLECTED[name] for name in sorted(names) if name not in known]
     kinds = [kind for kind in IMAGES if any(one.images == kind for one in missing)]
     if missing and not kinds:
         kinds = ["noise"]
@@ -172,6 +176,7 @@ def _gradients(total: Tensor, units: list[Unit], wanted: list[Statistic], kind: 
     places = {
         "input": [unit.conv.read for unit in units],
         "weight": [unit.weight for unit in units],
+        "conv": [unit.conv.made for unit in units],
         "output": [unit.output for unit in units],
     }
     # The gradient at the ReLU's input follows from that at its output.

@@ -1,8 +1,8 @@
 """A folder of statistics: reading it. `collecting.py` fills it. Nothing here writes.
 
     cache.json     the settings and a digest of the images, which all networks have in common
-    DIGEST.json    a network: its structure, and the names, shapes and offsets of its statistics, or why it has none
-    DIGEST.f32     the statistics, raw, in the machine's float32 (`layout.py`)
+    DIGEST.json    a network: its structure, what is stored of it (`parts.py`), or why it has no statistics
+    DIGEST.f32     what is stored, raw, in the machine's float32 (`layout.py`)
 
 A network is complete once its DIGEST.json is there. Tensors are mapped copy-on-write: whatever happens to them in this
 process, files stay as they are. This file does not import torch by itself.
@@ -10,6 +10,7 @@ process, files stay as they are. This file does not import torch by itself.
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,9 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 from PlainNet import Structure, StructureError, parse
 from PlainNet.errors import reason
+from zennas.discovering.deriving import derived
 from zennas.discovering.errors import CacheError
 from zennas.discovering.files import damaged, read_json
 from zennas.discovering.layout import FLOAT, Layout, layout_of
+from zennas.discovering.parts import read_plan
 from zennas.discovering.settings import FORMAT, CollectingSettings, digest_of
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ _WHOLE = "remove its folder and collect again"
 class Stored:
     """The statistics of a network.
 
-    path: its file. layout: where they lie there; without units if there are none. missing: why there are none, or None.
+    path: its file. layout: what lies there; without units if there is nothing. missing: why there are none, or None.
     checksum: the CRC-32 of the file.
     """
 
@@ -55,7 +58,14 @@ class Stored:
     @property
     def units(self) -> Sequence[Mapping[str, Tensor]]:
         """The statistics of each unit, by name, in running order. Raises CacheError if the file cannot be read."""
-        return [] if self.missing is not None else [_Unit(self, i) for i in range(len(self.layout.units))]
+        return [] if self.missing is not None else [_Unit(self, i) for i in range(len(self.layout.plan.units))]
+
+    def tensor(self, number: int) -> Tensor:
+        """Return a part of the plan, which is mapped or follows from such. Raises CacheError as `floats` does."""
+        part, offset = self.layout.plan.parts[number], self.layout.offsets[number]
+        if offset is None:
+            return derived(part, [self.tensor(i) for i in part.of])
+        return self.floats.narrow(0, offset, part.elements).view(part.shape)
 
     @cached_property
     def floats(self) -> Tensor:
@@ -87,17 +97,16 @@ class _Unit(Mapping[str, "Tensor"]):
     """The statistics of a unit. Tensors are made when they are read: they take memory, and most are not needed."""
 
     def __init__(self, stored: Stored, number: int) -> None:
-        self._stored, self._places = stored, stored.layout.units[number]
+        self._stored, self._parts = stored, stored.layout.plan.units[number]
 
     def __getitem__(self, name: str) -> Tensor:
-        place = self._places[name]
-        return self._stored.floats.narrow(0, place.offset, place.floats).view(place.shape)
+        return self._stored.tensor(self._parts[name])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        return iter(self._parts)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._parts)
 
 
 class Cache:
@@ -132,27 +141,27 @@ class Cache:
         found = read_json(path)
         try:
             structure = parse(found["structure"])
-            units = [{name: tuple(shape) for name, (_, shape) in unit.items()} for unit in found["units"]]
-            offsets = [[offset for offset, _ in unit.values()] for unit in found["units"]]
-            missing, checksum = found["missing"], found["checksum"]
-            valid = all(type(n) is int and n > 0 for unit in units for shape in unit.values() for n in shape)
+            layout = layout_of(read_plan(found["parts"], found["units"], self.settings.statistics))
+            missing, checksum, own = found["missing"], found["checksum"], found["index"]
         except (KeyError, TypeError, ValueError, AttributeError, StructureError) as error:
             raise damaged(path, reason(error)) from None
-        layout = layout_of(units) if valid else None
-        if (
-            layout is None
-            or [[place.offset for place in unit.values()] for unit in layout.units] != offsets
-            or any(tuple(unit) != self.settings.statistics for unit in units)
-            or (not isinstance(missing, str) if missing is not None else not units)
-            or type(checksum) is not int
+        if own != checksum_of(found):
+            raise damaged(path, "its checksum differs")
+        if type(checksum) is not int or (
+            not isinstance(missing, str) if missing is not None else not layout.plan.units
         ):
-            raise damaged(path, "names, shapes or offsets are not those of the settings")
+            raise damaged(path, "it has neither statistics nor a reason why there are none")
         if digest_of(self.head, structure) != path.stem:
             raise damaged(path, "it belongs to another structure or to other settings")
         data = path.with_suffix(".f32")
         if missing is None:
             _check_length(data, layout.floats * FLOAT)
         return Stored(structure, data, layout, missing, checksum)
+
+
+def checksum_of(index: Mapping[str, Any]) -> int:
+    """Return the CRC-32 of the index of a network, without what it says of itself."""
+    return zlib.crc32(json.dumps({name: index[name] for name in sorted(index) if name != "index"}).encode())
 
 
 def _settings(path: Path, head: dict[str, Any]) -> CollectingSettings:

@@ -69,6 +69,12 @@ class EvolutionSettings:
         "How a result on a unit becomes a number: by its mean, as in EZNAS, its sum, or L2 norm.",
         choices=("mean", "sum", "l2"),
     )
+    candidates: int = setting(
+        100,
+        "How many of the best of the last generation, and of all, are ranked again on all networks of the tasks; the "
+        "best of these are compared. 0: those with the best fitness are.",
+        least=0,
+    )
     finals: int = setting(
         10, "How many of the best of the last generation, and of all, are compared on other networks.", least=1
     )

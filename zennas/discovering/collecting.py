@@ -11,7 +11,7 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,12 +21,16 @@ from PlainNet import Structure, lower
 from PlainNet.errors import reason
 from PlainNet.files import draft_beside, publish, write_text
 from PlainNet.lock import LOCK, locked
-from PlainNet.sizes import Size, size_of
+from PlainNet.ops import OpGraph
+from PlainNet.sizes import size_of
 from zennas.common.progress import WorkProgress, unwatched
-from zennas.discovering.cache import HEAD, Cache
+from zennas.discovering.cache import HEAD, Cache, checksum_of
+from zennas.discovering.deriving import derived
 from zennas.discovering.errors import CacheError
 from zennas.discovering.layout import FLOAT, Layout, layout_of
+from zennas.discovering.parts import Part, Plan, base_of, plan_of, stored_whole
 from zennas.discovering.settings import CollectingSettings, Images, digest_of, header
+from zennas.searching.executors.base import one_thread
 from ZeroShotProxy import ScoreSettings
 from ZeroShotProxy.engine.isolated import ProbeError
 from ZeroShotProxy.engine.measures import network_of
@@ -62,14 +66,14 @@ def collect(
     head = header(settings, seen)
     batch = torch.from_numpy(seen.copy())
     todo = list(dict.fromkeys(structures))
-    with locked(folder, "the folder of statistics"):
+    with locked(folder, "the folder of statistics"), one_thread(torch=True):  # for the same bits everywhere
         cache = _begun(folder, head)
         for done, structure in enumerate(todo):
             progress(done, len(todo), str(structure)[:60])
             if cache.has(structure):
                 cache.network(structure)  # raises if it is damaged
             else:
-                _store(folder / digest_of(head, structure), structure, *_collected(structure, batch, settings))
+                _store(folder / digest_of(head, structure), structure, _collected(structure, batch, settings))
         progress(len(todo), len(todo), "")
     return cache
 
@@ -99,55 +103,89 @@ def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     return "with other images"
 
 
-def _collected(
-    structure: Structure, images: Tensor, settings: CollectingSettings
-) -> tuple[list[dict[str, Tensor]], str | None]:
-    """The statistics of all units, or none and the reason. If they are in closed form, the network is the only unit."""
-    if settings.closed_form:
-        return _in_closed_form(structure, size_of(*images.shape[-2:]), settings)
+class _Found(NamedTuple):
+    """What is stored of a network. plan: without units if there is a reason why there are no statistics.
+
+    tensors: the parts of the plan; those that follow from others, too.
+    """
+
+    plan: Plan
+    tensors: list[Tensor]
+    missing: str | None = None
+
+
+def _collected(structure: Structure, images: Tensor, settings: CollectingSettings) -> _Found:
+    """The statistics of all units. If they are in closed form, the network is the only unit."""
+    resolution = size_of(*images.shape[-2:])
+    graph = lower(structure, resolution=resolution, num_classes=settings.num_classes, options=settings.options)
     chosen = ScoreSettings(seed=settings.seed, num_classes=settings.num_classes, use_se=settings.use_se)
     try:
+        if settings.closed_form:
+            return _whole([_in_closed_form(graph, settings)])
         probe = Probe(
             network_of(structure, chosen), images, None, seed=settings.seed, initialisation=settings.initialisation
         )
-        return statistics_of_units(probe, settings.statistics, settings.perturbed, units=settings.units), None
+        return _planned(plan_of(graph, settings), probe, settings)
     except (ProgramError, ProbeError) as error:
-        return [], reason(error)
+        return _Found(Plan((), ()), [], reason(error))
     except ValueError as error:
         if _NOT_ENOUGH not in str(error):
             raise
-        return [], reason(error)
+        return _Found(Plan((), ()), [], reason(error))
 
 
-def _in_closed_form(
-    structure: Structure, resolution: Size, settings: CollectingSettings
-) -> tuple[list[dict[str, Tensor]], str | None]:
-    graph = lower(structure, resolution=resolution, num_classes=settings.num_classes, options=settings.options)
-    try:
-        found = closed_forms(graph, settings.statistics)
-    except ProgramError as error:
-        return [], reason(error)
-    return [{name: torch.from_numpy(value) for name, value in found.items()}], None
+def _in_closed_form(graph: OpGraph, settings: CollectingSettings) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(value) for name, value in closed_forms(graph, settings.statistics).items()}
 
 
-def _store(stem: Path, structure: Structure, units: list[dict[str, Tensor]], missing: str | None) -> None:
-    layout = layout_of([{name: tuple(x.shape) for name, x in unit.items()} for unit in units])
-    checksum = _write(stem.with_suffix(".f32"), layout, units) if missing is None else 0
-    index = {
-        "structure": str(structure),
-        "missing": missing,
-        "checksum": checksum,
-        "units": [{name: [place.offset, place.shape] for name, place in unit.items()} for unit in layout.units],
-    }
-    write_text(stem.with_suffix(".json"), json.dumps(index))
+def _whole(units: Sequence[Mapping[str, Tensor]]) -> _Found:
+    """All statistics, each as it is."""
+    plan = stored_whole([{name: tuple(x.shape) for name, x in unit.items()} for unit in units])
+    return _Found(plan, [x for unit in units for x in unit.values()])
 
 
-def _write(path: Path, layout: Layout, units: list[dict[str, Tensor]]) -> int:
-    """Write the tensors, and return the checksum of the file."""
+def _planned(plan: Plan, probe: Probe, settings: CollectingSettings) -> _Found:
+    """What a plan says. What does not follow bit by bit, whatever the reason, is stored as it is."""
+    names = {*settings.statistics, *map(base_of, settings.differences), *(sample.name for sample in plan.samples)}
+    values = statistics_of_units(probe, names, "value", units=settings.units)  # all at once takes the fewest passes
+    chosen = statistics_of_units(probe, settings.statistics, settings.perturbed, units=settings.units)
+    if len(plan.units) != len(chosen):
+        return _whole(chosen)
+    parts, tensors = list[Part](), list[Tensor]()
+    for part, sample in zip(plan.parts, plan.samples, strict=True):
+        x = (chosen if sample.difference else values)[sample.unit][sample.name]
+        follows = part.how != "stored" and _equal(derived(part, [tensors[i] for i in part.of]), x)
+        parts.append(part if follows else Part("stored", (), tuple(x.shape)))
+        tensors.append(x)
+    units = []
+    for unit, found in zip(plan.units, chosen, strict=True):
+        units.append(dict(unit))
+        for name, number in unit.items():
+            if not _equal(tensors[number], found[name]):
+                units[-1][name] = len(parts)
+                parts.append(Part("stored", (), tuple(found[name].shape)))
+                tensors.append(found[name])
+    return _Found(Plan(tuple(parts), tuple(units)), tensors)
+
+
+def _equal(x: Tensor, y: Tensor) -> bool:
+    """Whether two tensors are equal bit by bit."""
+    return x.shape == y.shape and torch.equal(x.contiguous().view(torch.int32), y.contiguous().view(torch.int32))
+
+
+def _store(stem: Path, structure: Structure, found: _Found) -> None:
+    layout = layout_of(found.plan)
+    checksum = _write(stem.with_suffix(".f32"), layout, found.tensors) if found.missing is None else 0
+    index = {"structure": str(structure), "missing": found.missing, "checksum": checksum, **found.plan.to_json()}
+    write_text(stem.with_suffix(".json"), json.dumps({**index, "index": checksum_of(index)}))
+
+
+def _write(path: Path, layout: Layout, tensors: Sequence[Tensor]) -> int:
+    """Write the tensors that are stored, and return the checksum of the file."""
     content = np.zeros(layout.floats, dtype=np.float32)
-    for places, unit in zip(layout.units, units, strict=True):
-        for name, place in places.items():
-            content[place.offset : place.offset + place.floats] = unit[name].contiguous().view(-1).numpy()
+    for offset, x in zip(layout.offsets, tensors, strict=True):
+        if offset is not None:
+            content[offset : offset + x.numel()] = x.contiguous().view(-1).numpy()
     assert content.itemsize == FLOAT
     with draft_beside(path) as (file, draft):
         file.write(content.data)

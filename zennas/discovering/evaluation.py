@@ -41,9 +41,7 @@ def values_of_trees(
     networks = list(networks)
     known = [network for network in networks if network.missing is None]
     _refuse_unknown(trees, known)
-    shapes = [
-        [{name: place.shape for name, place in unit.items()} for unit in network.layout.units] for network in known
-    ]
+    shapes = [network.layout.shapes for network in known]
     units = [_noise(network) if noise else network.units for network in known]
     by_tree = scores(trees, units, to_scalar, most_bytes, shapes)
     found = [iter(of_tree) for of_tree in by_tree]
@@ -56,28 +54,28 @@ class _Noise(Mapping[str, "Tensor"]):
     """A unit whose statistics are noise, which is made when it is read."""
 
     def __init__(self, network: Stored, number: int) -> None:
-        self._seed, self._places = f"{network.path.stem}/{number}", network.layout.units[number]
+        self._seed, self._shapes = f"{network.path.stem}/{number}", network.layout.shapes[number]
 
     def __getitem__(self, name: str) -> Tensor:
         import torch
 
         seed = int.from_bytes(sha256(f"{self._seed}/{name}".encode()).digest()[:8], "big") >> 1
-        return torch.randn(self._places[name].shape, generator=torch.Generator().manual_seed(seed))
+        return torch.randn(self._shapes[name], generator=torch.Generator().manual_seed(seed))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        return iter(self._shapes)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._shapes)
 
 
 def _noise(network: Stored) -> list[_Noise]:
-    return [_Noise(network, number) for number in range(len(network.layout.units))]
+    return [_Noise(network, number) for number in range(len(network.layout.shapes))]
 
 
 def _refuse_unknown(trees: Iterable[Tree], networks: Iterable[Stored]) -> None:
     """Raise DiscoveryError if a tree reads a statistic that has not been collected."""
-    known = [set(network.layout.units[0]) for network in networks]
+    known = [set(network.layout.shapes[0]) for network in networks]
     for tree in trees:
         read = statistics_of(tree)
         lacking = sorted({name for names in known for name in read - names})

@@ -9,14 +9,14 @@ depends on nothing but the seed and the number of the generation. This file does
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.errors import DiscoveryError
 from zennas.discovering.evaluation import values_of_trees
-from zennas.discovering.fitness import EQUAL, Fitness, Task, fitness
+from zennas.discovering.fitness import EQUAL, Fitness, Race, Task
 from zennas.discovering.grammar import drawing
 from zennas.discovering.selection import Entrant, Genome, parents
 from zennas.discovering.tasks import drawn_networks, part_of
@@ -39,6 +39,8 @@ class Variation(Protocol[G]):
     def mutated(self, parent: G, /) -> G: ...
 
 
+AHEAD = 5
+"""So many tries begin together. Of six random programs, about one is valid."""
 ORIGINS = ("random", "crossover", "mutation", "copy", "replacement")
 """Where programs come from; a replacement is a random program instead of one that is not valid."""
 
@@ -91,7 +93,7 @@ def next_generation(
 
     evaluate: what gives the values of trees. costs: see `selection.parents`.
 
-    Raises DiscoveryError if no try gives a valid program, and what `fitness.fitness` raises.
+    Raises DiscoveryError if no try gives a valid program, and what `fitness.Race` raises.
     """
     settings = grammar.settings
     number = 1 if before is None else before.number + 1
@@ -99,33 +101,28 @@ def next_generation(
     seen = [part_of(task, positions) for task, positions in zip(tasks, draws, strict=True)]
     with drawing(settings.seed, number):
         drafts = _first(grammar) if before is None else _offspring(before, grammar, costs)
-    members: list[Member | None] = [None] * len(drafts)
-    evaluated = constant = failing = 0
-    for attempt in range(settings.tries + 1):
-        places = [i for i, member in enumerate(members) if member is None]
-        if not places:
-            break
-        if attempt:
-            with drawing(settings.seed, number, attempt):
-                for i in places:
-                    drafts[i] = _Draft(grammar.random(), "replacement")
-        found = fitness([drafts[i].tree for i in places], seen, evaluate, settings.sizes)
-        for i, one in zip(places, found, strict=True):
-            if one.reason is None:
-                members[i] = Member(drafts[i].tree, drafts[i].origin, one.taus, drafts[i].lines)
-        evaluated += len(found)
-        constant += sum(_constant(one) for one in found)
-        failing += sum(one.reason is not None and not _constant(one) for one in found)
-    valid = tuple(member for member in members if member is not None)
+
+    def drawn(place: int, attempt: int) -> Draft:
+        with drawing(settings.seed, number, attempt, place):
+            return Draft(grammar.random(), "replacement")
+
+    met = filled(drafts, Race(seen, evaluate, settings.sizes), drawn, settings.tries)
+    last = [of_place[-1] for of_place in met]
+    valid = tuple(
+        Member(draft.tree, draft.origin, found.taus, draft.lines) for draft, found in last if found.reason is None
+    )
+    every = [found for of_place in met for _, found in of_place]
+    evaluated, constant = len(every), sum(map(_constant, every))
+    failing = sum(found.reason is not None for found in every) - constant
     if not valid:
         raise DiscoveryError(
             f"none of {evaluated} programs of generation {number} is valid: {constant} give equal scores, and "
             f"{failing} fail; use more tries, less depth, or other networks"
         )
-    return Generation(number, draws, valid, evaluated, constant, failing, len(members) - len(valid))
+    return Generation(number, draws, valid, evaluated, constant, failing, len(met) - len(valid))
 
 
-class _Draft(NamedTuple):
+class Draft(NamedTuple):
     """A program that has not been evaluated."""
 
     program: Genome
@@ -140,29 +137,67 @@ class _Draft(NamedTuple):
         return self.program if isinstance(self.program, Sequential) else None
 
 
-def _first(grammar: Variation[Any]) -> list[_Draft]:
-    return [_Draft(grammar.random(), "random") for _ in range(grammar.settings.population)]
+def filled(
+    drafts: Sequence[Draft], race: Race, drawn: Callable[[int, int], Draft], tries: int
+) -> list[list[tuple[Draft, Fitness]]]:
+    """Return for each place of a generation the programs that are tried, in order, of which only the last can be valid.
+
+    drafts: the first program of each place. drawn: gives another one, by the place and the number of the try. tries:
+    how many there are at most. Programs of several tries begin together, which is faster than one after the other;
+    what is not reached has not been tried.
+    """
+    met: list[list[tuple[Draft, Fitness]]] = [[] for _ in drafts]
+    waiting, done = [[draft] for draft in drafts], 0
+    while True:
+        race.begin([draft.tree for of_place in waiting for draft in of_place])
+        while any(waiting):
+            tried = [(i, draft) for i, of_place in enumerate(waiting) for draft in _until_fine(of_place, race)]
+            found = race.finish([draft.tree for _, draft in tried])
+            for (i, draft), one in zip(tried, found, strict=True):
+                met[i].append((draft, one))
+                if one.reason is None:
+                    waiting[i] = []
+        empty = [i for i, of_place in enumerate(met) if of_place[-1][1].reason is not None]
+        ahead = range(done + 1, min(done + AHEAD, tries) + 1)
+        if not empty or not ahead:
+            return met
+        waiting = [[drawn(i, attempt) for attempt in ahead] if i in empty else [] for i in range(len(drafts))]
+        done += len(ahead)
 
 
-def _offspring(before: Generation, grammar: Variation[Any], costs: Mapping[str, float] | None) -> list[_Draft]:
+def _until_fine(waiting: list[Draft], race: Race) -> list[Draft]:
+    """Take programs, until one of them may be valid."""
+    found = []
+    while waiting:
+        found.append(waiting.pop(0))
+        if race.fine(found[-1].tree):
+            break
+    return found
+
+
+def _first(grammar: Variation[Any]) -> list[Draft]:
+    return [Draft(grammar.random(), "random") for _ in range(grammar.settings.population)]
+
+
+def _offspring(before: Generation, grammar: Variation[Any], costs: Mapping[str, float] | None) -> list[Draft]:
     settings = grammar.settings
     entrants = [Entrant(member.lines or member.tree, member.tree, member.value) for member in before.members]
     chosen = parents(entrants, settings, costs)
     children = [_child(chosen, grammar) for _ in range(settings.offspring // 2)]
-    return children + [_Draft(grammar.random(), "random") for _ in range(settings.offspring - len(children))]
+    return children + [Draft(grammar.random(), "random") for _ in range(settings.offspring - len(children))]
 
 
-def _child(chosen: Sequence[Genome], grammar: Variation[Any]) -> _Draft:
+def _child(chosen: Sequence[Genome], grammar: Variation[Any]) -> Draft:
     """One child, as DEAP's `varOr` makes it."""
     settings, kind = grammar.settings, random.random()
     if kind < settings.crossover:
         # NSGA-II chooses no program twice, so it may leave one alone.
         first, second = random.sample(chosen, 2) if len(chosen) > 1 else (chosen[0], chosen[0])
-        return _Draft(grammar.crossed(first, second), "crossover")
+        return Draft(grammar.crossed(first, second), "crossover")
     parent = random.choice(chosen)
     if kind < settings.crossover + settings.mutation:
-        return _Draft(grammar.mutated(parent), "mutation")
-    return _Draft(parent, "copy")
+        return Draft(grammar.mutated(parent), "mutation")
+    return Draft(parent, "copy")
 
 
 def _constant(found: Fitness) -> bool:

@@ -13,6 +13,7 @@ from PlainNet.errors import reason
 from zennas.discovering.errors import CacheError
 
 HEAD, GENERATIONS, RESULT, BEST = "discovery.json", "generations.jsonl", "result.json", "best.toml"
+FINALISTS = "finalists.json"
 TASKS, STATISTICS = "tasks.json", "statistics"
 LARGEST = 64 * 2**20
 """The largest file of JSON, in bytes."""

@@ -21,7 +21,7 @@ from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.costs import cost_of
 from zennas.discovering.evaluation import values_of_trees
 from zennas.discovering.evolution import Generation
-from zennas.discovering.fitness import Task, kendall
+from zennas.discovering.fitness import Task, fitness, kendall
 from zennas.discovering.selection import by_front, front_of
 from zennas.discovering.settings import CollectingSettings
 from zennas.discovering.workers import Evaluate
@@ -72,18 +72,51 @@ class Final:
         return found if self.microseconds is None else {**found, "us": self.microseconds, "point": self.point}
 
 
-def finalists(generations: Sequence[Generation], count: int, costs: Mapping[str, float] | None = None) -> list[Tree]:
-    """Return the best programs of the last generation, and the best of all generations, `count` each, none twice.
+def finalists(
+    generations: Sequence[Generation],
+    tasks: Sequence[Task],
+    settings: EvolutionSettings,
+    evaluate: Evaluate = values_of_trees,
+    costs: Mapping[str, float] | None = None,
+) -> list[Tree]:
+    """Return the programs to compare: the best of the last generation, and the best of all, none twice.
 
     Of programs of a generation with equal taus in all tasks, which mostly rank networks alike, only the smallest is
-    one of them. costs: of operations; with them, as many more that NSGA-II selects among all.
+    one of them. With `settings.candidates`, so many of either kind are ranked again by their fitness on all networks of
+    the tasks, and the best of these are compared, as many as otherwise.
+
+    evaluate: what gives the values of trees. costs: of operations; with them, as many more that NSGA-II selects among
+    all. Raises what `fitness.Race` raises.
     """
-    best = [*_best(generations[-1:], count), *_best(generations, count)]
+    count = settings.finals
+    best = _both(generations, max(count, settings.candidates))
+    if settings.candidates:
+        best = _ranked_again(best, tasks, settings, evaluate)[: 2 * count]
     if costs is not None:
         met = {(member.tree, member.value) for generation in generations for member in generation.members}
         ordered = sorted(met, key=lambda one: (-one[1], str(one[0])))
         best += [tree for tree, _ in by_front(ordered, count, lambda one: (one[1], cost_of(one[0], costs)))]
     return list(dict.fromkeys(best))
+
+
+def _both(generations: Sequence[Generation], count: int) -> list[Tree]:
+    return list(dict.fromkeys([*_best(generations[-1:], count), *_best(generations, count)]))
+
+
+def _ranked_again(
+    trees: Sequence[Tree], tasks: Sequence[Task], settings: EvolutionSettings, evaluate: Evaluate
+) -> list[Tree]:
+    """The trees from the best fitness on all networks to the worst, of equal taus the smallest; all if none is valid.
+
+    A generation sees few networks, so that the best of hundreds of programs are those that were lucky.
+    """
+    found = list(zip(trees, fitness(trees, tasks, evaluate, settings.sizes), strict=True))
+    valid = [(tree, one) for tree, one in found if one.reason is None]
+    valid.sort(key=lambda one: (-min(one[1].taus), size(one[0])))
+    alike: dict[tuple[float, ...], Tree] = {}
+    for tree, one in valid:
+        alike.setdefault(one.taus, tree)
+    return list(alike.values()) or list(trees)
 
 
 def with_costs(programs: Sequence[Final], costs: Mapping[str, float]) -> list[Final]:

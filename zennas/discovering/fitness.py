@@ -70,7 +70,18 @@ class Fitness:
 def fitness(
     trees: Sequence[Tree], tasks: Sequence[Task], evaluate: Evaluate = values_of_trees, sizes: bool = True
 ) -> list[Fitness]:
-    """Return the fitness of each tree. One that is not valid is not evaluated any further.
+    """Return the fitness of each tree, see `Race`."""
+    race = Race(tasks, evaluate, sizes)
+    race.begin(trees)
+    return race.finish(trees)
+
+
+_Place: TypeAlias = "tuple[int, int]"
+"""A network: the number of its task, and its number there."""
+
+
+class Race:
+    """Finds the fitness of trees. One that is not valid is not evaluated any further, and none twice.
 
     Most trees that fail do so on any network, so the smallest network of each task is first. Then come the tasks, those
     with the smallest networks first.
@@ -78,76 +89,81 @@ def fitness(
     evaluate: what gives the values of trees. sizes: whether trees may rank networks by their sizes alone; otherwise a
     tree is not valid that ranks the networks of the first of these tasks alike if all statistics are noise.
 
-    Raises what `evaluate` raises, and DiscoveryError without tasks.
+    Raises DiscoveryError without tasks; its methods raise what `evaluate` raises.
     """
-    if not tasks:
-        raise DiscoveryError("there are no tasks, expected at least one")
-    race = _Race(trees, tasks, evaluate)
-    race.evaluate([(number, _smallest(task)) for number, task in enumerate(tasks)])
-    order = sorted(range(len(tasks)), key=lambda i: _elements(tasks[i]))
-    for number in order:
-        race.evaluate([(number, i) for i in range(len(tasks[number].networks))])
-        race.rank(number)
-        if not sizes and number == order[0]:
-            race.drop_sizes(number)
-    return [race.fitness(tree) for tree in trees]
 
-
-_Place: TypeAlias = "tuple[int, int]"
-"""A network: the number of its task, and its number there."""
-
-
-class _Race:
-    """Trees, as long as they are valid."""
-
-    def __init__(self, trees: Sequence[Tree], tasks: Sequence[Task], evaluate: Evaluate) -> None:
-        self._tasks, self._evaluate = tasks, evaluate
+    def __init__(self, tasks: Sequence[Task], evaluate: Evaluate = values_of_trees, sizes: bool = True) -> None:
+        if not tasks:
+            raise DiscoveryError("there are no tasks, expected at least one")
+        self._tasks, self._evaluate, self._sizes = tasks, evaluate, sizes
+        self._order = sorted(range(len(tasks)), key=lambda i: _elements(tasks[i]))
         self._wrong: dict[Tree, str] = {}
-        self._values: dict[Tree, dict[_Place, float]] = {tree: {} for tree in trees}
-        self._taus: dict[Tree, dict[int, float]] = {tree: {} for tree in trees}
-        self._done: set[_Place] = set()
+        self._values: dict[Tree, dict[_Place, float]] = {}
+        self._taus: dict[Tree, dict[int, float]] = {}
 
-    def evaluate(self, places: Sequence[_Place]) -> None:
-        """Evaluate what is still valid on networks that have not been seen yet."""
-        alive = self._alive()
-        places = [place for place in places if place not in self._done]
+    def begin(self, trees: Sequence[Tree]) -> None:
+        """Evaluate trees as far as most that are not valid get: on the first task, and a network of each other one."""
+        new = [tree for tree in dict.fromkeys(trees) if tree not in self._values]
+        self._values |= {tree: {} for tree in new}
+        self._taus |= {tree: {} for tree in new}
+        self._run(new, [(number, _smallest(task)) for number, task in enumerate(self._tasks)])
+        self._rank(new, self._order[0])
+        if not self._sizes:
+            self._drop_sizes(new, self._order[0])
+
+    def fine(self, tree: Tree) -> bool:
+        """Return whether a tree that has begun may be valid."""
+        return tree not in self._wrong
+
+    def finish(self, trees: Sequence[Tree]) -> list[Fitness]:
+        """Return the fitness of trees that have begun."""
+        new = [tree for tree in dict.fromkeys(trees) if len(self._taus[tree]) < len(self._tasks)]
+        for number in self._order[1:]:
+            self._rank(new, number)
+        return [self._fitness(tree) for tree in trees]
+
+    def _run(self, trees: Sequence[Tree], places: Sequence[_Place]) -> None:
+        """Evaluate trees, as far as they are valid, on networks."""
+        fine = list(filter(self.fine, trees))
+        if not fine:
+            return
         networks = [self._tasks[task].networks[number] for task, number in places]
-        for tree, values in zip(alive, self._evaluate(alive, networks), strict=True):
+        for tree, values in zip(fine, self._evaluate(fine, networks), strict=True):
             for place, value in zip(places, values, strict=True):
                 if isinstance(value, str):
                     self._wrong.setdefault(tree, f"{self._named(place)}: {value}")
                 else:
                     self._values[tree][place] = value
-        self._done |= set(places)
 
-    def rank(self, task: int) -> None:
-        """Compare what is still valid with the accuracies of a task, all of whose networks have been seen."""
-        count = len(self._tasks[task].networks)
-        for tree in self._alive():
-            found = kendall([self._values[tree][task, i] for i in range(count)], self._tasks[task].accuracies)
+    def _rank(self, trees: Sequence[Tree], number: int) -> None:
+        """Evaluate trees on the networks of a task, all but the smallest, and compare with the accuracies."""
+        task = self._tasks[number]
+        everywhere = [(number, i) for i in range(len(task.networks))]
+        self._run(trees, [place for place in everywhere if place[1] != _smallest(task)])
+        for tree in filter(self.fine, trees):
+            found = kendall([self._values[tree][place] for place in everywhere], task.accuracies)
             if isinstance(found, str):
-                self._wrong[tree] = f"task {self._tasks[task].name}: {found}"
+                self._wrong[tree] = f"task {task.name}: {found}"
             else:
-                self._taus[tree][task] = found
+                self._taus[tree][number] = found
 
-    def drop_sizes(self, task: int) -> None:
+    def _drop_sizes(self, trees: Sequence[Tree], number: int) -> None:
         """End what ranks the networks of a task, all of which have been seen, as it does if statistics are noise."""
-        alive, networks = self._alive(), self._tasks[task].networks
-        for tree, values in zip(alive, self._evaluate(alive, networks, noise=True), strict=True):
-            seen = [self._values[tree][task, i] for i in range(len(networks))]
+        fine, task = list(filter(self.fine, trees)), self._tasks[number]
+        if not fine:
+            return
+        for tree, values in zip(fine, self._evaluate(fine, task.networks, noise=True), strict=True):
+            seen = [self._values[tree][number, i] for i in range(len(task.networks))]
             if any(isinstance(value, str) for value in values):
                 continue  # it takes values of some kind, which noise has not
             found = kendall(values, seen)
             if not isinstance(found, str) and found >= ALIKE:
-                self._wrong[tree] = f"task {self._tasks[task].name}: it ranks noise alike (tau {found:.3f})"
+                self._wrong[tree] = f"task {task.name}: it ranks noise alike (tau {found:.3f})"
 
-    def fitness(self, tree: Tree) -> Fitness:
+    def _fitness(self, tree: Tree) -> Fitness:
         if tree in self._wrong:
             return Fitness((), self._wrong[tree])
         return Fitness(tuple(self._taus[tree][i] for i in range(len(self._tasks))))
-
-    def _alive(self) -> list[Tree]:
-        return [tree for tree in self._values if tree not in self._wrong]
 
     def _named(self, place: _Place) -> str:
         task, number = place
@@ -156,11 +172,11 @@ class _Race:
 
 def _smallest(task: Task) -> int:
     """The number of the network with the fewest elements, which is evaluated fastest."""
-    return min(range(len(task.networks)), key=lambda i: task.networks[i].layout.floats)
+    return min(range(len(task.networks)), key=lambda i: task.networks[i].layout.elements)
 
 
 def _elements(task: Task) -> int:
-    return sum(network.layout.floats for network in task.networks)
+    return sum(network.layout.elements for network in task.networks)
 
 
 def kendall(values: Sequence[Value], accuracies: Sequence[float]) -> Value:

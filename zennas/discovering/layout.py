@@ -1,20 +1,22 @@
 """Where the statistics of a network lie in its file, and how large it becomes. This file does not import torch.
 
-A file has the tensors one after the other in float32, unit by unit, each at a multiple of 64 bytes, as torch has its
-own: libraries of linear algebra may round differently elsewhere.
+A file has the tensors that are stored, one after the other in float32, each at a multiple of 64 bytes, as torch has its
+own: libraries of linear algebra may round differently elsewhere. The other statistics follow from them (`parts.py`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from PlainNet import Structure, lower
 from PlainNet.sizes import Size
+from zennas.discovering.parts import Plan, plan_of, stored_whole
 from zennas.discovering.settings import CollectingSettings
 from ZeroShotProxy.programs.convolutions import shapes_of
-from ZeroShotProxy.programs.shapes import Dims, shapes_of_units
+from ZeroShotProxy.programs.shapes import Dims
 
 ALIGNED = 16
 """Tensors begin at multiples of this many floats."""
@@ -23,36 +25,39 @@ FLOAT = 4
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a tensor lies. offset: of its first element in the file, in floats."""
-
-    offset: int
-    shape: Dims
-
-    @property
-    def floats(self) -> int:
-        """The number of its elements."""
-        return math.prod(self.shape)
-
-
-@dataclass(frozen=True)
 class Layout:
-    """The places of the statistics of each unit, by name. floats: the length of the file, in floats."""
+    """The places of what is stored of a network.
 
-    units: tuple[Mapping[str, Place], ...]
+    offsets: for each part of the plan, where its first element is in the file, in floats; None if it is not stored.
+    floats: the length of the file, in floats.
+    """
+
+    plan: Plan
+    offsets: tuple[int | None, ...]
     floats: int
 
+    @cached_property
+    def shapes(self) -> list[dict[str, Dims]]:
+        """The shapes of the statistics of each unit, by name."""
+        return [{name: self.plan.parts[i].shape for name, i in unit.items()} for unit in self.plan.units]
 
-def layout_of(shapes: Sequence[Mapping[str, Dims]]) -> Layout:
-    """Return the layout of statistics with these shapes, by name, unit by unit."""
-    end, units = 0, []
-    for unit in shapes:
-        places = {}
-        for name, shape in unit.items():
-            places[name] = Place(-(-end // ALIGNED) * ALIGNED, shape)
-            end = places[name].offset + places[name].floats
-        units.append(places)
-    return Layout(tuple(units), end)
+    @cached_property
+    def elements(self) -> int:
+        """The number of elements that programs may read."""
+        return sum(math.prod(shape) for unit in self.shapes for shape in unit.values())
+
+
+def layout_of(plan: Plan) -> Layout:
+    """Return the layout of what is stored of a network."""
+    end, offsets = 0, list[int | None]()
+    for part in plan.parts:
+        if part.how != "stored":
+            offsets.append(None)
+            continue
+        start = -(-end // ALIGNED) * ALIGNED
+        offsets.append(start)
+        end = start + part.elements
+    return Layout(plan, tuple(offsets), end)
 
 
 def bytes_of(structure: Structure, settings: CollectingSettings, resolution: Size) -> int:
@@ -65,7 +70,6 @@ def bytes_of(structure: Structure, settings: CollectingSettings, resolution: Siz
     """
     graph = lower(structure, resolution=resolution, num_classes=settings.num_classes, options=settings.options)
     if settings.closed_form:
-        shapes = [shapes_of(graph, settings.statistics)]
-    else:
-        shapes = shapes_of_units(graph, settings.statistics, settings.batch, settings.units)
-    return layout_of(shapes).floats * FLOAT
+        unit: Mapping[str, Dims] = shapes_of(graph, settings.statistics)
+        return layout_of(stored_whole([unit])).floats * FLOAT
+    return layout_of(plan_of(graph, settings)).floats * FLOAT

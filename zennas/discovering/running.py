@@ -2,6 +2,7 @@
 
     discovery.json      the settings, and digests of the tasks
     generations.jsonl   a line for each generation
+    finalists.json      the programs to compare, once the evolution has ended
     result.json         the best programs on held-out networks, beside published ones and costs
     best.toml           the best of them, for `--proxy program:FILE`
     costs.json          with NSGA-II: what operations cost, see `costs.py`
@@ -28,7 +29,7 @@ from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.costs import COSTS, stored_costs
 from zennas.discovering.errors import DiscoveryError
 from zennas.discovering.evolution import ORIGINS, Generation, Member, next_generation
-from zennas.discovering.files import BEST, CONTINUE, GENERATIONS, HEAD, RESULT, read_json
+from zennas.discovering.files import BEST, CONTINUE, FINALISTS, GENERATIONS, HEAD, RESULT, read_json
 from zennas.discovering.finals import Final, compared, finalists, references, with_costs
 from zennas.discovering.fitness import Task
 from zennas.discovering.grammar import Grammar
@@ -40,7 +41,7 @@ from zennas.searching.executors.base import ExecutorSettings
 from ZeroShotProxy.programs.files import text_of
 from ZeroShotProxy.programs.running import Program
 from ZeroShotProxy.programs.sequential import parse_sequential
-from ZeroShotProxy.programs.tree import parse
+from ZeroShotProxy.programs.tree import Tree, parse
 
 FORMAT = 1
 
@@ -80,6 +81,8 @@ def discover(
     another process searches in the folder; and OSError if it cannot be written.
     """
     collected = check_tasks(tasks, held_out)
+    for network in {network.path: network for task in (*tasks, *held_out) for network in task.networks}.values():
+        network.verify()
     grammar = (Registers if settings.form == "sequential" else Grammar)(settings, collected.statistics)
     head = {
         "format": FORMAT,
@@ -102,7 +105,10 @@ def discover(
                 lines = (json.dumps(_to_json(generation)) + "\n" for generation in generations)
                 write_text(folder / GENERATIONS, "".join(lines))
             progress(len(generations), settings.generations, _note(generations))
-            programs = compared(finalists(generations, settings.finals, costs), held_out, settings, evaluate)
+            if not (folder / FINALISTS).exists():
+                found = finalists(generations, tasks, settings, evaluate, costs)
+                write_text(folder / FINALISTS, json.dumps({"programs": list(map(str, found))}, indent=1) + "\n")
+            programs = compared(_finalists(folder / FINALISTS), held_out, settings, evaluate)
         beside = references(held_out, settings, collected)
         if costs is not None:
             programs = with_costs(programs, costs)
@@ -155,7 +161,7 @@ def _begin(folder: Path, head: dict[str, Any], go_on: bool) -> None:
 
 def _remove_drafts(folder: Path) -> None:
     """Remove the unfinished files of a process that was killed; the lock says that no other one is at work."""
-    for name in (HEAD, GENERATIONS, RESULT, BEST, COSTS, "front-*.toml"):
+    for name in (HEAD, GENERATIONS, FINALISTS, RESULT, BEST, COSTS, "front-*.toml"):
         for draft in folder.glob(f".{name}.????????"):
             draft.unlink(missing_ok=True)
 
@@ -173,6 +179,17 @@ def _stored(path: Path, tasks: Sequence[Task], settings: EvolutionSettings) -> l
             raise ValueError(f"there are {len(found)} generations, expected at most {settings.generations}")
     except (ValueError, TypeError, KeyError, RecursionError) as error:  # also of a program
         raise DiscoveryError(f"{path} is damaged: {reason(error)}; {CONTINUE}, which evolves again") from None
+    return found
+
+
+def _finalists(path: Path) -> list[Tree]:
+    """The programs to compare. Raises DiscoveryError if the file is damaged."""
+    try:
+        found = [parse(text) for text in read_json(path, CONTINUE)["programs"]]
+        if not found:
+            raise ValueError("there are no programs")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:  # also of a program
+        raise DiscoveryError(f"{path} is damaged: {reason(error)}; {CONTINUE}, which ranks again") from None
     return found
 
 

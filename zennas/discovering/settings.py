@@ -17,7 +17,7 @@ from ZeroShotProxy.programs.errors import WrongProgramError
 from ZeroShotProxy.programs.statistics import STATISTICS, UNIT_KINDS, Perturbed, UnitKind
 from ZeroShotProxy.programs.terminals import TERMINALS, kind_of, unknown_statistic
 
-FORMAT = 2
+FORMAT = 3
 Images = NDArray[np.float32]
 """Normalised images (N, C, H, W)."""
 
@@ -66,6 +66,13 @@ class CollectingSettings:
     def closed_form(self) -> bool:
         """Whether the statistics are in closed form."""
         return kind_of(self.statistics) == "closed-form"
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """The statistics that are differences to those of the images."""
+        if self.perturbed == "value" or self.closed_form:
+            return ()
+        return tuple(name for name in self.statistics if STATISTICS[name].images == "perturbed")
 
     @property
     def options(self) -> Options:

@@ -91,11 +91,11 @@ def _values(
 
 def _dealt(networks: Sequence[Stored], parts: int) -> list[list[int]]:
     """The numbers of networks in parts that take about equally long, the largest networks first."""
-    by_size = sorted(range(len(networks)), key=lambda i: -networks[i].layout.floats)
+    by_size = sorted(range(len(networks)), key=lambda i: -networks[i].layout.elements)
     found: list[list[int]] = [[] for _ in range(min(parts, len(networks)))]
     sizes = [0] * len(found)
     for i in by_size:
         least = sizes.index(min(sizes))
         found[least].append(i)
-        sizes[least] += networks[i].layout.floats
+        sizes[least] += networks[i].layout.elements
     return found

@@ -18,7 +18,7 @@ from PlainNet import Structure, lower
 from PlainNet.lock import LOCK, FolderInUseError, locked
 from SearchSpace.nasbench201 import Cell201, network
 from zennas.discovering import collecting
-from zennas.discovering.cache import HEAD, Cache
+from zennas.discovering.cache import HEAD, Cache, checksum_of
 from zennas.discovering.collecting import collect
 from zennas.discovering.errors import CacheError, DiscoveryError
 from zennas.discovering.layout import bytes_of
@@ -234,23 +234,33 @@ def test_damaged_networks(stored: tuple[Path, Structure]) -> None:
     index.unlink()
     collect([structure], images(), folder, CollectingSettings(("weight",)))  # as the message says
     assert (found.path.read_bytes(), index.read_text()) == (data, good)
-    units = json.loads(good)["units"]
-    for changes in (
-        {"units": units[1:]},
-        {"units": [{"weight": [0, [2, -2]]}]},
-        {"units": [{"weight": [16, units[0]["weight"][1]]}, *units[1:]]},
-        {"units": [{"pre_data": units[0]["weight"]}, *units[1:]]},
-        {"units": [{"weight": 3}]},
+    parts, units = (json.loads(good)[name] for name in ("parts", "units"))
+    how, of, shape, options = parts[0]
+    impossible: list[dict[str, object]] = [
+        {"units": [[len(parts)], *units[1:]]},
+        {"units": [[0, 0], *units[1:]]},
+        {"units": [3]},
         {"units": [[]]},
         {"units": []},
+        {"parts": parts[1:]},
+        {"parts": [[how, of, [2, -2], options], *parts[1:]]},
+        {"parts": [["relu", [0], shape, options], *parts[1:]]},
+        {"parts": [["relu", [], shape, options], *parts[1:]]},
+        {"parts": [["copied", of, shape, options], *parts[1:]]},
+        {"parts": [3]},
         {"missing": 3},
         {"checksum": None},
         {"structure": str(WITHOUT_UNITS)},
         {"structure": "SuperConv("},
-    ):
+    ]
+    for changes in impossible:
+        write(index, **changes, index=checksum_of({**json.loads(good), **changes}))
+        refused(folder, structure, "is damaged or foreign: ")
+    for changes in [*impossible, {"units": units[1:]}, {"index": 0}, {"index": None}]:
+        index.write_text(good)
         write(index, **changes)
         refused(folder, structure, "is damaged or foreign: ")
-        index.write_text(good)
+    index.write_text(good)
     for text in ("", "[]", good[:-20], "[" * 100_000):
         index.write_text(text)
         refused(folder, structure, "is damaged or foreign: ")
@@ -271,9 +281,9 @@ def test_damaged_and_foreign_folders(stored: tuple[Path, Structure], tmp_path: P
         collect([structure], images(), tmp_path / "notes")
     assert content(tmp_path / "notes").keys() == {"mine.txt"}
     write(folder / HEAD, format=1)
-    with pytest.raises(CacheError, match="has format 1, expected 2"):
+    with pytest.raises(CacheError, match="has format 1, expected 3"):
         Cache(folder)
-    write(folder / HEAD, format=2, settings={"statistics": ["weight"], "colour": 3})
+    write(folder / HEAD, format=3, settings={"statistics": ["weight"], "colour": 3})
     with pytest.raises(CacheError, match=r"cache\.json is damaged or foreign: "):
         Cache(folder)
     write(folder / HEAD, settings={"statistics": 3})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from zennas.discovering import evolution
 from zennas.discovering.errors import DiscoveryError
 from zennas.discovering.evolution import Generation, Member, next_generation
 from zennas.discovering.fitness import EQUAL, Fitness, Task, fitness
-from zennas.discovering.grammar import Grammar
+from zennas.discovering.grammar import Grammar, drawing
 from zennas.discovering.tasks import drawn_networks, part_of
 from ZeroShotProxy.programs.tree import Tree, parse, size
 
@@ -23,6 +24,19 @@ from .tasks import tasks as small_tasks
 @pytest.fixture(scope="module")
 def tasks(tmp_path_factory: pytest.TempPathFactory) -> list[Task]:
     return small_tasks(tmp_path_factory.mktemp("statistics"))[0]
+
+
+class Judged:
+    """A race in which nothing fails before the finish, where a function judges."""
+
+    def __init__(self, judge: Callable[[Sequence[Tree]], list[Fitness]]) -> None:
+        self.finish = judge
+
+    def begin(self, trees: Sequence[Tree]) -> None:
+        pass
+
+    def fine(self, tree: Tree) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -53,7 +67,7 @@ def test_generations_follow_from_the_seed_and_the_one_before(tasks: list[Task], 
 
 
 def test_a_single_valid_program_has_offspring_by_nsga2(tasks: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evolution, "fitness", lambda trees, *_: [Fitness((0.5,)) for _ in trees])
+    monkeypatch.setattr(evolution, "Race", lambda *_: Judged(lambda trees: [Fitness((0.5,)) for _ in trees]))
     chosen = Grammar(replace(SMALL, select="nsga2", offspring=40), STATISTICS)
     first = next_generation(None, tasks, chosen)
     alone = replace(first, members=first.members[:1], lacking=len(first.members) - 1)
@@ -62,7 +76,7 @@ def test_a_single_valid_program_has_offspring_by_nsga2(tasks: list[Task], monkey
 
 
 def test_half_of_the_offspring_are_varied(tasks: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evolution, "fitness", lambda trees, *_: [Fitness((0.5,)) for _ in trees])
+    monkeypatch.setattr(evolution, "Race", lambda *_: Judged(lambda trees: [Fitness((0.5,)) for _ in trees]))
     many = Grammar(replace(SMALL, population=50, mu=25, offspring=400), STATISTICS)
     first = next_generation(None, tasks, many)
     assert [member.origin for member in first.members] == ["random"] * 50
@@ -84,7 +98,7 @@ def copies(
     members: list[tuple[Tree, float]], tasks: list[Task], monkeypatch: pytest.MonkeyPatch, **chosen: object
 ) -> Counter[str]:
     """How often programs are copied."""
-    monkeypatch.setattr(evolution, "fitness", lambda trees, *_: [Fitness((0.5,)) for _ in trees])
+    monkeypatch.setattr(evolution, "Race", lambda *_: Judged(lambda trees: [Fitness((0.5,)) for _ in trees]))
     only = replace(SMALL, crossover=0.0, mutation=0.0, mu=200, offspring=400, **chosen)  # type: ignore[arg-type]
     before = Generation(1, (), tuple(Member(tree, "random", (tau, 0.9)) for tree, tau in members), 2, 0, 0, 0)
     found = next_generation(before, tasks, Grammar(only, STATISTICS))
@@ -111,23 +125,45 @@ def test_programs_that_are_not_valid_are_replaced_and_counted(
 ) -> None:
     asked: list[int] = []
 
-    def half_valid(trees: list[Tree], *_: object) -> list[Fitness]:
+    def half_valid(trees: Sequence[Tree]) -> list[Fitness]:
         asked.append(len(trees))
         kinds = [Fitness((0.1,)), Fitness((), f"task a: {EQUAL}"), Fitness((), "unit 1 of 2: inf"), Fitness((0.2,))]
         return [kinds[i % 4] for i in range(len(trees))]
 
-    monkeypatch.setattr(evolution, "fitness", half_valid)
+    monkeypatch.setattr(evolution, "Race", lambda *_: Judged(half_valid))
     found = next_generation(None, tasks, grammar)
     assert asked == [8, 4, 2, 1]
     assert (found.evaluated, found.constant, found.failing, found.lacking) == (15, 4, 3, 0)
     assert Counter(member.origin for member in found.members) == {"random": 4, "replacement": 4}
     few = next_generation(None, tasks, Grammar(replace(SMALL, tries=1), STATISTICS))
     assert (few.evaluated, few.lacking, len(few.members)) == (12, 2, 6)
-    monkeypatch.setattr(evolution, "fitness", lambda trees, *_: [Fitness((), f"x: {EQUAL}") for _ in trees])
+    monkeypatch.setattr(evolution, "Race", lambda *_: Judged(lambda trees: [Fitness((), f"x: {EQUAL}") for _ in trees]))
     with pytest.raises(
         DiscoveryError, match="none of 24 programs of generation 1 is valid: 24 give equal scores, and 0"
     ):
         next_generation(None, tasks, Grammar(replace(SMALL, tries=2), STATISTICS))
+
+
+@pytest.mark.parametrize("tries", [0, 3, 50])
+def test_tries_that_begin_together_are_those_one_after_the_other(tasks: list[Task], tries: int) -> None:
+    chosen = Grammar(replace(SMALL, tries=tries), STATISTICS)
+    found = next_generation(None, tasks, chosen)
+    seen = [part_of(task, positions) for task, positions in zip(tasks, found.draws, strict=True)]
+    with drawing(SMALL.seed, 1):
+        drafts = [chosen.random() for _ in range(SMALL.population)]
+    taus, evaluated = [], 0
+    for place, tree in enumerate(drafts):
+        for attempt in range(tries + 1):
+            if attempt:
+                with drawing(SMALL.seed, 1, attempt, place):
+                    tree = chosen.random()
+            evaluated += 1
+            (one,) = fitness([tree], seen)
+            if one.reason is None:
+                taus.append((tree, one.taus))
+                break
+    assert [(member.tree, member.taus) for member in found.members] == taus
+    assert found.evaluated == evaluated
 
 
 def test_draws_of_networks(tasks: list[Task]) -> None:

@@ -16,12 +16,12 @@ from PlainNet.files import write_text
 from PlainNet.lock import LockError, locked
 from zennas.discovering.collecting import collect
 from zennas.discovering.costs import COSTS, stored_costs
-from zennas.discovering.errors import DiscoveryError
+from zennas.discovering.errors import CacheError, DiscoveryError
 from zennas.discovering.evaluation import values
 from zennas.discovering.evolution import Generation, Member
 from zennas.discovering.finals import finalists
-from zennas.discovering.fitness import Task, kendall
-from zennas.discovering.running import BEST, GENERATIONS, HEAD, RESULT, discover, front_file
+from zennas.discovering.fitness import Task, fitness, kendall
+from zennas.discovering.running import BEST, FINALISTS, GENERATIONS, HEAD, RESULT, discover, front_file
 from zennas.discovering.settings import CollectingSettings
 from zennas.discovering.tasks import with_statistics
 from ZeroShotProxy.programs.files import load, published
@@ -66,7 +66,7 @@ def test_a_search_has_a_result(tasks: tuple[list[Task], list[Task]], whole: Path
     )
     assert random.getstate() == state
     assert content(tmp_path / "run") == content(whole)
-    assert set(content(whole)) == {HEAD, GENERATIONS, RESULT, BEST}
+    assert set(content(whole)) == {HEAD, GENERATIONS, FINALISTS, RESULT, BEST}
     assert [(done, total) for done, total, _ in seen] == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert seen[1][2] == f"best {max(member.value for member in found.generations[0].members):.3f}"
     assert [generation.number for generation in found.generations] == [1, 2, 3]
@@ -80,7 +80,7 @@ def test_finals_are_ranked_on_held_out_networks(tasks: tuple[list[Task], list[Ta
     found = discover(SMALL, *tasks, whole, go_on=True)
     held_out = tasks[1]
     assert 1 <= len(found.programs) <= 6
-    assert {parse(one.name) for one in found.programs} == set(finalists(found.generations, 3))
+    assert {parse(one.name) for one in found.programs} == set(finalists(found.generations, tasks[0], SMALL))
     ranked = [one.value for one in found.programs if one.value is not None]
     assert ranked == sorted(ranked, reverse=True)
     for one in found.programs:
@@ -106,9 +106,41 @@ def test_finalists_are_the_best_of_the_last_and_of_all_generations() -> None:
 
     first = generation(1, (longer, 0.8), (a, 0.8), (b, 0.7), (c, 0.6))
     last = generation(2, (a, 0.1), (c, 0.3), (d, 0.5), (e, 0.5), (b, 0.2))
-    assert finalists([first, last], 2) == [d, c, a, b]  # `longer` ranks as `a` does, and `e` as `d`
-    assert finalists([first, last], 1) == [d, a]
-    assert finalists([first], 9) == [a, b, c]
+
+    def chosen(generations: list[Generation], count: int) -> list[Tree]:
+        return finalists(generations, [], replace(SMALL, finals=count, candidates=0))
+
+    assert chosen([first, last], 2) == [d, c, a, b]  # `longer` ranks as `a` does, and `e` as `d`
+    assert chosen([first, last], 1) == [d, a]
+    assert chosen([first], 9) == [a, b, c]
+
+
+def test_finalists_are_ranked_again_on_all_networks(tasks: tuple[list[Task], list[Task]]) -> None:
+    trees = [parse(f"{name}(pre_{images})") for name in ("exp", "abs", "square") for images in ("noise", "perturbed")]
+    members = tuple(Member(tree, "random", (1 - i / 100, 0.9)) for i, tree in enumerate(trees))
+    generations = [Generation(1, (), members, 6, 0, 0, 0)]
+    found = finalists(generations, tasks[0], replace(SMALL, finals=1, candidates=6))
+    best = sorted(zip(fitness(trees, tasks[0]), trees, strict=True), key=lambda one: -(one[0].value or -1))
+    assert [one.value for one in fitness(found, tasks[0])] == [one.value for one, _ in best[:2]]
+    fewer = finalists(generations, tasks[0], replace(SMALL, finals=1, candidates=2))
+    assert set(fewer) == set(trees[:2])
+    wrong = tuple(replace(member, tree=parse("frobenius(numel(zeros(weight)))")) for member in members[:1])
+    assert len(finalists([Generation(1, (), wrong, 6, 0, 0, 0)], tasks[0], SMALL)) == 1
+
+
+def test_damaged_statistics_are_found_before_the_search(
+    tasks: tuple[list[Task], list[Task]], statistics: Path, tmp_path: Path
+) -> None:
+    path = tasks[1][0].networks[0].path
+    good = path.read_bytes()
+    middle = len(good) // 2
+    path.write_bytes(good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :])
+    try:
+        with pytest.raises(CacheError, match=r"its checksum differs; remove .*\.json and collect again"):
+            discover(SMALL, *tasks, tmp_path / "run")
+    finally:
+        path.write_bytes(good)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_best_is_a_file_that_proxies_take(tasks: tuple[list[Task], list[Task]], whole: Path) -> None:
@@ -233,6 +265,22 @@ def test_damaged_generations(tasks: tuple[list[Task], list[Task]], whole: Path, 
         with pytest.raises(DiscoveryError, match=r"generations\.jsonl is damaged: ") as error:
             discover(SMALL, *tasks, tmp_path, go_on=True)
         assert "\n" not in str(error.value)
+
+
+def test_finalists_are_stored(tasks: tuple[list[Task], list[Task]], whole: Path, tmp_path: Path) -> None:
+    for name, text in content(whole).items():
+        (tmp_path / name).write_text(text)
+    path = tmp_path / FINALISTS
+    good = json.loads(path.read_text())["programs"]
+    path.write_text(json.dumps({"programs": good[:1]}))
+    assert [one.name for one in discover(SMALL, *tasks, tmp_path, go_on=True).programs] == good[:1]
+    for text in ('{"programs": []}', '{"programs": ["exec(weight)"]}', '{"programs": 3}', "{}"):
+        path.write_text(text)
+        with pytest.raises(DiscoveryError, match=r"finalists\.json is damaged: .* remove it and continue"):
+            discover(SMALL, *tasks, tmp_path, go_on=True)
+    path.unlink()
+    discover(SMALL, *tasks, tmp_path, go_on=True)
+    assert content(tmp_path) == content(whole)
 
 
 def test_tasks_that_do_not_suit(tasks: tuple[list[Task], list[Task]], tmp_path: Path) -> None:
