@@ -18,7 +18,7 @@ def kernel_times(
 ) -> list[tuple[Kernel, float]]:
     """Return each kernel of the graph with its time in ms for the whole batch, without the profiler's overhead.
 
-    layers: as the back end, or a compiler, runs the graph. whole_ms: the latency of the whole batch. Operations that the
+    layers: as the back end or compiler runs the graph. whole_ms: the latency of the whole batch. Operations that the
     back end adds, such as changes of layout, count towards a neighbour without weights. Kernels that the back end did
     not run separately are left out.
     """

@@ -244,7 +244,8 @@ def _kernel(fields: list[Any]) -> Kernel:
     """Read a kernel. Raises ValueError if a field is missing or has a wrong type or value."""
     if len(fields) != len(Kernel._fields):
         raise ValueError(f"a kernel has {len(fields)} fields, expected {len(Kernel._fields)} and its time")
-    found = Kernel(*fields[:4], _size(fields[4]), _size(fields[5]), *fields[6:])
+    *first, size, out_size, kernel, stride, groups, added = fields
+    found = Kernel._make([*first, _size(size), _size(out_size), kernel, stride, groups, added])
     if found.kind not in KINDS:
         raise ValueError(f"the kind of a kernel is {found.kind!r}, expected {', '.join(KINDS)}")
     if any(type(value) is not int or value < 1 for value in (*found[1:4], *found[6:-1])) or not isinstance(

@@ -14,7 +14,6 @@ from zennas.cli import options as opt
 from zennas.cli.console import OUT
 from zennas.cli.latency import common
 
-
 _OF_A_BACKEND = ("precision", "device", "threads", "batch_size", "option", "seconds")
 """Parameters that a compiler has no use for."""
 
