@@ -18,8 +18,7 @@ from PlainNet.blocktype import Options
 from PlainNet.cost import CostModel
 from PlainNet.deployed.buffers import ALIGNMENT, aligned, buffers_of, live_bytes, scratch_bytes
 from PlainNet.deployed.deploy import deploy
-from PlainNet.deployed.memory import memory_of
-from PlainNet.deployed.offline import section_bytes
+from PlainNet.deployed.offline import own_plan, section_bytes
 from PlainNet.deployed.operators import Mean
 from PlainNet.deployed.parts import Parts
 from PlainNet.ir import BlockSpec, Structure
@@ -68,7 +67,7 @@ class RamModel:
                 self._whole.clear()
             model = self._model
             graph = lower(structure, resolution=model.resolution, num_classes=model.num_classes, options=model.options)
-            found = self._whole[structure] = memory_of(deploy(graph)).ram_bytes
+            found = self._whole[structure] = _planned(graph)
         return found
 
 
@@ -78,6 +77,12 @@ def part_peak(specs: Sequence[BlockSpec], size: Size, options: Options = Options
     Raises StructureError if the blocks do not work on such an input, or have no form in an INT8 file.
     """
     return _peak(part_graph(specs, size, options))
+
+
+def _planned(graph: OpGraph) -> int:
+    """The bytes of our plan of a whole network."""
+    deployed = deploy(graph)
+    return own_plan(buffers_of(deployed), deployed.output).bytes
 
 
 def _peak(graph: OpGraph) -> Peak:
