@@ -35,6 +35,10 @@ UNSURE_MS = 0.02
 UNSURE_ESTIMATE_MS = 0.01
 """Shorter kernels hardly count in a network, whatever their error."""
 _EVERY = 10
+_LIMITS_OF_ESTIMATES = (
+    "What the compiler assumes of clock and memories holds. Operators that it leaves to a processor have no time, and "
+    "this profile does not know which they are; a search lets the compiler check its winner if it is installed."
+)
 
 
 def fit_table(
@@ -140,7 +144,8 @@ def fit_estimates(
         f"{conditions['compiler']} estimates them for {conditions['system']} at {conditions['clock_hz'] / 1e6:g} MHz. "
         f"Fitted on {date.today():%B %Y}. No device was timed."
     )
-    return _described(made, f"{own_source} {source}".strip(), held)
+    made = _described(made, f"{own_source} {source}".strip(), held)
+    return replace(made, about={**made.about, "limits": _LIMITS_OF_ESTIMATES})
 
 
 def network_errors(made: Profile, networks: Sequence[MeasuredNetwork]) -> Errors:
