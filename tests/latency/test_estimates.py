@@ -1,4 +1,4 @@
-"""Profiles of a compiler's estimates: the sample, what is left out of it, the fit, and how a search checks its winner."""
+"""Profiles of a compiler's estimates: the sample, what is left out, the fit, and how a search checks its winner."""
 
 from __future__ import annotations
 
