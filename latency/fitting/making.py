@@ -142,7 +142,7 @@ def fit_estimates(
     own_source = (
         f"{len(table):,} different kernels of {len(known)} random networks (seed {campaign.seed}), as "
         f"{conditions['compiler']} estimates them for {conditions['system']} at {conditions['clock_hz'] / 1e6:g} MHz. "
-        f"Fitted on {date.today():%B %Y}. No device was timed."
+        f"Fitted in {date.today():%B %Y}. No device was timed."
     )
     made = _described(made, f"{own_source} {source}".strip(), held)
     return replace(made, about={**made.about, "limits": _LIMITS_OF_ESTIMATES})
