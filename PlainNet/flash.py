@@ -36,14 +36,14 @@ class FlashModel:
 
         Raises StructureError if it is not a network at the resolution of the model, or has no form in an INT8 file.
         """
-        parts, shape = self._parts(structure)
+        parts, channels, size = self._parts(structure)
         total = FILE
         widths: set[int] = set()
         for part in parts:
             total += part[0]
             widths |= part[1]
         if self._num_classes is not None:
-            total += head_held(shape, self._num_classes)
+            total += head_held(channels, size, self._num_classes)
         return total + ZERO_POINT * sum(widths)
 
 
@@ -128,7 +128,7 @@ def flash_form(template: Template, size: Size, options: Options) -> FlashForm:
 
 
 @lru_cache(maxsize=1 << 14)
-def head_held(shape: Shape, num_classes: int) -> int:
+def head_held(channels: int, size: Size, num_classes: int) -> int:
     """Return what the classifier takes: a mean or a reshape, unless the last output is flat, and a linear layer."""
-    weights = (shape.channels + 4) * num_classes
-    return weights + WEIGHTED + OPERATOR * (2 if len(shape.dims) > 1 else 1)
+    weights = (channels + 4) * num_classes
+    return weights + WEIGHTED + OPERATOR * (2 if len(Shape(channels, size).dims) > 1 else 1)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from PlainNet.blocktype import Options, block_type, in_channels
 from PlainNet.ir import BlockSpec, Structure, StructureError, does_not_join
+from PlainNet.latest import REMEMBERED
 from PlainNet.ops import (
     FLAT,
     HEAD,
@@ -358,6 +359,11 @@ def part_graph(specs: Sequence[BlockSpec], size: Size, options: Options = Option
     size: of the input in pixels, or `FLAT` for a vector. Raises StructureError if the blocks do not work on
     such an input.
     """
+    return _part_graph(tuple(specs), size, options)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _part_graph(specs: tuple[BlockSpec, ...], size: Size, options: Options) -> OpGraph:
     builder = Builder(Shape(in_channels(specs[0]), size), options)
     outputs = tuple(out.number for out in builder.top_level(builder.input, specs))
     return OpGraph(builder.input.shape, tuple(builder.nodes), outputs[-1], outputs)

@@ -180,7 +180,8 @@ class Estimate:
 
     ms: milliseconds for one image, at `clock_hz`; without the operators in `elsewhere`. cycles: of the accelerator.
     sram_bytes: of its SRAM, with the compiler's own plan. elsewhere: the operators that do not run on the accelerator,
-    and whose time nobody knows. compiler: its name and version. system: what it assumes of the memories around.
+    and whose time nobody knows. compiler: its name and version. system: what it assumes of the memories around. layers:
+    the parts of `ms`, operator by operator.
     """
 
     ms: float
@@ -191,10 +192,13 @@ class Estimate:
     operators: int
     compiler: str
     system: str
+    layers: tuple[LayerTime, ...] = field(default=(), repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Return all fields for JSON."""
-        return {**asdict(self), "elsewhere": list(self.elsewhere)}
+        """Return all fields but the layers for JSON."""
+        found = {**asdict(self), "elsewhere": list(self.elsewhere)}
+        del found["layers"]
+        return found
 
 
 class Estimator(Protocol):
@@ -208,6 +212,9 @@ class Estimator(Protocol):
 
     def available(self) -> str | None:
         """Return None if the compiler is installed, else what to install."""
+
+    def fusion(self, configuration: str) -> Fusion:
+        """Return which operations it compiles into one for a device."""
 
     def estimate(self, graph: OpGraph, build: Callable[[], nn.Module], configuration: str) -> Estimate:
         """Return the estimate of a network. build: makes its module.

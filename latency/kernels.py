@@ -55,7 +55,7 @@ class Fusion:
     it is a constant, and its input is not computed for it; "removed": sums with it are removed as well; "run": it is
     computed, as a product with 0. repeats: whether equal operations without weights on the same value within one block
     are run "again" for each reader, such as the ReLUs in front of two convolutions, or only "once", as with elimination
-    of common subexpressions.
+    of common subexpressions. swish: whether `activation` includes swish.
     """
 
     norm: bool = True
@@ -63,6 +63,7 @@ class Fusion:
     addition: bool = True
     zeros: Literal["constant", "removed", "run"] = "constant"
     repeats: Literal["again", "once"] = "again"
+    swish: bool = True
 
 
 UNFUSED = Fusion(norm=False, activation=False, addition=False)
@@ -185,7 +186,8 @@ def _host(node: Node, hosts: Sequence[_Open], fusion: Fusion) -> _Open | None:
         case ops.BatchNorm():
             fits = [h for h in weighted if fusion.norm and not (h.added or h.activated)]
         case op if _is_activation(op):
-            fits = [h for h in hosts if fusion.activation and not h.activated and h.kind in (*WEIGHTED, ADD, NORM)]
+            fused = fusion.activation and (fusion.swish or not isinstance(op, ops.Swish))
+            fits = [h for h in hosts if fused and not h.activated and h.kind in (*WEIGHTED, ADD, NORM)]
         case ops.Add():
             fits = [h for h in weighted if fusion.addition and not (h.added or h.activated)]
         case _:

@@ -15,6 +15,7 @@ from PlainNet.deployed.operators import Activation, Deployed, Kind, Operator, We
 from PlainNet.deployed.simplify import Simple, simplify
 from PlainNet.deployed.windows import Axis, Window, aligned
 from PlainNet.ir import StructureError
+from PlainNet.latest import for_the_latest
 from PlainNet.ops import Node, OpGraph, Shape
 from PlainNet.sizes import size_text
 
@@ -37,6 +38,7 @@ class _Tail(NamedTuple):
     values: tuple[int, ...]
 
 
+@for_the_latest
 def deploy(graph: OpGraph) -> Deployed:
     """Return the operators of a network. Raises DeployError if an operation has no form in an INT8 file."""
     return _Deploying(simplify(graph)).run()

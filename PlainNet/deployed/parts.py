@@ -16,9 +16,9 @@ from PlainNet.costform import cost_form
 from PlainNet.deployed.simplify import simplify
 from PlainNet.ir import BlockSpec, Structure, StructureError
 from PlainNet.lowering import part_graph
-from PlainNet.ops import BatchNorm, Flatten, OpGraph, Relu, Relu6, Shape
+from PlainNet.ops import BatchNorm, Flatten, OpGraph, Relu, Relu6
 from PlainNet.sizes import Size
-from PlainNet.template import Template, template_of
+from PlainNet.template import Template, Width, template_of
 
 FOLDED = (BatchNorm, Relu, Relu6, Flatten)
 """Operations that the operator before them can take over."""
@@ -31,15 +31,25 @@ TemplateForm = Callable[[Template, Size, Options], Callable[[tuple[int, ...]], T
 class _Known(NamedTuple, Generic[T]):
     """A block. value: what belongs to it. takes, channels, size: its input channels and its output.
 
-    front: whether the block before it may take over operations of it. back: whether the block behind may change it.
+    joined: whether it may be deployed together with others: front, if the block before it may take over operations of
+    it, or back, if the block behind may change it.
     """
 
     value: T
     takes: int
     channels: int
     size: Size
+    joined: bool
     front: bool
     back: bool
+
+
+class _Form(NamedTuple, Generic[T]):
+    """The blocks of a template at a size. of: from a block's arguments to its value. out, size: their output."""
+
+    of: Callable[[tuple[int, ...]], T]
+    out: Width
+    size: Size
 
 
 class Parts(Generic[T]):
@@ -56,11 +66,12 @@ class Parts(Generic[T]):
         self._of_graph = of_graph
         self._of_template = of_template
         self._known: defaultdict[Size, dict[BlockSpec, _Known[T]]] = defaultdict(dict)
+        self._forms: defaultdict[Size, dict[Template, _Form[T]]] = defaultdict(dict)
         self._runs: dict[tuple[Size, tuple[BlockSpec, ...]], T] = {}
         self._count = 0
 
-    def __call__(self, structure: Structure) -> tuple[list[T], Shape]:
-        """Return the values of the parts in order, without the classifier, and the shape of the last output.
+    def __call__(self, structure: Structure) -> tuple[list[T], int, Size]:
+        """Return the values of the parts in order, without the classifier, and channels and size of the last output.
 
         Raises StructureError if the structure is not a network at the resolution of the model, or has no form in an
         INT8 file.
@@ -73,15 +84,15 @@ class Parts(Generic[T]):
             block = self._known[size].get(spec)
             if block is None:
                 block = self._add(structure, spec, size)
-            value, takes, leaves, size, front, back = block
-            if takes != channels and channels:
+            if block[1] != channels and channels:
                 self._model(structure)  # raises
-            channels = leaves
-            joined = joined or front or back
+            value, _, channels, size, together, _, _ = block
+            if together:
+                joined = True
             found.append(value)
         if not channels:
             self._model(structure)  # raises
-        return self._together(structure) if joined else found, Shape(channels, size)
+        return self._together(structure) if joined else found, channels, size
 
     def _together(self, structure: Structure) -> list[T]:
         """The values of the parts of a structure some of whose blocks are deployed together."""
@@ -118,15 +129,19 @@ class Parts(Generic[T]):
     def _block(self, spec: BlockSpec, size: Size) -> _Known[T]:
         options, template = self._model.options, template_of(spec)
         if template is not None:
-            value = self._of_template(template, size, options)(spec.args)
-            form = cost_form(template, size, options)
-            channels = form.widths[form.out].of(spec.args)
-            return _Known(value, spec.args[0], channels, form.size, front=False, back=False)
+            form = self._forms[size].get(template)
+            if form is None:
+                costs = cost_form(template, size, options)
+                form = _Form(self._of_template(template, size, options), costs.widths[costs.out], costs.size)
+                self._forms[size][template] = form
+            args = spec.args
+            found = (form.of(args), args[0], form.out.of(args), form.size, False, False, False)
+            return tuple.__new__(_Known, found)  # in half the time, for the inner loop of a search
         graph = part_graph([spec], size, options)
         simple = simplify(graph)
         front = simple.output == 0 or any(0 in node.inputs and isinstance(node.op, FOLDED) for node in graph.nodes)
         shape = graph.shape_of(graph.output)
-        return _Known(self._of_graph(graph), in_channels(spec), *shape, front=front, back=simple.zero)
+        return _Known(self._of_graph(graph), in_channels(spec), *shape, front or simple.zero, front, simple.zero)
 
     def _room(self) -> None:
         if self._count >= self._CAPACITY:

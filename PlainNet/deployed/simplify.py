@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from PlainNet.latest import for_the_latest
 from PlainNet.ops import (
     AdaptiveAvgPool,
     Add,
@@ -49,6 +50,7 @@ class Simple(NamedTuple):
         return found
 
 
+@for_the_latest
 def simplify(graph: OpGraph) -> Simple:
     """Return what a graph computes without what it does not need."""
     same = {0: 0}  # the value that each value is equal to

@@ -7,6 +7,7 @@ weights but no memory for activations, while an operator that pads would double 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from PlainNet.deployed.operators import Padding, Pair
@@ -36,6 +37,7 @@ class Window(NamedTuple):
     origin: Pair
 
 
+@lru_cache(maxsize=1 << 14)
 def aligned(axes: tuple[Axis, Axis], grows: bool) -> Window | None:
     """Return the smallest window that reads the same positions as the given one; None if there is none.
 

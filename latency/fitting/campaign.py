@@ -1,9 +1,11 @@
 """Measuring kernels for a profile: `zennas latency profile`. Each network of the sample is stored in its own file.
 
     measure_sample(folder, Campaign(MeasureSettings("onnxruntime"), networks=150))  # continues an interrupted sample
+    measure_sample(folder, Campaign(EstimateSettings("vela", "ethos-u55-128")))  # a compiler's estimates instead
     table, networks, conditions = read_sample(folder)
 
-`sampling.py` draws the networks, the back end times their kernels one by one, and `fit.py` learns from them.
+`sampling.py` draws the networks, the back end times their kernels one by one, or a compiler estimates them, and
+`fit.py` learns from them.
 """
 
 from __future__ import annotations
@@ -11,60 +13,88 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from latency.base import BACKENDS, LatencyError, LayerTime, MeasureSettings
+from latency.base import BACKENDS, ESTIMATORS, LatencyError, MeasureSettings, Subject, UnavailableError
+from latency.fitting.attributing import kernel_times
 from latency.fitting.drifting import PROBE_CLASSES, PROBES
-from latency.fitting.sampling import sampled
-from latency.kernels import KINDS, WEIGHTED, Fusion, Group, Kernel, group
-from latency.measuring.measure import Breakdown, measure, measure_blocks
+from latency.fitting.sampling import Sampled, sampled
+from latency.kernels import KINDS, Fusion, Kernel
+from latency.measuring.measure import measure, measure_blocks
 from latency.measuring.subject import of_structure
 from latency.predicting.table import KernelTable
-from PlainNet import parse
+from PlainNet import StructureError, parse
 from PlainNet.files import write_text
 from PlainNet.lock import FolderInUseError, LockError, locked
-from PlainNet.ops import OpGraph
 from PlainNet.progress import WorkProgress, unwatched
 from PlainNet.registry import UnknownNameError
+from PlainNet.sizes import Size, size_of
 
 REFERENCE_MS = (3.0, 50.0)
 _REFERENCE_FIELDS = ("structure", "resolution", "num_classes", "use_se", "whole_ms")
+LEFT_OUT = "left_out"
+"""In the file of a network that a compiler has no latency for: why."""
 SETTINGS_FILE, PROBES_FILE = "profile.json", "references.json"
-_LEAST_SHARE = 0.3
-"""The least share of the profiler's time that a kernel is assumed to take after the overhead is subtracted."""
+
+
+@dataclass(frozen=True)
+class EstimateSettings:
+    """A compiler that estimates latencies, and the device: the names of an `Estimator` and its configuration."""
+
+    estimator: str
+    configuration: str
+    batch_size: int = field(default=1, init=False)
+    precision: str = field(default="int8", init=False)
+
+    def __str__(self) -> str:
+        return f"{self.estimator}:{self.configuration}"
+
+
+Source: TypeAlias = MeasureSettings | EstimateSettings
 
 
 @dataclass(frozen=True)
 class Campaign:
     """The settings of a sample; equal settings draw the same networks.
 
-    measure: how to measure. networks: how many. seed: of the random networks. repeats: how often each kernel is timed.
+    measure: how to measure, or whose estimates to take. networks: how many. seed: of the random networks. repeats: how
+    often each kernel is timed; estimates are the same every time.
     """
 
-    measure: MeasureSettings
+    measure: Source
     networks: int = 150
     seed: int = 0
     repeats: int = 30
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings for JSON."""
-        return {**asdict(self), "measure": {**asdict(self.measure), "options": list(self.measure.options)}}
+        measure = asdict(self.measure)
+        if isinstance(self.measure, MeasureSettings):
+            measure["options"] = list(self.measure.options)
+        else:
+            measure = {"estimator": self.measure.estimator, "configuration": self.measure.configuration}
+        return {**asdict(self), "measure": measure}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Campaign:
         """Read settings. Raises KeyError, TypeError or LatencyError for data that `to_json` cannot have written."""
-        measure = {**stored["measure"], "options": tuple(stored["measure"]["options"])}
-        return cls(**{**stored, "measure": MeasureSettings(**measure)})
+        measure: Source
+        if "estimator" in stored["measure"]:
+            measure = EstimateSettings(**stored["measure"])
+        else:
+            measure = MeasureSettings(**{**stored["measure"], "options": tuple(stored["measure"]["options"])})
+        return cls(**{**stored, "measure": measure})
 
 
 @dataclass(frozen=True)
 class MeasuredNetwork:
-    """A network of the sample: its kernels, and its median latency in ms for the whole batch."""
+    """A network of the sample: its kernels with their times, and its median latency, in ms for the whole batch."""
 
     kernels: tuple[Kernel, ...]
     ms: float
+    times: tuple[float, ...]
 
 
 def measure_sample(folder: Path, campaign: Campaign, progress: WorkProgress = unwatched) -> None:
@@ -84,31 +114,61 @@ def measure_sample(folder: Path, campaign: Campaign, progress: WorkProgress = un
 
 def _measure(folder: Path, campaign: Campaign, progress: WorkProgress) -> None:
     _begin(folder, campaign)
-    _time_probes(folder, campaign.measure)
-    fusion = BACKENDS.get(campaign.measure.backend).fusion
+    if isinstance(campaign.measure, MeasureSettings):
+        _time_probes(folder, campaign.measure)
     for index in range(campaign.networks):
         path = _sample_path(folder, index)
         if path.is_file():
             continue
-        one = sampled(campaign.seed, index)
+        one = sampled(campaign.seed, index, small=isinstance(campaign.measure, EstimateSettings))
         progress(index, campaign.networks, str(one.structure))
-        subject = of_structure(one.structure, one.resolution, one.num_classes, one.use_se)
         try:
-            found = measure_blocks(subject, campaign.measure, campaign.repeats)
+            found = _timed(one, campaign)
         except LatencyError as error:
             raise LatencyError(f"network {index} of the sample, {one.structure}: {error}") from None
-        stored = {
-            "structure": str(one.structure),
-            "resolution": one.resolution,
-            "num_classes": one.num_classes,
-            "use_se": one.use_se,
-            "whole_ms": found.whole.median,
-            "settled": found.whole.settled,
-            "conditions": found.whole.conditions,
-            "kernels": [[*kernel, ms] for kernel, ms in kernel_times(subject.graph, fusion, campaign.measure, found)],
-        }
-        write_text(path, json.dumps(stored))
+        write_text(path, json.dumps({**one._asdict(), "structure": str(one.structure), **found}))
     progress(campaign.networks, campaign.networks, "")
+
+
+def fusion_of(source: Source) -> Fusion:
+    """Return what a back end or a compiler runs as one kernel."""
+    if isinstance(source, EstimateSettings):
+        return ESTIMATORS.get(source.estimator).fusion(source.configuration)
+    return BACKENDS.get(source.backend).fusion
+
+
+def _timed(one: Sampled, campaign: Campaign) -> dict[str, Any]:
+    """The latency of a network and its kernels, for its file. Raises LatencyError."""
+    source, subject = campaign.measure, of_structure(one.structure, one.resolution, one.num_classes, one.use_se)
+    if isinstance(source, EstimateSettings):
+        return _estimated(subject, source)
+    made = measure_blocks(subject, source, campaign.repeats)
+    times = kernel_times(subject.graph, fusion_of(source), source.batch_size, made.layers, made.whole.median)
+    return {
+        "whole_ms": made.whole.median,
+        "settled": made.whole.settled,
+        "conditions": made.whole.conditions,
+        "kernels": [[*kernel, ms] for kernel, ms in times],
+    }
+
+
+def _estimated(subject: Subject, source: EstimateSettings) -> dict[str, Any]:
+    """Likewise, by a compiler; for a network that it cannot compile for its accelerator alone, the reason."""
+    try:
+        made = ESTIMATORS.get(source.estimator).estimate(subject.graph, subject.build, source.configuration)
+    except UnavailableError:
+        raise
+    except (LatencyError, StructureError) as error:
+        return {LEFT_OUT: str(error)}
+    if made.elsewhere:
+        return {LEFT_OUT: f"{made.elsewhere[0]} does not run on {source.configuration}"}
+    times = kernel_times(subject.graph, fusion_of(source), 1, made.layers, made.ms)
+    return {
+        "whole_ms": made.ms,
+        "settled": True,
+        "conditions": {"compiler": made.compiler, "system": made.system, "clock_hz": made.clock_hz},
+        "kernels": [[*kernel, ms] for kernel, ms in times],
+    }
 
 
 def _time_probes(folder: Path, settings: MeasureSettings) -> None:
@@ -129,9 +189,14 @@ def read_campaign(folder: Path) -> Campaign:
     path = folder / SETTINGS_FILE
     try:
         found = Campaign.from_json(json.loads(path.read_text(encoding="utf-8")))
-        known = BACKENDS.get(found.measure.backend).precisions
-        if found.measure.precision not in known:
-            raise ValueError(f"precision is {found.measure.precision!r}, expected {' or '.join(known)}")
+        if isinstance(found.measure, EstimateSettings):
+            known = ESTIMATORS.get(found.measure.estimator).configurations
+            if found.measure.configuration not in known:
+                raise ValueError(f"configuration is {found.measure.configuration!r}, expected {' or '.join(known)}")
+        else:
+            known = BACKENDS.get(found.measure.backend).precisions
+            if found.measure.precision not in known:
+                raise ValueError(f"precision is {found.measure.precision!r}, expected {' or '.join(known)}")
     except FileNotFoundError:
         raise LatencyError(f"{folder} has no measured kernels: make them with zennas latency profile") from None
     except (OSError, ValueError, KeyError, TypeError, LatencyError, UnknownNameError) as error:
@@ -145,16 +210,18 @@ def read_sample(folder: Path) -> tuple[KernelTable, list[MeasuredNetwork], dict[
     Raises LatencyError if there are none or a file is damaged.
     """
     campaign = read_campaign(folder)
-    networks, times, conditions = [], [], {}
+    networks, conditions = [], {}
     for index in range(campaign.networks):
         path = _sample_path(folder, index)
         if not path.is_file():
             continue
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
-            kernels = [_kernel(fields) for *fields, _ in stored["kernels"]]
-            times += [_milliseconds(ms, "the time of a kernel") for *_, ms in stored["kernels"]]
-            networks.append(MeasuredNetwork(tuple(kernels), _milliseconds(stored["whole_ms"], "whole_ms")))
+            if LEFT_OUT in stored:
+                continue
+            kernels = tuple(_kernel(fields) for *fields, _ in stored["kernels"])
+            times = tuple(_milliseconds(ms, "the time of a kernel") for *_, ms in stored["kernels"])
+            networks.append(MeasuredNetwork(kernels, _milliseconds(stored["whole_ms"], "whole_ms"), times))
             conditions = stored["conditions"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LatencyError(f"{path} cannot be read: {error}; delete it to measure it again") from None
@@ -162,21 +229,39 @@ def read_sample(folder: Path) -> tuple[KernelTable, list[MeasuredNetwork], dict[
         raise LatencyError(
             f"{folder} has no measured kernels yet: continue with zennas latency profile --resume {folder}"
         )
-    return KernelTable(tuple(k for network in networks for k in network.kernels), tuple(times)), networks, conditions
+    return table_of(networks), networks, conditions
+
+
+def table_of(networks: Sequence[MeasuredNetwork]) -> KernelTable:
+    """Return the kernels of all networks."""
+    return KernelTable(
+        tuple(kernel for network in networks for kernel in network.kernels),
+        tuple(ms for network in networks for ms in network.times),
+    )
 
 
 def _kernel(fields: list[Any]) -> Kernel:
     """Read a kernel. Raises ValueError if a field is missing or has a wrong type or value."""
     if len(fields) != len(Kernel._fields):
         raise ValueError(f"a kernel has {len(fields)} fields, expected {len(Kernel._fields)} and its time")
-    found = Kernel(*fields)
+    *first, size, out_size, kernel, stride, groups, added = fields
+    found = Kernel._make([*first, _size(size), _size(out_size), kernel, stride, groups, added])
     if found.kind not in KINDS:
         raise ValueError(f"the kind of a kernel is {found.kind!r}, expected {', '.join(KINDS)}")
-    if any(type(value) is not int or value < 1 for value in found[1:-1]) or not isinstance(found.added, bool):
+    if any(type(value) is not int or value < 1 for value in (*found[1:4], *found[6:-1])) or not isinstance(
+        found.added, bool
+    ):
         raise ValueError(
             f"the shape of a kernel is {list(found[1:])}, expected whole numbers above 0 and true or false"
         )
     return found
+
+
+def _size(stored: Any) -> Size:
+    height, width = stored if isinstance(stored, list) else (stored, stored)
+    if any(type(value) is not int or value < 1 for value in (height, width)):
+        raise ValueError(f"the size of a kernel is {stored}, expected whole numbers above 0")
+    return size_of(height, width)
 
 
 def _milliseconds(value: Any, what: str) -> float:
@@ -207,48 +292,6 @@ def references(folder: Path, count: int = 5) -> list[dict[str, Any]]:
     return found[:: max(1, len(found) // count)][:count]
 
 
-def kernel_times(
-    graph: OpGraph, fusion: Fusion, settings: MeasureSettings, found: Breakdown
-) -> list[tuple[Kernel, float]]:
-    """Return each kernel of the graph with its time in ms for the whole batch, without the profiler's overhead.
-
-    Operations that the back end adds, such as changes of layout, count towards a neighbour without weights. Kernels
-    that the back end did not run separately are left out.
-    """
-    groups = group(graph, fusion, settings.batch_size)
-    times = _assigned(groups, found.layers)
-    excess = max(0.0, found.sum_ms - found.whole.median) / max(1, len(found.layers))
-    counts = {i: len(layers) for i, layers in times.items()}
-    net = {i: sum(max(ms - excess, _LEAST_SHARE * ms) for ms in layers) for i, layers in times.items()}
-    return [(groups[i].kernel, net[i]) for i in sorted(net) if counts[i] and net[i] > 0]
-
-
-def _assigned(groups: Sequence[Group], layers: Sequence[LayerTime]) -> dict[int, list[float]]:
-    """For each group, by its index, the times of the back end's kernels that belong to it."""
-    owner = {node: i for i, one in enumerate(groups) for node in one.nodes}
-    owners: list[int | None] = []
-    for layer in layers:
-        mine = [owner[node] for node in layer.nodes if node in owner]
-        weighted = [i for i in mine if groups[i].kernel.kind in WEIGHTED]
-        owners.append(next(iter(weighted or mine), None))
-    times: dict[int, list[float]] = {}
-    for at, layer in enumerate(layers):
-        own = owners[at]
-        index = _neighbour(owners, at, groups) if own is None else own
-        if index is not None:
-            times.setdefault(index, []).append(layer.ms)
-    return times
-
-
-def _neighbour(owners: Sequence[int | None], at: int, groups: Sequence[Group]) -> int | None:
-    """The group for a kernel without one: the nearest before or after it, preferably without weights."""
-    before = next((i for i in reversed(owners[:at]) if i is not None), None)
-    behind = next((i for i in owners[at + 1 :] if i is not None), None)
-    near = [i for i in (before, behind) if i is not None]
-    light = [i for i in near if groups[i].kernel.kind not in WEIGHTED]
-    return next(iter(light or near), None)
-
-
 def _begin(folder: Path, campaign: Campaign) -> None:
     path = folder / SETTINGS_FILE
     if path.is_file():
@@ -259,10 +302,13 @@ def _begin(folder: Path, campaign: Campaign) -> None:
             )
         if campaign.networks <= known.networks:
             return
-    backend = BACKENDS.get(campaign.measure.backend)
-    reason = backend.available(campaign.measure.precision, campaign.measure.device)
+    source = campaign.measure
+    if isinstance(source, EstimateSettings):
+        name, reason = source.estimator, ESTIMATORS.get(source.estimator).available()
+    else:
+        name, reason = source.backend, BACKENDS.get(source.backend).available(source.precision, source.device)
     if reason is not None:
-        raise LatencyError(f"back end {backend.name} cannot run here: {reason}")
+        raise LatencyError(f"{name} cannot run here: {reason}")
     write_text(path, json.dumps(campaign.to_json(), indent=1))
 
 

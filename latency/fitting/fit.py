@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from latency.base import LatencyError
 from latency.fitting.errors import Errors, errors
-from latency.kernels import KINDS, WEIGHTED, Kernel, by_kind
+from latency.kernels import CONV, DEPTHWISE, KINDS, LINEAR, WEIGHTED, Kernel, by_kind
 from latency.predicting.features import Hardware, columns, features, work
 from latency.predicting.models import Learned, Linear, Model, Widths
 from latency.predicting.profile import RANGED, Profile
@@ -29,6 +29,8 @@ MANY = 30_000
 """A table with at least this many kernels was measured systematically, and gets the default recipe."""
 PASSES = 100
 _REWEIGHTED, _SMALL = 30, 0.01
+_UNIT = Hardware(1.0, 1.0, 1.0, 1, 16, 1, ((1, 16), (4, 8), (16, 16), (64, 16), (64, 32), (256, 64)), 1.0)
+"""An accelerator of INT8 whose speed is not known: channels in 16s, and blocks of outputs."""
 _USUAL = 256
 
 
@@ -133,6 +135,26 @@ def _model(
     what = "kernels with weights" if kinds[0] in WEIGHTED else "other kernels"
     perceptron = train(inputs, targets, weights, recipe, lambda done: progress(done, recipe.steps, what))
     return Learned(kinds, perceptron, few_widths(table.kernels))
+
+
+def observed(table: KernelTable) -> Hardware:
+    """Return the data sheet of an accelerator that nobody has one of, from the fastest kernels of a table."""
+    assert table.ms is not None
+    done = [work(kernel, _UNIT) for kernel in table.kernels]
+
+    def fastest(amounts: Sequence[float], kinds: tuple[str, ...]) -> float:
+        found = [a / ms for a, ms, k in zip(amounts, table.ms or (), table.kernels, strict=True) if k.kind in kinds]
+        return max(found, default=1.0)
+
+    macs, moved = [one.macs for one in done], [one.bytes for one in done]
+    dense = fastest(macs, (CONV, LINEAR))
+    return replace(
+        _UNIT,
+        macs_per_ms=dense,
+        depthwise_macs_per_ms=min(fastest(macs, (DEPTHWISE,)), dense),
+        bytes_per_ms=fastest(moved, KINDS),
+        launch_ms=min(table.ms),
+    )
 
 
 def few_widths(kernels: Sequence[Kernel]) -> dict[str, Widths]:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
-from latency.base import BACKENDS, LatencyError
-from latency.fitting.campaign import read_campaign, read_sample, references
+from latency.base import LatencyError
+from latency.fitting.campaign import (
+    Campaign,
+    EstimateSettings,
+    MeasuredNetwork,
+    fusion_of,
+    read_campaign,
+    read_sample,
+    references,
+    table_of,
+)
 from latency.fitting.card import card, method
 from latency.fitting.errors import Errors, errors
-from latency.fitting.fit import fit, held_out_errors, recipe_for, scaled
+from latency.fitting.fit import Recipe, fit, held_out_errors, observed, recipe_for, scaled
 from latency.predicting.hardware import named, processor
 from latency.predicting.models import traffic
 from latency.predicting.profile import Profile
@@ -21,6 +32,13 @@ from PlainNet.progress import WorkProgress
 LONG_MS = 0.1
 UNSURE_MS = 0.02
 """Profilers count whole microseconds and add a few to each kernel."""
+UNSURE_ESTIMATE_MS = 0.01
+"""Shorter kernels hardly count in a network, whatever their error."""
+_EVERY = 10
+_LIMITS_OF_ESTIMATES = (
+    "What the compiler assumes of clock and memories holds. Operators that it leaves to a processor have no time, and "
+    "this profile does not know which they are; a search lets the compiler check its winner if it is installed."
+)
 
 
 def fit_table(
@@ -47,6 +65,8 @@ def fit_table(
 def fit_folder(folder: Path, name: str, source: str, steps: int | None, seed: int, progress: WorkProgress) -> Profile:
     """Fit a profile to the folder of `zennas latency profile`. source: more text for the card. Raises LatencyError."""
     campaign = read_campaign(folder)
+    if isinstance(campaign.measure, EstimateSettings):
+        return fit_estimates(folder, campaign, campaign.measure, name, source, steps, seed, progress)
     table, networks, conditions = read_sample(folder)
     settings = campaign.measure
     gpu = conditions.get("gpu") or {}
@@ -61,7 +81,7 @@ def fit_folder(folder: Path, name: str, source: str, steps: int | None, seed: in
         settings.precision,
         settings.batch_size,
         sheet,
-        BACKENDS.get(settings.backend).fusion,
+        fusion_of(settings),
         models=(),
     )
     table = merged(table)
@@ -70,11 +90,7 @@ def fit_folder(folder: Path, name: str, source: str, steps: int | None, seed: in
     made = scaled(
         _with_traffic(made), [network.kernels for network in networks], [network.ms for network in networks], UNSURE_MS
     )
-    own = [
-        made.scale * sum(made.kernel_ms(kernel) for kernel in network.kernels) + made.overhead_ms
-        for network in networks
-    ]
-    held["the sample's networks, which were fitted"] = errors(own, [network.ms for network in networks])
+    held["the sample's networks, which were fitted"] = network_errors(made, networks)
     versions = ", ".join(f"{name} {version}" for name, version in conditions.get("versions", {}).items())
     threads = f"{settings.threads} thread{'s' if settings.threads > 1 else ''}"
     own_source = (
@@ -83,6 +99,62 @@ def fit_folder(folder: Path, name: str, source: str, steps: int | None, seed: in
     )
     made = _described(made, f"{own_source} {source}".strip(), held)
     return replace(made, about={**made.about, "reference": references(folder)})
+
+
+def fit_estimates(
+    folder: Path,
+    campaign: Campaign,
+    settings: EstimateSettings,
+    name: str,
+    source: str,
+    steps: int | None,
+    seed: int,
+    progress: WorkProgress,
+) -> Profile:
+    """Fit a profile to a compiler's estimates. Raises LatencyError.
+
+    Every tenth network is held out with all of its kernels, and the profile's first error is of these. Estimates have
+    no noise, so that every kernel is fitted.
+    """
+    _, networks, conditions = read_sample(folder)
+    held_out = networks[::_EVERY]
+    known = [network for i, network in enumerate(networks) if i % _EVERY]
+    if not known:
+        raise LatencyError(f"{folder} has {len(networks)} networks, too few for a fit: continue with --resume {folder}")
+    table = merged(table_of(known))
+    blank = Profile(
+        name,
+        settings.configuration,
+        settings.estimator,
+        settings.precision,
+        settings.batch_size,
+        observed(table),
+        fusion_of(settings),
+        models=(),
+    )
+    recipe = replace(Recipe(seed=seed), steps=steps or Recipe.steps)
+    made, _ = fit(table, blank, recipe, progress, share=0.0, unsure_ms=UNSURE_ESTIMATE_MS)
+    made = scaled(_with_traffic(made), [network.kernels for network in known], [network.ms for network in known])
+    held = {
+        "networks that were not fitted": network_errors(made, held_out),
+        "networks that were fitted": network_errors(made, known),
+    }
+    own_source = (
+        f"{len(table):,} different kernels of {len(known)} random networks (seed {campaign.seed}), as "
+        f"{conditions['compiler']} estimates them for {conditions['system']} at {conditions['clock_hz'] / 1e6:g} MHz. "
+        f"Fitted in {date.today():%B %Y}. No device was timed."
+    )
+    made = _described(made, f"{own_source} {source}".strip(), held)
+    return replace(made, about={**made.about, "limits": _LIMITS_OF_ESTIMATES})
+
+
+def network_errors(made: Profile, networks: Sequence[MeasuredNetwork]) -> Errors:
+    """Return the errors on whole networks."""
+    predicted = [
+        made.scale * sum(made.kernel_ms(kernel) for kernel in network.kernels) + made.overhead_ms
+        for network in networks
+    ]
+    return errors(predicted, [network.ms for network in networks])
 
 
 def _with_traffic(made: Profile) -> Profile:

@@ -3,6 +3,9 @@
 About half of them consist of Zen-NAS's residual super-blocks, with or without squeeze and excitation, and a quarter of
 inverted depthwise blocks. The rest consist of the plain blocks of older networks and of NAS-Bench-201's cells, for
 large kernels, pooling, and separate sums and activations.
+
+Compilers for small chips get smaller networks, at sizes of image that need not be square, with max pooling in place of
+strides and single units in some.
 """
 
 from __future__ import annotations
@@ -14,32 +17,40 @@ from typing import NamedTuple
 from PlainNet import Structure, parse
 from PlainNet.cost import cost
 from PlainNet.ir import StructureError
+from PlainNet.sizes import Sides, Size, sides
 
 RESOLUTIONS = (32, 64, 96, 128, 160, 192, 224)
 CLASSES = (10, 100, 1000)
 FLOPS = (2e6, 2e9)
 """The smallest and the largest network, in multiply–accumulates per image."""
+SMALL_FLOPS = (2e5, 4e8)
+"""Likewise, for small chips."""
+_SMALL_CLASSES = (2, 10, 10, 100)
 
 
 class Sampled(NamedTuple):
     """A network to measure."""
 
     structure: Structure
-    resolution: int
+    resolution: Size
     num_classes: int
     use_se: bool
 
 
-def sampled(seed: int, index: int) -> Sampled:
-    """Return network `index` of the sample with that seed; the result is always the same."""
-    rng = Random(f"{seed}-{index}")
+def sampled(seed: int, index: int, small: bool = False) -> Sampled:
+    """Return network `index` of the sample with that seed; the result is always the same.
+
+    small: whether it is for a small chip.
+    """
+    rng = Random(f"{seed}-{index}-small" if small else f"{seed}-{index}")
+    least, most = SMALL_FLOPS if small else FLOPS
     while True:
-        one = _network(rng)
+        one = _small(rng) if small else _network(rng)
         try:
             flops = cost(one.structure, resolution=one.resolution, num_classes=one.num_classes, use_se=one.use_se).flops
         except StructureError:
             continue  # a window that does not fit: draw another network
-        if FLOPS[0] <= flops <= FLOPS[1]:
+        if least <= flops <= most:
             return one
 
 
@@ -47,6 +58,15 @@ def _network(rng: Random) -> Sampled:
     family = rng.choices((_residual, _depthwise, _plain, _cells), (0.48, 0.27, 0.17, 0.08))[0]
     resolution = rng.choice(RESOLUTIONS)
     return Sampled(parse(family(rng, resolution)), resolution, rng.choice(CLASSES), rng.random() < 0.25)
+
+
+def _small(rng: Random) -> Sampled:
+    family = rng.choices((_residual, _depthwise, _pooled, _units, _plain, _cells), (30, 25, 15, 18, 7, 5))[0]
+    size: Size = 8 * rng.randint(4, 20)
+    if rng.random() < 0.4:
+        height, width = (rng.randint(28, 160) for _ in range(2))
+        size = Sides(height, width) if height != width else height
+    return Sampled(parse(family(rng, min(sides(size)))), size, rng.choice(_SMALL_CLASSES), rng.random() < 0.25)
 
 
 def _channels(rng: Random, low: int, high: int) -> int:
@@ -83,6 +103,37 @@ def _residual(rng: Random, resolution: int) -> str:
 def _depthwise(rng: Random, resolution: int) -> str:
     kinds = tuple(f"SuperResIDWE{e}K{k}" for e in (1, 2, 4, 6) for k in (3, 5, 7))
     return _super_blocks(rng, resolution, kinds, (3,))
+
+
+def _pooled(rng: Random, resolution: int) -> str:
+    """Residual super-blocks of stride 1, with max pooling between them."""
+    channels = _channels(rng, 8, 64)
+    text = f"SuperConvK3BNRELU(3,{channels},1,1)"
+    for stride in _strides(rng, resolution, rng.randint(3, 6)):
+        out = _channels(rng, max(8, channels // 2), min(512, channels * 4))
+        if stride == 2:
+            text += f"MaxPool({channels},2,2)"
+        kind = rng.choice(("SuperResK3K3", "SuperResK1K3K1"))
+        text += f"{kind}({channels},{out},1,{_channels(rng, 8, min(256, 2 * out))},{rng.choice((1, 1, 2))})"
+        channels = out
+    return text + f"SuperConvK1BNRELU({channels},{_channels(rng, 32, 512)},1,1)"
+
+
+def _units(rng: Random, resolution: int) -> str:
+    """Single inverted residuals and basic blocks."""
+    count = rng.randint(3, 9)
+    strides = _strides(rng, resolution, count + 1)
+    channels = _channels(rng, 8, 48)
+    text = f"SuperConvK3BNRELU(3,{channels},{strides[0]},1)"
+    for stride in strides[1:]:
+        out = channels if rng.random() < 0.4 else _channels(rng, max(8, channels // 2), min(384, channels * 3))
+        kernel = rng.choice((3, 3, 5))
+        if rng.random() < 0.7:
+            text += f"MBConv({channels},{out},{kernel},{rng.randint(1, 6)},{stride})"
+        else:
+            text += f"BasicBlock({channels},{out},{kernel},{stride})"
+        channels = out
+    return text + f"SuperConvK1BNRELU({channels},{_channels(rng, 32, 1280)},1,1)"
 
 
 def _plain(rng: Random, resolution: int) -> str:

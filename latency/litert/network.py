@@ -35,7 +35,7 @@ def float_model(deployed: Deployed, graph: OpGraph, network: MasterNet) -> Model
     deployed: the operators of `graph`. graph: the op graph of `network`.
     """
     file = _File(Layers(graph, network))
-    file.tensors += [Tensor(_name(deployed, value), deployed.shape_of(value)) for value in _values(deployed)]
+    file.tensors += [Tensor(value_name(deployed, value), deployed.shape_of(value)) for value in _values(deployed)]
     for value, operator in enumerate(deployed.operators, start=1):
         file.add(value, operator, [deployed.shape_of(source) for source in operator.inputs])
     return Model(tuple(file.tensors), tuple(file.operators), (0,), (deployed.output,), DESCRIPTION)
@@ -45,7 +45,8 @@ def _values(deployed: Deployed) -> range:
     return range(len(deployed.operators) + 1)
 
 
-def _name(deployed: Deployed, value: int) -> str:
+def value_name(deployed: Deployed, value: int) -> str:
+    """Return the name of the tensor of a value, given its number."""
     return INPUT if value == 0 else OUTPUT if value == deployed.output else f"v{value}"
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from latency.base import LatencyError, LatencyStats, LayerTime, MeasureSettings
+from latency.base import LatencyError, LayerTime, MeasureSettings
 from latency.fitting import sampling
-from latency.fitting.campaign import PROBES_FILE, Campaign, kernel_times, measure_sample, read_sample, references
+from latency.fitting.attributing import kernel_times
+from latency.fitting.campaign import PROBES_FILE, Campaign, measure_sample, read_sample, references
 from latency.fitting.drifting import PROBES
 from latency.fitting.making import fit_folder
 from latency.fitting.sampling import sampled
 from latency.kernels import KINDS, WEIGHTED, Fusion, group
-from latency.measuring.measure import Breakdown
 from PlainNet import Options, cost, lower, parse
 from PlainNet.lock import LOCK, FolderInUseError, locked
 
@@ -52,11 +52,6 @@ def test_the_sample_covers_every_kind_of_kernel() -> None:
     }  # no back end of ours leaves a norm behind a convolution alone
 
 
-def breakdown(whole_ms: float, layers: list[LayerTime]) -> Breakdown:
-    stats = LatencyStats("n", MeasureSettings(), (whole_ms,) * 9, True, 0.0, resolution=32)
-    return Breakdown(stats, (), sum(layer.ms for layer in layers), tuple(layers))
-
-
 def test_kernels_get_the_times_of_their_nodes_less_what_the_profiler_adds() -> None:
     graph = lower(parse("SuperConvK3BNRELU(3,8,2,1)SuperConvK1BNRELU(8,16,1,1)"), resolution=16, num_classes=10)
     groups = group(graph, Fusion())
@@ -70,16 +65,16 @@ def test_kernels_get_the_times_of_their_nodes_less_what_the_profiler_adds() -> N
         LayerTime("layout", (), 0.5),
         LayerTime("gemm", linear, 1.0),
     ]
-    found = kernel_times(graph, Fusion(), MeasureSettings(), breakdown(8.0, layers))
+    found = kernel_times(graph, Fusion(), 1, layers, 8.0)
     assert [kernel for kernel, _ in found] == [one.kernel for one in groups]
     assert [ms for _, ms in found] == [3.5, 2.0, 1.5, 1.0]  # layouts count to a neighbour, one without weights first
-    found = kernel_times(graph, Fusion(), MeasureSettings(), breakdown(7.4, layers))
+    found = kernel_times(graph, Fusion(), 1, layers, 7.4)
     assert sum(ms for _, ms in found) == pytest.approx(7.4)
 
 
 def test_kernels_that_the_back_end_did_not_run_are_left_out() -> None:
     graph = lower(parse("SuperConvK3BNRELU(3,8,2,1)"), resolution=16, num_classes=None)
-    assert kernel_times(graph, Fusion(), MeasureSettings(), breakdown(1.0, [])) == []
+    assert kernel_times(graph, Fusion(), 1, [], 1.0) == []
 
 
 @pytest.mark.usefixtures("small")

@@ -11,12 +11,12 @@ import json
 import re
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from latency.base import LatencyError
 from PlainNet import Options, Structure
 from zennas.budget.budgets import PREDICTOR, Budget, LatencyLimit
-from zennas.budget.sources import backend_source, estimator_source, settled_limit
+from zennas.budget.sources import Compiler, backend_source, estimator_source, profile_compiler, settled_limit
 from zennas.common.errors import WrongSettingError
 from zennas.named.settings import NetworkSettings
 from zennas.runs.candidate import Latency
@@ -24,7 +24,7 @@ from zennas.runs.candidate import Latency
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from latency.base import Estimate, Estimator, LatencyStats, MeasureSettings
+    from latency.base import Estimate, LatencyStats, MeasureSettings
     from latency.predicting.profile import Profile
     from PlainNet.arrays.blocks import Blocks, Placed
     from PlainNet.arrays.structures import Floats
@@ -35,6 +35,8 @@ _CAREFUL = (0.01, 10.0)
 """Relative error and seconds of a measurement of one of the best networks."""
 
 
+Way: TypeAlias = "MeasureSettings | Compiler | str"
+"""How the latencies of the best networks are checked, or why they are not."""
 LatencyArrays: TypeAlias = "Callable[[Placed], Floats]"
 """Predicts many structures at once: milliseconds per image (structures,); NaN where there is no latency."""
 
@@ -52,8 +54,8 @@ class Device(Protocol):
         Raises LatencyError if it cannot be found, StructureError if the structure is not a network.
         """
 
-    def how(self) -> MeasureSettings | str:
-        """Return how to measure the best networks here, or the reason why that is not possible."""
+    def how(self) -> Way:
+        """Return how to measure the best networks here or estimate them, or the reason why that is not possible."""
 
     def outside(self, structure: Structure) -> list[str]:
         """Describe what is extrapolated for the network, one line each."""
@@ -84,7 +86,7 @@ class Predicted:
     def __call__(self, structure: Structure) -> Latency:
         return Latency(self._predict(structure))
 
-    def how(self) -> MeasureSettings | str:
+    def how(self) -> Way:
         return here(self._predict.profile, self._predict.batch_size)
 
     def outside(self, structure: Structure) -> list[str]:
@@ -105,7 +107,7 @@ class Asked:
     ask: returns the latency of a structure. how: see `Device.how`.
     """
 
-    def __init__(self, limit: LatencyLimit, ask: Callable[[Structure], Latency], how: MeasureSettings | str) -> None:
+    def __init__(self, limit: LatencyLimit, ask: Callable[[Structure], Latency], how: Way) -> None:
         self.limit = limit
         self._ask, self._how = ask, how
         self._known: dict[Structure, Latency] = {}
@@ -116,7 +118,7 @@ class Asked:
             known = self._known[structure] = self._ask(structure)
         return known
 
-    def how(self) -> MeasureSettings | str:
+    def how(self) -> Way:
         return self._how
 
     def outside(self, structure: Structure) -> list[str]:
@@ -141,30 +143,45 @@ def measuring(limit: LatencyLimit, settings: NetworkSettings) -> Asked:
     return Asked(limit, lambda structure: as_latency(measured(structure, settings, quick)), careful)
 
 
-def estimating(limit: LatencyLimit, settings: NetworkSettings, estimator: Estimator, configuration: str) -> Asked:
-    """Return a meter that lets a compiler estimate latencies.
-
-    A network with an operator that does not run on the accelerator has no latency, as nobody knows how long it takes.
-    """
+def estimating(limit: LatencyLimit, settings: NetworkSettings, compiler: Compiler) -> Asked:
+    """Return a meter that lets a compiler estimate latencies."""
 
     def ask(structure: Structure) -> Latency:
-        found = estimated(structure, settings, estimator, configuration)
-        if found.elsewhere:
-            raise LatencyError(
-                f"{found.elsewhere[0]} does not run on {configuration}, and {found.compiler} does not know how long it "
-                "takes: change the space, or use --target"
-            )
-        return Latency(found.ms)
+        return Latency(estimated(structure, settings, compiler).ms)
 
-    return Asked(limit, ask, f"no device was timed, this is what the compiler {estimator.name} estimates")
+    return Asked(limit, ask, f"no device was timed, this is what the compiler {compiler.estimator.name} estimates")
 
 
-def estimated(structure: Structure, settings: NetworkSettings, estimator: Estimator, configuration: str) -> Estimate:
-    """Let a compiler estimate the latency of a network. Raises LatencyError."""
+def estimated(structure: Structure, settings: NetworkSettings, compiler: Compiler) -> Estimate:
+    """Let a compiler estimate the latency of a network.
+
+    Raises LatencyError, also for a network with an operator that does not run on the accelerator, as nobody knows how
+    long that takes.
+    """
     from latency.measuring.subject import of_structure
 
     subject = of_structure(structure, settings.resolution, settings.num_classes, settings.use_se)
-    return estimator.estimate(subject.graph, subject.build, configuration)
+    found = compiler.estimator.estimate(subject.graph, subject.build, compiler.configuration)
+    if found.elsewhere:
+        raise LatencyError(
+            f"{found.elsewhere[0]} does not run on {compiler.configuration}, and {found.compiler} does not know how "
+            "long it takes: change the space, or use --target"
+        )
+    return found
+
+
+def checked(
+    structure: Structure, settings: NetworkSettings, way: MeasureSettings | Compiler, predicted: float | None
+) -> tuple[Latency, dict[str, Any]]:
+    """Return the latency of a network, measured here or estimated by a compiler, and its conditions.
+
+    Raises LatencyError.
+    """
+    if isinstance(way, Compiler):
+        made = estimated(structure, settings, way)
+        return Latency(predicted, made.ms), {"compiler": made.compiler, "system": made.system}
+    stats = measured(structure, settings, way)
+    return as_latency(stats, predicted), stats.conditions
 
 
 def devices(budget: Budget, settings: NetworkSettings) -> list[Device]:
@@ -177,7 +194,7 @@ def _device(limit: LatencyLimit, settings: NetworkSettings) -> Device:
     if limit.predicted:
         return Predicted(limit, settings)
     found = estimator_source(limit.source)
-    return measuring(limit, settings) if found is None else estimating(limit, settings, *found)
+    return measuring(limit, settings) if found is None else estimating(limit, settings, found)
 
 
 def completed_latency(budget: Budget) -> Budget:
@@ -210,11 +227,18 @@ def digests(budget: Budget) -> dict[str, str]:
     return found
 
 
-def here(profile: Profile, batch_size: int) -> MeasureSettings | str:
-    """Return how to measure on the profile's device, or why that is not possible, usually because it is elsewhere."""
+def here(profile: Profile, batch_size: int) -> Way:
+    """Return how to measure on the profile's device, or why that is not possible, usually because it is elsewhere.
+
+    For a profile of a compiler's estimates, return the compiler.
+    """
     from latency.base import BACKENDS, MeasureSettings
     from latency.measuring.conditions import gpu, processor
 
+    compiler = profile_compiler(profile)
+    if compiler is not None:
+        missing = compiler.estimator.available()
+        return compiler if missing is None else f"{profile.backend} cannot run here: {missing}"
     graphics = gpu("cuda") or {}
     if same_device(profile.device, processor()):
         device, threads = "cpu", profile.hardware.units

@@ -119,8 +119,8 @@ class RuleModel:
         """
         if not self.rules:
             return 0
-        parts, shape = self._parts(structure)
-        return sum(parts) + head_count(shape, self._model.num_classes, self.rules)
+        parts, channels, size = self._parts(structure)
+        return sum(parts) + head_count(Shape(channels, size), self._model.num_classes, self.rules)
 
     def _of_graph(self, graph: OpGraph) -> int:
         return len(broken_rules(deploy(graph), self.rules))

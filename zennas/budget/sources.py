@@ -20,6 +20,7 @@ from zennas.common.limits import check_whole
 
 if TYPE_CHECKING:
     from latency.base import Estimator
+    from latency.predicting.profile import Profile
 
 _DEVICES = {"tensorrt": "cuda"}
 """The devices of back ends that do not run on the CPU."""
@@ -34,6 +35,13 @@ class BackendSource(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.backend}:{self.precision}:{self.device}"
+
+
+class Compiler(NamedTuple):
+    """A compiler that estimates latencies, and the name of the device."""
+
+    estimator: Estimator
+    configuration: str
 
 
 def latency_limits(
@@ -83,7 +91,7 @@ def backend_source(source: str) -> BackendSource:
     return BackendSource(backend.name, precision, device or _DEVICES.get(backend.name, "cpu"))
 
 
-def estimator_source(source: str) -> tuple[Estimator, str] | None:
+def estimator_source(source: str) -> Compiler | None:
     """Return the compiler that a source like vela:ethos-u55-128 names, and the device; None for other sources.
 
     Raises WrongSettingError for a device that it does not know.
@@ -99,7 +107,29 @@ def estimator_source(source: str) -> tuple[Estimator, str] | None:
         known = estimator.configurations
         near = did_you_mean(nearest_names(chosen, known), f"known: {', '.join(known)}")
         raise WrongSettingError(f"{name} knows no {chosen[:80]!r} ({near})")
-    return estimator, chosen
+    return Compiler(estimator, chosen)
+
+
+def profile_compiler(profile: Profile) -> Compiler | None:
+    """Return the compiler whose estimates a profile predicts; None for one of measurements, or an unknown compiler."""
+    from latency.base import ESTIMATORS
+
+    if profile.backend not in ESTIMATORS:
+        return None
+    estimator = ESTIMATORS.get(profile.backend)
+    return Compiler(estimator, profile.device) if profile.device in estimator.configurations else None
+
+
+def compiler_of(source: str) -> Compiler | None:
+    """Return the compiler that estimates what a source is about, directly or through a profile; None for others.
+
+    Raises ProfileError for a profile that cannot be read.
+    """
+    if not source.startswith(PREDICTOR):
+        return estimator_source(source)
+    from latency.predicting.profile import load_profile
+
+    return profile_compiler(load_profile(source.removeprefix(PREDICTOR)))
 
 
 def settled_limit(limit: LatencyLimit) -> LatencyLimit:

@@ -61,7 +61,7 @@ class Target:
     precision: str = setting("int8", "Precision of the network on it.", choices=("int8", "fp16", "fp32"), flag="")
     search_space: str = setting("XXBL", "Search space that suits it, if none is named.", flag="")
     latency: str | None = setting(
-        None, "Source of its latency without the device, such as vela:ethos-u55-128.", flag=""
+        None, "Source of its latency without the device, such as predictor:ethos-u55-128.", flag=""
     )
     notes: tuple[str, ...] = setting((), "What is not known, or not checked, in sentences.", flag="")
     rules: Rules = field(default_factory=Rules)

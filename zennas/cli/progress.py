@@ -33,6 +33,9 @@ class SearchStages:
     def __init__(self, shown: Display) -> None:
         self._shown = shown
 
+    def beginning(self, done: int, total: int, note: str) -> None:
+        self._shown.show("looking for a network within the budget", done, total, note)
+
     def searching(self, progress: SearchProgress, settings: SearchSettings, best: float | None) -> None:
         note = f"{progress.kept} kept" if best is None else f"best {best:.4g}, {progress.kept} kept"
         if settings.budget_evaluations is None:

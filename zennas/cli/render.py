@@ -187,7 +187,7 @@ def latency_text(report: LatencyReport) -> str:
     )
     if found.measured is not None:
         spread = "" if found.low is None else f" (95 % interval {found.low:.4g}–{found.high:.4g}, p90 {found.p90:.4g})"
-        parts.append(f"{found.measured:.4g} ms measured{spread}")
+        parts.append(f"{found.measured:.4g} ms {report.check}{spread}")
     batch = f" at batch {limit.batch_size}" if limit.batch_size is not None else ""
     return f"latency {limit.label}: {', '.join(parts) or 'unknown'}  (budget: {limit.ms:g} ms per image{batch})"
 
@@ -210,8 +210,8 @@ def _print_failures(result: SearchResult) -> None:
 def _print_measured(result: SearchResult) -> None:
     """Print the predicted and the measured latencies of the best candidates."""
     limits = result.settings.budget.latency
-    titles = [f"{limit.label} {what}" for limit in limits for what in ("predicted", "measured")]
-    rows = table("measured", "score", *titles, right=("score", *titles))
+    titles = [f"{one.limit.label} {what}" for one in result.latency for what in ("predicted", one.check)]
+    rows = table("rank", "score", *titles, right=("score", *titles))
     for place, candidate in enumerate(result.measured, start=1):
         score = score_text(candidate, result.settings)
         cells = [

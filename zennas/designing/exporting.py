@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from latency.base import UnavailableError
 from PlainNet import lower
 from PlainNet.files import write_text
-from zennas.budget.sources import estimator_source
+from zennas.budget.sources import compiler_of
 from zennas.budget.target import find_target
 from zennas.common.numbers import counted
 from zennas.designing.jobs import tuning_job
@@ -146,7 +146,7 @@ def _latency(design: Design) -> dict[str, object] | None:
     from zennas.named.models import trained_model
 
     source = find_target(design.settings.target).latency
-    named = None if source is None else estimator_source(source)
+    named = None if source is None else compiler_of(source)
     if named is None:
         return None
     estimator, configuration = named

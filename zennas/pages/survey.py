@@ -104,12 +104,13 @@ class Survey:
         """Costs and scores of a candidate in words."""
         cost, memories = candidate.cost, self.search.memories(candidate)
         latencies = []
-        for limit in self.search.settings.budget.latency:
+        for report in self.search.latency:
+            limit = report.limit
             known = candidate.latency.get(limit.source)
             if known is not None and known.predicted is not None:
                 latencies.append((f"{limit.label}, predicted", f"{known.predicted:.4g} ms"))
             if known is not None and known.measured is not None:
-                latencies.append((f"{limit.label}, measured", f"{known.measured:.4g} ms"))
+                latencies.append((f"{limit.label}, {report.check}", f"{known.measured:.4g} ms"))
         return (
             *((name, measure_text(measure)) for name, measure in candidate.measures.items() if name not in COSTS),
             *latencies,

@@ -20,6 +20,7 @@ from PlainNet.progress import WorkProgress, unwatched
 from PlainNet.sizes import Size
 from SearchSpace import load_space
 from zennas.budget.meters import here
+from zennas.budget.sources import Compiler, profile_compiler
 from zennas.named.networks import Network, network
 from zennas.report.predictions import predict
 
@@ -113,8 +114,14 @@ def measured_as(
     device is this machine's. Raises LatencyError if the device is not here.
     """
     batch = batch_size or profile.batch
+    if profile_compiler(profile) is not None:
+        raise LatencyError(
+            f"profile {profile.name} predicts what the compiler {profile.backend} estimates, and no device is timed: "
+            f"compare with zennas latency estimate NETWORK --backend {profile.backend}:{profile.device}"
+        )
     if device is None:
         how = here(profile, batch)
+        assert not isinstance(how, Compiler)
         if isinstance(how, str):
             raise LatencyError(f"{how}: measure profile {profile.name} there, or name a --device of this machine")
         return replace(how, seconds=seconds)

@@ -93,7 +93,9 @@ class Admission:
         Raises BudgetError if none is found, and LatencyError if the initial structure has no latency.
         """
         problem = self._problem
-        structure, tried = within_budget(problem.space, self._model, self._budget, rng, self._meters, problem.rules)
+        structure, tried = within_budget(
+            problem.space, self._model, self._budget, rng, self._meters, problem.rules, problem.watch
+        )
         self.tried = min(tried, problem.iterations)
         self.rejected["start"] = self.tried  # used to get within the budget
         latency = {meter.limit.source: meter(structure) for meter in self._meters}

@@ -116,7 +116,13 @@ class PopulationSearch(ABC):
         problem = self._problem
         if problem.budget:
             within_budget(
-                problem.space, problem.model, problem.budget, Random(problem.seed), problem.meters, problem.rules
+                problem.space,
+                problem.model,
+                problem.budget,
+                Random(problem.seed),
+                problem.meters,
+                problem.rules,
+                problem.watch,
             )
 
     def tell(self, candidates: Iterable[Candidate]) -> None:

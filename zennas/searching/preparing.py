@@ -18,6 +18,7 @@ from SearchSpace import SPACES, SearchSpace, lasting_space, load_space
 from SearchSpace.base import SearchSpaceError
 from zennas.budget.meters import Device, completed_latency, devices, digests
 from zennas.common.errors import SettingsError, WrongSettingError
+from zennas.common.progress import WorkProgress, unwatched
 from zennas.runs import programs
 from zennas.runs.candidate import Candidate
 from zennas.searching.fronts.front import chosen_point, grid_of, points_of
@@ -128,10 +129,11 @@ def _for_channels(settings: SearchSettings) -> SearchSettings:
     return replace(settings, initial=str(changed))
 
 
-def prepare(settings: SearchSettings, model: CostModel | None = None) -> Prepared:
+def prepare(settings: SearchSettings, model: CostModel | None = None, watch: WorkProgress = unwatched) -> Prepared:
     """Return strategy, objective and meters for settings from `completed`.
 
-    model: a cost model for the same networks, whose known blocks save time; None for a new one.
+    model: a cost model for the same networks, whose known blocks save time; None for a new one. watch: follows the
+    search for a first network within the budget.
 
     Raises what `completed` raises, ParseError if the initial structure is not valid, and ProfileError if a latency
     profile cannot be read.
@@ -156,6 +158,7 @@ def prepare(settings: SearchSettings, model: CostModel | None = None) -> Prepare
         guide_of(settings, model, objective),
         initial,
         settings.rules,
+        watch,
     )
     strategy, _ = _strategy(settings.strategy)
     search = strategy.make(problem, options_of(strategy, settings.strategy_options))

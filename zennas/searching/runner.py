@@ -71,6 +71,10 @@ BEST_FILE = "best_structure.txt"
 class Watcher(Protocol):
     """Follows the progress of a search, see `zennas/cli/progress.py`."""
 
+    def beginning(self, done: int, total: int, note: str) -> None:
+        """Called a few times per second while a first network within the budget is looked for. done: mutations since
+        the last improvement, which end the search if there are `total`. note: what the closest network has."""
+
     def searching(self, progress: Progress, settings: SearchSettings, best: float | None) -> None:
         """Called a few times per second. settings: have the iterations and evaluations after which the search ends.
         best: the highest value so far; None for ranks, or if there is none yet.
@@ -85,6 +89,9 @@ class Watcher(Protocol):
 
 class NoWatcher:
     """A watcher that does nothing."""
+
+    def beginning(self, done: int, total: int, note: str) -> None:
+        pass
 
     def searching(self, progress: Progress, settings: SearchSettings, best: float | None) -> None:
         pass
@@ -111,7 +118,7 @@ def start(
     if is_simulation(folder):
         raise StoreError(f"{folder} already contains searches with many seeds: choose another folder")
     settings = completed(with_depth_limit(with_target(settings)))
-    prepared = prepare(settings)
+    prepared = prepare(settings, watch=watcher.beginning)
     rehearse(settings, prepared.space)
     Proposals(prepared.search, settings).next()  # raises if nothing fits; the candidate is pending now
     made = environment()  # here, because the executor may use one thread
@@ -173,7 +180,7 @@ def resume(
         if settings.to_json() != store.get("settings"):
             store.put({"settings": settings.to_json(), "status": "searching"})
             _write(folder / SETTINGS_FILE, config_text(settings))
-        prepared = prepare(settings)
+        prepared = prepare(settings, watch=watcher.beginning)
         if runs_networks(settings, prepared.objective):
             _compare_threads(folder, store, note)
         state = store.get("state")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -18,7 +19,11 @@ from zennas.budget.memories import BytesOf, models_of
 from zennas.budget.meters import Device
 from zennas.budget.obeying import RuleModel, broken_rules
 from zennas.budget.rules import NO_RULES, Rules
+from zennas.common.numbers import counted
+from zennas.common.progress import WorkProgress, unwatched
 
+TELLING = 0.2
+"""Seconds between two reports of the progress."""
 PATIENCE = 3000
 """Mutations without improvement after which the search for the smallest structure ends."""
 MEASURED_PATIENCE = 60
@@ -32,22 +37,28 @@ def within_budget(
     rng: Random,
     devices: Sequence[Device] = (),
     rules: Rules = NO_RULES,
+    progress: WorkProgress = unwatched,
 ) -> tuple[Structure, int]:
     """Return a structure within the budget and the number of mutations tried; the search starts at the space's initial
     one.
+
+    progress: called a few times a second with the number of mutations since the last improvement, and how many of these
+    end the search; the note says what the closest network has.
 
     Raises BudgetError naming the smallest costs and latencies that were found, and LatencyError if the initial
     structure has no latency.
     """
     breaks = RuleModel(model, rules)
-    found = _descend(space, model, _Limits(budget, devices, models_of(model), breaks), rng)
+    found = _descend(space, model, _Limits(budget, devices, models_of(model), breaks), rng, progress)
     if found.excess <= 1:
         return found.structure, found.tried
     tried = found.tried
     unmet, way_out = [*_unruly(space, model, breaks, rng)] if rules else [], ""
-    for limits in _single(budget, devices, models_of(model)):
-        least = _descend(space, model, limits, rng)
-        tried += least.tried
+    parts = _single(budget, devices, models_of(model))
+    for limits in parts:
+        alone = len(parts) == 1 and not rules and not budget.within_profile
+        least = found if alone else _descend(space, model, limits, rng, progress)
+        tried += 0 if alone else least.tried
         if least.excess > 1:
             unmet.append(f"{limits} (the smallest found has {limits.values(least.structure, least.cost)})")
             if limits.budget.ram is not None:
@@ -56,7 +67,6 @@ def within_budget(
         raise BudgetError(
             f"nothing in search space {space.name} has {' or '.join(unmet)}; {tried:,} mutations tried{way_out}"
         )
-    parts = _single(budget, devices, models_of(model))
     reached = ", ".join(f"{part.names} {part.values(found.structure, found.cost)}" for part in parts)
     raise BudgetError(
         f"nothing in search space {space.name} meets all of {budget}, though each limit alone can be met; "
@@ -91,6 +101,15 @@ class _Limits:
             beyond = sum(len(device.beyond(structure)) for device in self.devices)
             excess = max(excess, 1.0) + beyond if beyond else excess
         return excess
+
+    def reached(self, structure: Structure, cost: Cost) -> str:
+        """What a structure has of everything that is limited, such as `ram 442,368 bytes`."""
+        counts = [f"{name} {getattr(cost, name):,}" for name in self.budget.limits()]
+        counts += [f"{name} {self.memories[name](structure):,} bytes" for name in self.budget.memories()]
+        counts += [f"{device(structure).ms:.3g} ms on {device.limit.label}" for device in self.devices]
+        if self.breaks is not None and self.breaks(structure):
+            counts.append(f"{counted(self.breaks(structure), 'operator')} against the rules")
+        return ", ".join(counts)
 
     @property
     def names(self) -> str:
@@ -133,16 +152,22 @@ class _Found(NamedTuple):
     tried: int
 
 
-def _descend(space: SearchSpace, model: CostModel, limits: _Limits, rng: Random) -> _Found:
+def _descend(
+    space: SearchSpace, model: CostModel, limits: _Limits, rng: Random, progress: WorkProgress = unwatched
+) -> _Found:
     """Reduce the excess by mutations until all limits are met, or until patience runs out."""
     patience = PATIENCE if all(device.limit.predicted for device in limits.devices) else MEASURED_PATIENCE
     structure = space.initial()
     cost = model(structure)
     excess = limits.excess(structure, cost)
     tried = since = 0
+    told = time.monotonic()
     while excess > 1 and since < patience:
         tried += 1
         since += 1
+        if time.monotonic() - told > TELLING:
+            progress(since, patience, f"the closest has {limits.reached(structure, cost)}")
+            told = time.monotonic()
         candidate = space.mutate(structure, rng)
         try:
             candidate_cost = model(candidate)

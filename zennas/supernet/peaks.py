@@ -76,7 +76,7 @@ def ram_table(space: SuperSpace, *, resolution: Size, num_classes: int) -> PeakT
             "leave out --ref-ram"
         )
     pieces = space.pieces(resolution)
-    head = head_bytes(Shape(pieces.channels, pieces.size), num_classes)
+    head = head_bytes(pieces.channels, pieces.size, num_classes)
     fixed = max([head, *map(_peak, pieces.fixed)])
     candidates = {
         key: tuple(float(max(map(_peak, places))) for places in options) for key, options in pieces.candidates.items()

@@ -11,11 +11,12 @@ from typer.testing import CliRunner
 
 from latency.base import ESTIMATORS, Estimate, LatencyError
 from latency.estimators import vela
+from latency.kernels import Fusion
 from latency.measuring.subject import of_structure
 from PlainNet import parse
 from zennas.budget.budgets import LatencyLimit
 from zennas.budget.meters import estimating
-from zennas.budget.sources import estimator_source, settled_limit
+from zennas.budget.sources import Compiler, estimator_source, settled_limit
 from zennas.cli.app import app
 from zennas.common.errors import WrongSettingError
 from zennas.named.settings import NetworkSettings
@@ -35,6 +36,9 @@ class MadeUp:
     def available(self) -> str | None:
         return self.missing
 
+    def fusion(self, configuration: str) -> Fusion:
+        return Fusion()
+
     def estimate(self, graph: object, build: object, configuration: str) -> Estimate:
         self.asked += 1
         return self.made
@@ -46,6 +50,18 @@ def test_the_command_says_cycles_and_what_is_elsewhere() -> None:
     said = json.loads(found.stdout)
     assert said["elsewhere"] == ["DepthwiseConv2D v2"] and said["device"] == "ethos-u55-128"
     assert said["cycles"] > 1000 and said["ms"] == pytest.approx(1e3 * said["cycles"] / said["clock_hz"])
+
+
+@here
+@pytest.mark.parametrize(
+    "text", ["ConvKX(3,16,3,2)BN(16)Swish(16)", "ConvKX(3,16,3,2)SuperResIDWE1K3(16,16,1,16,1)"]
+)
+def test_layers_add_up_and_belong_to_nodes(text: str) -> None:
+    subject = of_structure(parse(text), 16, 4, use_se=True)
+    made = vela.Vela().estimate(subject.graph, subject.build, "ethos-u55-128")
+    assert sum(layer.ms for layer in made.layers) == pytest.approx(made.ms)
+    assert all(layer.nodes for layer in made.layers)
+    assert "layers" not in made.to_json()
 
 
 @here
@@ -71,7 +87,10 @@ def test_what_it_writes_is_read(tmp_path: Path) -> None:
         "core_clock": "500000000.0", "sram_memory_used": "1.5",
     }  # fmt: skip
     (tmp_path / "s.csv").write_text(f"{','.join(columns)}\n{','.join(columns.values())}\n")
-    layers = "Original Operator,NNG Operator,Target,Name\nConv2D,Conv2D,NPU,v1\nConv2D,Relu,NPU,v1\nPad,Pass,CPU,v2\n"
+    layers = (
+        "Original Operator,NNG Operator,Target,Op Cycles,Name\nConv2D,Conv2D,NPU,1000000.0,v1\n"
+        "Conv2D,Relu,NPU,0.0,v1\nPad,Pass,CPU,0,v2\n"
+    )
     (tmp_path / "l.csv").write_text(layers)
     if vela.Vela().available() is None:
         made = vela._read(tmp_path / "s.csv", tmp_path / "l.csv")
@@ -89,13 +108,13 @@ def test_what_it_writes_is_read(tmp_path: Path) -> None:
 
 def test_a_meter_asks_once_and_refuses_what_runs_elsewhere() -> None:
     compiler = MadeUp(GOOD)
-    meter = estimating(LatencyLimit(3, "made_up:a-128"), NetworkSettings(16, 4, False), compiler, "a-128")
+    meter = estimating(LatencyLimit(3, "made_up:a-128"), NetworkSettings(16, 4, False), Compiler(compiler, "a-128"))
     structure = parse("SuperConvK3BNRELU(3,8,2,1)")
     assert meter(structure).ms == meter(structure).ms == 2.5
     assert compiler.asked == 1 and "no device was timed" in str(meter.how())
     other = MadeUp(replace(GOOD, elsewhere=("Pad v2",)))
     with pytest.raises(LatencyError, match="Pad v2 does not run on a-128"):
-        estimating(meter.limit, NetworkSettings(16, 4, False), other, "a-128")(structure)
+        estimating(meter.limit, NetworkSettings(16, 4, False), Compiler(other, "a-128"))(structure)
 
 
 def test_sources_name_devices() -> None:

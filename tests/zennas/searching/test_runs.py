@@ -119,6 +119,9 @@ class Interrupter:
     def __init__(self, after: int) -> None:
         self.left = after
 
+    def beginning(self, done: int, total: int, note: str) -> None:
+        pass
+
     def searching(self, progress: object, settings: object, best: float | None) -> None:
         self.left -= 1
         if self.left == 0:

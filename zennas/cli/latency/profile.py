@@ -1,4 +1,6 @@
-"""`zennas latency profile`: measure kernels on this machine, for a profile of your own."""
+"""`zennas latency profile`: measure kernels on this machine, or let a compiler estimate them, for a profile of your
+own.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,19 @@ from zennas.cli import options as opt
 from zennas.cli.console import OUT
 from zennas.cli.latency import common
 
+_OF_A_BACKEND = ("precision", "device", "threads", "batch_size", "option", "seconds")
+"""Parameters that a compiler has no use for."""
+
 
 def profile(
     context: typer.Context,
-    backend: common.Backend = "onnxruntime",
+    backend: Annotated[
+        str,
+        typer.Option(
+            help="torch, onnxruntime, openvino, tensorrt or executorch; or a compiler and a device, like "
+            "vela:ethos-u55-128."
+        ),
+    ] = "onnxruntime",
     precision: common.Precision = "fp32",
     device: common.Device = "cpu",
     threads: common.Threads = 1,
@@ -35,11 +46,12 @@ def profile(
     ] = None,
 ) -> None:
     """Measure the kernels of random networks, fused as the back end fuses them, for zennas latency fit. This takes
-    ten to twenty minutes and may be interrupted.
+    ten to twenty minutes and may be interrupted. A compiler is asked for what it estimates, about one network a second.
 
     Example: zennas latency profile --backend onnxruntime --threads 1 --save-dir runs/my-machine
     """
-    from latency.fitting.campaign import Campaign, measure_sample, read_campaign
+    from latency.fitting.campaign import Campaign, EstimateSettings, Source, measure_sample, read_campaign
+    from zennas.budget.sources import estimator_source
     from zennas.cli.progress import counting_progress
     from zennas.common.folders import new_folder
 
@@ -54,9 +66,17 @@ def profile(
                 )
             campaign = replace(campaign, networks=networks)
     else:
-        chosen = common.settings(backend, precision, device, threads, batch_size, option, seconds, 0.01, seed)
+        compiler = estimator_source(backend)
+        chosen: Source
+        if compiler is None:
+            chosen = common.settings(backend, precision, device, threads, batch_size, option, seconds, 0.01, seed)
+            name = f"{chosen.backend}-{precision}"
+        else:
+            opt.refuse(context, _OF_A_BACKEND, "--backend", f"{backend} estimates batches of 1 in int8")
+            chosen = EstimateSettings(compiler[0].name, compiler[1])
+            name = f"{chosen.estimator}-{chosen.configuration}"
         campaign = Campaign(chosen, networks, seed)
-        folder = save_dir or new_folder(f"latency-{chosen.backend}-{precision}")
+        folder = save_dir or new_folder(f"latency-{name}")
     advice = f"; continue with: zennas latency profile --resume {folder}"
     with counting_progress("measuring", advice) as progress:
         measure_sample(folder, campaign, progress)

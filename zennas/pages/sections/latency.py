@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from zennas.budget.budgets import LatencyLimit
 from zennas.pages.charts import Axis, Chart, Limit, Point, Series
 from zennas.pages.drawing import cut
 from zennas.pages.parts import Note, Part, Table, Text
@@ -19,11 +18,12 @@ def parts(record: Record) -> list[Part]:
     if search is None:
         return found
     if search.latency:
-        columns = ("device", "predicted", "measured", "95 % interval", "p90", "budget")
+        checks = " or ".join(dict.fromkeys(report.check for report in search.latency))
+        columns = ("device", "predicted", checks, "95 % interval", "p90", "budget")
         rows = tuple(_row(report) for report in search.latency)
         found.append(Table(columns, rows, right=(1, 2, 3, 4, 5)))
         found += [Note(note) for report in search.latency for note in report.notes]
-        found += [chart for limit in search.settings.budget.latency for chart in _charts(search, limit)]
+        found += [chart for one in search.latency for chart in _charts(search, one)]
     if search.here is not None:
         here = search.here
         about = "; ".join(filter(None, (here.spread, here.conditions)))
@@ -47,9 +47,9 @@ def _ms(value: float | None) -> str:
     return "–" if value is None else f"{value:.4g} ms"
 
 
-def _charts(search: SearchResult, limit: LatencyLimit) -> list[Chart]:
+def _charts(search: SearchResult, report: LatencyReport) -> list[Chart]:
     """Predicted against measured, if the best networks were measured on a device with a profile."""
-    best, points = search.best, []
+    best, limit, points = search.best, report.limit, []
     for one in search.measured:
         known = one.latency.get(limit.source, Latency())
         if known.predicted is not None and known.measured is not None:
@@ -57,10 +57,10 @@ def _charts(search: SearchResult, limit: LatencyLimit) -> list[Chart]:
             points.append(Point((known.predicted, known.measured), cut(str(one.structure)), one.id, chosen))
     if not points:
         return []
-    axes = (Axis("predicted", "ms"), Axis("measured", "ms"))
+    axes = (Axis("predicted", "ms"), Axis(report.check, "ms"))
     series = (Series("the best networks", "strong", tuple(points)),)
     limits = (Limit(0, limit.ms, "budget"), Limit(1, limit.ms, "budget"))
-    label = f"Predicted and measured latency of the best networks on {limit.label}; on the line, both are equal"
+    label = f"Predicted and {report.check} latency of the best networks on {limit.label}; on the line, both are equal"
     return [Chart(label, axes, (0,), (1,), series, limits, equal=True, selects=True)]
 
 

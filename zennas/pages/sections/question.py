@@ -25,7 +25,6 @@ from zennas.pages.words import (
     training_question,
 )
 from zennas.report.designs import rows_of
-from zennas.runs.candidate import Latency
 from zennas.searching.result import SearchResult
 from zennas.searching.telling.meaning import score_name
 from zennas.supernet.front_record import FrontRecord
@@ -153,10 +152,10 @@ def _of_search(search: SearchResult) -> Iterator[Figure]:
         for name, value in search.memories(best).items():
             most = f"of at most {format_count(limits[name])}" if name in limits else which
             yield Figure(MEMORIES[name].title, format_count(value), "bytes", most)
-        for each in search.settings.budget.latency:
-            known = best.latency.get(each.source, Latency())
+        for report in search.latency:
+            known, each = report.found, report.limit
             if known.predicted is not None or known.measured is not None:
-                way = each.way if known.measured is None else "measured"
+                way = each.way if known.measured is None else report.check
                 yield Figure(f"latency, {each.label}", f"{known.ms:.3g}", "ms", f"{way}, at most {each.ms:g} ms")
 
 

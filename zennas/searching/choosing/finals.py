@@ -1,4 +1,5 @@
-"""Measuring the latencies of the best candidates on the devices of the budget that are present.
+"""Measuring the latencies of the best candidates on the devices of the budget that are present. For a profile of a
+compiler's estimates, the compiler is asked.
 
 `hold` is the last step of a search with a latency budget. It stores the latencies of candidates, and under the fact
 "latency", by source, which candidates were measured, and why others were not. What reads this is
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from latency.base import LatencyError
-from zennas.budget.meters import Device, as_latency, measured
+from zennas.budget.meters import Device, checked
 from zennas.runs.candidate import Candidate
 from zennas.runs.store import Store
 from zennas.searching.settings import SearchSettings
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from latency.base import MeasureSettings
+    from zennas.budget.sources import Compiler
 
 FACT = "latency"
 
@@ -61,7 +63,7 @@ def _measure(
     store: Store,
     settings: SearchSettings,
     device: Device,
-    way: MeasureSettings,
+    way: MeasureSettings | Compiler,
     candidate: Candidate,
     known: dict[str, Any],
 ) -> None:
@@ -72,14 +74,13 @@ def _measure(
         return
     before = candidate.latency.get(source)
     try:
-        stats = measured(candidate.structure, settings.network, way)
+        predicted = None if before is None else before.predicted
+        latency, done["conditions"] = checked(candidate.structure, settings.network, way, predicted)
     except LatencyError as error:
         done["failed"][str(candidate.id)] = str(error)
         store.put({FACT: known})
         return
     done["measured"].append(candidate.id)
-    done["conditions"] = stats.conditions
-    latency = as_latency(stats, None if before is None else before.predicted)
     store.add_latencies(candidate.id, {source: latency}, {FACT: known})
 
 

@@ -20,6 +20,7 @@ from zennas.budget.budgets import Budget
 from zennas.budget.meters import Device
 from zennas.budget.rules import NO_RULES, Rules
 from zennas.common.errors import WrongSettingError, ZennasError
+from zennas.common.progress import WorkProgress, unwatched
 from zennas.common.settings import checked_value, described
 from zennas.named.settings import NetworkSettings
 from zennas.runs.candidate import Candidate
@@ -69,6 +70,7 @@ class Problem:
     guide: a cheap score by which candidates are chosen; None without one.
     initial: the structure that a user wants to begin with; None for the strategy's or the space's own beginning.
     rules: what the operators of a network may be.
+    watch: follows the search for a first network within the budget.
     """
 
     space: SearchSpace
@@ -83,6 +85,7 @@ class Problem:
     guide: Guide | None = None
     initial: Structure | None = None
     rules: Rules = NO_RULES
+    watch: WorkProgress = unwatched
 
     @property
     def network(self) -> NetworkSettings:

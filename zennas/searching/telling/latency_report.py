@@ -10,18 +10,21 @@ from zennas.budget.budgets import LatencyLimit
 from zennas.runs.candidate import Candidate, Latency
 
 PREDICTED_ONLY = "predicted only"
+MEASURED, ESTIMATED = "measured", "estimated"
 
 
 @dataclass(frozen=True)
 class LatencyReport:
     """The latency of the winner on one device.
 
-    notes: why nothing was measured, whether the budget is exceeded, and where the prediction extrapolates.
+    notes: why nothing was measured, whether the budget is exceeded, and where the prediction extrapolates. check:
+    "measured", or "estimated" if a compiler was asked instead of a device.
     """
 
     limit: LatencyLimit
     found: Latency
     notes: tuple[str, ...]
+    check: str = MEASURED
 
     @property
     def within(self) -> bool:
@@ -36,6 +39,7 @@ class LatencyReport:
             "batch_size": self.limit.batch_size,
             "budget_ms": self.limit.ms,
             **latency_json(found),
+            "check": self.check,
             "within_budget": self.within,
             "notes": list(self.notes),
         }
@@ -65,19 +69,21 @@ def latency_reports(
 
 def _report(best: Candidate, limit: LatencyLimit, known: dict[str, Any]) -> LatencyReport:
     found = best.latency.get(limit.source, Latency())
+    compiler = known.get("conditions", {}).get("compiler")
+    check = MEASURED if compiler is None else ESTIMATED
     notes: list[str] = []
     failure = known.get("failed", {}).get(str(best.id))
     if known.get("absent"):
         notes.append(known["absent"] if limit.way == "estimated" else f"{PREDICTED_ONLY}: {known['absent']}")
     elif failure:
-        notes.append(f"it could not be measured: {failure}")
+        notes.append(f"it could not be {check}: {failure}")
     if not found.settled:
         notes.append("the measurement did not settle: the machine was busy, or the time was too short")
+    if compiler is not None:
+        notes.append(f"no device was timed, {compiler} compiled the best networks for {known['conditions']['system']}")
     if found.measured is not None and found.ms > limit.ms:
         tried = len(known.get("measured", []))
-        notes.append(
-            f"the measured latency is over the budget for all of the best {tried}: search with a lower budget, "
-            "or with a profile of this machine (zennas latency profile)"
-        )
+        over = f"the {check} latency is over the budget for all of the best {tried}: search with a lower budget"
+        notes.append(over if compiler else f"{over}, or with a profile of this machine (zennas latency profile)")
     notes += [f"extrapolated: {line}" for line in known.get("outside", [])]
-    return LatencyReport(limit, found, tuple(notes))
+    return LatencyReport(limit, found, tuple(notes), check)
