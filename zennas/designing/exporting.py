@@ -18,13 +18,14 @@ from zennas.budget.target import find_target
 from zennas.common.numbers import counted
 from zennas.designing.jobs import tuning_job
 from zennas.designing.planning import tuning_epochs
-from zennas.designing.record import EXPORT, SEARCH, TRAINING, TUNING, Design, DesignResult, timed, write_design
+from zennas.designing.record import Design, DesignResult, timed, write_design
 from zennas.designing.script import SCRIPT_FILE, SCRIPTS
 from zennas.designing.watching import Watcher
 from zennas.exporting.base import FORMATS, Format, Plan, completed
 from zennas.exporting.settings import ExportSettings
 from zennas.exporting.targets import for_target
 from zennas.exporting.writing import write_both
+from zennas.runs.designs import EXPORT, SEARCH, TRAINING, TUNING
 from zennas.searching.result import read_result
 from zennas.training.job import RunOptions
 
@@ -43,6 +44,7 @@ def export_design(design: Design, watcher: Watcher) -> Design:
     """
     began, place = time.monotonic(), design.folder / EXPORT
     made, untuned = _exported(design, design.folder / TRAINING, place, watcher), None
+    chosen = TRAINING
     took = time.monotonic() - began
     before = _top1(made)
     if made.sidecar["precision"] == "int8" and before[0] - before[1] > MOST_LOSS:
@@ -53,14 +55,14 @@ def export_design(design: Design, watcher: Watcher) -> Design:
             if _top1(other)[1] > before[1]:
                 sidecar = json.dumps(other.sidecar, indent=2, allow_nan=False) + "\n"
                 write_both(made.path, other.path.read_bytes(), sidecar)
-                made = replace(other, path=made.path)
+                made, chosen = replace(other, path=made.path), TUNING
             took += time.monotonic() - again
     with timed(design, EXPORT) as changed:
         text = SCRIPTS.get(made.sidecar["format"])
         script = None if text is None else made.path.with_name(SCRIPT_FILE)
         if script is not None and text is not None:
             write_text(script, text)
-        changed[0] = replace(design, result=_result(design, made, script, untuned)).took(EXPORT, took)
+        changed[0] = replace(design, result=_result(design, made, script, untuned, chosen)).took(EXPORT, took)
     return changed[0]
 
 
@@ -120,7 +122,7 @@ def _top1(made: Exported) -> tuple[float, float]:
     return made.accuracy.pytorch.top1, made.accuracy.file.top1
 
 
-def _result(design: Design, made: Exported, script: Path | None, untuned: float | None) -> DesignResult:
+def _result(design: Design, made: Exported, script: Path | None, untuned: float | None, training: str) -> DesignResult:
     found, memory = made.sidecar, made.sidecar.get("memory") or {}
     assert made.accuracy is not None  # the images were given
     return DesignResult(
@@ -138,6 +140,7 @@ def _result(design: Design, made: Exported, script: Path | None, untuned: float 
         _latency(design),
         script,
         untuned,
+        training,
     )
 
 

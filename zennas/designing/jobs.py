@@ -9,9 +9,10 @@ from zennas.budget.budgets import Budget
 from zennas.budget.target import find_target
 from zennas.designing.images import Images
 from zennas.designing.planning import FIRST_ITERATIONS, MOST_LAYERS, batch_size_for, first_structure
-from zennas.designing.record import SEARCH, TRAINING, Design
+from zennas.designing.record import Design
 from zennas.designing.settings import DesignSettings
 from zennas.named.card import WEIGHTS_FILE
+from zennas.runs.designs import SEARCH, TRAINING
 from zennas.searching.result import read_result
 from zennas.searching.settings import SearchSettings
 from zennas.training.job import TrainingJob

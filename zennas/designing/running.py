@@ -34,17 +34,15 @@ from zennas.designing.planning import (
 )
 from zennas.designing.record import (
     FINISHED,
-    SEARCH,
-    TRAINING,
     Design,
     begun,
-    is_design,
     read_design,
     timed,
     write_design,
 )
 from zennas.designing.settings import DesignSettings, lasting
 from zennas.designing.watching import Hurried, SlowerError, Watcher
+from zennas.runs.designs import SEARCH, TRAINING, is_design
 from zennas.runs.store import FILE, take_lock
 from zennas.searching.result import read_result
 from zennas.searching.runner import resume, start

@@ -16,14 +16,17 @@ import pytest
 import zennas
 from tests.zennas.conftest import Run
 from zennas.designing.errors import DesignError
-from zennas.designing.record import DESIGN_FILE, Design, read_design
+from zennas.designing.record import Design, read_design
 from zennas.designing.running import continue_design, start_design
 from zennas.designing.settings import DesignSettings
 from zennas.designing.watching import NoWatcher
 from zennas.exporting.litert.running import why_not
+from zennas.exporting.targets import target_of
+from zennas.named.structures import resolve
 from zennas.report.designs import rows_of
 from zennas.report.kind import kind_name
 from zennas.report.listing import list_runs
+from zennas.runs.designs import DESIGN_FILE
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
@@ -159,6 +162,18 @@ def test_errors_are_one_line_and_leave_nothing(run: Run, pictures: Path, tmp_pat
         assert not Path(place).exists()
 
 
+def test_a_design_stands_for_its_network(whole: Design, run: Run) -> None:
+    target = resolve(str(whole.folder))
+    assert target == replace(resolve(str(whole.folder / "search")), source=str(whole.folder))
+    assert (target.resolution, target.num_classes, target.in_channels) == (16, 2, 3)
+    assert target_of(str(whole.folder)) == target_of(str(whole.folder / "training")) == "stm32f746"
+    written = resolve(str(whole.folder / "search" / "best_structure.txt"))
+    assert replace(written, source="") == replace(target, source="")
+    code, out, _ = run("eval", str(whole.folder), "--json")
+    assert code == 0 and whole.result is not None
+    assert json.loads(out)["top1"] == whole.result.top1
+
+
 def test_wrong_folders_are_named(settings: DesignSettings, whole: Design, tmp_path: Path) -> None:
     with pytest.raises(DesignError, match="already contains a design: continue it with"):
         start_design(settings, whole.folder, NoWatcher())
@@ -196,6 +211,12 @@ def test_a_file_that_loses_accuracy_is_trained_with_rounding(
     card = json.loads((folder / "tuning" / "train.json").read_text())
     assert (card["recipe"]["quantise_aware"], card["recipe"]["epochs"]) == (2, 2)
     assert "quantisation-aware training" in dict(rows_of(made))
+    assert one.training == ("tuning" if one.file_top1 > one.untuned_top1 else "training")
+    for chosen in ("training", "tuning"):  # whichever was kept, the design stands for it
+        found = json.loads((folder / DESIGN_FILE).read_text())
+        found["result"]["training"] = chosen
+        (folder / DESIGN_FILE).write_text(json.dumps(found))
+        assert zennas.evaluate(folder).model == str(folder / chosen)
 
 
 def test_a_machine_that_becomes_slower_gets_fewer_epochs(
