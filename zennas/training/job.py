@@ -22,7 +22,7 @@ from zennas.common.shared_settings import (
 from zennas.training.recipe import Distillation, Recipe, RecipeError
 
 _IMAGES, _MACHINE = "Images", "Machine and files"
-_LATER = ("auxiliary", "drop_path", "cutout", "quantise_aware")
+_LATER = ("auxiliary", "drop_path", "cutout", "quantise_aware", "minutes")
 NETWORK = "network"
 """Name of the structure in settings files."""
 

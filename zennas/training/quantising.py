@@ -33,9 +33,10 @@ class Rounding:
     def __init__(self) -> None:
         self.on = False
 
-    def begin(self, recipe: Recipe, epoch: int) -> None:
-        """Round in the last epochs only. epoch: counts from 0."""
-        self.on = epoch >= recipe.epochs - recipe.quantise_aware
+    def begin(self, recipe: Recipe, epoch: int, share: float = 0.0) -> None:
+        """Round in the last epochs only. epoch: counts from 0. share: of the training that is over by its time."""
+        before = recipe.epochs - recipe.quantise_aware
+        self.on = epoch >= before or share * recipe.epochs >= before
 
 
 def rounded_values(x: Tensor) -> Tensor:

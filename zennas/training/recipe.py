@@ -27,11 +27,20 @@ class Recipe:
     The learning rate falls from `lr` to `final_lr` along a cosine or a line, or in steps: it is multiplied by `decay`
     after each epoch in `milestones`. If both mixup and cutmix are on, each batch uses one of them at random.
     bn_momentum, bn_eps: apply to all batch-norms; None keeps their values. With `ema`, the averaged weights are
-    evaluated and stored; the decay of step n, from 0, is min(ema, (1 + n) / (10 + n)).
+    evaluated and stored; the decay of step n, from 0, is min(ema, (1 + n) / (10 + n)). With `minutes`, the learning
+    rate follows the epochs or the time, whichever is further, and the last epoch can be a part of one.
     Raises RecipeError if a value is out of range or two values contradict each other.
     """
 
     epochs: int = setting(10, "Passes over the training images.", least=1, panel=_LEARNING)
+    minutes: float | None = setting(
+        None,
+        "Most time for the training. If the epochs do not fit, there are fewer, and the learning rate falls faster.",
+        above=0,
+        shown="no limit",
+        metavar="NUMBER",
+        panel=_LEARNING,
+    )
     batch_size: int = setting(64, "Images per step, over all processes.", least=2, most=MAX_BATCH, panel=_LEARNING)
     optimizer: str = setting(
         "sgd",
