@@ -181,8 +181,8 @@ def _cut_short(recipe: Recipe, state: State, feed: Feed) -> list[str]:
     if recipe.minutes is None or state.step >= feed.steps:
         return []
     return [
-        f"{recipe.minutes:g} minutes were over after {state.step} of the {counted(feed.steps, 'step')} of the first epoch: "
-        "give more --minutes, or fewer images"
+        f"{recipe.minutes:g} minutes were over after {state.step} of the {counted(feed.steps, 'step')} of the first "
+        "epoch: give more --minutes, or fewer images"
     ]
 
 

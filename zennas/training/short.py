@@ -73,8 +73,8 @@ class ShortTraining:
         recipe = from_values(Recipe, {**self.recipe, **({} if own is None else {"epochs": own}), "seed": seed})
         if recipe.minutes is not None:
             raise RecipeError(
-                f"minutes is {recipe.minutes:g}, but networks are compared by trainings that do not depend on the speed "
-                "of the machine: leave it out"
+                f"minutes is {recipe.minutes:g}, but networks are compared by trainings that do not depend on the "
+                "speed of the machine: leave it out"
             )
         return recipe
 

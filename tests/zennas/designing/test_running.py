@@ -15,7 +15,9 @@ import pytest
 
 import zennas
 from tests.zennas.conftest import Run
+from zennas.common.numbers import counted
 from zennas.designing.errors import DesignError
+from zennas.designing.planning import Plan
 from zennas.designing.record import Design, read_design
 from zennas.designing.running import continue_design, start_design
 from zennas.designing.settings import DesignSettings
@@ -219,20 +221,23 @@ def test_a_file_that_loses_accuracy_is_trained_with_rounding(
         assert zennas.evaluate(folder).model == str(folder / chosen)
 
 
-def test_a_machine_that_becomes_slower_gets_fewer_epochs(
-    settings: DesignSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from zennas.designing import running
+def test_a_training_ends_when_its_time_is_over(planned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, lines = tmp_path / "run", list[str]()
+    shutil.copytree(planned, folder)
 
-    folder, counts = tmp_path / "run", list[int]()
+    class Listening(NoWatcher):
+        def told(self, line: str) -> None:
+            lines.append(line)
 
-    class Counting(NoWatcher):
-        def training(self, epochs: int, batch_size: int) -> Any:
-            counts.append(epochs)
-            return super().training(epochs, batch_size)
+    monkeypatch.setattr("zennas.designing.running.with_training", _hurried)
+    made = continue_design(folder, Listening())
+    assert (made.plan.epochs, made.plan.training_seconds) == (100_000, 1.5)
+    done = len((folder / "training" / "history.csv").read_text().splitlines()) - 1
+    assert 1 <= done < 100_000
+    assert any(line.startswith(f"trained for {counted(done, 'epoch')}: top-1") for line in lines)
+    assert made.result is not None and made.result.file.is_file()
 
-    monkeypatch.setattr(running, "epochs_for", lambda *_: 6)
-    monkeypatch.setattr(running, "training_seconds", lambda *_: 1e-3)
-    made = start_design(replace(settings, epochs=None), folder, Counting())
-    assert counts == [6, 3] and made.plan.epochs == 3
-    assert len((folder / "training" / "history.csv").read_text().splitlines()) == 4
+
+def _hurried(plan: Plan, *_: object, **__: object) -> Plan:
+    """A plan for a training that never reaches its epochs."""
+    return replace(plan, epochs=100_000, training_seconds=1.5, file_seconds=1.0)

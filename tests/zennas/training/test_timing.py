@@ -144,9 +144,7 @@ def trained(
     return train_structure(TrainingJob(NETWORK, "digits", recipe, resolution=16), folder, options, watcher)
 
 
-def test_a_slow_machine_trains_for_fewer_epochs_and_is_resumed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_machine_trains_for_fewer_epochs_and_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = Recipe(epochs=9, batch_size=256, minutes=1.0, quantise_aware=2)
     found = trained(tmp_path / "slow", recipe, 0.5, monkeypatch)
     assert 1 < len(found.history) < 9
