@@ -150,8 +150,8 @@ def _epochs(design: Design, watcher: Watcher) -> Design:
         assert plan.training_seconds is not None
         epochs = counted(epochs_expected(chosen, plan), "epoch")
         watcher.told(
-            f"training: about {epochs}, {plan.training_seconds:.0f} s at most; about {file:.0f} s for the file, measured "
-            "with random weights"
+            f"training: about {epochs}, {plan.training_seconds:.0f} s at most; about {file:.0f} s for the file, "
+            "measured with random weights"
         )
         changed[0] = replace(design, plan=plan)
     return changed[0]
