@@ -88,5 +88,6 @@ def own_job(design: Design, epochs: int, seconds: float | None) -> TrainingJob:
 def tuning_job(design: Design, epochs: int) -> TrainingJob:
     """Return the quantisation-aware training that goes on with the weights of the training."""
     job = own_job(design, epochs, design.plan.tuning_seconds)
-    recipe = replace(job.recipe, quantise_aware=epochs, lr=TUNING_LR)
+    weights = str(find_target(design.settings.target).export.options.get("weights", "per-channel"))
+    recipe = replace(job.recipe, quantise_aware=epochs, quantise_weights=weights, lr=TUNING_LR, warmup=0.0)
     return replace(job, recipe=recipe, weights=design.folder / TRAINING / WEIGHTS_FILE)

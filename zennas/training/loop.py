@@ -118,7 +118,7 @@ def _train_epoch(
         if state.paths is not None:
             state.paths.begin(recipe, group, *divmod(state.step, steps))
         if state.rounding is not None:
-            state.rounding.begin(recipe, state.step // steps, timetable.share)
+            state.rounding.begin(recipe, timetable.passed(state.step))
         _one_step(state, runner, given, recipe, group)
         state.step += 1
         timetable.stepped(timetable.used - began, state.step)

@@ -126,6 +126,12 @@ class Recipe:
         unit="epochs",
         panel=_LEARNING,
     )
+    quantise_weights: str = setting(
+        "per-channel",
+        "Scales of weights in these epochs: one for each output channel, or one for all, as some compilers need.",
+        choices=("per-channel", "per-tensor"),
+        panel=_LEARNING,
+    )
     clip_norm: float | None = setting(None, "Largest norm of the gradient.", above=0, shown="no limit", panel=_LEARNING)
     clip_value: float | None = setting(
         None, "Largest absolute value in the gradient.", above=0, shown="no limit", panel=_LEARNING
@@ -153,6 +159,11 @@ class Recipe:
                 "compile does not work with auxiliary, drop_path or quantise_aware: leave out one of them"
             )
         check_whole("quantise_aware", self.quantise_aware, RecipeError, least=0, most=self.epochs, unit=" epochs")
+        if not self.quantise_aware and self.quantise_weights != "per-channel":
+            raise RecipeError(
+                f"quantise_weights is {self.quantise_weights}, but no epochs are quantisation-aware: set "
+                "quantise_aware, or leave it out"
+            )
         if self.accumulate > self.batch_size // 2:
             raise RecipeError(
                 f"accumulate is {self.accumulate}, expected at most {self.batch_size // 2}: each part of a batch of "

@@ -87,6 +87,7 @@ def save(state: State, identity: Mapping[str, Any], path: Path) -> None:
         "seconds": state.seconds,
         "used": state.used,
         "share": state.share,
+        "ranges": {} if state.rounding is None else state.rounding.ranges,
         "history": [asdict(epoch) for epoch in state.history],
         "skipped": dict(state.skipped),
         "generator": torch.get_rng_state(),
@@ -120,6 +121,8 @@ def restore(state: State, identity: Mapping[str, Any], path: Path, recipe: Recip
         state.sums.copy_(found["sums"])
         state.step, state.seconds = int(found["step"]), float(found["seconds"])
         state.used, state.share = (float(found.get(name, 0.0)) for name in ("used", "share"))  # of earlier versions
+        if state.rounding is not None:
+            state.rounding.ranges.update(found.get("ranges", {}))
         state.history[:] = [Epoch(**epoch) for epoch in found["history"]]
         state.skipped.update(found["skipped"])
         torch.set_rng_state(found["generator"])
