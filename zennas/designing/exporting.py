@@ -143,6 +143,7 @@ def _result(design: Design, made: Exported, script: Path | None, untuned: float 
         script,
         untuned,
         training,
+        len(read_history(design.folder / TRAINING)),
     )
 
 

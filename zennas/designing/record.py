@@ -37,7 +37,8 @@ class DesignResult:
     fits: whether it fits the target, in words. latency: what a compiler estimates; None if there is none.
     script: runs the file with its sidecar; None for formats without one.
     untuned_top1: accuracy of the file before the quantisation-aware training; None if there was none.
-    training: the folder of the training whose weights are in the file.
+    training: the folder of the training whose weights are in the file. epochs: of the first training, the last of which
+        can be a part of one.
     """
 
     file: Path
@@ -55,6 +56,7 @@ class DesignResult:
     script: Path | None
     untuned_top1: float | None = None
     training: str = TRAINING
+    epochs: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields for JSON."""

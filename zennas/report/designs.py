@@ -22,6 +22,8 @@ def rows_of(design: Design) -> list[tuple[str, str]]:
         ("top-1, float32", f"{one.top1:.2f} % on {counted(one.test_images, 'test image')}"),
         (f"top-1, the file in {one.precision}", f"{one.file_top1:.2f} % ({loss:+.2f} points)"),
     ]
+    if one.epochs is not None:
+        rows.append(("training", counted(one.epochs, "epoch")))
     if one.untuned_top1 is not None:
         kept = "kept" if one.training == TUNING else "not kept"
         tuned = f"{kept}; {one.untuned_top1:.2f} % before"

@@ -95,6 +95,7 @@ def test_a_design_ends_with_a_file_that_fits(whole: Design) -> None:
     assert one.ram_bytes is not None and one.ram_bytes < 256 << 10
     assert one.fits.startswith("fits stm32f746")
     assert (whole.plan.iterations, whole.plan.epochs, whole.status) == (120, 2, "finished")
+    assert (one.epochs, one.training, dict(rows_of(whole))["training"]) == (2, "training", "2 epochs")
     assert read_design(whole.folder) == replace(whole, created=read_design(whole.folder).created)
     assert continue_design(whole.folder, NoWatcher()) == read_design(whole.folder)
 
