@@ -92,12 +92,14 @@ def print_design(found: dict[str, object], seconds: float, minutes: float) -> No
         f"{images['train']} images for training, {images['test']} for testing, {len(images['classes'])} classes, "
         f"{images['size']} pixels"
     )
-    print(f"{plan['iterations']:,} structures, {plan['epochs']} epochs; seconds by part: {found['spent']}")
+    print(f"{plan['iterations']:,} structures, {result['epochs']} epochs; seconds by part: {found['spent']}")
     print(f"{result['fits']}")
     print(
         f"flash {result['bytes']:,} bytes, RAM {result['ram_bytes']:,}; top-1 {result['top1']:.2f} % in float32, "
         f"{result['file_top1']:.2f} % in {result['precision']}, on {result['test_images']} images"
     )
+    if result["untuned_top1"] is not None:
+        print(f"{result['untuned_top1']:.2f} % before the quantisation-aware training; kept: {result['training']}")
     print(f"{seconds:.0f} s of {60 * minutes:.0f}: {'met' if seconds <= 60 * minutes else 'NOT met'}")
 
 

@@ -71,7 +71,7 @@ def quantised(
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"OpTypesToExcludeOutputQuantization": _LAST_TYPES}
     if symmetric:
         options = {
             "ActivationSymmetric": True,
@@ -100,6 +100,8 @@ def quantised(
         return onnx.load(target)
 
 
+_LAST_TYPES = ["Gemm"]
+"""What classifiers are: logits stay in float32, as two classes would often be equal in INT8."""
 _FUSED_TYPES = ["Conv", "Gemm", "MatMul", "Add"]
 """What TensorRT runs in INT8 and fuses with what follows: it expects Q/DQ before these, but none before their ReLU."""
 

@@ -67,6 +67,11 @@ class Evaluator:
         self._plan = in_batches(rows, batch_size)
         self._total = len(rows)
 
+    @property
+    def images(self) -> int:
+        """How many images this process evaluates."""
+        return self._total
+
     @torch.no_grad()
     def count(self, answers: Answers, progress: AccuracyProgress | None = None) -> tuple[Tensor, tuple[str, ...]]:
         """Return counts and messages about skipped images.

@@ -95,7 +95,7 @@ class _Parts:
 def _progress(folder: Path, quiet: bool) -> Iterator[Watcher]:
     from zennas.cli.display import display
     from zennas.cli.errors import interruptible
-    from zennas.designing.record import is_design
+    from zennas.runs.designs import is_design
 
     def advice() -> str:
         if not is_design(folder):

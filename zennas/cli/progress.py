@@ -99,7 +99,7 @@ class TrainingStages:
             speed = (done - self._looked[0]) * self._batch_size / max(now - self._looked[1], 1e-9)
             note += f", {speed:.0f} images/s"
         self._looked = done, now
-        self._shown.show("training", done, self._epochs * steps, note)
+        self._shown.show("training", done, max(self._epochs, epoch) * steps, note)  # a design only expects some
 
     def epoch(self, done: Epoch) -> None:
         if not self._quiet:

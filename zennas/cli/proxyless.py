@@ -157,7 +157,7 @@ def _progress(recipe: SearchRecipe, folder: Path, quiet: bool) -> Iterator[Watch
 def _print(result: ProxylessResult) -> None:
     from zennas.cli.console import OUT
     from zennas.cli.render import table
-    from zennas.supernet.outcome import STRUCTURE_FILE
+    from zennas.named.structures import STRUCTURE_FILE
 
     rows = table("decision", "chosen", folded=("chosen",))
     for key, text in result.picks.items():

@@ -15,13 +15,13 @@ from zennas.common.layout import Rows
 from zennas.common.numbers import counted, format_count
 from zennas.report.scores import measure_text, score_text
 from zennas.runs.candidate import Candidate, Latency
+from zennas.runs.designed import BEST_FILE
 from zennas.runs.store import FILE
 from zennas.searching.choosing.confirming import Confirmation
 from zennas.searching.fronts.front import Points, score_of
 from zennas.searching.fronts.goals import LATENCY, Goal, names_of
 from zennas.searching.fronts.tradeoff import Tradeoff
 from zennas.searching.result import SearchResult
-from zennas.searching.runner import BEST_FILE
 from zennas.searching.telling.latency_here import LatencyHere
 from zennas.searching.telling.latency_report import LatencyReport
 from zennas.searching.telling.meaning import score_name

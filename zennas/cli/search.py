@@ -146,9 +146,9 @@ def search(
     from zennas.cli.console import OUT
     from zennas.cli.progress import search_progress
     from zennas.cli.render import print_json, print_search
+    from zennas.runs.designed import BEST_FILE
     from zennas.searching.executors.base import ExecutorSettings
     from zennas.searching.result import read_result
-    from zennas.searching.runner import BEST_FILE
     from zennas.searching.simulations.courses import is_simulation
     from zennas.searching.trust import Trust
 
@@ -281,8 +281,8 @@ def initial_of(values: dict[str, Any]) -> dict[str, str]:
 
 
 def _finished(found: SearchResult) -> bool:
+    from zennas.runs.designed import BEST_FILE
     from zennas.searching.result import FINISHED
-    from zennas.searching.runner import BEST_FILE
 
     return found.status == FINISHED and (found.folder / BEST_FILE).is_file()
 

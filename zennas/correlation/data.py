@@ -27,7 +27,9 @@ from zennas.data import (
     open_set,
 )
 from zennas.data.base import Decoding
+from zennas.data.channels import COLOUR, of_channels
 from zennas.data.sources import shower
+from zennas.named.structures import check_taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,18 +52,22 @@ class Drawn:
         return {"note": self.note, "digest": self.digest}
 
 
-def draw_batches(settings: CorrelateSettings) -> Drawn:
-    """Return the batches for these settings. Raises DataError if there are no such images, or too few."""
+def draw_batches(settings: CorrelateSettings, channels: int = COLOUR) -> Drawn:
+    """Return the batches for these settings. channels: of the images that the networks take.
+
+    Raises DataError if there are no such images, or too few, and WrongChannelsError if they have other channels.
+    """
     classes = settings.num_classes or 1
     seeds = [settings.seed + repeat for repeat in range(settings.seeds)]
-    shape = (settings.batch_size, 3, *sides(settings.resolution))
+    shape = (settings.batch_size, channels, *sides(settings.resolution))
     if settings.data == NOISE:
         drawn = [np.random.default_rng(seed).standard_normal(shape, dtype=np.float32) for seed in seeds]
         batches = [
             ImageBatch(images, _random_labels(settings, seed)) for images, seed in zip(drawn, seeds, strict=True)
         ]
         return Drawn(tuple(batches), "noise from N(0, 1), labels at random")
-    images = _open(settings.data, Decoding(settings.white))
+    images = of_channels(_open(settings.data, Decoding(settings.white)), settings.in_channels)
+    check_taken(channels, images.channels, f"those of {images.name}")
     show = shower(images, settings.resolution)
     count = len(images)
     if count < settings.batch_size:

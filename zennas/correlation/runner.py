@@ -8,6 +8,7 @@ value.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -28,7 +29,7 @@ from zennas.correlation.data import Drawn, draw_batches, lasting_images
 from zennas.correlation.limits import COUNTS, PREFIX
 from zennas.correlation.overview import FINISHED, KIND, SCORING
 from zennas.correlation.result import compute, scored_names
-from zennas.correlation.sample import Sample, draw, reader
+from zennas.correlation.sample import Sample, channels_of, draw, reader, shown
 from zennas.correlation.scenarios import kinds_of
 from zennas.correlation.scoring import ScoringWork, Task, needs_batch, needs_torch, scored
 from zennas.correlation.settings import CorrelateSettings
@@ -97,7 +98,7 @@ def start(
     sample, structures, costs = draw(settings, table, load_space(settings.space))
     settings = replace(settings, sample=len(sample))
     columns = _columns(settings, sample, costs)
-    drawn = _drawn(settings)
+    drawn = _drawn(settings, structures)
     facts = {
         "kind": KIND,
         "settings": settings.to_json(),
@@ -161,8 +162,9 @@ def resume(
             store.put_candidates(_candidates(settings, structures, costs), {})
         known = {(row.candidate, row.name, row.repeat) for row in store.scores()}
         read = reader(space)
-        tasks = _tasks(settings, {i: read(sample.notations[i]) for i in sample.distinct}, known)
-        drawn = _drawn(settings) if tasks else None
+        networks = {i: shown(read(sample.notations[i]), settings.in_channels) for i in sample.distinct}
+        tasks = _tasks(settings, networks, known)
+        drawn = _drawn(settings, networks.values()) if tasks else None
         if drawn is not None:
             before = store.get("images")
             if before is not None and before["digest"] != drawn.digest:
@@ -246,9 +248,9 @@ def _agreed(folder: Path, ours: CorrelateSettings, wanted: CorrelateSettings) ->
     return wanted
 
 
-def _drawn(settings: CorrelateSettings) -> Drawn | None:
-    """The batches, if a proxy needs any. Raises DataError."""
-    return draw_batches(settings) if needs_batch(scored_names(settings)) else None
+def _drawn(settings: CorrelateSettings, networks: Iterable[Structure]) -> Drawn | None:
+    """The batches, if a proxy needs any. Raises DataError, and WrongSettingError if networks take other images."""
+    return draw_batches(settings, channels_of(networks)) if needs_batch(scored_names(settings)) else None
 
 
 def _candidates(settings: CorrelateSettings, structures: list[Structure], costs: list[Cost]) -> list[Candidate]:

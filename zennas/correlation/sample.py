@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from PlainNet import Cost, Options, ParseError, Structure, StructureError, parse
+from PlainNet.blocktype import in_channels
 from PlainNet.cost import CostModel
+from PlainNet.edit import for_channels
 from PlainNet.sizes import size_text
 from SearchSpace import CellSpace, SearchSpace, SearchSpaceError
 from zennas.accuracy.tables import AccuracyTable, TableError
@@ -91,7 +93,8 @@ def draw(
     structures, costs, names = [], [], []
     for notation in notations:
         try:
-            structure = read(notation)
+            own = read(notation)
+            structure = shown(own, settings.in_channels)
             cost = model(structure)
         except (SearchSpaceError, ParseError) as error:
             what = str(error).partition("\n")[0]  # a parse error has more lines, which show the position
@@ -102,7 +105,7 @@ def draw(
         structures.append(structure)
         costs.append(cost)
         # Costs must be equal, too: some proxies count the weights and ReLUs of unused operations.
-        names.append((canonical(structure), cost))
+        names.append((canonical(own), cost))
     sample = Sample(notations, tuple(float(accuracies[i]) for i in chosen), _first_of_each(names), len(order))
     return sample, structures, costs
 
@@ -114,6 +117,22 @@ def reader(space: SearchSpace) -> Callable[[str], Structure]:
     The function raises SearchSpaceError or ParseError.
     """
     return space.read if isinstance(space, CellSpace) else parse
+
+
+def shown(structure: Structure, channels: int | None) -> Structure:
+    """Return a network of a table for images of so many channels; None for its own."""
+    return structure if channels is None else for_channels(structure, channels)
+
+
+def channels_of(structures: Iterable[Structure]) -> int:
+    """Return the channels of the images that all networks take. Raises WrongSettingError if they differ."""
+    found = sorted({in_channels(structure.blocks[0]) for structure in structures})
+    if len(found) > 1:
+        raise WrongSettingError(
+            f"the networks take images of {' and '.join(map(str, found))} channels, expected one number: choose it "
+            "with --in-channels"
+        )
+    return found[0]
 
 
 def _first_of_each(names: Sequence[object]) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.common.limits import MAX_BATCH
 from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import restored, to_json
-from zennas.common.shared_settings import device_setting, resolution_setting, white_setting
+from zennas.common.shared_settings import device_setting, in_channels_setting, resolution_setting, white_setting
 from zennas.correlation import limits
 from zennas.correlation.limits import COUNTS, Limit, Part, ScoreColumn
 from ZeroShotProxy import ScoreSettings
@@ -84,6 +84,7 @@ class CorrelateSettings:
     )
     white: float | None = white_setting()
     resolution: Size = resolution_setting()
+    in_channels: int | None = in_channels_setting("those that the networks of the table take")
     num_classes: int | None = setting(None, "Number of classes.", least=1, shown="that of --dataset")
     batch_size: int = setting(64, "Batch size, for proxies that run networks.", least=2, most=MAX_BATCH)
     resamples: int = setting(1000, "Number of bootstrap resamples for the intervals.", least=2)

@@ -16,17 +16,18 @@ from PlainNet.files import write_text
 from zennas.budget.sources import compiler_of
 from zennas.budget.target import find_target
 from zennas.common.numbers import counted
-from zennas.designing.jobs import tuning_job
-from zennas.designing.planning import tuning_epochs
-from zennas.designing.record import EXPORT, SEARCH, TRAINING, TUNING, Design, DesignResult, timed, write_design
+from zennas.designing.jobs import training_options, tuning_job
+from zennas.designing.planning import with_tuning
+from zennas.designing.record import Design, DesignResult, timed, write_design
 from zennas.designing.script import SCRIPT_FILE, SCRIPTS
 from zennas.designing.watching import Watcher
 from zennas.exporting.base import FORMATS, Format, Plan, completed
 from zennas.exporting.settings import ExportSettings
 from zennas.exporting.targets import for_target
 from zennas.exporting.writing import write_both
+from zennas.runs.designs import EXPORT, SEARCH, TRAINING, TUNING
 from zennas.searching.result import read_result
-from zennas.training.job import RunOptions
+from zennas.training.history import read_history
 
 if TYPE_CHECKING:
     from zennas.exporting.runner import Exported
@@ -43,6 +44,7 @@ def export_design(design: Design, watcher: Watcher) -> Design:
     """
     began, place = time.monotonic(), design.folder / EXPORT
     made, untuned = _exported(design, design.folder / TRAINING, place, watcher), None
+    chosen = TRAINING
     took = time.monotonic() - began
     before = _top1(made)
     if made.sidecar["precision"] == "int8" and before[0] - before[1] > MOST_LOSS:
@@ -53,27 +55,27 @@ def export_design(design: Design, watcher: Watcher) -> Design:
             if _top1(other)[1] > before[1]:
                 sidecar = json.dumps(other.sidecar, indent=2, allow_nan=False) + "\n"
                 write_both(made.path, other.path.read_bytes(), sidecar)
-                made = replace(other, path=made.path)
+                made, chosen = replace(other, path=made.path), TUNING
             took += time.monotonic() - again
     with timed(design, EXPORT) as changed:
         text = SCRIPTS.get(made.sidecar["format"])
         script = None if text is None else made.path.with_name(SCRIPT_FILE)
         if script is not None and text is not None:
             write_text(script, text)
-        changed[0] = replace(design, result=_result(design, made, script, untuned)).took(EXPORT, took)
+        changed[0] = replace(design, result=_result(design, made, script, untuned, chosen)).took(EXPORT, took)
     return changed[0]
 
 
 def check_format(target: str) -> None:
     """Raises UnavailableError if the target's format cannot be written here."""
-    form, _, plan = _format(target)
+    form, _, plan = format_for(target)
     missing = form.available(plan)
     if missing is not None:
         raise UnavailableError(f"{form.name}, the format of {target}, cannot be exported here: {missing}")
 
 
-def _format(target: str) -> tuple[Format, dict[str, Any], Plan]:
-    """The format of files for a target, its options, and the plan of such a file."""
+def format_for(target: str) -> tuple[Format, dict[str, Any], Plan]:
+    """Return the format of files for a target, its options, and the plan of such a file."""
     name, options, _ = for_target("", None, {"target": target})
     form = FORMATS.get(name)
     return form, options, form.plan(completed(form, options))
@@ -83,7 +85,7 @@ def _exported(design: Design, training: Path, place: Path, watcher: Watcher) -> 
     from zennas.exporting import runner
 
     chosen = design.settings
-    form, options, plan = _format(chosen.target)
+    form, options, plan = format_for(chosen.target)
     asked = ExportSettings(
         form.name, chosen.dataset, allow_loss=100.0, skip_corrupt=chosen.skip_corrupt, options=options
     )  # the loss is reported, as some file is better than none
@@ -97,11 +99,13 @@ def _tuned(design: Design, export_seconds: float, before: tuple[float, float], w
 
     if TUNING in design.spent:
         return design
-    epochs, chosen = design.plan.tuning, design.settings
-    if epochs is None:
-        epochs = tuning_epochs(chosen, design.epochs, design.spent[TRAINING], design.seconds, export_seconds)
-        design = replace(design, plan=replace(design.plan, tuning=epochs))
+    if design.plan.tuning is None:
+        done, spent = len(read_history(design.folder / TRAINING)), design.seconds + export_seconds
+        took = design.spent[TRAINING]
+        plan = with_tuning(design.plan, design.settings, done, took, spent, export_seconds)
+        design = replace(design, plan=plan)
         write_design(design)
+    epochs = design.plan.tuning
     lost = f"INT8 costs {before[0] - before[1]:.2f} points of top-1"
     if not epochs:
         watcher.told(f"{lost}, and there is no time for a quantisation-aware training: give more --minutes")
@@ -109,8 +113,8 @@ def _tuned(design: Design, export_seconds: float, before: tuple[float, float], w
     watcher.told(f"{lost}: training {counted(epochs, 'epoch')} more with rounding")
     with timed(design, TUNING) as changed:
         job = tuning_job(design, epochs)
-        options = RunOptions(device=chosen.device, skip_corrupt=chosen.skip_corrupt, resume="auto")
-        train_structure(job, design.folder / TUNING, options, watcher.training(epochs, job.recipe.batch_size))
+        watching = watcher.training(epochs, job.recipe.batch_size)
+        train_structure(job, design.folder / TUNING, training_options(design.settings), watching)
     return changed[0]
 
 
@@ -120,7 +124,7 @@ def _top1(made: Exported) -> tuple[float, float]:
     return made.accuracy.pytorch.top1, made.accuracy.file.top1
 
 
-def _result(design: Design, made: Exported, script: Path | None, untuned: float | None) -> DesignResult:
+def _result(design: Design, made: Exported, script: Path | None, untuned: float | None, training: str) -> DesignResult:
     found, memory = made.sidecar, made.sidecar.get("memory") or {}
     assert made.accuracy is not None  # the images were given
     return DesignResult(
@@ -138,6 +142,8 @@ def _result(design: Design, made: Exported, script: Path | None, untuned: float 
         _latency(design),
         script,
         untuned,
+        training,
+        len(read_history(design.folder / TRAINING)),
     )
 
 

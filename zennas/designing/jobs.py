@@ -8,17 +8,19 @@ from PlainNet import Structure
 from zennas.budget.budgets import Budget
 from zennas.budget.target import find_target
 from zennas.designing.images import Images
-from zennas.designing.planning import FIRST_ITERATIONS, MOST_LAYERS, batch_size_for, first_structure
-from zennas.designing.record import SEARCH, TRAINING, Design
+from zennas.designing.planning import FIRST_ITERATIONS, MORE_EPOCHS, MOST_LAYERS, batch_size_for, first_structure
+from zennas.designing.record import Design
 from zennas.designing.settings import DesignSettings
 from zennas.named.card import WEIGHTS_FILE
+from zennas.runs.designs import SEARCH, TRAINING
 from zennas.searching.result import read_result
 from zennas.searching.settings import SearchSettings
-from zennas.training.job import TrainingJob
+from zennas.training.job import RunOptions, TrainingJob
 from zennas.training.recipe import Recipe
 
 TUNING_LR = 0.02
 """A tenth of the recipe's."""
+CHECKPOINT_MINUTES = 0.5
 
 
 def search_settings(
@@ -40,12 +42,20 @@ def search_settings(
     )
 
 
-def training_job(settings: DesignSettings, images: Images, structure: Structure, epochs: int) -> TrainingJob:
-    """Return the training of a network on the images."""
+def training_job(
+    settings: DesignSettings, images: Images, structure: Structure, epochs: int, seconds: float | None = None
+) -> TrainingJob:
+    """Return the training of a network on the images. seconds: its most time, None for no limit."""
     return TrainingJob(
         structure,
         settings.dataset,
-        Recipe(epochs=epochs, batch_size=batch_size_for(images.train), seed=settings.seed),
+        Recipe(
+            epochs=epochs,
+            minutes=None if seconds is None else seconds / 60,
+            batch_size=batch_size_for(images.train),
+            seed=settings.seed,
+            warmup=1.0 if seconds is None or settings.epochs is not None else MORE_EPOCHS,  # one of those that fit
+        ),
         resolution=images.size,
         in_channels=images.channels,
         white=settings.white,
@@ -53,15 +63,31 @@ def training_job(settings: DesignSettings, images: Images, structure: Structure,
     )
 
 
-def own_job(design: Design, epochs: int) -> TrainingJob:
-    """Return the training of the network that the search has found."""
+def training_options(settings: DesignSettings) -> RunOptions:
+    """Return how the trainings of a design are run: what was interrupted goes on, and little of it is lost."""
+    return RunOptions(
+        device=settings.device,
+        skip_corrupt=settings.skip_corrupt,
+        resume="auto",
+        checkpoint_minutes=CHECKPOINT_MINUTES,
+    )
+
+
+def found_structure(design: Design) -> Structure:
+    """Return the network that the search has found."""
     best = read_result(design.folder / SEARCH).best
     assert best is not None  # the search has ended
-    return training_job(design.settings, design.images, best.structure, epochs)
+    return best.structure
+
+
+def own_job(design: Design, epochs: int, seconds: float | None) -> TrainingJob:
+    """Return the training of that network. seconds: its most time, None for no limit."""
+    return training_job(design.settings, design.images, found_structure(design), epochs, seconds)
 
 
 def tuning_job(design: Design, epochs: int) -> TrainingJob:
     """Return the quantisation-aware training that goes on with the weights of the training."""
-    job = own_job(design, epochs)
-    recipe = replace(job.recipe, quantise_aware=epochs, lr=TUNING_LR)
+    job = own_job(design, epochs, design.plan.tuning_seconds)
+    weights = str(find_target(design.settings.target).export.options.get("weights", "per-channel"))
+    recipe = replace(job.recipe, quantise_aware=epochs, quantise_weights=weights, lr=TUNING_LR, warmup=0.0)
     return replace(job, recipe=recipe, weights=design.folder / TRAINING / WEIGHTS_FILE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from PlainNet import Structure, parse
@@ -15,12 +15,17 @@ from zennas.designing.settings import DesignSettings
 SEARCH_SHARE = 0.1
 """Of the time, for the search."""
 FILE_SHARE, FILE_SECONDS = 0.1, 12.0
-"""Of the time, and at least so many seconds, for the file, its checks and the page."""
+"""Of the time, and at least so many seconds, for the file, its checks and the page, before they are measured."""
 SPARE = 0.8
-"""Of the time that is left for the training, what is planned: machines have other things to do."""
-PAGE_SECONDS = 4.0
+"""Of the time that is left, for which size of networks is chosen: machines have other things to do."""
+FILE_MARGIN, PAGE_SECONDS = 1.5, 4.0
+"""How much longer than measured the file may take, and the page."""
+TUNING_SHARE, TUNING_LEAST = 0.1, 0.7
+"""Of the time for training, what is kept for a quantisation-aware one, if the rest is this share of it at least."""
 ROUNDING = 1.5
 """How much longer a step takes with rounding."""
+MORE_EPOCHS = 4
+"""Times the epochs that fit is how many are planned: the time ends them, and a machine can become faster."""
 EPOCH_SECONDS = 0.03
 """What an epoch takes besides its images, such as its checkpoint."""
 SEEN, FEWEST_EPOCHS, MOST_EPOCHS = 40_000, 20, 150
@@ -32,6 +37,7 @@ LEAST_FLOPS = 200
 MOST_LAYERS = 30
 FIRST_ITERATIONS, MOST_ITERATIONS = 1_000, 200_000
 CALIBRATION = 256
+"""Images that calibrate a file."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,9 @@ class Plan:
     """What was decided, as far as it was. A design that is continued keeps it.
 
     flops: the limit for which `epochs_wanted` fit. search_seconds: for the search. iterations: of the search.
-    epochs: of the training. tuning: epochs of a quantisation-aware training, 0 if there is no time for one. These three
-    are None before they are known.
+    epochs: of the training, at most. training_seconds: its time. file_seconds: what the file is expected to take.
+    tuning: epochs of a quantisation-aware training at most, 0 if there is no time for one; tuning_seconds: its time.
+    All but the first three are None before they are known.
     """
 
     flops: int
@@ -65,7 +72,10 @@ class Plan:
     search_seconds: float
     iterations: int | None = None
     epochs: int | None = None
+    training_seconds: float | None = None
+    file_seconds: float | None = None
     tuning: int | None = None
+    tuning_seconds: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan for JSON."""
@@ -120,48 +130,55 @@ def planned(settings: DesignSettings, images: Images, pace: Pace, least: int = 0
     while wanted > fewest and limit(wanted) < smallest:
         wanted -= 1
     if limit(wanted) < smallest:
-        each = EPOCH_SECONDS + images.train * (pace.load + smallest * pace.per_flop) + images.test * pace.test
-        raise _too_few(settings, fewest * each, fewest)
+        each = epoch_seconds(images, replace(pace, train=pace.load + smallest * pace.per_flop))
+        raise _too_few(settings, FILE_SECONDS + fewest * each / SPARE, fewest)
     return Plan(int(limit(wanted)), wanted, SEARCH_SHARE * settings.seconds)
 
 
-def epochs_for(settings: DesignSettings, images: Images, pace: Pace, spent: float) -> int:
-    """Return how many epochs the chosen network is trained for. spent: seconds that are over.
+def with_training(
+    plan: Plan, settings: DesignSettings, images: Images, pace: Pace, spent: float, file: float, tunable: bool
+) -> Plan:
+    """Return the plan with the training of the chosen network.
 
-    Raises MinutesError if those are too few.
+    pace: of that network. spent: seconds that are over. file: seconds that the file takes. tunable: whether a
+    quantisation-aware training could follow.
+
+    Raises MinutesError if not even one epoch fits.
     """
-    if settings.epochs is not None:
-        return settings.epochs
-    each = EPOCH_SECONDS + images.train * pace.train + images.test * pace.test
-    epochs = int(SPARE * training_seconds(settings, images, spent, pace.test) / each)
-    if epochs < LEAST_EPOCHS:
-        raise _too_few(settings, LEAST_EPOCHS * each, LEAST_EPOCHS)
-    return min(epochs, 2 * MOST_EPOCHS)
+    seconds = training_seconds(settings, spent, file, tunable)
+    each = epoch_seconds(images, pace)
+    if seconds < each:
+        raise _too_few(settings, spent + file + each, 1)
+    epochs = settings.epochs or MORE_EPOCHS * max(1, round(seconds / each))
+    return replace(plan, epochs=epochs, training_seconds=round(seconds, 2), file_seconds=round(file, 2))
 
 
-def fewer_epochs(seconds: float, each: float) -> int:
-    """Return how many epochs fit into these seconds, each of which takes so many, but not too few of them."""
-    return max(LEAST_EPOCHS, int(SPARE * seconds / each))
+def epochs_expected(settings: DesignSettings, plan: Plan) -> int:
+    """Return how many epochs fit, if the machine stays as fast as it was when it was measured."""
+    assert plan.epochs is not None
+    return plan.epochs if settings.epochs is not None else plan.epochs // MORE_EPOCHS
 
 
-def tuning_epochs(
-    settings: DesignSettings, epochs: int, training_seconds: float, spent: float, export_seconds: float
-) -> int:
-    """Return the epochs of a quantisation-aware training, a tenth of those of the training; 0 if there is no time.
+def epoch_seconds(images: Images, pace: Pace) -> float:
+    """Return how long an epoch takes."""
+    return EPOCH_SECONDS + images.train * pace.train + images.test * pace.test
 
-    training_seconds: what the `epochs` of the training took. spent: seconds that are over, without those of the export.
+
+def training_seconds(settings: DesignSettings, spent: float, file: float, tunable: bool) -> float:
+    """Return the time that is left for the training, less what a second one and its file take if that is little."""
+    left = settings.seconds - spent - FILE_MARGIN * file - PAGE_SECONDS
+    less = (1 - TUNING_SHARE) * (left - FILE_MARGIN * file)
+    return less if tunable and less > TUNING_LEAST * left else left
+
+
+def with_tuning(plan: Plan, settings: DesignSettings, epochs: int, took: float, spent: float, file: float) -> Plan:
+    """Return the plan with the quantisation-aware training, of a tenth of the epochs; none if there is no time for it.
+
+    epochs, took: of the training, and its seconds. spent: seconds that are over. file: seconds that the file took.
     """
-    wanted = max(2, epochs // 10)
-    if settings.epochs is not None:
-        return wanted
-    left = settings.seconds - spent - 2 * export_seconds - PAGE_SECONDS
-    return max(0, min(wanted, int(SPARE * left / (ROUNDING * training_seconds / epochs))))
-
-
-def training_seconds(settings: DesignSettings, images: Images, spent: float, test: float = 0.0) -> float:
-    """Return the time that is left for a training. spent: seconds that are over. test: of a test image."""
-    runs = 4 * test * (images.test + min(CALIBRATION, images.train))  # files are slower than networks
-    return settings.seconds - spent - max(file_seconds(settings), FILE_SECONDS + runs)
+    seconds = settings.seconds - spent - FILE_MARGIN * file - PAGE_SECONDS
+    fits = seconds >= ROUNDING * took / epochs
+    return replace(plan, tuning=max(2, epochs // 10) if fits else 0, tuning_seconds=round(max(0.0, seconds), 2))
 
 
 def iterations_for(plan: Plan, tried: int, seconds: float) -> int:
@@ -170,13 +187,13 @@ def iterations_for(plan: Plan, tried: int, seconds: float) -> int:
 
 
 def file_seconds(settings: DesignSettings) -> float:
-    """Return the time that is left for the file."""
+    """Return the time that is left for the file, before it is measured."""
     return max(FILE_SECONDS, FILE_SHARE * settings.seconds)
 
 
 def _too_few(settings: DesignSettings, seconds: float, epochs: int) -> MinutesError:
-    """seconds: of the shortest training."""
-    enough = (FILE_SECONDS + seconds / SPARE) / 60 / (1 - SEARCH_SHARE) * 1.2
+    """seconds: of the shortest training, with everything around it but the search."""
+    enough = seconds / 60 / (1 - SEARCH_SHARE) * 1.2
     return MinutesError(
         f"minutes is {settings.minutes:g}, too few to train even a small network for {counted(epochs, 'epoch')}: "
         f"expected about {enough:.2g} or more, fewer images, or a smaller resolution"

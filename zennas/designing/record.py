@@ -19,11 +19,9 @@ from zennas.designing.errors import DesignError
 from zennas.designing.images import Images
 from zennas.designing.planning import Plan
 from zennas.designing.settings import DesignSettings
+from zennas.runs.designs import DESIGN_FILE, EXPORT, SEARCH, TRAINING, TUNING
 from zennas.runs.store import in_use
 
-DESIGN_FILE = "design.json"
-SEARCH, TRAINING, TUNING, EXPORT = "search", "training", "tuning", "export"
-"""The folders of the parts, each of which is a run of its own."""
 FINISHED, DESIGNING, INTERRUPTED = "finished", "designing", "interrupted"
 _VERSION = 1
 
@@ -39,6 +37,8 @@ class DesignResult:
     fits: whether it fits the target, in words. latency: what a compiler estimates; None if there is none.
     script: runs the file with its sidecar; None for formats without one.
     untuned_top1: accuracy of the file before the quantisation-aware training; None if there was none.
+    training: the folder of the training whose weights are in the file. epochs: of the first training, the last of which
+        can be a part of one.
     """
 
     file: Path
@@ -55,6 +55,8 @@ class DesignResult:
     latency: Mapping[str, Any] | None
     script: Path | None
     untuned_top1: float | None = None
+    training: str = TRAINING
+    epochs: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields for JSON."""
@@ -151,11 +153,6 @@ def timed(design: Design, part: str) -> Iterator[list[Design]]:
 def _places(folder: Path, result: DesignResult) -> dict[str, str | None]:
     script = None if result.script is None else str(result.script.relative_to(folder))
     return {"file": str(result.file.relative_to(folder)), "script": script}
-
-
-def is_design(folder: Path) -> bool:
-    """Return whether `folder` contains a design. Raises OSError if nobody may look into it."""
-    return (folder / DESIGN_FILE).is_file()
 
 
 def read_design(folder: Path) -> Design:

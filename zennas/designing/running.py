@@ -10,7 +10,6 @@ import time
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from shutil import rmtree
 
 from PlainNet.files import write_text
 from PlainNet.lock import locked
@@ -18,39 +17,36 @@ from zennas.budget.budgets import BudgetError
 from zennas.common.config import SETTINGS_FILE, config_text
 from zennas.common.numbers import counted
 from zennas.designing.errors import DesignError
-from zennas.designing.exporting import check_format, export_design
+from zennas.designing.exporting import check_format, export_design, format_for
 from zennas.designing.images import Images, look
-from zennas.designing.jobs import own_job, search_settings, training_job
+from zennas.designing.jobs import found_structure, own_job, search_settings, training_job, training_options
 from zennas.designing.planning import (
     FIRST_ITERATIONS,
     Pace,
     Plan,
-    epochs_for,
+    epochs_expected,
     first_lines,
     iterations_for,
     planned,
     small_network,
-    training_seconds,
+    with_training,
 )
 from zennas.designing.record import (
     FINISHED,
-    SEARCH,
-    TRAINING,
     Design,
     begun,
-    is_design,
     read_design,
     timed,
     write_design,
 )
 from zennas.designing.settings import DesignSettings, lasting
-from zennas.designing.watching import Hurried, SlowerError, Watcher
+from zennas.designing.watching import Watcher
+from zennas.runs.designs import SEARCH, TRAINING, is_design
 from zennas.runs.store import FILE, take_lock
 from zennas.searching.result import read_result
 from zennas.searching.runner import resume, start
 from zennas.searching.settings import SearchSettings
 from zennas.searching.targeting import with_target
-from zennas.training.job import RunOptions
 
 
 def start_design(settings: DesignSettings, folder: Path, watcher: Watcher) -> Design:
@@ -137,48 +133,47 @@ def _first_search(design: Design, watcher: Watcher) -> None:
 
 
 def _epochs(design: Design, watcher: Watcher) -> Design:
-    """Measure the speed of the network, and choose the number of epochs."""
+    """Measure the speed of the network and how long its file takes, and plan its training."""
     from zennas.designing.pace import pace_of
+    from zennas.designing.rehearsing import file_seconds
 
     if design.plan.epochs is not None:
         return design
+    chosen, images = design.settings, design.images
     with timed(design, "measuring") as changed:
         began = time.monotonic()
-        pace = pace_of(own_job(design, 2), design.settings.device, design.settings.skip_corrupt)
+        pace = pace_of(own_job(design, 2, None), chosen.device, chosen.skip_corrupt)
+        file = file_seconds(chosen, images, found_structure(design), pace)
         spent = design.seconds + time.monotonic() - began
-        epochs = epochs_for(design.settings, design.images, pace, spent)
-        took = epochs * (design.images.train * pace.train + design.images.test * pace.test)
-        watcher.told(f"training: {counted(epochs, 'epoch')}, about {took:.0f} s")
-        changed[0] = replace(design, plan=replace(design.plan, epochs=epochs))
+        tunable = format_for(chosen.target)[2].precision == "int8"
+        plan = with_training(design.plan, chosen, images, pace, spent, file, tunable)
+        assert plan.training_seconds is not None
+        epochs = counted(epochs_expected(chosen, plan), "epoch")
+        watcher.told(
+            f"training: about {epochs}, {plan.training_seconds:.0f} s at most; about {file:.0f} s for the file, "
+            "measured with random weights"
+        )
+        changed[0] = replace(design, plan=plan)
     return changed[0]
 
 
 def _train(design: Design, watcher: Watcher) -> Design:
-    """Train; once more with fewer epochs if the first ones are so slow that the time would not do."""
+    """Train for as long as there is time; what was interrupted goes on with what is left of it."""
     from zennas.training.runner import train_structure
 
     if TRAINING in design.spent:
         return design
-    chosen, folder, began = design.settings, design.folder / TRAINING, time.monotonic()
-    hurried = chosen.epochs is None and not folder.exists()  # what was interrupted goes on as it was planned
+    chosen, plan, began = design.settings, design.plan, time.monotonic()
     with timed(design, TRAINING) as changed:
-        options = RunOptions(device=chosen.device, skip_corrupt=chosen.skip_corrupt, resume="auto")
-        while True:
-            epochs = changed[0].epochs
-            job = own_job(design, epochs)
-            watching = watcher.training(epochs, job.recipe.batch_size)
-            left = training_seconds(chosen, design.images, design.seconds + time.monotonic() - began)
-            try:
-                train_structure(job, folder, options, Hurried(watching, epochs, left) if hurried else watching)
-                break
-            except SlowerError as slower:
-                rmtree(folder)
-                changed[0] = replace(design, plan=replace(design.plan, epochs=slower.epochs))
-                write_design(changed[0])
-                watcher.told(
-                    f"the machine is slower than it was: training again, {counted(slower.epochs, 'epoch')} instead of "
-                    f"{epochs}"
-                )
+        options = training_options(chosen)
+        job = own_job(design, design.epochs, plan.training_seconds)
+        watching = watcher.training(epochs_expected(chosen, plan), job.recipe.batch_size)
+        made = train_structure(job, design.folder / TRAINING, options, watching)
+        for note in made.notes:
+            watcher.told(note)
+        watcher.told(f"trained for {counted(len(made.history), 'epoch')}: top-1 {made.top1:.2f} %")
+        before = made.seconds - (time.monotonic() - began)  # in processes that were interrupted
+        changed[0] = design.took(TRAINING, max(0.0, before))
     return changed[0]
 
 

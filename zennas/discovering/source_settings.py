@@ -8,7 +8,7 @@ from itertools import repeat
 from PlainNet.sizes import Size
 from zennas.common.errors import WrongSettingError
 from zennas.common.settings import check, setting
-from zennas.common.shared_settings import resolution_setting
+from zennas.common.shared_settings import in_channels_setting, resolution_setting
 from zennas.correlation.settings import NOISE
 from ZeroShotProxy.programs.statistics import UNIT_KINDS, Perturbed, UnitKind
 from ZeroShotProxy.programs.terminals import KINDS, unknown_statistic
@@ -51,6 +51,7 @@ class SourceSettings:
     )
     data: str = setting(NOISE, "Images that networks see: noise, cifar10, cifar100, a folder, or an .npz file.")
     resolution: Size = resolution_setting()
+    in_channels: int | None = in_channels_setting("those that the networks of the tables take")
     batch_size: int = setting(1, "Number of images that networks see, as in EZNAS.", least=1, most=1024)
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ from SearchSpace import load_space
 from zennas.accuracy.tables import read
 from zennas.common.errors import WrongSettingError
 from zennas.correlation.data import draw_batches
-from zennas.correlation.sample import draw
+from zennas.correlation.sample import channels_of, draw
 from zennas.correlation.settings import CorrelateSettings
 from zennas.discovering.layout import bytes_of
 from zennas.discovering.settings import CollectingSettings, Images
@@ -36,7 +36,8 @@ class Source:
 def drawn_sources(settings: SourceSettings, seed: int) -> list[Source]:
     """Draw the networks of all tasks; of equivalent ones, the first.
 
-    Raises WrongSettingError if a table has too few networks, and what `zennas.correlation.sample.draw` raises.
+    Raises WrongSettingError if a table has too few networks, or they take images of several channels, and what
+    `zennas.correlation.sample.draw` raises.
     """
     found = []
     for number, (path, space, dataset) in enumerate(settings.triples, start=1):
@@ -47,6 +48,7 @@ def drawn_sources(settings: SourceSettings, seed: int) -> list[Source]:
             dataset=dataset,
             split=settings.split,
             resolution=settings.resolution,
+            in_channels=settings.in_channels,
             seed=seed,
             sample=2,
         )
@@ -61,6 +63,7 @@ def drawn_sources(settings: SourceSettings, seed: int) -> list[Source]:
                 f"{path} has {len(kept)} different networks in {known}, expected {wanted}: choose fewer networks, or "
                 "hold out fewer"
             )
+        channels_of([structures[i] for i in kept])  # raises if these differ
         name = f"{number}-{Path(space).stem}-{dataset}"
         accuracies = tuple(sample.accuracies[i] for i in kept)
         found.append(Source(name, every.num_classes or 1, tuple(structures[i] for i in kept), accuracies))
@@ -89,13 +92,17 @@ def bytes_of_sources(settings: SourceSettings, sources: Sequence[Source]) -> int
 
 
 def images_of(settings: SourceSettings, source: Source, seed: int) -> Images:
-    """Return the images that networks see, (N, 3, H, W). Raises DataError if there are none."""
+    """Return the images that networks see, (N, C, H, W).
+
+    Raises DataError if there are none, and WrongSettingError if the networks take other channels.
+    """
     chosen = CorrelateSettings(
         table=settings.tables[0],
         data=settings.data,
         resolution=settings.resolution,
+        in_channels=settings.in_channels,
         num_classes=source.num_classes,
         batch_size=max(2, settings.batch_size),
         seed=seed,
     )
-    return draw_batches(chosen).batches[0].images
+    return draw_batches(chosen, channels_of(source.structures)).batches[0].images

@@ -8,6 +8,8 @@ from typing import Any
 
 from zennas.budget.target import ENDING, TARGETS, find_target
 from zennas.exporting.base import FORMATS
+from zennas.runs.designs import SEARCH as DESIGN_SEARCH
+from zennas.runs.designs import is_design
 from zennas.runs.points import point_of
 from zennas.runs.schema import FILE, SEARCH
 from zennas.runs.store import Store
@@ -57,7 +59,8 @@ def target_of(network: str) -> str | None:
     own = Path(network) if point is None else point.run
     if "(" in network:
         return None
-    for folder in (own, own.resolve().parent):
+    for near in (own, own.resolve().parent):
+        folder = near / DESIGN_SEARCH if is_design(near) else near
         if (folder / FILE).is_file():
             with Store.read(folder) as store:
                 settings = store.get("settings") if store.kind == SEARCH else None

@@ -13,6 +13,7 @@ from zennas.data.base import Normalisation
 from zennas.data.recorded import recorded
 from zennas.named.card import CARD_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, read_card
 from zennas.named.structures import TargetError
+from zennas.runs.designs import chosen_training, is_design
 from zennas.runs.points import Point, point_of
 
 if TYPE_CHECKING:
@@ -69,14 +70,17 @@ def _check_trained(point: Point, text: str) -> None:
 
 
 def training_folder(folder: Path) -> Path:
-    """Return the folder of the training: `folder` itself, or the only one in it. Raises TargetError if there is not
-    exactly one.
+    """Return the folder of the training: `folder` itself, the one whose weights are in the file of the design in it, or
+    the only one in it. Raises TargetError if there is not exactly one.
     """
     if (folder / WEIGHTS_FILE).is_file() and (folder / CARD_FILE).is_file():
         return folder
     found = sorted(one.parent for one in folder.glob(f"*/{WEIGHTS_FILE}") if (one.parent / CARD_FILE).is_file())
     if len(found) == 1:
         return found[0]
+    own = chosen_training(folder) if is_design(folder) else None
+    if own in found:
+        return own
     if found:
         raise TargetError(f"{folder} has {len(found)} trainings, choose one of: {', '.join(map(str, found))}")
     unfinished = [one.parent for one in (*folder.glob(CHECKPOINT_FILE), *sorted(folder.glob(f"*/{CHECKPOINT_FILE}")))]

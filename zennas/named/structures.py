@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,17 @@ from SearchSpace.notation import looks_like_notation, read_notation
 from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.common.limits import checked_resolution
 from zennas.common.numbers import counted
-from zennas.runs.designed import designed
+from zennas.runs.designed import BEST_FILE, designed
+from zennas.runs.designs import SEARCH as DESIGN_SEARCH
+from zennas.runs.designs import is_design
 from zennas.runs.points import FRONT_FILE, point_of
 from zennas.runs.store import FILE
 
 PROXYLESS_FILE = "proxyless.json"
-"""The result of a search in a supernet, in its folder; see `zennas/supernet/outcome.py`."""
+STRUCTURE_FILE = "structure.txt"
+"""The result of a search in a supernet and its structure, in its folder; see `zennas/supernet/outcome.py`."""
+_OF_RUNS = {BEST_FILE: FILE, STRUCTURE_FILE: PROXYLESS_FILE}
+"""Files with the structure of a run, by which the run is known if it is beside them."""
 
 
 class TargetError(ZennasError, ValueError):
@@ -65,10 +70,10 @@ class NetworkTarget:
 def resolve(text: str) -> NetworkTarget:
     """Find the network that `text` names.
 
-    These are tried in order: a folder with a run (its best structure), a search in a supernet or a training; a file
-    that contains nothing but a structure; a point of a front (`RUN@7`); a structure string; the name of a model of the
-    zoo, including the user's own models; the notation of a cell space, such as NAS-Bench-201's. A file may contain such
-    a notation, too.
+    These are tried in order: a folder with a run (its best structure), a design, a search in a supernet or a training;
+    a file that contains nothing but a structure (the one that a run has written is meant for the same images as the
+    run); a point of a front (`RUN@7`); a structure string; the name of a model of the zoo, including the user's own
+    models; the notation of a cell space, such as NAS-Bench-201's. A file may contain such a notation, too.
 
     Raises TargetError if nothing is found (UnknownTargetError for an unknown name), ParseError if the structure is not
     valid, SearchSpaceError if a notation is not, StoreError or CardError if the folder cannot be read, and ZooError if
@@ -79,7 +84,7 @@ def resolve(text: str) -> NetworkTarget:
         return _run(Path(text))
     if os.path.isfile(text):
         path = Path(text)
-        return _run(path.parent) if path.name == FILE else NetworkTarget(_written_in(path), text)
+        return _run(path.parent) if path.name == FILE else _of_file(path, text)
     point = point_of(text)
     if point is not None:
         return _run(point.run, text, point.folder, point.number)
@@ -105,6 +110,8 @@ def _hint(text: str, names: list[str]) -> str:
 def _run(folder: Path, source: str | None = None, place: Path | None = None, point: int | None = None) -> NetworkTarget:
     from zennas.named.card import CARD_FILE, read_card  # imports numpy
 
+    if is_design(folder):
+        return replace(_run(folder / DESIGN_SEARCH), source=str(folder))
     if not (folder / FILE).is_file() and (folder / CARD_FILE).is_file():
         card = read_card(folder)
         structure = parse(card["structure"])
@@ -129,6 +136,17 @@ def _run(folder: Path, source: str | None = None, place: Path | None = None, poi
     return NetworkTarget(found.structure, source, *sizes, place, found.in_channels)
 
 
+def _of_file(path: Path, text: str) -> NetworkTarget:
+    """The structure in a file, and what its run says of it, if a run has written the file."""
+    structure = _written_in(path)
+    beside = _OF_RUNS.get(path.name)
+    if beside is None or not (path.parent / beside).is_file():
+        return NetworkTarget(structure, text)
+    own = _run(path.parent)
+    # A structure that was edited is for the same images, but not the run's.
+    return replace(own, structure=structure, source=text, run=own.run if structure == own.structure else None)
+
+
 def _of_supernet(path: Path) -> NetworkTarget:
     with _readable(path):
         return _stored_network(json.loads(path.read_text(encoding="utf-8")), str(path.parent), path.parent)
@@ -151,7 +169,10 @@ def _of_front(folder: Path, point: int | None, place: Path) -> NetworkTarget:
 def _stored_network(found: dict[str, Any], source: str, place: Path) -> NetworkTarget:
     structure, classes = parse(found["structure"]), int(found["num_classes"])
     resolution = checked_resolution(found["resolution"], ValueError)
-    return NetworkTarget(structure, source, resolution, classes, False, place)
+    channels = found.get("in_channels")
+    return NetworkTarget(
+        structure, source, resolution, classes, False, place, None if channels is None else int(channels)
+    )
 
 
 @contextmanager
@@ -196,7 +217,11 @@ def check_channels(structure: Structure, channels: int, whose: str = "the images
 
     whose: these images, for the message. by_flag: whether --in-channels can show them otherwise.
     """
-    taken = in_channels(structure.blocks[0])
+    check_taken(in_channels(structure.blocks[0]), channels, whose, by_flag=by_flag)
+
+
+def check_taken(taken: int, channels: int, whose: str = "the images", *, by_flag: bool = True) -> None:
+    """The same, where the number of channels that the first layer takes is known."""
     if taken != channels:
         way = (
             f"--in-channels {taken} shows them as {_SHOWN[taken]}; or "

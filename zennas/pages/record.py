@@ -12,12 +12,13 @@ from zennas.common.config import SETTINGS_FILE
 from zennas.common.errors import ZennasError
 from zennas.common.numbers import counted
 from zennas.correlation.overview import KIND as CORRELATE
-from zennas.designing.record import SEARCH as SEARCH_FOLDER
-from zennas.designing.record import Design, is_design, read_design
+from zennas.designing.record import Design, read_design
 from zennas.discovering.record import DiscoveryRecord, is_discovery
 from zennas.discovering.record import read_record as read_discovery
 from zennas.exporting.record import ExportRecord, find_exports, read_export
 from zennas.runs.candidate import Candidate
+from zennas.runs.designs import SEARCH as SEARCH_FOLDER
+from zennas.runs.designs import is_design
 from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, in_use, reading
 from zennas.searching.result import FINISHED, SearchResult, read_result
 from zennas.searching.simulations.courses import is_simulation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zennas.common.numbers import counted
 from zennas.designing.record import Design
+from zennas.runs.designs import TUNING
 
 
 def rows_of(design: Design) -> list[tuple[str, str]]:
@@ -21,8 +22,11 @@ def rows_of(design: Design) -> list[tuple[str, str]]:
         ("top-1, float32", f"{one.top1:.2f} % on {counted(one.test_images, 'test image')}"),
         (f"top-1, the file in {one.precision}", f"{one.file_top1:.2f} % ({loss:+.2f} points)"),
     ]
+    if one.epochs is not None:
+        rows.append(("training", counted(one.epochs, "epoch")))
     if one.untuned_top1 is not None:
-        tuned = f"{design.plan.tuning} epochs; {one.untuned_top1:.2f} % before"
+        kept = "kept" if one.training == TUNING else "not kept"
+        tuned = f"{kept}; {one.untuned_top1:.2f} % before"
         rows.append(("quantisation-aware training", tuned))
     if one.latency is not None:
         found = one.latency

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zennas.common.errors import ZennasError
-from zennas.designing.record import is_design
 from zennas.discovering.record import is_discovery
 from zennas.exporting.record import find_exports
 from zennas.report.kind import KINDS, Run
+from zennas.runs.designs import is_design
 from zennas.runs.store import SEARCH, Store, StoreError
 from zennas.searching.result import SearchResult, find_runs, read_result
 from zennas.searching.simulations.courses import is_simulation

@@ -10,6 +10,9 @@ from PlainNet.sizes import Size
 from zennas.common.limits import checked_resolution
 from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, reading
 
+BEST_FILE = "best_structure.txt"
+"""The best structure of a finished search as text, in its folder."""
+
 
 @dataclass(frozen=True)
 class Designed:

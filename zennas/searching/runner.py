@@ -28,6 +28,7 @@ from zennas.common.environment import environment, threads
 from zennas.common.errors import SettingsError, ZennasError
 from zennas.common.settings_text import differences
 from zennas.runs.candidate import Candidate, Measure
+from zennas.runs.designed import BEST_FILE
 from zennas.runs.store import FAILED, FILE, SEARCH, Store, StoreError, reading, write_failure
 from zennas.searching.choosing.confirming import confirm, confirm_each, report
 from zennas.searching.choosing.finals import hold
@@ -65,7 +66,6 @@ CHECKPOINT_SECONDS = 2.0
 WATCH_SECONDS = 0.2
 HOPELESS = 20
 """A search ends after this many failed scorings without a single success."""
-BEST_FILE = "best_structure.txt"
 
 
 class Watcher(Protocol):

@@ -16,11 +16,11 @@ from PlainNet.ir import CHOICE
 from PlainNet.lowering import part_graph
 from PlainNet.modules import block_module
 from zennas.supernet.choices import LayerChoice
-from zennas.supernet.spaces import Cells, Choices, SuperSpace, arriving, end, operation, stem
+from zennas.supernet.spaces import Cells, Choices, SuperSpace, arriving, end, operation
 
 
 class Supernet(nn.Module):
-    """A network with choices, from images (N, 3, R, R) to logits (N, num_classes).
+    """A network with choices, from images (N, C, H, W) to logits (N, num_classes).
 
     body: modules from images to features. channels: of the features. dropout: before the classifier.
     """
@@ -32,7 +32,7 @@ class Supernet(nn.Module):
         self.fc_linear = nn.Linear(channels, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits (N, num_classes) of images (N, 3, R, R)."""
+        """Return the logits (N, num_classes) of images (N, C, H, W)."""
         features = torch.flatten(F.adaptive_avg_pool2d(self.blocks(x), 1), 1)
         logits: Tensor = self.fc_linear(self.dropout(features))
         return logits
@@ -95,7 +95,7 @@ def _choices(space: Choices) -> list[nn.Module]:
 
 def _cells(space: Cells) -> list[nn.Module]:
     widths = [width for width, _ in space.stages(PROBE_RESOLUTION)]
-    body = [sequence(stem(space.channels))]
+    body = [sequence(space.stem)]
     for stage, width in enumerate(widths):
         if stage:
             body.append(sequence((BlockSpec("NB201Reduction", (widths[stage - 1], width)),)))

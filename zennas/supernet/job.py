@@ -11,7 +11,12 @@ from zennas.common.errors import WrongSettingError
 from zennas.common.limits import MAX_BATCH
 from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import to_json
-from zennas.common.shared_settings import data_folder_setting, device_setting, resolution_setting
+from zennas.common.shared_settings import (
+    data_folder_setting,
+    device_setting,
+    in_channels_setting,
+    resolution_setting,
+)
 from zennas.supernet.cost_settings import CostSettings
 from zennas.supernet.errors import SupernetError
 from zennas.supernet.recipe import SearchRecipe
@@ -44,6 +49,7 @@ class SearchJob:
     )
     recipe: SearchRecipe = field(default_factory=SearchRecipe)
     resolution: Size = resolution_setting(panel=_IMAGES)
+    in_channels: int | None = in_channels_setting("those of the space, which are 3 for its own ones", _IMAGES)
     batch_size: int = setting(
         256, "Images per step, of training and of held-out images alike.", least=2, most=MAX_BATCH, panel=_IMAGES
     )
@@ -108,4 +114,6 @@ class SearchOptions:
 def identity_of(job: SearchJob) -> dict[str, Any]:
     """Return the settings that decide the result as a JSON-compatible dict; of costs, their numbers do, not these."""
     found: dict[str, Any] = to_json(job)
+    if job.in_channels is None:  # which earlier versions did not have
+        del found["in_channels"]
     return {name: value for name, value in found.items() if name not in ("recipe", "costs", "data_folder")}

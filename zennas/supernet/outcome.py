@@ -16,6 +16,7 @@ from zennas.common.limits import checked_resolution
 from zennas.common.numbers import counted
 from zennas.common.settings import from_values
 from zennas.named.structures import PROXYLESS_FILE as RESULT_FILE
+from zennas.named.structures import STRUCTURE_FILE
 from zennas.runs.store import in_use
 from zennas.supernet.beginning import BEGINNING_FILE, Beginning, read_beginning
 from zennas.supernet.continuing import settings_in
@@ -23,7 +24,6 @@ from zennas.supernet.errors import SupernetError, reading
 from zennas.supernet.history import HISTORY_FILE, SearchEpoch, read_history
 from zennas.supernet.job import SearchJob
 
-STRUCTURE_FILE = "structure.txt"
 ARCHITECTURE_FILE = "architecture.json"
 CONFIG_FILE = "net.config"
 CHECKPOINT_FILE = "supernet.pt"
@@ -42,7 +42,8 @@ class ProxylessResult:
     resolution: size of the input in pixels. num_classes: of the images. valid_top1: accuracy in per cent of the network
     with the supernet's weights, on the images that were held out, which also decided about it. entropy: of the
     decisions in nats. costs: the network's costs, by name, and expected: their expectations. seconds: of all epochs.
-    sampled: whether the architecture was drawn, and not the most probable one.
+    sampled: whether the architecture was drawn, and not the most probable one. in_channels: of the images that were
+    asked for, None if nothing was said of them.
     """
 
     folder: Path
@@ -56,6 +57,7 @@ class ProxylessResult:
     expected: Mapping[str, float]
     seconds: float
     sampled: bool = False
+    in_channels: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {**vars(self), "run": str(self.folder), "folder": str(self.folder), "structure": str(self.structure)}
@@ -91,6 +93,7 @@ def result_of(folder: Path, found: Mapping[str, Any]) -> ProxylessResult:
         {str(name): float(value) for name, value in found["expected"].items()},
         float(found["seconds"]),
         bool(found["sampled"]),
+        None if found.get("in_channels") is None else int(found["in_channels"]),
     )
 
 

@@ -15,10 +15,11 @@ from zennas.common.config import SETTINGS_FILE, config_text
 from zennas.common.environment import environment
 from zennas.data import DataError, ImageSet, lasting_dataset, normalisation_of, open_set
 from zennas.data.base import Shown
+from zennas.data.channels import of_channels
 from zennas.data.preparation import fast_memory_format
 from zennas.data.splitting import train_and_held_out
 from zennas.data.subsets import drawn
-from zennas.named.structures import PROXYLESS_FILE, check_channels
+from zennas.named.structures import PROXYLESS_FILE, check_taken
 from zennas.supernet.aims import cost_loss
 from zennas.supernet.batches import FeedBatches
 from zennas.supernet.beginning import Aim, Beginning, write_beginning
@@ -39,7 +40,7 @@ from zennas.supernet.outcome import (
     refuse_taken,
     write_result,
 )
-from zennas.supernet.spaces import Choices, SuperSpace, check_size, open_space
+from zennas.supernet.spaces import SuperSpace, check_size, first_channels, open_space, taking
 from zennas.supernet.trainer import ProxylessTrainer
 from zennas.supernet.watching import Events, Keeping
 from zennas.training.distributed import Group, processes, ranks
@@ -68,6 +69,8 @@ def search_supernet(
     another process uses the folder.
     """
     space = open_space(job.space)
+    if job.in_channels is not None:
+        space = taking(space, job.in_channels)
     if job.costs.strengths:
         raise SupernetError("a search has one strength of its costs: several give a front, see search_front")
     for size in {job.resolution, job.target_resolution}:
@@ -102,8 +105,7 @@ def _search(
     sample: bool,
 ) -> ProxylessResult:
     train, valid = parts_of(job)
-    if isinstance(space, Choices):
-        check_channels(space.structure, train.channels, f"those of {train.name}", by_flag=False)
+    check_taken(first_channels(space), train.channels, f"those of {train.name}")
     classes = len(train.classes)
     cost = cost_loss(job.costs, space, resolution=job.target_resolution, num_classes=classes)
     layout = fast_memory_format(group.device)
@@ -185,6 +187,7 @@ def _stored(
         trainer.expected(),
         sum(epoch.seconds for epoch in trainer.history),
         sample,
+        job.in_channels,
     )
     if group.leads:
         trainer.export(folder / ARCHITECTURE_FILE, sample)
@@ -204,7 +207,7 @@ def parts_of(job: SearchJob) -> tuple[ImageSet, ImageSet]:
 
     Raises DataError if there are too few.
     """
-    whole = open_set(job.dataset, "train", job.data_folder)
+    whole = of_channels(open_set(job.dataset, "train", job.data_folder), job.in_channels)
     if job.train_images is not None:
         if job.train_images > len(whole):
             raise DataError(f"train-images is {job.train_images:,}, but {whole.name} has {len(whole):,}")

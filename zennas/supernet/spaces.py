@@ -7,14 +7,16 @@ costs (`tables.py`) and, with `Choices` or `Cells`, the module (`building.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from PlainNet import BlockSpec, Structure, StructureError, parse
 from PlainNet.blocks.nasbench201 import EDGES, OPERATIONS
+from PlainNet.blocktype import in_channels
 from PlainNet.choices import choices_of, chosen
+from PlainNet.edit import for_channels
 from PlainNet.ir import CHOICE
 from PlainNet.lowering import lower, lower_block
 from PlainNet.ops import FLAT
@@ -110,11 +112,15 @@ class Choices:
 
 @dataclass(frozen=True)
 class Cells:
-    """The space of NAS-Bench-201: six decisions, which all cells share. channels: of the first stage."""
+    """The space of NAS-Bench-201: six decisions, which all cells share.
+
+    channels: of the first stage. in_channels: of the images.
+    """
 
     channels: int = CHANNELS
     cells: int = CELLS_A_STAGE
     name: str = NASBENCH201
+    in_channels: int = 3
 
     @property
     def options(self) -> dict[str, tuple[str, ...]]:
@@ -128,7 +134,13 @@ class Cells:
 
     def network(self, picks: Mapping[str, Sequence[int]]) -> Structure:
         """Return the network of one operation for each edge."""
-        return network(Cell201(tuple(picks[key][0] for key in self.keys)), self.channels, self.cells)
+        made = network(Cell201(tuple(picks[key][0] for key in self.keys)), self.channels, self.cells)
+        return for_channels(made, self.in_channels)
+
+    @property
+    def stem(self) -> tuple[BlockSpec, ...]:
+        """The blocks before the first cell."""
+        return BlockSpec("ConvKX", (self.in_channels, self.channels, 3, 1)), BlockSpec("BN", (self.channels,))
 
     def stages(self, resolution: Size) -> list[tuple[int, Size]]:
         """Return the channels and the size of the features in each stage."""
@@ -143,7 +155,7 @@ class Cells:
         Additions are nobody's: an edge that is cut saves one, but which of two edges would pay for it is not defined.
         """
         stages = self.stages(resolution)
-        fixed = [Piece(stem(self.channels), resolution, first=True)]
+        fixed = [Piece(self.stem, resolution, first=True)]
         for (width, size), (following, _) in pairwise(stages):
             fixed.append(Piece((BlockSpec("NB201Reduction", (width, following)),), size))
         width, size = stages[-1]
@@ -156,11 +168,6 @@ class Cells:
 
 
 SuperSpace = Choices | Cells
-
-
-def stem(channels: int) -> tuple[BlockSpec, ...]:
-    """Return the stem of NAS-Bench-201."""
-    return BlockSpec("ConvKX", (3, channels, 3, 1)), BlockSpec("BN", (channels,))
 
 
 def end(channels: int) -> tuple[BlockSpec, ...]:
@@ -211,6 +218,18 @@ def open_space(text: str) -> SuperSpace:
             f"nasbench201, a structure with choices, or a .py file that defines {FUNCTION}()"
         )
     return Choices(space.name, structure)
+
+
+def taking(space: SuperSpace, channels: int) -> SuperSpace:
+    """Return the space for images of so many channels."""
+    if isinstance(space, Cells):
+        return replace(space, in_channels=channels)
+    return replace(space, structure=for_channels(space.structure, channels))
+
+
+def first_channels(space: SuperSpace) -> int:
+    """Return the channels of the images that the networks of a space take."""
+    return space.in_channels if isinstance(space, Cells) else in_channels(space.structure.blocks[0])
 
 
 def _defined_in(path: Path) -> Structure:

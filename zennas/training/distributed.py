@@ -43,6 +43,12 @@ class Group:
             for tensor in tensors:
                 dist.broadcast(tensor, src=0)
 
+    def agreed(self, number: float) -> float:
+        """Return the mean of a number of each process, so that all decide the same by it."""
+        if self.world == 1:
+            return number
+        return float(self.summed(torch.tensor(number, dtype=torch.float64, device=self.device))) / self.world
+
     def wait(self) -> None:
         """Wait until all processes have reached this point."""
         if self.world > 1:

@@ -13,7 +13,7 @@ from zennas.training.schedule import warmup_of
 
 def is_open(recipe: Recipe) -> bool:
     """Whether the training of an epoch does not depend on the number of epochs, apart from the warm-up."""
-    return not recipe.drop_path and not recipe.quantise_aware and _steady(recipe)
+    return not (recipe.drop_path or recipe.quantise_aware or recipe.minutes) and _steady(recipe)
 
 
 def _steady(recipe: Recipe) -> bool:
@@ -48,6 +48,8 @@ def check_extension(folder: Path, recipe: Recipe, before: int) -> None:
         )
     if recipe.drop_path:
         why = f"drop-path rises over {before} epochs"
+    elif recipe.minutes:
+        why = f"its learning rate falls with the time, of at most {recipe.minutes:g} minutes"
     elif recipe.quantise_aware:
         why = f"the last {recipe.quantise_aware} of its {before} epochs were quantisation-aware"
     elif not _steady(recipe):

@@ -22,7 +22,7 @@ from zennas.common.shared_settings import (
 from zennas.training.recipe import Distillation, Recipe, RecipeError
 
 _IMAGES, _MACHINE = "Images", "Machine and files"
-_LATER = ("auxiliary", "drop_path", "cutout", "quantise_aware")
+_LATER = ("auxiliary", "drop_path", "cutout", "quantise_aware", "quantise_weights", "minutes")
 NETWORK = "network"
 """Name of the structure in settings files."""
 
@@ -151,8 +151,9 @@ def settings_of(job: TrainingJob) -> dict[str, Any]:
 
 
 def recipe_json(recipe: Recipe) -> dict[str, Any]:
-    """Return the settings of a recipe; those that earlier versions did not have are left out if they are off."""
-    return {name: value for name, value in to_json(recipe).items() if value or name not in _LATER}
+    """Return the settings of a recipe; those that earlier versions did not have are left out if they are as ever."""
+    before = to_json(Recipe())
+    return {name: value for name, value in to_json(recipe).items() if name not in _LATER or value != before[name]}
 
 
 def completed(job: TrainingJob, dataset: str) -> TrainingJob:

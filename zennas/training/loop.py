@@ -22,6 +22,7 @@ from zennas.training.precision import autocast
 from zennas.training.recipe import Recipe, TrainingError
 from zennas.training.schedule import lr_at
 from zennas.training.state import State
+from zennas.training.timing import Timetable
 
 # Reading the loss waits for the device, which is then idle until the next step is launched.
 LOOK_EVERY = {"cpu": 1, "cuda": 20}
@@ -53,24 +54,40 @@ def train_epochs(
     group: Group,
     watcher: Watcher = NoWatcher(),
     keep: Callable[[State, bool], None] = lambda state, whole: None,
+    clock: Callable[[], float] = time.monotonic,
+    started: float | None = None,
 ) -> None:
     """Train from `state` to the end of the recipe.
 
     keep: called to save the state, with False within an epoch whenever the loss was read, and with True after each
-    epoch. Raises TrainingError if the loss is not finite, DataError if an image cannot be read.
+    epoch. clock: the time in seconds. started: when the work began, by this clock, if that was earlier; it counts for
+    the time limit. Raises TrainingError if the loss is not finite, DataError if an image cannot be read.
     """
     runner = _runner(state.objective, recipe, group)
-    while state.step < recipe.epochs * feed.steps:
+    timetable = Timetable(
+        recipe,
+        feed.steps,
+        evaluation.images / recipe.batch_size,
+        used=state.used,
+        share=state.share,
+        began=started,
+        clock=clock,
+        agreed=group.agreed,
+    )
+    while not timetable.ended(state.step):
         epoch, first = divmod(state.step, feed.steps)
-        began = time.monotonic()
-        _train_epoch(state, runner, feed.epoch(epoch, first), recipe, group, feed.steps, watcher, keep)
-        seconds = time.monotonic() - began
+        began = clock()
+        _train_epoch(state, runner, feed.epoch(epoch, first), recipe, group, feed.steps, watcher, keep, timetable)
+        seconds = clock() - began
+        lr = lr_at(recipe, timetable.passed(state.step - 0.5))
         tested = tested_by(state, state.result, evaluation, group)
         loss, right, images = group.summed(state.sums).tolist()
         state.sums.zero_()
-        state.seconds += time.monotonic() - began
-        speed = images * (feed.steps - first) / feed.steps / max(seconds, 1e-9)
-        lr = lr_at(recipe, (state.step - 0.5) / feed.steps)
+        took = clock() - began
+        timetable.tested(took - seconds, state.step)
+        state.seconds, state.used, state.share = state.seconds + took, timetable.used, timetable.share
+        done = state.step - epoch * feed.steps
+        speed = images * (done - first) / done / max(seconds, 1e-9)
         state.history.append(
             Epoch(epoch + 1, lr, loss / images, 100 * right / images, tested.top1, tested.top5, seconds, speed)
         )
@@ -87,30 +104,36 @@ def _train_epoch(
     steps: int,
     watcher: Watcher,
     keep: Callable[[State, bool], None],
+    timetable: Timetable,
 ) -> None:
     state.objective.train()
     look_every = LOOK_EVERY.get(group.device.type, 1)
     looked = group.summed(state.sums).tolist()
-    if state.rounding is not None:
-        state.rounding.begin(recipe, state.step // steps)
+    began = timetable.used
     for given in batches:
         state.skipped.update(given.skipped)
-        lr = lr_at(recipe, (state.step + 0.5) / steps)
+        lr = lr_at(recipe, timetable.passed(state.step + 0.5))
         for parameters in state.optimizer.param_groups:
             parameters["lr"] = lr
         if state.paths is not None:
             state.paths.begin(recipe, group, *divmod(state.step, steps))
+        if state.rounding is not None:
+            state.rounding.begin(recipe, timetable.passed(state.step))
         _one_step(state, runner, given, recipe, group)
         state.step += 1
+        timetable.stepped(timetable.used - began, state.step)
+        began, state.used, state.share = timetable.used, timetable.used, timetable.share
         epoch, step = divmod(state.step - 1, steps)
-        if (step + 1) % look_every == 0 or step + 1 == steps:
+        if (step + 1) % look_every == 0 or step + 1 == steps or timetable.over:
             sums = group.summed(state.sums).tolist()
             loss = (sums[0] - looked[0]) / max(sums[2] - looked[2], 1)
             _check_finite(loss, epoch, step, recipe)
             watcher.step(epoch + 1, step + 1, steps, loss)
             looked = sums
-            if step + 1 < steps:
+            if step + 1 < steps and not timetable.over:
                 keep(state, False)
+        if timetable.over:
+            break
 
 
 def _one_step(state: State, runner: nn.Module, given: Given, recipe: Recipe, group: Group) -> None:

@@ -27,11 +27,20 @@ class Recipe:
     The learning rate falls from `lr` to `final_lr` along a cosine or a line, or in steps: it is multiplied by `decay`
     after each epoch in `milestones`. If both mixup and cutmix are on, each batch uses one of them at random.
     bn_momentum, bn_eps: apply to all batch-norms; None keeps their values. With `ema`, the averaged weights are
-    evaluated and stored; the decay of step n, from 0, is min(ema, (1 + n) / (10 + n)).
+    evaluated and stored; the decay of step n, from 0, is min(ema, (1 + n) / (10 + n)). With `minutes`, the learning
+    rate follows the epochs or the time, whichever is further, and the last epoch can be a part of one.
     Raises RecipeError if a value is out of range or two values contradict each other.
     """
 
     epochs: int = setting(10, "Passes over the training images.", least=1, panel=_LEARNING)
+    minutes: float | None = setting(
+        None,
+        "Most time for the training. If the epochs do not fit, there are fewer, and the learning rate falls faster.",
+        above=0,
+        shown="no limit",
+        metavar="NUMBER",
+        panel=_LEARNING,
+    )
     batch_size: int = setting(64, "Images per step, over all processes.", least=2, most=MAX_BATCH, panel=_LEARNING)
     optimizer: str = setting(
         "sgd",
@@ -117,6 +126,12 @@ class Recipe:
         unit="epochs",
         panel=_LEARNING,
     )
+    quantise_weights: str = setting(
+        "per-channel",
+        "Scales of weights in these epochs: one for each output channel, or one for all, as some compilers need.",
+        choices=("per-channel", "per-tensor"),
+        panel=_LEARNING,
+    )
     clip_norm: float | None = setting(None, "Largest norm of the gradient.", above=0, shown="no limit", panel=_LEARNING)
     clip_value: float | None = setting(
         None, "Largest absolute value in the gradient.", above=0, shown="no limit", panel=_LEARNING
@@ -144,6 +159,11 @@ class Recipe:
                 "compile does not work with auxiliary, drop_path or quantise_aware: leave out one of them"
             )
         check_whole("quantise_aware", self.quantise_aware, RecipeError, least=0, most=self.epochs, unit=" epochs")
+        if not self.quantise_aware and self.quantise_weights != "per-channel":
+            raise RecipeError(
+                f"quantise_weights is {self.quantise_weights}, but no epochs are quantisation-aware: set "
+                "quantise_aware, or leave it out"
+            )
         if self.accumulate > self.batch_size // 2:
             raise RecipeError(
                 f"accumulate is {self.accumulate}, expected at most {self.batch_size // 2}: each part of a batch of "

@@ -10,6 +10,7 @@ from PlainNet.errors import reason
 from PlainNet.files import write_text
 from zennas.accuracy.protocol import Evaluator
 from zennas.common.config import SETTINGS_FILE, config_text
+from zennas.common.numbers import counted
 from zennas.data import DataError, ImageSet, lasting_dataset, normalisation_of, open_set
 from zennas.data.base import Decoding, Shown
 from zennas.data.channels import of_channels
@@ -37,7 +38,7 @@ from zennas.training.outcome import (
     save_weights,
     write_outcome,
 )
-from zennas.training.recipe import TrainingError
+from zennas.training.recipe import Recipe, TrainingError
 from zennas.training.state import State, restore, save
 
 HELD_OUT = "hold out a part of them with --val-fraction 0.2"
@@ -71,6 +72,7 @@ def _train(
     job: TrainingJob, folder: Path, options: RunOptions, watcher: Watcher, checkpoint: Path | None
 ) -> TrainResult:
     """Train in a locked folder. checkpoint: file to resume from, None to start afresh."""
+    started = time.monotonic()
     with processes(options.device) as group:
         if job.recipe.precision == "fp16" and group.device.type == "cpu":
             raise TrainingError("precision is fp16, which needs CUDA: use bf16 or fp32 on the CPU")
@@ -104,7 +106,7 @@ def _train(
             with watched(
                 watcher if group.leads else NoWatcher(), folder, options.tensorboard and group.leads
             ) as watching:
-                train_epochs(state, feed, evaluation, job.recipe, group, watching, keeper)
+                train_epochs(state, feed, evaluation, job.recipe, group, watching, keeper, started=started)
         except TrainingError as error:
             raise TrainingError(f"{error}{_last_good(folder, state)}") from None
         except Exception as error:
@@ -116,7 +118,7 @@ def _train(
         confused = None
         if len(train.classes) <= MOST_CLASSES:
             confused = Confusion(train.classes, confused_by(state, len(train.classes), evaluation, group))
-        notes = (*train.notes, *test.notes, *([] if doubt is None else [doubt]))
+        notes = (*train.notes, *test.notes, *([] if doubt is None else [doubt]), *_cut_short(job.recipe, state, feed))
         result = result_of(folder, state, len(train.classes), notes, plain)
         if group.leads:
             card = card_of(kept, train, test, shown, result, group)
@@ -172,6 +174,16 @@ def _check_taught(objective: Objective, train: ImageSet) -> None:
 
 def _keep_nothing(state: State, whole: bool) -> None:
     pass
+
+
+def _cut_short(recipe: Recipe, state: State, feed: Feed) -> list[str]:
+    """What to know of a training whose time was over before it had seen every image."""
+    if recipe.minutes is None or state.step >= feed.steps:
+        return []
+    return [
+        f"{recipe.minutes:g} minutes were over after {state.step} of the {counted(feed.steps, 'step')} of the first "
+        "epoch: give more --minutes, or fewer images"
+    ]
 
 
 class _Keeper:

@@ -70,7 +70,13 @@ class ShortTraining:
     def recipe_of(self, seed: int, epochs: int | None = None) -> Recipe:
         """Return the recipe of a training. epochs: instead of those of the settings. Raises RecipeError."""
         own = epochs or self.epochs
-        return from_values(Recipe, {**self.recipe, **({} if own is None else {"epochs": own}), "seed": seed})
+        recipe = from_values(Recipe, {**self.recipe, **({} if own is None else {"epochs": own}), "seed": seed})
+        if recipe.minutes is not None:
+            raise RecipeError(
+                f"minutes is {recipe.minutes:g}, but networks are compared by trainings that do not depend on the "
+                "speed of the machine: leave it out"
+            )
+        return recipe
 
 
 def complete_training(settings: ShortTraining) -> ShortTraining:

@@ -36,9 +36,10 @@ class State:
     """A training at some step.
 
     average: the moving average of the weights, if there is one. sums: of loss, correct answers and images in the
-    current epoch, (3,) in float64. step: number of finished steps. seconds: time of the finished epochs. skipped:
-    messages about corrupt images, and how often each image was skipped. paths: those that are left out at random.
-    rounding: switches quantisation-aware training, if there is some.
+    current epoch, (3,) in float64. step: number of finished steps. seconds: time of the finished epochs. used, share:
+    the time of everything so far, and how far the training is by a time limit, see `timing.py`. skipped: messages about
+    corrupt images, and how often each image was skipped. paths: those that are left out at random. rounding: switches
+    quantisation-aware training, if there is some.
     """
 
     objective: Objective
@@ -48,6 +49,8 @@ class State:
     sums: Tensor
     step: int = 0
     seconds: float = 0.0
+    used: float = 0.0
+    share: float = 0.0
     history: list[Epoch] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     paths: Paths | None = None
@@ -82,6 +85,9 @@ def save(state: State, identity: Mapping[str, Any], path: Path) -> None:
         "sums": state.sums.cpu(),
         "step": state.step,
         "seconds": state.seconds,
+        "used": state.used,
+        "share": state.share,
+        "ranges": {} if state.rounding is None else state.rounding.ranges,
         "history": [asdict(epoch) for epoch in state.history],
         "skipped": dict(state.skipped),
         "generator": torch.get_rng_state(),
@@ -114,6 +120,9 @@ def restore(state: State, identity: Mapping[str, Any], path: Path, recipe: Recip
             state.average.load_state_dict(found["average"])
         state.sums.copy_(found["sums"])
         state.step, state.seconds = int(found["step"]), float(found["seconds"])
+        state.used, state.share = (float(found.get(name, 0.0)) for name in ("used", "share"))  # of earlier versions
+        if state.rounding is not None:
+            state.rounding.ranges.update(found.get("ranges", {}))
         state.history[:] = [Epoch(**epoch) for epoch in found["history"]]
         state.skipped.update(found["skipped"])
         torch.set_rng_state(found["generator"])

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from PlainNet.blocktype import in_channels
 from tests.conftest import data_folder
+from zennas.accuracy.tables import AccuracyTable, Column
+from zennas.accuracy.tables.csvfile import write_csv
+from zennas.common.errors import WrongSettingError
 from zennas.correlation.data import draw_batches
+from zennas.correlation.result import read_result
+from zennas.correlation.runner import resume, start
 from zennas.correlation.settings import CorrelateSettings
 from zennas.data import DataError
+from zennas.named.structures import WrongChannelsError
+from zennas.runs.store import Store
 
-from .conftest import jpeg, npz, tiny
+from .conftest import ONE, PROXIES, jpeg, npz, scorings, tiny
 
 
 def test_noise(table: Path) -> None:
@@ -23,6 +32,43 @@ def test_noise(table: Path) -> None:
     again, other = draw_batches(tiny(table, seeds=2)), draw_batches(tiny(table, seeds=2, seed=1))
     assert found.digest == again.digest != other.digest
     assert np.array_equal(found.batches[1].images, other.batches[0].images)  # seed 1, both
+
+
+def test_networks_see_images_of_their_channels(table: Path, tmp_path: Path) -> None:
+    grey = tiny(table, in_channels=1)
+    start(tmp_path / "grey", grey, ONE)
+    found = read_result(tmp_path / "grey")
+    assert found.settings.in_channels == 1
+    with Store.read(tmp_path / "grey") as store:
+        assert {in_channels(one.structure.blocks[0]) for one in store.candidates([1, 2, 3])} == {1}
+    more = replace(grey, proxies=(*PROXIES, "synflow"))
+    resume(tmp_path / "grey", ONE, expected=more)  # which reads the networks again
+    start(tmp_path / "whole", more, ONE)
+    start(tmp_path / "colour", replace(more, in_channels=None), ONE)
+    assert scorings(tmp_path / "grey") == scorings(tmp_path / "whole") != scorings(tmp_path / "colour")
+
+
+def test_networks_of_several_channels_need_a_number(tmp_path: Path) -> None:
+    texts = tuple(f"SuperConvK3BNRELU({channels},8,1,1)" for channels in (1, 3))
+    path = tmp_path / "texts.csv"
+    write_csv(AccuracyTable("texts.csv", texts, {Column("cifar10"): np.array((50.0, 60.0))}), path)
+    asked = tiny(path, space="XXBL", sample=2, proxies=("naswot",))
+    with pytest.raises(WrongSettingError, match="images of 1 and 3 channels, expected one number: choose it with --in"):
+        start(tmp_path / "run", asked, ONE)
+    assert not (tmp_path / "run").exists()
+    start(tmp_path / "run", replace(asked, in_channels=1), ONE)
+    write_csv(
+        AccuracyTable(
+            "texts.csv",
+            (texts[0], f"{texts[0]}SuperConvK1BNRELU(8,8,1,1)"),
+            {Column("cifar10"): np.array((50.0, 60.0))},
+        ),
+        path,
+    )
+    with pytest.raises(
+        WrongChannelsError, match=r"takes images of 1 channel, but those of images.npz have 3: --in-cha"
+    ):
+        start(tmp_path / "other", replace(asked, data=str(npz(tmp_path / "images.npz"))), ONE)
 
 
 def test_jpegs_in_a_file(table: Path, tmp_path: Path) -> None:

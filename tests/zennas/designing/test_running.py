@@ -15,15 +15,20 @@ import pytest
 
 import zennas
 from tests.zennas.conftest import Run
+from zennas.common.numbers import counted
 from zennas.designing.errors import DesignError
-from zennas.designing.record import DESIGN_FILE, Design, read_design
+from zennas.designing.planning import Plan
+from zennas.designing.record import Design, read_design
 from zennas.designing.running import continue_design, start_design
 from zennas.designing.settings import DesignSettings
 from zennas.designing.watching import NoWatcher
 from zennas.exporting.litert.running import why_not
+from zennas.exporting.targets import target_of
+from zennas.named.structures import resolve
 from zennas.report.designs import rows_of
 from zennas.report.kind import kind_name
 from zennas.report.listing import list_runs
+from zennas.runs.designs import DESIGN_FILE
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
@@ -90,6 +95,7 @@ def test_a_design_ends_with_a_file_that_fits(whole: Design) -> None:
     assert one.ram_bytes is not None and one.ram_bytes < 256 << 10
     assert one.fits.startswith("fits stm32f746")
     assert (whole.plan.iterations, whole.plan.epochs, whole.status) == (120, 2, "finished")
+    assert (one.epochs, one.training, dict(rows_of(whole))["training"]) == (2, "training", "2 epochs")
     assert read_design(whole.folder) == replace(whole, created=read_design(whole.folder).created)
     assert continue_design(whole.folder, NoWatcher()) == read_design(whole.folder)
 
@@ -159,6 +165,18 @@ def test_errors_are_one_line_and_leave_nothing(run: Run, pictures: Path, tmp_pat
         assert not Path(place).exists()
 
 
+def test_a_design_stands_for_its_network(whole: Design, run: Run) -> None:
+    target = resolve(str(whole.folder))
+    assert target == replace(resolve(str(whole.folder / "search")), source=str(whole.folder))
+    assert (target.resolution, target.num_classes, target.in_channels) == (16, 2, 3)
+    assert target_of(str(whole.folder)) == target_of(str(whole.folder / "training")) == "stm32f746"
+    written = resolve(str(whole.folder / "search" / "best_structure.txt"))
+    assert replace(written, source="") == replace(target, source="")
+    code, out, _ = run("eval", str(whole.folder), "--json")
+    assert code == 0 and whole.result is not None
+    assert json.loads(out)["top1"] == whole.result.top1
+
+
 def test_wrong_folders_are_named(settings: DesignSettings, whole: Design, tmp_path: Path) -> None:
     with pytest.raises(DesignError, match="already contains a design: continue it with"):
         start_design(settings, whole.folder, NoWatcher())
@@ -196,22 +214,31 @@ def test_a_file_that_loses_accuracy_is_trained_with_rounding(
     card = json.loads((folder / "tuning" / "train.json").read_text())
     assert (card["recipe"]["quantise_aware"], card["recipe"]["epochs"]) == (2, 2)
     assert "quantisation-aware training" in dict(rows_of(made))
+    assert one.training == ("tuning" if one.file_top1 > one.untuned_top1 else "training")
+    for chosen in ("training", "tuning"):  # whichever was kept, the design stands for it
+        found = json.loads((folder / DESIGN_FILE).read_text())
+        found["result"]["training"] = chosen
+        (folder / DESIGN_FILE).write_text(json.dumps(found))
+        assert zennas.evaluate(folder).model == str(folder / chosen)
 
 
-def test_a_machine_that_becomes_slower_gets_fewer_epochs(
-    settings: DesignSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from zennas.designing import running
+def test_a_training_ends_when_its_time_is_over(planned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, lines = tmp_path / "run", list[str]()
+    shutil.copytree(planned, folder)
 
-    folder, counts = tmp_path / "run", list[int]()
+    class Listening(NoWatcher):
+        def told(self, line: str) -> None:
+            lines.append(line)
 
-    class Counting(NoWatcher):
-        def training(self, epochs: int, batch_size: int) -> Any:
-            counts.append(epochs)
-            return super().training(epochs, batch_size)
+    monkeypatch.setattr("zennas.designing.running.with_training", _hurried)
+    made = continue_design(folder, Listening())
+    assert (made.plan.epochs, made.plan.training_seconds) == (100_000, 1.5)
+    done = len((folder / "training" / "history.csv").read_text().splitlines()) - 1
+    assert 1 <= done < 100_000
+    assert any(line.startswith(f"trained for {counted(done, 'epoch')}: top-1") for line in lines)
+    assert made.result is not None and made.result.file.is_file()
 
-    monkeypatch.setattr(running, "epochs_for", lambda *_: 6)
-    monkeypatch.setattr(running, "training_seconds", lambda *_: 1e-3)
-    made = start_design(replace(settings, epochs=None), folder, Counting())
-    assert counts == [6, 3] and made.plan.epochs == 3
-    assert len((folder / "training" / "history.csv").read_text().splitlines()) == 4
+
+def _hurried(plan: Plan, *_: object, **__: object) -> Plan:
+    """A plan for a training that never reaches its epochs."""
+    return replace(plan, epochs=100_000, training_seconds=1.5, file_seconds=1.0)

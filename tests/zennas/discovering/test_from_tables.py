@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import zennas
+from PlainNet.blocktype import in_channels
 from PlainNet.sizes import size_of
 from tests.zennas.conftest import Run
 from zennas.common.errors import WrongSettingError
@@ -24,6 +25,7 @@ from zennas.discovering.evaluation import values
 from zennas.discovering.files import BEST, GENERATIONS, RESULT, STATISTICS, TASKS
 from zennas.discovering.from_tables import carry_out, opened, prepare
 from zennas.discovering.source_settings import SourceSettings
+from zennas.discovering.sources import images_of
 from ZeroShotProxy import ScoreSettings, score
 from ZeroShotProxy.programs.files import load
 
@@ -126,6 +128,14 @@ def test_images_need_not_be_square(settings: SourceSettings, tmp_path: Path, kin
     prepared = prepare(replace(chosen, resolution=size_of(8, 12)), EVOLUTION, tmp_path)
     assert carry_out(prepared, tmp_path).best is not None
     assert Cache(tmp_path / STATISTICS / "1").head["images"]["shape"] == [1, 3, 8, 12]
+
+
+def test_images_may_be_grey(settings: SourceSettings, tmp_path: Path) -> None:
+    grey = replace(settings, in_channels=1)
+    prepared = prepare(grey, EVOLUTION, tmp_path)
+    assert {in_channels(one.blocks[0]) for source in prepared.sources for one in source.structures} == {1}
+    assert opened(tmp_path) == prepared
+    assert images_of(prepared.settings, prepared.sources[0], seed=0).shape == (2, 1, 8, 8)
 
 
 def test_what_is_refused_leaves_no_folder(run: Run, table: Path, tmp_path: Path) -> None:

@@ -17,10 +17,11 @@ from SearchSpace import SearchSpaceError
 from zennas.common.environment import threads
 from zennas.common.errors import SettingsError, WrongSettingError
 from zennas.named.structures import resolve
+from zennas.runs.designed import BEST_FILE
 from zennas.runs.store import Store, StoreError
 from zennas.searching import preparing
 from zennas.searching.result import read_result
-from zennas.searching.runner import BEST_FILE, resume, start
+from zennas.searching.runner import resume, start
 from zennas.searching.strategies.base import STRATEGIES
 
 from .latency_searches import settings

@@ -16,10 +16,11 @@ from zennas.api import continue_search
 from zennas.budget.budgets import LatencyLimit
 from zennas.budget.meters import Predicted, devices
 from zennas.common.errors import SettingsError
+from zennas.runs.designed import BEST_FILE
 from zennas.runs.store import Store
 from zennas.searching.objectives.base import objective_of
 from zennas.searching.result import SearchResult, read_result
-from zennas.searching.runner import BEST_FILE, resume, start
+from zennas.searching.runner import resume, start
 from zennas.searching.strategies.base import Problem
 from zennas.searching.strategies.evolution import Evolution, EvolutionOptions
 

@@ -20,10 +20,11 @@ from zennas.api import continue_search
 from zennas.budget.budgets import Budget, BudgetError
 from zennas.common.errors import SettingsError
 from zennas.runs.candidate import Candidate, Measure
+from zennas.runs.designed import BEST_FILE
 from zennas.runs.store import FILE, RunInUseError, Store, StoreError
 from zennas.searching.objectives.proxy import SingleProxy
 from zennas.searching.result import find_runs, read_result
-from zennas.searching.runner import BEST_FILE, resume, start
+from zennas.searching.runner import resume, start
 from zennas.searching.settings import SearchSettings
 from zennas.searching.trust import Trust
 from ZeroShotProxy import ProxyError

@@ -13,9 +13,10 @@ import pytest
 
 import zennas
 from zennas.common.errors import SettingsError, WrongSettingError
+from zennas.runs.designed import BEST_FILE
 from zennas.runs.store import FILE, Store
 from zennas.searching.result import read_result
-from zennas.searching.runner import BEST_FILE, resume, start
+from zennas.searching.runner import resume, start
 from zennas.searching.settings import SearchSettings
 from zennas.searching.trust import Trust, UntrustedError, code_of, split_strategy
 

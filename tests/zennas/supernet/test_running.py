@@ -12,7 +12,8 @@ import pytest
 import torch
 
 import zennas
-from PlainNet import parse
+from PlainNet import cost, parse
+from PlainNet.blocktype import in_channels
 from tests.zennas.conftest import Run
 from zennas.named.structures import WrongChannelsError, resolve
 from zennas.report.listing import list_runs
@@ -221,7 +222,24 @@ def test_settings_of_a_job_are_checked() -> None:
         zennas.proxyless(**SMALL, colour=1)
 
 
+@pytest.mark.parametrize("space", [SPACE, "nasbench201"])
+def test_a_space_is_searched_with_grey_images(space: str, tmp_path: Path) -> None:
+    asked = {**SMALL, "space": space, "train_images": 130, "in_channels": 1, "n_epochs": 1, "warmup_epochs": 0}
+    found = zennas.proxyless(**asked, ref_params=2000, save_dir=tmp_path / "run", device="cpu")
+    assert in_channels(found.structure.blocks[0]) == 1
+    assert found.costs["params"] == cost(found.structure, resolution=8, num_classes=10).params
+    target = resolve(str(tmp_path / "run"))
+    assert (target.structure, target.in_channels) == (found.structure, 1)
+    assert read_result(tmp_path / "run") == found
+
+
+def test_images_that_cannot_have_these_channels_are_named(run: Run) -> None:
+    code, _, err = run("proxyless", *FLAGS, *SHORT, "--in-channels", "5", "--save-dir", "run")
+    assert code == 1 and "have 3 channels and cannot be shown with 5: expected 3, or 1 for grey" in err
+    assert not Path("run").exists() or not list(Path("run").glob("*.json"))
+
+
 def test_spaces_of_other_channels_are_refused(tmp_path: Path) -> None:
     space = "ConvKX(1,8,3,2)BN(8)RELU(8)Choice{ConvKX(8,8,3,1)BN(8)RELU(8);Identity(8)}"
-    with pytest.raises(WrongChannelsError, match=r"takes images of 1 channel, but those of digits.* have 3: begin the"):
+    with pytest.raises(WrongChannelsError, match=r"takes images of 1 channel, but those of digits.* have 3: --in-cha"):
         zennas.proxyless(space=space, dataset="digits", resolution="8x12", save_dir=tmp_path / "run", device="cpu")
