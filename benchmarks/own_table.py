@@ -125,9 +125,8 @@ def report() -> None:
     entries = {entry.structure: entry for entry in known if entry.group != picks.GROUP}
     found = results()
     seeds = by_structure(found)
-    print(
-        f"{len(entries.keys() & seeds.keys())} of {len(entries)} networks trained, {len(jobs(list(entries.values())))} trainings left"
-    )
+    trained, left = entries.keys() & seeds.keys(), jobs(list(entries.values()))
+    print(f"{len(trained)} of {len(entries)} networks trained, {len(left)} trainings left")
     noise, repeated = deviation(found)
     if repeated:
         print(f"standard deviation between seeds {noise:.2f} points ({repeated} networks)")

@@ -35,8 +35,7 @@ tables hold: this table has what they find, too.
   bfloat16. The learning rate is the best of 0.05, 0.15 and 0.45 after two epochs on 3,000 images, on 2,000 others that
   no training has seen.
 - **`{accuracy}`**: accuracy after the last epoch on the 10,000 test images in percent, the mean over `trainings` seeds;
-  nothing was chosen by it. {noise} Networks of the group
-  `pick` and the best ones made by hand beside them have three seeds.
+  nothing was chosen by it. {noise}
 - **`params`, `flops`, `activations`, `layers`**: as `zennas analyze` counts them. **`latency_ms`**: predicted by the
   profile `{profile}`.
 
