@@ -2,7 +2,9 @@
 
     python -m benchmarks.own_table choose          choose the networks, and write their list
     python -m benchmarks.own_table add PROXY [N]   add what searches find with another proxy, or with its Nth form
+    python -m benchmarks.own_table pick PROXY [N]  add its picks within parameters, FLOPs and latency as well
     python -m benchmarks.own_table train [COUNT]   train those that have no result yet, one process each, two at once
+    python -m benchmarks.own_table confirm         train picks and the best made by hand beside them, with three seeds
     python -m benchmarks.own_table ship            write the table that comes with the package, and its card
     python -m benchmarks.own_table                 print what the table says so far
 
@@ -15,13 +17,15 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from benchmarks._nb201 import data_or_leave
+from benchmarks._own_table import picks
 from benchmarks._own_table.judging import judge
-from benchmarks._own_table.results import TRAINED, by_structure, deviation, results
+from benchmarks._own_table.results import TRAINED, Result, by_structure, deviation, results
 from benchmarks._own_table.shipping import ship
 from benchmarks._own_table.structures import Entry, choose, read_list, winners, write_list
 from PlainNet import cost, parse
@@ -56,22 +60,45 @@ def _effort(entry: Entry) -> float:
 
 def jobs(entries: list[Entry]) -> list[tuple[str, int]]:
     """Return the trainings that are left, as structure and seed: every network once, then some again."""
-    done = {(result.structure, result.seed) for result in results()}
-    entries = in_turn(entries)
+    trained = done(results())
+    entries = in_turn([entry for entry in entries if entry.group != picks.GROUP])
     wanted = [(entry.structure, 0) for entry in entries if cost(parse(entry.structure)).activations <= ACTIVATIONS]
     repeated = wanted[:: max(1, len(wanted) // REPEATED)]
     wanted += [(structure, seed) for seed in (1, 2) for structure, _ in repeated]
-    return [job for job in wanted if job not in done]
+    return [job for job in wanted if job not in trained]
 
 
-def train(count: int | None) -> None:
+def train(wanted: list[tuple[str, int]]) -> None:
     def run(job: tuple[str, int]) -> None:
         structure, seed = job
         command = [sys.executable, "-W", "ignore", "-m", "benchmarks.own_table", "one", structure, str(seed)]
         subprocess.run(command, check=True)
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        list(threads.map(run, jobs(read_list())[:count]))
+        list(threads.map(run, wanted))
+
+
+def confirm() -> None:
+    """Train what comparisons with the best made by hand need. It may be another one after the first seed."""
+    entries = read_list()
+    while left := [job for job in picks.wanted(entries, results()) if job not in done(results())]:
+        train(left)
+
+
+def extend(found: Iterable[Entry]) -> None:
+    """Add networks to the list that it does not have."""
+    known = read_list()
+    have = {(entry.structure, entry.group == picks.GROUP) for entry in known}
+    write_list([*known, *(one for one in found if (one.structure, one.group == picks.GROUP) not in have)])
+
+
+def named(proxy: str, form: list[str]) -> str:
+    """Return what the table calls a proxy, or its Nth form."""
+    return f"{proxy} ({form[0]})" if form else proxy
+
+
+def done(found: Iterable[Result]) -> set[tuple[str, int]]:
+    return {(result.structure, result.seed) for result in found}
 
 
 def one(structure: str, seed: int) -> None:
@@ -94,10 +121,12 @@ def one(structure: str, seed: int) -> None:
 
 
 def report() -> None:
-    entries = {entry.structure: entry for entry in read_list()}
+    known = read_list()
+    entries = {entry.structure: entry for entry in known if entry.group != picks.GROUP}
     found = results()
     seeds = by_structure(found)
-    print(f"{len(seeds)} of {len(entries)} networks trained, {len(jobs(list(entries.values())))} trainings left")
+    trained, left = entries.keys() & seeds.keys(), jobs(list(entries.values()))
+    print(f"{len(trained)} of {len(entries)} networks trained, {len(left)} trainings left")
     noise, repeated = deviation(found)
     if repeated:
         print(f"standard deviation between seeds {noise:.2f} points ({repeated} networks)")
@@ -107,6 +136,7 @@ def report() -> None:
             low, middle, high = np.quantile(accuracies, [0, 0.5, 1])
             print(f"{group:7} {len(accuracies):3} networks, accuracy {low:.1f} to {high:.1f} %, median {middle:.1f} %")
     judge(list(entries.values()), {structure: float(np.mean(values)) for structure, values in seeds.items()})
+    picks.compare(known, found)
 
 
 def main() -> None:
@@ -114,12 +144,13 @@ def main() -> None:
         case ["choose"]:
             write_list(choose())
         case ["add", proxy, *form]:
-            known = read_list()
-            have = {entry.structure for entry in known}
-            found = winners({f"{proxy} ({form[0]})" if form else proxy: proxy})
-            write_list([*known, *(entry for entry in found if entry.structure not in have)])
+            extend(winners({named(proxy, form): proxy}))
+        case ["pick", proxy, *form]:
+            extend(picks.picks(named(proxy, form), proxy))
         case ["train", *count]:
-            train(int(count[0]) if count else None)
+            train(jobs(read_list())[: int(count[0]) if count else None])
+        case ["confirm"]:
+            confirm()
         case ["ship"]:
             ship(read_list(), results())
         case ["one", structure, seed]:

@@ -5,9 +5,9 @@ the structure, so there are neither weights nor images, and nothing is random. A
 a vector with a number for each convolution, in running order, (convolutions,), or a single number of the network, of
 shape (). So operations such as `mean`, `softmax` and `matmul` go over the convolutions of the network.
 
-The convolutions are those on a path from the image to the output whose output has positions; so the classifier and the
-convolutions of gates are left out, as in `mean_field`. `convolutions.py` computes them. This file imports neither torch
-nor NumPy.
+The convolutions are those on a path from the image to the output that no global pooling precedes; so the classifier
+and the convolutions of gates are left out, as in `mean_field`. `convolutions.py` computes them. This file imports
+neither torch nor NumPy.
 """
 
 from __future__ import annotations

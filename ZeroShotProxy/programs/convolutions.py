@@ -14,6 +14,7 @@ from PlainNet.ops import OpGraph
 from PlainNet.sizes import area
 from ZeroShotProxy.engine.mean_field import sums
 from ZeroShotProxy.engine.mean_field.field import Field, Layer, field_of
+from ZeroShotProxy.engine.mean_field.trunk import pooled
 from ZeroShotProxy.programs.closed_form import CLOSED_FORMS
 from ZeroShotProxy.programs.errors import ProgramError
 
@@ -29,7 +30,7 @@ def closed_forms(graph: OpGraph, names: Collection[str] = tuple(CLOSED_FORMS)) -
     field = field_of(graph)
     if field is None:
         raise ProgramError("no gradient of the output reaches the input")
-    layers = sorted((one for one in field.layers if not one.flat and one.gradient > 0), key=lambda one: one.number)
+    layers = sorted((one for one in field.layers if not one.pooled and one.gradient > 0), key=lambda one: one.number)
     if not layers:
         raise ProgramError("the network has no convolution on a path from the input to the output")
     found = _of_convolutions(field, layers) | _of_network(field, layers)
@@ -38,8 +39,8 @@ def closed_forms(graph: OpGraph, names: Collection[str] = tuple(CLOSED_FORMS)) -
 
 
 def shapes_of(graph: OpGraph, names: Collection[str]) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of what `closed_forms` returns, if all convolutions with positions take part."""
-    count = sum(_convolves(graph, number) for number in range(1, len(graph.nodes) + 1))
+    """Return the shapes of what `closed_forms` returns, if all convolutions of the trunk take part."""
+    count = sum(_convolutions(graph))
     return {name: () if CLOSED_FORMS[name].whole else (count,) for name in names} if count else {}
 
 
@@ -54,7 +55,7 @@ def _of_convolutions(field: Field, layers: Sequence[Layer]) -> dict[str, Sequenc
     rows = []
     for layer in layers:
         node = graph.nodes[layer.number - 1]
-        assert isinstance(node.op, (ops.Conv, ops.RowColumnConv))  # the others have no positions
+        assert isinstance(node.op, (ops.Conv, ops.RowColumnConv))  # the others are behind the pooling
         positions = layer.activations / layer.channels
         second = layer.mean**2 + layer.variance
         rows.append(
@@ -77,7 +78,7 @@ def _of_convolutions(field: Field, layers: Sequence[Layer]) -> dict[str, Sequenc
                 "in_independent": layer.independent,
                 "independent": layer.effective / positions,
                 "gradient": layer.gradient,
-                "turn": sums.of_layer(layer.gradient, layer.channels, layer.flops, positions)[0],
+                "turn": sums.of_layer(layer.gradient, layer.channels, positions)[0],
             }
         )
     found = {name: [row[name] for row in rows] for name in rows[0]}
@@ -91,16 +92,17 @@ def _fan_in(op: ops.Conv | ops.RowColumnConv) -> int:
     return op.in_channels // op.groups * op.kernel**2
 
 
-def _convolves(graph: OpGraph, number: int) -> bool:
-    node = graph.nodes[number - 1]
-    return isinstance(node.op, (ops.Conv, ops.RowColumnConv)) and area(node.shape.size) > 1
+def _convolutions(graph: OpGraph) -> list[bool]:
+    """For each value, whether it is what a convolution makes that no global pooling precedes."""
+    convolves = (isinstance(node.op, (ops.Conv, ops.RowColumnConv)) for node in graph.nodes)
+    return [False, *(one and not behind for one, behind in zip(convolves, pooled(graph)[1:], strict=True))]
 
 
 def _depths(graph: OpGraph) -> list[int]:
     """For each value, the number of convolutions on the longest path from the image to it."""
-    found = [0]
+    found, convolves = [0], _convolutions(graph)
     for number, node in enumerate(graph.nodes, start=1):
-        found.append(max((found[i] for i in node.inputs), default=0) + _convolves(graph, number))
+        found.append(max((found[i] for i in node.inputs), default=0) + convolves[number])
     return found
 
 
@@ -111,12 +113,12 @@ def _remaining(graph: OpGraph) -> list[int]:
     """
     behind: list[int | None] = [None] * (len(graph.nodes) + 1)
     behind[graph.output] = 0
-    found = [0] * (len(graph.nodes) + 1)
+    found, convolves = [0] * (len(graph.nodes) + 1), _convolutions(graph)
     for number in range(len(graph.nodes), 0, -1):
         known = behind[number]
         if known is None:
             continue
-        found[number] = known + _convolves(graph, number)
+        found[number] = known + convolves[number]
         for source in graph.nodes[number - 1].inputs:
             behind[source] = max(found[number], behind[source] or 0)
     return found

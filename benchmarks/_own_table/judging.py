@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from benchmarks._own_table.structures import BUDGETS, Entry
-from PlainNet import Cost, cost, parse
-from zennas.correlation.statistics import draws_of, spearman_rows, with_interval
+from benchmarks._own_table.structures import BUDGETS, SPACES, Entry
+from PlainNet import Cost, cost, lower, parse
+from zennas.correlation.statistics import Floats, draws_of, spearman_rows, with_interval
 from ZeroShotProxy import ScoreSettings, score
+from ZeroShotProxy.engine.mean_field import sums
+from ZeroShotProxy.engine.mean_field.field import field_of
+from ZeroShotProxy.engine.mean_field.scorer import score_of as mean_field
 
 SCORES = ("mean_field", "zen_expected", "naswot_expected", "log_synflow_expected", "grad_norm_expected")
 COUNTS = ("flops", "params", "activations", "layers")
 SETTINGS = ScoreSettings(resolution=32, num_classes=10)
 RESAMPLES = 2000
+STEPS = 780
+"""Of the trainings of this table: 5 epochs of 156."""
 
 
 def judge(entries: Sequence[Entry], accuracies: Mapping[str, float]) -> None:
     """Print both tables. accuracies: of the trained networks by structure, in percent."""
     trained = [entry for entry in entries if entry.structure in accuracies]
     costs = {entry.structure: cost(parse(entry.structure)) for entry in trained}
-    _correlations(trained, accuracies, costs)
+    values = _correlations(trained, accuracies, costs)
+    _parts(trained, accuracies, values)
     _rounds(trained, accuracies, costs)
+    _checks(trained, accuracies, values)
 
 
-def _correlations(trained: Sequence[Entry], accuracies: Mapping[str, float], costs: Mapping[str, Cost]) -> None:
+def _correlations(
+    trained: Sequence[Entry], accuracies: Mapping[str, float], costs: Mapping[str, Cost]
+) -> dict[str, Floats]:
+    """Print how scores and counts order the whole table; return them, (networks,) each."""
     values = {name: [float(getattr(costs[entry.structure], name)) for entry in trained] for name in COUNTS}
     found = [score(parse(entry.structure), list(SCORES), SETTINGS) for entry in trained]
     values |= {name: [one[name].value for one in found] for name in SCORES}
+    short = [score_of(entry.structure, STEPS) for entry in trained]
+    values[f"mean_field, S = {STEPS}"] = short
     wanted = np.array([accuracies[entry.structure] for entry in trained])
     draws = draws_of(len(trained), RESAMPLES, 0)
     differences = {}
@@ -40,9 +53,54 @@ def _correlations(trained: Sequence[Entry], accuracies: Mapping[str, float], cos
         interval = with_interval(whole, differences[name])
         assert interval is not None
         print(f"  {name:22} {whole:6.3f} [{interval.low:.2f}, {interval.high:.2f}]")
-    best, second = SCORES[0], max(values.keys() - {SCORES[0]}, key=lambda name: float(np.mean(differences[name])))
+    best, second = SCORES[0], max((*COUNTS, *SCORES[1:]), key=lambda name: float(np.mean(differences[name])))
     low, high = np.quantile(differences[best] - differences[second], [0.025, 0.975])
     print(f"  {best} minus {second}, the next: {low:.2f} to {high:.2f}")
+    return {name: np.array(one) for name, one in values.items()}
+
+
+def score_of(structure: str, steps: int) -> float:
+    """Return `mean_field` for a training of so many steps (docs/mean-field.md, equation 24)."""
+    field = field_of(lower(parse(structure), resolution=SETTINGS.resolution, num_classes=SETTINGS.num_classes))
+    assert field is not None
+    squares = sum(layer.gradient for layer in field.layers if not layer.pooled)
+    usual = mean_field(field)
+    assert usual is not None
+    return usual - math.log(sums.steadiness(squares)) - math.log1p(squares / steps) / 2
+
+
+def _parts(trained: Sequence[Entry], accuracies: Mapping[str, float], values: Mapping[str, Floats]) -> None:
+    """How the score orders parts of the table, which an order of the parts does not help with."""
+    wanted = np.array([accuracies[entry.structure] for entry in trained])
+    groups = {"made by hand": "hand", "drawn at random": "random", "winners of searches": "winner"}
+    parts = {name: [entry.group == group for entry in trained] for name, group in groups.items()}
+    parts |= {name: [space_of(entry.structure) == name for entry in trained] for name in SPACES}
+    parts["best third"] = (-wanted).argsort().argsort() < len(wanted) // 3
+    names = (SCORES[0], f"mean_field, S = {STEPS}", "flops")
+    print(f"Spearman within parts, of {' / '.join(names)}:")
+    for part, flags in parts.items():
+        here = np.asarray(flags, dtype=np.bool_)
+        if here.sum() > 2:
+            found = [float(spearman_rows(values[name][None, here], wanted[None, here])[0]) for name in names]
+            print(f"  {part:22} {here.sum():3} networks  {' / '.join(f'{one:6.3f}' for one in found)}")
+
+
+def space_of(structure: str) -> str:
+    """Return the space whose blocks a network has; what is made by hand of single units counts as `units`."""
+    return "IDW_fixfc" if "SuperResIDW" in structure else "XXBL" if "SuperResK" in structure else "units"
+
+
+def _checks(trained: Sequence[Entry], accuracies: Mapping[str, float], values: Mapping[str, Floats]) -> None:
+    """What the present form says of the table before and after each round of its own winners."""
+    wanted = np.array([accuracies[entry.structure] for entry in trained])
+    kinds = np.array([entry.origin.split(", ")[0] if entry.group == "winner" else "" for entry in trained])
+    rounds = [kind for kind in dict.fromkeys(kinds.tolist()) if kind.startswith(SCORES[0])]
+    known = ~np.isin(kinds, rounds)
+    print(f"Spearman of {SCORES[0]} as the rounds of its winners are added:")
+    for kind in ("", *sorted(rounds)):
+        known |= kinds == kind if kind else known
+        found = float(spearman_rows(values[SCORES[0]][None, known], wanted[None, known])[0])
+        print(f"  {kind or 'without them':22} {known.sum():3} networks  {found:6.3f}")
 
 
 def _rounds(trained: Sequence[Entry], accuracies: Mapping[str, float], costs: Mapping[str, Cost]) -> None:
@@ -70,4 +128,7 @@ def _rounds(trained: Sequence[Entry], accuracies: Mapping[str, float], costs: Ma
                 print(f"    {kind:16} {max(own.values()):.1f} ({', '.join(f'{k} {v:.1f}' for k, v in own.items())})")
     for kind, values in gaps.items():
         if values:
-            print(f"{kind}: {np.mean(values):+.1f} points below the best made by hand, mean of {len(values)} budgets")
+            spread = 1.96 * np.std(values, ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+            interval = "" if math.isnan(spread) else f" ± {spread:.1f}"
+            below = f"{np.mean(values):+.1f}{interval} points below the best made by hand"
+            print(f"{kind}: {below}, mean of {len(values)} budgets")

@@ -10,16 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks._own_table.picks import GROUP, PROFILE, latency
 from benchmarks._own_table.results import Result, by_structure, deviation
 from benchmarks._own_table.structures import Entry
-from latency import predict
 from PlainNet import cost, parse
 from PlainNet.files import write_text
 from zennas.accuracy.tables import shipped
 
 NAME = "small-cifar10"
 FOLDER = Path(shipped.__file__).parent
-PROFILE = "this-machine-fp32"
 COLUMNS = ("arch", "group", "origin", "params", "flops", "activations", "layers", "latency_ms", "trainings")
 ACCURACY = "cifar10_test_5"
 
@@ -52,12 +51,11 @@ def ship(entries: Sequence[Entry], found: Sequence[Result]) -> None:
     text, groups = io.StringIO(), Counter[str]()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*COLUMNS, ACCURACY])
-    for entry in entries:
-        values = accuracies.get(entry.structure)
+    for entry in sorted(entries, key=lambda one: one.group == GROUP):  # a pick may be a winner as well
+        values = accuracies.pop(entry.structure, None)
         if values is None:
             continue
-        structure = parse(entry.structure)
-        costs, ms = cost(structure), predict(structure, PROFILE, resolution=32, num_classes=10)
+        costs, ms = cost(parse(entry.structure)), latency(entry.structure)
         numbers = costs.params, costs.flops, costs.activations, costs.layers
         row = (*numbers, f"{ms:.4f}", len(values), f"{np.mean(values):.2f}")
         writer.writerow([entry.structure, entry.group, entry.origin, *row])
@@ -67,7 +65,9 @@ def ship(entries: Sequence[Entry], found: Sequence[Result]) -> None:
     card = CARD.format(
         name=NAME,
         count=groups.total(),
-        **{group: groups[group] for group in ("hand", "random", "winner")},
+        hand=groups["hand"],
+        random=groups["random"],
+        winner=groups["winner"] + groups[GROUP],
         accuracy=ACCURACY,
         noise=noise if repeated else "Each network was trained once so far.",
         profile=PROFILE,

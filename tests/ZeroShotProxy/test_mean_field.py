@@ -145,6 +145,33 @@ def test_blocks_add_up_to_the_whole(size: Size) -> None:
             assert scorer(structure) == pytest.approx(scorer.walk(structure), rel=1e-9), str(structure)
 
 
+@pytest.mark.parametrize("use_se", [False, True])
+def test_blocks_on_maps_of_one_position_count(use_se: bool) -> None:
+    scorer = MeanField(16, 10, Options(use_se=use_se))
+    text = "SuperConvK3BNRELU(3,32,2,1)SuperResIDWE2K3(32,32,2,32,1)SuperResIDWE2K3(32,48,2,48,1)"
+    thin, wide = (scorer(parse(f"{text}SuperResIDWE2K3(48,{width},2,48,1)")) for width in (8, 48))
+    assert thin is not None
+    assert wide is not None
+    assert thin < wide
+    assert wide == pytest.approx(
+        scorer.walk(parse(f"{text}SuperResIDWE2K3(48,48,2,48,1)")), abs=0.05 if use_se else 1e-9
+    )
+
+
+def test_computation_counts_wherever_it_is() -> None:
+    """The same gradients and positions with twice the multiply–accumulates in any layer: the logarithm of all."""
+    field = field_of(lower(WIDE, resolution=32, num_classes=10))
+    assert field is not None
+    before, total = score_of(field), sum(layer.flops for layer in field.layers if not layer.pooled)
+    assert before is not None
+    for i, layer in enumerate(field.layers):
+        layers = (*field.layers[:i], layer._replace(flops=2 * layer.flops), *field.layers[i + 1 :])
+        after = score_of(dataclasses.replace(field, layers=layers))
+        assert after is not None
+        more = 0 if layer.pooled else layer.flops
+        assert after - before == pytest.approx(math.log(1 + more / total))
+
+
 def test_exploding_gradients_cost_what_they_drown() -> None:
     """If all gradients double, the score stays as long as they are small, and loses log 2 if they are large."""
     chain = "SuperConvK3BNRELU(3,16,1,1)" + "SuperResIDWE6K7(16,16,1,16,5)" * 6

@@ -36,6 +36,7 @@ class _Own(NamedTuple):
     roots: Floats
     amounts: Floats
     squares: Floats
+    flops: Floats
     here: Floats
     apart: Floats
     constant: Floats
@@ -100,7 +101,7 @@ class MeanFieldArrays:
 
     def _scores(self, placed: Placed) -> Floats:
         count, blocks, families = len(placed.structures), self._blocks, self._families
-        roots, amounts, squares, here, apart = np.zeros((5, count))
+        roots, amounts, squares, flops, here, apart = np.zeros((6, count))
         kept, overlap = np.ones(count), np.full(count, 1 / blocks.layout.in_channels)
         place = np.zeros(count, np.int64)
         for number, values in zip(placed.numbers, self._values.of(placed.numbers).transpose(1, 0, 2), strict=True):
@@ -110,6 +111,7 @@ class MeanFieldArrays:
             squares = squares * link.grown**4 + own.squares * link.factor**4
             amounts = (amounts + roots * link.shift) * link.grown + amount - link.factor * mixed
             roots = roots * link.grown + own.roots * link.factor
+            flops += own.flops
             here += kept * (link.here * own.width + link.branch_here * own.here)
             apart = apart * link.second + kept * (link.apart * own.width + link.branch_apart * own.apart)
             kept *= link.kept
@@ -120,7 +122,7 @@ class MeanFieldArrays:
         square = kept * (others + 1) * (self._logits + 1 / blocks.out[placed.last]) + here + others * apart
         squares *= WEIGHT_VARIANCE * variances / (others + 1) ** 2
         with np.errstate(divide="ignore", invalid="ignore"):  # NaN without a convolution that learns
-            return sums.scores(roots, amounts, squares, self._scalar.log_positions - np.log(square))
+            return sums.scores(roots, amounts, squares, flops, self._scalar.log_positions - np.log(square))
 
     def _compute(self, numbers: Integers) -> Floats:
         found = np.zeros((len(_Own._fields), len(numbers)))
@@ -140,11 +142,11 @@ class MeanFieldArrays:
         width = 1 / blocks.out[numbers]
         if made.template:
             widths = channels_of(made.form.widths, blocks.widths(numbers))
-            roots, amounts, squares, factors = sums.of_many_widths(made.form.groups, widths)
+            roots, amounts, squares, flops, factors = sums.of_many_widths(made.form.groups, widths)
             table = made.form.table.dot(np.concatenate([1 / widths, factors]))
             starts = self._layers.add(table[:-3:2].T, table[1:-3:2].T, made.form.shares)
             constant, here, apart = table[-3:]
-            return np.stack([roots, amounts, squares, here, apart, constant, width, *starts])
+            return np.stack([roots, amounts, squares, flops, here, apart, constant, width, *starts])
         columns = []
         for spec, size in blocks.specs(numbers):
             family = family_of(spec, None, size, _OPTIONS)
@@ -152,7 +154,7 @@ class MeanFieldArrays:
             step = step_of(form_of(family, Entry(size, IMAGE_MEAN, IMAGE_VARIANCE, 0.0)), spec.args, spec.args[0], None)
             layers = np.array(step.layers[:-3])
             starts = self._layers.add(layers[None, ::2], layers[None, 1::2], step.shares)
-            own = (step.roots, step.amounts, step.squares, step.here, step.apart, step.constant)
+            own = (step.roots, step.amounts, step.squares, step.flops, step.here, step.apart, step.constant)
             columns.append([*own, *(float(one[0]) for one in starts)])
         *values, start, taken = np.array(columns).T
         return np.stack([*values, width, start, taken])

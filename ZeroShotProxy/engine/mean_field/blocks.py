@@ -25,7 +25,8 @@ from PlainNet.ops import Node, OpGraph
 from PlainNet.sizes import Size, area, each_side, sides
 from PlainNet.template import Template, Width
 from ZeroShotProxy.engine.mean_field.forward import FUNCTIONS
-from ZeroShotProxy.engine.mean_field.sums import growth, of_layer, of_widths
+from ZeroShotProxy.engine.mean_field.sums import Group, growth, of_layer, of_widths
+from ZeroShotProxy.engine.mean_field.trunk import pooled
 from ZeroShotProxy.engine.mean_field.uniform import Entry, Value, Walk, is_uniform, walk
 
 
@@ -69,7 +70,7 @@ class Form:
     """
 
     widths: tuple[Width, ...]
-    groups: tuple[tuple[int, int, float, float, float], ...]
+    groups: tuple[Group, ...]
     table: NDArray[np.float64]
     shares: tuple[float, ...]
     out: Value
@@ -187,7 +188,8 @@ def _form(family: Family, size: Size, variance: float, found: Walk) -> Form:
     graph, strides = family.graph, family.strides
     out, shape = found.values[graph.output], graph.shape_of(graph.output)
     unit = 1.0 if family.link is not None else out.variance
-    groups: dict[tuple[int, int], tuple[float, float, float]] = {}
+    behind_pooling = pooled(graph)
+    groups: dict[tuple[int, int], tuple[float, float, float, float]] = {}
     shares: list[float] = []
     nothing = [0.0] * len(family.widths)
     rows: list[tuple[dict[int, float], list[float]]] = []  # by number of the group, and by width
@@ -195,13 +197,13 @@ def _form(family: Family, size: Size, variance: float, found: Walk) -> Form:
         node = graph.nodes[number - 1]
         conv, walked = node.op, area(node.shape.size)
         positions = walked if strides is None else area(_strided(size, strides[number]))
-        if positions <= 1 or not isinstance(conv, ops.Conv):
+        if behind_pooling[number] or not isinstance(conv, ops.Conv):
             continue
         key = family.index[conv.in_channels // conv.groups], family.index[conv.out_channels]
         square = gradient * (positions / walked) / unit
-        root, amount = of_layer(square, 1, conv.kernel**2 * positions, positions)
-        roots, amounts, squares = groups.get(key, (0.0, 0.0, 0.0))
-        groups[key] = (roots + root, amounts + amount, squares + square)
+        root, amount = of_layer(square, 1, positions)
+        roots, amounts, squares, flops = groups.get(key, (0.0, 0.0, 0.0, 0.0))
+        groups[key] = (roots + root, amounts + amount, squares + square, flops + conv.kernel**2 * positions)
         *parts, share = found.values[number].overlap
         rows += [({list(groups).index(key): 2 * root}, nothing), ({}, parts)]
         shares.append(share)
@@ -240,8 +242,8 @@ class Step(NamedTuple):
 
     The gradient at its output has an energy such that the product with the variance there is 1.
     takes, gives: channels. behind: the place behind it.
-    roots, amounts, squares: see `sums.py`, for an overlap of 1 everywhere. layers: 2 r and a of each layer in turn;
-    shares: b, the overlap being a + b o if o is what enters. scale: a factor of r in `layers`.
+    roots, amounts, squares, flops: see `sums.py`, for an overlap of 1 everywhere. layers: 2 r and a of each layer in
+    turn; shares: b, the overlap being a + b o if o is what enters. scale: a factor of r in `layers`.
     grown, shift: how the sums of the layers behind the block grow, see `sums.py`. kept, here, apart, second: how tr C²
     at the input, and the squared energy at other distances, follow from those at the output, in units of the squared
     energy at distance 0.
@@ -254,6 +256,7 @@ class Step(NamedTuple):
     roots: float
     amounts: float
     squares: float
+    flops: float
     scale: float
     layers: array[float]
     shares: tuple[float, ...]
@@ -270,7 +273,7 @@ class Step(NamedTuple):
 def step_of(form: Form, args: tuple[int, ...], takes: int, behind: object) -> Step:
     """Return the block with these arguments, for an entry of the form's variance."""
     widths = numbers(form.widths, args)
-    roots, amounts, squares, factors = of_widths(form.groups, widths)
+    roots, amounts, squares, flops, factors = of_widths(form.groups, widths)
     columns = np.array([*(1 / width for width in widths), *factors])
     layers = array("d", form.table.dot(columns).tobytes())
     overlap, here, apart = layers[-3:]
@@ -282,6 +285,7 @@ def step_of(form: Form, args: tuple[int, ...], takes: int, behind: object) -> St
         roots,
         amounts,
         squares,
+        flops,
         1.0,
         layers,
         form.shares,
@@ -361,6 +365,7 @@ def linked(branch: Step, link: Link, behind: object) -> Step:
         branch.roots * link.factor,
         (branch.amounts + branch.roots * link.factor_shift) * link.factor,
         branch.squares * link.factor**4,
+        branch.flops,
         link.factor,
         branch.layers,
         branch.shares,

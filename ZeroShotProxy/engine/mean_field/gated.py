@@ -21,6 +21,7 @@ from PlainNet.sizes import Size, area
 from ZeroShotProxy.engine.mean_field.blocks import Family, numbers
 from ZeroShotProxy.engine.mean_field.forward import FUNCTIONS
 from ZeroShotProxy.engine.mean_field.sums import of_numbers
+from ZeroShotProxy.engine.mean_field.trunk import pooled
 from ZeroShotProxy.engine.mean_field.uniform import Entry, Gradient, Square, Value, square_apart, walk
 
 _STEPS = 32
@@ -41,14 +42,15 @@ class Behind(NamedTuple):
 
 
 class _Layer(NamedTuple):
-    """A convolution. fan_in, out: its widths as indices. amount: FLOPs times positions of its output for widths of 1.
+    """A convolution. fan_in, out: its widths as indices. positions: of its output. taps: of its kernel.
 
     gradient: the squared norm for widths of 1, (a, b) for a + b z. share: how its overlap depends on what enters.
     """
 
     fan_in: int
     out: int
-    amount: int
+    positions: int
+    taps: int
     gradient: tuple[float, float]
     share: float
 
@@ -94,14 +96,14 @@ def gated_form(family: Family, entry: Entry) -> GatedForm:
 def _form(family: Family, entry: Entry) -> GatedForm:
     graph = family.graph
     found = walk(graph, entry, family.place, len(family.widths))
-    layers, rows = [], []
+    layers, rows, behind_pooling = [], [], pooled(graph)
     for number, gradient in found.layers:
         node = graph.nodes[number - 1]
-        conv, positions = node.op, area(node.shape.size)
-        if positions > 1 and isinstance(conv, ops.Conv):
+        conv, positions = node.op, max(1, area(node.shape.size))
+        if not behind_pooling[number] and isinstance(conv, ops.Conv):
             *parts, share = found.values[number].overlap
             fan_in, out = family.index[conv.in_channels // conv.groups], family.index[conv.out_channels]
-            layers.append(_Layer(fan_in, out, conv.kernel**2 * positions**2, gradient, share))
+            layers.append(_Layer(fan_in, out, positions, conv.kernel**2, gradient, share))
             rows.append(parts)
     rows.append(list(found.values[graph.output].overlap[:-1]))
     rows += [list(row) for row in zip(*(square[:3] for square in found.here), strict=True)]
@@ -124,13 +126,14 @@ def _form(family: Family, entry: Entry) -> GatedForm:
 class GatedBlock(NamedTuple):
     """A block, or its branch, at any place with the form's correlation of positions.
 
-    layers: see `sums.of_numbers`. added: the last eight numbers of `GatedForm.table`.
+    layers: see `sums.of_numbers`. flops: of all. added: the last eight numbers of `GatedForm.table`.
     """
 
     form: GatedForm
     takes: int
     gives: int
     layers: array[float]
+    flops: int
     added: list[float]
 
 
@@ -139,21 +142,23 @@ def gated_block(form: GatedForm, args: tuple[int, ...], takes: int) -> GatedBloc
     widths = numbers(form.family.widths, args)
     found = form.table.dot(np.array([1 / width for width in widths])).tolist()
     layers: list[float] = []
-    for (fan_in, out, amount, (a, b), share), overlap in zip(form.layers, found):  # noqa: B905 - eight others follow
+    flops = 0
+    for (fan_in, out, positions, taps, (a, b), share), overlap in zip(form.layers, found):  # noqa: B905 - eight others follow
         channels = widths[fan_in]
         square = channels / widths[out]
         given = widths[out]
-        layers += (square * a, square * b, given, math.log(amount * channels * given), overlap, share)
-    return GatedBlock(form, takes, widths[form.channels], array("d", layers), found[-8:])
+        layers += (square * a, square * b, given, math.log(positions), overlap, share)
+        flops += taps * positions * channels * given
+    return GatedBlock(form, takes, widths[form.channels], array("d", layers), flops, found[-8:])
 
 
 class GatedStep(NamedTuple):
     """A block at a place of a network, as polynomials in z = `Behind.apart`, for a gradient of energy 1 behind it.
 
     leaving: the statistics of its output. constant, share: the overlap of the output is constant + share · o.
-    layers: see `GatedBlock`; z there is `ratio` times that behind the block, and log_above the logarithm of the energy.
-    The others are the coefficients of 1, z, z² and `Behind.second` in the gradient at the input, see `Behind`. kept,
-    single: those of `here` and `others` in themselves, and of `here` in `others`.
+    layers, flops: see `GatedBlock`; z there is `ratio` times that behind the block, and log_above the logarithm of the
+    energy. The others are the coefficients of 1, z, z² and `Behind.second` in the gradient at the input, see `Behind`.
+    kept, single: those of `here` and `others` in themselves, and of `here` in `others`.
     """
 
     takes: int
@@ -162,6 +167,7 @@ class GatedStep(NamedTuple):
     constant: float
     share: float
     layers: array[float]
+    flops: int
     ratio: float
     log_above: float
     energy: tuple[float, float]
@@ -213,6 +219,7 @@ def gated_step(block: GatedBlock, entry: Entry) -> GatedStep:
         constant,
         share,
         block.layers,
+        block.flops,
         ratio,
         math.log(above),
         (above * (linked + e0), above * e1),

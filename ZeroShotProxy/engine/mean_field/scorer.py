@@ -111,7 +111,7 @@ class MeanField:
         # Sums over the layers so far, for a gradient of energy 1 at the current place, and how tr C² at the image
         # follows from the one here: kept · (the one at distance 0, and the sum of those at others) + here, and
         # + apart · Σ R(Δ)².
-        roots = amounts = squares = here = apart = overlap = 0.0
+        roots = amounts = squares = flops = here = apart = overlap = 0.0
         kept = 1.0
         for spec in structure.blocks:
             step = place.known.get(spec)
@@ -126,6 +126,7 @@ class MeanField:
                 own,
                 amount,
                 own_squares,
+                own_flops,
                 scale,
                 layers,
                 shares,
@@ -149,6 +150,7 @@ class MeanField:
             squares = squares * grown**4 + own_squares
             amounts = (amounts + roots * shift) * grown + amount - scale * mixed
             roots = roots * grown + own
+            flops += own_flops
             here += kept * own_here
             apart = apart * second + kept * own_apart
             kept *= own_kept
@@ -161,7 +163,7 @@ class MeanField:
         square = kept * (others + 1) * (self._logits + 1 / channels) + here + others * apart
         # In units of the energy times the variance at the last map; the energy at the logits is 1.
         squares *= WEIGHT_VARIANCE * place.entry.variance / (others + 1) ** 2
-        return sums.score(roots, amounts, squares, self.log_positions - log(square))
+        return sums.score(roots, amounts, squares, flops, self.log_positions - log(square))
 
     def _gated(self, structure: Structure) -> float | None:
         """The score of a network with gates, block by block if possible."""
@@ -183,7 +185,7 @@ class MeanField:
         others = max(1, area(place.entry.size)) - 1
         square = self._logits + 1 / channels
         behind = Behind(others, others, square, others * square)
-        roots = amounts = squares = 0.0
+        roots = amounts = squares = flops = 0.0
         log_energy = math.log(WEIGHT_VARIANCE) - 2 * math.log(others + 1)  # for 1 at the logits
         for step, overlap in reversed(steps):
             own, amount, own_squares, energy, behind = before(step, behind, overlap)
@@ -191,11 +193,12 @@ class MeanField:
             roots += factor * own
             amounts += factor * (amount + own * shift)
             squares += factor**4 * own_squares
+            flops += step.flops
             log_energy += math.log(energy)
         if not roots:
             return None
         log_directions = self.log_positions - math.log(behind.here + behind.others)
-        return sums.score(roots, amounts, squares, log_directions)
+        return sums.score(roots, amounts, squares, flops, log_directions)
 
     def _add_gated(self, place: _Place, spec: BlockSpec) -> tuple[GatedStep, _Place] | None:
         template = template_of(spec)
@@ -274,13 +277,14 @@ class MeanField:
 
 def score_of(field: Field) -> float | None:
     """Return the score of a mean field, or None if no convolution takes part."""
-    roots = amounts = squares = 0.0
+    roots = amounts = squares = flops = 0.0
     for layer in field.layers:
-        if layer.flat or not layer.gradient > 0:
+        if layer.pooled or not layer.gradient > 0:
             continue
         positions = layer.activations / layer.channels
-        root, amount = sums.of_layer(layer.gradient, layer.channels, layer.flops, positions)
+        root, amount = sums.of_layer(layer.gradient, layer.channels, positions)
         roots += root
         amounts += amount - 2 * root * math.log(positions / layer.effective)
         squares += layer.gradient
-    return sums.score(roots, amounts, squares, math.log(field.directions)) if roots else None
+        flops += layer.flops
+    return sums.score(roots, amounts, squares, flops, math.log(field.directions)) if roots else None

@@ -1,10 +1,11 @@
 """How the score combines what it knows of a network (docs/mean-field.md, equations 22 to 24).
 
-This is the only place that knows the form of the score. Of its layers, it needs three sums, which blocks contribute to:
+This is the only place that knows the form of the score. Of its layers, it needs four sums, which blocks contribute to:
 
     roots    Σ r,  r being the root of the angle by which a step turns a layer's weights
-    amounts  Σ r (log FLOPs + log positions − 2 log r),  less 2 r log o with the overlap o of a layer's output
+    amounts  Σ r (log positions − log r),  less 2 r log o with the overlap o of a layer's output
     squares  Σ g²,  g being the norm of a layer's gradient
+    flops    Σ multiply–accumulates
 
 If all gradients grow, r grows by a factor, roots become roots · factor, amounts (amounts + roots · shift) · factor, and
 squares squares · factor⁴.
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 Number = TypeVar("Number", float, "Floats")
 """Of one block or structure, or of many."""
-Group: TypeAlias = tuple[int, int, float, float, float]
-"""Layers with the same widths: fan-in and output as indices of widths, then roots, amounts and squares for widths of 1.
+Group: TypeAlias = tuple[int, int, float, float, float, float]
+"""Layers with the same widths: fan-in and output as indices of widths, then the four sums for widths of 1.
 
 Squared norms are proportional to the fan-in, and FLOPs to both widths.
 """
@@ -33,34 +34,33 @@ _STEPS = 100_000
 """Of a training: what a network can learn in so many steps counts."""
 
 
-def of_layer(gradient: float, channels: int, flops: float, positions: float) -> tuple[float, float]:
-    """Return what a layer adds to the sums, for an overlap of 1.
+def of_layer(gradient: float, channels: int, positions: float) -> tuple[float, float]:
+    """Return what a layer adds to roots and amounts, for an overlap of 1.
 
     gradient: the squared norm, of all output channels together. positions: of the output; divided by its overlap, they
     are the effective activations.
     """
-    norm = math.sqrt(gradient / channels)
-    root = math.sqrt(norm)
-    return root, root * math.log(flops * positions / norm)
+    root = math.sqrt(math.sqrt(gradient / channels))
+    return root, root * math.log(positions / root)
 
 
 def growth(energy: float) -> tuple[float, float]:
     """Return the factor and the shift (see above) if all squared norms are multiplied by a number."""
-    norm = math.sqrt(energy)
-    return math.sqrt(norm), -math.log(norm)
+    factor = math.sqrt(math.sqrt(energy))
+    return factor, -math.log(factor)
 
 
 def log_growth(log_energy: float) -> tuple[float, float]:
     """Return the same as `growth` for the logarithm of the number."""
-    return math.exp(log_energy / 4), -log_energy / 2
+    return math.exp(log_energy / 4), -log_energy / 4
 
 
-def of_widths(groups: Iterable[Group], widths: Sequence[int]) -> tuple[float, float, float, list[float]]:
+def of_widths(groups: Iterable[Group], widths: Sequence[int]) -> tuple[float, float, float, float, list[float]]:
     """Return the sums of layers, and the factor of r of each group."""
     return _of_widths(groups, widths, math.sqrt, math.log)
 
 
-def of_many_widths(groups: Iterable[Group], widths: Floats) -> tuple[Floats, Floats, Floats, list[Floats]]:
+def of_many_widths(groups: Iterable[Group], widths: Floats) -> tuple[Floats, Floats, Floats, Floats, list[Floats]]:
     """The array form of `of_widths`, (blocks,) each. widths: (widths, blocks)."""
     return _of_widths(groups, list(widths), np.sqrt, np.log)
 
@@ -70,35 +70,33 @@ def _of_widths(
     widths: Sequence[Number],
     sqrt: Callable[[Number], Number],
     log: Callable[[Number], Number],
-) -> tuple[Number, Number, Number, list[Number]]:
+) -> tuple[Number, Number, Number, Number, list[Number]]:
     factors: list[Number] = []
-    roots = amounts = squares = 0.0 * widths[0]
-    for fan_in, out, unit_roots, unit_amounts, unit_squares in groups:
+    roots = amounts = squares = flops = 0.0 * widths[0]
+    for fan_in, out, unit_roots, unit_amounts, unit_squares, unit_flops in groups:
         taken, given = widths[fan_in], widths[out]
-        norm = sqrt(taken / given)
-        factor = sqrt(norm)
-        root = factor * unit_roots
-        roots = roots + root
-        amounts = amounts + (factor * unit_amounts + root * log(taken * given / norm))
+        factor = sqrt(sqrt(taken / given))
+        roots = roots + factor * unit_roots
+        amounts = amounts + factor * (unit_amounts - unit_roots * log(factor))
         squares = squares + taken * unit_squares
+        flops = flops + taken * given * unit_flops
         factors.append(factor)
-    return roots, amounts, squares, factors
+    return roots, amounts, squares, flops, factors
 
 
 def of_numbers(layers: Iterable[float], z: float, overlap: float) -> tuple[float, float, float]:
-    """Return the sums of layers, with their overlaps.
+    """Return roots, amounts and squares of layers, with their overlaps.
 
-    layers: six numbers a layer: a, b, output channels, log FLOPs · positions, c, d, for a squared norm of a + b z per
-    output channel, and an overlap of c + d · overlap.
+    layers: six numbers a layer: a, b, output channels, log positions, c, d, for a squared norm of a + b z per output
+    channel, and an overlap of c + d · overlap.
     """
     roots = amounts = squares = 0.0
     numbers = iter(layers)
-    for a, b, channels, log_amount, c, d in zip(numbers, numbers, numbers, numbers, numbers, numbers, strict=True):
+    for a, b, channels, log_positions, c, d in zip(numbers, numbers, numbers, numbers, numbers, numbers, strict=True):
         square, share = a + b * z, c + d * overlap
-        norm = math.sqrt(square)
-        root = math.sqrt(norm)
+        root = math.sqrt(math.sqrt(square))
         roots += root
-        amounts += root * (log_amount - math.log(norm * share * share))
+        amounts += root * (log_positions - math.log(root * share * share))
         squares += channels * square
     return roots, amounts, squares
 
@@ -108,26 +106,27 @@ def steadiness(squares: float) -> float:
     return 1 / math.sqrt(1 + squares / _STEPS)
 
 
-def score(roots: float, amounts: float, squares: float, log_directions: float) -> float:
+def score(roots: float, amounts: float, squares: float, flops: float, log_directions: float) -> float:
     """Return the score. squares: for a gradient of energy 1 at the logits. log_directions: log D.
 
     A layer's share in learning is p = r / Σ r, and an amount a that is used as far as layers learn is Σ p log (a / p).
-    The score is that of FLOPs, plus that of effective activations, plus Σ p log (1 / o) + log D − ½ log (1 + Σ g² / S).
+    The score is that of effective activations, plus log FLOPs + Σ p log (1 / o) + log D − ½ log (1 + Σ g² / S).
     """
-    return _score(roots, amounts, squares, log_directions, math.log, math.log1p)
+    return _score(roots, amounts, squares, flops, log_directions, math.log, math.log1p)
 
 
-def scores(roots: Floats, amounts: Floats, squares: Floats, log_directions: Floats) -> Floats:
+def scores(roots: Floats, amounts: Floats, squares: Floats, flops: Floats, log_directions: Floats) -> Floats:
     """The array form of `score`, (structures,); NaN where there are no layers."""
-    return _score(roots, amounts, squares, log_directions, np.log, np.log1p)
+    return _score(roots, amounts, squares, flops, log_directions, np.log, np.log1p)
 
 
 def _score(
     roots: Number,
     amounts: Number,
     squares: Number,
+    flops: Number,
     log_directions: Number,
     log: Callable[[Number], Number],
     log1p: Callable[[Number], Number],
 ) -> Number:
-    return amounts / roots + 2 * log(roots) + log_directions - log1p(squares / _STEPS) / 2
+    return amounts / roots + log(roots) + log(flops) + log_directions - log1p(squares / _STEPS) / 2

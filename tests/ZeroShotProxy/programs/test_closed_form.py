@@ -10,8 +10,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from PlainNet import Options, Structure, cost, lower, parse
-from PlainNet.ops import OpGraph
+from PlainNet import Options, Structure, cost, lower, ops, parse
+from PlainNet.ops import Node, OpGraph, Shape
 from SearchSpace import load_space
 from SearchSpace.nasbench201 import Cell201, network
 from ZeroShotProxy import PROXIES, ProxyError, ScoreSettings, score
@@ -91,12 +91,19 @@ def test_depth_and_what_remains_are_the_longest_ways() -> None:
     assert (found["depth"] + found["remaining"]).max() == found["remaining"][0] + 1 == found["depth"].max() + 1
 
 
+def _classifier() -> OpGraph:
+    """A linear layer behind a global pooling, and nothing before."""
+    pool = Node(ops.AdaptiveAvgPool(1), (0,), Shape(3, 1), "pool", -1)
+    flat = Node(ops.Flatten(), (1,), Shape(3, 0), "flat", -1)
+    return OpGraph(Shape(3, 16), (pool, flat, Node(ops.Linear(3, 10), (2,), Shape(10, 0), "fc", -1)), 3, ())
+
+
 def test_networks_without_convolutions_that_learn() -> None:
     nothing = network(Cell201((0,) * 6), channels=4, cells=1)
     with pytest.raises(ProgramError, match="no gradient of the output reaches the input"):
         closed_forms(graph(nothing))
     with pytest.raises(ProgramError, match="no convolution on a path from the input to the output"):
-        closed_forms(lower(PLAIN, resolution=1, num_classes=10))
+        closed_forms(_classifier())
     with pytest.raises(ProxyError, match="proxy program:mean_field fails: no gradient of the output"):
         score(nothing, ["program:mean_field"])
 
