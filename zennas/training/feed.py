@@ -89,7 +89,12 @@ class Feed:
 
     def _given(self, batch: Batch, draws: Tensor, cuts: Tensor | None, mix_seed: int) -> Given:
         drawn = draws[batch.rows].to(self._group.device)
-        x = moved(self._show.resized(batch.images), drawn, self._moves)
+        images = batch.images
+        if self._show.keeps(images):  # bytes are moved faster than numbers, with the same result
+            images = moved(images, drawn, self._moves)
+            x = self._show.resized(images)
+        else:
+            x = moved(self._show.resized(images), drawn, self._moves)
         x = erased(self._show.normalised(x), drawn, self._moves)
         if cuts is not None:
             x = cut_out(x, cuts[batch.rows].to(x.device), self._recipe.cutout)
