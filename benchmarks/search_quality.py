@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from dataclasses import replace
 
-from scipy.stats import t
-
+from benchmarks._intervals import half_width
 from benchmarks.common import print_machine
 from benchmarks.search_arrays import CANDIDATES, LATENCY, PARAMS, problem
 from zennas.budget.budgets import Budget
@@ -55,8 +53,7 @@ def main() -> None:
 
 def interval(values: list[float]) -> str:
     """Return the mean and its interval, in per cent."""
-    half = t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
-    mean = statistics.mean(values)
+    half, mean = half_width(values), statistics.mean(values)
     return f"{mean:+.2f} % ({mean - half:+.2f} to {mean + half:+.2f} %)"
 
 
