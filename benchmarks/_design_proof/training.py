@@ -14,8 +14,9 @@ from statistics import median
 from typing import Any
 
 import zennas
+from benchmarks._design_proof import files
 from benchmarks._design_proof.budgets import RESOLUTION
-from benchmarks._design_proof.files import TRAINED, Trained, add
+from benchmarks._design_proof.files import Trained, add
 from benchmarks._nb201 import IMAGES, RUNS, data_or_leave
 from PlainNet import parse
 from PlainNet.files import write_text
@@ -69,7 +70,7 @@ def train_one(text: str, seed: int, epochs: int, device: str, name: str) -> Trai
     )
     speed = median(epoch.images_per_second for epoch in result.history)
     trained = Trained(text, seed, epochs, rate, result.top1, round(result.seconds), round(speed), device)
-    add(TRAINED, [trained])
+    add(files.TRAINED, [trained])
     return trained
 
 
