@@ -16,7 +16,7 @@ AUTO = "auto"
 def settled(recipe: Recipe, device: str, folder: Path | None = None) -> Recipe:
     """Return a recipe whose precision is a number format.
 
-    A CPU that multiplies in bfloat16 does so, which takes less than half the time of float32 for most networks; if
+    A CPU that multiplies in bfloat16 does so, which is faster for every network of `benchmarks/train_formats.py`; if
     weights and activations are rounded to INT8, they need more digits. device: "cpu" or "cuda". folder: of a training
     that may have begun; its precision is kept, also on another machine. Raises ConfigError if its settings cannot be
     read.
