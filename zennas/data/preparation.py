@@ -139,12 +139,20 @@ class Normaliser:
 
 
 def memory_format(device: torch.device) -> torch.memory_format:
-    """Return the memory format of images and weights on `device`: channels-last, which is faster, except on a CPU with
-    several threads.
+    """Return the memory format of images and weights of trainings in float32, and of evaluations, on `device`.
 
-    With several threads and an odd number of images, the backward pass of torch 2.15 writes out of bounds there, and
-    the process crashes (`tests/zennas/training/test_runner.py` has such a batch). Even numbers have not been seen to
-    fail, but silently overwritten memory would go unnoticed. With one thread it works.
+    The CPU does not use channels-last: with an odd number of images and more than one thread, the backward pass of
+    torch 2.15 writes out of bounds there, and the process crashes (`tests/zennas/training/test_runner.py` has such a
+    batch). Even numbers have not been seen to fail, but silently overwritten memory would go unnoticed. With one thread
+    it works, but rounding differs, and a training on several processes would no longer equal one on a single process.
+    """
+    return torch.contiguous_format if device.type == "cpu" else torch.channels_last
+
+
+def fast_memory_format(device: torch.device) -> torch.memory_format:
+    """Return the fastest memory format that works on `device`: channels-last, except on a CPU with several threads.
+
+    For what need not be equal on several processes, see `memory_format`.
     """
     threaded = device.type == "cpu" and torch.get_num_threads() > 1
     return torch.contiguous_format if threaded else torch.channels_last

@@ -27,15 +27,15 @@ class Batches(Protocol):
 
 
 class FeedBatches:
-    """The batches of a training's `Feed`."""
+    """The batches of a training's `Feed`. layout: of the images in memory."""
 
-    def __init__(self, feed: Feed) -> None:
-        self.steps, self._feed = feed.steps, feed
+    def __init__(self, feed: Feed, layout: torch.memory_format = torch.contiguous_format) -> None:
+        self.steps, self._feed, self._layout = feed.steps, feed, layout
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the batches of an epoch from number `first` on."""
         for given in self._feed.epoch(epoch, first):
-            yield given.images, given.labels
+            yield given.images.contiguous(memory_format=self._layout), given.labels
 
 
 class LoaderBatches:

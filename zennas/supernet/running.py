@@ -15,7 +15,7 @@ from zennas.common.config import SETTINGS_FILE, config_text
 from zennas.common.environment import environment
 from zennas.data import DataError, ImageSet, lasting_dataset, normalisation_of, open_set
 from zennas.data.base import Shown
-from zennas.data.preparation import memory_format
+from zennas.data.preparation import fast_memory_format
 from zennas.data.splitting import train_and_held_out
 from zennas.data.subsets import drawn
 from zennas.named.structures import PROXYLESS_FILE, check_channels
@@ -106,16 +106,17 @@ def _search(
         check_channels(space.structure, train.channels, f"those of {train.name}", by_flag=False)
     classes = len(train.classes)
     cost = cost_loss(job.costs, space, resolution=job.target_resolution, num_classes=classes)
+    layout = fast_memory_format(group.device)
     shown = Shown(normalisation_of(train), job.resolution, job.resolution, train.view)
 
     def batches(images: ImageSet, augment: bool) -> FeedBatches:
         recipe = Recipe(epochs=1, batch_size=job.batch_size, augment=augment, seed=job.recipe.seed)
-        return FeedBatches(Feed(images, recipe, shown, group, workers=options.workers))
+        return FeedBatches(Feed(images, recipe, shown, group, workers=options.workers), layout)
 
     own: dict[str, Any] = dict(vars(job.recipe))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.recipe.seed)
-        model = build_supernet(space, classes, job.dropout).to(memory_format=memory_format(group.device))
+        model = build_supernet(space, classes, job.dropout).to(memory_format=layout)
     weights = torch.optim.SGD(
         model.parameters(), job.recipe.init_lr, job.momentum, weight_decay=job.weight_decay, nesterov=job.momentum > 0
     )
