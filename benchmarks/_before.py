@@ -14,6 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BEFORE_THE_ROOMS = "99ee2fa"
 """The last commit before `zennas/` was divided into rooms."""
+BEFORE_BFLOAT16 = "599d1d0"
+"""The last commit at which trainings on a CPU were in float32 unless they were asked not to be."""
 
 
 @contextmanager

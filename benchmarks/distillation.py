@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 
 import torch
-from scipy.stats import t as student_t
 
+from benchmarks._intervals import half_width
 from benchmarks.common import print_machine
 from PlainNet import parse
 from PlainNet.masternet import build
@@ -62,7 +62,7 @@ def report(found: dict[str, list[float]]) -> None:
     for way in [way for way in found if way != PLAIN]:
         gains = [mine - plain for mine, plain in zip(found[way], found[PLAIN], strict=True)]
         mean, count = statistics.fmean(gains), len(gains)
-        half = float(student_t.ppf(0.975, count - 1)) * statistics.stdev(gains) / count**0.5
+        half = half_width(gains)
         verdict = "above zero" if mean - half > 0 else "not above zero"
         wins = f"better in {sum(gain > 0 for gain in gains)} of {count}"
         interval = f"95 % interval {mean - half:+.2f} to {mean + half:+.2f}, {verdict}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 import tempfile
 import time
@@ -11,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import t
 
+from benchmarks._intervals import half_width
 from benchmarks.common import print_machine
 from zennas.budget.budgets import DEFAULT_SOURCE, Budget, LatencyLimit
 from zennas.runs.candidate import Candidate
@@ -140,7 +139,7 @@ def hypervolumes(what: str, settings: SearchSettings, networks: int) -> None:
         theirs.append(scale.hypervolume(vectors(random)))
         ours.append(scale.hypervolume(vectors(kept)))
     relative = [100 * (a / b - 1) for a, b in zip(ours, theirs, strict=True)]
-    half = t.ppf(0.975, SEEDS - 1) * statistics.stdev(relative) / math.sqrt(SEEDS)
+    half = half_width(relative)
     mean = statistics.mean(relative)
     print(
         f"{what}: NSGA-II {statistics.mean(ours):.3f}, random {statistics.mean(theirs):.3f}; difference {mean:+.1f} % "

@@ -1,7 +1,7 @@
 """The best score of evolution in steps against evolution one at a time, at equal numbers of candidates.
 
-It takes about a quarter of an hour. `python -m benchmarks.search_quality FILE` keeps what is done in a file, and goes on
-from there when it is run again. `--seeds N` and `--candidates N` make a shorter check.
+It takes about a quarter of an hour. `python -m benchmarks.search_quality FILE` keeps what is done in a file, and goes
+on from there when it is run again. `--seeds N` and `--candidates N` make a shorter check.
 """
 
 from __future__ import annotations
@@ -9,14 +9,12 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import math
 import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from scipy.stats import t
-
+from benchmarks._intervals import half_width
 from benchmarks.common import print_machine
 from benchmarks.search_arrays import CANDIDATES, LATENCY, PARAMS, problem
 from zennas.budget.budgets import Budget
@@ -98,8 +96,7 @@ def main() -> None:
 
 def interval(values: list[float]) -> str:
     """Return the mean and its interval, in per cent."""
-    half = t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
-    mean = statistics.mean(values)
+    half, mean = half_width(values), statistics.mean(values)
     return f"{mean:+.2f} % ({mean - half:+.2f} to {mean + half:+.2f} %)"
 
 

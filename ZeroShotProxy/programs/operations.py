@@ -121,7 +121,7 @@ def _matmul(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _condition(name: str) -> Callable[[Tensor, Tensor | float], Tensor]:
-    """A comparison by torch's function of this name, as 1 and 0 in the data type of x. Booleans would take a pass more."""
+    """A comparison by torch's function of this name, as 1 and 0 in the data type of x; booleans take a pass more."""
 
     def compared(x: Tensor, y: Tensor | float) -> Tensor:
         import torch

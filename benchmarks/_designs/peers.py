@@ -16,8 +16,9 @@ _GROWTH = 1.02
 """Between the multiply–accumulates of the ResNets that are tried."""
 
 
-def mobilenet_v2(multiplier: float, image: int) -> Structure:
-    """MobileNetV2 with all widths times `multiplier`, multiples of 8; the last layer is never narrower than 1,280.
+def mobilenet_v2(multiplier: float, image: int, narrow: bool = False) -> Structure:
+    """MobileNetV2 with all widths times `multiplier`, multiples of 8; the last layer is never narrower than 1,280,
+    unless it may be `narrow`.
 
     For images below 96 pixels, the stem and the second stage have no stride, as usual for CIFAR.
     """
@@ -30,7 +31,8 @@ def mobilenet_v2(multiplier: float, image: int) -> Structure:
             stride = first if unit == 0 and not (small and width == 24) else 1
             text += f"MBConv({channels},{out},3,{expansion},{stride})"
             channels = out
-    return parse(text + f"SuperConvK1BNRELU({channels},{max(_LAST, _scaled(_LAST, multiplier))},1,1)")
+    last = _scaled(_LAST, multiplier)
+    return parse(text + f"SuperConvK1BNRELU({channels},{last if narrow else max(_LAST, last)},1,1)")
 
 
 def _scaled(width: int, multiplier: float) -> int:

@@ -70,6 +70,11 @@ def processor() -> str:
     return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
+def computes_bf16() -> bool:
+    """Whether the processor multiplies in bfloat16 (AVX-512 BF16 or AMX); False if the system does not tell."""
+    return bool({"avx512_bf16", "amx_bf16"} & set((_cpuinfo("flags") or "").split()))
+
+
 def clock_mhz() -> float | None:
     """The current clock of the first core in MHz; None if it cannot be read."""
     kilohertz = _text(_CPUFREQ / "scaling_cur_freq")

@@ -120,10 +120,14 @@ class Normaliser:
         self._size = sides(resolution)
         self._dtype = dtype
 
+    def keeps(self, images: Tensor) -> bool:
+        """Whether images (n, C, h, w) already have the size of the resolution."""
+        return tuple(images.shape[-2:]) == self._size
+
     def resized(self, images: Tensor) -> Tensor:
         """Return images (n, C, H, W) in float32, from 0 to 1, not yet normalised."""
         x = images.float().div_(255)
-        if tuple(x.shape[-2:]) != self._size:
+        if not self.keeps(x):
             x = F.interpolate(x, size=self._size, mode="bilinear", align_corners=False, antialias=False)
         return x
 
@@ -135,7 +139,7 @@ class Normaliser:
 
 
 def memory_format(device: torch.device) -> torch.memory_format:
-    """Return the memory format of images and weights of trainings and evaluations on `device`.
+    """Return the memory format of images and weights of trainings in float32, and of evaluations, on `device`.
 
     The CPU does not use channels-last: with an odd number of images and more than one thread, the backward pass of
     torch 2.15 writes out of bounds there, and the process crashes (`tests/zennas/training/test_runner.py` has such a

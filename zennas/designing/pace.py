@@ -21,6 +21,7 @@ from zennas.training.feed import Feed
 from zennas.training.job import TrainingJob
 from zennas.training.loop import train_epochs
 from zennas.training.objectives.base import OBJECTIVES
+from zennas.training.settling import settled
 
 STEPS = 4
 TESTED = 64
@@ -37,7 +38,8 @@ def pace_of(job: TrainingJob, device: str, skip_corrupt: bool) -> Pace:
 
 
 def _measured(job: TrainingJob, device: str, skip_corrupt: bool) -> Pace:
-    decoding, recipe, group = Decoding(job.white), job.recipe, Group(device_of(device))
+    decoding, group = Decoding(job.white), Group(device_of(device))
+    recipe = settled(job.recipe, group.device.type)
     train, test = (
         of_channels(open_set(job.dataset, split, None, decoding, job.val_fraction), job.in_channels)
         for split in ("train", "test")

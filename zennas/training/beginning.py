@@ -7,13 +7,13 @@ from torch import nn
 
 from PlainNet.checkpoint import load_checkpoint
 from PlainNet.masternet import MasterNet, build
-from zennas.data.preparation import memory_format
 from zennas.training.auxiliary import add_auxiliary
 from zennas.training.distributed import Group, synchronise_norms
 from zennas.training.drop_path import with_drop_path
 from zennas.training.initialise import initialise
 from zennas.training.job import TrainingJob
 from zennas.training.objectives.base import Objective
+from zennas.training.precision import layout
 from zennas.training.quantising import with_rounding
 from zennas.training.state import State, new_state
 
@@ -49,7 +49,7 @@ def first_state(job: TrainingJob, objective: Objective, group: Group) -> State:
         add_auxiliary(objective, job.recipe, job.resolution)
     if job.recipe.sync_bn:
         synchronise_norms(objective, group)
-    objective.to(group.device).to(memory_format=memory_format(group.device))
+    objective.to(group.device).to(memory_format=layout(job.recipe.precision, group.device))
     state = new_state(objective, job.recipe, group)
     state.paths, state.rounding = paths, rounding
     return state

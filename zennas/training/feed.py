@@ -17,9 +17,10 @@ from zennas.data import ImageSet
 from zennas.data.base import Shown
 from zennas.data.channels import COLOUR, GREY
 from zennas.data.loading import Batch, Key, Loader, generator, seed_of
-from zennas.data.preparation import Normaliser, memory_format, photograph_view, random_crop
+from zennas.data.preparation import Normaliser, photograph_view, random_crop
 from zennas.training.augment import DRAWS, Moves, cut_out, erased, mixer, moved
 from zennas.training.distributed import Group
+from zennas.training.precision import layout
 from zennas.training.recipe import Recipe, TrainingError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Feed:
         self._loader = Loader(images, view, group.device, seed=recipe.seed, workers=workers, skip_corrupt=skip_corrupt)
         self._show = Normaliser(shown.normalisation, shown.resolution, group.device)
         self._mix = mixer(recipe.mixup, recipe.cutmix, len(images.classes))
-        self._layout = memory_format(group.device)
+        self._layout = layout(recipe.precision, group.device)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Given]:
         """Yield the batches of an epoch, starting at batch number `first`. Raises DataError if an image is corrupt."""
@@ -89,7 +90,12 @@ class Feed:
 
     def _given(self, batch: Batch, draws: Tensor, cuts: Tensor | None, mix_seed: int) -> Given:
         drawn = draws[batch.rows].to(self._group.device)
-        x = moved(self._show.resized(batch.images), drawn, self._moves)
+        images = batch.images
+        if self._show.keeps(images):  # bytes are moved faster than numbers, with the same result
+            images = moved(images, drawn, self._moves)
+            x = self._show.resized(images)
+        else:
+            x = moved(self._show.resized(images), drawn, self._moves)
         x = erased(self._show.normalised(x), drawn, self._moves)
         if cuts is not None:
             x = cut_out(x, cuts[batch.rows].to(x.device), self._recipe.cutout)

@@ -17,6 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from zennas.data.preparation import fast_memory_format, memory_format
+
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _CONVOLUTIONS = (F.conv1d, F.conv2d, F.conv3d)
 _STRIDE, _GROUPS = 3, 6
@@ -78,6 +80,13 @@ class _OnCpu:
     def __exit__(self, *raised: Any) -> None:
         for context in reversed(self._contexts):
             context.__exit__(*raised)
+
+
+def layout(precision: str, device: torch.device) -> torch.memory_format:
+    """Return the memory format of images and weights of a training: the fastest in mixed precision; in float32 that
+    in which several processes equal one.
+    """
+    return memory_format(device) if precision == "fp32" else fast_memory_format(device)
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:

@@ -140,7 +140,10 @@ class Recipe:
         1, "Number of parts that each batch is split into, to save memory.", least=1, panel=_MACHINE
     )
     precision: str = setting(
-        "fp32", "Number format of automatic mixed precision.", choices=("fp32", "bf16", "fp16"), panel=_MACHINE
+        "auto",
+        "Number format of automatic mixed precision; auto is bf16 on a CPU that multiplies in it, else fp32.",
+        choices=("auto", "fp32", "bf16", "fp16"),
+        panel=_MACHINE,
     )
     compile: bool = setting(False, "Use torch.compile.", panel=_MACHINE)
     sync_bn: bool = setting(False, "Share batch-norm statistics among all processes of torchrun.", panel=_MACHINE)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from PlainNet.device import device_of
 from PlainNet.errors import reason
 from PlainNet.files import write_text
 from zennas.accuracy.protocol import Evaluator
@@ -39,6 +41,7 @@ from zennas.training.outcome import (
     write_outcome,
 )
 from zennas.training.recipe import Recipe, TrainingError
+from zennas.training.settling import settled
 from zennas.training.state import State, restore, save
 
 HELD_OUT = "hold out a part of them with --val-fraction 0.2"
@@ -60,6 +63,8 @@ def train_structure(
     """
     if job.in_channels is not None:
         check_channels(job.structure, job.in_channels, "those that --in-channels asks for")
+    begun = folder if options.resume == "auto" else None
+    job = replace(job, recipe=settled(job.recipe, device_of(options.device).type, begun))
     with held(folder, leads=ranks()[0] == 0):
         if options.resume == "auto" and (folder / WEIGHTS_FILE).is_file():
             kept = completed(job, lasting_dataset(job.dataset))

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from PlainNet.device import device_of
 from zennas.common.config import read_config
 from zennas.common.settings import Setting, check, from_values, setting
 from zennas.common.settings_text import to_json
 from zennas.common.shared_settings import data_folder_setting
 from zennas.training.job import NETWORK, RunOptions, TrainingJob
 from zennas.training.recipe import Recipe, RecipeError
+from zennas.training.settling import settled
 
 PANEL = "Training"
 
@@ -79,11 +81,14 @@ class ShortTraining:
         return recipe
 
 
-def complete_training(settings: ShortTraining) -> ShortTraining:
-    """Return settings that say everything and mean the same in any folder. Raises RecipeError."""
+def complete_training(settings: ShortTraining, device: str) -> ShortTraining:
+    """Return settings that say everything and mean the same in any folder. device: a name, as in `device_of`.
+
+    Raises RecipeError.
+    """
     from zennas.data import lasting_dataset  # imports numpy
 
-    recipe = settings.recipe_of(0)
+    recipe = settled(settings.recipe_of(0), device_of(device).type)
     return replace(
         settings,
         dataset=lasting_dataset(settings.dataset),

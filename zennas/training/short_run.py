@@ -24,6 +24,7 @@ from zennas.training.job import TrainingJob
 from zennas.training.loop import train_epochs
 from zennas.training.objectives.base import OBJECTIVES
 from zennas.training.recipe import Recipe
+from zennas.training.settling import settled
 from zennas.training.short import ShortTraining
 
 
@@ -56,7 +57,7 @@ class ShortTrainer:
         """
         check_channels(structure, self._train.channels, f"those of {self._train.name}")
         with torch.random.fork_rng(devices=[]):
-            return self._accuracy(structure, self._settings.recipe_of(seed, epochs))
+            return self._accuracy(structure, settled(self._settings.recipe_of(seed, epochs), self._group.device.type))
 
     def _accuracy(self, structure: Structure, recipe: Recipe) -> float:
         settings, shown, group = self._settings, self._shown, self._group

@@ -56,9 +56,9 @@ def test_the_images_that_decide_are_not_trained_on() -> None:
 
 
 def test_complete_settings_say_everything_and_are_a_recipe(tmp_path: Path) -> None:
-    found = complete_training(ShortTraining("DIGITS", recipe={"lr": 0.1, "epochs": 4}))
+    found = complete_training(ShortTraining("DIGITS", recipe={"lr": 0.1, "epochs": 4}), "cpu")
     assert (found.dataset, found.epochs, found.recipe["lr"]) == ("digits", 4, 0.1)
-    assert complete_training(found) == found
+    assert complete_training(found, "cpu") == found
     with pytest.raises(RecipeError, match="lr is -1"):
         ShortTraining("digits", recipe={"lr": -1.0})
     (tmp_path / "r.toml").write_text('dataset = "digits"\n[recipe]\nlr = 0.3\n')

@@ -90,6 +90,10 @@ def test_images_are_shifted_whole() -> None:
     flipped = moved(x, draws, Moves(flip=True))
     for i in range(50):
         assert torch.equal(flipped[i], x[i].flip(2) if draws[i, 2] < 0.5 else x[i])
+    both = moved(x, draws, Moves(shift=2, flip=True))
+    assert torch.equal(both, torch.where((draws[:, 2] < 0.5).view(-1, 1, 1, 1), y.flip(3), y))
+    wide = torch.randint(0, 256, (50, 1, 6, 10), dtype=torch.uint8)
+    assert torch.equal(moved(wide, draws, Moves(shift=2)).float(), moved(wide.float(), draws, Moves(shift=2)))
     assert moved(x, draws, Moves()) is x
 
 

@@ -90,6 +90,7 @@ def test_the_seed_decides_the_weights(tmp_path: Path) -> None:
 
 
 EVERYTHING = Recipe(
+    precision="fp32",
     epochs=2,
     batch_size=256,
     optimizer="adamw",
@@ -172,10 +173,10 @@ def test_a_killed_process_goes_on(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_two_processes_see_what_one_sees(tmp_path: Path) -> None:
     """torchrun with two gloo processes: the same curve and the same weights, within rounding."""
-    recipe = Recipe(epochs=2, batch_size=128, sync_bn=True, lr=0.05, erase=0.3)
+    recipe = Recipe(epochs=2, batch_size=128, sync_bn=True, lr=0.05, erase=0.3, precision="fp32")
     train_structure(job(recipe), tmp_path / "one", CPU)
     arguments = [TINY, "--dataset", "digits", "--resolution", "8", "--device", "cpu", "--epochs", "2"]
-    arguments += ["--batch-size", "128", "--sync-bn", "--lr", "0.05", "--erase", "0.3", "--json"]
+    arguments += ["--batch-size", "128", "--sync-bn", "--lr", "0.05", "--erase", "0.3", "--precision", "fp32", "--json"]
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "zennas", "train"]
     command += [*arguments, "--save-dir", str(tmp_path / "two")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -218,7 +219,8 @@ def test_a_loss_that_explodes_is_told(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="try a lower --lr"):
         train_structure(job(recipe), tmp_path / "x", CPU)
     assert not (tmp_path / "x").exists()
-    kept = Recipe(epochs=3, batch_size=256, lr=0.05, warmup=0, schedule="step", milestones=(1,), decay=0.0)
+    steps = Recipe(epochs=3, batch_size=256, lr=0.05, warmup=0, schedule="step", milestones=(1,), decay=0.0)
+    kept = replace(steps, precision="fp32")
     object.__setattr__(kept, "decay", 1e30)
     with pytest.raises(TrainingError, match=rf"{CHECKPOINT_FILE} has the last good state, after epoch 1"):
         train_structure(job(kept), tmp_path / "y", CPU)

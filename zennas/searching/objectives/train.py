@@ -59,7 +59,7 @@ def complete(settings: SearchSettings) -> SearchSettings:
         raise WrongSettingError(
             f"a search that trains {settings.iterations:,} networks has no end: add --budget-evaluations N, like 50"
         )
-    return replace(settings, training=complete_training(_training(settings)))
+    return replace(settings, training=complete_training(_training(settings), settings.device))
 
 
 def digest(settings: SearchSettings) -> str:
