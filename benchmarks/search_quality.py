@@ -1,7 +1,7 @@
 """The best score of evolution in steps against evolution one at a time, at equal numbers of candidates.
 
-It takes about a quarter of an hour. `python -m benchmarks.search_quality FILE` keeps what is done in a file, and goes on
-from there when it is run again. `--seeds N` and `--candidates N` make a shorter check.
+It takes about a quarter of an hour. `python -m benchmarks.search_quality FILE` keeps what is done in a file, and goes
+on from there when it is run again. `--seeds N` and `--candidates N` make a shorter check.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 
 from benchmarks.common import compiled_modules, print_machine, seconds
 
@@ -15,7 +16,7 @@ def main() -> None:
 
 
 def starts(environment: dict[str, str]) -> None:
-    """Print the seconds from start to end of some commands, whose modules the first call, which does not count, compiles."""
+    """Print the seconds from start to end of some commands. The first call, which does not count, compiles modules."""
     bare, *_ = seconds(lambda: subprocess.run([sys.executable, "-c", ""], check=True, env=environment), repeats=9)
     print(f"an empty Python program: {bare:.3f} s")
     for label, arguments in {
@@ -23,10 +24,9 @@ def starts(environment: dict[str, str]) -> None:
         "zennas --help": ["-m", "zennas", "--help"],
         "zennas search --help": ["-m", "zennas", "search", "--help"],
     }.items():
-
-        def start(command: list[str] = [sys.executable, *arguments]) -> None:
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
-
+        start = partial(
+            subprocess.run, [sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, env=environment
+        )
         middle, low, high = seconds(start, repeats=9)
         print(f"{label}: {middle:.3f} s ({low:.3f} to {high:.3f}), {middle / bare:.1f} times an empty program")
 
