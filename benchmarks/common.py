@@ -40,7 +40,7 @@ def seconds(function: Callable[[], object], repeats: int = 7, warmup: int = 1) -
 
 @contextmanager
 def compiled_modules() -> Iterator[dict[str, str]]:
-    """Environment of programs whose modules are compiled once, as those of an installed package are, in a new folder."""
+    """Environment of programs whose modules are compiled once, in a new folder, as those of a package are."""
     with tempfile.TemporaryDirectory() as folder:
         found = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
         found.pop("PYTHONDONTWRITEBYTECODE", None)
