@@ -6,8 +6,10 @@ import multiprocessing
 import os
 import platform
 import statistics
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from random import Random
 
 import ZenNet
@@ -34,6 +36,15 @@ def seconds(function: Callable[[], object], repeats: int = 7, warmup: int = 1) -
         function()
         found.append(time.perf_counter() - began)
     return statistics.median(found), min(found), max(found)
+
+
+@contextmanager
+def compiled_modules() -> Iterator[dict[str, str]]:
+    """Environment of programs whose modules are compiled once, in a new folder, as those of a package are."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
+        found.pop("PYTHONDONTWRITEBYTECODE", None)
+        yield found
 
 
 def bf16_peak() -> float:

@@ -196,7 +196,7 @@ def front_settings(
     options |= {} if kept is None else {"members": kept}
     grid = FrontOptions(**options).grid(settings.network)  # raises if a value is not valid
     tried = grid.count * (PER_POINT if len(costs) == 1 else PER_CELL) if iterations is None else iterations
-    chosen = replace(
+    front = replace(
         settings,
         budget=budget,
         strategy=NAME,
@@ -205,12 +205,12 @@ def front_settings(
         confirmation=confirmation,
         report=(),
     )
-    if confirmation != "none" and confirmer(chosen) is None:
+    if confirmation != "none" and confirmer(front) is None:
         raise WrongSettingError(
             f"nothing confirms points by {settings.proxy}: name a random proxy, like --confirm-by zen, or leave out "
             "--confirmation"
         )
-    return chosen
+    return front
 
 
 def front_confirmation(given: Mapping[str, Any]) -> str:
