@@ -37,6 +37,8 @@ def _scrolling(what: str) -> str:
 _SCROLL = _scrolling("Table")
 _WIDE = 42
 """Characters of a fact from which on it has a line of its own."""
+_DENSE = 9
+"""Columns above which a table is printed in smaller type."""
 _WORDY = 14
 """Characters of the longest word of a heading from which on a line may end within a word."""
 _LONG = 32
@@ -99,8 +101,10 @@ def _table(part: Table, data: Embedded) -> str:
 
     rows = "".join(cells(row, "td") for row in part.rows)
     head = cells(part.columns, "th")
-    long = ' class="long"' if any(len(row[0]) > _LONG for row in part.rows) else ""
-    return f"{_SCROLL}<table{long}><thead>{head}</thead><tbody>{rows}</tbody></table></div>"
+    long = any(len(row[0]) > _LONG for row in part.rows)
+    kinds = " ".join(filter(None, ("long" if long else "", "dense" if len(part.columns) > _DENSE else "")))
+    classes = f' class="{kinds}"' if kinds else ""
+    return f"{_SCROLL}<table{classes}><thead>{head}</thead><tbody>{rows}</tbody></table></div>"
 
 
 def _code(part: Code, data: Embedded) -> str:

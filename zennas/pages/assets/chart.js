@@ -157,7 +157,7 @@ function makeChart(figure, spec, texts, page) {
       if (at - half < free) return;
       free = at + half;
       parts.push(drawn("path", { class: "grid", d: `M${at} ${area.bottom}v5` }),
-        drawn("text", { x: at, y: area.bottom + 19, "text-anchor": "middle" }, text));
+        drawn("text", { x: Math.min(at, width - half), y: area.bottom + 19, "text-anchor": "middle" }, text));
     });
     const fitting = (text) => text.length > width / 7.5 ? `${text.slice(0, Math.floor(width / 7.5) - 1)}…` : text;
     const named = (axis, arrow) => `${arrow} ${fitting(axis.name)}${axis.unit ? `, ${axis.unit}` : ""}`;

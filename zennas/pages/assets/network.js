@@ -93,7 +93,11 @@ function makeNetworks(place, spec, texts) {
       group.append(drawn("path", { class: "cut", d: `M${at} ${middle - height / 2 + 1}v${height - 2}` }));
     }
     group.append(drawn("text", { x: x + width / 2, y: middle + 74 }, String(block.channels)));
-    if (block.size && squared(block.size) !== squared(before?.block.size)) group.append(drawn("text", { x: x + width / 2, y: middle - height / 2 - 6 }, squared(block.size)));
+    const size = squared(block.size);
+    if (block.size && size !== squared(before?.block.size)) {
+      const half = 3.4 * size.length, at = Math.min(Math.max(x + width / 2, half), room() - half);
+      group.append(drawn("text", { x: at, y: middle - height / 2 - 6 }, size));
+    }
     const enter = () => {
       light(true, i);
       const box = group.querySelector("rect").getBoundingClientRect();
