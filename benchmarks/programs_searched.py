@@ -2,10 +2,9 @@
 
 Settings are the defaults of `zennas discover`. A task has 80 networks for the evolution and 40 for the comparison,
 which chooses one program. Its Kendall's tau is then measured on 40 further networks, so that it is not too high.
-`python -m benchmarks.programs_searched 0 1 2` searches with these seeds, which are the default; with the argument
-`sizes`, it prints only how much the statistics take. NB201_DATA names the folder of the tables, NB201_RUNS that of the
-runs, which take some 15 GB there; NB201_WORKERS, the processes that evaluate programs. Run it again to continue after
-an interruption.
+`python -m benchmarks.programs_searched 0 1 2` searches with these seeds, which are the default. NB201_DATA names the
+folder of the tables, NB201_RUNS that of the runs, which take some 16 GB there; NB201_WORKERS, the processes that
+evaluate programs. Run it again to continue after an interruption.
 """
 
 from __future__ import annotations
@@ -23,20 +22,17 @@ from benchmarks._nb201 import DATA, RUNS
 from benchmarks.common import print_machine
 from benchmarks.design_regret import TABLES, Table
 from benchmarks.programs_closed_form import drawn, print_row
-from PlainNet import lower
 from zennas.common.numbers import format_bytes
 from zennas.discovering.choices import EvolutionSettings
 from zennas.discovering.collecting import collect
 from zennas.discovering.files import HEAD
 from zennas.discovering.finals import compared, references
 from zennas.discovering.fitness import Task
-from zennas.discovering.layout import FLOAT, bytes_of, layout_of
-from zennas.discovering.parts import stored_whole
+from zennas.discovering.layout import bytes_of
 from zennas.discovering.running import discover
 from zennas.discovering.settings import CollectingSettings
 from zennas.discovering.tasks import with_statistics
 from zennas.searching.executors.base import ExecutorSettings
-from ZeroShotProxy.programs.shapes import shapes_of_units
 from ZeroShotProxy.programs.tree import parse, size
 
 TITLES = {
@@ -65,6 +61,11 @@ class Lines:
             print(f"{self._what}: {done} of {total} {note}", file=sys.stderr, flush=True)
 
 
+def known_tables() -> list[Table]:
+    """The tables that are in the folder of tables."""
+    return [table for table in TABLES if table.title in TITLES and (DATA / table.file).is_file()]
+
+
 def tasks_of(table: Table, folder: Path) -> list[Task]:
     """The tasks of the evolution, of the comparison, and of the figures, of one table; prints what they took."""
     structures, accuracies = drawn(table, 0, sum(PARTS))
@@ -82,23 +83,6 @@ def tasks_of(table: Table, folder: Path) -> list[Task]:
         found.append(with_statistics(name, stored[own], accuracies[own]))
         begin += count
     return found
-
-
-def print_sizes(tables: Sequence[Table]) -> None:
-    """Print what the statistics of the networks of the evolution take, as `zennas discover` tells beforehand."""
-    count, total = PARTS[0], 0
-    for table in tables:
-        structures, _ = drawn(table, 0, count)
-        graphs = [lower(structure, resolution=SIDE, num_classes=STATISTICS.num_classes) for structure in structures]
-        shapes = [shapes_of_units(graph, STATISTICS.statistics, STATISTICS.batch) for graph in graphs]
-        whole = sum(layout_of(stored_whole(one)).floats for one in shapes) * FLOAT
-        told = sum(bytes_of(structure, STATISTICS, SIDE) for structure in structures)
-        total += told
-        print(
-            f"{TITLES[table.title]}: {count} networks, {told / 1e9:.2f} GB, {told / count / 1e6:.1f} MB each; all "
-            f"{len(STATISTICS.statistics)} statistics have {whole / 1e9:.2f} GB"
-        )
-    print(f"together: {count * len(tables)} networks, {total / 1e9:.2f} GB")
 
 
 def searched(parts: Sequence[Sequence[Task]], seed: int, folder: Path) -> None:
@@ -121,12 +105,9 @@ def searched(parts: Sequence[Sequence[Task]], seed: int, folder: Path) -> None:
 def main() -> None:
     torch.set_num_threads(1)
     print_machine()
-    tables = [table for table in TABLES if table.title in TITLES and (DATA / table.file).is_file()]
+    tables = known_tables()
     if len(tables) < len(TITLES):
         print(f"skipped: not all tables found in {DATA} (NB201_DATA names the folder)")
-        return
-    if sys.argv[1:] == ["sizes"]:
-        print_sizes(tables)
         return
     place = RUNS / "programs_searched"
     rows = [tasks_of(table, place / "statistics" / str(number)) for number, table in enumerate(tables, start=1)]
