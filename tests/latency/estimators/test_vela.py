@@ -53,9 +53,7 @@ def test_the_command_says_cycles_and_what_is_elsewhere() -> None:
 
 
 @here
-@pytest.mark.parametrize(
-    "text", ["ConvKX(3,16,3,2)BN(16)Swish(16)", "ConvKX(3,16,3,2)SuperResIDWE1K3(16,16,1,16,1)"]
-)
+@pytest.mark.parametrize("text", ["ConvKX(3,16,3,2)BN(16)Swish(16)", "ConvKX(3,16,3,2)SuperResIDWE1K3(16,16,1,16,1)"])
 def test_layers_add_up_and_belong_to_nodes(text: str) -> None:
     subject = of_structure(parse(text), 16, 4, use_se=True)
     made = vela.Vela().estimate(subject.graph, subject.build, "ethos-u55-128")
