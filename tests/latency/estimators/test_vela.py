@@ -28,7 +28,8 @@ here = pytest.mark.skipif(vela.Vela().available() is not None, reason="ethos-u-v
 
 
 class MadeUp:
-    name, configurations = "made_up", ("a-128", "b-256")
+    name = "made_up"
+    configurations: tuple[str, ...] = ("a-128", "b-256")
 
     def __init__(self, estimate: Estimate, missing: str | None = None) -> None:
         self.made, self.missing, self.asked = estimate, missing, 0

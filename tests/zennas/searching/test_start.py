@@ -67,7 +67,7 @@ def test_a_search_passes_it_on(tmp_path: Path) -> None:
         def measuring(self, done: int, total: int) -> None: ...
 
     settings = SearchSettings(
-        budget=Budget(params=100_000, layers=8), iterations=300, proxy="zen_expected", top=1, device="cpu", resolution=16
+        budget=Budget(params=85_000, layers=8), iterations=300, proxy="zen_expected", top=1, device="cpu", resolution=16
     )
     start(tmp_path / "run", settings, Watching())
     assert told and "the closest has params" in told[0][2]
