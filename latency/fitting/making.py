@@ -34,6 +34,8 @@ UNSURE_MS = 0.02
 """Profilers count whole microseconds and add a few to each kernel."""
 UNSURE_ESTIMATE_MS = 0.01
 """Shorter kernels hardly count in a network, whatever their error."""
+ESTIMATE_STEPS = 9_000
+"""With more steps, networks that were not fitted are predicted no better."""
 _EVERY = 10
 _LIMITS_OF_ESTIMATES = (
     "What the compiler assumes of clock and memories holds. Operators that it leaves to a processor have no time, and "
@@ -132,7 +134,7 @@ def fit_estimates(
         fusion_of(settings),
         models=(),
     )
-    recipe = replace(Recipe(seed=seed), steps=steps or Recipe.steps)
+    recipe = Recipe(steps=steps or ESTIMATE_STEPS, seed=seed)
     made, _ = fit(table, blank, recipe, progress, share=0.0, unsure_ms=UNSURE_ESTIMATE_MS)
     made = scaled(_with_traffic(made), [network.kernels for network in known], [network.ms for network in known])
     held = {

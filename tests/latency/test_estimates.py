@@ -42,7 +42,8 @@ KERNELS_A_MS = 100
 class Abacus:
     """A compiler for which each kernel takes a microsecond for each channel that it makes, and each 10 µs more."""
 
-    name, configurations = "abacus", ("a-1", "a-2")
+    name = "abacus"
+    configurations: tuple[str, ...] = ("a-1", "a-2")
 
     def __init__(self) -> None:
         self.missing: str | None = None

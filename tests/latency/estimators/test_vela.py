@@ -28,7 +28,8 @@ here = pytest.mark.skipif(vela.Vela().available() is not None, reason="ethos-u-v
 
 
 class MadeUp:
-    name, configurations = "made_up", ("a-128", "b-256")
+    name = "made_up"
+    configurations: tuple[str, ...] = ("a-128", "b-256")
 
     def __init__(self, estimate: Estimate, missing: str | None = None) -> None:
         self.made, self.missing, self.asked = estimate, missing, 0
@@ -53,9 +54,7 @@ def test_the_command_says_cycles_and_what_is_elsewhere() -> None:
 
 
 @here
-@pytest.mark.parametrize(
-    "text", ["ConvKX(3,16,3,2)BN(16)Swish(16)", "ConvKX(3,16,3,2)SuperResIDWE1K3(16,16,1,16,1)"]
-)
+@pytest.mark.parametrize("text", ["ConvKX(3,16,3,2)BN(16)Swish(16)", "ConvKX(3,16,3,2)SuperResIDWE1K3(16,16,1,16,1)"])
 def test_layers_add_up_and_belong_to_nodes(text: str) -> None:
     subject = of_structure(parse(text), 16, 4, use_se=True)
     made = vela.Vela().estimate(subject.graph, subject.build, "ethos-u55-128")

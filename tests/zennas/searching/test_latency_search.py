@@ -68,6 +68,7 @@ def test_the_result_says_what_is_predicted_only(tmp_path: Path, abacus: str) -> 
         "interval_ms": None,
         "p90_ms": None,
         "settled": True,
+        "check": "measured",
         "within_budget": True,
         "notes": ["predicted only: Abacus 3000 is not here"],
     }
