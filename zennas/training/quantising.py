@@ -93,7 +93,7 @@ def rounded_values(x: Tensor, limits: Tensor) -> Tensor:
     limits: the smallest and the largest value, (2,), zero included.
     """
     with torch.no_grad():
-        low, high = limits.to(x.dtype)
+        low, high = limits.to(x.dtype).unbind()
         scale = ((high - low) / STEPS).clamp(min=_LEAST)
         least = torch.round(low / scale)
         stored = torch.clamp(torch.round(x / scale), least, least + STEPS) * scale
