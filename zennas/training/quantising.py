@@ -82,10 +82,9 @@ class Folded(NamedTuple):
     def factors(self, channels: int) -> Tensor:
         """Return what the norm multiplies the layer's channels by, (channels,)."""
         norm: Any = self.block.get_submodule(self.path)
-        found: Tensor = (norm.running_var + norm.eps).rsqrt()
-        if norm.weight is not None:
-            found = found * norm.weight
-        return found[self.first : self.first + channels]
+        own = slice(self.first, self.first + channels)
+        found = torch.rsqrt(norm.running_var[own] + norm.eps)
+        return found if norm.weight is None else torch.mul(found, norm.weight[own])
 
 
 def rounded_values(x: Tensor, limits: Tensor) -> Tensor:
@@ -94,7 +93,7 @@ def rounded_values(x: Tensor, limits: Tensor) -> Tensor:
     limits: the smallest and the largest value, (2,), zero included.
     """
     with torch.no_grad():
-        low, high = limits.to(x.dtype)
+        low, high = limits.to(x.dtype).unbind()
         scale = ((high - low) / STEPS).clamp(min=_LEAST)
         least = torch.round(low / scale)
         stored = torch.clamp(torch.round(x / scale), least, least + STEPS) * scale
