@@ -78,7 +78,7 @@ def _of_convolutions(field: Field, layers: Sequence[Layer]) -> dict[str, Sequenc
                 "in_independent": layer.independent,
                 "independent": layer.effective / positions,
                 "gradient": layer.gradient,
-                "turn": sums.of_layer(layer.gradient, layer.channels, positions)[0],
+                "turn": sums.of_layer(layer.gradient, layer.channels, layer.flops, positions)[0],
             }
         )
     found = {name: [row[name] for row in rows] for name in rows[0]}

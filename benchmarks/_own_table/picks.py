@@ -34,8 +34,8 @@ class Limits(NamedTuple):
         return f"{self.params:,} parameters, {self.flops:,} FLOPs, {self.ms:g} ms"
 
 
-LIMITS = (Limits(80_000, 12_500_000, 0.175), Limits(150_000, 20_000_000, 0.2), Limits(300_000, 40_000_000, 0.3))
-"""The first one is about what the MobileNetV2-like network of the table has."""
+LIMITS = (Limits(80_000, 12_600_000, 0.175), Limits(150_000, 20_000_000, 0.2), Limits(300_000, 40_000_000, 0.3))
+"""The first one is about what ResNet-8 has, with the latency of the MobileNetV2-like network."""
 
 
 @cache

@@ -158,18 +158,21 @@ def test_blocks_on_maps_of_one_position_count(use_se: bool) -> None:
     )
 
 
-def test_computation_counts_wherever_it_is() -> None:
-    """The same gradients and positions with twice the multiply–accumulates in any layer: the logarithm of all."""
+def test_computation_counts_half_where_it_is_learned_from() -> None:
+    """Twice the multiply–accumulates in a layer add half of its share in learning, and half of its share of all."""
     field = field_of(lower(WIDE, resolution=32, num_classes=10))
     assert field is not None
-    before, total = score_of(field), sum(layer.flops for layer in field.layers if not layer.pooled)
+    counted = [layer for layer in field.layers if not layer.pooled]
+    before, total = score_of(field), sum(layer.flops for layer in counted)
+    turns = sum((layer.gradient / layer.channels) ** 0.25 for layer in counted)
     assert before is not None
     for i, layer in enumerate(field.layers):
         layers = (*field.layers[:i], layer._replace(flops=2 * layer.flops), *field.layers[i + 1 :])
         after = score_of(dataclasses.replace(field, layers=layers))
         assert after is not None
-        more = 0 if layer.pooled else layer.flops
-        assert after - before == pytest.approx(math.log(1 + more / total))
+        share = 0 if layer.pooled else (layer.gradient / layer.channels) ** 0.25 / turns
+        more = 0 if layer.pooled else layer.flops / total
+        assert after - before == pytest.approx(share * math.log(2) / 2 + math.log(1 + more) / 2)
 
 
 def test_exploding_gradients_cost_what_they_drown() -> None:

@@ -201,9 +201,10 @@ def _form(family: Family, size: Size, variance: float, found: Walk) -> Form:
             continue
         key = family.index[conv.in_channels // conv.groups], family.index[conv.out_channels]
         square = gradient * (positions / walked) / unit
-        root, amount = of_layer(square, 1, positions)
+        computed = conv.kernel**2 * positions
+        root, amount = of_layer(square, 1, computed, positions)
         roots, amounts, squares, flops = groups.get(key, (0.0, 0.0, 0.0, 0.0))
-        groups[key] = (roots + root, amounts + amount, squares + square, flops + conv.kernel**2 * positions)
+        groups[key] = (roots + root, amounts + amount, squares + square, flops + computed)
         *parts, share = found.values[number].overlap
         rows += [({list(groups).index(key): 2 * root}, nothing), ({}, parts)]
         shares.append(share)

@@ -147,8 +147,9 @@ def gated_block(form: GatedForm, args: tuple[int, ...], takes: int) -> GatedBloc
         channels = widths[fan_in]
         square = channels / widths[out]
         given = widths[out]
-        layers += (square * a, square * b, given, math.log(positions), overlap, share)
-        flops += taps * positions * channels * given
+        computed = taps * positions * channels * given
+        layers += (square * a, square * b, given, math.log(positions * math.sqrt(computed)), overlap, share)
+        flops += computed
     return GatedBlock(form, takes, widths[form.channels], array("d", layers), flops, found[-8:])
 
 

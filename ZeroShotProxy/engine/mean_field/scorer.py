@@ -282,7 +282,7 @@ def score_of(field: Field) -> float | None:
         if layer.pooled or not layer.gradient > 0:
             continue
         positions = layer.activations / layer.channels
-        root, amount = sums.of_layer(layer.gradient, layer.channels, positions)
+        root, amount = sums.of_layer(layer.gradient, layer.channels, layer.flops, positions)
         roots += root
         amounts += amount - 2 * root * math.log(positions / layer.effective)
         squares += layer.gradient

@@ -3,7 +3,7 @@
 This is the only place that knows the form of the score. Of its layers, it needs four sums, which blocks contribute to:
 
     roots    Σ r,  r being the root of the angle by which a step turns a layer's weights
-    amounts  Σ r (log positions − log r),  less 2 r log o with the overlap o of a layer's output
+    amounts  Σ r (½ log FLOPs + log positions − 3/2 log r),  less 2 r log o with the overlap o of a layer's output
     squares  Σ g²,  g being the norm of a layer's gradient
     flops    Σ multiply–accumulates
 
@@ -34,25 +34,25 @@ _STEPS = 100_000
 """Of a training: what a network can learn in so many steps counts."""
 
 
-def of_layer(gradient: float, channels: int, positions: float) -> tuple[float, float]:
+def of_layer(gradient: float, channels: int, flops: float, positions: float) -> tuple[float, float]:
     """Return what a layer adds to roots and amounts, for an overlap of 1.
 
     gradient: the squared norm, of all output channels together. positions: of the output; divided by its overlap, they
     are the effective activations.
     """
     root = math.sqrt(math.sqrt(gradient / channels))
-    return root, root * math.log(positions / root)
+    return root, root * math.log(positions / root * math.sqrt(flops / root))
 
 
 def growth(energy: float) -> tuple[float, float]:
     """Return the factor and the shift (see above) if all squared norms are multiplied by a number."""
     factor = math.sqrt(math.sqrt(energy))
-    return factor, -math.log(factor)
+    return factor, -1.5 * math.log(factor)
 
 
 def log_growth(log_energy: float) -> tuple[float, float]:
     """Return the same as `growth` for the logarithm of the number."""
-    return math.exp(log_energy / 4), -log_energy / 4
+    return math.exp(log_energy / 4), -1.5 * log_energy / 4
 
 
 def of_widths(groups: Iterable[Group], widths: Sequence[int]) -> tuple[float, float, float, float, list[float]]:
@@ -77,7 +77,7 @@ def _of_widths(
         taken, given = widths[fan_in], widths[out]
         factor = sqrt(sqrt(taken / given))
         roots = roots + factor * unit_roots
-        amounts = amounts + factor * (unit_amounts - unit_roots * log(factor))
+        amounts = amounts + factor * (unit_amounts + unit_roots * log(sqrt(taken * given / factor) / factor))
         squares = squares + taken * unit_squares
         flops = flops + taken * given * unit_flops
         factors.append(factor)
@@ -87,16 +87,16 @@ def _of_widths(
 def of_numbers(layers: Iterable[float], z: float, overlap: float) -> tuple[float, float, float]:
     """Return roots, amounts and squares of layers, with their overlaps.
 
-    layers: six numbers a layer: a, b, output channels, log positions, c, d, for a squared norm of a + b z per output
-    channel, and an overlap of c + d · overlap.
+    layers: six numbers a layer: a, b, output channels, log (positions · √FLOPs), c, d, for a squared norm of a + b z
+    per output channel, and an overlap of c + d · overlap.
     """
     roots = amounts = squares = 0.0
     numbers = iter(layers)
-    for a, b, channels, log_positions, c, d in zip(numbers, numbers, numbers, numbers, numbers, numbers, strict=True):
+    for a, b, channels, log_amount, c, d in zip(numbers, numbers, numbers, numbers, numbers, numbers, strict=True):
         square, share = a + b * z, c + d * overlap
         root = math.sqrt(math.sqrt(square))
         roots += root
-        amounts += root * (log_positions - math.log(root * share * share))
+        amounts += root * (log_amount - math.log(root * math.sqrt(root) * share * share))
         squares += channels * square
     return roots, amounts, squares
 
@@ -110,7 +110,8 @@ def score(roots: float, amounts: float, squares: float, flops: float, log_direct
     """Return the score. squares: for a gradient of energy 1 at the logits. log_directions: log D.
 
     A layer's share in learning is p = r / Σ r, and an amount a that is used as far as layers learn is Σ p log (a / p).
-    The score is that of effective activations, plus log FLOPs + Σ p log (1 / o) + log D − ½ log (1 + Σ g² / S).
+    The score is that of effective activations, and half of that of FLOPs, plus ½ log of all FLOPs, Σ p log (1 / o),
+    log D and −½ log (1 + Σ g² / S).
     """
     return _score(roots, amounts, squares, flops, log_directions, math.log, math.log1p)
 
@@ -129,4 +130,4 @@ def _score(
     log: Callable[[Number], Number],
     log1p: Callable[[Number], Number],
 ) -> Number:
-    return amounts / roots + log(roots) + log(flops) + log_directions - log1p(squares / _STEPS) / 2
+    return amounts / roots + 1.5 * log(roots) + log(flops) / 2 + log_directions - log1p(squares / _STEPS) / 2
