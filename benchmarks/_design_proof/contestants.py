@@ -131,7 +131,7 @@ def _by_hand(limits: Limits) -> Iterator[Contestant]:
     ]
     if fit:
         best = max(fit, key=lambda one: fmean(accuracies[one.structure]))
-        yield Contestant(limits.name, "hand", f"by hand: {best.origin}", best.structure)
+        yield Contestant(limits.name, "hand", f"by hand: {best.origin.split(', ')[0]}", best.structure)
 
 
 def _resnet(limits: Limits) -> Contestant:
