@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from latency.backends import onnx_runtime, pytorch, tensor_rt
+from latency.backends import onnx_runtime, open_vino, pytorch, tensor_rt
 from latency.base import BACKENDS, LatencyError, MeasureSettings, UnavailableError
 from latency.measuring.measure import difference, images, measure, measure_layers, reference
 from latency.measuring.subject import of_structure
@@ -82,6 +82,15 @@ def test_openvino_refuses_to_time_another_arithmetic(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(openvino, "Core", Stubborn)
     with pytest.raises(LatencyError, match="openvino computes in bf16, not in f32 as requested for fp32"):
         measure(SUBJECT, replace(QUICK, backend="openvino"))
+
+
+def test_openvino_counters_are_told_without_the_first_runs() -> None:
+    """They are means over all runs, the first of which compiles kernels; rounded down, run by run and as a whole."""
+    rng = np.random.default_rng(0)
+    for ms in (0.004, 0.05, 3.0):
+        runs = [15.0, *(ms * rng.uniform(0.9, 1.1, 40))]
+        seen = [np.floor(np.mean(np.floor(np.array(runs[:n]) * 1000))) / 1000 for n in (3, len(runs))]
+        assert open_vino.mean_since(*seen, 3, len(runs) - 3) == pytest.approx(np.mean(runs[3:]), abs=0.001)
 
 
 @pytest.mark.parametrize("option", ["no-fold", "channels-first"])
