@@ -7,6 +7,7 @@ therefore always requested, and read back from the compiled model.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from latency.backends._onnx_cpu import OnnxCpuBackend
@@ -51,9 +52,12 @@ class OpenVinoSession:
         each = -(-repeats // _MODELS)
         times: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
         for _ in range(_MODELS):
-            for kernel, ms in _counted(self._open(profiled=True), each).items():
+            request = self._open(profiled=True)
+            for kernel, ms in _counted(request, each).items():
                 times[kernel].append(ms)
-        found = attributed(self._graph, [_anchors(self._graph, name, kind) for name, kind in times])
+        parts = _parts(request.get_compiled_model())
+        anchors = [_anchors(self._graph, name, kind, parts.get(name, ())) for name, kind in times]
+        found = attributed(self._graph, anchors, [_stored(parts.get(name, ())) for name, _ in times])
         return [
             LayerTime(f"{name} ({kind})", nodes, median(taken))
             for ((name, kind), taken), nodes in zip(times.items(), found, strict=True)
@@ -130,15 +134,29 @@ _NO_WORK = {"Parameter", "Result", "Const", "Constant"}
 _MOVES = {"Reorder", "Convert", "FakeQuantize", "Transpose"}
 
 
-def _anchors(graph: OpGraph, name: str, kind: str) -> tuple[int, ...]:
-    """The nodes of the op graph that a kernel's name refers to: an ONNX node, or the tensor that it produces."""
+def _parts(compiled: Any) -> dict[str, tuple[str, ...]]:
+    """The ONNX nodes that each kernel of a compiled model computes, by the kernel's name, as OpenVINO says."""
+    return {
+        node.friendly_name: tuple(node.get_rt_info()["originalLayersNames"].astype(str).split(","))
+        for node in compiled.get_runtime_model().get_ordered_ops()
+    }
+
+
+def _anchors(graph: OpGraph, name: str, kind: str, parts: Sequence[str]) -> tuple[int, ...]:
+    """The nodes of the op graph that a kernel computes: by its parts, by its name, or by the tensor that it makes."""
     if kind in _MOVES:
         return ()
-    nodes = nodes_of(name)
-    if nodes:
+    nodes = nodes_of(" ".join((name, *parts)))
+    if nodes or _stored(parts):
         return nodes
     value = graph.output if name.startswith(OUTPUT) else value_of(name)
     return (value - 1,) if value else ()
+
+
+def _stored(parts: Sequence[str]) -> tuple[int, ...]:
+    """The nodes of the op graph whose results a kernel rounds."""
+    values = [value_of(part) for part in parts if part.endswith("_QuantizeLinear")]
+    return tuple(value - 1 for value in values if value)
 
 
 def _why_no_bf16() -> str | None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from latency.base import BACKENDS, LatencyError, LayerTime, MeasureSettings
 from latency.fitting.drifting import PROBE_CLASSES, PROBES
+from latency.fitting.probing import looked_up
 from latency.fitting.sampling import sampled
 from latency.kernels import KINDS, WEIGHTED, Fusion, Group, Kernel, group
 from latency.measuring.measure import Breakdown, measure, measure_blocks
@@ -31,7 +32,7 @@ from PlainNet.registry import UnknownNameError
 
 REFERENCE_MS = (3.0, 50.0)
 _REFERENCE_FIELDS = ("structure", "resolution", "num_classes", "use_se", "whole_ms")
-SETTINGS_FILE, PROBES_FILE = "profile.json", "references.json"
+SETTINGS_FILE, PROBES_FILE, FUSION_FILE = "profile.json", "references.json", "fusion.json"
 _LEAST_SHARE = 0.3
 """The least share of the profiler's time that a kernel is assumed to take after the overhead is subtracted."""
 
@@ -85,7 +86,7 @@ def measure_sample(folder: Path, campaign: Campaign, progress: WorkProgress = un
 def _measure(folder: Path, campaign: Campaign, progress: WorkProgress) -> None:
     _begin(folder, campaign)
     _time_probes(folder, campaign.measure)
-    fusion = BACKENDS.get(campaign.measure.backend).fusion
+    fusion = _look_up_fusion(folder, campaign.measure)
     for index in range(campaign.networks):
         path = _sample_path(folder, index)
         if path.is_file():
@@ -109,6 +110,28 @@ def _measure(folder: Path, campaign: Campaign, progress: WorkProgress) -> None:
         }
         write_text(path, json.dumps(stored))
     progress(campaign.networks, campaign.networks, "")
+
+
+def _look_up_fusion(folder: Path, settings: MeasureSettings) -> Fusion:
+    """What the back end fuses: looked up once, before the first network."""
+    path = folder / FUSION_FILE
+    if not path.is_file() and not any((folder / "samples").glob("*.json")):
+        write_text(path, json.dumps(asdict(looked_up(settings)), indent=1))
+    return read_fusion(folder, settings.backend)
+
+
+def read_fusion(folder: Path, backend: str) -> Fusion:
+    """Return by which fusion the kernels of a sample were told apart: the rules of the back end in older folders.
+
+    Raises LatencyError if the file is damaged.
+    """
+    path = folder / FUSION_FILE
+    try:
+        return Fusion.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return BACKENDS.get(backend).fusion
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise LatencyError(f"{path} cannot be read: {error}; measure again in another folder") from None
 
 
 def _time_probes(folder: Path, settings: MeasureSettings) -> None:

@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from latency.base import BACKENDS, LatencyError
-from latency.fitting.campaign import read_campaign, read_sample, references
+from latency.base import LatencyError
+from latency.fitting.campaign import read_campaign, read_fusion, read_sample, references
 from latency.fitting.card import card, method
 from latency.fitting.errors import Errors, errors
 from latency.fitting.fit import fit, held_out_errors, recipe_for, scaled
@@ -61,7 +61,7 @@ def fit_folder(folder: Path, name: str, source: str, steps: int | None, seed: in
         settings.precision,
         settings.batch_size,
         sheet,
-        BACKENDS.get(settings.backend).fusion,
+        read_fusion(folder, settings.backend),
         models=(),
     )
     table = merged(table)

@@ -38,7 +38,7 @@ def _chains(width: int) -> list[nn.Module]:
     found: list[nn.Module] = []
     for activation in ACTIVATIONS:
         found += [nn.Sequential(_conv(width, width, groups=groups), activation()) for groups in (1, width)]
-    found.append(nn.Sequential(_conv(width, width, groups=4), nn.ReLU()))
+    found += [nn.Sequential(_conv(width, width, groups=4), nn.ReLU()), _conv(width, width)]
     found += [nn.Sequential(pool, nn.ReLU()) for pool in (nn.MaxPool2d(3, 1, 1), _mean_of_nine())]
     found += [nn.Sequential(nn.MaxPool2d(3, 1, 1), nn.BatchNorm2d(width), nn.ReLU())]
     return found
@@ -49,23 +49,36 @@ def _mean_of_nine() -> nn.Module:
 
 
 def _joins(width: int) -> list[nn.Module]:
-    """Sums, products and concatenations of branches, with what follows them."""
-    found: list[nn.Module] = []
-    for groups in (1, 4, width):
-        found.append(_Joined(torch.add, (_conv(width, width, groups=groups), nn.Identity())))
-    for activation in ACTIVATIONS:
-        branches = (_conv(width, width), nn.Identity())
-        found.append(nn.Sequential(_Joined(torch.add, branches), activation()))
-        found.append(nn.Sequential(_Joined(torch.add, (nn.MaxPool2d(3, 1, 1), _mean_of_nine())), activation()))
-    found += [
-        nn.Sequential(_Joined(torch.add, (_conv(width, width), _conv(width, width, 1))), nn.ReLU()),
-        _Joined(torch.add, (nn.Sequential(_conv(width, width), nn.ReLU()), nn.Identity())),
-        _Joined(torch.add, (_conv(width, width), nn.MaxPool2d(3, 1, 1))),
-        nn.Sequential(_Joined(torch.mul, (_gate(width), nn.Identity())), nn.ReLU()),
-        nn.Sequential(_Joined(torch.mul, (_gate(width), _conv(width, width, groups=width))), _conv(width, width, 1)),
-        nn.Sequential(_Joined(_concatenated, (_conv(width, width // 2), _conv(width, width // 2, 1))), nn.ReLU()),
+    """Sums, products and concatenations of branches, with what follows them.
+
+    Each is behind a convolution of its own, so that what a library makes of one does not decide about the next.
+    """
+
+    def conv(kernel: int = 3, groups: int = 1) -> nn.Sequential:
+        return _conv(width, width, kernel, groups)
+
+    def branch(groups: int = 1) -> nn.Sequential:
+        return nn.Sequential(conv(1), nn.ReLU(), conv(groups=groups))
+
+    def pools() -> tuple[nn.Module, nn.Module]:
+        return nn.MaxPool2d(3, 1, 1), _mean_of_nine()
+
+    joined: list[tuple[nn.Module, ...]] = [
+        (_Joined(torch.add, branch(groups), nn.Identity()),) for groups in (1, width)
     ]
-    return found
+    for activation in ACTIVATIONS:
+        joined += [
+            (_Joined(torch.add, branch(), nn.Identity()), activation()),
+            (_Joined(torch.add, *pools()), activation()),
+        ]
+    joined += [
+        (_Joined(torch.add, branch(), conv(1)), nn.ReLU()),
+        (_Joined(torch.add, nn.Sequential(branch(), nn.ReLU()), nn.Identity()),),
+        (_Joined(torch.mul, _gate(width), nn.Identity()), nn.ReLU()),
+        (_Joined(torch.mul, _gate(width), conv(groups=width)), conv(1)),
+        (_Joined(_concatenated, _conv(width, width // 2), _conv(width, width // 2, 1)), nn.ReLU()),
+    ]
+    return [nn.Sequential(conv(), nn.ReLU(), *parts) for parts in joined]
 
 
 def _gate(width: int) -> nn.Sequential:
@@ -79,10 +92,9 @@ def _concatenated(one: Tensor, other: Tensor) -> Tensor:
 class _Joined(nn.Module):
     """Two branches of one input, and what joins them."""
 
-    def __init__(self, join: Callable[[Tensor, Tensor], Tensor], branches: tuple[nn.Module, nn.Module]) -> None:
+    def __init__(self, join: Callable[[Tensor, Tensor], Tensor], one: nn.Module, other: nn.Module) -> None:
         super().__init__()
-        self.join = join
-        self.one, self.other = branches
+        self.join, self.one, self.other = join, one, other
 
     def forward(self, x: Tensor) -> Tensor:
         return self.join(self.one(x), self.other(x))

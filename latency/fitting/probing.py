@@ -2,9 +2,9 @@
 
     fusion = looked_up(MeasureSettings("onnxruntime", "int8"))
 
-A network of probes has every pattern that networks of this project have (`probes.py`). What its kernels compute is what
-the back end reports, so that a library's new version needs no new rule. What no probe shows follows the back end's rule.
-torch is imported when the network is built.
+A network of probes has every pattern that networks of this project have (`probes.py`), and the back end reports what
+its kernels compute, so that a library's new version needs no new rule. What no probe shows follows the rules of the
+back end. torch is imported when the network is built.
 """
 
 from __future__ import annotations

@@ -134,19 +134,25 @@ def test_torch_says_what_is_for_which_device() -> None:
 
 def test_onnxruntime_reads_its_profile() -> None:
     """Names as the blocked layout, the quantised one and fusions give them."""
-    anchors = onnx_runtime._anchors
+    made = {"Mul_220": 87}
+
+    def anchors(name: str, kind: str) -> tuple[int, ...]:
+        return onnx_runtime._anchors(name, kind, made)
+
     assert anchors("v3_nchwc", "Conv") == (2,)
     assert anchors("k0_Conv_token_1", "QLinearConv") == (0,)
     assert anchors("k13_Mul", "Mul") == (13,)
     assert anchors("v6_DequantizeLinear", "DequantizeLinear") == ()
     assert anchors("ReorderOutput_token_9", "ReorderOutput") == ()
     assert anchors("images_QuantizeLinear", "QuantizeLinear") == ()
+    assert anchors("Mul_220", "Mul") == (86,)  # a part of a function, named after nothing of ours
+    assert onnx_runtime._stored("v9_QuantizeLinear", "QuantizeLinear") == (8,)
     runs = [(dur, i, name) for dur in (900, 800, 700, 7, 8, 9) for i, name in ((4, "v3_nchwc"), (2, "k3_Conv"))]
     events: list[dict[str, Any]] = [{"cat": "Session", "name": "model_run", "dur": 9}]
     for dur, i, name in runs:
         about = {"node_index": str(i), "op_name": "Conv"}
         events.append({"cat": "Node", "name": f"{name}_kernel_time", "dur": dur, "args": about})
-    layers = onnx_runtime._layers(SUBJECT.graph, events)
+    layers = onnx_runtime._layers(SUBJECT.graph, events, made)
     assert [layer.name for layer in layers] == ["v3_nchwc (Conv)", "k3_Conv (Conv)"]
     assert layers[0].nodes == (0, 1, 2)
     assert [layer.ms for layer in layers] == [0.008, 0.008]  # the first runs are left out
