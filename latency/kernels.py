@@ -160,38 +160,41 @@ def group(graph: OpGraph, fusion: Fusion, batch: int = 1) -> list[Group]:
         nodes, output = _without_zeros(nodes, output)
     if fusion.repeats == "once":
         nodes, output = _without_repeats(nodes, output)
-    found = _opened(graph, nodes, _used(nodes, output, fusion), fusion, lambda host, i: _fuses(fusion, host, nodes[i]))
+
+    def fitting(hosts: list[_Open], i: int, guest: str) -> list[_Open]:
+        return [host for host in hosts if fusion.fuses(host.name, guest)]
+
+    found = _opened(graph, nodes, _used(nodes, output, fusion), fusion, fitting)
     return [Group(kernel, tuple(one.nodes)) for one in found for kernel in _kernels(one, batch)]
 
 
 def observed(graph: OpGraph, kernels: Iterable[Collection[int]], zeros: Fusion = UNFUSED) -> list[Observed]:
     """Return what a library was seen to fuse of a graph, given the indices of the nodes that each of its kernels runs.
 
-    Where it did one thing here and another thing there, what it did more often counts. zeros: what becomes of `none`.
+    Where it did one thing here and another thing there, what it did more often counts. A sum of two kernels is fused into
+    one of them at most. zeros: what becomes of `none`.
     """
     together = [set(one) for one in kernels]
     votes: dict[tuple[str, str], int] = {}
 
-    def fuses(host: _Open, i: int) -> bool:
-        found = any({host.last - 1, i} <= one for one in together)
-        guest = guest_name(graph.nodes[i].op)
-        assert guest is not None
-        votes[host.name, guest] = votes.get((host.name, guest), 0) + (1 if found else -1)
+    def fitting(hosts: list[_Open], i: int, guest: str) -> list[_Open]:
+        found = [host for host in hosts if any({host.last - 1, i} <= one for one in together)]
+        for host in found or hosts:
+            votes[host.name, guest] = votes.get((host.name, guest), 0) + (1 if found else -1)
         return found
 
-    _opened(graph, graph.nodes, _used(graph.nodes, graph.output, zeros), zeros, fuses)
+    _opened(graph, graph.nodes, _used(graph.nodes, graph.output, zeros), zeros, fitting)
     return [Observed(host, guest, count > 0) for (host, guest), count in sorted(votes.items())]
 
 
-def _fuses(fusion: Fusion, host: _Open, node: Node) -> bool:
-    guest = guest_name(node.op)
-    return guest is not None and fusion.fuses(host.name, guest)
-
-
 def _opened(
-    graph: OpGraph, nodes: Sequence[Node], used: set[int], fusion: Fusion, fuses: Callable[[_Open, int], bool]
+    graph: OpGraph,
+    nodes: Sequence[Node],
+    used: set[int],
+    fusion: Fusion,
+    fitting: Callable[[list[_Open], int, str], list[_Open]],
 ) -> list[_Open]:
-    """The kernels, given whether one of them runs the node with an index as well."""
+    """The kernels. fitting: which of the kernels before a node, given by index and name, may run it as well."""
     lone = {block for block, count in Counter(node.block for node in nodes).items() if count == 1}
     readers = Counter(number for i in used for number in nodes[i].inputs)
     making: dict[int, _Open] = {}  # by the value that it makes
@@ -200,7 +203,8 @@ def _opened(
         node, number = nodes[i], i + 1
         near = {number: making[number] for number in node.inputs if number in making and readers[number] == 1}
         hosts = [h for h in near.values() if h.block == node.block or node.block in lone]
-        fits = [host for host in hosts if fuses(host, i)] if guest_name(node.op) else []
+        guest = guest_name(node.op)
+        fits = fitting(hosts, i, guest) if guest else []
         if fits:
             host = min(fits, key=lambda host: host.last)  # the main branch: shortcuts are lowered after it
             del making[host.last]
