@@ -171,8 +171,8 @@ def group(graph: OpGraph, fusion: Fusion, batch: int = 1) -> list[Group]:
 def observed(graph: OpGraph, kernels: Iterable[Collection[int]], zeros: Fusion = UNFUSED) -> list[Observed]:
     """Return what a library was seen to fuse of a graph, given the indices of the nodes that each of its kernels runs.
 
-    Where it did one thing here and another thing there, what it did more often counts. A sum of two kernels is fused into
-    one of them at most. zeros: what becomes of `none`.
+    Where it did one thing here and another thing there, what it did more often counts. A sum of two kernels is fused
+    into one of them at most. zeros: what becomes of `none`.
     """
     together = [set(one) for one in kernels]
     votes: dict[tuple[str, str], int] = {}

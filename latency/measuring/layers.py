@@ -104,7 +104,7 @@ _KINDS: dict[str, tuple[type[Op], ...]] = {
     ),
 }
 _WEIGHTED = (Conv, RowColumnConv, FreeConv, Linear)
-_SAME_VALUE = ("Reshape", "Cast", "Identity", "Expand")
+_SAME_VALUE = ("Reshape", "Cast", "Identity", "Expand", "Pad")
 
 
 class _Matcher:
