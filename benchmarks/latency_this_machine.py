@@ -12,7 +12,8 @@ from benchmarks.common import print_machine
 from latency.base import LatencyError
 from latency.fitting.making import write_profile
 from latency.predicting.profile import FOLDER, load_profile
-from zennas.report.profile_errors import as_of_now, drift_text, evaluate, measured_as, usual_networks
+from zennas.budget.recalibrating import as_of_now
+from zennas.report.profile_errors import drift_text, evaluate, measured_as, usual_networks
 
 WHOLE = "whole networks"
 LIMITS = (

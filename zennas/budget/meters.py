@@ -55,6 +55,9 @@ class Device(Protocol):
     def how(self) -> MeasureSettings | str:
         """Return how to measure the best networks here, or the reason why that is not possible."""
 
+    def profile(self) -> Profile | None:
+        """Return the profile that predicts; None if nothing is predicted."""
+
     def outside(self, structure: Structure) -> list[str]:
         """Describe what is extrapolated for the network, one line each."""
 
@@ -66,15 +69,15 @@ class Device(Protocol):
 
 
 class Predicted:
-    """Predicts latencies from a profile, in microseconds."""
+    """Predicts latencies from a profile, in microseconds. profile: None for the one that the limit names."""
 
-    def __init__(self, limit: LatencyLimit, settings: NetworkSettings) -> None:
+    def __init__(self, limit: LatencyLimit, settings: NetworkSettings, profile: Profile | None = None) -> None:
         from latency.predicting.predictor import Predictor
         from latency.predicting.profile import load_profile
 
         self.limit = limit
         self._predict = Predictor(
-            load_profile(limit.source.removeprefix(PREDICTOR)),
+            profile or load_profile(limit.source.removeprefix(PREDICTOR)),
             resolution=settings.resolution,
             num_classes=settings.num_classes,
             options=Options(use_se=settings.use_se),
@@ -86,6 +89,9 @@ class Predicted:
 
     def how(self) -> MeasureSettings | str:
         return here(self._predict.profile, self._predict.batch_size)
+
+    def profile(self) -> Profile | None:
+        return self._predict.profile
 
     def outside(self, structure: Structure) -> list[str]:
         return self._predict.profile.outside(self._predict.kernels(self._predict.lowered(structure)))
@@ -118,6 +124,9 @@ class Asked:
 
     def how(self) -> MeasureSettings | str:
         return self._how
+
+    def profile(self) -> Profile | None:
+        return None
 
     def outside(self, structure: Structure) -> list[str]:
         return []
