@@ -20,12 +20,11 @@ from PlainNet.ir import StructureError
 RESOLUTIONS = (32, 64, 96, 128, 160, 192, 224)
 CLASSES = (10, 100, 1000)
 LARGE = (160, 192, 224, 224)
+"""Resolutions of deep networks."""
 FLOPS = (2e6, 5e9)
 """The smallest and the largest network, in multiply–accumulates per image."""
-
-
 PARAMS = 150e6
-"""The most parameters; in float32 these are 600 MB."""
+"""The most parameters of a network; in float32 these are 600 MB."""
 
 
 class Sampled(NamedTuple):
@@ -40,20 +39,16 @@ class Sampled(NamedTuple):
 def sampled(seed: int, index: int) -> Sampled:
     """Return network `index` of the sample with that seed; the result is always the same."""
     rng = Random(f"{seed}-{index}")
+    family = rng.choices((_residual, _depthwise, _deep, _plain, _cells), (0.33, 0.2, 0.25, 0.14, 0.08))[0]
     while True:
-        one = _network(rng)
+        resolution = rng.choice(LARGE if family is _deep else RESOLUTIONS)
+        one = Sampled(parse(family(rng, resolution)), resolution, rng.choice(CLASSES), rng.random() < 0.25)
         try:
             found = cost(one.structure, resolution=one.resolution, num_classes=one.num_classes, use_se=one.use_se)
         except StructureError:
             continue  # a window that does not fit: draw another network
         if FLOPS[0] <= found.flops <= FLOPS[1] and found.params <= PARAMS:
             return one
-
-
-def _network(rng: Random) -> Sampled:
-    family = rng.choices((_residual, _depthwise, _deep, _plain, _cells), (0.33, 0.2, 0.25, 0.14, 0.08))[0]
-    resolution = rng.choice(LARGE if family is _deep else RESOLUTIONS)
-    return Sampled(parse(family(rng, resolution)), resolution, rng.choice(CLASSES), rng.random() < 0.25)
 
 
 def _channels(rng: Random, low: int, high: int) -> int:

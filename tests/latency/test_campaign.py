@@ -26,6 +26,7 @@ QUICK = Campaign(MeasureSettings("torch", seconds=0.2, relative_error=0.3), netw
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "FLOPS", (1e5, 2e7))
+    monkeypatch.setattr(sampling, "LARGE", (16,))
 
 
 def test_the_sample_is_the_same_whenever_asked_and_of_moderate_size() -> None:
@@ -35,6 +36,16 @@ def test_the_sample_is_the_same_whenever_asked_and_of_moderate_size() -> None:
         flops = cost(one.structure, resolution=one.resolution, num_classes=one.num_classes, use_se=one.use_se).flops
         assert sampling.FLOPS[0] <= flops <= sampling.FLOPS[1]
     assert sampled(3, 0) != sampled(4, 0)
+
+
+def test_the_sample_has_networks_whose_weights_leave_the_caches() -> None:
+    """Kernels take longer in them than in small ones, above all in INT8."""
+    params = []
+    for index in range(60):
+        one = sampled(0, index)
+        params.append(cost(one.structure, resolution=one.resolution, use_se=one.use_se).params)
+    assert sum(count > 4e6 for count in params) >= 10
+    assert max(params) <= sampling.PARAMS
 
 
 def test_the_sample_covers_every_kind_of_kernel() -> None:
