@@ -1,6 +1,6 @@
 """Profiles of the machine that they were made on: whole networks that were not fitted, measured and predicted.
 
-The networks are the published ones, random ones of XXBL and IDW_fixfc, and torchvision's ResNet-18 and MobileNetV2. The
+The networks are the published ones, random ones of XXBL and IDW_fixfc, and three of torchvision's. The
 references of the profile are timed before every few networks, so that predictions are as of then. With --rows, each
 network is kept in a file as soon as it is measured, and a run that was ended is carried on.
 """

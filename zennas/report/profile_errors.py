@@ -20,7 +20,7 @@ from zennas.budget.recalibrating import Recalibrated
 from zennas.named.networks import Network, network
 from zennas.report.predictions import predict
 
-TORCHVISION_NETWORKS = ("torchvision:resnet18", "torchvision:mobilenet_v2")
+TORCHVISION_NETWORKS = ("torchvision:resnet18", "torchvision:resnet34", "torchvision:mobilenet_v2")
 RANDOM = 5
 """Number of random networks of each space, if no networks are named."""
 _FLOPS = (2e7, 2e9)
@@ -166,7 +166,7 @@ def drift_text(evaluation: ProfileEvaluation, now: Recalibrated) -> list[str]:
 
 
 def usual_networks(seed: int = 1) -> list[Network]:
-    """Return the published networks, random ones of XXBL and IDW_fixfc, and two of torchvision's."""
+    """Return the published networks, random ones of XXBL and IDW_fixfc, and three of torchvision's."""
     import ZenNet
 
     published = [network(name) for name in ZenNet.zennet_model_zoo if "cifar100" not in name]

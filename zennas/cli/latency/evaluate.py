@@ -16,7 +16,7 @@ def evaluate(
         Optional[list[str]],
         typer.Argument(
             metavar="[NETWORK...]",
-            help=f"{common.NETWORK} By default the published networks, random ones of two spaces, and two of "
+            help=f"{common.NETWORK} By default the published networks, random ones of two spaces, and some of "
             "torchvision's.",
             show_default=False,
         ),
