@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _fastest(subjects: Sequence[Subject], settings: MeasureSettings, rounds: int) -> list[float]:
-    """The shortest run of each network in ms, all in turns. Logits are not compared: so deep, they are noise in INT8."""
+    """The shortest run of each network in ms, all in turns. Logits are not compared: so deep, they are noise."""
     with ExitStack() as stack:
         prepare = BACKENDS.get(settings.backend).prepare
         sessions = [stack.enter_context(prepare(one, settings, images(one, settings))) for one in subjects]
