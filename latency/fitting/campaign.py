@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from latency.base import BACKENDS, LatencyError, LayerTime, MeasureSettings
+from latency.base import BACKENDS, LatencyError, LayerTime, MeasureSettings, UnavailableError
 from latency.fitting.drifting import PROBE_CLASSES, PROBES
 from latency.fitting.probing import looked_up
 from latency.fitting.sampling import sampled
@@ -33,6 +33,8 @@ from PlainNet.registry import UnknownNameError
 REFERENCE_MS = (3.0, 50.0)
 _REFERENCE_FIELDS = ("structure", "resolution", "num_classes", "use_se", "whole_ms")
 SETTINGS_FILE, PROBES_FILE, FUSION_FILE = "profile.json", "references.json", "fusion.json"
+REFUSED, MOST_REFUSED = "refused", 0.1
+"""The reason of a network that was left out, and the largest share of those."""
 _LEAST_SHARE = 0.3
 """The least share of the profiler's time that a kernel is assumed to take after the overhead is subtracted."""
 
@@ -71,8 +73,9 @@ class MeasuredNetwork:
 def measure_sample(folder: Path, campaign: Campaign, progress: WorkProgress = unwatched) -> None:
     """Measure the networks that are not in `folder` yet. An existing sample can be extended.
 
-    Raises LatencyError if a network cannot be measured, or if the folder contains a sample with other settings, and
-    FolderInUseError if another process measures there.
+    A network that the back end does not compute well enough, such as a deep one in INT8, is noted and left out. Raises
+    LatencyError if that happens to many, or if the folder contains a sample with other settings, and FolderInUseError
+    if another process measures there.
     """
     try:
         with locked(folder, "the sample"):
@@ -87,6 +90,7 @@ def _measure(folder: Path, campaign: Campaign, progress: WorkProgress) -> None:
     _begin(folder, campaign)
     _time_probes(folder, campaign.measure)
     fusion = _look_up_fusion(folder, campaign.measure)
+    refused = sum(map(_was_refused, _sample_paths(folder)))
     for index in range(campaign.networks):
         path = _sample_path(folder, index)
         if path.is_file():
@@ -96,8 +100,17 @@ def _measure(folder: Path, campaign: Campaign, progress: WorkProgress) -> None:
         subject = of_structure(one.structure, one.resolution, one.num_classes, one.use_se)
         try:
             found = measure_blocks(subject, campaign.measure, campaign.repeats)
+        except UnavailableError:  # this has nothing to do with the network
+            raise
         except LatencyError as error:
-            raise LatencyError(f"network {index} of the sample, {one.structure}: {error}") from None
+            refused += 1
+            if refused > MOST_REFUSED * campaign.networks:
+                raise LatencyError(
+                    f"{refused} of {campaign.networks} networks of the sample were refused; the last, number {index}, "
+                    f"{one.structure}: {error}"
+                ) from None
+            write_text(path, json.dumps({"structure": str(one.structure), REFUSED: str(error)}))
+            continue
         stored = {
             "structure": str(one.structure),
             "resolution": one.resolution,
@@ -115,7 +128,7 @@ def _measure(folder: Path, campaign: Campaign, progress: WorkProgress) -> None:
 def _look_up_fusion(folder: Path, settings: MeasureSettings) -> Fusion:
     """What the back end fuses: looked up once, before the first network."""
     path = folder / FUSION_FILE
-    if not path.is_file() and not any((folder / "samples").glob("*.json")):
+    if not path.is_file() and not _sample_paths(folder):
         write_text(path, json.dumps(asdict(looked_up(settings)), indent=1))
     return read_fusion(folder, settings.backend)
 
@@ -137,7 +150,7 @@ def read_fusion(folder: Path, backend: str) -> Fusion:
 def _time_probes(folder: Path, settings: MeasureSettings) -> None:
     """Time the references of `drifting.py`: first, so that they are as old as the sample."""
     path = folder / PROBES_FILE
-    if path.is_file() or any((folder / "samples").glob("*.json")):
+    if path.is_file() or _sample_paths(folder):
         return
     found = []
     for text, resolution in PROBES:
@@ -175,6 +188,8 @@ def read_sample(folder: Path) -> tuple[KernelTable, list[MeasuredNetwork], dict[
             continue
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
+            if REFUSED in stored:
+                continue
             kernels = [_kernel(fields) for *fields, _ in stored["kernels"]]
             times += [_milliseconds(ms, "the time of a kernel") for *_, ms in stored["kernels"]]
             networks.append(MeasuredNetwork(tuple(kernels), _milliseconds(stored["whole_ms"], "whole_ms")))
@@ -223,9 +238,9 @@ def references(folder: Path, count: int = 5) -> list[dict[str, Any]]:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LatencyError(f"{path} cannot be read: {error}; delete it and --resume {folder}") from None
     found = []
-    for path in sorted((folder / "samples").glob("*.json")):
+    for path in _sample_paths(folder):
         stored = json.loads(path.read_text(encoding="utf-8"))
-        if stored["settled"] and REFERENCE_MS[0] <= stored["whole_ms"] <= REFERENCE_MS[1]:
+        if stored.get("settled") and REFERENCE_MS[0] <= stored["whole_ms"] <= REFERENCE_MS[1]:
             found.append({name: stored[name] for name in _REFERENCE_FIELDS})
     return found[:: max(1, len(found) // count)][:count]
 
@@ -287,6 +302,17 @@ def _begin(folder: Path, campaign: Campaign) -> None:
     if reason is not None:
         raise LatencyError(f"back end {backend.name} cannot run here: {reason}")
     write_text(path, json.dumps(campaign.to_json(), indent=1))
+
+
+def _was_refused(path: Path) -> bool:
+    try:
+        return REFUSED in json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError) as error:
+        raise LatencyError(f"{path} cannot be read: {error}; delete it to measure it again") from None
+
+
+def _sample_paths(folder: Path) -> list[Path]:
+    return sorted((folder / "samples").glob("*.json"))
 
 
 def _sample_path(folder: Path, index: int) -> Path:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from latency.base import LatencyError, LatencyStats, LayerTime, MeasureSettings
-from latency.fitting import sampling
+from latency.base import LatencyError, LatencyStats, LayerTime, MeasureSettings, Subject
+from latency.fitting import campaign, sampling
 from latency.fitting.campaign import PROBES_FILE, Campaign, kernel_times, measure_sample, read_sample, references
 from latency.fitting.drifting import PROBES
 from latency.fitting.making import fit_folder
@@ -118,6 +118,30 @@ def test_a_sample_is_measured_carried_on_and_fitted(tmp_path: Path) -> None:
     measure_sample(tmp_path, QUICK, lambda done, total, name: None)
     assert not (tmp_path / PROBES_FILE).exists()
     assert len(references(tmp_path)) <= 3  # those that take long enough to be timed well
+
+
+@pytest.mark.usefixtures("small")
+def test_networks_that_are_refused_are_left_out_unless_they_are_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def picky(subject: Subject, settings: MeasureSettings, repeats: int) -> Breakdown:
+        asked.append(subject.name)
+        if len(asked) in (2, 21, 22):
+            raise LatencyError("its logits are off")
+        return breakdown(1.0, [LayerTime("all", tuple(range(len(subject.graph.nodes))), 1.0)])
+
+    monkeypatch.setattr(campaign, "measure_blocks", picky)
+    monkeypatch.setattr(campaign, "looked_up", lambda settings: Fusion())
+    monkeypatch.setattr(campaign, "measure", lambda subject, settings: breakdown(1.0, []).whole)
+    measure_sample(tmp_path, replace(QUICK, networks=20))
+    assert len(asked) == 20
+    assert len(read_sample(tmp_path)[1]) == 19
+    measure_sample(tmp_path, replace(QUICK, networks=20))
+    assert len(asked) == 20  # it is not asked again
+    with pytest.raises(LatencyError, match=r"3 of 22 networks of the sample were refused; the last, number 21, .*off"):
+        measure_sample(tmp_path, replace(QUICK, networks=22))
 
 
 @pytest.mark.usefixtures("small")

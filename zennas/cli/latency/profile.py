@@ -35,7 +35,7 @@ def profile(
     ] = None,
 ) -> None:
     """Measure the kernels of random networks, fused as the back end fuses them, for zennas latency fit. This takes
-    ten to twenty minutes and may be interrupted.
+    fifteen to thirty minutes and may be interrupted.
 
     Example: zennas latency profile --backend onnxruntime --threads 1 --save-dir runs/my-machine
     """
