@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 from PlainNet import ops, read_ops
@@ -46,16 +47,31 @@ class Kernel(NamedTuple):
     added: bool = False
 
 
+class Observed(NamedTuple):
+    """What a library was seen to do: whether it runs an operation as a part of the kernel that it follows.
+
+    host: the kernel so far, as `host_name` has it. guest: the operation, as `guest_name` has it.
+    """
+
+    host: str
+    guest: str
+    fused: bool
+
+
 @dataclass(frozen=True)
 class Fusion:
-    """What a back end fuses into the preceding convolution, linear layer or addition.
+    """What a back end fuses into the preceding operation.
 
-    norm: batch-norms are folded into the weights. activation: ReLU, ReLU6, swish and sigmoid cost no extra time.
-    addition: neither does adding a value that already exists. zeros: what becomes of the operation `none`. "constant":
-    it is a constant, and its input is not computed for it; "removed": sums with it are removed as well; "run": it is
-    computed, as a product with 0. repeats: whether equal operations without weights on the same value within one block
-    are run "again" for each reader, such as the ReLUs in front of two convolutions, or only "once", as with elimination
-    of common subexpressions. swish: whether `activation` includes swish.
+    norm: batch-norms are folded into the weights. activation: ReLU, ReLU6, swish and sigmoid cost no extra time behind
+    what has weights, sums and norms. addition: neither does adding a value that already exists, behind what has
+    weights. zeros: what becomes of the operation `none`. "constant": it is a constant, and its input is not computed
+    for it; "removed": sums with it are removed as well; "run": it is computed, as a product with 0. repeats: whether
+    equal operations without weights on the same value within one block are run "again" for each reader, such as the
+    ReLUs in front of two convolutions, or only "once", as with elimination of common subexpressions. swish: whether
+    `activation` includes swish.
+
+    observed: what was looked up in the library, which outdoes norm, activation and addition. library: in which one, and
+    its version.
     """
 
     norm: bool = True
@@ -64,6 +80,36 @@ class Fusion:
     zeros: Literal["constant", "removed", "run"] = "constant"
     repeats: Literal["again", "once"] = "again"
     swish: bool = True
+    observed: tuple[Observed, ...] = ()
+    library: str = ""
+
+    @cached_property
+    def _seen(self) -> dict[tuple[str, str], bool]:
+        return {(host, guest): fused for host, guest, fused in self.observed}
+
+    def fuses(self, host: str, guest: str) -> bool:
+        """Whether an operation is run as a part of the kernel that it follows."""
+        seen = self._seen.get((host, guest))
+        if seen is not None:
+            return seen
+        kind, _, since = host.partition(" ")
+        match guest:
+            case "norm":
+                return self.norm and kind in WEIGHTED and not since
+            case "add":
+                return self.addition and kind in WEIGHTED and not since
+            case _:
+                fused = self.activation and (self.swish or guest != "swish")
+                return fused and kind in (*WEIGHTED, ADD, NORM) and "activated" not in since
+
+    def rules(self) -> list[str]:
+        """What is fused where nothing was looked up, as words."""
+        return [name for name in ("norm", "activation", "addition") if getattr(self, name)]
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Fusion:
+        """Read what `asdict` has written. Raises TypeError or ValueError for other fields."""
+        return cls(**{**stored, "observed": tuple(Observed(*one) for one in stored.get("observed", ()))})
 
 
 UNFUSED = Fusion(norm=False, activation=False, addition=False)
@@ -90,6 +136,18 @@ class _Open:
     added: bool = False
     activated: bool = False
 
+    @property
+    def name(self) -> str:
+        """What a `Fusion` knows it by: its kind, and what was fused into it that stands in the way of more."""
+        return " ".join([self.kind, *["added"] * self.added, *["activated"] * self.activated])
+
+    def take(self, node: int, op: ops.Op) -> None:
+        """Run another node, by its index, as a part of this kernel."""
+        self.nodes.append(node)
+        self.last = node + 1
+        self.added |= isinstance(op, ops.Add)
+        self.activated |= _is_activation(op)
+
 
 def group(graph: OpGraph, fusion: Fusion, batch: int = 1) -> list[Group]:
     """Return the kernels that run `graph`, in order.
@@ -105,7 +163,41 @@ def group(graph: OpGraph, fusion: Fusion, batch: int = 1) -> list[Group]:
         nodes, output = _without_zeros(nodes, output)
     if fusion.repeats == "once":
         nodes, output = _without_repeats(nodes, output)
-    used = _used(nodes, output, fusion)
+
+    def fitting(hosts: list[_Open], i: int, guest: str) -> list[_Open]:
+        return [host for host in hosts if fusion.fuses(host.name, guest)]
+
+    found = _opened(graph, nodes, _used(nodes, output, fusion), fusion, fitting)
+    return [Group(kernel, tuple(one.nodes)) for one in found for kernel in _kernels(one, batch)]
+
+
+def observed(graph: OpGraph, kernels: Iterable[Collection[int]], zeros: Fusion = UNFUSED) -> list[Observed]:
+    """Return what a library was seen to fuse of a graph, given the indices of the nodes that each of its kernels runs.
+
+    Where it did one thing here and another thing there, what it did more often counts. A sum of two kernels is fused
+    into one of them at most. zeros: what becomes of `none`.
+    """
+    together = [set(one) for one in kernels]
+    votes: dict[tuple[str, str], int] = {}
+
+    def fitting(hosts: list[_Open], i: int, guest: str) -> list[_Open]:
+        found = [host for host in hosts if any({host.last - 1, i} <= one for one in together)]
+        for host in found or hosts:
+            votes[host.name, guest] = votes.get((host.name, guest), 0) + (1 if found else -1)
+        return found
+
+    _opened(graph, graph.nodes, _used(graph.nodes, graph.output, zeros), zeros, fitting)
+    return [Observed(host, guest, count > 0) for (host, guest), count in sorted(votes.items())]
+
+
+def _opened(
+    graph: OpGraph,
+    nodes: Sequence[Node],
+    used: set[int],
+    fusion: Fusion,
+    fitting: Callable[[list[_Open], int, str], list[_Open]],
+) -> list[_Open]:
+    """The kernels. fitting: which of the kernels before a node, given by index and name, may run it as well."""
     lone = {block for block, count in Counter(node.block for node in nodes).items() if count == 1}
     readers = Counter(number for i in used for number in nodes[i].inputs)
     making: dict[int, _Open] = {}  # by the value that it makes
@@ -114,13 +206,12 @@ def group(graph: OpGraph, fusion: Fusion, batch: int = 1) -> list[Group]:
         node, number = nodes[i], i + 1
         near = {number: making[number] for number in node.inputs if number in making and readers[number] == 1}
         hosts = [h for h in near.values() if h.block == node.block or node.block in lone]
-        host = _host(node, hosts, fusion)
-        if host is not None:
-            host.nodes.append(i)
-            host.added |= isinstance(node.op, ops.Add)
-            host.activated |= _is_activation(node.op)
+        guest = guest_name(node.op)
+        fits = fitting(hosts, i, guest) if guest else []
+        if fits:
+            host = min(fits, key=lambda host: host.last)  # the main branch: shortcuts are lowered after it
             del making[host.last]
-            host.last = number
+            host.take(i, node.op)
             making[number] = host
             continue
         kind = _kind(node.op)
@@ -129,7 +220,7 @@ def group(graph: OpGraph, fusion: Fusion, batch: int = 1) -> list[Group]:
         opened = _Open(kind, node.op, graph.shape_of(node.inputs[0]), node.shape, node.block, number, [i])
         making[number] = opened
         found.append(opened)
-    return [Group(kernel, tuple(one.nodes)) for one in found for kernel in _kernels(one, batch)]
+    return found
 
 
 def _used(nodes: Sequence[Node], output: int, fusion: Fusion) -> set[int]:
@@ -179,20 +270,16 @@ def _without_repeats(nodes: Sequence[Node], output: int) -> tuple[list[Node], in
     return kept, same[output]
 
 
-def _host(node: Node, hosts: Sequence[_Open], fusion: Fusion) -> _Open | None:
-    """Which of the kernels that end in the node's inputs absorbs it; None if the node is a kernel of its own."""
-    weighted = [host for host in hosts if host.kind in WEIGHTED]
-    match node.op:
+def guest_name(op: ops.Op) -> str | None:
+    """The name of an operation that may be fused into the kernel before it: `norm`, `add`, or that of an activation."""
+    match op:
         case ops.BatchNorm():
-            fits = [h for h in weighted if fusion.norm and not (h.added or h.activated)]
-        case op if _is_activation(op):
-            fused = fusion.activation and (fusion.swish or not isinstance(op, ops.Swish))
-            fits = [h for h in hosts if fused and not h.activated and h.kind in (*WEIGHTED, ADD, NORM)]
+            return "norm"
         case ops.Add():
-            fits = [h for h in weighted if fusion.addition and not (h.added or h.activated)]
-        case _:
-            return None
-    return min(fits, key=lambda host: host.last) if fits else None  # the main branch: shortcuts are lowered after it
+            return "add"
+        case read_ops.Activation():
+            return op.function if _is_activation(op) else None
+    return type(op).__name__.lower() if _is_activation(op) else None
 
 
 def _kind(op: ops.Op) -> str | None:

@@ -6,6 +6,7 @@ import json
 import re
 import tempfile
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,11 +58,13 @@ class OnnxRuntimeSession:
             options = self._options()
             options.enable_profiling = True
             options.profile_file_prefix = str(Path(folder) / "profile")
+            optimised = options.optimized_model_filepath = str(Path(folder) / "optimised.onnx")
             session = self._open(options)
             for _ in range(WARM_UP + repeats):
                 session.run(None, {INPUT: self._batch})
             events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-        return _layers(self._graph, events)
+            made = _made(optimised)
+        return _layers(self._graph, events, made)
 
     def in_float(self) -> InFloat:
         return in_onnx_runtime(self._content)
@@ -90,7 +93,16 @@ class OnnxRuntimeSession:
             raise LatencyError(f"onnxruntime does not accept the network: {first_line(error)}") from error
 
 
-def _layers(graph: Any, events: list[dict[str, Any]]) -> list[LayerTime]:
+def _made(optimised: str) -> dict[str, int]:
+    """The value of the op graph that each kernel makes, by the kernel's name, in the graph that is really run."""
+    import onnx
+
+    nodes = onnx.load(optimised).graph.node
+    found = {node.name: value_of(name) for node in nodes for name in node.output[:1]}
+    return {name: value for name, value in found.items() if value}
+
+
+def _layers(graph: Any, events: list[dict[str, Any]], made: Mapping[str, int]) -> list[LayerTime]:
     """The kernels in their order within a run, each with the mean of the middle half of its times in ms."""
     times: defaultdict[int, list[float]] = defaultdict(list)
     names: dict[int, tuple[str, str]] = {}
@@ -102,23 +114,29 @@ def _layers(graph: Any, events: list[dict[str, Any]]) -> list[LayerTime]:
             names[key] = name.removesuffix("_kernel_time"), event["args"].get("op_name", "")
     # Kernels come in the order of execution; their numbers are those of the graph before sorting.
     order = list(names)
-    anchors = [_anchors(*names[key]) for key in order]
-    found = attributed(graph, anchors)
+    anchors = [_anchors(*names[key], made) for key in order]
+    found = attributed(graph, anchors, [_stored(*names[key]) for key in order])
     return [
         LayerTime(f"{names[key][0]} ({names[key][1]})", nodes, middle_mean(times[key][WARM_UP:]) / 1000)
         for key, nodes in zip(order, found, strict=True)
     ]
 
 
-def _anchors(name: str, kind: str) -> tuple[int, ...]:
-    """The nodes of the op graph that appear in a kernel's name."""
+def _anchors(name: str, kind: str, made: Mapping[str, int]) -> tuple[int, ...]:
+    """The nodes of the op graph that a kernel computes: by its name, or by the value that it makes."""
     if kind in _MOVES:
         return ()
     nodes = nodes_of(name)
     if nodes:
         return nodes
     # In the blocked layout, kernels are named after their output before anything else was fused into them.
-    value = value_of(name) if re.search(r"_nchwc", name) else None
+    value = value_of(name) if re.search(r"_nchwc", name) else made.get(name)
+    return (value - 1,) if value else ()
+
+
+def _stored(name: str, kind: str) -> tuple[int, ...]:
+    """The node of the op graph whose result a kernel rounds."""
+    value = value_of(name) if kind == "QuantizeLinear" else None
     return (value - 1,) if value else ()
 
 

@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 from latency.base import BACKENDS, ESTIMATORS, LatencyError, MeasureSettings, Subject, UnavailableError
 from latency.fitting.attributing import kernel_times
 from latency.fitting.drifting import PROBE_CLASSES, PROBES
+from latency.fitting.probing import looked_up
 from latency.fitting.sampling import Sampled, sampled
 from latency.kernels import KINDS, Fusion, Kernel
 from latency.measuring.measure import measure, measure_blocks
@@ -35,8 +36,11 @@ from PlainNet.sizes import Size, size_of
 REFERENCE_MS = (3.0, 50.0)
 _REFERENCE_FIELDS = ("structure", "resolution", "num_classes", "use_se", "whole_ms")
 LEFT_OUT = "left_out"
-"""In the file of a network that a compiler has no latency for: why."""
-SETTINGS_FILE, PROBES_FILE = "profile.json", "references.json"
+"""In the file of a network that has no latency, why: a compiler leaves a part of it to something else, or a back end
+does not compute it well enough."""
+MOST_LEFT_OUT = 0.1
+"""The largest share of the networks that a back end may leave out."""
+SETTINGS_FILE, PROBES_FILE, FUSION_FILE = "profile.json", "references.json", "fusion.json"
 
 
 @dataclass(frozen=True)
@@ -100,8 +104,9 @@ class MeasuredNetwork:
 def measure_sample(folder: Path, campaign: Campaign, progress: WorkProgress = unwatched) -> None:
     """Measure the networks that are not in `folder` yet. An existing sample can be extended.
 
-    Raises LatencyError if a network cannot be measured, or if the folder contains a sample with other settings, and
-    FolderInUseError if another process measures there.
+    A network that the back end does not compute well enough, such as a deep one in INT8, is noted and left out. Raises
+    LatencyError if that happens to many, or if the folder contains a sample with other settings, and FolderInUseError
+    if another process measures there.
     """
     try:
         with locked(folder, "the sample"):
@@ -116,6 +121,9 @@ def _measure(folder: Path, campaign: Campaign, progress: WorkProgress) -> None:
     _begin(folder, campaign)
     if isinstance(campaign.measure, MeasureSettings):
         _time_probes(folder, campaign.measure)
+        _look_up_fusion(folder, campaign.measure)
+    fusion = read_fusion(folder, campaign.measure)
+    left_out = sum(map(_was_left_out, _sample_paths(folder)))
     for index in range(campaign.networks):
         path = _sample_path(folder, index)
         if path.is_file():
@@ -123,27 +131,31 @@ def _measure(folder: Path, campaign: Campaign, progress: WorkProgress) -> None:
         one = sampled(campaign.seed, index, small=isinstance(campaign.measure, EstimateSettings))
         progress(index, campaign.networks, str(one.structure))
         try:
-            found = _timed(one, campaign)
+            found = _timed(one, campaign, fusion)
         except LatencyError as error:
             raise LatencyError(f"network {index} of the sample, {one.structure}: {error}") from None
+        left_out += LEFT_OUT in found
+        if isinstance(campaign.measure, MeasureSettings) and left_out > MOST_LEFT_OUT * campaign.networks:
+            raise LatencyError(
+                f"{left_out} of {campaign.networks} networks of the sample were refused; the last, number {index}, "
+                f"{one.structure}: {found[LEFT_OUT]}"
+            )
         write_text(path, json.dumps({**one._asdict(), "structure": str(one.structure), **found}))
     progress(campaign.networks, campaign.networks, "")
 
 
-def fusion_of(source: Source) -> Fusion:
-    """Return what a back end or a compiler runs as one kernel."""
-    if isinstance(source, EstimateSettings):
-        return ESTIMATORS.get(source.estimator).fusion(source.configuration)
-    return BACKENDS.get(source.backend).fusion
-
-
-def _timed(one: Sampled, campaign: Campaign) -> dict[str, Any]:
-    """The latency of a network and its kernels, for its file. Raises LatencyError."""
+def _timed(one: Sampled, campaign: Campaign, fusion: Fusion) -> dict[str, Any]:
+    """The latency of a network and its kernels, for its file, or the reason why it has none."""
     source, subject = campaign.measure, of_structure(one.structure, one.resolution, one.num_classes, one.use_se)
-    if isinstance(source, EstimateSettings):
-        return _estimated(subject, source)
-    made = measure_blocks(subject, source, campaign.repeats)
-    times = kernel_times(subject.graph, fusion_of(source), source.batch_size, made.layers, made.whole.median)
+    try:
+        if isinstance(source, EstimateSettings):
+            return _estimated(subject, source, fusion)
+        made = measure_blocks(subject, source, campaign.repeats)
+    except UnavailableError:  # this has nothing to do with the network
+        raise
+    except (LatencyError, StructureError) as error:
+        return {LEFT_OUT: str(error)}
+    times = kernel_times(subject.graph, fusion, source.batch_size, made.layers, made.whole.median)
     return {
         "whole_ms": made.whole.median,
         "settled": made.whole.settled,
@@ -152,17 +164,12 @@ def _timed(one: Sampled, campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def _estimated(subject: Subject, source: EstimateSettings) -> dict[str, Any]:
-    """Likewise, by a compiler; for a network that it cannot compile for its accelerator alone, the reason."""
-    try:
-        made = ESTIMATORS.get(source.estimator).estimate(subject.graph, subject.build, source.configuration)
-    except UnavailableError:
-        raise
-    except (LatencyError, StructureError) as error:
-        return {LEFT_OUT: str(error)}
+def _estimated(subject: Subject, source: EstimateSettings, fusion: Fusion) -> dict[str, Any]:
+    """Likewise, by a compiler, which has to compile the whole network for its accelerator."""
+    made = ESTIMATORS.get(source.estimator).estimate(subject.graph, subject.build, source.configuration)
     if made.elsewhere:
         return {LEFT_OUT: f"{made.elsewhere[0]} does not run on {source.configuration}"}
-    times = kernel_times(subject.graph, fusion_of(source), 1, made.layers, made.ms)
+    times = kernel_times(subject.graph, fusion, 1, made.layers, made.ms)
     return {
         "whole_ms": made.ms,
         "settled": True,
@@ -171,10 +178,34 @@ def _estimated(subject: Subject, source: EstimateSettings) -> dict[str, Any]:
     }
 
 
+def _look_up_fusion(folder: Path, settings: MeasureSettings) -> None:
+    """Store what the back end fuses: looked up once, before the first network."""
+    path = folder / FUSION_FILE
+    if not path.is_file() and not _sample_paths(folder):
+        write_text(path, json.dumps(asdict(looked_up(settings)), indent=1))
+
+
+def read_fusion(folder: Path, source: Source) -> Fusion:
+    """Return by which fusion the kernels of a sample were told apart: the rules of the back end in older folders, and
+    of the compiler.
+
+    Raises LatencyError if the file is damaged.
+    """
+    if isinstance(source, EstimateSettings):
+        return ESTIMATORS.get(source.estimator).fusion(source.configuration)
+    path = folder / FUSION_FILE
+    try:
+        return Fusion.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return BACKENDS.get(source.backend).fusion
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise LatencyError(f"{path} cannot be read: {error}; measure again in another folder") from None
+
+
 def _time_probes(folder: Path, settings: MeasureSettings) -> None:
     """Time the references of `drifting.py`: first, so that they are as old as the sample."""
     path = folder / PROBES_FILE
-    if path.is_file() or any((folder / "samples").glob("*.json")):
+    if path.is_file() or _sample_paths(folder):
         return
     found = []
     for text, resolution in PROBES:
@@ -285,9 +316,9 @@ def references(folder: Path, count: int = 5) -> list[dict[str, Any]]:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LatencyError(f"{path} cannot be read: {error}; delete it and --resume {folder}") from None
     found = []
-    for path in sorted((folder / "samples").glob("*.json")):
+    for path in _sample_paths(folder):
         stored = json.loads(path.read_text(encoding="utf-8"))
-        if stored["settled"] and REFERENCE_MS[0] <= stored["whole_ms"] <= REFERENCE_MS[1]:
+        if stored.get("settled") and REFERENCE_MS[0] <= stored["whole_ms"] <= REFERENCE_MS[1]:
             found.append({name: stored[name] for name in _REFERENCE_FIELDS})
     return found[:: max(1, len(found) // count)][:count]
 
@@ -310,6 +341,17 @@ def _begin(folder: Path, campaign: Campaign) -> None:
     if reason is not None:
         raise LatencyError(f"{name} cannot run here: {reason}")
     write_text(path, json.dumps(campaign.to_json(), indent=1))
+
+
+def _was_left_out(path: Path) -> bool:
+    try:
+        return LEFT_OUT in json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError) as error:
+        raise LatencyError(f"{path} cannot be read: {error}; delete it to measure it again") from None
+
+
+def _sample_paths(folder: Path) -> list[Path]:
+    return sorted((folder / "samples").glob("*.json"))
 
 
 def _sample_path(folder: Path, index: int) -> Path:

@@ -46,8 +46,10 @@ def card(profile: Profile) -> str:
 
 def method(profile: Profile) -> str:
     """Describe in a paragraph how the profile predicts."""
-    fused = [name for name in ("norm", "activation", "addition") if getattr(profile.fusion, name)]
+    fused = profile.fusion.rules()
     kernels = f"with {', '.join(fused)} fused into the preceding operation" if fused else "each operation by itself"
+    if profile.fusion.observed:
+        kernels = f"as {profile.fusion.library} was seen to fuse operations"
     text = f"The sum of a network's kernels, {kernels}"
     if profile.scale != 1 or profile.overhead_ms:
         text += f", times {profile.scale:.3f}, plus {profile.overhead_ms:.4f} ms per batch"

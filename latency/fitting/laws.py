@@ -62,7 +62,7 @@ class Law:
     def __str__(self) -> str:
         if self.source is not None:
             return f"as in {self.source.name}"
-        fused = [name for name in ("norm", "activation", "addition") if getattr(self.fusion, name)]
+        fused = self.fusion.rules()
         return f"with {', '.join(fused)} fused" if fused else "with nothing fused"
 
     def times(self, kernels: Mapping[Kernel, int]) -> Floats:

@@ -13,8 +13,8 @@ from latency.fitting.campaign import (
     Campaign,
     EstimateSettings,
     MeasuredNetwork,
-    fusion_of,
     read_campaign,
+    read_fusion,
     read_sample,
     references,
     table_of,
@@ -83,7 +83,7 @@ def fit_folder(folder: Path, name: str, source: str, steps: int | None, seed: in
         settings.precision,
         settings.batch_size,
         sheet,
-        fusion_of(settings),
+        read_fusion(folder, settings),
         models=(),
     )
     table = merged(table)
@@ -131,7 +131,7 @@ def fit_estimates(
         settings.precision,
         settings.batch_size,
         observed(table),
-        fusion_of(settings),
+        read_fusion(folder, settings),
         models=(),
     )
     recipe = Recipe(steps=steps or ESTIMATE_STEPS, seed=seed)

@@ -1,8 +1,10 @@
 """Random networks whose kernels cover those of designs: what `zennas latency profile` measures. No torch.
 
-About half of them consist of Zen-NAS's residual super-blocks, with or without squeeze and excitation, and a quarter of
-inverted depthwise blocks. The rest consist of the plain blocks of older networks and of NAS-Bench-201's cells, for
-large kernels, pooling, and separate sums and activations.
+About a third of them consist of Zen-NAS's residual super-blocks, with or without squeeze and excitation, and a fifth of
+inverted depthwise blocks. A quarter are as deep and wide as designs for large images: their weights do not stay in the
+caches from one run to the next, and a kernel whose weights come from memory takes up to twice as long. The rest consist
+of the plain blocks of older networks and of NAS-Bench-201's cells, for large kernels, pooling, and separate sums and
+activations.
 
 Compilers for small chips get smaller networks, at sizes of image that need not be square, with max pooling in place of
 strides and single units in some.
@@ -11,6 +13,7 @@ strides and single units in some.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
@@ -21,8 +24,12 @@ from PlainNet.sizes import Sides, Size, sides
 
 RESOLUTIONS = (32, 64, 96, 128, 160, 192, 224)
 CLASSES = (10, 100, 1000)
-FLOPS = (2e6, 2e9)
+LARGE = (160, 192, 224, 224)
+"""Resolutions of deep networks."""
+FLOPS = (2e6, 5e9)
 """The smallest and the largest network, in multiply–accumulates per image."""
+PARAMS = 150e6
+"""The most parameters of a network; in float32 these are 600 MB."""
 SMALL_FLOPS = (2e5, 4e8)
 """Likewise, for small chips."""
 _SMALL_CLASSES = (2, 10, 10, 100)
@@ -44,19 +51,19 @@ def sampled(seed: int, index: int, small: bool = False) -> Sampled:
     """
     rng = Random(f"{seed}-{index}-small" if small else f"{seed}-{index}")
     least, most = SMALL_FLOPS if small else FLOPS
+    family = None if small else rng.choices((_residual, _depthwise, _deep, _plain, _cells), (33, 20, 25, 14, 8))[0]
     while True:
-        one = _small(rng) if small else _network(rng)
+        one = _small(rng) if family is None else _large(rng, family)
         try:
-            flops = cost(one.structure, resolution=one.resolution, num_classes=one.num_classes, use_se=one.use_se).flops
+            found = cost(one.structure, resolution=one.resolution, num_classes=one.num_classes, use_se=one.use_se)
         except StructureError:
             continue  # a window that does not fit: draw another network
-        if least <= flops <= most:
+        if least <= found.flops <= most and found.params <= PARAMS:
             return one
 
 
-def _network(rng: Random) -> Sampled:
-    family = rng.choices((_residual, _depthwise, _plain, _cells), (0.48, 0.27, 0.17, 0.08))[0]
-    resolution = rng.choice(RESOLUTIONS)
+def _large(rng: Random, family: Callable[[Random, int], str]) -> Sampled:
+    resolution = rng.choice(LARGE if family is _deep else RESOLUTIONS)
     return Sampled(parse(family(rng, resolution)), resolution, rng.choice(CLASSES), rng.random() < 0.25)
 
 
@@ -134,6 +141,21 @@ def _units(rng: Random, resolution: int) -> str:
             text += f"BasicBlock({channels},{out},{kernel},{stride})"
         channels = out
     return text + f"SuperConvK1BNRELU({channels},{_channels(rng, 32, 1280)},1,1)"
+
+
+def _deep(rng: Random, resolution: int) -> str:
+    """Stages that halve the image, each of several layers, which become wider as designs do."""
+    inverted = rng.random() < 0.4
+    channels = _channels(rng, 8, 64)
+    text = f"SuperConvK3BNRELU(3,{channels},{rng.choice((1, 2))},1)"
+    for stride in (rng.choice((1, 2)), 2, 2, 2, *[rng.choice((1, 2))] * rng.randint(0, 2)):
+        out = _channels(rng, min(2048, 3 * channels // 2), min(2048, 4 * channels))
+        bottleneck = _channels(rng, max(8, out // 4), min(1024, out))
+        form = rng.choice(("K{0}K{0}", "K1K{0}K1", "K1K{0}K1")).format(rng.choice((3, 3, 5, 7)))
+        kind = f"IDWE{rng.choice((1, 2, 4, 6))}K{rng.choice((3, 5, 7))}" if inverted else form
+        text += f"SuperRes{kind}({channels},{out},{stride},{bottleneck},{rng.randint(1, 5)})"
+        channels = out
+    return text + f"SuperConvK1BNRELU({channels},{_channels(rng, 256, 2560)},1,1)"
 
 
 def _plain(rng: Random, resolution: int) -> str:

@@ -32,6 +32,7 @@ from PlainNet.ops import (
     Truncate,
     Zero,
 )
+from PlainNet.read_ops import Activation, FreeConv, FreePool
 
 
 class Step(NamedTuple):
@@ -64,16 +65,16 @@ _NOTHING = -1
 """The number of all values that do not depend on the image: zeros, and what is computed from them."""
 
 _KINDS: dict[str, tuple[type[Op], ...]] = {
-    "Conv": (Conv, RowColumnConv),
+    "Conv": (Conv, RowColumnConv, FreeConv),
     "Gemm": (Linear,),
     "MatMul": (Linear,),
     "BatchNormalization": (BatchNorm,),
     "Relu": (Relu,),
-    "Clip": (Relu6,),
+    "Clip": (Relu6, Activation),
     "Sigmoid": (Sigmoid, Swish),
     "Swish": (Swish,),
-    "MaxPool": (MaxPool,),
-    "AveragePool": (AvgPool, AdaptiveAvgPool),
+    "MaxPool": (MaxPool, FreePool),
+    "AveragePool": (AvgPool, AdaptiveAvgPool, FreePool),
     "GlobalAveragePool": (AdaptiveAvgPool,),
     "ReduceMean": (AdaptiveAvgPool,),
     "Reshape": (Flatten,),
@@ -84,8 +85,26 @@ _KINDS: dict[str, tuple[type[Op], ...]] = {
     "Add": (Add,),
     "Mul": (Mul, Swish),
     "Concat": (Concat,),
+    **dict.fromkeys(
+        (
+            "HardSwish",
+            "HardSigmoid",
+            "Gelu",
+            "Mish",
+            "LeakyRelu",
+            "Elu",
+            "Tanh",
+            "Softplus",
+            "Erf",
+            "Sqrt",
+            "Exp",
+            "Abs",
+        ),
+        (Activation,),
+    ),
 }
-_SAME_VALUE = ("Reshape", "Cast", "Identity", "Expand")
+_WEIGHTED = (Conv, RowColumnConv, FreeConv, Linear)
+_SAME_VALUE = ("Reshape", "Cast", "Identity", "Expand", "Pad")
 
 
 class _Matcher:
@@ -103,7 +122,7 @@ class _Matcher:
         for index, node in enumerate(graph.nodes):
             reads = tuple(sorted(self.numbers[value] for value in node.inputs))
             number = index + 1
-            if isinstance(node.op, (Conv, RowColumnConv, Linear, BatchNorm)):
+            if isinstance(node.op, (*_WEIGHTED, BatchNorm)):
                 self.weighted[node.path].append(index)
             else:
                 self.makers[type(node.op), reads].append(index)
@@ -165,17 +184,17 @@ def _number(op: Op, number: int, reads: tuple[int, ...]) -> int:
     return useful[0] if left_out else number
 
 
-_WEIGHTED = (Conv, RowColumnConv, Linear)
-
-
-def attributed(graph: OpGraph, anchors: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+def attributed(
+    graph: OpGraph, anchors: Sequence[Sequence[int]], results: Sequence[Sequence[int]] = ()
+) -> list[tuple[int, ...]]:
     """Return the nodes that each kernel computes; kernels are in order of execution.
 
     anchors: the nodes in each kernel's name. A convolution or linear layer that no kernel is named after belongs to the
     first kernel named after a later node, together with everything in between, because that kernel was named after its
-    last operation. Every other node without a kernel was fused into the kernel that computes its input, the later one
-    if there are two. Kernels without anchors get no nodes. Layers that no kernel is named after at all were not run,
-    because they only compute zeros.
+    last operation. results: for each kernel, the nodes whose results it stores, which it computes if no kernel is named
+    after them: a ReLU may be nothing but the rounding of its result. Every other node without a kernel was fused into
+    the kernel that computes its input, the later one if there are two. Kernels without anchors get no nodes. Layers
+    that no kernel is named after at all were not run, because they only compute zeros.
     """
     owner: dict[int, int] = {}
     for kernel, named in enumerate(anchors):
@@ -192,6 +211,9 @@ def attributed(graph: OpGraph, anchors: Sequence[Sequence[int]]) -> list[tuple[i
                 chain.append(readers[chain[-1] + 1][0])
             if chain[-1] in owner:
                 owner.update(dict.fromkeys(chain, owner[chain[-1]]))
+    for kernel, stored in enumerate(results):
+        for index in stored:
+            owner.setdefault(index, kernel)
     for index, node in enumerate(graph.nodes):
         before = [owner[value - 1] for value in node.inputs if value and value - 1 in owner]
         if index not in owner and before and not isinstance(node.op, _WEIGHTED):

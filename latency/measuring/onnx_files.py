@@ -82,7 +82,7 @@ def export(subject: Subject, batch_size: int | None, half: bool = False) -> onnx
         )
     model = _exported(subject, batch_size, half)
     _pool_globally(model.graph)
-    round_up_by_padding(model.graph)
+    pool_without_doubt(model.graph)
     _name_nodes(model.graph, subject.graph)
     return model
 
@@ -153,12 +153,13 @@ def _pool_globally(onnx_graph: Any) -> None:
         onnx_graph.initializer.remove(tensor)
 
 
-def round_up_by_padding(onnx_graph: Any) -> None:
-    """Write average poolings that round up as ones that round down, with more padding at the end.
+def pool_without_doubt(onnx_graph: Any) -> None:
+    """Write average poolings in the form about which runtimes agree: only excluded padding, and rounding down.
 
-    As the mean excludes padding, both compute the same. Runtimes disagree on the divisor of a last window that is only
-    partly inside the input, above all in INT8, but not on excluded padding. Raises LatencyError for a pooling whose
-    sizes are not known.
+    Padding that counts is put around the input by an operation of its own; OpenVINO in INT8 divides by fewer positions
+    otherwise. Poolings that round up become ones that round down, with more padding at the end. As the mean excludes
+    that padding, both compute the same; runtimes disagree on the divisor of a last window that is only partly inside.
+    Raises LatencyError for a pooling that rounds up whose sizes are not known.
     """
     import onnx
 
@@ -166,24 +167,47 @@ def round_up_by_padding(onnx_graph: Any) -> None:
         value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim][2:]
         for value in (*onnx_graph.input, *onnx_graph.value_info, *onnx_graph.output)
     }
-    for node in onnx_graph.node:
+    for at, node in reversed(list(enumerate(onnx_graph.node))):
         given = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
-        if node.op_type != "AveragePool" or not given.get("ceil_mode"):
+        pads = given.get("pads") or [0] * 4
+        counted, up = any(pads) and given.get("count_include_pad"), given.get("ceil_mode")
+        if node.op_type != "AveragePool" or not (counted or up):
             continue
-        before, after = sizes.get(node.input[0], []), sizes.get(node.output[0], [])
-        windows, pads = given["kernel_shape"], given.get("pads") or [0] * 4
+        if counted:
+            pad = _padding(onnx_graph, node, pads)
+            sizes[pad.output[0]] = [
+                size and size + pads[i] + pads[i + 2] for i, size in enumerate(sizes.get(node.input[0], []))
+            ]
+            onnx_graph.node.insert(at, pad)
+            node = onnx_graph.node[at + 1]
+            node.input[0] = pad.output[0]
+            pads = [0] * 4
+        windows = given["kernel_shape"]
         steps = given.get("strides") or [1] * len(windows)
-        if len(before) != 2 or len(after) != 2 or not all((*before, *after)):
+        before, after = sizes.get(node.input[0], []), sizes.get(node.output[0], [])
+        if up and (len(before) != 2 or len(after) != 2 or not all((*before, *after))):
             raise LatencyError(f"{node.name}: an average pooling that rounds up an unknown size cannot be exported")
-        if any(pads) and given.get("count_include_pad"):
-            raise LatencyError(f"{node.name}: an average pooling that rounds up and includes its padding is not exact")
-        ends = [
-            max(low, (out - 1) * step + window - size - low)
-            for size, out, window, step, low in zip(before, after, windows, steps, pads[:2], strict=True)
-        ]
+        ends = (
+            pads[2:]
+            if not up
+            else [
+                max(low, (out - 1) * step + window - size - low)
+                for size, out, window, step, low in zip(before, after, windows, steps, pads[:2], strict=True)
+            ]
+        )
         del node.attribute[:]
         made = {"kernel_shape": windows, "strides": steps, "pads": [*pads[:2], *ends], "count_include_pad": 0}
         node.attribute.extend(onnx.helper.make_attribute(name, value) for name, value in made.items())
+
+
+def _padding(onnx_graph: Any, pool: Any, pads: list[int]) -> Any:
+    """A node that puts zeros around the input of a pooling; its amounts become a constant of the graph."""
+    import onnx
+
+    amounts = onnx.helper.make_tensor(f"{pool.output[0]}_pads", onnx.TensorProto.INT64, [8], [0, 0, *pads[:2]] * 2)
+    amounts.int64_data[6:] = pads[2:]
+    onnx_graph.initializer.append(amounts)
+    return onnx.helper.make_node("Pad", [pool.input[0], amounts.name], [f"{pool.output[0]}_padded"])
 
 
 def _name_nodes(onnx_graph: Any, graph: OpGraph) -> None:

@@ -287,7 +287,7 @@ def _read_fields(stored: dict[str, Any]) -> Profile:
         precision=stored["precision"],
         batch=stored["batch"],
         hardware=Hardware(**hardware),
-        fusion=Fusion(**stored["fusion"]),
+        fusion=Fusion.from_json(stored["fusion"]),
         models=tuple(model_from_json(model) for model in stored["models"]),
         scale=stored["scale"],
         overhead_ms=stored["overhead_ms"],

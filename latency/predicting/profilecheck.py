@@ -6,7 +6,6 @@ refused when it is predicted, by `Profile.kernel_ms` and `Predictor`.
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from latency.kernels import KINDS, Fusion
@@ -77,11 +76,16 @@ def _hardware(hardware: Hardware) -> None:
 
 
 def _fusion(fusion: Fusion) -> None:
-    for one in fields(fusion):
-        value = getattr(fusion, one.name)
-        known = _CHOICES.get(one.name, (True, False))
+    for name in ("norm", "activation", "addition", *_CHOICES):
+        value = getattr(fusion, name)
+        known = _CHOICES.get(name, (True, False))
         fits = any(value is choice or (isinstance(value, str) and value == choice) for choice in known)
-        expect(fits, f"fusion.{one.name}", value, " or ".join(map(str, known)))
+        expect(fits, f"fusion.{name}", value, " or ".join(map(str, known)))
+    for host, guest, fused in fusion.observed:
+        text("host in fusion.observed", host)
+        text("guest in fusion.observed", guest)
+        expect(isinstance(fused, bool), f"fusion.observed of {host} and {guest}", fused, "true or false")
+    expect(isinstance(fusion.library, str), "fusion.library", fusion.library, "a name and version")
 
 
 def _ranges(ranges: dict[str, dict[str, list[int]]]) -> None:

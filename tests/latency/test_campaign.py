@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from latency.base import LatencyError, LayerTime, MeasureSettings
-from latency.fitting import sampling
+from latency.base import LatencyError, LayerTime, MeasureSettings, Subject
+from latency.fitting import campaign, sampling
 from latency.fitting.attributing import kernel_times
 from latency.fitting.campaign import PROBES_FILE, Campaign, measure_sample, read_sample, references
 from latency.fitting.drifting import PROBES
 from latency.fitting.making import fit_folder
 from latency.fitting.sampling import sampled
 from latency.kernels import KINDS, WEIGHTED, Fusion, group
+from latency.measuring.measure import Breakdown
 from PlainNet import Options, cost, lower, parse
 from PlainNet.lock import LOCK, FolderInUseError, locked
 
@@ -26,6 +27,7 @@ QUICK = Campaign(MeasureSettings("torch", seconds=0.2, relative_error=0.3), netw
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "FLOPS", (1e5, 2e7))
+    monkeypatch.setattr(sampling, "LARGE", (16,))
 
 
 def test_the_sample_is_the_same_whenever_asked_and_of_moderate_size() -> None:
@@ -35,6 +37,16 @@ def test_the_sample_is_the_same_whenever_asked_and_of_moderate_size() -> None:
         flops = cost(one.structure, resolution=one.resolution, num_classes=one.num_classes, use_se=one.use_se).flops
         assert sampling.FLOPS[0] <= flops <= sampling.FLOPS[1]
     assert sampled(3, 0) != sampled(4, 0)
+
+
+def test_the_sample_has_networks_whose_weights_leave_the_caches() -> None:
+    """Kernels take longer in them than in small ones, above all in INT8."""
+    params = []
+    for index in range(60):
+        one = sampled(0, index)
+        params.append(cost(one.structure, resolution=one.resolution, use_se=one.use_se).params)
+    assert sum(count > 4e6 for count in params) >= 10
+    assert max(params) <= sampling.PARAMS
 
 
 def test_the_sample_covers_every_kind_of_kernel() -> None:
@@ -50,6 +62,11 @@ def test_the_sample_covers_every_kind_of_kernel() -> None:
         "copy",
         "norm",
     }  # no back end of ours leaves a norm behind a convolution alone
+
+
+def breakdown(whole_ms: float, layers: list[LayerTime]) -> Breakdown:
+    stats = LatencyStats("n", MeasureSettings(), (whole_ms,) * 9, True, 0.0, resolution=32)
+    return Breakdown(stats, (), sum(layer.ms for layer in layers), tuple(layers))
 
 
 def test_kernels_get_the_times_of_their_nodes_less_what_the_profiler_adds() -> None:
@@ -102,6 +119,30 @@ def test_a_sample_is_measured_carried_on_and_fitted(tmp_path: Path) -> None:
     measure_sample(tmp_path, QUICK, lambda done, total, name: None)
     assert not (tmp_path / PROBES_FILE).exists()
     assert len(references(tmp_path)) <= 3  # those that take long enough to be timed well
+
+
+@pytest.mark.usefixtures("small")
+def test_networks_that_are_refused_are_left_out_unless_they_are_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def picky(subject: Subject, settings: MeasureSettings, repeats: int) -> Breakdown:
+        asked.append(subject.name)
+        if len(asked) in (2, 21, 22):
+            raise LatencyError("its logits are off")
+        return breakdown(1.0, [LayerTime("all", tuple(range(len(subject.graph.nodes))), 1.0)])
+
+    monkeypatch.setattr(campaign, "measure_blocks", picky)
+    monkeypatch.setattr(campaign, "looked_up", lambda settings: Fusion())
+    monkeypatch.setattr(campaign, "measure", lambda subject, settings: breakdown(1.0, []).whole)
+    measure_sample(tmp_path, replace(QUICK, networks=20))
+    assert len(asked) == 20
+    assert len(read_sample(tmp_path)[1]) == 19
+    measure_sample(tmp_path, replace(QUICK, networks=20))
+    assert len(asked) == 20  # it is not asked again
+    with pytest.raises(LatencyError, match=r"3 of 22 networks of the sample were refused; the last, number 21, .*off"):
+        measure_sample(tmp_path, replace(QUICK, networks=22))
 
 
 @pytest.mark.usefixtures("small")

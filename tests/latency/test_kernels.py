@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import product
 from random import Random
 from typing import Literal, TypeAlias
@@ -22,7 +23,9 @@ from latency.kernels import (
     WEIGHTED,
     Fusion,
     Kernel,
+    Observed,
     group,
+    observed,
 )
 from latency.predicting.features import work
 from latency.predicting.hardware import processor
@@ -192,3 +195,37 @@ def test_batch_norm_folds_into_what_is_before_it() -> None:
     assert [kernel.kind for kernel, _ in group(graph, Fusion())][:1] == [CONV]
     assert NORM not in {kernel.kind for kernel in kernels(graph, Fusion())}
     assert {NORM, ACTIVATION} <= {kernel.kind for kernel in kernels(graph, UNFUSED)}
+
+
+@pytest.mark.parametrize("space_name", SPACES.names())
+@pytest.mark.parametrize("zeros", ["constant", "run"])  # sums with zeros that are gone, kernels cannot show
+def test_what_kernels_show_makes_the_same_kernels(space_name: str, zeros: Zeros) -> None:
+    """Fusion is read off kernels without its rules, and then finds the same kernels."""
+    for rules in product((False, True), (False, True), (False, True)):
+        fusion = Fusion(*rules, zeros=zeros)
+        for structure in samples(space_name, 1):
+            graph = lower(structure, resolution=64, num_classes=10)
+            made = [nodes for _, nodes in group(graph, fusion)]
+            blank = Fusion(False, False, False, zeros)
+            seen = observed(graph, made, blank)
+            assert [nodes for _, nodes in group(graph, replace(blank, observed=tuple(seen)))] == made
+
+
+def test_what_was_seen_outdoes_the_rules() -> None:
+    graph = lower(parse("SuperResK3K3(3,8,1,8,1)"), resolution=16, num_classes=10)
+    rule = kernels(graph, Fusion())
+    seen = Fusion(observed=(Observed("conv", "add", False), Observed("add", "relu", False)))
+    found = kernels(graph, seen)
+    assert sum(found.values()) == sum(rule.values()) + 2
+    assert {kernel.kind for kernel in found - rule} == {CONV, ADD, ACTIVATION}
+    assert Fusion.from_json(json.loads(json.dumps(asdict(seen)))) == seen
+    assert Fusion.from_json({"norm": True, "activation": False, "addition": True}) == Fusion(activation=False)
+
+
+def test_the_majority_of_what_was_seen_counts() -> None:
+    graph = lower(parse("SuperConvK3BNRELU(3,8,1,3)"), resolution=16, num_classes=None)
+    convs = [i for i, node in enumerate(graph.nodes) if isinstance(node.op, ops.Conv)]
+    two_of_three = [(i, i + 1, i + 2) for i in convs[:2]] + [(convs[2], convs[2] + 1), (convs[2] + 2,)]
+    assert observed(graph, two_of_three) == [Observed("conv", "norm", True), Observed("conv", "relu", True)]
+    one_of_three = [(i, i + 1, i + 2) for i in convs[:1]] + [(i, i + 1) for i in convs[1:]]
+    assert observed(graph, one_of_three) == [Observed("conv", "norm", True), Observed("conv", "relu", False)]

@@ -12,14 +12,15 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from latency.base import LatencyError, Subject, UnavailableError
+from latency.base import BACKENDS, LatencyError, MeasureSettings, Subject, UnavailableError
+from latency.measuring.measure import difference, images, reference
 from latency.measuring.onnx_files import (
     INPUT,
     OPSET,
     OUTPUT,
     export,
     nodes_of,
-    round_up_by_padding,
+    pool_without_doubt,
     tensor_name,
     value_of,
     why_not,
@@ -249,7 +250,31 @@ def test_average_pooling_that_rounds_up_is_written_as_excluded_padding(
     torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(("size", "kernel", "stride", "ceil"), [(16, 3, 1, False), (15, 3, 2, False), (16, 3, 2, True)])
+@pytest.mark.parametrize("counted", [False, True])
+def test_runtimes_agree_on_average_pooling_in_int8(
+    size: int, kernel: int, stride: int, ceil: bool, counted: bool
+) -> None:
+    """OpenVINO in INT8 would divide by fewer positions at the border where padding counts."""
+    torch.manual_seed(0)
+    pool = nn.AvgPool2d(kernel, stride, 1, ceil_mode=ceil, count_include_pad=counted)
+    body = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), pool, nn.Conv2d(8, 8, 3, padding=1))
+    subject = of_module("pooled", nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten()), (3, size, size))
+    settings = MeasureSettings(precision="int8")
+    batch = images(subject, settings)
+    expected = reference(subject, batch)
+    for name in ("onnxruntime", "openvino"):
+        backend = BACKENDS.get(name)
+        reason = backend.available("int8")
+        if reason is not None:
+            pytest.skip(reason)
+        with backend.prepare(subject, replace(settings, backend=name), batch) as session:
+            assert difference(session.output(), expected) < 0.03
+    (node,) = (node for node in export(subject, 1).graph.node if node.op_type == "AveragePool")
+    assert node.name.startswith("k2_")  # its time is that of the pooling
+
+
 def test_average_pooling_of_an_unknown_size_is_refused() -> None:
     node = onnx.helper.make_node("AveragePool", ["a"], ["b"], name="p", kernel_shape=[2, 2], ceil_mode=1)
     with pytest.raises(LatencyError, match="p: an average pooling that rounds up an unknown size"):
-        round_up_by_padding(onnx.helper.make_graph([node], "g", [], []))
+        pool_without_doubt(onnx.helper.make_graph([node], "g", [], []))

@@ -57,6 +57,9 @@ class Device(Protocol):
     def how(self) -> Way:
         """Return how to measure the best networks here or estimate them, or the reason why that is not possible."""
 
+    def profile(self) -> Profile | None:
+        """Return the profile that predicts; None if nothing is predicted."""
+
     def outside(self, structure: Structure) -> list[str]:
         """Describe what is extrapolated for the network, one line each."""
 
@@ -68,15 +71,15 @@ class Device(Protocol):
 
 
 class Predicted:
-    """Predicts latencies from a profile, in microseconds."""
+    """Predicts latencies from a profile, in microseconds. profile: None for the one that the limit names."""
 
-    def __init__(self, limit: LatencyLimit, settings: NetworkSettings) -> None:
+    def __init__(self, limit: LatencyLimit, settings: NetworkSettings, profile: Profile | None = None) -> None:
         from latency.predicting.predictor import Predictor
         from latency.predicting.profile import load_profile
 
         self.limit = limit
         self._predict = Predictor(
-            load_profile(limit.source.removeprefix(PREDICTOR)),
+            profile or load_profile(limit.source.removeprefix(PREDICTOR)),
             resolution=settings.resolution,
             num_classes=settings.num_classes,
             options=Options(use_se=settings.use_se),
@@ -88,6 +91,9 @@ class Predicted:
 
     def how(self) -> Way:
         return here(self._predict.profile, self._predict.batch_size)
+
+    def profile(self) -> Profile | None:
+        return self._predict.profile
 
     def outside(self, structure: Structure) -> list[str]:
         return self._predict.profile.outside(self._predict.kernels(self._predict.lowered(structure)))
@@ -120,6 +126,9 @@ class Asked:
 
     def how(self) -> Way:
         return self._how
+
+    def profile(self) -> Profile | None:
+        return None
 
     def outside(self, structure: Structure) -> list[str]:
         return []

@@ -8,25 +8,20 @@ from random import Random
 from typing import Any
 
 from latency.base import BACKENDS, LatencyError, MeasureSettings, UnavailableError
-from latency.fitting.drifting import Timed, drift_of, no_references
 from latency.fitting.errors import Errors, errors
-from latency.kernels import group
 from latency.measuring.measure import measure
-from latency.predicting.drift import Drift
 from latency.predicting.profile import Profile
-from PlainNet import parse
 from PlainNet.cost import cost
 from PlainNet.progress import WorkProgress, unwatched
 from PlainNet.sizes import Size
 from SearchSpace import load_space
 from zennas.budget.meters import here
+from zennas.budget.recalibrating import Recalibrated
 from zennas.budget.sources import Compiler, profile_compiler
 from zennas.named.networks import Network, network
 from zennas.report.predictions import predict
 
-TORCHVISION_NETWORKS = ("torchvision:resnet18", "torchvision:mobilenet_v2")
-REFERENCE_SECONDS = 1.0
-"""Time limit for each reference of a profile."""
+TORCHVISION_NETWORKS = ("torchvision:resnet18", "torchvision:resnet34", "torchvision:mobilenet_v2")
 RANDOM = 5
 """Number of random networks of each space, if no networks are named."""
 _FLOPS = (2e7, 2e9)
@@ -172,69 +167,13 @@ def _row(one: Network, profile: Profile, settings: MeasureSettings) -> Row:
     return Row(one.name, one.resolution, stats.latency_ms, predicted, stats.settled, one)
 
 
-@dataclass(frozen=True)
-class Recalibrated:
-    """A profile as of now.
-
-    drift: that of the profile. references: how many were timed. unsettled: how many of them have no stable latency,
-    because the machine was busy.
-    """
-
-    profile: Profile
-    drift: Drift
-    references: int
-    unsettled: int
-
-    def text(self) -> list[str]:
-        """The drift in one line, and in another how far it can be trusted if the machine was busy."""
-        found = [f"{self.profile.name} as of {self.drift.at}: {self.drift}"]
-        if self.unsettled:
-            found.append(
-                f"{self.unsettled} of {self.references} references were not settled: this is the drift of a busy "
-                "machine, and will change with what else it does"
-            )
-        return found
-
-
-def as_of_now(
-    profile: Profile, settings: MeasureSettings, seconds: float = REFERENCE_SECONDS, progress: WorkProgress = unwatched
-) -> Recalibrated:
-    """Return the profile with the drift of this machine since it was made.
-
-    Its references are timed for at most `seconds` each. Raises LatencyError if it has none, or if the batch size
-    differs from that of the profile, for which they were timed.
-    """
-    references = profile.about.get("reference", ())
-    if not references:
-        raise no_references(profile)
-    if settings.batch_size != profile.batch:
-        raise LatencyError(
-            f"the references of profile {profile.name} were timed in batches of {profile.batch}, not "
-            f"{settings.batch_size}: leave out --batch-size"
-        )
-    made = replace(profile, drift=None)
-    how = replace(settings, seconds=seconds)
-    timed, unsettled = [], 0
-    for i, one in enumerate(references):
-        progress(i, len(references), one["structure"])
-        structure = parse(one["structure"])
-        again = Network("reference", one["resolution"], one["num_classes"], one["use_se"], structure)
-        kernels = [kernel for kernel, _ in group(again.graph, profile.fusion, profile.batch)]
-        stats = measure(again.subject(), how)
-        timed.append(Timed(kernels, one["whole_ms"], stats.median))
-        unsettled += not stats.settled
-    progress(len(references), len(references), "")
-    drift = drift_of(made, timed)
-    return Recalibrated(replace(made, drift=drift), drift, len(references), unsettled)
-
-
 def drift_text(evaluation: ProfileEvaluation, now: Recalibrated) -> list[str]:
     """Describe the drift of a recalibrated profile and the errors with it, as lines."""
     return [*now.text(), f"as of now: {evaluation.predicted_by(now.profile).errors}"]
 
 
 def usual_networks(seed: int = 1) -> list[Network]:
-    """Return the published networks, random ones of XXBL and IDW_fixfc, and two of torchvision's."""
+    """Return the published networks, random ones of XXBL and IDW_fixfc, and three of torchvision's."""
     import ZenNet
 
     published = [network(name) for name in ZenNet.zennet_model_zoo if "cifar100" not in name]

@@ -15,6 +15,7 @@ from latency.predicting.drift import Drift
 from latency.predicting.profile import load_profile
 from tests.conftest import SMALL
 from tests.zennas.conftest import Run
+from zennas.budget import recalibrating
 from zennas.named.networks import network
 from zennas.report import profile_errors
 
@@ -37,6 +38,7 @@ def busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         return LatencyStats(subject.name, settings, (1.2 * ms,) * 9, kernels not in then, 0.0, resolution=32)
 
     monkeypatch.setattr(profile_errors, "measure", measure)
+    monkeypatch.setattr(recalibrating, "measure", measure)
 
 
 @pytest.mark.usefixtures("busy_machine")

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from latency.base import BACKENDS, LatencyError, MeasureSettings
+from latency.base import BACKENDS, LatencyError, LatencyStats, MeasureSettings, Subject
 from latency.measuring.conditions import processor
+from latency.predicting.predictor import Predictor
+from PlainNet import parse
+from tests.conftest import SMALL
+from zennas.budget import recalibrating
 from zennas.budget.budgets import LatencyLimit
 from zennas.budget.meters import here
 from zennas.runs.store import Store
 from zennas.searching.result import read_result
 from zennas.searching.runner import resume, start
 
-from .latency_searches import Stopwatch, mine, profile, search, settings
+from .latency_searches import Stopwatch, mine, profile, search, settings, written
 from .test_runs import CutShort, Interrupter, rows
 
 
@@ -53,6 +59,44 @@ def test_the_winner_keeps_to_the_budget_as_measured(tmp_path: Path, stopwatch: S
     assert over.best == over.measured[0]
     assert not over.latency[0].within
     assert over.latency[0].notes[0].startswith("the measured latency is over the budget for all of the best 3")
+
+
+def test_a_profile_is_recalibrated_where_the_best_are_measured(
+    tmp_path: Path, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that takes 1.3 times as long as when its profile was made."""
+    made = profile("mine", device=processor())
+    ask = Predictor(made, resolution=16, num_classes=10)
+    reference = {
+        "structure": SMALL,
+        "resolution": 16,
+        "num_classes": 10,
+        "use_se": False,
+        "whole_ms": ask(parse(SMALL)),
+    }
+    source = written(tmp_path, replace(made, about={"reference": [reference]}))
+    before = reference["whole_ms"]
+
+    def measure(subject: Subject, how: MeasureSettings) -> LatencyStats:
+        return LatencyStats(subject.name, how, (1.3 * before,) * 9, True, 0.0, resolution=16)
+
+    monkeypatch.setattr(recalibrating, "measure", measure)
+    result = search(tmp_path / "run", settings(LatencyLimit(0.05, source)))
+    assert result.best is not None
+    predicted = result.best.latency[source].predicted
+    assert predicted is not None
+    drift, now = result.latency[0].notes[:2]
+    assert drift.startswith("mine as of ")
+    ms = re.fullmatch(r"as of now, the profile predicts (\S+) ms per image", now)
+    assert ms is not None
+    assert float(ms[1]) == pytest.approx(1.3 * predicted, rel=0.02)
+
+    def broken(subject: Subject, how: MeasureSettings) -> LatencyStats:
+        raise LatencyError("out of order")
+
+    monkeypatch.setattr(recalibrating, "measure", broken)
+    result = search(tmp_path / "again", settings(LatencyLimit(0.05, source)))
+    assert result.latency[0].notes[0] == "the profile could not be recalibrated: out of order"
 
 
 def test_a_network_that_cannot_be_measured_does_not_win(tmp_path: Path, stopwatch: Stopwatch) -> None:

@@ -16,7 +16,7 @@ def evaluate(
         Optional[list[str]],
         typer.Argument(
             metavar="[NETWORK...]",
-            help=f"{common.NETWORK} By default the published networks, random ones of two spaces, and two of "
+            help=f"{common.NETWORK} By default the published networks, random ones of two spaces, and some of "
             "torchvision's.",
             show_default=False,
         ),
@@ -41,6 +41,7 @@ def evaluate(
     """
     from latency.base import LatencyError, UnavailableError
     from latency.predicting.profile import load_profile
+    from zennas.budget.recalibrating import as_of_now
     from zennas.cli.console import OUT
     from zennas.cli.progress import counting_progress
     from zennas.cli.render import print_json, table
@@ -57,7 +58,7 @@ def evaluate(
     with counting_progress("measuring", "; nothing was written") as progress:
         now, why_not = None, ""
         try:
-            now = profile_errors.as_of_now(chosen, settings, progress=progress)
+            now = as_of_now(chosen, settings, progress=progress)
         except UnavailableError:
             raise
         except LatencyError as reason:  # the errors as the profile was made are still worth having

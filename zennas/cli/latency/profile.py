@@ -46,7 +46,8 @@ def profile(
     ] = None,
 ) -> None:
     """Measure the kernels of random networks, fused as the back end fuses them, for zennas latency fit. This takes
-    ten to twenty minutes and may be interrupted. A compiler is asked for what it estimates, about one network a second.
+    fifteen to thirty minutes and may be interrupted. A compiler is asked for what it estimates, about one network a
+    second.
 
     Example: zennas latency profile --backend onnxruntime --threads 1 --save-dir runs/my-machine
     """

@@ -40,6 +40,7 @@ def recalibrate(
 
     from latency.fitting.making import write_profile
     from latency.predicting.profile import load_profile
+    from zennas.budget.recalibrating import as_of_now
     from zennas.cli.console import OUT
     from zennas.cli.progress import counting_progress
     from zennas.cli.render import print_json
@@ -48,7 +49,7 @@ def recalibrate(
     chosen = load_profile(profile)
     settings = profile_errors.measured_as(chosen, None, seconds, device)
     with counting_progress("measuring", "; nothing was written") as progress:
-        made = profile_errors.as_of_now(chosen, settings, seconds, progress)
+        made = as_of_now(chosen, settings, seconds, progress)
     if out is not None:
         write_profile(out, made.profile)
     if as_json:

@@ -2,7 +2,8 @@
 compiler's estimates, the compiler is asked.
 
 `hold` is the last step of a search with a latency budget. It stores the latencies of candidates, and under the fact
-"latency", by source, which candidates were measured, and why others were not. What reads this is
+"latency", by source, which candidates were measured, and why others were not. A profile that predicted is recalibrated
+as well, so that a machine that drifted is not taken for a predictor that errs. What reads this is
 `searching/telling/latency_report.py`.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from latency.base import LatencyError
-from zennas.budget.meters import Device, checked
+from zennas.budget.meters import Device, Predicted, checked
 from zennas.runs.candidate import Candidate
 from zennas.runs.store import Store
 from zennas.searching.settings import SearchSettings
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from latency.base import MeasureSettings
+    from zennas.budget.meters import Way
     from zennas.budget.sources import Compiler
 
 FACT = "latency"
@@ -55,8 +57,28 @@ def hold(
     best = _first_within(store, settings, ranked, known)
     for device in devices:
         known[device.limit.source]["outside"] = device.outside(best.structure)
+        known[device.limit.source]["now"] = _predicted_now(best, device, ways[device.limit.source], settings)
     store.put({FACT: known})
     return best
+
+
+def _predicted_now(best: Candidate, device: Device, way: Way, settings: SearchSettings) -> dict[str, Any] | None:
+    """What the profile of a device predicts as of now, in ms per image, and how the machine has drifted.
+
+    None if nothing predicts, the device is not here, or the profile has no references.
+    """
+    from latency.base import MeasureSettings
+    from zennas.budget.recalibrating import as_of_now, can_recalibrate
+
+    profile = device.profile()
+    if profile is None or not isinstance(way, MeasureSettings) or not can_recalibrate(profile, way.batch_size):
+        return None
+    try:
+        now = as_of_now(profile, way)
+    except LatencyError as error:
+        return {"predicted_ms": None, "text": [f"the profile could not be recalibrated: {error}"]}
+    again = Predicted(device.limit, settings.network, now.profile)
+    return {"predicted_ms": again(best.structure).predicted, "text": now.text()}
 
 
 def _measure(

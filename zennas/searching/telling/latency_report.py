@@ -77,6 +77,11 @@ def _report(best: Candidate, limit: LatencyLimit, known: dict[str, Any]) -> Late
         notes.append(known["absent"] if limit.way == "estimated" else f"{PREDICTED_ONLY}: {known['absent']}")
     elif failure:
         notes.append(f"it could not be {check}: {failure}")
+    now = known.get("now")
+    if now and found.measured is not None:
+        notes += now["text"]
+        if now["predicted_ms"] is not None:
+            notes.append(f"as of now, the profile predicts {now['predicted_ms']:.4g} ms per image")
     if not found.settled:
         notes.append("the measurement did not settle: the machine was busy, or the time was too short")
     if compiler is not None:
