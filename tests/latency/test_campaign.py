@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from latency.base import LatencyError, LayerTime, MeasureSettings, Subject
+from latency.base import LatencyError, LatencyStats, LayerTime, MeasureSettings, Subject
 from latency.fitting import campaign, sampling
 from latency.fitting.attributing import kernel_times
 from latency.fitting.campaign import PROBES_FILE, Campaign, measure_sample, read_sample, references
