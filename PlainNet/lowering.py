@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -383,26 +384,49 @@ def lower_family(probe: BlockSpec, size: Size, options: Options = Options()) -> 
 
     Probes of different depths have the same units, which are lowered once.
     """
-    expand = block_type(probe.kind).expand
-    units = () if expand is None else expand(probe, options)
-    if not 0 < len(units) <= _MOST_UNITS:
+    units = family_units(probe, size, options)
+    if not units:
         return lower_block(probe, size, options)
     nodes: list[Node] = []
-    shape, last = Shape(in_channels(probe), size), 0
+    last = 0
     for unit in units:
-        try:
-            made, shape, output = _lowered_unit(unit, shape.size, options)
-        except StructureError:
-            return lower_block(probe, size, options)  # whose error names the place
         taken, before = last, len(nodes)
-        for node in made:
-            inputs = tuple([before + number if number else taken for number in node.inputs])
-            nodes.append(node._replace(inputs=inputs))
-        last = before + output if output else last
-    return nodes, shape
+        for op, inputs, shape, path, block in unit.nodes:
+            own = tuple([before + number if number else taken for number in inputs])
+            nodes.append(Node(op, own, shape, path, block))
+        last = before + unit.output if unit.output else last
+    return nodes, units[-1].shape
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """A unit of a super-block: its operations, the number of its output among them, and the output's shape.
+
+    Equal units are the same object, as long as they are remembered, and quick keys.
+    """
+
+    nodes: Sequence[Node]
+    output: int
+    shape: Shape
+
+
+@lru_cache(maxsize=1 << 8)
+def family_units(probe: BlockSpec, size: Size, options: Options) -> tuple[Unit, ...]:
+    """Return the units of the probe of a template; none if it has too many, if it is no super-block, or if it does not
+    work on such an input.
+    """
+    expand = block_type(probe.kind).expand
+    specs = () if expand is None else expand(probe, options)
+    found: list[Unit] = []
+    try:
+        for spec in specs if len(specs) <= _MOST_UNITS else ():
+            found.append(_unit(spec, found[-1].shape.size if found else size, options))
+    except StructureError:  # `lower_block` says where
+        return ()
+    return tuple(found)
 
 
 @lru_cache(maxsize=1 << 11)
-def _lowered_unit(spec: BlockSpec, size: Size, options: Options) -> tuple[Sequence[Node], Shape, int]:
+def _unit(spec: BlockSpec, size: Size, options: Options) -> Unit:
     graph = part_graph([spec], size, options)
-    return graph.nodes, graph.shape_of(graph.output), graph.output
+    return Unit(graph.nodes, graph.output, graph.shape_of(graph.output))

@@ -14,14 +14,14 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
 from PlainNet import BlockSpec, Options, Structure, StructureError, ops
 from PlainNet.blocktype import block_type, in_channels
 from PlainNet.ir import does_not_join
-from PlainNet.lowering import lower_block, lower_family
+from PlainNet.lowering import Unit, family_units, lower_block, lower_family
 from PlainNet.ops import BN_EPS, BN_MOMENTUM, Node, Shape
 from PlainNet.sizes import Size, SizeLike, area, checked_size
 from PlainNet.template import Template, Width, template_of
@@ -256,7 +256,7 @@ def _chain(template: Template, size: Size, entry: Entry, options: Options) -> _C
     kinds = [type(node.op) for node in nodes]
     if not set(kinds) <= {*_CHAIN, *_GATE} or kinds[-1] not in _ENDS or area(shape.size) < 2:
         return None
-    logs, values = _walk(nodes, size, entry)
+    spread, last = _family_walk(template, nodes, size, entry, options)
     widths: dict[Width, int] = {}
     convolutions: Counter[tuple[int, float]] = Counter()
     excesses: Counter[tuple[int, float]] = Counter()
@@ -269,13 +269,13 @@ def _chain(template: Template, size: Size, entry: Entry, options: Options) -> _C
                 return None
             fan_in = conv.in_channels // conv.groups
             i = widths.setdefault(template.width(fan_in), len(widths))
-            convolutions[i, values[source].variance / fan_in] += 1
-            if source in behind and values[source].excess:
+            convolutions[i, spread[source][0] / fan_in] += 1
+            if source in behind and spread[source][1]:
                 excesses[behind[source]] += 1
             behind[number] = (i, float(fan_in))
         elif isinstance(node.op, _RECTIFIERS) and source in behind:
             i, channels = behind[source]
-            behind[number] = (i, math.expm1(2 * values[number].excess) * channels)
+            behind[number] = (i, math.expm1(2 * spread[number][1]) * channels)
         elif source in behind:
             behind[number] = behind[source]
     out = widths.setdefault(template.width(shape.channels), len(widths))
@@ -283,10 +283,55 @@ def _chain(template: Template, size: Size, entry: Entry, options: Options) -> _C
         tuple(widths),
         tuple((times, *key) for key, times in convolutions.items()),
         tuple((times, *key) for key, times in excesses.items()),
-        behind[len(nodes)] if values[-1].rectified else (out, 0.0),
+        behind[len(nodes)] if last.rectified else (out, 0.0),
         out,
-        _terms(logs, values[-1], shape),
+        _terms(0.0, last, shape),  # their logs depend on widths
     )
+
+
+_Spread: TypeAlias = tuple[tuple[float, float], ...]
+"""The variance and the excess of values."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Reached:
+    """How far a walk through the units of a block has come. spread: of all values, the block's input first."""
+
+    signal: Signal
+    spread: _Spread
+
+
+def _family_walk(
+    template: Template, nodes: Sequence[Node], size: Size, entry: Entry, options: Options
+) -> tuple[_Spread, Signal]:
+    """The spread of the values of a template's probe, and the statistics of the last one.
+
+    A block that is deeper than another one of its kind begins with the same units, which are walked through once.
+    """
+    context, reached = _largest_kernel(nodes, 1), _entered(entry)
+    units = family_units(template.probe, size, options)
+    for i, unit in enumerate(units or (Unit(nodes, len(nodes), nodes[-1].shape),)):
+        reached = _further(reached, unit, size, not i and entry == IMAGE, context)
+        size = unit.shape.size
+    return reached.spread, reached.signal
+
+
+@lru_cache(maxsize=1 << 8)
+def _entered(entry: Entry) -> _Reached:
+    signal = _entering(entry, np.exp(_GRID))
+    return _Reached(signal, ((signal.variance, signal.excess),))
+
+
+_FURTHER = 1 << 10
+"""Walks that are remembered, each with two tables of some 4 KB."""
+
+
+@lru_cache(maxsize=_FURTHER)
+def _further(reached: _Reached, unit: Unit, size: Size, is_image: bool, context: int) -> _Reached:
+    """Walk on through a unit whose input is what was reached."""
+    _, (_, *values) = _carry(unit.nodes, size, reached.signal, is_image, context)
+    spread = (*reached.spread, *[(value.variance, value.excess) for value in values])
+    return _Reached(values[-1] if values else reached.signal, spread)
 
 
 def _interpolate(table: array[float], log_decorrelation: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sys
 from collections.abc import Iterator
@@ -108,4 +109,5 @@ def options(
 
 def main() -> None:
     """Run the program with the arguments of the command line."""
+    gc.set_threshold(10_000, 10, 10)  # Python's 700 looks for cycles a hundred times while modules are imported
     guarded(lambda arguments: app(arguments, prog_name="zennas"))
