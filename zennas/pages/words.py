@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PlainNet.sizes import size_text
 from zennas.budget.budgets import Budget
@@ -79,7 +79,7 @@ def _range_words(axis: Axis) -> str:
 def _beside(budget: Budget, grid: Grid) -> Budget:
     """A budget without the limits that are the ends of the ranges of a front."""
     latency = tuple(limit for limit in budget.latency if all(axis.source != limit.source for axis in grid.axes))
-    counts = {axis.over: None for axis in grid.axes if hasattr(budget, axis.over)}
+    counts: dict[str, Any] = {axis.over: None for axis in grid.axes if hasattr(budget, axis.over)}
     return replace(budget, latency=latency, **counts)
 
 

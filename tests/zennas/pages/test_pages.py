@@ -260,8 +260,8 @@ def test_a_front_shows_its_points(tmp_path: Path) -> None:
     assert {one.id for one in known.drawn} == {one.id for one in points}
     assert known.title(points[0]) == f"point 1 of {len(points)}, {folder}@1"
     text = page_of(folder, tmp_path).text
-    assert "at every cost: params from 20k to 60k" in text
-    assert "Those are the points of the front." in text
+    assert "at every cost, from 20k to 60k parameters" in text
+    assert "Those in colour are the points of the front." in text
 
 
 def test_a_comparison(compared: Comparison, tmp_path: Path) -> None:
@@ -324,7 +324,7 @@ def test_a_surface_shows_two_costs_and_colours_by_the_score(surface: Path, tmp_p
     assert names == ["parameters", "RAM", "zen_expected"]
     assert {point.network for point in chart.series[1].points} == {one.id for one in known.search.points}
     text = page_of(surface, tmp_path).text
-    assert "at every cost: params from 20k to 100k and ram from 4k bytes to 40k bytes" in text
+    assert "at every cost, from 20k to 100k parameters and 4k bytes to 40k bytes of RAM" in text
     assert "the lighter and larger the dot" in text
 
 
@@ -334,6 +334,6 @@ def test_goals_are_shown_against_each_other(goals: Path, tmp_path: Path) -> None
     assert chart.colour is not None
     assert [chart.axes[i].name for i in (chart.x[0], chart.y[0], chart.colour)] == ["parameters", "zen_expected", "RAM"]
     text = page_of(goals, tmp_path).text
-    assert "best for high zen_expected, low params and low ram together" in text
+    assert "combine high zen_expected, low params and low ram best" in text
     assert "How the front grew" in text
     assert "best so far" not in text
