@@ -10,11 +10,12 @@ from zennas.searching.settings import SearchSettings
 from zennas.supernet.cost_settings import CostSettings
 
 INT8 = "int8"
+_FORMATS = ("litert-int8", "c-array")
 
 
 def in_int8(record: Record) -> bool:
-    """Return whether a run is about networks in INT8: it limits or minimises RAM or flash, is for a chip that
-    calculates in INT8, or has a file in INT8.
+    """Return whether a run is about networks in INT8: it limits or minimises RAM or flash, is for a chip that takes
+    LiteRT files in INT8, or has a file in INT8.
     """
     search, costs = record.search, _costs(record)
     return (
@@ -34,7 +35,7 @@ def ram_limit(record: Record) -> tuple[str, int] | None:
 
 def _for_int8(settings: SearchSettings) -> bool:
     try:
-        return settings.target is not None and find_target(settings.target).precision == INT8
+        return settings.target is not None and find_target(settings.target).export.format in _FORMATS
     except ZennasError:  # a file of the machine that searched, or a target of a package, which is not here
         return False
 

@@ -8,20 +8,28 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import zennas
+from PlainNet import parse
+from PlainNet.cost import CostModel
+from PlainNet.ram import RamModel
+from zennas.budget.budgets import Budget
 from zennas.common.errors import WrongSettingError
 from zennas.pages.charts import Axis, Chart, Point, Series
 from zennas.pages.document import PAGE_FILE, PageError, html_of, shown_sections, write_page
+from zennas.pages.drawing import described
 from zennas.pages.embed import Embedded
+from zennas.pages.main_cost import main_cost
 from zennas.pages.markup import markup
 from zennas.pages.parts import Bar, Bars, Code, Facts, Figure, Figures, Matrix, Note, Part, Range, Ranges, Table, Text
 from zennas.pages.record import Record, read_record
 from zennas.pages.section import SECTIONS
-from zennas.pages.sections import found
+from zennas.pages.sections import found, progress
 from zennas.pages.survey import survey
 from zennas.report.comparison.result import Comparison
 from zennas.runs.store import FILE, StoreError
@@ -260,8 +268,8 @@ def test_a_front_shows_its_points(tmp_path: Path) -> None:
     assert {one.id for one in known.drawn} == {one.id for one in points}
     assert known.title(points[0]) == f"point 1 of {len(points)}, {folder}@1"
     text = page_of(folder, tmp_path).text
-    assert "at every cost: params from 20k to 60k" in text
-    assert "Those are the points of the front." in text
+    assert "at every cost, from 20k to 60k parameters" in text
+    assert "Those in colour are the points of the front." in text
 
 
 def test_a_comparison(compared: Comparison, tmp_path: Path) -> None:
@@ -324,7 +332,7 @@ def test_a_surface_shows_two_costs_and_colours_by_the_score(surface: Path, tmp_p
     assert names == ["parameters", "RAM", "zen_expected"]
     assert {point.network for point in chart.series[1].points} == {one.id for one in known.search.points}
     text = page_of(surface, tmp_path).text
-    assert "at every cost: params from 20k to 100k and ram from 4k bytes to 40k bytes" in text
+    assert "at every cost, from 20k to 100k parameters and 4k bytes to 40k bytes of RAM" in text
     assert "the lighter and larger the dot" in text
 
 
@@ -334,6 +342,51 @@ def test_goals_are_shown_against_each_other(goals: Path, tmp_path: Path) -> None
     assert chart.colour is not None
     assert [chart.axes[i].name for i in (chart.x[0], chart.y[0], chart.colour)] == ["parameters", "zen_expected", "RAM"]
     text = page_of(goals, tmp_path).text
-    assert "best for high zen_expected, low params and low ram together" in text
+    assert "combine high zen_expected, low params and low ram best" in text
     assert "How the front grew" in text
     assert "best so far" not in text
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        ("MBConv(8,16,3,6,2)", "8 → 16 channels, kernel 3, expansion 6, stride 2"),
+        ("BN(8)", "8 channels"),
+        ("NB201Cell(16,1,0,3,4,2,1)", "16 channels, e10 skip_connect, e20 none, e21 nor_conv_3x3, e30 avg_pool_3x3"),
+    ],
+)
+def test_blocks_are_described_in_words(block: str, words: str) -> None:
+    (spec,) = parse(block).blocks
+    name, detail = described(spec, 1)
+    assert name == block.partition("(")[0] and detail.startswith(words)
+
+
+def test_reasons_for_rejections_are_words(searched: Path) -> None:
+    record = read_record(searched)
+    assert record.search is not None
+    rejected = {"ram": 3, "latency pixel3": 2, "no latency pixel3": 1, "outside profile pixel3": 1, "rules": 1}
+    counts = {**record.search.counts, "tried": 10, "rejected": rejected}
+    told = progress.parts(replace(record, search=replace(record.search, counts=counts)))
+    (bars,) = (part for part in told if isinstance(part, Bars))
+    assert [bar.name for bar in bars.bars] == [
+        *("too much RAM", "too slow on pixel3", "no latency is known on pixel3", "outside what was measured on pixel3"),
+        *("against the rules of the chip", "kept for a while"),
+    ]
+
+
+def test_the_chart_begins_with_the_limit_that_binds(searched: Path) -> None:
+    search = read_record(searched).search
+    assert search is not None and search.best is not None
+
+    def about(**limits: Any) -> str:
+        assert search is not None
+        return main_cost(replace(search, settings=replace(search.settings, budget=Budget(**limits))))
+
+    best, far = search.best.cost, 10**9
+    ram = RamModel(CostModel(16, 10))(search.best.structure)
+    assert about() == "params"
+    assert about(layers=best.layers) == "layers"
+    assert about(layers=best.layers, flops=far) == "flops"
+    assert about(params=best.params, flops=best.flops) == "params"
+    assert about(params=best.params, ram=ram) == "ram"
+    assert about(params=best.params, ram=far) == "params"

@@ -97,7 +97,7 @@ def test_it_is_shown_for_budgets_goals_chips_and_files_in_int8(searched: Path) -
     assert in_int8(limited) and ram_limit(limited) == ("budget", 50_000)
     assert in_int8(searched_with(found, minimise=("ram",)))
     assert in_int8(searched_with(found, target="stm32f746"))
-    assert not in_int8(searched_with(found, target="raspberry-pi-5"))
+    assert not in_int8(searched_with(found, target="rk3588"))
     assert not in_int8(searched_with(found, target="a-chip-of-another-package"))
 
 

@@ -22,9 +22,10 @@ def test_a_finished_front_shows_its_points(supernet_front: Path, tmp_path: Path)
     assert found.sections == ["question", "supernet_front", "network", "repeat", "machine"]
     assert len(found.text.encode()) < LARGEST
     for words in (
-        "most accurate on digits for what they cost, around 0.02 ms on this-machine-fp32 with images of 16×16 pixels?",
+        "most accurate on digits for what they cost, around 0.02 ms on this-machine-fp32, for images of 16×16 pixels?",
         "All candidates are parts of one network, which looks at images of 8×8 pixels.",
-        "CE + Σ λ · (E − R) / R, E being the expectation of each cost, and R its reference, once for each strength λ",
+        "CE + Σ λ · (E − R) / R, where CE is the cross-entropy, E the expectation of each cost, and R its reference; "
+        "once for each strength λ",
         f"{supernet_front}@1",
         "zennas proxyless --config",
     ):

@@ -78,7 +78,7 @@ def test_a_finished_search_shows_everything(supernet: Path, tmp_path: Path) -> N
         f"the weights on {train} images, the probabilities on {held_out} images that are held out, 1 step after every",
         "gradients of gates (full_v2) of the loss CE + Σ 0.1 · (E − R) / R",
         "aimed at 0.02 ms",
-        "it is pessimistic in another, since the weights were trained a little",
+        "too low in another, as the weights were trained only a little",
         f"zennas train {supernet} --dataset digits",
         f"zennas proxyless --config {supernet}/settings.toml --save-dir {supernet}-again",
         "● marks the chosen one",
@@ -321,7 +321,7 @@ def test_questions_and_methods_in_words() -> None:
     )
     told = supernet_method(job, None)
     assert "the weights on 90 % of the training images, the probabilities on 10 % that are held out" in told
-    assert "after every 5 weight steps, by gradients of gates (full_v2) of the loss CE." in told
+    assert "after every 5 weight steps, by gradients of gates (full_v2) of the loss CE, the cross-entropy." in told
     costs: dict[str, Any] = {"latency_backend": ("table:lut/phone.csv",), "ref_latency_ms": (80.0,), "ref_flops": 10**8}
     assert "with about 80 ms by phone.csv and 100M FLOPs is" in supernet_question(
         SearchJob("digits", costs=CostSettings(**costs))

@@ -14,11 +14,11 @@ function makeChart(figure, spec, texts, page) {
     return state.log[axis] ?? spec.axes[axis].log;
   }
 
-  // Whether a logarithmic scale can be shown, and would look unlike a linear one.
+  // Whether a logarithmic scale can be shown, and is of use: in charts to explore always, in others if it looks unlike a linear one.
   function usable(axis) {
     if (spec.axes[axis].whole) return false;
     const values = spec.series.flatMap((one) => one.points.map(([found]) => found[axis])).filter((value) => value !== null);
-    return isLog(axis) || (Math.min(...values) > 0 && Math.max(...values) >= 3 * Math.min(...values));
+    return isLog(axis) || (Math.min(...values) > 0 && (spec.selects || Math.max(...values) >= 3 * Math.min(...values)));
   }
 
   // Lines of several names go from one colour to another, in order; the band around a line has its colour.
