@@ -143,36 +143,34 @@ def filled(
     """Return for each place of a generation the programs that are tried, in order, of which only the last can be valid.
 
     drafts: the first program of each place. drawn: gives another one, by the place and the number of the try. tries:
-    how many there are at most. Programs of several tries begin together, which is faster than one after the other;
-    what is not reached has not been tried.
+    how many there are at most. Programs of several tries begin together, until each place has one that may be valid;
+    these are finished together. That reads statistics less often than one try after the other. What is not reached has
+    not been tried.
     """
     met: list[list[tuple[Draft, Fitness]]] = [[] for _ in drafts]
-    waiting, done = [[draft] for draft in drafts], 0
+    waiting, done = [[draft] for draft in drafts], [0] * len(drafts)
+    race.begin([draft.tree for draft in drafts])
     while True:
-        race.begin([draft.tree for of_place in waiting for draft in of_place])
-        while any(waiting):
-            tried = [(i, draft) for i, of_place in enumerate(waiting) for draft in _until_fine(of_place, race)]
-            found = race.finish([draft.tree for _, draft in tried])
-            for (i, draft), one in zip(tried, found, strict=True):
-                met[i].append((draft, one))
-                if one.reason is None:
-                    waiting[i] = []
-        empty = [i for i, of_place in enumerate(met) if of_place[-1][1].reason is not None]
-        ahead = range(done + 1, min(done + AHEAD, tries) + 1)
-        if not empty or not ahead:
+        for of_place, known in zip(waiting, met, strict=True):
+            while of_place and not race.fine(of_place[0].tree):
+                draft = of_place.pop(0)
+                known += zip([draft], race.finish([draft.tree]), strict=True)
+        empty = [i for i, known in enumerate(met) if not waiting[i] and known[-1][1].reason is not None]
+        lacking = [i for i in empty if done[i] < tries]
+        for i in lacking:
+            ahead = range(done[i] + 1, min(done[i] + AHEAD, tries) + 1)
+            waiting[i] = [drawn(i, attempt) for attempt in ahead]
+            done[i] += len(ahead)
+        if lacking:
+            race.begin([draft.tree for i in lacking for draft in waiting[i]])
+            continue
+        ready = [i for i, of_place in enumerate(waiting) if of_place]
+        if not ready:
             return met
-        waiting = [[drawn(i, attempt) for attempt in ahead] if i in empty else [] for i in range(len(drafts))]
-        done += len(ahead)
-
-
-def _until_fine(waiting: list[Draft], race: Race) -> list[Draft]:
-    """Take programs, until one of them may be valid."""
-    found = []
-    while waiting:
-        found.append(waiting.pop(0))
-        if race.fine(found[-1].tree):
-            break
-    return found
+        for i, one in zip(ready, race.finish([waiting[i][0].tree for i in ready]), strict=True):
+            met[i].append((waiting[i].pop(0), one))
+            if one.reason is None:
+                waiting[i] = []
 
 
 def _first(grammar: Variation[Any]) -> list[Draft]:
