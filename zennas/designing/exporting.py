@@ -25,6 +25,7 @@ from zennas.exporting.base import FORMATS, ExportError, Format, Plan, completed
 from zennas.exporting.settings import ExportSettings
 from zennas.exporting.targets import for_target
 from zennas.exporting.writing import write_both
+from zennas.named.card import WEIGHTS_FILE
 from zennas.runs.designs import EXPORT, SEARCH, TRAINING, TUNING
 from zennas.searching.result import read_result
 from zennas.training.history import read_history
@@ -50,8 +51,8 @@ def export_design(design: Design, watcher: Watcher) -> Design:
     before = _top1(made)
     if made.sidecar["precision"] == "int8" and before[0] - before[1] > MOST_LOSS:
         design = _tuned(design, took, before, watcher)
-        if TUNING in design.spent:
-            own, again = design.folder / TUNING, time.monotonic()
+        own, again = design.folder / TUNING, time.monotonic()
+        if TUNING in design.spent and (own / WEIGHTS_FILE).is_file():
             other, untuned = _exported_or_told(design, own, own / EXPORT, watcher), before[1]
             if other is not None and _top1(other)[1] > before[1]:
                 sidecar = json.dumps(other.sidecar, indent=2, allow_nan=False) + "\n"
@@ -128,7 +129,6 @@ def _tuned(design: Design, export_seconds: float, before: tuple[float, float], w
             train_structure(job, design.folder / TUNING, training_options(design.settings), watching)
         except TrainingError as error:
             watcher.told(f"the file before the quantisation-aware training is kept: {error}")
-            return design
     return changed[0]
 
 
