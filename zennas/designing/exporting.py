@@ -21,13 +21,15 @@ from zennas.designing.planning import with_tuning
 from zennas.designing.record import Design, DesignResult, timed, write_design
 from zennas.designing.script import SCRIPT_FILE, SCRIPTS
 from zennas.designing.watching import Watcher
-from zennas.exporting.base import FORMATS, Format, Plan, completed
+from zennas.exporting.base import FORMATS, ExportError, Format, Plan, completed
 from zennas.exporting.settings import ExportSettings
 from zennas.exporting.targets import for_target
 from zennas.exporting.writing import write_both
+from zennas.named.card import WEIGHTS_FILE
 from zennas.runs.designs import EXPORT, SEARCH, TRAINING, TUNING
 from zennas.searching.result import read_result
 from zennas.training.history import read_history
+from zennas.training.recipe import TrainingError
 
 if TYPE_CHECKING:
     from zennas.exporting.runner import Exported
@@ -49,10 +51,10 @@ def export_design(design: Design, watcher: Watcher) -> Design:
     before = _top1(made)
     if made.sidecar["precision"] == "int8" and before[0] - before[1] > MOST_LOSS:
         design = _tuned(design, took, before, watcher)
-        if TUNING in design.spent:
-            own, again = design.folder / TUNING, time.monotonic()
-            other, untuned = _exported(design, own, own / EXPORT, watcher), before[1]
-            if _top1(other)[1] > before[1]:
+        own, again = design.folder / TUNING, time.monotonic()
+        if TUNING in design.spent and (own / WEIGHTS_FILE).is_file():
+            other, untuned = _exported_or_told(design, own, own / EXPORT, watcher), before[1]
+            if other is not None and _top1(other)[1] > before[1]:
                 sidecar = json.dumps(other.sidecar, indent=2, allow_nan=False) + "\n"
                 write_both(made.path, other.path.read_bytes(), sidecar)
                 made, chosen = replace(other, path=made.path), TUNING
@@ -93,6 +95,15 @@ def _exported(design: Design, training: Path, place: Path, watcher: Watcher) -> 
     return runner.export(training, asked, out=out, overwrite=True, progress=watcher.exporting())
 
 
+def _exported_or_told(design: Design, training: Path, place: Path, watcher: Watcher) -> Exported | None:
+    """The file of a network that was trained with rounding; None if it has nothing to do with the network."""
+    try:
+        return _exported(design, training, place, watcher)
+    except ExportError as error:
+        watcher.told(f"the file before the quantisation-aware training is kept: {error}")
+        return None
+
+
 def _tuned(design: Design, export_seconds: float, before: tuple[float, float], watcher: Watcher) -> Design:
     """The design after a quantisation-aware training; as it was if there is no time for one."""
     from zennas.training.runner import train_structure
@@ -114,7 +125,10 @@ def _tuned(design: Design, export_seconds: float, before: tuple[float, float], w
     with timed(design, TUNING) as changed:
         job = tuning_job(design, epochs)
         watching = watcher.training(epochs, job.recipe.batch_size)
-        train_structure(job, design.folder / TUNING, training_options(design.settings), watching)
+        try:
+            train_structure(job, design.folder / TUNING, training_options(design.settings), watching)
+        except TrainingError as error:
+            watcher.told(f"the file before the quantisation-aware training is kept: {error}")
     return changed[0]
 
 

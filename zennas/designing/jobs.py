@@ -18,8 +18,8 @@ from zennas.searching.settings import SearchSettings
 from zennas.training.job import RunOptions, TrainingJob
 from zennas.training.recipe import Recipe
 
-TUNING_LR = 0.02
-"""A tenth of the recipe's."""
+TUNING_LR, TUNING_NORM = 0.004, 1.0
+"""A fiftieth of the recipe's, and the largest norm of gradients: batch-norms that keep their statistics limit none."""
 CHECKPOINT_MINUTES = 0.5
 
 
@@ -89,5 +89,7 @@ def tuning_job(design: Design, epochs: int) -> TrainingJob:
     """Return the quantisation-aware training that goes on with the weights of the training."""
     job = own_job(design, epochs, design.plan.tuning_seconds)
     weights = str(find_target(design.settings.target).export.options.get("weights", "per-channel"))
-    recipe = replace(job.recipe, quantise_aware=epochs, quantise_weights=weights, lr=TUNING_LR, warmup=0.0)
+    recipe = replace(
+        job.recipe, quantise_aware=epochs, quantise_weights=weights, lr=TUNING_LR, warmup=0.0, clip_norm=TUNING_NORM
+    )
     return replace(job, recipe=recipe, weights=design.folder / TRAINING / WEIGHTS_FILE)

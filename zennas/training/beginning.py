@@ -44,7 +44,8 @@ def first_state(job: TrainingJob, objective: Objective, group: Group) -> State:
     no form in INT8 for its quantisation-aware epochs.
     """
     paths = with_drop_path(objective.network) if job.recipe.drop_path else None
-    rounding = with_rounding(objective.network) if job.recipe.quantise_aware else None
+    before = job.weights is not None or job.recipe.quantise_aware < job.recipe.epochs
+    rounding = with_rounding(objective.network, before) if job.recipe.quantise_aware else None
     if job.recipe.auxiliary:
         add_auxiliary(objective, job.recipe, job.resolution)
     if job.recipe.sync_bn:

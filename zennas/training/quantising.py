@@ -4,9 +4,10 @@ Gradients pass the rounding unchanged (straight-through). Weights of convolution
 so that a batch-norm which the file folds into them does not matter; or one scale as they are folded, for compilers that
 take nothing else. Those of the classifier have one. Activations are rounded where the operators of a LiteRT file end,
 between the smallest and the largest value of recent batches, zero included, as a file is calibrated by the extremes of
-many images. In the second half of these epochs, ranges and the statistics of batch-norms stay as they are, so that the
-network is trained as it stands in the file. Nothing is rounded in tests, and nothing is added to what is stored.
-Imports torch.
+many images. Batch-norms keep their statistics, as the file has them: those of a batch would have no spread where all
+weights of a channel are rounded to zero, and gradients without bound. A network that is rounded from its first step on
+keeps them in the second half, and ranges always stay as they are then. Nothing is rounded in tests, and nothing is
+added to what is stored. Imports torch.
 
 Sources: Jacob et al., Quantization and Training of Neural Networks, CVPR 2018; Krishnamoorthi, arXiv:1806.08342;
 Bengio et al., arXiv:1308.3432.
@@ -39,11 +40,13 @@ _LEAST = 1e-8
 class Rounding:
     """Whether the network rounds, and the ranges of its values, which all parts of it share.
 
-    ranges: the smallest and the largest value, (2,), by name. A training that is resumed goes on with them.
+    trained: whether the network was trained before, so that its batch-norms have statistics to keep. ranges: the
+    smallest and the largest value, (2,), by name. A training that is resumed goes on with them.
     """
 
-    def __init__(self, network: MasterNet) -> None:
+    def __init__(self, network: MasterNet, trained: bool) -> None:
         self.on = self.settled = False
+        self._trained = trained
         self.per_channel = True
         self.ranges: dict[str, Tensor] = {}
         self._network = network
@@ -53,7 +56,7 @@ class Rounding:
         self.on = passed >= recipe.epochs - recipe.quantise_aware
         self.settled = passed >= recipe.epochs - recipe.quantise_aware / 2
         self.per_channel = recipe.quantise_weights == "per-channel"
-        if self.settled:
+        if self.settled or (self.on and self._trained):
             for module in self._network.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()  # until the next epoch begins
@@ -130,12 +133,12 @@ class Rounded(nn.Module):
         return rounded_values(x, self._rounding.range_of(self._name, x))
 
 
-def with_rounding(network: MasterNet) -> Rounding:
-    """Make a network round in training, and return what switches it.
+def with_rounding(network: MasterNet, trained: bool = True) -> Rounding:
+    """Make a network round in training, and return what switches it. trained: whether it was trained before it rounds.
 
     Raises TrainingError if the network has no form in an INT8 file.
     """
-    rounding = Rounding(network)
+    rounding = Rounding(network, trained)
     graph = graph_of(network)
     try:
         deployed = deploy(graph)

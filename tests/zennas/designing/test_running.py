@@ -29,6 +29,7 @@ from zennas.report.designs import rows_of
 from zennas.report.kind import kind_name
 from zennas.report.listing import list_runs
 from zennas.runs.designs import DESIGN_FILE
+from zennas.training.recipe import TrainingError
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
@@ -220,6 +221,32 @@ def test_a_file_that_loses_accuracy_is_trained_with_rounding(
         found["result"]["training"] = chosen
         (folder / DESIGN_FILE).write_text(json.dumps(found))
         assert zennas.evaluate(folder).model == str(folder / chosen)
+
+
+def test_a_training_with_rounding_that_fails_costs_no_file(
+    planned: Path, whole: Design, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zennas.designing import exporting
+    from zennas.training import runner
+
+    folder, lines, train = tmp_path / "lamps", list[str](), runner.train_structure
+
+    class Listening(NoWatcher):
+        def told(self, line: str) -> None:
+            lines.append(line)
+
+    def failing(job: Any, place: Path, *more: Any) -> Any:
+        if place.name == "tuning":
+            raise TrainingError("the loss is nan")
+        return train(job, place, *more)
+
+    monkeypatch.setattr(exporting, "MOST_LOSS", -101)
+    monkeypatch.setattr(runner, "train_structure", failing)
+    shutil.copytree(planned, folder)
+    made = continue_design(folder, Listening())
+    assert made.result is not None and whole.result is not None
+    assert made.result == replace(whole.result, file=made.result.file, script=made.result.script)
+    assert "the file before the quantisation-aware training is kept: the loss is nan" in lines
 
 
 def test_a_training_ends_when_its_time_is_over(planned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

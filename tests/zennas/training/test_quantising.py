@@ -47,7 +47,7 @@ def test_values_are_on_a_grid_with_zero_and_pass_gradients() -> None:
 
 def test_ranges_widen_at_once_shrink_slowly_and_stay_in_the_end() -> None:
     network = build(NETWORK, num_classes=4)
-    rounding, recipe = Rounding(network), Recipe(epochs=4, quantise_aware=2)
+    rounding, recipe = Rounding(network, trained=False), Recipe(epochs=4, quantise_aware=2)
     rounding.begin(recipe, 2.0)
     assert (rounding.on, rounding.settled) == (True, False)
     assert rounding.range_of("a", torch.tensor([-1.0, 2.0])).tolist() == [-1, 2]
@@ -59,6 +59,10 @@ def test_ranges_widen_at_once_shrink_slowly_and_stay_in_the_end() -> None:
     assert rounding.range_of("b", torch.tensor([-1.0, 5.0])).tolist() == [0, 2]
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     assert norms and not any(norm.training for norm in norms)
+    for before in (False, True):
+        network.train()
+        Rounding(network, before).begin(recipe, 2.0)
+        assert all(norm.training is not before for norm in norms)
     rounding.begin(recipe, 1.99)
     assert not (rounding.on or rounding.settled)
 
