@@ -7,14 +7,14 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 import ZenNet
 from latency.measuring.conditions import processor, version_of
-from PlainNet import Options, Structure, parse
+from PlainNet import Options, Structure, StructureError, parse
 from PlainNet.cost import CostModel
-from SearchSpace import load_space
+from SearchSpace import SearchSpace, load_space
 from zennas.budget.budgets import Budget
 
 
@@ -34,6 +34,21 @@ def seconds(function: Callable[[], object], repeats: int = 7, warmup: int = 1) -
         function()
         found.append(time.perf_counter() - began)
     return statistics.median(found), min(found), max(found)
+
+
+def mutated(
+    space: SearchSpace, model: CostModel, parents: Sequence[Structure], rng: Random, count: int
+) -> list[Structure]:
+    """Return that many mutations of structures, all of which are networks."""
+    found: list[Structure] = []
+    while len(found) < count:
+        child = space.mutate(rng.choice(parents), rng)
+        try:
+            model(child)
+        except StructureError:  # it shrinks the image to nothing
+            continue
+        found.append(child)
+    return found
 
 
 def bf16_peak() -> float:
