@@ -14,13 +14,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import print_machine
+from benchmarks.common import mutated, print_machine
 from latency.litert.flatbuffer import written
 from latency.litert.network import float_model
 from latency.litert.quantisation import int8_model, values_of
@@ -206,17 +207,7 @@ def times() -> bool:
         while len(parents) < 50:
             parents.append(space.mutate(parents[-1], rng))
 
-        def children(count: int) -> list[Structure]:
-            found = list[Structure]()
-            while len(found) < count:
-                child = space.mutate(rng.choice(parents), rng)  # noqa: B023
-                try:
-                    model(child)  # noqa: B023
-                except StructureError:
-                    continue
-                found.append(child)
-            return found
-
+        children = partial(mutated, space, model, parents, rng)
         fresh = children(CANDIDATES)
         ram, flash = RamModel(model), FlashModel(model)
         for bytes_of in (

@@ -8,15 +8,15 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 
 import ZenNet
 from latency.measuring.conditions import processor, version_of
-from PlainNet import Options, Structure, parse
+from PlainNet import Options, Structure, StructureError, parse
 from PlainNet.cost import CostModel
-from SearchSpace import load_space
+from SearchSpace import SearchSpace, load_space
 from zennas.budget.budgets import Budget
 
 
@@ -45,6 +45,21 @@ def compiled_modules() -> Iterator[dict[str, str]]:
         found = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
         found.pop("PYTHONDONTWRITEBYTECODE", None)
         yield found
+
+
+def mutated(
+    space: SearchSpace, model: CostModel, parents: Sequence[Structure], rng: Random, count: int
+) -> list[Structure]:
+    """Return that many mutations of structures, all of which are networks."""
+    found: list[Structure] = []
+    while len(found) < count:
+        child = space.mutate(rng.choice(parents), rng)
+        try:
+            model(child)
+        except StructureError:  # it shrinks the image to nothing
+            continue
+        found.append(child)
+    return found
 
 
 def bf16_peak() -> float:

@@ -24,6 +24,7 @@ from benchmarks.common import print_machine
 from latency.estimators.vela import Vela, compiled
 from latency.measuring.conditions import version_of
 from PlainNet.errors import ZennasError
+from zennas.budget.sources import compiler_of
 from zennas.budget.target import TARGETS, Target
 from zennas.searching.result import SearchResult
 
@@ -135,9 +136,9 @@ def _check(target: Target, found: SearchResult, folder: Path, tally: Tally) -> N
         tally.same += micro["same_class"]
     if target.export.format != LITERT:
         zennas.export(found.folder, out=folder / "n.onnx", target=target.name, untrained=True)
-    source = target.latency or ""
-    if source.startswith("vela:") and Vela().available() is None:
-        estimate = compiled(made.path.read_bytes(), source.partition(":")[2])
+    compiler = None if target.latency is None else compiler_of(target.latency)
+    if compiler is not None and Vela().available() is None:
+        estimate = compiled(made.path.read_bytes(), compiler.configuration)
         assert not estimate.elsewhere, f"not on the NPU: {', '.join(estimate.elsewhere)}"
         tally.cycles.append(estimate.cycles)
 

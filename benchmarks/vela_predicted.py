@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from benchmarks.common import print_machine
+from benchmarks.common import mutated, print_machine
 from latency.fitting.errors import errors
 from latency.measuring.conditions import version_of
 from latency.predicting.arrays import PredictorArrays
@@ -161,22 +161,10 @@ def speed(profile: str) -> None:
         while len(parents) < 50:
             parents.append(space.mutate(parents[-1], rng))
         model = CostModel(64, CLASSES)
-
-        def children(count: int) -> list[Structure]:
-            found = list[Structure]()
-            while len(found) < count:
-                child = space.mutate(rng.choice(parents), rng)  # noqa: B023
-                try:
-                    model(child)  # noqa: B023
-                except StructureError:
-                    continue
-                found.append(child)
-            return found
-
         predict = Predictor(load_profile(profile), resolution=64, num_classes=CLASSES)
         blocks = Blocks(form.layout, 64)
         arrays = PredictorArrays(predict, blocks)
-        for some in (children(3 * CANDIDATES), children(CANDIDATES)):
+        for some in (mutated(space, model, parents, rng, count) for count in (3 * CANDIDATES, CANDIDATES)):
             placed = blocks.place(Structures.of(some, form.layout))
             began = time.process_time()
             arrays(placed)

@@ -26,6 +26,8 @@ TELLING = 0.2
 """Seconds between two reports of the progress."""
 PATIENCE = 3000
 """Mutations without improvement after which the search for the smallest structure ends."""
+EACH, FEW_NEIGHBOURS = 6, 750
+"""How often each neighbour is tried in a space of decisions, and the least patience there."""
 MEASURED_PATIENCE = 60
 """The value of `PATIENCE` if latencies are measured, so that each mutation takes about a second."""
 
@@ -152,11 +154,19 @@ class _Found(NamedTuple):
     tried: int
 
 
+def _patience(space: SearchSpace) -> int:
+    """In a space of decisions, enough to change each of them to each option several times."""
+    if not isinstance(space, DecisionSpace):
+        return PATIENCE
+    neighbours = sum(len(decision.options) - 1 for decision in space.decisions())
+    return min(PATIENCE, max(FEW_NEIGHBOURS, EACH * neighbours))
+
+
 def _descend(
     space: SearchSpace, model: CostModel, limits: _Limits, rng: Random, progress: WorkProgress = unwatched
 ) -> _Found:
     """Reduce the excess by mutations until all limits are met, or until patience runs out."""
-    patience = PATIENCE if all(device.limit.predicted for device in limits.devices) else MEASURED_PATIENCE
+    patience = _patience(space) if all(device.limit.predicted for device in limits.devices) else MEASURED_PATIENCE
     structure = space.initial()
     cost = model(structure)
     excess = limits.excess(structure, cost)
