@@ -42,8 +42,10 @@ def main() -> None:
 
 
 def _ways(text: str, seed: int, folder: Path) -> list[tuple[str, float, float, float]]:
-    job = TrainingJob(parse(text), "digits", Recipe(epochs=EPOCHS, seed=seed), resolution=16)
-    more = replace(job, recipe=Recipe(epochs=MORE, seed=seed, lr=0.02), weights=folder / "trained" / WEIGHTS_FILE)
+    job = TrainingJob(parse(text), "digits", Recipe(epochs=EPOCHS, seed=seed, precision="fp32"), resolution=16)
+    more = replace(
+        job, recipe=Recipe(epochs=MORE, seed=seed, lr=0.02, precision="fp32"), weights=folder / "trained" / WEIGHTS_FILE
+    )
     jobs = {
         "trained": job,
         "trained on": more,
