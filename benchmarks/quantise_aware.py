@@ -135,7 +135,7 @@ def _show(case: Case, data: str, seeds: int, place: Path) -> None:
 def _trained(case: Case, data: str, seed: int, weights: str, way: str, place: Path) -> tuple[float, float, float]:
     """Top-1 in float32 and in INT8 of the network that is trained in this way, and the error of its logits."""
     options = RunOptions(device="cpu", resume="auto")
-    recipe = Recipe(epochs=case.epochs, seed=seed, lr=case.lr)
+    recipe = Recipe(epochs=case.epochs, seed=seed, lr=case.lr, precision="fp32")
     job = TrainingJob(parse(case.text), data, recipe, resolution=case.resolution)
     folder, kept = place / "trained", None
     train_structure(job, folder, options)
@@ -146,7 +146,7 @@ def _trained(case: Case, data: str, seed: int, weights: str, way: str, place: Pa
     if way != WAYS[0]:
         rounded = {"quantise_aware": case.more, "quantise_weights": weights} if way == WAYS[2] else {}
         lr = case.lr / SLOWER
-        more = Recipe(epochs=case.more, seed=seed, lr=lr, warmup=0.0, clip_norm=1.0, **rounded)  # type: ignore[arg-type]
+        more = replace(recipe, epochs=case.more, lr=lr, warmup=0.0, clip_norm=1.0, **rounded)  # type: ignore[arg-type]
         name = f"rounded-{weights}" if rounded else "on"
         train_structure(
             replace(job, recipe=more, weights=kept or folder / WEIGHTS_FILE), (folder := place / name), options

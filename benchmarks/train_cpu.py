@@ -1,8 +1,8 @@
 """`zennas train` of ResNet-8 on a CPU against the same command at an earlier commit: images a second, and accuracy.
 
 Both train on the first images of CIFAR-10's archives, in processes of their own and in turns, with one thread and with
-all of them. Speeds are in images per second of a core, because other programs do not change those much; what a user
-waits for is the speed of all threads.
+all of them. Speeds are those of the steps, data included and tests not: per second of processor time, which other
+programs do not change much, and per second.
 """
 
 from __future__ import annotations
@@ -31,15 +31,18 @@ TARGET = 2.0
 PROGRAM = """
 import json, sys, time
 import zennas
-times = []
+times, trained = [], [0, 0.0, 0.0]
 class Clock:
-    def step(self, *_): pass
-    def epoch(self, done): times.append((time.process_time(), time.perf_counter()))
+    def step(self, epoch, step, steps, loss):
+        now = time.process_time(), time.perf_counter()
+        if step > 1:
+            trained[:] = [trained[0] + 64, *(a + b - c for a, b, c in zip(trained[1:], now, times))]
+        times[:] = now
+    def epoch(self, done): pass
 structure, images, folder, epochs, seed = sys.argv[1:]
 found = zennas.train(structure, dataset=images, save_dir=folder, epochs=int(epochs), seed=int(seed), device="cpu",
-    watcher=Clock())
-spent, waited = (last - first for first, last in zip(times[0], times[-1]))
-print(json.dumps([found.top1, spent, waited]))
+    watcher=Clock())  # batches of 64, the default
+print(json.dumps([found.top1, trained[0] / trained[1], trained[0] / trained[2]]))
 """
 
 
@@ -63,9 +66,8 @@ def trained(code: Path, images: Path, place: Path, seed: int, threads: int) -> t
     command = [sys.executable, "-c", PROGRAM, RESNET_8, str(images / NAMES[0]), str(place), str(EPOCHS), str(seed)]
     environment = {**os.environ, "PYTHONPATH": str(code), "OMP_NUM_THREADS": str(threads)}
     done = subprocess.run(command, cwd=code, env=environment, capture_output=True, text=True, check=True)
-    top1, spent, waited = json.loads(done.stdout.splitlines()[-1])
-    count = (EPOCHS - 1) * IMAGES[NAMES[0]]
-    return top1, count / spent, count / waited
+    top1, core, wall = json.loads(done.stdout.splitlines()[-1])
+    return top1, core, wall
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ OF_TEACHER = (
     "--target_downsample_ratio 16"
 )
 THEIRS = Recipe(
+    precision="fp32",
     epochs=1440,
     batch_size=64,
     lr=0.1,
@@ -96,7 +97,15 @@ def test_the_flags_of_the_imagenet_scripts(asked: Any) -> None:
 
 def test_what_zen_nas_takes_where_nothing_is_said(asked: Any) -> None:
     recipe = Recipe(
-        epochs=90, batch_size=64, lr=0.1, warmup=0, nesterov=False, weight_decay=4e-5, decay_norms=False, momentum=0.9
+        epochs=90,
+        batch_size=64,
+        lr=0.1,
+        warmup=0,
+        nesterov=False,
+        weight_decay=4e-5,
+        decay_norms=False,
+        momentum=0.9,
+        precision="fp32",
     )
     found = asked()
     assert found.job.recipe == recipe
@@ -135,7 +144,14 @@ def test_processes_of_torchrun_share_batches(asked: Any, monkeypatch: pytest.Mon
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "4")
     assert asked("--lr", "0.1").job.recipe == Recipe(
-        epochs=90, batch_size=256, lr=0.1, warmup=0, nesterov=False, weight_decay=4e-5, decay_norms=False
+        epochs=90,
+        batch_size=256,
+        lr=0.1,
+        warmup=0,
+        nesterov=False,
+        weight_decay=4e-5,
+        decay_norms=False,
+        precision="fp32",
     )
     assert asked("--batch_size", "256", "--batch_size_per_gpu", "64").job.recipe.batch_size == 256
 

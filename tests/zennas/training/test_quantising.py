@@ -119,7 +119,7 @@ def test_what_is_put_into_a_network_goes_together() -> None:
 
 def test_a_training_rounds_in_its_last_epochs(tmp_path: Path) -> None:
     def trained(name: str, last: int, epochs: int = 2) -> dict[str, torch.Tensor]:
-        recipe = Recipe(epochs=epochs, batch_size=256, quantise_aware=last)
+        recipe = Recipe(epochs=epochs, batch_size=256, quantise_aware=last, precision="fp32")
         train_structure(TrainingJob(NETWORK, "digits", recipe, resolution=16), tmp_path / name)
         found: dict[str, torch.Tensor] = torch.load(tmp_path / name / "weights.pt", weights_only=True)["state_dict"]
         return found
