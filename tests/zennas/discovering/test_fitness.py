@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from zennas.discovering.cache import Stored
 from zennas.discovering.collecting import collect
 from zennas.discovering.errors import DiscoveryError
 from zennas.discovering.evaluation import values, values_of_trees
-from zennas.discovering.fitness import Fitness, Task, fitness, kendall
+from zennas.discovering.fitness import Fitness, Task, fitness, kendall, kendalls
 from zennas.discovering.settings import CollectingSettings
 from ZeroShotProxy.programs.together import Value
 from ZeroShotProxy.programs.tree import Leaf, Tree, parse
@@ -121,3 +122,12 @@ def test_tasks_that_rank_nothing_are_refused(stored: list[Stored]) -> None:
         Task("a", two, (1, float("nan")))
     with pytest.raises(DiscoveryError, match="there are no tasks"):
         fitness([Leaf("weight")], [])
+
+
+def test_rows_of_scores_are_ranked_as_one_by_one() -> None:
+    rng, accuracies = np.random.default_rng(0), (1.0, 2.0, 2.0, 5.0, 3.0)
+    rows: list[list[float | str]] = [list(map(float, row)) for row in rng.integers(0, 4, (20, 5))]
+    rows += [[1.0] * 5, ["no", 1.0, 2.0, 3.0, 4.0]]
+    assert kendalls(rows, accuracies) == [kendall(row, accuracies) for row in rows]
+    assert kendalls(rows[-2:], accuracies) == ["all scores are equal", "network 1 of 5: no"]
+    assert kendalls([], accuracies) == []
