@@ -156,7 +156,7 @@ def test_a_fit_says_its_error_on_networks_that_it_has_not_seen(profile: Path) ->
     held = made.about["held_out"]
     assert next(iter(held)) == "networks that were not fitted"
     assert held["networks that were not fitted"]["count"] == 3 and held["networks that were fitted"]["count"] == 21
-    assert held["networks that were fitted"]["mape"] < 25
+    assert held["networks that were fitted"]["spearman"] > 0.8  # of rates, as there are few kernels
     card = profile.with_suffix(".md").read_text()
     assert "as abacus 1 estimates them for beads at 1000 MHz" in card and "No device was timed" in card
 
