@@ -7,7 +7,7 @@ of the plain blocks of older networks and of NAS-Bench-201's cells, for large ke
 activations.
 
 Compilers for small chips get smaller networks, at sizes of image that need not be square, with max pooling in place of
-strides and single units in some.
+strides, single units, or grey images in some.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from PlainNet import Structure, parse
 from PlainNet.cost import cost
+from PlainNet.edit import for_channels
 from PlainNet.ir import StructureError
 from PlainNet.sizes import Sides, Size, sides
 
@@ -73,7 +74,9 @@ def _small(rng: Random) -> Sampled:
     if rng.random() < 0.4:
         height, width = (rng.randint(28, 160) for _ in range(2))
         size = Sides(height, width) if height != width else height
-    return Sampled(parse(family(rng, min(sides(size)))), size, rng.choice(_SMALL_CLASSES), rng.random() < 0.25)
+    structure = parse(family(rng, min(sides(size))))
+    classes, use_se = rng.choice(_SMALL_CLASSES), rng.random() < 0.25
+    return Sampled(for_channels(structure, 1) if rng.random() < 0.15 else structure, size, classes, use_se)
 
 
 def _channels(rng: Random, low: int, high: int) -> int:

@@ -19,6 +19,7 @@ from latency.fitting.sampling import sampled
 from latency.kernels import WEIGHTED, Fusion, group
 from latency.predicting.profile import load_profile, profile_names
 from PlainNet import Options, lower, parse
+from PlainNet.blocktype import in_channels
 from PlainNet.deployed.deploy import deploy
 from PlainNet.ops import OpGraph, Swish
 from PlainNet.sizes import Sides
@@ -80,6 +81,7 @@ def test_samples_for_small_chips_are_small_and_not_all_square() -> None:
     assert drawn[7] == sampled(0, 7, small=True) != sampled(0, 7)
     sizes = [one.resolution for one in drawn]
     assert any(isinstance(size, Sides) for size in sizes) and any(isinstance(size, int) for size in sizes)
+    assert {in_channels(one.structure.blocks[0]) for one in drawn} == {1, 3}
     text = " ".join(str(one.structure) for one in drawn)
     assert all(kind in text for kind in ("MaxPool", "MBConv", "BasicBlock", "SuperResIDWE", "NB201Cell"))
 
@@ -154,7 +156,7 @@ def test_a_fit_says_its_error_on_networks_that_it_has_not_seen(profile: Path) ->
     held = made.about["held_out"]
     assert next(iter(held)) == "networks that were not fitted"
     assert held["networks that were not fitted"]["count"] == 3 and held["networks that were fitted"]["count"] == 21
-    assert held["networks that were fitted"]["mape"] < 25
+    assert held["networks that were fitted"]["spearman"] > 0.8  # of rates, as there are few kernels
     card = profile.with_suffix(".md").read_text()
     assert "as abacus 1 estimates them for beads at 1000 MHz" in card and "No device was timed" in card
 
