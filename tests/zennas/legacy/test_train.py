@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from contextlib import redirect_stdout
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,18 @@ OF_TEACHER = (
     "--teacher_feature_weight 1.0 --teacher_logit_weight 1.0 --ts_proj_no_relu --ts_proj_no_bn "
     "--target_downsample_ratio 16"
 )
+SILENT = Recipe(
+    epochs=90,
+    batch_size=64,
+    lr=0.1,
+    warmup=0,
+    nesterov=False,
+    weight_decay=4e-5,
+    decay_norms=False,
+    momentum=0.9,
+    precision="fp32",
+)
+"""What Zen-NAS takes where nothing is said."""
 THEIRS = Recipe(
     precision="fp32",
     epochs=1440,
@@ -96,19 +109,8 @@ def test_the_flags_of_the_imagenet_scripts(asked: Any) -> None:
 
 
 def test_what_zen_nas_takes_where_nothing_is_said(asked: Any) -> None:
-    recipe = Recipe(
-        epochs=90,
-        batch_size=64,
-        lr=0.1,
-        warmup=0,
-        nesterov=False,
-        weight_decay=4e-5,
-        decay_norms=False,
-        momentum=0.9,
-        precision="fp32",
-    )
     found = asked()
-    assert found.job.recipe == recipe
+    assert found.job.recipe == SILENT
     assert (found.job.resolution, found.job.use_se, found.where.device) == (224, False, "cpu")
     assert asked(network=("--arch", "zennet_imagenet1k_flops400M_SE_res224")).job.use_se is True
 
@@ -143,16 +145,7 @@ def test_flags_and_recipes(asked: Any, flags: str, expected: dict[str, Any]) -> 
 def test_processes_of_torchrun_share_batches(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "4")
-    assert asked("--lr", "0.1").job.recipe == Recipe(
-        epochs=90,
-        batch_size=256,
-        lr=0.1,
-        warmup=0,
-        nesterov=False,
-        weight_decay=4e-5,
-        decay_norms=False,
-        precision="fp32",
-    )
+    assert asked("--lr", "0.1").job.recipe == replace(SILENT, batch_size=256)
     assert asked("--batch_size", "256", "--batch_size_per_gpu", "64").job.recipe.batch_size == 256
 
 
