@@ -166,13 +166,18 @@ def test_errors_are_one_line_and_leave_nothing(run: Run, pictures: Path, tmp_pat
         assert not Path(place).exists()
 
 
-def test_a_design_stands_for_its_network(whole: Design, run: Run) -> None:
+def test_a_design_stands_for_its_network(whole: Design, run: Run, tmp_path: Path) -> None:
     target = resolve(str(whole.folder))
     assert target == replace(resolve(str(whole.folder / "search")), source=str(whole.folder))
     assert (target.resolution, target.num_classes, target.in_channels) == (16, 2, 3)
     assert target_of(str(whole.folder)) == target_of(str(whole.folder / "training")) == "stm32f746"
     written = resolve(str(whole.folder / "search" / "best_structure.txt"))
     assert replace(written, source="") == replace(target, source="")
+    edited = shutil.copytree(whole.folder / "search", tmp_path / "search") / "best_structure.txt"
+    edited.write_text(f"{target.structure}SuperConvK1BNRELU({target.structure.blocks[-1].args[1]},8,1,1)")
+    other = resolve(str(edited))
+    assert (other.resolution, other.in_channels, other.run) == (16, 3, None)
+    assert str(other.structure) == edited.read_text()
     code, out, _ = run("eval", str(whole.folder), "--json")
     assert code == 0 and whole.result is not None
     assert json.loads(out)["top1"] == whole.result.top1
