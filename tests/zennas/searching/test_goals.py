@@ -216,7 +216,7 @@ def test_the_command_and_the_page(run: Run) -> None:
     code, _, _ = run("report", "several")
     text = Path("several/report.html").read_text()
     assert code == 0
-    assert "are best for high zen_expected, low flops and low params together" in text
+    assert "combine high zen_expected, low flops and low params best" in text
     assert "How the front grew" in text
     chart = found.parts(read_record(Path("several")))[-1]
     assert chart.colour is not None  # type: ignore[union-attr]

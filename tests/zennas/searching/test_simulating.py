@@ -197,7 +197,7 @@ def test_it_is_listed_shown_and_written_as_a_page(tmp_path: Path) -> None:
     assert kind_of_run(one).found(one).endswith("after 30 trained")
     page = zennas.page(found.folder)
     assert {"question", "curves", "repeat"} <= set(page.sections)
-    assert "--seeds 3" in page.path.read_text()
+    assert '>--seeds</span> <span class="word">3</span>' in page.path.read_text()
 
 
 def test_what_is_no_simulation_is_refused(tmp_path: Path) -> None:
