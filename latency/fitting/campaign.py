@@ -230,7 +230,9 @@ def read_campaign(folder: Path) -> Campaign:
                 raise ValueError(f"precision is {found.measure.precision!r}, expected {' or '.join(known)}")
     except FileNotFoundError:
         raise LatencyError(f"{folder} has no measured kernels: make them with zennas latency profile") from None
-    except (OSError, ValueError, KeyError, TypeError, LatencyError, UnknownNameError) as error:
+    except KeyError as error:
+        raise LatencyError(f"{path} cannot be read: it lacks {error}; measure again in another folder") from None
+    except (OSError, ValueError, TypeError, LatencyError, UnknownNameError) as error:
         raise LatencyError(f"{path} cannot be read: {error}; measure again in another folder") from None
     return found
 

@@ -208,6 +208,12 @@ def test_bad_samples_are_refused_by_their_file(tmp_path: Path, whole_ms: object,
         read_sample(tmp_path)
 
 
+def test_settings_that_lack_something_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "profile.json").write_text("{}")
+    with pytest.raises(LatencyError, match=r"profile.json cannot be read: it lacks 'measure'; measure again in"):
+        read_sample(tmp_path)
+
+
 def test_settings_with_an_unknown_precision_are_refused(tmp_path: Path) -> None:
     stored = replace(QUICK, measure=MeasureSettings("torch", precision="fp4")).to_json()
     (tmp_path / "profile.json").write_text(json.dumps(stored))

@@ -151,7 +151,7 @@ def front(
 
     Budgets hold for all points. A point that is no better than a cheaper one (in both costs, if there are two) is left
     out. RUN@7 is the seventh point, from the cheapest, wherever a network is expected. Scores are only confirmed by
-    Monte Carlo with --confirmation racing.
+    Monte Carlo with --confirmation racing or full.
 
     The folder of the run contains settings.toml, which repeats the run with --config.
 
@@ -188,6 +188,12 @@ def front(
             given = {"members": members, "iterations": iterations}
             said = {"proxy": proxy, "confirmation": confirmation, "confirm_by": confirm_by, "top": top}
             settings = _asked(chosen, over, between, points, said, given, budget_latency_ms, latency_backend)
+            if settings.confirmation == "none":
+                for flag, value in (("--confirm-by", confirm_by), ("--top", top)):
+                    if value is not None:
+                        raise typer.BadParameter(
+                            f"no point is confirmed; add --confirmation racing, or leave out {flag}", param_hint=flag
+                        )
             check_code(settings, chosen, trust)
             result = search_with(
                 settings, save_dir, executor=ExecutorSettings(executor, workers, address), watcher=watcher

@@ -246,9 +246,11 @@ def whole_range(said: Setting) -> tuple[int, int]:
 
 def _check_float(one: Described, value: Any, error: type[Exception], name: str) -> None:
     said = one.setting
-    if said.above is not None and type(value) in (int, float) and not value > said.above:  # NaN is not, either
+    number = type(value) in (int, float)
+    if said.above is not None and not (number and said.above < value < math.inf):  # NaN is not, either
         way_out = ", or none at all" if one.kind.optional else ""
-        raise error(f"{name} is {value:g}, expected a number above {said.above:g}{way_out}")
+        shown = f"{value:g}" if number else repr(value)
+        raise error(f"{name} is {shown}, expected a number above {said.above:g}{way_out}")
     least = said.above if said.least is None else said.least
     check_number(
         name,

@@ -111,7 +111,10 @@ def restore(state: State, identity: Mapping[str, Any], path: Path, recipe: Recip
     if before is not None and with_epochs(found["identity"], recipe.epochs) == dict(identity):
         check_extension(path.parent, recipe, before)
     elif found["identity"] != dict(identity):
-        raise TrainingError(f"{path} belongs to a training with {first_differences(found['identity'], identity)}")
+        raise TrainingError(
+            f"{path} belongs to a training with {first_differences(found['identity'], identity)}: continue it with its "
+            "own settings, or train in another --save-dir"
+        )
     try:
         state.objective.load_state_dict(found["objective"])
         state.optimizer.load_state_dict(found["optimizer"])

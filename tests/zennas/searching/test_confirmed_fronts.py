@@ -151,6 +151,15 @@ def test_the_command(run: Run, tmp_path: Path) -> None:
     assert "confirmed" not in run("front", *asked.split(), "--save-dir", "three")[1]
 
 
+def test_what_only_a_confirmation_reads_is_refused_without_one(run: Run, tmp_path: Path) -> None:
+    asked = "--over params --range 20k:100k --points 3 --max-layers 8 --resolution 16 --iterations 50"
+    for flag, value, more in (("--top", "2", ()), ("--confirm-by", "zen", ("--confirmation", "none"))):
+        code, _, err = run("front", *asked.split(), flag, value, *more, "--save-dir", str(tmp_path / "one"))
+        assert code == 2
+        assert f"no point is confirmed; add --confirmation racing, or leave out {flag}" in " ".join(err.split())
+        assert not (tmp_path / "one").exists()
+
+
 def line_of(out: str) -> str:
     """The line with the seconds."""
     return next(line for line in out.splitlines() if line.startswith("tried"))

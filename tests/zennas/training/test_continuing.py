@@ -74,7 +74,7 @@ def test_what_the_folder_decides_is_not_given(run: Run, tmp_path: Path) -> None:
         assert "the training keeps its network" in " ".join(err.split())
     code, _, err = run("train", "--resume", str(tmp_path / "mine"), "--lr", "0.1")
     assert code == 1
-    assert "belongs to a training with lr 0.05, not 0.1" in err
+    assert "belongs to a training with lr 0.05, not 0.1: continue it with its own settings, or train in" in err
     assert run("train", "--resume", str(tmp_path / "mine"), "--workers", "1", "--device", "cpu")[0] == 0
 
 
