@@ -1,8 +1,9 @@
 """One short training, the same for every network: what it does can be read here in a sitting.
 
 CIFAR-10's training archive: its first 20,000 images for training, 2,000 of the others to choose the learning rate.
-SGD with Nesterov momentum, one cycle of the learning rate, random shifts and mirrors, bfloat16 as `zennas train
---precision bf16` has it: convolutions with groups stay in float32 where their gradients are slow otherwise. The learning rate is the best of three after two short epochs; the accuracy is that of the last epoch on the
+SGD with Nesterov momentum, one cycle of the learning rate, random shifts and mirrors, bfloat16 as
+`zennas train --precision bf16` has it: convolutions with groups stay in float32 where their gradients are slow
+otherwise. The learning rate is the best of three after two short epochs; the accuracy is that of the last epoch on the
 10,000 test images, which nothing was chosen by.
 """
 
