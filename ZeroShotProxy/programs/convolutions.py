@@ -51,7 +51,8 @@ def _of_network(field: Field, layers: Sequence[Layer]) -> dict[str, float]:
 
 def _of_convolutions(field: Field, layers: Sequence[Layer]) -> dict[str, Sequence[float]]:
     graph = field.graph
-    depths, remaining = _depths(graph), _remaining(graph)
+    convolves = _convolutions(graph)
+    depths, remaining = _depths(graph, convolves), _remaining(graph, convolves)
     rows = []
     for layer in layers:
         node = graph.nodes[layer.number - 1]
@@ -98,22 +99,22 @@ def _convolutions(graph: OpGraph) -> list[bool]:
     return [False, *(one and not behind for one, behind in zip(convolves, pooled(graph)[1:], strict=True))]
 
 
-def _depths(graph: OpGraph) -> list[int]:
+def _depths(graph: OpGraph, convolves: Sequence[bool]) -> list[int]:
     """For each value, the number of convolutions on the longest path from the image to it."""
-    found, convolves = [0], _convolutions(graph)
+    found = [0]
     for number, node in enumerate(graph.nodes, start=1):
         found.append(max((found[i] for i in node.inputs), default=0) + convolves[number])
     return found
 
 
-def _remaining(graph: OpGraph) -> list[int]:
+def _remaining(graph: OpGraph, convolves: Sequence[bool]) -> list[int]:
     """For each value, the number of convolutions on the longest path from it to the output, with the one that makes it.
 
     0 for values that do not reach the output.
     """
     behind: list[int | None] = [None] * (len(graph.nodes) + 1)
     behind[graph.output] = 0
-    found, convolves = [0] * (len(graph.nodes) + 1), _convolutions(graph)
+    found = [0] * (len(graph.nodes) + 1)
     for number in range(len(graph.nodes), 0, -1):
         known = behind[number]
         if known is None:

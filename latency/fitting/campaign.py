@@ -119,11 +119,12 @@ def measure_sample(folder: Path, campaign: Campaign, progress: WorkProgress = un
 
 def _measure(folder: Path, campaign: Campaign, progress: WorkProgress) -> None:
     _begin(folder, campaign)
+    most, left_out = campaign.networks, 0  # a compiler may leave out any number
     if isinstance(campaign.measure, MeasureSettings):
         _time_probes(folder, campaign.measure)
         _look_up_fusion(folder, campaign.measure)
+        most, left_out = int(MOST_LEFT_OUT * campaign.networks), sum(map(_was_left_out, _sample_paths(folder)))
     fusion = read_fusion(folder, campaign.measure)
-    left_out = sum(map(_was_left_out, _sample_paths(folder)))
     for index in range(campaign.networks):
         path = _sample_path(folder, index)
         if path.is_file():
@@ -135,7 +136,7 @@ def _measure(folder: Path, campaign: Campaign, progress: WorkProgress) -> None:
         except LatencyError as error:
             raise LatencyError(f"network {index} of the sample, {one.structure}: {error}") from None
         left_out += LEFT_OUT in found
-        if isinstance(campaign.measure, MeasureSettings) and left_out > MOST_LEFT_OUT * campaign.networks:
+        if left_out > most:
             raise LatencyError(
                 f"{left_out} of {campaign.networks} networks of the sample were refused; the last, number {index}, "
                 f"{one.structure}: {found[LEFT_OUT]}"

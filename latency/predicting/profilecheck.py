@@ -6,6 +6,7 @@ refused when it is predicted, by `Profile.kernel_ms` and `Predictor`.
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from latency.kernels import KINDS, Fusion
@@ -76,11 +77,13 @@ def _hardware(hardware: Hardware) -> None:
 
 
 def _fusion(fusion: Fusion) -> None:
-    for name in ("norm", "activation", "addition", *_CHOICES):
-        value = getattr(fusion, name)
-        known = _CHOICES.get(name, (True, False))
+    for one in fields(fusion):
+        if one.name in ("observed", "library"):
+            continue
+        value = getattr(fusion, one.name)
+        known = _CHOICES.get(one.name, (True, False))
         fits = any(value is choice or (isinstance(value, str) and value == choice) for choice in known)
-        expect(fits, f"fusion.{name}", value, " or ".join(map(str, known)))
+        expect(fits, f"fusion.{one.name}", value, " or ".join(map(str, known)))
     for host, guest, fused in fusion.observed:
         text("host in fusion.observed", host)
         text("guest in fusion.observed", guest)

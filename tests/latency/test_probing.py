@@ -70,6 +70,14 @@ def test_profiles_with_other_observations_are_refused(observed: object) -> None:
         Profile.from_json(stored, "x.json")
 
 
+@pytest.mark.parametrize("rule", ["norm", "activation", "addition", "swish"])
+def test_profiles_with_other_rules_are_refused(rule: str) -> None:
+    stored = load_profile("this-machine-fp32").to_json()
+    stored["fusion"] |= {rule: "sometimes"}
+    with pytest.raises(ProfileError, match=rf"fusion\.{rule} is 'sometimes', expected True or False"):
+        Profile.from_json(stored, "x.json")
+
+
 def test_samples_from_before_follow_the_rules_of_the_back_end(tmp_path: Path) -> None:
     assert read_fusion(tmp_path, MeasureSettings("onnxruntime")) == BACKENDS.get("onnxruntime").fusion
     (tmp_path / FUSION_FILE).write_text('{"observed": [1]}')

@@ -74,7 +74,7 @@ def profile(
             name = f"{chosen.backend}-{precision}"
         else:
             opt.refuse(context, _OF_A_BACKEND, "--backend", f"{backend} estimates batches of 1 in int8")
-            chosen = EstimateSettings(compiler[0].name, compiler[1])
+            chosen = EstimateSettings(compiler.estimator.name, compiler.configuration)
             name = f"{chosen.estimator}-{chosen.configuration}"
         campaign = Campaign(chosen, networks, seed)
         folder = save_dir or new_folder(f"latency-{name}")
