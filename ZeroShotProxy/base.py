@@ -19,6 +19,7 @@ from PlainNet import Structure
 from PlainNet.errors import ZennasError
 from PlainNet.registry import Registry
 from PlainNet.sizes import Size, checked_size
+from ZeroShotProxy.engine.mean_field import STEPS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -110,6 +111,7 @@ class ScoreSettings:
     device: "cpu", "cuda", "cuda:N", or "auto" for CUDA if available.
     precision: "fp32" or "bf16".
     initialisation: the weights for proxies that do not require a rule: "own", or one of `INITIALISATIONS`.
+    training_steps: of the training that a network is scored for, by `mean_field`.
 
     Raises WrongProxyError if a value is not valid.
     """
@@ -124,10 +126,11 @@ class ScoreSettings:
     device: str = "auto"
     precision: str = "fp32"
     initialisation: str = "own"
+    training_steps: int = STEPS
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "resolution", checked_size(self.resolution, WrongProxyError, "resolution"))
-        for name, least in {"num_classes": 1, "batch_size": 2, "repeats": 1}.items():
+        for name, least in {"num_classes": 1, "batch_size": 2, "repeats": 1, "training_steps": 1}.items():
             if getattr(self, name) < least:
                 raise WrongProxyError(f"{name} is {getattr(self, name)}, expected at least {least}")
         if self.precision not in ("fp32", "bf16"):

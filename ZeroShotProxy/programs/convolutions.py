@@ -12,7 +12,7 @@ from PlainNet import ops
 from PlainNet.cost import op_cost
 from PlainNet.ops import OpGraph
 from PlainNet.sizes import area
-from ZeroShotProxy.engine.mean_field import sums
+from ZeroShotProxy.engine.mean_field import STEPS, sums
 from ZeroShotProxy.engine.mean_field.field import Field, Layer, field_of
 from ZeroShotProxy.engine.mean_field.trunk import pooled
 from ZeroShotProxy.programs.closed_form import CLOSED_FORMS
@@ -22,8 +22,8 @@ Vector: TypeAlias = NDArray[np.float32]
 """A number for each convolution, (convolutions,), or one of the network, ()."""
 
 
-def closed_forms(graph: OpGraph, names: Collection[str] = tuple(CLOSED_FORMS)) -> dict[str, Vector]:
-    """Return statistics of a network by name. names: keys of `CLOSED_FORMS`.
+def closed_forms(graph: OpGraph, names: Collection[str] = tuple(CLOSED_FORMS), steps: int = STEPS) -> dict[str, Vector]:
+    """Return statistics of a network by name. names: keys of `CLOSED_FORMS`. steps: of the training, for `steadiness`.
 
     Raises ProgramError if no gradient reaches the image, or no convolution takes part.
     """
@@ -33,7 +33,7 @@ def closed_forms(graph: OpGraph, names: Collection[str] = tuple(CLOSED_FORMS)) -
     layers = sorted((one for one in field.layers if not one.pooled and one.gradient > 0), key=lambda one: one.number)
     if not layers:
         raise ProgramError("the network has no convolution on a path from the input to the output")
-    found = _of_convolutions(field, layers) | _of_network(field, layers)
+    found = _of_convolutions(field, layers) | _of_network(field, layers, steps)
     with np.errstate(over="ignore"):  # gradients can explode; a program that reads infinity has no score, as a rule
         return {name: np.asarray(found[name], dtype=np.float32) for name in names}
 
@@ -44,9 +44,9 @@ def shapes_of(graph: OpGraph, names: Collection[str]) -> dict[str, tuple[int, ..
     return {name: () if CLOSED_FORMS[name].whole else (count,) for name in names} if count else {}
 
 
-def _of_network(field: Field, layers: Sequence[Layer]) -> dict[str, float]:
+def _of_network(field: Field, layers: Sequence[Layer], steps: int) -> dict[str, float]:
     squares = sum(layer.gradient for layer in layers)
-    return {"directions": field.directions, "steadiness": sums.steadiness(squares)}
+    return {"directions": field.directions, "steadiness": sums.steadiness(squares, sums.bearable(steps))}
 
 
 def _of_convolutions(field: Field, layers: Sequence[Layer]) -> dict[str, Sequence[float]]:

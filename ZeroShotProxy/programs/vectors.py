@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from PlainNet.errors import reason
 from PlainNet.ops import OpGraph
+from ZeroShotProxy.engine.mean_field import STEPS
 from ZeroShotProxy.programs.convolutions import Vector, closed_forms
 from ZeroShotProxy.programs.errors import ProgramError
 from ZeroShotProxy.programs.running import Program, ToScalar, not_finite
@@ -24,12 +25,12 @@ Function: TypeAlias = Callable[..., Any]
 """Takes vectors, and returns one, in any precision, or a number."""
 
 
-def score_of(program: Program, graph: OpGraph) -> float:
-    """Return the score of a network by a program that reads closed forms.
+def score_of(program: Program, graph: OpGraph, steps: int = STEPS) -> float:
+    """Return the score of a network by a program that reads closed forms. steps: of the training.
 
     Raises ProgramError if the network has none, or an operation fails, or the score is not finite.
     """
-    return value_of(program, closed_forms(graph, statistics_of(program.tree)))
+    return value_of(program, closed_forms(graph, statistics_of(program.tree), steps))
 
 
 def value_of(program: Program, statistics: Mapping[str, Vector]) -> float:

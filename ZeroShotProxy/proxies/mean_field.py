@@ -2,7 +2,7 @@
 
 The score is the sum of four logarithms: the computation that learns, the features that learn, the channels that learn,
 and the independent directions of the gradient at the image. A layer's share in learning comes from the gradient of its
-weights. Exploding gradients are subtracted.
+weights. Gradients that are too large for the length of the training are subtracted.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ NAME = "mean_field"
 
 
 @lru_cache(maxsize=16)
-def _scorer(resolution: Size, num_classes: int, options: Options) -> MeanField:
-    return MeanField(resolution, num_classes, options)
+def _scorer(resolution: Size, num_classes: int, options: Options, steps: int) -> MeanField:
+    return MeanField(resolution, num_classes, options, steps)
 
 
 def mean_field(target: Target, settings: ScoreSettings) -> Score:
@@ -31,7 +31,8 @@ def mean_field(target: Target, settings: ScoreSettings) -> Score:
 
     Raises ProxyError if no gradient reaches the image or no convolution takes part, or `target` has no structure.
     """
-    scorer = _scorer(settings.resolution, settings.num_classes, Options(use_se=settings.use_se))
+    options = Options(use_se=settings.use_se)
+    scorer = _scorer(settings.resolution, settings.num_classes, options, settings.training_steps)
     found = scorer(structure_of(target, NAME))
     if found is None:
         raise ProxyError(f"proxy {NAME} fails: no gradient reaches the image through a convolution")
@@ -41,7 +42,8 @@ def mean_field(target: Target, settings: ScoreSettings) -> Score:
 def _arrays(blocks: Blocks, settings: ScoreSettings) -> ArrayScore:
     from ZeroShotProxy.engine.mean_field.arrays import MeanFieldArrays
 
-    scorer = MeanFieldArrays(blocks, settings.num_classes, Options(use_se=settings.use_se))
+    options = Options(use_se=settings.use_se)
+    scorer = MeanFieldArrays(blocks, settings.num_classes, options, settings.training_steps)
     return lambda placed, costs: scorer(placed)
 
 

@@ -51,7 +51,7 @@ def _closed_form(found: ProgramFile, target: Target, settings: ScoreSettings) ->
     """Return the score of a structure. Raises ProgramError if the network has none."""
     graph = graph_of(target, f"{FAMILY}:{found.key}", settings)
     try:
-        return Score(score_of(found.program, graph))
+        return Score(score_of(found.program, graph, settings.training_steps))
     except ProgramError as error:
         raise ProgramError(f"proxy {FAMILY}:{found.key} fails: {error}") from error
 

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from benchmarks._own_table.structures import BUDGETS, SPACES, Entry
-from PlainNet import Cost, cost, lower, parse
+from benchmarks._own_table.structures import BUDGETS, SPACES, STEPS, Entry
+from PlainNet import Cost, cost, parse
 from zennas.correlation.statistics import Floats, draws_of, spearman_rows, with_interval
 from ZeroShotProxy import ScoreSettings, score
-from ZeroShotProxy.engine.mean_field import sums
-from ZeroShotProxy.engine.mean_field.field import field_of
-from ZeroShotProxy.engine.mean_field.scorer import score_of as mean_field
 
 SCORES = ("mean_field", "zen_expected", "naswot_expected", "log_synflow_expected", "grad_norm_expected")
 COUNTS = ("flops", "params", "activations", "layers")
-SETTINGS = ScoreSettings(resolution=32, num_classes=10)
 RESAMPLES = 2000
-STEPS = 780
-"""Of the trainings of this table: 5 epochs of 156."""
+USUAL = ScoreSettings.training_steps
+"""For which scores are if nobody says."""
+FOR_USUAL = f"{SCORES[0]}, {USUAL:,} steps"
+SETTINGS = ScoreSettings(resolution=32, num_classes=10, training_steps=STEPS)
 
 
 def judge(entries: Sequence[Entry], accuracies: Mapping[str, float]) -> None:
@@ -40,8 +39,9 @@ def _correlations(
     values = {name: [float(getattr(costs[entry.structure], name)) for entry in trained] for name in COUNTS}
     found = [score(parse(entry.structure), list(SCORES), SETTINGS) for entry in trained]
     values |= {name: [one[name].value for one in found] for name in SCORES}
-    short = [score_of(entry.structure, STEPS) for entry in trained]
-    values[f"mean_field, S = {STEPS}"] = short
+    usual = replace(SETTINGS, training_steps=USUAL)
+    found = [score(parse(entry.structure), [SCORES[0]], usual) for entry in trained]
+    values[FOR_USUAL] = [one[SCORES[0]].value for one in found]
     wanted = np.array([accuracies[entry.structure] for entry in trained])
     draws = draws_of(len(trained), RESAMPLES, 0)
     differences = {}
@@ -59,16 +59,6 @@ def _correlations(
     return {name: np.array(one) for name, one in values.items()}
 
 
-def score_of(structure: str, steps: int) -> float:
-    """Return `mean_field` for a training of so many steps (docs/mean-field.md, equation 24)."""
-    field = field_of(lower(parse(structure), resolution=SETTINGS.resolution, num_classes=SETTINGS.num_classes))
-    assert field is not None
-    squares = sum(layer.gradient for layer in field.layers if not layer.pooled)
-    usual = mean_field(field)
-    assert usual is not None
-    return usual - math.log(sums.steadiness(squares)) - math.log1p(squares / steps) / 2
-
-
 def _parts(trained: Sequence[Entry], accuracies: Mapping[str, float], values: Mapping[str, Floats]) -> None:
     """How the score orders parts of the table, which an order of the parts does not help with."""
     wanted = np.array([accuracies[entry.structure] for entry in trained])
@@ -76,7 +66,7 @@ def _parts(trained: Sequence[Entry], accuracies: Mapping[str, float], values: Ma
     parts = {name: [entry.group == group for entry in trained] for name, group in groups.items()}
     parts |= {name: [space_of(entry.structure) == name for entry in trained] for name in SPACES}
     parts["best third"] = (-wanted).argsort().argsort() < len(wanted) // 3
-    names = (SCORES[0], f"mean_field, S = {STEPS}", "flops")
+    names = (SCORES[0], FOR_USUAL, "flops")
     print(f"Spearman within parts, of {' / '.join(names)}:")
     for part, flags in parts.items():
         here = np.asarray(flags, dtype=np.bool_)

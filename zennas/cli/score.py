@@ -14,7 +14,12 @@ from zennas.cli.derived import Chosen, derived
 from zennas.common.errors import WrongSettingError
 from zennas.common.limits import MAX_BATCH
 from zennas.common.settings import check, setting
-from zennas.common.shared_settings import device_setting, in_channels_setting, resolution_setting
+from zennas.common.shared_settings import (
+    device_setting,
+    in_channels_setting,
+    resolution_setting,
+    training_steps_setting,
+)
 from ZeroShotProxy.base import ScoreSettings
 
 if TYPE_CHECKING:
@@ -49,6 +54,7 @@ class ScoreFlags:
         choices=("fp32", "bf16"),
         metavar="NAME",
     )
+    training_steps: int = training_steps_setting(ScoreSettings.training_steps)
 
     def __post_init__(self) -> None:
         check(self, WrongSettingError, flags=True)
@@ -64,6 +70,7 @@ class ScoreFlags:
             gamma=self.gamma,
             seed=self.seed,
             precision=self.precision,
+            training_steps=self.training_steps,
         )
 
 

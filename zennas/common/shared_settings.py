@@ -34,6 +34,18 @@ def in_channels_setting(shown: str, panel: str | None = None) -> Any:
     return setting(None, IN_CHANNELS_HELP, least=1, most=MAX_IN_CHANNELS, shown=shown, panel=panel)
 
 
+def training_steps_setting(default: int | None, *, shown: str | None = None, panel: str | None = None) -> Any:
+    """Return the field `training_steps: int`. default: None for one that another thing says, as `shown` explains."""
+    return setting(
+        default,
+        "Steps of the training that mean_field prepares a network for: short ones need small gradients.",
+        least=1,
+        most=1_000_000_000,
+        shown=shown,
+        panel=panel,
+    )
+
+
 def device_setting(panel: str | None = None) -> Any:
     """Return the field `device: str`."""
     return setting("auto", DEVICE_HELP, panel=panel, metavar="NAME")

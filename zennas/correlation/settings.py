@@ -11,7 +11,13 @@ from zennas.common.errors import WrongSettingError, ZennasError
 from zennas.common.limits import MAX_BATCH
 from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import restored, to_json
-from zennas.common.shared_settings import device_setting, in_channels_setting, resolution_setting, white_setting
+from zennas.common.shared_settings import (
+    device_setting,
+    in_channels_setting,
+    resolution_setting,
+    training_steps_setting,
+    white_setting,
+)
 from zennas.correlation import limits
 from zennas.correlation.limits import COUNTS, Limit, Part, ScoreColumn
 from ZeroShotProxy import ScoreSettings
@@ -100,6 +106,7 @@ class CorrelateSettings:
         "Initial weights, unless a proxy has its own: own (PyTorch's default), kaiming_fan_in, "
         "kaiming_fan_out, gaussian.",
     )
+    training_steps: int = training_steps_setting(ScoreSettings.training_steps)
 
     budget_params: tuple[str, ...] = _budget_setting("number of parameters", "0.2M")
     budget_flops: tuple[str, ...] = _budget_setting("number of multiply-accumulates per image", "50M")
@@ -221,6 +228,7 @@ class CorrelateSettings:
             device=self.device,
             precision=self.precision,
             initialisation=self.initialisation,
+            training_steps=self.training_steps,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -24,9 +24,12 @@ CHECKPOINT_MINUTES = 0.5
 
 
 def search_settings(
-    settings: DesignSettings, images: Images, flops: int | None, iterations: int = FIRST_ITERATIONS
+    settings: DesignSettings, images: Images, flops: int | None, epochs: int, iterations: int = FIRST_ITERATIONS
 ) -> SearchSettings:
-    """Return the settings of the search. flops: the limit besides those of the target, None for none."""
+    """Return the settings of the search.
+
+    flops: the limit besides those of the target, None for none. epochs: of the training that will follow.
+    """
     own = find_target(settings.target).search_space == SearchSettings.search_space
     return SearchSettings(
         initial=first_structure(images.size, images.channels) if own else None,
@@ -39,6 +42,7 @@ def search_settings(
         iterations=iterations,
         seed=settings.seed,
         device=settings.device,
+        training_steps=epochs * max(1, images.train // batch_size_for(images.train)),
     )
 
 

@@ -56,9 +56,10 @@ def start_design(settings: DesignSettings, folder: Path, watcher: Watcher) -> De
     missing or too few, BudgetError if no network fits the target, UnavailableError if its format cannot be written
     here, and what the parts raise. If the settings are wrong, nothing is written.
     """
+    began = time.monotonic()  # before torch is imported, which takes seconds
+
     from zennas.designing.pace import pace_of
 
-    began = time.monotonic()
     settings = lasting(settings)
     check_format(settings.target)
     with locked(folder, "the design", take_lock):
@@ -129,7 +130,8 @@ def _first_search(design: Design, watcher: Watcher) -> None:
         resume(folder, watcher.searching())
         return
     iterations = chosen.iterations or FIRST_ITERATIONS
-    start(folder, search_settings(chosen, design.images, design.plan.flops, iterations), watcher.searching())
+    asked = search_settings(chosen, design.images, design.plan.flops, design.plan.epochs_wanted, iterations)
+    start(folder, asked, watcher.searching())
 
 
 def _epochs(design: Design, watcher: Watcher) -> Design:
@@ -187,11 +189,11 @@ def _possible(settings: DesignSettings, images: Images, pace: Pace, plan: Plan) 
     """
     for times in count():
         try:
-            _check_search(search_settings(settings, images, plan.flops))
+            _check_search(search_settings(settings, images, plan.flops, plan.epochs_wanted))
             break
         except BudgetError:
             if not times:
-                _check_search(search_settings(settings, images, None))  # is it the target that nothing fits?
+                _check_search(search_settings(settings, images, None, plan.epochs_wanted))  # if the target fits nothing
         plan = planned(settings, images, pace, least=4 * plan.flops)
     return plan
 

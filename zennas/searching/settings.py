@@ -13,7 +13,12 @@ from zennas.common.errors import WrongSettingError
 from zennas.common.limits import MAX_BATCH
 from zennas.common.settings import Setting, check, setting
 from zennas.common.settings_text import restored, to_json
-from zennas.common.shared_settings import device_setting, in_channels_setting, resolution_setting
+from zennas.common.shared_settings import (
+    device_setting,
+    in_channels_setting,
+    resolution_setting,
+    training_steps_setting,
+)
 from zennas.named.settings import NetworkSettings
 from zennas.training.short import ShortTraining
 from ZeroShotProxy import ScoreSettings
@@ -222,6 +227,7 @@ class SearchSettings:
         panel=SCORES,
         metavar="NAME",
     )
+    training_steps: int = training_steps_setting(ScoreSettings.training_steps, panel=SCORES)
 
     def __post_init__(self) -> None:
         check(self, WrongSettingError)

@@ -16,7 +16,7 @@ from PlainNet.arrays.blocks import Blocks, BlockValues, Placed
 from PlainNet.arrays.formulas import channels_of
 from PlainNet.arrays.structures import Flags, Floats, Integers
 from PlainNet.sizes import area
-from ZeroShotProxy.engine.mean_field import sums
+from ZeroShotProxy.engine.mean_field import STEPS, sums
 from ZeroShotProxy.engine.mean_field.blocks import Family, Form, family_of, form_of, link_of, step_of
 from ZeroShotProxy.engine.mean_field.forward import WEIGHT_VARIANCE
 from ZeroShotProxy.engine.mean_field.scorer import MeanField
@@ -68,11 +68,11 @@ class _Link(NamedTuple):
 
 
 class MeanFieldArrays:
-    """Scores structures whose blocks are numbered. num_classes, options: see `MeanField`."""
+    """Scores structures whose blocks are numbered. num_classes, options, steps: see `MeanField`."""
 
-    def __init__(self, blocks: Blocks, num_classes: int, options: Options = _OPTIONS) -> None:
+    def __init__(self, blocks: Blocks, num_classes: int, options: Options = _OPTIONS, steps: int = STEPS) -> None:
         self._blocks = blocks
-        self._scalar = MeanField(blocks.resolution, num_classes, options)
+        self._scalar = MeanField(blocks.resolution, num_classes, options, steps)
         self._gated = options != _OPTIONS
         self._logits = 1 / max(1, num_classes - 1)
         self._forget()
@@ -122,7 +122,8 @@ class MeanFieldArrays:
         square = kept * (others + 1) * (self._logits + 1 / blocks.out[placed.last]) + here + others * apart
         squares *= WEIGHT_VARIANCE * variances / (others + 1) ** 2
         with np.errstate(divide="ignore", invalid="ignore"):  # NaN without a convolution that learns
-            return sums.scores(roots, amounts, squares, flops, self._scalar.log_positions - np.log(square))
+            log_directions = self._scalar.log_positions - np.log(square)
+            return sums.scores(roots, amounts, squares, flops, log_directions, self._scalar.bearable)
 
     def _compute(self, numbers: Integers) -> Floats:
         found = np.zeros((len(_Own._fields), len(numbers)))

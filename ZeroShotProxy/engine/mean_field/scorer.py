@@ -13,7 +13,7 @@ from PlainNet.ir import does_not_join
 from PlainNet.lowering import lower
 from PlainNet.sizes import Size, area, sides
 from PlainNet.template import Template, template_of
-from ZeroShotProxy.engine.mean_field import sums
+from ZeroShotProxy.engine.mean_field import STEPS, sums
 from ZeroShotProxy.engine.mean_field.blocks import (
     Family,
     Form,
@@ -79,15 +79,16 @@ class MeanField:
     """Scores structures at one resolution. It caches blocks, so a mutated network takes microseconds.
 
     resolution: height and width of the image in pixels; one number for a square. num_classes: the outputs of the
-    classifier. options: see `Options`.
+    classifier. options: see `Options`. steps: of the training that a network is scored for.
     """
 
     _CAPACITY = 120_000  # blocks at places, about 100 MB
 
-    def __init__(self, resolution: Size, num_classes: int, options: Options = Options()) -> None:
+    def __init__(self, resolution: Size, num_classes: int, options: Options = Options(), steps: int = STEPS) -> None:
         self.resolution = resolution
         self.num_classes = num_classes
         self.options = options
+        self.bearable = sums.bearable(steps)
         self.log_positions = sum(math.log(side) for side in sides(resolution))
         self._logits = 1 / max(1, num_classes - 1)
         self._clear()
@@ -163,7 +164,7 @@ class MeanField:
         square = kept * (others + 1) * (self._logits + 1 / channels) + here + others * apart
         # In units of the energy times the variance at the last map; the energy at the logits is 1.
         squares *= WEIGHT_VARIANCE * place.entry.variance / (others + 1) ** 2
-        return sums.score(roots, amounts, squares, flops, self.log_positions - log(square))
+        return sums.score(roots, amounts, squares, flops, self.log_positions - log(square), self.bearable)
 
     def _gated(self, structure: Structure) -> float | None:
         """The score of a network with gates, block by block if possible."""
@@ -198,7 +199,7 @@ class MeanField:
         if not roots:
             return None
         log_directions = self.log_positions - math.log(behind.here + behind.others)
-        return sums.score(roots, amounts, squares, flops, log_directions)
+        return sums.score(roots, amounts, squares, flops, log_directions, self.bearable)
 
     def _add_gated(self, place: _Place, spec: BlockSpec) -> tuple[GatedStep, _Place] | None:
         template = template_of(spec)
@@ -219,7 +220,7 @@ class MeanField:
         """Return the score by a walk of the whole graph, without a cache."""
         graph = lower(structure, resolution=self.resolution, num_classes=self.num_classes, options=self.options)
         found = field_of(graph)
-        return None if found is None else score_of(found)
+        return None if found is None else score_of(found, self.bearable)
 
     def _counted(self) -> None:
         """Count a block, and forget the others if they are too many. Places that a caller holds remain valid."""
@@ -275,8 +276,8 @@ class MeanField:
         return member
 
 
-def score_of(field: Field) -> float | None:
-    """Return the score of a mean field, or None if no convolution takes part."""
+def score_of(field: Field, bearable: float = sums.bearable(STEPS)) -> float | None:
+    """Return the score of a mean field, or None if no convolution takes part. bearable: S of equation 24."""
     roots = amounts = squares = flops = 0.0
     for layer in field.layers:
         if layer.pooled or not layer.gradient > 0:
@@ -287,4 +288,4 @@ def score_of(field: Field) -> float | None:
         amounts += amount - 2 * root * math.log(positions / layer.effective)
         squares += layer.gradient
         flops += layer.flops
-    return sums.score(roots, amounts, squares, flops, math.log(field.directions)) if roots else None
+    return sums.score(roots, amounts, squares, flops, math.log(field.directions), bearable) if roots else None

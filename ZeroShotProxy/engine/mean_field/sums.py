@@ -30,8 +30,13 @@ Group: TypeAlias = tuple[int, int, float, float, float, float]
 Squared norms are proportional to the fan-in, and FLOPs to both widths.
 """
 
-_STEPS = 100_000
-"""Of a training: what a network can learn in so many steps counts."""
+_UNIT = 25
+"""A training of so many steps bears Σ g² = 1 (equation 24)."""
+
+
+def bearable(steps: int) -> float:
+    """Return S, the Σ g² at which a training of so many steps is left with 1/√2 of what it could learn."""
+    return (steps / _UNIT) ** 2
 
 
 def of_layer(gradient: float, channels: int, flops: float, positions: float) -> tuple[float, float]:
@@ -101,24 +106,27 @@ def of_numbers(layers: Iterable[float], z: float, overlap: float) -> tuple[float
     return roots, amounts, squares
 
 
-def steadiness(squares: float) -> float:
-    """Return 1 / √(1 + Σ g² / S), what large gradients leave of all that a network could learn."""
-    return 1 / math.sqrt(1 + squares / _STEPS)
+def steadiness(squares: float, most: float) -> float:
+    """Return 1 / √(1 + Σ g² / S), what large gradients leave of all that a network could learn. most: S."""
+    return 1 / math.sqrt(1 + squares / most)
 
 
-def score(roots: float, amounts: float, squares: float, flops: float, log_directions: float) -> float:
-    """Return the score. squares: for a gradient of energy 1 at the logits. log_directions: log D.
+def score(roots: float, amounts: float, squares: float, flops: float, log_directions: float, most: float) -> float:
+    """Return the score. squares: for a gradient of energy 1 at the logits. log_directions: log D. most: S, see
+    `bearable`.
 
     A layer's share in learning is p = r / Σ r, and an amount a that is used as far as layers learn is Σ p log (a / p).
     The score is that of effective activations, and half of that of FLOPs, plus ½ log of all FLOPs, Σ p log (1 / o),
     log D and −½ log (1 + Σ g² / S).
     """
-    return _score(roots, amounts, squares, flops, log_directions, math.log, math.log1p)
+    return _score(roots, amounts, squares, flops, log_directions, most, math.log, math.log1p)
 
 
-def scores(roots: Floats, amounts: Floats, squares: Floats, flops: Floats, log_directions: Floats) -> Floats:
+def scores(
+    roots: Floats, amounts: Floats, squares: Floats, flops: Floats, log_directions: Floats, most: float
+) -> Floats:
     """The array form of `score`, (structures,); NaN where there are no layers."""
-    return _score(roots, amounts, squares, flops, log_directions, np.log, np.log1p)
+    return _score(roots, amounts, squares, flops, log_directions, most, np.log, np.log1p)
 
 
 def _score(
@@ -127,7 +135,8 @@ def _score(
     squares: Number,
     flops: Number,
     log_directions: Number,
+    most: float,
     log: Callable[[Number], Number],
     log1p: Callable[[Number], Number],
 ) -> Number:
-    return amounts / roots + 1.5 * log(roots) + log(flops) / 2 + log_directions - log1p(squares / _STEPS) / 2
+    return amounts / roots + 1.5 * log(roots) + log(flops) / 2 + log_directions - log1p(squares / most) / 2
