@@ -19,12 +19,16 @@ from ZeroShotProxy.engine.mean_field.backward import at_logits, carry_back
 from ZeroShotProxy.engine.mean_field.field import field_of
 from ZeroShotProxy.engine.mean_field.forward import carry, image, white
 from ZeroShotProxy.engine.mean_field.scorer import MeanField, score_of
+from ZeroShotProxy.engine.mean_field.sums import bearable
 from ZeroShotProxy.engine.mean_field.torus import folded, torus
 from ZeroShotProxy.engine.moments import sigmoid, swish
 
 WIDE = parse(
     "SuperConvK3BNRELU(3,64,1,1)SuperResK3K3(64,96,1,64,1)SuperResK1K3K1(96,128,2,64,1)SuperConvK1BNRELU(128,128,1,1)"
 )
+
+DEEP = "SuperConvK3BNRELU(3,64,1,1)" + "SuperResK3K3(64,64,1,64,3)" * 8
+CHAIN = "SuperConvK3BNRELU(3,16,1,1)" + "SuperResIDWE6K7(16,16,1,16,5)" * 6
 
 
 @pytest.mark.parametrize("shells", [True, False])
@@ -164,21 +168,20 @@ def test_computation_counts_half_where_it_is_learned_from() -> None:
     assert field is not None
     counted = [layer for layer in field.layers if not layer.pooled]
     before, total = score_of(field), sum(layer.flops for layer in counted)
-    turns = sum((layer.gradient / layer.channels) ** 0.25 for layer in counted)
+    turns = sum((layer.gradient / layer.channels) ** 0.125 for layer in counted)
     assert before is not None
     for i, layer in enumerate(field.layers):
         layers = (*field.layers[:i], layer._replace(flops=2 * layer.flops), *field.layers[i + 1 :])
         after = score_of(dataclasses.replace(field, layers=layers))
         assert after is not None
-        share = 0 if layer.pooled else (layer.gradient / layer.channels) ** 0.25 / turns
+        share = 0 if layer.pooled else (layer.gradient / layer.channels) ** 0.125 / turns
         more = 0 if layer.pooled else layer.flops / total
         assert after - before == pytest.approx(share * math.log(2) / 2 + math.log(1 + more) / 2)
 
 
 def test_exploding_gradients_cost_what_they_drown() -> None:
     """If all gradients double, the score stays as long as they are small, and loses log 2 if they are large."""
-    chain = "SuperConvK3BNRELU(3,16,1,1)" + "SuperResIDWE6K7(16,16,1,16,5)" * 6
-    for text, loss in ((str(WIDE), 0.0), (chain, math.log(2))):
+    for text, loss in ((str(WIDE), 0.0), (CHAIN, math.log(2))):
         field = field_of(lower(parse(text), resolution=32, num_classes=10))
         assert field is not None
         layers = tuple(layer._replace(gradient=4 * layer.gradient) for layer in field.layers)
@@ -186,6 +189,25 @@ def test_exploding_gradients_cost_what_they_drown() -> None:
         assert calm is not None
         assert grown is not None
         assert calm - grown == pytest.approx(loss, abs=0.02)
+
+
+def test_a_training_ten_times_as_long_bears_ten_times_the_gradients() -> None:
+    field = field_of(lower(parse(CHAIN), resolution=32, num_classes=10))
+    assert field is not None
+    larger = tuple(layer._replace(gradient=100 * layer.gradient) for layer in field.layers)
+    for steps in (100, 8_000):
+        longer = score_of(dataclasses.replace(field, layers=larger), bearable(10 * steps))
+        assert longer == pytest.approx(score_of(field, bearable(steps)))
+
+
+def test_a_short_training_prefers_shallow_networks() -> None:
+    """Of two networks, the deep one is better for a long training, and worse for a short one."""
+    shallow, deep = str(WIDE), DEEP
+    names = ["mean_field"]
+    for steps, better in ((100, shallow), (1_000_000, deep)):
+        settings = ScoreSettings(training_steps=steps)
+        found = {one: score(parse(one), names, settings)["mean_field"].value for one in (shallow, deep)}
+        assert max(found, key=lambda one: found[one]) == better
 
 
 @pytest.mark.parametrize("resolution", [4, 31, 224, Sides(4, 31), Sides(1, 7)])

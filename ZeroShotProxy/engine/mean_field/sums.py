@@ -2,13 +2,13 @@
 
 This is the only place that knows the form of the score. Of its layers, it needs four sums, which blocks contribute to:
 
-    roots    Σ r,  r being the root of the angle by which a step turns a layer's weights
+    roots    Σ r,  r being the fourth root of γ, the angle by which a first step turns a layer's weights
     amounts  Σ r (½ log FLOPs + log positions − 3/2 log r),  less 2 r log o with the overlap o of a layer's output
     squares  Σ g²,  g being the norm of a layer's gradient
     flops    Σ multiply–accumulates
 
 If all gradients grow, r grows by a factor, roots become roots · factor, amounts (amounts + roots · shift) · factor, and
-squares squares · factor⁴.
+squares squares · factor⁸.
 """
 
 from __future__ import annotations
@@ -45,19 +45,24 @@ def of_layer(gradient: float, channels: int, flops: float, positions: float) -> 
     gradient: the squared norm, of all output channels together. positions: of the output; divided by its overlap, they
     are the effective activations.
     """
-    root = math.sqrt(math.sqrt(gradient / channels))
+    root = _eighth_root(gradient / channels)
     return root, root * math.log(positions / root * math.sqrt(flops / root))
+
+
+def _eighth_root(squared: float) -> float:
+    """r of the square of γ."""
+    return math.sqrt(math.sqrt(math.sqrt(squared)))
 
 
 def growth(energy: float) -> tuple[float, float]:
     """Return the factor and the shift (see above) if all squared norms are multiplied by a number."""
-    factor = math.sqrt(math.sqrt(energy))
+    factor = _eighth_root(energy)
     return factor, -1.5 * math.log(factor)
 
 
 def log_growth(log_energy: float) -> tuple[float, float]:
     """Return the same as `growth` for the logarithm of the number."""
-    return math.exp(log_energy / 4), -1.5 * log_energy / 4
+    return math.exp(log_energy / 8), -1.5 * log_energy / 8
 
 
 def of_widths(groups: Iterable[Group], widths: Sequence[int]) -> tuple[float, float, float, float, list[float]]:
@@ -80,7 +85,7 @@ def _of_widths(
     roots = amounts = squares = flops = 0.0 * widths[0]
     for fan_in, out, unit_roots, unit_amounts, unit_squares, unit_flops in groups:
         taken, given = widths[fan_in], widths[out]
-        factor = sqrt(sqrt(taken / given))
+        factor = sqrt(sqrt(sqrt(taken / given)))
         roots = roots + factor * unit_roots
         amounts = amounts + factor * (unit_amounts + unit_roots * log(sqrt(taken * given / factor) / factor))
         squares = squares + taken * unit_squares
@@ -99,7 +104,7 @@ def of_numbers(layers: Iterable[float], z: float, overlap: float) -> tuple[float
     numbers = iter(layers)
     for a, b, channels, log_amount, c, d in zip(numbers, numbers, numbers, numbers, numbers, numbers, strict=True):
         square, share = a + b * z, c + d * overlap
-        root = math.sqrt(math.sqrt(square))
+        root = _eighth_root(square)
         roots += root
         amounts += root * (log_amount - math.log(root * math.sqrt(root) * share * share))
         squares += channels * square

@@ -36,12 +36,14 @@ def found(folder: Path, **changed: Any) -> Any:
 
 
 @pytest.mark.parametrize("use_se", [False, True])
-def test_the_best_by_the_score_is_chosen_without_confirmation(tmp_path: Path, use_se: bool) -> None:
-    result = found(tmp_path, use_se=use_se, resolution=16, num_classes=7)
+@pytest.mark.parametrize("steps", [500, 8_000])
+def test_the_best_by_the_score_is_chosen_without_confirmation(tmp_path: Path, use_se: bool, steps: int) -> None:
+    result = found(tmp_path, use_se=use_se, resolution=16, num_classes=7, training_steps=steps)
     assert result.status == "finished"
     assert result.confirmed == ()
     assert list(result.best.measures) == ["mean_field"]
-    expected = score(result.best.structure, ["mean_field"], ScoreSettings(16, 7, use_se))["mean_field"].value
+    scoring = ScoreSettings(16, 7, use_se, training_steps=steps)
+    expected = score(result.best.structure, ["mean_field"], scoring)["mean_field"].value
     assert result.best.measures["mean_field"].value == pytest.approx(expected, abs=1e-3)  # block by block in a search
     assert result.score_meaning.startswith("mean_field: how much computation")
 
