@@ -43,7 +43,7 @@ _TABLE = (
     ClosedForm("in_independent", "channels that it reads and that vary independently, 1 / o (equation 8)"),
     ClosedForm("independent", "channels that it makes and that vary independently, 1 / o (equation 8)"),
     ClosedForm("gradient", "squared norm of the loss's gradient by its weights (equation 15)"),
-    ClosedForm("turn", "how far a training turns its weights, the fourth root of g / √c (equation 22)"),
+    ClosedForm("turn", "how far a training turns its weights, the cube root of g / √c (equation 22)"),
     ClosedForm("share", "its share in learning, `turn` divided by the sum of all (equation 22)"),
     ClosedForm("directions", "independent directions of the gradient at the image (equation 16)", whole=True),
     ClosedForm("steadiness", "what large gradients leave of all that could be learned (equation 24)", whole=True),

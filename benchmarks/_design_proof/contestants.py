@@ -29,6 +29,8 @@ from zennas.searching.telling.resnets import resnet_of
 LIST = Path(__file__).with_name("contestants.csv")
 PROXIES = ("mean_field", "zen")
 ITERATIONS = 8_000
+TRAINING_STEPS = 11_700
+"""Of 30 epochs in batches of 128."""
 OURS = "ours"
 RANDOM = 20
 """Structures that are drawn, of which the one with the most FLOPs competes."""
@@ -74,6 +76,7 @@ def _designed(limits: Limits, proxy: str) -> Structure:
                 latency_backend=PREDICTOR + PROFILE,
                 max_layers=MOST_LAYERS,
                 iterations=ITERATIONS,
+                training_steps=TRAINING_STEPS,
                 save_dir=Path(folder) / "run",
                 device="cpu",
             ).best

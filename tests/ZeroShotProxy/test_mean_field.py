@@ -168,13 +168,13 @@ def test_computation_counts_half_where_it_is_learned_from() -> None:
     assert field is not None
     counted = [layer for layer in field.layers if not layer.pooled]
     before, total = score_of(field), sum(layer.flops for layer in counted)
-    turns = sum((layer.gradient / layer.channels) ** 0.125 for layer in counted)
+    turns = sum((layer.gradient / layer.channels) ** (1 / 6) for layer in counted)
     assert before is not None
     for i, layer in enumerate(field.layers):
         layers = (*field.layers[:i], layer._replace(flops=2 * layer.flops), *field.layers[i + 1 :])
         after = score_of(dataclasses.replace(field, layers=layers))
         assert after is not None
-        share = 0 if layer.pooled else (layer.gradient / layer.channels) ** 0.125 / turns
+        share = 0 if layer.pooled else (layer.gradient / layer.channels) ** (1 / 6) / turns
         more = 0 if layer.pooled else layer.flops / total
         assert after - before == pytest.approx(share * math.log(2) / 2 + math.log(1 + more) / 2)
 

@@ -365,7 +365,7 @@ def linked(branch: Step, link: Link, behind: object) -> Step:
         behind,
         branch.roots * link.factor,
         (branch.amounts + branch.roots * link.factor_shift) * link.factor,
-        branch.squares * link.factor**8,
+        branch.squares * link.factor**6,
         branch.flops,
         link.factor,
         branch.layers,

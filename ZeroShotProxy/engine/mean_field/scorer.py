@@ -148,7 +148,7 @@ class MeanField:
             numbers = iter(layers)
             for root, a, b in zip(numbers, numbers, shares):  # noqa: B905 - as long as there are shares
                 mixed += root * log(a + b * overlap)
-            squares = squares * grown**8 + own_squares
+            squares = squares * grown**6 + own_squares
             amounts = (amounts + roots * shift) * grown + amount - scale * mixed
             roots = roots * grown + own
             flops += own_flops
@@ -193,7 +193,7 @@ class MeanField:
             factor, shift = sums.log_growth(log_energy + step.log_above)
             roots += factor * own
             amounts += factor * (amount + own * shift)
-            squares += factor**8 * own_squares
+            squares += factor**6 * own_squares
             flops += step.flops
             log_energy += math.log(energy)
         if not roots:

@@ -2,13 +2,13 @@
 
 This is the only place that knows the form of the score. Of its layers, it needs four sums, which blocks contribute to:
 
-    roots    Σ r,  r being the fourth root of γ, the angle by which a first step turns a layer's weights
+    roots    Σ r,  r being the cube root of γ, the angle by which a first step turns a layer's weights
     amounts  Σ r (½ log FLOPs + log positions − 3/2 log r),  less 2 r log o with the overlap o of a layer's output
     squares  Σ g²,  g being the norm of a layer's gradient
     flops    Σ multiply–accumulates
 
 If all gradients grow, r grows by a factor, roots become roots · factor, amounts (amounts + roots · shift) · factor, and
-squares squares · factor⁸.
+squares squares · factor⁶.
 """
 
 from __future__ import annotations
@@ -45,47 +45,48 @@ def of_layer(gradient: float, channels: int, flops: float, positions: float) -> 
     gradient: the squared norm, of all output channels together. positions: of the output; divided by its overlap, they
     are the effective activations.
     """
-    root = _eighth_root(gradient / channels)
+    root = _sixth_root(gradient / channels)
     return root, root * math.log(positions / root * math.sqrt(flops / root))
 
 
-def _eighth_root(squared: float) -> float:
+def _sixth_root(squared: float) -> float:
     """r of the square of γ."""
-    return math.sqrt(math.sqrt(math.sqrt(squared)))
+    return math.sqrt(math.cbrt(squared))
 
 
 def growth(energy: float) -> tuple[float, float]:
     """Return the factor and the shift (see above) if all squared norms are multiplied by a number."""
-    factor = _eighth_root(energy)
+    factor = _sixth_root(energy)
     return factor, -1.5 * math.log(factor)
 
 
 def log_growth(log_energy: float) -> tuple[float, float]:
     """Return the same as `growth` for the logarithm of the number."""
-    return math.exp(log_energy / 8), -1.5 * log_energy / 8
+    return math.exp(log_energy / 6), -1.5 * log_energy / 6
 
 
 def of_widths(groups: Iterable[Group], widths: Sequence[int]) -> tuple[float, float, float, float, list[float]]:
     """Return the sums of layers, and the factor of r of each group."""
-    return _of_widths(groups, widths, math.sqrt, math.log)
+    return _of_widths(groups, widths, math.sqrt, math.cbrt, math.log)
 
 
 def of_many_widths(groups: Iterable[Group], widths: Floats) -> tuple[Floats, Floats, Floats, Floats, list[Floats]]:
     """The array form of `of_widths`, (blocks,) each. widths: (widths, blocks)."""
-    return _of_widths(groups, list(widths), np.sqrt, np.log)
+    return _of_widths(groups, list(widths), np.sqrt, np.cbrt, np.log)
 
 
 def _of_widths(
     groups: Iterable[Group],
     widths: Sequence[Number],
     sqrt: Callable[[Number], Number],
+    cbrt: Callable[[Number], Number],
     log: Callable[[Number], Number],
 ) -> tuple[Number, Number, Number, Number, list[Number]]:
     factors: list[Number] = []
     roots = amounts = squares = flops = 0.0 * widths[0]
     for fan_in, out, unit_roots, unit_amounts, unit_squares, unit_flops in groups:
         taken, given = widths[fan_in], widths[out]
-        factor = sqrt(sqrt(sqrt(taken / given)))
+        factor = sqrt(cbrt(taken / given))
         roots = roots + factor * unit_roots
         amounts = amounts + factor * (unit_amounts + unit_roots * log(sqrt(taken * given / factor) / factor))
         squares = squares + taken * unit_squares
@@ -104,7 +105,7 @@ def of_numbers(layers: Iterable[float], z: float, overlap: float) -> tuple[float
     numbers = iter(layers)
     for a, b, channels, log_amount, c, d in zip(numbers, numbers, numbers, numbers, numbers, numbers, strict=True):
         square, share = a + b * z, c + d * overlap
-        root = _eighth_root(square)
+        root = _sixth_root(square)
         roots += root
         amounts += root * (log_amount - math.log(root * math.sqrt(root) * share * share))
         squares += channels * square
