@@ -52,7 +52,7 @@ register(
         NAME,
         "computation and features that learn, and directions of the gradient, in closed form",
         source="this project, docs/mean-field.md",
-        plain="how much computation and how many features learn, and how many directions the gradient has",
+        plain="how much computation and how many features learn in --training-steps, and in how many directions",
     ),
     mean_field,
     arrays=_arrays,

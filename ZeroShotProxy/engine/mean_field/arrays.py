@@ -108,7 +108,7 @@ class MeanFieldArrays:
             own, link = _Own(*values), families.at(blocks.family[number], place)
             mixed = self._layers.mixed(own, overlap)
             amount = (own.amounts + own.roots * link.factor_shift) * link.factor
-            squares = squares * link.grown**6 + own.squares * link.factor**6
+            squares = squares * sums.energy_of(link.grown) + own.squares * sums.energy_of(link.factor)
             amounts = (amounts + roots * link.shift) * link.grown + amount - link.factor * mixed
             roots = roots * link.grown + own.roots * link.factor
             flops += own.flops

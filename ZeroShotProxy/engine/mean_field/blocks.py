@@ -25,7 +25,7 @@ from PlainNet.ops import Node, OpGraph
 from PlainNet.sizes import Size, area, each_side, sides
 from PlainNet.template import Template, Width
 from ZeroShotProxy.engine.mean_field.forward import FUNCTIONS
-from ZeroShotProxy.engine.mean_field.sums import Group, growth, of_layer, of_widths
+from ZeroShotProxy.engine.mean_field.sums import Group, energy_of, growth, of_layer, of_widths
 from ZeroShotProxy.engine.mean_field.trunk import pooled
 from ZeroShotProxy.engine.mean_field.uniform import Entry, Value, Walk, is_uniform, walk
 
@@ -365,7 +365,7 @@ def linked(branch: Step, link: Link, behind: object) -> Step:
         behind,
         branch.roots * link.factor,
         (branch.amounts + branch.roots * link.factor_shift) * link.factor,
-        branch.squares * link.factor**6,
+        branch.squares * energy_of(link.factor),
         branch.flops,
         link.factor,
         branch.layers,

@@ -193,7 +193,7 @@ class MeanField:
             factor, shift = sums.log_growth(log_energy + step.log_above)
             roots += factor * own
             amounts += factor * (amount + own * shift)
-            squares += factor**6 * own_squares
+            squares += sums.energy_of(factor) * own_squares
             flops += step.flops
             log_energy += math.log(energy)
         if not roots:

@@ -30,6 +30,8 @@ Group: TypeAlias = tuple[int, int, float, float, float, float]
 Squared norms are proportional to the fan-in, and FLOPs to both widths.
 """
 
+_SIXTH = 1 / 6
+"""r is the cube root of γ, whose square is known."""
 _UNIT = 25
 """A training of so many steps bears Σ g² = 1 (equation 24)."""
 
@@ -45,19 +47,20 @@ def of_layer(gradient: float, channels: int, flops: float, positions: float) -> 
     gradient: the squared norm, of all output channels together. positions: of the output; divided by its overlap, they
     are the effective activations.
     """
-    root = _sixth_root(gradient / channels)
+    root = (gradient / channels) ** _SIXTH
     return root, root * math.log(positions / root * math.sqrt(flops / root))
 
 
-def _sixth_root(squared: float) -> float:
-    """r of the square of γ."""
-    return math.sqrt(math.cbrt(squared))
-
-
-def growth(energy: float) -> tuple[float, float]:
+def growth(squares: float) -> tuple[float, float]:
     """Return the factor and the shift (see above) if all squared norms are multiplied by a number."""
-    factor = _sixth_root(energy)
+    factor = squares**_SIXTH
     return factor, -1.5 * math.log(factor)
+
+
+def energy_of(factor: Number) -> Number:
+    """Return the number by which squared norms are multiplied if r is multiplied by a factor."""
+    cubed = factor * factor * factor  # powers of arrays take many times as long
+    return cubed * cubed
 
 
 def log_growth(log_energy: float) -> tuple[float, float]:
@@ -67,26 +70,25 @@ def log_growth(log_energy: float) -> tuple[float, float]:
 
 def of_widths(groups: Iterable[Group], widths: Sequence[int]) -> tuple[float, float, float, float, list[float]]:
     """Return the sums of layers, and the factor of r of each group."""
-    return _of_widths(groups, widths, math.sqrt, math.cbrt, math.log)
+    return _of_widths(groups, widths, math.sqrt, math.log)
 
 
 def of_many_widths(groups: Iterable[Group], widths: Floats) -> tuple[Floats, Floats, Floats, Floats, list[Floats]]:
     """The array form of `of_widths`, (blocks,) each. widths: (widths, blocks)."""
-    return _of_widths(groups, list(widths), np.sqrt, np.cbrt, np.log)
+    return _of_widths(groups, list(widths), np.sqrt, np.log)
 
 
 def _of_widths(
     groups: Iterable[Group],
     widths: Sequence[Number],
     sqrt: Callable[[Number], Number],
-    cbrt: Callable[[Number], Number],
     log: Callable[[Number], Number],
 ) -> tuple[Number, Number, Number, Number, list[Number]]:
     factors: list[Number] = []
     roots = amounts = squares = flops = 0.0 * widths[0]
     for fan_in, out, unit_roots, unit_amounts, unit_squares, unit_flops in groups:
         taken, given = widths[fan_in], widths[out]
-        factor = sqrt(cbrt(taken / given))
+        factor = (taken / given) ** _SIXTH
         roots = roots + factor * unit_roots
         amounts = amounts + factor * (unit_amounts + unit_roots * log(sqrt(taken * given / factor) / factor))
         squares = squares + taken * unit_squares
@@ -105,7 +107,7 @@ def of_numbers(layers: Iterable[float], z: float, overlap: float) -> tuple[float
     numbers = iter(layers)
     for a, b, channels, log_amount, c, d in zip(numbers, numbers, numbers, numbers, numbers, numbers, strict=True):
         square, share = a + b * z, c + d * overlap
-        root = _sixth_root(square)
+        root = square**_SIXTH
         roots += root
         amounts += root * (log_amount - math.log(root * math.sqrt(root) * share * share))
         squares += channels * square
