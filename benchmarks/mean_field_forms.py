@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks._own_table.results import by_structure, results
-from benchmarks._own_table.structures import STEPS
+from benchmarks._own_table.structures import TRAINING_STEPS
 from benchmarks._own_table.structures import read_list as own_list
 from benchmarks.common import print_machine
 from benchmarks.design_regret import DATA, TABLES, Table, column, networks_of
@@ -56,7 +56,7 @@ def own() -> Networks:
     listed = {entry.structure for entry in own_list()}
     found = {text: float(np.mean(values)) for text, values in by_structure(results()).items() if text in listed}
     fields = [_field(parse(text)) for text in found]
-    return Networks("own table", fields, np.array(list(found.values())), STEPS)
+    return Networks("own table", fields, np.array(list(found.values())), TRAINING_STEPS)
 
 
 def _field(structure: Structure) -> Field | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks._own_table.structures import BUDGETS, SPACES, STEPS, Entry
+from benchmarks._own_table.structures import BUDGETS, SPACES, TRAINING_STEPS, Entry
 from PlainNet import Cost, cost, parse
 from zennas.correlation.statistics import Floats, draws_of, spearman_rows, with_interval
 from ZeroShotProxy import ScoreSettings, score
@@ -19,7 +19,7 @@ RESAMPLES = 2000
 USUAL = ScoreSettings.training_steps
 """For which scores are if nobody says."""
 FOR_USUAL = f"{SCORES[0]}, {USUAL:,} steps"
-SETTINGS = ScoreSettings(resolution=32, num_classes=10, training_steps=STEPS)
+SETTINGS = ScoreSettings(resolution=32, num_classes=10, training_steps=TRAINING_STEPS)
 
 
 def judge(entries: Sequence[Entry], accuracies: Mapping[str, float]) -> None:

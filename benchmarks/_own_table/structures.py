@@ -33,7 +33,7 @@ BUDGETS = (
 SPACES = ("XXBL", "IDW_fixfc", "units")
 WINNERS_OF = ("zen_expected", "flops", "activations")
 MOST_LAYERS = 20
-STEPS = 780
+TRAINING_STEPS = 780
 """Of each training: 5 epochs of 156."""
 
 
@@ -184,7 +184,7 @@ def searched(proxy: str, space: str, params: int, flops: int, seed: int = 0, **m
             budget_params=params,
             budget_flops=flops,
             max_layers=MOST_LAYERS,
-            training_steps=STEPS,
+            training_steps=TRAINING_STEPS,
             iterations=ITERATIONS,
             seed=seed,
             save_dir=Path(folder) / "run",
