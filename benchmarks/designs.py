@@ -25,7 +25,11 @@ MEASURED = ("small", "CPU")
 LONGER = "mean_field"
 """The score with longer searches, and with winners of older forms."""
 FORMS = dict(
-    zip(("older form", "10,000 steps", "100,000 steps"), (*(LONGER + end for end in BEFORE), LONGER), strict=True)
+    zip(
+        ("older form", "S = 10,000", "S = 100,000", "present form"),
+        (*(LONGER + end for end in BEFORE), LONGER),
+        strict=True,
+    )
 )
 """Its forms, by what the tables call them."""
 Kind = tuple[str, str, str]

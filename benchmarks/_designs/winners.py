@@ -24,9 +24,9 @@ OPTIONS = {"population_size": 256, "children": 1}
 LONG, TIMES = ":long", 10
 """What the names of scores end with whose searches are so many times as long, with twice the population and many
 children at once. `units` makes none at once, and has no such search."""
-BEFORE = ":before", ":10k"
+BEFORE = ":before", ":10k", ":100k"
 """What the names of scores end with whose winners are those of older forms of the score: one without equation 24 of
-docs/mean-field.md, and one with 10,000 steps in it."""
+docs/mean-field.md, and two with it, with S = 10,000 and S = 100,000, and with the square root of γ in equation 22."""
 
 
 @dataclass(frozen=True)
