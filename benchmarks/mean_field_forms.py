@@ -1,8 +1,8 @@
 """Other forms of `mean_field` on samples of public tables and on our own: what each choice in the score is worth.
 
-Prints rank correlations (Spearman) with accuracy: of the terms alone; of the score for other bounds S on gradients
-(equation 24 of docs/mean-field.md); for other exponents of a layer's share (equation 22); and for other weights of the
-terms. The last column is our own table's best third. NB201_DATA names the folder of the tables.
+Prints rank correlations (Spearman) with accuracy: of the terms alone; of the score without one of them; for other
+exponents of a layer's share (equation 22 of docs/mean-field.md), other weights of positions (24a) and other bounds S on
+gradients (24). The last column is our own table's best third. NB201_DATA names the folder of the tables.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from benchmarks.design_regret import DATA, TABLES, Table, column, networks_of
 from PlainNet import Structure, lower, parse
 from zennas.correlation.statistics import Floats, spearman_rows
 from ZeroShotProxy.engine.mean_field.field import Field, field_of
-from ZeroShotProxy.engine.mean_field.sums import bearable
+from ZeroShotProxy.engine.mean_field.sums import training_of
 
 SAMPLE = 1_000
 """Networks of each table, drawn at random."""
 EXPONENT = 1 / 3
 """Of γ, as the score has it."""
-TERMS = ("used FLOPs", "all FLOPs", "used activations", "widths", "directions", "gradients")
-WEIGHTS = (0.5, 0.5, 1.0, 1.0, 1.0, 1.0)
+TERMS = ("used FLOPs", "all FLOPs", "used activations", "widths", "directions", "gradients", "positions")
+WEIGHTS = (0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0)
 """Of the terms in the score."""
 
 
@@ -63,8 +63,8 @@ def _field(structure: Structure) -> Field | None:
     return field_of(lower(structure, resolution=32, num_classes=10))
 
 
-def terms_of(field: Field | None, exponent: float, most: float) -> list[float]:
-    """The terms of the score, by `TERMS`. exponent: of γ. most: S."""
+def terms_of(field: Field | None, exponent: float, bearable: float, detail: float) -> list[float]:
+    """The terms of the score, by `TERMS`. exponent: of γ. bearable: S. detail: what positions weigh beyond 1."""
     counted = [layer for layer in field.layers if not layer.pooled and layer.gradient > 0] if field else []
     if field is None or not counted:
         return [-math.inf] * len(TERMS)
@@ -75,16 +75,29 @@ def terms_of(field: Field | None, exponent: float, most: float) -> list[float]:
     share = turns / turns.sum()
     used = [float(share @ np.log(amount / share)) for amount in (flops, effective)]
     widths = float(share @ np.log(effective * channels / activations))
-    steady = -math.log1p(float(gradient.sum()) / most) / 2
-    return [used[0], math.log(flops.sum()), used[1], widths, math.log(field.directions), steady]
+    steady = -math.log1p(float(gradient.sum()) / bearable) / 2
+    positions = detail * float(share @ np.log(activations / channels))
+    return [used[0], math.log(flops.sum()), used[1], widths, math.log(field.directions), steady, positions]
 
 
-def row(name: str, tables: Sequence[Networks], weights: Sequence[float], exponent: float, most: float | None) -> None:
-    """Print the correlations of one form. most: S of all tables, None for that of each table's steps."""
+def row(
+    name: str,
+    tables: Sequence[Networks],
+    weights: Sequence[float] = WEIGHTS,
+    exponent: float = EXPONENT,
+    most: float | None = None,
+    patience: float = 1.0,
+) -> None:
+    """Print the correlations of one form.
+
+    most: S of all tables, None for that of each table's steps. patience: what positions weigh beyond 1, as a multiple
+    of what the score has.
+    """
     cells = []
     for one in tables:
-        bound = bearable(one.steps) if most is None else most
-        terms = np.array([terms_of(field, exponent, bound) for field in one.fields])
+        training = training_of(one.steps)
+        bearable, detail = training.bearable if most is None else most, patience * (training.detail - 1)
+        terms = np.array([terms_of(field, exponent, bearable, detail) for field in one.fields])
         finite = np.isfinite(terms).all(1)
         scores = np.where(finite, np.where(finite[:, None], terms, 0.0) @ np.array(weights), -np.inf)
         cells.append(_spearman(scores, one.accuracies))
@@ -104,15 +117,17 @@ def main() -> None:
     for number, one in enumerate(tables, start=1):
         print(f"({number}) {one.name}: {len(one.accuracies):,} networks, {one.steps:,} steps")
     print(f"{'':34}" + "".join(f"{f'({number})':>8}" for number in range(1, len(tables) + 1)) + "   third")
-    row("the score", tables, WEIGHTS, EXPONENT, None)
+    row("the score", tables)
     for number, name in enumerate(TERMS):
-        row(f"{name} alone", tables, [float(i == number) for i in range(len(TERMS))], EXPONENT, None)
+        row(f"{name} alone", tables, [float(i == number) for i in range(len(TERMS))])
     for number, name in enumerate(TERMS):
-        row(f"without {name}", tables, [w * (i != number) for i, w in enumerate(WEIGHTS)], EXPONENT, None)
+        row(f"without {name}", tables, [w * (i != number) for i, w in enumerate(WEIGHTS)])
     for exponent in (1 / 2, 3 / 8, 1 / 4, 1 / 8, 0.0):
-        row(f"exponent {exponent:g}", tables, WEIGHTS, exponent, None)
+        row(f"exponent {exponent:g}", tables, exponent=exponent)
+    for part in (1 / 3, 1 / 2, 2 / 3, 4 / 3, 2):
+        row(f"positions, e-fold of steps: {part / 4:.3g}", tables, patience=part)
     for power in range(2, 11):
-        row(f"S = 10^{power}", tables, WEIGHTS, EXPONENT, 10.0**power)
+        row(f"S = 10^{power}", tables, most=10.0**power)
 
 
 if __name__ == "__main__":

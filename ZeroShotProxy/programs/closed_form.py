@@ -47,6 +47,7 @@ _TABLE = (
     ClosedForm("share", "its share in learning, `turn` divided by the sum of all (equation 22)"),
     ClosedForm("directions", "independent directions of the gradient at the image (equation 16)", whole=True),
     ClosedForm("steadiness", "what large gradients leave of all that could be learned (equation 24)", whole=True),
+    ClosedForm("detail", "weight of the logarithm of positions, by the training's length (equation 24a)", whole=True),
 )
 CLOSED_FORMS = {one.name: one for one in _TABLE}
 """The statistics by name."""

@@ -23,7 +23,8 @@ Vector: TypeAlias = NDArray[np.float32]
 
 
 def closed_forms(graph: OpGraph, names: Collection[str] = tuple(CLOSED_FORMS), steps: int = STEPS) -> dict[str, Vector]:
-    """Return statistics of a network by name. names: keys of `CLOSED_FORMS`. steps: of the training, for `steadiness`.
+    """Return statistics of a network by name. names: keys of `CLOSED_FORMS`. steps: of the training, for
+    `steadiness` and `detail`.
 
     Raises ProgramError if no gradient reaches the image, or no convolution takes part.
     """
@@ -45,8 +46,9 @@ def shapes_of(graph: OpGraph, names: Collection[str]) -> dict[str, tuple[int, ..
 
 
 def _of_network(field: Field, layers: Sequence[Layer], steps: int) -> dict[str, float]:
-    squares = sum(layer.gradient for layer in layers)
-    return {"directions": field.directions, "steadiness": sums.steadiness(squares, sums.bearable(steps))}
+    training = sums.training_of(steps)
+    steadiness = sums.steadiness(sum(layer.gradient for layer in layers), training.bearable)
+    return {"directions": field.directions, "steadiness": steadiness, "detail": training.detail}
 
 
 def _of_convolutions(field: Field, layers: Sequence[Layer]) -> dict[str, Sequence[float]]:
@@ -79,7 +81,7 @@ def _of_convolutions(field: Field, layers: Sequence[Layer]) -> dict[str, Sequenc
                 "in_independent": layer.independent,
                 "independent": layer.effective / positions,
                 "gradient": layer.gradient,
-                "turn": sums.of_layer(layer.gradient, layer.channels, layer.flops, positions)[0],
+                "turn": sums.root_of(layer.gradient, layer.channels),
             }
         )
     found = {name: [row[name] for row in rows] for name in rows[0]}

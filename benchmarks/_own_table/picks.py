@@ -6,14 +6,14 @@ Latencies are those that a profile of this machine predicts.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks._own_table.results import Result, by_structure, deviation
+from benchmarks._intervals import difference
+from benchmarks._own_table.results import Result, by_structure
 from benchmarks._own_table.structures import SPACES, START, Entry, searched
 from latency import predict
 from PlainNet import cost, parse
@@ -79,7 +79,7 @@ def wanted(entries: Sequence[Entry], found: Sequence[Result]) -> list[tuple[str,
 
 def compare(entries: Sequence[Entry], found: Sequence[Result]) -> None:
     """Print each pick beside the best made by hand within the same limits, with the interval of the difference."""
-    accuracies, (noise, _) = by_structure(found), deviation(found)
+    accuracies = by_structure(found)
     chosen = [entry for entry in entries if entry.group == GROUP and entry.structure in accuracies]
     if not chosen:
         return
@@ -93,9 +93,14 @@ def compare(entries: Sequence[Entry], found: Sequence[Result]) -> None:
         for entry in chosen:
             if entry.origin.endswith(f", {limits}"):
                 ours = accuracies[entry.structure]
-                gap = float(np.mean(ours) - np.mean(theirs))
-                error = 1.96 * noise * math.sqrt(1 / len(ours) + 1 / len(theirs))
-                interval = "" if math.isnan(error) else f" ± {error:.1f}"
                 name = entry.origin.removesuffix(f", {limits}")
                 reached = f"{np.mean(ours):.1f} ({len(ours)}), {latency(entry.structure):.3f} ms"
-                print(f"    {name:16} {reached}: {gap:+.1f}{interval} points")
+                print(f"    {name:16} {reached}: {_gap(ours, theirs)} points")
+
+
+def _gap(ours: Sequence[float], theirs: Sequence[float]) -> str:
+    """The difference of two means, with its interval if there are several values of both."""
+    if min(len(ours), len(theirs)) < 2:
+        return f"{np.mean(ours) - np.mean(theirs):+.1f}"
+    value, error = difference(ours, theirs)
+    return f"{value:+.1f} ± {error:.1f}"

@@ -19,7 +19,7 @@ from ZeroShotProxy.engine.mean_field.backward import at_logits, carry_back
 from ZeroShotProxy.engine.mean_field.field import field_of
 from ZeroShotProxy.engine.mean_field.forward import carry, image, white
 from ZeroShotProxy.engine.mean_field.scorer import MeanField, score_of
-from ZeroShotProxy.engine.mean_field.sums import bearable
+from ZeroShotProxy.engine.mean_field.sums import training_of
 from ZeroShotProxy.engine.mean_field.torus import folded, torus
 from ZeroShotProxy.engine.moments import sigmoid, swish
 
@@ -138,9 +138,9 @@ def test_directions_of_the_gradient_are_those_of_autograd(text: str, size: Size)
     assert field.energy == pytest.approx(math.log(sum(energies) / draws), abs=0.3)
 
 
-@pytest.mark.parametrize("size", [32, Sides(20, 50)])
-def test_blocks_add_up_to_the_whole(size: Size) -> None:
-    scorer = MeanField(size, 10)
+@pytest.mark.parametrize(("size", "steps"), [(32, 8_000), (Sides(20, 50), 300), (32, 10**6)])
+def test_blocks_add_up_to_the_whole(size: Size, steps: int) -> None:
+    scorer = MeanField(size, 10, steps=steps)
     for name in ("XXBL", "IDW_fixfc", "units"):
         space, rng = load_space(name), Random(0)
         structure = space.initial()
@@ -196,19 +196,27 @@ def test_a_training_ten_times_as_long_bears_ten_times_the_gradients() -> None:
     assert field is not None
     larger = tuple(layer._replace(gradient=100 * layer.gradient) for layer in field.layers)
     for steps in (100, 8_000):
-        longer = score_of(dataclasses.replace(field, layers=larger), bearable(10 * steps))
-        assert longer == pytest.approx(score_of(field, bearable(steps)))
+        short, long = training_of(steps), training_of(10 * steps)._replace(detail=training_of(steps).detail)
+        assert score_of(dataclasses.replace(field, layers=larger), long) == pytest.approx(score_of(field, short))
+
+
+def gain(structure: str) -> float:
+    """What a longer training adds to the score."""
+    short, long = (ScoreSettings(training_steps=steps) for steps in (100, 1_000_000))
+    before, after = (score(parse(structure), ["mean_field"], one)["mean_field"].value for one in (short, long))
+    return after - before
 
 
 def test_a_longer_training_is_worth_more_to_a_deeper_network() -> None:
-    def scored(structure: str, steps: int) -> float:
-        settings = ScoreSettings(training_steps=steps)
-        return score(parse(structure), ["mean_field"], settings)["mean_field"].value
+    """CHAIN and DEEP have 32×32 positions everywhere; so has this one."""
+    shallow = "SuperConvK3BNRELU(3,64,1,1)SuperResK3K3(64,64,1,64,1)"
+    assert gain(CHAIN) > gain(DEEP) + 1 > gain(shallow) + 1 > 1
 
-    def gain(structure: str) -> float:
-        return scored(structure, 1_000_000) - scored(structure, 100)
 
-    assert gain(CHAIN) > gain(DEEP) + 1 > gain(str(WIDE)) + 1 > 1
+def test_a_longer_training_is_worth_more_to_a_network_with_more_positions() -> None:
+    """By a quarter of log 4 for an e-fold, if all layers have four times as many."""
+    fine, coarse = (f"SuperConvK3BNRELU(3,64,{stride},1)SuperConvK3BNRELU(64,64,1,1)" for stride in (1, 2))
+    assert gain(fine) - gain(coarse) == pytest.approx(math.log(10**4) * math.log(4) / 4, abs=0.2)
 
 
 @pytest.mark.parametrize("resolution", [4, 31, 224, Sides(4, 31), Sides(1, 7)])

@@ -78,7 +78,7 @@ class MeanFieldArrays:
         self._forget()
 
     def _forget(self) -> None:
-        self._families = _Families(self._blocks)
+        self._families = _Families(self._blocks, self._scalar.training.detail)
         self._layers = _Layers()
         self._values = BlockValues(self._blocks, len(_Own._fields), self._compute)
 
@@ -123,7 +123,7 @@ class MeanFieldArrays:
         squares *= WEIGHT_VARIANCE * variances / (others + 1) ** 2
         with np.errstate(divide="ignore", invalid="ignore"):  # NaN without a convolution that learns
             log_directions = self._scalar.log_positions - np.log(square)
-            return sums.scores(roots, amounts, squares, flops, log_directions, self._scalar.bearable)
+            return sums.scores(roots, amounts, squares, flops, log_directions, self._scalar.training.bearable)
 
     def _compute(self, numbers: Integers) -> Floats:
         found = np.zeros((len(_Own._fields), len(numbers)))
@@ -152,7 +152,7 @@ class MeanFieldArrays:
         for spec, size in blocks.specs(numbers):
             family = family_of(spec, None, size, _OPTIONS)
             assert family is not None  # as for the example of the family
-            step = step_of(form_of(family, Entry(size, IMAGE_MEAN, IMAGE_VARIANCE, 0.0)), spec.args, spec.args[0], None)
+            step = step_of(self._families.form(family, size), spec.args, spec.args[0], None)
             layers = np.array(step.layers[:-3])
             starts = self._layers.add(layers[None, ::2], layers[None, 1::2], step.shares)
             own = (step.roots, step.amounts, step.squares, step.flops, step.here, step.apart, step.constant)
@@ -170,10 +170,14 @@ class _Made(NamedTuple):
 
 
 class _Families:
-    """What families do at places. Place 0 is the image, and family 0 is no block, which changes nothing."""
+    """What families do at places. Place 0 is the image, and family 0 is no block, which changes nothing.
 
-    def __init__(self, blocks: Blocks) -> None:
+    detail: see `sums.Training`.
+    """
+
+    def __init__(self, blocks: Blocks, detail: float) -> None:
         self._blocks = blocks
+        self._detail = detail
         self._made: list[_Made | None] = [None]
         self._irregular = np.zeros(1, np.bool_)
         self._places: dict[Entry, int] = {}
@@ -190,12 +194,15 @@ class _Families:
             regular = own is not None and own.own and not own.gated
             made = None
             if own is not None and regular:
-                form = form_of(own, Entry(family.size, IMAGE_MEAN, IMAGE_VARIANCE, 0.0))
-                made = _Made(own, form, family.template is not None)
+                made = _Made(own, self.form(own, family.size), family.template is not None)
             self._made.append(made)
             self._irregular = np.append(self._irregular, made is None)
         found: Flags = self._irregular[self._blocks.family[numbers]]
         return found
+
+    def form(self, family: Family, size: Size) -> Form:
+        """Return what a family does that is the same wherever it stands."""
+        return form_of(family, Entry(size, IMAGE_MEAN, IMAGE_VARIANCE, 0.0), self._detail)
 
     def irregular_family(self, number: int) -> bool:
         return bool(self._irregular[number])

@@ -171,12 +171,12 @@ def family_of(
     return _family(member, template, size, options)
 
 
-def form_of(family: Family, entry: Entry) -> Form:
-    """Return what a family, or its branch, does to statistics that enter it."""
+def form_of(family: Family, entry: Entry, detail: float) -> Form:
+    """Return what a family, or its branch, does to statistics that enter it. detail: see `sums.Training`."""
     size = entry.size
     if family.own:
         entry = Entry(size if family.strides is None else _LARGE, 0.0, 1.0, 0.0)
-    return _form(family, size, entry.variance, _walked(family, entry))
+    return _form(family, size, entry.variance, _walked(family, entry), detail)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -184,7 +184,7 @@ def _walked(family: Family, entry: Entry) -> Walk:
     return walk(family.graph, entry, family.place, len(family.widths))
 
 
-def _form(family: Family, size: Size, variance: float, found: Walk) -> Form:
+def _form(family: Family, size: Size, variance: float, found: Walk, detail: float) -> Form:
     graph, strides = family.graph, family.strides
     out, shape = found.values[graph.output], graph.shape_of(graph.output)
     unit = 1.0 if family.link is not None else out.variance
@@ -202,7 +202,7 @@ def _form(family: Family, size: Size, variance: float, found: Walk) -> Form:
         key = family.index[conv.in_channels // conv.groups], family.index[conv.out_channels]
         square = gradient * (positions / walked) / unit
         computed = conv.kernel**2 * positions
-        root, amount = of_layer(square, 1, computed, positions)
+        root, amount = of_layer(square, 1, computed, positions, detail)
         roots, amounts, squares, flops = groups.get(key, (0.0, 0.0, 0.0, 0.0))
         groups[key] = (roots + root, amounts + amount, squares + square, flops + computed)
         *parts, share = found.values[number].overlap

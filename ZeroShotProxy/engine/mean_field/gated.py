@@ -137,8 +137,8 @@ class GatedBlock(NamedTuple):
     added: list[float]
 
 
-def gated_block(form: GatedForm, args: tuple[int, ...], takes: int) -> GatedBlock:
-    """Return the block of a family that has these arguments."""
+def gated_block(form: GatedForm, args: tuple[int, ...], takes: int, detail: float) -> GatedBlock:
+    """Return the block of a family that has these arguments. detail: see `sums.Training`."""
     widths = numbers(form.family.widths, args)
     found = form.table.dot(np.array([1 / width for width in widths])).tolist()
     layers: list[float] = []
@@ -148,7 +148,8 @@ def gated_block(form: GatedForm, args: tuple[int, ...], takes: int) -> GatedBloc
         square = channels / widths[out]
         given = widths[out]
         computed = taps * positions * channels * given
-        layers += (square * a, square * b, given, math.log(positions * math.sqrt(computed)), overlap, share)
+        amount = detail * math.log(positions) + math.log(computed) / 2
+        layers += (square * a, square * b, given, amount, overlap, share)
         flops += computed
     return GatedBlock(form, takes, widths[form.channels], array("d", layers), flops, found[-8:])
 

@@ -88,7 +88,7 @@ class MeanField:
         self.resolution = resolution
         self.num_classes = num_classes
         self.options = options
-        self.bearable = sums.bearable(steps)
+        self.training = sums.training_of(steps)
         self.log_positions = sum(math.log(side) for side in sides(resolution))
         self._logits = 1 / max(1, num_classes - 1)
         self._clear()
@@ -164,7 +164,7 @@ class MeanField:
         square = kept * (others + 1) * (self._logits + 1 / channels) + here + others * apart
         # In units of the energy times the variance at the last map; the energy at the logits is 1.
         squares *= WEIGHT_VARIANCE * place.entry.variance / (others + 1) ** 2
-        return sums.score(roots, amounts, squares, flops, self.log_positions - log(square), self.bearable)
+        return sums.score(roots, amounts, squares, flops, self.log_positions - log(square), self.training.bearable)
 
     def _gated(self, structure: Structure) -> float | None:
         """The score of a network with gates, block by block if possible."""
@@ -199,7 +199,7 @@ class MeanField:
         if not roots:
             return None
         log_directions = self.log_positions - math.log(behind.here + behind.others)
-        return sums.score(roots, amounts, squares, flops, log_directions, self.bearable)
+        return sums.score(roots, amounts, squares, flops, log_directions, self.training.bearable)
 
     def _add_gated(self, place: _Place, spec: BlockSpec) -> tuple[GatedStep, _Place] | None:
         template = template_of(spec)
@@ -211,7 +211,7 @@ class MeanField:
         block = self._blocks[form].get(spec)
         if block is None:
             takes = spec.args[0] if template is not None else in_channels(spec)
-            block = self._blocks[form][spec] = gated_block(form, spec.args, takes)
+            block = self._blocks[form][spec] = gated_block(form, spec.args, takes, self.training.detail)
         step = gated_step(block, place.entry)
         found = place.gated[spec] = step, self._place(step.leaving)
         return found
@@ -220,7 +220,7 @@ class MeanField:
         """Return the score by a walk of the whole graph, without a cache."""
         graph = lower(structure, resolution=self.resolution, num_classes=self.num_classes, options=self.options)
         found = field_of(graph)
-        return None if found is None else score_of(found, self.bearable)
+        return None if found is None else score_of(found, self.training)
 
     def _counted(self) -> None:
         """Count a block, and forget the others if they are too many. Places that a caller holds remain valid."""
@@ -261,7 +261,7 @@ class MeanField:
             family = family_of(spec, template, place.entry.size, self.options)
             if family is None or family.gated:
                 return None
-            form = form_of(family, place.entry)
+            form = form_of(family, place.entry, self.training.detail)
             out = form.out
             behind = None if family.link is not None else self._place(Entry(form.size, out.mean, out.variance, 0.0))
             known = family, form, behind
@@ -276,16 +276,16 @@ class MeanField:
         return member
 
 
-def score_of(field: Field, bearable: float = sums.bearable(STEPS)) -> float | None:
-    """Return the score of a mean field, or None if no convolution takes part. bearable: S of equation 24."""
+def score_of(field: Field, training: sums.Training = sums.training_of(STEPS)) -> float | None:
+    """Return the score of a mean field, or None if no convolution takes part."""
     roots = amounts = squares = flops = 0.0
     for layer in field.layers:
         if layer.pooled or not layer.gradient > 0:
             continue
         positions = layer.activations / layer.channels
-        root, amount = sums.of_layer(layer.gradient, layer.channels, layer.flops, positions)
+        root, amount = sums.of_layer(layer.gradient, layer.channels, layer.flops, positions, training.detail)
         roots += root
         amounts += amount - 2 * root * math.log(positions / layer.effective)
         squares += layer.gradient
         flops += layer.flops
-    return sums.score(roots, amounts, squares, flops, math.log(field.directions), bearable) if roots else None
+    return sums.score(roots, amounts, squares, flops, math.log(field.directions), training.bearable) if roots else None

@@ -1,9 +1,10 @@
-"""How the score combines what it knows of a network (docs/mean-field.md, equations 22 to 24).
+"""How the score combines what it knows of a network (docs/mean-field.md, equations 22 to 24a).
 
 This is the only place that knows the form of the score. Of its layers, it needs four sums, which blocks contribute to:
 
     roots    Σ r,  r being the cube root of γ, the angle by which a first step turns a layer's weights
-    amounts  Σ r (½ log FLOPs + log positions − 3/2 log r),  less 2 r log o with the overlap o of a layer's output
+    amounts  Σ r (½ log FLOPs + d log positions − 3/2 log r),  less 2 r log o with the overlap o of a layer's output,
+             d being the weight of positions
     squares  Σ g²,  g being the norm of a layer's gradient
     flops    Σ multiply–accumulates
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -34,21 +35,41 @@ _SIXTH = 1 / 6
 """r is the cube root of γ, whose square is known."""
 _UNIT = 25
 """A training of so many steps bears Σ g² = 1 (equation 24)."""
+_BALANCED = 8_000
+"""For a training of so many steps, positions have the weight 1 (equation 24a)."""
+_PATIENCE = 1 / 4
+"""By so much the weight of positions grows with the logarithm of the steps."""
 
 
-def bearable(steps: int) -> float:
-    """Return S, the Σ g² at which a training of so many steps is left with 1/√2 of what it could learn."""
-    return (steps / _UNIT) ** 2
+class Training(NamedTuple):
+    """What the score takes from the length of a training.
+
+    bearable: S, the Σ g² at which it is left with 1/√2 of what it could learn (equation 24). detail: the weight of the
+    logarithm of a layer's positions (equation 24a).
+    """
+
+    bearable: float
+    detail: float
 
 
-def of_layer(gradient: float, channels: int, flops: float, positions: float) -> tuple[float, float]:
+def training_of(steps: int) -> Training:
+    """Return what the score takes from a training of so many steps."""
+    return Training((steps / _UNIT) ** 2, 1 + _PATIENCE * math.log(steps / _BALANCED))
+
+
+def of_layer(gradient: float, channels: int, flops: float, positions: float, detail: float) -> tuple[float, float]:
     """Return what a layer adds to roots and amounts, for an overlap of 1.
 
     gradient: the squared norm, of all output channels together. positions: of the output; divided by its overlap, they
-    are the effective activations.
+    are the effective activations. detail: the weight of positions, see `Training`.
     """
-    root = (gradient / channels) ** _SIXTH
-    return root, root * math.log(positions / root * math.sqrt(flops / root))
+    root = root_of(gradient, channels)
+    return root, root * (detail * math.log(positions) + math.log(math.sqrt(flops / root) / root))
+
+
+def root_of(gradient: float, channels: int) -> float:
+    """Return r of a layer. gradient: the squared norm, of all output channels together."""
+    return (gradient / channels) ** _SIXTH
 
 
 def growth(squares: float) -> tuple[float, float]:
@@ -100,7 +121,7 @@ def _of_widths(
 def of_numbers(layers: Iterable[float], z: float, overlap: float) -> tuple[float, float, float]:
     """Return roots, amounts and squares of layers, with their overlaps.
 
-    layers: six numbers a layer: a, b, output channels, log (positions · √FLOPs), c, d, for a squared norm of a + b z
+    layers: six numbers a layer: a, b, output channels, d log positions + ½ log FLOPs, c, d, for a squared norm of a + b z
     per output channel, and an overlap of c + d · overlap.
     """
     roots = amounts = squares = 0.0
@@ -114,27 +135,27 @@ def of_numbers(layers: Iterable[float], z: float, overlap: float) -> tuple[float
     return roots, amounts, squares
 
 
-def steadiness(squares: float, most: float) -> float:
-    """Return 1 / √(1 + Σ g² / S), what large gradients leave of all that a network could learn. most: S."""
-    return 1 / math.sqrt(1 + squares / most)
+def steadiness(squares: float, bearable: float) -> float:
+    """Return 1 / √(1 + Σ g² / S), what large gradients leave of all that a network could learn."""
+    return 1 / math.sqrt(1 + squares / bearable)
 
 
-def score(roots: float, amounts: float, squares: float, flops: float, log_directions: float, most: float) -> float:
-    """Return the score. squares: for a gradient of energy 1 at the logits. log_directions: log D. most: S, see
-    `bearable`.
+def score(roots: float, amounts: float, squares: float, flops: float, log_directions: float, bearable: float) -> float:
+    """Return the score. squares: for a gradient of energy 1 at the logits. log_directions: log D.
+    bearable: S, see `Training`.
 
     A layer's share in learning is p = r / Σ r, and an amount a that is used as far as layers learn is Σ p log (a / p).
     The score is that of effective activations, and half of that of FLOPs, plus ½ log of all FLOPs, Σ p log (1 / o),
     log D and −½ log (1 + Σ g² / S).
     """
-    return _score(roots, amounts, squares, flops, log_directions, most, math.log, math.log1p)
+    return _score(roots, amounts, squares, flops, log_directions, bearable, math.log, math.log1p)
 
 
 def scores(
-    roots: Floats, amounts: Floats, squares: Floats, flops: Floats, log_directions: Floats, most: float
+    roots: Floats, amounts: Floats, squares: Floats, flops: Floats, log_directions: Floats, bearable: float
 ) -> Floats:
     """The array form of `score`, (structures,); NaN where there are no layers."""
-    return _score(roots, amounts, squares, flops, log_directions, most, np.log, np.log1p)
+    return _score(roots, amounts, squares, flops, log_directions, bearable, np.log, np.log1p)
 
 
 def _score(
@@ -143,8 +164,8 @@ def _score(
     squares: Number,
     flops: Number,
     log_directions: Number,
-    most: float,
+    bearable: float,
     log: Callable[[Number], Number],
     log1p: Callable[[Number], Number],
 ) -> Number:
-    return amounts / roots + 1.5 * log(roots) + log(flops) / 2 + log_directions - log1p(squares / most) / 2
+    return amounts / roots + 1.5 * log(roots) + log(flops) / 2 + log_directions - log1p(squares / bearable) / 2
