@@ -56,6 +56,7 @@ setup(
         "executorch": ["executorch>=1.0", "torchao>=0.13"],
         "tensorboard": ["tensorboard>=2.15"],
         "timm": ["timm>=1.0"],
+        "qai-hub": ["pyyaml>=6"],
         "safetensors": ["safetensors>=0.4"],
         "nats-bench": ["nats_bench>=1.8"],
         "discover": ["deap>=1.4,<2"],
