@@ -12,14 +12,28 @@ import numpy as np
 
 from benchmarks._own_table.picks import GROUP, PROFILE, latency
 from benchmarks._own_table.results import Result, by_structure, deviation
-from benchmarks._own_table.structures import Entry
+from benchmarks._own_table.structures import STEPS_PER_EPOCH, Entry
 from PlainNet import cost, parse
 from PlainNet.files import write_text
 from zennas.accuracy.tables import shipped
 
 NAME = "small-cifar10"
 FOLDER = Path(shipped.__file__).parent
-COLUMNS = ("arch", "group", "origin", "params", "flops", "activations", "layers", "latency_ms", "trainings")
+COLUMNS = (
+    *("arch", "group", "origin", "params", "flops", "activations", "layers"),
+    *("latency_ms", "trainings", "steps_per_epoch"),
+)
+    "arch",
+    "group",
+    "origin",
+    "params",
+    "flops",
+    "activations",
+    "layers",
+    "latency_ms",
+    "trainings",
+    "steps_per_epoch",
+)
 ACCURACY = "cifar10_test_5"
 
 CARD = """# {name}
@@ -38,11 +52,11 @@ tables hold: this table has what they find, too.
 - **`{accuracy}`**: accuracy after the last epoch on the 10,000 test images in percent, the mean over `trainings` seeds;
   nothing was chosen by it. {noise}
 - **`params`, `flops`, `activations`, `layers`**: as `zennas analyze` counts them. **`latency_ms`**: predicted by the
-  profile `{profile}`.
+  profile `{profile}`. **`steps_per_epoch`**: of the trainings, for scores that depend on their length.
 
 **Limits.** The trainings are short: they rank how fast networks learn, and networks whose gradients explode at
-initialisation may do better with a warm-up and more epochs. The form of `mean_field` was chosen while looking at the
-first 60 networks of this table.
+initialisation may do better with a warm-up and more epochs. The form of `mean_field` was chosen while looking at this
+table.
 """
 
 
@@ -58,7 +72,7 @@ def ship(entries: Sequence[Entry], found: Sequence[Result]) -> None:
             continue
         costs, ms = cost(parse(entry.structure)), latency(entry.structure)
         numbers = costs.params, costs.flops, costs.activations, costs.layers
-        row = (*numbers, f"{ms:.4f}", len(values), f"{np.mean(values):.2f}")
+        row = (*numbers, f"{ms:.4f}", len(values), STEPS_PER_EPOCH, f"{np.mean(values):.2f}")
         writer.writerow([entry.structure, entry.group, entry.origin, *row])
         groups[entry.group] += 1
     spread, repeated = deviation(found)

@@ -33,7 +33,8 @@ BUDGETS = (
 SPACES = ("XXBL", "IDW_fixfc", "units")
 WINNERS_OF = ("zen_expected", "flops", "activations")
 MOST_LAYERS = 20
-TRAINING_STEPS = 780
+STEPS_PER_EPOCH = 20_000 // 128
+TRAINING_STEPS = 5 * STEPS_PER_EPOCH
 """Of each training: 5 epochs of 156."""
 
 

@@ -39,7 +39,7 @@ from zennas.runs.candidate import Candidate
 from zennas.runs.store import FILE, Scoring, Store, reading, write_failure
 from zennas.searching.executors.base import ExecutorSettings, Running, Work, open_executor
 from zennas.searching.trust import Trust, trusted_space, trusted_table
-from ZeroShotProxy import PROXIES, ProxyError, ensembles
+from ZeroShotProxy import PROXIES, ProxyError, ScoreSettings, ensembles
 
 Key: TypeAlias = tuple[int, str, int]
 """Identifies a scoring: candidate, proxy, repetition."""
@@ -92,9 +92,10 @@ def start(
     """
     settings = _completed(settings)
     table = read_table(settings.table)
-    if settings.epochs is None:
-        found = table.find(settings.dataset, settings.split, None, settings.training)
-        settings = replace(settings, epochs=found.epochs)
+    found = table.find(settings.dataset, settings.split, settings.epochs, settings.training)
+    settings = replace(settings, epochs=found.epochs)
+    if settings.training_steps is None:
+        settings = replace(settings, training_steps=table.steps(found) or ScoreSettings.training_steps)
     sample, structures, costs = draw(settings, table, load_space(settings.space))
     settings = replace(settings, sample=len(sample))
     columns = _columns(settings, sample, costs)
@@ -241,6 +242,8 @@ def _agreed(folder: Path, ours: CorrelateSettings, wanted: CorrelateSettings) ->
         wanted = replace(wanted, epochs=ours.epochs)
     if wanted.sample is None:
         wanted = replace(wanted, sample=ours.sample)
+    if wanted.training_steps is None:
+        wanted = replace(wanted, training_steps=ours.training_steps)
     wanted = replace(wanted, device=ours.device if wanted.device == "auto" else wanted.device)
     different = differences(ours.to_json(), wanted.to_json())
     if different:

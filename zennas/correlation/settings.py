@@ -106,7 +106,9 @@ class CorrelateSettings:
         "Initial weights, unless a proxy has its own: own (PyTorch's default), kaiming_fan_in, "
         "kaiming_fan_out, gaussian.",
     )
-    training_steps: int = training_steps_setting(ScoreSettings.training_steps)
+    training_steps: int | None = training_steps_setting(
+        None, shown=f"those of the table's trainings if it tells, otherwise {ScoreSettings.training_steps:,}"
+    )
 
     budget_params: tuple[str, ...] = _budget_setting("number of parameters", "0.2M")
     budget_flops: tuple[str, ...] = _budget_setting("number of multiply-accumulates per image", "50M")
@@ -228,7 +230,7 @@ class CorrelateSettings:
             device=self.device,
             precision=self.precision,
             initialisation=self.initialisation,
-            training_steps=self.training_steps,
+            training_steps=self.training_steps or ScoreSettings.training_steps,
         )
 
     def to_json(self) -> dict[str, Any]:

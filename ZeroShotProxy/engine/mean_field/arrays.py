@@ -15,7 +15,7 @@ from PlainNet import Options
 from PlainNet.arrays.blocks import Blocks, BlockValues, Placed
 from PlainNet.arrays.formulas import channels_of
 from PlainNet.arrays.structures import Flags, Floats, Integers
-from PlainNet.sizes import area
+from PlainNet.sizes import Size, area
 from ZeroShotProxy.engine.mean_field import STEPS, sums
 from ZeroShotProxy.engine.mean_field.blocks import Family, Form, family_of, form_of, link_of, step_of
 from ZeroShotProxy.engine.mean_field.forward import WEIGHT_VARIANCE

@@ -69,7 +69,8 @@ def of_layer(gradient: float, channels: int, flops: float, positions: float, det
 
 def root_of(gradient: float, channels: int) -> float:
     """Return r of a layer. gradient: the squared norm, of all output channels together."""
-    return (gradient / channels) ** _SIXTH
+    root: float = (gradient / channels) ** _SIXTH
+    return root
 
 
 def growth(squares: float) -> tuple[float, float]:
@@ -121,8 +122,8 @@ def _of_widths(
 def of_numbers(layers: Iterable[float], z: float, overlap: float) -> tuple[float, float, float]:
     """Return roots, amounts and squares of layers, with their overlaps.
 
-    layers: six numbers a layer: a, b, output channels, d log positions + ½ log FLOPs, c, d, for a squared norm of a + b z
-    per output channel, and an overlap of c + d · overlap.
+    layers: six numbers a layer: a, b, output channels, amount, c, d, for a squared norm of a + b z per output channel,
+    an amount as in `of_layer` but without r, and an overlap of c + d · overlap.
     """
     roots = amounts = squares = 0.0
     numbers = iter(layers)

@@ -80,7 +80,7 @@ def test_a_table_that_is_written_reads_the_same(tmp_path: Path, name: str) -> No
     values = np.random.default_rng(0).random((3, 2)) * 100
     values[1, 1] = np.nan
     columns = dict(zip([Column("cifar10"), Column("a-b", "val", 7), Column("accuracy")], values, strict=True))
-    table = AccuracyTable(name, CELLS, columns, values[2])
+    table = AccuracyTable(name, CELLS, columns, values[2], steps_per_epoch=195)
     write_csv(table, tmp_path / name)
     again = read_csv(tmp_path / name)
     assert again.architectures == table.architectures
@@ -89,6 +89,7 @@ def test_a_table_that_is_written_reads_the_same(tmp_path: Path, name: str) -> No
         assert np.array_equal(again.columns[column], numbers, equal_nan=True)
     assert again.params is not None
     assert np.array_equal(again.params, values[2])
+    assert [again.steps(column) for column in columns] == [200 * 195, 7 * 195, 200 * 195]
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,9 @@ def test_a_table_that_is_written_reads_the_same(tmp_path: Path, name: str) -> No
         ("arch,accuracy\na,good\n", "line 2: accuracy is 'good', expected a number"),
         ("arch,accuracy\na,inf\n", "line 2: accuracy is 'inf', expected a number"),
         ("arch,c10_test,cifar10_test_200\na,1,2\n", "two columns for the same accuracy"),
+        ("arch,accuracy,steps_per_epoch\na,1,3\nb,2,4\n", "steps_per_epoch has to be one whole number above 0"),
+        ("arch,accuracy,steps_per_epoch\na,1,\n", "steps_per_epoch has to be one whole number above 0"),
+        ("arch,accuracy,steps_per_epoch\na,1,2.5\n", "steps_per_epoch has to be one whole number above 0"),
     ],
 )
 def test_files_that_are_no_tables(tmp_path: Path, text: str, message: str) -> None:

@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 
 import zennas
+from SearchSpace import load_space
 from zennas.correlation.overview import FINISHED
 from zennas.correlation.result import BASELINES, read_result
-from zennas.correlation.runner import start
+from zennas.correlation.runner import resume, start
 from zennas.report.listing import list_runs
 from zennas.runs.store import Store, StoreError
 from zennas.searching.result import read_result as read_search
+from ZeroShotProxy import ScoreSettings, score
 
-from .conftest import CELLS, NOTHING, ONE, PROXIES, tiny
+from .conftest import ACCURACIES, CELLS, NOTHING, ONE, PROXIES, tiny
 
 
 def test_a_run_from_beginning_to_end(table: Path, tmp_path: Path) -> None:
@@ -100,3 +102,24 @@ def test_the_api(table: Path, tmp_path: Path) -> None:
     assert [one.to_json()["kind"] for one in found] == ["correlate"]
     with pytest.raises(StoreError, match="contains a run of zennas correlate, expected a run of zennas search"):
         read_search(tmp_path / "run")
+
+
+def test_a_table_tells_how_long_its_networks_were_trained(tmp_path: Path) -> None:
+    rows = zip(CELLS, ACCURACIES, strict=True)
+    told, silent = tmp_path / "told.csv", tmp_path / "silent.csv"
+    told.write_text(
+        "arch,cifar10_test_12,steps_per_epoch\n" + "".join(f"{cell},{accuracy},5\n" for cell, accuracy in rows)
+    )
+    silent.write_text("".join(line.rpartition(",")[0] + "\n" for line in told.read_text().splitlines()))
+    for path, asked, steps in ((told, None, 60), (told, 700, 700), (silent, None, 8_000)):
+        folder = tmp_path / f"{path.stem}-{asked}"
+        chosen = tiny(path, proxies=("mean_field",), training_steps=asked)
+        start(folder, chosen, executor=ONE)
+        found = read_result(folder)
+        assert found.settings.training_steps == steps
+        resume(folder, ONE, expected=chosen)
+        for cell, value in zip(found.sample.notations, found.scores["mean_field"], strict=True):
+            if cell != NOTHING:
+                settings = ScoreSettings(resolution=8, num_classes=10, training_steps=steps)
+                expected = score(load_space("nasbench201").read(cell), ["mean_field"], settings)  # type: ignore[attr-defined]
+                assert value == pytest.approx(expected["mean_field"].value)

@@ -60,13 +60,14 @@ class AccuracyTable:
 
     architectures: their notations, in the benchmark's order. columns: for each kind of accuracy, an array (N,) with a
     value for every architecture, NaN if it was not trained. params: published numbers of parameters in millions, (N,),
-    None if the table has none.
+    None if the table has none. steps_per_epoch: of the trainings, None if the table does not tell.
     """
 
     name: str
     architectures: tuple[str, ...]
     columns: Mapping[Column, Floats]
     params: Floats | None = None
+    steps_per_epoch: int | None = None
 
     def __len__(self) -> int:
         return len(self.architectures)
@@ -79,6 +80,10 @@ class AccuracyTable:
         """Return an accuracy of an architecture of the table in percent; None if it was not trained so."""
         found = float(self.columns[column][self._positions[notation]])
         return None if np.isnan(found) else found
+
+    def steps(self, column: Column) -> int | None:
+        """Return how many steps the trainings of a column had, None if the table does not tell."""
+        return None if self.steps_per_epoch is None else column.epochs * self.steps_per_epoch
 
     @property
     def datasets(self) -> tuple[str, ...]:

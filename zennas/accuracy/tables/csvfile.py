@@ -4,7 +4,8 @@ A file needs a column with the architectures, in the notation of their space or 
 column of accuracies named `accuracy`, `DATASET_SPLIT` or `DATASET_SPLIT_EPOCHS`, such as `c10_val`, `c10_val_acc`,
 `cifar100_test_12` and `c10_test12`. Without a number, the epochs are NAS-Bench-201's full 200. `cifar10_test_108_run2`
 is the accuracy of the second training of each architecture. `acc`, `top1`, `mean` and `mean_acc` also name an accuracy;
-the table does not tell of which images.
+the table does not tell of which images. A column `steps_per_epoch`, with one number in all rows, says how long the
+trainings were.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from PlainNet.files import write_out
 from zennas.accuracy.tables.base import AccuracyTable, Column, Floats, TableError
 from zennas.accuracy.tables.columns import ARCHITECTURE_COLUMNS, architecture_column, table_text
 
-PARAMS_COLUMN = "params_M"
+PARAMS_COLUMN, STEPS_COLUMN = "params_M", "steps_per_epoch"
 FULL_EPOCHS = 200
 SHORT_NAMES = {"c10": "cifar10", "c100": "cifar100", "in16": "ImageNet16-120"}
 
@@ -47,7 +48,8 @@ def read_csv(path: str | Path) -> AccuracyTable:
         if len(set(columns.values())) < len(columns):
             raise TableError(f"{place} has two columns for the same accuracy: {', '.join(header)[:200]}")
         notations: dict[str, int] = {}
-        wanted = [*columns, *([header.index(PARAMS_COLUMN)] if PARAMS_COLUMN in header else [])]
+        further = [name for name in (PARAMS_COLUMN, STEPS_COLUMN) if name in header]
+        wanted = [*columns, *map(header.index, further)]
         values: list[list[float]] = []
         for number, row in enumerate(rows, start=2):
             if not row:
@@ -68,7 +70,9 @@ def read_csv(path: str | Path) -> AccuracyTable:
         raise TableError(f"{place} has no architectures after its header line")
     found = np.asarray(values, dtype=np.float64).T
     accuracies: dict[Column, Floats] = dict(zip(columns.values(), found, strict=False))
-    return AccuracyTable(place.name, tuple(notations), accuracies, found[-1] if len(wanted) > len(columns) else None)
+    more = dict(zip(further, found[len(columns) :], strict=True))
+    steps = _steps(place, more[STEPS_COLUMN]) if STEPS_COLUMN in more else None
+    return AccuracyTable(place.name, tuple(notations), accuracies, more.get(PARAMS_COLUMN), steps)
 
 
 def column_named(name: str) -> Column | None:
@@ -90,9 +94,10 @@ def write_csv(table: AccuracyTable, path: str | Path) -> None:
     writer = csv.writer(lines, lineterminator="\n")
     names = [name_of(column) for column in table.columns]
     more: Sequence[Floats] = [] if table.params is None else [table.params]
-    writer.writerow(["arch", *names, *([] if table.params is None else [PARAMS_COLUMN])])
+    steps: list[int | str] = [] if table.steps_per_epoch is None else [table.steps_per_epoch]
+    writer.writerow(["arch", *names, *([PARAMS_COLUMN] if more else []), *([STEPS_COLUMN] if steps else [])])
     for notation, *values in zip(table.architectures, *table.columns.values(), *more, strict=True):
-        writer.writerow([notation, *("" if np.isnan(value) else repr(float(value)) for value in values)])
+        writer.writerow([notation, *("" if np.isnan(value) else repr(float(value)) for value in values), *steps])
     content = lines.getvalue().encode()
     write_out(place, gzip.compress(content, mtime=0) if place.suffix == ".gz" else content)
 
@@ -113,6 +118,14 @@ def _architecture_column(path: Path, header: list[str]) -> int:
         f"{path} has no architecture column, expected one named {' or '.join(ARCHITECTURE_COLUMNS)}; "
         + (f"its columns are {', '.join(header)[:200]}" if any(header) else "it has no columns")
     )
+
+
+def _steps(path: Path, values: Floats) -> int:
+    """The number that all rows have. Raises TableError if they differ, or it is no number of steps."""
+    first = float(values[0])
+    if not first >= 1 or not first.is_integer() or (values != first).any():
+        raise TableError(f"{path}: {STEPS_COLUMN} has to be one whole number above 0, the same in all rows")
+    return int(first)
 
 
 def _number(path: Path, line: int, column: str, text: str) -> float:

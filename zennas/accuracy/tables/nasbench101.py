@@ -33,6 +33,8 @@ from zennas.common.limits import check_kind, check_whole
 
 DATASET = "cifar10"
 _MOST_VERTICES, _MOST_EPOCHS = 7, 10**6
+STEPS_PER_EPOCH = 40_000 // 256
+"""Of 40,000 training images in batches of 256 (Ying et al. 2019)."""
 MAX_TRAININGS = 9
 """Trainings of a cell for a number of epochs; in the published files there are three."""
 _FIELDS = ("module hash", "epochs", "adjacency", "operations", "metrics")
@@ -91,7 +93,7 @@ def read_nasbench101(path: str | Path) -> AccuracyTable:
         columns = _columns(trainings, tuple(cells))
     except ValueError as error:
         raise TableError(f"{place}: {error}") from None
-    return AccuracyTable(place.name, tuple(cells), columns, np.asarray(counts) / 1e6)
+    return AccuracyTable(place.name, tuple(cells), columns, np.asarray(counts) / 1e6, STEPS_PER_EPOCH)
 
 
 def _notation(cells: Mapping[str, int], index: int) -> str:
