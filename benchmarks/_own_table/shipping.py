@@ -16,24 +16,12 @@ from benchmarks._own_table.structures import STEPS_PER_EPOCH, Entry
 from PlainNet import cost, parse
 from PlainNet.files import write_text
 from zennas.accuracy.tables import shipped
+from zennas.accuracy.tables.csvfile import STEPS_COLUMN
 
 NAME = "small-cifar10"
 FOLDER = Path(shipped.__file__).parent
-COLUMNS = (
-    *("arch", "group", "origin", "params", "flops", "activations", "layers"),
-    *("latency_ms", "trainings", "steps_per_epoch"),
-)
-    "arch",
-    "group",
-    "origin",
-    "params",
-    "flops",
-    "activations",
-    "layers",
-    "latency_ms",
-    "trainings",
-    "steps_per_epoch",
-)
+COSTS = ("params", "flops", "activations", "layers")
+COLUMNS = ("arch", "group", "origin", *COSTS, "latency_ms", "trainings", STEPS_COLUMN)
 ACCURACY = "cifar10_test_5"
 
 CARD = """# {name}
@@ -71,8 +59,13 @@ def ship(entries: Sequence[Entry], found: Sequence[Result]) -> None:
         if values is None:
             continue
         costs, ms = cost(parse(entry.structure)), latency(entry.structure)
-        numbers = costs.params, costs.flops, costs.activations, costs.layers
-        row = (*numbers, f"{ms:.4f}", len(values), STEPS_PER_EPOCH, f"{np.mean(values):.2f}")
+        row = (
+            *(getattr(costs, name) for name in COSTS),
+            f"{ms:.4f}",
+            len(values),
+            STEPS_PER_EPOCH,
+            f"{np.mean(values):.2f}",
+        )
         writer.writerow([entry.structure, entry.group, entry.origin, *row])
         groups[entry.group] += 1
     spread, repeated = deviation(found)
