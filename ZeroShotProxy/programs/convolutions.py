@@ -14,7 +14,7 @@ from PlainNet.ops import OpGraph
 from PlainNet.sizes import area
 from ZeroShotProxy.engine.mean_field import STEPS, sums
 from ZeroShotProxy.engine.mean_field.field import Field, Layer, field_of
-from ZeroShotProxy.engine.mean_field.trunk import pooled
+from ZeroShotProxy.engine.mean_field.trunk import convolves
 from ZeroShotProxy.programs.closed_form import CLOSED_FORMS
 from ZeroShotProxy.programs.errors import ProgramError
 
@@ -41,7 +41,7 @@ def closed_forms(graph: OpGraph, names: Collection[str] = tuple(CLOSED_FORMS), s
 
 def shapes_of(graph: OpGraph, names: Collection[str]) -> dict[str, tuple[int, ...]]:
     """Return the shapes of what `closed_forms` returns, if all convolutions of the trunk take part."""
-    count = sum(_convolutions(graph))
+    count = sum(convolves(graph))
     return {name: () if CLOSED_FORMS[name].whole else (count,) for name in names} if count else {}
 
 
@@ -53,8 +53,7 @@ def _of_network(field: Field, layers: Sequence[Layer], steps: int) -> dict[str, 
 
 def _of_convolutions(field: Field, layers: Sequence[Layer]) -> dict[str, Sequence[float]]:
     graph = field.graph
-    convolves = _convolutions(graph)
-    depths, remaining = _depths(graph, convolves), _remaining(graph, convolves)
+    remaining = _remaining(graph)
     rows = []
     for layer in layers:
         node = graph.nodes[layer.number - 1]
@@ -73,7 +72,7 @@ def _of_convolutions(field: Field, layers: Sequence[Layer]) -> dict[str, Sequenc
                 "positions": positions,
                 "flops": layer.flops,
                 "params": op_cost(node.op, node.shape).params,
-                "depth": depths[layer.number],
+                "depth": layer.depth,
                 "remaining": remaining[layer.number],
                 "in_mean": layer.mean,
                 "in_variance": layer.variance,
@@ -95,25 +94,12 @@ def _fan_in(op: ops.Conv | ops.RowColumnConv) -> int:
     return op.in_channels // op.groups * op.kernel**2
 
 
-def _convolutions(graph: OpGraph) -> list[bool]:
-    """For each value, whether it is what a convolution makes that no global pooling precedes."""
-    convolves = (isinstance(node.op, (ops.Conv, ops.RowColumnConv)) for node in graph.nodes)
-    return [False, *(one and not behind for one, behind in zip(convolves, pooled(graph)[1:], strict=True))]
-
-
-def _depths(graph: OpGraph, convolves: Sequence[bool]) -> list[int]:
-    """For each value, the number of convolutions on the longest path from the image to it."""
-    found = [0]
-    for number, node in enumerate(graph.nodes, start=1):
-        found.append(max((found[i] for i in node.inputs), default=0) + convolves[number])
-    return found
-
-
-def _remaining(graph: OpGraph, convolves: Sequence[bool]) -> list[int]:
+def _remaining(graph: OpGraph) -> list[int]:
     """For each value, the number of convolutions on the longest path from it to the output, with the one that makes it.
 
     0 for values that do not reach the output.
     """
+    counted = convolves(graph)
     behind: list[int | None] = [None] * (len(graph.nodes) + 1)
     behind[graph.output] = 0
     found = [0] * (len(graph.nodes) + 1)
@@ -121,7 +107,7 @@ def _remaining(graph: OpGraph, convolves: Sequence[bool]) -> list[int]:
         known = behind[number]
         if known is None:
             continue
-        found[number] = known + convolves[number]
+        found[number] = known + counted[number]
         for source in graph.nodes[number - 1].inputs:
             behind[source] = max(found[number], behind[source] or 0)
     return found

@@ -30,7 +30,8 @@ _MOST_LAYERS = 4_000_000
 class _Own(NamedTuple):
     """What a block is, wherever it stands; see `blocks.Step`. (…, structures) each, 0 for no block.
 
-    width: 1 / output channels. start, layers: of its layers among all, the first one and how many.
+    deeper: see `blocks.Form`. width: 1 / output channels. start, layers: of its layers among all, the first one and how
+    many.
     """
 
     roots: Floats
@@ -40,6 +41,7 @@ class _Own(NamedTuple):
     here: Floats
     apart: Floats
     constant: Floats
+    deeper: Floats
     width: Floats
     start: Floats
     layers: Floats
@@ -103,10 +105,10 @@ class MeanFieldArrays:
         count, blocks, families = len(placed.structures), self._blocks, self._families
         roots, amounts, squares, flops, here, apart = np.zeros((6, count))
         kept, overlap = np.ones(count), np.full(count, 1 / blocks.layout.in_channels)
-        place = np.zeros(count, np.int64)
+        place, depth = np.zeros(count, np.int64), np.zeros(count)
         for number, values in zip(placed.numbers, self._values.of(placed.numbers).transpose(1, 0, 2), strict=True):
             own, link = _Own(*values), families.at(blocks.family[number], place)
-            mixed = self._layers.mixed(own, overlap)
+            mixed = self._layers.mixed(own, overlap, depth)
             amount = (own.amounts + own.roots * link.factor_shift) * link.factor
             squares = squares * sums.energy_of(link.grown) + own.squares * sums.energy_of(link.factor)
             amounts = (amounts + roots * link.shift) * link.grown + amount - link.factor * mixed
@@ -116,6 +118,7 @@ class MeanFieldArrays:
             apart = apart * link.second + kept * (link.apart * own.width + link.branch_apart * own.apart)
             kept *= link.kept
             overlap = link.constant * own.width + link.branch_constant * own.constant + link.share * overlap
+            depth += own.deeper
             place = link.behind.astype(np.int64)
         positions, variances = families.leaving(place)
         others = np.maximum(1, positions) - 1
@@ -145,18 +148,19 @@ class MeanFieldArrays:
             widths = channels_of(made.form.widths, blocks.widths(numbers))
             roots, amounts, squares, flops, factors = sums.of_many_widths(made.form.groups, widths)
             table = made.form.table.dot(np.concatenate([1 / widths, factors]))
-            starts = self._layers.add(table[:-3:2].T, table[1:-3:2].T, made.form.shares)
+            starts = self._layers.add(table[:-3:2].T, table[1:-3:2].T, made.form.shares, made.form.offsets)
             constant, here, apart = table[-3:]
-            return np.stack([roots, amounts, squares, flops, here, apart, constant, width, *starts])
+            deeper = np.full(len(width), float(made.form.deeper))
+            return np.stack([roots, amounts, squares, flops, here, apart, constant, deeper, width, *starts])
         columns = []
         for spec, size in blocks.specs(numbers):
             family = family_of(spec, None, size, _OPTIONS)
             assert family is not None  # as for the example of the family
             step = step_of(self._families.form(family, size), spec.args, spec.args[0], None)
             layers = np.array(step.layers[:-3])
-            starts = self._layers.add(layers[None, ::2], layers[None, 1::2], step.shares)
+            starts = self._layers.add(layers[None, ::2], layers[None, 1::2], step.shares, step.offsets)
             own = (step.roots, step.amounts, step.squares, step.flops, step.here, step.apart, step.constant)
-            columns.append([*own, *(float(one[0]) for one in starts)])
+            columns.append([*own, step.deeper, *(float(one[0]) for one in starts)])
         *values, start, taken = np.array(columns).T
         return np.stack([*values, width, start, taken])
 
@@ -264,27 +268,33 @@ class _Families:
 
 
 class _Layers:
-    """The layers of all blocks, one after the other: 2 r, and the overlap as a + b · the one that enters."""
+    """The layers of all blocks, one after the other: r / 2, the overlap as a + b · the one that enters, and the depth
+    as n + the one that enters.
+    """
 
     def __init__(self) -> None:
         self.count = 0
-        self._kept = np.zeros((3, 1024))
+        self._kept = np.zeros((4, 1024))
 
-    def add(self, roots: Floats, constants: Floats, shares: tuple[float, ...]) -> tuple[Floats, Floats]:
+    def add(
+        self, roots: Floats, constants: Floats, shares: tuple[float, ...], offsets: tuple[int, ...]
+    ) -> tuple[Floats, Floats]:
         """Keep the layers of blocks, (blocks, layers); return where those of each block begin, and how many it has."""
         blocks, layers = roots.shape
-        new = np.stack([roots.ravel(), constants.ravel(), np.tile(np.array(shares), blocks)])
+        same = (np.tile(np.array(one, np.float64), blocks) for one in (shares, offsets))
+        new = np.stack([roots.ravel(), constants.ravel(), *same])
         start, self.count = self.count, self.count + blocks * layers
         if self.count > self._kept.shape[1]:
             self._kept = np.pad(self._kept, ((0, 0), (0, 2 * self.count - self._kept.shape[1])))
         self._kept[:, start : self.count] = new
         return start + layers * np.arange(blocks, dtype=np.float64), np.full(blocks, float(layers))
 
-    def mixed(self, own: _Own, overlap: Floats) -> Floats:
-        """Return Σ 2 r log o over the layers of one block of each structure, for the overlaps that enter them."""
+    def mixed(self, own: _Own, overlap: Floats, depth: Floats) -> Floats:
+        """Return Σ r/2 log (o⁴ / depth) over the layers of one block of each structure, for what enters them."""
         count = own.layers.astype(np.int64)
         rows = np.repeat(np.arange(len(count)), count)
         firsts = np.cumsum(count) - count
         at = np.arange(len(rows)) + (own.start.astype(np.int64) - firsts)[rows]
-        roots, constants, shares = self._kept.take(at, axis=1)
-        return cast(Floats, np.bincount(rows, roots * np.log(constants + shares * overlap[rows]), len(count)))
+        roots, constants, shares, offsets = self._kept.take(at, axis=1)
+        square = (constants + shares * overlap[rows]) ** 2
+        return cast(Floats, np.bincount(rows, roots * np.log(square * square / (offsets + depth[rows])), len(count)))

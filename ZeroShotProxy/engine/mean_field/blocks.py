@@ -26,7 +26,7 @@ from PlainNet.sizes import Size, area, each_side, sides
 from PlainNet.template import Template, Width
 from ZeroShotProxy.engine.mean_field.forward import FUNCTIONS
 from ZeroShotProxy.engine.mean_field.sums import Group, energy_of, growth, of_layer, of_widths
-from ZeroShotProxy.engine.mean_field.trunk import pooled
+from ZeroShotProxy.engine.mean_field.trunk import trunk_of
 from ZeroShotProxy.engine.mean_field.uniform import Entry, Value, Walk, is_uniform, walk
 
 
@@ -60,9 +60,10 @@ class Form:
     The gradient behind a branch has an energy of 1. For other blocks, the product with the variance there is 1.
     groups: the sums over its convolutions, see `sums.of_widths`.
     table: (2 · number of layers + 3, widths + groups), what is linear in inverse widths and in the factors of r of
-    groups (see `sums.of_widths`): 2 r and the overlap of each layer, the overlap of the output, and what is added
+    groups (see `sums.of_widths`): r / 2 and the overlap of each layer, the overlap of the output, and what is added
     to tr C² of the input at distance 0, and at all others together in units of Σ R(Δ)²; the last two in units of the
-    squared energy at the input. shares: how the overlaps of layers depend on the one that enters.
+    squared energy at the input. shares: how the overlaps of layers depend on the one that enters. offsets: the depths
+    of layers, from the input of the block; deeper: that of its output.
     out, channels, share, size: of the output: its statistics, its width as an index, how its overlap depends on the one
     that enters, and its size.
     energy, passed: factors of the gradient's energy at the input, at distance 0 and at others.
@@ -73,6 +74,8 @@ class Form:
     groups: tuple[Group, ...]
     table: NDArray[np.float64]
     shares: tuple[float, ...]
+    offsets: tuple[int, ...]
+    deeper: int
     out: Value
     channels: int
     share: float
@@ -188,16 +191,17 @@ def _form(family: Family, size: Size, variance: float, found: Walk, detail: floa
     graph, strides = family.graph, family.strides
     out, shape = found.values[graph.output], graph.shape_of(graph.output)
     unit = 1.0 if family.link is not None else out.variance
-    behind_pooling = pooled(graph)
+    trunk = trunk_of(graph)
     groups: dict[tuple[int, int], tuple[float, float, float, float]] = {}
     shares: list[float] = []
+    offsets: list[int] = []
     nothing = [0.0] * len(family.widths)
     rows: list[tuple[dict[int, float], list[float]]] = []  # by number of the group, and by width
     for number, (gradient, _) in found.layers:
         node = graph.nodes[number - 1]
         conv, walked = node.op, area(node.shape.size)
         positions = walked if strides is None else area(_strided(size, strides[number]))
-        if behind_pooling[number] or not isinstance(conv, ops.Conv):
+        if trunk.pooled[number] or not isinstance(conv, ops.Conv):
             continue
         key = family.index[conv.in_channels // conv.groups], family.index[conv.out_channels]
         square = gradient * (positions / walked) / unit
@@ -206,8 +210,9 @@ def _form(family: Family, size: Size, variance: float, found: Walk, detail: floa
         roots, amounts, squares, flops = groups.get(key, (0.0, 0.0, 0.0, 0.0))
         groups[key] = (roots + root, amounts + amount, squares + square, flops + computed)
         *parts, share = found.values[number].overlap
-        rows += [({list(groups).index(key): 2 * root}, nothing), ({}, parts)]
+        rows += [({list(groups).index(key): root / 2}, nothing), ({}, parts)]
         shares.append(share)
+        offsets.append(trunk.depths[number])
     energy, passed = found.first.here[0], found.first.passed
     norm = energy**2
     rows.append(({}, list(out.overlap[:-1])))
@@ -218,6 +223,8 @@ def _form(family: Family, size: Size, variance: float, found: Walk, detail: floa
         tuple((*key, *sums) for key, sums in groups.items()),
         np.array([parts + [own.get(i, 0.0) for i in range(len(groups))] for own, parts in rows]),
         tuple(shares),
+        tuple(offsets),
+        trunk.depths[graph.output],
         out,
         family.index[shape.channels],
         out.overlap[-1],
@@ -243,8 +250,9 @@ class Step(NamedTuple):
 
     The gradient at its output has an energy such that the product with the variance there is 1.
     takes, gives: channels. behind: the place behind it.
-    roots, amounts, squares, flops: see `sums.py`, for an overlap of 1 everywhere. layers: 2 r and a of each layer in
-    turn; shares: b, the overlap being a + b o if o is what enters. scale: a factor of r in `layers`.
+    roots, amounts, squares, flops: see `sums.py`, for an overlap and a depth of 1 everywhere. layers: r / 2 and a of
+    each layer in turn; shares: b, the overlap being a + b o if o is what enters. offsets, deeper: see `Form`. scale: a
+    factor of r in `layers`.
     grown, shift: how the sums of the layers behind the block grow, see `sums.py`. kept, here, apart, second: how tr C²
     at the input, and the squared energy at other distances, follow from those at the output, in units of the squared
     energy at distance 0.
@@ -261,6 +269,8 @@ class Step(NamedTuple):
     scale: float
     layers: array[float]
     shares: tuple[float, ...]
+    offsets: tuple[int, ...]
+    deeper: int
     grown: float
     shift: float
     kept: float
@@ -290,6 +300,8 @@ def step_of(form: Form, args: tuple[int, ...], takes: int, behind: object) -> St
         1.0,
         layers,
         form.shares,
+        form.offsets,
+        form.deeper,
         grown,
         shift,
         kept,
@@ -370,6 +382,8 @@ def linked(branch: Step, link: Link, behind: object) -> Step:
         link.factor,
         branch.layers,
         branch.shares,
+        branch.offsets,
+        branch.deeper,
         link.grown,
         link.shift,
         link.kept,

@@ -15,7 +15,7 @@ from ZeroShotProxy.engine.mean_field.backward import Gradient, at_logits, carry_
 from ZeroShotProxy.engine.mean_field.forward import Forward, State, carry, image, inside, white
 from ZeroShotProxy.engine.mean_field.parted import parted
 from ZeroShotProxy.engine.mean_field.torus import decimation
-from ZeroShotProxy.engine.mean_field.trunk import pooled
+from ZeroShotProxy.engine.mean_field.trunk import Trunk, trunk_of
 from ZeroShotProxy.engine.mean_field.uniform import Entry, is_uniform, walk
 
 
@@ -25,8 +25,9 @@ class Layer(NamedTuple):
     gradient: the expected squared norm of the loss's gradient by its weights, relative to the gradient at the logits.
     flops: multiply–accumulates. activations: output elements. effective: the activations that vary independently over
     channels, positions / (inverse number of independent channels). channels: output channels. pooled: whether a
-    global pooling precedes it. number: its node in `Field.graph`, from 1. mean, variance: of what it reads, averaged
-    over channels. independent: the number of independent channels that it reads.
+    global pooling precedes it. depth: the convolutions on the longest path from the image to it, with itself. number:
+    its node in `Field.graph`, from 1. mean, variance: of what it reads, averaged over channels. independent: the number
+    of independent channels that it reads.
     """
 
     gradient: float
@@ -35,6 +36,7 @@ class Layer(NamedTuple):
     effective: float
     channels: int
     pooled: bool
+    depth: int
     number: int
     mean: float
     variance: float
@@ -77,7 +79,7 @@ def field_of(graph: OpGraph, *, same_for_images: bool = False) -> Field | None:
     first = gradients[0]
     if first is None:
         return None
-    layers, behind_pooling = [], pooled(graph)
+    layers, trunk = [], trunk_of(graph)
     for number, node in enumerate(graph.nodes, start=1):
         gradient = gradients[number]
         if gradient is None or not isinstance(node.op, (ops.Conv, ops.RowColumnConv, ops.Linear)):
@@ -87,7 +89,7 @@ def field_of(graph: OpGraph, *, same_for_images: bool = False) -> Field | None:
             continue
         square = weight_gradient(node.op, x, y, gradient)
         overlaps = float(x.overlap[0]), float(y.overlap[0])
-        layers.append(_layer(graph, number, square, x.mean, x.variance, *overlaps, behind_pooling[number]))
+        layers.append(_layer(graph, trunk, number, square, x.mean, x.variance, *overlaps))
     here = forward.states[0].torus
     energy = here.mean(first.energy)
     if not energy > 0:
@@ -97,19 +99,19 @@ def field_of(graph: OpGraph, *, same_for_images: bool = False) -> Field | None:
 
 
 def _layer(
-    graph: OpGraph, number: int, gradient: float, mean: float, variance: float, taken: float, given: float, pooled: bool
+    graph: OpGraph, trunk: Trunk, number: int, gradient: float, mean: float, variance: float, taken: float, given: float
 ) -> Layer:
     """taken, given: the overlaps of what the layer reads and makes."""
     node = graph.nodes[number - 1]
     cost = op_cost(node.op, node.shape)
     positions = max(1, area(node.shape.size))
-    made = positions / given, node.shape.channels, pooled
+    made = positions / given, node.shape.channels, trunk.pooled[number], trunk.depths[number]
     return Layer(gradient, cost.flops, cost.activations, *made, number, mean, variance, 1 / taken)
 
 
 def _uniform_field(graph: OpGraph) -> Field | None:
     found = walk(graph, Entry(graph.input.size, 0.0, 1.0, 0.0), lambda channels: (0, 1 / channels), 1)
-    layers, behind_pooling = [], pooled(graph)
+    layers, trunk = [], trunk_of(graph)
     for number, (square, _) in reversed(found.layers):
         node = graph.nodes[number - 1]
         x = found.values[node.inputs[0]]
@@ -117,7 +119,7 @@ def _uniform_field(graph: OpGraph) -> Field | None:
             constant + share / graph.input.channels for constant, share in (x.overlap, found.values[number].overlap)
         )
         square *= node.op.in_channels // node.op.groups if isinstance(node.op, ops.Conv) else 1
-        layers.append(_layer(graph, number, square, x.mean, x.variance, taken, given, behind_pooling[number]))
+        layers.append(_layer(graph, trunk, number, square, x.mean, x.variance, taken, given))
     energy = found.first.here[0]
     if not energy > 0:
         return None

@@ -21,7 +21,7 @@ from PlainNet.sizes import Size, area
 from ZeroShotProxy.engine.mean_field.blocks import Family, numbers
 from ZeroShotProxy.engine.mean_field.forward import FUNCTIONS
 from ZeroShotProxy.engine.mean_field.sums import of_numbers
-from ZeroShotProxy.engine.mean_field.trunk import pooled
+from ZeroShotProxy.engine.mean_field.trunk import trunk_of
 from ZeroShotProxy.engine.mean_field.uniform import Entry, Gradient, Square, Value, square_apart, walk
 
 _STEPS = 32
@@ -42,7 +42,8 @@ class Behind(NamedTuple):
 
 
 class _Layer(NamedTuple):
-    """A convolution. fan_in, out: its widths as indices. positions: of its output. taps: of its kernel.
+    """A convolution. fan_in, out: its widths as indices. positions: of its output. taps: of its kernel. depth: from the
+    input of the block.
 
     gradient: the squared norm for widths of 1, (a, b) for a + b z. share: how its overlap depends on what enters.
     """
@@ -53,6 +54,7 @@ class _Layer(NamedTuple):
     taps: int
     gradient: tuple[float, float]
     share: float
+    depth: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +63,7 @@ class GatedForm:
 
     table: what is linear in inverse widths, (layers + 8, widths): the overlaps of layers, that of the output, and what
     is added to tr C² at distance 0 (constant, linear and square) and at others (the same, and the factor of
-    `Behind.second`).
+    `Behind.second`). deeper: see `blocks.Form`.
     out, channels, size: of the output: its statistics, its width as an index, and its size.
     first, combs, second: the gradient at the input, the sum of the energies of its combs, and of its squared energy.
     kept: see `uniform.Walk`.
@@ -69,6 +71,7 @@ class GatedForm:
 
     family: Family
     layers: tuple[_Layer, ...]
+    deeper: int
     table: NDArray[np.float64]
     out: Value
     channels: int
@@ -96,14 +99,15 @@ def gated_form(family: Family, entry: Entry) -> GatedForm:
 def _form(family: Family, entry: Entry) -> GatedForm:
     graph = family.graph
     found = walk(graph, entry, family.place, len(family.widths))
-    layers, rows, behind_pooling = [], [], pooled(graph)
+    layers, rows = [], []
+    trunk = trunk_of(graph)
     for number, gradient in found.layers:
         node = graph.nodes[number - 1]
         conv, positions = node.op, max(1, area(node.shape.size))
-        if not behind_pooling[number] and isinstance(conv, ops.Conv):
+        if not trunk.pooled[number] and isinstance(conv, ops.Conv):
             *parts, share = found.values[number].overlap
             fan_in, out = family.index[conv.in_channels // conv.groups], family.index[conv.out_channels]
-            layers.append(_Layer(fan_in, out, positions, conv.kernel**2, gradient, share))
+            layers.append(_Layer(fan_in, out, positions, conv.kernel**2, gradient, share, trunk.depths[number]))
             rows.append(parts)
     rows.append(list(found.values[graph.output].overlap[:-1]))
     rows += [list(row) for row in zip(*(square[:3] for square in found.here), strict=True)]
@@ -112,6 +116,7 @@ def _form(family: Family, entry: Entry) -> GatedForm:
     return GatedForm(
         family,
         tuple(layers),
+        trunk.depths[graph.output],
         np.array(rows),
         found.values[graph.output],
         family.index[shape.channels],
@@ -143,13 +148,14 @@ def gated_block(form: GatedForm, args: tuple[int, ...], takes: int, detail: floa
     found = form.table.dot(np.array([1 / width for width in widths])).tolist()
     layers: list[float] = []
     flops = 0
-    for (fan_in, out, positions, taps, (a, b), share), overlap in zip(form.layers, found):  # noqa: B905 - eight others follow
+    for layer, overlap in zip(form.layers, found):  # noqa: B905 - eight others follow
+        fan_in, out, positions, taps, (a, b), share, depth = layer
         channels = widths[fan_in]
         square = channels / widths[out]
         given = widths[out]
         computed = taps * positions * channels * given
         amount = detail * math.log(positions) + math.log(computed) / 2
-        layers += (square * a, square * b, given, amount, overlap, share)
+        layers += (square * a, square * b, given, amount, overlap, share, depth)
         flops += computed
     return GatedBlock(form, takes, widths[form.channels], array("d", layers), flops, found[-8:])
 
@@ -157,7 +163,8 @@ def gated_block(form: GatedForm, args: tuple[int, ...], takes: int, detail: floa
 class GatedStep(NamedTuple):
     """A block at a place of a network, as polynomials in z = `Behind.apart`, for a gradient of energy 1 behind it.
 
-    leaving: the statistics of its output. constant, share: the overlap of the output is constant + share · o.
+    leaving: the statistics of its output. constant, share: the overlap of the output is constant + share · o. deeper:
+    see `blocks.Form`.
     layers, flops: see `GatedBlock`; z there is `ratio` times that behind the block, and log_above the logarithm of the
     energy. The others are the coefficients of 1, z, z² and `Behind.second` in the gradient at the input, see `Behind`.
     kept, single: those of `here` and `others` in themselves, and of `here` in `others`.
@@ -168,6 +175,7 @@ class GatedStep(NamedTuple):
     leaving: Entry
     constant: float
     share: float
+    deeper: int
     layers: array[float]
     flops: int
     ratio: float
@@ -220,6 +228,7 @@ def gated_step(block: GatedBlock, entry: Entry) -> GatedStep:
         rounded(Entry(form.size, mean, total, shared)),
         constant,
         share,
+        form.deeper,
         block.layers,
         block.flops,
         ratio,
@@ -248,14 +257,14 @@ def gated_step(block: GatedBlock, entry: Entry) -> GatedStep:
     )
 
 
-def before(step: GatedStep, behind: Behind, overlap: float) -> tuple[float, float, float, float, Behind]:
-    """Carry a gradient through a block. overlap: what enters the block.
+def before(step: GatedStep, behind: Behind, overlap: float, depth: int) -> tuple[float, float, float, float, Behind]:
+    """Carry a gradient through a block. overlap, depth: what enters the block.
 
     Return the sums of its layers (see `sums.py`) for an energy of `log_above`, the energy at the input for 1 at the
     output, and the gradient at the input.
     """
     z, z2, here, others = behind
-    roots, amounts, squares = of_numbers(step.layers, step.ratio * z, overlap)
+    roots, amounts, squares = of_numbers(step.layers, step.ratio * z, overlap, depth)
     e0, e1 = step.energy
     a0, a1 = step.apart
     s0, s1, s2, s3 = step.second

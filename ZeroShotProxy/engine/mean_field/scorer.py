@@ -113,7 +113,7 @@ class MeanField:
         # follows from the one here: kept · (the one at distance 0, and the sum of those at others) + here, and
         # + apart · Σ R(Δ)².
         roots = amounts = squares = flops = here = apart = overlap = 0.0
-        kept = 1.0
+        kept, depth = 1.0, 0
         for spec in structure.blocks:
             step = place.known.get(spec)
             if step is None:
@@ -131,6 +131,8 @@ class MeanField:
                 scale,
                 layers,
                 shares,
+                offsets,
+                deeper,
                 grown,
                 shift,
                 own_kept,
@@ -146,8 +148,9 @@ class MeanField:
                 overlap = 1 / takes
             mixed = 0.0
             numbers = iter(layers)
-            for root, a, b in zip(numbers, numbers, shares):  # noqa: B905 - as long as there are shares
-                mixed += root * log(a + b * overlap)
+            for root, a, b, n in zip(numbers, numbers, shares, offsets):  # noqa: B905 - as long as there are shares
+                square = (a + b * overlap) * (a + b * overlap)
+                mixed += root * log(square * square / (depth + n))
             squares = squares * grown**6 + own_squares
             amounts = (amounts + roots * shift) * grown + amount - scale * mixed
             roots = roots * grown + own
@@ -156,6 +159,7 @@ class MeanField:
             apart = apart * second + kept * own_apart
             kept *= own_kept
             overlap = constant + share * overlap
+            depth += deeper
             channels, place = gives, behind
         if not roots:
             return None
@@ -169,7 +173,8 @@ class MeanField:
     def _gated(self, structure: Structure) -> float | None:
         """The score of a network with gates, block by block if possible."""
         place, overlap, channels = self._place(Entry(self.resolution, 0.0, 1.0, 0.0)), 0.0, 0
-        steps: list[tuple[GatedStep, float]] = []
+        depth = 0
+        steps: list[tuple[GatedStep, float, int]] = []
         for spec in structure.blocks:
             known = place.gated.get(spec) or self._add_gated(place, spec)
             if known is None:
@@ -180,16 +185,17 @@ class MeanField:
                 if channels:
                     raise StructureError(does_not_join(spec.kind, takes, channels), str(structure.blocks.index(spec)))
                 overlap = 1 / takes
-            steps.append((step, overlap))
+            steps.append((step, overlap, depth))
             overlap = step.constant + step.share * overlap
+            depth += step.deeper
             channels = step.gives
         others = max(1, area(place.entry.size)) - 1
         square = self._logits + 1 / channels
         behind = Behind(others, others, square, others * square)
         roots = amounts = squares = flops = 0.0
         log_energy = math.log(WEIGHT_VARIANCE) - 2 * math.log(others + 1)  # for 1 at the logits
-        for step, overlap in reversed(steps):
-            own, amount, own_squares, energy, behind = before(step, behind, overlap)
+        for step, overlap, depth in reversed(steps):
+            own, amount, own_squares, energy, behind = before(step, behind, overlap, depth)
             factor, shift = sums.log_growth(log_energy + step.log_above)
             roots += factor * own
             amounts += factor * (amount + own * shift)
@@ -285,7 +291,7 @@ def score_of(field: Field, training: sums.Training = sums.training_of(STEPS)) ->
         positions = layer.activations / layer.channels
         root, amount = sums.of_layer(layer.gradient, layer.channels, layer.flops, positions, training.detail)
         roots += root
-        amounts += amount - 2 * root * math.log(positions / layer.effective)
+        amounts += amount - root / 2 * math.log((positions / layer.effective) ** 4 / layer.depth)
         squares += layer.gradient
         flops += layer.flops
     return sums.score(roots, amounts, squares, flops, math.log(field.directions), training.bearable) if roots else None

@@ -3,8 +3,8 @@
 This is the only place that knows the form of the score. Of its layers, it needs four sums, which blocks contribute to:
 
     roots    Σ r,  r being the cube root of γ, the angle by which a first step turns a layer's weights
-    amounts  Σ r (½ log FLOPs + d log positions − 3/2 log r),  less 2 r log o with the overlap o of a layer's output,
-             d being the weight of positions
+    amounts  Σ r (½ log FLOPs + d log positions − 3/2 log r),  d being the weight of positions,
+             less Σ r/2 log (o⁴ / depth), o being the overlap of a layer's output
     squares  Σ g²,  g being the norm of a layer's gradient
     flops    Σ multiply–accumulates
 
@@ -58,7 +58,7 @@ def training_of(steps: int) -> Training:
 
 
 def of_layer(gradient: float, channels: int, flops: float, positions: float, detail: float) -> tuple[float, float]:
-    """Return what a layer adds to roots and amounts, for an overlap of 1.
+    """Return what a layer adds to roots and amounts, for an overlap and a depth of 1.
 
     gradient: the squared norm, of all output channels together. positions: of the output; divided by its overlap, they
     are the effective activations. detail: the weight of positions, see `Training`.
@@ -119,19 +119,19 @@ def _of_widths(
     return roots, amounts, squares, flops, factors
 
 
-def of_numbers(layers: Iterable[float], z: float, overlap: float) -> tuple[float, float, float]:
-    """Return roots, amounts and squares of layers, with their overlaps.
+def of_numbers(layers: Iterable[float], z: float, overlap: float, depth: int) -> tuple[float, float, float]:
+    """Return roots, amounts and squares of layers, with their overlaps and depths.
 
-    layers: six numbers a layer: a, b, output channels, amount, c, d, for a squared norm of a + b z per output channel,
-    an amount as in `of_layer` but without r, and an overlap of c + d · overlap.
+    layers: seven numbers a layer: a, b, output channels, amount, c, d, n, for a squared norm of a + b z per output
+    channel, an amount as in `of_layer` but without r, an overlap of c + d · overlap, and a depth of n + depth.
     """
     roots = amounts = squares = 0.0
     numbers = iter(layers)
-    for a, b, channels, log_amount, c, d in zip(numbers, numbers, numbers, numbers, numbers, numbers, strict=True):
+    for a, b, channels, amount, c, d, n in zip(*[numbers] * 7, strict=True):
         square, share = a + b * z, c + d * overlap
         root = square**_SIXTH
         roots += root
-        amounts += root * (log_amount - math.log(root * math.sqrt(root) * share * share))
+        amounts += root * (amount - math.log(root**3 * share**4 / (n + depth)) / 2)
         squares += channels * square
     return roots, amounts, squares
 
@@ -147,7 +147,7 @@ def score(roots: float, amounts: float, squares: float, flops: float, log_direct
 
     A layer's share in learning is p = r / Σ r, and an amount a that is used as far as layers learn is Σ p log (a / p).
     The score is that of effective activations, and half of that of FLOPs, plus ½ log of all FLOPs, Σ p log (1 / o),
-    log D and −½ log (1 + Σ g² / S).
+    ½ Σ p log depth, log D and −½ log (1 + Σ g² / S).
     """
     return _score(roots, amounts, squares, flops, log_directions, bearable, math.log, math.log1p)
 
