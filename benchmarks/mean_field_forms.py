@@ -29,8 +29,8 @@ SAMPLE = 1_000
 """Networks of each table, drawn at random."""
 EXPONENT = 1 / 3
 """Of γ, as the score has it."""
-TERMS = ("used FLOPs", "all FLOPs", "used activations", "widths", "directions", "gradients", "positions")
-WEIGHTS = (0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0)
+TERMS = ("used FLOPs", "all FLOPs", "used activations", "widths", "directions", "gradients", "positions", "depth")
+WEIGHTS = (0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5)
 """Of the terms in the score."""
 
 
@@ -69,8 +69,9 @@ def terms_of(field: Field | None, exponent: float, bearable: float, detail: floa
     counted = [layer for layer in field.layers if not layer.pooled and layer.gradient > 0] if field else []
     if field is None or not counted:
         return [-math.inf] * len(TERMS)
-    gradient, channels, flops, activations, effective = np.array(
-        [(one.gradient, one.channels, one.flops, one.activations, one.effective) for one in counted], dtype=np.float64
+    gradient, channels, flops, activations, effective, depth = np.array(
+        [(one.gradient, one.channels, one.flops, one.activations, one.effective, one.depth) for one in counted],
+        dtype=np.float64,
     ).T
     turns = (gradient / channels) ** (exponent / 2)
     share = turns / turns.sum()
@@ -78,7 +79,16 @@ def terms_of(field: Field | None, exponent: float, bearable: float, detail: floa
     widths = float(share @ np.log(effective * channels / activations))
     steady = -math.log1p(float(gradient.sum()) / bearable) / 2
     positions = detail * float(share @ np.log(activations / channels))
-    return [used[0], math.log(flops.sum()), used[1], widths, math.log(field.directions), steady, positions]
+    return [
+        used[0],
+        math.log(flops.sum()),
+        used[1],
+        widths,
+        math.log(field.directions),
+        steady,
+        positions,
+        float(share @ np.log(depth)),
+    ]
 
 
 def row(
@@ -127,6 +137,8 @@ def main() -> None:
         row(f"exponent {exponent:g}", tables, exponent=exponent)
     for part in (1 / 3, 1 / 2, 2 / 3, 4 / 3, 2):
         row(f"positions, e-fold of steps: {part / 4:.3g}", tables, patience=part)
+    for weight in (0.25, 0.75, 1.0, 2.0):
+        row(f"depth: {weight:g}", tables, (*WEIGHTS[:-1], weight))
     for power in range(2, 11):
         row(f"S = 10^{power}", tables, most=10.0**power)
 

@@ -179,6 +179,24 @@ def test_computation_counts_half_where_it_is_learned_from() -> None:
         assert after - before == pytest.approx(share * math.log(2) / 2 + math.log(1 + more) / 2)
 
 
+def test_what_stands_in_a_row_counts_more_than_what_stands_side_by_side() -> None:
+    """A layer at twice the depth adds half of its share in learning times log 2."""
+    field = field_of(lower(WIDE, resolution=32, num_classes=10))
+    assert field is not None
+    counted = [layer for layer in field.layers if not layer.pooled]
+    # Two branches have projections beside them: 2 and 3 beside 2, and 4 to 6 beside 4.
+    assert [layer.depth for layer in counted] == [1, 2, 3, 2, 4, 5, 6, 4, 7, 8, 9, 10]
+    before = score_of(field)
+    turns = sum((layer.gradient / layer.channels) ** (1 / 6) for layer in counted)
+    assert before is not None
+    for i, layer in enumerate(field.layers):
+        layers = (*field.layers[:i], layer._replace(depth=2 * layer.depth), *field.layers[i + 1 :])
+        after = score_of(dataclasses.replace(field, layers=layers))
+        assert after is not None
+        share = 0 if layer.pooled else (layer.gradient / layer.channels) ** (1 / 6) / turns
+        assert after - before == pytest.approx(share * math.log(2) / 2)
+
+
 def test_exploding_gradients_cost_what_they_drown() -> None:
     """If all gradients double, the score stays as long as they are small, and loses log 2 if they are large."""
     for text, loss in ((str(WIDE), 0.0), (CHAIN, math.log(2))):
