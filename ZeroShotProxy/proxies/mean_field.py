@@ -1,8 +1,9 @@
 """`mean_field`: how much of a network's computation learns, in closed form and without torch (docs/mean-field.md).
 
-The score is the sum of four logarithms: the computation that learns, the features that learn, the channels that learn,
-and the independent directions of the gradient at the image. A layer's share in learning comes from the gradient of its
-weights. Gradients that are too large for the length of the training are subtracted.
+The score is the sum of five logarithms: the computation that learns and how deep it stands, the features that learn,
+the channels that learn, and the independent directions of the gradient at the image. A layer's share in learning comes
+from the gradient of its weights. Gradients that are too large for the length of the training are subtracted; and the
+longer it is, the more positions weigh.
 """
 
 from __future__ import annotations
