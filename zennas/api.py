@@ -737,8 +737,8 @@ def compare(
     latency: names or files of the profiles that predict latencies; None for `DEFAULT_PROFILES` of
         `zennas.report.comparison.runner`, () for none. A profile that cannot predict a network says why in its row.
     measure: measures the latency of all networks on this machine, in turns; None measures nothing.
-    proxies: names of scores. scoring: batch size, repetitions, seed and device of the scores; the rest of the settings
-        is each network's own.
+    proxies: names of scores. scoring: batch size, repetitions, seed, device and steps of the training; the rest of the
+        settings is each network's own.
     table: a file of accuracies, as for `correlate`, in which networks are looked up.
     resolution, num_classes, use_se, in_channels: for all networks; None for each network's own.
     baseline: what the others are relative to: one of the networks as it is given, or its number from 1; None for the

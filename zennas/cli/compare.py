@@ -9,6 +9,8 @@ import typer
 
 from zennas.cli import options as opt
 from zennas.cli.latency import common
+from zennas.common.shared_settings import MOST_STEPS, STEPS_HELP
+from ZeroShotProxy.engine.mean_field import STEPS
 
 if TYPE_CHECKING:
     from latency.base import MeasureSettings
@@ -84,6 +86,7 @@ def compare(
         typer.Option(metavar="FILE", parser=opt.file, help="Also write a page to show, one HTML file."),
     ] = None,
     repeats: Annotated[int, opt.number_option("Repetitions of a random score.")] = 8,
+    training_steps: Annotated[int, opt.number_option(STEPS_HELP, most=MOST_STEPS)] = STEPS,
     seed: Annotated[int, opt.number_option("Seed of scores and of measured images.", least=0)] = 0,
     backend: common.Backend = "torch",
     precision: common.Precision = "fp32",
@@ -117,7 +120,7 @@ def compare(
     else:
         opt.refuse(context, _MEASURING, "--measure", "without it nothing is measured")
     if not proxy:
-        opt.refuse(context, ("repeats",), "--proxy", "without it nothing is scored")
+        opt.refuse(context, ("repeats", "training_steps"), "--proxy", "without it nothing is scored")
     if latency and NONE in latency and len(latency) > 1:
         raise typer.BadParameter(f"{NONE} stands beside other profiles, expected it alone", param_hint="--latency")
     _check_places(csv, out)
@@ -127,7 +130,7 @@ def compare(
             latency=[] if latency == [NONE] else latency or None,
             measure=measuring,
             proxies=proxy,
-            scoring=ScoreSettings(repeats=repeats, seed=seed),
+            scoring=ScoreSettings(repeats=repeats, seed=seed, training_steps=training_steps),
             table=table,
             resolution=resolution,
             num_classes=num_classes,

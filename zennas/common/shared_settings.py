@@ -13,6 +13,8 @@ DEVICE_HELP = "Device that runs networks: auto (CUDA if available), cpu, cuda, o
 
 RESOLUTION_HELP = "Size of the input image: one number for a square, or height and width like 96x160."
 IN_CHANNELS_HELP = "Channels of the input image: 3 for colours, 1 for grey."
+STEPS_HELP = "Steps of the training that mean_field prepares a network for: short ones need small gradients."
+MOST_STEPS = 1_000_000_000
 
 
 def resolution_setting(default: Size | None = 32, *, shown: str | None = None, panel: str | None = None) -> Any:
@@ -38,9 +40,9 @@ def training_steps_setting(default: int | None, *, shown: str | None = None, pan
     """Return the field `training_steps: int`. default: None for one that another thing says, as `shown` explains."""
     return setting(
         default,
-        "Steps of the training that mean_field prepares a network for: short ones need small gradients.",
+        STEPS_HELP,
         least=1,
-        most=1_000_000_000,
+        most=MOST_STEPS,
         shown=shown,
         panel=panel,
     )

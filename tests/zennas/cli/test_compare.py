@@ -52,6 +52,7 @@ def test_a_measurement(run: Run) -> None:
         (("torchvision:resnet18", "--use-se"), 2, "leave out --use-se"),
         ((*NETWORKS, "--threads", "2"), 2, "without it nothing is measured; leave out --threads"),
         ((*NETWORKS, "--repeats", "2"), 2, "without it nothing is scored; leave out --repeats"),
+        ((*NETWORKS, "--training-steps", "9"), 2, "without it nothing is scored; leave out --training-steps"),
         ((*NETWORKS, "--measure", "--precision", "foo"), 2, "torch has no precision 'foo'"),
         ((*NETWORKS, "--measure", "--backend", "foo"), 2, "unknown latency back end 'foo'"),
         ((*NETWORKS, "--out", "."), 2, ". is a folder, expected a file"),
