@@ -195,7 +195,7 @@ def test_everything_that_is_imported_is_a_declared_dependency() -> None:
         re.split(r"[\[<>=;]", text)[0].lower().replace("-", "_")
         for text in re.findall(r'"([A-Za-z][\w-]*(?:\[\w+\])?[^"]*)"', (ROOT / "setup.py").read_text())
     } | {"setuptools"}
-    distributions = {"sklearn": "scikit_learn", "PIL": "pillow"}
+    distributions = {"sklearn": "scikit_learn", "PIL": "pillow", "yaml": "pyyaml"}
     own = {name for floor in FLOORS for name in floor} | {
         "benchmarks",
         "tests",

@@ -41,7 +41,7 @@ NETWORKS: Mapping[str, str] = {
 }
 """The convolutional classifiers of torchvision at 224×224 pixels, by the package's name, as this project names them.
 
-Each was looked up in the package's own `model.py` (0.65.0).
+Each was looked up in the package's source (0.65.0).
 """
 
 
