@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from random import Random
 
 import numpy as np
@@ -16,7 +17,7 @@ from SearchSpace import load_space
 from ZeroShotProxy import ProxyError, ScoreSettings, score
 from ZeroShotProxy.engine.mean_field import pointwise
 from ZeroShotProxy.engine.mean_field.backward import at_logits, carry_back
-from ZeroShotProxy.engine.mean_field.field import field_of
+from ZeroShotProxy.engine.mean_field.field import Layer, field_of
 from ZeroShotProxy.engine.mean_field.forward import carry, image, white
 from ZeroShotProxy.engine.mean_field.scorer import MeanField, score_of
 from ZeroShotProxy.engine.mean_field.sums import training_of
@@ -162,39 +163,36 @@ def test_blocks_on_maps_of_one_position_count(use_se: bool) -> None:
     )
 
 
-def test_computation_counts_half_where_it_is_learned_from() -> None:
-    """Twice the multiply–accumulates in a layer add half of its share in learning, and half of its share of all."""
+def doubled(name: str) -> Iterator[tuple[Layer, float, float]]:
+    """Each layer of WIDE, its share in learning, and what twice of one of its amounts adds to the score."""
     field = field_of(lower(WIDE, resolution=32, num_classes=10))
     assert field is not None
-    counted = [layer for layer in field.layers if not layer.pooled]
-    before, total = score_of(field), sum(layer.flops for layer in counted)
-    turns = sum((layer.gradient / layer.channels) ** (1 / 6) for layer in counted)
+    before = score_of(field)
     assert before is not None
+    turns = [0 if one.pooled else (one.gradient / one.channels) ** (1 / 6) for one in field.layers]
     for i, layer in enumerate(field.layers):
-        layers = (*field.layers[:i], layer._replace(flops=2 * layer.flops), *field.layers[i + 1 :])
-        after = score_of(dataclasses.replace(field, layers=layers))
+        larger = layer._replace(**{name: 2 * getattr(layer, name)})
+        after = score_of(dataclasses.replace(field, layers=(*field.layers[:i], larger, *field.layers[i + 1 :])))
         assert after is not None
-        share = 0 if layer.pooled else (layer.gradient / layer.channels) ** (1 / 6) / turns
+        yield layer, turns[i] / sum(turns), after - before
+
+
+def test_computation_counts_half_where_it_is_learned_from() -> None:
+    """Twice the multiply–accumulates in a layer add half of its share in learning, and half of its share of all."""
+    found = list(doubled("flops"))
+    total = sum(layer.flops for layer, _, _ in found if not layer.pooled)
+    for layer, share, gained in found:
         more = 0 if layer.pooled else layer.flops / total
-        assert after - before == pytest.approx(share * math.log(2) / 2 + math.log(1 + more) / 2)
+        assert gained == pytest.approx(share * math.log(2) / 2 + math.log(1 + more) / 2)
 
 
 def test_what_stands_in_a_row_counts_more_than_what_stands_side_by_side() -> None:
     """A layer at twice the depth adds half of its share in learning times log 2."""
-    field = field_of(lower(WIDE, resolution=32, num_classes=10))
-    assert field is not None
-    counted = [layer for layer in field.layers if not layer.pooled]
+    found = list(doubled("depth"))
     # Two branches have projections beside them: 2 and 3 beside 2, and 4 to 6 beside 4.
-    assert [layer.depth for layer in counted] == [1, 2, 3, 2, 4, 5, 6, 4, 7, 8, 9, 10]
-    before = score_of(field)
-    turns = sum((layer.gradient / layer.channels) ** (1 / 6) for layer in counted)
-    assert before is not None
-    for i, layer in enumerate(field.layers):
-        layers = (*field.layers[:i], layer._replace(depth=2 * layer.depth), *field.layers[i + 1 :])
-        after = score_of(dataclasses.replace(field, layers=layers))
-        assert after is not None
-        share = 0 if layer.pooled else (layer.gradient / layer.channels) ** (1 / 6) / turns
-        assert after - before == pytest.approx(share * math.log(2) / 2)
+    assert [layer.depth for layer, _, _ in found if not layer.pooled] == [1, 2, 3, 2, 4, 5, 6, 4, 7, 8, 9, 10]
+    for _, share, gained in found:
+        assert gained == pytest.approx(share * math.log(2) / 2)
 
 
 def test_exploding_gradients_cost_what_they_drown() -> None:
