@@ -15,6 +15,7 @@ from zennas.data.base import Decoding, Shown
 from zennas.data.channels import of_channels
 from zennas.data.subsets import drawn
 from zennas.designing.planning import Pace
+from zennas.designing.threads import use_fastest
 from zennas.training.beginning import TEST_BATCH, first_state, network_of
 from zennas.training.distributed import Group
 from zennas.training.feed import Feed
@@ -30,6 +31,8 @@ TESTED = 64
 
 def pace_of(job: TrainingJob, device: str, skip_corrupt: bool) -> Pace:
     """Measure how fast a network is trained and tested, after a warm-up. torch's global generator is kept.
+
+    On a CPU, torch uses as many threads from then on as are fastest for this network (`threads.py`).
 
     Raises DataError if images cannot be read, and StructureError if the network does not fit them.
     """
@@ -52,6 +55,8 @@ def _measured(job: TrainingJob, device: str, skip_corrupt: bool) -> Pace:
         pass
     images = min(len(some), feed.steps * recipe.batch_size)
     load = (time.monotonic() - began) / images
+    if group.device.type == "cpu":
+        use_fastest(network_of(job, len(train.classes)), shown.channels, job.resolution, recipe.batch_size)
     objective = OBJECTIVES.get(job.objective_name)(network_of(job, len(train.classes)), job, shown)
     state = first_state(job, objective, group)
     evaluation = Evaluator(
