@@ -14,7 +14,7 @@ from PlainNet.ops import OpGraph
 from PlainNet.sizes import area
 from ZeroShotProxy.engine.mean_field import STEPS, sums
 from ZeroShotProxy.engine.mean_field.field import Field, Layer, field_of
-from ZeroShotProxy.engine.mean_field.trunk import convolves
+from ZeroShotProxy.engine.mean_field.trunk import trunk_of
 from ZeroShotProxy.programs.closed_form import CLOSED_FORMS
 from ZeroShotProxy.programs.errors import ProgramError
 
@@ -41,7 +41,7 @@ def closed_forms(graph: OpGraph, names: Collection[str] = tuple(CLOSED_FORMS), s
 
 def shapes_of(graph: OpGraph, names: Collection[str]) -> dict[str, tuple[int, ...]]:
     """Return the shapes of what `closed_forms` returns, if all convolutions of the trunk take part."""
-    count = sum(convolves(graph))
+    count = sum(trunk_of(graph).convolves)
     return {name: () if CLOSED_FORMS[name].whole else (count,) for name in names} if count else {}
 
 
@@ -99,7 +99,7 @@ def _remaining(graph: OpGraph) -> list[int]:
 
     0 for values that do not reach the output.
     """
-    counted = convolves(graph)
+    counted = trunk_of(graph).convolves
     behind: list[int | None] = [None] * (len(graph.nodes) + 1)
     behind[graph.output] = 0
     found = [0] * (len(graph.nodes) + 1)

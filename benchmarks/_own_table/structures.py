@@ -33,9 +33,10 @@ BUDGETS = (
 SPACES = ("XXBL", "IDW_fixfc", "units")
 WINNERS_OF = ("zen_expected", "flops", "activations")
 MOST_LAYERS = 20
-STEPS_PER_EPOCH = 20_000 // 128
-TRAINING_STEPS = 5 * STEPS_PER_EPOCH
-"""Of each training: 5 epochs of 156."""
+TRAIN, EPOCHS, BATCH = 20_000, 5, 128
+"""Images for training; epochs; images in a batch."""
+STEPS_PER_EPOCH = TRAIN // BATCH
+TRAINING_STEPS = EPOCHS * STEPS_PER_EPOCH
 
 
 @dataclass(frozen=True)

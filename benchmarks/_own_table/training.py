@@ -18,13 +18,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchmarks._own_table.structures import BATCH, EPOCHS, TRAIN
 from PlainNet import build, parse
 from zennas.data.packed import archive
 from zennas.training.precision import autocast
 
-TRAIN, CHOOSE = 20_000, 2_000
-EPOCHS = 5
-BATCH = 128
+CHOOSE = 2_000
 RATES = (0.05, 0.15, 0.45)
 PROBE_IMAGES, PROBE_EPOCHS = 3_000, 2
 MEAN, DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)

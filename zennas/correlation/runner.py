@@ -56,6 +56,8 @@ _CHANGING = (
     "join",
 )
 """Settings that can change when a run is continued, because they change no score."""
+_FOUND = ("epochs", "sample", "training_steps")
+"""Settings that a run finds in its table if they are not given."""
 HOPELESS = 20
 """A run ends after this many failed scorings without a single success."""
 
@@ -238,12 +240,7 @@ def _agreed(folder: Path, ours: CorrelateSettings, wanted: CorrelateSettings) ->
     changing = {name: getattr(wanted, name) for name in _CHANGING}
     # The device is resolved only if proxies need one, so it depends on them.
     ours = replace(ours, **changing, device=wanted.device if ours.device == "auto" else ours.device)
-    if wanted.epochs is None:  # the run has found the most that its table has
-        wanted = replace(wanted, epochs=ours.epochs)
-    if wanted.sample is None:
-        wanted = replace(wanted, sample=ours.sample)
-    if wanted.training_steps is None:
-        wanted = replace(wanted, training_steps=ours.training_steps)
+    wanted = replace(wanted, **{name: getattr(ours, name) for name in _FOUND if getattr(wanted, name) is None})
     wanted = replace(wanted, device=ours.device if wanted.device == "auto" else wanted.device)
     different = differences(ours.to_json(), wanted.to_json())
     if different:

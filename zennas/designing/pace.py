@@ -32,7 +32,7 @@ TESTED = 64
 def pace_of(job: TrainingJob, device: str, skip_corrupt: bool) -> Pace:
     """Measure how fast a network is trained and tested, after a warm-up. torch's global generator is kept.
 
-    On a CPU, torch uses as many threads from then on as are fastest for this network (`threads.py`).
+    On a CPU, torch uses as many threads from then on as are fastest for this network, until `threads_kept` ends.
 
     Raises DataError if images cannot be read, and StructureError if the network does not fit them.
     """
@@ -55,9 +55,10 @@ def _measured(job: TrainingJob, device: str, skip_corrupt: bool) -> Pace:
         pass
     images = min(len(some), feed.steps * recipe.batch_size)
     load = (time.monotonic() - began) / images
+    network = network_of(job, len(train.classes))
     if group.device.type == "cpu":
-        use_fastest(network_of(job, len(train.classes)), shown.channels, job.resolution, recipe.batch_size)
-    objective = OBJECTIVES.get(job.objective_name)(network_of(job, len(train.classes)), job, shown)
+        use_fastest(network, shown.channels, job.resolution, recipe.batch_size)
+    objective = OBJECTIVES.get(job.objective_name)(network, job, shown)
     state = first_state(job, objective, group)
     evaluation = Evaluator(
         tested, shown, group.device, batch_size=TEST_BATCH * recipe.batch_size, skip_corrupt=skip_corrupt

@@ -59,10 +59,11 @@ def start_design(settings: DesignSettings, folder: Path, watcher: Watcher) -> De
     began = time.monotonic()  # before torch is imported, which takes seconds
 
     from zennas.designing.pace import pace_of
+    from zennas.designing.threads import threads_kept
 
     settings = lasting(settings)
     check_format(settings.target)
-    with locked(folder, "the design", take_lock):
+    with locked(folder, "the design", take_lock), threads_kept():
         if is_design(folder):
             raise DesignError(
                 f"{folder} already contains a design: continue it with zennas design --resume {folder}, or choose "
@@ -89,7 +90,9 @@ def continue_design(folder: Path, watcher: Watcher) -> Design:
     """
     if read_design(folder).status == FINISHED:
         return read_design(folder)
-    with locked(folder, "the design", take_lock):
+    from zennas.designing.threads import threads_kept
+
+    with locked(folder, "the design", take_lock), threads_kept():
         return _carried_out(read_design(folder), watcher)
 
 

@@ -7,6 +7,8 @@ waits for the thread that has no core, and a step of milliseconds can take secon
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
@@ -16,6 +18,17 @@ from PlainNet.sizes import Size, sides
 
 STEPS = 2
 """Steps that are timed with each number of threads; the shorter one counts."""
+
+
+@contextmanager
+def threads_kept() -> Iterator[None]:
+    """Give torch its number of threads back after the context, in which others may be chosen."""
+    _most.cache_clear()
+    before = _most()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def use_fastest(network: nn.Module, in_channels: int, resolution: Size, batch: int) -> int:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PlainNet.errors import ZennasError
+from PlainNet.errors import ZennasError, reason
 
 PACKAGE = "qai_hub_models"
 NETWORKS: Mapping[str, str] = {
@@ -50,8 +51,7 @@ class QaiHubError(ZennasError):
 
 
 class Kind(NamedTuple):
-    """What was measured: a device, as the package names it, a runtime such as tflite or onnx, and a precision such as
-    float or w8a8."""
+    """What was measured: a device, as the package names it, a runtime such as tflite, and a precision such as w8a8."""
 
     device: str
     runtime: str
@@ -89,9 +89,7 @@ def latencies(package: Path) -> list[Latency]:
 
 def kinds(found: Sequence[Latency]) -> dict[Kind, int]:
     """Return how many networks were measured of each kind, most first."""
-    counts: dict[Kind, int] = {}
-    for one in found:
-        counts[one.kind] = counts.get(one.kind, 0) + 1
+    counts = Counter(one.kind for one in found)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
@@ -142,8 +140,10 @@ def _files(package: Path) -> Iterator[tuple[str, bytes]]:
             for model, name in inside.items():
                 if f"{PACKAGE}/{name}" in names:
                     yield model, wheel.read(f"{PACKAGE}/{name}")
-    except (OSError, zipfile.BadZipFile) as error:
-        raise QaiHubError(f"{package} cannot be read as the wheel or folder of qai-hub-models: {error}") from None
+    except Exception as error:  # damaged archives make zipfile and its decompressors raise nearly everything
+        raise QaiHubError(
+            f"{package} cannot be read as the wheel or folder of qai-hub-models: {reason(error)}"
+        ) from None
 
 
 def _of_model(package: Path, model: str, text: bytes) -> Iterator[Latency]:
@@ -167,7 +167,7 @@ def _of_model(package: Path, model: str, text: bytes) -> Iterator[Latency]:
                     ms = _milliseconds(result)
                     if ms is not None:
                         kind = Kind(str(device), str(runtime), str(precision))
-                        yield Latency(kind, NETWORKS[model], ms, _mixed(result), str(result.get("job_id", "")))
+                        yield Latency(kind, NETWORKS[model], ms, _mixed(result), str(result.get("job_id") or ""))
 
 
 def _entries(content: Any, key: str, place: str) -> Iterator[tuple[Any, Any]]:

@@ -8,39 +8,27 @@ from PlainNet import ops
 from PlainNet.ops import OpGraph
 
 
-def pooled(graph: OpGraph) -> list[bool]:
-    """Return for each value whether a global pooling precedes it, as in gates, or at the end of a network.
-
-    A product with a gate is where the value is that it is multiplied with.
-    """
-    found = [False]
-    for node in graph.nodes:
-        alone = isinstance(node.op, ops.AdaptiveAvgPool) and node.op.size == 1
-        found.append(alone or found[node.inputs[0]])
-    return found
-
-
 class Trunk(NamedTuple):
-    """For each value, whether a global pooling precedes it (`pooled`), and its depth (`depths`)."""
+    """Where the values of a graph stand, one entry for each.
+
+    pooled: whether a global pooling precedes it, as in gates, or at the end of a network; a product with a gate is
+    where the value is that it is multiplied with. convolves: whether it is what a convolution makes that none precedes.
+    depths: the number of such convolutions on the longest path from the image to it, with itself.
+    """
 
     pooled: list[bool]
+    convolves: list[bool]
     depths: list[int]
 
 
 def trunk_of(graph: OpGraph) -> Trunk:
-    """Return what the score needs to know about the places of values."""
-    return Trunk(pooled(graph), depths(graph))
-
-
-def convolves(graph: OpGraph) -> list[bool]:
-    """Return for each value whether it is what a convolution makes that no global pooling precedes."""
-    convolutions = (isinstance(node.op, (ops.Conv, ops.RowColumnConv)) for node in graph.nodes)
-    return [False, *(one and not behind for one, behind in zip(convolutions, pooled(graph)[1:], strict=True))]
-
-
-def depths(graph: OpGraph) -> list[int]:
-    """Return for each value the number of such convolutions on the longest path from the image to it."""
-    found, counted = [0], convolves(graph)
-    for number, node in enumerate(graph.nodes, start=1):
-        found.append(max((found[i] for i in node.inputs), default=0) + counted[number])
+    """Return where the values of a graph stand."""
+    found = Trunk([False], [False], [0])
+    for node in graph.nodes:
+        alone = isinstance(node.op, ops.AdaptiveAvgPool) and node.op.size == 1
+        behind = alone or found.pooled[node.inputs[0]]
+        counts = isinstance(node.op, (ops.Conv, ops.RowColumnConv)) and not behind
+        found.pooled.append(behind)
+        found.convolves.append(counts)
+        found.depths.append(max(found.depths[i] for i in node.inputs) + counts)
     return found

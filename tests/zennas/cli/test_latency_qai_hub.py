@@ -16,13 +16,13 @@ from zennas.report.qai_hub import NETWORKS
 PHONE, BOARD = "Made-up Phone 7", "Made-up Board"
 
 
-def perf(ms: float, runtime: str = "tflite") -> str:
+def perf(ms: float) -> str:
     """The file of a model that was measured on the phone twice, in float and, without success, in w8a8."""
     result = f"{{inference_time_milliseconds: {ms}, layer_counts: {{npu: 30, cpu: 2, total: 32}}}}"
     failed = "{job_status: Failed, inference_time_milliseconds: null}"
     return (
         "precisions:\n"
-        f"  float: {{components: {{Net: {{performance_metrics: {{{PHONE}: {{{runtime}: {result}}}}}}}}}}}\n"
+        f"  float: {{components: {{Net: {{performance_metrics: {{{PHONE}: {{tflite: {result}}}}}}}}}}}\n"
         f"  w8a8: {{components: {{Net: {{performance_metrics: {{{PHONE}: {{tflite: {failed}}}}}}}}}}}\n"
     )
 

@@ -36,3 +36,12 @@ def test_steps_are_timed_and_leave_no_gradients() -> None:
     found = threads.use_fastest(network, 1, 8, 4)
     assert found in (1, threads._most())
     assert all(weights.grad is None for weights in network.parameters())
+
+
+def test_the_choice_ends_with_the_design(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_seconds", lambda network, images, count: float(count))
+    torch.set_num_threads(2)
+    with threads.threads_kept():
+        assert threads.use_fastest(build(parse(NETWORK), num_classes=3), 1, 8, 4) == 1
+        assert threads.use_fastest(build(parse(NETWORK), num_classes=3), 1, 8, 4) == 1
+    assert torch.get_num_threads() == 2
